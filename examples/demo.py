@@ -38,20 +38,20 @@ INTERRUPTED = 130  # what a command that Ctrl-C ended returns
 # What is shown: why it is worth seeing, and the command. Chosen by what the models do well and badly.
 SEARCHES = [
     (
-        "Words find photos that nobody captioned: a classifier saw a moped, and the name of that class is "
-        "what ties the photo to the words.",
+        "A search in words finds photos without captions: a classifier recognises a moped, and the name of "
+        "the class links the photo to the words.",
         ["search", "a vehicle on two wheels", "--modality", "image", "--limit", "3"],
     ),
     (
-        "Words find text and photos side by side. Reranking reads token by token and changes the order.",
+        "A search in words finds texts and photos together. Reranking compares tokens and changes the order.",
         ["search", "an old palace with a tiled roof", "--limit", "4"],
     ),
     (
-        "A photo finds itself, and then text, by what it was taken for.",
+        "A photo finds itself, and then texts about the classes that were recognised in it.",
         ["search", "--image", "photos/chelsea.png", "--limit", "4"],
     ),
     (
-        "A photo and words together: the cup says coffee, the words say where.",
+        "A photo and words in one query: the photo gives coffee, the words give the place.",
         [
             "search",
             "--image",
@@ -66,12 +66,12 @@ SEARCHES = [
 ]
 QUESTIONS = [
     (
-        'A question about a photo, answered from a book: the photo says what "this" is. The claim is checked '
-        "against the passage that it cites.",
+        'A question about a photo, answered from a book: the photo shows what "this" is. The claim is '
+        "checked against the cited passage.",
         ["ask", "--image", "photos/coffee.png", "When was this brought to Jamaica?", "--explain"],
     ),
     (
-        "Two claims, each with a verdict of its own: the model knows who it is, and errs about the year.",
+        "Two claims with a verdict each: the name is supported, and the year is not.",
         # By one passage: what comes fourth changes from run to run, since int8 vectors depend a little on the
         # texts beside them, and what the model writes changes with it.
         [
@@ -80,15 +80,15 @@ QUESTIONS = [
         ],
     ),
     (
-        "A question about this project, answered from its own documentation, a collection of its own.",
+        "A question about this project, answered from its documentation in a separate collection.",
         ["ask", "How is a joint vector made?", "--collection", "documentation", "--explain"],
     ),
     (
-        "A question that nothing in the library bears on: it says so, and writes nothing.",
+        "A question without relevant passages: the answer is an abstention, and nothing is generated.",
         ["ask", "Who wrote the novel Moby Dick?", "--explain"],
     ),
     (
-        "And one that it writes a falsehood about, which no passage supports: it is withdrawn.",
+        "A question with a false answer that no passage supports: the answer is withdrawn.",
         ["ask", "What is the boiling point of water?", "--explain"],
     ),
 ]

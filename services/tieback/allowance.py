@@ -1,8 +1,8 @@
-"""How many tokens a second each tenant may have computed: a bucket for each, in front of what computes them.
+"""A rate limit per tenant, in computed tokens per second: one token bucket for each tenant.
 
-A bucket fills at the quota's rate and holds `BURST_SECONDS` of it. A request takes its tokens at once; one
-that is larger than a full bucket waits for a full one and leaves a debt: it is late and not impossible.
-Every process has its own buckets: a tenant that asks three replicas has three times the rate.
+A bucket fills at the rate of the quota and holds `BURST_SECONDS` of it. A request takes its tokens at once. A
+request that is larger than a full bucket waits for a full one and leaves a debt, so it is late but not
+impossible. Every process has its own buckets: a tenant that calls three replicas has three times the rate.
 """
 
 from __future__ import annotations

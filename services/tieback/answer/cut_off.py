@@ -1,4 +1,4 @@
-"""What spaces did not read of contents that were longer than they read."""
+"""The tokens of contents that a space did not read, because they exceed its window."""
 
 from __future__ import annotations
 

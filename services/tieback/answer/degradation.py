@@ -1,4 +1,4 @@
-"""What a query lost on its way: why, and what that is expected to cost."""
+"""Missing spaces of a query: the reasons, and the expected loss."""
 
 from __future__ import annotations
 

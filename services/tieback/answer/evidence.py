@@ -1,4 +1,4 @@
-"""Hits become evidence that a text model can read and a citation can point into."""
+"""Makes evidence of hits: passages that a language model can read and that citations can refer to."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What a text stands under is read with it: the item's title and the section's heading, then the text.
+"""The titles that are encoded with a text: the item's title and the section's heading, before the text.
 
-"We only allow TLS 1.3" says nothing of cipher suites; the heading above it does. Nothing of this is stored or
-cited: it is what encoders read.
+"We only allow TLS 1.3" does not mention cipher suites; the heading above it does. Titles are only for
+encoders: they are not stored with the text or cited.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""How a query is answered where it does not say: the one home of the defaults of Retrieve and Answer.
+"""The defaults of Retrieve and Answer, in one place.
 
 Clients leave out what their callers do not choose, so the SDK, the command line and other clients have these
-defaults without a list of their own. What they rest on: docs/retrieval.md.
+defaults without a list of their own. docs/retrieval.md has the measurements behind them.
 """
 
 from __future__ import annotations

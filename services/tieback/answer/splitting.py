@@ -1,8 +1,8 @@
-"""Sections whose text is longer than a space reads become several, so that every space reads all of it.
+"""Splits sections whose text is longer than a space's window, so that every space reads all of it.
 
-Each space says by its own tokens where to cut, the one that reads least first; what it made is then asked of
-the next, which rarely has to cut again. White space that fills a window by itself is in no piece. Every piece
-leaves room for the heading that is read before it.
+Each space splits by its own tokens, the space with the smallest window first. The next space checks the
+pieces and rarely has to split again. White space that fills a whole window is in no piece. Every piece leaves
+room for the heading that is encoded with it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where the time of a pipeline goes, and how much of it each hop may take."""
+"""Measures the steps of a pipeline, and divides the remaining time among its hops."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arrays as a file keeps them: equal ones once, and in half precision where that holds the same numbers."""
+"""How arrays are stored: equal arrays once, and in half precision if that keeps their values."""
 
 from __future__ import annotations
 

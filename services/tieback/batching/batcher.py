@@ -1,12 +1,11 @@
-"""One worker thread that closes a batch when it becomes free.
+"""One worker thread that forms the next batch when it becomes free.
 
-Nothing waits for a timer: an idle worker takes what there is, and a busy one finds the next batch waiting.
-Whose turn it is, is settled by `fair_queue`; around that item, `selection` gathers those that are computed
-most efficiently with it, by what batches of such items were measured to cost on this machine
-(`cost_surface`).
+There is no timer: an idle worker takes what is there, and a busy worker finds the next batch waiting.
+`fair_queue` decides which item is first. `selection` adds the items that are computed most efficiently with
+it, by the batch costs measured on this machine (`cost_surface`).
 
-What is cancelled, or cannot meet its deadline, leaves before it is computed. A run that fails is repeated
-item by item, so that one bad item fails alone.
+Items that are cancelled or cannot meet their deadline are removed before they are computed. If a run fails,
+its items are run one by one, so that only the bad item fails.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""Measuring what batches cost, before the first request: also what warms every shape up.
+"""Measures the cost of batches before the first request, which also warms up every shape.
 
-Each sample is run in batches of 1, 2, 4 … of itself, as long as twice as many are done in less than twice the
-time, to speak of. On a processor that ends after a few hundred tokens; on a GPU it goes on. Then the whole is
-gone over again, and the shortest run of each batch counts: what disturbs a machine for a moment spoils one
-pass and not the others.
+Each sample is run in batches of 1, 2, 4, … copies, as long as a doubled batch takes clearly less than twice
+the time. On a CPU this ends after a few hundred tokens; on a GPU it continues. Then all batches are run
+again, and the shortest run of each counts: a short disturbance spoils one pass and not the others.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""What a batch costs on this machine: seconds by its number of items and their length, measured.
+"""The measured cost of a batch on this machine: seconds by number of items and by length.
 
-On a processor, seconds grow with the tokens that are computed, so batches pay for short inputs alone; on a
-GPU a batch of thirty costs what one does. Nothing here knows which it is: the grid is measured before the
-first request, and every batch that is served corrects it.
+On a CPU, the time grows with the computed tokens, so batches pay only for short inputs; on a GPU, a batch of
+thirty costs as much as one item. This code does not know which it is: the grid is measured before the first
+request, and every served batch corrects it.
 
-Between grid points the cost is linear in either direction; beyond the grid it grows in proportion. Fewer or
-shorter items never cost more than more or longer ones: disturbances only ever make a run longer, so where a
-measurement says otherwise, the smaller of the two is right.
+Between the grid points the cost is linear in both directions; beyond the grid it grows in proportion. Fewer
+or shorter items never cost more than more or longer ones. Disturbances only make a run longer, so if two
+measurements disagree with this, the smaller one is right.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""Whose turn it is: fair between tenants by what their work costs, and by age within a tenant.
+"""The order of waiting items: fair between tenants by the cost of their work, by age within a tenant.
 
-Between tenants: each has been given so many seconds of the worker; the one that was given least is next. One
-that comes back after a while starts level with the others, so that idling saves nothing up.
+Between tenants: each tenant has used some seconds of the worker; the one with the least is next. A tenant
+that returns after a pause starts level with the others, so idling earns no credit.
 
-Within a tenant: its clock counts the tokens begun so far. An item's turn is the clock at its request's
-arrival plus the tokens of that request ahead of it. So requests of equal size are served by age; a huge one
-is spread over the clock and lets later small ones pass between its parts; and since later arrivals get later
-turns, and the earliest turn is in every batch, nothing starves.
+Within a tenant: a clock counts the tokens begun so far. An item's turn is the clock at its request's arrival
+plus the tokens of that request before it. So requests of equal size are served by age, and a very large
+request is spread over the clock and lets later small ones pass. Later arrivals get later turns, and the
+earliest turn is in every batch, so nothing starves.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""Which of the waiting items go into the next batch: those that together are computed most efficiently.
+"""Chooses the items of the next batch: those that are computed most efficiently together.
 
-A batch's efficiency is the time its items would take at their full speed, each in the batch that suits its
-length best, over the time the batch takes: 1 where nothing is lost, less where short items are padded to a
-long one, or where too few are together to fill the machine. Both functions take costs that were measured and
-return places within the lists they were given.
+The efficiency of a batch is the time of its items at full speed (each in its best batch) over the time of the
+batch. It is 1 if nothing is lost, and less if short items are padded to a long one or if the batch is too
+small for the machine. Both functions take measured costs and return positions in the given lists.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""A request that waits in a batcher, and the answer that its items become.
+"""A request that waits in a batcher, and its results.
 
-Two threads change a request: the caller's, which makes it and may give it up, and the worker's. What either
-does to whether it is closed and how much of it waits is done under its lock.
+Two threads change a request: the caller's thread, which makes it and may give it up, and the worker's thread.
+Both change its state (closed or not, how much of it waits) under its lock.
 """
 
 from __future__ import annotations

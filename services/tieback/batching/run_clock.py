@@ -1,8 +1,8 @@
-"""A clock that stands still while its thread waits for a core.
+"""A clock that does not count the time in which its thread waits for a core.
 
-What a batch costs is what it computes; that another process had the core meanwhile says nothing of the next
-batch. Linux counts a thread's waiting in /proc/thread-self/schedstat (two looks of 3 µs); elsewhere the clock
-is an ordinary one.
+The cost of a batch is its computation; if another process had the core meanwhile, that says nothing about the
+next batch. Linux counts a thread's waiting in /proc/thread-self/schedstat (two reads of 3 µs). On other
+systems it is an ordinary clock.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which of the waiting items are the next batch: the one whose turn it is, with those that suit it."""
+"""Selects the next batch: the item whose turn it is, with the items that suit it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a batcher must know of an item."""
+"""The cost of an item in tokens: all that a batcher needs to know of it."""
 
 from __future__ import annotations
 

@@ -1,11 +1,12 @@
-"""Results in memory, bounded by bytes: the least recently used ones leave.
+"""Encodings in memory, bounded by bytes: the least recently used are evicted.
 
-A text's multi-vector takes a hundred times the bytes of its one vector, a picture's ten times, and all save
-about the same time. On one list, a few rerankings would push out every vector. So there are two, and
-where both are wanted neither has more than half of the bytes; what one does not need, the other may use.
+The multi-vector of a text takes a hundred times the bytes of its single vector, that of a picture ten times,
+and all save about the same time. On one list, a few rerankings would evict every vector. So there are two
+lists. If both are needed, neither has more than half of the bytes; the other list may use what one does not
+need.
 
-Tenants are treated alike: room is made by the one that holds the most. So none with less than an equal share
-loses an entry to another, and what one does not need, the others may use.
+Tenants are treated equally: the tenant with the most entries makes room. So a tenant with less than an equal
+share loses no entry to another.
 """
 
 from __future__ import annotations

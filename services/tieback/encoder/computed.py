@@ -1,4 +1,4 @@
-"""What a model said of one content: what caches keep, and what every output is shaped from."""
+"""The output of a model for one content: what caches store, and what every response is made of."""
 
 from __future__ import annotations
 

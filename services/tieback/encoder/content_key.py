@@ -1,8 +1,8 @@
-"""Names contents by what is in them: equal keys, equal results.
+"""Cache keys by content: equal keys have equal results.
 
-A key is the SHA-256 of all that the model's result depends on. The space's revision names the weights and its
-fingerprint how they are used; the limits belong to it because they decide what is refused. Of the plan, all
-belongs to it that `EncodePlan.result` keeps. The tenant belongs to it where tenants are kept apart.
+A key is the SHA-256 of everything that the result of the model depends on: the content, the space (its
+revision names the weights, its fingerprint their use), the limits (they decide what is refused), and what
+`EncodePlan.result` keeps of the plan. The tenant is part of it if tenants are separated.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""How many bytes of decoded contents one process holds at a time.
+"""A budget of bytes for decoded contents in one process.
 
 A file of some kilobytes may hold a picture of a gigabyte. So its header is read first, and it is decoded only
-once there is room for it; what is left of it, made small, counts until the model has run.
+when the budget has room. The reduced picture counts until the model has run.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""Results on disk, so that a replica that starts again starts warm.
+"""Encodings on disk, so that a restarted replica starts with a warm cache.
 
-One thread does all that touches the disk. Lookups go before writes, and both give way: a write is dropped
-where too many wait, and a lookup that takes too long is a miss. So a disk may be slow, full or broken and no
-request fails of it. A damaged database is begun anew; where the disk takes no more, the cache turns itself
-off until the next start, and says so.
+One thread does all disk access. Lookups go before writes. A write is dropped if too many wait, and a lookup
+that takes too long is a miss. So a slow, full or broken disk fails no request. A damaged database is replaced
+by a new one; if the disk takes no more, the cache turns itself off until the next start and logs it.
 """
 
 from __future__ import annotations

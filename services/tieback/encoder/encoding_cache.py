@@ -1,4 +1,4 @@
-"""What is known is not computed again: from memory, from disk, from whoever computes it now."""
+"""The encoding cache of a space: memory, disk, and identical requests that are in progress."""
 
 from __future__ import annotations
 

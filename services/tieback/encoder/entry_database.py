@@ -1,9 +1,9 @@
-"""Results in one SQLite file, bounded by bytes: the oldest leave. For one thread.
+"""Encodings in one SQLite file, bounded by bytes: the oldest are removed. For one thread.
 
-Replicas of a space on one machine share the file, in WAL mode: a reader and a writer do not wait for each
-other, and a process that is killed leaves it whole. Nothing is synced, since a power failure may cost a
-cache; what it breaks, SQLite or the entries' checksums find. Each process holds a shared lock on a file
-beside it, so that none removes the database under another.
+Replicas of a space on one machine share the file, in WAL mode: readers and writers do not wait for each
+other, and a killed process leaves the file intact. Nothing is synced, because losing a cache at a power
+failure is acceptable; SQLite or the checksums of the entries find damage. Each process holds a shared lock on
+a second file, so that no process removes the database while another uses it.
 """
 
 from __future__ import annotations

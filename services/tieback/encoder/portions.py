@@ -1,4 +1,4 @@
-"""A request in portions: what is prepared at once, and goes on to the model without waiting for the rest."""
+"""A request in portions: contents that are prepared together, and run without waiting for the others."""
 
 from __future__ import annotations
 

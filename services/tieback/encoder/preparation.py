@@ -1,8 +1,8 @@
-"""Tokenising and decoding, off the event loop, for all spaces of a process.
+"""Tokenising and decoding for all spaces of a process, outside the event loop.
 
-There are two lanes with threads of their own: short texts never wait behind pictures. In each lane tenants
-have turns by the time that they took, and within a tenant small work goes before large. What is to be decoded
-is admitted by the bytes that its header promises, and holds them in a budget.
+There are two lanes with their own threads, so that short texts never wait behind pictures. In each lane,
+tenants have turns by the time that they used, and within a tenant small work goes first. What is decoded is
+admitted by the bytes that its header states, and holds them in a budget.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""From what the model said to what was asked for: the kinds, the width and the element type."""
+"""Makes the requested output of a model's output: kinds of vectors, width and element type."""
 
 from __future__ import annotations
 

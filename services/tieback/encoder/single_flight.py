@@ -1,8 +1,7 @@
-"""What is being computed is computed once: who wants the same waits for it.
+"""Identical requests in progress are computed once; the later ones wait for the result.
 
-The first to want something leads its flight, and the others follow. A leader may go away before the landing,
-cancelled, late or refused; that concerns it alone. Then the flight ends without an outcome, and one of those
-who waited leads the next.
+The first request for a key computes it (the leader), and the others follow. If the leader is cancelled, late
+or refused, only the leader ends; one of the followers then computes the result.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One space as it is served: what is wrong is refused, what is known is recalled, the rest is computed."""
+"""One served space: refuses wrong requests, answers from the encoding cache, computes the rest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a passage bears on a question, before anything is written."""
+"""The relevance of a passage to a question, before an answer is written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From scores to a token: temperature, the likeliest few, the smallest sufficient set, one draw."""
+"""Sampling: temperature, top-k, top-p, and one random draw."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Places in which answers are written: so many at once, the others wait in the order they came."""
+"""Slots for answers in progress: a fixed number at once, the others wait in order of arrival."""
 
 from __future__ import annotations
 

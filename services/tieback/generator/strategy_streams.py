@@ -1,4 +1,4 @@
-"""What a strategy reads of the model: which prompts, after which layers, and where each stream is."""
+"""The streams that a decoding strategy reads from the model: prompts, layers, and their places."""
 
 from __future__ import annotations
 

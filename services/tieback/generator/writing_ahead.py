@@ -1,7 +1,7 @@
 """Writes an answer ahead of its reader, so that a slow reader holds no slot.
 
-A task of its own holds the slot while the answer is written; what is written waits here until it is read.
-`max_tokens` bounds the answer and with it what can wait.
+A separate task holds the slot while the answer is written, and buffers the text until it is read.
+`max_tokens` bounds the answer and so the buffer.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Pieces of one short text become one hit.
+"""Combines the pieces of one short text into one hit.
 
-A text that was cut for its length is found by several of its pieces. Where it is short, they are one hit: the
-best piece, with the others beside it. Of a longer text each piece is a hit: where only the best of those near
-each other was one, the piece with the answer was left out too often (docs/retrieval.md).
+Several pieces of a split text can match a query. If the text is short, they are one hit: the best piece, with
+the others attached. For longer texts, each piece is a hit; when only the best of neighbouring pieces was
+kept, the piece with the answer was left out too often (docs/retrieval.md).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""A query's vector as it is compared with sections: by modality, where some dimensions do not count for one.
+"""A query's vector for the comparison with sections of each modality, if some dimensions are ignored.
 
-What does not count is zero in the vector that sections of the modality are compared with. Their similarities,
-their regions and, where modalities are balanced, their backgrounds are all by that vector.
+Ignored dimensions are zero in the vector for that modality. Similarities, regions and, if modalities are
+balanced, backgrounds use that vector.
 """
 
 from __future__ import annotations

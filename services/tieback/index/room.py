@@ -1,4 +1,4 @@
-"""Arrays that make room for what is added: they double, so that what is copied stays in proportion."""
+"""Arrays that grow by doubling, so that the copied bytes stay in proportion to the content."""
 
 from __future__ import annotations
 

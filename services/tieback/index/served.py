@@ -1,4 +1,4 @@
-"""The spaces that this server encodes in, against those that collections are in."""
+"""The spaces that this server encodes in, compared with the spaces of the collections."""
 
 from __future__ import annotations
 

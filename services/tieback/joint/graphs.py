@@ -1,6 +1,6 @@
-"""The graphs of a binding that compute, on this processor, what the methods say.
+"""Which graphs of a binding compute the same as the methods on this processor.
 
-One without instructions for products of 8 bits may compute them wrongly. The methods serve there.
+A processor without instructions for 8-bit products may compute them wrongly. There, the methods are used.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The graphs of a binding: what its paths and its routers compute, each as one ONNX graph.
+"""The ONNX graphs of a binding: one for the space projections of a modality, one for each router.
 
-They are kept with the artifact (`recipes/export_router.py` makes them) and say what the methods say: a graph
-is the method's arithmetic with each input read once and large matrices in 8 bits.
+They are stored with the artifact (`recipes/export_router.py` makes them). A graph computes the same as the
+methods, but reads each input once and has large matrices in 8 bits.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Bindings: what the classes of a picture or a sound mean in a text space, by the names of the classes."""
+"""Class-name bridges: the vectors of a classifier's class names in a text space."""
 
 from __future__ import annotations
 

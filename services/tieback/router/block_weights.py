@@ -1,4 +1,4 @@
-"""How a query's blocks are weighted: by the caller's wish, or by what learned routers say of its contents."""
+"""The weights of a query's blocks: set by the caller, or computed by learned routers from its contents."""
 
 from __future__ import annotations
 

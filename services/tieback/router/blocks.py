@@ -1,14 +1,14 @@
-"""What inputs say in each block.
+"""The blocks of inputs: what the space projections make of their encodings.
 
-A content may reach a block by several paths: three text encoders each know what a sentence would look like.
-They are an ensemble, and the content's vector there is the mean of what they say, at length 1. A path that
-stands in is heard only where the block's own space says nothing of the content. A stored picture may have
-regions; the whole counts as much as all of them together. Contents are then added by their weights, and the
-sum brought to length 1.
+Several projections can fill one block of a content: three text encoders are each projected into the photos'
+block. They are an ensemble; the content's vector in the block is the mean of their unit vectors, at length 1.
+A projection that imputes is used only if the block's own space has no vector of the content. A stored picture
+may have regions; the whole counts as much as all regions together. Contents are then added by their weights,
+and the sum is scaled to length 1.
 
-A block that only a part of the input reached is left out where another has all of it: a photo's block with no
-trace of the words beside it would answer another question, and one that never heard what is to be taken away
-would find it.
+If only some contents of an input have a block, and another block has all of them, the incomplete block is
+left out. A photo's block without the words beside it would answer another question, and a block without the
+subtracted content would find it.
 """
 
 from __future__ import annotations

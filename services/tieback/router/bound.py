@@ -1,4 +1,4 @@
-"""The joint space of a `JointSpaceArtifact`: blocks of several modalities, entered by projected vectors."""
+"""The joint space of a `JointSpaceArtifact`: blocks of several modalities, filled by space projections."""
 
 from __future__ import annotations
 

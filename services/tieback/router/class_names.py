@@ -1,4 +1,5 @@
-"""The joint space of text spaces that pictures and sounds enter through the names of their classes."""
+"""The joint space without a binding: text spaces; pictures and sounds are projected by class names."""
+names."""
 
 from __future__ import annotations
 

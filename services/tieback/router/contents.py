@@ -1,8 +1,8 @@
-"""An input as its contents: photos, sentences, sounds, each with a weight and what the spaces said of it.
+"""An input as its contents (photos, texts, sounds), each with a weight and its encodings.
 
 Weights make arithmetic of contents: a photo and words are added (ALIGN, Jia et al., 2021, arXiv:2102.05918),
-several photos are averaged, and a negative weight takes a content away ("this, and not that"). Only a query
-can take away: a stored vector says what is there.
+several photos are averaged, and a negative weight subtracts a content ("this, and not that"). Only a query
+can subtract: a stored vector describes what is there.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Queries that are fused at the same moment, fused at once.
+"""Combines queries that are fused at the same time into one batch.
 
-Encoders answer a whole batch together, so queries come to be fused together too. What a binding's graphs read
-of memory they then read once for all of them. A result does not depend on which others it was computed with.
+Encoders answer a whole batch at once, so queries also reach the router together. The graphs of a binding then
+read their weights from memory once for all of them. A result does not depend on the other queries of its
+batch.
 """
 
 from __future__ import annotations

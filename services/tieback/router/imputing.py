@@ -1,8 +1,8 @@
-"""Blocks of lost spaces: they are left empty, or imputed by a method of the family imputation.
+"""Blocks of missing spaces: left empty, or imputed by a method of the family imputation.
 
-Each content is imputed by itself, before contents are added, so that a photo beside words and a content that
-is taken away mean what they would have meant. An imputed block counts as if its space had encoded the
-content; only the explanation tells.
+Each content is imputed by itself, before contents are added, so that a photo with words and a content with a
+negative weight keep their meaning. An imputed block counts as if its space had encoded the content; only the
+explanation shows it.
 """
 
 from __future__ import annotations

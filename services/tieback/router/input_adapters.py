@@ -1,4 +1,4 @@
-"""How encodings of a space enter the joint space: what is read of them, and the paths into blocks."""
+"""Input adapters: what is read of an encoding, and the space projections into the blocks."""
 
 from __future__ import annotations
 

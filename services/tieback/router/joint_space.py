@@ -1,11 +1,11 @@
-"""The joint space: blocks side by side, each of one space, and the ways that lead into them.
+"""The joint space: blocks side by side, each of one space, and the input adapters that fill them.
 
     joint vector    [ all-minilm-l6-v2 | efficientnet-lite0 | wordllama ]
     of a document     unit vector        unit vector          unit vector
     of a query        w1 · unit vector   w2 · unit vector     w3 · unit vector
 
-The inner product of a query with a document is Σ w_k · cosine_k, so a query can weight the spaces as it likes
-and nothing that is stored changes. `class_names` and `bound` make a joint space.
+The inner product of a query with a document is Σ w_k · cosine_k. So a query can weight the spaces freely, and
+stored vectors do not change. `class_names` and `bound` make a joint space.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The learned routers of a binding: from an input's own vectors to how well each block would know it."""
+"""The learned routers of a binding: they predict from an input's vectors how well each block fits it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a missing space is expected to cost, by what was measured at binding."""
+"""The expected loss of a missing space, as measured at binding."""
 
 from __future__ import annotations
 

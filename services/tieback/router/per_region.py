@@ -1,4 +1,4 @@
-"""The regions of a picture in joint vectors of their own, beside that of the whole."""
+"""The regions of a picture as joint vectors, in addition to that of the whole picture."""
 
 from __future__ import annotations
 

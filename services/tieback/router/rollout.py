@@ -1,4 +1,4 @@
-"""New routers beside the old: a canary answers a share of the queries, a shadow is only compared."""
+"""Routers on trial: a canary weights a share of the queries, a shadow is only compared."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""How the gateway hands calls on to the services behind it.
+"""The gateway's proxy: passes calls to the services as bytes.
 
-A call for one service is handed on as bytes: what is inside is its business, and reading and writing
-it again would cost more than the hop. Only calls to encoders are looked into, for the space that decides who
-is asked. Errors come back as the service gave them, details included; what the transport says of a lost
-replica stays inside, since it names addresses.
+A call for one service is passed on without decoding, since decoding and encoding it again would cost more
+than the hop. Only calls to encoders are inspected, for the space that decides which deployment is called.
+Errors are returned as the service sent them, with details. Transport errors of a lost replica are not
+returned, since they contain addresses.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""The platform's inner side: how its processes call one another.
+"""How the processes of the platform call each other.
 
-Without TLS, plaintext. With TLS, mutual: every process shows the server's own certificate and trusts that
-certificate alone, so that only holders of its key come in by the back door, whoever else the authority of the
-front door has certified. Channels read the files when they are made, so a rotated certificate serves the
-channels that follow.
+Without TLS, in plaintext. With TLS, mutually authenticated: every process shows the server's own certificate
+and trusts only that certificate. So only holders of its key can call inner ports, even if the public CA has
+signed other certificates. Channels read the files when they are made, so a rotated certificate is used by
+later channels.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Tokens by which processes of the platform call each other for a tenant whose own token none of them has.
+"""Tokens for calls between processes on behalf of a tenant, if no process has the tenant's own token.
 
-An operation goes on after a restart, when nobody has called yet, and its tenant's tokens are known by their
-digests alone. So the process that runs it signs the tenant's name with a key that the platform's processes
-share; the others look the tenant up in the tokens file, as they do for its own tokens.
+An operation continues after a restart, before any call has come, and only digests of tenants' tokens are
+stored. So the process that runs the operation signs the tenant's name with a key that the platform's
+processes share. The others find the tenant in the tokens file, as for its own tokens.
 """
 
 from __future__ import annotations

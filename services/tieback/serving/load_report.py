@@ -1,7 +1,7 @@
-"""What a replica says of its load with every answer: one line of trailing metadata, read by whoever chooses.
+"""The load of a replica in its trailing metadata, one line per response, for callers that choose replicas.
 
-It goes along on the platform's inner side and on direct ports, where the caller chooses between replicas; the
-public door says nothing of it.
+It is sent on inner ports and on direct ports, where the caller chooses between replicas. The public port does
+not send it.
 """
 
 from __future__ import annotations

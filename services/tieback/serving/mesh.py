@@ -1,15 +1,15 @@
-"""Calls between services: picks a replica, calls it directly, and tries another where one has gone.
+"""Calls between services: picks a replica, calls it directly, and tries another if one has gone.
 
-Messages are bytes here; who has something to say of them serialises them. What a hop promises:
+Messages are bytes here; callers serialise them. A hop guarantees:
 
-- the replica is asked that will be done first, by what it last said of its load and what was asked since;
-- where all of them are full, the call is refused here, in the time that a look at a table takes;
-- a replica that cannot be reached is left out at once, and asked again after a pause that grows;
-- where no replica is there, because it was killed and is being replaced, the call waits for one, bounded by
-  its deadline and by `PATIENCE`;
-- an idempotent call that lost its connection before the first byte of an answer goes to another replica;
-- the deadline shrinks by `HOP_SECONDS`, and work that cannot finish is not started;
-- the running call's id, token and trace go along, and cancelling the task cancels the call.
+- The replica with the shortest expected wait is called, by its last reported load and the calls since then.
+- If all replicas are full, the call is refused here, at the cost of a table look-up.
+- A replica that cannot be reached is skipped at once, and tried again after growing pauses.
+- If there is no replica, because it was killed and is being replaced, the call waits for one, up to its
+  deadline and `PATIENCE`.
+- An idempotent call that lost its connection before the first byte of a response goes to another replica.
+- The deadline shrinks by `HOP_SECONDS`, and work that cannot finish in time is not started.
+- The call's id, token and trace are passed on, and cancelling the task cancels the call.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A replica as this process sees it: its channel, what it said of its load, what was asked of it since."""
+"""A replica as seen by this process: its channel, its last reported load, and the calls since then."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Ends the calls that an overload refuses, for as little as can be.
+"""Ends refused calls in an overload at the lowest cost.
 
-They come by the hundred a second, and each takes time from the calls that are answered. So what is said is
+There are hundreds of them per second, and each takes time from calls that are answered. So a refusal is
 written once and sent many times, calls that were not read end without an exception, and all are counted and
 logged together, four times a second.
 """

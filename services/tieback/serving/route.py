@@ -1,4 +1,4 @@
-"""What all calls of one method share: its names, its metrics, and how many of its refusals are logged."""
+"""What all calls of one method share: its names, its metrics, and the limit of logged refusals."""
 
 from __future__ import annotations
 

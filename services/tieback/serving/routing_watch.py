@@ -1,7 +1,7 @@
-"""Watches learned routers: whether their weights are still those of binding, and a shadow's beside them.
+"""Monitors learned routers: whether their weights stay in the range measured at binding, and the shadow's.
 
-A mean weight outside the range seen at binding says that queries are not what the router was trained for, or
-that a space has changed.
+If a mean weight leaves its range, the queries differ from those that the router was trained for, or a space
+has changed.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Refuses a call of Encode whose space has no time for it, before anything is done for it.
+"""Refuses a call of Encode before any work, if its space has no time for it.
 
-In an overload most calls get nothing, and what they cost is taken from those that get something. So while a
-space is full, calls for it are decided on by their space and deadline alone. Where the metadata
-`tieback-space` names the space, as the SDK does, the request is not even read. Otherwise the space is taken
-from the begin of the request, which is then not parsed. A wrong name gains nothing: who passes is decided on
-again by the space of the request.
+In an overload most calls are refused, and their cost is taken from those that are answered. So while a space
+is full, calls are decided by their space and deadline alone. If the metadata `tieback-space` names the space,
+as the SDK does, the request is not even read. Otherwise the space is read from the start of the request,
+which is not parsed. A wrong name gains nothing: a call that passes is checked again with the space in the
+request.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""What libraries write to standard error by themselves, as log lines of the same JSON as ours.
+"""Turns what libraries write to standard error into JSON log lines.
 
-gRPC's core, Ray and Python's own warnings write plain text to file descriptor 2, past Python's logging. Where
-lines are JSON, a thread reads them from a pipe in that descriptor's place and writes each on as an object.
+gRPC's core, Ray and Python's own warnings write plain text to file descriptor 2, without Python's logging. If
+log lines are JSON, a thread reads this text from a pipe in place of the descriptor and writes each line as an
+object.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Binding: vectors of a text space from a classifier's classes or a sparse vector's terms."""
+"""Bridging: vectors of a text space from the classes of a classifier or the terms of a sparse vector."""
 
 from __future__ import annotations
 
