@@ -118,7 +118,7 @@ def test_the_numbers_are_the_artifacts() -> None:
         "Right: 0.932; 0.753 without",
         "text queries without efficientnet-lite0: 11.5 points lost",
         "image queries without paraphrase-minilm-l3-v2: −0.4 points lost",
-        "speaks of image, taken for audio: 9 9",
+        "about image, recognised as audio: 9 9",
         "captions of sounds, yamnet: 0.41 0.41",
         "yamnet 0.190 to 0.330, mean 0.259",
         "projector_ensemble, 3000 anchors",
@@ -163,7 +163,7 @@ def test_an_artifact_of_which_nothing_was_measured_still_has_a_page() -> None:
     bare = replace(bound(), metrics={}, losses={}, routers=(), provenance={})
 
     text = _words(page(bare))
-    assert "paths into it" in text
+    assert "projections into it" in text
     assert "Retrieval across modalities" not in text
 
 

@@ -206,7 +206,7 @@ async def test_a_graph_that_this_processor_computes_wrongly_is_not_served(
         )
 
     assert served.vector.values == pytest.approx((await fused(plain, Role.QUERY)).vector.values)
-    assert "paths of text are computed by their methods" in caplog.text
+    assert "projections of text are computed by their methods" in caplog.text
 
 
 def test_a_graph_altered_by_one_byte_is_refused(kept: int, tmp_path: Path) -> None:

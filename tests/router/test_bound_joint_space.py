@@ -272,7 +272,7 @@ def test_other_routers_or_losses_leave_the_space_and_another_projection_makes_an
         (BoundProjection(EYES, 5, "words", "affine", {"strength": 2}), "no parameter 'strength'"),
         (BoundProjection(EYES, 5, "words", "affine"), "the state lacks the array 'map'"),
         (dataclasses.replace(path("eyes", "names"), block="words"), "should be [source 5, target 4]"),
-        (BoundProjection(EYES, 5, "nose", "affine"), "leads to no block"),
+        (BoundProjection(EYES, 5, "nose", "affine"), "has no block"),
         (dataclasses.replace(path("eyes", "words"), source=SpaceRef("eyes", "r9", "f3")), "do not agree"),
     ],
 )

@@ -139,7 +139,7 @@ async def test_a_lost_space_that_alone_has_a_weight_still_answers(router: Router
     assert result.routing.weights["names"] == 1
     assert result.routing.imputed == {"names": "ridge"}
     assert isinstance(refused, InvalidInput)
-    assert "no space of any weight spoke" in refused.message
+    assert "every space with a weight is missing" in refused.message
 
 
 async def test_an_imputed_block_of_no_weight_is_not_reported(router: Router) -> None:

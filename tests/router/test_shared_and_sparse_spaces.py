@@ -79,7 +79,7 @@ async def test_a_text_of_unknown_terms_alone_has_an_empty_block() -> None:
     refusal = await fused(with_terms("eyes"), FusePart(weighed({1: 9.0})))
 
     assert isinstance(refusal, InvalidInput)
-    assert "no space of any weight spoke" in refusal.message
+    assert "every space with a weight is missing" in refusal.message
 
 
 async def test_without_terms_a_text_that_could_have_them_is_degraded() -> None:
@@ -158,7 +158,7 @@ def test_a_space_is_read_in_one_way() -> None:
     made = binding()
     dense = BoundProjection(TERMS, VOCABULARY, "eyes", "affine", {}, path("words", "eyes").state)
 
-    with pytest.raises(StartupError, match="read its dense and its sparse vectors"):
+    with pytest.raises(StartupError, match="read both dense and sparse vectors"):
         Router.bound(replace(made, projections=(*made.projections, by_terms("words"), dense)))
 
 

@@ -27,7 +27,7 @@ from tieback.models.bound_graph import (
 from tieback.models.joint_space_artifact import Block, BoundRouter, JointSpaceArtifact
 
 SMALLEST_COSINE = 0.999
-"""Between what a graph of paths and their methods say in a block."""
+"""Between the vectors of a graph and of the methods, in a block."""
 LARGEST_DIFFERENCE = 0.01
 """Between the scores, 0 to 1, of a router's graph and of its network."""
 TRIED = 16
@@ -48,8 +48,8 @@ def projection_graphs(bound: JointSpaceArtifact) -> dict[Modality, ProjectionGra
             found[modality] = graph
         else:
             _log.warning(
-                "paths of %s are computed by their methods, several times as slowly: on this processor their "
-                "graph says something else (cosine %.4f)",
+                "projections of %s are computed by their methods, several times as slowly: on this processor "
+                "their graph gives other vectors (cosine %.4f)",
                 modality,
                 cosine,
             )
@@ -69,7 +69,7 @@ def router_graphs(bound: JointSpaceArtifact) -> dict[Modality, RouterGraph]:
 
 
 def router_difference(router: BoundRouter, graph: RouterGraph) -> float:
-    """The largest difference, over random inputs, of what graph and network say."""
+    """The largest difference between graph and network, over random inputs."""
     draw = np.random.default_rng(0)
     seen = unit_rows(draw.normal(size=(TRIED, router.state["first"].shape[0])))
     return float(np.abs(graph(seen) - scores(seen, router.state)).max())
@@ -85,7 +85,7 @@ def by_block(blocks: Sequence[Block], sums: Array) -> dict[str, Array]:
 
 
 def agreement(bound: JointSpaceArtifact, graph: ProjectionGraph) -> float:
-    """The least cosine, over random vectors and blocks, of what graph and methods say."""
+    """The least cosine between graph and methods, over random vectors and blocks."""
     draw = np.random.default_rng(0)
     widths = {path.source.name: path.source_width for path in bound.projections}
     dense = {name: unit_rows(draw.normal(size=(TRIED, widths[name]))) for name in sorted(graph.sources)}

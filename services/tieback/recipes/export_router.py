@@ -1,8 +1,9 @@
-"""The paths of a binding as one ONNX graph for each modality, and each of its routers as one.
+"""The space projections of a binding as one ONNX graph per modality, and each of its routers as one.
 
-A graph holds the `graph` forms of the paths' methods, traced from torch; `recipes/integer_products.py` makes
-it read less than the methods do one after the other. A router is a graph of its own, since another binding's
-may be tried over the same paths. Graph and methods are compared on random vectors before the graph is kept.
+A graph holds the `graph` forms of the projections' methods, traced from torch.
+`recipes/integer_products.py` makes it read less memory than the methods do one after the other. A router is a
+graph of its own, since another binding's router may be tried over the same projections. Graph and methods are
+compared on random vectors before the graph is kept.
 """
 
 from __future__ import annotations
@@ -41,10 +42,10 @@ EXAMPLES = 3
 
 
 def export_graphs(bound: JointSpaceArtifact, sources: Mapping[Modality, Sequence[str]]) -> dict[str, bytes]:
-    """The graphs by their names: of the paths from the `sources` of each modality, and of the routers.
+    """The graphs by their names: of the projections from the `sources` of each modality, and of the routers.
 
-    A modality whose paths hold no large matrix has none; they are computed by their methods. So are paths
-    that read terms, and those that stand in. StartupError where a graph differs from the methods.
+    A modality whose projections hold no large matrix has none; they are computed by their methods. So are
+    projections that read terms, and those that impute. StartupError where a graph differs from the methods.
     """
     found = {}
     for modality, names in sources.items():
@@ -66,7 +67,7 @@ def export_graphs(bound: JointSpaceArtifact, sources: Mapping[Modality, Sequence
 
 
 def projection_graph(bound: JointSpaceArtifact, chosen: Sequence[BoundProjection]) -> bytes:
-    """From vectors by space to the sums, in every block, of what these paths say."""
+    """From vectors by space to the sums of the projected vectors in every block."""
     widths = {projection.source.name: projection.source_width for projection in chosen}
     forms = [
         None
@@ -77,7 +78,7 @@ def projection_graph(bound: JointSpaceArtifact, chosen: Sequence[BoundProjection
 
     def sums(dense: Sequence[Tensor], states: Sequence[Tensors]) -> Tensor:
         vectors = dict(zip(widths, dense, strict=True))
-        # A space that did not speak says nothing anywhere.
+        # A missing space adds nothing to any block.
         present = {name: rows.abs().amax(dim=1, keepdim=True).sign() for name, rows in vectors.items()}
         said: dict[str, list[Tensor]] = {}
         for projection, form, state in zip(chosen, forms, states, strict=True):
@@ -152,8 +153,8 @@ def _compare_projections(graph: bytes, bound: JointSpaceArtifact, modality: Moda
     cosine = agreement(bound, ProjectionGraph(graph))
     if not cosine >= SMALLEST_COSINE:
         raise StartupError(
-            f"the graph of the paths of {modality} differs from their methods: in a block, by a cosine of "
-            f"{cosine:.4f}. Please report the versions of numpy, onnx, onnxruntime and torch"
+            f"the graph of the projections of {modality} differs from their methods: in a block, by a cosine "
+            f"of {cosine:.4f}. Please report the versions of numpy, onnx, onnxruntime and torch"
         )
 
 

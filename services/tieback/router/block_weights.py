@@ -22,7 +22,7 @@ DEFAULT, UNIFORM, EXPLICIT = "", "uniform", "explicit"
 
 @dataclass(slots=True)
 class RoutingInput:
-    """An input to weight: its contents, and which blocks `[blocks]` spoke and which could have."""
+    """An input to weight: its contents, the present blocks `[blocks]`, and the expected ones."""
 
     contents: Contents
     present: Array
@@ -31,9 +31,9 @@ class RoutingInput:
 
 @dataclass(slots=True)
 class BlockWeights:
-    """Weights `[blocks]` over the blocks that spoke, and over those that could have.
+    """Weights `[blocks]` over the present blocks, and over the expected ones.
 
-    `policy` is the method, `routed` whether a learned router was asked, and `fallback` why it could not say.
+    `policy` is the method, `routed` whether a learned router was used, and `fallback` why it was not.
     """
 
     weights: Array
@@ -58,7 +58,7 @@ class Choice:
     strict: bool = False
 
     def weight(self, inputs: Sequence[RoutingInput]) -> list[BlockWeights | TiebackError]:
-        """One result per input; InvalidInput where `strict` says so."""
+        """One result per input; InvalidInput if `strict` refuses it."""
         if self.routers is None:
             present = np.stack([one.present for one in inputs])
             expected = np.stack([one.expected for one in inputs])
@@ -84,7 +84,7 @@ class Choice:
                     found[number].policy = router.method
                     found[number].fallback = (
                         f"the router for {modality} reads {', '.join(router.widths)}, and none of them "
-                        "spoke: its mean weights at binding"
+                        "is present: its mean weights at binding"
                     )
                     unreadable[router.without_inputs].append((number, content))
                 else:
@@ -162,7 +162,7 @@ def _uses_scores(policy: RoutingPolicy, names: Sequence[str]) -> bool:
 def _vector_for(router: LearnedRouter, contents: Contents, content: int) -> Array | None:
     """The unit vectors that the router reads, side by side; None where it would read none.
 
-    For a space that did not speak there is its imputed block, and else zeros: routers are trained with
+    A missing space has its imputed block, else zeros: routers are trained with
     spaces missing, and the losses of a binding are measured so.
     """
     readings = {

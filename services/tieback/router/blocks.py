@@ -35,7 +35,7 @@ NOTHING_LEFT = 1e-6
 
 @dataclass(slots=True)
 class Blocks:
-    """An input's `vector` `[width]`, unit in the blocks that `present` `[blocks]`, and how it came about."""
+    """An input's `vector` `[width]`, unit in the `present` blocks `[blocks]`, and what it is made of."""
 
     vector: Array
     present: Array
@@ -61,7 +61,7 @@ class _Rows:
 
 
 def project(joint: JointSpace, inputs: Sequence[Contents]) -> None:
-    """Takes all paths from what was read into the blocks, each path once for the whole batch."""
+    """Projects what was read into the blocks, each space projection once for the whole batch."""
     by_modality: dict[Modality, _Rows] = defaultdict(_Rows)
     for contents in inputs:
         for content, modality in contents.modalities.items():
@@ -73,7 +73,7 @@ def project(joint: JointSpace, inputs: Sequence[Contents]) -> None:
 
 
 def _sums(joint: JointSpace, modality: Modality, rows: _Rows) -> Array:
-    """The sums `[views, joint width]` of what all paths say."""
+    """The sums `[views, joint width]` of all projected vectors."""
     graph = joint.graphs.get(modality)
     drawn = graph.sources if graph is not None else frozenset()
     dense = {
@@ -114,7 +114,7 @@ def _impute(
     vectors: Array | list[object],
     sums: Array,
 ) -> None:
-    """Adds what the path says of the contents that the block's own space says nothing of."""
+    """Adds the projected vectors of contents without a vector of the block's own space."""
     needed = np.array(there)
     for _, place in rows.encodings[projection.block]:
         needed[place] = False
@@ -159,7 +159,7 @@ def blocks_of(joint: JointSpace, contents: Contents) -> Blocks:
 
 
 def _whole(joint: JointSpace, said: ContentVectors) -> tuple[Array, Array]:
-    """One vector of a content's views, and which blocks it speaks in: those that the whole does."""
+    """One vector of a content's views, and its present blocks: those of the whole."""
     present = said.present[0]
     if len(said.views) == 1:
         return said.views[0], present

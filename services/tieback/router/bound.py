@@ -46,8 +46,9 @@ def joint_space_of(
     """Blocks in the order of the artifact.
 
     `modalities` say what spaces without a block of their own encode; `graphs` are for whoever fuses. The
-    revision hashes blocks, paths and centres and nothing else, so that other routers over the same paths
-    leave what is stored as it is. StartupError where a path does not fit its block or its method is unknown.
+    revision hashes blocks, projections and centres and nothing else, so that other routers over the same
+    projections do not change what is stored. StartupError if a projection does not fit its block or its
+    method is unknown.
     """
     widths = {block.space.name: block.width for block in bound.blocks}
     known: dict[str, Sequence[Modality]] = {
@@ -83,7 +84,7 @@ class FittedProjection:
             check_state(projection.state, schema, source=projection.source_width, target=width)
         except (InvalidInput, NotFound) as error:
             raise StartupError(
-                f"the path {_name(projection)} cannot be made: {error.message}; {REMEDY}"
+                f"the projection {_name(projection)} cannot be made: {error.message}; {REMEDY}"
             ) from None
 
     def __call__(self, rows: Array) -> Array:
@@ -96,10 +97,12 @@ def _adapter(
 ) -> InputAdapter:
     source, width = projections[0].source, projections[0].source_width
     if any((projection.source, projection.source_width) != (source, width) for projection in projections):
-        raise StartupError(f"the paths of {source.name} do not agree on its revision or width; {REMEDY}")
+        raise StartupError(
+            f"the projections of {source.name} do not agree on its revision or width; {REMEDY}"
+        )
     for projection in projections:
         if projection.block not in widths:
-            raise StartupError(f"the path {_name(projection)} leads to no block; {REMEDY}")
+            raise StartupError(f"the projection {_name(projection)} has no block; {REMEDY}")
     if all(projection.reads == SPARSE for projection in projections):
         made = [
             SpaceProjection(one.block, _name(one), checked(one, widths[one.block]), one.imputes)
@@ -107,7 +110,7 @@ def _adapter(
         ]
         return InputAdapter(source, SparseReading(source, width), tuple(made))
     if any(projection.reads == SPARSE for projection in projections):
-        raise StartupError(f"the paths of {source.name} read its dense and its sparse vectors; {REMEDY}")
+        raise StartupError(f"the projections of {source.name} read both dense and sparse vectors; {REMEDY}")
     encodes = next((block.encodes for block in bound.blocks if block.space.name == source.name), ())
     centres = bound.centres.get(source.name, {})
     if any(centre.shape != (width,) for centre in centres.values()):

@@ -1,5 +1,4 @@
 """The joint space without a binding: text spaces; pictures and sounds are projected by class names."""
-names."""
 
 from __future__ import annotations
 
@@ -86,5 +85,5 @@ def _revision(components: Sequence[Component], bound: dict[str, list[ClassNameBr
 
 
 def bridge_name(binding: ClassNameBridge) -> str:
-    """A bound path in words."""
+    """The name of a bridge in explanations."""
     return f"{binding.source.name} -> {binding.target.name} (class names)"

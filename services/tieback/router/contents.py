@@ -34,7 +34,7 @@ class ReadEncoding:
 
 @dataclass(slots=True)
 class ContentVectors:
-    """What a content says in the joint space: `views` `[views, width]`, unit in every block that `present`.
+    """The vectors of a content in the joint space: `views` `[views, width]`, unit in every `present` block.
 
     The first view is the whole, the others are its regions; `present` is `[views, blocks]`.
     """
@@ -45,9 +45,9 @@ class ContentVectors:
 
 @dataclass
 class Contents:
-    """The contents that count, by number: their weights and modalities, and what was said of them.
+    """The contents that count, by number: their weights, modalities and encodings.
 
-    `by_content` has what is in `spoken` by its content. `said` is empty until the paths were taken
+    `by_content` has the `encodings` by their content. `said` is empty until they are projected
     (`router/blocks.py`). `imputed` are, by number and block, the unit vectors among it that are in place of
     what lost spaces would have said (`router/imputing.py`).
     """
@@ -71,7 +71,7 @@ class Contents:
         self.by_content.setdefault(encoding.content, []).append(encoding)
 
     def sources(self, content: int) -> set[str]:
-        """The names of the spaces that spoke of a content."""
+        """The names of the spaces that encoded a content."""
         return {encoding.adapter.source.name for encoding in self.by_content.get(content, ())}
 
     @functools.cached_property
@@ -145,7 +145,7 @@ def _once(seen: set[tuple[int, str]], part: FusePart) -> None:
 
 def _no_projection(joined: Iterable[str], part: FusePart) -> SpaceMismatch:
     return SpaceMismatch(
-        f"no path leads from the space {part.encoding.space.name!r} into the joint space; "
-        f"paths lead from: {', '.join(joined)}",
+        f"the space {part.encoding.space.name!r} is not projected into the joint space; "
+        f"the projected spaces are: {', '.join(joined)}",
         field=at("encoding", "space"),
     )

@@ -22,11 +22,11 @@ from tieback.joint.projecting import unit
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SpaceProjection:
-    """Leads what was read into a block: `[n, block width]`, unit rows, zeros for what says nothing there.
+    """Projects what was read into a block: `[n, block width]`, unit rows, zeros for an empty vector.
 
     It takes unit rows `[n, width]` where a `DenseReading` read them, and else a sequence of what was read.
-    `name` is how explanations name it, empty for a space's own vectors. A path that `imputes` is heard only
-    of contents that the block's own space says nothing of.
+    `name` is how explanations name it, empty for a space's own vectors. A projection that
+    `imputes` is used only for contents without a vector of the block's own space.
     """
 
     block: str
@@ -37,7 +37,7 @@ class SpaceProjection:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class InputAdapter:
-    """All paths of one space. `read` checks an encoding and takes out what the paths need."""
+    """All projections of one space. `read` checks an encoding and takes out what the projections need."""
 
     source: SpaceRef
     read: Callable[[Encoding], Any]
@@ -186,7 +186,7 @@ def _terms(sparse: SparseVector, vocabulary: int) -> tuple[Array, Array]:
             field=field["weights"],
         )
     if not len(indices):
-        raise InvalidInput("no term has a weight, and so it says nothing", field=field["indices"])
+        raise InvalidInput("no term has a weight", field=field["indices"])
     outside = (indices < 0) | (indices >= vocabulary)
     if outside.any():
         raise InvalidInput(

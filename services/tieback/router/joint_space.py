@@ -47,8 +47,8 @@ class JointSpace:
     `coverage` is by modality; a modality that is not in it is expected in every block. `native` are, by
     block, the modalities that the block's own space encodes; a block that is not in it is of texts. `binding`
     is the revision of the artifact that the space was made from, empty where it was made from the names of
-    classes. `graphs` lead the dense vectors of a modality's contents along all paths at once, where the
-    artifact has such.
+    classes. `graphs` compute all projections of a modality's dense vectors at once, if the artifact
+    has them.
     """
 
     components: tuple[Component, ...]
@@ -106,7 +106,7 @@ class JointSpace:
 
     @property
     def projections(self) -> tuple[str, ...]:
-        """Every path from one space into another, as explanations name it."""
+        """Every projection from one space into another, as explanations name it."""
         every = [projection.name for adapter in self.adapters.values() for projection in adapter.projections]
         return tuple(name for name in every if name)
 
@@ -123,7 +123,7 @@ class JointSpace:
         return np.asarray(rows * factors.astype(np.float32).repeat(self._widths, axis=1))
 
     def unit(self, rows: Array) -> tuple[Array, Array]:
-        """Rows with every block at length 1, and which blocks `[n, blocks]` spoke; zeros stay zeros."""
+        """Rows with every block at length 1, and the present blocks `[n, blocks]`; zeros stay zeros."""
         lengths = self.lengths(rows)
         present = lengths > 0
         return self.scaled(rows, 1 / np.where(present, lengths, 1)), present
@@ -144,8 +144,8 @@ class JointSpace:
     ) -> list[IgnoredDimensions]:
         """What does not count of a query of these modalities, whose blocks have these weights.
 
-        Texts are not compared with texts in blocks that they enter by learned paths alone: most texts are
-        alike there (docs/decisions/0034). Where a query has weights in no other block, all of it counts.
+        Texts are not compared with texts in blocks that they enter by learned projections alone: most texts
+        are alike there (docs/decisions/0034). If a query has weights in no other block, all of it counts.
         """
         if set(modalities) != {Modality.TEXT}:
             return []

@@ -15,7 +15,7 @@ def expected_loss(
     """Points of recall at 10 that the input loses without the missing spaces; 0 where none is known.
 
     Each space's loss was measured with all others there. For several they are added, up to 100: too little
-    where they could stand in for each other, too much where they know the same. Contents count by share.
+    where they could replace each other, too much where they hold the same. Contents count by share.
     """
     if not missing:
         return 0.0

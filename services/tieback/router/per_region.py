@@ -50,9 +50,9 @@ def _boxes(contents: Contents, given: Sequence[FusePart]) -> list[Array]:
 
 
 def _vectors(joint: JointSpace, said: ContentVectors) -> Array:
-    """The regions `[regions, joint width]`, in the blocks in which the whole speaks.
+    """The regions `[regions, joint width]`, in the present blocks of the whole.
 
-    It stands in where they do not: a region would else be the further from whatever is asked.
+    A region without a vector has that of the whole; else it would be farther from every query.
     """
     present = said.present[:1]
     absent = present & ~said.present[1:]

@@ -1,4 +1,4 @@
-"""Fuses encodings into joint vectors and says which space had which weight."""
+"""Fuses encodings into joint vectors, and reports the weight of each space."""
 
 from __future__ import annotations
 
@@ -74,8 +74,8 @@ class Router:
     ) -> Router:
         """The router of a binding, with its learned routers.
 
-        `modalities` say what spaces without a block encode, `caller` the id of the running call, by which the
-        canary chooses; `on_routed` hears of each query that was weighted by routers, also from other threads.
+        `modalities` are those of spaces without a block, `caller` the id of the running call, by which the
+        canary chooses; `on_routed` is called for each query that routers weighted, also from other threads.
         StartupError where the artifact does not fit together.
         """
         router = cls.__new__(cls)
@@ -227,7 +227,7 @@ class Router:
         if not any(weights.values()):
             needed = ", ".join(name for name in names if wanted[name] > 0) or "those that were given a weight"
             return InvalidInput(
-                f"no space of any weight spoke: give an encoding that reaches one of {needed}", field="parts"
+                f"every space with a weight is missing: give an encoding for one of {needed}", field="parts"
             )
         present = dict(zip(names, said.present.tolist(), strict=True))
         factors = said.present if role is Role.DOCUMENT else weighted.weights

@@ -39,7 +39,7 @@ def page(
         f"tieback: the binding {bound.revision}",
         f"{len(bound.spaces)} spaces, bound as one",
         f"The binding <code>{escape(bound.revision)}</code>: {len(bound.blocks)} blocks "
-        f"({escape(modalities)}), {len(bound.projections)} paths, {routers}, "
+        f"({escape(modalities)}), {len(bound.projections)} projections, {routers}, "
         f"joint vectors of width {bound.width}.",
         content,
     )

@@ -32,10 +32,10 @@ def spaces(bound: JointSpaceArtifact) -> str:
     ]
     rows.append(["all", "", str(bound.width), "", ""])
     said = (
-        "A joint vector is these blocks side by side. Each belongs to one space; paths lead the vectors of "
-        "other spaces into it."
+        "A joint vector is these blocks side by side. Each belongs to one space; vectors of "
+        "other spaces are projected into it."
     )
-    header = ("block", "modality", "width", "revision", "paths into it")
+    header = ("block", "modality", "width", "revision", "projections into it")
     return section("Spaces", said, table(header, rows, numbers={2}, stack=True))
 
 
@@ -45,7 +45,7 @@ def _projections(projections: Iterable[BoundProjection]) -> list[str]:
     for projection in projections:
         parameters = ", ".join(f"{name} {value}" for name, value in projection.parameters.items())
         way = f" by {projection.method}{f' ({parameters})' if parameters else ''}"
-        way += ", where its own space is silent" if projection.imputes else ""
+        way += ", if the vector of its own space is missing" if projection.imputes else ""
         ways.setdefault(" itself" if projection.method == NATIVE else way, []).append(projection.source.name)
     return [escape(", ".join(dict.fromkeys(sources)) + way) for way, sources in ways.items()]
 
@@ -113,20 +113,20 @@ def decoupling(found: Mapping[str, Any]) -> str:
     """The confusion matrix of the text router."""
     classes, confusion = found.get("classes", ()), found.get("confusion", ())
     content = maps(
-        {"": "What texts speak of, and what the router took it for"},
-        [f"speaks of {name}" if name != "text" else "speaks of neither" for name in classes],
+        {"": "What texts are about, and what the router recognised"},
+        [f"about {name}" if name != "text" else "about neither" for name in classes],
         [name if name != "text" else "neither" for name in classes],
         [[[count / sum(row) if any(row) else None for count in row] for row in confusion]],
         high=1.0,
         texts=[[f"{count:g}" for count in row] for row in confusion],
-        meaning="{row}, taken for {column}: {text}",
+        meaning="{row}, recognised as {column}: {text}",
     )
     said = (
-        f"Held-out texts by what they speak of (rows) and what the text router took them for (columns). "
+        f"Held-out texts by their topic (rows) and by what the text router recognised (columns). "
         f"Right: {figure(found.get('accuracy'), 3)}; {figure(found.get('without'), 3)} without the "
         "decoupling objective."
     )
-    return section("Does the router know what a text speaks of?", said, content)
+    return section("Does the router recognise what a text is about?", said, content)
 
 
 def losses(found: Mapping[str, Mapping[str, float]], names: Sequence[str]) -> str:
@@ -191,7 +191,7 @@ def ranges(bound: JointSpaceArtifact) -> str:
         "The range in which the mean weight of a hundred queries lay at binding, its mean as a tick. A "
         "server whose mean weights leave it raises the drift alarm."
     )
-    return section("Usual weights", said, "".join(parts))
+    return section("Ranges of the weights", said, "".join(parts))
 
 
 def training(found: Sequence[Mapping[str, Any]]) -> str:
