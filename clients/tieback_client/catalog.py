@@ -1,4 +1,4 @@
-"""What a server says that it offers."""
+"""What a server offers: spaces, models, methods, limits and health."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Space:
     ready: bool
     """Whether it can be asked now."""
     precision: str = ""
-    """What the model computes in, for instance ``"int8"``; empty of a server that does not say."""
+    """What the model computes in, for instance ``"int8"``; empty if the server does not report it."""
     drift: Sequence[Drift] = ()
     """What that costs, as it was measured; empty in float32."""
     blocks: Mapping[str, int] = field(default_factory=dict)
@@ -91,7 +91,7 @@ class Space:
     binding_revision: str = ""
     """Of the joint space: the binding that it was made from; empty where class names made it."""
     called: str = ""
-    """What requests call it by, where a server says; several may share one ``ref``."""
+    """Its name in requests, if the server reports it; several spaces may share one ``ref``."""
     layers: Sequence[int] = ()
     """The layers that can be asked for, the last among them; empty where only that is."""
     reductions: Sequence[MeasuredReduction] = ()
@@ -222,13 +222,13 @@ class ServerInfo:
     services: Sequence[ServiceState]
     """Its services."""
     retrieval: RetrievalPlan
-    """How it answers a query that does not say how."""
+    """The defaults of a query."""
     call: CallInfo = field(default_factory=CallInfo)
     """How the call went."""
 
 
 class Health(enum.StrEnum):
-    """What `grpc.health.v1` says of a service."""
+    """The state of a service in `grpc.health.v1`."""
 
     UNKNOWN = "unknown"
     SERVING = "serving"

@@ -113,7 +113,7 @@ def _of_table(data: bytes) -> Array:
 
 @dataclass(slots=True)
 class _Element:
-    """What a PLY header says of one kind of thing: how many, and their properties in order."""
+    """An element of a PLY header: the number of its items, and their properties in order."""
 
     name: str
     count: int

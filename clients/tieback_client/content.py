@@ -150,7 +150,7 @@ def content_of(value: ContentLike, field: FieldPath | str = "content") -> Conten
 
 
 def modality_of(content: Content) -> Modality | None:
-    """The modality of a content; None for a vector, whose space knows."""
+    """The modality of a content; None for a vector, which has that of its space."""
     kinds = {
         Text: Modality.TEXT,
         TokenIds: Modality.TEXT,
@@ -162,7 +162,7 @@ def modality_of(content: Content) -> Modality | None:
 
 
 def modality_of_path(path: Path) -> Modality | None:
-    """What a file's suffix says it holds; None where it says nothing."""
+    """The modality of a file by its suffix; None for an unknown suffix."""
     suffix = path.suffix.lower()
     known = (
         (IMAGE_SUFFIXES, Modality.IMAGE),

@@ -34,7 +34,7 @@ class Section:
     search_text: str = ""
     """For `upsert`: words to find it by where it is no text; a text is found by its own."""
     modality: Modality | None = None
-    """For `upsert`: its modality, where the content does not say it."""
+    """For `upsert`: its modality, if the content is a vector."""
     regions: MultiVector | None = None
     """For `upsert`, of a picture: vectors of its regions, at most 64, beside `vector`, that of the whole."""
     span: tuple[int, int] | None = None
@@ -158,7 +158,7 @@ class Collection:
     created: datetime | None
     """When it was made, in UTC."""
     policy: str = ""
-    """How queries that do not say are weighted: a method of the family "routing"; empty for the default."""
+    """The default routing of queries: a method of the family "routing"; empty for the server's."""
     weights: Mapping[str, float] = field(default_factory=dict)
     """The weights per space of that, where there are some."""
     imputation: str = ""
@@ -166,7 +166,7 @@ class Collection:
     vector_count: int = 0
     """Vectors that it holds: one for each section, and one for each region of a section."""
     sources: Sequence[Source] = ()
-    """The folders that its items come from, by name; only `get_collection` tells them."""
+    """The folders that its items come from, by name; only `get_collection` returns them."""
     damage: str = ""
     """What is wrong with its files on the server and what to do about it; empty where they are sound."""
     stale: str = ""

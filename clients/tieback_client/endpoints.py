@@ -14,7 +14,7 @@ class Endpoint:
     address: str
     """HOST:PORT."""
     queued_tokens: int = 0
-    """Tokens that waited there when it was last heard of."""
+    """The waiting tokens in its last report."""
     tokens_per_second: float = 0.0
     """Its measured rate; 0 where none was measured."""
 

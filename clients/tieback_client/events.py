@@ -43,7 +43,7 @@ class VerdictLabel(enum.StrEnum):
     SUPPORTED = "supported"
     """A passage supports the claim."""
     CONTRADICTED = "contradicted"
-    """A passage says otherwise."""
+    """A passage contradicts it."""
     UNSUPPORTED = "unsupported"
     """No passage supports it."""
     NOT_CHECKED = "not_checked"
@@ -163,7 +163,7 @@ class Finish:
     completion_tokens: int
     """Tokens written."""
     changed_tokens: int | None
-    """Tokens that the decoding strategy chose differently from plain decoding; None where it cannot tell."""
+    """Tokens that differ from plain decoding; None if the strategy does not read plain decoding."""
     timing: Timing
     """Where the time went."""
     first_token: float

@@ -53,12 +53,12 @@ class Replica(Line):
         self.outstanding = 0
         """Tokens of this client's own calls that run there, about."""
         self.queued_tokens = 0
-        """Tokens that waited there, as it said last."""
+        """The waiting tokens in its last report."""
         self.tokens_per_second = 0.0
         """The rate that it measured; 0 before any was."""
 
     def observe(self, metadata: Mapping[str, str]) -> None:
-        """Takes in the load that a replica says with each answer: tokens that wait, and tokens a second."""
+        """Reads the load in a response: waiting tokens, and tokens per second."""
         with contextlib.suppress(ValueError):
             tokens, rate, *_ = metadata.get(LOAD_KEY, "").split(" ")
             self.queued_tokens, self.tokens_per_second = int(tokens), float(rate)

@@ -152,7 +152,7 @@ class Replicas:
 
 
 def _least_loaded(ready: list[Replica]) -> Replica | None:
-    """By the seconds that what waits will take: what the replica said last, and this client's own calls."""
+    """By the expected wait: the replica's last report, and this client's own calls since."""
     if not ready:
         return None
     fastest = max(one.tokens_per_second for one in ready) or 1.0

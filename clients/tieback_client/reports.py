@@ -1,4 +1,4 @@
-"""What a call says about itself: where the time went, what it cost, how to find it in the server's logs."""
+"""The report of a call: its times, its cost, and its id in the server's logs."""
 
 from __future__ import annotations
 

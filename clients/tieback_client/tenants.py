@@ -41,7 +41,7 @@ class Usage:
     tenant: str
     """Its name; empty where the server asks for no tokens."""
     role: Access | None
-    """What the token is for; None for a role that this version does not know."""
+    """The role of the token; None for a role that this version does not know."""
     item_count: int
     """Items in all its collections."""
     byte_count: int

@@ -1,4 +1,4 @@
-"""Vectors that know their space, as NumPy arrays."""
+"""Vectors with their space, as NumPy arrays."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class SpaceRef:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Vector:
-    """A vector that knows its space."""
+    """A vector with its space."""
 
     values: Array
     """As it travels: `[width]` float32, float16 or int8; `[width / 8]` uint8 where `dtype` is BINARY."""

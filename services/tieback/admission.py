@@ -48,10 +48,10 @@ PRESSED_SECONDS = 0.25
 """After a refusal, the time for which the next ones are expected and decided on early."""
 
 REFUSAL_CACHE_SECONDS = 0.5
-"""A refusal that is given to many tells what waited so long ago at most."""
+"""How long a shared refusal is used before a new one is made."""
 
 RETRY_STEP = 1.04
-"""Ratio between the times to come back that such refusals tell."""
+"""Ratio between the retry times of shared refusals."""
 
 _LOG_STEP = math.log(RETRY_STEP)
 
@@ -218,14 +218,14 @@ class Admission:
 
 
 class RefusalCache:
-    """Refusals that are given to many: one for each time to come back, in steps, made anew now and then."""
+    """Refusals that many calls share: one for each step of the retry time, renewed regularly."""
 
     def __init__(self) -> None:
         self._refusals: dict[int, Overloaded] = {}
         self._since = -math.inf
 
     def refusal(self, seconds: float, write: Callable[[float], str]) -> Overloaded:
-        """One that says to come back after `seconds` or little more, by the sentence that `write` makes."""
+        """One with a retry time of `seconds` or little more; `write` makes its sentence."""
         now = time.monotonic()
         if now - self._since > REFUSAL_CACHE_SECONDS:
             self._refusals, self._since = {}, now

@@ -9,7 +9,7 @@ from tieback_client.installing import how_to_install
 
 
 def main() -> None:
-    """Runs the command line; says what to install where its two packages are missing."""
+    """Runs the command line, or names the packages to install if they are missing."""
     # gRPC reports every connection that ends on standard error; a person with an answer needs none of it. It
     # reads this when it is imported, which is later (see the package's `__getattr__`).
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")

@@ -56,7 +56,7 @@ class Run:
     kinds: Counter[str] = field(default_factory=Counter)
     """How many files of each kind were written, or would be."""
     notes: dict[str, list[str]] = field(default_factory=dict)
-    """What a reader should know of a file that is no failure, by its id."""
+    """Notes about files that did not fail, by id."""
     emptied: list[str] = field(default_factory=list)
     """Files that hold nothing any more, and have items."""
     seconds: float = 0.0

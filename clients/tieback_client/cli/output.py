@@ -62,7 +62,7 @@ def to_json(value: Any, *, indent: int | None = None) -> str:
 
 
 class Output:
-    """Where a command writes. `json` says that only JSON may reach standard output."""
+    """Where a command writes. With `json`, only JSON may reach standard output."""
 
     def __init__(self, *, json: bool) -> None:
         self.json = json
@@ -128,7 +128,7 @@ class Output:
 
 
 class Failure(click.ClickException):
-    """An error of a call, told in one line; as JSON where the command speaks JSON."""
+    """An error of a call in one line; as JSON if the command writes JSON."""
 
     exit_code = 1
 

@@ -15,7 +15,7 @@ from tieback_client.files.document import NotText
 from tieback_client.files.packages import load
 
 SAMPLE = 1 << 16
-"""Bytes that are looked at to tell what a file is."""
+"""Bytes that are read to recognise the type of a file."""
 MARKS = {
     codecs.BOM_UTF8: "utf-8",
     codecs.BOM_UTF32_LE: "utf-32-le",
@@ -79,7 +79,7 @@ class Decoded:
     """A text and how it was read."""
 
     text: str
-    """As it stands in the file, without a byte-order mark; NUL is a space."""
+    """The text of the file, without a byte-order mark; NUL is a space."""
     encoding: str
     notes: tuple[str, ...] = ()
 

@@ -1,4 +1,4 @@
-"""What a file says: one text, and the stretches of it that can be cited."""
+"""The text of a file, and its sections, which can be cited."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ class Document:
     sections: Sequence[FileSection]
     """In reading order, without overlap; none where the file holds no text."""
     metadata: Mapping[str, Fact] = field(default_factory=dict)
-    """What its front matter says, without the title."""
+    """The values of its front matter, without the title."""
     encoding: str = "utf-8"
     """How its bytes were decoded."""
     notes: Sequence[str] = ()
-    """What a reader should know: that it is empty, or why it was not read as its format."""
+    """Notes: that it is empty, or why it was not read as its format."""
     is_original: bool = True
-    """Whether `text` is what stands in the file, and not what HTML or PDF shows."""
+    """Whether `text` is the content of the file itself, and not the text of HTML or PDF."""
 
     def item_sections(self, uri: str) -> list[Section]:
         """The sections of an `Item`, each with `uri` and its place in it, and its span of the original."""

@@ -15,5 +15,5 @@ _SUFFIXES = {
 
 
 def format_of(name: str) -> str | None:
-    """The format that a name says; None where its bytes must."""
+    """The format by the suffix of a name; None if only the bytes can show it."""
     return _SUFFIXES.get(PurePath(name).suffix.lower())

@@ -15,7 +15,7 @@ class Parsed:
     text: str
     sections: Sequence[FileSection]
     title: str = ""
-    """As the format says it; "" where it does not."""
+    """From the format; "" if it has none."""
     notes: tuple[str, ...] = ()
     is_original: bool = True
-    """Whether `text` is what stands in the file."""
+    """Whether `text` is the content of the file itself."""

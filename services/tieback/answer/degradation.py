@@ -25,7 +25,7 @@ def reason_of(error: TiebackError) -> str:
 
 
 def without(routing: RoutingExplanation, lost: Mapping[str, str]) -> RoutingExplanation:
-    """The explanation, telling also of what was lost outside the router, with the reasons."""
+    """The explanation, with the spaces that were missing before the router, and the reasons."""
     if not lost:
         return routing
     missing = [*routing.missing, *(name for name in lost if name not in routing.missing)]
@@ -35,7 +35,7 @@ def without(routing: RoutingExplanation, lost: Mapping[str, str]) -> RoutingExpl
 def with_unencoded_contents(
     routing: RoutingExplanation, query: Sequence[QueryPart], encoded: SpaceEncodings, losses: Losses
 ) -> RoutingExplanation:
-    """The explanation with the loss of contents that no space spoke of, which the router never heard of.
+    """The explanation with the loss of contents that no space encoded; the router does not see them.
 
     Contents count by their share of the query's weights.
     """

@@ -55,7 +55,7 @@ class Draft:
         return cut_off(part.encoding for part in self.encodings)
 
     def blame(self, error: TiebackError) -> TiebackError:
-        """The error, told of this section's content in the request."""
+        """The error, with the path of this section's content in the request."""
         return error.within(at("items", self.item, "sections", self.place, "content"))
 
 
@@ -251,7 +251,7 @@ class Ingestion:
                         draft.vector, draft.labels = result.vector, result.labels
                         draft.regions = result.regions
                     else:
-                        # The router speaks of encodings, which the caller never saw.
+                        # The router's error names encodings, which the caller does not know.
                         errors.setdefault(draft.item, draft.blame(result.about(ROOT)))
 
     async def _write(self, collection: str, items: Sequence[IndexedItem]) -> UpsertReply:

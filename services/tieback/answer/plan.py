@@ -38,7 +38,7 @@ it (docs/decisions/0035)."""
 
 
 def plan_of(retrieval: Retrieval, defaults: RetrievalPlan = DEFAULT_PLAN) -> RetrievalPlan:
-    """The plan of a query: what it says, and the defaults for the rest."""
+    """The plan of a query: its own choices, and the defaults for the rest."""
     limit = retrieval.limit or DEFAULT_LIMIT
     hybrid = defaults.hybrid if retrieval.hybrid is None else retrieval.hybrid
     balance = retrieval.balance_modalities

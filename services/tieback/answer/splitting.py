@@ -33,7 +33,7 @@ INLINE_CHARACTERS = 16_384
 """Texts of so many characters together are dealt with at once: a change of threads would take longer."""
 
 ANY_WORD = "text"
-"""What a space is asked about that has not said yet how much it reads."""
+"""A text for a space whose window is not known yet."""
 
 ROUNDS = 3
 """How often all spaces are asked at most: what one cuts, those before it have not seen."""
@@ -73,7 +73,7 @@ Texts = dict[tuple[int, int], list[Piece]]
 """The pieces by the item and the section that they are of."""
 
 Result = Sequence[TextPiece] | TiebackError
-"""What a space says of a piece: the parts that it reads to their end."""
+"""The result of a space for a piece: the parts that fit its window."""
 
 T = TypeVar("T")
 
@@ -277,7 +277,7 @@ def _surely_fits(text: str, window: int | None) -> bool:
 
 
 async def _take(space: str, found: Sequence[tuple[Piece, Result]]) -> None:
-    """Notes what the space says of each piece; see `_note`."""
+    """Records the result of the space for each piece; see `_note`."""
     characters = sum(len(piece.text) for piece, _ in found)
     await _beside(characters, functools.partial(_note, space, found))
 

@@ -180,7 +180,7 @@ class Batcher(Generic[W, R]):
                 timer.cancel()
 
     def _work(self) -> None:
-        """The worker's thread, until it is told to stop."""
+        """The worker's thread; it ends when the batcher is closed."""
         self._clock = RunClock()
         ended = math.inf  # when the last batch ended, where the worker has been busy since
         while True:

@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class HasTokens(Protocol):
-    """Something that knows how many tokens it costs."""
+    """Something with a cost in tokens."""
 
     @property
     def tokens(self) -> int:

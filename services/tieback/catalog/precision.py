@@ -1,4 +1,4 @@
-"""Precisions: what a model can compute in, and what that costs."""
+"""Precisions of a model, and their measured drift."""
 
 from __future__ import annotations
 

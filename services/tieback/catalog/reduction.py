@@ -1,4 +1,4 @@
-"""Token reduction: what a card says of a method, as it was measured, and what of that is served."""
+"""Token reduction: the measurements in a card for each method, and what is served."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ LAST_WORD_REACH = max(map(len, ABBREVIATIONS)) + 2
 INITIAL = re.compile(r"(?:^|\.)[^\W\d_]$")
 ITEM_DIGITS = 3
 ITEM_REACH = ITEM_DIGITS + 2
-"""Characters by which a line is told to be a list's item."""
+"""Characters that mark a line as an item of a list."""
 
 
 def ends(text: str, decided: int = 0) -> Iterator[int]:

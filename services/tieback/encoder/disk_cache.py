@@ -108,7 +108,7 @@ class DiskCache:
         await asyncio.to_thread(self._thread.join)
 
     def _work(self) -> None:
-        """The thread, until it is told to stop and nothing waits."""
+        """The thread; it ends when the cache is closed and nothing waits."""
         with self._guarded():
             self._open()
         while self._wait():

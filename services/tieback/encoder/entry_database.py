@@ -20,7 +20,7 @@ from tieback.encoder.entry_format import Damaged, pack, unpack
 
 APPLICATION = int.from_bytes(b"tbec", "big")
 FORMAT = 3
-"""What the file says of itself: whose it is, and how its entries look."""
+"""The header of the file: its application and the format of its entries."""
 
 PAGE_BYTES = 4096
 PAGE_ROOM = 4000

@@ -22,7 +22,7 @@ BYTES_PER_CHARACTER = 512
 """What a tokenizer takes for a character at most while it works, as measured of dots."""
 
 UNKNOWN_SIZE = 1 << 20
-"""Bytes of a content that is no text, of a model that cannot tell."""
+"""Assumed bytes of a content that is not a text, if the model does not estimate them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What the model is asked.
+"""The prompt of the language model.
 
 Measured on SmolLM2-135M with greedy decoding, 21 questions over four passages, by the checker's verdicts:
 two examples and the two best sentences give 16 supported claims of 22; with the three best 13 of 25; one
@@ -19,7 +19,7 @@ from tieback.models.chat_template import Message
 EXCERPT_SENTENCES = 2
 
 ASKED = "Question"
-"""What stands before the question, and is written otherwise where a passage says it."""
+"""The marker before the question; it is changed where a passage contains it."""
 
 MARKER = re.compile(rf"\b({ASKED}|Answer) ?[:：]", re.IGNORECASE)
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -44,7 +44,7 @@ EXAMPLES = (
 
 
 def plain_request(question: str, excerpt: Sequence[str], *, system: str = "") -> PromptRequest:
-    """What is asked plainly: from the excerpt, or without one the question alone.
+    """The plain request: with the excerpt, or the question alone.
 
     `system` is the model's own instruction for a conversation, used where there is no excerpt.
     """

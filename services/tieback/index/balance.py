@@ -1,4 +1,4 @@
-"""Scores of several modalities made comparable: how far each hit stands out among its own kind.
+"""Makes scores of several modalities comparable: each hit is standardised within its own modality.
 
 Encoders place pictures, sounds and texts in separate cones of one space (the modality gap, Liang et al.
 2022, arXiv:2203.02053), so a text query is nearer to any text than to the best picture. A standard score

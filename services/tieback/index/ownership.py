@@ -58,7 +58,7 @@ class OwnedCollections:
         return known.readable() if isinstance(known, DamagedCollection) else known
 
     def visible(self) -> dict[str, CollectionKey]:
-        """What the tenant may know of, under its names for them."""
+        """The collections that the tenant may see, under its own names for them."""
         principal = PRINCIPAL.get()
         return {
             principal.address(key): key
@@ -67,7 +67,7 @@ class OwnedCollections:
         }
 
     def unknown(self, name: str) -> NotFound:
-        """The error for a collection that does not exist, or that the tenant must not know of."""
+        """The error for a collection that does not exist or that the tenant may not see."""
         choices = self.visible()
         hint = (
             "" if choices else "there are none yet: `tieback index` makes one, and so does CreateCollection"

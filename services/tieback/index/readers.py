@@ -78,7 +78,7 @@ class Readers:
                 self.queued -= 1
 
     def took(self, seconds: float) -> None:
-        """Learns how long a search takes, by which the time to come back is told."""
+        """Learns how long a search takes, for the retry time."""
         self._seconds = 0.9 * self._seconds + 0.1 * seconds
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The methods of the field, one folder per family, one file per method; they know arrays alone."""
+"""The methods of the field, one folder per family, one file per method. They only know arrays."""
 
 from __future__ import annotations
 

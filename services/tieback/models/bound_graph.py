@@ -17,16 +17,16 @@ from tieback.models.session import Session
 
 PROJECTIONS, ROUTER = "paths", "router"
 SUMS, SCORES, SEEN = "sums", "scores", "seen"
-"""Names of what a graph of paths gives, what a router's gives, and what a router's takes."""
+"""Names of the output of a graph of projections, and of the output and the input of a router's."""
 
 
 def graph_name(kind: str, modality: Modality) -> str:
-    """What the artifact calls the graph: "paths.text"."""
+    """The name of the graph in the artifact, for instance "paths.text"."""
     return f"{kind}.{modality.value}"
 
 
 class ProjectionGraph:
-    """Leads dense vectors of one modality's contents into the blocks: sums of what all paths say."""
+    """Projects the dense vectors of one modality into the blocks, as sums over all projections."""
 
     def __init__(self, graph: bytes) -> None:
         self._session = Session(graph)
@@ -38,7 +38,7 @@ class ProjectionGraph:
     def __call__(self, dense: Mapping[str, Array], count: int) -> Array:
         """Sums of unit vectors `[count, joint width]` from vectors `[count, width]` by space.
 
-        Rows are unit or zeros; zeros, and a space that is left out, say nothing.
+        Rows are unit or zeros; zeros, and a space without rows, add nothing.
         """
         inputs = {}
         for name, missing in self._absent.items():
@@ -49,7 +49,7 @@ class ProjectionGraph:
 
 
 class RouterGraph:
-    """What a learned router's network says of its input."""
+    """The network of a learned router."""
 
     def __init__(self, graph: bytes) -> None:
         self._session = Session(graph)

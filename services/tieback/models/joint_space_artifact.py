@@ -1,8 +1,8 @@
-"""A bound joint space as an artifact: blocks, the paths into them, the routers, and what was measured of it.
+"""A joint space as an artifact: blocks, the space projections into them, routers, imputations, measurements.
 
-A joint vector is blocks side by side (docs/decisions/0003). Each block belongs to one space; paths lead the
-vectors of that space and of others into it. The artifact's facts say what is what, its arrays are the states
-of paths and routers, its files the graphs of what these compute.
+A joint vector is blocks side by side (docs/decisions/0003). Each block belongs to one space; the vectors of
+that space and of others are projected into it. The artifact's facts describe these, its arrays are the states
+of projections, routers and imputations, and its files are their graphs.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from tieback.core.types.vectors import SpaceRef
 REMEDY = "bind again: tieback bind"
 BINDING = Kind("joint_space", "binding", 1, REMEDY)
 NATIVE = "native"
-"""The method of a path whose vectors are the block's own, unchanged."""
+"""The method of a projection that leaves the vectors of the block's own space unchanged."""
 
 DENSE, SPARSE = "dense", "sparse"
-"""What a path reads of an encoding."""
+"""What a projection reads of an encoding."""
 
 GRAPH = ".onnx"
 """Ends the name of a graph's file in the artifact."""
@@ -49,11 +49,11 @@ class Block:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BoundProjection:
-    """How encodings of `source` (`source_width` wide) enter the block of the space named `block`.
+    """How encodings of `source` (`source_width` wide) are projected into the block named `block`.
 
     `reads` is DENSE, and `method` then of the family projection or NATIVE; or SPARSE, and `method` of the
-    family binding, over the terms that the state names. `parameters` are the method's and `state` its arrays.
-    A path that `imputes` is heard only of contents that the block's own space says nothing of.
+    family bridging, over the terms in the state. `parameters` are the method's and `state` its arrays. A
+    projection that `imputes` is used only for contents without a vector of the block's own space.
     """
 
     source: SpaceRef
@@ -67,13 +67,13 @@ class BoundProjection:
 
     @property
     def in_graphs(self) -> bool:
-        """Whether a graph can have it, which reads dense vectors and hears every path."""
+        """Whether a graph can contain it: a graph reads dense vectors and uses all of its projections."""
         return self.reads == DENSE and not self.imputes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BoundRouter:
-    """What weights the blocks for queries of one modality, from the dense vectors of `inputs`, side by side.
+    """The router of one modality: weights blocks by the dense vectors of `inputs`, side by side.
 
     `method` is of the family routing; `state` holds its arrays. `weight_ranges` is, by block, the range in
     which the mean weight of a hundred queries was at binding, and `mean_weights` the mean weight.
@@ -90,7 +90,7 @@ class BoundRouter:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BoundImputation:
-    """What is done about the blocks of spaces that a query lost.
+    """How the blocks of missing spaces are imputed in queries.
 
     `method` is of the family imputation, `state` its arrays, in which blocks are named by their places; they
     may be of half precision. `losses` are those of `JointSpaceArtifact`, with this method in place.
@@ -113,8 +113,8 @@ class JointSpaceArtifact:
 
     `losses` are the points of recall that queries of a modality lost at binding without a space: by modality,
     then by space. `metrics` and `provenance` (data, seeds, seconds) are for reports; no server reads them.
-    Of the `imputations` the first is what is done where a request says nothing, and `losses` are its own;
-    where there are none, silent blocks are left out.
+    The first of the `imputations` is the default, and `losses` are its own; without any, missing blocks stay
+    empty.
     `centres` are, by space and modality, what is taken off a dense vector before anything reads it: two
     encoders of one space hold the same thing a constant apart (Liang et al., 2022, arXiv:2203.02053).
     `graphs` are ONNX graphs by their names (`models/bound_graph.py`); what has none is left to its methods.
@@ -245,11 +245,13 @@ class JointSpaceArtifact:
         for projection in self.projections:
             if projection.block not in widths:
                 raise ValueError(
-                    f"a path of {projection.source.name} leads to {projection.block!r}, which is no block"
+                    f"a projection of {projection.source.name} is into {projection.block!r}, "
+                    "which is not a block"
                 )
             if projection.reads not in (DENSE, SPARSE):
                 raise ValueError(
-                    f"a path of {projection.source.name} reads {projection.reads!r}, which is unknown here"
+                    f"a projection of {projection.source.name} reads {projection.reads!r}, "
+                    "which is unknown here"
                 )
             if projection.method == NATIVE and projection.source_width != widths[projection.block]:
                 raise ValueError(

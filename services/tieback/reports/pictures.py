@@ -1,4 +1,4 @@
-"""Heat maps, bars, ranges and curves as SVG that stands in the page itself.
+"""Heat maps, bars, ranges and curves as inline SVG.
 
 Nothing in a picture loads anything. Lengths are in units of the picture's own viewBox; a heat map keeps its
 size and the page scrolls it, since shrunk numbers are not read. Every text is escaped here.

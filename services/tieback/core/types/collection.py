@@ -52,7 +52,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class IndexedSection:
-    """What search knows of a section: its vector, words to find it by, its modality.
+    """A section as it is searched: its vector, its words, its modality.
 
     A picture may have `regions` with a vector each, beside the whole's.
     """

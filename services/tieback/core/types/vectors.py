@@ -42,7 +42,7 @@ class SpaceRef:
 
 @dataclass(frozen=True, slots=True)
 class Vector:
-    """A vector that knows its space.
+    """A vector with its space.
 
     `values` is `[width]` in float32, float16 or int8, or `[width / 8]` uint8 for BINARY.
     """

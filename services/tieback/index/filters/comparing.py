@@ -1,4 +1,4 @@
-"""What a comparison says of one value.
+"""Evaluates a comparison for one value.
 
 A literal is read as the value's type: the string ``2024-03-01`` is a date where the value is one, and text
 where it is text. Compared with a day, a point in time counts as its day in UTC; compared with a point in

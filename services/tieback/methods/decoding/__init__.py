@@ -1,11 +1,11 @@
-"""Decoding strategies: what a model says when it is asked in several ways becomes one score per token.
+"""Decoding strategies: they combine the logits of several streams into one score per token.
 
-A strategy states as data the streams that it reads. A stream is a model's role, a prompt form and a layer:
-the writer asked plainly, the writer told to answer falsely, the writer read after 25 of its 30 layers.
+A strategy declares the streams that it reads. A stream is a model role, a prompt form and a layer: for
+instance the main model with the plain prompt, with a prompt for a false answer, or after 25 of its 30 layers.
 Streams of one prompt form share a cache, and all layers are read in one run. At each step the strategy gets
-the logits by stream, its position in the answer and a state of its own, and gives scores. It does not
-choose: sampling is the same for all and lies beside the generator. Where a strategy reads `PLAIN`, its
-choices are compared with those of plain decoding.
+the logits by stream, its position in the answer and a state of its own, and returns scores. It does not
+sample: sampling is the same for all strategies and belongs to the generator. If a strategy reads `PLAIN`,
+its choices are compared with those of plain decoding.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class Stream:
 
 
 PLAIN = Stream()
-"""The writer, asked plainly: what plain decoding reads."""
+"""The main model with the plain prompt: what plain decoding reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ class DecodingStrategy(Protocol):
     """A way to score the next token."""
 
     def __call__(self, step: Step) -> Array:
-        """Combines the step's logits into scores `[vocabulary]` of the writer, whose softmax is sampled from.
+        """Combines the step's logits into scores `[vocabulary]` of the main model, for sampling.
 
         Scores are float32; an excluded token scores -inf, and at least one token does not.
         """

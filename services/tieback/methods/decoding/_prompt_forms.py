@@ -1,7 +1,7 @@
-"""Prompt forms: what a stream is asked in place of the plain request.
+"""Prompt forms: how the prompt of a stream differs from the plain prompt.
 
-A form is a function of a module, from what would be asked plainly to what is asked. These are the common
-ones; a strategy may define others in its own file.
+A form is a function of a module that makes a request of the plain request. These are the common ones; a
+strategy may define others in its own file.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ class PromptRequest:
 
 
 PromptForm = Callable[[PromptRequest], PromptRequest]
-"""From what is asked plainly to what is asked. Streams of the same function share a prompt and its cache."""
+"""Makes a request of the plain request. Streams of the same function share a prompt and its cache."""
 
 
 def with_evidence(asked: PromptRequest) -> PromptRequest:
-    """The question with the passages before it, as it is asked plainly."""
+    """The plain request: the question with the passages before it."""
     return asked
 
 
 def without_evidence(asked: PromptRequest) -> PromptRequest:
-    """The question alone, in the same form. What has no evidence is asked plainly."""
+    """The question alone, in the same form. Without evidence it is the plain request."""
     return replace(asked, instruction=FROM_MEMORY, excerpt=()) if asked.excerpt else asked
 
 

@@ -7,7 +7,7 @@ from tieback.methods.decoding import PLAIN, Step, Stream, decodings
 
 
 def streams() -> tuple[Stream, ...]:
-    """The model, asked plainly."""
+    """The model with the plain prompt."""
     return (PLAIN,)
 
 

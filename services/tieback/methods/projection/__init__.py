@@ -67,7 +67,7 @@ class LeastAnchors(Protocol):
 
 
 class Graph(Protocol):
-    """A projection as an exported graph holds it."""
+    """The form of a projection in an exported graph."""
 
     def __call__(self, vectors: Tensor, state: Tensors) -> Tensor:
         """As the method, in torch; rows of zeros may become anything.

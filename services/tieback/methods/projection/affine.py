@@ -54,5 +54,5 @@ def fit(source: Array, target: Array, *, ridge: NotNegative = 0.1) -> State:
 
 
 def least_anchors(source_width: int, target_width: int) -> int:  # noqa: ARG001 - the ridge fills the rest
-    """Two: the ridge decides about every direction that no anchor speaks of."""
+    """Two: the ridge decides about all directions without anchors."""
     return 2

@@ -99,5 +99,5 @@ def fit(
 
 
 def least_anchors(source_width: int, target_width: int) -> int:  # noqa: ARG001 - so many for one dimension
-    """Eight: four for each of two dimensions, with fewer than which there is no correlation to speak of."""
+    """Eight: four for each of two dimensions; a correlation of fewer is not meaningful."""
     return 2 * ROWS_PER_DIMENSION

@@ -106,5 +106,5 @@ def _some(views: Array, count: int, draw: np.random.Generator) -> Array:
 
 
 def least_anchors(source_width: int, target_width: int) -> int:  # noqa: ARG001 - any width will do
-    """Three: with two, each has a single wrong answer, and any projector tells them apart."""
+    """Three: with two, each has a single wrong answer, which any projector avoids."""
     return 3

@@ -47,7 +47,7 @@ class Assignment(NamedTuple):
 
 
 class Graph(Protocol):
-    """A plan as an exported graph holds it."""
+    """The form of a plan in an exported graph."""
 
     def __call__(self, keys: Tensor, sizes: Tensor, ratio: Tensor, depth: float) -> Assignment:
         """The plan of a batch: `keys` `[batch, tokens, width]`, `sizes` `[batch, tokens]`, 0 for padding.
