@@ -171,7 +171,7 @@ def pairs_with(**changes: Any) -> Pairs:
         ([pairs_with(documents=[np.ones((4, 3))])], None, {}, "the same blocks", "pairs[0]"),
         ([pairs_with(documents=[np.ones((3, 3))] * 2)], None, {}, "a row in each array", "pairs[0]"),
         ([pairs_with(inputs=np.full((4, 6), np.nan))], None, {}, "row 0 holds NaN", "pairs[0]"),
-        ([pairs_with(queries=[np.zeros((4, 3))] * 2)], None, {}, "no block of query 0 speaks", "pairs[0]"),
+        ([pairs_with(queries=[np.zeros((4, 3))] * 2)], None, {}, "query 0 has no block", "pairs[0]"),
         ([pairs_with()], Labelled(np.ones((4, 5)), np.ones((4, 2))), {}, "6 wide with 2 blocks", "pairs"),
         ([], Labelled(np.ones((4, 5)), np.full((4, 2), 1.5)), {}, "0 to 1", "labelled.targets"),
         ([], Labelled(np.ones((4, 5)), np.ones((3, 2))), {}, "4 inputs have 3 targets", "labelled"),

@@ -25,7 +25,7 @@ Spaces = Mapping[Modality, Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class JointInputs:
-    """How spaces take part in the joint space: what is asked of them, and which blocks they reach.
+    """The inputs of the joint space: which vectors each space gives, and which blocks they fill.
 
     Without more, text spaces enter by vectors into their own block, and all others by labels into all blocks.
     `stored` is what is asked besides of what will be stored, and `per_region` whether the regions of a
@@ -60,7 +60,7 @@ class JointInputs:
 
 @dataclass(slots=True)
 class SpaceEncodings:
-    """What the spaces said of each content, what they refused, and which spaces failed as a whole."""
+    """The encodings of each content, the refusals of spaces, and the spaces that failed as a whole."""
 
     encodings: list[list[Encoding]]
     refused: list[dict[str, TiebackError]]

@@ -47,7 +47,7 @@ class CTranslate2File:
 
     @classmethod
     def read(cls, path: Path) -> CTranslate2File:
-        """All variables; aliases are variables too. StartupError says where the file is wrong."""
+        """All variables, with aliases. StartupError names the place of a fault in the file."""
         size = path.stat().st_size
         if size > MOST_BYTES:
             raise StartupError(f"{path.name} has {size} bytes, and {MOST_BYTES} at most are read")

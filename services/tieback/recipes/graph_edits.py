@@ -26,7 +26,7 @@ def load_graph(path: Path) -> onnx.ModelProto:
 
 
 def rename_input(graph: onnx.GraphProto, old: str, new: str) -> None:
-    """Gives an input the name that serving knows it by."""
+    """Gives an input the name that serving uses."""
     for entry in graph.input:
         if entry.name == old:
             entry.name = new

@@ -52,7 +52,7 @@ NAMED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*){0,3
 
 @dataclass(frozen=True, slots=True)
 class FolderOptions:
-    """What the user says and the folder cannot: empty where it is to be found out."""
+    """The user's options for a folder; an empty one is taken from the folder."""
 
     pooling: str = ""
     prompt: str = ""
@@ -210,7 +210,7 @@ def _dual(directory: Path, name: str, files: Mapping[str, Path], found: OwnModel
 
 
 def _pooling(modules: SentenceModules | None, given: FolderOptions, found: OwnModel) -> dict[str, Any]:
-    """The card's part on pooling; none where the folder's files say it."""
+    """The card's entry for pooling; none if the folder's files define it."""
     if given.pooling:
         poolings.get(given.pooling)  # NotFound names the choices
         found.facts["pooling"] = f"{given.pooling}, as you say"
@@ -272,7 +272,7 @@ def _limit(directory: Path, modules: SentenceModules | None) -> int:
 
 
 def _licence(directory: Path, files: Mapping[str, Path], given: FolderOptions, found: OwnModel) -> str:
-    """As the user says, else by the head of the README, as model hubs write it."""
+    """The user's choice, else the head of the README, as model hubs write it."""
     file = next((name for name in LICENCES if name in files), None)
     text = ""
     if "README.md" in files:
@@ -297,7 +297,7 @@ def _hashes(directory: Path) -> dict[str, str]:
 
 
 def _changed(**files: FilePath) -> dict[str, Any]:
-    """Options that are not what they are without being said."""
+    """Options that differ from their defaults."""
     defaults = TransformerText()
     return {key: value for key, value in files.items() if value != getattr(defaults, key)}
 

@@ -1,4 +1,4 @@
-"""What a sentence-transformers folder says happens to the token states: pool, project, normalise.
+"""The modules of a sentence-transformers folder after the token states: pool, project, normalise.
 
 `modules.json` lists modules, each with a folder of its own. Their types are names to look up here, never
 classes to import.
@@ -80,7 +80,7 @@ class SentenceModules:
 
 
 def read_modules(folder: Path) -> SentenceModules | None:
-    """What the folder says; None where it is no sentence-transformers folder.
+    """The modules of the folder; None if it is not a sentence-transformers folder.
 
     StartupError names the module that is not known, or what of it is not done here.
     """

@@ -38,7 +38,7 @@ class TextGraphTensors:
 
 
 def find_tensors(model: onnx.ModelProto, options: TransformerText, *, pooled_here: bool) -> TextGraphTensors:
-    """What the card names, else what the graph's outputs tell.
+    """The tensors that the card names, else those that the graph's outputs show.
 
     `pooled_here` is whether the card names a pooling. StartupError lists what the graph has, where an input
     is not known, or where no output or more than one fits.
@@ -72,7 +72,7 @@ def described(model: onnx.ModelProto) -> str:
 
 
 def rank(entry: onnx.ValueInfoProto) -> int | None:
-    """How many axes the tensor has, where the graph says."""
+    """The number of axes of the tensor, if the graph has it."""
     kind = entry.type.tensor_type
     return len(kind.shape.dim) if kind.HasField("shape") else None
 

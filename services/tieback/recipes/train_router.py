@@ -4,8 +4,8 @@ The network is OmniBind's: Linear(→ 512) · BatchNorm · ReLU · Linear(→ 10
 Linear(→ blocks) · sigmoid, and its weights are softmax(10 · scores). It has OmniBind's two objectives.
 Alignment: an input's partner is to be nearer than the partners of others (InfoNCE, both ways) when every
 block's cosine counts by its weight. Decoupling: the scores are to be 1, or less where a block is known to be
-worth less, in the blocks of what the input speaks of, and 0 in the rest. The paper leaves its form open. Here
-it is the cross-entropy of the weights that these scores make: an input that may speak of two things is then
+worth less, in the blocks of what the input is about, and 0 in the rest. The paper leaves its form open. Here
+it is the cross-entropy of the weights that these scores make: an input that may be about two things is then
 best given the mean of the weights for either. By a cross-entropy of each score it got the mean of the scores,
 and so nearly no weight in the blocks of both, as the weights grow with exp(10 · score). Blocks and parts of
 the input are dropped in training, so that the weights of those that remain are good when a space is lost.
@@ -38,7 +38,7 @@ class Pairs:
     """Inputs of the router's modality with partners of another, n of each.
 
     `inputs` `[n, d]` are what the router sees. `queries` and `documents` hold, per block, unit rows
-    `[n, width of the block]`; a row of zeros is a block that does not speak. Items of one `groups` number
+    `[n, width of the block]`; a row of zeros is a missing block. Items of one `groups` number
     `[n]` are never told apart: two captions of one photo, two photos of one thing.
     """
 
@@ -275,7 +275,7 @@ def _check_pairs(pairs: Pairs, field: FieldPath) -> None:
         _check_finite(array, field)
     spoken = np.any([np.any(block, axis=1) for block in pairs.queries], axis=0)
     if not spoken.all():
-        raise InvalidInput(f"no block of query {int(np.flatnonzero(~spoken)[0])} speaks", field=field)
+        raise InvalidInput(f"query {int(np.flatnonzero(~spoken)[0])} has no block", field=field)
 
 
 def _check_finite(array: Array, field: FieldPath) -> None:

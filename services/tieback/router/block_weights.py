@@ -45,7 +45,7 @@ class BlockWeights:
 
 @dataclass(slots=True)
 class Choice:
-    """A request's way to weight: a policy that is the same for all, or one for each modality's router.
+    """The weighting of a request: one policy for all, or one for each modality's router.
 
     `strict` refuses an input of a modality that no router knows; otherwise its blocks have equal weights.
     """

@@ -125,7 +125,7 @@ def _impute(
 
 
 def _stacked(said: Sequence[tuple[ReadEncoding, slice]], count: int) -> Array:
-    """The vectors of one space `[count, width]`, each in its place; zeros where it said nothing."""
+    """The vectors of one space `[count, width]`, each in its place; zeros if it is missing."""
     first: Array = said[0][0].reading
     if len(first) == count:
         return first

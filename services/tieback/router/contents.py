@@ -48,8 +48,8 @@ class Contents:
     """The contents that count, by number: their weights, modalities and encodings.
 
     `by_content` has the `encodings` by their content. `said` is empty until they are projected
-    (`router/blocks.py`). `imputed` are, by number and block, the unit vectors among it that are in place of
-    what lost spaces would have said (`router/imputing.py`).
+    (`router/blocks.py`). `imputed` are, by number and block, the unit vectors among it that are imputed
+    for missing spaces (`router/imputing.py`).
     """
 
     weights: dict[int, float]

@@ -33,7 +33,7 @@ class _Waiting:
 
 
 class FuseBatcher:
-    """Gathers what is asked for until the event loop comes round, `most` inputs at most. For one loop."""
+    """Collects calls until the next turn of the event loop, at most `most` inputs. For one loop."""
 
     def __init__(self, fuse: Callable[[Inputs, Role, Choice, FittedImputation], Results], most: int) -> None:
         self._fuse = fuse

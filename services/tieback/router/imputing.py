@@ -53,7 +53,7 @@ class Imputer:
         self._default = next(iter(self._fitted.values()), self._skip)
 
     def choose(self, asked: MethodChoice | None, role: Role) -> FittedImputation:
-        """The way that is asked for, else the binding's own for queries, and none for documents.
+        """The requested method, else the binding's default for queries, and none for documents.
 
         NotFound, with the choices, for an unknown method; InvalidInput, with the field, where a parameter is
         wrong or this joint space has no state for the method.
@@ -80,7 +80,7 @@ class Imputer:
         return replace(imputation, method=method)
 
     def fill(self, imputation: FittedImputation, inputs: Sequence[Contents]) -> None:
-        """Imputes the blocks of lost spaces in the contents, after `project`; all at once."""
+        """Imputes the blocks of missing spaces in the contents, after `project`; all at once."""
         if imputation.name == SKIP:
             return
         lacking = [
@@ -108,7 +108,7 @@ class Imputer:
                     imputed[self._joint.names[place]] = blocks[place][row]
 
     def _blocks_of_missing(self, contents: Contents) -> list[tuple[int, list[int]]]:
-        """By content, the places of the blocks that lost spaces of its modality lead into."""
+        """By content, the places of the blocks that missing spaces of its modality are projected into."""
         found = []
         for content, modality in contents.modalities.items():
             if (coverage := self._joint.coverage.get(modality)) is None:

@@ -129,7 +129,7 @@ class JointSpace:
         return self.scaled(rows, 1 / np.where(present, lengths, 1)), present
 
     def modality_of(self, space: str, otherwise: Modality) -> Modality:
-        """What the space encodes; `otherwise` where the joint space does not know it."""
+        """The modality of the space; `otherwise` if the joint space has none for it."""
         return self.modalities.get(space, otherwise)
 
     def expected(self, modalities: Collection[Modality]) -> frozenset[str]:

@@ -17,7 +17,7 @@ from tieback.router.learned import Routers
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """Which bindings' routers take part beside the served one's, whose blocks theirs must be.
+    """The bindings whose routers are on trial; their blocks must be those of the served binding.
 
     `percent` of the queries, 0 to 100, are weighted by the canary's.
     """

@@ -33,7 +33,7 @@ METRICS_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """What a replica says of itself; `busy` is the share of the time that its worker computed, 0 to 1."""
+    """The report of a replica; `busy` is the fraction of time that its worker computed, 0 to 1."""
 
     queued_tokens: float
     tokens_per_second: float
@@ -65,7 +65,7 @@ class Meter:
 
 
 def wanted(signals: Sequence[Signal], *, replicas: int, wait_seconds: float) -> int:
-    """Replicas that keep the wait within `wait_seconds`, given what those of now say of themselves."""
+    """The number of replicas that keeps the wait within `wait_seconds`, by the current reports."""
     rates = [signal.tokens_per_second for signal in signals if signal.tokens_per_second > 0]
     if not rates:
         return replicas

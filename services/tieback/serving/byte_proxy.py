@@ -27,17 +27,17 @@ from tieback.serving.servicers.time_left import deadline_of
 from tieback.serving.wire import read_text
 
 SMALL = 64
-"""Tokens; of a request that was not looked at, no fewer are assumed."""
+"""Tokens that are assumed for a request that was not read."""
 
 Context = grpc.aio.ServicerContext[Any, Any]
-# Where the space stands in a request to an encoder: in EncodeStreamRequest it is request.space.
+# The field of the space in a request to an encoder: in EncodeStreamRequest it is request.space.
 _SPACE = {"Encode": (1,), "EncodeStream": (2, 1), "SplitTexts": (1,)}
 
 
 class ByteProxy(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # the stubs make it generic, grpc does not
-    """Hands the calls of `services` on to the deployments that serve them.
+    """Passes the calls of `services` to the deployments that serve them.
 
-    With a `coalescer`, calls of `Encode` go by it.
+    With a `coalescer`, calls of `Encode` go through it.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class ByteProxy(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # the stubs 
 
         async def many(request: Any, context: Context) -> AsyncIterator[bytes]:
             first = await anext(request, None) if method.request_streaming else request
-            if first is None:  # a stream that says nothing asks nobody
+            if first is None:  # an empty stream calls nobody
                 return
             sent = _chained(first, request) if method.request_streaming else request
             stream = self._mesh.stream(target(first), method, sent, deadline=deadline_of(context))
@@ -102,7 +102,7 @@ class ByteProxy(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # the stubs 
         return grpc.unary_unary_rpc_method_handler(one_for_one)
 
     def _target(self, method: Method) -> Callable[[bytes], str]:
-        """What says, of a request to this method, which deployment is asked."""
+        """Chooses the deployment for a request to this method."""
         if method.service != targets.ENCODER_SERVICE:
             fixed = targets.OF_SERVICE[method.service]
             return lambda _: fixed
@@ -118,7 +118,7 @@ class ByteProxy(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # the stubs 
 
 
 def forwarded_error(error: grpc.aio.AioRpcError) -> Exception:
-    """What the caller is told of a call that failed behind the gateway."""
+    """The error for the caller of a call that failed behind the gateway."""
     trailing: Any = error.trailing_metadata() or ()  # the stubs know no iteration
     for key, value in trailing:
         if key == failures.DETAILS_KEY:

@@ -181,7 +181,7 @@ class Stream(Call):
         return self
 
     def end(self, error: TiebackError) -> None:
-        """Stops the work and tells the caller why."""
+        """Stops the work and sends the reason to the caller."""
         if self._ended is None:
             self._ended = error
             self._task.cancel()

@@ -24,7 +24,7 @@ from tieback.serving.settings import Settings
 log = logging.getLogger(__name__)
 RECHECK_SECONDS = 1.0
 REPEAT_SECONDS = 60.0
-"""How often the log says again that the file cannot be used."""
+"""How often the log repeats that the file cannot be used."""
 
 
 class Tokens:

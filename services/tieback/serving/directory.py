@@ -70,7 +70,7 @@ class Directory:
         return self._replicas.get(deployment, ())
 
     def deployments(self) -> list[str]:
-        """The deployments that were heard of, sorted."""
+        """The known deployments, sorted."""
         return sorted(self._replicas)
 
     def listen(self, call: Callable[[], None]) -> None:

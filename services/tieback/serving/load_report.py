@@ -21,7 +21,7 @@ def write_load(load: Load) -> tuple[str, str]:
 
 
 def read_load(metadata: Iterable[tuple[str, str | bytes]] | None) -> tuple[int, float, float] | None:
-    """What `write_load` wrote; None where the answer says nothing of it."""
+    """What `write_load` wrote; None if the response has no load."""
     for key, value in metadata or ():
         if key == KEY and isinstance(value, str):
             tokens, rate, known_share = value.split(" ")

@@ -272,7 +272,7 @@ def _trailing(error: grpc.aio.AioRpcError) -> dict[str, str | bytes]:
 
 
 def _is_full(error: grpc.aio.AioRpcError, trailing: dict[str, str | bytes]) -> bool:
-    """Whether a replica refused for what waits there. A tenant's quota says nothing of others' requests."""
+    """Whether a replica refused because its queue is full. A tenant's quota does not count here."""
     details = trailing.get(failures.DETAILS_KEY)
     if error.code() is not grpc.StatusCode.RESOURCE_EXHAUSTED or not isinstance(details, bytes):
         return False

@@ -15,7 +15,7 @@ Counts = Mapping[tuple[str, str], int]
 
 
 class OperationMetrics(Collector):
-    """Reads the numbers when scraped, and is told of each end."""
+    """Reads the numbers at a scrape, and counts each end."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._counts: Callable[[], Counts] = dict

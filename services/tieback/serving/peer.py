@@ -55,7 +55,7 @@ def estimate(request: bytes) -> int:
 class Peer:
     """One replica. `outstanding` and `tokens` are this process's calls that it has not answered.
 
-    `queued` tokens waited when it was last heard of, at `rate` tokens per second; 0 until it says one.
+    `queued` tokens waited at its last report, at `rate` tokens per second; 0 before the first report.
     """
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
@@ -94,7 +94,7 @@ class Peer:
         self.tokens -= tokens
 
     def observe(self, metadata: Iterable[tuple[str, str | bytes]] | None) -> bool:
-        """Takes in what an answer's trailing metadata says of the load; False where it says nothing."""
+        """Reads the load in a response's trailing metadata; False if there is none."""
         found = read_load(metadata)
         if found is not None:
             self.queued, self.rate, self._known_share = found
@@ -135,7 +135,7 @@ class Peer:
         return PRESSED_SECONDS if self._known_share < OFTEN else CACHED * self.queued / self.rate
 
     def seconds_ahead(self, now: float) -> float:
-        """Time that a call would wait there. What was heard shrinks as it is worked off; 0 without a rate."""
+        """The expected wait of a call. The reported queue shrinks with time; 0 without a rate."""
         if not self.rate:
             return 0.0
         left = self.queued - self.rate * (now - self._observed_at)

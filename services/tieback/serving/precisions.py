@@ -1,4 +1,4 @@
-"""Which precision each space is served in: what the settings say, else what its card says."""
+"""The precision of each served space: by the settings, else by its card."""
 
 from __future__ import annotations
 

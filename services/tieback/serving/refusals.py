@@ -65,7 +65,7 @@ class Refusals:
         return True
 
     async def check(self, request: bytes, context: Context) -> None:
-        """Ends a call that was read, by gRPC's AbortError, where the begin of its request says enough."""
+        """Ends a call that was read, by AbortError, if the start of its request is enough to decide."""
         begun, space = time.perf_counter(), at_begin(request)
         if not space or not self.screen.is_pressed(space):
             return

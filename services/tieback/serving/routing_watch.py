@@ -28,7 +28,7 @@ WeightRanges = Mapping[str, Mapping[str, tuple[float, float]]]
 
 
 class RoutingWatch:
-    """Told of every query that routers weighted, in any thread.
+    """Called for every query that routers weighted, in any thread.
 
     Queries that lost a space, and those of a canary, are weighted otherwise for a reason and do not count.
     """
@@ -42,7 +42,7 @@ class RoutingWatch:
             modality: dict.fromkeys(weight_ranges[modality], 0.0) for modality in weight_ranges
         }
         self._outside: set[tuple[str, str]] = set()
-        self._reported: dict[tuple[str, str], float] = {}  # the distances that the metrics have
+        self._reported: dict[tuple[str, str], float] = {}  # the distances in the metrics
         self._lock = threading.Lock()
 
     def __call__(self, routed: Routed) -> None:

@@ -106,7 +106,7 @@ class Step:
 
 
 class DecodingStrategy(Protocol):
-    """A way to score the next token."""
+    """Scores the next token."""
 
     def __call__(self, step: Step) -> Array:
         """Combines the step's logits into scores `[vocabulary]` of the main model, for sampling.

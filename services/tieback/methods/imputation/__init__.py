@@ -21,7 +21,7 @@ from tieback.core.types.arrays import Array
 
 
 class Imputation(Protocol):
-    """A way to fill the blocks that are missing, or to leave them."""
+    """Imputes missing blocks, or leaves them empty."""
 
     def __call__(self, blocks: Sequence[Array], present: Array, state: State) -> tuple[list[Array], Array]:
         """The blocks after imputation, and which of them were filled `[n, blocks]` (bool).

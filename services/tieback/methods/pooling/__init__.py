@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # naming the family's methods imports no torch; a serving pro
 
 
 class Pooling(Protocol):
-    """A way to pool.
+    """Pools token states.
 
     `states` are those of the embeddings and of each layer, up to the one that is asked for, `[batch, tokens,
     width]` each. `sizes` `[batch, tokens]` say how many tokens of the text each of the last stands for: 0 for

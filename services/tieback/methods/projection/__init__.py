@@ -37,7 +37,7 @@ NotNegative = Annotated[float, Field(ge=0)]
 
 
 class Projection(Protocol):
-    """A way from one space into another."""
+    """A map from one space into another."""
 
     def __call__(self, vectors: Array, state: State) -> Array:
         """Unit rows `[n, target width]` of `vectors` `[n, source width]`, whose rows are unit too."""

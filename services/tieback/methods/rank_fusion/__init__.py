@@ -14,7 +14,7 @@ from tieback.core.types.arrays import Array
 
 
 class RankFusion(Protocol):
-    """A way to merge rankings; everywhere, higher is better."""
+    """Merges rankings; higher scores are better."""
 
     def __call__(self, scores: Array) -> Array:
         """Merges `scores` `[rankings, candidates]` into `[candidates]`, float64.

@@ -10,7 +10,7 @@ from tieback.core.types.arrays import Array
 
 
 class RoutingPolicy(Protocol):
-    """A way to weight the spaces of an input."""
+    """Weights the spaces of an input."""
 
     def __call__(self, spaces: Sequence[str], present: Array, scores: Array) -> Array:
         """Weights `[inputs, spaces]`, where `present` `[inputs, spaces]` (bool) says which have a vector.

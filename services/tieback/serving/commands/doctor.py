@@ -1,4 +1,4 @@
-"""`tieback doctor`: checks what a server needs, and a running server; says what to do.
+"""`tieback doctor`: checks the requirements of a server, and a running server; names remedies.
 
 It must also run with a broken installation. So each check imports what it needs itself, and any error that it
 raises is its finding.

@@ -30,7 +30,7 @@ class OldModel:
 
     @property
     def state(self) -> str:
-        """What a list says of it."""
+        """Its row in a list."""
         if self.needed_by is None:
             return "old"
         return f"old, needed by {', '.join(self.needed_by)}" if self.needed_by else "old, not needed"

@@ -21,7 +21,7 @@ KILO = 1000.0
 
 
 class PullProgress:
-    """Tells what it hears."""
+    """Prints progress."""
 
     def __init__(self) -> None:
         self._console = SafeConsole(stderr=True, soft_wrap=True)

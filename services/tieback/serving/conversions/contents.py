@@ -206,7 +206,7 @@ _SOURCE_NUMBERS = {value: number for number, value in _SOURCES.items()}
 
 
 def read_source(number: int) -> EncodingSource:
-    """How an encoding came about; COMPUTED where a server does not say, or says what is not known here."""
+    """The source of an encoding; COMPUTED if it is not set or unknown."""
     return _SOURCES.get(number, EncodingSource.COMPUTED)  # type: ignore[call-overload,no-any-return]  # enums are ints
 
 
@@ -216,7 +216,7 @@ def write_source(source: EncodingSource) -> encoder_pb2.EncodingSource:
 
 
 def read_encoding(message: encoder_pb2.Encoding, field: FieldPath) -> Encoding:
-    """What a model said of one input."""
+    """An encoding from its message."""
     space = read_space(message.space)
     if not space.name:
         raise InvalidInput("an encoding names its space", field=field["space"]["name"])
@@ -239,14 +239,14 @@ def read_encoding(message: encoder_pb2.Encoding, field: FieldPath) -> Encoding:
 
 
 def write_encoding(encoding: Encoding) -> encoder_pb2.Encoding:
-    """The message of what a model said."""
+    """The message of an encoding."""
     message = encoder_pb2.Encoding()
     fill_encoding(message, encoding)
     return message
 
 
 def fill_encoding(message: encoder_pb2.Encoding, encoding: Encoding) -> None:
-    """Writes what a model said into an empty message."""
+    """Writes an encoding into an empty message."""
     fill_space(message.space, encoding.space)
     message.modality = write_modality(encoding.modality)
     if encoding.dense is not None:

@@ -287,7 +287,7 @@ def _read_floats(message: vector_pb2.Tensor, field: FieldPath, what: str, *, ran
 def read_output(message: vector_pb2.OutputSpec, field: FieldPath) -> EncodePlan:
     """What is asked of an encoder, but for the truncation, which a request says beside it.
 
-    Nothing said means a full-width float32 DENSE vector.
+    The default is a full-width float32 DENSE vector.
     """
     kinds = set()
     for index, number in enumerate(message.kinds):

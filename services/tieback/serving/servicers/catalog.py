@@ -63,7 +63,7 @@ class JointSpace:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A replica that clients may ask directly, with what it last said of its load."""
+    """A replica that clients may call directly, with its last reported load."""
 
     address: str
     queued_tokens: int = 0
@@ -209,7 +209,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         )
 
     def _part_in_joint_space(self, card: EncoderCard) -> str:
-        """How a space takes part in the joint one."""
+        """The part of a space in the joint space."""
         if self._joint is None:
             return ""
         if not self._joint.binding:

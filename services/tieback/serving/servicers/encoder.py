@@ -122,7 +122,7 @@ def _read_contents(request: encoder_pb2.EncodeRequest) -> tuple[list[Content], d
 
 
 def _with_unreadable(reply: EncodeReply, unreadable: dict[int, InvalidInput]) -> EncodeReply:
-    """Puts the unreadable contents' errors where they belong, and tells the others of their own places."""
+    """Inserts the errors of unreadable contents, and gives the other errors their own places."""
     results = enumerate(reply.results)
     merged: list[Encoding | TiebackError] = []
     for index in range(len(reply.results) + len(unreadable)):

@@ -1,4 +1,4 @@
-"""The caller's deadline as the services know it."""
+"""The caller's deadline as a `Deadline` for the services."""
 
 from __future__ import annotations
 
