@@ -234,4 +234,4 @@ def test_the_name_of_a_file_among_texts_is_encoded_as_words_and_says_so(
 
     assert result.exit_code == 0
     assert result.stderr.count("--file") == 1
-    assert "for what the file holds: --file photo.png" in result.stderr
+    assert "to encode the file, use --file photo.png" in result.stderr

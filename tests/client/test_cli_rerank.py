@@ -71,4 +71,4 @@ def test_a_name_of_a_file_among_the_texts_is_told_to_be_read_as_words(run: Run, 
 
     result = run("rerank", "moon", str(tmp_path / "tides.md"))
 
-    assert "is compared as these words; for what the file holds: --file" in result.stderr.replace("\n", " ")
+    assert "is compared as text; to compare the file, use --file" in result.stderr.replace("\n", " ")

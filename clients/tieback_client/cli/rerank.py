@@ -111,7 +111,7 @@ def _lines(texts: tuple[str, ...], output: Output) -> list[str]:
         found.append(one)
         # os.path takes a text of any length and content.
         if modality_of_path(Path(one)) is not None and os.path.isfile(one):  # noqa: PTH113
-            output.note(f"{one} is compared as these words; for what the file holds: --file {one}")
+            output.note(f"{one} is compared as text; to compare the file, use --file {one}")
     return found
 
 
