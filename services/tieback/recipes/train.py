@@ -15,6 +15,7 @@ from tieback.models.store import Store
 from tieback.recipes.encoder_head import HEAD, adapt
 from tieback.recipes.trained import Learned, Run, recipes
 from tieback.reports.markdown import records
+from tieback.training.one_thread import one_thread
 from tieback.training.provenance import made_by
 from tieback.training.step_cache import StepCache
 
@@ -58,7 +59,8 @@ def train(
         steps = StepCache(store.steps)
         begin = time.monotonic()
         by_name = {card.name: card for card in cards}
-        learned = configured(Run(store, by_name, data, steps, say))
+        with one_thread():
+            learned = configured(Run(store, by_name, data, steps, say))
         seconds = time.monotonic() - begin
         provenance = {
             "recipe": name,

@@ -34,6 +34,7 @@ from tieback.recipes.fitting import imputations
 from tieback.recipes.fitting.projections import ProjectionFitter
 from tieback.recipes.fitting.routers import Routing, decoupling, mean_weights, weight_ranges
 from tieback.training.corpus import Corpus, read_corpus
+from tieback.training.one_thread import one_thread
 from tieback.training.step_cache import StepCache
 from tieback.training.user_pairs import Pair, read_pairs
 
@@ -63,7 +64,8 @@ def bind(
     """
     with store.lock(lambda: say("waiting for another that writes into the store to end")):
         steps = StepCache(store.steps)
-        bound = _Binding(options, steps, Encoders(store, steps, say), say).bind(tuple(cards), store)
+        with one_thread():
+            bound = _Binding(options, steps, Encoders(store, steps, say), say).bind(tuple(cards), store)
         folder = bound.save(out or store.bound)
         steps.forget_old()
     return Outcome(bound, folder, tuple(steps.made), tuple(steps.found))
