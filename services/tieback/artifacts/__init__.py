@@ -10,7 +10,6 @@ module alone.
 from tieback.artifacts.artifact import PROVENANCE, STATE, Artifact, check_weights, stored
 from tieback.artifacts.file_set import FileSet, StoredFile, described, faults, file_digest
 from tieback.artifacts.kind import HEADER, Kind
-from tieback.artifacts.whole_file import write_whole
 
 __all__ = [
     "HEADER",
@@ -25,5 +24,4 @@ __all__ = [
     "faults",
     "file_digest",
     "stored",
-    "write_whole",
 ]

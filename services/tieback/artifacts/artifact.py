@@ -27,7 +27,7 @@ from safetensors.numpy import load, save
 
 from tieback.artifacts.kind import HEADER, Kind, sha256, signed, unsigned
 from tieback.artifacts.packed_arrays import Packed, pack
-from tieback.artifacts.whole_file import sync, write_through
+from tieback.core.durable_files import sync_path, write_through
 from tieback.core.errors import ArtifactError, OtherWeights
 from tieback.core.types.arrays import Array
 from tieback.core.types.vectors import SpaceRef
@@ -74,11 +74,11 @@ class Artifact:
             write_through(partial / STATE, state)
             write_through(partial / PROVENANCE, signed(MADE, dict(self.provenance)))
             write_through(partial / HEADER, header)
-            sync(partial)
+            sync_path(partial)
             if folder.exists():  # damaged: moved away first, as a folder with files is not renamed over
                 folder.rename(partial / "damaged")
             partial.rename(folder)
-            sync(root)
+            sync_path(root)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise

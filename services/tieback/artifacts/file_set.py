@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tieback.artifacts.kind import HEADER, Kind, signed, unsigned
-from tieback.artifacts.whole_file import write_whole
+from tieback.core.durable_files import write_durably
 
 CONTENT = "content"
 
@@ -47,7 +47,7 @@ class FileSet:
             "files": {name: asdict(self.files[name]) for name in sorted(self.files)},
             "provenance": dict(self.provenance),
         }
-        write_whole(folder / HEADER, signed(CONTENT, content))
+        write_durably(folder / HEADER, signed(CONTENT, content))
 
     @classmethod
     def read(cls, folder: Path, kind: Kind) -> FileSet:

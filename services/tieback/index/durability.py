@@ -15,6 +15,8 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from tieback.core.durable_files import sync_path
+
 _VERSIONS = "_versions"
 
 
@@ -57,26 +59,3 @@ class DiskLedger:
                     else:
                         found[entry.path] = entry.inode()
         return found
-
-
-def sync_path(path: str | Path) -> None:
-    """Forces a file's content, or a folder's list of names, to the disk. One that went away is no fault."""
-    with suppress(FileNotFoundError):
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def write_durably(path: Path, content: bytes, mode: int = 0o644) -> None:
-    """Replaces a small file in one step that survives a power cut."""
-    partial = path.with_name(path.name + ".partial")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
-    try:
-        os.write(descriptor, content)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    partial.rename(path)
-    sync_path(path.parent)

@@ -24,10 +24,10 @@ from pathlib import Path
 
 import numpy as np
 
+from tieback.core.durable_files import sync_path
 from tieback.core.errors import StorageFull, Unavailable
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content, Modality
-from tieback.index.durability import sync_path
 from tieback.index.records import Original
 
 _NOBODY = "_"

@@ -13,10 +13,10 @@ import unicodedata
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from tieback.core.durable_files import write_durably
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, StorageFull, Unavailable
 from tieback.core.field_path import FieldPath, at
 from tieback.core.types.collection import Source
-from tieback.index.durability import write_durably
 
 MOST_SOURCES = 1000
 NAME_BYTES = 128

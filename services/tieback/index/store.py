@@ -30,13 +30,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tieback.core.durable_files import sync_path, write_durably
 from tieback.core.errors import StartupError
 from tieback.core.tenant import NAME, CollectionKey
 from tieback.core.types.fusion import Routing
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.vectors import SpaceRef
 from tieback.index import versions
-from tieback.index.durability import sync_path, write_durably
 from tieback.index.lock import StoreLock
 from tieback.index.originals import folder_of
 from tieback.index.reading import TableReader
@@ -282,7 +282,7 @@ class Store:
         path = self.directory / "store.json"
         if not path.exists():
             others = [
-                p.name for p in self.directory.iterdir() if p.name not in ("lock", "store.json.partial")
+                p.name for p in self.directory.iterdir() if p.name not in ("lock", ".store.json.partial")
             ]
             if others:
                 raise StartupError(

@@ -25,9 +25,10 @@ from typing import Any
 
 import lancedb
 
+from tieback.core.durable_files import sync_path
 from tieback.core.errors import StorageFull
 from tieback.index import versions
-from tieback.index.durability import DiskLedger, sync_path
+from tieback.index.durability import DiskLedger
 from tieback.index.reading import TableReader, open_newest, session
 from tieback.index.records import LATER
 

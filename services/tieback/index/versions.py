@@ -12,7 +12,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from tieback.index.durability import sync_path
+from tieback.core.durable_files import sync_path
 
 _NOTE = "acknowledged"
 _MANIFESTS = "_versions"

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from tieback.artifacts import write_whole
 from tieback.catalog.card import EncoderCard
+from tieback.core.durable_files import write_durably
 
 FILE_NAME = "card.json"
 
@@ -33,7 +33,7 @@ def write_snapshot(folder: Path, card: EncoderCard) -> None:
     """Puts the card into the folder in one step. Where the user's own weights lie is left out."""
     data = card.model_dump(mode="json", exclude={"directory", "stored_in", "stored_revision"})
     text = json.dumps({"revision": card.revision, "card": data}, indent=2, sort_keys=True)
-    write_whole(folder / FILE_NAME, f"{text}\n".encode())
+    write_durably(folder / FILE_NAME, f"{text}\n".encode())
 
 
 def read_snapshot(folder: Path) -> StoredCard | None:

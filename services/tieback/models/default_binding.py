@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tieback.artifacts import write_whole
+from tieback.core.durable_files import write_durably
 
 FILE = "default.json"
 
@@ -28,4 +28,4 @@ class DefaultBinding:
 
     def write(self, bindings: Path) -> None:
         """Replaces the one of before in one step."""
-        write_whole(bindings / FILE, json.dumps(asdict(self)).encode())
+        write_durably(bindings / FILE, json.dumps(asdict(self)).encode())

@@ -21,9 +21,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from tieback.core.durable_files import sync_path, write_durably
 from tieback.core.errors import StartupError, StorageFull, TiebackError, Unavailable
 from tieback.core.types.operation import Json
-from tieback.index.durability import sync_path, write_durably
 from tieback.index.lock import StoreLock
 
 VERSION = 1

@@ -21,8 +21,8 @@ from safetensors import safe_open
 from safetensors.numpy import save
 
 from tieback.artifacts import Artifact, Kind, stored
+from tieback.core.durable_files import write_durably
 from tieback.core.types.upgrading import Anchors
-from tieback.index.durability import write_durably
 
 COMPATIBILITY = Kind(
     "compatibility", "compatible transform", 1, "start the upgrade again: tieback upgrade start"

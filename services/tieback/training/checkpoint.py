@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from tieback.artifacts import write_whole
+from tieback.core.durable_files import write_durably
 
 MODULE, BEST, OPTIMISER, DRAW = "module.", "best.", "optimiser.", "draw"
 
@@ -49,7 +49,7 @@ class Checkpoint:
         """Replaces the one of before."""
         path.parent.mkdir(parents=True, exist_ok=True)
         tensors = {name: one.detach().clone().contiguous() for name, one in self.tensors.items()}
-        write_whole(path, save(tensors, {"key": key, "history": json.dumps(self.history)}))
+        write_durably(path, save(tensors, {"key": key, "history": json.dumps(self.history)}))
 
     @classmethod
     def read(cls, path: Path, key: str) -> Checkpoint | None:

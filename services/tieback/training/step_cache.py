@@ -17,7 +17,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from tieback.artifacts import write_whole
+from tieback.core.durable_files import write_durably
 from tieback.core.types.arrays import Array
 from tieback.training.digests import digest
 from tieback.training.source_digest import source_digest
@@ -57,7 +57,7 @@ class StepCache:
         except (OSError, SafetensorError):  # not there, or broken by whatever ended the run
             arrays = {name: np.ascontiguousarray(array) for name, array in make().items()}
             self.root.mkdir(parents=True, exist_ok=True)
-            write_whole(path, save(arrays))
+            write_durably(path, save(arrays))
             self.made.append(step)
         else:
             self.found.append(step)
