@@ -13,7 +13,7 @@ from support import colours
 from support.asking import encodings, vector
 from support.bag_of_words import WIDTH, BagOfWords, card
 from tieback.answer import Answerer, SingleSpace
-from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, StaleCollection
+from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, StaleCollection, Unsupported
 from tieback.core.types.content import Content, Item, Modality, Section
 from tieback.core.types.fusion import Role, Routing
 from tieback.core.types.method_choice import MethodChoice
@@ -219,3 +219,76 @@ async def test_the_default_has_to_be_named_where_several_spaces_are_served_witho
         await several.ingest("library", [TEA])
 
     assert str(refusal.value.field) == "space"
+
+
+RED, GREEN = (250, 10, 10), (10, 250, 10)
+
+
+@pytest.fixture
+async def album(tmp_path: Path) -> AsyncIterator[Served]:
+    """Pictures in the space of eyes that see halves, stored by them, beside words without multi-vectors."""
+    (tmp_path / "seed").write_text("0")
+    words, eyes = card(tmp_path, "words-a", max_tokens=None), colours.card(tmp_path, halves=True)
+    encoder, index = Encoder([BagOfWords(words), colours.Halves(eyes)]), Index.open(tmp_path / "index")
+    single = [
+        SingleSpace(
+            one.space,
+            one.width,
+            {role: {one.modality: (one.name,)} for role in Role},
+            seeing=frozenset({one.name} if one is eyes else ()),
+        )
+        for one in (words, eyes)
+    ]
+    answerer = Answerer(
+        single=single, encoder=encoder, index=index, reranker=Reranker(encoder), reranks_words=False
+    )
+    made = Served(answerer, index, encoder, words.space, None)
+    pictures = {"rose": (RED, RED), "meadow": (GREEN, GREEN), "flag": (RED, GREEN)}
+    for name, halves in pictures.items():
+        photo = Content(Modality.IMAGE, colours.halves(*halves))
+        (result,) = (await answerer.ingest("album", [item(name, photo)], space="colours")).results
+        assert result.error is None
+    yield made
+    await index.close()
+    await encoder.close()
+
+
+async def test_pictures_in_one_space_are_stored_by_their_regions(album: Served) -> None:
+    found = await album.index.get_collection("album")
+
+    assert (found.section_count, found.vector_count) == (3, 3 * 3)
+
+
+async def test_a_photo_alone_is_reranked_by_regions_in_one_space(album: Served) -> None:
+    flag = QueryPart(Content(Modality.IMAGE, colours.halves(RED, GREEN)))
+    method = MethodChoice("late_interaction")
+
+    reply = await album.answerer.retrieve(Retrieval("album", [flag], reranker=method, explain=True))
+
+    best = reply.hits[0]
+    assert best.hit.item_id == "flag"
+    assert best.rerank_score == pytest.approx(1, abs=1e-3)
+    assert best.hit.region is not None
+    assert best.alignment is not None
+    assert {pair.candidate.place for pair in best.alignment.pairs} == {
+        (0, 0, 1, 1), (0, 0, 0.5, 1), (0.5, 0, 0.5, 1),
+    }  # fmt: skip
+
+
+async def test_several_photos_have_no_regions_to_rerank_by(album: Served) -> None:
+    photos = [QueryPart(Content(Modality.IMAGE, colours.png(*one))) for one in (RED, GREEN)]
+
+    reply = await album.answerer.retrieve(Retrieval("album", photos))
+
+    assert len(reply.hits) == 3
+    with pytest.raises(Unsupported, match="a photo alone is reranked by regions"):
+        await album.answerer.retrieve(Retrieval("album", photos, reranker=MethodChoice("late_interaction")))
+
+
+async def test_words_are_not_reranked_where_no_text_space_has_multi_vectors(album: Served) -> None:
+    await album.answerer.ingest("library", [TEA, MOON], space="words-a")
+
+    with pytest.raises(Unsupported, match="no text space of this server has multi-vectors"):
+        await album.answerer.retrieve(
+            Retrieval("library", [QueryPart(text("tea"))], reranker=MethodChoice("late_interaction"))
+        )

@@ -26,6 +26,7 @@ from benchmarks.claims import (
     hypercomplex,
     joint_views,
     orthogonal_alignment,
+    planted_objects,
     platonic,
     prompt_pool,
     sequential_state,
@@ -75,6 +76,7 @@ SMALL: dict[Any, dict[str, Any]] = {
     bundles: {"ITEMS": 60, "TASTES": 6, "LEARNT": 20, "ASKED": 10, "BATCH": 8, "STEPS": 2},
     prompt_pool: {"TRAIN": 60, "TEST": 20, "BATCH": 8, "STEPS": 3},
     sequential_state: {"TRAIN": 80, "TEST": 60, "EPOCHS": 1},
+    planted_objects: {"TRAIN": 60, "VALIDATION": 10, "TESTED": 20, "BATCH": 8, "STEPS": 2},
     joint_views: {"CLASSES": 5, "UNSEEN": 3, "PER_CLASS": 5, "STEPS": 2, "POOR": (2.0,)},
 }
 

@@ -25,9 +25,11 @@ from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.rerank import RerankCandidate
 from tieback.core.types.vectors import MultiVector, SpaceRef
 from tieback.joint.graphs import agreement
-from tieback.methods import compatibility, families, imputation, projection
+from tieback.methods import compatibility, families, imputation, map_pooling, projection
 from tieback.methods.grounding import SUMMARY as GROUNDING_SUMMARY
 from tieback.methods.grounding import Passage, checkers
+from tieback.methods.map_pooling import GRAPH as POOLING_GRAPH
+from tieback.methods.map_pooling import map_poolings
 from tieback.methods.pooling import poolings
 from tieback.methods.projection import unit_rows
 from tieback.methods.token_reduction import GRAPH as REDUCTION_GRAPH
@@ -46,6 +48,7 @@ NAME = "newcomer"
 DOCS = Path(__file__).parents[2] / "docs"
 FAMILIES = sorted(families())
 DRAW = np.random.default_rng(0)
+MAPS = DRAW.normal(size=(30, 5, 8, 8)).astype(np.float32), DRAW.random((30, 7, 4, 4), np.float32)
 ANCHORS = unit_rows(DRAW.normal(size=(80, 6))), unit_rows(DRAW.normal(size=(80, 5)))
 
 
@@ -111,6 +114,7 @@ FITS: dict[str, Callable[[], State]] = {
     "compatibility": lambda: compatibility.fit(NAME, *ANCHORS),
     "projection": lambda: projection.fit(NAME, *ANCHORS),
     "imputation": lambda: imputation.fit(NAME, list(ANCHORS)),
+    "map_pooling": lambda: map_pooling.fit(NAME, *MAPS, width=6),
 }
 """By family, how its methods are fitted."""
 
@@ -145,6 +149,27 @@ def export_pooling(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert_exported(Pooled(), folder)
 
 
+def export_map_pooling(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exported and run, it says what it says in arrays."""
+    state = FITS["map_pooling"]()
+    graph = map_poolings.form(POOLING_GRAPH, NAME)
+
+    class Pooled(torch.nn.Module):
+        def forward(self, local: torch.Tensor, deep: torch.Tensor) -> torch.Tensor:
+            return graph(local, deep, {name: torch.from_numpy(array) for name, array in state.items()})
+
+    path, names = folder / "exported.onnx", ("local", "deep")
+    export_module(
+        Pooled(), [torch.from_numpy(one) for one in MAPS], path, inputs=names, outputs=["out"], dynamic={}
+    )
+
+    session = Session(path)
+    read = {name: one for name, one in zip(names, MAPS, strict=True) if name in session.inputs}
+    (found,) = session.run(["out"], read)
+
+    assert found == pytest.approx(map_poolings.configure(NAME)(*MAPS, state), abs=1e-5)
+
+
 def export_token_reduction(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Exported and run, what it merges is what it merges in torch."""
     plan = token_reductions.form(REDUCTION_GRAPH, NAME)
@@ -173,6 +198,7 @@ def assert_exported(module: torch.nn.Module, folder: Path) -> None:
 
 
 EXPORTS = {
+    "map_pooling": export_map_pooling,
     "pooling": export_pooling,
     "projection": export_projection,
     "token_reduction": export_token_reduction,

@@ -76,7 +76,7 @@ def test_a_batchs_budget_fits_what_computes_it_unless_it_is_said(
         ({"tls_certificate": Path("a")}, "TIEBACK_TLS_CERTIFICATE: it and TIEBACK_TLS_KEY go together"),
         ({"tls_client_ca": Path("a")}, "TIEBACK_TLS_CLIENT_CA: it needs TIEBACK_TLS_CERTIFICATE"),
         ({"replicas": 3, "replicas_max": 2}, "TIEBACK_REPLICAS_MAX: 2 is below TIEBACK_REPLICAS, 3"),
-        ({"regions": "each", "binding": "none"}, "TIEBACK_REGIONS: it needs a binding"),
+        ({"regions": "together", "binding": "none"}, "TIEBACK_REGIONS: together needs a binding"),
         ({"binding_shadow": "abc", "binding": "none"}, "TIEBACK_BINDING_SHADOW: it needs a binding"),
         ({"binding": "abc", "binding_canary": "abc:100.5"}, "TIEBACK_BINDING_CANARY: the percentage is"),
         ({"port": "70000"}, "TIEBACK_PORT is '70000': "),

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tieback.training.loop import Forecast, History, Plan, batch, falling, train
+from tieback.training.loop import Forecast, History, Plan, batch, falling, said_every, train
 from torch import Tensor
 
 PLAN = Plan(steps=40, learning_rate=0.05, look_every=10, seed=3)
@@ -159,3 +159,11 @@ def test_a_batch_holds_each_row_once() -> None:
 
     assert len(set(batch(100, 30, draw).tolist())) == 30
     assert sorted(batch(5, 30, draw).tolist()) == [0, 1, 2, 3, 4]
+
+
+def test_how_far_it_is_may_be_said_every_so_many_steps() -> None:
+    said: list[str] = []
+
+    fitted(replace(PLAN, steps=25), progress=said_every(10, said.append))
+
+    assert [one.partition(",")[0] for one in said] == ["step 10 of 25", "step 20 of 25"]

@@ -201,9 +201,9 @@ def rerank(
     """Orders candidates by a closer look: token by token, region by region, window by window.
 
     Query and candidates are contents of any modality, or their multi-vectors, all of one space: `space`, or
-    that of the first vectors, or the server's text space. `method` is of the family "reranking" (late
-    interaction by default); `rank_fusion`, a method of the family of that name, merges the order that the
-    candidates came in with the new one; `explain` returns what matched what.
+    that of the first vectors, or the server's default, a text space if there is one. `method` is of the
+    family "reranking" (late interaction by default); `rank_fusion`, a method of the family of that name,
+    merges the order that the candidates came in with the new one; `explain` returns what matched what.
     """
     request = reranker_pb2.RerankRequest(
         query=_source(query, at("query")),

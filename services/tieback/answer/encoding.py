@@ -18,6 +18,7 @@ from tieback.core.types.vectors import Vector, VectorKind
 from tieback.ports import EncoderPort
 
 DENSE, LABELS = frozenset({VectorKind.DENSE}), frozenset({VectorKind.LABELS})
+REGIONS = frozenset({VectorKind.MULTI_VECTOR})
 
 Spaces = Mapping[Modality, Sequence[str]]
 """The joined spaces by the modality that they take."""

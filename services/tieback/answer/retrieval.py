@@ -60,8 +60,11 @@ class Retriever:
         reranker: RerankerPort | None,
         encode_share: float,
         limits: Limits,
+        *,
+        reranks_words: bool = True,
     ) -> None:
         self._spaces = spaces
+        self._reranks_words = reranks_words
         self._index = index
         self._reranker = reranker
         self._encode_share = encode_share
@@ -77,7 +80,7 @@ class Retriever:
         """Spaces and a reranker that are down or late are left out where the rest can answer."""
         plan = _checked_plan(retrieval, self._limits, defaults)
         if self._reranker is None and plan.reranker.name != NO_RERANKING.name:
-            raise Unsupported("no text space of this server has multi-vectors to rerank by")
+            raise Unsupported("no space of this server has multi-vectors to rerank by")
         try:
             return await self._retrieve(retrieval, plan, watch, deadline)
         except SpaceMismatch:
@@ -104,6 +107,11 @@ class Retriever:
         if plan.reranker.name != NO_RERANKING.name and not own:
             space, _ = await self._spaces.to_read(retrieval.collection, hop(deadline))
             by_regions = space if is_picture_by_regions(retrieval.query, space) else None
+        if plan.reranker.name != NO_RERANKING.name and by_regions is None and not self._reranks_words:
+            raise Unsupported(
+                "no text space of this server has multi-vectors to rerank by; a photo alone is reranked by "
+                "regions where its collection keeps them"
+            )
         found = await self._search(
             retrieval, plan, fused, searched, watch, deadline, multi_vectors=by_regions is not None
         )

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tieback.answer.encoding import DENSE, LABELS, JointInputs, Spaces
+from tieback.answer.encoding import DENSE, LABELS, REGIONS, JointInputs, Spaces
+from tieback.core.boxes import WHOLE
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, SpaceMismatch, TiebackError
 from tieback.core.field_path import at
 from tieback.core.types.arrays import Array
 from tieback.core.types.fusion import Fused, FusePart, FuseReply, Role, Routing, RoutingExplanation
+from tieback.core.types.locators import LocatorKind
 from tieback.core.types.report import Timing
-from tieback.core.types.vectors import DType, SpaceRef, Vector
+from tieback.core.types.vectors import DType, MultiVector, SpaceRef, Vector
 from tieback.ports import DEFAULT_ROUTING
 
 POLICY = "single_space"
@@ -25,21 +27,29 @@ class SingleSpace:
     """A `RouterPort` for one space without a joint one.
 
     `encoders` are by role, since an encoder may have one prompt for queries and another for documents, and
-    by modality, since the towers of a dual encoder share a space. `naming` are those that name classes.
-    A query of several contents is the weighted sum of their vectors.
+    by modality, since the towers of a dual encoder share a space. `naming` are those that name classes, and
+    `seeing` those whose pictures are stored by their regions too. A query of several contents is the weighted
+    sum of their vectors.
     """
 
     ref: SpaceRef
     width: int
     encoders: Mapping[Role, Spaces]
     naming: frozenset[str] = frozenset()
+    seeing: frozenset[str] = frozenset()
 
     def joint_inputs(self, role: Role) -> JointInputs:
         """What is asked of which encoder in that role."""
         spaces = self.encoders[role]
         names = [name for every in spaces.values() for name in every]
         kinds = {name: DENSE | LABELS if name in self.naming else DENSE for name in names}
-        return JointInputs(spaces, kinds, shared=dict.fromkeys(names, self.ref.name))
+        return JointInputs(
+            spaces,
+            kinds,
+            stored=dict.fromkeys(self.seeing.intersection(names), REGIONS),
+            per_region=bool(self.seeing),
+            shared=dict.fromkeys(names, self.ref.name),
+        )
 
     async def fuse(
         self,
@@ -47,13 +57,13 @@ class SingleSpace:
         *,
         role: Role = Role.QUERY,  # noqa: ARG002 - the port's; one space is the same for both
         routing: Routing = DEFAULT_ROUTING,  # noqa: ARG002 - the port's; there is nothing to weight
-        per_region: bool = False,  # noqa: ARG002 - the port's; only the joint space has regions
+        per_region: bool = False,
         deadline: Deadline = NO_DEADLINE,  # noqa: ARG002 - the port's; this takes microseconds
     ) -> FuseReply:
         """One result per input, in order; a bad input gets an error and the others succeed."""
-        return FuseReply([self._fused(parts) for parts in inputs], Timing())
+        return FuseReply([self._fused(parts, per_region=per_region) for parts in inputs], Timing())
 
-    def _fused(self, parts: Sequence[FusePart]) -> Fused | TiebackError:
+    def _fused(self, parts: Sequence[FusePart], *, per_region: bool) -> Fused | TiebackError:
         labels = [label for part in parts for label in part.encoding.labels]
         explanation = RoutingExplanation(POLICY, {self.ref.name: 1.0}, 0.0)
         try:
@@ -61,7 +71,8 @@ class SingleSpace:
         except InvalidInput as error:
             return error
         if len(vectors) == 1 and parts[0].weight > 0:
-            return Fused(vectors[0], explanation, labels)
+            regions = _regions_of(parts[0]) if per_region else None
+            return Fused(vectors[0], explanation, labels, regions)
         weights = [part.weight for part in parts]
         total = sum(weight * _values(vector) for weight, vector in zip(weights, vectors, strict=True))
         if not np.any(total):
@@ -84,6 +95,15 @@ class SingleSpace:
                 field=field,
             )
         return vector
+
+
+def _regions_of(part: FusePart) -> MultiVector | None:
+    """The vectors of a picture's regions but the whole; None of what has none."""
+    multi = part.encoding.multi_vector
+    if multi is None or multi.locators.kind is not LocatorKind.BOX:
+        return None
+    regions = multi.take(np.flatnonzero((multi.locators.places != WHOLE).any(axis=1)))
+    return regions if len(regions) else None
 
 
 def _values(vector: Vector) -> Array:

@@ -117,6 +117,22 @@ class ImageClassifier(Strict):
         return self
 
 
+class ImageRegions(Strict):
+    """An image network that gives a vector of a picture and vectors of its regions in one run.
+
+    The whole picture is resized to `side` × `side` pixels, whatever its shape, and enters as `(x - mean) /
+    scale`, RGB, NCHW. `weights` is an ONNX file with the input `pixels` and the outputs `vector` `[batch,
+    width]` and `regions` `[batch, 9, width]`: windows of half the width and height, three by three at steps
+    of a quarter, row by row.
+    """
+
+    runtime: Literal["image_regions"] = "image_regions"
+    weights: FileName
+    side: Annotated[int, Field(gt=0, le=2048)]
+    mean: float
+    scale: Annotated[float, Field(gt=0)]
+
+
 class AudioClassifier(Strict):
     """A network over log-mel patches: the mean of its embeddings is the vector, of its scores the labels.
 
@@ -210,6 +226,7 @@ EncoderOptions = Annotated[
     | SparseText
     | StaticText
     | ImageClassifier
+    | ImageRegions
     | AudioClassifier
     | AudioEncoder
     | PointCloud,

@@ -11,6 +11,7 @@ from tieback.models.audio_encoder import AudioEncoderModel
 from tieback.models.dual_encoder import load_tower
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.image_classifier import ImageClassifierModel
+from tieback.models.image_regions import ImageRegionsModel
 from tieback.models.point_cloud import PointCloudModel
 from tieback.models.session import PROCESSOR, Hardware
 from tieback.models.sparse_text import SparseTextModel
@@ -25,6 +26,7 @@ RUNTIMES: dict[str, Loader] = {
     "sparse_text": SparseTextModel,
     "static_text": StaticTextModel,
     "image_classifier": ImageClassifierModel,
+    "image_regions": ImageRegionsModel,
     "audio_classifier": AudioClassifierModel,
     "audio_encoder": AudioEncoderModel,
     "point_cloud": PointCloudModel,

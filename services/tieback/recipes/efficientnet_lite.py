@@ -37,6 +37,10 @@ STAGES = (
     Stage(4, 5, 2, 6, 192),
     Stage(1, 3, 1, 6, 320),
 )
+LOCAL_STAGES = 5
+"""The first stages, up to the last map of stride 16."""
+
+LOCAL, LOCAL_BLOCKS = STAGES[LOCAL_STAGES - 1].width, sum(stage.blocks for stage in STAGES[:LOCAL_STAGES])
 
 
 class ConvNorm(nn.Sequential):
@@ -96,8 +100,20 @@ class EfficientNetLite0(nn.Module):
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """`[batch, 3, 224, 224]` to features `[batch, 1280]` and probabilities `[batch, 1000]`."""
-        features = self.head(self.blocks(self.stem(pixels))).mean(dim=(2, 3))
+        features = self.maps(pixels)[1].mean(dim=(2, 3))
         return features, self.classifier(features).softmax(dim=-1)
+
+    def maps(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """`[batch, 3, side, side]` to the maps of stride 16 and 32, of LOCAL and of HEAD channels.
+
+        They are `[batch, channels, side / stride, side / stride]`, for a `side` that 32 divides.
+        """
+        out = local = self.stem(pixels)
+        for number, block in enumerate(self.blocks, 1):
+            out = block(out)
+            if number == LOCAL_BLOCKS:
+                local = out
+        return local, self.head(out)
 
 
 # The published checkpoint's names as those above. Its blocks number their norms in their layers' order.

@@ -13,8 +13,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from tieback.artifacts import Artifact, Kind, file_digest
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import read_card
@@ -26,6 +24,7 @@ from tieback.core.types.vectors import VectorKind
 from tieback.models.reference import IDS, MASK
 from tieback.models.store import Store
 from tieback.models.transformer_text import GRAPH, TOKENIZER, TOKENS
+from tieback.recipes.written_card import write_card
 
 HEAD = Kind("encoder_head", "encoder head", 1, "train it again: tieback train")
 MATRIX = "head"
@@ -39,8 +38,6 @@ NOT_TAKEN = {
     "layers", "reductions",  # the graph ends at the last layer's states
 }  # fmt: skip
 """Fields of the base's card that are written anew or left out."""
-
-LINE = 100
 
 
 def check_adaptable(card: EncoderCard, *, field: FieldPath) -> None:
@@ -84,13 +81,7 @@ def adapt(
     shutil.copyfile(served.path(TOKENIZER), folder / TOKENIZER)  # the folder is the user's to change
     write_turned_graph(served.path(GRAPH), artifact.arrays[MATRIX], folder / GRAPH)
     fields = _card(card, folder, tuple(artifact.facts["widths"]))
-    partial = output / f".{path.name}.partial"
-    partial.write_text(
-        yaml.safe_dump(fields, sort_keys=False, allow_unicode=True, width=LINE), encoding="utf-8"
-    )
-    read_card(partial)
-    partial.replace(path)
-    return path
+    return write_card(path, fields)
 
 
 def write_turned_graph(source: Path, head: Array, path: Path) -> None:

@@ -34,7 +34,7 @@ def export(card: EncoderCard, weights: Path, out: Path, report: Callable[[str], 
         report("naming the graph's outputs")
         return _rewire(weights / options.weights, options, card.width, out / GRAPH)
     report("exporting from torch")
-    network = _load(weights / options.weights)
+    network = load_network(weights / options.weights)
     batch = {name: {0: "batch"} for name in (PIXELS, *OUTPUTS)}
     pixels = efficientnet_lite.random_pixels(3)
     export_module(network, [pixels[:1]], out / GRAPH, inputs=[PIXELS], outputs=OUTPUTS, dynamic=batch)
@@ -42,8 +42,11 @@ def export(card: EncoderCard, weights: Path, out: Path, report: Callable[[str], 
     return check(network, out / GRAPH, {PIXELS: pixels}, OUTPUTS)
 
 
-def _load(path: Path) -> torch.nn.Module:
-    """The network with its weights; a checkpoint is a pickle, of which nothing but tensors is taken."""
+def load_network(path: Path) -> efficientnet_lite.EfficientNetLite0:
+    """The network with its weights; a checkpoint is a pickle, of which nothing but tensors is taken.
+
+    StartupError where the file is no such checkpoint.
+    """
     try:
         return efficientnet_lite.load(torch.load(path, map_location="cpu", weights_only=True))
     except (pickle.UnpicklingError, RuntimeError, AttributeError, EOFError) as error:

@@ -12,12 +12,18 @@ from typing import Any, cast
 from tieback.artifacts import Artifact, file_digest
 from tieback.catalog.card import EncoderCard
 from tieback.models.store import Store
-from tieback.recipes.encoder_head import HEAD, adapt
+from tieback.recipes import encoder_head, map_pooling_head
 from tieback.recipes.trained import Learned, Run, recipes
 from tieback.reports.markdown import records
 from tieback.training.one_thread import one_thread
 from tieback.training.provenance import made_by
 from tieback.training.step_cache import StepCache
+
+SERVED_BY = {
+    encoder_head.HEAD: encoder_head.adapt,
+    map_pooling_head.MAP_POOLING: map_pooling_head.adapt,
+}
+"""What writes the model and the card that serve an artifact of a kind; others need none."""
 
 REPORT = "report.md"
 
@@ -72,7 +78,8 @@ def train(
         report = {REPORT: markdown(name, configuration, learned).encode()}
         artifact = Artifact(learned.kind, learned.arrays, facts, learned.made_for, report, provenance)
         folder = artifact.save(output)
-        served = adapt(artifact, by_name, store, output, say) if learned.kind == HEAD else None
+        adapt = SERVED_BY.get(learned.kind)
+        served = None if adapt is None else adapt(artifact, by_name, store, output, say)
         steps.forget_old()
     return Outcome(artifact, folder, served, learned, seconds, tuple(steps.made), tuple(steps.found))
 

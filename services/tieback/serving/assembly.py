@@ -137,7 +137,7 @@ def build_reranker(settings: Settings, plan: Plan, encoder: EncoderPort) -> Rera
     """The reranker, taking multi-vectors from an encoder."""
     from tieback.reranker import Reranker
 
-    return Reranker(encoder, space=plan.text_space, limits=settings.limits)
+    return Reranker(encoder, space=plan.reranking_space, limits=settings.limits)
 
 
 def build_generator(settings: Settings, plan: Plan, encoder: EncoderPort) -> Generator:
@@ -182,7 +182,8 @@ def build_answerer(
         encoder=encoder,
         router=router,
         index=index,
-        reranker=reranker if plan.has_token_vectors else None,
+        reranker=reranker if plan.has_multi_vectors else None,
+        reranks_words=plan.has_token_vectors,
         generator=generator,
         limits=settings.limits,
         evidence_limit=settings.evidence,

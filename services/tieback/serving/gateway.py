@@ -88,7 +88,7 @@ class GatewayProcess:
             encoder=RemoteEncoder(mesh, spaces),
             router=RemoteRouter(mesh) if joint is not None else None,
             index=RemoteIndex(mesh, settings.message_bytes),
-            reranker=RemoteReranker(mesh) if plan.reads_text else None,
+            reranker=RemoteReranker(mesh) if plan.reranks else None,
             generator=RemoteGenerator(mesh) if plan.generator is not None else None,
         )
         self._server.add(AnswerServicer(answerer, telemetry))

@@ -70,7 +70,7 @@ class LocalServer:
                 router = await asyncio.to_thread(assembly.build_router, settings, plan, telemetry)
                 fusing = ObservedRouter(router, telemetry)
             reranker = reranking = None
-            if plan.reads_text:
+            if plan.reranks:
                 reranker = assembly.build_reranker(settings, plan, encoding)
                 self._closers.append(reranker.close)
                 reranking = ObservedReranker(reranker, telemetry)

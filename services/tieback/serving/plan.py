@@ -94,7 +94,7 @@ class Plan:
         served = {
             targets.INDEX: True,
             targets.ROUTER: self.joins,
-            targets.RERANKER: self.reads_text,
+            targets.RERANKER: self.reranks,
             targets.GENERATOR: self.generator is not None,
         }
         return frozenset(name for name, is_served in served.items() if is_served)
@@ -124,8 +124,18 @@ class Plan:
         )
 
     @property
+    def has_multi_vectors(self) -> bool:
+        """Whether contents of a served space can be compared row by row."""
+        return any(VectorKind.MULTI_VECTOR in card.kinds for card in self.encoders)
+
+    @property
+    def reranks(self) -> bool:
+        """Whether there is a reranker."""
+        return self.reads_text or self.has_multi_vectors
+
+    @property
     def has_token_vectors(self) -> bool:
-        """Whether the pipeline can rerank."""
+        """Whether the pipeline can rerank by words."""
         return self.reads_text and any(
             card.name == self.text_space and VectorKind.MULTI_VECTOR in card.kinds for card in self.encoders
         )
@@ -137,7 +147,7 @@ class Plan:
         for card in self.encoders:
             if VectorKind.DENSE in card.kinds:
                 found.setdefault(card.space, {})[card.name] = card
-        return tuple(single_space(ref, cards) for ref, cards in found.items())
+        return tuple(single_space(ref, cards, self._regions) for ref, cards in found.items())
 
     @property
     def default_space(self) -> str:
@@ -156,6 +166,13 @@ class Plan:
             raise StartupError("no text space is served, to rerank and check by: name one in TIEBACK_SPACES")
         with_tokens = [card for card in components if VectorKind.MULTI_VECTOR in card.kinds]
         return max(with_tokens or components, key=lambda card: (card.width, card.max_tokens or 0)).name
+
+    @property
+    def reranking_space(self) -> str:
+        """The space in which contents are compared that come without one."""
+        if self.reads_text:
+            return self.text_space
+        return next(card.name for card in self.encoders if VectorKind.MULTI_VECTOR in card.kinds)
 
     @property
     def spaces_by_modality(self) -> dict[Modality, tuple[str, ...]]:
@@ -222,7 +239,7 @@ def _by_modality(encoders: Mapping[str, EncoderCard]) -> dict[Modality, tuple[st
     return found
 
 
-def single_space(ref: SpaceRef, encoders: Mapping[str, EncoderCard]) -> SingleSpace:
+def single_space(ref: SpaceRef, encoders: Mapping[str, EncoderCard], regions: Regions) -> SingleSpace:
     """The space of these encoders' cards, which are by the names that the encoders are called by."""
     from tieback.answer import SingleSpace
 
@@ -231,6 +248,13 @@ def single_space(ref: SpaceRef, encoders: Mapping[str, EncoderCard]) -> SingleSp
         next(iter(encoders.values())).width,
         {role: _encoders_in(role, encoders) for role in Role},
         frozenset(name for name, card in encoders.items() if VectorKind.LABELS in card.kinds),
+        frozenset(
+            name
+            for name, card in encoders.items()
+            if regions is Regions.EACH
+            and card.modality is Modality.IMAGE
+            and VectorKind.MULTI_VECTOR in card.kinds
+        ),
     )
 
 

@@ -182,7 +182,7 @@ class RetiredSpaces:
             await self._encoder.add_retired(name, model)
         log.info("loaded the retired space %s to read collections in it", ref)
         if space.bound is None:
-            return single_space(ref, space.encoders)
+            return single_space(ref, space.encoders, settings.regions)
         router = await asyncio.to_thread(_router_of, space.bound, space.encoders, settings)
         joint_inputs = bound_joint_inputs(space.bound, space.encoders, settings.regions)
         return JointPipeline(router.space, joint_inputs, router, space.bound.losses)

@@ -87,9 +87,9 @@ class Settings(BaseSettings):
     )
     regions: Regions = Field(
         Regions.OFF,
-        description="Whether pictures are stored by their regions too, which is ten times the work: off; "
-        "together, in one vector; each, in a vector of its own, which finds best and takes six times the "
-        "memory. Needs a binding.",
+        description="Whether pictures are stored by their regions too, which is ten times the work for an "
+        "encoder that sees them one by one: off; together, in one vector of the joint space, which needs a "
+        "binding; each, in a vector of its own, which finds best and takes six times the memory.",
     )
     encode_share: float = Field(
         0.5,
@@ -332,8 +332,10 @@ class Settings(BaseSettings):
             raise _wrong("tls_certificate", "it and TIEBACK_TLS_KEY go together; set both or none")
         if 0 < self.replicas_max < self.replicas:
             raise _wrong("replicas_max", f"{self.replicas_max} is below TIEBACK_REPLICAS, {self.replicas}")
-        if self.regions is not Regions.OFF and self.binding == NO_BINDING:
-            raise _wrong("regions", "it needs a binding: by their classes' names, pictures have no regions")
+        if self.regions is Regions.TOGETHER and self.binding == NO_BINDING:
+            raise _wrong(
+                "regions", "together needs a binding: only a joint vector is made of several regions"
+            )
         for name in ("binding_canary", "binding_shadow"):
             if getattr(self, name) and self.binding == NO_BINDING:
                 raise _wrong(name, "it needs a binding, and TIEBACK_BINDING is none")

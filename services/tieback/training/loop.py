@@ -7,6 +7,7 @@ one that was not, bit for bit.
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -122,6 +123,17 @@ def train(
     if checkpoint is not None:
         checkpoint.unlink(missing_ok=True)
     return history
+
+
+def said_every(steps: int, say: Callable[[str], None]) -> Progress:
+    """A progress that says after every so many steps what is being done."""
+    counted = itertools.count(1)
+
+    def heard(_share: float, doing: str) -> None:
+        if next(counted) % steps == 0:
+            say(doing)
+
+    return heard
 
 
 class Forecast:

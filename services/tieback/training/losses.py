@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
-from torch.nn.functional import kl_div, normalize
+from torch.nn.functional import cross_entropy, kl_div, normalize
+
+SMALLEST_SQUARE = 1e-6
+"""Of a sine: at an angle of 0 its root has no derivative."""
 
 
 def neighbours(rows: Tensor, *, temperature: float) -> Tensor:
@@ -25,3 +30,20 @@ def neighbour_distillation(student: Tensor, teacher: Tensor) -> Tensor:
     Hinton et al. (2015, arXiv:1503.02531) do with classes. A low temperature looks at the nearest alone.
     """
     return kl_div(student, teacher, reduction="batchmean", log_target=True)
+
+
+def angular_contrast(left: Tensor, right: Tensor, *, temperature: float, margin: float = 0.0) -> Tensor:
+    """How badly partners are told from the others of a batch, in nats: InfoNCE, both ways (arXiv:1807.03748).
+
+    Row i of `left` `[n, d]` and of `right` `[n, d]` are partners; all rows are unit. Before they are
+    compared, the angle between partners is widened by `margin` radians, so that they come nearer than they
+    have to (ArcFace; Deng et al., 2019, arXiv:1801.07698, which compares with learned classes and not with
+    others).
+    """
+    cosines = left @ right.T
+    own = cosines.diagonal()
+    sines = (1 - own**2).clamp_min(SMALLEST_SQUARE).sqrt()
+    widened = own * math.cos(margin) - sines * math.sin(margin)
+    scores = (cosines + torch.diag(widened - own)) / temperature
+    partners = torch.arange(len(scores))
+    return (cross_entropy(scores, partners) + cross_entropy(scores.T, partners)) / 2

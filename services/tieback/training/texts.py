@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tieback.core.errors import StartupError
+from tieback.training.files import files_of
 
 PARAGRAPHS, LINES, CELLS = (".txt", ".md"), (".jsonl",), (".tsv",)
 KNOWN = (*PARAGRAPHS, *LINES, *CELLS)
@@ -19,16 +20,7 @@ FEWEST_WORDS = 4
 
 def text_files(places: Iterable[Path]) -> list[Path]:
     """The text files among the files and in the folders. StartupError where one is not there, or none is."""
-    found: list[Path] = []
-    for place in places:
-        if not place.exists():
-            raise StartupError(f"there is no file or folder {place}")
-        below = sorted(path for path in place.rglob("*") if path.is_file()) if place.is_dir() else [place]
-        found += [path for path in below if path.suffix.lower() in KNOWN]
-    if not found:
-        kinds = ", ".join(KNOWN)
-        raise StartupError(f"there are no texts to learn from; name files or folders of {kinds}: --data DIR")
-    return list(dict.fromkeys(found))
+    return files_of(places, KNOWN, "texts")
 
 
 def read_texts(files: Iterable[Path], *, most: int, seed: int) -> list[str]:

@@ -12,8 +12,6 @@ refused. Prefixes serve best what resembles the texts that were learned from: na
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -58,7 +56,7 @@ def matryoshka(
     validations in a row were not better than the best; 0 never ends it early.
     """
     from tieback.recipes.trained import _rotation
-    from tieback.training.loop import Plan
+    from tieback.training.loop import Plan, said_every
 
     card = _card(run, space)
     trained = _widths(widths, card.width)
@@ -82,7 +80,7 @@ def matryoshka(
             plan,
             checkpoint=run.steps.root / f"matryoshka-{card.name}.checkpoint.safetensors",
             trained_on=digest(vectors, trained, batch, temperature),
-            progress=_every(plan.look_every, run.say),
+            progress=said_every(plan.look_every, run.say),
         )
         return {
             MATRIX: head,
@@ -135,17 +133,6 @@ def _learned(
     }
     facts = {"widths": [*widths, card.width]}
     return Learned(HEAD, {MATRIX: step[MATRIX]}, (card.space,), files, facts, metrics, report)
-
-
-def _every(count: int, say: Callable[[str], None]) -> Callable[[float, str], None]:
-    """Says every so many steps how far the training is."""
-    steps = itertools.count(1)
-
-    def record_loss(_share: float, doing: str) -> None:
-        if next(steps) % count == 0:
-            say(doing)
-
-    return record_loss
 
 
 def _card(run: Run, space: str) -> EncoderCard:
