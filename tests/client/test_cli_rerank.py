@@ -36,7 +36,7 @@ def test_files_and_lines_of_standard_input_are_candidates_too(run: Run, tmp_path
 
 
 def test_the_options_reach_the_server_and_json_names_each_candidate(run: Run, served: Any) -> None:
-    options = ["--method", "optimal_transport", "--set", "iterations=5", "--top", "3", "--space", "tiny"]
+    options = ["--method", "optimal_transport", "--set", "iterations=5", "--limit", "3", "--space", "tiny"]
 
     (found,) = documents(run("rerank", "moon", "a", "the moon", *options, "--explain", "--json"))
 

@@ -28,7 +28,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     epilog="""\b
 Examples:
   tieback rerank "when is the tide highest" "the moon pulls the sea" "a cat on a sofa" --explain
-  tieback rerank "rotate keys" --file notes.md --file keys.md --top 1
+  tieback rerank "rotate keys" --file notes.md --file keys.md -n 1
   grep -h tide *.txt | tieback rerank "what moves the sea" - --method optimal_transport
   tieback rerank --query-file cup.jpg --file a.jpg --file b.jpg
 
@@ -56,7 +56,9 @@ their parts. What is longer than the space reads is compared up to there.
 @click.option(
     "--space", default="", metavar="NAME", help="The space whose vectors are compared; see `tieback spaces`."
 )
-@click.option("--top", type=click.IntRange(1), metavar="N", help="Show the best N only.")
+@click.option(
+    "-n", "--limit", type=click.IntRange(1), metavar="N", help="The largest number of results. [all]"
+)
 @click.option("--explain", is_flag=True, help="Show which words, regions or times matched which.")
 @connected
 def rerank(
@@ -68,7 +70,7 @@ def rerank(
     method: str | None,
     parameters: tuple[str, ...],
     space: str,
-    top: int | None,
+    limit: int | None,
     explain: bool,
 ) -> None:
     """Order texts or files by how well they match a query.
@@ -89,7 +91,7 @@ def rerank(
         candidates,
         method=chosen,
         space=space or _space_for(client, modality_of(query)),
-        limit=top or 0,
+        limit=limit or 0,
         explain=explain,
     )
     if output.json:
