@@ -125,13 +125,13 @@ class Crossing:
     def scores(self, joint: Joint, *, routed: bool, photo: Photo) -> tuple[Array, Array]:
         """Names against photos, and photos against names."""
         said = joint.project_inputs(self._texts)
-        loud = joint.weights(Modality.TEXT, self._texts, routed=routed)
+        text_weights = joint.weights(Modality.TEXT, self._texts, routed=routed)
         by_view, shown_by_view = [], []
         for dense in self._views[: 1 if photo is Photo.WHOLE else VIEWS]:
             shown = joint.project_inputs(dense)
             weights = joint.weights(Modality.IMAGE, dense, routed=routed)
             asked, asking = similarities(said, shown), similarities(shown, said)
-            by_view.append((score(asked, loud), score(asking, weights)))
+            by_view.append((score(asked, text_weights), score(asking, weights)))
             shown_by_view.append(shown)
         photos, names = (np.stack(one) for one in zip(*by_view, strict=True))
         if photo is Photo.WHOLE:
@@ -139,7 +139,7 @@ class Crossing:
         if photo is Photo.TOGETHER:
             views = {block: np.stack([one[block] for one in shown_by_view]) for block in shown_by_view[0]}
             together = {block: unit_rows(one[0] + one[1:].mean(axis=0)) for block, one in views.items()}
-            return score(similarities(said, together), loud), names[0]
+            return score(similarities(said, together), text_weights), names[0]
         return photos[0] + photos[1:].max(axis=0), names[0] + names[1:].max(axis=0)
 
     def through_index(self) -> Floats:

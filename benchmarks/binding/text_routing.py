@@ -81,11 +81,11 @@ def _others(data: Data) -> list[str]:
 def taken_for(bound: JointSpaceArtifact, dense: Mapping[str, Array], kinds: Sequence[str]) -> Array:
     """The place in `kinds` of the modality whose blocks have the highest mean weight."""
     weights = Joint.of(bound).weights(Modality.TEXT, read(bound, dense))
-    loud = [
+    mean_weights = [
         np.mean([weights[one.space.name] for one in bound.blocks if one.modality.value == kind], axis=0)
         for kind in kinds
     ]
-    return np.asarray(np.stack(loud).argmax(axis=0))
+    return np.asarray(np.stack(mean_weights).argmax(axis=0))
 
 
 def _right(taken: Mapping[str, Array], kind: str) -> Array:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class AsyncOperation(Generic[R]):
-    """Work that the server does, whether or not this program goes on. `status` is what it last said of it."""
+    """Work that the server does, whether or not this program goes on. `status` is the last one received."""
 
     def __init__(self, client: AsyncClient, status: OperationStatus[R]) -> None:
         self._client = client

@@ -28,10 +28,10 @@ from tieback_client.reports import CallInfo
 from tieback_client.rpc import RPCS, Call, Procedure, Rpc
 from tieback_client.status import REQUEST_ID_KEY, from_rpc_error, readable
 
-# Every gRPC server takes a message of 4 MiB unless it was told otherwise; only larger ones need a question.
+# Every gRPC server takes a message of 4 MiB by default; only larger ones need a question.
 ALWAYS_TAKEN = 4 * 1024 * 1024
 WARNING_SECONDS = 30.0
-"""Seconds until it is said again that the server is gone."""
+"""Seconds until it is reported again that the server is gone."""
 TOGETHER = 2.0
 """Seconds within which failures of several calls are one outage, though one was answered meanwhile."""
 
@@ -60,8 +60,8 @@ class Session:
     def warn_gone(self, error: TiebackError) -> None:
         """Warns that a server which was there is gone and waited for: a long call would only stand still.
 
-        Every outage is told once, and again while it lasts. A server that ends, or that lacks a part, may say
-        so itself.
+        Each outage is reported once, and again while it lasts. A server that ends, or that lacks a part, may
+        report that itself.
         """
         now = time.monotonic()
         silence = WARNING_SECONDS if self._is_gone else TOGETHER

@@ -85,7 +85,7 @@ class Space:
     drift: Sequence[Drift] = ()
     """What that costs, as it was measured; empty in float32."""
     blocks: Mapping[str, int] = field(default_factory=dict)
-    """Of the joint space: the width of each space's block, in the order in which they stand in a vector."""
+    """Of the joint space: the width of each space's block, in their order in a vector."""
     projections: Sequence[str] = ()
     """Of the joint space: the paths from one space into another's block."""
     binding_revision: str = ""

@@ -64,9 +64,9 @@ class Details:
     reason: str = ""
     """The machine-readable reason, for instance ``"SPACE_NOT_FOUND"``; empty where none was given."""
     hint: str = ""
-    """What to do about it, where the message does not say so itself."""
+    """The way out, if the message does not contain it."""
     retry_delay: float | None = None
-    """Seconds to wait before another try, where the server said so."""
+    """Seconds to wait before another try, if the server gave a delay."""
     request_id: str = ""
     """Names the call in the server's logs."""
     metadata: Mapping[str, str] = field(default_factory=dict)
@@ -98,12 +98,12 @@ class TiebackError(Exception):
 
     @property
     def hint(self) -> str:
-        """What to do about it, where the message does not say so itself."""
+        """The way out, if the message does not contain it."""
         return self.details.hint
 
     @property
     def retry_delay(self) -> float | None:
-        """Seconds to wait before another try, where the server said so."""
+        """Seconds to wait before another try, if the server gave a delay."""
         return self.details.retry_delay
 
     @property
@@ -196,7 +196,7 @@ class ResourceExhausted(TiebackError):  # noqa: N818 - see InvalidArgument
 
 
 class Overloaded(ResourceExhausted):
-    """Too much is waiting. `retry_delay` says when to come back."""
+    """Too many requests are waiting. `retry_delay` is the time to wait before a retry."""
 
     retryable = True
 
@@ -206,7 +206,7 @@ class StorageFull(ResourceExhausted):
 
 
 class RateExceeded(Overloaded):
-    """The tenant's tokens per second are used up. `retry_delay` says when to come back."""
+    """The tenant's tokens per second are used up. `retry_delay` is the time to wait before a retry."""
 
 
 class QuotaExceeded(ResourceExhausted):

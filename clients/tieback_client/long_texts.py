@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 LONGEST = 1 << 16
-"""Characters of a stretch: at most 256 KiB, where servers take 1 MiB unless they are told otherwise."""
+"""Characters of a stretch: at most 256 KiB, where servers take 1 MiB by default."""
 _ENDS = tuple(map(re.compile, (r"\n[ \t]*\r?\n", r"[.!?]\s", r"\n", r"\s")))
 
 

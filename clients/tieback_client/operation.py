@@ -18,7 +18,7 @@ WAIT = 30.0
 
 
 class Operation(Generic[R]):
-    """Work that the server does, whether or not this program goes on. `status` is what it last said of it."""
+    """Work that the server does, whether or not this program goes on. `status` is the last one received."""
 
     def __init__(self, client: Client, status: OperationStatus[R]) -> None:
         self._client = client

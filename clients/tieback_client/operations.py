@@ -1,4 +1,4 @@
-"""What the server says of operations: work that runs for minutes or hours, and outlives its call."""
+"""Descriptions of operations: work that runs for minutes or hours, longer than its call."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def name_of(id: str) -> str:
 
 
 def read_status(message: Any) -> OperationStatus[Any]:
-    """An operation as a `google.longrunning.Operation` tells of it."""
+    """An operation, read from a `google.longrunning.Operation`."""
     known = operation_pb2.OperationMetadata()
     message.metadata.Unpack(known)
     return OperationStatus(
@@ -120,7 +120,7 @@ def _state(message: Any, number: int) -> OperationState:
 
 
 def _result(packed: Any) -> ReindexResult | UpgradeResult | None:
-    """What came of it; None of a kind that this version does not know."""
+    """Its result; None for a kind that this version does not know."""
     reindexed, upgraded = operation_pb2.ReindexResult(), operation_pb2.UpgradeResult()
     if packed.Unpack(reindexed):
         return _reindex_result(reindexed)

@@ -41,7 +41,7 @@ class Retry:
     seconds: float = 60.0
     """Give up so long after the first failure; the call's own deadline holds as well."""
     overloads: bool = False
-    """Also come back after an `Overloaded`, when the server says."""
+    """Also retry after an `Overloaded`, after the delay that the server gives."""
 
 
 @dataclass(frozen=True, slots=True)

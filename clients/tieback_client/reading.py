@@ -45,7 +45,7 @@ from tieback_client.vectors import (
 )
 
 MICROSECONDS = 1_000_000
-# In the order of the contract's enums, whose zero is "not said".
+# In the order of the contract's enums, whose zero is "not given".
 _DTYPES = (DType.FLOAT32, DType.FLOAT32, DType.FLOAT16, DType.INT8, DType.BINARY)
 _NUMPY: dict[DType, np.dtype[Any]] = {
     DType.FLOAT32: np.dtype("<f4"),
@@ -95,7 +95,7 @@ def space_ref(message: Any) -> SpaceRef:
 
 
 def modality(number: int) -> Modality | None:
-    """A modality; None where it is not said."""
+    """A modality; None if it is not given."""
     return value_of(_MODALITIES, number, None)
 
 
@@ -106,7 +106,7 @@ def error(status: Any, info: CallInfo) -> TiebackError:
 
 
 def encoding(message: Any) -> Encoding:
-    """What a model says of one input."""
+    """What a model computed for one input."""
     return Encoding(
         space=space_ref(message.space),
         modality=modality(message.modality),
@@ -177,7 +177,7 @@ def box(message: Any) -> Box:
 
 
 def routing(message: Any) -> RoutingExplanation:
-    """Which spaces spoke."""
+    """Which spaces were used."""
     return RoutingExplanation(
         policy=message.policy,
         weights={one.space: one.weight for one in message.weights},

@@ -8,7 +8,7 @@ from tieback_client import events
 from tieback_client.reading import MICROSECONDS, box, retrieval, span, timing, value_of
 from tieback_client.reports import CallInfo
 
-# In the order of the contract's enums, whose zero is "not said".
+# In the order of the contract's enums, whose zero is "not given".
 _VERDICTS = (events.VerdictLabel.NOT_CHECKED, *events.VerdictLabel)
 _ABSTENTIONS = (events.AbstentionReason.NO_EVIDENCE, *events.AbstentionReason)
 _FINISHES = (events.FinishReason.END, *events.FinishReason)

@@ -1,4 +1,4 @@
-"""From messages of the contract to what a server says of itself, and of a tenant."""
+"""Converts messages of the contract to descriptions of a server and of a tenant."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tieback_client import catalog, tenants
 from tieback_client.reading import modality, plan, space_ref, value_of
 from tieback_client.reports import CallInfo
 
-# In the order of the contract's enums, whose zero is "not said".
+# In the order of the contract's enums, whose zero is "not given".
 _KINDS = (None, *catalog.VectorKind)
 _ROLES = (None, *tenants.Access)
 HEALTH = tuple(catalog.Health)

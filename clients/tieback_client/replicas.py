@@ -28,7 +28,7 @@ _NAMES = {
     "GeneratorService": "generator",
 }
 _BYTES_PER_TOKEN = 4
-# Seconds to keep a list that does not say it, and to leave a server alone that gave none.
+# Seconds to keep a list without a duration of its own, and to not ask a server again that gave none.
 _DEFAULT_VALID = 5.0
 _SHORTEST_VALID = 0.1
 

@@ -50,10 +50,10 @@ class Reduction:
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """What a model says of one input."""
+    """What a model computed for one input."""
 
     space: SpaceRef
-    """The space that spoke."""
+    """The space that encoded the input."""
     modality: Modality | None
     """The modality of the input."""
     vector: Vector | None = None
@@ -85,7 +85,7 @@ class RoutingExplanation:
     entropy: float = 0.0
     """Entropy of the weights in nats."""
     missing: Sequence[str] = ()
-    """Spaces that should have spoken and did not."""
+    """Spaces that should have encoded the input and did not."""
     degraded: bool = False
     """Whether the vector is worse than it could be: something was missing."""
     projections: Sequence[str] = ()
@@ -123,7 +123,7 @@ class Fused:
     vector: Vector
     """The vector, in the joint space."""
     routing: RoutingExplanation
-    """Which spaces spoke, and how loudly."""
+    """Which spaces were used, and with which weights."""
     labels: Sequence[Label] = ()
     """The classes through which pictures and sounds entered."""
     regions: MultiVector | None = None
@@ -297,7 +297,7 @@ class RetrievalResult:
     hits: Sequence[RetrievedHit]
     """The hits."""
     routing: RoutingExplanation
-    """Which spaces spoke, and how loudly."""
+    """Which spaces were used, and with which weights."""
     labels: Sequence[Label]
     """What the pictures and sounds of the query were taken for."""
     timing: Timing

@@ -1,4 +1,4 @@
-"""Whether bytes begin as a picture or a sound that servers read; whether all of it is one, they tell."""
+"""Whether bytes begin as a picture or a sound that servers read; the servers check the rest."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ DETAILS_KEY = "grpc-status-details-bin"
 REQUEST_ID_KEY = "x-request-id"
 
 TENANT_QUOTA = "TENANT_QUOTA"
-"""A tenant's own limit: of a rate, which says when to come back, or of what it may store."""
+"""A tenant's own limit: of a rate, with the time to wait, or of what it may store."""
 
 BY_CODE: Mapping[str, type[TiebackError]] = {
     "INVALID_ARGUMENT": errors.InvalidArgument,
@@ -121,5 +121,5 @@ def _class_for(details: Details) -> type[TiebackError]:
     if special is not None and issubclass(special, general):
         return special
     if general is errors.ResourceExhausted and details.retry_delay is not None:
-        return errors.Overloaded  # whoever says when to come back is overloaded, whatever they call it
+        return errors.Overloaded  # an error with a delay for retries is an overload, whatever its name
     return general

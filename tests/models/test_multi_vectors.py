@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 from PIL import Image
-from tieback.core.errors import InvalidInput, SpaceMismatch
+from tieback.core.errors import SpaceMismatch
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content, Modality
 from tieback.core.types.encoding import EncodePlan, Encoding
@@ -132,7 +132,7 @@ async def test_words_are_not_compared_with_regions(
         await reranker.rerank(words, regions, space=TEXTS)
     with pytest.raises(SpaceMismatch):
         await reranker.rerank(await rows_of(served, TEXTS, words), regions)
-    with pytest.raises(InvalidInput, match="takes pictures, not text") as refused:
+    with pytest.raises(SpaceMismatch, match="in which no text is encoded") as refused:
         await reranker.rerank(words, regions)
 
     assert str(mismatch.value.field) == "candidates[0].source.multi_vector"

@@ -52,7 +52,7 @@ class Commands(click.Group):
         ctx: click.Context,  # noqa: ARG002 - click's signature
         cmd_name: str,
     ) -> click.Command | None:
-        """The command, loaded now; a stand-in that says what to install where that fails."""
+        """The command, loaded now; if that fails, a command that names what to install."""
         name = ALIASES.get(cmd_name, cmd_name)
         if name in COMMANDS:
             module, _, attribute = COMMANDS[name].partition(":")

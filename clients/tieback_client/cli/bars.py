@@ -1,4 +1,4 @@
-"""Small bar charts of characters that can also be told apart without colour."""
+"""Small bar charts of characters, also readable without colour."""
 
 from __future__ import annotations
 

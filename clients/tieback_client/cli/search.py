@@ -178,7 +178,7 @@ def scores(found: RetrievedHit) -> str:
 
 
 def relevance(found: RetrievedHit) -> str:
-    """The estimated probability that a hit is relevant, where the server knows it; else the bare score."""
+    """The estimated probability that a hit is relevant, if the server gives one; else the score."""
     if found.relevance is None:
         return f"score {found.hit.score:.3f}"
     return f"relevance {found.relevance:.2f}" + (", probably unrelated" if found.below_floor else "")
@@ -275,7 +275,7 @@ def time_spent(timing: Timing, *, seconds: float | None = None) -> list[Any]:
 
 
 def aligned(alignment: Alignment, query: str, candidate: str) -> Text:
-    """The strongest pairs; what is not in the query's words was seen in its photo or heard in its sound."""
+    """The strongest pairs; those that are not of the query's words are of its photo or its sound."""
     asked, given = query.encode(), candidate.encode()
     pairs: dict[str, float] = {}
     for pair in alignment.pairs:

@@ -1,4 +1,4 @@
-"""Markdown (CommonMark with the tables of GitHub) by markdown-it-py, which tells where its headings are.
+"""Markdown (CommonMark with the tables of GitHub) by markdown-it-py, which locates its headings.
 
 Only blocks are parsed, since no more is needed for that, and the rest is where Markdown can be slow. The text
 of a section is as it is written.

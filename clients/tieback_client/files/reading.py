@@ -23,9 +23,9 @@ _LONGEST = {MARKDOWN: markdown.LONGEST, RESTRUCTURED_TEXT: restructured_text.LON
 
 
 def read_document(source: str | PathLike[str] | bytes, name: str = "") -> Document:
-    """What a file says: its title, facts, and sections. `source` is a path, or the bytes of a file.
+    """The contents of a file: its title, facts and sections. `source` is a path, or the bytes of a file.
 
-    `name` tells the format by its suffix and gives the title where the file has none; the path's by default.
+    `name` gives the format by its suffix, and the title if the file has none; the path's name by default.
     A name without a known suffix is text if its bytes are. An empty file, and a PDF of pictures, has no
     sections and a note.
 

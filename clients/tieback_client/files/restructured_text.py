@@ -1,4 +1,4 @@
-"""reStructuredText by docutils, which tells where its sections begin.
+"""reStructuredText by docutils, which locates the starts of its sections.
 
 No directive of a file is run, so that none reads another file. Inline markup is not parsed either, since
 titles are all that is looked for. The text of a section is as it is written, directives and comments too.

@@ -40,12 +40,12 @@ def with_unencoded_contents(
     Contents count by their share of the query's weights.
     """
     total = sum(abs(part.weight) for part in query)
-    silent = [place for place, said in enumerate(encoded.encodings) if not said and query[place].weight]
-    if not silent or not total:
+    unencoded = [place for place, said in enumerate(encoded.encodings) if not said and query[place].weight]
+    if not unencoded or not total:
         return routing
-    shares = [abs(query[place].weight) / total for place in silent]
+    shares = [abs(query[place].weight) / total for place in unencoded]
     loss = routing.expected_recall_loss * (1 - sum(shares))
-    for share, place in zip(shares, silent, strict=True):
+    for share, place in zip(shares, unencoded, strict=True):
         of_modality = losses.get(query[place].content.modality or Modality.TEXT, {})
         gone = {*encoded.failed, *encoded.refused[place]}
         lost = sum(max(of_modality.get(space, 0.0), 0.0) for space in gone)

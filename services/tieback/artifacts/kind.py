@@ -1,4 +1,4 @@
-"""Kinds of artifacts, and what is said of an artifact that cannot be used."""
+"""Kinds of artifacts, and the errors for an artifact that cannot be used."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from tieback.core.errors import AlteredArtifact, ArtifactError, MissingArtifact, OtherKind, OtherSchema
 
 HEADER = "artifact.json"
-"""The file that says what a folder holds."""
+"""The file that describes what a folder holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +52,11 @@ class Kind:
             ) from error
 
     def altered(self, folder: Path, fault: str) -> AlteredArtifact:
-        """What is said where a file is not what was written."""
+        """The error for a file that is not what was written."""
         return AlteredArtifact(f"the {self.called} {folder} is corrupt: {fault}; {self.remedy}")
 
     def unreadable(self, folder: Path, error: Exception) -> ArtifactError:
-        """What is said where a header is whole and does not hold what the kind needs."""
+        """The error for a header that is whole but lacks what the kind needs."""
         return ArtifactError(f"the {self.called} {folder} cannot be read: {error}; {self.remedy}")
 
 

@@ -1,4 +1,4 @@
-"""The cost of an item in tokens: all that a batcher needs to know of it."""
+"""The cost of an item in tokens: all that a batcher reads of it."""
 
 from __future__ import annotations
 

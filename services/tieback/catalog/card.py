@@ -1,4 +1,4 @@
-"""Cards: one YAML file says what a model is, where it comes from and how its vectors are made.
+"""Cards: one YAML file describes a model, its source and how its vectors are made.
 
     Sourced ── MediaCard         photos and clips for the demo and the tests
             └─ Card ┬─ EncoderCard      contents → vectors of a space

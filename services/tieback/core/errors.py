@@ -44,7 +44,7 @@ _LONGEST_NAME = 120  # characters of it in a message
 
 
 class TiebackError(Exception):
-    """Something went wrong that the caller should hear of.
+    """An error that is reported to the caller.
 
     `reason` is the machine-readable name (UPPER_SNAKE_CASE) that ends in google.rpc.ErrorInfo.
     """

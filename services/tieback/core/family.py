@@ -186,7 +186,7 @@ class Family(Generic[P]):
 
     @property
     def explains(self) -> bool:
-        """Whether methods say what their results rest on."""
+        """Whether methods explain what their results are based on."""
         return any(form.name == SUMMARY for form in self.forms)
 
     def state(self, name: str) -> Schema:

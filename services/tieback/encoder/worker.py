@@ -1,4 +1,4 @@
-"""A model with its queue: contents go in, and what the model says of them comes out.
+"""A model with its queue: contents in, encodings out.
 
 Work is admitted by an estimate of its tokens, prepared (tokenised, decoded) off the event loop, and batched
 with others' on a thread of its own. A request is prepared in portions, each of which goes on to the model by
@@ -76,7 +76,7 @@ class _Part:
 
 
 class Worker:
-    """Computes what one model says. `preparation` is where it is prepared, beside that of other models."""
+    """Computes the encodings of one model. `preparation` is shared with other models."""
 
     def __init__(
         self,
@@ -105,7 +105,7 @@ class Worker:
         )
 
     async def compute(self, contents: Sequence[Content], plan: EncodePlan, *, deadline: Deadline) -> Worked:
-        """What the model says of each content; each is computed alone where the plan is batch-invariant.
+        """The encoding of each content; each is computed alone if the plan is batch-invariant.
 
         An error in the place of a content has the field within that content. Overloaded, RateExceeded,
         DeadlineExceeded, InvalidInput where all of it is too much, Unavailable.
@@ -179,7 +179,7 @@ class Worker:
         ticket: Ticket,
         begun: float,
     ) -> _Part:
-        """What the model says of contents that are prepared, or could not be."""
+        """The encodings of contents that are prepared, or the errors of those that could not be."""
         items = [one for one in prepared if isinstance(one, Prepared)]
         tokens = sum(item.tokens for item in items)
         ticket.resize(tokens, len(items))

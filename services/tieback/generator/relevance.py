@@ -13,7 +13,7 @@ FARTHEST, NEAREST = 0.15, 0.6
 WORD_SHARE = 0.4
 
 ELSEWHERE = 0.75
-"""What a word counts that only the rest of the passage has: sentences say "it" of what was named before."""
+"""The weight of a word that only the rest of the passage has: sentences refer by "it" to earlier ones."""
 
 THRESHOLD = 0.4
 """Relevance from which an answer is tried.

@@ -76,7 +76,7 @@ def router_difference(router: BoundRouter, graph: RouterGraph) -> float:
 
 
 def by_block(blocks: Sequence[Block], sums: Array) -> dict[str, Array]:
-    """Unit rows by block of sums `[n, joint width]`, without the blocks that nothing led into."""
+    """Unit rows by block of sums `[n, joint width]`, without the blocks that nothing was projected into."""
     ends = np.cumsum([block.width for block in blocks])
     parts = np.split(sums, ends[:-1], axis=1)
     return {

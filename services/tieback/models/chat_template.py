@@ -23,7 +23,7 @@ PLACEHOLDERS = re.compile("\x02(\\d+)\x03")
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What somebody says. `role` is system, user or assistant."""
+    """A message of a conversation. `role` is system, user or assistant."""
 
     role: str
     content: str

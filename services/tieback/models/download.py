@@ -1,4 +1,4 @@
-"""Fetching a wheel: pip says where it is, this resumes what was begun, and the hash decides.
+"""Downloads a wheel: pip gives its address, a broken download is resumed, and the hash is checked.
 
 pip alone knows the user's index, mirrors and credentials, so it is asked for the wheel's address, in a
 process of its own. Where that address cannot be read by us (an index that wants credentials), pip downloads.

@@ -42,7 +42,7 @@ class Weight:
 
 @dataclass(frozen=True, slots=True)
 class RawEncoding:
-    """What a model says of one input, in float32.
+    """What a model computed for one input, in float32.
 
     `dense` `[width]` and the `rows` `[rows, width]` of the multi-vector have length 1; `locators` say what
     part of the input each row is of: a token's bytes, a region, a window. `labels` are the likeliest classes,

@@ -1,4 +1,4 @@
-"""How a picture is made to fit a network, as a transformers `preprocessor_config.json` says it.
+"""Resizes a picture for a network, as a transformers `preprocessor_config.json` describes it.
 
 The picture is resized, by its shorter side or to an exact size, its centre is cut out, and the values are
 scaled and normalised. Of a picture as thin as a line only what is cut out is resized, so that it costs no

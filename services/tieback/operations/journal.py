@@ -1,4 +1,4 @@
-"""The journal: a file of lines that says, after any kind of end, what the last state of each entry was.
+"""The journal: a file of lines that holds the last state of each entry, also after a crash.
 
 A line is the CRC-32 of the rest as eight hexadecimal digits, a blank, an entry as JSON, a newline. Entries
 are appended, and forced to the disk before anybody hears of them; the last one of an id is its state, and one

@@ -1,4 +1,4 @@
-"""The encoders that take part: loaded when first needed; what they say is kept, step by step."""
+"""The encoders that take part: loaded when first needed; their vectors are cached, step by step."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Encoders:
         return self._kept(what, card, encode_texts, {"texts": list(texts)}, len(texts), make)["dense"]
 
     def terms(self, what: str, card: EncoderCard, texts: Sequence[str]) -> dict[str, Array]:
-        """What a sparse encoder says of the texts, as `encode_terms` gives it."""
+        """The term weights of a sparse encoder for the texts, as `encode_terms` gives them."""
 
         def make(model: EncoderModel) -> dict[str, Array]:
             return encode_terms(model, texts)

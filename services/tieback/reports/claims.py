@@ -1,4 +1,4 @@
-"""What was claimed, what was found, and whether it was met; as measurements or a benchmark's report say."""
+"""Claims, what was measured, and whether each was met, from measurements or a benchmark's report."""
 
 from __future__ import annotations
 

@@ -258,7 +258,7 @@ class Router:
         return Fused(vector, explanation, said.labels, ignored=ignored)
 
     def _missing_spaces(self, contents: Contents, wanted: Mapping[str, float]) -> list[str]:
-        """Spaces that lead into a block of some weight, and said nothing of a content of their modality."""
+        """Spaces of blocks with a weight, without an encoding of a content of their modality."""
         found = []
         for content, modality in contents.modalities.items():
             if (coverage := self.space.coverage.get(modality)) is not None:

@@ -1,4 +1,4 @@
-"""A collection's space that is to be upgraded, and what both encoders say of its contents."""
+"""A collection's space that is to be upgraded, and the vectors of both encoders for its contents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checkers of claims: whether passages say what an answer says.
+"""Checkers of claims: whether passages support the claims of an answer.
 
 A method's file also holds `summary`: which passages a finding rests on, for the citations of an answer. What
 support is enough for that is a matter of the method's own scale.

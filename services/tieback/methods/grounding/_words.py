@@ -1,4 +1,4 @@
-"""What a text says, word by word: content words, numbers, what is negated. English."""
+"""Content words, numbers and negated words of a text. English."""
 
 from __future__ import annotations
 

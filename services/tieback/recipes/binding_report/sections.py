@@ -1,4 +1,4 @@
-"""What the page says, section by section. A section of which nothing was measured is an empty string."""
+"""The sections of the page. A section of which nothing was measured is an empty string."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ORDER = tuple(Modality)
 
 
 def spaces(bound: JointSpaceArtifact) -> str:
-    """The blocks of a joint vector, and what leads into each."""
+    """The blocks of a joint vector, and what is projected into each."""
     rows = [
         [
             escape(block.space.name),

@@ -1,4 +1,4 @@
-"""`tieback models add`: inspects a user's folder, says what it is, and writes the card."""
+"""`tieback models add`: inspects a user's folder, prints what it found, and writes the card."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The checks of `tieback doctor`. A check yields findings; a fault says what to do about it."""
+"""The checks of `tieback doctor`. A check yields findings; a fault has a remedy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`tieback train`: runs a training recipe, and says what it measured and how to serve the result."""
+"""`tieback train`: runs a training recipe, and prints what it measured and how to serve the result."""
 
 from __future__ import annotations
 
