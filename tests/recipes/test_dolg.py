@@ -21,7 +21,7 @@ from support.photo_encoder import NAME, SIDE, WIDTH, Photos, middle, photos_in, 
 from tieback.artifacts import Artifact
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog, read_card
-from tieback.catalog.options import ImageRegions
+from tieback.catalog.options import ImageClassifier, ImageRegions
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, OtherWeights, StartupError
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content, Modality
@@ -32,7 +32,7 @@ from tieback.core.types.vectors import VectorKind
 from tieback.methods.map_pooling import dolg, gem, map_poolings, part
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.image_classifier import REGIONS
-from tieback.models.image_regions import ImageRegionsModel, fitting_of
+from tieback.models.image_regions import ImageRegionsModel, View
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
 from tieback.recipes.export_image_classifier import load_network
@@ -69,11 +69,11 @@ def maps(world: Photos, card: EncoderCard) -> tuple[Array, Array]:
     """The network's maps of all photos, by torch and the recipe's own preparation."""
     network = load_network(weights_of(world.base, world.store))
     options = card.options_for(ImageRegions)
-    fitting = fitting_of(options.side, options.mean, options.scale)
+    view = View(options.side, options.view, options.mean, options.scale)
     photos = [read_photo(path.read_bytes(), longest=4 * SIDE) for path in world.photos]
     with torch.no_grad():
         local, deep = network.maps(
-            torch.from_numpy(fitting.scaled(np.stack([fitting.pixels(one) for one in photos])))
+            torch.from_numpy(view.scaled(np.stack([view.pixels(one) for one in photos])))
         )
     return local.numpy(), deep.numpy()
 
@@ -129,7 +129,10 @@ def test_a_photo_has_a_vector_and_a_row_for_itself_and_each_of_nine_regions(
     assert np.linalg.norm(found.rows, axis=1) == pytest.approx(1, abs=1e-5)
     np.testing.assert_array_equal(found.rows[0], found.dense)
     assert found.locators.kind is LocatorKind.BOX
-    np.testing.assert_array_equal(found.locators.places, np.array(REGIONS, np.float32))
+    options = model.card.options_for(ImageRegions)
+    with Image.open(world.photos[0]) as photo:
+        boxes = View(options.side, options.view, 0, 1).boxes(*photo.size)
+    np.testing.assert_allclose(found.locators.places, np.array(boxes, np.float32), atol=1e-6)
 
 
 def test_regions_cost_no_more_and_are_left_out_where_nobody_asks(
@@ -172,14 +175,28 @@ def test_of_real_photos_the_local_part_is_orthogonal_to_the_global_one_at_every_
     assert np.abs(np.einsum("ncd,nd->nc", parts, whole)).max() < 1e-5
 
 
-def test_no_part_of_a_photo_is_cut_off(model: ImageRegionsModel) -> None:
-    plain = Image.new("RGB", (300, 100), (90, 120, 90))
-    marked = plain.copy()
-    marked.paste((250, 30, 30), (0, 0, 25, 100))
+def test_a_photo_is_seen_in_its_proportions_by_the_square_that_the_network_itself_sees(
+    model: ImageRegionsModel, world: Photos
+) -> None:
+    draw = np.random.default_rng(0).integers(0, 255, (100, 100, 3)).astype(np.uint8)
+    square = Image.fromarray(draw)
+    wide = Image.new("RGB", (300, 100), (90, 120, 90))
+    wide.paste(square, (100, 0))
 
-    one, other = vectors(model, written(plain), written(marked))
+    one, other = vectors(model, written(square), written(wide))
 
-    assert float(one @ other) < 0.99
+    assert float(one @ other) > 0.999
+    own = world.base.options_for(ImageClassifier)
+    assert model.card.options_for(ImageRegions).view == own.crop / own.size
+
+
+def test_the_boxes_of_regions_are_where_they_are_in_the_picture() -> None:
+    boxes = np.array(View(256, 0.5, 127, 128).boxes(400, 200))
+
+    assert boxes[0].tolist() == [0, 0, 1, 1]
+    np.testing.assert_allclose(boxes[1], [0.375, 0.25, 0.125, 0.25])
+    np.testing.assert_allclose(boxes[9], [0.5, 0.5, 0.125, 0.25])
+    assert len(boxes) == len(REGIONS)
 
 
 def test_photos_are_found_by_their_inner_halves(model: ImageRegionsModel, world: Photos) -> None:

@@ -66,7 +66,7 @@ def central_squares(
     """The central square of each window, `[windows, side, side, 3]`, as `central_square`; decoded once."""
 
     def squares(image: Image.Image) -> Array:
-        return np.stack([_square(image, window, field_of_view, side) for window in windows])
+        return np.stack([square_of(image, window, field_of_view, side) for window in windows])
 
     finest = finest_of(windows, field_of_view=field_of_view, side=side)
     return made_of_picture(content, limits, squares, finest=finest)
@@ -162,7 +162,8 @@ def _on_white(image: Image.Image) -> Image.Image:
     return flat
 
 
-def _square(image: Image.Image, window: Box, field_of_view: float, side: int) -> Array:
+def square_of(image: Image.Image, window: Box, field_of_view: float, side: int) -> Array:
+    """The central square of a window of an RGB picture, uint8 `[side, side, 3]`, as `central_square`."""
     x, width = (share * image.width for share in window[::2])
     y, height = (share * image.height for share in window[1::2])
     edge = min(width, height) * field_of_view

@@ -92,6 +92,7 @@ def _card(
         "options": {
             "weights": GRAPH,
             "side": facts["side"],
+            "view": facts["view"],
             "mean": options.mean,
             "scale": options.scale,
         },

@@ -15,7 +15,7 @@ from tieback.core.state import State
 from tieback.core.types.arrays import Array
 from tieback.methods.map_pooling import AT_ONCE, Graph
 from tieback.methods.projection import unit_rows
-from tieback.models.picture_fitting import PictureFitting
+from tieback.models.image_regions import View
 from tieback.recipes.efficientnet_lite import EfficientNetLite0
 from tieback.recipes.photo_views import compressed, cropped, pasted
 from tieback.training.loop import History, Plan, Progress, batch, train
@@ -95,7 +95,7 @@ def is_background(photos: int) -> Array:
 def view_maps(
     photos: Sequence[Image.Image],
     network: EfficientNetLite0,
-    fitting: PictureFitting,
+    view: View,
     *,
     views: int,
     seed: int,
@@ -115,7 +115,7 @@ def view_maps(
         if number % SHOWN_EVERY == 0:
             say(f"views of {number} of {len(shown)} photos")
         seen = [photo, *(_view(photo, backgrounds, place, draw) for place in range(views))]
-        pixels = fitting.scaled(np.stack([fitting.pixels(one) for one in seen]))
+        pixels = view.scaled(np.stack([view.pixels(one) for one in seen]))
         with torch.no_grad():
             maps = network.maps(torch.from_numpy(pixels))
         local.append(maps[0].numpy().astype(np.float16))

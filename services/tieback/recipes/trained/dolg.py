@@ -29,7 +29,7 @@ from tieback.core.state import State
 from tieback.core.types.arrays import Array
 from tieback.methods import map_pooling
 from tieback.methods.map_pooling import GRAPH, map_poolings
-from tieback.models.image_regions import fitting_of
+from tieback.models.image_regions import View
 from tieback.recipes.map_pooling_head import MAP_POOLING, network_of, weights_of
 from tieback.recipes.photo_views import photo_files, read_photo
 from tieback.recipes.trained import Learned, Run, recipes
@@ -73,7 +73,8 @@ def dolg(
 ) -> Learned:
     """The state of a map pooling of the network of `space`, learned from at most `photos` photos.
 
-    A photo is seen by itself and in so many `views`, `side` pixels a side, which take 0.2 MB each at 256. A
+    A photo is seen by itself and in so many `views`, of each its central square as the network's own encoder
+    sees it, `side` pixels a side, which take 0.2 MB each at 256. A
     step tells `batch` photos apart; scale (1 / `temperature`) and `margin` are the paper's. Training ends
     early where `patience` validations in a row were not better than the best; 0 never ends it early.
     """
@@ -81,11 +82,13 @@ def dolg(
     from tieback.training.loop import Plan, said_every
 
     card = _card(run, space)
+    own = network_of(card, field=at("parameters", "space"))
+    view = own.crop / own.size
     map_poolings.get(pooling)
     known, left_out = _photos(run, photos, side, seed)
     inputs: dict[str, Any] = {
         "space": f"{card.space} {card.space.fingerprint}", "photos": list(known), "views": views,
-        "side": side, "seed": seed,
+        "side": side, "view": view, "seed": seed,
     }  # fmt: skip
     maps = _maps(run, card, [image for _, image in known.values()], inputs)
     parts = split(len(maps), seed)
@@ -128,7 +131,7 @@ def dolg(
         make,
         beside=(map_poolings.get(pooling),),
     )
-    facts = {"pooling": pooling, "space": card.name, "width": width, "side": side}
+    facts = {"pooling": pooling, "space": card.name, "width": width, "side": side, "view": view}
     metrics, report = _measured(maps, step, pooling, parts.held_out)
     metrics["photos"] = {
         "training": len(parts.training),
@@ -212,13 +215,13 @@ def _maps(run: Run, card: EncoderCard, photos: list[Image.Image], inputs: Mappin
     options = network_of(card, field=at("parameters", "space"))
 
     def make() -> dict[str, Array]:
-        fitting = fitting_of(inputs["side"], options.mean, options.scale)
+        view = View(inputs["side"], inputs["view"], options.mean, options.scale)
         network = load_network(weights_of(card, run.store))
         views, seed = inputs["views"], inputs["seed"]
-        return _photo_maps.view_maps(photos, network, fitting, views=views, seed=seed, say=run.say)
+        return _photo_maps.view_maps(photos, network, view, views=views, seed=seed, say=run.say)
 
     step = f"maps of photos by {card.name}"
-    arrays = run.steps.arrays(step, _photo_maps.view_maps, inputs, make, beside=(fitting_of, load_network))
+    arrays = run.steps.arrays(step, _photo_maps.view_maps, inputs, make, beside=(View, load_network))
     return _photo_maps.PhotoMaps(arrays["local"], arrays["deep"])
 
 
