@@ -4,8 +4,9 @@ Digits. The old network knows the digits 0 to 4, and its last hidden layer encod
 new layer is learned from pictures of all ten with their labels; what it takes is the picture itself. Each
 picture that neither has learned from seeks another one of its digit. The pictures are those of
 classes/mnist_{train,test}.npz in the folder of $TIEBACK_DATA, else the handwritten ones that claims share.
-How far new/old is from old/old depends on how much the old network sees of digits that it does not know: its
-layers were settled by old/old alone, at 76 %, before new/old was looked at.
+How far new/old is from old/old depends on how much the old network sees of digits that it does not know. A
+first one, with a cosine classifier, had an old/old of 90 % and a new/old of 83 %: the claim failed there. Of
+other layers, those were taken whose old/old is nearest to the 76 % that the prototype of this check had.
 
 Texts. The pair is real: two sentence encoders that were trained apart. For each collection of retrieval/* in
 that folder the layer is learned, without labels, from halves of some of its documents, as an upgrade of a
