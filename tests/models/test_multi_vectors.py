@@ -136,7 +136,7 @@ async def test_words_are_not_compared_with_regions(
         await reranker.rerank(words, regions)
 
     assert str(mismatch.value.field) == "candidates[0].source.multi_vector"
-    assert str(refused.value.field) == "query.content.text"
+    assert str(refused.value.field) == "query.content"
 
 
 async def test_the_windows_of_a_sound_say_when_they_are(served: Encoder) -> None:
