@@ -10,7 +10,8 @@ are exported and encode queries and photos as they are served, beside the featur
 encoder serves, which nothing was trained for. Then the best are reranked by their regions, by the product's
 methods and its way to merge them with the search. Intervals are drawn over queries, the same for both sides;
 they say nothing of other photos to learn from. The views that are learned from are made like the queries, so
-this is the best that can be hoped for.
+this is the best that can be hoped for. What is seen of a photo and how fast is learned were chosen with the
+photos as --seed 0 deals them.
 """
 
 from __future__ import annotations
@@ -215,9 +216,13 @@ def _trained(
     base: EncoderCard, parameters: Mapping[str, Any], photos: Sequence[Path], folder: Path
 ) -> tuple[EncoderModel, Artifact]:
     """The encoder that the recipe makes of these photos, as it is served."""
-    learned = train("dolg", parameters, cards=[base], store=Store(), data=photos, output=folder, say=tell)
+    store = Store(folder / "store")  # what is computed of the photos goes with it
+    if not (place := store.folder(base)).exists():
+        place.parent.mkdir(parents=True)
+        place.symlink_to(Store().folder(base), target_is_directory=True)
+    learned = train("dolg", parameters, cards=[base], store=store, data=photos, output=folder, say=tell)
     assert learned.card is not None
-    card, store = read_card(learned.card), Store(folder / "store")
+    card = read_card(learned.card)
     assert isinstance(card, EncoderCard)
     assert pull([card], [card], store, Told()) == []
     return load_encoder(card, store), learned.artifact
