@@ -10,7 +10,9 @@ answer that is right.
 
 It was seen to fail, when this was set up, where training is short: after 300 steps in the place of 800, the
 attention has not found the objects, and DOLG is no better than GeM. Where a picture has one background
-throughout, GeM learns to take it away, and in three seeds of five it finds every object as well.
+throughout, GeM learns to take it away, and in three seeds of five it finds every object as well. The set-up
+was chosen so that the global half cannot see an object: with a deep map that shows it, DOLG led by about 10
+points.
 """
 
 from __future__ import annotations
