@@ -207,12 +207,14 @@ async def test_a_query_is_not_given_per_region(router: Router) -> None:
     assert str(refusal.value.field) == "per_region"
 
 
-@pytest.mark.parametrize("value", ["true", "together", "each"])
-def test_regions_without_a_binding_stop_the_start(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+@pytest.mark.parametrize("value", ["true", "together"])
+def test_regions_in_a_joint_vector_without_a_binding_stop_the_start(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
     monkeypatch.setenv("TIEBACK_BINDING", "none")
     monkeypatch.setenv("TIEBACK_REGIONS", value)
 
-    with pytest.raises(StartupError, match="TIEBACK_REGIONS: it needs a binding"):
+    with pytest.raises(StartupError, match="TIEBACK_REGIONS: together needs a binding"):
         load_settings()
 
 

@@ -13,7 +13,10 @@ from tieback_client.upgrades import Recall, UpgradeResult
 
 @click.group()
 def upgrade() -> None:
-    """Prepare the upgrade of a collection to another space, without encoding it again."""
+    """Prepare to move a collection to another space.
+
+    Its stored vectors are kept: the server learns how vectors of the other space compare with them.
+    """
 
 
 @upgrade.command(

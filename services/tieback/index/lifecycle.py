@@ -97,9 +97,9 @@ class Lifecycle:
         async with self.changing:
             known = self._owned.known(name, Access.ADMIN)
             key = known.description.key
-            await self._generations.discard(key)
             content = known.content if isinstance(known, DamagedCollection) else known
             try:
+                await self._generations.discard(key)
                 if isinstance(known, DamagedCollection):
                     left = await self._in(lambda: self._take_out(key, known.content))
                 else:

@@ -123,7 +123,7 @@ def test_a_folder_can_be_named(tmp_path: Path, run: Run, ids: Any) -> None:
         (["known/sub", "--source", "other"], "{tmp}/known/sub belongs to the source known"),
         ([".", "--source", "known"], "{tmp} is a folder around it"),
         (["a/x.txt", "--source", "known"], "if the source has moved, name its folder"),
-        (["a", "--source", "x/y"], "'x/y' is no name of a source"),
+        (["a", "--source", "x/y"], "'x/y' is not a name for a source"),
     ],
 )
 def test_what_would_share_ids_is_refused_before_anything_is_written(
