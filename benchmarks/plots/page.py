@@ -32,7 +32,8 @@ the same float32 file, or the int8 file where a line says so. One server runs at
 with rounds of the bare loop on the same texts. A share is the server's rate over the limit of the same round;
 the reported value is the median over the rounds. Rates are measured in the steady state, without the start
 and the end of a round. Caches are bypassed, except where the cache itself is measured. The load comes from a
-separate process on the same cores.
+separate process on the same cores. Where other processes took more than 5 % of a core during a turn, it is
+measured again, and the quieter turn counts; at most one turn in two is repeated.
 
 Each of the other servers is first tuned with a sweep: batches of 1 to 32 texts, in order of arrival and
 sorted by length, with windows of 2 and 10 ms. In each cell, a server is measured with the tuning that was its

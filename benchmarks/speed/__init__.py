@@ -24,6 +24,7 @@ from tieback.v1 import catalog_pb2, catalog_pb2_grpc
 
 from benchmarks import corpus
 from benchmarks.corpus import Corpus
+from benchmarks.load.disturbance import mark_children
 from benchmarks.load.generator import Generator, LoadError, generating
 from benchmarks.load.tieback import TEXT_SPACE, StubTarget
 from benchmarks.peers import peers
@@ -63,6 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> Report:
+    mark_children()
     texts = corpus.chosen(options)
     one = Run(Plan.of(options, photos=bool(texts.photos)), texts)
     one.find_limits()

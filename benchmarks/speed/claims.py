@@ -272,6 +272,7 @@ def _cell_row(found: Found, side: str, cell: Cell) -> dict[str, object]:
         "rejections": sum(one.rejections for one in samples),
         "padding %": 100.0 * median(paddings) if paddings else None,
         "generator, cores": _middle(one.generator_share for one in samples),
+        "others, cores": max(one.others for one in samples),
     }
 
 

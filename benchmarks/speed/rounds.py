@@ -1,7 +1,9 @@
 """Alternating rounds of one server's sides and the bare loop, all on the same work.
 
 What disturbs the machine disturbs a whole round, so a side is compared with the limit of its own round: one
-half of the bare loop runs before the sides' turns, the other half after them.
+half of the bare loop runs before the sides' turns, the other half after them. A server and its callers need
+both cores of a small machine and the bare loop needs one, so what other processes take is not shared evenly:
+where they took more than a little, the turns of that cell are taken again, and the quieter ones count.
 """
 
 from __future__ import annotations
@@ -10,16 +12,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.corpus import Corpus
+from benchmarks.load.disturbance import Disturbance
 from benchmarks.load.generator import Generator
 from benchmarks.load.tieback import TEXT_SPACE
 from benchmarks.load.turn import Turn
 from benchmarks.served import Served
 from benchmarks.speed.cells import Cell
-from benchmarks.speed.limit import ONE_BY_ONE, Limit, LimitTurn
+from benchmarks.speed.limit import ONE_BY_ONE, BareLoop, Limit, LimitTurn
 from benchmarks.speed.sides import SECONDARY
 
 PATIENCE = 3.0
 """A turn sends no more after so many times the seconds that it should take."""
+
+DISTURBED = 0.05
+"""Of a core: where other processes took more, a cell's turns are taken again, one cell in two at most."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +33,7 @@ class Sample:
     """One side's turn in one cell, and the limit's turn on the same work.
 
     Rates are items a second, times milliseconds; `padding` is the share of the computed tokens that was
-    padding, where the server counts it.
+    padding, where the server counts it. `others` is what other processes took meanwhile, 1 for one core.
     """
 
     side: str
@@ -42,6 +48,7 @@ class Sample:
     rejections: int
     generator_share: float
     padding: float | None
+    others: float
 
     @property
     def ratio(self) -> float:
@@ -78,6 +85,7 @@ def measure(
     samples: list[Sample] = []
     _warm_up(plan, generators, limit, corpus, server)
     sides = list(generators)
+    again = (plan.rounds * len(plan.table) + len(plan.once)) // 2
     for number in range(plan.rounds):
         cells = [*plan.table, *(plan.once if number == 0 else ())]
         say(f"round {number + 1} of {plan.rounds}, {len(cells)} cells")
@@ -88,12 +96,34 @@ def measure(
                 continue
             work = cell.work(corpus, _items(plan, limit, cell), number, steady=plan.steady)
             inputs = [item for request in work for item in request]
-            loop = limit.loop(cell.mix, inputs, ONE_BY_ONE if cell.one_at_a_time else None)
-            loop.run_half()
-            turns = {side: _turn(generators[side], plan, cell, work, server) for side in order}
-            loop.run_half()
-            samples += [_sample(side, cell, *turn, loop.turn()) for side, turn in turns.items()]
+            policy = ONE_BY_ONE if cell.one_at_a_time else None
+            taken = _taken(order, generators, plan, cell, work, limit.loop(cell.mix, inputs, policy), server)
+            if taken[0].others > DISTURBED and again:
+                again -= 1
+                say(f"{cell.key} again: other processes took {taken[0].others:.2f} of a core")
+                loop = limit.loop(cell.mix, inputs, policy)
+                second = _taken(order, generators, plan, cell, work, loop, server)
+                taken = min(taken, second, key=lambda one: one[0].others)
+            samples += taken
     return samples
+
+
+def _taken(
+    order: Sequence[str],
+    generators: Mapping[str, Generator],
+    plan: Rounds,
+    cell: Cell,
+    work: Sequence[tuple[object, ...]],
+    loop: BareLoop,
+    server: Served | None,
+) -> list[Sample]:
+    """One turn of each side in this order, between the halves of the bare loop."""
+    disturbance = Disturbance()
+    loop.run_half()
+    turns = {side: _turn(generators[side], plan, cell, work, server) for side in order}
+    loop.run_half()
+    others, limit = disturbance.cores(), loop.turn()
+    return [_sample(side, cell, *turn, limit, others) for side, turn in turns.items()]
 
 
 def _is_asked(side: str, cell: Cell, plan: Rounds, server: Served | None) -> bool:
@@ -146,7 +176,9 @@ def _counted(server: Served) -> tuple[float, float]:
     )
 
 
-def _sample(side: str, cell: Cell, turn: Turn, padding: float | None, limit: LimitTurn) -> Sample:
+def _sample(
+    side: str, cell: Cell, turn: Turn, padding: float | None, limit: LimitTurn, others: float
+) -> Sample:
     return Sample(
         side=side,
         cell=cell,
@@ -160,4 +192,5 @@ def _sample(side: str, cell: Cell, turn: Turn, padding: float | None, limit: Lim
         rejections=len(turn.rejected),
         generator_share=turn.generator_share,
         padding=padding,
+        others=others,
     )

@@ -47,6 +47,7 @@ def sample(side: str, cell: Cell, share: float, *, disturbed: float = 1.0) -> Sa
         rejections=0,
         generator_share=0.1,
         padding=0.05 if side in ("local", "ray") else None,
+        others=0.0,
     )
 
 
