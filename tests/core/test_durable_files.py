@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,18 @@ from tieback.core.durable_files import write_durably
 LIMIT = 4096
 
 
-@pytest.fixture
+@contextmanager
 def small_disk() -> Iterator[None]:
-    """No file may have more than LIMIT bytes: a write that goes beyond is cut off, as on a full disk."""
+    """No file may have more than LIMIT bytes: a write that goes beyond is cut off, as on a full disk.
+
+    For the write alone: it holds for the whole process, whose own output may be longer.
+    """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_file_takes_the_place_of_the_one_before_with_its_mode(tmp_path: Path) -> None:
@@ -32,12 +38,11 @@ def test_a_file_takes_the_place_of_the_one_before_with_its_mode(tmp_path: Path) 
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.usefixtures("small_disk")
 def test_a_write_that_finds_no_room_leaves_what_was_there(tmp_path: Path) -> None:
     path = tmp_path / "sources.json"
     write_durably(path, b"before")
 
-    with pytest.raises(OSError, match="File too large"):
+    with pytest.raises(OSError, match="File too large"), small_disk():
         write_durably(path, bytes(3 * LIMIT))
 
     assert path.read_bytes() == b"before"
