@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from benchmarks.load.disturbance import MARK, Disturbance, others
 
 BURNT = 0.3  # seconds of processor time
+TICKS = 0.05  # by which the kernel's count, in hundredths of a second, may be behind
 BURNING = f"""
 import sys, time
 while time.process_time() < {BURNT}: pass
@@ -42,7 +43,7 @@ def test_what_other_processes_take_is_seen() -> None:
         seconds = time.monotonic() - begin
 
         assert other in {one.pid for one in others()}
-    assert cores * seconds >= BURNT
+    assert cores * seconds >= BURNT - TICKS
 
 
 def test_what_a_benchmark_started_is_no_disturbance() -> None:
