@@ -15,15 +15,19 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tieback_client import errors as errors
     from tieback_client.public import *  # noqa: F403 - these and no others
+    from tieback_client.public import __version__ as __version__
 else:
     # Loaded with the first name that is asked for: gRPC reads its environment when it is imported, and the
-    # command line has to set it before. What does not begin with a capital letter is a module.
+    # command line has to set it before.
     def __getattr__(name: str) -> Any:
-        if name == "__all__" or name[0].isupper():
+        if name in ("__all__", "__version__") or name[0].isupper():
             public = importlib.import_module("tieback_client.public")
-            if name == "__all__" or name in public.__all__:
+            if name.startswith("__") or name in public.__all__:
                 return getattr(public, name)
+        elif name == "errors":
+            return importlib.import_module("tieback_client.errors")
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
     def __dir__() -> list[str]:

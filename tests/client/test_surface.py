@@ -64,6 +64,15 @@ def test_public_names_are_found_by_name_by_star_and_in_the_directory_and_no_othe
         assert not hasattr(tieback_client, wrong)
 
 
+@pytest.mark.parametrize("name", ["__version__", "errors.TiebackError", "Client"])
+def test_after_a_plain_import_the_version_the_errors_and_the_client_are_there(name: str) -> None:
+    program = f"import tieback_client; print(tieback_client.{name})"
+
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert ran.stdout.strip()
+
+
 def test_the_package_alone_does_not_load_grpc() -> None:
     program = "import sys, tieback_client.cli; print('grpc' in sys.modules); tieback_client.Client"
 
@@ -90,7 +99,7 @@ def test_help_shows_the_parameters_of_an_operation_and_not_arguments_without_nam
 
 
 def test_importing_the_client_imports_no_server_no_models_and_no_command_line() -> None:
-    program = "import sys, tieback_client; print('\\n'.join(sys.modules))"
+    program = "import sys, tieback_client; tieback_client.Client; print('\\n'.join(sys.modules))"
 
     loaded = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True

@@ -49,7 +49,10 @@ def source_of(wheel: bytes, files: dict[str, str]) -> Source:
 
 @dataclass
 class Index:
-    """Serves one wheel; `breaks_after` bytes of a response the connection is dropped, once."""
+    """Serves one wheel; `breaks_after` bytes of a download the connection is dropped, once.
+
+    That is a download of the store: pip, which is asked for the address alone, sometimes begins one of its own.
+    """
 
     wheel: bytes
     breaks_after: int | None = None
@@ -94,7 +97,7 @@ def serving(index: Index) -> Iterator[Index]:
                 self.send_header("Content-Range", span)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            if index.breaks_after is not None:
+            if index.breaks_after is not None and not by_pip:
                 body, index.breaks_after = body[: index.breaks_after], None
             self.wfile.write(body)
 
