@@ -51,7 +51,8 @@ def source_of(wheel: bytes, files: dict[str, str]) -> Source:
 class Index:
     """Serves one wheel; `breaks_after` bytes of a download the connection is dropped, once.
 
-    That is a download of the store: pip, which is asked for the address alone, sometimes begins one of its own.
+    Downloads of the store alone are counted and dropped: pip, which is asked for the address, sometimes begins
+    one of its own.
     """
 
     wheel: bytes
@@ -83,9 +84,10 @@ def serving(index: Index) -> Iterator[Index]:
 
         def _send_wheel(self) -> None:
             asked = self.headers.get("Range", "")
-            index.ranges.append(asked)
-            index.downloads += 1
             by_pip = "pip/" in self.headers.get("User-Agent", "")
+            if not by_pip:
+                index.ranges.append(asked)
+                index.downloads += 1
             if index.refuses_files and not by_pip:
                 self.send_error(403)
                 return
