@@ -282,6 +282,9 @@ def plan(message: Any) -> RetrievalPlan:
         candidates=message.candidates,
         relevance_floor=message.relevance_floor,
         collapse=message.collapse_pieces,
+        query_expansion=message.query_expansion.name,
+        diversity=message.diversity,
+        hits_per_item=message.hits_per_item,
     )
 
 

@@ -224,6 +224,8 @@ class SearchResult:
     """Where the time went."""
     call: CallInfo
     """How the call went."""
+    expanded: bool = False
+    """Whether the query was expanded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +290,12 @@ class RetrievalPlan:
     """Hits whose relevance is lower are marked."""
     collapse: bool
     """Whether the pieces of a short text are one hit; in `answer`, every piece is one by default."""
+    query_expansion: str
+    """The method that expanded the query, or "none": it was not asked for, or left the query as it was."""
+    diversity: float
+    """How much hits that are unlike those before them were preferred, 0 to 1."""
+    hits_per_item: int
+    """The most hits of one item; 0 for any number."""
 
 
 @dataclass(frozen=True, slots=True)

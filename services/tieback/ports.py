@@ -34,6 +34,9 @@ DEFAULT_SAMPLING = SamplingParameters()
 DEFAULT_GROUNDING = Grounding()
 DEFAULT_RERANKING = MethodChoice("late_interaction")
 
+NO_EXPANSION = MethodChoice("none")
+"""Searches for a query as it is, and not again with what it found."""
+
 DEFAULT_RANK_FUSION = MethodChoice("weighted_sum", {"weights": [1.0, 0.7], "exponents": [1.0, 1.25]})
 """How similarities and words are merged. Both scores mean the same for every query: a share of the best
 similarity, and the words' score over the length of the query's weights. By ranks or by standard scores, words

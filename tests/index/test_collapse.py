@@ -290,7 +290,7 @@ def test_collapsing_equals_its_definition_over_the_whole_ranking(
         asked = "" if kind == "vector" else "lamp"
         fuse = rank_fusions.configure("weighted_sum", {})
         query = Query(given, asked, limit, tree, fuse, False, collapse, ())
-        return [(hit.item_id, hit.section_id) for hit in search(memory, query, lambda doing: None)]
+        return [(hit.item_id, hit.section_id) for hit in search(memory, query, lambda doing: None).hits]
 
     expected: dict[object, list[tuple[str, str]]] = {}  # by text: its sections, best first
     for one in ask(1000, collapse=False):

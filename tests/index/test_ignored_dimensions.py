@@ -16,7 +16,7 @@ from tieback.core.types.fusion import IgnoredDimensions
 from tieback.core.types.method_choice import MethodChoice
 from tieback.index import Index
 from tieback.index.balance import as_of_reference
-from tieback.index.search import _of_the_best
+from tieback.index.ranking import _of_the_best
 
 Known = tuple[Modality, list[int], list[list[int]], str, bool]
 

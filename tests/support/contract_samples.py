@@ -78,8 +78,18 @@ WINDOWS = MultiVector(
 NO_ROWS = MultiVector(SPACE, np.zeros((0, 3), np.float32), Locators.of(LocatorKind.BYTE_SPAN, []))
 TIMING = Timing(0.001, 0.002, 0.003, 0.006, [Stage("search", 0.001, 0.002)])
 COST = Cost(8, 100, 20, 3, 2)
+EXPANSION = MethodChoice("rocchio", {"documents": 5})
 PLAN = RetrievalPlan(
-    True, False, MethodChoice("reciprocal_rank"), MethodChoice("late_interaction"), 40, 0.25, True
+    True,
+    False,
+    MethodChoice("reciprocal_rank"),
+    MethodChoice("late_interaction"),
+    40,
+    0.25,
+    True,
+    EXPANSION,
+    0.5,
+    2,
 )
 ROUTING = RoutingExplanation(
     "explicit",
@@ -216,7 +226,12 @@ SAMPLES: dict[str, list[Any]] = {
         EncodePlan(kinds=frozenset({VectorKind.SPARSE, VectorKind.MULTI_VECTOR}), terms=True),
         *[EncodePlan(128, dtype, frozenset({VectorKind.DENSE, VectorKind.MULTI_VECTOR})) for dtype in DType],
     ],
-    "plan": [PLAN, RetrievalPlan(False, False, None, MethodChoice("none"), 0, 0.0, False)],
+    "plan": [
+        PLAN,
+        RetrievalPlan(
+            False, False, None, MethodChoice("none"), 0, 0.0, False, MethodChoice("none"), 0.0, 0
+        ),
+    ],
     "reduction": [Reduction("pitome", 0.75), Reduction("pitome")],
     "rerank_reply": [RerankReply([RerankResult("1", 0.5, 0.25, 3, ALIGNMENT)], TIMING, COST)],
     "rerank_source": [TEXT, Content(Modality.IMAGE, b"\x89PNG"), TOKENS, REGIONS, WINDOWS],
@@ -234,6 +249,10 @@ SAMPLES: dict[str, list[Any]] = {
             True,
             MethodChoice("reciprocal_rank"),
             0.25,
+            True,
+            EXPANSION,
+            0.5,
+            2,
         ),
         Retrieval("books", [QueryPart(TEXT)]),
     ],
@@ -253,7 +272,7 @@ SAMPLES: dict[str, list[Any]] = {
         Routing("top_k", {}, {"k": 3.0}),
         Routing(imputation=MethodChoice("skip")),
     ],
-    "search_reply": [SearchReply([HIT], TIMING)],
+    "search_reply": [SearchReply([HIT], TIMING), SearchReply([], TIMING, True)],
     "source": list(EncodingSource),
     "sparse": [SPARSE, SparseVector(SPACE, np.zeros(0, np.int32), np.zeros(0, np.float32), [])],
     "space": [SPACE],

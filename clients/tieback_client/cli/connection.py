@@ -183,6 +183,25 @@ def query_options(function: F) -> F:
             help="Show the pieces of a short text as one hit, or each as a hit. [as served]",
         ),
         click.option(
+            "--feedback",
+            metavar="METHOD",
+            help="Search again with the query expanded by its best hits: rocchio, or none. [as served]",
+        ),
+        click.option(
+            "--diversity",
+            type=click.FloatRange(0, 1),
+            default=0.0,
+            metavar="X",
+            help="Prefer hits that are unlike those before them, 0 to 1; not with --rerank. [0]",
+        ),
+        click.option(
+            "--per-item",
+            type=click.IntRange(0, 1000),
+            default=0,
+            metavar="N",
+            help="The largest number of hits of one item; 0 is any number. [0]",
+        ),
+        click.option(
             "--rerank",
             metavar="METHOD",
             help="The reranking method, or none. [as served]",

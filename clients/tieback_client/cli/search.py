@@ -74,6 +74,9 @@ def search(
     hybrid: bool | None,
     balance: bool | None,
     collapse: bool | None,
+    feedback: str | None,
+    diversity: float,
+    per_item: int,
     rerank: str | None,
     min_relevance: float,
     explain: bool,
@@ -95,6 +98,9 @@ def search(
         hybrid=hybrid,
         balance=balance,
         collapse=collapse,
+        query_expansion=feedback,
+        diversity=diversity,
+        hits_per_item=per_item,
         min_relevance=min_relevance,
         explain=explain,
     )
@@ -257,6 +263,8 @@ def behind(result: RetrievalResult) -> list[Any]:
     if result.labels:
         seen = ", ".join(f"{one.name} {one.probability:.0%}" for one in result.labels[:5])
         parts += [Text.assemble(("Taken for  ", "dim"), seen)]
+    if result.plan.query_expansion != "none":
+        parts += [Text(f"Query expanded by its best hits ({result.plan.query_expansion})", style="dim")]
     routing = result.routing
     if routing.weights:
         how = ", ".join(part for part in (routing.policy, routing.modality, routing.binding) if part)

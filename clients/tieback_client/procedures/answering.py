@@ -95,6 +95,9 @@ def retrieve(
     balance: bool | None = None,
     rank_fusion: MethodLike | None = None,
     collapse: bool | None = None,
+    query_expansion: MethodLike | None = None,
+    diversity: float = 0.0,
+    hits_per_item: int = 0,
     min_relevance: float = 0.0,
     explain: bool = False,
     timeout: float | None = None,
@@ -110,9 +113,12 @@ def retrieve(
     The rest is the server's to choose where it is left out, and the result's `plan` says what it chose:
     `hybrid` merges a full-text search for the query's words; `rank_fusion`, a method of the family of that
     name, says how; `balance` keeps one modality from hiding the others; `collapse` makes the pieces of a
-    short text one hit, with the others in its `pieces`; `reranker` is a method of the family "reranking", or
-    "none", and `candidates` how many hits it is given. `min_relevance`, 0 to 1, leaves out what is less
-    relevant; hits outside the joint space have no relevance and stay. `explain` returns what matched what.
+    short text one hit, with the others in its `pieces`; `query_expansion`, a method of the family of that
+    name, searches again with the query expanded by its best hits; `diversity`, 0 to 1, prefers hits that are
+    unlike those before them, and no more than `hits_per_item` are of one item, both off at 0; `reranker` is a
+    method of the family "reranking", or "none", and `candidates` how many hits it is given. `min_relevance`,
+    0 to 1, leaves out what is less relevant; hits outside the joint space have no relevance and stay.
+    `explain` returns what matched what.
     """
     request = _retrieval(
         collection,
@@ -127,6 +133,9 @@ def retrieve(
         balance=balance,
         rank_fusion=rank_fusion,
         collapse=collapse,
+        query_expansion=query_expansion,
+        diversity=diversity,
+        hits_per_item=hits_per_item,
         min_relevance=min_relevance,
         explain=explain,
     )
@@ -148,6 +157,9 @@ def answer(
     balance: bool | None = None,
     rank_fusion: MethodLike | None = None,
     collapse: bool | None = None,
+    query_expansion: MethodLike | None = None,
+    diversity: float = 0.0,
+    hits_per_item: int = 0,
     min_relevance: float = 0.0,
     explain: bool = False,
     model: str = "",
@@ -177,6 +189,9 @@ def answer(
             balance=balance,
             rank_fusion=rank_fusion,
             collapse=collapse,
+            query_expansion=query_expansion,
+            diversity=diversity,
+            hits_per_item=hits_per_item,
             min_relevance=min_relevance,
             explain=explain,
         ),
@@ -226,6 +241,9 @@ def _retrieval(
     balance: bool | None,
     rank_fusion: MethodLike | None,
     collapse: bool | None,
+    query_expansion: MethodLike | None,
+    diversity: float,
+    hits_per_item: int,
     min_relevance: float,
     explain: bool,
 ) -> answer_pb2.RetrieveRequest:
@@ -244,6 +262,9 @@ def _retrieval(
         rank_fusion=writing.method(rank_fusion, at("rank_fusion")),
         min_relevance=min_relevance,
         collapse_pieces=collapse,
+        query_expansion=writing.method(query_expansion, at("query_expansion")),
+        diversity=diversity,
+        hits_per_item=hits_per_item,
     )
 
 

@@ -210,6 +210,9 @@ def search(
     balance: bool = False,
     collapse: bool = False,
     multi_vectors: bool = False,
+    query_expansion: MethodLike | None = None,
+    diversity: float = 0.0,
+    hits_per_item: int = 0,
     timeout: float | None = None,
 ) -> Procedure[SearchResult]:
     """The sections nearest to a vector of the collection's space, to words (full text, BM25), or to both.
@@ -221,6 +224,10 @@ def search(
     the pieces of a text one hit where they are 8 at most, with the others in its `pieces`. A joint vector is
     best given as `fuse` returned it, with what is `ignored` of it for some sections, as `retrieve` has it.
     With `multi_vectors`, pictures with regions come with their vectors, which `rerank` takes.
+    `query_expansion`, a method of the family of that name, searches again with the vector and the words
+    expanded by the best hits, and the result says whether the query was `expanded`. `diversity`, 0 to 1,
+    prefers hits that are unlike those before them, and no more than `hits_per_item` are of one item; both are
+    off at 0.
     To search with a picture or a sentence, use `retrieve`.
     """
     own = vector.vector if isinstance(vector, Fused) else vector
@@ -235,7 +242,10 @@ def search(
         collapse_pieces=collapse,
         ignored=writing.ignored(vector.ignored) if isinstance(vector, Fused) else [],
         multi_vectors=multi_vectors,
+        query_expansion=writing.method(query_expansion, at("query_expansion")),
+        diversity=diversity,
+        hits_per_item=hits_per_item,
     )
     reply = yield Call(RPCS["Search"], request, timeout)
     hits = [reading.hit(one) for one in reply.message.hits]
-    return SearchResult(hits, reading.timing(reply.message.timing), reply.info)
+    return SearchResult(hits, reading.timing(reply.message.timing), reply.info, reply.message.expanded)

@@ -11,7 +11,7 @@ import dataclasses
 from tieback.answer.relevance import RELEVANCE_FLOOR
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.retrieval import Retrieval, RetrievalPlan
-from tieback.ports import DEFAULT_RANK_FUSION
+from tieback.ports import DEFAULT_RANK_FUSION, NO_EXPANSION
 
 NO_RERANKING = MethodChoice("none")
 """Keeps the search's order."""
@@ -30,6 +30,9 @@ DEFAULT_PLAN = RetrievalPlan(
     candidates=0,
     relevance_floor=RELEVANCE_FLOOR,
     collapse_pieces=True,
+    query_expansion=NO_EXPANSION,
+    diversity=0.0,
+    hits_per_item=0,
 )
 
 ANSWER_PLAN = dataclasses.replace(DEFAULT_PLAN, collapse_pieces=False)
@@ -61,4 +64,7 @@ def plan_of(retrieval: Retrieval, defaults: RetrievalPlan = DEFAULT_PLAN) -> Ret
         collapse_pieces=(
             defaults.collapse_pieces if retrieval.collapse_pieces is None else retrieval.collapse_pieces
         ),
+        query_expansion=retrieval.query_expansion or defaults.query_expansion,
+        diversity=retrieval.diversity or defaults.diversity,
+        hits_per_item=retrieval.hits_per_item or defaults.hits_per_item,
     )

@@ -39,9 +39,10 @@ from tieback.core.types.limits import Limits
 from tieback.core.types.retrieval import QueryPart, Retrieval, RetrievalPlan, RetrievedHit, RetrieveReply
 from tieback.core.types.search import FoundPiece, SearchReply
 from tieback.core.types.vectors import Vector
+from tieback.methods.query_expansion import query_expansions
 from tieback.methods.rank_fusion import rank_fusions
 from tieback.methods.reranking import rerankings
-from tieback.ports import SEARCH_TEXT_BYTES, IndexPort, RerankerPort
+from tieback.ports import NO_EXPANSION, SEARCH_TEXT_BYTES, IndexPort, RerankerPort
 
 FULL_TEXT, STALE = "full_text", "stale"
 
@@ -119,6 +120,7 @@ class Retriever:
             self._reranker, retrieval, plan.reranker, words, by_regions, found.hits, watch, deadline
         )
         routing = without(fused.routing, {"reranker": lost} if lost else {})
+        plan = _used(plan, found)
         shown = [dataclasses.replace(hit, multi_vector=None) for hit in found.hits]  # the caller did not ask
         hits = ranked(shown, reranked, retrieval.limit or DEFAULT_LIMIT)
         hits = _relevant(hits, fused.vector.space.name, plan.relevance_floor, retrieval.min_relevance)
@@ -138,6 +140,7 @@ class Retriever:
             raise stale
         plan = dataclasses.replace(plan, balance_modalities=False, rank_fusion=None, reranker=NO_RERANKING)
         found = await self._search(retrieval, plan, None, words, watch, deadline)
+        plan = _used(plan, found)
         hits = ranked(found.hits, {}, retrieval.limit or DEFAULT_LIMIT)
         reasons = {stale.space: STALE}
         routing = RoutingExplanation(FULL_TEXT, {}, 0.0, [stale.space], degraded=True, reasons=reasons)
@@ -213,6 +216,9 @@ class Retriever:
                 rank_fusion=plan.rank_fusion,
                 balance_modalities=plan.balance_modalities,
                 collapse_pieces=plan.collapse_pieces,
+                query_expansion=plan.query_expansion,
+                diversity=plan.diversity,
+                hits_per_item=plan.hits_per_item,
                 ignored=() if fused is None else fused.ignored,
                 multi_vectors=multi_vectors,
                 deadline=hop(deadline),
@@ -224,6 +230,11 @@ def _marked(routing: RoutingExplanation, space: CollectionSpace) -> RoutingExpla
     if not space.is_retired:
         return routing
     return dataclasses.replace(routing, reasons={**routing.reasons, space.name: STALE})
+
+
+def _used(plan: RetrievalPlan, found: SearchReply) -> RetrievalPlan:
+    """The plan as the search used it: a method may have left the query as it was."""
+    return plan if found.expanded else dataclasses.replace(plan, query_expansion=NO_EXPANSION)
 
 
 def _relevant(hits: Sequence[RetrievedHit], space: str, floor: float, least: float) -> list[RetrievedHit]:
@@ -296,8 +307,16 @@ def _checked_plan(retrieval: Retrieval, limits: Limits, defaults: RetrievalPlan)
     plan = plan_of(retrieval, defaults)
     if plan.rank_fusion is not None:
         rank_fusions.configure(plan.rank_fusion.name, plan.rank_fusion.parameters, field="rank_fusion")
+    expansion = plan.query_expansion
+    query_expansions.configure(expansion.name, expansion.parameters, field="query_expansion")
     method = plan.reranker
     if method.name != NO_RERANKING.name:
+        if plan.diversity:
+            raise InvalidInput(
+                f"a reranker orders the hits again, and their diversity would be lost: leave it out, or name "
+                f"the reranker {NO_RERANKING.name!r}",
+                field="diversity",
+            )
         try:
             rerankings.configure(method.name, method.parameters, field="reranker")
         except NotFound as unknown:

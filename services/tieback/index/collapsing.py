@@ -1,13 +1,13 @@
-"""Combines the pieces of one short text into one hit.
+"""Says which sections are pieces of one short text, which can be one hit.
 
 Several pieces of a split text can match a query. If the text is short, they are one hit: the best piece, with
 the others attached. For longer texts, each piece is a hit; when only the best of neighbouring pieces was
-kept, the piece with the answer was left out too often (docs/retrieval.md).
+kept, the piece with the answer was left out too often (docs/retrieval.md). `grouping.py` makes the hits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -29,16 +29,3 @@ def short_texts(sections: Sequence[Section]) -> Array | None:
     firsts = np.maximum.accumulate(np.where([section.continues for section in sections], 0, numbers))
     pieces = np.bincount(firsts)[firsts]
     return np.where(pieces <= MOST_PIECES, firsts, numbers).astype(np.int32)
-
-
-def collapsed(texts: Iterable[Hashable], limit: int) -> list[list[int]]:
-    """The rows of a ranking by text, best first: the rows up to that of the best piece of the last text.
-
-    `texts` names the text of each row. There are at most `limit`, 1 or more.
-    """
-    rows: dict[Hashable, list[int]] = {}
-    for row, text in enumerate(texts):
-        rows.setdefault(text, []).append(row)
-        if len(rows) == limit:
-            break
-    return list(rows.values())

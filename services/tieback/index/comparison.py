@@ -85,3 +85,12 @@ def _groups(
 def _joined(found: Sequence[Found]) -> Found:
     positions, scores = (np.concatenate(one) for one in zip(*found, strict=True))
     return positions, scores
+
+
+def vectors_of(memory: Memory, positions: Array, ignored: Sequence[IgnoredDimensions]) -> Array:
+    """The sections' own vectors `[n, width]`, with zeros where dimensions of their modality are ignored."""
+    vectors = memory.vectors.take(positions)
+    masks = {kind: memory.of_modality(kind)[positions] for kind in {one.modality for one in ignored}}
+    for one in ignored:
+        vectors[masks[one.modality], one.begin : one.end] = 0
+    return vectors

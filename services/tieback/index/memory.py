@@ -211,6 +211,11 @@ class Memory:
         entry, ordinal = self._owner(position)
         return entry.item.id, ordinal if entry.short_texts is None else int(entry.short_texts[ordinal])
 
+    def words_of(self, position: int) -> Analysed:
+        """The words of a section, read from its text again: full text keeps them by word alone."""
+        entry, ordinal = self._owner(position)
+        return analysed(entry.texts[ordinal], (entry.item.title, entry.item.sections[ordinal].title))
+
     def nearest(self, query: Array, limit: int, allowed: Array) -> tuple[Array, Array]:
         """The best positions of a mask and their scores by `query`, best first; all scores are finite."""
         positions, scores = nearest(self._wholes, self.regions, query, limit, allowed)

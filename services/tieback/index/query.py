@@ -15,8 +15,10 @@ from tieback.index.filters import Filter, parse
 from tieback.index.store import Description
 from tieback.index.texts import check_text
 from tieback.index.validation import check_ignored, check_vector
+from tieback.index.words.analysis import words_of
+from tieback.methods.query_expansion import Expansion, configured
 from tieback.methods.rank_fusion import rank_fusions
-from tieback.ports import DEFAULT_RANK_FUSION, SEARCH_TEXT_BYTES
+from tieback.ports import DEFAULT_RANK_FUSION, NO_EXPANSION, SEARCH_TEXT_BYTES
 
 HITS, MOST_HITS = 10, 1000
 
@@ -38,6 +40,12 @@ class Query:
     ignored: Sequence[IgnoredDimensions]
     multi_vectors: SpaceRef | None = None
     """Of the collection, where the vectors of hits that have several are wanted."""
+    expansion: Expansion | None = None
+    """How the query is expanded by its first hits; None where it is searched for as it is."""
+    diversity: float = 0.0
+    """0 to 1, see `diversity.py`; 0 keeps the order of the scores."""
+    hits_per_item: int = 0
+    """0 for any number."""
 
 
 def checked(
@@ -52,6 +60,9 @@ def checked(
     collapse_pieces: bool = False,
     ignored: Sequence[IgnoredDimensions] = (),
     multi_vectors: bool = False,
+    query_expansion: MethodChoice | None = None,
+    diversity: float = 0.0,
+    hits_per_item: int = 0,
 ) -> Query:
     """The query of a `Search`, or InvalidInput, SpaceMismatch or NotFound with the field that is wrong."""
     if vector is None:
@@ -67,6 +78,7 @@ def checked(
         raise InvalidInput(
             f"the limit is {limit}; it must be between 1 and {MOST_HITS}, or 0 for {HITS}", field="limit"
         )
+    _check_variety(diversity, hits_per_item)
     # NUL stands between words, as a space does.
     check_text(text, SEARCH_TEXT_BYTES, field=at("text"), takes_nul=True)
     exact = None if vector is None else check_vector(vector, known.space, known.width, field=at("vector"))
@@ -82,4 +94,28 @@ def checked(
         collapse=collapse_pieces,
         ignored=ignored,
         multi_vectors=known.space if multi_vectors else None,
+        expansion=_expansion(query_expansion or NO_EXPANSION, vector, text),
+        diversity=diversity,
+        hits_per_item=hits_per_item,
     )
+
+
+def _check_variety(diversity: float, hits_per_item: int) -> None:
+    """InvalidInput where one of them is out of its range."""
+    if not 0 <= diversity <= 1:
+        raise InvalidInput(f"the diversity is {diversity}; it must be between 0 and 1", field="diversity")
+    if not 0 <= hits_per_item <= MOST_HITS:
+        raise InvalidInput(
+            f"{hits_per_item} hits of one item; give 1 to {MOST_HITS}, or 0 for any number",
+            field="hits_per_item",
+        )
+
+
+def _expansion(choice: MethodChoice, vector: Vector | None, text: str) -> Expansion | None:
+    """How the query is expanded; None where it is not."""
+    expansion = configured(choice.name, choice.parameters, field="query_expansion")
+    if choice.name == NO_EXPANSION.name:
+        return None
+    if vector is None and not words_of(text):
+        raise InvalidInput("there is nothing to expand: the text has no words", field="query_expansion")
+    return expansion

@@ -1,28 +1,29 @@
-"""Vector, full-text and hybrid search over one collection in memory. Runs in a thread, under the lock."""
+"""Vector, full-text and hybrid search over one collection in memory. Runs in a thread, under the lock.
+
+A ranking (`ranking.py`) becomes hits (`grouping.py`), which are diversified where that is asked for
+(`diversity.py`). With query expansion the ranking is that of the expanded query (`feedback.py`); what a hit
+says of its similarity and its words is of the query as it was given.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from tieback.core.types.arrays import Array
 from tieback.core.types.locators import LocatorKind, Locators
-from tieback.core.types.search import Hit
+from tieback.core.types.report import Timing
+from tieback.core.types.search import Hit, SearchReply
 from tieback.core.types.vectors import MultiVector
-from tieback.index.balance import SAMPLE, as_of_reference
-from tieback.index.collapsing import collapsed
-from tieback.index.comparison import Comparison, Found
+from tieback.index.comparison import vectors_of
+from tieback.index.diversity import candidates_for, diversified
+from tieback.index.feedback import expanded_ranker
 from tieback.index.filters import Check
+from tieback.index.grouping import grouped, takes_several_rows
 from tieback.index.memory import Memory
 from tieback.index.query import Query
-
-# A hybrid search merges rankings this much deeper than what is asked for, so that a section that is fairly
-# good in both can win.
-_DEEPER = 4
-_DEEPEST_AT_LEAST = 100
+from tieback.index.ranking import Ranker, Ranking
 
 # Bytes of the multi-vectors of one reply.
 _MULTI_VECTOR_BYTES = 8 << 20
@@ -32,105 +33,58 @@ _MULTI_VECTOR_BYTES = 8 << 20
 _ROWS_A_HIT = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Ranking:
-    """Positions of sections and their scores, best first; `similarities` where a vector was given."""
-
-    positions: Array
-    scores: Array
-    similarities: Array | None
-
-
-def search(memory: Memory, query: Query, check: Check) -> list[Hit]:
+def search(memory: Memory, query: Query, check: Check) -> SearchReply:
     """The nearest sections, best first; equal scores are ordered by item id and ordinal."""
     scans = memory.scan(query.filter, check)
     with memory.lock.reading():
         allowed = memory.allowed(query.filter, scans, check)
         if not allowed.any():
-            return []
-        return _Search(memory, query, allowed, check).hits()
+            return SearchReply([], Timing())
+        words = memory.words.shares(query.text, check) if query.text else None
+        first = Ranker(memory, query, allowed, check, vector=query.vector, words=words)
+        second = None
+        if query.expansion is not None:
+            second = expanded_ranker(memory, query, query.expansion, first, check)
+        hits = _Search(memory, query, first, second or first).hits()
+        return SearchReply(hits, Timing(), expanded=second is not None)
 
 
 class _Search:
-    """One search; `allowed` is the mask of sections that may be found."""
+    """One search: the hits of a `ranker`, described by the ranker of the query as it was `asked`."""
 
-    def __init__(self, memory: Memory, query: Query, allowed: Array, check: Check) -> None:
+    def __init__(self, memory: Memory, query: Query, asked: Ranker, ranker: Ranker) -> None:
         self._memory = memory
         self._query = query
-        self._check = check
-        self._allowed = allowed
-        self._shares = np.zeros(len(allowed), np.float32)  # of the words' best score, by position
-        self._matched = np.zeros(len(allowed), np.float32)  # of the words, by position
-        self._words = 1.0  # of the query, as so many of one rarity
-        self._compared: Comparison | None = None
-        self._balance: _Balance | None = None
-        if query.text:
-            positions, shares, matched, self._words = memory.words.shares(query.text, check)
-            self._shares[positions] = shares
-            self._matched[positions] = matched
-            self._shares[~allowed] = 0
-        if query.vector is not None:
-            self._compared = Comparison(memory, query.vector, query.ignored, by_modality=query.balance)
-            if query.balance and len(self._compared.groups) > 1:
-                self._balance = _Balance(memory, self._compared)
+        self._asked = asked
+        self._ranker = ranker
 
     def hits(self) -> list[Hit]:
         """What was found."""
         limit = self._query.limit
-        collapse = self._query.collapse and self._memory.continuing > 0
-        rows = _ROWS_A_HIT * limit if collapse else limit
+        wanted = candidates_for(limit) if self._query.diversity else limit
+        rows = _ROWS_A_HIT * wanted if takes_several_rows(self._memory, self._query) else wanted
         while True:
-            ranking = self._ranking(rows)
+            ranking = self._ranker.ranking(rows)
             positions = ranking.positions.tolist()
-            texts = [self._memory.text_of(position) for position in positions] if collapse else positions
-            hits = collapsed(texts, limit)
-            # A hit is MOST_PIECES rows at most, so this ends soon.
-            if len(hits) == limit or len(positions) < rows:
-                found = [self._hit(ranking, row, others) for row, *others in hits]
-                return self._with_vectors(found, [positions[row] for row, *_ in hits])
+            hits = grouped(self._memory, self._query, positions, wanted)
+            # The rows double until there are enough hits, or all sections are read.
+            if len(hits) == wanted or len(positions) < rows:
+                break
             rows *= 2
+        if self._query.diversity and hits:
+            hits = self._diversified(ranking, hits)
+        if self._ranker is not self._asked:
+            similarities = self._asked.similarities(ranking.positions)
+            ranking = dataclasses.replace(ranking, similarities=similarities)
+        found = [self._hit(ranking, row, others) for row, *others in hits]
+        return self._with_vectors(found, [positions[row] for row, *_ in hits])
 
-    def _ranking(self, rows: int) -> Ranking:
-        """The best `rows`, and all that are equal to the last; fewer where there are no more."""
-        if self._compared is None:
-            return self._ordered(*self._by_words(rows), None, rows)
-        self._check("the search for the vector")
-        if not self._query.text:
-            positions, similarities = self._compared.nearest(rows, self._allowed)
-            return self._ordered(positions, self._balanced(positions, similarities), similarities, rows)
-        depth = max(_DEEPER * rows, _DEEPEST_AT_LEAST)
-        positions, similarities = self._compared.nearest(depth, self._allowed)
-        more = np.setdiff1d(self._by_words(depth)[0], positions)
-        if len(more):
-            positions = np.concatenate((positions, more))
-            similarities = np.concatenate((similarities, self._compared.scores(more)))
-        if not len(positions):
-            return Ranking(positions, similarities, similarities)
-        by_words = self._shares[positions].astype(np.float64) * self._words**0.5
-        by_vector = _of_the_best(self._balanced(positions, similarities))
-        rankings = np.stack((by_vector, np.where(by_words > 0, by_words, np.nan)))
-        return self._ordered(positions, self._query.fuse(rankings), similarities, rows)
-
-    def _by_words(self, depth: int) -> Found:
-        """Of sections with equal scores at the end, those are taken that come first by id."""
-        positions = np.flatnonzero(self._shares)
-        if len(positions) > depth:
-            shares = self._shares[positions]
-            positions = positions[shares >= np.partition(shares, -depth)[-depth]]
-        return positions, self._shares[positions]
-
-    def _balanced(self, positions: Array, similarities: Array) -> Array:
-        """What vector hits are ranked by; the similarities themselves unless modalities are balanced."""
-        return similarities if self._balance is None else self._balance.scores(positions, similarities)
-
-    def _ordered(self, positions: Array, scores: Array, similarities: Array | None, rows: int) -> Ranking:
-        if len(scores) > rows:  # and all that are equal to the last
-            kept = scores >= np.partition(scores, -rows)[-rows]
-            positions, scores = positions[kept], scores[kept]
-            similarities = None if similarities is None else similarities[kept]
-        keys = [self._memory.order_key(position) for position in positions.tolist()]
-        order = sorted(range(len(keys)), key=lambda place: (-scores[place], keys[place]))
-        return Ranking(positions[order], scores[order], None if similarities is None else similarities[order])
+    def _diversified(self, ranking: Ranking, hits: Sequence[list[int]]) -> list[list[int]]:
+        """Of the candidates, as many as are asked for; each is compared by its best section."""
+        best = np.array([row for row, *_ in hits], np.int64)
+        vectors = vectors_of(self._memory, ranking.positions[best], self._query.ignored)
+        chosen = diversified(ranking.scores[best], vectors, self._query.diversity, self._query.limit)
+        return [hits[place] for place in chosen]
 
     def _with_vectors(self, hits: Sequence[Hit], positions: Sequence[int]) -> list[Hit]:
         """The hits, with the vectors of those that have several where they are wanted and there is room."""
@@ -147,71 +101,22 @@ class _Search:
 
     def _hit(self, ranking: Ranking, row: int, others: Sequence[int]) -> Hit:
         """The hit of a row; `others` are rows of further pieces of its text."""
-        position, compared = int(ranking.positions[row]), self._compared
-        pieces = [
-            self._memory.found_piece(
-                int(ranking.positions[one]), float(ranking.scores[one]), *self._evidence(ranking, one)
-            )
-            for one in others
-        ]
-        vector_score, words_matched = self._evidence(ranking, row)
-        return self._memory.hit(
-            position,
-            float(ranking.scores[row]),
-            vector_score,
-            float(self._shares[position]) or None,
-            words_matched,
-            None
-            if compared is None
-            else self._memory.regions.best_box(position, compared.vector_for(position)),
-            pieces,
-        )
-
-    def _evidence(self, ranking: Ranking, row: int) -> tuple[float | None, float | None]:
-        """The similarity of a row and the share of the query's words that it has, where it has some."""
-        position = int(ranking.positions[row])
-        return (
-            None if ranking.similarities is None else float(ranking.similarities[row]),
-            float(self._matched[position]) if self._shares[position] else None,
-        )
+        pieces = []
+        for one in others:
+            position, score, similarity = _row(ranking, one)
+            _, matched = self._asked.words_at(position)
+            pieces.append(self._memory.found_piece(position, score, similarity, matched))
+        position, score, similarity = _row(ranking, row)
+        share, matched = self._asked.words_at(position)
+        vector = self._asked.vector_for(position)
+        region = None if vector is None else self._memory.regions.best_box(position, vector)
+        return self._memory.hit(position, score, similarity, share, matched, region, pieces)
 
 
-class _Balance:
-    """How similar a query is to sections of each modality at large, whatever a filter lets through.
-
-    The groups of the comparison are the modalities, two or more.
-    """
-
-    def __init__(self, memory: Memory, compared: Comparison) -> None:
-        self._kinds = [group.mask for group in compared.groups if group.mask is not None]
-        samples = [_sample(memory, kind) for kind in self._kinds]
-        self._backgrounds = [compared.scores(rows) for rows, _ in samples]
-        self._complete = [whole for _, whole in samples]
-
-    def scores(self, positions: Array, similarities: Array) -> Array:
-        """Similarities `[n]` of sections at these positions, made comparable."""
-        members = [kind[positions] for kind in self._kinds]
-        hits = [similarities[member] for member in members]
-        compared = similarities.astype(np.float64)
-        for member, scores in zip(
-            members, as_of_reference(hits, self._backgrounds, self._complete), strict=True
-        ):
-            compared[member] = scores
-        return compared
-
-
-def _of_the_best(similarities: Array) -> Array:
-    """Similarities as shares of the best one: encoders differ in how similar anything is to a query."""
-    best = similarities.max()
-    return similarities / best if best > 0 else similarities
-
-
-def _sample(memory: Memory, kind: Array) -> tuple[Array, bool]:
-    """Positions that stand for a modality, and whether they are all of it."""
-    rows = np.flatnonzero(kind)
-    vectors = len(rows) + int(memory.regions.counts(len(kind))[rows].sum())
-    size = len(rows) if vectors <= SAMPLE else max(SAMPLE * len(rows) // vectors, 1)
-    if len(rows) <= size:
-        return rows, True
-    # The same sample for the same rows: a search is repeatable.
-    return np.sort(np.random.default_rng(0).choice(rows, size, replace=False)), False
+def _row(ranking: Ranking, row: int) -> tuple[int, float, float | None]:
+    """The position of a row, its score, and its similarity where a vector was given."""
+    return (
+        int(ranking.positions[row]),
+        float(ranking.scores[row]),
+        None if ranking.similarities is None else float(ranking.similarities[row]),
+    )

@@ -21,7 +21,6 @@ from tieback.core.types.fusion import Routing
 from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexState
-from tieback.core.types.report import Timing
 from tieback.core.types.search import Search, SearchReply
 from tieback.core.types.vectors import SpaceRef
 from tieback.index import query
@@ -332,7 +331,7 @@ class Index:
         def work(check: Check) -> SearchReply:
             nonlocal started
             started = time.perf_counter()
-            return SearchReply(search(opened.memory, wanted, check), Timing())
+            return search(opened.memory, wanted, check)
 
         reply = await self._readers.run(work, deadline)
         end = time.perf_counter()

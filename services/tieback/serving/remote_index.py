@@ -167,6 +167,7 @@ class RemoteIndex:
     ) -> SearchReply:
         """The nearest sections, best first."""
         vector, rank_fusion = asked.get("vector"), asked.get("rank_fusion")
+        expansion = asked.get("query_expansion")
         request = index_pb2.SearchRequest(
             collection=collection,
             vector=None if vector is None else write_vector(vector),
@@ -178,6 +179,9 @@ class RemoteIndex:
             collapse_pieces=asked.get("collapse_pieces", False),
             ignored=write_ignored(asked.get("ignored", ())),
             multi_vectors=asked.get("multi_vectors", False),
+            query_expansion=None if expansion is None else write_method(expansion),
+            diversity=asked.get("diversity", 0.0),
+            hits_per_item=asked.get("hits_per_item", 0),
         )
         return read_search_reply(await self._call("Search", request, index_pb2.SearchResponse, deadline))
 

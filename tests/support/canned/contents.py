@@ -156,6 +156,7 @@ PLAN = answer_pb2.RetrievalPlan(
     candidates=10,
     relevance_floor=0.1,
     collapse_pieces=True,
+    query_expansion=report_pb2.Method(name="none"),
 )
 
 

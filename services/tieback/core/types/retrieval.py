@@ -42,6 +42,9 @@ class Retrieval:
     rank_fusion: MethodChoice | None = None
     min_relevance: float = 0.0
     collapse_pieces: bool | None = None
+    query_expansion: MethodChoice | None = None
+    diversity: float = 0.0
+    hits_per_item: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,8 @@ class RetrievalPlan:
     `rank_fusion` is None where the search is not hybrid, the name of `reranker` is "none" where the search's
     order is kept, and hits whose relevance is below `relevance_floor` are marked. Of a server's defaults,
     `candidates` is 0: it follows the limit. With `collapse_pieces`, the pieces of a short text are one hit.
+    The name of `query_expansion` is "none" where the query was searched for as it was given: more was not
+    asked for, or the method left it so. 0 is no `diversity`, and any number of `hits_per_item`.
     """
 
     hybrid: bool
@@ -60,6 +65,9 @@ class RetrievalPlan:
     candidates: int
     relevance_floor: float
     collapse_pieces: bool
+    query_expansion: MethodChoice
+    diversity: float
+    hits_per_item: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,9 @@ class Search(TypedDict, total=False):
     """The arguments of a search, by name; what is left out is None, empty, False, or the server's default.
 
     Of `vector` and `text` at least one is given. `ignored` are dimensions of the vector that do not count;
-    with `multi_vectors`, hits that have several vectors come with them.
+    with `multi_vectors`, hits that have several vectors come with them. `query_expansion` searches again with
+    the query expanded by its first hits. `diversity`, 0 to 1, prefers hits that are unlike those before them,
+    and there are at most `hits_per_item` hits of one item; 0 turns each of them off.
     """
 
     vector: Vector | None
@@ -31,6 +33,9 @@ class Search(TypedDict, total=False):
     collapse_pieces: bool
     ignored: Sequence[IgnoredDimensions]
     multi_vectors: bool
+    query_expansion: MethodChoice | None
+    diversity: float
+    hits_per_item: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +85,8 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class SearchReply:
-    """The nearest sections, best first."""
+    """The nearest sections, best first, and whether they were found by the `expanded` query."""
 
     hits: Sequence[Hit]
     timing: Timing
+    expanded: bool = False

@@ -3,8 +3,10 @@
 analysis.py    a text becomes terms: scripts, case, accents, endings by language, function words
 postings.py    which sections have a term, and how often
 words.py       BM25 over the sections of a collection
+expansion.py   a query with words of the sections that it found first
 """
 
-from tieback.index.words.words import Analysed, Words, analysed
+from tieback.index.words.expansion import expanded
+from tieback.index.words.words import Analysed, Matches, QueryTerm, Words, analysed
 
-__all__ = ["Analysed", "Words", "analysed"]
+__all__ = ["Analysed", "Matches", "QueryTerm", "Words", "analysed", "expanded"]

@@ -96,6 +96,12 @@ def function_words(language: str) -> frozenset[str]:
 
 
 @cache
+def function_terms(language: str) -> frozenset[str]:
+    """The terms of a language's function words."""
+    return frozenset(terms_of(list(function_words(language)), language))
+
+
+@cache
 def languages_by_function_word() -> Mapping[str, list[str]]:
     """The languages that have a word as a function word."""
     found: dict[str, list[str]] = {}

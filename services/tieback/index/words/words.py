@@ -60,6 +60,15 @@ def analysed(text: str, titles: Iterable[str]) -> Analysed:
     return Analysed(dict(counts), TEXT * len(words) + TITLE * len(of_titles), language)
 
 
+class QueryTerm(NamedTuple):
+    """A word of a query: its forms in the languages that are stored, any of which counts, and its weight,
+    by which its rarity is multiplied.
+    """
+
+    forms: tuple[str, ...]
+    weight: float
+
+
 class Matches(NamedTuple):
     """Sections that have words of a query: their positions, and two shares of each, 0 to 1.
 
@@ -132,22 +141,27 @@ class Words:
 
         `check` is called before each word, and may raise.
         """
+        return self.matches(self.terms(text), check)
+
+    def terms(self, text: str) -> list[QueryTerm]:
+        """The words of a query, each with the root of how often it stands there as its weight."""
         languages = sorted(name for name, number in self._languages.items() if number)
+        return [QueryTerm(forms, math.sqrt(n)) for forms, n in terms_of_query(text, languages)]
+
+    def matches(self, terms: Iterable[QueryTerm], check: Check = _no_check) -> Matches:
+        """The sections that have words of weights above 0. `check` is called before each, and may raise."""
         scores = np.zeros(self._used, np.float32)
         matched = np.zeros(self._used, np.float32)
         counted = np.zeros(self._used, np.float32)  # all zeros between two words
         most = squares = 0.0
-        mean = self._length / max(self._living, 1) or 1.0
-        for forms, repeated in terms_of_query(text, languages):
+        for term in terms:
             check("the search for the words")
-            documents, counts = self._having(forms, counted)
-            rarity = math.log1p((self._living - len(documents) + 0.5) / (len(documents) + 0.5))
-            weight = math.sqrt(repeated) * rarity
+            documents, counts = self._having(term.forms, counted)
+            weight = term.weight * self.rarity(len(documents))
             most += weight
             squares += weight * weight
             matched[documents] += np.float32(weight)
-            held_back = K1 * (1 - B + B * self._lengths[documents] / mean)
-            scores[documents] += np.float32(weight) * counts / (counts + held_back)
+            scores[documents] += np.float32(weight) * self.saturation(counts, self._lengths[documents])
         found = np.flatnonzero(scores)
         whole = np.float32(most or 1.0)
         return Matches(
@@ -156,6 +170,20 @@ class Words:
             np.minimum(matched[found] / whole, 1.0),
             most * most / squares if squares else 1.0,
         )
+
+    def frequencies(self, words: Iterable[Iterable[str]]) -> list[int]:
+        """How many sections have each word, in any of its forms."""
+        counted = np.zeros(self._used, np.float32)
+        return [len(self._having(forms, counted)[0]) for forms in words]
+
+    def rarity(self, frequency: int) -> float:
+        """What a word counts that so many sections have, above 0."""
+        return math.log1p((self._living - frequency + 0.5) / (frequency + 0.5))
+
+    def saturation(self, counts: Array, lengths: Array) -> Array:
+        """How much of its rarity a word counts, below 1, in sections of these lengths with these counts."""
+        mean = self._length / max(self._living, 1) or 1.0
+        return np.asarray(counts / (counts + K1 * (1 - B + B * lengths / mean)))
 
     def _having(self, forms: Iterable[str], counted: Array) -> tuple[Array, Array]:
         """The living documents that have a form of a word, each once, and how often they have any."""

@@ -52,6 +52,11 @@ def read_retrieval(message: answer_pb2.RetrieveRequest, field: FieldPath = ROOT)
         else None,
         min_relevance=finite(message.min_relevance, field["min_relevance"]),
         collapse_pieces=message.collapse_pieces if message.HasField("collapse_pieces") else None,
+        query_expansion=read_method(message.query_expansion, field["query_expansion"])
+        if message.HasField("query_expansion")
+        else None,
+        diversity=finite(message.diversity, field["diversity"]),
+        hits_per_item=message.hits_per_item,
     )
 
 
@@ -74,6 +79,9 @@ def write_retrieval(retrieval: Retrieval) -> answer_pb2.RetrieveRequest:
         rank_fusion=None if retrieval.rank_fusion is None else write_method(retrieval.rank_fusion),
         min_relevance=retrieval.min_relevance,
         collapse_pieces=retrieval.collapse_pieces,
+        query_expansion=None if retrieval.query_expansion is None else write_method(retrieval.query_expansion),
+        diversity=retrieval.diversity,
+        hits_per_item=retrieval.hits_per_item,
     )
 
 
@@ -89,6 +97,9 @@ def read_plan(message: answer_pb2.RetrievalPlan) -> RetrievalPlan:
         candidates=message.candidates,
         relevance_floor=message.relevance_floor,
         collapse_pieces=message.collapse_pieces,
+        query_expansion=read_method(message.query_expansion, at("query_expansion")),
+        diversity=message.diversity,
+        hits_per_item=message.hits_per_item,
     )
 
 
@@ -102,6 +113,9 @@ def write_plan(plan: RetrievalPlan) -> answer_pb2.RetrievalPlan:
         candidates=plan.candidates,
         relevance_floor=plan.relevance_floor,
         collapse_pieces=plan.collapse_pieces,
+        query_expansion=write_method(plan.query_expansion),
+        diversity=plan.diversity,
+        hits_per_item=plan.hits_per_item,
     )
 
 

@@ -236,13 +236,16 @@ def _read_span(message: index_pb2.Hit | index_pb2.FoundPiece) -> Span | None:
 
 def read_search_reply(message: index_pb2.SearchResponse) -> SearchReply:
     """The nearest sections."""
-    return SearchReply([read_hit(hit) for hit in message.hits], read_timing(message.timing))
+    hits = [read_hit(hit) for hit in message.hits]
+    return SearchReply(hits, read_timing(message.timing), message.expanded)
 
 
 def write_search_reply(reply: SearchReply) -> index_pb2.SearchResponse:
     """The message of the nearest sections."""
     return index_pb2.SearchResponse(
-        hits=[write_hit(hit) for hit in reply.hits], timing=write_timing(reply.timing)
+        hits=[write_hit(hit) for hit in reply.hits],
+        timing=write_timing(reply.timing),
+        expanded=reply.expanded,
     )
 
 

@@ -14,7 +14,7 @@ from tieback.core.types.collection import IndexedItem
 from tieback.ports import IndexPort
 from tieback.serving import failures
 from tieback.serving.conversions.contents import write_item
-from tieback.serving.conversions.reports import read_method, write_timing
+from tieback.serving.conversions.reports import finite, read_method, write_timing
 from tieback.serving.conversions.routings import read_ignored, read_routing
 from tieback.serving.conversions.searches import (
     read_collection_source,
@@ -167,6 +167,11 @@ class IndexServicer(index_pb2_grpc.IndexServiceServicer):
             collapse_pieces=request.collapse_pieces,
             ignored=read_ignored(request.ignored, at("ignored")),
             multi_vectors=request.multi_vectors,
+            query_expansion=read_method(request.query_expansion, at("query_expansion"))
+            if request.HasField("query_expansion")
+            else None,
+            diversity=finite(request.diversity, at("diversity")),
+            hits_per_item=request.hits_per_item,
             deadline=deadline,
         )
         return write_search_reply(reply)

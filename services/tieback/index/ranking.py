@@ -1,0 +1,190 @@
+"""Ranks the sections of a collection by a vector, by words, or by both. Runs under the lock for reading."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from tieback.core.types.arrays import Array
+from tieback.index.balance import SAMPLE, as_of_reference
+from tieback.index.comparison import Comparison
+from tieback.index.filters import Check
+from tieback.index.memory import Memory
+from tieback.index.query import Query
+from tieback.index.words import Matches
+
+# A hybrid search merges rankings this much deeper than what is asked for, so that a section that is fairly
+# good in both can win.
+_DEEPER = 4
+_DEEPEST_AT_LEAST = 100
+
+
+class Pool(NamedTuple):
+    """Candidates, in any order: their positions `[n]`, what each ranking says of them `[rankings, n]`, and
+    what the fusion makes of it `[n]`. NaN stands where a ranking does not hold a candidate.
+
+    `similarities` are those to the vector, where one was given.
+    """
+
+    positions: Array
+    rankings: Array
+    scores: Array
+    similarities: Array | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Positions of sections and their scores, best first; `similarities` where a vector was given."""
+
+    positions: Array
+    scores: Array
+    similarities: Array | None
+
+
+class Ranker:
+    """Sections by a `vector` and by matches of `words`, of which one may be missing.
+
+    How they are compared and merged is the query's; `allowed` is the mask of sections that may be found.
+    """
+
+    def __init__(
+        self,
+        memory: Memory,
+        query: Query,
+        allowed: Array,
+        check: Check,
+        *,
+        vector: Array | None,
+        words: Matches | None,
+    ) -> None:
+        self._memory = memory
+        self._query = query
+        self._allowed = allowed
+        self._check = check
+        self._shares = np.zeros(len(allowed), np.float32)  # of the words' best score, by position
+        self._matched = np.zeros(len(allowed), np.float32)  # of the words, by position
+        self._words = words
+        self._compared: Comparison | None = None
+        self._balance: _Balance | None = None
+        self._pools: dict[int, Pool] = {}  # by depth; the next ranking may have as many rows
+        if words is not None:
+            self._shares[words.positions] = words.shares
+            self._matched[words.positions] = words.matched
+            self._shares[~allowed] = 0
+        if vector is not None:
+            self._compared = Comparison(memory, vector, query.ignored, by_modality=query.balance)
+            if query.balance and len(self._compared.groups) > 1:
+                self._balance = _Balance(memory, self._compared)
+
+    def with_query(self, vector: Array | None, words: Matches | None) -> Ranker:
+        """A ranker of the same sections, which compares and merges as this one does, for another query."""
+        return Ranker(self._memory, self._query, self._allowed, self._check, vector=vector, words=words)
+
+    def ranking(self, rows: int) -> Ranking:
+        """The best `rows`, and all that are equal to the last; fewer where there are no more."""
+        pool = self.pool(rows)
+        positions, scores, similarities = pool.positions, pool.scores, pool.similarities
+        if len(scores) > rows:  # and all that are equal to the last
+            kept = scores >= np.partition(scores, -rows)[-rows]
+            positions, scores = positions[kept], scores[kept]
+            similarities = None if similarities is None else similarities[kept]
+        keys = [self._memory.order_key(position) for position in positions.tolist()]
+        order = sorted(range(len(keys)), key=lambda place: (-scores[place], keys[place]))
+        return Ranking(positions[order], scores[order], None if similarities is None else similarities[order])
+
+    def pool(self, rows: int) -> Pool:
+        """The candidates of which a ranking of so many rows is made."""
+        hybrid = self._compared is not None and self._words is not None
+        depth = max(_DEEPER * rows, _DEEPEST_AT_LEAST) if hybrid else rows
+        if depth not in self._pools:
+            self._pools[depth] = self._candidates(depth)
+        return self._pools[depth]
+
+    def similarities(self, positions: Array) -> Array | None:
+        """Those of sections at these positions to the vector, where one was given."""
+        return None if self._compared is None else self._compared.scores(positions)
+
+    def vector_for(self, position: int) -> Array | None:
+        """The vector that the section at a position is compared with."""
+        return None if self._compared is None else self._compared.vector_for(position)
+
+    def words_at(self, position: int) -> tuple[float | None, float | None]:
+        """Shares of the words' best score and of the words, of a section that has some of them."""
+        share = float(self._shares[position])
+        return (share, float(self._matched[position])) if share else (None, None)
+
+    def _candidates(self, depth: int) -> Pool:
+        self._check("the ranking of the sections")
+        if self._compared is None:
+            positions = self._by_words(depth)
+            shares = self._shares[positions]
+            return Pool(positions, shares[None], shares, None)
+        positions, similarities = self._compared.nearest(depth, self._allowed)
+        if self._words is None:
+            scores = self._balanced(positions, similarities)
+            return Pool(positions, scores[None], scores, similarities)
+        more = np.setdiff1d(self._by_words(depth), positions)
+        if len(more):
+            positions = np.concatenate((positions, more))
+            similarities = np.concatenate((similarities, self._compared.scores(more)))
+        if not len(positions):
+            return Pool(positions, np.zeros((2, 0)), similarities, similarities)
+        by_words = self._shares[positions].astype(np.float64) * self._words.words**0.5
+        by_vector = _of_the_best(self._balanced(positions, similarities))
+        rankings = np.stack((by_vector, np.where(by_words > 0, by_words, np.nan)))
+        return Pool(positions, rankings, self._query.fuse(rankings), similarities)
+
+    def _by_words(self, depth: int) -> Array:
+        """The best positions, and all that are equal to the last: the order by ids decides between those."""
+        positions = np.flatnonzero(self._shares)
+        if len(positions) > depth:
+            shares = self._shares[positions]
+            positions = positions[shares >= np.partition(shares, -depth)[-depth]]
+        return positions
+
+    def _balanced(self, positions: Array, similarities: Array) -> Array:
+        """What vector hits are ranked by; the similarities themselves unless modalities are balanced."""
+        return similarities if self._balance is None else self._balance.scores(positions, similarities)
+
+
+class _Balance:
+    """How similar a query is to sections of each modality at large, whatever a filter lets through.
+
+    The groups of the comparison are the modalities, two or more.
+    """
+
+    def __init__(self, memory: Memory, compared: Comparison) -> None:
+        self._kinds = [group.mask for group in compared.groups if group.mask is not None]
+        samples = [_sample(memory, kind) for kind in self._kinds]
+        self._backgrounds = [compared.scores(rows) for rows, _ in samples]
+        self._complete = [whole for _, whole in samples]
+
+    def scores(self, positions: Array, similarities: Array) -> Array:
+        """Similarities `[n]` of sections at these positions, made comparable."""
+        members = [kind[positions] for kind in self._kinds]
+        hits = [similarities[member] for member in members]
+        compared = similarities.astype(np.float64)
+        for member, scores in zip(
+            members, as_of_reference(hits, self._backgrounds, self._complete), strict=True
+        ):
+            compared[member] = scores
+        return compared
+
+
+def _of_the_best(similarities: Array) -> Array:
+    """Similarities as shares of the best one: encoders differ in how similar anything is to a query."""
+    best = similarities.max()
+    return similarities / best if best > 0 else similarities
+
+
+def _sample(memory: Memory, kind: Array) -> tuple[Array, bool]:
+    """Positions that stand for a modality, and whether they are all of it."""
+    rows = np.flatnonzero(kind)
+    vectors = len(rows) + int(memory.regions.counts(len(kind))[rows].sum())
+    size = len(rows) if vectors <= SAMPLE else max(SAMPLE * len(rows) // vectors, 1)
+    if len(rows) <= size:
+        return rows, True
+    # The same sample for the same rows: a search is repeatable.
+    return np.sort(np.random.default_rng(0).choice(rows, size, replace=False)), False
