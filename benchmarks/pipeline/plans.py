@@ -35,6 +35,11 @@ def plans_for(client: Client, modalities: int) -> list[Plan]:
     rerankers = [one.name for one in methods if one.family == "reranking" and one.name != "none"]
     known = inspect.signature(procedures.retrieve).parameters
     plans = [Plan(DEFAULT), Plan(FULL_TEXT, words=True)]
+    plans += [
+        Plan(f"feedback {one.name}", {"query_expansion": one.name})
+        for one in methods
+        if one.family == "query_expansion" and one.name != "none"
+    ]
     for balanced in (False, True)[: min(modalities, 2)]:
         plans += _unranked(fusions if "rank_fusion" in known else [], balanced)
     for method in rerankers:

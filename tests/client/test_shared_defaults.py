@@ -9,7 +9,14 @@ from click.testing import CliRunner
 from tieback_client import Client
 from tieback_client.cli import app
 
-CHOSEN_BY_THE_SERVER = ("hybrid", "balance_modalities", "reranker", "rank_fusion", "collapse_pieces")
+CHOSEN_BY_THE_SERVER = (
+    "hybrid",
+    "balance_modalities",
+    "reranker",
+    "rank_fusion",
+    "collapse_pieces",
+    "query_expansion",
+)
 
 
 def test_a_query_of_the_sdk_leaves_its_plan_to_the_server(client: Client, served: Any) -> None:
@@ -19,7 +26,7 @@ def test_a_query_of_the_sdk_leaves_its_plan_to_the_server(client: Client, served
     assert len(served.log.retrievals) == 2
     for request in served.log.retrievals:
         assert not [name for name in CHOSEN_BY_THE_SERVER if request.HasField(name)]
-        assert request.candidates == 0
+        assert (request.candidates, request.diversity, request.hits_per_item) == (0, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -34,6 +41,7 @@ def test_the_command_line_asks_what_the_sdk_asks(served: Any, words: list[str]) 
 
 def test_what_the_command_line_is_told_reaches_the_server(served: Any) -> None:
     options = ["--no-hybrid", "--balance", "--every-piece", "--rerank", "none", "--min-relevance", "0.25"]
+    options += ["--feedback", "rocchio", "--diversity", "0.5", "--per-item", "2"]
 
     CliRunner().invoke(app.tieback, ["search", "x", *options], env={"TIEBACK_SERVER": served.address})
 
@@ -45,13 +53,15 @@ def test_what_the_command_line_is_told_reaches_the_server(served: Any) -> None:
     assert not request.collapse_pieces
     assert request.reranker.name == "none"
     assert request.min_relevance == 0.25
+    assert request.query_expansion.name == "rocchio"
+    assert (request.diversity, request.hits_per_item) == (0.5, 2)
 
 
 def test_the_plan_of_a_query_and_the_servers_defaults_are_shown(client: Client, served: Any) -> None:
     plan = client.retrieve("notes", "the moon").plan
 
     assert plan == client.server_info().retrieval
-    assert (plan.hybrid, plan.balance, plan.reranker) == (True, True, "none")
+    assert (plan.hybrid, plan.balance, plan.reranker, plan.query_expansion) == (True, True, "none", "none")
     shown = CliRunner().invoke(app.tieback, ["health"], env={"TIEBACK_SERVER": served.address}).output
     assert "queries: vectors and full text, modalities balanced for queries without words, " in shown
-    assert "a short text one hit" in " ".join(shown.split())
+    assert "a short text one hit, no feedback" in " ".join(shown.split())

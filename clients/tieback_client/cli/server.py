@@ -99,7 +99,7 @@ def _in_words(plan: RetrievalPlan) -> str:
             "vectors and full text" if plan.hybrid else "vectors only",
             "modalities balanced for queries without words" if plan.balance else "modalities not balanced",
             "a short text one hit" if plan.collapse else "every piece a hit",
-            "not expanded" if plan.query_expansion == "none" else f"expanded by {plan.query_expansion}",
+            "no feedback" if plan.query_expansion == "none" else f"feedback by {plan.query_expansion}",
             "no reranking" if plan.reranker == "none" else f"reranked by {plan.reranker}",
         )
     )

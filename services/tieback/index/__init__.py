@@ -36,7 +36,12 @@ Where to look:
     key_budget.py   how many keys the metadata of a collection may have
     filters/        the filter language: text → tree → a mask over the rows
     words/          full text in memory: terms, postings, BM25
-    search.py       vector, full-text and hybrid search
+    search.py       a search: a ranking, and what is answered of it
+    ranking.py      sections ranked by a vector, by words, or by both
+    feedback.py     the query of a second search, by the hits of the first
+    grouping.py     sections become hits: one for each short text, at most so many of one item
+    collapsing.py   which sections are pieces of one short text
+    diversity.py    hits that are unlike those before them
     balance.py      scores of several modalities made comparable
     page.py         a page of a listing, bounded by bytes
     page_token.py   where a listing goes on
