@@ -94,7 +94,7 @@ def checked(
         collapse=collapse_pieces,
         ignored=ignored,
         multi_vectors=known.space if multi_vectors else None,
-        expansion=_expansion(query_expansion or NO_EXPANSION, vector, text),
+        expansion=_expansion(query_expansion, vector, text),
         diversity=diversity,
         hits_per_item=hits_per_item,
     )
@@ -111,11 +111,11 @@ def _check_variety(diversity: float, hits_per_item: int) -> None:
         )
 
 
-def _expansion(choice: MethodChoice, vector: Vector | None, text: str) -> Expansion | None:
+def _expansion(choice: MethodChoice | None, vector: Vector | None, text: str) -> Expansion | None:
     """How the query is expanded; None where it is not."""
-    expansion = configured(choice.name, choice.parameters, field="query_expansion")
-    if choice.name == NO_EXPANSION.name:
+    if choice is None or choice == NO_EXPANSION:
         return None
+    expansion = configured(choice.name, choice.parameters, field="query_expansion")
     if vector is None and not words_of(text):
         raise InvalidInput("there is nothing to expand: the text has no words", field="query_expansion")
     return expansion

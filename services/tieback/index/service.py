@@ -320,7 +320,8 @@ class Index:
         """See `IndexPort`.
 
         Of both vector and words, a hit's score is what the fusion method makes of them; else the similarity,
-        balanced (`balance.py`) where that is asked for, or the share of the words' best BM25 score.
+        balanced (`balance.py`) where that is asked for, or the share of the words' best BM25 score. Where the
+        query is expanded, it is that of the expanded query.
         """
         begin = time.perf_counter()
         opened = self._read_from(collection)
