@@ -8,7 +8,7 @@ from support.sections import axis, item, section
 from tieback.core.types.collection import IndexedItem
 from tieback.core.types.content import Item, Modality
 from tieback.index import Index
-from tieback.index.words import Analysed, Words, analysed
+from tieback.index.words import Analysed, QueryTerm, Words, analysed
 
 
 async def found(index: Index, text: str, **how: Any) -> list[str]:
@@ -184,3 +184,15 @@ def test_a_query_has_as_many_words_as_are_equally_rare() -> None:
     assert 1 < number("cup tea") < 2, "the frequent word counts less"
     assert number("of the cup") == pytest.approx(1)
     assert number("") == 1
+
+
+def test_a_word_of_half_the_weight_counts_half() -> None:
+    words = Words()
+    words.put([0, 1, 2], [analysed(text, ()) for text in ("tea", "cup", "moon")])
+
+    found = words.matches([QueryTerm(("tea",), 1.0), QueryTerm(("cup",), 0.5)])
+
+    shares = dict(zip(found.positions.tolist(), found.shares.tolist(), strict=True))
+    assert shares.keys() == {0, 1}
+    assert shares[1] == pytest.approx(shares[0] / 2)
+    assert found.words == pytest.approx(1.5**2 / 1.25)
