@@ -215,7 +215,10 @@ async def test_none_and_nothing_search_once(seas: Index) -> None:
         ({"text": "x", "query_expansion": rocchio(magic=1)}, "query_expansion.parameters.magic"),
         ({"text": "!?", "query_expansion": rocchio()}, "query_expansion"),
         ({"query_expansion": rocchio()}, "vector"),
-        ({"text": "x", "query_expansion": MethodChoice("none", {"terms": 1})}, "query_expansion.parameters.terms"),
+        (
+            {"text": "x", "query_expansion": MethodChoice("none", {"terms": 1})},
+            "query_expansion.parameters.terms",
+        ),
     ],
 )
 async def test_a_bad_expansion_is_refused_with_the_field(

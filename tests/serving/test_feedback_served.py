@@ -42,9 +42,7 @@ def test_words_of_the_best_hits_find_what_the_query_does_not(client: Client) -> 
 
 def test_the_plan_of_a_query_says_what_was_used(client: Client) -> None:
     plain = client.retrieve("notes", "tide").plan
-    found = client.retrieve(
-        "notes", "tide", query_expansion=ROCCHIO, diversity=0.25, hits_per_item=1
-    )
+    found = client.retrieve("notes", "tide", query_expansion=ROCCHIO, diversity=0.25, hits_per_item=1)
 
     assert (plain.query_expansion, plain.diversity, plain.hits_per_item) == ("none", 0, 0)
     assert (found.plan.query_expansion, found.plan.diversity, found.plan.hits_per_item) == (

@@ -228,9 +228,7 @@ SAMPLES: dict[str, list[Any]] = {
     ],
     "plan": [
         PLAN,
-        RetrievalPlan(
-            False, False, None, MethodChoice("none"), 0, 0.0, False, MethodChoice("none"), 0.0, 0
-        ),
+        RetrievalPlan(False, False, None, MethodChoice("none"), 0, 0.0, False, MethodChoice("none"), 0.0, 0),
     ],
     "reduction": [Reduction("pitome", 0.75), Reduction("pitome")],
     "rerank_reply": [RerankReply([RerankResult("1", 0.5, 0.25, 3, ALIGNMENT)], TIMING, COST)],

@@ -77,7 +77,7 @@ class Truncated(_message.Message):
     def __init__(self, space: _Optional[str] = ..., sections: _Optional[int] = ..., tokens: _Optional[int] = ..., window: _Optional[int] = ...) -> None: ...
 
 class RetrieveRequest(_message.Message):
-    __slots__ = ("collection", "query", "limit", "filter", "routing", "candidates", "reranker", "hybrid", "balance_modalities", "explain", "rank_fusion", "min_relevance", "collapse_pieces")
+    __slots__ = ("collection", "query", "limit", "filter", "routing", "candidates", "reranker", "hybrid", "balance_modalities", "explain", "rank_fusion", "min_relevance", "collapse_pieces", "query_expansion", "diversity", "hits_per_item")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     QUERY_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
@@ -91,6 +91,9 @@ class RetrieveRequest(_message.Message):
     RANK_FUSION_FIELD_NUMBER: _ClassVar[int]
     MIN_RELEVANCE_FIELD_NUMBER: _ClassVar[int]
     COLLAPSE_PIECES_FIELD_NUMBER: _ClassVar[int]
+    QUERY_EXPANSION_FIELD_NUMBER: _ClassVar[int]
+    DIVERSITY_FIELD_NUMBER: _ClassVar[int]
+    HITS_PER_ITEM_FIELD_NUMBER: _ClassVar[int]
     collection: str
     query: _containers.RepeatedCompositeFieldContainer[QueryPart]
     limit: int
@@ -104,10 +107,13 @@ class RetrieveRequest(_message.Message):
     rank_fusion: _report_pb2.Method
     min_relevance: float
     collapse_pieces: bool
-    def __init__(self, collection: _Optional[str] = ..., query: _Optional[_Iterable[_Union[QueryPart, _Mapping]]] = ..., limit: _Optional[int] = ..., filter: _Optional[str] = ..., routing: _Optional[_Union[_router_pb2.Routing, _Mapping]] = ..., candidates: _Optional[int] = ..., reranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., hybrid: _Optional[bool] = ..., balance_modalities: _Optional[bool] = ..., explain: _Optional[bool] = ..., rank_fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., min_relevance: _Optional[float] = ..., collapse_pieces: _Optional[bool] = ...) -> None: ...
+    query_expansion: _report_pb2.Method
+    diversity: float
+    hits_per_item: int
+    def __init__(self, collection: _Optional[str] = ..., query: _Optional[_Iterable[_Union[QueryPart, _Mapping]]] = ..., limit: _Optional[int] = ..., filter: _Optional[str] = ..., routing: _Optional[_Union[_router_pb2.Routing, _Mapping]] = ..., candidates: _Optional[int] = ..., reranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., hybrid: _Optional[bool] = ..., balance_modalities: _Optional[bool] = ..., explain: _Optional[bool] = ..., rank_fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., min_relevance: _Optional[float] = ..., collapse_pieces: _Optional[bool] = ..., query_expansion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., diversity: _Optional[float] = ..., hits_per_item: _Optional[int] = ...) -> None: ...
 
 class RetrievalPlan(_message.Message):
-    __slots__ = ("hybrid", "balance_modalities", "rank_fusion", "reranker", "candidates", "relevance_floor", "collapse_pieces")
+    __slots__ = ("hybrid", "balance_modalities", "rank_fusion", "reranker", "candidates", "relevance_floor", "collapse_pieces", "query_expansion", "diversity", "hits_per_item")
     HYBRID_FIELD_NUMBER: _ClassVar[int]
     BALANCE_MODALITIES_FIELD_NUMBER: _ClassVar[int]
     RANK_FUSION_FIELD_NUMBER: _ClassVar[int]
@@ -115,6 +121,9 @@ class RetrievalPlan(_message.Message):
     CANDIDATES_FIELD_NUMBER: _ClassVar[int]
     RELEVANCE_FLOOR_FIELD_NUMBER: _ClassVar[int]
     COLLAPSE_PIECES_FIELD_NUMBER: _ClassVar[int]
+    QUERY_EXPANSION_FIELD_NUMBER: _ClassVar[int]
+    DIVERSITY_FIELD_NUMBER: _ClassVar[int]
+    HITS_PER_ITEM_FIELD_NUMBER: _ClassVar[int]
     hybrid: bool
     balance_modalities: bool
     rank_fusion: _report_pb2.Method
@@ -122,7 +131,10 @@ class RetrievalPlan(_message.Message):
     candidates: int
     relevance_floor: float
     collapse_pieces: bool
-    def __init__(self, hybrid: _Optional[bool] = ..., balance_modalities: _Optional[bool] = ..., rank_fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., reranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., candidates: _Optional[int] = ..., relevance_floor: _Optional[float] = ..., collapse_pieces: _Optional[bool] = ...) -> None: ...
+    query_expansion: _report_pb2.Method
+    diversity: float
+    hits_per_item: int
+    def __init__(self, hybrid: _Optional[bool] = ..., balance_modalities: _Optional[bool] = ..., rank_fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., reranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., candidates: _Optional[int] = ..., relevance_floor: _Optional[float] = ..., collapse_pieces: _Optional[bool] = ..., query_expansion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., diversity: _Optional[float] = ..., hits_per_item: _Optional[int] = ...) -> None: ...
 
 class QueryPart(_message.Message):
     __slots__ = ("content", "weight")

@@ -60,9 +60,7 @@ def _agreement(scores: Array) -> float:
     Of more than two rankings, the mean over their pairs.
     """
     best = [_best(ranking) for ranking in scores]
-    shares = [
-        len(one & other) / max(min(len(one), len(other)), 1) for one, other in combinations(best, 2)
-    ]
+    shares = [len(one & other) / max(min(len(one), len(other)), 1) for one, other in combinations(best, 2)]
     return float(np.mean(shares)) if shares else 1.0
 
 

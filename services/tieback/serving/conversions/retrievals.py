@@ -79,7 +79,9 @@ def write_retrieval(retrieval: Retrieval) -> answer_pb2.RetrieveRequest:
         rank_fusion=None if retrieval.rank_fusion is None else write_method(retrieval.rank_fusion),
         min_relevance=retrieval.min_relevance,
         collapse_pieces=retrieval.collapse_pieces,
-        query_expansion=None if retrieval.query_expansion is None else write_method(retrieval.query_expansion),
+        query_expansion=None
+        if retrieval.query_expansion is None
+        else write_method(retrieval.query_expansion),
         diversity=retrieval.diversity,
         hits_per_item=retrieval.hits_per_item,
     )
