@@ -48,7 +48,7 @@ async def test_feedback_finds_words_that_the_query_does_not_have_and_the_plan_na
     (before,) = [hit.hit for hit in plain.hits if hit.hit.item_id == "ocean"]
     assert ocean.score > before.score
     assert ocean.words_matched is None
-    assert ocean.vector_score == pytest.approx(before.vector_score)
+    assert ocean.vector_score == pytest.approx(before.vector_score, abs=1e-6)
 
 
 async def test_the_plan_says_none_where_the_guard_left_the_query_as_it_was(library: Platform) -> None:
