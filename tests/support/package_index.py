@@ -51,8 +51,8 @@ def source_of(wheel: bytes, files: dict[str, str]) -> Source:
 class Index:
     """Serves one wheel; `breaks_after` bytes of a download the connection is dropped, once.
 
-    Downloads of the store alone are counted and dropped: pip, which is asked for the address, sometimes begins
-    one of its own.
+    Downloads of the store alone are counted and dropped: pip, which is asked for the address, sometimes
+    begins one of its own.
     """
 
     wheel: bytes
