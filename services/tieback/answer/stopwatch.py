@@ -11,8 +11,8 @@ from tieback.core.deadline import Deadline
 from tieback.core.types.report import Stage, Timing
 
 MARGIN, SLACK = 0.01, 0.005
-"""Seconds kept back at each hop, to answer one's own caller in time, and the part of the remaining time beside
-it: the kernel ends a long wait late, by up to 0.1 % of it, by 0.5 % in a process of low priority (timer slack)."""
+"""Seconds kept back at each hop, to answer one's own caller in time, and the part of the remaining time
+beside it: the kernel ends a long wait late, by 0.1 % of it, and by 0.5 % at low priority (timer slack)."""
 
 
 class Stopwatch:
