@@ -1,4 +1,4 @@
-"""The checks of late interaction and of method 41, optimal transport as in UNITER."""
+"""What every reranking method promises, late interaction, and method 41, optimal transport as in UNITER."""
 
 from collections.abc import Sequence
 
@@ -80,6 +80,31 @@ def test_the_explanation_is_the_score_taken_apart(method: str) -> None:
     assert found.weights.sum(axis=(1, 2)) == pytest.approx([1, 1])
 
 
+@pytest.mark.parametrize("method", rerankings.names())
+def test_the_order_of_rows_changes_no_score_and_moves_the_alignment_with_them(method: str) -> None:
+    rng = np.random.default_rng(8)
+    query, candidate = random_rows(rng, 5), random_rows(rng, 9)
+    of_query, of_candidate = rng.permutation(5), rng.permutation(9)
+
+    given, moved = (query, candidate), (query[of_query], candidate[of_candidate])
+
+    assert score(method, *moved) == pytest.approx(score(method, *given), abs=1e-9)
+    weights = align(method, *given).weights[0]
+    assert align(method, *moved).weights[0] == pytest.approx(weights[of_query][:, of_candidate], abs=1e-9)
+
+
+@pytest.mark.parametrize("method", rerankings.names())
+def test_whatever_lies_under_the_mask_is_as_if_it_were_not_there(method: str) -> None:
+    rng = np.random.default_rng(9)
+    query, candidate = random_rows(rng, 4), random_rows(rng, 10)
+    candidate[::3] = query  # the four best matches are masked
+    mask = np.arange(10) % 3 != 0
+
+    hidden = rerankings.configure(method)(query, candidate[None], mask[None], lambda: None)
+
+    assert hidden == pytest.approx(score(method, query, candidate[mask]), abs=1e-9)
+
+
 def test_late_interaction_is_the_mean_of_the_best_similarities() -> None:
     query = unit(np.eye(WIDTH)[:2])
     candidate = unit(np.stack([query[0] + query[1], query[0]]))
@@ -90,7 +115,7 @@ def test_late_interaction_is_the_mean_of_the_best_similarities() -> None:
     assert align("late_interaction", query, candidate).weights[0].tolist() == [[0, 0.5], [0.5, 0]]
 
 
-def test_a_planted_alignment_is_recovered_by_both_methods() -> None:
+def test_a_planted_alignment_is_recovered_by_every_method() -> None:
     rng = np.random.default_rng(3)
 
     for method in rerankings.names():

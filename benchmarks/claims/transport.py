@@ -1,0 +1,116 @@
+"""Method 41: words and regions are aligned by a transport plan (UNITER, arXiv:1909.11740).
+
+The sets of rows are made. A query has 8 random rows. The matched candidate has a noisy copy of each, and in
+some cases unrelated rows besides, as a long text or a full picture has parts that the query does not ask for.
+The wrong candidate has copies of half of the query's rows, unrelated rows for the others, and no more.
+Counted is how often the matched candidate scores above the wrong one, and how many rows of the query have
+the largest weight of the plan on their copy.
+
+`optimal_transport` is the paper's alignment, in which every row of a candidate must be accounted for.
+`partial_transport` relaxes that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import numpy as np
+from tieback.core.types.arrays import Array
+from tieback.methods.reranking import SUMMARY, rerankings
+from tieback.models.normalization import unit_rows
+
+from benchmarks.claims import claim
+from benchmarks.report import Report
+
+METHOD = "41 (arXiv:1909.11740)"
+ROWS, WIDTH, NOISE = 8, 64, 1.5  # a copy is the row and noise of so many times its length
+TRIALS = 200
+UNRELATED = (0, 4, 16, 64)
+MANY = 16
+BALANCED, PARTIAL, LATE = "optimal_transport", "partial_transport", "late_interaction"
+FIRST, ALIGNED, POINTS = 95, 90, 10
+COMPARED = ((BALANCED, MANY, f">= {POINTS}"), (BALANCED, 0, ">= -1"), (LATE, MANY, "> 0"))
+
+Found = Mapping[int, Sequence[Mapping[str, float]]]
+"""By the number of unrelated rows, for each seed, a share in per cent by the method."""
+
+
+def study(report: Report, seeds: Sequence[int], say: Callable[[str], None]) -> None:
+    """Claims of what scores higher, and of what the plans align."""
+    first: dict[int, list[dict[str, float]]] = {}
+    aligned: dict[int, list[dict[str, float]]] = {}
+    for unrelated in UNRELATED:
+        say(f"{unrelated} unrelated rows")
+        first[unrelated] = [preferred(seed, unrelated) for seed in seeds]
+        aligned[unrelated] = [recovered(seed, unrelated) for seed in seeds]
+    _tell(report, "pairs in which the matched candidate scores higher, %", first)
+    _tell(report, "rows whose copy has the largest weight, %", aligned)
+    claim(
+        report, f"{METHOD}: matched above wrong, {BALANCED}, 0 unrelated rows",
+        [row[BALANCED] for row in first[0]], "% of pairs", f">= {FIRST}",
+    )  # fmt: skip
+    for name, unrelated in ((BALANCED, 0), (PARTIAL, MANY)):
+        claim(
+            report, f"{METHOD}: rows whose copy the plan finds, {name}, {unrelated} unrelated rows",
+            [row[name] for row in aligned[unrelated]], "%", f">= {ALIGNED}",
+        )  # fmt: skip
+    for other, unrelated, target in COMPARED:
+        both = [(row[PARTIAL], row[other]) for row in first[unrelated]]
+        claim(
+            report, f"{METHOD}: matched above wrong, {PARTIAL} minus {other}, {unrelated} unrelated rows",
+            [ours - theirs for ours, theirs in both], "points", target,
+            note="{:.1f} % against {:.1f} %".format(*np.mean(both, axis=0)),
+        )  # fmt: skip
+
+
+def preferred(seed: int, unrelated: int) -> dict[str, float]:
+    """In how many per cent of the trials the matched candidate scores higher, by the method."""
+    trials = list(_trials(seed, unrelated))
+    found = {}
+    for name in rerankings.names():
+        compare = rerankings.configure(name)
+        scores = np.stack([compare(*trial, lambda: None) for trial in trials])
+        found[name] = 100 * float((scores[:, 0] > scores[:, 1]).mean())
+    return found
+
+
+def recovered(seed: int, unrelated: int) -> dict[str, float]:
+    """Of how many per cent of the query's rows the largest weight is on the copy, by the method."""
+    trials = list(_trials(seed, unrelated))
+    found = {}
+    for name in rerankings.names():
+        summarise = rerankings.form(SUMMARY, name)
+        best = [summarise(*trial, lambda: None).weights[0].argmax(axis=1) for trial in trials]
+        found[name] = 100 * float((np.stack(best) == np.arange(ROWS)).mean())
+    return found
+
+
+def _trials(seed: int, unrelated: int) -> Iterator[tuple[Array, Array, Array]]:
+    """A query's rows, and the rows and the mask of its two candidates, the matched one first.
+
+    The first rows of the matched candidate are the copies, in the query's order.
+    """
+    draw = np.random.default_rng([seed, unrelated])
+
+    def random(*shape: int) -> Array:
+        return unit_rows(draw.normal(size=(*shape, WIDTH)))
+
+    for _ in range(TRIALS):
+        query = random(ROWS)
+        rows = np.zeros((2, ROWS + unrelated, WIDTH), np.float32)
+        rows[:, :ROWS] = unit_rows(query + NOISE * random(2, ROWS))
+        rows[1, ROWS // 2 : ROWS] = random(ROWS - ROWS // 2)
+        rows[0, ROWS:] = random(unrelated)
+        mask = np.zeros(rows.shape[:2], bool)
+        mask[:, :ROWS] = mask[0] = True
+        yield query, rows, mask
+
+
+def _tell(report: Report, what: str, found: Found) -> None:
+    report.table(
+        f"{METHOD}: {what}, mean over seeds",
+        [
+            {"unrelated rows": count, **{name: float(np.mean([row[name] for row in of])) for name in of[0]}}
+            for count, of in found.items()
+        ],
+    )
