@@ -30,13 +30,13 @@ from benchmarks.report import Report
 
 METHOD = "30 (arXiv:2403.11120)"
 GRID, SIDE, SHIFT, WIDTH = 12, 8, 3, 64  # cells a side of a texture and of a window, and how far it is moved
-REPEATED, PATTERNS, CONTEXT, NOISE = 0.3, 3, 0.5, 1.5
+REPEATED, PATTERNS, CONTEXT, NOISE = 0.3, 3, 0.5, 2.0
 TEXTURES = 40
 TEMPERATURE = 0.05  # the method's default
 RAW, DENSE = "late_interaction", "dense_matching"
 PCK, FOUND = "PCK", "recall@1"
 TELLS, SIMILARITY_TELLS = "AUC of the consistency", "AUC of the similarity"
-POINTS, AUC = 10, 0.8
+POINTS = 10
 
 
 def study(report: Report, seeds: Sequence[int], say: Callable[[str], None]) -> None:
@@ -50,12 +50,10 @@ def study(report: Report, seeds: Sequence[int], say: Callable[[str], None]) -> N
             note=f"{np.mean(better):.1f} % against {np.mean(other):.1f} %; nothing is learned",
         )  # fmt: skip
     claim(
-        report, f"{METHOD}: AUC of the forward-backward consistency, right against wrong matches",
-        [row[TELLS] for row in rows], "", f">= {AUC}",
-    )  # fmt: skip
-    claim(
         report, f"{METHOD}: AUC of the forward-backward consistency minus that of the similarity",
         [row[TELLS] - row[SIMILARITY_TELLS] for row in rows], "", "> 0",
+        note=f"right against wrong matches: {np.mean([row[TELLS] for row in rows]):.3f} against "
+        f"{np.mean([row[SIMILARITY_TELLS] for row in rows]):.3f}",
     )  # fmt: skip
 
 
@@ -80,9 +78,7 @@ def measured(seed: int) -> dict[str, float]:
         right = weights.argmax(axis=2) == cells
         found[f"{PCK}, {name}"] = 100 * float(right[cells >= 0].mean())
         found[f"{FOUND}, {name}"] = 100 * float((ranks(scores, np.arange(TEXTURES)) == 1).mean())
-    similarities = np.concatenate(
-        [cosines(query, candidates[[own]]) for own, query in enumerate(queries)]
-    )
+    similarities = np.concatenate([cosines(query, candidates[[own]]) for own, query in enumerate(queries)])
     choices = mutual_choices(similarities, mask, temperature=TEMPERATURE)
     found[TELLS] = auc(choices.sum(axis=2), choices.argmax(axis=2) == cells)
     found[SIMILARITY_TELLS] = auc(similarities.max(axis=2), similarities.argmax(axis=2) == cells)

@@ -1,13 +1,15 @@
 """Method 41: words and regions are aligned by a transport plan (UNITER, arXiv:1909.11740).
 
-The sets of rows are made. A query has 8 random rows. The matched candidate has a noisy copy of each, and in
-some cases unrelated rows besides, as a long text or a full picture has parts that the query does not ask for.
-The wrong candidate has copies of half of the query's rows, unrelated rows for the others, and no more.
-Counted is how often the matched candidate scores above the wrong one, and how many rows of the query have
-the largest weight of the plan on their copy.
+The sets of rows are made. A query has 8 random rows. The matched candidate has a noisy copy of each. The
+wrong candidate has copies of half of them, and unrelated rows for the others. One of the two, by turns, has
+further unrelated rows, as a long text or a full picture has parts that the query does not ask for. Counted is
+how often the matched candidate scores above the wrong one, and how many rows of the query have the largest
+weight of the plan on their copy, where the matched candidate has the unrelated rows.
 
 `optimal_transport` is the paper's alignment, in which every row of a candidate must be accounted for.
-`partial_transport` relaxes that.
+`partial_transport` relaxes that. The noise was chosen with a seed that is not reported, so that no method is
+always right. At first, only the matched candidate had unrelated rows. That favoured late interaction, in
+which a longer candidate has more chances.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from benchmarks.claims import claim
 from benchmarks.report import Report
 
 METHOD = "41 (arXiv:1909.11740)"
-ROWS, WIDTH, NOISE = 8, 64, 1.5  # a copy is the row and noise of so many times its length
+ROWS, WIDTH, NOISE = 8, 64, 2.5  # a copy is the row and noise of so many times its length
 TRIALS = 200
 UNRELATED = (0, 4, 16, 64)
 MANY = 16
@@ -69,7 +71,7 @@ def preferred(seed: int, unrelated: int) -> dict[str, float]:
     found = {}
     for name in rerankings.names():
         compare = rerankings.configure(name)
-        scores = np.stack([compare(*trial, lambda: None) for trial in trials])
+        scores = np.stack([compare(query, rows, mask, lambda: None) for query, rows, mask in trials])
         found[name] = 100 * float((scores[:, 0] > scores[:, 1]).mean())
     return found
 
@@ -80,7 +82,10 @@ def recovered(seed: int, unrelated: int) -> dict[str, float]:
     found = {}
     for name in rerankings.names():
         summarise = rerankings.form(SUMMARY, name)
-        best = [summarise(*trial, lambda: None).weights[0].argmax(axis=1) for trial in trials]
+        best = [
+            summarise(query, rows[:1], np.ones_like(mask[:1]), lambda: None).weights[0].argmax(axis=1)
+            for query, rows, mask in trials
+        ]
         found[name] = 100 * float((np.stack(best) == np.arange(ROWS)).mean())
     return found
 
@@ -88,21 +93,21 @@ def recovered(seed: int, unrelated: int) -> dict[str, float]:
 def _trials(seed: int, unrelated: int) -> Iterator[tuple[Array, Array, Array]]:
     """A query's rows, and the rows and the mask of its two candidates, the matched one first.
 
-    The first rows of the matched candidate are the copies, in the query's order.
+    The first rows of the matched candidate are the copies, in the query's order. Both candidates have
+    unrelated rows, and the mask hides those of one, by turns.
     """
     draw = np.random.default_rng([seed, unrelated])
 
     def random(*shape: int) -> Array:
         return unit_rows(draw.normal(size=(*shape, WIDTH)))
 
-    for _ in range(TRIALS):
+    for number in range(TRIALS):
         query = random(ROWS)
-        rows = np.zeros((2, ROWS + unrelated, WIDTH), np.float32)
-        rows[:, :ROWS] = unit_rows(query + NOISE * random(2, ROWS))
+        rows = random(2, ROWS + unrelated)
+        rows[:, :ROWS] = unit_rows(query + NOISE * rows[:, :ROWS])
         rows[1, ROWS // 2 : ROWS] = random(ROWS - ROWS // 2)
-        rows[0, ROWS:] = random(unrelated)
-        mask = np.zeros(rows.shape[:2], bool)
-        mask[:, :ROWS] = mask[0] = True
+        mask = np.ones(rows.shape[:2], bool)
+        mask[number % 2, ROWS:] = False
         yield query, rows, mask
 
 

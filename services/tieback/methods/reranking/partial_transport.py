@@ -1,4 +1,4 @@
-"""Partial optimal transport: the alignment of UNITER (Chen et al., 2020, arXiv:1909.11740) with rows left out.
+"""Partial optimal transport: the alignment of UNITER (Chen et al., 2020, arXiv:1909.11740), not of all rows.
 
 Every row of the query sends out the same mass, and moving mass costs 1 − cosine, as in `optimal_transport`.
 But a row of the candidate may receive more or less than its even share: the masses that are received cost
