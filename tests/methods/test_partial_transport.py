@@ -23,7 +23,8 @@ def random_costs(rng: np.random.Generator, m: int, n: int) -> Array:
 
 def plan_of(costs: Array, *, relaxation: float, beta: float = 0.1, iterations: int = 1000) -> Array:
     mask = np.ones((1, costs.shape[1]), bool)
-    return relaxed_transport(costs[None], mask, relaxation=relaxation, beta=beta, iterations=iterations)[0]
+    plans = relaxed_transport(costs[None], mask, relaxation=relaxation, beta=beta, iterations=iterations)
+    return np.asarray(plans[0])
 
 
 def score(method: str, query: Array, rows: Array, **parameters: float) -> float:
