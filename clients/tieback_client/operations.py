@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from google.protobuf.json_format import MessageToDict
-from tieback.v1 import operation_pb2
+from tieback.v1 import classifier_pb2, operation_pb2
 
-from tieback_client import reading
+from tieback_client import reading, reading_heads
 from tieback_client.errors import TiebackError
+from tieback_client.heads import Head
 from tieback_client.status import from_status
 from tieback_client.upgrades import Recall, UpgradeResult
 from tieback_client.writes import ReindexResult
@@ -46,11 +47,11 @@ class OperationStatus(Generic[R]):
     kind: str
     """The kind of work, for instance ``"reindex"``."""
     subject: str
-    """What it works on, for instance a collection."""
+    """What it works on: a collection, or a head."""
     state: OperationState
     """What it is doing."""
     done: int = 0
-    """Steps that are done: for a reindex, items; for an upgrade, items, and then 101 more."""
+    """Steps that are done: for a reindex, items; for an upgrade, items, and then 101 more; for a head, 6."""
     total: int = 0
     """All steps; 0 until that is known."""
     remaining: float | None = None
@@ -119,12 +120,15 @@ def _state(message: Any, number: int) -> OperationState:
     return OperationState.FAILED if message.HasField("error") else OperationState.SUCCEEDED
 
 
-def _result(packed: Any) -> ReindexResult | UpgradeResult | None:
+def _result(packed: Any) -> ReindexResult | UpgradeResult | Head | None:
     """Its result; None for a kind that this version does not know."""
     reindexed, upgraded = operation_pb2.ReindexResult(), operation_pb2.UpgradeResult()
+    head = classifier_pb2.Head()
     if packed.Unpack(reindexed):
         return _reindex_result(reindexed)
-    return _upgrade_result(upgraded) if packed.Unpack(upgraded) else None
+    if packed.Unpack(upgraded):
+        return _upgrade_result(upgraded)
+    return reading_heads.head(head) if packed.Unpack(head) else None
 
 
 def _reindex_result(message: Any) -> ReindexResult:

@@ -57,6 +57,7 @@ from tieback_client.events import (
     Verdict,
     VerdictLabel,
 )
+from tieback_client.heads import Head, Prediction, Predictions
 from tieback_client.operation import Operation
 from tieback_client.operations import OperationState, OperationStatus
 from tieback_client.options import Hedging, Options, Retry, client_version
@@ -146,6 +147,7 @@ __all__ = [
     "Fused",
     "FusedBatch",
     "Grounding",
+    "Head",
     "Health",
     "Hedging",
     "Hit",
@@ -172,6 +174,8 @@ __all__ = [
     "Overloaded",
     "PermissionDenied",
     "Points",
+    "Prediction",
+    "Predictions",
     "Quota",
     "QuotaExceeded",
     "RateExceeded",

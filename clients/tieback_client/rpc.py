@@ -15,6 +15,7 @@ from google.protobuf.message_factory import GetMessageClass
 from tieback.v1 import (
     answer_pb2,
     catalog_pb2,
+    classifier_pb2,
     encoder_pb2,
     generator_pb2,
     index_pb2,
@@ -122,6 +123,7 @@ def _contract() -> dict[str, Rpc]:
     files = (
         answer_pb2,
         catalog_pb2,
+        classifier_pb2,
         encoder_pb2,
         generator_pb2,
         index_pb2,

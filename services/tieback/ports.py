@@ -21,6 +21,7 @@ from tieback.core.types.fusion import FusePart, FuseReply, Role, Routing
 from tieback.core.types.generation import Evidence, GenerationEvent, Grounding, SamplingParameters
 from tieback.core.types.ingestion import IngestReply, LongTexts
 from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.operation import Progress
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexProgress, ReindexState
 from tieback.core.types.rerank import RerankCandidate, RerankReply, RerankSource
 from tieback.core.types.retrieval import Retrieval, RetrieveReply
@@ -363,4 +364,26 @@ class UpgradePort(Protocol):
 
     def folder(self, collection: str) -> Path:
         """Where upgrades of the collection's space keep what they learn."""
+        ...
+
+
+class HeadsPort(Protocol):
+    """Fits heads on vectors that were made before, in the process that keeps both.
+
+    For the running task's tenant, with the role admin.
+    """
+
+    async def check(self, name: str, draft: str) -> None:
+        """Raises what `fit` would at once: that the role is not enough, or that the vectors are not there."""
+        ...
+
+    def fit(self, name: str, draft: str) -> AsyncIterator[Progress]:
+        """Fits the head of that name and keeps it as its next version; the last step's checkpoint says which.
+
+        The vectors are named by `draft`, and stay.
+        """
+        ...
+
+    async def discard(self, name: str, draft: str) -> None:
+        """Removes the vectors."""
         ...

@@ -45,6 +45,12 @@ COMMANDS = [
     ["collections", "forget", "notes", "{source}"],
     ["reindex", "notes"],
     ["upgrade", "start", "notes", "--to", "tiny"],
+    ["heads"],
+    ["heads", "fit", "pets", "--examples", "{examples}"],
+    ["heads", "show", "pets"],
+    ["heads", "predict", "pets", f"a{HOSTILE}".replace("\x1b", "\x9b"), "bad"],
+    ["heads", "delete", "pets"],
+    ["heads", "show", "none\x1b]0;x\x07"],
     ["operations"],
     ["operations", "show", "notes-0"],
     ["operations", "wait", "notes-0"],
@@ -67,11 +73,21 @@ def poisoned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str
     (folder / "a\x1b[2J\x9b\u202e\n.txt").write_text(f"Words. {HOSTILE}")
     (folder / "broken\x1b]0;x\x07.png").write_bytes(b"not a picture")
     (folder / "link\x1b]0;x\x07.txt").symlink_to("/etc/hostname")
+    examples = folder.parent / "examples"
+    for label in ("cat", "dog\x1b]0;x\x07"):
+        (examples / label).mkdir(parents=True)
+        (examples / label / "a.txt").write_text(f"Words. {HOSTILE}")
     with Client(address) as client:
         client.create_collection("notes", "tiny")
         client.record_source("notes", f"s{HOSTILE}", host=f"h{HOSTILE}", location=f"/l{HOSTILE}")
         client.ingest("notes", [_item()]).collect()
-    yield {"server": address, "folder": str(folder), "item": _item().id, "source": f"s{HOSTILE}"}
+    yield {
+        "server": address,
+        "folder": str(folder),
+        "examples": str(examples),
+        "item": _item().id,
+        "source": f"s{HOSTILE}",
+    }
     server.stop(0).wait()
 
 

@@ -25,7 +25,7 @@ from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.rerank import RerankCandidate
 from tieback.core.types.vectors import MultiVector, SpaceRef
 from tieback.joint.graphs import agreement
-from tieback.methods import compatibility, families, imputation, map_pooling, projection
+from tieback.methods import compatibility, families, heads, imputation, map_pooling, projection
 from tieback.methods.grounding import SUMMARY as GROUNDING_SUMMARY
 from tieback.methods.grounding import Passage, checkers
 from tieback.methods.map_pooling import GRAPH as POOLING_GRAPH
@@ -112,6 +112,7 @@ def test_it_is_documented_with_its_parameters(family: Family[Any], monkeypatch: 
 
 FITS: dict[str, Callable[[], State]] = {
     "compatibility": lambda: compatibility.fit(NAME, *ANCHORS),
+    "heads": lambda: heads.fit(NAME, ANCHORS[0], np.arange(80) % 3),
     "projection": lambda: projection.fit(NAME, *ANCHORS),
     "imputation": lambda: imputation.fit(NAME, list(ANCHORS)),
     "map_pooling": lambda: map_pooling.fit(NAME, *MAPS, width=6),

@@ -152,6 +152,8 @@ async def test_operations_are_counted_by_kind_and_state(folder: Path, opened: An
             ("count", "cancelled"): 1,
             # A kind of which nothing waits or runs has a series all the same.
             ("count", "waiting"): 0,
+            ("fit_head", "running"): 0,
+            ("fit_head", "waiting"): 0,
             ("reindex", "running"): 0,
             ("reindex", "waiting"): 0,
             ("upgrade", "running"): 0,

@@ -67,3 +67,26 @@ def test_an_upgrade_is_learned_beside_the_index_and_outlives_its_process(guarded
 
         assert (result.trained + result.held_out, result.left_out, result.width) == (200, 0, 384)
         assert client.get_collection("waves").space.name == "wordllama-256"
+
+
+def test_a_head_is_fitted_beside_the_index_and_predicts_behind_the_gateway_also_after_a_restart(
+    guarded: Platform,
+) -> None:
+    examples = {
+        "sea": ["The tide rose over the harbour wall.", "Waves broke against the pier."],
+        "kitchen": ["Knead the dough for ten minutes.", "Simmer the soup with thyme."],
+    }
+    with (
+        Client(guarded.address, token="acme-admin", timeout=60) as client,
+        Client(guarded.address, token="globex-admin", timeout=60) as globex,
+    ):
+        head = client.fit_head("topics", examples, space="all-minilm-l6-v2").result(timeout=60)
+        found = client.predict("topics", ["The boat rocked at anchor.", "Fry the onions in butter."])
+        with pytest.raises(NotFound, match="no head is named 'topics'"):
+            globex.predict("topics", "a text")
+        wait_for(lambda: guarded.replica("index")).kill()
+        again = client.predict("topics", "The boat rocked at anchor.")
+
+        assert [one.label for one in found] == ["sea", "kitchen"]
+        assert again[0].labels == found[0].labels
+        assert client.head("topics") == head

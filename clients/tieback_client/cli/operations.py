@@ -7,6 +7,7 @@ from typing import Any
 import click
 from rich.text import Text
 
+from tieback_client.cli import heads
 from tieback_client.cli.connection import Command, connected
 from tieback_client.cli.following import duration, follow
 from tieback_client.cli.indexed import quoted
@@ -14,6 +15,7 @@ from tieback_client.cli.list_by_default import ListByDefault
 from tieback_client.cli.output import Output
 from tieback_client.cli.upgrade import facts_of
 from tieback_client.client import Client
+from tieback_client.heads import Head
 from tieback_client.operations import OperationState, OperationStatus
 from tieback_client.upgrades import UpgradeResult
 from tieback_client.writes import ReindexResult
@@ -128,6 +130,8 @@ def _show(output: Output, status: OperationStatus[Any]) -> None:
     }
     if isinstance(status.result, ReindexResult) and not status.result.finished:
         facts["left out"] = f"{status.result.failure_count} items cannot be encoded again; nothing changed"
+    if isinstance(status.result, Head):
+        facts |= heads.facts_of(status.result)
     if isinstance(status.result, UpgradeResult):
         facts |= facts_of(status.result)
     output.table(["", ""], [[key, value] for key, value in facts.items() if value != ""])

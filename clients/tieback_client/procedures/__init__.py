@@ -7,6 +7,7 @@ of pages or of an exchange. `client` and `async_client` turn each into a method.
 
 from tieback_client.procedures.answering import answer, generate, ingest, retrieve
 from tieback_client.procedures.encoding import encode, encode_stream, fuse, rerank
+from tieback_client.procedures.heads import delete_head, fit_head, head, heads, predict
 from tieback_client.procedures.index import (
     collections,
     create_collection,
@@ -48,15 +49,19 @@ __all__ = [
     "create_collection",
     "delete",
     "delete_collection",
+    "delete_head",
     "delete_operation",
     "delete_source",
     "encode",
     "encode_stream",
     "endpoints",
+    "fit_head",
     "fuse",
     "generate",
     "get",
     "get_collection",
+    "head",
+    "heads",
     "health",
     "ingest",
     "items",
@@ -64,6 +69,7 @@ __all__ = [
     "models",
     "operation",
     "operations",
+    "predict",
     "record_source",
     "reindex",
     "rerank",

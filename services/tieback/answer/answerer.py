@@ -14,6 +14,7 @@ from tieback.answer.collection_spaces import (
     RetiredSpaces,
 )
 from tieback.answer.degradation import Losses
+from tieback.answer.embedding import TOGETHER, Embedding
 from tieback.answer.encoding import JointInputs, Spaces
 from tieback.answer.evidence import evidence_of
 from tieback.answer.ingestion import Ingestion
@@ -101,6 +102,7 @@ class Answerer:
                 return CollectionSpace.joint(own, encoder, limits, is_retired=True)
             return None if own is None else CollectionSpace.single(own, encoder, limits, is_retired=True)
 
+        self._served = served
         self._known = known = CollectionSpaces(index, served, to_read)
         self._ingestion = Ingestion(
             known, Splitting(encoder, limits), index, limits, keeps_originals=keeps_originals
@@ -141,6 +143,10 @@ class Answerer:
     def upgrading(self, index: StorePort) -> Upgrading:
         """What encodes collections in two spaces, where this process has their store."""
         return Upgrading(self._known, index, self._limits)
+
+    def embedding(self) -> Embedding:
+        """What makes one vector of each content, in the served spaces."""
+        return Embedding(self._served, min(TOGETHER, self._limits.batch_items or TOGETHER))
 
     async def retrieve(self, retrieval: Retrieval, *, deadline: Deadline = NO_DEADLINE) -> RetrieveReply:
         """Finds what bears on a query of any modality.

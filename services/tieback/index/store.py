@@ -11,6 +11,7 @@ store/
   generations/   [TENANT/]NAME.lance, tables that are to take a collection's place (`generations.py`)
   originals/     what sections were encoded from (`originals.py`)
   upgrades/      TENANT/NAME/, what upgrades of a collection's space learned; "_" stands for no tenant
+  heads/         TENANT/NAME/, classifiers over the vectors of a space (`tieback.classifier`)
   operations/    the journal of what runs for minutes (`tieback.operations`)
   making/        tables on their way to collections/, put there by one rename when they are complete
   leaving/       tables on their way out, taken there by one rename before they are removed

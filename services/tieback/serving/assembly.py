@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 if TYPE_CHECKING:
     from tieback.answer import Answerer, RetiredSpaces
     from tieback.batching import BatchReport
+    from tieback.classifier import Classifier
     from tieback.core.types.operation import Operation
     from tieback.encoder import Encoder
     from tieback.generator import Generator
@@ -198,6 +199,7 @@ def build_operations(
     settings: Settings,
     answerer: Answerer,
     index: StorePort,
+    classifier: Classifier,
     telemetry: Telemetry,
     act: Callable[[Operation], None],
 ) -> Operations:
@@ -210,7 +212,7 @@ def build_operations(
 
     operations = Operations.open(
         settings.store.expanduser() / "operations",
-        Services(answerer.reindexing(index), answerer.upgrading(index)),
+        Services(answerer.reindexing(index), answerer.upgrading(index), classifier),
         bounds=Bounds(
             running=settings.operations_running,
             active=settings.operations_active,
@@ -222,6 +224,13 @@ def build_operations(
     )
     telemetry.operations.watch(lambda: operations.counts)
     return operations
+
+
+def build_classifier(settings: Settings, answerer: Answerer) -> Classifier:
+    """The heads of the index's store, over the spaces that collections can be in."""
+    from tieback.classifier import Classifier
+
+    return Classifier(settings.store.expanduser() / "heads", answerer.embedding(), settings.limits)
 
 
 def request_families() -> list[Family[Any]]:

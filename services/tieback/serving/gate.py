@@ -14,6 +14,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from tieback.core.errors import InvalidInput
 from tieback.core.field_path import at
+from tieback.core.types.heads import MOST_EXAMPLES
 from tieback.core.types.limits import Limits
 from tieback.serving.wire import malformed, varint
 
@@ -78,6 +79,8 @@ def _own(limits: Limits) -> dict[str, Bound]:
         "tieback.v1.RetrieveRequest.query": Bound(limits.query_parts),
         "tieback.v1.Item.sections": Bound(limits.sections),
         "tieback.v1.IndexedItem.sections": Bound(limits.sections),
+        "tieback.v1.FitHeadRequest.examples": Bound(MOST_EXAMPLES),
+        "tieback.v1.FitHeadRequest.memory": Bound(MOST_EXAMPLES),
         "tieback.v1.SamplingParameters.stop": Bound(limits.stop_texts, limits.stop_bytes),
         "tieback.v1.Tensor.shape": Bound(8),
         "tieback.v1.SparseVector.terms": Bound(limits.numbers, limits.name_bytes),

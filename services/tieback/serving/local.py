@@ -25,6 +25,7 @@ from tieback.serving.retired import RetiredCards, RetiredSpaces
 from tieback.serving.server import GrpcServer
 from tieback.serving.servicers.answer import AnswerServicer
 from tieback.serving.servicers.catalog import CatalogServicer, JointSpace, ServiceState
+from tieback.serving.servicers.classifier import ClassifierServicer
 from tieback.serving.servicers.encoder import EncoderServicer
 from tieback.serving.servicers.generator import GeneratorServicer
 from tieback.serving.servicers.index import IndexServicer
@@ -90,11 +91,14 @@ class LocalServer:
                 generator=writing,
                 retired=retired,
             )
+            classifier = await asyncio.to_thread(assembly.build_classifier, settings, answerer)
+            self._closers.append(classifier.close)
             operations = await asyncio.to_thread(
                 assembly.build_operations,
                 settings,
                 answerer,
                 index,
+                classifier,
                 telemetry,
                 acting(server.tokens),
             )
@@ -127,6 +131,7 @@ class LocalServer:
             server.add(AnswerServicer(answerer, telemetry))
             server.add(OperationServicer(operations))
             server.add(LongRunningServicer(operations))
+            server.add(ClassifierServicer(classifier, operations))
             server.add(catalog)
 
             telemetry.watch_preparation(lambda: encoder.preparing, lambda: encoder.decoded_bytes)

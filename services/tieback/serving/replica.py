@@ -92,7 +92,8 @@ async def _router(_: str, context: ServiceContext) -> ServiceInstance:
 
 
 async def _index(_: str, context: ServiceContext) -> ServiceInstance:
-    """The index, and the operations, whose journal is in its store: they ask encoders and the router too."""
+    """The index, and what else its store holds: heads and operations, which ask encoders and the router."""
+    from tieback.serving.servicers.classifier import ClassifierServicer
     from tieback.serving.servicers.index import IndexServicer
     from tieback.serving.servicers.long_running import LongRunningServicer
     from tieback.serving.servicers.operation import OperationServicer
@@ -110,8 +111,9 @@ async def _index(_: str, context: ServiceContext) -> ServiceInstance:
             reranker=None,
             generator=None,
         )
+        classifier = await asyncio.to_thread(assembly.build_classifier, settings, answerer)
         operations = await asyncio.to_thread(
-            assembly.build_operations, settings, answerer, index, telemetry, context.act
+            assembly.build_operations, settings, answerer, index, classifier, telemetry, context.act
         )
     except BaseException:
         await index.close()
@@ -119,11 +121,17 @@ async def _index(_: str, context: ServiceContext) -> ServiceInstance:
 
     async def close() -> None:
         await operations.close()
+        await classifier.close()
         await index.close()
 
     telemetry.watch_index(lambda: index.size)
     telemetry.watch_load("index", "", lambda: index.load)
-    servicers = [IndexServicer(finding), OperationServicer(operations), LongRunningServicer(operations)]
+    servicers = [
+        IndexServicer(finding),
+        OperationServicer(operations),
+        LongRunningServicer(operations),
+        ClassifierServicer(classifier, operations),
+    ]
     return ServiceInstance(servicers, close, begin=operations.begin)
 
 

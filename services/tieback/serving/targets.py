@@ -16,6 +16,8 @@ OF_SERVICE = {
     "tieback.v1.GeneratorService": GENERATOR,
     # The journal of operations is in the index's store.
     "tieback.v1.OperationService": INDEX,
+    # So are heads.
+    "tieback.v1.ClassifierService": INDEX,
     "google.longrunning.Operations": INDEX,
 }
 ENCODER_SERVICE = "tieback.v1.EncoderService"

@@ -28,6 +28,7 @@ class Operations(operations_pb2_grpc.OperationsServicer, operation_pb2_grpc.Oper
         self.asked: dict[str, int] = {}
         self.upgrades: dict[str, Any] = {}  # requests by operation
         self.cancelled: set[str] = set()
+        self.results: dict[str, Any] = {}  # of operations of other kinds
 
     def StartReindex(self, request: Any, context: Any) -> Any:
         self.log.note("StartReindex", context)
@@ -39,6 +40,12 @@ class Operations(operations_pb2_grpc.OperationsServicer, operation_pb2_grpc.Oper
         self.log.note("StartUpgrade", context)
         name = f"operations/{request.collection}-{len(self.asked)}"
         self.asked[name], self.upgrades[name] = 0, request
+        return self._told(name)
+
+    def started(self, subject: str, result: Any) -> Any:
+        """A fit of a head, with what comes of it."""
+        name = f"operations/{subject}-{len(self.asked)}"
+        self.asked[name], self.results[name] = 0, result
         return self._told(name)
 
     def GetOperation(self, request: Any, context: Any) -> Any:
@@ -78,7 +85,7 @@ class Operations(operations_pb2_grpc.OperationsServicer, operation_pb2_grpc.Oper
         subject = name.removeprefix("operations/").rpartition("-")[0]
         done = self.asked[name]
         known = operation_pb2.OperationMetadata(
-            kind="upgrade" if name in self.upgrades else "reindex",
+            kind="upgrade" if name in self.upgrades else "fit_head" if name in self.results else "reindex",
             subject=subject,
             state=operation_pb2.OPERATION_STATE_RUNNING,
             done=done,
@@ -99,6 +106,8 @@ class Operations(operations_pb2_grpc.OperationsServicer, operation_pb2_grpc.Oper
             elif subject == "new":
                 known.state = cast("operation_pb2.OperationState", 77)
                 told.response.Pack(operation_pb2.OperationMetadata())
+            elif name in self.results:
+                told.response.Pack(self.results[name])
             elif name in self.upgrades:
                 told.response.Pack(_upgraded(self.upgrades[name]))
             else:

@@ -10,6 +10,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from tieback.v1 import (
     answer_pb2_grpc,
     catalog_pb2_grpc,
+    classifier_pb2_grpc,
     encoder_pb2_grpc,
     generator_pb2_grpc,
     index_pb2_grpc,
@@ -18,6 +19,7 @@ from tieback.v1 import (
     router_pb2_grpc,
 )
 
+from support.canned.classifier import Classifier
 from support.canned.describing import MESSAGE_BYTES, Catalog, Generator
 from support.canned.encoding import Encoder, Reranker, Router
 from support.canned.library import Answers, Index
@@ -45,6 +47,7 @@ def serve(port: int = 0, *, gone_after: int = 0, poison: str = "") -> tuple[grpc
     operations = Operations(log)
     operation_pb2_grpc.add_OperationServiceServicer_to_server(operations, server)
     operations_pb2_grpc.add_OperationsServicer_to_server(operations, server)
+    classifier_pb2_grpc.add_ClassifierServiceServicer_to_server(Classifier(log, operations), server)
     probe = health.HealthServicer()
     probe.set("", health_pb2.HealthCheckResponse.SERVING)
     probe.set("tieback.v1.GeneratorService", health_pb2.HealthCheckResponse.NOT_SERVING)

@@ -11,6 +11,7 @@ from google.protobuf import any_pb2, duration_pb2, timestamp_pb2
 from google.protobuf.message import Message
 from google.rpc import status_pb2
 
+from tieback.classifier.records import head_of
 from tieback.core.errors import InvalidInput
 from tieback.core.field_path import at
 from tieback.core.types.method_choice import MethodChoice
@@ -18,6 +19,7 @@ from tieback.core.types.operation import Json, Operation, OperationState
 from tieback.core.types.vectors import SpaceRef
 from tieback.operations.kinds import reindex
 from tieback.serving import failures
+from tieback.serving.conversions.heads import head_message
 from tieback.serving.conversions.reports import read_method, write_method
 from tieback.serving.conversions.vectors import write_space
 from tieback.v1 import operation_pb2
@@ -111,6 +113,7 @@ def _upgrade_result(result: Json) -> operation_pb2.UpgradeResult:
 
 # By kind, the message of its result. A kind is a file of `tieback.operations.kinds` and a line here.
 _RESULTS: Mapping[str, Callable[[Json], Message]] = {
+    "fit_head": lambda result: head_message(head_of(result)),
     "reindex": _reindex_result,
     "upgrade": _upgrade_result,
 }

@@ -1,0 +1,245 @@
+"""`tieback heads`: fit, list, show and delete heads, and classify by them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.text import Text
+
+from tieback_client.cli.connection import Command, connected, parse_method
+from tieback_client.cli.following import follow, tell_started
+from tieback_client.cli.head_examples import read_examples
+from tieback_client.cli.list_by_default import ListByDefault
+from tieback_client.cli.output import Output
+from tieback_client.client import Client
+from tieback_client.content import content_of, modality_of_path
+from tieback_client.control_characters import in_a_line
+from tieback_client.errors import TiebackError
+from tieback_client.heads import Head, Predictions
+
+_EXAMPLES = click.Path(exists=True, path_type=Path)
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.group(cls=ListByDefault)
+def heads() -> None:
+    """Fit heads on a few labelled examples, and classify by them.
+
+    A head is a small classifier over the vectors of a space. Without a command, lists them.
+    """
+
+
+@heads.command("list", cls=Command)
+@connected
+def list_(client: Client, output: Output) -> None:
+    """List the heads, the last version of each."""
+    found = client.heads()
+    if output.json:
+        output.document(found)
+        return
+    if not found and output.terminal:
+        output.show("There is no head yet; `tieback heads fit NAME --examples FOLDER` fits one.")
+        return
+    output.table(
+        ["head", "version", "classes", "examples", "accuracy", "space", "method", "fitted"],
+        [
+            [
+                one.name,
+                one.version,
+                one.class_count,
+                one.example_count,
+                f"{one.accuracy:.3f}",
+                one.space.name,
+                one.method,
+                _minute(one),
+            ]
+            for one in found
+        ],
+        right=(1, 2, 3, 4),
+    )
+    for one in found:
+        if one.stale:
+            output.note(f"{one.name}: {one.stale}")
+
+
+@heads.command(
+    "fit",
+    cls=Command,
+    epilog="""\b
+Examples:
+  tieback heads fit pets --space efficientnet-lite0 --examples photos   photos/cat/1.jpg, photos/dog/7.jpg
+  tieback heads fit topics --space all-minilm-l6-v2 --examples topics.jsonl
+  tieback heads fit topics --examples few.jsonl --method memory --memory many.jsonl
+
+\b
+Of a folder, its folders are the classes, and their files the examples. A line of a file is a JSON object with
+"label", and "text" or "file", a path beside that file. Two classes with two examples each are the least. The
+examples are encoded, a head is learned from them, and its accuracy is measured by cross-validation. Fitting a
+name again makes its next version.
+""",
+)
+@click.argument("name")
+@click.option(
+    "--examples", type=_EXAMPLES, required=True, metavar="PATH", help="A folder, or a file of JSON lines."
+)
+@click.option(
+    "--space", default="", metavar="SPACE", help="The space; see `tieback spaces`. [the default one]"
+)
+@click.option("--method", metavar="NAME", help="logistic, linear_svm or memory. [logistic]")
+@click.option("--parameter", multiple=True, metavar="NAME=VALUE", help="A parameter of the method.")
+@click.option(
+    "--memory", type=_EXAMPLES, metavar="PATH", help="What the method memory looks at, as --examples."
+)
+@click.option("--detach", is_flag=True, help="Start it and return; `tieback operations` follows it.")
+@connected
+def fit(
+    client: Client,
+    output: Output,
+    name: str,
+    examples: Path,
+    space: str,
+    method: str | None,
+    parameter: tuple[str, ...],
+    memory: Path | None,
+    detach: bool,
+) -> None:
+    """Fit a head on labelled examples."""
+    operation = client.fit_head(
+        name,
+        read_examples(examples, "--examples"),
+        space=space,
+        method=parse_method(method, parameter, "--method", "--parameter"),
+        memory=() if memory is None else read_examples(memory, "--memory"),
+    )
+    if detach:
+        tell_started(output, operation)
+        return
+    follow(output, operation)
+    _show(output, operation.result())
+
+
+@heads.command("show", cls=Command)
+@click.argument("name")
+@click.option("--version", type=click.IntRange(1), metavar="N", help="The version. [the last one]")
+@connected
+def show(client: Client, output: Output, name: str, version: int | None) -> None:
+    """Show a head with its classes."""
+    _show(output, client.head(name, version=version or 0))
+
+
+@heads.command(
+    "predict",
+    cls=Command,
+    epilog="""\b
+Examples:
+  tieback heads predict topics "the moon pulls the sea"
+  tieback heads predict pets --file a.jpg --file b.jpg --top 3
+""",
+)
+@click.argument("name")
+@click.argument("texts", nargs=-1)
+@click.option(
+    "--file", "files", type=_FILE, multiple=True, metavar="FILE", help="A photo, sound or text file."
+)
+@click.option(
+    "--top", type=click.IntRange(1), default=1, metavar="N", help="Show the N likeliest classes. [1]"
+)
+@click.option("--version", type=click.IntRange(1), metavar="N", help="The version. [the last one]")
+@connected
+def predict(
+    client: Client,
+    output: Output,
+    name: str,
+    texts: tuple[str, ...],
+    files: tuple[Path, ...],
+    top: int,
+    version: int | None,
+) -> None:
+    """Classify texts or files."""
+    if not texts and not files:
+        raise click.UsageError("Give what is to be classified: texts or --file.")
+    for one in texts:
+        # os.path takes a text of any length and content.
+        if modality_of_path(Path(one)) is not None and os.path.isfile(one):  # noqa: PTH113
+            output.note(f"{in_a_line(one)} is classified as text; to classify the file, use --file")
+    names = [*texts, *map(str, files)]
+    found = client.predict(
+        name, [*texts, *(content_of(path) for path in files)], top=top, version=version or 0
+    )
+    if output.json:
+        output.document(_record(name, names, found))
+    else:
+        _tell(output, names, found)
+    if any(isinstance(one, TiebackError) for one in found.outcomes):
+        raise click.exceptions.Exit(1)
+
+
+@heads.command("delete", cls=Command)
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@connected
+def delete(client: Client, output: Output, name: str, yes: bool) -> None:
+    """Delete a head with all its versions."""
+    found = client.head(name)
+    if not yes:
+        question = f"Delete {name} with its {len(found.versions)} versions?"
+        if output.json or not output.confirm(question):
+            raise click.UsageError("Nothing was deleted. --yes deletes without a question.")
+    client.delete_head(name)
+    if output.json:
+        output.document({"deleted": name, "versions": found.versions})
+    else:
+        output.note(f"deleted {name}")
+
+
+def facts_of(head: Head) -> dict[str, str]:
+    """What a head is and what it is worth, in words."""
+    parameters = ", ".join(f"{key}={value}" for key, value in head.parameters.items())
+    facts = {
+        "head": f"{head.name}, version {head.version}",
+        "space": str(head.space),
+        "method": f"{head.method} ({parameters})",
+        "accuracy": f"{head.accuracy:.3f}, by cross-validation of {head.example_count} examples",
+        "classes": ", ".join(f"{label} ({count})" for label, count in head.classes.items()),
+        "memory": f"{head.memory_count} vectors" if head.memory_count else "",
+        "fitted": _minute(head),
+        "artifact": head.artifact,
+        "versions": ", ".join(map(str, head.versions)),
+        "stale": head.stale,
+    }
+    return {key: value for key, value in facts.items() if value}
+
+
+def _show(output: Output, head: Head) -> None:
+    if output.json:
+        output.document(head)
+    else:
+        output.table(["", ""], [[key, value] for key, value in facts_of(head).items()])
+
+
+def _tell(output: Output, names: Sequence[str], found: Predictions) -> None:
+    rows: list[list[Any]] = []
+    for name, one in zip(names, found.outcomes, strict=True):
+        if isinstance(one, TiebackError):
+            output.note(f"{in_a_line(name)}: {one.message}", style="red")
+            continue
+        rows += [[name, Text(label.name), f"{label.probability:.3f}"] for label in one.labels]
+    output.table(["content", "class", "probability"], rows, right=(2,))
+
+
+def _record(head: str, names: Sequence[str], found: Predictions) -> dict[str, Any]:
+    results = [
+        {"content": name, "error": one}
+        if isinstance(one, TiebackError)
+        else {"content": name, "labels": one.labels, "memory_share": one.memory_share}
+        for name, one in zip(names, found.outcomes, strict=True)
+    ]
+    return {"head": head, "version": found.version, "results": results, "timing": found.timing}
+
+
+def _minute(head: Head) -> str:
+    return f"{head.created:%Y-%m-%d %H:%M}" if head.created else ""

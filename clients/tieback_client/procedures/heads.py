@@ -1,0 +1,125 @@
+"""Heads: small classifiers that are fitted on few examples and classify contents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+from tieback.core.field_path import at
+from tieback.v1 import classifier_pb2
+
+from tieback_client import reading_heads, writing
+from tieback_client.content import ContentLike
+from tieback_client.errors import InvalidArgument
+from tieback_client.events import MethodLike
+from tieback_client.heads import Head, Predictions
+from tieback_client.operations import OperationStatus, read_status
+from tieback_client.rpc import RPCS, Call, Procedure
+
+Examples: TypeAlias = Mapping[str, Sequence[ContentLike]] | Iterable[tuple[ContentLike, str]]
+"""Contents by the name of their class, or contents with it."""
+
+
+def fit_head(
+    name: str,
+    examples: Examples,
+    *,
+    space: str = "",
+    method: MethodLike | None = None,
+    memory: Examples = (),
+    timeout: float | None = None,
+) -> Procedure[OperationStatus[Head]]:
+    """Starts to fit a head on labelled examples, and keeps it as the next version of its name.
+
+    `examples` are contents by the name of their class, ``{"cat": [...], "dog": [...]}``, or pairs of a
+    content and that name: two classes at least, with two examples each. The call encodes them in `space`, by
+    default that of vectors among them, else the server's default; the operation learns, and measures by
+    cross-validation. `method` is of the family "heads", "logistic" by default; ``"memory"`` looks at labelled
+    vectors for each prediction, those of `memory` where it is given, in place of the examples. Fitting the
+    same again gives the version that is there.
+    """
+    request = classifier_pb2.FitHeadRequest(
+        name=writing.text(name, "name"),
+        space=writing.text(space, "space"),
+        method=writing.method(method, at("method")),
+        examples=_examples(examples, "examples"),
+        memory=_examples(memory, "memory"),
+    )
+    reply = yield Call(RPCS["FitHead"], request, timeout)
+    return read_status(reply.message)
+
+
+def predict(
+    head: str,
+    contents: ContentLike | Sequence[ContentLike],
+    *,
+    top: int = 0,
+    version: int = 0,
+    timeout: float | None = None,
+) -> Procedure[Predictions]:
+    """Says which classes contents are of, by a head: the `top` likeliest of each, by default 5.
+
+    `version` is the last one by default. A content that fails does not fail the others: see
+    `Predictions.outcomes`. `NotFound` for the head; `SpaceMismatch` where its space is served with other
+    weights than those it was fitted with.
+    """
+    listed = contents if isinstance(contents, list | tuple) else [contents]
+    if not listed:
+        raise InvalidArgument.at("contents", "there is nothing to classify")
+    request = classifier_pb2.PredictRequest(
+        head=writing.text(head, "head"),
+        version=_number(version, "version"),
+        contents=[writing.content(one, at("contents", place)) for place, one in enumerate(listed)],
+        top=_number(top, "top"),
+    )
+    reply = yield Call(RPCS["Predict"], request, timeout)
+    return reading_heads.predictions(reply.message, reply.info)
+
+
+def heads(*, timeout: float | None = None) -> Procedure[list[Head]]:
+    """The heads of this tenant by name, the last version of each, without the names of their classes."""
+    reply = yield Call(RPCS["ListHeads"], classifier_pb2.ListHeadsRequest(), timeout)
+    return [reading_heads.head(one) for one in reply.message.heads]
+
+
+def head(name: str, *, version: int = 0, timeout: float | None = None) -> Procedure[Head]:
+    """A version of a head, by default the last one. `NotFound`, with the choices, where there is none."""
+    request = classifier_pb2.GetHeadRequest(
+        name=writing.text(name, "name"), version=_number(version, "version")
+    )
+    reply = yield Call(RPCS["GetHead"], request, timeout)
+    return reading_heads.head(reply.message.head)
+
+
+def delete_head(name: str, *, timeout: float | None = None) -> Procedure[None]:
+    """Removes a head with all its versions."""
+    request = classifier_pb2.DeleteHeadRequest(name=writing.text(name, "name"))
+    yield Call(RPCS["DeleteHead"], request, timeout)
+
+
+def _number(value: int, field: str) -> int:
+    if not 0 <= value < 2**32:
+        raise InvalidArgument.at(field, f"it is 0 or more, and below 2^32, not {value}")
+    return value
+
+
+def _examples(examples: Examples, field: str) -> list[classifier_pb2.HeadExample]:
+    if isinstance(examples, str | bytes | Path):
+        raise InvalidArgument.at(field, "pass contents by class, or pairs of a content and its class")
+    if isinstance(examples, Mapping):
+        pairs = [(content, label) for label, contents in examples.items() for content in contents]
+    else:
+        pairs = list(examples)
+    found = []
+    for place, pair in enumerate(pairs):
+        path = at(field, place)
+        if not (isinstance(pair, tuple | list) and len(pair) == 2 and isinstance(pair[1], str)):
+            raise InvalidArgument.at(path, "an example is a pair of a content and the name of its class")
+        content, label = pair
+        found.append(
+            classifier_pb2.HeadExample(
+                content=writing.content(content, path["content"]), label=writing.text(label, path["label"])
+            )
+        )
+    return found

@@ -1,0 +1,67 @@
+"""Heads: requests to fit one, what is told of one, and predictions."""
+
+from __future__ import annotations
+
+from google.protobuf import timestamp_pb2
+
+from tieback.core.errors import TiebackError
+from tieback.core.field_path import FieldPath, at
+from tieback.core.types.heads import Example, Head, HeadRequest, PredictReply
+from tieback.serving import failures
+from tieback.serving.conversions.contents import read_content, write_labels
+from tieback.serving.conversions.reports import fill_timing, read_method, write_method
+from tieback.serving.conversions.vectors import write_space
+from tieback.v1 import classifier_pb2
+
+
+def head_request(message: classifier_pb2.FitHeadRequest) -> HeadRequest:
+    """What a head is to be fitted on."""
+    return HeadRequest(
+        message.name,
+        [_example(one, at("examples", place)) for place, one in enumerate(message.examples)],
+        message.space,
+        read_method(message.method, at("method")),
+        [_example(one, at("memory", place)) for place, one in enumerate(message.memory)],
+    )
+
+
+def head_message(head: Head, *, classes: bool = True) -> classifier_pb2.Head:
+    """A version of a head, with the names of its classes or without."""
+    created = timestamp_pb2.Timestamp()
+    created.FromNanoseconds(int(head.created * 1e9))
+    named = head.classes.items() if classes else ()
+    return classifier_pb2.Head(
+        name=head.name,
+        version=head.version,
+        create_time=created,
+        space=write_space(head.space),
+        method=write_method(head.method),
+        classes=[classifier_pb2.HeadClass(label=label, example_count=count) for label, count in named],
+        class_count=len(head.classes),
+        example_count=sum(head.classes.values()),
+        memory_count=head.memory,
+        accuracy=head.accuracy,
+        artifact=head.artifact,
+        versions=head.versions,
+        stale=head.stale,
+    )
+
+
+def predict_response(reply: PredictReply) -> classifier_pb2.PredictResponse:
+    """One result per content."""
+    message = classifier_pb2.PredictResponse(version=reply.version)
+    for result in reply.results:
+        if isinstance(result, TiebackError):
+            message.results.add(error=failures.to_status(result))
+            continue
+        made = message.results.add().prediction
+        made.labels.extend(write_labels(result.labels))
+        if result.memory_share is not None:
+            made.memory_share = result.memory_share
+        made.SetInParent()
+    fill_timing(message.timing, reply.timing)
+    return message
+
+
+def _example(message: classifier_pb2.HeadExample, field: FieldPath) -> Example:
+    return Example(read_content(message.content, field["content"], tokenised=False), message.label)
