@@ -106,8 +106,8 @@ class Lane:
         """Holds what the server has now against what it acknowledged; what it has is taken over."""
         there = {}
         for item in client.items(self.collection, filter=f'item_id : "{self.name}-"'):
-            there[item.id] = _number(item, "version")
-            if not _whole(item):
+            there[item.id] = number_of(item, "version")
+            if not is_whole(item):
                 faults.note("half", f"{item.id} of {self.collection} has sections of several versions")
         names = self.acknowledged.keys() | self.pending.keys() | there.keys()
         now = {name: there.get(name, _GONE) for name in names}
@@ -133,7 +133,7 @@ class Lane:
                 if by_vector:
                     faults.note("lost", f"{name} of {self.collection} was deleted and is found")
                 continue
-            sections = _number(client.get(self.collection, name), "sections")
+            sections = number_of(client.get(self.collection, name), "sections")
             for hits in (by_vector, by_word):
                 if len(hits) != sections or {hit.metadata["version"] for hit in hits} != {version}:
                     faults.note("half", f"{name} of {self.collection}: {len(hits)} of {sections} are found")
@@ -195,11 +195,13 @@ class Births:
         self.pending = ""
 
 
-def _whole(item: Item) -> bool:
-    version = _number(item, "version")
+def is_whole(item: Item) -> bool:
+    """Whether all sections of an item say its version."""
+    version = number_of(item, "version")
     texts = [str(one.content) for one in sections(item)]
-    return texts == [f"{item.id} {word(item.id, version)} s{n}" for n in range(_number(item, "sections"))]
+    return texts == [f"{item.id} {word(item.id, version)} s{n}" for n in range(number_of(item, "sections"))]
 
 
-def _number(item: Item, key: str) -> int:
+def number_of(item: Item, key: str) -> int:
+    """A number in its metadata."""
     return int(str(item.metadata[key]))

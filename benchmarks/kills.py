@@ -1,7 +1,8 @@
 """Kills a whole server with SIGKILL at random points of its writing, and looks for what it had acknowledged.
 
 One store lives through all kills. Between them several writers insert, replace and delete items of 1 to 600
-sections and make and delete whole collections; every tenth request or so brings a compaction. A kill falls
+sections, make and delete whole collections, and make, restore and delete snapshots; every tenth request or so
+brings a compaction. A kill falls
 
     writing     at a random moment of that
     pausing     about a second after the last write, when a collection is compacted because nobody writes
@@ -28,6 +29,7 @@ import numpy as np
 from tieback_client import Client, TiebackError
 
 from benchmarks.acknowledged import SPACE, WIDTH, Births, Faults, Lane, made, upsert
+from benchmarks.kept_snapshots import COLLECTION, Keeper
 from benchmarks.progress import Progress
 from benchmarks.report import Report
 from benchmarks.served import Served, StartError, Starting, started
@@ -49,7 +51,7 @@ SECTIONS_PER_ITEM = 1000
 class Store:
     """A store on disk, those who write to it, and what became of them."""
 
-    def __init__(self, folder: Path, writers: Sequence[Lane | Births]) -> None:
+    def __init__(self, folder: Path, writers: Sequence[Lane | Births | Keeper]) -> None:
         self.folder, self.writers = folder, writers
         self.faults = Faults()
         self.refused: list[str] = []  # starts that failed
@@ -162,7 +164,8 @@ def killed(folder: Path, kinds: Sequence[str], seed: int, progress: Progress | N
     lanes = [
         Lane(name, f"l{n}", random.Random(f"{seed}:{n}")) for n, name in enumerate(("docs", "docs", "notes"))
     ]
-    store = Store(folder / "store", [*lanes, Births(random.Random(f"{seed}:births"))])
+    births, keeper = (random.Random(f"{seed}:{name}") for name in ("births", "keeper"))
+    store = Store(folder / "store", [*lanes, Births(births), Keeper(keeper)])
     trained = Trained(folder, seed) if "training" in kinds else None
     points: Counter[tuple[str, str]] = Counter()
     try:
@@ -218,7 +221,7 @@ def _begin(store: Store) -> None:
     store.start()
     if store.server is not None:
         with client_of(store.server) as client:
-            for name in ("docs", "notes"):
+            for name in ("docs", "notes", COLLECTION):
                 client.create_collection(name, SPACE, width=WIDTH)
 
 

@@ -84,6 +84,7 @@ from tieback_client.results import (
     SearchResult,
     TextPiece,
 )
+from tieback_client.snapshots import Snapshot
 from tieback_client.streams import EncodingStream, EventStream, Writes
 from tieback_client.upgrades import Recall, UpgradeResult
 from tieback_client.vectors import (
@@ -196,6 +197,7 @@ __all__ = [
     "Section",
     "ServerInfo",
     "ServiceState",
+    "Snapshot",
     "Source",
     "Space",
     "SpaceMismatch",

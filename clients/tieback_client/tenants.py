@@ -17,7 +17,7 @@ class Access(enum.StrEnum):
     WRITE = "write"
     """Write and remove items."""
     ADMIN = "admin"
-    """Make and delete collections."""
+    """Make and delete collections, make, restore and delete snapshots."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Quota:
     item_count: int | None = None
     """Items in all its collections."""
     byte_count: int | None = None
-    """Bytes of its items: vectors, words and metadata."""
+    """Bytes of its items (vectors, words, metadata and originals) and of the files of its snapshots."""
     collection_count: int | None = None
     """Collections."""
     tokens_per_second: float | None = None
@@ -45,7 +45,7 @@ class Usage:
     item_count: int
     """Items in all its collections."""
     byte_count: int
-    """Bytes of its items, as its quota counts them."""
+    """Bytes of its items and of the files of its snapshots, as its quota counts them."""
     collection_count: int
     """Its collections."""
     quota: Quota

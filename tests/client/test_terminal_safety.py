@@ -43,6 +43,11 @@ COMMANDS = [
     ["collections", "show", "notes", "none\x1b]0;x\x07"],
     ["collections", "delete", "notes"],
     ["collections", "forget", "notes", "{source}"],
+    ["snapshots"],
+    ["snapshots", "create", "notes", "more"],
+    ["snapshots", "restore", "broken", "restored"],
+    ["snapshots", "restore", "none\x1b]0;x\x07", "more"],
+    ["snapshots", "delete", "none\x1b]0;x\x07"],
     ["reindex", "notes"],
     ["upgrade", "start", "notes", "--to", "tiny"],
     ["heads"],
@@ -80,6 +85,7 @@ def poisoned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str
     with Client(address) as client:
         client.create_collection("notes", "tiny")
         client.record_source("notes", f"s{HOSTILE}", host=f"h{HOSTILE}", location=f"/l{HOSTILE}")
+        client.snapshot("notes", "broken")
         client.ingest("notes", [_item()]).collect()
     yield {
         "server": address,

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.acting import begun
+from support.originals import files, photo
 from support.present import present
 from support.sections import SPACE, WIDTH, axis, vector
 from tieback.core.errors import QuotaExceeded, StorageFull
@@ -25,16 +26,6 @@ from tieback.core.types.vectors import SpaceRef
 from tieback.index import Index
 
 NEW = SpaceRef("pico", "r2", "f2")
-
-
-def photo(name: str, *pictures: bytes, space: SpaceRef = SPACE) -> IndexedItem:
-    sections = [Section(str(n), Content(Modality.IMAGE, one)) for n, one in enumerate(pictures)]
-    known = [IndexedSection(vector(*axis(0), space=space), "a photo", Modality.IMAGE) for _ in pictures]
-    return IndexedItem(Item(name, sections), known)
-
-
-def files(store: Path) -> list[bytes]:
-    return sorted(path.read_bytes() for path in (store / "originals").glob("*/*"))
 
 
 async def pending(index: Index, name: str = "docs") -> list[PendingItem]:
@@ -198,7 +189,7 @@ async def test_writes_and_removals_of_the_same_bytes_at_once_lose_none_that_is_r
 
 WRITER = textwrap.dedent("""
     import asyncio, sys
-    from test_originals import photo
+    from support.originals import photo
     from support.sections import SPACE, WIDTH
     from tieback.index import Index
 
@@ -223,7 +214,7 @@ WRITER = textwrap.dedent("""
 
 def killed(store: Path, after: int) -> list[list[str]]:
     tests = Path(__file__).parents[1]
-    path = os.pathsep.join([str(tests), str(tests / "index"), *sys.path])
+    path = os.pathsep.join([str(tests), *sys.path])
     child = subprocess.Popen(
         [sys.executable, "-c", WRITER, store],
         stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path},

@@ -37,6 +37,7 @@ CASES: dict[str, Asked] = {
     "DeleteCollection": lambda client, name: client.delete_collection(name),
     "RecordSource": lambda client, name: client.record_source(name, "s", host="h", location="/s"),
     "DeleteSource": lambda client, name: client.delete_source(name, "s"),
+    "CreateSnapshot": lambda client, name: client.snapshot(name, "backup"),
     "UpsertItems": lambda client, name: client.upsert(name, [with_vector(client)]).collect(),
     "DeleteItems": lambda client, name: client.delete(name, "tides"),
     "GetItem": lambda client, name: client.get(name, "tides"),
@@ -47,8 +48,9 @@ CASES: dict[str, Asked] = {
     "Retrieve": lambda client, name: client.retrieve(name, "the moon"),
     "Answer": lambda client, name: client.answer(name, "What makes tides?", sampling=BRIEF).collect(),
 }
-# Of these, one makes what is not there and the others name no collection.
+# Of these, two make what is not there and the others name no collection.
 OTHERS = {"IngestItems", "CreateCollection", "ListCollections", "GetUsage"}
+OTHERS |= {"ListSnapshots", "RestoreSnapshot", "DeleteSnapshot", "ExportSnapshot", "ImportSnapshot"}
 
 
 def with_vector(client: Client) -> Item:
@@ -154,7 +156,10 @@ def test_a_shared_collection_is_listed_searched_and_answered_with_and_not_writte
     assert (
         acme.answer("globex/handbook", "What makes the tides?", sampling=BRIEF).collect().finish is not None
     )
-    for write in ("UpsertItems", "DeleteItems", "DeleteCollection", "RecordSource", "DeleteSource"):
+    for write in (
+        *("UpsertItems", "DeleteItems", "DeleteCollection", "RecordSource", "DeleteSource"),
+        "CreateSnapshot",
+    ):
         error = error_of(lambda: CASES[write](acme, "globex/handbook"))  # noqa: B023 - called at once
         assert isinstance(error, PermissionDenied), write
         assert "is shared with 'acme' for read" in error.message

@@ -55,6 +55,24 @@ def test_every_text_space_encodes_through_the_gateway(client: Client) -> None:
             assert "lake" in present(found[1].sparse).terms
 
 
+def test_a_collection_is_kept_and_restored_through_the_gateway(client: Client) -> None:
+    client.ingest(
+        "keep", [Item("moon", "The moon pulls the sea."), Item("bread", "Bread is baked.")]
+    ).collect()
+    made = client.snapshot("keep", "kept")
+    client.delete_collection("keep")
+
+    restored = client.restore("kept", "keep")
+
+    assert (made.item_count, restored.item_count) == (2, 2)
+    assert client.retrieve("keep", "the moon and the sea").hits[0].hit.item_id == "moon"
+    assert [one.name for one in client.snapshots()] == ["kept"]
+    client.delete_snapshot("kept")
+    client.delete_collection("keep")
+    with pytest.raises(NotFound):
+        client.restore("kept", "keep")
+
+
 def test_items_are_ingested_found_and_answered_with(client: Client) -> None:
     client.ingest(
         "tides",

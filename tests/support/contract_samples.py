@@ -57,6 +57,7 @@ from tieback.core.types.report import Cost, Stage, Timing
 from tieback.core.types.rerank import AlignedPair, Alignment, RerankCandidate, RerankReply, RerankResult
 from tieback.core.types.retrieval import QueryPart, Retrieval, RetrievalPlan, RetrievedHit, RetrieveReply
 from tieback.core.types.search import FoundPiece, Hit, SearchReply
+from tieback.core.types.snapshot import Snapshot
 from tieback.core.types.vectors import DType, MultiVector, SpaceRef, SparseVector, Vector, VectorKind
 from tieback.serving import conversions
 
@@ -271,6 +272,10 @@ SAMPLES: dict[str, list[Any]] = {
         Routing(imputation=MethodChoice("skip")),
     ],
     "search_reply": [SearchReply([HIT], TIMING), SearchReply([], TIMING, True)],
+    "snapshot": [
+        Snapshot("before", "books", SPACE, 384, 10, 20, 30, 4096, 1_700_000_000.5, "0.2.0"),
+        Snapshot("half", "", SpaceRef("", "", ""), 0, 0, 0, 0, 12, 0.0, "", "its manifest is damaged"),
+    ],
     "source": list(EncodingSource),
     "sparse": [SPARSE, SparseVector(SPACE, np.zeros(0, np.int32), np.zeros(0, np.float32), [])],
     "space": [SPACE],

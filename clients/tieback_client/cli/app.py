@@ -24,6 +24,7 @@ COMMANDS = {
     "rerank": "tieback_client.cli.rerank:rerank",
     "encode": "tieback_client.cli.encode:encode",
     "collections": "tieback_client.cli.collections:collections",
+    "snapshots": "tieback_client.cli.snapshots:snapshots",
     "heads": "tieback_client.cli.heads:heads",
     "reindex": "tieback_client.cli.reindex:reindex",
     "upgrade": "tieback_client.cli.upgrade:upgrade",

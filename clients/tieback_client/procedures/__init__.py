@@ -40,6 +40,14 @@ from tieback_client.procedures.server import (
     space,
     spaces,
 )
+from tieback_client.procedures.snapshots import (
+    delete_snapshot,
+    export_snapshot,
+    import_snapshot,
+    restore,
+    snapshot,
+    snapshots,
+)
 from tieback_client.procedures.splitting import split
 
 __all__ = [
@@ -51,10 +59,12 @@ __all__ = [
     "delete_collection",
     "delete_head",
     "delete_operation",
+    "delete_snapshot",
     "delete_source",
     "encode",
     "encode_stream",
     "endpoints",
+    "export_snapshot",
     "fit_head",
     "fuse",
     "generate",
@@ -63,6 +73,7 @@ __all__ = [
     "head",
     "heads",
     "health",
+    "import_snapshot",
     "ingest",
     "items",
     "methods",
@@ -73,9 +84,12 @@ __all__ = [
     "record_source",
     "reindex",
     "rerank",
+    "restore",
     "retrieve",
     "search",
     "server_info",
+    "snapshot",
+    "snapshots",
     "space",
     "spaces",
     "split",

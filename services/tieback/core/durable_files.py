@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
+import stat
 from contextlib import suppress
 from pathlib import Path
+
+# What file systems say that have no hard links, have as many of a file as they allow, or are two.
+_NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV})
 
 
 def write_durably(path: Path, content: bytes, mode: int = 0o644) -> None:
@@ -27,6 +33,31 @@ def write_through(path: Path, content: bytes, mode: int = 0o644) -> None:
         os.fsync(file.fileno())
 
 
+def link_or_copy(source: Path, target: Path) -> None:
+    """Gives a file that is durable and that nobody changes a second name, `target`, which must be free.
+
+    Where the file system has no hard links, it is copied, and the copy forced to the disk. The name is
+    durable once its folder is synced.
+    """
+    try:
+        target.hardlink_to(source)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        copy_through(source, target)
+
+
+def copy_through(source: Path, target: Path) -> None:
+    """Copies a file with its mode to a name that is free, and forces it to the disk."""
+    with source.open("rb") as original:
+        mode = stat.S_IMODE(os.fstat(original.fileno()).st_mode)
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        with os.fdopen(descriptor, "wb") as copy:
+            shutil.copyfileobj(original, copy, 1024 * 1024)
+            copy.flush()
+            os.fsync(copy.fileno())
+
+
 def sync_path(path: str | Path) -> None:
     """Forces a file's content, or a folder's list of names, to the disk. One that went away is no fault."""
     with suppress(FileNotFoundError):
@@ -35,3 +66,11 @@ def sync_path(path: str | Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def sync_folders(folder: Path) -> None:
+    """Forces the lists of names of a folder and of all folders in it to the disk."""
+    for path in folder.rglob("*"):
+        if path.is_dir():
+            sync_path(path)
+    sync_path(folder)

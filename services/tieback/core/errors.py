@@ -14,6 +14,7 @@
     ├── StorageFull           the store cannot take more; nothing acknowledged is lost
     ├── QuotaExceeded         the tenant would store more than its quota
     ├── Damaged               a collection's files are damaged: it cannot be written, or not even read
+    │   └── DamagedSnapshot   a snapshot's files are not what was written: it cannot be restored
     ├── StaleCollection       a collection's space is not served any more: its model changed, or is gone
     ├── Unsupported           a well-formed request for what this server cannot do
     └── StartupError          the server cannot start, or a command cannot run; says what to do
@@ -178,6 +179,12 @@ class Damaged(TiebackError):  # noqa: N818 - see InvalidInput
     """A collection's files are damaged, and trying again does not help. The message says what does."""
 
     reason = "COLLECTION_DAMAGED"
+
+
+class DamagedSnapshot(Damaged):
+    """A snapshot's files are not what was written. Nothing of it was restored."""
+
+    reason = "SNAPSHOT_DAMAGED"
 
 
 class StaleCollection(TiebackError):  # noqa: N818 - see InvalidInput

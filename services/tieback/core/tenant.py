@@ -28,7 +28,7 @@ class Access(enum.IntEnum):
     WRITE = 2
     """Write and remove items."""
     ADMIN = 3
-    """Make and delete collections."""
+    """Make and delete collections, make, restore and delete snapshots."""
 
     def __str__(self) -> str:
         return self.name.lower()

@@ -19,6 +19,12 @@ Where to look:
     reading.py      what can be read of a table: all rows
     versions.py     the versions of a table on disk, and the note of which was acknowledged
     generations.py  vectors of another space, made beside a collection until they take its place
+    snapshots.py    collections are kept as they are, and restored
+    snapshot_files.py the folders of snapshots: filled, hashed, verified
+    snapshot_manifest.py what is in one, and its format
+    snapshot_catalog.py which there are, and whose
+    snapshot_transfer.py exports and imports, part by part
+    snapshot_archive.py a snapshot as one tar file
     originals.py    what pictures, sounds and clouds were encoded from
     references.py   which of them the collections refer to
     durability.py   what Lance wrote → forced to the disk, or removed again

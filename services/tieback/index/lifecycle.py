@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from tieback.core.errors import AlreadyExists, InvalidInput, StorageFull, Unavailable
 from tieback.core.field_path import at
-from tieback.core.tenant import NAME, PRINCIPAL, Access, CollectionKey
+from tieback.core.tenant import PRINCIPAL, Access, CollectionKey
 from tieback.core.types.collection import Collection
 from tieback.core.types.fusion import JOINT_SPACE, Routing
 from tieback.core.types.vectors import SpaceRef
@@ -23,7 +23,7 @@ from tieback.index.ownership import OwnedCollections
 from tieback.index.quotas import check
 from tieback.index.references import ReferredOriginals
 from tieback.index.store import Description, Store
-from tieback.index.validation import check_space, check_width
+from tieback.index.validation import check_name, check_space, check_width
 from tieback.methods.imputation import imputations
 from tieback.methods.routing import routings
 from tieback.ports import DEFAULT_ROUTING
@@ -69,7 +69,7 @@ class Lifecycle:
                 raise self._owned.damaged[key].refusal()
             there = self._owned.sound.get(key)
             if there is None:
-                self._check_room()
+                self.check_room()
                 number, most = self._owned.stored(key.owner).collections, principal.quota.collections
                 check(principal, key.owner, "collections", number, 1, most)
                 description = Description(key, space, width, time.time(), routing)
@@ -114,7 +114,7 @@ class Lifecycle:
             await self._originals.release(key.owner, content.memory.originals)
         await self._in(lambda: shutil.rmtree(left, ignore_errors=True))
 
-    def _check_room(self) -> None:
+    def check_room(self) -> None:
         """StorageFull where there are as many collections as the server keeps."""
         number = self._owned.count
         if self._most and number >= self._most:
@@ -140,12 +140,7 @@ class Lifecycle:
 
 def _check(name: str, space: SpaceRef, width: int, routing: Routing) -> None:
     """InvalidInput or NotFound where there cannot be such a collection."""
-    if not NAME.fullmatch(name):
-        raise InvalidInput(
-            f"{name[:80]!r} is no collection name: take 1 to 63 lower-case letters, digits and hyphens, "
-            "a letter first",
-            field="name",
-        )
+    check_name(name, "collection", field="name")
     check_space(space, field=at("space"))
     check_width(width)
     if routing != DEFAULT_ROUTING and space.name != JOINT_SPACE:

@@ -15,16 +15,15 @@ import asyncio
 import errno
 import hashlib
 import logging
-import os
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 
-from tieback.core.durable_files import sync_path
+from tieback.core.durable_files import link_or_copy, sync_path, write_through
 from tieback.core.errors import StorageFull, Unavailable
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content, Modality
@@ -65,21 +64,32 @@ class Originals:
                     self._remove(path)
 
     @asynccontextmanager
-    async def kept(self, owner: str, contents: Mapping[str, bytes]) -> AsyncIterator[None]:
+    async def kept(self, owner: str, contents: Mapping[str, bytes | Path]) -> AsyncIterator[None]:
         """Inside, these are on the disk and stay there; the caller then writes what refers to them.
 
-        StorageFull where they are too much, Unavailable where they cannot be written.
+        A content may be given as a file that nobody changes. StorageFull where they are too much, Unavailable
+        where they cannot be written.
         """
-        keys = [(owner, name) for name in contents]
-        self._needed.update(keys)
-        try:
+        with self.needed(owner, contents):
             if contents:
                 loop = asyncio.get_running_loop()
                 await loop.run_in_executor(self._thread, self._keep, owner, contents)
             yield
+
+    @contextmanager
+    def needed(self, owner: str, names: Collection[str]) -> Iterator[None]:
+        """Inside, none of these is removed, though nothing may refer to it any more."""
+        keys = [(owner, name) for name in names]
+        self._needed.update(keys)
+        try:
+            yield
         finally:
             self._needed.subtract(keys)
             self._needed += Counter()  # forgets those at 0
+
+    def file_of(self, owner: str, name: str) -> Path:
+        """Where an original is, if it is there."""
+        return self._folder(owner) / name
 
     async def release(self, owner: str, names: Iterable[str], is_referred: Callable[[str], bool]) -> None:
         """Removes those that nothing refers to and no write under way needs."""
@@ -106,11 +116,11 @@ class Originals:
     def _folder(self, owner: str) -> Path:
         return self._directory / folder_of(owner)
 
-    def _keep(self, owner: str, contents: Mapping[str, bytes]) -> None:
+    def _keep(self, owner: str, contents: Mapping[str, bytes | Path]) -> None:
         folder = self._folder(owner)
         fresh = {name: data for name, data in contents.items() if not (folder / name).exists()}
-        size = sum(map(len, fresh.values()))
-        if self.bytes + size > self._most:
+        size = sum(map(_size, fresh.values()))
+        if fresh and self.bytes + size > self._most:
             raise StorageFull(
                 f"the originals that this server keeps take {self.bytes:,} of at most {self._most:,} bytes, "
                 f"and these are {size:,} more; nothing of this was written: remove items, or raise "
@@ -172,12 +182,16 @@ def content_of(modality: Modality, data: bytes) -> Content:
     return Content(modality, points)
 
 
-def _write(path: Path, data: bytes) -> None:
+def _size(content: bytes | Path) -> int:
+    return content.stat().st_size if isinstance(content, Path) else len(content)
+
+
+def _write(path: Path, content: bytes | Path) -> None:
     """Puts a complete file there in one step; its name is durable once the folder is synced."""
     partial = path.with_name(path.name + _PARTIAL)
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(descriptor)
+    if isinstance(content, Path):
+        partial.unlink(missing_ok=True)  # of a write that failed
+        link_or_copy(content, partial)
+    else:
+        write_through(partial, content, mode=0o600)
     partial.rename(path)

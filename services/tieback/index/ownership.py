@@ -5,6 +5,8 @@ What it may not know of is `NotFound` with the same words as what does not exist
 
 from __future__ import annotations
 
+from collections import Counter
+
 from tieback.core.errors import NotFound
 from tieback.core.tenant import PRINCIPAL, Access, CollectionKey
 from tieback.index.collection import DamagedCollection, OpenCollection, ReadCollection
@@ -17,6 +19,7 @@ class OwnedCollections:
     def __init__(self) -> None:
         self.sound: dict[CollectionKey, OpenCollection] = {}
         self.damaged: dict[CollectionKey, DamagedCollection] = {}
+        self.snapshot_bytes: Counter[str] = Counter()  # of the snapshots of each tenant
 
     @property
     def count(self) -> int:
@@ -80,7 +83,8 @@ class OwnedCollections:
         return [*self.sound.values(), *damaged]
 
     def stored(self, owner: str) -> Stored:
-        """What a tenant stores."""
+        """What a tenant stores; its snapshots count by the bytes of their files."""
         owned = [one.memory for one in self.readable() if one.description.owner == owner]
         count = sum(key.owner == owner for key in (*self.sound, *self.damaged))
-        return Stored(count, sum(one.item_count for one in owned), sum(one.bytes for one in owned))
+        size = sum(one.bytes for one in owned) + self.snapshot_bytes[owner]
+        return Stored(count, sum(one.item_count for one in owned), size)

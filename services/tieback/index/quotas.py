@@ -18,7 +18,7 @@ from tieback.index.records import Record
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What a tenant stores in all its collections."""
+    """What a tenant stores in all its collections, and in its snapshots."""
 
     collections: int
     items: int

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 
 from tieback.index.collection import OpenCollection
 from tieback.index.generations import Generations
@@ -47,6 +49,28 @@ class ReferredOriginals:
     async def release(self, owner: str, names: Iterable[str]) -> None:
         """Removes the originals among these that nothing of the owner refers to."""
         await self._originals.release(owner, names, lambda name: self._refers(owner, name))
+
+    @asynccontextmanager
+    async def staying(self, owner: str, names: Collection[str]) -> AsyncIterator[None]:
+        """Inside, none of these is removed, though a collection may cease to refer to it."""
+        try:
+            with self._originals.needed(owner, names):
+                yield
+        finally:
+            await self.release(owner, names)
+
+    @asynccontextmanager
+    async def adopted(self, owner: str, files: Mapping[str, Path]) -> AsyncIterator[None]:
+        """Inside, what is in these files is kept under their names; the caller makes what refers to it."""
+        try:
+            async with self._originals.kept(owner, files):
+                yield
+        finally:
+            await self.release(owner, files)
+
+    def file_of(self, owner: str, name: str) -> Path:
+        """Where an original is, if it is there."""
+        return self._originals.file_of(owner, name)
 
     def sweep(self, folders: Iterable[str]) -> None:
         """At the start: removes what a killed server left behind in the tenants' folders.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from tieback.core.errors import InvalidInput
+from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.types.vectors import SpaceRef
 from tieback.index.store import Description
 
@@ -34,6 +34,17 @@ class ServedSpaces:
                 f"the space {space.name!r} is sparse: its vectors are weights of terms, and a collection "
                 "holds dense vectors; take the joint space or a dense one",
                 field="space",
+            )
+
+    def check_restored(self, snapshot: str, space: SpaceRef) -> None:
+        """NotFound, with the way out, where the space of a snapshot is not served, in no revision."""
+        if self._served and space.name not in self._served:
+            raise NotFound(
+                "space",
+                space.name,
+                self._served,
+                hint=f"the snapshot {snapshot!r} is in it: serve it (TIEBACK_SPACES) and restore it then, or "
+                "say any_space to restore it all the same, and search by words and by vectors of your own",
             )
 
     def why_stale(self, known: Description) -> str:

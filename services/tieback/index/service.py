@@ -40,6 +40,7 @@ from tieback.index.references import ReferredOriginals
 from tieback.index.search import search
 from tieback.index.served import ServedSpaces
 from tieback.index.size import IndexSize
+from tieback.index.snapshots import Snapshots
 from tieback.index.sources import check_source, check_source_name
 from tieback.index.store import Store
 from tieback.index.stored_items import StoredItems
@@ -70,6 +71,11 @@ class Index:
         )
         keeps = self._originals.keeps
         self.stored = StoredItems(store, self._owned, self._originals)
+        self.snapshots = Snapshots(
+            *(store, self._owned, self._lifecycle, self._references, served, self._tokens),
+            writers=self._writers,
+            train=self._train,
+        )
         self._items = ItemWriter(self._owned, self._references, self._readers, limits, keeps=keeps)
         self._closed = False
 
@@ -99,6 +105,7 @@ class Index:
                 if isinstance(opened, OpenCollection):
                     index._train(opened.memory)
             index._generations.load()
+            index.snapshots.load()
             index._references.sweep(path.name for path in store.originals.iterdir())
         except BaseException:
             store.close()
@@ -146,6 +153,7 @@ class Index:
         if self._closed:
             return
         self._closed = True
+        await self.snapshots.close()
         async with self._lifecycle.changing:
             every = [*self._owned.sound.values(), *self._generations.made.values()]
             await asyncio.gather(*(opened.writer.close() for opened in every))

@@ -10,6 +10,7 @@ import errno
 import json
 import time
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -37,6 +38,10 @@ class Sources:
     def all(self) -> list[Source]:
         """By name, without the numbers of their items."""
         return [source for _, source in sorted(self._known.items())]
+
+    def to_json(self) -> bytes:
+        """As kept in the file, and empty where there are none."""
+        return _to_json(self.all()) if self._known else b""
 
     def get(self, name: str) -> Source:
         """NotFound, with the choices, where there is none."""
@@ -73,7 +78,7 @@ class Sources:
         self._replace({known: source for known, source in self._known.items() if known != name})
 
     def _replace(self, known: dict[str, Source]) -> None:
-        written = json.dumps([asdict(source) for source in known.values()]).encode()
+        written = _to_json(known.values())
         try:
             write_durably(self._path, written)
         except OSError as error:
@@ -83,6 +88,10 @@ class Sources:
                 ) from error
             raise Unavailable("the source could not be noted; try again") from error
         self._known = known
+
+
+def _to_json(sources: Iterable[Source]) -> bytes:
+    return json.dumps([asdict(source) for source in sources]).encode()
 
 
 def check_source(source: Source) -> None:

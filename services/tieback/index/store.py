@@ -13,8 +13,9 @@ store/
   upgrades/      TENANT/NAME/, what upgrades of a collection's space learned; "_" stands for no tenant
   heads/         TENANT/NAME/, classifiers over the vectors of a space (`tieback.classifier`)
   operations/    the journal of what runs for minutes (`tieback.operations`)
-  making/        tables on their way to collections/, put there by one rename when they are complete
-  leaving/       tables on their way out, taken there by one rename before they are removed
+  snapshots/     TENANT/NAME/, collections as they were at a moment (`snapshot_files.py`)
+  making/        tables and snapshots on their way, put in their place by one rename when they are complete
+  leaving/       tables and snapshots on their way out, taken there by one rename before they are removed
   views/         links to single versions of tables that are being looked at (`versions.py`)
 
 A collection whose files are damaged does not keep the others from being opened.
@@ -120,15 +121,15 @@ class Store:
             ) from error
         try:
             self.page_key = self._read_format()
-            self._collections, self._sources, self._making, self._leaving, self._views = (
+            self._collections, self._sources, self.making, self.leaving, self.views = (
                 directory / name for name in ("collections", "sources", "making", "leaving", "views")
             )
             self._generations, self._upgrades = directory / "generations", directory / "upgrades"
             self.originals = directory / "originals"
-            for folder in (self._making, self._leaving, self._views):  # what a killed server left half done
+            for folder in (self.making, self.leaving, self.views):  # what a killed server left half done
                 shutil.rmtree(folder, ignore_errors=True)
             for folder in (
-                *(self._collections, self._sources, self._making, self._leaving, self._views),
+                *(self._collections, self._sources, self.making, self.leaving, self.views),
                 self._generations,
             ):
                 folder.mkdir(exist_ok=True)
@@ -151,7 +152,7 @@ class Store:
 
     def open(self, key: CollectionKey) -> tuple[Description, Table]:
         """A collection as it was last acknowledged. Whatever Lance raises passes where it is damaged."""
-        table = Table(self._folder(key), self._views / key.owner)
+        table = Table(self._folder(key), self.views / key.owner)
         return described(key, table), table
 
     def remains(self, key: CollectionKey) -> Iterator[tuple[Description, TableReader]]:
@@ -159,7 +160,7 @@ class Store:
         folder = self._folder(key)
         for version in versions.manifests(folder):
             with suppress(Exception):  # whatever Lance raises: an older version may still be read
-                table = TableReader(versions.view(folder, version, self._views / key.owner))
+                table = TableReader(versions.view(folder, version, self.views / key.owner))
                 yield described(key, table), table
 
     def create(self, description: Description) -> Table:
@@ -171,17 +172,39 @@ class Store:
         shutil.rmtree(self.upgrades(key), ignore_errors=True)
         return self._create(description, self._folder(key))
 
+    def adopt(self, key: CollectionKey, made: Path, sources: bytes) -> tuple[Description, Table]:
+        """Has a whole table, durable in `making/`, become a collection with these sources.
+
+        As with `create`, it is there, durably, when this returns, and not at all before. OSError where its
+        name is taken.
+        """
+        folder, path = self._folder(key), self._sources_path(key)
+        for parent in (folder.parent, path.parent):
+            _make_folder(parent)
+        if sources:
+            write_durably(path, sources)
+        else:
+            path.unlink(missing_ok=True)  # of a removal that was cut short
+        shutil.rmtree(self.upgrades(key), ignore_errors=True)
+        made.rename(folder)
+        try:
+            sync_path(folder.parent)
+            return self.open(key)
+        except BaseException:
+            folder.rename(made)
+            raise
+
     def create_generation(self, description: Description) -> Table:
         """Makes an empty generation of a collection, as `create` does."""
         return self._create(description, self._generation(description.key))
 
     def _create(self, description: Description, folder: Path) -> Table:
-        made = self._making / folder.name
+        made = self.making / folder.name
         Table.create(made, schema(description.width, {_DESCRIPTION: description.to_json()}))
         _make_folder(folder.parent)
         made.rename(folder)
         sync_path(folder.parent)
-        return Table(folder, self._views / description.key.owner)
+        return Table(folder, self.views / description.key.owner)
 
     def generations(self) -> list[CollectionKey]:
         """The collections of which there is a generation."""
@@ -189,14 +212,14 @@ class Store:
 
     def open_generation(self, key: CollectionKey) -> tuple[Description, Table]:
         """A generation as it was last acknowledged. Whatever Lance raises passes where it is damaged."""
-        table = Table(self._generation(key), self._views / key.owner)
+        table = Table(self._generation(key), self.views / key.owner)
         return described(key, table), table
 
     def remove_generation(self, key: CollectionKey) -> None:
         """Removes a generation, if there is one; half of one is none."""
         folder = self._generation(key)
         with suppress(FileNotFoundError):
-            left = self._leaving / f"{key.name}.{secrets.token_hex(4)}"
+            left = self.leaving / f"{key.name}.{secrets.token_hex(4)}"
             folder.rename(left)
             sync_path(folder.parent)
             shutil.rmtree(left, ignore_errors=True)
@@ -222,7 +245,7 @@ class Store:
         folder, left = self._folder(key), None
         _make_folder(folder.parent)
         if folder.exists():
-            left = self._leaving / f"{key.name}.{secrets.token_hex(4)}"
+            left = self.leaving / f"{key.name}.{secrets.token_hex(4)}"
             folder.rename(left)
             sync_path(folder.parent)
         try:
@@ -246,11 +269,11 @@ class Store:
         Returns where its files are now, to be removed at leisure; those that stay are removed at the next
         start.
         """
-        folder, left = self._folder(key), self._leaving / f"{key.name}.{secrets.token_hex(4)}"
+        folder, left = self._folder(key), self.leaving / f"{key.name}.{secrets.token_hex(4)}"
         folder.rename(left)
         try:
             sync_path(folder.parent)
-            sync_path(self._leaving)
+            sync_path(self.leaving)
         except OSError:
             left.rename(folder)
             raise

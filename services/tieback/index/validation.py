@@ -11,6 +11,7 @@ from tieback.core.errors import InvalidInput, SpaceMismatch, TiebackError, cut
 from tieback.core.field_path import FieldPath, at
 from tieback.core.multi_vectors import check_rows
 from tieback.core.spans import check_span
+from tieback.core.tenant import NAME
 from tieback.core.types.arrays import Array
 from tieback.core.types.collection import IndexedItem, IndexedSection
 from tieback.core.types.content import Content, Item, Modality, Section
@@ -267,3 +268,13 @@ def check_batch(size: int, limits: Limits, *, field: FieldPath) -> None:
         raise InvalidInput("the batch is empty", field=field)
     if limits.batch_items and size > limits.batch_items:
         raise InvalidInput(f"{size} in one batch; at most {limits.batch_items} are taken", field=field)
+
+
+def check_name(name: str, what: str, *, field: str) -> None:
+    """InvalidInput where nothing can be called so; `what` says what is to be: a collection, a snapshot."""
+    if not NAME.fullmatch(name):
+        raise InvalidInput(
+            f"{name[:80]!r} is no {what} name: take 1 to 63 lower-case letters, digits and hyphens, "
+            "a letter first",
+            field=field,
+        )

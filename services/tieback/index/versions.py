@@ -17,6 +17,7 @@ from tieback.core.durable_files import sync_path
 _NOTE = "acknowledged"
 _MANIFESTS = "_versions"
 _HINT = "latest_version_hint.json"
+_TAGS = "_refs"
 
 
 def manifests(folder: Path) -> dict[int, Path]:
@@ -68,3 +69,16 @@ def view(folder: Path, version: int, views: Path) -> Path:
             (made / path.name).symlink_to(path.absolute())
     (made / _MANIFESTS / manifest.name).symlink_to(manifest.absolute())
     return made
+
+
+def files(folder: Path, version: int) -> list[Path]:
+    """The files of a version, its manifest first; Lance never changes them. Others may be among them.
+
+    KeyError where it has no manifest.
+    """
+    found = [manifests(folder)[version]]
+    for part in folder.iterdir():
+        # Tags name versions that a copy of this one does not have.
+        if part.is_dir() and part.name not in (_MANIFESTS, _TAGS):
+            found += [path for path in part.rglob("*") if path.is_file()]
+    return found

@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 
 from tieback.core.errors import NotFound, Overloaded, StorageFull, TiebackError
@@ -68,6 +68,7 @@ class CollectionWriter:
         self._arrived = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._closed = self._held = False
+        self._pins = 0
         self._commit_seconds = 0.01
         self._compaction_failed = False
 
@@ -123,6 +124,17 @@ class CollectionWriter:
             self._held = False
             if self._waiting:
                 self._begin()
+
+    @contextmanager
+    def pinned(self) -> Iterator[None]:
+        """Begins no compaction inside, so no acknowledged file is removed once one under way has finished."""
+        self._pins += 1
+        try:
+            yield
+        finally:
+            self._pins -= 1
+            if not self._closed:
+                self._begin()  # what was put off
 
     async def close(self) -> None:
         """Writes what waits and stops; later requests are refused."""
@@ -225,6 +237,8 @@ class CollectionWriter:
         return [self._memory.apply(mine) for mine in changes]
 
     def _worth_compacting(self, *, busy: bool) -> bool:
+        if self._pins:
+            return False
         stale, sections = len(self._memory.stale), self._memory.section_count
         return self._table.worth_compacting(stale, sections, busy=busy)
 

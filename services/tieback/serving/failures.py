@@ -114,8 +114,8 @@ def from_status(status: status_pb2.Status) -> errors.TiebackError:
     elif code is grpc.StatusCode.PERMISSION_DENIED:
         error = errors.PermissionDenied(status.message)
     elif code is grpc.StatusCode.FAILED_PRECONDITION:
-        stale = reason == errors.StaleCollection.reason
-        error = (errors.StaleCollection if stale else errors.Damaged)(status.message)
+        kinds = {kind.reason: kind for kind in (errors.StaleCollection, errors.DamagedSnapshot)}
+        error = kinds.get(reason, errors.Damaged)(status.message)
     elif code is grpc.StatusCode.UNIMPLEMENTED:
         error = errors.Unsupported(status.message)
     else:

@@ -123,7 +123,7 @@ class LocalServer:
             server.screen(encoder)
             if fusing is not None:
                 server.add(RouterServicer(fusing))
-            server.add(IndexServicer(finding))
+            server.add(IndexServicer(finding, index.snapshots))
             if reranking is not None:
                 server.add(RerankerServicer(reranking))
             if writing is not None:

@@ -127,7 +127,7 @@ async def _index(_: str, context: ServiceContext) -> ServiceInstance:
     telemetry.watch_index(lambda: index.size)
     telemetry.watch_load("index", "", lambda: index.load)
     servicers = [
-        IndexServicer(finding),
+        IndexServicer(finding, index.snapshots),
         OperationServicer(operations),
         LongRunningServicer(operations),
         ClassifierServicer(classifier, operations),

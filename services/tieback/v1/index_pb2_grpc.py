@@ -90,6 +90,36 @@ class IndexServiceStub(object):
                 request_serializer=tieback_dot_v1_dot_index__pb2.SearchRequest.SerializeToString,
                 response_deserializer=tieback_dot_v1_dot_index__pb2.SearchResponse.FromString,
                 _registered_method=True)
+        self.CreateSnapshot = channel.unary_unary(
+                '/tieback.v1.IndexService/CreateSnapshot',
+                request_serializer=tieback_dot_v1_dot_index__pb2.CreateSnapshotRequest.SerializeToString,
+                response_deserializer=tieback_dot_v1_dot_index__pb2.CreateSnapshotResponse.FromString,
+                _registered_method=True)
+        self.ListSnapshots = channel.unary_unary(
+                '/tieback.v1.IndexService/ListSnapshots',
+                request_serializer=tieback_dot_v1_dot_index__pb2.ListSnapshotsRequest.SerializeToString,
+                response_deserializer=tieback_dot_v1_dot_index__pb2.ListSnapshotsResponse.FromString,
+                _registered_method=True)
+        self.RestoreSnapshot = channel.unary_unary(
+                '/tieback.v1.IndexService/RestoreSnapshot',
+                request_serializer=tieback_dot_v1_dot_index__pb2.RestoreSnapshotRequest.SerializeToString,
+                response_deserializer=tieback_dot_v1_dot_index__pb2.RestoreSnapshotResponse.FromString,
+                _registered_method=True)
+        self.DeleteSnapshot = channel.unary_unary(
+                '/tieback.v1.IndexService/DeleteSnapshot',
+                request_serializer=tieback_dot_v1_dot_index__pb2.DeleteSnapshotRequest.SerializeToString,
+                response_deserializer=tieback_dot_v1_dot_index__pb2.DeleteSnapshotResponse.FromString,
+                _registered_method=True)
+        self.ExportSnapshot = channel.unary_unary(
+                '/tieback.v1.IndexService/ExportSnapshot',
+                request_serializer=tieback_dot_v1_dot_index__pb2.ExportSnapshotRequest.SerializeToString,
+                response_deserializer=tieback_dot_v1_dot_index__pb2.ExportSnapshotResponse.FromString,
+                _registered_method=True)
+        self.ImportSnapshot = channel.unary_unary(
+                '/tieback.v1.IndexService/ImportSnapshot',
+                request_serializer=tieback_dot_v1_dot_index__pb2.ImportSnapshotRequest.SerializeToString,
+                response_deserializer=tieback_dot_v1_dot_index__pb2.ImportSnapshotResponse.FromString,
+                _registered_method=True)
         self.GetUsage = channel.unary_unary(
                 '/tieback.v1.IndexService/GetUsage',
                 request_serializer=tieback_dot_v1_dot_index__pb2.GetUsageRequest.SerializeToString,
@@ -180,6 +210,57 @@ class IndexServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateSnapshot(self, request, context):
+        """Keeps a collection as it is now: all writes that were acknowledged before the call, and none of which a part is
+        missing. Searches and writes go on. The snapshot is durable when the call returns, and not there before. Goes on
+        when the caller gives up; the same call again waits for it. ALREADY_EXISTS where the name is taken, unless by a
+        snapshot of the collection exactly as it is now.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSnapshots(self, request, context):
+        """Lists the tenant's snapshots by name.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RestoreSnapshot(self, request, context):
+        """Makes a new collection of a snapshot, after all its files were read and verified. The collection is durable when
+        the call returns, and not there before. Goes on when the caller gives up; the same call again waits for it.
+        ALREADY_EXISTS where the name is taken, unless by a collection that holds exactly what the snapshot does.
+        FAILED_PRECONDITION where a file is damaged, UNIMPLEMENTED where another version of tieback has to read it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteSnapshot(self, request, context):
+        """Removes a snapshot; durable when it returns. Collections that were restored from it stay.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExportSnapshot(self, request, context):
+        """Reads a part of a snapshot as one file (tar, with manifest.json first), to be imported by another server. The bytes
+        of the file are the same at every call.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ImportSnapshot(self, request, context):
+        """Takes a part of a file that ExportSnapshot gave. The last part makes the snapshot, after all its files were
+        verified; it is durable when that call returns, and not there before. A tenant imports one snapshot at a time.
+        FAILED_PRECONDITION where the file is not what was exported.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetUsage(self, request, context):
         """Says who calls, what the token allows, and how much the tenant stores.
         """
@@ -244,6 +325,36 @@ def add_IndexServiceServicer_to_server(servicer, server):
                     servicer.Search,
                     request_deserializer=tieback_dot_v1_dot_index__pb2.SearchRequest.FromString,
                     response_serializer=tieback_dot_v1_dot_index__pb2.SearchResponse.SerializeToString,
+            ),
+            'CreateSnapshot': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateSnapshot,
+                    request_deserializer=tieback_dot_v1_dot_index__pb2.CreateSnapshotRequest.FromString,
+                    response_serializer=tieback_dot_v1_dot_index__pb2.CreateSnapshotResponse.SerializeToString,
+            ),
+            'ListSnapshots': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSnapshots,
+                    request_deserializer=tieback_dot_v1_dot_index__pb2.ListSnapshotsRequest.FromString,
+                    response_serializer=tieback_dot_v1_dot_index__pb2.ListSnapshotsResponse.SerializeToString,
+            ),
+            'RestoreSnapshot': grpc.unary_unary_rpc_method_handler(
+                    servicer.RestoreSnapshot,
+                    request_deserializer=tieback_dot_v1_dot_index__pb2.RestoreSnapshotRequest.FromString,
+                    response_serializer=tieback_dot_v1_dot_index__pb2.RestoreSnapshotResponse.SerializeToString,
+            ),
+            'DeleteSnapshot': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteSnapshot,
+                    request_deserializer=tieback_dot_v1_dot_index__pb2.DeleteSnapshotRequest.FromString,
+                    response_serializer=tieback_dot_v1_dot_index__pb2.DeleteSnapshotResponse.SerializeToString,
+            ),
+            'ExportSnapshot': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExportSnapshot,
+                    request_deserializer=tieback_dot_v1_dot_index__pb2.ExportSnapshotRequest.FromString,
+                    response_serializer=tieback_dot_v1_dot_index__pb2.ExportSnapshotResponse.SerializeToString,
+            ),
+            'ImportSnapshot': grpc.unary_unary_rpc_method_handler(
+                    servicer.ImportSnapshot,
+                    request_deserializer=tieback_dot_v1_dot_index__pb2.ImportSnapshotRequest.FromString,
+                    response_serializer=tieback_dot_v1_dot_index__pb2.ImportSnapshotResponse.SerializeToString,
             ),
             'GetUsage': grpc.unary_unary_rpc_method_handler(
                     servicer.GetUsage,
@@ -549,6 +660,168 @@ class IndexService(object):
             '/tieback.v1.IndexService/Search',
             tieback_dot_v1_dot_index__pb2.SearchRequest.SerializeToString,
             tieback_dot_v1_dot_index__pb2.SearchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateSnapshot(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tieback.v1.IndexService/CreateSnapshot',
+            tieback_dot_v1_dot_index__pb2.CreateSnapshotRequest.SerializeToString,
+            tieback_dot_v1_dot_index__pb2.CreateSnapshotResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSnapshots(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tieback.v1.IndexService/ListSnapshots',
+            tieback_dot_v1_dot_index__pb2.ListSnapshotsRequest.SerializeToString,
+            tieback_dot_v1_dot_index__pb2.ListSnapshotsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RestoreSnapshot(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tieback.v1.IndexService/RestoreSnapshot',
+            tieback_dot_v1_dot_index__pb2.RestoreSnapshotRequest.SerializeToString,
+            tieback_dot_v1_dot_index__pb2.RestoreSnapshotResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteSnapshot(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tieback.v1.IndexService/DeleteSnapshot',
+            tieback_dot_v1_dot_index__pb2.DeleteSnapshotRequest.SerializeToString,
+            tieback_dot_v1_dot_index__pb2.DeleteSnapshotResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportSnapshot(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tieback.v1.IndexService/ExportSnapshot',
+            tieback_dot_v1_dot_index__pb2.ExportSnapshotRequest.SerializeToString,
+            tieback_dot_v1_dot_index__pb2.ExportSnapshotResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ImportSnapshot(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tieback.v1.IndexService/ImportSnapshot',
+            tieback_dot_v1_dot_index__pb2.ImportSnapshotRequest.SerializeToString,
+            tieback_dot_v1_dot_index__pb2.ImportSnapshotResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -29,6 +29,7 @@ class Index(index_pb2_grpc.IndexServiceServicer):
         self.log = log
         self.collections: dict[str, index_pb2.Collection] = {}
         self.items: dict[str, content_pb2.Item] = {}
+        self.snapshots: dict[str, index_pb2.Snapshot] = {}
 
     def CreateCollection(
         self, request: index_pb2.CreateCollectionRequest, context: Any
@@ -97,6 +98,45 @@ class Index(index_pb2_grpc.IndexServiceServicer):
         del sources[:]
         sources.extend(others)
         return index_pb2.DeleteSourceResponse(deleted_count=len(self.items))
+
+    def CreateSnapshot(self, request: Any, context: Any) -> index_pb2.CreateSnapshotResponse:
+        made = index_pb2.Snapshot(
+            name=request.name,
+            collection=request.collection,
+            space=SPACE,
+            width=WIDTH,
+            item_count=len(self.items),
+            byte_count=4096,
+            version="0.2.0",
+        )
+        if request.name == "broken":
+            made.damage = "its manifest is damaged: delete it"
+        made.create_time.FromSeconds(1_700_000_000)
+        self.snapshots[request.name] = made
+        return index_pb2.CreateSnapshotResponse(snapshot=made)
+
+    def ListSnapshots(self, request: Any, context: Any) -> index_pb2.ListSnapshotsResponse:
+        names = sorted(self.snapshots)
+        begin, size = int(request.page_token or 0), request.page_size or 2
+        more = begin + size < len(names)
+        return index_pb2.ListSnapshotsResponse(
+            snapshots=[self.snapshots[name] for name in names[begin : begin + size]],
+            next_page_token=str(begin + size) if more else "",
+        )
+
+    def RestoreSnapshot(self, request: Any, context: Any) -> index_pb2.RestoreSnapshotResponse:
+        if request.snapshot not in self.snapshots:
+            message = f"no snapshot is named {request.snapshot!r}; there are none yet"
+            abort(context, grpc.StatusCode.NOT_FOUND, message, info("SNAPSHOT_NOT_FOUND"))
+        made = index_pb2.Collection(name=request.collection, space=SPACE, width=WIDTH)
+        if request.any_space:
+            made.stale = "its space is not served"
+        self.collections[request.collection] = made
+        return index_pb2.RestoreSnapshotResponse(collection=made)
+
+    def DeleteSnapshot(self, request: Any, context: Any) -> index_pb2.DeleteSnapshotResponse:
+        self.snapshots.pop(request.name, None)
+        return index_pb2.DeleteSnapshotResponse()
 
     def UpsertItems(self, requests: Iterator[Any], context: Any) -> Iterator[index_pb2.UpsertItemsResponse]:
         self.log.note("UpsertItems", context)

@@ -7,7 +7,7 @@ from typing import Any
 
 import grpc
 from google.longrunning import operations_proto_pb2
-from google.protobuf import any_pb2, duration_pb2, timestamp_pb2
+from google.protobuf import any_pb2, duration_pb2
 from google.protobuf.message import Message
 from google.rpc import status_pb2
 
@@ -21,6 +21,7 @@ from tieback.operations.kinds import reindex
 from tieback.serving import failures
 from tieback.serving.conversions.heads import head_message
 from tieback.serving.conversions.reports import read_method, write_method
+from tieback.serving.conversions.times import timestamp
 from tieback.serving.conversions.vectors import write_space
 from tieback.v1 import operation_pb2
 
@@ -129,9 +130,9 @@ def _metadata(operation: Operation) -> operation_pb2.OperationMetadata:
         remaining=None if operation.remaining is None else _duration(operation.remaining),
         cancelling=operation.cancelling,
         trouble=operation.trouble,
-        create_time=_time(operation.created),
-        run_time=None if operation.begun is None else _time(operation.begun),
-        end_time=None if operation.ended is None else _time(operation.ended),
+        create_time=timestamp(operation.created),
+        run_time=None if operation.begun is None else timestamp(operation.begun),
+        end_time=None if operation.ended is None else timestamp(operation.ended),
     )
 
 
@@ -139,12 +140,6 @@ def _packed(message: Message) -> any_pb2.Any:
     packed = any_pb2.Any()
     packed.Pack(message)
     return packed
-
-
-def _time(seconds: float) -> timestamp_pb2.Timestamp:
-    made = timestamp_pb2.Timestamp()
-    made.FromNanoseconds(int(seconds * 1e9))
-    return made
 
 
 def _duration(seconds: float) -> duration_pb2.Duration:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from google.protobuf import timestamp_pb2
-
 from tieback.core.errors import InvalidInput
 from tieback.core.field_path import FieldPath, at
 from tieback.core.types.arrays import Span
@@ -39,6 +37,7 @@ from tieback.serving.conversions.routings import (
     read_routing,
     write_routing,
 )
+from tieback.serving.conversions.times import seconds, timestamp
 from tieback.serving.conversions.vectors import (
     read_box,
     read_locator,
@@ -65,7 +64,7 @@ def read_collection(message: index_pb2.Collection) -> Collection:
         message.width,
         message.item_count,
         message.section_count,
-        _seconds(message.create_time, at("create_time")),
+        seconds(message.create_time, at("create_time")),
         read_routing(message.routing, at("routing")),
         message.vector_count,
         [read_collection_source(source) for source in message.sources],
@@ -76,41 +75,30 @@ def read_collection(message: index_pb2.Collection) -> Collection:
 
 def read_collection_source(message: index_pb2.Source) -> Source:
     """A source as it stands."""
-    indexed = _seconds(message.index_time, at("source", "index_time"))
+    indexed = seconds(message.index_time, at("source", "index_time"))
     return Source(message.name, message.host, message.location, indexed, message.item_count)
-
-
-def _seconds(message: timestamp_pb2.Timestamp, field: FieldPath) -> float:
-    try:
-        return message.ToNanoseconds() / 1e9
-    except ValueError as error:
-        raise InvalidInput(f"this is no time: {error}", field=field) from None
 
 
 def write_collection_source(source: Source) -> index_pb2.Source:
     """The message of a source."""
-    indexed = timestamp_pb2.Timestamp()
-    indexed.FromNanoseconds(int(source.indexed * 1e9))
     return index_pb2.Source(
         name=source.name,
         host=source.host,
         location=source.location,
         item_count=source.item_count,
-        index_time=indexed,
+        index_time=timestamp(source.indexed),
     )
 
 
 def write_collection(collection: Collection) -> index_pb2.Collection:
     """The message of a collection."""
-    created = timestamp_pb2.Timestamp()
-    created.FromNanoseconds(int(collection.created * 1e9))
     return index_pb2.Collection(
         name=collection.name,
         space=write_space(collection.space),
         width=collection.width,
         item_count=collection.item_count,
         section_count=collection.section_count,
-        create_time=created,
+        create_time=timestamp(collection.created),
         routing=None if collection.routing == Routing() else write_routing(collection.routing),
         vector_count=collection.vector_count,
         sources=[write_collection_source(source) for source in collection.sources],

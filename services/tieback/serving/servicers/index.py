@@ -23,10 +23,12 @@ from tieback.serving.conversions.searches import (
     write_collection_source,
     write_search_reply,
 )
+from tieback.serving.conversions.snapshots import write_snapshot
 from tieback.serving.conversions.tenants import write_usage
 from tieback.serving.conversions.vectors import read_space, read_vector
 from tieback.serving.reading import converted
 from tieback.serving.servicers.time_left import deadline_of
+from tieback.snapshots_port import SnapshotsPort
 from tieback.v1 import index_pb2, index_pb2_grpc
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -34,10 +36,10 @@ _DURABLE = status_pb2.Status()
 
 
 class IndexServicer(index_pb2_grpc.IndexServiceServicer):
-    """Keeps and finds items."""
+    """Keeps and finds items, and keeps collections as they were."""
 
-    def __init__(self, index: IndexPort) -> None:
-        self._index = index
+    def __init__(self, index: IndexPort, snapshots: SnapshotsPort) -> None:
+        self._index, self._snapshots = index, snapshots
 
     async def CreateCollection(
         self, request: index_pb2.CreateCollectionRequest, context: Context
@@ -175,6 +177,58 @@ class IndexServicer(index_pb2_grpc.IndexServiceServicer):
             deadline=deadline,
         )
         return write_search_reply(reply)
+
+    async def CreateSnapshot(
+        self, request: index_pb2.CreateSnapshotRequest, context: Context
+    ) -> index_pb2.CreateSnapshotResponse:
+        """Keeps a collection as it is now."""
+        snapshot = await self._snapshots.create_snapshot(request.collection, request.name)
+        return index_pb2.CreateSnapshotResponse(snapshot=write_snapshot(snapshot))
+
+    async def ListSnapshots(
+        self, request: index_pb2.ListSnapshotsRequest, context: Context
+    ) -> index_pb2.ListSnapshotsResponse:
+        """Lists the snapshots by name."""
+        snapshots, token = await self._snapshots.list_snapshots(
+            page_size=request.page_size, page_token=request.page_token
+        )
+        return index_pb2.ListSnapshotsResponse(
+            snapshots=[write_snapshot(snapshot) for snapshot in snapshots], next_page_token=token
+        )
+
+    async def RestoreSnapshot(
+        self, request: index_pb2.RestoreSnapshotRequest, context: Context
+    ) -> index_pb2.RestoreSnapshotResponse:
+        """Makes a collection of a snapshot."""
+        collection = await self._snapshots.restore_snapshot(
+            request.snapshot, request.collection, any_space=request.any_space
+        )
+        return index_pb2.RestoreSnapshotResponse(collection=write_collection(collection))
+
+    async def DeleteSnapshot(
+        self, request: index_pb2.DeleteSnapshotRequest, context: Context
+    ) -> index_pb2.DeleteSnapshotResponse:
+        """Removes a snapshot."""
+        await self._snapshots.delete_snapshot(request.name)
+        return index_pb2.DeleteSnapshotResponse()
+
+    async def ExportSnapshot(
+        self, request: index_pb2.ExportSnapshotRequest, context: Context
+    ) -> index_pb2.ExportSnapshotResponse:
+        """Reads a part of a snapshot."""
+        part = await self._snapshots.export_snapshot(request.name, request.offset)
+        return index_pb2.ExportSnapshotResponse(data=part.data, total_bytes=part.total)
+
+    async def ImportSnapshot(
+        self, request: index_pb2.ImportSnapshotRequest, context: Context
+    ) -> index_pb2.ImportSnapshotResponse:
+        """Takes a part of a snapshot."""
+        received, made = await self._snapshots.import_snapshot(
+            request.name, request.offset, request.data, last=request.last
+        )
+        return index_pb2.ImportSnapshotResponse(
+            received_bytes=received, snapshot=None if made is None else write_snapshot(made)
+        )
 
 
 def _read_items(
