@@ -49,18 +49,19 @@ class Photo(enum.StrEnum):
     """Ten vectors, as TIEBACK_REGIONS=each has it stored: the whole's score, and the best part's."""
 
 
-Way = Callable[[Photo], Precision]
+Comparison = Callable[[Photo], Precision]
+"""A way to compare texts with photos: what it finds, by what stands for a photo."""
 Found = Mapping[tuple[str, Photo], Precision]
 
 
 def measure(bound: JointSpaceArtifact, data: Data, encoders: Encoders, report: Report) -> None:
-    """Everything that the photos tell."""
+    """All that is measured on photos."""
     one = Crossing(bound, data, encoders)
-    ways = one.ways()
-    found = {(name, photo): way(photo) for name, way in ways.items() for photo in Photo}
+    comparisons = one.comparisons()
+    found = {(name, photo): compare(photo) for name, compare in comparisons.items() for photo in Photo}
     through_index = one.through_index()
     indexed: dict[str, object] = {
-        "way": "joint, routed, through the index",
+        "comparison": "joint, routed, through the index",
         "photo as": Photo.BEST,
         DIRECTIONS[0]: float(through_index.mean()),
         DIRECTIONS[1]: None,
@@ -80,7 +81,7 @@ def measure(bound: JointSpaceArtifact, data: Data, encoders: Encoders, report: R
 
 
 class Crossing:
-    """Texts of names and views of photos, by every way to compare them."""
+    """Texts of names and views of photos, by every comparison."""
 
     def __init__(self, bound: JointSpaceArtifact, data: Data, encoders: Encoders) -> None:
         self.bound, self.data, self.encoders = bound, data, encoders
@@ -93,9 +94,9 @@ class Crossing:
             for view in range(VIEWS)
         ]
 
-    def ways(self) -> dict[str, Way]:
+    def comparisons(self) -> dict[str, Comparison]:
         """By name: as before there was a binding, each block alone, and the whole."""
-        found: dict[str, Way] = {f"class names: {name}": self.named([name]) for name in self.seen.named}
+        found = {f"class names: {name}": self.named([name]) for name in self.seen.named}
         found["class names, all summed"] = self.named(list(self.seen.named))
         for name in self.joint.names:
             alone = self.joint.into([name])
@@ -105,33 +106,33 @@ class Crossing:
         found["joint, routed"] = self.by(self.joint, routed=True)
         return found
 
-    def named(self, spaces: Sequence[str]) -> Way:
-        """By class names in these spaces, all alike; no parts of photos."""
+    def named(self, spaces: Sequence[str]) -> Comparison:
+        """By class names in these spaces, all alike; no regions of photos."""
 
-        def way(_: Photo) -> Precision:
+        def compare(_: Photo) -> Precision:
             cosines = np.mean([self.texts[name] @ self.seen.named[name].T for name in spaces], axis=0)
             return self._precision(cosines, cosines.T)
 
-        return way
+        return compare
 
-    def by(self, joint: Joint, *, routed: bool) -> Way:
+    def by(self, joint: Joint, *, routed: bool) -> Comparison:
         """By a binding, or a part of one."""
 
-        def way(photo: Photo) -> Precision:
+        def compare(photo: Photo) -> Precision:
             return self._precision(*self.scores(joint, routed=routed, photo=photo))
 
-        return way
+        return compare
 
     def scores(self, joint: Joint, *, routed: bool, photo: Photo) -> tuple[Array, Array]:
         """Names against photos, and photos against names."""
-        said = joint.project_inputs(self._texts)
+        texts = joint.project_inputs(self._texts)
         text_weights = joint.weights(Modality.TEXT, self._texts, routed=routed)
         by_view, shown_by_view = [], []
         for dense in self._views[: 1 if photo is Photo.WHOLE else VIEWS]:
             shown = joint.project_inputs(dense)
             weights = joint.weights(Modality.IMAGE, dense, routed=routed)
-            asked, asking = similarities(said, shown), similarities(shown, said)
-            by_view.append((score(asked, text_weights), score(asking, weights)))
+            photos_found, names_found = similarities(texts, shown), similarities(shown, texts)
+            by_view.append((score(photos_found, text_weights), score(names_found, weights)))
             shown_by_view.append(shown)
         photos, names = (np.stack(one) for one in zip(*by_view, strict=True))
         if photo is Photo.WHOLE:
@@ -139,7 +140,7 @@ class Crossing:
         if photo is Photo.TOGETHER:
             views = {block: np.stack([one[block] for one in shown_by_view]) for block in shown_by_view[0]}
             together = {block: unit_rows(one[0] + one[1:].mean(axis=0)) for block, one in views.items()}
-            return score(similarities(said, together), text_weights), names[0]
+            return score(similarities(texts, together), text_weights), names[0]
         return photos[0] + photos[1:].max(axis=0), names[0] + names[1:].max(axis=0)
 
     def through_index(self) -> Floats:
@@ -168,7 +169,7 @@ class Crossing:
 def _rows(found: Found, data: Data) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = [
         {
-            "way": "chance",
+            "comparison": "chance",
             "photo as": Photo.WHOLE,
             DIRECTIONS[0]: chance_precision(data.shows),
             DIRECTIONS[1]: chance_precision(data.shows.T),
@@ -176,7 +177,7 @@ def _rows(found: Found, data: Data) -> list[dict[str, object]]:
     ]
     for (name, photo), one in found.items():
         if photo is Photo.WHOLE or not name.startswith("class names"):
-            row: dict[str, object] = {"way": name, "photo as": photo}
+            row: dict[str, object] = {"comparison": name, "photo as": photo}
             for direction in DIRECTIONS:
                 row[direction] = float(one.of(direction).mean())
             rows.append(row)
@@ -234,7 +235,7 @@ def _ablation(one: Crossing, found: Found) -> list[dict[str, object]]:
     steps: list[tuple[str, Precision | None]] = [
         ("class names, top ten, uniform", found["class names, all summed", Photo.WHOLE]),
         (
-            "paths into the text blocks",
+            "projections into the text blocks",
             one.by(one.joint.into(texts), routed=False)(Photo.WHOLE),
         ),
         ("+ the image block", found["joint, uniform", Photo.WHOLE]),

@@ -29,15 +29,17 @@ def test_scores_are_weighted_cosines_and_what_is_lost_adds_nothing() -> None:
     joint = Joint.of(bound())
     texts = {name: np.eye(WIDTH, dtype=np.float32)[:2] for name in TEXTS}
     photos = {"efficientnet-lite0": np.eye(WIDTH, dtype=np.float32)[2:5]}
-    said, seen = joint.project_inputs(texts), joint.project_inputs(photos)
+    queries, documents = joint.project_inputs(texts), joint.project_inputs(photos)
 
     weights = joint.weights(Modality.TEXT, texts)
-    found = score(similarities(said, seen), weights)
+    found = score(similarities(queries, documents), weights)
 
     assert {name: pytest.approx(np.full(2, 0.2)) for name in NAMES} == weights
-    assert found == pytest.approx(sum(0.2 * said[name] @ seen[name].T for name in NAMES[:4]), abs=1e-6)
+    assert found == pytest.approx(
+        sum(0.2 * queries[name] @ documents[name].T for name in NAMES[:4]), abs=1e-6
+    )
     without = replace(joint, without=frozenset({TEXTS[0]}))
-    assert TEXTS[0] not in without.asked(texts)
+    assert TEXTS[0] not in without.project_queries(texts)
     assert without.weights(Modality.TEXT, texts)[TEXTS[0]] == pytest.approx(0)
     assert set(joint.into(["yamnet"]).project_inputs(texts)) == {"yamnet"}
 

@@ -131,13 +131,13 @@ def test_it_is_fitted_where_its_family_learns(family: Family[Any]) -> None:
 def export_projection(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a binding's graph it says what it says by itself."""
     words, eyes = SpaceRef("words", "r", "f"), SpaceRef("eyes", "r", "f")
-    path = BoundProjection(words, 6, "eyes", NAME, {}, projection.fit(NAME, *ANCHORS))
-    bound = JointSpaceArtifact((Block(words, Modality.TEXT, 6), Block(eyes, Modality.IMAGE, 5)), (path,))
-    monkeypatch.setattr(export_router, "_is_large", lambda _path: True)
+    fitted = BoundProjection(words, 6, "eyes", NAME, {}, projection.fit(NAME, *ANCHORS))
+    bound = JointSpaceArtifact((Block(words, Modality.TEXT, 6), Block(eyes, Modality.IMAGE, 5)), (fitted,))
+    monkeypatch.setattr(export_router, "_is_large", lambda _projection: True)
 
     graphs = export_router.export_graphs(bound, {Modality.TEXT: ["words"]})
 
-    assert agreement(bound, ProjectionGraph(graphs["paths.text"])) >= 1 - 1e-6
+    assert agreement(bound, ProjectionGraph(graphs["projections.text"])) >= 1 - 1e-6
 
 
 def export_pooling(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -108,7 +108,7 @@ def test_towers_that_differ_in_what_they_share_are_in_two_spaces(
         ({"kinds": ["dense", "multi_vector"]}, "'dense' alone"),
         ({"shares": "joint"}, "not the 'joint' one"),
         ({"joint": "class_names"}, "'labels'"),
-        ({"joint": "terms"}, "'sparse'"),
+        ({"joint": "terms"}, "'component', 'class_names' or 'pairs'"),
     ],
 )
 def test_a_tower_that_contradicts_itself_is_refused(folder: Path, changes: dict[str, Any], said: str) -> None:

@@ -56,12 +56,12 @@ def small_binding(folder: Path) -> tuple[Path, Store]:
         ("point-nn", "point-nn"): {"centre": centre, "basis": np.eye(shapes.width, dtype=np.float32)},
     }
     spaces = {card.name: card for card in (words, shapes)}
-    paths = [BoundProjection(words.space, WIDTH, "words")]
+    projections = [BoundProjection(words.space, WIDTH, "words")]
     for (source, block), state in states.items():
-        method = "subspace" if source == block else "anchor_attention"
-        paths.append(BoundProjection(spaces[source].space, spaces[source].width, block, method, {}, state))
+        method, card = "subspace" if source == block else "anchor_attention", spaces[source]
+        projections.append(BoundProjection(card.space, card.width, block, method, {}, state))
     blocks = [Block(shapes.space, Modality.POINTS, shapes.width), Block(words.space, Modality.TEXT, WIDTH)]
-    return JointSpaceArtifact(tuple(blocks), tuple(paths)).save(folder / "bound"), store
+    return JointSpaceArtifact(tuple(blocks), tuple(projections)).save(folder / "bound"), store
 
 
 @pytest.fixture(scope="module")

@@ -42,7 +42,7 @@ def test_anchors_of_the_users_are_fitted_with_and_measured_on(world: World, tmp_
     tasks = {row["task"]: row["queries"] for row in bound.metrics["retrieval"]}
     assert tasks["text → image (your pairs)"] == 5
     plain, more = (
-        {row["path"]: row["anchors"] for row in one.metrics["training"]}
+        {row["projection"]: row["anchors"] for row in one.metrics["training"]}
         for one in (world.bind().bound, bound)
     )
     assert more["words -> eyes"] == plain["words -> eyes"] + 24

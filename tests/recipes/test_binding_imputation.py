@@ -68,7 +68,7 @@ def test_recipe_and_router_agree_on_weights_and_vectors_of_queries_with_a_lost_s
     dense = rows(1, *TEXTS)
     joint = joint_of(bound, lost, how)
 
-    blocks, weights = joint.asked(dense), joint.weights(Modality.TEXT, dense)
+    blocks, weights = joint.project_queries(dense), joint.weights(Modality.TEXT, dense)
     results = served(bound, dense, lost)
 
     for row, result in enumerate(results):
@@ -85,7 +85,7 @@ def test_recipe_and_router_agree_on_weights_and_vectors_of_queries_with_a_lost_s
         assert vector == pytest.approx(result.vector.values, abs=1e-5)
 
 
-def test_a_space_whose_block_other_paths_reach_costs_texts_nothing() -> None:
+def test_a_space_whose_block_other_projections_reach_costs_texts_nothing() -> None:
     task = Task("text → image", Modality.TEXT, rows(1, *TEXTS), rows(1, "eyes"))
 
     losses = losses_of(joint_of(binding(), "nothing", None), [task])

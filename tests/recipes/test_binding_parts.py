@@ -18,9 +18,9 @@ from tieback.methods.projection import fit, projections, unit_rows
 from tieback.methods.projection.subspace import principal
 from tieback.models.joint_space_artifact import BoundProjection
 from tieback.models.session import Session
-from tieback.recipes.binding.language import captions
 from tieback.recipes.class_prototypes import last_linear
 from tieback.recipes.fitting.routers import weight_ranges
+from tieback.training.class_texts import captions
 from tieback.training.corpus import read_corpus
 from tieback.training.pseudo_pairs import pseudo_pairs
 from tieback.training.splits import split
@@ -200,11 +200,11 @@ def test_places_count_from_one_and_equals_as_half() -> None:
     assert low < mean == 0.5 < high
 
 
-def test_two_paths_from_one_space_into_one_block_are_averaged() -> None:
+def test_two_projections_from_one_space_into_one_block_are_averaged() -> None:
     draw = np.random.default_rng(0)
     source, target = unit_rows(draw.normal(size=(30, 6))), unit_rows(draw.normal(size=(30, 4)))
     space = SpaceRef("eyes", "r", "f")
-    paths = [
+    fitted = [
         BoundProjection(
             space,
             6,
@@ -216,12 +216,12 @@ def test_two_paths_from_one_space_into_one_block_are_averaged() -> None:
         for sharpness in (5.0, 20.0)
     ]
 
-    both = project_inputs(paths, {"eyes": source})["words"]
+    both = project_inputs(fitted, {"eyes": source})["words"]
 
-    each = [project_inputs([path], {"eyes": source})["words"] for path in paths]
+    each = [project_inputs([one], {"eyes": source})["words"] for one in fitted]
     np.testing.assert_allclose(both, unit_rows(each[0] + each[1]), atol=1e-6)
-    silent = project_inputs(paths, {"eyes": np.zeros((1, 6), np.float32)})["words"]
-    assert not silent.any()
+    missing = project_inputs(fitted, {"eyes": np.zeros((1, 6), np.float32)})["words"]
+    assert not missing.any()
 
 
 def test_a_reduction_keeps_the_directions_in_which_rows_reach_farthest() -> None:

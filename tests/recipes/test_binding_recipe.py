@@ -21,7 +21,7 @@ from support.shades import (
     write_card,
     write_words,
 )
-from tieback.artifacts import STATE
+from tieback.artifacts import STATE, stored
 from tieback.core.errors import NotFound, StartupError
 from tieback.core.types.content import Modality
 from tieback.core.types.vectors import SpaceRef
@@ -30,7 +30,7 @@ from tieback.joint.ranking import places
 from tieback.methods.imputation import imputations
 from tieback.methods.projection import unit_rows
 from tieback.models.default_binding import DefaultBinding
-from tieback.models.joint_space_artifact import JointSpaceArtifact
+from tieback.models.joint_space_artifact import BINDING, JointSpaceArtifact
 from tieback.models.store import Store
 from tieback.recipes.bind_default import bind_default
 from tieback.recipes.binding.bind import Outcome
@@ -59,9 +59,9 @@ def test_a_binding_is_made_and_loads(outcome: Outcome) -> None:
         ("speech", Modality.TEXT, WIDTH),
         ("words", Modality.TEXT, WIDTH),
     ]
-    ways = {(path.source.name, path.block, path.method) for path in bound.projections}
-    assert {("words", "words", "native"), ("eyes", "eyes", "subspace")} < ways
-    assert {("words", "eyes", "anchor_attention"), ("eyes", "words", "anchor_attention")} < ways
+    projected = {(one.source.name, one.block, one.method) for one in bound.projections}
+    assert {("words", "words", "native"), ("eyes", "eyes", "subspace")} < projected
+    assert {("words", "eyes", "anchor_attention"), ("eyes", "words", "anchor_attention")} < projected
     assert {router.modality: router.inputs for router in bound.routers} == {
         Modality.TEXT: ("words", "speech"),
         Modality.IMAGE: (),
@@ -89,7 +89,7 @@ def test_the_report_says_what_every_part_is_worth(outcome: Outcome) -> None:
     assert metrics["alignment"]["before"][eyes][words] is not None
     assert metrics["decoupling"]["classes"] == ["image", "text"]
     assert metrics["decoupling"]["accuracy"] >= 0.9
-    assert {row["path"] for row in metrics["training"]} == {
+    assert {row["projection"] for row in metrics["training"]} == {
         "eyes -> words", "words -> eyes", "eyes -> speech", "speech -> eyes",
     }  # fmt: skip
     assert len(metrics["neighbours"][0]["after"]) == 5
@@ -111,7 +111,7 @@ def test_imputations_are_fitted_chosen_and_kept_at_half_precision(outcome: Outco
     assert {array.dtype for array in arrays} == {np.dtype(np.float16)}
     assert reported["bytes"] == sum(array.nbytes for array in arrays)
     assert bound.losses == bound.imputations[0].losses
-    assert bound.losses["text"]["eyes"] == 0, "texts reach that block by other paths"
+    assert bound.losses["text"]["eyes"] == 0, "texts reach that block by other projections"
 
 
 def test_with_one_text_space_nothing_can_be_imputed(world: World, tmp_path: Path) -> None:
@@ -200,6 +200,9 @@ def test_unknown_spaces_and_methods_are_refused_with_the_choices(world: World) -
         world.bind(method="magic")
     with pytest.raises(StartupError, match="no classifier with prototypes"):
         world.bind(spaces=("words",))
+    apart = replace(world, cards=[card.model_copy(update={"joint": None}) for card in world.cards])
+    with pytest.raises(StartupError, match="words is no part of a joint space: its card has no `joint`"):
+        apart.bind(spaces=("words", "eyes"))
 
 
 def test_a_classifier_without_a_linear_layer_is_left_out_and_said_so(world: World, tmp_path: Path) -> None:
@@ -327,6 +330,23 @@ def test_a_default_binding_with_an_altered_byte_is_made_again(world: World, tmp_
 
     assert again == first
     assert state.read_bytes() == whole
+
+
+def test_a_default_binding_of_an_earlier_schema_is_made_again(world: World, tmp_path: Path) -> None:
+    store = world.elsewhere(tmp_path / "store").store
+    first = bind_default(world.cards, (), [world.data], store, print)
+    known = DefaultBinding.read(store.bound)
+    assert first is not None
+    assert known is not None
+    artifact = JointSpaceArtifact.load(store.bound / first)._artifact()
+    earlier = replace(artifact, kind=replace(BINDING, schema=BINDING.schema - 1)).save(store.bound)
+    DefaultBinding(earlier.name, known.made_from).write(store.bound)
+
+    again = bind_default(world.cards, (), [world.data], store, print)
+
+    assert again == first
+    assert DefaultBinding.read(store.bound) == known
+    assert stored(store.bound) == [store.bound / first]
 
 
 def test_no_default_binding_is_made_before_all_models_are_there(world: World, tmp_path: Path) -> None:

@@ -84,8 +84,8 @@ def test_hostile_names_are_escaped_wherever_they_stand() -> None:
                 "weights": {"rows": [{"what": evil, "weights": {evil: 1.0}}]},
                 "neighbours": [{"query": evil, "before": [evil], "after": [evil]}],
                 "training": [
-                    {"path": evil, "method": evil, "anchors": 3, "loss": [2.0, 1.0]},
-                    {"path": evil, "method": evil, "anchors": evil},
+                    {"projection": evil, "method": evil, "anchors": 3, "loss": [2.0, 1.0]},
+                    {"projection": evil, "method": evil, "anchors": evil},
                 ],
             },
             {evil: {evil: [evil]}},

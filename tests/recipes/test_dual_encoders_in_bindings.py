@@ -55,12 +55,12 @@ def test_a_shared_space_has_one_block_that_both_its_encoders_enter(world: World,
     assert block.encodes == (Modality.TEXT, Modality.IMAGE)
     assert set(bound.centres[CLIP]) == {Modality.TEXT, Modality.IMAGE}
     assert bound.revision == outcome.bound.revision
-    ways = {(path.source.name, path.block) for path in bound.projections}
-    assert {(CLIP, CLIP), ("words", CLIP), (CLIP, "words"), ("eyes", CLIP), (CLIP, "eyes")} <= ways
-    assert all(path.source in {card.space for card in world.cards} for path in bound.projections)
-    assert len([path for path in bound.projections if path.source.name == path.block == CLIP]) == 1
+    projected = {(one.source.name, one.block) for one in bound.projections}
+    assert {(CLIP, CLIP), ("words", CLIP), (CLIP, "words"), ("eyes", CLIP), (CLIP, "eyes")} <= projected
+    assert all(one.source in {card.space for card in world.cards} for one in bound.projections)
+    assert len([one for one in bound.projections if one.source.name == one.block == CLIP]) == 1
     assert {router.modality for router in bound.routers} == {Modality.TEXT, Modality.IMAGE}
-    assert "terms" not in bound.spaces, "what is optional takes part where it is named"
+    assert "extra" not in bound.spaces, "what is optional takes part where it is named"
 
 
 def test_the_gap_between_the_encoders_of_a_space_is_taken_off(world: World, outcome: Outcome) -> None:
@@ -89,7 +89,7 @@ async def test_words_find_pictures_in_the_shared_block_by_its_own_encoders(
     beside = 1 / await library.ranks("words", "speech", "clip-text")
 
     assert own.mean() > 6 * CHANCE
-    assert beside.mean() == pytest.approx(own.mean()), "others stand in, and are not heard beside it"
+    assert beside.mean() == pytest.approx(own.mean()), "others impute, and are not used beside it"
 
 
 @pytest.mark.parametrize("alone", [["words"], ["words", "speech"]])
@@ -209,11 +209,11 @@ def test_the_bindings_report_names_what_the_towers_do(outcome: Outcome) -> None:
     metrics = outcome.bound.metrics
 
     assert {"words -> clip-text", "clip-text -> words", "clip-text -> eyes", "eyes -> clip-text"} <= {
-        row["path"] for row in metrics["training"]
+        row["projection"] for row in metrics["training"]
     }
     assert "image (clip-image)" in {row["what"] for row in metrics["weights"]["rows"]}
     assert outcome.bound.provenance["inputs"]["clip-image"] == PHOTOS
-    anchors = {row["path"]: row["anchors"] for row in metrics["training"]}
+    anchors = {row["projection"]: row["anchors"] for row in metrics["training"]}
     assert anchors["eyes -> clip-text"] == CLASSES + PHOTOS, "photos that both see are pairs"
 
 
@@ -312,7 +312,7 @@ def test_the_command_binds_what_is_served_though_it_is_optional(
 ) -> None:
     monkeypatch.setenv("TIEBACK_MODELS", str(world.store.root))
     monkeypatch.setenv("TIEBACK_CARDS", str(world.folder))
-    monkeypatch.setenv("TIEBACK_SPACES", "words,speech,eyes,terms,clip-text,clip-image")
+    monkeypatch.setenv("TIEBACK_SPACES", "words,speech,eyes,extra,clip-text,clip-image")
 
     made = CliRunner().invoke(
         command,
@@ -322,8 +322,7 @@ def test_the_command_binds_what_is_served_though_it_is_optional(
 
     assert made.exit_code == 0, made.output
     reported = json.loads(made.stdout)
-    assert reported["metrics"]["terms"]
-    assert CLIP in reported["spaces"]
+    assert {"extra", CLIP} <= set(reported["spaces"])
 
 
 def test_a_second_run_computes_nothing_and_makes_the_same(world: World, outcome: Outcome) -> None:

@@ -43,13 +43,13 @@ def network(width: int, blocks: int) -> dict[str, Array]:
 
 
 def binding(method: str = "affine") -> JointSpaceArtifact:
-    """Two spaces of texts with blocks of their own; both lead to the pictures' block, none to the sounds'."""
+    """Two text spaces with blocks of their own, projected into the pictures' block, not into the sounds'."""
     draw = np.random.default_rng(3)
     anchors = {space: unit_rows(draw.normal(size=(60, width))) for space, width in WIDTHS.items()}
     native = [BoundProjection(space, WIDTHS[space], space.name) for space in WIDTHS]
     known = projections.schema(method, FIT).get("properties", {})
     small = {name: value for name, value in SMALL.items() if name in known}
-    led = [
+    fitted = [
         BoundProjection(
             space, WIDTHS[space], "eyes", method, {}, fit(method, anchors[space], anchors[EYES], small)
         )
@@ -57,7 +57,7 @@ def binding(method: str = "affine") -> JointSpaceArtifact:
     ]
     return JointSpaceArtifact(
         tuple(Block(space, MODALITIES[space], width) for space, width in WIDTHS.items()),
-        (*native, *led),
+        (*native, *fitted),
         (BoundRouter(Modality.TEXT, ("long", "short"), "soft", {}, network(20, 4)),),
     )
 
@@ -66,7 +66,7 @@ def binding(method: str = "affine") -> JointSpaceArtifact:
 def kept(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     """From which size on matrices are in 8 bits; everything is worth a graph here."""
     monkeypatch.setattr(integer_products, "LARGE", request.param)
-    monkeypatch.setattr(export_router, "_is_large", lambda _path: True)
+    monkeypatch.setattr(export_router, "_is_large", lambda _projection: True)
     return int(request.param)
 
 
@@ -77,26 +77,27 @@ def test_the_graph_says_what_the_methods_say(method: str, kept: int) -> None:
     graphs = export_graphs(bound, TEXTS)
 
     least = 0.999 if kept == 1 else 1 - 1e-6
-    assert agreement(bound, ProjectionGraph(graphs["paths.text"])) >= least
+    assert agreement(bound, ProjectionGraph(graphs["projections.text"])) >= least
 
 
 @pytest.mark.parametrize("method", projections.names())
 def test_an_exported_form_says_what_it_says_in_torch(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(export_router, "_is_large", lambda _path: True)
+    monkeypatch.setattr(export_router, "_is_large", lambda _projection: True)
     bound = binding(method)
-    led = next(path for path in bound.projections if path.method == method and path.source == LONG)
+    fitted = next(one for one in bound.projections if one.method == method and one.source == LONG)
     rows = unit_rows(np.random.default_rng(1).normal(size=(5, 12)))
 
-    tensors = {key: torch.from_numpy(array) for key, array in led.state.items()}
+    tensors = {key: torch.from_numpy(array) for key, array in fitted.state.items()}
     expected = projections.form(GRAPH, method)(torch.from_numpy(rows), tensors).numpy()
-    found = ProjectionGraph(export_graphs(bound, TEXTS)["paths.text"])({"long": rows}, 5)[:, 20:30]
+    graph = ProjectionGraph(export_graphs(bound, TEXTS)["projections.text"])
+    found = graph({"long": rows}, 5)[:, 20:30]
 
     assert found == pytest.approx(expected, abs=1e-4)
 
 
 @pytest.mark.parametrize("method", ["anchor_attention", "projector_ensemble"])
 def test_a_row_comes_out_the_same_whatever_stands_beside_it(method: str, kept: int) -> None:
-    graph = ProjectionGraph(export_graphs(binding(method), TEXTS)["paths.text"])
+    graph = ProjectionGraph(export_graphs(binding(method), TEXTS)["projections.text"])
     draw = np.random.default_rng(1)
     dense = {"long": unit_rows(draw.normal(size=(5, 12))), "short": unit_rows(draw.normal(size=(5, 8)))}
 
@@ -110,7 +111,7 @@ def test_a_row_comes_out_the_same_whatever_stands_beside_it(method: str, kept: i
 
 @pytest.mark.parametrize("method", ["anchor_attention", "projector_ensemble", "affine"])
 def test_a_missing_space_adds_nothing_to_any_block(method: str, kept: int) -> None:
-    graph = ProjectionGraph(export_graphs(binding(method), TEXTS)["paths.text"])
+    graph = ProjectionGraph(export_graphs(binding(method), TEXTS)["projections.text"])
     long = unit_rows(np.random.default_rng(1).normal(size=(2, 12)))
 
     left_out = graph({"long": long}, 2)
@@ -122,7 +123,7 @@ def test_a_missing_space_adds_nothing_to_any_block(method: str, kept: int) -> No
 
 
 def test_a_block_that_nothing_is_projected_into_is_empty(kept: int) -> None:
-    graph = ProjectionGraph(export_graphs(binding(), TEXTS)["paths.text"])
+    graph = ProjectionGraph(export_graphs(binding(), TEXTS)["projections.text"])
 
     assert not graph({"long": np.eye(3, 12, dtype=np.float32)}, 3)[:, 30:].any()
 
@@ -156,14 +157,14 @@ def test_matrices_that_multiply_one_input_are_one_product_and_equal_ones_are_in_
     bound = binding()
     narrower = [
         dataclasses.replace(
-            path, block="ears", state={key: array[..., :6] for key, array in path.state.items()}
+            one, block="ears", state={key: array[..., :6] for key, array in one.state.items()}
         )
-        for path in bound.projections
-        if path.method == "affine"
+        for one in bound.projections
+        if one.method == "affine"
     ]
     more = dataclasses.replace(bound, projections=(*bound.projections, *narrower, *narrower))
 
-    graph = onnx.load_from_string(export_graphs(more, TEXTS)["paths.text"]).graph
+    graph = onnx.load_from_string(export_graphs(more, TEXTS)["projections.text"]).graph
 
     products = [node for node in graph.node if node.op_type.startswith("MatMul")]
     shapes = {tuple(one.dims) for one in graph.initializer if len(one.dims) == 2}
@@ -201,9 +202,8 @@ async def test_a_graph_that_this_processor_computes_wrongly_is_not_served(
     other = export_graphs(dataclasses.replace(binding("procrustes")), TEXTS)
 
     with caplog.at_level(logging.WARNING):
-        served = await fused(
-            dataclasses.replace(plain, graphs={"paths.text": other["paths.text"]}), Role.QUERY
-        )
+        wrong = {"projections.text": other["projections.text"]}
+        served = await fused(dataclasses.replace(plain, graphs=wrong), Role.QUERY)
 
     assert served.vector.values == pytest.approx((await fused(plain, Role.QUERY)).vector.values)
     assert "projections of text are computed by their methods" in caplog.text
@@ -212,21 +212,22 @@ async def test_a_graph_that_this_processor_computes_wrongly_is_not_served(
 def test_a_graph_altered_by_one_byte_is_refused(kept: int, tmp_path: Path) -> None:
     plain = binding()
     folder = dataclasses.replace(plain, graphs=export_graphs(plain, TEXTS)).save(tmp_path)
-    graph = folder / "paths.text.onnx"
+    graph = folder / "projections.text.onnx"
     data = bytearray(graph.read_bytes())
     data[len(data) // 2] ^= 1
     graph.write_bytes(data)
 
-    with pytest.raises(StartupError, match=r"corrupt: paths.text.onnx is not what was written; bind again"):
+    fault = "corrupt: projections.text.onnx is not what was written; bind again"
+    with pytest.raises(StartupError, match=fault):
         JointSpaceArtifact.load(folder)
 
 
 def test_a_graph_that_is_gone_is_missed(kept: int, tmp_path: Path) -> None:
     plain = binding()
     folder = dataclasses.replace(plain, graphs=export_graphs(plain, TEXTS)).save(tmp_path)
-    (folder / "paths.text.onnx").unlink()
+    (folder / "projections.text.onnx").unlink()
 
-    with pytest.raises(StartupError, match=r"paths.text.onnx: No such file"):
+    with pytest.raises(StartupError, match=r"projections.text.onnx: No such file"):
         JointSpaceArtifact.load(folder)
 
 

@@ -37,12 +37,12 @@ def task(name: str, seed: int) -> Task:
     )
 
 
-def ways(**weights: float) -> dict[str, BoundRouter]:
+def candidates(**weights: float) -> dict[str, BoundRouter]:
     return {name: fixed(Modality.TEXT, {"good": share, "bad": 1 - share}) for name, share in weights.items()}
 
 
 def test_weights_that_find_partners_lose_nothing() -> None:
-    found = compared(JOINT, [task("text → text", 0)], ways(worst=0.0, even=0.5, best=1.0))
+    found = compared(JOINT, [task("text → text", 0)], candidates(worst=0.0, even=0.5, best=1.0))
 
     assert found is not None
     assert found.best == "best"
@@ -52,11 +52,11 @@ def test_weights_that_find_partners_lose_nothing() -> None:
 
 
 def test_a_task_looks_among_the_documents_of_all_tasks() -> None:
-    asked = task("text → text", 0)
-    twins = Task("others", Modality.TEXT, asked.queries, {"good": asked.queries["good"].copy()})
+    one = task("text → text", 0)
+    twins = Task("others", Modality.TEXT, one.queries, {"good": one.queries["good"].copy()})
 
-    alone = compared(JOINT, [asked], ways(best=1.0))
-    among = compared(JOINT, [asked, twins], ways(best=1.0))
+    alone = compared(JOINT, [one], candidates(best=1.0))
+    among = compared(JOINT, [one, twins], candidates(best=1.0))
 
     assert alone is not None
     assert among is not None
@@ -71,7 +71,7 @@ def test_what_loses_least_where_it_is_worst_is_best() -> None:
 
     assert found.best == "neither"
     assert found.loss("specialist") == pytest.approx(0.3)
-    assert found.reported("specialist")["loses_least"] == "neither"
+    assert found.reported("specialist")["smallest_loss"] == "neither"
     assert found.words("specialist").startswith("warning: neither would lose less: queries of text")
     assert found.words("neither").startswith("queries of text are weighted by neither")
 

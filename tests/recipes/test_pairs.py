@@ -100,9 +100,9 @@ def test_shapes_and_an_own_encoder_have_blocks_paths_and_routers(outcome: Outcom
     assert {block.space.name: block.modality for block in bound.blocks} == {
         "colours": Modality.IMAGE, "shapes": Modality.POINTS, "words": Modality.TEXT,
     }  # fmt: skip
-    ways = {(path.source.name, path.block) for path in bound.projections}
-    assert ways >= {("words", "shapes"), ("shapes", "words"), ("words", "colours"), ("colours", "words")}
-    assert {(path.source.name, path.method) for path in bound.projections} >= {("shapes", "subspace")}
+    projected = {(one.source.name, one.block) for one in bound.projections}
+    assert projected >= {("words", "shapes"), ("shapes", "words"), ("words", "colours"), ("colours", "words")}
+    assert {(one.source.name, one.method) for one in bound.projections} >= {("shapes", "subspace")}
     routers = {router.modality: router for router in bound.routers}
     assert {modality: one.inputs for modality, one in routers.items()} == {
         Modality.TEXT: ("words",), Modality.IMAGE: (), Modality.POINTS: (),
@@ -140,7 +140,7 @@ def test_the_members_are_in_every_number_of_the_report(outcome: Outcome) -> None
     assert metrics["alignment"]["before"][words][shapes] is None, "nothing of it had a name"
     what = {row["what"] for row in metrics["weights"]["rows"]}
     assert what >= {"captions of 3D models", "solids (shapes)", "your pairs (colours)"}
-    assert {row["path"] for row in metrics["training"]} >= {"shapes -> words", "words -> shapes"}
+    assert {row["projection"] for row in metrics["training"]} >= {"shapes -> words", "words -> shapes"}
     asked = {row["query"] for row in metrics["neighbours"]}
     assert asked & {one.name for one in SOLIDS}
 
@@ -172,9 +172,9 @@ def test_too_few_pairs_leave_an_encoder_out_and_say_how_many_it_needs(world: Wor
 def test_eight_pairs_bind_an_encoder_and_are_all_fitted_with(world: World, tmp_path: Path) -> None:
     bound = world.bind(spaces=("words", "colours"), anchors=world.pairs(tmp_path / "few.jsonl", 8)).bound
 
-    anchors = {row["path"]: row["anchors"] for row in bound.metrics["training"]}
+    anchors = {row["projection"]: row["anchors"] for row in bound.metrics["training"]}
     assert anchors == {"words -> colours": 8, "colours -> words": 8}
-    assert bound.metrics["pairs"]["colours"] == {"rows": 8, "things": 8, "paths": []}
+    assert bound.metrics["pairs"]["colours"] == {"rows": 8, "things": 8, "projections": []}
     assert bound.metrics["retrieval"] == []
 
 
@@ -208,7 +208,7 @@ def test_a_users_clouds_are_anchors_too(world: World, tmp_path: Path) -> None:
 
     plain = world.bind(spaces=("words", "shapes")).bound
     fitted = [
-        next(row["anchors"] for row in one.metrics["training"] if row["path"] == "shapes -> words")
+        next(row["anchors"] for row in one.metrics["training"] if row["projection"] == "shapes -> words")
         for one in (plain, bound)
     ]
     assert fitted[1] == fitted[0] + 20
@@ -256,7 +256,7 @@ def test_a_modality_that_no_member_reads_is_refused_by_its_line(world: World, tm
 
 
 def test_views_of_clouds_are_weighed_against_texts_alone(world: World, tmp_path: Path) -> None:
-    """Colours say nothing of shapes, so views cannot help; both ways are tried and told all the same."""
+    """Colours tell nothing of shapes, so views cannot help; both are tried and reported all the same."""
     folder = tmp_path / "cards"
     folder.mkdir()
     named = write_colours(folder, "named", SHADES[:20], joint="class_names")
@@ -265,16 +265,15 @@ def test_views_of_clouds_are_weighed_against_texts_alone(world: World, tmp_path:
 
     bound = replace(other, cards=[*world.cards[:2], named]).bind().bound
 
-    (reported,) = [
-        row for row in bound.metrics["pairs"]["shapes"]["paths"] if row["path"] == "shapes -> words"
-    ]
+    compared = bound.metrics["pairs"]["shapes"]["projections"]
+    (reported,) = [row for row in compared if row["projection"] == "shapes -> words"]
     assert reported["validation"].keys() >= {"anchor_attention", "texts alone", "texts and views"}
     assert reported["chosen"] == max(reported["validation"], key=reported["validation"].get)
     assert reported["held_out"]["texts and views"] is not None
-    trained = next(row for row in bound.metrics["training"] if row["path"] == "shapes -> words")
+    trained = next(row for row in bound.metrics["training"] if row["projection"] == "shapes -> words")
     assert ("views" in trained) == (reported["chosen"] == "texts and views")
     forced = replace(other, cards=[*world.cards[:2], named]).bind(method="joint_views").bound
-    trained = next(row for row in forced.metrics["training"] if row["path"] == "shapes -> words")
+    trained = next(row for row in forced.metrics["training"] if row["projection"] == "shapes -> words")
     assert trained["views"] == 4
 
 
@@ -290,12 +289,12 @@ def test_an_encoder_of_pairs_stands_beside_one_of_classes(world: World, tmp_path
 
     (router,) = [one for one in bound.routers if one.modality is Modality.IMAGE]
     assert router.parameters["weights"].keys() >= {"named", "colours"}
-    assert {path.source.name for path in bound.projections if path.block == "words"} == {
+    assert {one.source.name for one in bound.projections if one.block == "words"} == {
         "words",
         "named",
         "colours",
     }
-    anchors = {row["path"]: row["anchors"] for row in bound.metrics["training"]}
+    anchors = {row["projection"]: row["anchors"] for row in bound.metrics["training"]}
     assert anchors["named -> words"] >= 60, "its classes, and the pairs"
     assert anchors["colours -> words"] == 40
     (reported,) = [row for row in bound.metrics["weights"]["rows"] if row["what"] == "your pairs (colours)"]

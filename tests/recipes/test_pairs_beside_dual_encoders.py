@@ -1,4 +1,4 @@
-"""One binding of all that there is: classes, a dual encoder, sparse terms, solids, and the user's pairs."""
+"""One binding of all that there is: classes, a dual encoder, solids, and the user's pairs."""
 
 from __future__ import annotations
 
@@ -15,18 +15,17 @@ from support.shades import (
     sentences,
     write_dual,
     write_eyes,
-    write_terms,
     write_words,
 )
 from support.small_spaces import write_colours, write_shapes
 from tieback.core.types.content import Modality
-from tieback.models.joint_space_artifact import SPARSE, JointSpaceArtifact
+from tieback.models.joint_space_artifact import JointSpaceArtifact
 from tieback.models.store import Store
 from tieback.recipes.binding.bind import Outcome
 from tieback.recipes.pull import pull
 
 PHOTOS, PAIRS = 48, 40
-SPACES = ("words", "speech", "eyes", "clip-text", "clip-image", "terms", "shapes", "own")
+SPACES = ("words", "speech", "eyes", "clip-text", "clip-image", "shapes", "own")
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +38,6 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
         write_words(folder, "speech", colours, 2),
         write_eyes(folder, "eyes", colours),
         *write_dual(folder, "clip", colours),
-        write_terms(folder, "terms"),
         write_shapes(folder, "shapes"),
         write_colours(folder, "own"),
     ]
@@ -56,16 +54,15 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     return World(cards, store, data, folder).bind(spaces=SPACES, anchors=pairs)
 
 
-def test_every_kind_of_member_has_its_block_its_paths_and_its_router(outcome: Outcome) -> None:
+def test_every_kind_of_member_has_its_block_its_projections_and_its_router(outcome: Outcome) -> None:
     bound = JointSpaceArtifact.load(outcome.folder)
 
     assert {block.space.name: block.modality for block in bound.blocks} == {
         "words": Modality.TEXT, "speech": Modality.TEXT, "clip": Modality.IMAGE, "eyes": Modality.IMAGE,
         "own": Modality.IMAGE, "shapes": Modality.POINTS,
     }  # fmt: skip
-    ways = {(path.source.name, path.block) for path in bound.projections}
-    assert {("shapes", "clip"), ("clip", "shapes"), ("own", "clip"), ("clip", "own")} <= ways
-    assert {path.block for path in bound.projections if path.reads == SPARSE} >= {"shapes", "own"}
+    projected = {(one.source.name, one.block) for one in bound.projections}
+    assert {("shapes", "clip"), ("clip", "shapes"), ("own", "clip"), ("clip", "own")} <= projected
     assert {router.modality: router.inputs for router in bound.routers} == {
         Modality.TEXT: ("words", "speech", "clip"),
         Modality.IMAGE: (),

@@ -14,8 +14,8 @@ from support.small_binding import (
     NAMES_OF_BLOCKS,
     WIDTHS,
     binding,
-    path,
     photo,
+    projection,
     routed,
     said,
     sound,
@@ -70,7 +70,7 @@ async def test_a_document_has_unit_blocks_where_it_was_encoded_and_zeros_elsewhe
     assert result.vector.values.shape == (sum(WIDTHS.values()),)
 
 
-async def test_several_paths_into_one_block_are_averaged_and_brought_to_length_one(router: Router) -> None:
+async def test_several_projections_into_one_block_are_averaged_at_length_one(router: Router) -> None:
     parts = [FusePart(said("words", *CAT)), FusePart(said("names", *CUP))]
 
     result = await fused(router, parts, role=Role.DOCUMENT)
@@ -91,7 +91,7 @@ def test_an_evaluation_reads_vectors_bit_for_bit_as_the_router_does() -> None:
     assert np.array_equal(evaluated, served)
 
 
-async def test_the_explanation_names_paths_binding_and_modality(router: Router) -> None:
+async def test_the_explanation_names_projections_binding_and_modality(router: Router) -> None:
     result = await fused(router, text(*CAT))
 
     assert "words -> eyes (affine)" in result.routing.projections
@@ -145,10 +145,9 @@ async def test_a_lost_text_space_is_missing_with_a_reason_and_its_expected_loss(
 async def test_a_space_without_a_block_of_its_own_is_missed_too() -> None:
     bound = binding()
     blocks = tuple(one for one in bound.blocks if one.space.name != "names")
-    paths = tuple(one for one in bound.projections if one.block != "names")
-    router = Router.bound(
-        dataclasses.replace(bound, blocks=blocks, projections=paths), modalities={"names": Modality.TEXT}
-    )
+    projections = tuple(one for one in bound.projections if one.block != "names")
+    less = dataclasses.replace(bound, blocks=blocks, projections=projections)
+    router = Router.bound(less, modalities={"names": Modality.TEXT})
 
     result = await fused(router, [FusePart(said("words", *CAT))])
 
@@ -256,12 +255,12 @@ async def test_one_bad_input_leaves_the_others_and_a_large_batch_gives_what_one_
 
 def test_other_routers_or_losses_leave_the_space_and_another_projection_makes_another() -> None:
     plain = Router.bound(binding()).space
-    paths = list(binding().projections)
-    moved = dataclasses.replace(paths[1], state={**paths[1].state, "offset": np.ones(5, np.float32)})
+    first, second, *others = binding().projections
+    moved = dataclasses.replace(second, state={**second.state, "offset": np.ones(5, np.float32)})
 
     assert Router.bound(routed()).space.ref == plain.ref
     assert Router.bound(binding(losses={})).space.ref == plain.ref
-    assert Router.bound(binding(projections=(paths[0], moved, *paths[2:]))).space.ref != plain.ref
+    assert Router.bound(binding(projections=(first, moved, *others))).space.ref != plain.ref
     assert Router.bound(binding(blocks=binding().blocks[::-1])).space.ref != plain.ref
 
 
@@ -271,9 +270,12 @@ def test_other_routers_or_losses_leave_the_space_and_another_projection_makes_an
         (BoundProjection(EYES, 5, "words", "telepathy"), "telepathy"),
         (BoundProjection(EYES, 5, "words", "affine", {"strength": 2}), "no parameter 'strength'"),
         (BoundProjection(EYES, 5, "words", "affine"), "the state lacks the array 'map'"),
-        (dataclasses.replace(path("eyes", "names"), block="words"), "should be [source 5, target 4]"),
+        (dataclasses.replace(projection("eyes", "names"), block="words"), "should be [source 5, target 4]"),
         (BoundProjection(EYES, 5, "nose", "affine"), "has no block"),
-        (dataclasses.replace(path("eyes", "words"), source=SpaceRef("eyes", "r9", "f3")), "do not agree"),
+        (
+            dataclasses.replace(projection("eyes", "words"), source=SpaceRef("eyes", "r9", "f3")),
+            "do not agree",
+        ),
     ],
 )
 def test_a_projection_that_does_not_fit_stops_the_start_and_says_what_to_do(

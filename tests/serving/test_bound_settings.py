@@ -15,13 +15,7 @@ from tieback.core.types.content import Modality
 from tieback.core.types.fusion import Fused
 from tieback.core.types.vectors import SpaceRef, VectorKind
 from tieback.models.default_binding import DefaultBinding
-from tieback.models.joint_space_artifact import (
-    SPARSE,
-    Block,
-    BoundProjection,
-    BoundRouter,
-    JointSpaceArtifact,
-)
+from tieback.models.joint_space_artifact import Block, BoundProjection, BoundRouter, JointSpaceArtifact
 from tieback.serving import assembly, context
 from tieback.serving.plan import Plan
 from tieback.serving.servicers.catalog import JointSpace
@@ -143,7 +137,7 @@ def test_a_binding_is_named_by_its_revision_or_its_folder(place: Place, by: str)
 
 
 def test_whoever_does_not_fuse_knows_the_joint_space_without_loading_its_graphs(place: Place) -> None:
-    made = dataclasses.replace(place.bind(), graphs={"paths.text": b"no graph at all"})
+    made = dataclasses.replace(place.bind(), graphs={"projections.text": b"no graph at all"})
     made.save(place.models / "bound")
 
     joint = place.plan(binding=made.revision).joint
@@ -253,7 +247,7 @@ class SharedPlace(Place):
         self.write("pair-image", "pair", modality="image", joint="component", **shared)
         self.write(
             "terms", "terms", modality="text", runtime="sparse_text", width=50, kinds=["sparse"],
-            joint="terms", optional=True,
+            optional=True,
         )  # fmt: skip
 
     def write(self, name: str, directory: str, **fields: Any) -> None:
@@ -264,12 +258,8 @@ class SharedPlace(Place):
 
     def bind_all(self) -> JointSpaceArtifact:
         cards = {card.name: card for card in self.plan(spaces=EVERY).encoders}
-        pair, small, terms = (cards[name].space for name in ("pair-text", "small-a", "terms"))
+        pair, small = (cards[name].space for name in ("pair-text", "small-a"))
         state = {"map": np.ones((WIDTH, 8), np.float32), "offset": np.zeros(8, np.float32)}
-        known: dict[str, np.ndarray] = {
-            "terms": np.arange(2, dtype=np.int32),
-            "vectors": np.ones((2, WIDTH), np.float16),
-        }
         made = JointSpaceArtifact(
             (
                 Block(pair, Modality.IMAGE, 8, (Modality.TEXT, Modality.IMAGE)),
@@ -279,7 +269,6 @@ class SharedPlace(Place):
                 BoundProjection(pair, 8, "pair"),
                 BoundProjection(small, WIDTH, "small-a"),
                 BoundProjection(small, WIDTH, "pair", "affine", {}, state, imputes=True),
-                BoundProjection(terms, 50, "small-a", "term_weights", {}, known, SPARSE),
             ),
         )
         made.save(self.models / "bound")
@@ -305,14 +294,13 @@ def test_encoders_of_a_shared_space_are_asked_by_their_names_and_told_of_by_its(
     space = assembly.build_router(settings, plan).space
 
     assert plan.spaces_by_modality == {
-        Modality.TEXT: ("pair-text", "small-a", "terms"), Modality.IMAGE: ("pair-image",),
+        Modality.TEXT: ("pair-text", "small-a"), Modality.IMAGE: ("pair-image",),
     }  # fmt: skip
     assert joint_inputs.shared == {"pair-text": "pair", "pair-image": "pair"}
-    assert joint_inputs.kinds["terms"] == {VectorKind.SPARSE}
     assert joint_inputs.kinds["pair-image"] == {VectorKind.DENSE}
-    assert joint_inputs.blocks["small-a"] == ["small-a"], "what stands in is not waited for"
-    assert joint_inputs.unused({"pair": 1.0}) == {"small-a", "terms"}
-    assert space.coverage[Modality.TEXT].sources == ("pair", "small-a", "terms")
+    assert joint_inputs.blocks["small-a"] == ["small-a"], "what imputes is not waited for"
+    assert joint_inputs.unused({"pair": 1.0}) == {"small-a"}
+    assert space.coverage[Modality.TEXT].sources == ("pair", "small-a")
     assert space.coverage[Modality.IMAGE].sources == ("pair",)
 
 
@@ -325,7 +313,7 @@ def test_a_tower_that_was_bound_and_is_not_served_stops_the_start(shared_place: 
         _ = shared_place.plan(binding=made.revision, spaces="small-a,pair-text,terms").bound
 
 
-def test_without_a_binding_shared_spaces_and_terms_are_no_part_of_the_joint_space(
+def test_without_a_binding_shared_and_sparse_spaces_are_no_part_of_the_joint_space(
     shared_place: SharedPlace,
 ) -> None:
     settings = shared_place.settings(spaces=EVERY)

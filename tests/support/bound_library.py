@@ -56,23 +56,30 @@ class Library:
         texts = [card(folder, name) for name in ("words-a", "words-b")]
         eyes = colours.card(folder, halves=halves)
         names = np.stack([dense(name) for name in colours.NAMES])
-        paths = [BoundProjection(one.space, WIDTH, one.name) for one in texts]
-        paths.append(BoundProjection(eyes.space, 3, "colours"))
+        projections = [BoundProjection(one.space, WIDTH, one.name) for one in texts]
+        projections.append(BoundProjection(eyes.space, 3, "colours"))
         for one in texts:
             for source, target, left, right in ((one, eyes, names, np.eye(3)), (eyes, one, np.eye(3), names)):
                 state = fit("anchor_attention", left, right, {"centred": False})
                 width = int(left.shape[1])
-                paths.append(
+                projections.append(
                     BoundProjection(
                         source.space, width, target.name, "anchor_attention", {"sharpness": 40}, state
                     )
                 )
         blocks = [Block(one.space, Modality.TEXT, WIDTH) for one in texts]
         blocks.append(Block(eyes.space, Modality.IMAGE, 3))
-        said = np.stack([dense(word) for word in WORDS])
-        aligned = [said, said, np.zeros((len(WORDS), 3), np.float32)]
-        ways = [BoundImputation(name, {}, fit_imputation(name, aligned), LOSSES) for name in imputations]
-        self.bound = JointSpaceArtifact(tuple(blocks), tuple(paths), routers, LOSSES, imputations=tuple(ways))
+        words = np.stack([dense(word) for word in WORDS])
+        aligned = [words, words, np.zeros((len(WORDS), 3), np.float32)]
+        self.bound = JointSpaceArtifact(
+            tuple(blocks),
+            tuple(projections),
+            routers,
+            LOSSES,
+            imputations=tuple(
+                BoundImputation(name, {}, fit_imputation(name, aligned), LOSSES) for name in imputations
+            ),
+        )
         seeing = colours.Halves(eyes) if halves else colours.Colours(eyes)
         self.real = Encoder([*(BagOfWords(one) for one in texts), seeing])
         self.encoder = Troubles(self.real)

@@ -19,20 +19,20 @@ def bound() -> JointSpaceArtifact:
     random = np.random.default_rng(0)
     spaces = [SpaceRef(name, f"r{place}0af", f"f{place}") for place, name in enumerate(NAMES)]
     blocks = [Block(space, modality, WIDTH) for space, modality in zip(spaces, MODALITIES, strict=True)]
-    paths = [BoundProjection(space, WIDTH, space.name) for space in spaces]
+    projections = [BoundProjection(space, WIDTH, space.name) for space in spaces]
     anchors = {name: random.normal(size=(40, WIDTH)).astype(np.float32) for name in NAMES}
     for source, modality in zip(spaces, MODALITIES, strict=True):
         for block in blocks:
             if modality is not block.modality and Modality.TEXT in (modality, block.modality):
                 state = fit("anchor_attention", anchors[source.name], anchors[block.space.name])
-                paths.append(
+                projections.append(
                     BoundProjection(
                         source, WIDTH, block.space.name, "anchor_attention", {"sharpness": 15.0}, state
                     )
                 )
     return JointSpaceArtifact(
         tuple(blocks),
-        tuple(paths),
+        tuple(projections),
         (
             BoundRouter(
                 *(Modality.TEXT, TEXTS, "uniform", {}, {}),
@@ -88,14 +88,14 @@ def bound() -> JointSpaceArtifact:
             ],
             "training": [
                 {
-                    "path": f"{name} -> {NAMES[3]}",
+                    "projection": f"{name} -> {NAMES[3]}",
                     "method": "projector_ensemble",
                     "anchors": 3000,
                     "loss": (4 * np.exp(-np.arange(60) / 15) + 1 + 0.2 * random.random(60)).tolist(),
                 }
                 for name in TEXTS
             ]
-            + [{"path": "yamnet -> wordllama-256", "method": "subspace", "anchors": 521, "loss": []}],
+            + [{"projection": "yamnet -> wordllama-256", "method": "subspace", "anchors": 521, "loss": []}],
         },
         {"data": ["examples/library", "class names"], "seed": 7, "seconds": 412.5, "command": "tieback bind"},
     )

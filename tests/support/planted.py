@@ -1,7 +1,7 @@
-"""Weights set by hand, in the libraries' own architectures: a CLIP that knows colours, a SPLADE that repeats.
+"""Weights set by hand, in the library's own architecture: a CLIP that knows colours.
 
-Both are one layer whose attention is uniform and whose network is silent, so a state is a word's own vector
-and the mean of those before it. What the CLIP's towers share is the direction of a colour from grey.
+It is one layer whose attention is uniform and whose network adds nothing, so a state is a word's own vector
+and the mean of those before it. What the towers share is the direction of a colour from grey.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
-from transformers import AutoModel, BertConfig, BertForMaskedLM, CLIPConfig
+from transformers import AutoModel, CLIPConfig
 
 from support.own_folders import write_json
 
@@ -82,33 +82,6 @@ def save_planted_clip(
             "image_std": [1.0, 1.0, 1.0],
         },
     )  # fmt: skip
-
-
-def save_repeating_splade(folder: Path, words: Sequence[str], faint: Sequence[str] = ()) -> int:
-    """A masked language model's folder, which weighs a text's own words, `faint` ones less.
-
-    Returns the size of the vocabulary.
-    """
-    every = [*SPECIAL, *words, *faint]
-    width = 8 * -(-len(every) // 8)
-    config = BertConfig(
-        vocab_size=len(every), hidden_size=width, num_hidden_layers=1, num_attention_heads=2,
-        intermediate_size=8, max_position_embeddings=LENGTH, hidden_act="relu", tie_word_embeddings=True,
-    )  # fmt: skip
-    model: Any = BertForMaskedLM(config).eval()  # type: ignore[no-untyped-call]  # theirs
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.zero_()
-        for module in model.modules():
-            if isinstance(module, torch.nn.LayerNorm):
-                module.weight.fill_(1.0)
-        model.bert.embeddings.word_embeddings.weight.copy_(torch.eye(len(every), width))
-        model.cls.predictions.transform.dense.weight.copy_(torch.eye(width))
-        model.cls.predictions.bias.fill_(-1.0)  # what is not the word itself
-        model.cls.predictions.bias[len(SPECIAL) + len(words) :] = 0.2 - width**0.5
-    model.save_pretrained(folder)
-    tokenizer(every).save(str(folder / "tokenizer.json"))
-    return len(every)
 
 
 def _silence(tower: Any) -> None:

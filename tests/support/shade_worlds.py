@@ -12,7 +12,7 @@ from tieback.recipes.pull import pull
 
 from support.colours import png
 from support.own_encoder import Silent
-from support.shades import CLASSES, World, sentences, write_dual, write_eyes, write_terms, write_words
+from support.shades import CLASSES, World, sentences, write_dual, write_eyes, write_words
 
 PHOTOS = 48
 CLIP = "clip"
@@ -24,10 +24,13 @@ def plain_world(folder: Path) -> World:
 
 
 def world_with_towers(folder: Path) -> World:
-    """With a dual encoder and a sparse space beside them, and a photo of each of the first shades."""
+    """With a dual encoder and an optional text space beside them, and a photo of each of the first shades."""
     return _world(
         folder,
-        lambda colours: [*write_dual(folder, CLIP, colours), write_terms(folder, "terms")],
+        lambda colours: [
+            *write_dual(folder, CLIP, colours),
+            write_words(folder, "extra", colours, 3, optional=True),
+        ],
         lambda _, colours: 255 * colours[:PHOTOS],
     )
 

@@ -1,6 +1,6 @@
-"""A world of shades made small: two text spaces, a classifier of pictures, a dual encoder and a sparse space.
+"""A world of shades made small: text spaces, a classifier of pictures, and a dual encoder.
 
-The name of a shade lies in every text space where a map of the space's own leads its colour, nearly.
+The name of a shade lies in every text space where a map of the space's own takes its colour, nearly.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tieback.recipes.binding import Options, bind
 from tieback.recipes.binding.bind import Outcome
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from support.planted import DUAL_WIDTH, LENGTH, save_planted_clip, save_repeating_splade
+from support.planted import DUAL_WIDTH, LENGTH, save_planted_clip
 
 CLASSES, FEATURES, WIDTH = 60, 12, 24
 NAMES = [f"shade{chr(97 + number // 10)}{chr(97 + number % 10)}" for number in range(CLASSES)]
@@ -69,23 +69,25 @@ def write_card(folder: Path, name: str, **fields: Any) -> EncoderCard:
     return card
 
 
-def write_words(folder: Path, name: str, colours: np.ndarray, seed: int) -> EncoderCard:
-    """A text space in which the name of a shade lies where a linear map leads its colour, nearly."""
+def write_words(
+    folder: Path, name: str, colours: np.ndarray, seed: int, *, optional: bool = False
+) -> EncoderCard:
+    """A text space in which the name of a shade lies where a linear map takes its colour, nearly."""
     draw = np.random.default_rng(seed)
     (folder / name).mkdir()
-    spoken = (colours - colours.mean(0)) @ draw.normal(size=(3, WIDTH)) + 0.05 * draw.normal(
+    mapped = (colours - colours.mean(0)) @ draw.normal(size=(3, WIDTH)) + 0.05 * draw.normal(
         size=(CLASSES, WIDTH)
     )
     words = ["[UNK]", *NAMES, *TEMPLATES, *RAIN, *(word.capitalize() for word in RAIN), "."]
     table = 0.6 * draw.normal(size=(len(words), WIDTH))
-    table[1 : 1 + CLASSES] = spoken
+    table[1 : 1 + CLASSES] = mapped
     save_file({"table": table.astype(np.float32)}, folder / name / "table.safetensors")
     tokenizer = Tokenizer(models.WordLevel({word: place for place, word in enumerate(words)}, "[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer.save(str(folder / name / "tokenizer.json"))
     return write_card(
         folder, name, runtime="static_text", modality="text", width=WIDTH, kinds=["dense"], joint="component",
-        options={"weights": "table.safetensors", "tensor": "table"},
+        options={"weights": "table.safetensors", "tensor": "table"}, optional=optional,
     )  # fmt: skip
 
 
@@ -141,12 +143,3 @@ def write_dual(folder: Path, name: str, colours: np.ndarray, **changes: Any) -> 
         write_card(folder, f"{name}-text", modality="text", max_tokens=LENGTH, **(shared | changes)),
         write_card(folder, f"{name}-image", modality="image", **(shared | changes)),
     ]
-
-
-def write_terms(folder: Path, name: str) -> EncoderCard:
-    """A sparse space that weighs the words of a text, and no others."""
-    width = save_repeating_splade(folder / name, [*NAMES, *RAIN], TEMPLATES[1:])
-    return write_card(
-        folder, name, runtime="sparse_text", modality="text", width=width, kinds=["sparse"], joint="terms",
-        max_tokens=LENGTH, optional=True,
-    )  # fmt: skip

@@ -1,6 +1,6 @@
-"""A binding made small: two text spaces, one of pictures and one of sounds, over three things to speak of.
+"""A binding made small: two text spaces, one of pictures and one of sounds, over three things.
 
-The first three dimensions of every space are cat, cup and car, and every path is the identity on them.
+The first three dimensions of every space are cat, cup and car, and every projection is the identity on them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ WEIGHT_RANGES = {"words": (0.0, 0.5), "names": (0.0, 0.5), "eyes": (0.3, 0.9), "
 LOSSES = {"text": {"words": 5.0, "names": 3.0, "eyes": 12.0}, "image": {"eyes": 70.0}}
 
 
-def path(source: str, block: str) -> BoundProjection:
+def projection(source: str, block: str) -> BoundProjection:
     """The identity on the first three dimensions."""
     if source == block:
         return BoundProjection(SPACES[source], WIDTHS[source], block, NATIVE)
@@ -47,7 +47,7 @@ def path(source: str, block: str) -> BoundProjection:
 
 
 def text_router(favours: Mapping[int, str], **facts: Any) -> BoundRouter:
-    """A learned router of texts: what a text says in a dimension of `words` makes a block speak."""
+    """A learned router of texts: the value in a dimension of `words` gives a block its weight."""
     width, blocks = WIDTHS["words"] + WIDTHS["names"], len(NAMES_OF_BLOCKS)
     third = np.zeros((width, blocks), np.float32)
     for dimension, block in favours.items():
@@ -78,7 +78,7 @@ def binding(routers: Sequence[BoundRouter] = (), **changes: Any) -> JointSpaceAr
     facts: dict[str, Any] = {
         "blocks": tuple(Block(SPACES[name], OF[name], WIDTHS[name]) for name in NAMES_OF_BLOCKS),
         "projections": tuple(
-            path(source, block)
+            projection(source, block)
             for source, reached in {
                 "words": ("words", "eyes", "ears"),
                 "names": ("names", "eyes", "ears"),

@@ -128,11 +128,11 @@ class EncoderCard(Card):
 
     `widths` are the prefixes that the model was trained to be cut to (Matryoshka), the full width among them;
     empty means that only the full width is offered. `joint` says how the space enters the joint one: as a
-    block of its own ("component"), by the names of its classes ("class_names"), by the terms of its sparse
-    vectors ("terms"), where it has none of these by pairs of texts and inputs that a binding is made with
-    ("pairs"), or not at all. `precision` is the one that is served: float32, or one of `precisions`, which
-    are made beside it. A model whose weights were published in another names that alone. What is `optional`
-    is bound and served where TIEBACK_SPACES names it, and left out of what is by default. `layers` are those
+    block of its own ("component"), by the names of its classes ("class_names"), where it has none of these by
+    pairs of texts and inputs that a binding is made with ("pairs"), or not at all. `precision` is the one
+    that is served: float32, or one of `precisions`, which are made beside it. A model whose weights were
+    published in another names that alone. What is `optional` is served where TIEBACK_SPACES names it, and
+    bound then where it has a `joint`; by default it is neither. `layers` are those
     whose vectors may be asked for, the last one of the model among them; empty means that only the last is
     offered. Each layer's vectors are in a space of their own. `reductions` are methods that merge tokens
     inside of the model, by name, as they were measured: a request may ask for those that gain enough, and
@@ -153,7 +153,7 @@ class EncoderCard(Card):
     widths: tuple[int, ...] = ()
     kinds: frozenset[VectorKind]
     max_tokens: Annotated[int, Field(gt=0)] | None = None
-    joint: Literal["component", "class_names", "terms", "pairs"] | None = None
+    joint: Literal["component", "class_names", "pairs"] | None = None
     pooling: Method | None = None
     precision: Precision = "float32"
     precisions: dict[Precision, LowerPrecision] = Field(default_factory=dict)
@@ -179,10 +179,6 @@ class EncoderCard(Card):
             raise ValueError(
                 "joint: component is for text encoders, and for those that share a space with one"
             )
-        if self.joint == "terms" and (
-            self.modality is not Modality.TEXT or VectorKind.SPARSE not in self.kinds
-        ):
-            raise ValueError("joint: terms needs a text encoder with the kind 'sparse'")
         if self.joint == "component" and VectorKind.DENSE not in self.kinds:
             raise ValueError("joint: component needs an encoder with the kind 'dense'")
         if self.joint == "pairs" and self.modality is Modality.TEXT:
@@ -224,8 +220,8 @@ class EncoderCard(Card):
 
     @property
     def unbound_joint(self) -> str | None:
-        """`joint` where no binding is served: shared spaces, terms and pairs enter by a binding alone."""
-        return None if self.shares is not None or self.joint in ("terms", "pairs") else self.joint
+        """`joint` where no binding is served: shared spaces and pairs enter by a binding alone."""
+        return None if self.shares is not None or self.joint == "pairs" else self.joint
 
     @property
     def offered_precisions(self) -> tuple[Precision, ...]:

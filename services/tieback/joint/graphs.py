@@ -71,8 +71,8 @@ def router_graphs(bound: JointSpaceArtifact) -> dict[Modality, RouterGraph]:
 def router_difference(router: BoundRouter, graph: RouterGraph) -> float:
     """The largest difference between graph and network, over random inputs."""
     draw = np.random.default_rng(0)
-    seen = unit_rows(draw.normal(size=(TRIED, router.state["first"].shape[0])))
-    return float(np.abs(graph(seen) - scores(seen, router.state)).max())
+    vectors = unit_rows(draw.normal(size=(TRIED, router.state["first"].shape[0])))
+    return float(np.abs(graph(vectors) - scores(vectors, router.state)).max())
 
 
 def by_block(blocks: Sequence[Block], sums: Array) -> dict[str, Array]:
@@ -87,11 +87,12 @@ def by_block(blocks: Sequence[Block], sums: Array) -> dict[str, Array]:
 def agreement(bound: JointSpaceArtifact, graph: ProjectionGraph) -> float:
     """The least cosine between graph and methods, over random vectors and blocks."""
     draw = np.random.default_rng(0)
-    widths = {path.source.name: path.source_width for path in bound.projections}
+    widths = {one.source.name: one.source_width for one in bound.projections}
     dense = {name: unit_rows(draw.normal(size=(TRIED, widths[name]))) for name in sorted(graph.sources)}
-    computed = by_block(bound.blocks, graph(dense, TRIED))
-    drawn = [path for path in bound.projections if path.source.name in dense and path.in_graphs]
-    said = project_inputs(drawn, dense)
-    if computed.keys() != said.keys():
+    by_graph = by_block(bound.blocks, graph(dense, TRIED))
+    in_graph = [one for one in bound.projections if one.source.name in dense and not one.imputes]
+    by_methods = project_inputs(in_graph, dense)
+    if by_graph.keys() != by_methods.keys():
         return 0.0
-    return min((float((computed[name] * said[name]).sum(axis=1).min()) for name in said), default=1.0)
+    cosines = [float((rows * by_graph[name]).sum(axis=1).min()) for name, rows in by_methods.items()]
+    return min(cosines, default=1.0)

@@ -13,30 +13,31 @@ from tieback.models.joint_space_artifact import Block, BoundImputation, BoundPro
 
 
 def impute(
-    how: BoundImputation,
+    imputation: BoundImputation,
     blocks: Sequence[Block],
-    paths: Sequence[BoundProjection],
+    projections: Sequence[BoundProjection],
     dense: Dense,
-    lost: Collection[str],
+    missing: Collection[str],
     projected: Mapping[str, Array],
 ) -> dict[str, Array]:
-    """The rows by block of queries `dense`, filled where only lost spaces lead into one.
+    """The rows by block of queries `dense`, filled where only missing spaces are projected into one.
 
-    Lost are the spaces of that name, and of an input those whose row is zeros; `projected` are the rows by
-    block without them.
+    The spaces of the names in `missing` are missing, and of an input those whose row is zeros; `projected`
+    are the rows by block without them.
     """
     count = len(next(iter(dense.values())))
     names = [block.space.name for block in blocks]
     lacking = np.zeros((count, len(names)), bool)
-    for path in paths:
-        if path.source.name in dense:
-            missing = path.source.name in lost or ~dense[path.source.name].any(axis=1)
-            lacking[:, names.index(path.block)] |= missing
+    for one in projections:
+        if one.source.name in dense:
+            absent = one.source.name in missing or ~dense[one.source.name].any(axis=1)
+            lacking[:, names.index(one.block)] |= absent
     rows = [projected.get(block.space.name, np.zeros((count, block.width), np.float32)) for block in blocks]
     present = np.stack([one.any(axis=1) for one in rows], axis=1)
     if not (lacking & ~present).any():
         return dict(projected)
-    filled, known = imputations.configure(how.method, how.parameters)(rows, present, how.state)
+    method = imputations.configure(imputation.method, imputation.parameters)
+    filled, known = method(rows, present, imputation.state)
     wanted = present | (known & lacking)
     return {
         name: filled[place] * wanted[:, place, None]

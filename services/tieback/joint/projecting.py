@@ -1,6 +1,6 @@
 """How vectors of a space are projected into blocks.
 
-Where several paths lead into a block, its vector is the mean of theirs, at length 1: three text encoders are
+Where several projections fill a block, its vector is the mean of theirs, at length 1: three text encoders are
 an ensemble for what a sentence would look like.
 """
 
@@ -13,27 +13,24 @@ import numpy as np
 
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Modality
-from tieback.joint.terms import TermProjection
-from tieback.methods.projection import projections, unit_rows
-from tieback.models.joint_space_artifact import NATIVE, SPARSE, BoundProjection, JointSpaceArtifact
+from tieback.methods.projection import projections as methods
+from tieback.methods.projection import unit_rows
+from tieback.models.joint_space_artifact import NATIVE, BoundProjection, JointSpaceArtifact
 
 Dense = Mapping[str, Array]
-"""Unit rows `[inputs, width]` by space; a row of zeros is an input that the space has no vector of.
-
-Of a sparse space, weights `[inputs, terms]` of the terms that its paths know.
-"""
+"""Unit rows `[inputs, width]` by space; a row of zeros is an input that the space has no vector of."""
 
 
 def rows_of(dense: Dense, rows: Array | slice) -> dict[str, Array]:
     """Those inputs, by space."""
-    return {name: said[rows] for name, said in dense.items()}
+    return {name: vectors[rows] for name, vectors in dense.items()}
 
 
 def unit(vector: Array) -> Array:
     """The vector at length 1, in float32; zeros stay zeros.
 
-    Graphs of paths code their input in 8 bits, so a last bit that differs can move a coordinate by a step:
-    whoever is to get what is served normalises by this.
+    Graphs of projections code their input in 8 bits, so a last bit that differs can move a coordinate by a
+    step: whoever is to get what is served normalises by this.
     """
     vector = np.asarray(vector, np.float32)
     square = float(vector @ vector)
@@ -58,31 +55,29 @@ def read(
     return found
 
 
-def project(path: BoundProjection, vectors: Array) -> Array:
-    """The path's unit rows `[n, block width]` for `vectors` `[n, source width]`; zeros stay zeros."""
-    if path.method == NATIVE:
+def project(projection: BoundProjection, vectors: Array) -> Array:
+    """The unit rows `[n, block width]` of `vectors` `[n, source width]`; zeros stay zeros."""
+    if projection.method == NATIVE:
         return unit_rows(vectors)
-    if path.reads == SPARSE:
-        return TermProjection(path).of_weights(vectors)
-    said = projections.configure(path.method, path.parameters)(vectors, path.state)
-    return np.asarray(said * vectors.any(axis=1, keepdims=True), np.float32)
+    rows = methods.configure(projection.method, projection.parameters)(vectors, projection.state)
+    return np.asarray(rows * vectors.any(axis=1, keepdims=True), np.float32)
 
 
-def project_inputs(paths: Sequence[BoundProjection], dense: Dense) -> dict[str, Array]:
-    """The unit rows by block: the mean over the paths from the spaces of `dense`, at length 1.
+def project_inputs(projections: Sequence[BoundProjection], dense: Dense) -> dict[str, Array]:
+    """The unit rows by block: the mean over the projections from the spaces of `dense`, at length 1.
 
     Those that impute count for inputs of which the block's own space has no vector.
     """
-    said: dict[str, list[Array]] = {}
+    projected: dict[str, list[Array]] = {}
     present: dict[str, Array] = {}
-    for path in sorted(paths, key=lambda path: path.imputes):
-        if path.source.name not in dense:
+    for one in sorted(projections, key=lambda one: one.imputes):
+        if one.source.name not in dense:
             continue
-        rows = project(path, dense[path.source.name])
-        own = present.setdefault(path.block, np.zeros(len(rows), bool))
-        if path.imputes:
+        rows = project(one, dense[one.source.name])
+        own = present.setdefault(one.block, np.zeros(len(rows), bool))
+        if one.imputes:
             rows = rows * ~own[:, None]
-        elif path.method == NATIVE or path.source.name == path.block:
+        elif one.method == NATIVE or one.source.name == one.block:
             own |= rows.any(axis=1)
-        said.setdefault(path.block, []).append(rows)
-    return {block: unit_rows(np.sum(rows, axis=0)) for block, rows in said.items()}
+        projected.setdefault(one.block, []).append(rows)
+    return {block: unit_rows(np.sum(rows, axis=0)) for block, rows in projected.items()}

@@ -44,7 +44,8 @@ class Task:
 
         `stored` are the blocks of the documents, where they are known.
         """
-        cosines = similarities(joint.asked(self.queries), stored or joint.project_inputs(self.documents))
+        queries = joint.project_queries(self.queries)
+        cosines = similarities(queries, stored or joint.project_inputs(self.documents))
         if only is not None:
             cosines = {name: one for name, one in cosines.items() if name == only}
         if not cosines:
@@ -98,10 +99,10 @@ def losses(joint: Joint, tasks: Sequence[Task]) -> dict[str, dict[str, float]]:
     """Points of R@10 that queries of each modality lose without each space, as a mean over their tasks.
 
     Tasks of one name are one. A space that encodes no query of a modality costs those queries nothing: other
-    spaces lead them into its block, and what is stored was stored when it was there.
+    spaces are projected into its block, and what is stored was stored when it was there.
     """
     drops: dict[tuple[str, str], dict[str, list[float]]] = {}
-    spaces = list(dict.fromkeys([*(path.source.name for path in joint.projections), *joint.names]))
+    spaces = list(dict.fromkeys([*(one.source.name for one in joint.projections), *joint.names]))
     for task in tasks:
         stored = joint.project_inputs(task.documents)
         whole = recall(task.places(joint, routed=True, stored=stored), 10).mean()
@@ -140,12 +141,12 @@ class Worth:
 
 def worths(joint: Joint, tasks: Sequence[Task], spaces: Sequence[str]) -> list[Worth]:
     """Of each of the text `spaces` with a block of its own, by equal weights; none without tasks."""
-    asked = [task for task in tasks if task.modality is Modality.TEXT]
-    if not asked or len(spaces) < 2:
+    of_texts = [task for task in tasks if task.modality is Modality.TEXT]
+    if not of_texts or len(spaces) < 2:
         return []
 
     def found(joint: Joint) -> float:
-        return float(np.mean([reciprocal(task.places(joint, routed=False)).mean() for task in asked]))
+        return float(np.mean([reciprocal(task.places(joint, routed=False)).mean() for task in of_texts]))
 
     whole = found(joint)
     return [Worth(space, whole, found(_without(joint, space))) for space in spaces]
@@ -153,5 +154,5 @@ def worths(joint: Joint, tasks: Sequence[Task], spaces: Sequence[str]) -> list[W
 
 def _without(joint: Joint, space: str) -> Joint:
     blocks = [block for block in joint.blocks if block.space.name != space]
-    paths = [path for path in joint.projections if space not in (path.source.name, path.block)]
-    return replace(joint, blocks=blocks, projections=paths)
+    projections = [one for one in joint.projections if space not in (one.source.name, one.block)]
+    return replace(joint, blocks=blocks, projections=projections)

@@ -15,13 +15,13 @@ from tieback.core.types.arrays import Array
 from tieback.core.types.content import Modality
 from tieback.models.session import Session
 
-PROJECTIONS, ROUTER = "paths", "router"
-SUMS, SCORES, SEEN = "sums", "scores", "seen"
+PROJECTIONS, ROUTER = "projections", "router"
+SUMS, SCORES, VECTORS = "sums", "scores", "vectors"
 """Names of the output of a graph of projections, and of the output and the input of a router's."""
 
 
 def graph_name(kind: str, modality: Modality) -> str:
-    """The name of the graph in the artifact, for instance "paths.text"."""
+    """The name of the graph in the artifact, for instance "projections.text"."""
     return f"{kind}.{modality.value}"
 
 
@@ -54,9 +54,9 @@ class RouterGraph:
     def __init__(self, graph: bytes) -> None:
         self._session = Session(graph)
 
-    def __call__(self, seen: Array) -> Array:
+    def __call__(self, vectors: Array) -> Array:
         """Scores `[n, blocks]`, 0 to 1, of vectors side by side `[n, width]`."""
-        scores: Array = self._session.run((SCORES,), {SEEN: seen})[0]
+        scores: Array = self._session.run((SCORES,), {VECTORS: vectors})[0]
         return scores
 
 

@@ -22,12 +22,9 @@ from tieback.core.types.content import Modality
 from tieback.core.types.vectors import SpaceRef
 
 REMEDY = "bind again: tieback bind"
-BINDING = Kind("joint_space", "binding", 1, REMEDY)
+BINDING = Kind("joint_space", "binding", 2, REMEDY)
 NATIVE = "native"
 """The method of a projection that leaves the vectors of the block's own space unchanged."""
-
-DENSE, SPARSE = "dense", "sparse"
-"""What a projection reads of an encoding."""
 
 GRAPH = ".onnx"
 """Ends the name of a graph's file in the artifact."""
@@ -49,11 +46,11 @@ class Block:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BoundProjection:
-    """How encodings of `source` (`source_width` wide) are projected into the block named `block`.
+    """How dense vectors of `source` (`source_width` wide) are projected into the block named `block`.
 
-    `reads` is DENSE, and `method` then of the family projection or NATIVE; or SPARSE, and `method` of the
-    family bridging, over the terms in the state. `parameters` are the method's and `state` its arrays. A
-    projection that `imputes` is used only for contents without a vector of the block's own space.
+    `method` is of the family projection, or NATIVE; `parameters` are its parameters and `state` its arrays. A
+    projection that `imputes` is used only for contents without a vector of the block's own space. Graphs do
+    not contain it, since they use all of their projections.
     """
 
     source: SpaceRef
@@ -62,13 +59,7 @@ class BoundProjection:
     method: str = NATIVE
     parameters: Mapping[str, Any] = field(default_factory=dict)
     state: Mapping[str, Array] = field(default_factory=dict)
-    reads: str = DENSE
     imputes: bool = False
-
-    @property
-    def in_graphs(self) -> bool:
-        """Whether a graph can contain it: a graph reads dense vectors and uses all of its projections."""
-        return self.reads == DENSE and not self.imputes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -181,7 +172,7 @@ class JointSpaceArtifact:
 
     @classmethod
     def _read(cls, artifact: Artifact) -> JointSpaceArtifact:
-        said, arrays = artifact.facts, artifact.arrays
+        facts, arrays = artifact.facts, artifact.arrays
         projections = [
             BoundProjection(
                 SpaceRef(**one["source"]),
@@ -189,11 +180,10 @@ class JointSpaceArtifact:
                 one["block"],
                 one["method"],
                 one["parameters"],
-                _under(f"paths.{number}", arrays),
-                one["reads"],
-                one["stands_in"],
+                _under(f"projections.{number}", arrays),
+                one["imputes"],
             )
-            for number, one in enumerate(said["paths"])
+            for number, one in enumerate(facts["projections"])
         ]
         routers = [
             BoundRouter(
@@ -202,10 +192,10 @@ class JointSpaceArtifact:
                 one["method"],
                 one["parameters"],
                 _under(f"routers.{number}", arrays),
-                {name: (low, high) for name, (low, high) in one["usual"].items()},
-                one["spoken"],
+                {name: (low, high) for name, (low, high) in one["weight_ranges"].items()},
+                one["mean_weights"],
             )
-            for number, one in enumerate(said["routers"])
+            for number, one in enumerate(facts["routers"])
         ]
         blocks = [
             Block(
@@ -214,24 +204,24 @@ class JointSpaceArtifact:
                 one["width"],
                 tuple(Modality(modality) for modality in one["encodes"]),
             )
-            for one in said["blocks"]
+            for one in facts["blocks"]
         ]
         imputations = [
             BoundImputation(
                 one["method"], one["parameters"], _under(f"imputations.{number}", arrays), one["losses"]
             )
-            for number, one in enumerate(said["imputations"])
+            for number, one in enumerate(facts["imputations"])
         ]
         centres = {
             space: {Modality(modality): arrays[f"centres.{space}.{modality}"] for modality in modalities}
-            for space, modalities in said["centres"].items()
+            for space, modalities in facts["centres"].items()
         }
         bound = cls(
             tuple(blocks),
             tuple(projections),
             tuple(routers),
-            said["losses"],
-            said["metrics"],
+            facts["losses"],
+            facts["metrics"],
             artifact.provenance,
             centres,
             {name.removesuffix(GRAPH): graph for name, graph in artifact.files.items()},
@@ -248,11 +238,6 @@ class JointSpaceArtifact:
                     f"a projection of {projection.source.name} is into {projection.block!r}, "
                     "which is not a block"
                 )
-            if projection.reads not in (DENSE, SPARSE):
-                raise ValueError(
-                    f"a projection of {projection.source.name} reads {projection.reads!r}, "
-                    "which is unknown here"
-                )
             if projection.method == NATIVE and projection.source_width != widths[projection.block]:
                 raise ValueError(
                     f"{projection.source.name} has width {projection.source_width} and its block "
@@ -262,15 +247,14 @@ class JointSpaceArtifact:
     def _artifact(self) -> Artifact:
         facts: dict[str, Any] = {
             "blocks": [asdict(block) for block in self.blocks],
-            "paths": [
+            "projections": [
                 {
                     "source": asdict(projection.source),
                     "source_width": projection.source_width,
                     "block": projection.block,
                     "method": projection.method,
                     "parameters": dict(projection.parameters),
-                    "reads": projection.reads,
-                    "stands_in": projection.imputes,
+                    "imputes": projection.imputes,
                 }
                 for projection in self.projections
             ],
@@ -280,8 +264,8 @@ class JointSpaceArtifact:
                     "inputs": router.inputs,
                     "method": router.method,
                     "parameters": dict(router.parameters),
-                    "usual": dict(router.weight_ranges),
-                    "spoken": dict(router.mean_weights),
+                    "weight_ranges": dict(router.weight_ranges),
+                    "mean_weights": dict(router.mean_weights),
                 }
                 for router in self.routers
             ],
@@ -296,7 +280,7 @@ class JointSpaceArtifact:
         arrays = {
             f"{kind}.{number}.{name}": array
             for kind, states in (
-                ("paths", [projection.state for projection in self.projections]),
+                ("projections", [projection.state for projection in self.projections]),
                 ("routers", [router.state for router in self.routers]),
                 ("imputations", [one.state for one in self.imputations]),
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -58,6 +59,9 @@ def bind_default(
         say(f"the spaces are not bound: {error.message}")
         return None
     DefaultBinding(outcome.bound.revision, made_from).write(store.bound)
+    if known is not None and not _is_whole(store.bound / known.revision):
+        # No user made it, and nothing reads it.
+        shutil.rmtree(store.bound / known.revision, ignore_errors=True)
     return outcome.bound.revision
 
 

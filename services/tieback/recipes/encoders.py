@@ -13,7 +13,7 @@ from tieback.core.types.content import Content
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.loading import RUNTIMES, load_encoder
 from tieback.models.store import Store
-from tieback.recipes.encoding import EncodedInputs, encode, encode_terms, encode_texts
+from tieback.recipes.encoding import EncodedInputs, encode, encode_texts
 from tieback.training.step_cache import StepCache
 
 Say = Callable[[str], None]
@@ -26,11 +26,6 @@ class Encoders:
         self._store, self._steps, self._say = store, steps, say
         self._loaded: dict[str, EncoderModel] = {}
 
-    def __getitem__(self, card: EncoderCard) -> EncoderModel:
-        if card.name not in self._loaded:
-            self._loaded[card.name] = load_encoder(card, self._store)
-        return self._loaded[card.name]
-
     def texts(self, what: str, card: EncoderCard, texts: Sequence[str]) -> Array:
         """The vectors `[texts, width]`; a text in which the encoder knows no word has zeros."""
 
@@ -38,14 +33,6 @@ class Encoders:
             return {"dense": encode_texts(model, texts)}
 
         return self._kept(what, card, encode_texts, {"texts": list(texts)}, len(texts), make)["dense"]
-
-    def terms(self, what: str, card: EncoderCard, texts: Sequence[str]) -> dict[str, Array]:
-        """The term weights of a sparse encoder for the texts, as `encode_terms` gives them."""
-
-        def make(model: EncoderModel) -> dict[str, Array]:
-            return encode_terms(model, texts)
-
-        return self._kept(what, card, encode_terms, {"texts": list(texts)}, len(texts), make)
 
     def files(self, what: str, card: EncoderCard, files: Sequence[Path]) -> EncodedInputs:
         """The files as the encoder reads them. Faults are known where they are read now."""
@@ -57,7 +44,8 @@ class Encoders:
             return {"dense": found.dense, "classes": found.classes, "shares": found.shares}
 
         inputs = {"files": [file_digest(path) for path in files]}
-        return EncodedInputs(**self._kept(what, card, encode, inputs, len(files), make), faults=faults)
+        arrays = self._kept(what, card, encode, inputs, len(files), make)
+        return EncodedInputs(**arrays, faults=faults, files=tuple(files))
 
     def contents(
         self,
@@ -89,7 +77,12 @@ class Encoders:
 
         def encoded() -> Mapping[str, Array]:
             self._say(f"encoding {count} {step}")
-            return make(self[card])
+            return make(self._model(card))
 
         inputs = {"space": f"{card.space} {card.space.fingerprint}", **made_from}
         return self._steps.arrays(step, made_by, inputs, encoded, beside=(RUNTIMES[card.runtime], *beside))
+
+    def _model(self, card: EncoderCard) -> EncoderModel:
+        if card.name not in self._loaded:
+            self._loaded[card.name] = load_encoder(card, self._store)
+        return self._loaded[card.name]

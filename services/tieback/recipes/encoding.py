@@ -23,8 +23,8 @@ LABELS = 10
 FEWEST_POINTS = 8
 """Of a cloud that has a shape: those of a box."""
 
-Said = Callable[[float], None]
-"""Hears of the share that is done."""
+Progress = Callable[[float], None]
+"""Called with the share that is done."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,20 +32,22 @@ class EncodedInputs:
     """`dense` `[inputs, width]` unit rows, zeros where an input could not be read; `faults` say why.
 
     `classes` and `shares` `[inputs, LABELS]` are the likeliest classes with their probabilities, -1 and 0
-    where there are none.
+    where there are none. `files` are the inputs where these were files.
     """
 
     dense: Array
     classes: Array
     shares: Array
     faults: dict[int, str] = field(default_factory=dict)
+    files: tuple[Path, ...] = ()
 
     def at(self, places: Array) -> EncodedInputs:
         """Of these inputs alone, which could all be read."""
-        return EncodedInputs(self.dense[places], self.classes[places], self.shares[places])
+        files = tuple(self.files[place] for place in places) if self.files else ()
+        return EncodedInputs(self.dense[places], self.classes[places], self.shares[places], files=files)
 
     def by_names(self, names: Array) -> Array:
-        """Where the names of the likeliest classes lead each input `[inputs, width]`, as without a binding.
+        """The mean of the names of each input's likeliest classes `[inputs, width]`, as without a binding.
 
         `names` are the names' vectors `[classes, width]`. An input without classes has zeros.
         """
@@ -58,7 +60,7 @@ class EncodedInputs:
 
 
 def encode(
-    model: EncoderModel, contents: Iterable[Content | Path], done: Said = lambda _share: None
+    model: EncoderModel, contents: Iterable[Content | Path], done: Progress = lambda _share: None
 ) -> EncodedInputs:
     """A path stands for the photo, sound or cloud in that file, which is read when its turn comes."""
     waiting = list(contents)
@@ -85,30 +87,9 @@ def encode(
     return found
 
 
-def encode_texts(model: EncoderModel, texts: Sequence[str], done: Said = lambda _share: None) -> Array:
+def encode_texts(model: EncoderModel, texts: Sequence[str], done: Progress = lambda _share: None) -> Array:
     """The vectors `[texts, width]`; a text in which the model knows no word has zeros."""
     return encode(model, [Content(Modality.TEXT, text) for text in texts], done).dense
-
-
-def encode_terms(model: EncoderModel, texts: Sequence[str]) -> dict[str, Array]:
-    """`counts` `[texts]` of the terms that each text has, and all their `indices` and `weights` in a row."""
-    prepared = [
-        model.prepare(Content(Modality.TEXT, text), EncodePlan(truncation=Truncation.END), Limits())
-        for text in texts
-    ]
-    order = np.argsort([one.tokens for one in prepared], kind="stable")
-    found: list[tuple[Array, Array]] = [(np.zeros(0, np.int32), np.zeros(0, np.float32))] * len(texts)
-    for begin in range(0, len(order), TEXTS_AT_ONCE):
-        rows = order[begin : begin + TEXTS_AT_ONCE]
-        said = model.run([prepared[row] for row in rows], EncodePlan(kinds=frozenset({VectorKind.SPARSE})))
-        for row, one in zip(rows, said, strict=True):
-            if one.sparse is not None:
-                found[row] = one.sparse
-    return {
-        "counts": np.array([len(indices) for indices, _ in found], np.int64),
-        "indices": np.concatenate([np.zeros(0, np.int32), *(indices for indices, _ in found)]),
-        "weights": np.concatenate([np.zeros(0, np.float32), *(weights for _, weights in found)]),
-    }
 
 
 def read_points(path: Path) -> Array:

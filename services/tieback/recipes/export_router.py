@@ -27,8 +27,8 @@ from tieback.models.bound_graph import (
     PROJECTIONS,
     ROUTER,
     SCORES,
-    SEEN,
     SUMS,
+    VECTORS,
     ProjectionGraph,
     RouterGraph,
     graph_name,
@@ -45,15 +45,11 @@ def export_graphs(bound: JointSpaceArtifact, sources: Mapping[Modality, Sequence
     """The graphs by their names: of the projections from the `sources` of each modality, and of the routers.
 
     A modality whose projections hold no large matrix has none; they are computed by their methods. So are
-    projections that read terms, and those that impute. StartupError where a graph differs from the methods.
+    projections that impute. StartupError where a graph differs from the methods.
     """
     found = {}
     for modality, names in sources.items():
-        chosen = [
-            projection
-            for projection in bound.projections
-            if projection.source.name in names and projection.in_graphs
-        ]
+        chosen = [one for one in bound.projections if one.source.name in names and not one.imputes]
         if any(map(_is_large, chosen)):
             graph = projection_graph(bound, chosen)
             _compare_projections(graph, bound, modality)
@@ -80,15 +76,17 @@ def projection_graph(bound: JointSpaceArtifact, chosen: Sequence[BoundProjection
         vectors = dict(zip(widths, dense, strict=True))
         # A missing space adds nothing to any block.
         present = {name: rows.abs().amax(dim=1, keepdim=True).sign() for name, rows in vectors.items()}
-        said: dict[str, list[Tensor]] = {}
+        projected: dict[str, list[Tensor]] = {}
         for projection, form, state in zip(chosen, forms, states, strict=True):
             rows = vectors[projection.source.name]
             found = rows if form is None else form(rows, state) * present[projection.source.name]
-            said.setdefault(projection.block, []).append(found)
+            projected.setdefault(projection.block, []).append(found)
         blocks = []
         for block in bound.blocks:
-            # Where nothing leads, as many rows of zeros as there are inputs.
-            first, *others = said.get(block.space.name) or [dense[0][:, :1] * torch.zeros(1, block.width)]
+            # A block that nothing is projected into has as many rows of zeros as there are inputs.
+            first, *others = projected.get(block.space.name) or [
+                dense[0][:, :1] * torch.zeros(1, block.width)
+            ]
             blocks.append(sum(others, start=first))
         return torch.cat(blocks, dim=1)
 
@@ -98,10 +96,10 @@ def projection_graph(bound: JointSpaceArtifact, chosen: Sequence[BoundProjection
 def router_graph(router: BoundRouter) -> bytes:
     """From vectors side by side to the blocks' scores."""
 
-    def scores(seen: Sequence[Tensor], states: Sequence[Tensors]) -> Tensor:
-        return _network.graph(seen[0], states[0])
+    def scores(vectors: Sequence[Tensor], states: Sequence[Tensors]) -> Tensor:
+        return _network.graph(vectors[0], states[0])
 
-    return _traced(scores, [router.state], {SEEN: router.state["first"].shape[0]}, SCORES)
+    return _traced(scores, [router.state], {VECTORS: router.state["first"].shape[0]}, SCORES)
 
 
 class _Computing(torch.nn.Module):

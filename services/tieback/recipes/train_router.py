@@ -91,9 +91,9 @@ def train_router(
         wanted = labelled.targets
         if labelled.known is not None:
             wanted = np.where(labelled.known, wanted, UNKNOWN)
-        told = (_tensor(labelled.inputs), _tensor(wanted))
+        examples = (_tensor(labelled.inputs), _tensor(wanted))
     else:
-        told = None
+        examples = None
     widths = list(parts) or [width]
 
     def loss(draw: torch.Generator) -> Tensor:
@@ -104,16 +104,16 @@ def train_router(
             losses.append(
                 alignment / len(used) * _alignment(one, rows, logits, sharpness, temperature, dropout, draw)
             )
-        if told is not None:
-            rows = batch(len(told[0]), BATCH, draw)
-            logits = network(_without_parts(told[0][rows], widths, dropout, draw))
-            weights = (sharpness * told[1][rows]).softmax(dim=1)
+        if examples is not None:
+            rows = batch(len(examples[0]), BATCH, draw)
+            logits = network(_without_parts(examples[0][rows], widths, dropout, draw))
+            weights = (sharpness * examples[1][rows]).softmax(dim=1)
             losses.append(decoupling * functional.cross_entropy(sharpness * logits.sigmoid(), weights))
         return torch.stack(losses).sum()
 
     train(network, loss, Plan(steps, learning_rate, WEIGHT_DECAY, seed=seed), progress=progress)
-    seen = [one.inputs for one in used] + ([told[0]] if told is not None else [])
-    return _folded(network, torch.cat(seen))
+    inputs = [one.inputs for one in used] + ([examples[0]] if examples is not None else [])
+    return _folded(network, torch.cat(inputs))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -249,8 +249,8 @@ def _check(
             raise InvalidInput("a target is 0 to 1 for each block", field=at("labelled", "targets"))
         shapes.add((labelled.inputs.shape[1], labelled.targets.shape[1]))
     if len(shapes) > 1:
-        told = " and ".join(f"inputs {width} wide with {blocks} blocks" for width, blocks in sorted(shapes))
-        raise InvalidInput(f"one router cannot learn from {told}", field="pairs")
+        given = " and ".join(f"inputs {width} wide with {blocks} blocks" for width, blocks in sorted(shapes))
+        raise InvalidInput(f"one router cannot learn from {given}", field="pairs")
     width, blocks = shapes.pop()
     if parts and sum(parts) != width:
         raise InvalidInput(f"the parts {tuple(parts)} do not sum to the inputs' width {width}", field="parts")

@@ -69,40 +69,42 @@ def project(joint: JointSpace, inputs: Sequence[Contents]) -> None:
     for modality, rows in by_modality.items():
         views, present = joint.unit(_sums(joint, modality, rows))
         for contents, content, place in rows.of:
-            contents.said[content] = ContentVectors(views[place], present[place])
+            contents.vectors[content] = ContentVectors(views[place], present[place])
 
 
 def _sums(joint: JointSpace, modality: Modality, rows: _Rows) -> Array:
     """The sums `[views, joint width]` of all projected vectors."""
     graph = joint.graphs.get(modality)
-    drawn = graph.sources if graph is not None else frozenset()
+    in_graph = graph.sources if graph is not None else frozenset()
     dense = {
-        name: _stacked(said, rows.count) for name, said in rows.encodings.items() if said[0][0].adapter.dense
+        name: _stacked(encodings, rows.count)
+        for name, encodings in rows.encodings.items()
+        if encodings[0][0].adapter.dense
     }
-    if graph is not None and (known := {name: one for name, one in dense.items() if name in drawn}):
+    if graph is not None and (known := {name: one for name, one in dense.items() if name in in_graph}):
         sums = graph(known, rows.count)
     else:
         sums = np.zeros((rows.count, joint.width), np.float32)
-    for name, said in rows.encodings.items():
+    for name, encodings in rows.encodings.items():
         projections = [
             projection
-            for projection in said[0][0].adapter.projections
-            if name not in drawn or projection.imputes
+            for projection in encodings[0][0].adapter.projections
+            if name not in in_graph or projection.imputes
         ]
         if not projections:
             continue
         if name in dense:
-            there = dense[name].any(axis=1)
-            vectors: Array | list[object] = dense[name][there]
+            present = dense[name].any(axis=1)
+            vectors: Array | list[object] = dense[name][present]
         else:  # what is no vector is of the whole
-            there = np.zeros(rows.count, bool)
-            there[[place.start for _, place in said]] = True
-            vectors = [one.reading for one, _ in said]
+            present = np.zeros(rows.count, bool)
+            present[[place.start for _, place in encodings]] = True
+            vectors = [one.reading for one, _ in encodings]
         for projection in projections:
             if projection.imputes and projection.block in rows.encodings:
-                _impute(joint, projection, rows, there, vectors, sums)
+                _impute(joint, projection, rows, present, vectors, sums)
             else:
-                sums[there, joint.block(projection.block)] += projection.project(vectors)
+                sums[present, joint.block(projection.block)] += projection.project(vectors)
     return sums
 
 
@@ -110,41 +112,41 @@ def _impute(
     joint: JointSpace,
     projection: SpaceProjection,
     rows: _Rows,
-    there: Any,
+    present: Any,
     vectors: Array | list[object],
     sums: Array,
 ) -> None:
     """Adds the projected vectors of contents without a vector of the block's own space."""
-    needed = np.array(there)
+    needed = np.array(present)
     for _, place in rows.encodings[projection.block]:
         needed[place] = False
-    chosen = np.flatnonzero(needed[there])
+    chosen = np.flatnonzero(needed[present])
     if len(chosen):
-        asked = vectors[chosen] if isinstance(vectors, np.ndarray) else [vectors[place] for place in chosen]
-        sums[needed, joint.block(projection.block)] += projection.project(asked)
+        used = vectors[chosen] if isinstance(vectors, np.ndarray) else [vectors[place] for place in chosen]
+        sums[needed, joint.block(projection.block)] += projection.project(used)
 
 
-def _stacked(said: Sequence[tuple[ReadEncoding, slice]], count: int) -> Array:
+def _stacked(encodings: Sequence[tuple[ReadEncoding, slice]], count: int) -> Array:
     """The vectors of one space `[count, width]`, each in its place; zeros if it is missing."""
-    first: Array = said[0][0].reading
+    first: Array = encodings[0][0].reading
     if len(first) == count:
         return first
     stacked = np.zeros((count, first.shape[1]), np.float32)
-    for one, place in said:
+    for one, place in encodings:
         stacked[place.start : place.start + len(one.reading)] = one.reading
     return stacked
 
 
 def blocks_of(joint: JointSpace, contents: Contents) -> Blocks:
     """The blocks of one input, after `project`. InvalidInput where its contents cancel each other out."""
-    whole = [_whole(joint, contents.said[content]) for content in contents.modalities]
+    whole = [_whole(joint, contents.vectors[content]) for content in contents.modalities]
     if len(whole) == 1:
         (content,) = contents.modalities
         vector, present = whole[0]
         vector = vector if contents.weights[content] > 0 else -vector
     else:
         vector, present = _combined(joint, contents, whole)
-    used = {name for name, there in zip(joint.names, present.tolist(), strict=True) if there}
+    used = {name for name, is_present in zip(joint.names, present.tolist(), strict=True) if is_present}
     own = {(encoding.content, encoding.adapter.source.name) for encoding in contents.encodings}
     taken = {
         projection.name
@@ -158,14 +160,14 @@ def blocks_of(joint: JointSpace, contents: Contents) -> Blocks:
     return Blocks(vector, present, sorted(taken), labels)
 
 
-def _whole(joint: JointSpace, said: ContentVectors) -> tuple[Array, Array]:
+def _whole(joint: JointSpace, vectors: ContentVectors) -> tuple[Array, Array]:
     """One vector of a content's views, and its present blocks: those of the whole."""
-    present = said.present[0]
-    if len(said.views) == 1:
-        return said.views[0], present
-    regions = said.present[1:].sum(axis=0)
-    mean = joint.scaled(said.views[1:].sum(axis=0)[None], (present / np.maximum(regions, 1))[None])
-    return joint.unit(said.views[:1] + mean)[0][0], present
+    present = vectors.present[0]
+    if len(vectors.views) == 1:
+        return vectors.views[0], present
+    regions = vectors.present[1:].sum(axis=0)
+    mean = joint.scaled(vectors.views[1:].sum(axis=0)[None], (present / np.maximum(regions, 1))[None])
+    return joint.unit(vectors.views[:1] + mean)[0][0], present
 
 
 def _combined(

@@ -14,27 +14,13 @@ from tieback.core.state import check_state
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Modality
 from tieback.core.types.vectors import SpaceRef
-from tieback.joint.terms import checked
 from tieback.methods.projection import projections
 from tieback.models.bound_graph import ProjectionGraph
-from tieback.models.joint_space_artifact import (
-    DENSE,
-    NATIVE,
-    REMEDY,
-    SPARSE,
-    BoundProjection,
-    JointSpaceArtifact,
-)
-from tieback.router.input_adapters import (
-    DenseReading,
-    InputAdapter,
-    SpaceProjection,
-    SparseReading,
-    unchanged,
-)
+from tieback.models.joint_space_artifact import NATIVE, REMEDY, BoundProjection, JointSpaceArtifact
+from tieback.router.input_adapters import DenseReading, InputAdapter, SpaceProjection, unchanged
 from tieback.router.joint_space import Component, Coverage, JointSpace
 
-CONSTRUCTION = "unit blocks as bound; paths of a view averaged per block; views, then contents, averaged"
+CONSTRUCTION = "unit blocks as bound; projections averaged per view and block; views, then contents, averaged"
 """Hashed into the fingerprint: change it whenever the same encodings would make another vector."""
 
 
@@ -45,7 +31,7 @@ def joint_space_of(
 ) -> JointSpace:
     """Blocks in the order of the artifact.
 
-    `modalities` say what spaces without a block of their own encode; `graphs` are for whoever fuses. The
+    `modalities` are what spaces without a block of their own encode; `graphs` are for whoever fuses. The
     revision hashes blocks, projections and centres and nothing else, so that other routers over the same
     projections do not change what is stored. StartupError if a projection does not fit its block or its
     method is unknown.
@@ -103,14 +89,6 @@ def _adapter(
     for projection in projections:
         if projection.block not in widths:
             raise StartupError(f"the projection {_name(projection)} has no block; {REMEDY}")
-    if all(projection.reads == SPARSE for projection in projections):
-        made = [
-            SpaceProjection(one.block, _name(one), checked(one, widths[one.block]), one.imputes)
-            for one in projections
-        ]
-        return InputAdapter(source, SparseReading(source, width), tuple(made))
-    if any(projection.reads == SPARSE for projection in projections):
-        raise StartupError(f"the projections of {source.name} read both dense and sparse vectors; {REMEDY}")
     encodes = next((block.encodes for block in bound.blocks if block.space.name == source.name), ())
     centres = bound.centres.get(source.name, {})
     if any(centre.shape != (width,) for centre in centres.values()):
@@ -149,12 +127,11 @@ def _name(projection: BoundProjection) -> str:
 def _revision(components: Sequence[Component], bound: JointSpaceArtifact) -> str:
     parts = [f"{_exact(one.space)} {one.width}" for one in components]
     for projection in bound.projections:
-        said = sorted(projection.parameters.items())
-        how = f" {projection.reads}" if projection.reads != DENSE else ""
-        how += " stands in" if projection.imputes else ""
+        parameters = sorted(projection.parameters.items())
+        imputes = " imputes" if projection.imputes else ""
         parts.append(
-            f"{_exact(projection.source)} {projection.block} {projection.method} {said} "
-            f"{_digest(projection.state)}{how}"
+            f"{_exact(projection.source)} {projection.block} {projection.method} {parameters} "
+            f"{_digest(projection.state)}{imputes}"
         )
     parts += [f"centres of {space} {_digest(known)}" for space, known in sorted(bound.centres.items())]
     return short_hash(*parts)

@@ -47,8 +47,8 @@ class ContentVectors:
 class Contents:
     """The contents that count, by number: their weights, modalities and encodings.
 
-    `by_content` has the `encodings` by their content. `said` is empty until they are projected
-    (`router/blocks.py`). `imputed` are, by number and block, the unit vectors among it that are imputed
+    `by_content` has the `encodings` by their content. `vectors` is empty until they are projected
+    (`router/blocks.py`). `imputed` are, by number and block, the unit vectors among them that are imputed
     for missing spaces (`router/imputing.py`).
     """
 
@@ -57,7 +57,7 @@ class Contents:
     encodings: list[ReadEncoding]
     labels: list[Label]
     by_content: dict[int, list[ReadEncoding]] = field(default_factory=dict)
-    said: dict[int, ContentVectors] = field(default_factory=dict)
+    vectors: dict[int, ContentVectors] = field(default_factory=dict)
     imputed: dict[int, dict[str, Array]] = field(default_factory=dict)
 
     @property

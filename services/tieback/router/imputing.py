@@ -87,11 +87,11 @@ class Imputer:
             (contents, content, missing)
             for contents in inputs
             for content, blocks in self._blocks_of_missing(contents)
-            if (missing := [place for place in blocks if not contents.said[content].present[0, place]])
+            if (missing := [place for place in blocks if not contents.vectors[content].present[0, place]])
         ]
         if not lacking:
             return
-        wholes = [contents.said[content] for contents, content, _ in lacking]
+        wholes = [contents.vectors[content] for contents, content, _ in lacking]
         views, present = (
             np.stack([one.views[0] for one in wholes]),
             np.stack([one.present[0] for one in wholes]),
@@ -99,11 +99,11 @@ class Imputer:
         slices = [self._joint.block(name) for name in self._joint.names]
         blocks, filled = imputation.method([views[:, one] for one in slices], present, imputation.state)
         for row, (contents, content, missing) in enumerate(lacking):
-            said = contents.said[content]
+            vectors = contents.vectors[content]
             for place in missing:
                 if filled[row, place]:
-                    said.views[0, slices[place]] = blocks[place][row]
-                    said.present[0, place] = True
+                    vectors.views[0, slices[place]] = blocks[place][row]
+                    vectors.present[0, place] = True
                     imputed = contents.imputed.setdefault(content, {})
                     imputed[self._joint.names[place]] = blocks[place][row]
 
@@ -114,16 +114,16 @@ class Imputer:
             if (coverage := self._joint.coverage.get(modality)) is None:
                 continue
             present = contents.sources(content)
-            lost = [name for name in coverage.sources if name not in present]
+            missing = [name for name in coverage.sources if name not in present]
             blocks = {
-                projection.block for name in lost for projection in self._joint.adapters[name].projections
+                projection.block for name in missing for projection in self._joint.adapters[name].projections
             }
             if blocks:
                 found.append((content, [p for p, name in enumerate(self._joint.names) if name in blocks]))
         return found
 
     def _made(self, bound: BoundImputation) -> FittedImputation:
-        what = f"the imputation of lost spaces ({bound.method})"
+        what = f"the imputation of missing spaces ({bound.method})"
         try:
             method = imputations.configure(bound.method, bound.parameters)
             # Half precision saves room in the artifact; here it would cost a conversion for each query.

@@ -16,7 +16,7 @@ from tieback.core.types.arrays import Array
 from tieback.core.types.content import Modality
 from tieback.core.types.encoding import Encoding, Label
 from tieback.core.types.locators import LocatorKind
-from tieback.core.types.vectors import DType, MultiVector, SpaceRef, SparseVector, Vector
+from tieback.core.types.vectors import DType, MultiVector, SpaceRef, Vector
 from tieback.joint.projecting import unit
 
 
@@ -103,25 +103,6 @@ class DenseReading:
 
 
 @dataclass(frozen=True, slots=True)
-class SparseReading:
-    """Reads the SPARSE vector of a space: the weights of its terms, and the terms' numbers."""
-
-    space: SpaceRef
-    vocabulary: int
-
-    def __call__(self, encoding: Encoding) -> tuple[Array, Array]:
-        """InvalidInput and SpaceMismatch name the field of the encoding."""
-        expect(encoding.space, self.space, at("encoding", "space"))
-        if encoding.sparse is None:
-            raise InvalidInput(
-                f"{self.space.name} enters the joint space by its SPARSE vector",
-                field=at("encoding", "sparse"),
-            )
-        expect(encoding.sparse.space, self.space, at("encoding", "sparse", "space"))
-        return _terms(encoding.sparse, self.vocabulary)
-
-
-@dataclass(frozen=True, slots=True)
 class LabelReading:
     """Reads the LABELS of a space: probabilities, and the numbers of the classes."""
 
@@ -175,32 +156,6 @@ def _values(vector: Vector, width: int) -> Array:
                 "the vector is all zeros and points nowhere", field=at("encoding", "dense", "values")
             )
     return unit(values)
-
-
-def _terms(sparse: SparseVector, vocabulary: int) -> tuple[Array, Array]:
-    indices, weights = np.asarray(sparse.indices), np.asarray(sparse.weights, np.float32)
-    field = at("encoding", "sparse")
-    if indices.ndim != 1 or indices.shape != weights.shape:
-        raise InvalidInput(
-            f"terms and weights go together, one each, not {list(indices.shape)} and {list(weights.shape)}",
-            field=field["weights"],
-        )
-    if not len(indices):
-        raise InvalidInput("no term has a weight", field=field["indices"])
-    outside = (indices < 0) | (indices >= vocabulary)
-    if outside.any():
-        raise InvalidInput(
-            f"{sparse.space.name} has terms 0 to {vocabulary - 1}, not {indices[outside][0]}",
-            field=field["indices"],
-        )
-    if (np.diff(indices) <= 0).any():
-        raise InvalidInput("terms are in ascending order, each once", field=field["indices"])
-    wrong = ~(np.isfinite(weights) & (weights > 0))
-    if wrong.any():
-        raise InvalidInput(
-            f"a weight is a finite number above 0, not {weights[wrong][0]}", field=field["weights"]
-        )
-    return weights, indices
 
 
 def _classes(labels: Sequence[Label], source: str, count: int) -> tuple[Array, Array]:

@@ -10,8 +10,8 @@ import numpy as np
 from tieback.core.errors import InvalidInput, NotFound, StartupError
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Modality
+from tieback.joint.block_weights import mean_policy
 from tieback.joint.graphs import router_graphs
-from tieback.joint.weighing import mean_policy
 from tieback.methods.routing import RoutingPolicy, routings
 from tieback.models.bound_graph import RouterGraph
 from tieback.models.joint_space_artifact import REMEDY, BoundRouter, JointSpaceArtifact

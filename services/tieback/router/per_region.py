@@ -23,15 +23,15 @@ def joint_regions(joint: JointSpace, contents: Contents, given: Sequence[FusePar
     None of inputs without regions, and of those of several contents, whose regions have no one place.
     InvalidInput where spaces saw other regions of one picture.
     """
-    said, contents.said = contents.said, {}
-    for content, one in said.items():
-        contents.said[content] = ContentVectors(one.views[:1], one.present[:1])
+    vectors, contents.vectors = contents.vectors, {}
+    for content, one in vectors.items():
+        contents.vectors[content] = ContentVectors(one.views[:1], one.present[:1])
     boxes = _boxes(contents, given)
-    if len(said) != 1 or not boxes:
+    if len(vectors) != 1 or not boxes:
         return None
     if any(not np.array_equal(other, boxes[0]) for other in boxes):
         raise InvalidInput("the spaces do not agree on where the picture's regions are", field="parts")
-    (one,) = said.values()
+    (one,) = vectors.values()
     return MultiVector(joint.ref, _vectors(joint, one), Locators.of(LocatorKind.BOX, boxes[0]))
 
 
@@ -49,12 +49,12 @@ def _boxes(contents: Contents, given: Sequence[FusePart]) -> list[Array]:
     return [boxes[(boxes != WHOLE).any(axis=1)] for boxes in found]
 
 
-def _vectors(joint: JointSpace, said: ContentVectors) -> Array:
+def _vectors(joint: JointSpace, picture: ContentVectors) -> Array:
     """The regions `[regions, joint width]`, in the present blocks of the whole.
 
     A region without a vector has that of the whole; else it would be farther from every query.
     """
-    present = said.present[:1]
-    absent = present & ~said.present[1:]
-    whole = np.repeat(said.views[:1], len(absent), axis=0)
-    return joint.scaled(said.views[1:], present) + joint.scaled(whole, absent)
+    present = picture.present[:1]
+    absent = present & ~picture.present[1:]
+    whole = np.repeat(picture.views[:1], len(absent), axis=0)
+    return joint.scaled(picture.views[1:], present) + joint.scaled(whole, absent)

@@ -118,8 +118,8 @@ class Router:
     ) -> FuseReply:
         """One result per input, in order; a bad input gets an error and the others succeed.
 
-        A document is stored at full length and heeds nothing of `routing` but what it explicitly says of
-        lost spaces; with `per_region`, the regions of its picture get a vector each. InvalidInput or
+        A document is stored at full length and uses nothing of `routing` but an imputation that it names;
+        with `per_region`, the regions of its picture get a vector each. InvalidInput or
         NotFound where the policy or the imputation is unknown or badly given, and InvalidInput where a query
         is to be given per region.
         """
@@ -184,36 +184,36 @@ class Router:
                 results[number] = error
         project(self.space, list(read.values()))
         self._imputer.fill(imputation, list(read.values()))
-        blocks: dict[int, Blocks] = {}
+        projected: dict[int, Blocks] = {}
         for number, contents in read.items():
             try:
                 if per_region:
                     regions[number] = joint_regions(self.space, contents, inputs[number])
-                blocks[number] = blocks_of(self.space, contents)
+                projected[number] = blocks_of(self.space, contents)
             except InvalidInput as error:
                 results[number] = error
-        asked = [self._asked(read[number], said) for number, said in blocks.items()]
-        weighted = choice.weight(asked) if asked else []
-        for (number, said), one, how in zip(blocks.items(), asked, weighted, strict=True):
-            fused = self._fused(one, said, how, role, choice, imputation)
+        routing_inputs = [self._routing_input(read[number], one) for number, one in projected.items()]
+        weighted = choice.weight(routing_inputs) if routing_inputs else []
+        for (number, blocks), one, weights in zip(projected.items(), routing_inputs, weighted, strict=True):
+            fused = self._fused(one, blocks, weights, role, choice, imputation)
             if isinstance(fused, Fused) and regions.get(number) is not None:
                 fused = dataclasses.replace(fused, regions=regions[number])
             results[number] = fused
         if role is Role.QUERY:
-            self._report(choice, asked, weighted)
+            self._report(choice, routing_inputs, weighted)
         return [results[number] for number in range(len(inputs))]
 
-    def _asked(self, contents: Contents, said: Blocks) -> RoutingInput:
+    def _routing_input(self, contents: Contents, blocks: Blocks) -> RoutingInput:
         modalities = frozenset(contents.modalities.values())
         if modalities not in self._expected:
-            blocks = self.space.expected(modalities)
-            self._expected[modalities] = np.array([name in blocks for name in self.space.names])
-        return RoutingInput(contents, said.present, self._expected[modalities])
+            expected = self.space.expected(modalities)
+            self._expected[modalities] = np.array([name in expected for name in self.space.names])
+        return RoutingInput(contents, blocks.present, self._expected[modalities])
 
     def _fused(
         self,
-        asked: RoutingInput,
-        said: Blocks,
+        routing_input: RoutingInput,
+        blocks: Blocks,
         weighted: BlockWeights | TiebackError,
         role: Role,
         choice: Choice,
@@ -229,33 +229,32 @@ class Router:
             return InvalidInput(
                 f"every space with a weight is missing: give an encoding for one of {needed}", field="parts"
             )
-        present = dict(zip(names, said.present.tolist(), strict=True))
-        factors = said.present if role is Role.DOCUMENT else weighted.weights
-        values = self.space.scaled(said.vector[None], factors[None])[0]
+        contents = routing_input.contents
+        present = dict(zip(names, blocks.present.tolist(), strict=True))
+        factors = blocks.present if role is Role.DOCUMENT else weighted.weights
+        values = self.space.scaled(blocks.vector[None], factors[None])[0]
         missing = [name for name in names if wanted[name] > 0 and not present[name]]
-        missing += [name for name in self._missing_spaces(asked.contents, wanted) if name not in missing]
+        missing += [name for name in self._missing_spaces(contents, wanted) if name not in missing]
         routers = choice.routers if weighted.routed else None
-        filled = {name for imputed in asked.contents.imputed.values() for name in imputed}
+        filled = {name for imputed in contents.imputed.values() for name in imputed}
         explanation = RoutingExplanation(
             policy=weighted.policy,
             weights={name: weights[name] for name in names if present[name]},
             entropy=-sum(weight * math.log(weight) for weight in weights.values() if weight > 0) or 0.0,
             missing=missing,
             degraded=bool(missing),
-            projections=said.projections,
+            projections=blocks.projections,
             reasons=dict.fromkeys(missing, NOT_GIVEN),
-            expected_recall_loss=expected_loss(imputation.losses, asked.contents, missing),
+            expected_recall_loss=expected_loss(imputation.losses, contents, missing),
             binding=self.space.binding if routers is None else routers.revision,
-            modality=asked.contents.modality,
+            modality=contents.modality,
             fallback=weighted.fallback,
             imputed={name: imputation.name for name in names if name in filled and weights[name] > 0},
         )
         # The norm says how many blocks there are and how they are weighted, so it must not be divided out.
         vector = Vector(self.space.ref, values, normalized=False)
-        ignored = (
-            self.space.ignored(asked.contents.modalities.values(), weights) if role is Role.QUERY else ()
-        )
-        return Fused(vector, explanation, said.labels, ignored=ignored)
+        ignored = self.space.ignored(contents.modalities.values(), weights) if role is Role.QUERY else ()
+        return Fused(vector, explanation, blocks.labels, ignored=ignored)
 
     def _missing_spaces(self, contents: Contents, wanted: Mapping[str, float]) -> list[str]:
         """Spaces of blocks with a weight, without an encoding of a content of their modality."""
@@ -276,15 +275,15 @@ class Router:
         return list(dict.fromkeys(found))
 
     def _report(
-        self, choice: Choice, asked: Sequence[RoutingInput], weighted: Sequence[BlockWeights | TiebackError]
+        self, choice: Choice, inputs: Sequence[RoutingInput], weighted: Sequence[BlockWeights | TiebackError]
     ) -> None:
-        """Tells of the queries that routers weighted by their own policy."""
+        """Reports the queries that routers weighted by their own policy."""
         if self._on_routed is None or choice.routers is None or choice.strict:
             return
-        shadow: Sequence[BlockWeights | TiebackError | None] = [None] * len(asked)
-        if self._shadow is not None and asked:
-            shadow = choose(self.space.names, DEFAULT_ROUTING, self._shadow).weight(asked)
-        for one, ours, theirs in zip(asked, weighted, shadow, strict=True):
+        shadow: Sequence[BlockWeights | TiebackError | None] = [None] * len(inputs)
+        if self._shadow is not None and inputs:
+            shadow = choose(self.space.names, DEFAULT_ROUTING, self._shadow).weight(inputs)
+        for one, ours, theirs in zip(inputs, weighted, shadow, strict=True):
             if not isinstance(ours, BlockWeights) or not ours.routed or ours.fallback:
                 continue
             missing = bool((ours.wanted[~one.present] > 0).any() or one.contents.imputed)

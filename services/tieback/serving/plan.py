@@ -151,7 +151,7 @@ class Plan:
 
     @property
     def default_space(self) -> str:
-        """The space of collections that are made without saying which; empty where that has to be said."""
+        """The space of collections that are made without naming one; empty where one has to be named."""
         from tieback.answer import default_of
 
         joint = [JOINT_SPACE] if self.joins else []
@@ -203,29 +203,24 @@ def bound_joint_inputs(
 ) -> JointInputs:
     """How these encoders, by the names that they are called by, take part in that joint space."""
     from tieback.answer import JointInputs
-    from tieback.models.joint_space_artifact import SPARSE
 
     members = {name: card for name, card in encoders.items() if bound.takes(card.space.name, card.modality)}
     own = {(card.space.name, card.modality) for card in members.values()}
-    sparse = {path.source.name for path in bound.projections if path.reads == SPARSE}
-    dense = {VectorKind.DENSE, VectorKind.LABELS}  # classes are words to find a photo by
-    seen = frozenset({VectorKind.MULTI_VECTOR} if regions is not Regions.OFF else ())
+    dense = frozenset({VectorKind.DENSE, VectorKind.LABELS})  # classes are words to find a photo by
+    per_photo = frozenset({VectorKind.MULTI_VECTOR} if regions is not Regions.OFF else ())
     return JointInputs(
         _by_modality(members),
-        {
-            name: frozenset({VectorKind.SPARSE} if card.space.name in sparse else dense & card.kinds)
-            for name, card in members.items()
-        },
+        {name: dense & card.kinds for name, card in members.items()},
         {
             name: [
-                path.block
-                for path in bound.projections
-                if path.source.name == card.space.name
-                and not (path.imputes and (path.block, card.modality) in own)
+                projection.block
+                for projection in bound.projections
+                if projection.source.name == card.space.name
+                and not (projection.imputes and (projection.block, card.modality) in own)
             ]
             for name, card in members.items()
         },
-        {name: seen & card.kinds for name, card in members.items() if card.modality is Modality.IMAGE},
+        {name: per_photo & card.kinds for name, card in members.items() if card.modality is Modality.IMAGE},
         per_region=regions is Regions.EACH,
         shared={name: card.space.name for name, card in members.items() if name != card.space.name},
     )

@@ -1,4 +1,4 @@
-"""Bridging: vectors of a text space from the classes of a classifier or the terms of a sparse vector."""
+"""Bridging: vectors of a text space from the classes of a classifier."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tieback.core.types.arrays import Array
 
 
 class Bridge(Protocol):
-    """A vector of a text space from weighted classes or terms."""
+    """A vector of a text space from weighted classes."""
 
     def __call__(self, probabilities: Array, vectors: Array) -> Array:
         """A unit vector `[width]` from `probabilities` `[k]` and the classes' `vectors` `[k, width]`.

@@ -3,14 +3,12 @@
 options             what is bound, and how
 participants        which spaces take part
 pairs               participants that pairs bind
-language            captions and sentences that are written for binding
 training_set        everything that is learned from, as vectors
 blocks              the blocks, and the projection of each space into its own
 dual_encoders       encoders that share a space
 anchoring           the anchors of each projection
-paths               all projections of dense vectors, each fitted with and without the held-out data
-term_projections    the projections of sparse vectors
-caption_modalities  texts by the modality that they speak of
+projections         all projections, each fitted with and without the held-out data
+caption_modalities  texts by the modality that they describe
 partners            what texts of each kind are to find, for the routers
 tasks               the retrieval tasks that are measured
 measure             the numbers of the report

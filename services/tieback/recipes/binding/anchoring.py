@@ -1,6 +1,6 @@
-"""The anchors of each path: between a text space and a classifier, an encoder of pairs, or a text space.
+"""The anchors of each projection: of a text space and a classifier, an encoder of pairs, or a text space.
 
-`everything` has what is measured on, too: so is a path fitted that is served.
+With `everything`, they include what is measured on: the projections that are served are fitted so.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tieback.recipes.fitting.projections import AFFINE, ATTENTION, ENSEMBLE, Anc
 from tieback.training.splits import split_off
 
 HELD_OUT = 0.1
-"""Share of the sentences that paths between text spaces are chosen by."""
+"""Share of the sentences that projections between text spaces are chosen by."""
 
 
 def anchors_of(
@@ -30,12 +30,12 @@ def anchors_of(
     block: BlockSpec,
     text: EncoderCard,
     into_text: bool,
-    paths: Sequence[BoundProjection],
+    fitted: Sequence[BoundProjection],
     everything: bool,
 ) -> Anchors:
-    """Between a text space and a member, either way. `paths` are those so far; views of inputs take them."""
+    """Between a text space and a member, either way. Views of inputs take the projections `fitted` so far."""
     if block.member.paired:
-        return _of_inputs(training_set, block, text, into_text, paths, everything)
+        return _of_inputs(training_set, block, text, into_text, fitted, everything)
     return _of_classes(training_set, block, text, into_text, everything)
 
 
@@ -64,39 +64,36 @@ def _of_classes(
     member = block.member
     rows = member.rows if everything else member.split.training
     chosen_by = member.split.validation
-    user_rows = training_set.user.fitted(member.modality, everything=everything)
-    user = training_set.user.rows(member.modality)[user_rows]
-    encoded = training_set.names[member.name][text.name]
+    user_texts, user_features = _of_user(training_set, block, text, everything)
+    names = training_set.names[member.name][text.name]
     mean = training_set.class_texts(member.name, text.name)
-    seen = block.features if into_text else block.targets
+    features = block.features if into_text else block.targets
     shared = shared_inputs(training_set, member.card, text)
-    texts, features = mean[:0], block.features[:0]
+    real = (mean[:0], block.features[:0])
     if shared is not None:
-        texts, features = shared.every if everything else shared.training
-    if len(user):
-        texts = np.concatenate([texts, training_set.user.texts[text.name][user]])
-        features = np.concatenate([features, training_set.user.others[member.name][user_rows]])
-    if len(features) and not block.native.state["centre"].any():
+        real = shared.every if everything else shared.training
+    texts, inputs = np.concatenate([real[0], user_texts]), np.concatenate([real[1], user_features])
+    if len(inputs) and not block.native.state["centre"].any():
         # Beside directions, what all features share would draw every input to the few that are real.
-        features = features - features.mean(axis=0)
+        inputs = inputs - inputs.mean(axis=0)
 
     def facing(one: Array, other: Array) -> tuple[Array, Array]:
-        there = one.any(axis=1) & other.any(axis=1)
-        return (other[there], one[there]) if into_text else (one[there], other[there])
+        present = one.any(axis=1) & other.any(axis=1)
+        return (other[present], one[present]) if into_text else (one[present], other[present])
 
     found = Anchors(
         *_ends(block, text, into_text),
-        facing(mean[rows], seen[rows]),
-        facing(encoded[:, rows].reshape(-1, text.width), np.tile(seen[rows], (len(encoded), 1))),
-        facing(texts, features if into_text else project(block.native, features)),
-        facing(mean[chosen_by], seen[chosen_by]),
+        facing(mean[rows], features[rows]),
+        facing(names[:, rows].reshape(-1, text.width), np.tile(features[rows], (len(names), 1))),
+        facing(texts, inputs if into_text else project(block.native, inputs)),
+        facing(mean[chosen_by], features[chosen_by]),
         made_up=into_text,
     )
     return seen_by_both(found, shared) if into_text and shared else found
 
 
 def seen_by_both(anchors: Anchors, shared: Shared) -> Anchors:
-    """The anchors of a path from a classifier into a shared block, where both have seen enough."""
+    """The anchors of a projection from a classifier into a shared block, where both have seen enough."""
     seen, features = shared.unseen
     none = (anchors.captions[0][:0], anchors.captions[1][:0])
     choices = (ATTENTION, AFFINE, ENSEMBLE)
@@ -108,7 +105,7 @@ def _of_inputs(
     block: BlockSpec,
     text: EncoderCard,
     into_text: bool,
-    paths: Sequence[BoundProjection],
+    fitted: Sequence[BoundProjection],
     everything: bool,
 ) -> Anchors:
     """An input and its text; for inputs that the recipe makes, the user's pairs beside them.
@@ -120,43 +117,42 @@ def _of_inputs(
     rows = member.rows if everything else member.split.training
     mean = training_set.class_texts(name, text.name)
     texts, inputs, things = mean[rows], block.features[rows], member.things[rows]
-    seen = _seen(member.views, rows, text.space.name, paths)
+    views = _views(member.views, rows, text.space.name, fitted)
     user_rows = training_set.user.fitted(member.modality, everything=everything)
     if member.captioned and len(user_rows):
-        user = training_set.user.rows(member.modality)[user_rows]
-        texts = np.concatenate([texts, training_set.user.texts[text.name][user]])
-        inputs = np.concatenate([inputs, training_set.user.others[name][user_rows]])
-        things = np.concatenate([things, len(member.names) + np.arange(len(user))])
-        own = _seen(member.user_views, user_rows, text.space.name, paths)
-        seen = np.concatenate([seen, own]) if seen is not None and own is not None else None
+        user_texts, user_inputs = _of_user(training_set, block, text, everything)
+        texts, inputs = np.concatenate([texts, user_texts]), np.concatenate([inputs, user_inputs])
+        things = np.concatenate([things, len(member.names) + np.arange(len(user_rows))])
+        own = _views(member.user_views, user_rows, text.space.name, fitted)
+        views = np.concatenate([views, own]) if views is not None and own is not None else None
     chosen_by, ends = member.split.validation, _ends(block, text, into_text)
     choices = (ATTENTION, ENSEMBLE)
     if into_text:
         kept = _once(inputs, texts)
         pairs = (inputs[kept], texts[kept])
         validation = (block.features[chosen_by], mean[chosen_by])
-        views = None if seen is None else seen[kept]
+        views = None if views is None else views[kept]
         none = (inputs[:0], texts[:0])
         return Anchors(*ends, pairs, pairs, none, validation, False, choices, things[kept], views)
     targets = project(block.native, inputs)
     known, first, of = np.unique(things, return_index=True, return_inverse=True)
     means = unit_rows(np.stack([targets[of == n].mean(axis=0) for n in range(len(known))]))
-    encoded = training_set.names[name][text.name]
+    names = training_set.names[name][text.name]
     own_things = known < len(member.names)  # the user's pairs have no templates
-    captions = [one[rows[first[own_things]]] for one in encoded] + [texts[first[~own_things]]]
-    copies = [np.flatnonzero(own_things)] * len(encoded) + [np.flatnonzero(~own_things)]
-    said, meant = np.concatenate(captions), means[np.concatenate(copies)]
-    one, every = _once(texts[first], means), _once(said, meant)
-    names = (texts[first][one], means[one])
+    captions = [one[rows[first[own_things]]] for one in names] + [texts[first[~own_things]]]
+    copies = [np.flatnonzero(own_things)] * len(names) + [np.flatnonzero(~own_things)]
+    sources, facing = np.concatenate(captions), means[np.concatenate(copies)]
+    one, every = _once(texts[first], means), _once(sources, facing)
+    each, all_captions = (texts[first][one], means[one]), (sources[every], facing[every])
     validation = (mean[chosen_by], block.targets[chosen_by])
     none = (texts[:0], means[:0])
-    return Anchors(*ends, names, (said[every], meant[every]), none, validation, False, choices, known[one])
+    return Anchors(*ends, each, all_captions, none, validation, False, choices, known[one])
 
 
 def text_anchors(
     training_set: TrainingSet, source: EncoderCard, target: EncoderCard, everything: bool
 ) -> Anchors:
-    """Between two text spaces: what both say of class names, in captions, and of sentences."""
+    """Between two text spaces: their vectors of class names, in captions, and of sentences."""
     ends = (source.name, target.name)
 
     def both(rows: Mapping[str, Sequence[Array]]) -> tuple[Array, Array]:
@@ -196,25 +192,36 @@ def text_anchors(
 
 
 def _ends(block: BlockSpec, text: EncoderCard, into_text: bool) -> tuple[str, EncoderCard, str]:
-    """What the path is called, what it leads from, and into which block."""
+    """The projection's name, its source, and its block."""
     if into_text:
         return f"{block.name} -> {text.name}", block.member.card, text.space.name
     return f"{text.name} -> {block.name}", text, block.name
 
 
-def _seen(
-    views: Mapping[str, Array], rows: Array, text: str, paths: Sequence[BoundProjection]
+def _of_user(
+    training_set: TrainingSet, block: BlockSpec, text: EncoderCard, everything: bool
+) -> tuple[Array, Array]:
+    """The texts and the inputs of the user's pairs of the member's modality."""
+    user, modality = training_set.user, block.member.modality
+    rows = user.fitted(modality, everything=everything)
+    if not len(rows):
+        return np.zeros((0, text.width), np.float32), block.features[:0]
+    return user.texts[text.name][user.rows(modality)[rows]], user.others[block.name][rows]
+
+
+def _views(
+    views: Mapping[str, Array], rows: Array, text: str, fitted: Sequence[BoundProjection]
 ) -> Array | None:
-    """The views `[rows, views, text width]` in the text block, by the paths from the spaces of pictures."""
-    leading = [path for path in paths if path.source.name in views and path.block == text]
-    if not leading:
+    """The views `[rows, views, text width]` in the text block, by the projections of spaces of pictures."""
+    projections = [one for one in fitted if one.source.name in views and one.block == text]
+    if not projections:
         return None
     dense = {name: one[rows].reshape(-1, one.shape[2]) for name, one in views.items()}
-    flat = project_inputs(leading, dense)[text]
+    flat = project_inputs(projections, dense)[text]
     return flat.reshape(len(rows), -1, flat.shape[1])
 
 
 def _once(source: Array, target: Array) -> Array:
-    """Places of the pairs of which both sides speak, each pair once."""
+    """Places of the pairs of which both sides have a vector, each pair once."""
     first = first_of_each(source, target)
     return np.asarray(first[source[first].any(axis=1) & target[first].any(axis=1)])

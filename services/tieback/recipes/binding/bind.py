@@ -24,9 +24,8 @@ from tieback.recipes.binding.options import Options
 from tieback.recipes.binding.pairs import with_pairs
 from tieback.recipes.binding.participants import Member, Participants, participants, taking_part
 from tieback.recipes.binding.partners import own_blocks, partners
-from tieback.recipes.binding.paths import Fitted, fit_paths
+from tieback.recipes.binding.projections import Fitted, fit_projections
 from tieback.recipes.binding.tasks import class_tasks, held_out_tasks, losing_tasks, user_tasks
-from tieback.recipes.binding.term_projections import add_term_paths
 from tieback.recipes.binding.training_set import TrainingSet, collect
 from tieback.recipes.encoders import Encoders
 from tieback.recipes.export_router import export_graphs
@@ -73,7 +72,7 @@ def bind(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Bound:
-    """What was learned from, the blocks, and the dense paths into them."""
+    """What was learned from, the blocks, and the projections into them."""
 
     training_set: TrainingSet
     layout: Layout
@@ -86,7 +85,7 @@ class _Bound:
 
     @property
     def unlabelled(self) -> set[str]:
-        """Members of which no text says that it speaks."""
+        """Members whose modality no text names."""
         return {one.name for one in self.training_set.participants.labelled if not one.captioned}
 
     def rows(self, of: Callable[[Member], Array]) -> dict[str, Array]:
@@ -139,10 +138,10 @@ class _Binding:
     def _fitted(
         self, chosen: Participants, corpus: Corpus, pairs: Sequence[Pair], fitter: ProjectionFitter
     ) -> _Bound:
-        gathered = collect(chosen, corpus, pairs, self.encoders, self.options.seed, self.say)
-        training_set, centres = dual_encoders.centred(gathered)
+        collected = collect(chosen, corpus, pairs, self.encoders, self.options.seed, self.say)
+        training_set, centres = dual_encoders.centred(collected)
         blocks = layout(training_set, centres, self.options)
-        return _Bound(training_set, blocks, fit_paths(training_set, blocks, fitter, self.say))
+        return _Bound(training_set, blocks, fit_projections(training_set, blocks, fitter, self.say))
 
     def _worths(self, found: _Bound) -> list[Worth]:
         """Of the text spaces that no other encoder shares, on held-out classes and sentences."""
@@ -152,15 +151,14 @@ class _Binding:
         return worths(found.joint, tasks, spaces)
 
     def _complete(self, found: _Bound, worth: Sequence[Worth]) -> JointSpaceArtifact:
-        """With the paths of terms, with routers and imputations, measured, and with the graphs that serve."""
+        """With routers and imputations, measured, and with the graphs that serve."""
         training_set, blocks, fitted = found.training_set, found.layout.specs, found.fitted
         known, options, say = training_set.participants, self.options, self.say
-        terms = add_term_paths(fitted, training_set, found.layout, self.encoders, options.spaces, say)
         fitted.measured += dual_encoders.for_towers(fitted.measured, known)
         texts = captions_by_modality(training_set)
         routers, candidates = self._routers(found, texts.training)
         joint = replace(found.joint, routers=routers)
-        say("choosing how a lost space is imputed")
+        say("choosing how a missing space is imputed")
         read = sentences(len(training_set.corpus.texts), training_set.seed)
         validation = losing_tasks(
             training_set, blocks, found.rows(lambda one: one.each.validation), read.validation
@@ -193,12 +191,10 @@ class _Binding:
             "spaces": [{"space": one.name, **one.numbers} for one in worth],
             "routing": candidates,
         }
-        if terms:
-            metrics["terms"] = terms
         if paired := [one for one in blocks if one.member.paired]:
             metrics["pairs"] = {
                 one.name: measure.pair_accuracy(joint, training_set, one)
-                | {"paths": fitted.compared.get(one.name, [])}
+                | {"projections": fitted.compared.get(one.name, [])}
                 for one in paired
             }
         at_work = [self._at_work(router, found, joint, texts.held_out) for router in routers.values()]
@@ -215,13 +211,13 @@ class _Binding:
         sources: dict[Modality, list[str]] = {}
         for card in known.cards:
             sources.setdefault(card.modality, []).append(card.space.name)
-        say("drawing the graphs that are served")
+        say("exporting the graphs that are served")
         return replace(bound, graphs=export_graphs(bound, sources))
 
     def _routers(
         self, found: _Bound, texts: Mapping[str, Dense]
     ) -> tuple[dict[Modality, BoundRouter], list[dict[str, Any]]]:
-        """None where nothing but texts has names: nothing else says what a text speaks of."""
+        """None where nothing but texts has names: nothing else tells what a text describes."""
         training_set, joint, blocks = found.training_set, found.joint, found.layout.specs
         if not blocks:
             return {}, []

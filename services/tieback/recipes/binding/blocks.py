@@ -30,15 +30,15 @@ SHOWN_WIDTH = 256
 """The most dimensions of a block of inputs, where no option says another."""
 
 TYPICAL_INPUTS = 32
-"""So many say where the features of a classifier lie. Twenty photos of a demo do so worse than nothing."""
+"""So many show where the features of a classifier lie. Twenty photos of a demo do so worse than nothing."""
 
 Centres = Mapping[str, Mapping[Modality, Array]]
-"""By space and modality, what is taken off a vector before anything reads it (duals.py)."""
+"""By space and modality, what is taken off a vector before anything reads it (`dual_encoders.py`)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BlockSpec:
-    """A member's block: the way into it, its rows' vectors there, and the features that a row gives.
+    """A member's block: the projection into it, its rows' vectors there, and the features that a row gives.
 
     `targets` `[rows, block width]` and `features` `[rows, width]` are unit rows.
     """
@@ -55,13 +55,13 @@ class BlockSpec:
         return self.member.name
 
     def inputs(self, rows: Array) -> dict[str, Array]:
-        """What is said of the inputs of those rows, by everything that reads them."""
+        """The vectors of the inputs of those rows, by every encoder that reads them."""
         return {self.name: self.features[rows], **rows_of(self.member.others, rows)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layout:
-    """The blocks in their order, the paths of spaces into their own, and what members' blocks are made of."""
+    """The blocks in their order, the projections of spaces into their own, and members' specs."""
 
     blocks: tuple[Block, ...]
     native: tuple[BoundProjection, ...]
@@ -82,11 +82,11 @@ def layout(training_set: TrainingSet, centres: Centres, options: Options) -> Lay
     native += [(one.block, [one.native]) for one in specs]
     native.sort(key=lambda pair: pair[0].space.name)
     blocks = tuple(block for block, _ in native)
-    return Layout(blocks, tuple(path for _, paths in native for path in paths), specs, centres)
+    return Layout(blocks, tuple(one for _, projections in native for one in projections), specs, centres)
 
 
 def _of_text(text: EncoderCard, participants: Participants) -> tuple[Block, list[BoundProjection]]:
-    """The block of a text space, and the paths of all its encoders into it."""
+    """The block of a text space, and the projections of all its encoders into it."""
     if not text.shares:
         block = Block(text.space, Modality.TEXT, text.width)
         return block, [BoundProjection(text.space, text.width, text.name, NATIVE)]
@@ -102,7 +102,7 @@ def _of_text(text: EncoderCard, participants: Participants) -> tuple[Block, list
 def _of_classes(member: Member, inputs: Array, width: int) -> BlockSpec:
     """A classifier's block of at most `width` dimensions.
 
-    `inputs` `[n, card width]` are features of real photos or sounds. They say where features lie: prototypes
+    `inputs` `[n, card width]` are features of real photos or sounds. They show where features lie: prototypes
     are directions alone. A class's features are their mean, moved along the class's prototype as far as
     inputs are from the mean.
     """

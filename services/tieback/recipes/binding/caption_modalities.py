@@ -1,4 +1,4 @@
-"""Texts by what they speak of: of photos, of sounds, of 3D models, or of none of these."""
+"""Texts by what they describe: photos, sounds, 3D models, or none of these."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FEWEST_TO_CHOOSE_BY = 20
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CaptionsByModality:
-    """Dense vectors by text space, of texts that speak of "image", "audio", "points", or of none: "text"."""
+    """Dense vectors by text space, of texts that describe "image", "audio", "points", or none: "text"."""
 
     training: dict[str, Dense]
     held_out: dict[str, Dense]
@@ -69,9 +69,9 @@ def _fitted(places: Split) -> Array:
 
 
 def _captions(training_set: TrainingSet, member: Member, inside: bool) -> dict[str, Array]:
-    """Of rows held out, or of the others, without the bare names: these say nothing of the modality."""
+    """Of rows held out, or of the others, without the bare names, which name no modality."""
     rows = np.flatnonzero(np.isin(member.rows, member.split.held_out) == inside)
     return {
-        text: said[1:, rows].reshape(-1, said.shape[2])
-        for text, said in training_set.names[member.name].items()
+        text: vectors[1:, rows].reshape(-1, vectors.shape[2])
+        for text, vectors in training_set.names[member.name].items()
     }

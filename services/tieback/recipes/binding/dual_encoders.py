@@ -2,12 +2,12 @@
 
 A dual encoder's text encoder is a text space like the others: class names anchor it to classifiers, and
 sentences, as many as one likes, to other text spaces (OmniBind, arXiv:2407.11895, binds existing spaces by
-what several of them encode). Its other encoders, here towers, say nothing of texts; but they are in the same
-space, so every path that leads a text out of it leads their vectors too, and photos that a tower and a
-classifier both see are pairs that nobody made.
+what several of them encode). Its other encoders, here towers, encode no texts; but they are in the same
+space, so every projection of texts out of it projects their vectors too, and photos that a tower and a
+classifier both encode are pairs that nobody made.
 
 The encoders of one space hold the same thing a constant apart, the modality gap (Liang et al., 2022,
-arXiv:2203.02053). So the mean of each is taken off its vectors, where enough real inputs tell what it is.
+arXiv:2203.02053). So the mean of each is taken off its vectors, where enough real inputs show what it is.
 """
 
 from __future__ import annotations
@@ -26,31 +26,32 @@ from tieback.joint.retrieval import Task, both_ways
 from tieback.methods.projection import unit_rows
 from tieback.models.joint_space_artifact import NATIVE, BoundProjection, BoundRouter
 from tieback.recipes.binding.blocks import Centres
-from tieback.recipes.binding.language import CAPTION
 from tieback.recipes.binding.participants import Participants
 from tieback.recipes.binding.training_set import TrainingSet
 from tieback.recipes.fitting.projections import called
+from tieback.training.class_texts import CAPTION
 from tieback.training.pseudo_pairs import pseudo_pairs
 from tieback.training.splits import split_off
 
 FEWEST_INPUTS = 8
-"""So many photos or sounds say where an encoder's vectors lie that is compared with another of its space."""
+"""So many photos or sounds show where an encoder's vectors lie that is compared with another of its space."""
 
 FEWEST_SHARED = 32
-"""So many photos that a tower and a classifier both see are anchors; fewer are left to the class names."""
+"""So many photos that a tower and a classifier both encode are anchors; fewer are left to the class names."""
 
 UNSEEN = 0.2
-"""Share of those that paths are chosen by."""
+"""Share of those that projections are chosen by."""
 
 FEWEST_PAIRS = 8
-"""So many pairs that a shared space finds by itself say what losing one of its encoders costs."""
+"""So many pairs that a shared space finds by itself show what losing one of its encoders costs."""
 
 
 def centred(training_set: TrainingSet) -> tuple[TrainingSet, Centres]:
-    """The material with the vectors of shared spaces less their encoders' means, and the means.
+    """The training set with the vectors of shared spaces less their encoders' means, and the means.
 
     A space with a tower that has read fewer than FEWEST_INPUTS inputs stays as it is.
     """
+    means: dict[str, Array] = {}
     centres: dict[str, dict[Modality, Array]] = {}
     for text in training_set.participants.texts:
         towers = training_set.participants.towers_of(text)
@@ -59,31 +60,24 @@ def centred(training_set: TrainingSet) -> tuple[TrainingSet, Centres]:
                 training_set.names[one.name][text.name][:, one.once(one.rows)].reshape(-1, text.width)
                 for one in training_set.participants.labelled
             ]
-            read = np.concatenate([*names, training_set.sentences[text.name]])
-            found = {tower.modality: _mean(training_set.inputs[tower.name].dense) for tower in towers}
-            centres[text.space.name] = {Modality.TEXT: _mean(read)} | found
-            training_set = _less(training_set, text, towers, centres[text.space.name])
-    return training_set, centres
+            means[text.name] = _mean(np.concatenate([*names, training_set.sentences[text.name]]))
+            means |= {tower.name: _mean(training_set.inputs[tower.name].dense) for tower in towers}
+            centres[text.space.name] = {card.modality: means[card.name] for card in (text, *towers)}
+    return _less(training_set, means), centres
 
 
 def _mean(rows: Array) -> Array:
     return np.asarray(rows[rows.any(axis=1)].mean(axis=0), np.float32)
 
 
-def _less(
-    training_set: TrainingSet,
-    text: EncoderCard,
-    towers: Sequence[EncoderCard],
-    centres: Mapping[Modality, Array],
-) -> TrainingSet:
-    """All that the text encoder and the towers say, less their centres."""
-    modalities = {card.name: card.modality for card in (text, *towers)}
+def _less(training_set: TrainingSet, means: Mapping[str, Array]) -> TrainingSet:
+    """With the vectors of these encoders less their means."""
 
     def moved(name: str, rows: Array) -> Array:
-        if name not in modalities:
+        if name not in means:
             return rows
         flat = rows.reshape(-1, rows.shape[-1])
-        less = unit_rows(flat - centres[modalities[name]]) * flat.any(axis=1, keepdims=True)
+        less = unit_rows(flat - means[name]) * flat.any(axis=1, keepdims=True)
         return np.asarray(less.reshape(rows.shape), np.float32)
 
     def every(vectors: Mapping[str, Array]) -> dict[str, Array]:
@@ -97,8 +91,7 @@ def _less(
         scenes={name: replace(one, texts=every(one.texts)) for name, one in training_set.scenes.items()},
         neutral=every(training_set.neutral),
         inputs={
-            name: replace(one, said=replace(one.said, dense=moved(name, one.dense)))
-            for name, one in training_set.inputs.items()
+            name: replace(one, dense=moved(name, one.dense)) for name, one in training_set.inputs.items()
         },
         user=replace(user, texts=every(user.texts), same=every(user.same), others=every(user.others)),
     )
@@ -106,9 +99,9 @@ def _less(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shared:
-    """What a tower and a classifier say of the inputs that both have read: rows of either, a row an input.
+    """The vectors of a tower and of a classifier for the inputs that both have read, a row an input.
 
-    `training` are those to fit with where paths are chosen and measured, by `unseen`.
+    `training` are those to fit with where projections are chosen and measured, by `unseen`.
     """
 
     every: tuple[Array, Array]
@@ -135,7 +128,7 @@ def shared_inputs(training_set: TrainingSet, classifier: EncoderCard, text: Enco
 def made_up(
     training_set: TrainingSet, member: str, modality: Modality, centres: Centres, rows: Array
 ) -> Dense:
-    """What towers of the modality would say of a member's rows: what their text encoder says of the names.
+    """The vectors that towers of the modality would have of a member's rows: those of the rows' names.
 
     Of towers alone of which it is known where their vectors lie, so that the gap can be taken off.
     """
@@ -158,29 +151,29 @@ def text_space_pairs(participants: Participants) -> list[tuple[EncoderCard, Enco
     return found
 
 
-def for_towers(paths: Sequence[BoundProjection], participants: Participants) -> list[BoundProjection]:
-    """The paths that lead texts out of shared spaces, led by the towers' vectors."""
+def for_towers(projections: Sequence[BoundProjection], participants: Participants) -> list[BoundProjection]:
+    """The projections of texts out of shared spaces, as projections of the towers' vectors."""
     texts = {card.name: card for card in participants.texts}
     return [
-        replace(path, source=called(tower))
-        for path in paths
-        if path.method != NATIVE and path.source.name in texts
-        for tower in participants.towers_of(texts[path.source.name])
+        replace(one, source=called(tower))
+        for one in projections
+        if one.method != NATIVE and one.source.name in texts
+        for tower in participants.towers_of(texts[one.source.name])
     ]
 
 
 def own_pairs(training_set: TrainingSet) -> list[Task]:
-    """Pairs of inputs and texts that a shared space holds to be each other's nearest, either way.
+    """Pairs of inputs and texts that are each other's nearest in a shared space, either way.
 
-    They are its own judgement, so they are no measure of retrieval, and of what is lost without one of its
-    encoders they say rather too much than too little.
+    The space itself makes them, so they are no measure of retrieval, and the losses of its encoders that are
+    measured on them are rather too high than too low.
     """
     found = []
     participants = training_set.participants
     captions = [training_set.captions(one.name, CAPTION, one.once(one.rows)) for one in participants.labelled]
     every = {
-        name: np.concatenate([said, *(one[name] for one in captions)])
-        for name, said in training_set.sentences.items()
+        name: np.concatenate([rows, *(one[name] for one in captions)])
+        for name, rows in training_set.sentences.items()
     }
     for text in participants.texts:
         for tower in participants.towers_of(text):
@@ -189,14 +182,14 @@ def own_pairs(training_set: TrainingSet) -> list[Task]:
                 pseudo_pairs([inputs.dense @ every[text.name].T]) if len(inputs.dense) else np.zeros((0, 2))
             )
             if len(pairs) >= FEWEST_PAIRS:
-                said = rows_of(every, pairs[:, 1])
-                seen = _read(training_set, tower, [inputs.files[row] for row in pairs[:, 0]])
-                found += both_ways(tower.modality, f" ({text.space.name}'s own pairs)", said, seen)
+                files = [inputs.files[row] for row in pairs[:, 0]]
+                texts, seen = rows_of(every, pairs[:, 1]), _read(training_set, tower, files)
+                found += both_ways(tower.modality, f" ({text.space.name}'s own pairs)", texts, seen)
     return found
 
 
 def _read(training_set: TrainingSet, tower: EncoderCard, files: Sequence[Path]) -> Dense:
-    """What every encoder of the tower's modality says of these files; zeros of what it could not read."""
+    """The vectors of these files by every encoder of the tower's modality; zeros where it could not read."""
     found = {}
     for card in training_set.participants.reading(tower.modality):
         inputs = training_set.inputs[card.name]
@@ -206,12 +199,14 @@ def _read(training_set: TrainingSet, tower: EncoderCard, files: Sequence[Path]) 
     return found
 
 
-def as_served(paths: Sequence[BoundProjection], participants: Participants) -> tuple[BoundProjection, ...]:
-    """The paths from spaces as encodings name them; what leads a text encoder leads the towers."""
+def as_served(
+    projections: Sequence[BoundProjection], participants: Participants
+) -> tuple[BoundProjection, ...]:
+    """With the spaces that encodings name as sources; what a text encoder has is its towers' too."""
     spaces = {card.name: card.space for card in participants.cards}
     towers = {tower.name for tower in participants.towers}
     return tuple(
-        replace(path, source=spaces[path.source.name]) for path in paths if path.source.name not in towers
+        replace(one, source=spaces[one.source.name]) for one in projections if one.source.name not in towers
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,9 @@ from tieback.joint.space import Joint
 from tieback.methods.bridging import bridges
 from tieback.methods.projection import unit_rows
 from tieback.recipes.binding.blocks import BlockSpec
-from tieback.recipes.binding.language import CAPTION
 from tieback.recipes.binding.training_set import TrainingSet
 from tieback.recipes.fitting.routers import NEITHER
+from tieback.training.class_texts import CAPTION
 
 NEIGHBOURS, QUERIES = 5, 8
 TEXTS = {
@@ -35,34 +36,32 @@ NEAREST = 15.0
 def alignment(joint: Joint, training_set: TrainingSet, blocks: Sequence[BlockSpec]) -> dict[str, Any]:
     """How much nearer two spaces hold the same held-out thing than other ones: mean cosine, matched less not.
 
-    `before` is the way of class names, between a classifier and a text space alone: a class that was left out
-    enters as the ten training classes most like it.
+    `before` is by class names, between a classifier and a text space alone: a class that was left out enters
+    as the ten training classes most like it.
     """
     participants = training_set.participants
     names = [card.name for card in (*participants.texts, *(one.card for one in participants.labelled))]
-    size = len(names)
-    after: list[list[float | None]] = [[None] * size for _ in names]
-    before: list[list[float | None]] = [[None] * size for _ in names]
-    sums: dict[tuple[int, int], list[float]] = {}
+    after: list[list[float | None]] = [[None] * len(names) for _ in names]
+    before: list[list[float | None]] = [[None] * len(names) for _ in names]
+    margins: dict[tuple[int, int], list[float]] = {}
     for block in blocks:
         chosen = block.member.each.held_out
         if len(chosen) < 2:
             continue
-        said = {text: rows.mean(axis=0)[chosen] for text, rows in training_set.names[block.name].items()}
-        dense = {text: unit_rows(rows) for text, rows in said.items()}
+        texts = training_set.names[block.name]
+        dense = {text: unit_rows(rows.mean(axis=0)[chosen]) for text, rows in texts.items()}
         dense[block.name] = block.features[chosen]
         projected = {space: joint.project_inputs({space: rows}) for space, rows in dense.items()}
-        for i, a in enumerate(names):
-            for j, b in enumerate(names):
-                if a in projected and b in projected:
-                    shared = similarities(projected[a], projected[b])
-                    sums.setdefault((i, j), []).extend(_margin(one) for one in shared.values())
+        for (i, a), (j, b) in product(enumerate(names), repeat=2):
+            if a in projected and b in projected:
+                shared = similarities(projected[a], projected[b])
+                margins.setdefault((i, j), []).extend(_margin(one) for one in shared.values())
         place = names.index(block.name)
-        for text in said if not block.member.paired else ():
+        for text in texts if not block.member.paired else ():
             encoded = _by_class_names(block, training_set.class_texts(block.name, text), chosen)
             other = names.index(text)
             before[place][other] = before[other][place] = round(_margin(dense[text] @ encoded.T), DIGITS)
-    for (i, j), values in sums.items():
+    for (i, j), values in margins.items():
         after[i][j] = round(float(np.mean(values)), DIGITS)
     return {"spaces": names, "before": before, "after": after}
 
@@ -89,34 +88,31 @@ def mean_weights(
         (one.card, "photos" if one.modality is Modality.IMAGE else "sounds") for one in participants.labelled
     ]
     for card, what in (*read, *((tower, tower.modality.value) for tower in participants.towers)):
-        inputs.append(
-            (f"{what} ({card.name})", card.modality, {card.name: training_set.inputs[card.name].dense})
-        )
-    for block in blocks:
-        if block.member.paired:
-            what = "solids" if block.member.captioned else "your pairs"
-            inputs.append(
-                (f"{what} ({block.name})", block.member.modality, block.inputs(block.member.unseen))
-            )
+        dense = {card.name: training_set.inputs[card.name].dense}
+        inputs.append((f"{what} ({card.name})", card.modality, dense))
+    for one in blocks:
+        if one.member.paired:
+            what = "solids" if one.member.captioned else "your pairs"
+            inputs.append((f"{what} ({one.name})", one.member.modality, one.inputs(one.member.unseen)))
     rows = []
-    for what, modality, dense in inputs:
-        if len(next(iter(dense.values()))):
-            weights = joint.weights(modality, dense)
+    for what, modality, vectors in inputs:
+        if len(next(iter(vectors.values()))):
+            weights = joint.weights(modality, vectors)
             means = {name: round(float(one.mean()), DIGITS) for name, one in weights.items()}
             rows.append({"what": what, "weights": means})
     return {"rows": rows}
 
 
 def neighbours(joint: Joint, training_set: TrainingSet, blocks: Sequence[BlockSpec]) -> list[dict[str, Any]]:
-    """The inputs nearest to the names of what they were taken for, or are, before binding and after.
+    """The inputs nearest to the names of their classes, or to their own texts, before binding and after.
 
     The ids are the files' names, or the names of things; what had no classes was near nothing before.
     """
-    photos = [
-        one for block in blocks if not block.member.paired for one in _files(joint, training_set, block)
-    ]
-    return photos + [
-        one for block in blocks if block.member.paired for one in _things(joint, training_set, block)
+    classes_first = sorted(blocks, key=lambda block: block.member.paired)
+    return [
+        one
+        for block in classes_first
+        for one in (_things if block.member.paired else _files)(joint, training_set, block)
     ]
 
 
@@ -125,27 +121,27 @@ def _files(joint: Joint, training_set: TrainingSet, block: BlockSpec) -> Iterato
     inputs = training_set.inputs[block.name]
     if len(inputs.files) < 2:
         return
-    asked = list(dict.fromkeys(int(one) for one in inputs.said.classes[:, 0] if one >= 0))[:QUERIES]
-    encoded = training_set.names[block.name]
-    dense = {text: rows[CAPTION][asked] for text, rows in encoded.items()}
+    chosen = list(dict.fromkeys(int(one) for one in inputs.classes[:, 0] if one >= 0))[:QUERIES]
+    names = training_set.names[block.name]
+    dense = {text: rows[CAPTION][chosen] for text, rows in names.items()}
     after = _scores(joint, dense, {block.name: inputs.dense})
-    each = [dense[text] @ inputs.said.by_names(rows[0]).T for text, rows in encoded.items()]
+    each = [dense[text] @ inputs.by_names(rows[0]).T for text, rows in names.items()]
     before = np.asarray(np.sum(each, axis=0, dtype=np.float64))  # every space counts the same
     ids = [file.name for file in inputs.files]
-    for one, *candidates in zip(asked, before, after, strict=True):
+    for one, *candidates in zip(chosen, before, after, strict=True):
         yield _nearest(block.member.names[one], ids, *candidates)
 
 
 def _things(joint: Joint, training_set: TrainingSet, block: BlockSpec) -> Iterator[dict[str, Any]]:
-    """Held-out inputs, by what things are called."""
+    """Held-out inputs, by the texts of things."""
     member, rows = block.member, block.member.unseen
     if len(rows) < 2:
         return
     things = member.once(rows)
-    asked = things[:: max(1, len(things) // QUERIES)][:QUERIES]
-    dense = training_set.captions(member.name, CAPTION, asked)
+    chosen = things[:: max(1, len(things) // QUERIES)][:QUERIES]
+    dense = training_set.captions(member.name, CAPTION, chosen)
     after = _scores(joint, dense, {member.name: block.features[rows]})
-    for row, scores in zip(asked, after, strict=True):
+    for row, scores in zip(chosen, after, strict=True):
         yield _nearest(member.names[row], [member.names[one] for one in rows], None, scores)
 
 
@@ -172,8 +168,8 @@ def pair_accuracy(joint: Joint, training_set: TrainingSet, block: BlockSpec) -> 
         if len(things) < 2:
             continue
         dense = {member.name: block.features[rows]}
-        said = training_set.captions(member.name, CAPTION, things)
-        cosines = similarities(joint.project_inputs(dense), joint.project_inputs(said))
+        texts = training_set.captions(member.name, CAPTION, things)
+        cosines = similarities(joint.project_inputs(dense), joint.project_inputs(texts))
         total = score(cosines, joint.weights(member.modality, dense))
         right = member.things[things][total.argmax(axis=1)] == member.things[rows]
         accuracy = round(float(right.mean()), DIGITS)

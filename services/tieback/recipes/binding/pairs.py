@@ -6,7 +6,7 @@ made (`training/solids`). Whatever else the user has pairs for. Rows of one thin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from tieback.core.types.content import Content, Modality
 from tieback.methods.projection import LEAST_ANCHORS, projections
 from tieback.recipes.binding.options import Options
 from tieback.recipes.binding.participants import Member, Participants
-from tieback.recipes.binding.training_set import read_others
+from tieback.recipes.encoded_pairs import encode_others
 from tieback.recipes.encoders import Encoders
 from tieback.recipes.encoding import read_points
 from tieback.training.digests import digest
@@ -31,7 +31,7 @@ from tieback.training.user_pairs import Pair, split_pairs
 INPUTS = {Modality.IMAGE: "a picture", Modality.AUDIO: "a sound", Modality.POINTS: "a point cloud"}
 
 FEWEST = 8
-"""So many pairs say where an encoder's features lie; fewer do not, whatever the method needs."""
+"""So many pairs show where an encoder's features lie; fewer do not, whatever the method needs."""
 
 
 def with_pairs(
@@ -42,7 +42,7 @@ def with_pairs(
     options: Options,
     say: Callable[[str], None],
 ) -> Participants:
-    """The members with these encoders. One that has too few pairs is left out, and said so.
+    """The members with these encoders. One that has too few pairs is left out, which `say` reports.
 
     InvalidInput where it is named by the options, or one of its pairs cannot be read; StartupError where
     nothing is left that could be bound.
@@ -94,18 +94,12 @@ def _of_solids(
     solids, things = clouds(seed), np.repeat(np.arange(len(SOLIDS)), COPIES)
     key, contents = digest(*solids), [Content(Modality.POINTS, one) for one in solids]
     features = encoders.contents("solids", card, lambda: contents, len(solids), {"solids": key})
-    seen = _views("solids", participants, lambda: solids, key, len(solids), encoders)
-    files = [Path(pair.other) for pair in own]
-    user_seen: Mapping[str, Array] = {}
+    seen = _views("solids", lambda: solids, len(solids), key, participants, encoders)
+    files, user_seen = [Path(pair.other) for pair in own], dict[str, Array]()
     if files:
         user_key = digest([file_digest(path) for path in files])
         user_seen = _views(
-            "anchors",
-            participants,
-            lambda: [read_points(path) for path in files],
-            user_key,
-            len(files),
-            encoders,
+            "anchors", lambda: map(read_points, files), len(files), user_key, participants, encoders
         )
     split, apart = split_clouds(seed)
     names = tuple(SOLIDS[thing].name for thing in things)
@@ -113,30 +107,24 @@ def _of_solids(
 
 
 def _views(
-    what: str,
-    participants: Participants,
-    read: Callable[[], Sequence[Array]],
-    key: str,
-    count: int,
-    encoders: Encoders,
+    what: str, read: Callable[[], Iterable[Array]], count: int, key: str, by: Participants, encoders: Encoders
 ) -> dict[str, Array]:
-    """The vectors `[count, VIEWS, width]` of pictures of the clouds, by image encoder with classes."""
+    """The vectors `[count, VIEWS, width]` of pictures of clouds, by each image encoder with classes."""
 
     def pictures() -> list[Content]:
         return [Content(Modality.IMAGE, view) for points in read() for view in views(points)]
 
     made_from = {"clouds": key, "views": VIEWS}
-    return {
-        one.name: encoders.contents(
-            f"views of {what}", one.card, pictures, count * VIEWS, made_from, views
-        ).reshape(count, VIEWS, one.card.width)
-        for one in participants.of(Modality.IMAGE)
+    found = {
+        one.name: encoders.contents(f"views of {what}", one.card, pictures, count * VIEWS, made_from, views)
+        for one in by.of(Modality.IMAGE)
     }
+    return {name: rows.reshape(count, VIEWS, rows.shape[1]) for name, rows in found.items()}
 
 
 def _of_pairs(card: EncoderCard, own: Sequence[Pair], encoders: Encoders, seed: int) -> Member:
     """By the user's pairs. InvalidInput, with the line, where one cannot be read or is there twice."""
-    features = read_others(own, card, encoders)
+    features = encode_others(own, card, encoders)
     texts = list(dict.fromkeys(pair.text for pair in own))
     things = np.array([texts.index(pair.text) for pair in own])
     known: dict[tuple[int, bytes], Pair] = {}
@@ -150,7 +138,7 @@ def _of_pairs(card: EncoderCard, own: Sequence[Pair], encoders: Encoders, seed: 
 
 
 def _beside(one: Member, participants: Participants, pairs: Sequence[Pair], encoders: Encoders) -> Member:
-    """The member with what the others of its modality say of the user's inputs."""
+    """The member with the vectors that the others of its modality have of the user's inputs."""
     files = [Path(pair.other) for pair in pairs if pair.modality is one.modality]
     others = [other.card for other in participants.of(one.modality) if other is not one]
     return replace(one, others={card.name: encoders.files("anchors", card, files).dense for card in others})

@@ -1,7 +1,7 @@
 """Which spaces a binding joins.
 
-Text spaces with a block; encoders of other modalities that have texts for classes or for inputs; encoders
-that share a text space (towers); and sparse spaces, whose terms lead into the others' blocks.
+Text spaces with a block; encoders of other modalities that have texts for classes or for inputs; and encoders
+that share a text space (towers).
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from tieback.core.types.arrays import Array
 from tieback.core.types.content import Modality
 from tieback.models.labels import read_class_names
 from tieback.models.store import Store
-from tieback.recipes.binding.language import captions
 from tieback.recipes.class_prototypes import class_prototypes
+from tieback.training.class_texts import captions
 from tieback.training.splits import Split, split
 
 
@@ -32,8 +32,8 @@ class Member:
     `split` are rows, its held-out ones of things that no fit has seen where that can be; `apart` are held-out
     rows of things that fits have seen in other rows. `captioned` says that texts name the modality.
 
-    Of inputs, `others` are what other encoders of the modality say `[n, width]`, and `views` and `user_views`
-    the vectors `[n, VIEWS, width]` of pictures of them, of the rows and of the user's pairs.
+    Of inputs, `others` are the vectors `[n, width]` of other encoders of the modality, and `views` and
+    `user_views` those `[n, VIEWS, width]` of pictures of them, of the rows and of the user's pairs.
     """
 
     card: EncoderCard
@@ -88,29 +88,27 @@ class Member:
         return np.asarray(rows[np.sort(np.unique(self.things[rows], return_index=True)[1])])
 
     def captions(self) -> list[list[str]]:
-        """By template, what each thing is called; a text of the user's is as it is."""
+        """By template, the caption of each thing; a text of the user's is as it is."""
         names = [self.names[row] for row in self.once(self.rows)]
         return captions(names, self.modality) if self.captioned else [names]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Participants:
-    """The spaces that are bound. `left_out` says of the others why they are not.
+    """The spaces that are bound; in `left_out` the others, with the reasons.
 
-    `towers` are encoders of other modalities into the space of one of the `texts`; `sparse` are text spaces
-    without a block.
+    `towers` are encoders of other modalities into the space of one of the `texts`.
     """
 
     texts: tuple[EncoderCard, ...]
     labelled: tuple[Member, ...]
     left_out: dict[str, str] = field(default_factory=dict)
     towers: tuple[EncoderCard, ...] = ()
-    sparse: tuple[EncoderCard, ...] = ()
 
     @property
     def cards(self) -> tuple[EncoderCard, ...]:
         """Of every member."""
-        return (*self.texts, *(one.card for one in self.labelled), *self.towers, *self.sparse)
+        return (*self.texts, *(one.card for one in self.labelled), *self.towers)
 
     @property
     def widths(self) -> dict[str, int]:
@@ -122,12 +120,12 @@ class Participants:
         return tuple(one for one in self.towers if one.space == text.space)
 
     def reading(self, modality: Modality) -> tuple[EncoderCard, ...]:
-        """Everything that hears or sees that modality."""
+        """Every encoder of that modality, but for texts."""
         cards = (*(one.card for one in self.labelled), *self.towers)
         return tuple(card for card in cards if card.modality is modality)
 
     def of(self, modality: Modality) -> tuple[Member, ...]:
-        """The encoders with texts that hear or see that modality."""
+        """The members of that modality."""
         return tuple(one for one in self.labelled if one.modality is modality)
 
 
@@ -140,10 +138,10 @@ def participants(
 ) -> Participants:
     """The stored cards that take part, or those of `names` alone, without what pairs bind (pairs.py).
 
-    NotFound for a name that no card has. StartupError where a named one is not in the store or has no way
-    into the joint space, or no text space or nothing to bind to it is left. A classifier without prototypes
-    is left out, and said so: it keeps the way by the names of its classes. So is a tower without the text
-    encoder of its space, and what is optional takes part where it is named.
+    NotFound for a name that no card has. StartupError where a named one is not in the store or no part of a
+    joint space, or no text space or nothing to bind to it is left. A classifier without prototypes is left
+    out, which `say` reports: it still enters by the names of its classes. So is a tower without the text
+    encoder of its space. What is optional takes part where it is named.
     """
     known = {card.name: card for card in cards}
     for name in names:
@@ -152,7 +150,10 @@ def participants(
         if not store.is_ready(known[name]):
             raise StartupError(f"the model {name} is not in the store; run: tieback models pull {name}")
         if known[name].joint is None:
-            raise StartupError(f"{name} does not say how it enters the joint space: give its card a `joint`")
+            raise StartupError(
+                f"{name} is no part of a joint space: its card has no `joint`, which encoders with dense "
+                "vectors may have; leave it out of --spaces"
+            )
     by_joint: dict[str | None, list[EncoderCard]] = {}
     for card in taking_part(known.values(), store, names):
         by_joint.setdefault(card.joint, []).append(card)
@@ -163,7 +164,7 @@ def participants(
             classifiers.append(_classifier(card, store, seed))
         except StartupError as error:
             left_out[card.name] = error.message
-            say(f"{card.name} is left out: {error.message}; its way by class names stays as it is")
+            say(f"{card.name} is left out: {error.message}; it still enters by the names of its classes")
     components = by_joint.get("component", [])
     texts = tuple(card for card in components if card.modality is Modality.TEXT)
     towers = _towers([card for card in components if card.shares], left_out, say)
@@ -173,7 +174,7 @@ def participants(
             f"there is nothing to bind: no {missing} is in the store at {store.root}; "
             "run: tieback models pull"
         )
-    return Participants(texts, tuple(classifiers), left_out, towers, tuple(by_joint.get("terms", ())))
+    return Participants(texts, tuple(classifiers), left_out, towers)
 
 
 def taking_part(cards: Iterable[EncoderCard], store: Store, names: Sequence[str]) -> list[EncoderCard]:

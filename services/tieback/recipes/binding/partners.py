@@ -1,4 +1,4 @@
-"""What routers learn from: texts of each kind, and partners that the paths to them were not fitted on."""
+"""What routers learn from: texts of each kind, and partners that the projections were not fitted on."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tieback.joint.space import Joint
 from tieback.methods.projection import fit, projections
 from tieback.recipes.binding.blocks import BlockSpec
 from tieback.recipes.binding.caption_modalities import CAPTIONED
-from tieback.recipes.binding.language import CAPTION
 from tieback.recipes.binding.participants import Member
 from tieback.recipes.binding.training_set import TrainingSet
 from tieback.recipes.fitting.projections import ATTENTION
 from tieback.recipes.fitting.routers import NEITHER, Partners
+from tieback.training.class_texts import CAPTION
 from tieback.training.splits import folds
 
 FOLDS = 5
@@ -62,11 +62,10 @@ def own_blocks(training_set: TrainingSet, joint: Joint) -> dict[Modality, list[s
 
 
 def _of_rows(training_set: TrainingSet, joint: Joint, block: BlockSpec) -> Partners:
-    said, rows = _about(training_set, block.member)
+    texts, rows = _about(training_set, block.member)
     trust = SCENES_TRUST if block.name in training_set.scenes else OTHERWISE_TRUST
-    return Partners(
-        joint.project_inputs(said), rows_of(_left_out(training_set, joint, block), rows), rows, trust
-    )
+    documents = rows_of(_left_out(training_set, joint, block), rows)
+    return Partners(joint.project_inputs(texts), documents, rows, trust)
 
 
 def _about(training_set: TrainingSet, member: Member) -> tuple[Dense, Array]:
@@ -76,31 +75,29 @@ def _about(training_set: TrainingSet, member: Member) -> tuple[Dense, Array]:
         about = scenes.about(chosen)
         if len(about) > len(chosen) // FOLDS:
             return rows_of(scenes.texts, about), scenes.classes[about]
-    encoded = training_set.names[member.name]
-    return {text: said[min(CAPTION, len(said) - 1)][chosen] for text, said in encoded.items()}, chosen
+    return training_set.captions(member.name, CAPTION, chosen), chosen
 
 
 def _left_out(training_set: TrainingSet, joint: Joint, block: BlockSpec) -> dict[str, Array]:
-    """The features of every row in each text block `[rows, width]`, by paths fitted without its thing."""
+    """Every row `[rows, width]` in each text block, by projections that were fitted without its thing."""
     chosen = block.member.split.training
     fold = folds(block.member.things[chosen], training_set.seed, count=FOLDS)
     found = {}
     for card in training_set.participants.texts:
         names = training_set.class_texts(block.name, card.name)
-        led = np.zeros_like(names)
-        lead = _attention(joint, block.name, card.space.name)
+        rows = np.zeros_like(names)
+        project = _attention(joint, block.name, card.space.name)
         for left_out in range(FOLDS):
             inside, outside = chosen[fold != left_out], chosen[fold == left_out]
-            led[outside] = lead(
-                block.features[outside], fit(ATTENTION, block.features[inside], names[inside])
-            )
-        found[card.space.name] = led
+            state = fit(ATTENTION, block.features[inside], names[inside])
+            rows[outside] = project(block.features[outside], state)
+        found[card.space.name] = rows
     return found
 
 
 def _attention(joint: Joint, source: str, block: str) -> Callable[[Array, Mapping[str, Array]], Array]:
-    """The method with the parameters that the joint space has for it on that way, if it has."""
-    for path in joint.projections:
-        if (path.source.name, path.block, path.method) == (source, block, ATTENTION):
-            return projections.configure(ATTENTION, path.parameters)
+    """The method with the parameters that the joint space has for that projection, if it has."""
+    for one in joint.projections:
+        if (one.source.name, one.block, one.method) == (source, block, ATTENTION):
+            return projections.configure(ATTENTION, one.parameters)
     return projections.configure(ATTENTION)

@@ -9,8 +9,8 @@ from tieback.core.types.content import Modality
 from tieback.joint.projecting import rows_of
 from tieback.joint.retrieval import Task, both_ways
 from tieback.recipes.binding.blocks import BlockSpec
-from tieback.recipes.binding.language import CAPTION
 from tieback.recipes.binding.training_set import TrainingSet
+from tieback.training.class_texts import CAPTION
 
 
 def class_tasks(
@@ -35,8 +35,7 @@ def losing_tasks(
         tasks += _of_captions(training_set, block, rows[block.name], templates)
     followed = sentences[sentences + 1 < len(training_set.corpus.texts)]
     if len(followed) > 1:
-        said = training_set.sentences | {one.card.name: one.sentences for one in training_set.terms}
-        first, following = (rows_of(said, places) for places in (followed, followed + 1))
+        first, following = (rows_of(training_set.sentences, places) for places in (followed, followed + 1))
         tasks.append(Task("text → text", Modality.TEXT, first, following))
     return tasks
 
@@ -54,10 +53,9 @@ def held_out_tasks(
             continue
         about = scenes.about(rows[block.name])
         if len(about) > 1:
-            said = rows_of(scenes.texts, about)
-            seen = {block.name: block.features[scenes.classes[about]]}
+            inputs = {block.name: block.features[scenes.classes[about]]}
             tasks = [task for task in tasks if block.name not in (*task.queries, *task.documents)]
-            tasks += both_ways(block.member.modality, "", said, seen)
+            tasks += both_ways(block.member.modality, "", rows_of(scenes.texts, about), inputs)
     return tasks
 
 
@@ -69,18 +67,13 @@ def user_tasks(training_set: TrainingSet) -> list[Task]:
         chosen = user.held_out(modality)
         if len(chosen) < 2:
             continue
-        said = user.texts | {one.card.name: one.texts for one in training_set.terms}
-        texts = rows_of(said, user.rows(modality)[chosen])
+        texts = rows_of(user.texts, user.rows(modality)[chosen])
         if modality is Modality.TEXT:
-            same = user.same | {one.card.name: one.same for one in training_set.terms}
-            others = rows_of(same, chosen)
-            tasks.append(Task("text → text (your pairs)", modality, texts, others))
+            tasks.append(Task("text → text (your pairs)", modality, texts, rows_of(user.same, chosen)))
         else:
-            others = {
-                card.name: user.others[card.name][chosen]
-                for card in training_set.participants.reading(modality)
-            }
-            tasks += both_ways(modality, " (your pairs)", texts, others)
+            cards = training_set.participants.reading(modality)
+            inputs = {card.name: user.others[card.name][chosen] for card in cards}
+            tasks += both_ways(modality, " (your pairs)", texts, inputs)
     return tasks
 
 
@@ -92,10 +85,10 @@ def _of_captions(
         return []
     name, modality = block.name, block.member.modality
     suffix = "" if len(training_set.participants.of(modality)) == 1 else f" ({name})"
-    seen = {name: block.features[rows]}
+    inputs = {name: block.features[rows]}
     named = training_set.captions(name, 0, rows)
     found = [
-        both_ways(modality, suffix, training_set.captions(name, template, rows), seen, named)
+        both_ways(modality, suffix, training_set.captions(name, template, rows), inputs, named)
         for template in templates
     ]
     return [*(text for text, _ in found), found[0][1]]

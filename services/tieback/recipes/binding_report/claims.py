@@ -1,4 +1,4 @@
-"""What a binding claims of itself: its measurements, held against what they were meant to reach."""
+"""What a binding claims of itself: its measurements, compared with what they were meant to reach."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAIN = ("MRR", "R@10", "R@1")
 
 
 def claims_of(metrics: Mapping[str, Any]) -> list[Claim]:
-    """What the measurements at binding say."""
+    """The claims from the measurements at binding."""
     tasks: dict[str, list[Mapping[str, Any]]] = {}
     for one in metrics.get("retrieval", ()):
         tasks.setdefault(one["task"], []).append(one)

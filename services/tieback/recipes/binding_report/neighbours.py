@@ -1,7 +1,7 @@
 """Nearest neighbours across modalities, before and after binding, among the photos of a folder.
 
 Before: each picture enters the text spaces by the names of its ten likeliest classes, and all spaces have one
-weight. After: every path of the binding, weighted by its routers.
+weight. After: every projection of the binding, weighted by its routers.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ TEXTS = ("a photo of a dog", "people having a meal", "traffic in a city street")
 """What photos are asked for."""
 
 WORDS = tuple(files(__package__).joinpath("words.txt").read_text(encoding="utf-8").splitlines())
-"""What photos are held against, to say in words what they are near to."""
+"""What photos are compared with, to show in words what they are near to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +100,14 @@ def search_photos(
         if one.card.modality is Modality.TEXT and VectorKind.DENSE in one.card.kinds
     }
     names, pictures = [path.stem for path in photos.files], _Thumbnails(photos.files)
-    said, seen = _after(bound, texts, photos)
-    said_before, seen_before = _before(texts, photos, load_bridges(store.bindings, bound.spaces.values()))
+    by_text, by_photo = _after(bound, texts, photos)
+    text_before, photo_before = _before(texts, photos, load_bridges(store.bindings, bound.spaces.values()))
     questions = [
-        Question(text, _best(said_before, row, names, pictures), _best(said, row, names, pictures))
+        Question(text, _best(text_before, row, names, pictures), _best(by_text, row, names, pictures))
         for row, text in enumerate(TEXTS)
     ]
     return questions + [
-        Question(names[row], _best(seen_before, row, WORDS), _best(seen, row, WORDS), pictures.of(row))
+        Question(names[row], _best(photo_before, row, WORDS), _best(by_photo, row, WORDS), pictures.of(row))
         for row in _far_apart(len(names))
     ]
 
@@ -138,7 +138,7 @@ def _encoders(bound: JointSpaceArtifact, cards: Iterable[EncoderCard], store: St
 
 @dataclass(frozen=True, slots=True)
 class _Photos:
-    """The photos that could be read, and what is said of them by space."""
+    """The photos that could be read, and what encoders read of them, by space."""
 
     files: list[Path]
     seen: dict[str, EncodedInputs]
@@ -159,11 +159,11 @@ def _photos(files: Sequence[Path], encoders: Sequence[EncoderModel]) -> _Photos:
 def _after(bound: JointSpaceArtifact, texts: Mapping[str, Array], photos: _Photos) -> tuple[Array, Array]:
     """Texts against photos, and photos against WORDS."""
     joint = Joint.of(bound)
-    said, shown = read(bound, texts, Modality.TEXT), read(bound, photos.vectors, Modality.IMAGE)
-    words, pictures = joint.project_inputs(said), joint.project_inputs(shown)
+    written, shown = read(bound, texts, Modality.TEXT), read(bound, photos.vectors, Modality.IMAGE)
+    words, pictures = joint.project_inputs(written), joint.project_inputs(shown)
     found = score(similarities(pictures, words), joint.weights(Modality.IMAGE, shown))
     return (
-        score(similarities(words, pictures), joint.weights(Modality.TEXT, said)),
+        score(similarities(words, pictures), joint.weights(Modality.TEXT, written)),
         found[:, len(TEXTS) :],
     )
 

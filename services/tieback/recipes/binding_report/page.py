@@ -50,9 +50,9 @@ def _sections(
 ) -> list[str]:
     metrics = bound.metrics
     names = [block.space.name for block in bound.blocks]
-    said = "Measured at binding, on anchors that were held out."
+    measured = "Measured at binding, on anchors that were held out."
     return [
-        parts.cards("What it claims", said, claims_of(metrics)),
+        parts.cards("What it claims", measured, claims_of(metrics)),
         parts.listed("What the benchmark found", "By scripts/bench binding, on data of its own.", benchmark),
         sections.spaces(bound),
         sections.retrieval(metrics.get("retrieval", ())),
@@ -87,12 +87,12 @@ def _neighbours(questions: Sequence[Question]) -> str:
         for picture, place in places.items()
     )
     asked = "".join(_question(question, places) for question in questions)
-    said = (
+    explanation = (
         "The nearest of another modality, best first. Before: class names alone, all spaces alike. After: "
         "this binding with its routers. Scores before and after are not on one scale."
     )
     hidden = f'<svg width="0" height="0" aria-hidden="true" style="position:absolute">{shared}</svg>'
-    return parts.section("Nearest neighbours", said, (hidden if shared else "") + asked)
+    return parts.section("Nearest neighbours", explanation, (hidden if shared else "") + asked)
 
 
 def _question(question: Question, places: dict[str, str]) -> str:

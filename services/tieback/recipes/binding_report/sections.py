@@ -22,37 +22,33 @@ def spaces(bound: JointSpaceArtifact) -> str:
             escape(block.modality),
             str(block.width),
             f"<code>{escape(block.space.revision)}</code>",
-            "<br>".join(
-                _projections(
-                    [projection for projection in bound.projections if projection.block == block.space.name]
-                )
-            ),
+            "<br>".join(_projections([one for one in bound.projections if one.block == block.space.name])),
         ]
         for block in bound.blocks
     ]
     rows.append(["all", "", str(bound.width), "", ""])
-    said = (
+    explanation = (
         "A joint vector is these blocks side by side. Each belongs to one space; vectors of "
         "other spaces are projected into it."
     )
     header = ("block", "modality", "width", "revision", "projections into it")
-    return section("Spaces", said, table(header, rows, numbers={2}, stack=True))
+    return section("Spaces", explanation, table(header, rows, numbers={2}, stack=True))
 
 
 def _projections(projections: Iterable[BoundProjection]) -> list[str]:
-    """A line per way in: the sources that take it, the method and its parameters."""
-    ways: dict[str, list[str]] = {}
-    for projection in projections:
-        parameters = ", ".join(f"{name} {value}" for name, value in projection.parameters.items())
-        way = f" by {projection.method}{f' ({parameters})' if parameters else ''}"
-        way += ", if the vector of its own space is missing" if projection.imputes else ""
-        ways.setdefault(" itself" if projection.method == NATIVE else way, []).append(projection.source.name)
-    return [escape(", ".join(dict.fromkeys(sources)) + way) for way, sources in ways.items()]
+    """A line per method with its parameters: the sources that are projected by it, and the method."""
+    by_method: dict[str, list[str]] = {}
+    for one in projections:
+        parameters = ", ".join(f"{name} {value}" for name, value in one.parameters.items())
+        method = f" by {one.method}{f' ({parameters})' if parameters else ''}"
+        method += ", if the vector of its own space is missing" if one.imputes else ""
+        by_method.setdefault(" itself" if one.method == NATIVE else method, []).append(one.source.name)
+    return [escape(", ".join(dict.fromkeys(sources)) + method) for method, sources in by_method.items()]
 
 
 def retrieval(found: Sequence[Mapping[str, Any]]) -> str:
     """Bars with intervals, and chance as a dashed line, task by task."""
-    said = (
+    explanation = (
         "Measured at binding on held-out anchors. Whiskers are 95 % intervals; the dashed line is what "
         "chance would find."
     )
@@ -62,11 +58,11 @@ def retrieval(found: Sequence[Mapping[str, Any]]) -> str:
     content = "".join(
         f"<h3>{escape(task)}</h3><div class=charts>{''.join(charts)}</div>" for task, charts in tasks.items()
     )
-    return section("Retrieval across modalities", said, content)
+    return section("Retrieval across modalities", explanation, content)
 
 
 def _chart(one: Mapping[str, Any]) -> str:
-    """A bar per way, by one measure."""
+    """A bar per row, by one measure."""
     chance, rows = one.get("chance"), one["rows"]
     top = max([1.0, *(value for row in rows for value in (row["value"], row.get("high")) if known(value))])
     lines = []
@@ -88,25 +84,25 @@ def alignment(found: Mapping[str, Any]) -> str:
     tables = {when.capitalize(): found[when] for when in ("before", "after") if found.get(when)}
     titles = {when: f"Alignment {when.lower()} binding" for when in tables}
     names = found.get("spaces", ())
-    said = (
+    explanation = (
         "How much nearer two spaces' vectors of the same thing are than those of different things (mean "
         "cosine of matched less unmatched pairs, held out). Before: by class names alone; a dash is where "
-        "there was no way to compare."
+        "there was nothing to compare by."
     )
-    return section("Alignment", said, maps(titles, names, names, list(tables.values()), scale=True))
+    return section("Alignment", explanation, maps(titles, names, names, list(tables.values()), scale=True))
 
 
 def weights(found: Mapping[str, Any], blocks: Sequence[str]) -> str:
     """Kinds of input against blocks."""
     rows = found.get("rows", ())
     values = [[row["weights"].get(block) for block in blocks] for row in rows]
-    said = (
+    explanation = (
         "The mean weight that the router of its modality gives each block, by kind of input. A row sums to "
         "1; a dash is a block that such inputs do not reach."
     )
     titles = {"": "Router weights by kind of input"}
     content = maps(titles, [row["what"] for row in rows], blocks, [values], scale=True)
-    return section("Where the router sends what", said, content)
+    return section("Where the router sends what", explanation, content)
 
 
 def decoupling(found: Mapping[str, Any]) -> str:
@@ -121,16 +117,16 @@ def decoupling(found: Mapping[str, Any]) -> str:
         texts=[[f"{count:g}" for count in row] for row in confusion],
         meaning="{row}, recognised as {column}: {text}",
     )
-    said = (
+    explanation = (
         f"Held-out texts by their topic (rows) and by what the text router recognised (columns). "
         f"Right: {figure(found.get('accuracy'), 3)}; {figure(found.get('without'), 3)} without the "
         "decoupling objective."
     )
-    return section("Does the router recognise what a text is about?", said, content)
+    return section("Does the router recognise what a text is about?", explanation, content)
 
 
 def losses(found: Mapping[str, Mapping[str, float]], names: Sequence[str]) -> str:
-    """Modalities of queries against spaces that are lost."""
+    """Modalities of queries against missing spaces."""
     kinds = [kind for kind in ORDER if found.get(kind)]
     columns = [name for name in names if any(name in found[kind] for kind in kinds)]
     values = [[found[kind].get(name) for name in columns] for kind in kinds]
@@ -143,15 +139,15 @@ def losses(found: Mapping[str, Mapping[str, float]], names: Sequence[str]) -> st
         texts=[[figure(value, 1) for value in row] for row in values],
         meaning="{row} without {column}: {text} points lost",
     )
-    said = (
+    explanation = (
         "Points of R@10 (of 100) that queries lost at binding where a space was taken away, with what the "
         "binding does about it in place. This is what a degraded response says it costs."
     )
-    return section("What losing a space costs", said, content)
+    return section("What losing a space costs", explanation, content)
 
 
 def imputation(found: Mapping[str, Any]) -> str:
-    """The imputations of a lost space that were tried, and what queries lost all the same."""
+    """The imputations of a missing space that were tried, and what queries lost all the same."""
     rows = list(found.get("rows") or ())
     if not rows:
         return ""
@@ -165,16 +161,17 @@ def imputation(found: Mapping[str, Any]) -> str:
         for row in rows
     ]
     measure = str(found.get("measure", ""))
-    said = (
-        f"{measure[:1].upper()}{measure[1:]} ({found.get('queries', '–')} queries), by method and lost "
+    explanation = (
+        f"{measure[:1].upper()}{measure[1:]} ({found.get('queries', '–')} queries), by method and missing "
         "space. A request may ask for another than the chosen one."
     )
     header = ("method", *(f"without {name}" for name in columns), "mean")
-    return section("How it could be imputed", said, table(header, cells, range(1, len(header)), stack=True))
+    rows_of_numbers = table(header, cells, range(1, len(header)), stack=True)
+    return section("How it could be imputed", explanation, rows_of_numbers)
 
 
 def ranges(bound: JointSpaceArtifact) -> str:
-    """Per router, the usual range of each block's mean weight."""
+    """Per router, the range of each block's mean weight."""
     parts = []
     for router in bound.routers:
         if not router.weight_ranges:
@@ -183,22 +180,22 @@ def ranges(bound: JointSpaceArtifact) -> str:
         lines = []
         for name, (low, high) in router.weight_ranges.items():
             mean = router.mean_weights.get(name)
-            said = f"{figure(low, 3)} to {figure(high, 3)}"
-            said += "" if mean is None else f", mean {figure(mean, 3)}"
-            lines.append(line(name, span(low, high, mean, top=top), said))
+            numbers = f"{figure(low, 3)} to {figure(high, 3)}"
+            numbers += "" if mean is None else f", mean {figure(mean, 3)}"
+            lines.append(line(name, span(low, high, mean, top=top), numbers))
         parts.append(f"<h3>{escape(router.modality)} · {escape(router.method)}</h3>{''.join(lines)}")
-    said = (
+    explanation = (
         "The range in which the mean weight of a hundred queries lay at binding, its mean as a tick. A "
         "server whose mean weights leave it raises the drift alarm."
     )
-    return section("Ranges of the weights", said, "".join(parts))
+    return section("Ranges of the weights", explanation, "".join(parts))
 
 
 def training(found: Sequence[Mapping[str, Any]]) -> str:
-    """A curve per path that was trained; in words where there is none."""
+    """A curve per projection that was trained; in words where there is none."""
     curves, words = [], []
     for one in found:
-        name, steps = str(one["path"]), list(one.get("loss") or ())
+        name, steps = str(one["projection"]), list(one.get("loss") or ())
         of = f"{one['method']}, {one['anchors']} anchors"
         picture = curve(name, steps)
         if picture:
@@ -211,6 +208,7 @@ def training(found: Sequence[Mapping[str, Any]]) -> str:
             words.append([escape(name), escape(str(one["method"])), escape(str(one["anchors"]))])
     content = f"<div class=curves>{''.join(curves)}</div>" if curves else ""
     if words:
-        content += "<h3>Fitted in closed form</h3>" + table(("path", "method", "anchors"), words, numbers={2})
-    said = "The loss over the steps of training, each curve on a scale of its own."
-    return section("Training", said, content)
+        header = ("projection", "method", "anchors")
+        content += "<h3>Fitted in closed form</h3>" + table(header, words, numbers={2})
+    explanation = "The loss over the steps of training, each curve on a scale of its own."
+    return section("Training", explanation, content)

@@ -1,10 +1,9 @@
-"""Fits the parts of a joint space that are learned. Whoever calls says what is learned from, in matrices.
+"""Fits the parts of a joint space that are learned. Whoever calls gives what is learned from, in matrices.
 
-projections    a path on its anchors, and the choice of its methods
-routers        a router for each modality, chosen among ways to weight
-fixed_weights  weights that are the same for all inputs, and the comparison of ways
+projections    a space projection on its anchors, and the choice of its methods
+routers        a router for each modality, chosen among candidates
+fixed_weights  weights that are the same for all inputs, and the comparison of candidates
 block_priors   the weights of blocks of one kind, by which partners are found best
-terms          which terms of a sparse space have vectors, and texts as weights of these
 imputations    the blocks of missing spaces, every method of the family, the best first
 
 `recipes/train_router.py` trains the network of a learned router.

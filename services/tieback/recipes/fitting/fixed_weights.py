@@ -1,6 +1,6 @@
 """Which weights a modality's queries get: by what each of them is, or the same for all.
 
-What a query looks for is not known, so what counts is the most that weights lose on any task, against those
+What a query looks for is not known, so what counts is the largest loss of weights on any task, against those
 that are best on it.
 """
 
@@ -13,47 +13,47 @@ from typing import Any
 import numpy as np
 
 from tieback.core.types.content import Modality
+from tieback.joint.block_weights import block_weights
 from tieback.joint.ranking import places, reciprocal
 from tieback.joint.retrieval import Task
 from tieback.joint.scoring import score, similarities
 from tieback.joint.space import Joint
-from tieback.joint.weighing import weigh
 from tieback.models.joint_space_artifact import BoundRouter
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """By way to weight, and by task, the mean reciprocal rank of held-out partners."""
+    """By candidate, and by task, the mean reciprocal rank of held-out partners."""
 
     modality: Modality
     found: Mapping[str, Mapping[str, float]]
 
     def loss(self, candidate: str) -> float:
-        """The most that the way loses on a task, against the way that is best on it."""
+        """The largest loss of the candidate on a task, against the one that is best on it."""
         best = {task: max(one[task] for one in self.found.values()) for task in self.found[candidate]}
         return max(best[task] - value for task, value in self.found[candidate].items())
 
     @property
     def best(self) -> str:
-        """The way that loses least; of equal ones the first."""
+        """The candidate with the smallest loss; of equal ones the first."""
         return min(self.found, key=self.loss)
 
     def reported(self, served: str) -> dict[str, Any]:
-        """For the artifact's metrics, with the way that is `served`."""
+        """For the artifact's metrics, with the candidate that is `served`."""
         candidates = [
-            {"way": candidate, "loses": round(self.loss(candidate), 4)}
+            {"candidate": candidate, "loss": round(self.loss(candidate), 4)}
             | {task: round(value, 4) for task, value in tasks.items()}
             for candidate, tasks in self.found.items()
         ]
         return {
             "modality": self.modality.value,
             "served": served,
-            "loses_least": self.best,
-            "ways": candidates,
+            "smallest_loss": self.best,
+            "candidates": candidates,
         }
 
     def words(self, served: str) -> str:
-        """In words; a warning where another way loses less than the one that is `served`."""
+        """In words; a warning where another candidate loses less than the one that is `served`."""
         losses = ", ".join(f"{candidate} {self.loss(candidate):.3f}" for candidate in self.found)
         warning = "" if served == self.best else f"warning: {self.best} would lose less: "
         return (
@@ -63,22 +63,22 @@ class Compared:
 
 
 def compared(joint: Joint, tasks: Sequence[Task], candidates: Mapping[str, BoundRouter]) -> Compared | None:
-    """The ways, all of one modality, by its tasks; those of one name count together. None without any.
+    """The candidates, all of one modality, by its tasks; those of one name count together. None without any.
 
     Each task looks among the documents of all of them, as in a library of texts, photos and sounds.
     """
     modality = next(iter(candidates.values())).modality
-    asked = [task for task in tasks if task.modality is modality]
-    stored = {id(task.documents): joint.project_inputs(task.documents) for task in asked}
-    sizes = {id(task.documents): task.size for task in asked}
+    chosen = [task for task in tasks if task.modality is modality]
+    stored = {id(task.documents): joint.project_inputs(task.documents) for task in chosen}
+    sizes = {id(task.documents): task.size for task in chosen}
     begins = dict(zip(sizes, np.cumsum([0, *sizes.values()]).tolist(), strict=False))
     found: dict[str, dict[str, list[float]]] = {candidate: {} for candidate in candidates}
-    for task in asked:
+    for task in chosen:
         queries = joint.project_inputs(task.queries)
         cosines = [similarities(queries, documents) for documents in stored.values()]
         right = begins[id(task.documents)] + np.arange(task.size)
         for candidate, router in candidates.items():
-            weights = weigh(router, task.queries, joint.widths, joint.names, queries)
+            weights = block_weights(router, task.queries, joint.widths, joint.names, queries)
             scores = np.concatenate(
                 [
                     score(one, weights) if one else np.zeros((task.size, size))
@@ -87,7 +87,7 @@ def compared(joint: Joint, tasks: Sequence[Task], candidates: Mapping[str, Bound
                 axis=1,
             )
             found[candidate].setdefault(task.name, []).append(float(reciprocal(places(scores, right)).mean()))
-    if not asked:
+    if not chosen:
         return None
     means = {
         candidate: {task: float(np.mean(values)) for task, values in by_task.items()}

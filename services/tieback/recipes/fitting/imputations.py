@@ -42,11 +42,11 @@ def choose(joint: Joint, dense: Dense, tasks: Sequence[Task]) -> Chosen:
         fitted = _fitted(joint, dense)
     except InvalidInput as too_few:
         return Chosen((), {"rows": [], "left_out": too_few.message})
-    asked = [task for task in tasks if task.modality is Modality.TEXT]
+    of_texts = [task for task in tasks if task.modality is Modality.TEXT]
     rows, costs = [], {}
     for one in fitted:
-        found = losses(replace(joint, imputation=one), asked).get(Modality.TEXT.value, {})
-        lost = {path.block: found.get(path.block, 0.0) for path in joint.own(dense)}
+        found = losses(replace(joint, imputation=one), of_texts).get(Modality.TEXT.value, {})
+        lost = {own.block: found.get(own.block, 0.0) for own in joint.own(dense)}
         costs[one.method] = float(np.mean(list(lost.values())))
         rows.append({"method": one.method, "lost": lost, "mean": round(costs[one.method], 2)})
     # Where two cost the same, the simpler goes first.
@@ -54,7 +54,7 @@ def choose(joint: Joint, dense: Dense, tasks: Sequence[Task]) -> Chosen:
     report = {
         "chosen": order[0].method,
         "measure": "points of R@10 lost, on validation classes and sentences",
-        "queries": sum(task.size for task in asked),
+        "queries": sum(task.size for task in of_texts),
         "rows": rows,
     }
     return Chosen(tuple(order), report)
@@ -75,7 +75,7 @@ def keep(
 
 
 def _fitted(joint: Joint, dense: Dense) -> list[BoundImputation]:
-    """Every method, on what each space says in a block of its own; the other blocks have zeros."""
+    """Every method, on the vectors of spaces in blocks of their own; the other blocks have zeros."""
     projected = project_inputs(joint.own(dense), dense)
     count = len(next(iter(dense.values())))
     blocks = [

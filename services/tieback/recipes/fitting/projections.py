@@ -1,8 +1,8 @@
-"""How a path is fitted on its anchors, and which method it is served with.
+"""How a space projection is fitted on its anchors, and which method it is served with.
 
-A path has what finds partners best that no fit has seen. One from prototypes or class names has attention to
-its anchors: it was best wherever it was measured, so it is not chosen anew. Where pairs are the anchors, its
-sharpness is chosen too, and a projection that views of the inputs take part in is tried (JM3D,
+A projection has what finds partners best that no fit has seen. One from prototypes or class names has
+attention to its anchors: it was best wherever it was measured, so it is not chosen anew. Where pairs are the
+anchors, its sharpness is chosen too, and a method that views of the inputs take part in is tried (JM3D,
 arXiv:2308.02982, `methods/projection/joint_views`).
 """
 
@@ -46,21 +46,21 @@ TEXT_ALONE, WITH_VIEWS = "texts alone", "texts and views"
 
 Say = Callable[[str], None]
 Methods = tuple[tuple[str, dict[str, Any]], ...]
-"""Methods with their parameters that a path is served with, averaged."""
+"""Methods with their parameters that a space is projected into a block by, averaged."""
 LOSS = re.compile(r"loss (\d+\.\d+)")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Anchors:
-    """Anchors of one path: rows that go together, and what is chosen by.
+    """Anchors of the `projection` of that name: rows that go together, and what is chosen by.
 
     `names` are the rows that class names gave, one a class; `captions` the same with every template.
     `made_up` says that the sources are what a class would give, not what anything gave. `choices` are the
-    methods that the path is chosen from, where it is not from the usual ones. Anchors that pairs gave have
-    `groups`, the thing of each name, and may have `views` `[captions, views, target width]` of it.
+    methods that are chosen from, where these are not the default ones. Anchors that pairs gave have `groups`,
+    the thing of each name, and may have `views` `[captions, views, target width]` of it.
     """
 
-    path: str
+    projection: str
     source: EncoderCard
     block: str
     names: tuple[Array, Array]
@@ -75,7 +75,7 @@ class Anchors:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chosen:
-    """What a path is served with, whether views take part, and what each way that was tried was worth."""
+    """What serves, whether views take part, and what each candidate that was tried was worth."""
 
     methods: Methods
     with_views: bool = False
@@ -83,7 +83,7 @@ class Chosen:
 
 
 class ProjectionFitter:
-    """Fits paths, each a step that is kept. `method` forces one; else each has what serves it best."""
+    """Fits projections, each a step that is kept. `method` forces one; else each has what serves it best."""
 
     def __init__(self, steps: StepCache, seed: int, method: str | None, say: Say) -> None:
         if method is not None:
@@ -91,28 +91,28 @@ class ProjectionFitter:
         self._steps, self._seed, self._method, self._say = steps, seed, method, say
 
     def choose(self, anchors: Anchors, held_out: tuple[Array, Array] | None = None) -> Chosen:
-        """What serves the path best on what no fit has seen; a forced method is taken as it is.
+        """What serves best on what no fit has seen; a forced method is taken as it is.
 
-        Where there is `held_out`, the report says how well each way does there, which chooses nothing.
+        Where there is `held_out`, the report says how well each candidate does there, which chooses nothing.
         """
         if self._method is not None:
             views = self._method == JOINTLY and anchors.views is not None
             parameters = self._parameters(self._method, anchors) if anchors.groups is None else {}
             return Chosen(((self._method, parameters),), views)
-        candidates = self._ways(anchors)
+        candidates = self._candidates(anchors)
         first = next(iter(candidates.values()))
         if len(anchors.validation[0]) < 2 or (len(candidates) == 1 and held_out is None):
             return Chosen(first)
         worth, apart = {}, {}
         for name, methods in candidates.items():
             given = anchors if name == WITH_VIEWS else replace(anchors, views=None)
-            paths = [self.fit(given, *one)[0] for one in methods]
-            worth[name] = _worth(paths, *anchors.validation) - WORTH * (len(paths) - 1)
+            fitted = [self.fit(given, *one)[0] for one in methods]
+            worth[name] = _worth(fitted, *anchors.validation) - WORTH * (len(fitted) - 1)
             if held_out is not None:
-                apart[name] = round(_worth(paths, *held_out), 4) if len(held_out[0]) > 1 else None
+                apart[name] = round(_worth(fitted, *held_out), 4) if len(held_out[0]) > 1 else None
         best = max(worth, key=lambda name: worth[name])
         report = {
-            "path": anchors.path,
+            "projection": anchors.projection,
             "chosen": best,
             "validation": {name: round(value, 4) for name, value in worth.items()},
             "held_out": apart,
@@ -122,7 +122,7 @@ class ProjectionFitter:
     def fit(
         self, anchors: Anchors, name: str, parameters: Mapping[str, Any]
     ) -> tuple[BoundProjection, dict[str, Any]]:
-        """One path, and a report of its training. InvalidInput says how many anchors are too few."""
+        """One projection, and a report of its training. InvalidInput says how many anchors are too few."""
         source, target = _rows(anchors, name)
         training = TRAINING.get(name, {})
         views = anchors.views if name == JOINTLY else None
@@ -133,11 +133,11 @@ class ProjectionFitter:
                 losses.append(float(found[1]))
 
         def make() -> dict[str, Array]:
-            self._say(f"fitting {anchors.path} by {name} on {len(source)} anchors")
+            self._say(f"fitting {anchors.projection} by {name} on {len(source)} anchors")
             try:
                 state = fit(name, source, target, training, seed=self._seed, progress=record, views=views)
             except InvalidInput as error:
-                raise InvalidInput(f"{anchors.path}: {error.message}", field=error.field) from None
+                raise InvalidInput(f"{anchors.projection}: {error.message}", field=error.field) from None
             return {f"state.{key}": array for key, array in state.items()} | {
                 "loss": np.array(losses, np.float64)
             }
@@ -146,11 +146,11 @@ class ProjectionFitter:
         if views is not None:
             inputs["views"] = views
         made_by = importlib.import_module(f"{projections.package}.{name}").fit
-        arrays = self._steps.arrays(f"{anchors.path} by {name}", made_by, inputs, make)
+        arrays = self._steps.arrays(f"{anchors.projection} by {name}", made_by, inputs, make)
         state = rounded({key.removeprefix("state."): array for key, array in arrays.items() if key != "loss"})
         card = anchors.source
         report = {
-            "path": anchors.path,
+            "projection": anchors.projection,
             "method": name,
             "parameters": dict(parameters),
             "anchors": len(source),
@@ -159,8 +159,8 @@ class ProjectionFitter:
         }
         return BoundProjection(called(card), card.width, anchors.block, name, dict(parameters), state), report
 
-    def _ways(self, anchors: Anchors) -> dict[str, Methods]:
-        """What the path is chosen from: methods that there are anchors enough for, alone and together."""
+    def _candidates(self, anchors: Anchors) -> dict[str, Methods]:
+        """What is chosen from: methods that there are anchors enough for, alone and together."""
         count = len(_rows(anchors, ENSEMBLE)[0]) if anchors.choices else 0
         able = [name for name in anchors.choices if count >= least(name)] or [ATTENTION]
         single = [(name, self._parameters(name, anchors)) for name in able]
@@ -213,16 +213,17 @@ def _sharpness(source: Array, target: Array, groups: Array, seed: int) -> dict[s
         inside, outside = fold != left_out, fold == left_out
         state = fit(ATTENTION, source[inside], target[inside])
         for place, sharpness in enumerate(SHARPNESSES):
-            said = projections.configure(ATTENTION, {"sharpness": sharpness})(source[outside], state)
-            values[place] += _rank(said, target[outside])
+            rows = projections.configure(ATTENTION, {"sharpness": sharpness})(source[outside], state)
+            values[place] += _rank(rows, target[outside])
     return {"sharpness": SHARPNESSES[int(values.argmax())]}
 
 
-def _worth(paths: Sequence[BoundProjection], source: Array, target: Array) -> float:
-    return _rank(project_inputs(paths, {paths[0].source.name: source})[paths[0].block], target)
+def _worth(fitted: Sequence[BoundProjection], source: Array, target: Array) -> float:
+    first = fitted[0]
+    return _rank(project_inputs(fitted, {first.source.name: source})[first.block], target)
 
 
-def _rank(said: Array, target: Array) -> float:
-    """The mean reciprocal rank of the right target among those that differ."""
+def _rank(rows: Array, target: Array) -> float:
+    """The mean reciprocal rank of each row's target among the targets that differ."""
     targets, right = np.unique(target, axis=0, return_inverse=True)
-    return float(reciprocal(places(said @ targets.T, right.ravel())).mean())
+    return float(reciprocal(places(rows @ targets.T, right.ravel())).mean())

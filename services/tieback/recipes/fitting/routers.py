@@ -1,8 +1,8 @@
 """The routers: which weights the blocks get for an input.
 
-The router of texts is learned. From a text's vectors it tells what the text speaks of (photos, sounds, or
+The router of texts is learned. From a text's vectors it predicts what the text describes (photos, sounds, or
 neither), and gives the blocks the weights that find partners best for texts of that kind
-(`block_priors.py`). It is held against weights that are the same for all texts (`fixed_weights.py`), with a
+(`block_priors.py`). It is compared with weights that are the same for all texts (`fixed_weights.py`), with a
 warning where these lose less. A photo or a sound is weighted the same whatever is in it: the share of its own
 block is the one that loses least, and text blocks are alike.
 """
@@ -18,10 +18,10 @@ import numpy as np
 from tieback.artifacts.packed_arrays import rounded
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Modality
+from tieback.joint.block_weights import router_input
 from tieback.joint.projecting import Dense
 from tieback.joint.retrieval import DIGITS, Task
 from tieback.joint.space import Joint
-from tieback.joint.weighing import router_input
 from tieback.models.joint_space_artifact import BoundRouter
 from tieback.recipes.fitting.block_priors import block_priors, scores_for
 from tieback.recipes.fitting.fixed_weights import compared, fixed
@@ -32,10 +32,10 @@ FEWEST = 5
 """Of fewer pairs, text blocks are weighted equally."""
 
 NEITHER = "text"
-"""The kind of texts that speak of no other modality."""
+"""The kind of texts that describe no other modality."""
 
 CAPTIONED_SHARE = 0.6
-"""The weight of the blocks of what a text speaks of, where the best text block has 1.
+"""The weight of the blocks of what a text describes, where the best text block has 1.
 
 Chosen by photos with captions and by sounds (docs/binding.md)."""
 
@@ -68,10 +68,10 @@ class Partners:
 class Routing:
     """What routers are made of: the joint space without routers, and the `texts` to learn from, by kind.
 
-    A kind is the name of the modality that a text speaks of, or NEITHER. `partners` are by kind; the mean of
+    A kind is the name of the modality that a text describes, or NEITHER. `partners` are by kind; the mean of
     their priors counts. The router of texts reads the spaces `reads`. `own` are the blocks in which inputs of
-    a modality are found; of blocks in `unlabelled`, no text is known to speak. Routers are compared on
-    `tasks`, which nothing is learned from.
+    a modality are found; no text is known to describe inputs of the blocks in `unlabelled`. Routers are
+    compared on `tasks`, which nothing is learned from.
     """
 
     joint: Joint
@@ -155,7 +155,7 @@ class Routing:
             say("training the router of text")
             return train_router((), labelled, **choices)
 
-        learned_from = {"inputs": labelled.inputs, "targets": labelled.targets, "told": known}
+        learned_from = {"inputs": labelled.inputs, "targets": labelled.targets, "known": known}
         state = cache.arrays("router of text", train_router, choices | learned_from, make)
         return BoundRouter(Modality.TEXT, self.reads, POLICY, {}, rounded(state))
 
@@ -177,10 +177,11 @@ class Routing:
         weights = np.full(len(names), 1 / max(1, len(names)))
         if len(used) < 2:
             return weights
-        rows = np.flatnonzero(np.all([said.any(axis=1) for side in sides for said in side], axis=0))
+        present = [vectors.any(axis=1) for side in sides for vectors in side]
+        rows = np.flatnonzero(np.all(present, axis=0))
         if len(rows) < FEWEST:
             return weights
-        one, other = ([said[rows] for said in side] for side in sides)
+        one, other = ([vectors[rows] for vectors in side] for side in sides)
         groups = None if pairs.groups is None else pairs.groups[rows]
         weights[:] = 0
         weights[[names.index(name) for name in used]] = block_priors(one, other, groups, trust=pairs.trust)
@@ -213,7 +214,7 @@ def mean_weights(weights: Mapping[str, Mapping[str, Array]]) -> dict[str, float]
 def decoupling(joint: Joint, texts: Mapping[str, Dense], unlabelled: Collection[str]) -> dict[str, Any]:
     """Which modality's blocks the text router favours for texts of each kind: rows are the truth.
 
-    Blocks that no text is known to speak of do not count.
+    Blocks in `unlabelled` do not count.
     """
     blocks: dict[str, list[str]] = {}
     for block in joint.blocks:

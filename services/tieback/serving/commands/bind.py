@@ -105,8 +105,8 @@ def bind(
     bound: JointSpaceArtifact = outcome.bound
     if as_json:
         steps = {"computed": len(outcome.made), "found": len(outcome.found)}
-        told = _described(outcome.folder, bound) | {"seconds": round(seconds, 1), "steps": steps}
-        click.echo(json.dumps(told | {"metrics": bound.metrics, "losses": bound.losses}, indent=2))
+        described = _described(outcome.folder, bound) | {"seconds": round(seconds, 1), "steps": steps}
+        click.echo(json.dumps(described | {"metrics": bound.metrics, "losses": bound.losses}, indent=2))
         return
     _show(bound)
     say(f"Bound {', '.join(bound.spaces)} in {seconds:.0f} s: {bound.revision}, in {outcome.folder}")
@@ -168,9 +168,9 @@ def _show(bound: JointSpaceArtifact) -> None:
     SafeConsole().print(table)
     decoupling = bound.metrics.get("decoupling", {})
     if len(decoupling.get("classes", ())) > 1:
-        say(f"The router sends {decoupling['accuracy']:.0%} of texts to the blocks of what they speak of.")
-    for name, told in bound.metrics.get("pairs", {}).items():
-        if unseen := told.get("unseen_things"):
+        say(f"The router sends {decoupling['accuracy']:.0%} of texts to the blocks of what they describe.")
+    for name, accuracies in bound.metrics.get("pairs", {}).items():
+        if unseen := accuracies.get("unseen_things"):
             say(
                 f"{name} finds the texts of {unseen['accuracy']:.0%} of the inputs that no fit has seen the "
                 f"like of, among {unseen['texts']}; by chance of {1 / unseen['texts']:.0%}."

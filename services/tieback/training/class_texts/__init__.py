@@ -1,6 +1,6 @@
-"""Texts written for binding: captions, what photos of a class show, what speaks of no photo and no sound.
+"""Texts about classes, written to learn from: captions, scenes on photos of them, and neutral sentences.
 
-templates.txt       MODALITY | TEMPLATE           ways to say a class in words, the bare name first
+templates.txt       MODALITY | TEMPLATE           captions of a class of that modality, the bare name first
 scenes.txt          CLASS | SENTENCE; SENTENCE…   captions of photos that a classifier takes for the class
 neutral.txt         a sentence a line             questions, headlines, definitions, abstracts, instructions
 neutral_about.txt   a template a line             the same about a thing, {} being the name of any class
@@ -15,7 +15,7 @@ from importlib.resources import files
 from tieback.core.types.content import Modality
 
 CAPTION = 1
-"""The template that stands for what is asked: a caption, as people write one."""
+"""The template that stands for a query: a caption, as people write one."""
 
 
 @cache
@@ -35,16 +35,16 @@ def scenes(names: Sequence[str]) -> list[tuple[int, str]]:
     places = {name: place for place, name in enumerate(names)}
     found = []
     for line in _lines("scenes.txt"):
-        name, _, said = line.partition(" | ")
+        name, _, sentences = line.partition(" | ")
         if name in places:
-            found += [(places[name], one.strip()) for one in said.split(";")]
+            found += [(places[name], one.strip()) for one in sentences.split(";")]
     return found
 
 
 def neutral(names: Sequence[str]) -> list[str]:
-    """Sentences that speak of nothing that is seen or heard, some of them about things of these names."""
+    """Sentences that describe nothing that is seen or heard, some of them about things of these names."""
     about = _lines("neutral_about.txt")
-    # A thing is asked about in one way, and the ways take turns.
+    # Each thing has one of the templates, in turn.
     return [
         *_lines("neutral.txt"),
         *(about[place % len(about)].format(name) for place, name in enumerate(names)),

@@ -1,7 +1,7 @@
-"""All dense paths of a binding: each fitted without what is measured on, and again with everything.
+"""All space projections of a binding: each fitted without what is measured on, and again with everything.
 
-Paths lead every text space into every other member's block, and every member into every text space's; and
-between shared spaces and other text spaces.
+Every text space is projected into every other member's block, and every member into every text space's; and
+shared spaces and other text spaces into each other's.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from tieback.recipes.fitting.projections import Anchors, Methods, ProjectionFitt
 
 @dataclass(slots=True, eq=False)
 class Fitted:
-    """The paths that are measured, those that are served, and what is reported of their training.
+    """The projections that are measured, those that are served, and what is reported of their training.
 
-    `compared` is, by member, what its paths were chosen from, where that was tried.
+    `compared` is, by member, what its projections were chosen from, where that was tried.
     """
 
     measured: list[BoundProjection]
@@ -33,7 +33,7 @@ class Fitted:
     def add(
         self, fitter: ProjectionFitter, anchors: Sequence[Anchors], methods: Methods, *, imputes: bool
     ) -> None:
-        """Fits a path by each of the methods: `anchors` are those without what is measured on, and all."""
+        """Fits one by each of the methods: `anchors` are those without what is measured on, and all."""
         for method, parameters in methods:
             measured, _ = fitter.fit(anchors[0], method, parameters)
             served, report = fitter.fit(anchors[1], method, parameters)
@@ -42,24 +42,24 @@ class Fitted:
             self.training.append(report)
 
 
-def fit_paths(
+def fit_projections(
     training_set: TrainingSet, layout: Layout, fitter: ProjectionFitter, say: Callable[[str], None]
 ) -> Fitted:
-    """From the paths of spaces into their own blocks to all of them."""
+    """From the projections of spaces into their own blocks to all of them."""
     fitted = Fitted(list(layout.native), list(layout.native))
     participants = training_set.participants
-    candidates = [
+    wanted = [
         (block, text, into_text)
         for block in layout.specs
         for text in participants.texts
         for into_text in (False, True)
     ]
-    for number, (block, text, into_text) in enumerate(candidates, 1):
+    for number, (block, text, into_text) in enumerate(wanted, 1):
         anchors = [
-            anchors_of(training_set, block, text, into_text, paths, everything)
-            for paths, everything in ((fitted.measured, False), (fitted.served, True))
+            anchors_of(training_set, block, text, into_text, projections, everything)
+            for projections, everything in ((fitted.measured, False), (fitted.served, True))
         ]
-        say(f"path {number} of {len(candidates)}: {anchors[0].path}")
+        say(f"projection {number} of {len(wanted)}: {anchors[0].projection}")
         apart = held_out(training_set, block, text, into_text) if block.member.paired else None
         chosen = fitter.choose(anchors[0], apart)
         if chosen.report:
@@ -67,12 +67,12 @@ def fit_paths(
         if not chosen.with_views:
             anchors = [replace(one, views=None) for one in anchors]
         # A tower and a classifier of one modality enter either's block by that block's own encoder.
-        seen = {tower.modality for tower in participants.towers_of(text)}
-        fitted.add(fitter, anchors, chosen.methods, imputes=block.member.modality in seen)
-    # A text enters a block by the block's own space, and by these paths where that is missing. What a tower
-    # encodes always takes them, into blocks whose own space does not encode it.
+        encoded = {tower.modality for tower in participants.towers_of(text)}
+        fitted.add(fitter, anchors, chosen.methods, imputes=block.member.modality in encoded)
+    # A text enters a block by the block's own space, and by these where that is missing. What a tower encodes
+    # always takes them, into blocks whose own space does not encode it.
     for source, target in text_space_pairs(participants):
         anchors = [text_anchors(training_set, source, target, everything) for everything in (False, True)]
-        say(f"path between text spaces: {anchors[0].path}")
+        say(f"projection between text spaces: {anchors[0].projection}")
         fitted.add(fitter, anchors, fitter.choose(anchors[0]).methods, imputes=True)
     return fitted

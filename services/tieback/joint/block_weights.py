@@ -1,4 +1,4 @@
-"""The weights that a query's blocks get, as a router gives them."""
+"""The weights of a query's blocks, as a router gives them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def mean_policy(mean_weights: Mapping[str, float]) -> RoutingPolicy:
     return routings.configure("explicit", {"weights": dict(mean_weights)})
 
 
-def weigh(
+def block_weights(
     router: BoundRouter | None,
     dense: Dense,
     widths: Mapping[str, int],
@@ -41,7 +41,7 @@ def weigh(
     projected: Mapping[str, Array],
     graph: RouterGraph | None = None,
 ) -> dict[str, Array]:
-    """Weights `[inputs]` by block, summing to 1 over those that are present; without a router all alike.
+    """Weights `[inputs]` by block, summing to 1 over the present blocks; without a router all alike.
 
     `projected` are the rows by block; `graph` computes what the router's network does.
     """
@@ -58,7 +58,7 @@ def weigh(
     else:
         policy = routings.configure(router.method, router.parameters)
         if router.state:
-            seen = router_input(router.inputs, dense, widths)
-            scores = _network.scores(seen, router.state) if graph is None else graph(seen)
+            vectors = router_input(router.inputs, dense, widths)
+            scores = _network.scores(vectors, router.state) if graph is None else graph(vectors)
     weights = policy(blocks, present, scores)
     return {name: weights[:, place] for place, name in enumerate(blocks)}
