@@ -38,9 +38,9 @@ def settings_table() -> str:
 def metrics_table() -> str:
     """Every metric with its labels, read off the registries that a process fills."""
     telemetry = Telemetry(Settings())
-    telemetry.watch_load("", "", Load)
-    telemetry.watch_cache("", lambda _: CacheState(0, 0, 0, 0, 0, 0, 0, DiskState(True, 0, 0)))
-    telemetry.watch_index(lambda: IndexSize(0, 0, 0, 0, 0))
+    telemetry.loads.watch("", "", Load)
+    telemetry.caches.watch("", lambda _: CacheState(0, 0, 0, 0, 0, 0, 0, DiskState(True, 0, 0)))
+    telemetry.index.watch(lambda: IndexSize(0, 0, 0, 0, 0))
     telemetry.operations.watch(lambda: {("reindex", "running"): 1})
     asyncio.run(_add_mesh(telemetry))
     page = join({("", ""): generate_latest(telemetry.registry).decode()}).decode()

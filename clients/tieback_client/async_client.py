@@ -16,7 +16,7 @@ from tieback_client.async_streams import AsyncEncodingStream, AsyncEventStream, 
 from tieback_client.attempts import ALWAYS_TAKEN, Attempts, Session
 from tieback_client.channels import AsyncioChannels
 from tieback_client.encodings import Encodings
-from tieback_client.errors import InternalError, TiebackError, Unavailable
+from tieback_client.errors import Details, InternalError, TiebackError, Unavailable
 from tieback_client.events import AnswerEvent
 from tieback_client.exchange import BROKEN, Exchange, Window
 from tieback_client.lines import Line
@@ -25,6 +25,7 @@ from tieback_client.options import Options, default_token, server_address
 from tieback_client.paging import Pages
 from tieback_client.reports import CallInfo
 from tieback_client.rpc import Call, Procedure, Reply, Rpc, StreamCall
+from tieback_client.status import REQUEST_ID_KEY, readable
 from tieback_client.surface import dressed
 from tieback_client.writes import Acknowledgement
 
@@ -360,12 +361,14 @@ def _behind(error: Any) -> Any:
     """The failure behind one that grpc.aio made up.
 
     Where a stream ends while a request is being written, grpc.aio puts an INTERNAL of its own in the place of
-    what the server said. What that was is not known, so that it counts as a broken connection; if the server
-    refused the request, it will say so again.
+    what the server sent. What that was is not known, so that it counts as a broken connection; if the server
+    refused the request, it will do so again.
     """
     made_up = isinstance(error, grpc.RpcError) and error.code() is grpc.StatusCode.INTERNAL
     if made_up and error.details() == "Internal error from Core":
-        return Unavailable("the stream ended while a request was written")
+        known = readable(error.initial_metadata())
+        details = Details(request_id=known.get(REQUEST_ID_KEY, ""), metadata=known)
+        return Unavailable("the stream ended while a request was written", details)
     return error
 
 

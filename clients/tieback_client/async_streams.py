@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from tieback_client.encodings import Encodings
 from tieback_client.errors import TiebackError
@@ -18,9 +19,24 @@ if TYPE_CHECKING:
     from tieback_client.async_client import AsyncClient
 
 E = TypeVar("E", bound=AnswerEvent)
+T = TypeVar("T")
 
 
-class AsyncEventStream(Generic[E]):
+class _Stream(AsyncIterator[T]):
+    """What is read to its end, or given up by `close`, as where its `async with` is left."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Ends it."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.close()
+
+
+class AsyncEventStream(_Stream[E]):
     """The events of an answer, as they come. Iterate or `collect()` it; leaving early cancels the work."""
 
     def __init__(self, client: AsyncClient, call: StreamCall[E]) -> None:
@@ -47,22 +63,13 @@ class AsyncEventStream(Generic[E]):
     def _ended(self, info: CallInfo) -> None:
         self.answer.call = info
 
-    def __aiter__(self) -> AsyncIterator[E]:
-        return self
-
     async def __anext__(self) -> E:
         event = await anext(self._events)
         self.answer.add(event)
         return event
 
-    async def __aenter__(self) -> Self:
-        return self
 
-    async def __aexit__(self, *exception: object) -> None:
-        await self.close()
-
-
-class AsyncWrites:
+class AsyncWrites(_Stream[Acknowledgement]):
     """The acknowledgements of a stream of writes. Iterate or `collect()` it; until then nothing is sent."""
 
     def __init__(self, client: AsyncClient, exchange: Exchange[Acknowledgement]) -> None:
@@ -89,22 +96,13 @@ class AsyncWrites:
         """Gives up; what is not acknowledged may or may not be written."""
         await self._acknowledgements.aclose()
 
-    def __aiter__(self) -> AsyncIterator[Acknowledgement]:
-        return self
-
     async def __anext__(self) -> Acknowledgement:
         acknowledgement = await anext(self._acknowledgements)
         self._tally.add(acknowledgement)
         return acknowledgement
 
-    async def __aenter__(self) -> Self:
-        return self
 
-    async def __aexit__(self, *exception: object) -> None:
-        await self.close()
-
-
-class AsyncEncodingStream:
+class AsyncEncodingStream(_Stream[Encoding | TiebackError]):
     """The outcomes of a stream of contents, in their order. Iterate it, its `batches()`, or `collect()` it.
 
     Until then nothing is sent. An outcome is an `Encoding`, or the error of an input that failed.
@@ -126,17 +124,8 @@ class AsyncEncodingStream:
         """Ends the stream; the server stops its work."""
         await self._batches.aclose()
 
-    def __aiter__(self) -> AsyncIterator[Encoding | TiebackError]:
-        return self
-
     async def __anext__(self) -> Encoding | TiebackError:
         return await anext(self._outcomes)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *exception: object) -> None:
-        await self.close()
 
 
 async def _outcomes(batches: AsyncIterator[Encodings]) -> AsyncIterator[Encoding | TiebackError]:

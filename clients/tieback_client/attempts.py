@@ -34,6 +34,9 @@ WARNING_SECONDS = 30.0
 """Seconds until it is reported again that the server is gone."""
 TOGETHER = 2.0
 """Seconds within which failures of several calls are one outage, though one was answered meanwhile."""
+RETURNS = 5
+"""So often between two answers, a return of the server begins a new count of a call's patience: a call that
+brings the server down each time must end."""
 
 _log = logging.getLogger("tieback_client")
 
@@ -108,7 +111,7 @@ class Attempts:
         self._begin = time.monotonic()
         self._timeout = timeout
         self._first_failure: float | None = None
-        self._backoffs = 0
+        self._backoffs = self._returns = 0
         self.request_id = session.options.name_call()
         self.retries = 0
         session.calls += 1
@@ -118,7 +121,7 @@ class Attempts:
         options = self._session.options
         headers = [one for one in (*options.headers(), *metadata) if one[0] != REQUEST_ID_KEY]
         headers.append((REQUEST_ID_KEY, self.request_id))
-        # A server that was there and is gone is waited for inside the attempt, once `failed` has told of it;
+        # A server that was there and is gone is waited for inside the attempt, once `failed` has reported it;
         # one that was never there fails at once, and `failed` counts how long to go on knocking.
         waits = patient and self._session.reached and self._rpc.idempotent and options.retry is not None
         # Without a deadline that waiting would never end, so such a call knocks as well.
@@ -139,12 +142,12 @@ class Attempts:
     def failed(self, raised: Any, *, begun: bool = False, elsewhere: bool = False) -> float:
         """Takes the failure of an attempt: returns the seconds to wait before the next, or raises.
 
-        `begun` says that a part of the answer was handed out already, so that there is no going back;
+        `begun` means that a part of the answer was handed out already, so that there is no going back;
         `elsewhere` that the next attempt asks another address, so that there is nothing to wait for.
         """
         error = raised if isinstance(raised, TiebackError) else from_rpc_error(raised)
-        if error.reason or not isinstance(error, DeadlineExceeded | Unavailable):
-            self._session.reached = True  # these the server said, and not gRPC on this side
+        if error.reason or error.details.request_id or not isinstance(error, DeadlineExceeded | Unavailable):
+            self._session.reached = True  # these came from the server, and not from gRPC on this side
         delay = None if begun else self._delay(error, elsewhere)
         if delay is None:
             raise self._explained(error) from (raised if error is not raised else None)
@@ -158,7 +161,7 @@ class Attempts:
         """Notes that the server answered, so that a later break begins a new count."""
         self._session.answered()
         self._first_failure = None
-        self._backoffs = 0
+        self._backoffs = self._returns = 0
 
     def info(self, *metadata: Iterable[tuple[str, str | bytes]] | None) -> CallInfo:
         """How the call went, with the metadata that came back."""
@@ -181,6 +184,10 @@ class Attempts:
         if elsewhere:
             return 0.0
         now = time.monotonic()
+        if error.details.request_id and not error.reason and self._returns < RETURNS:
+            # The server was back and had accepted the call: this is another outage.
+            self._returns += 1
+            self._first_failure = now
         self._first_failure = self._first_failure or now
         patience = retry.seconds
         if not self._session.reached:
@@ -210,7 +217,7 @@ class Attempts:
             else:
                 fault, hint = _connection_fault(error.message)
                 if self._session.options.encrypted and hint == _START:
-                    # A host with several addresses: gRPC tells of the last one alone.
+                    # A host with several addresses: gRPC reports the last one alone.
                     hint += "; if it does not use TLS, leave tls, ca, certificate and key out"
                 if not _names_a_port(self._session.address):
                     fault += ", at port 443, since the address names none"
@@ -242,7 +249,7 @@ def _hinted(details: Details, hint: str) -> Details:
 _SEND_ONE = "give one with token= or TIEBACK_TOKEN"
 _START = "start one with `tieback serve --local`, or give another address (TIEBACK_SERVER)"
 _TLS = "if it speaks TLS, pass tls or ca; if it asks for a certificate, pass certificate and key"
-# What gRPC says of a connection that never was, the same for people, and the way out.
+# gRPC's messages for a connection that never was, the same for people, and the way out.
 _CONNECTION_FAULTS = {
     "connection refused": ("connection refused", _START),
     "dns resolution failed": ("there is no such host", _START),

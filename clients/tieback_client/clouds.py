@@ -1,6 +1,6 @@
 """Point clouds in files: `.npy` of an array `[points, 3]`, `.ply`, and numbers line by line.
 
-What a file says besides where its points are (colours, normals, faces) is passed over.
+What a file has besides the places of its points (colours, normals, faces) is passed over.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ LONGEST_HEADER = 64 << 10
 
 
 def read_cloud(path: Path) -> Array:
-    """The points of a file, `[points, 3]` in float32, all finite. ValueError says what is wrong with it.
+    """The points of a file, `[points, 3]` in float32, all finite. ValueError names what is wrong with it.
 
     OSError where it cannot be read.
     """
@@ -50,7 +50,7 @@ def read_cloud(path: Path) -> Array:
 
 
 def cloud_of(data: bytes, suffix: str) -> Array:
-    """The points of a file's bytes, as `read_cloud`, told by the suffix of its name."""
+    """The points of a file's bytes, as `read_cloud`, by the suffix of its name."""
     with np.errstate(all="ignore"):  # what is no number is refused below
         points = np.ascontiguousarray(_read(data, suffix), np.float32)
     if not len(points):

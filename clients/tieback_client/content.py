@@ -1,7 +1,7 @@
 """What can be encoded, indexed and asked for, and how plain Python values become it.
 
-A `str` is text, a `pathlib.Path` is read and told by its suffix, a picture of PIL is encoded as PNG, and
-`Image`, `Audio`, `Points`, `TokenIds` and `Vector` say it outright. Everything is checked here, before it is
+A `str` is text, a `pathlib.Path` is read by its suffix, a picture of PIL is encoded as PNG, and
+`Image`, `Audio`, `Points`, `TokenIds` and `Vector` are explicit. Everything is checked here, before it is
 sent.
 """
 

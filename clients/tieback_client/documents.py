@@ -89,9 +89,9 @@ class Item:
 
         A text's sections are those of its headings or pages, with their places as fragments of the URI. Its
         front matter is metadata, which `metadata` adds to. `id` and `uri` are the file's name by default, and
-        `title` what the file says, or else its name.
+        `title` the one in the file, or else its name.
 
-        `InvalidArgument` where it cannot be read, holds no text, is not what its suffix says, or has more
+        `InvalidArgument` where it cannot be read, holds no text, is not what its suffix names, or has more
         than 2 MiB of text, which is too much for one item; `FailedPrecondition` where what reads its format
         is not installed, with what to install. A text that is dense, such as a table of numbers, may be
         refused by the server from 400 kB on, since it is split into too many sections: `all_from_file` takes

@@ -8,7 +8,7 @@
     ├── Unauthenticated        no token, or a wrong one
     ├── PermissionDenied       the token's role is not enough; the message names the one that is
     ├── ResourceExhausted      a limit was reached
-    │   ├── Overloaded         too much is waiting; `retry_delay` says when to come back
+    │   ├── Overloaded         too much is waiting; `retry_delay` is the time to wait
     │   │   └── RateExceeded   the tenant's tokens per second are used up; `retry_delay` as above
     │   ├── StorageFull        the store cannot take more; nothing acknowledged is lost
     │   └── QuotaExceeded      the tenant would store more than its quota
@@ -214,7 +214,7 @@ class QuotaExceeded(ResourceExhausted):
 
 
 class FailedPrecondition(TiebackError):  # noqa: N818 - see InvalidArgument
-    """Something must be repaired first, for instance a damaged collection. The message says how."""
+    """Something must be repaired first, for instance a damaged collection. The message names how."""
 
     code = "FAILED_PRECONDITION"
 

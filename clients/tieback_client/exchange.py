@@ -1,6 +1,6 @@
 """Streams of requests: batches out, an answer to each back, nothing lost where the stream breaks.
 
-`Exchange` says what to send; `Window` holds what was sent and not answered, and what was answered before its
+`Exchange` has what to send; `Window` holds what was sent and not answered, and what was answered before its
 turn. Neither touches a channel.
 """
 
@@ -48,7 +48,7 @@ class Exchange(Generic[R]):
     pack: Callable[[Any, FieldPath], Message]
     """Makes a message of an item; the text names the item in errors."""
     request: Callable[[Sequence[Any], int], Message]
-    """Makes a request of packed items, told its number, which counts from 0."""
+    """Makes a request of packed items and its number, which counts from 0."""
     result: Callable[[Any, Any, CallInfo], R]
     """Reads a response to a request. A retryable error that it raises breaks the stream."""
     batch: int
@@ -173,7 +173,7 @@ def _text_bytes(message: Message) -> int:
 
 
 def write_result(name: str, status: Any, ingested: Any = None) -> WriteResult:
-    """The outcome for one item that was sent to be written, from its status and what ingestion says."""
+    """The outcome for one item that was sent to be written, from its status and what ingestion reports."""
     error = from_status(status) if status.code else None
     if ingested is None:
         return WriteResult(name, error)

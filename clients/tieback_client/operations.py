@@ -80,7 +80,7 @@ class OperationStatus(Generic[R]):
 _STATES: tuple[OperationState | None, ...] = (
     None,
     *OperationState,
-)  # in the order of the contract's enum, whose zero is "not said"
+)  # in the order of the contract's enum, whose zero is "not given"
 
 
 def name_of(id: str) -> str:

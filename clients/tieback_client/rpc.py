@@ -104,7 +104,7 @@ def rpc_of(method: MethodDescriptor) -> Rpc:
     """The RPC that a method's descriptor declares."""
     level = method.GetOptions().idempotency_level
     if method.containing_service.full_name == "google.longrunning.Operations":
-        # Its contract says of none that it may be sent twice; all may.
+        # Its contract marks none as idempotent; all are.
         reads = method.name in ("GetOperation", "ListOperations", "WaitOperation")
         level = MethodOptions.NO_SIDE_EFFECTS if reads else MethodOptions.IDEMPOTENT
     streams = method.client_streaming, method.server_streaming

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+from abc import abstractmethod
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from tieback_client.encodings import Encodings
 from tieback_client.errors import TiebackError
@@ -19,9 +20,24 @@ if TYPE_CHECKING:
     from tieback_client.client import Client
 
 E = TypeVar("E", bound=AnswerEvent)
+T = TypeVar("T")
 
 
-class EventStream(Generic[E]):
+class _Stream(Iterator[T]):
+    """What is read to its end, or given up by `close`, as where its `with` is left."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Ends it."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+class EventStream(_Stream[E]):
     """The events of an answer, as they come. Iterate or `collect()` it; leaving early cancels the work."""
 
     def __init__(self, client: Client, call: StreamCall[E]) -> None:
@@ -48,22 +64,13 @@ class EventStream(Generic[E]):
     def _ended(self, info: CallInfo) -> None:
         self.answer.call = info
 
-    def __iter__(self) -> Iterator[E]:
-        return self
-
     def __next__(self) -> E:
         event = next(self._events)
         self.answer.add(event)
         return event
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(self, *exception: object) -> None:
-        self.close()
-
-
-class Writes:
+class Writes(_Stream[Acknowledgement]):
     """The acknowledgements of a stream of writes. Iterate or `collect()` it; until then nothing is sent."""
 
     def __init__(self, client: Client, exchange: Exchange[Acknowledgement]) -> None:
@@ -90,22 +97,13 @@ class Writes:
         """Gives up; what is not acknowledged may or may not be written."""
         self._acknowledgements.close()
 
-    def __iter__(self) -> Iterator[Acknowledgement]:
-        return self
-
     def __next__(self) -> Acknowledgement:
         acknowledgement = next(self._acknowledgements)
         self._tally.add(acknowledgement)
         return acknowledgement
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(self, *exception: object) -> None:
-        self.close()
-
-
-class EncodingStream:
+class EncodingStream(_Stream[Encoding | TiebackError]):
     """The outcomes of a stream of contents, in their order. Iterate it, its `batches()`, or `collect()` it.
 
     Until then nothing is sent. An outcome is an `Encoding`, or the error of an input that failed.
@@ -127,14 +125,5 @@ class EncodingStream:
         """Ends the stream; the server stops its work."""
         self._batches.close()
 
-    def __iter__(self) -> Iterator[Encoding | TiebackError]:
-        return self
-
     def __next__(self) -> Encoding | TiebackError:
         return next(self._outcomes)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()

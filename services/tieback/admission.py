@@ -1,6 +1,6 @@
-"""Admission by tokens: take what can be done in time; refuse the rest early, saying when to return.
+"""Admission by tokens: take what can be done in time; refuse the rest early, with the time to return.
 
-Counting requests says nothing about work: one request may hold one word or a thousand pages. So what waits is
+Requests do not measure work: one may hold one word or a thousand pages. So what waits is
 counted in tokens (a picture's patches, a sound's frames), and the time to come back follows from the tokens
 that wait and the rate at which this replica has been getting through them.
 

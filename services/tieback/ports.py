@@ -329,10 +329,10 @@ class ReindexPort(Protocol):
         drop_missing: bool = False,
         ending: ReindexProgress | None = None,
     ) -> AsyncIterator[ReindexProgress]:
-        """Encodes a collection's items again, and tells how far it is; the last says how it ended.
+        """Encodes a collection's items again, and reports how far it is; the last reports how it ended.
 
         The collection is read and written meanwhile. A run that was cut short is gone on with; `ending` is
-        what it last told as finishing.
+        what it last reported as finishing.
         """
         ...
 

@@ -39,9 +39,9 @@ SUFFIXES = {
 async def metrics() -> set[str]:
     """The names of all series that the platform's page can hold, read off a real page."""
     telemetry = Telemetry(Settings(models=Path("unused"), store=Path("unused")))
-    telemetry.watch_load("encoder", "a", Load)
-    telemetry.watch_cache("a", lambda _: CacheState(0, 0, 0, 0, 0, 0, 0, None))
-    telemetry.watch_index(lambda: IndexSize(0, 0, 0, 0, 0))
+    telemetry.loads.watch("encoder", "a", Load)
+    telemetry.caches.watch("a", lambda _: CacheState(0, 0, 0, 0, 0, 0, 0, None))
+    telemetry.index.watch(lambda: IndexSize(0, 0, 0, 0, 0))
     mesh = Mesh(Directory(), registry=telemetry.registry)
     page = join({("gateway", "a"): generate_latest(telemetry.registry).decode()}).decode()
     await mesh.close()

@@ -10,6 +10,7 @@ from support.deployment import Overlay
 from tieback.serving import targets
 from tieback.serving.plan import Plan
 from tieback.serving.serve_config import serve_config
+from tieback.serving.services import SERVICES
 from tieback.serving.settings import Settings
 
 PUBLIC, HEALTH, METRICS = 50051, 50052, 9464
@@ -157,7 +158,8 @@ def test_nothing_of_ours_runs_on_the_head(overlay: Overlay) -> None:
 
 
 def test_the_platform_pod_holds_a_rollout_beside_what_it_replaces(overlay: Overlay) -> None:
-    deployments = len(Plan(Settings()).encoders) + len({targets.GATEWAY, *targets.OF_SERVICE.values()})
+    services = {service.target for service in SERVICES} - {targets.ENCODER}
+    deployments = len(Plan(Settings()).encoders) + len({targets.GATEWAY, *services})
     cores = float(overlay.groups["platform"]["rayStartParams"]["num-cpus"])
 
     assert 2 * deployments * float(overlay.settings["TIEBACK_REPLICA_CPUS"]) <= cores

@@ -358,3 +358,10 @@ async def test_more_and_larger_answers_than_either_side_holds_do_not_stop_a_stre
             whole = await client.encode_stream(texts, space=SPACE.name, batch=4, in_flight=16).collect()
 
         assert whole.vectors.shape == (64, 50_000)
+
+
+async def test_a_stream_is_accepted_before_it_is_answered() -> None:
+    async with served() as one, stream(one, metadata=(("x-request-id", "mine"),)) as call:
+        accepted = await asyncio.wait_for(call.initial_metadata(), 5)
+
+        assert dict(accepted)["x-request-id"] == "mine"

@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from support.local_platform import served_locally
+from support.own_encoder import Silent
 from support.running_platform import Platform, wait_for
+from support.small_spaces import write_words
 from support.tenants import write_tokens
+from tieback.models.store import Store
+from tieback.recipes.pull import pull
+from tieback.serving.settings import Settings
 from tieback_client import Client, Item, NotFound, OperationState
 
 pytestmark = pytest.mark.ray
@@ -90,3 +97,31 @@ def test_a_head_is_fitted_beside_the_index_and_predicts_behind_the_gateway_also_
         assert [one.label for one in found] == ["sea", "kitchen"]
         assert again[0].labels == found[0].labels
         assert client.head("topics") == head
+
+
+def test_an_upgrade_loads_an_old_model_that_is_not_served_any_more(tmp_path: Path) -> None:
+    draw, words = np.random.default_rng(1), [f"word{n:02}" for n in range(40)]
+    cards = [
+        write_words(tmp_path, name, dict(zip(words, draw.normal(size=(40, 8)), strict=True)))
+        for name in ("old", "new")
+    ]
+    models = tmp_path / "models"
+    assert pull(cards, cards, Store(models), Silent()) == []
+    before = Settings(
+        store=tmp_path / "store", models=models, cards=tmp_path, spaces=("old",), binding="none",
+        generator_enabled=False, port=0, metrics_port=None, drain_seconds=1,
+    )  # fmt: skip
+    with served_locally(before) as running, Client(running.address) as client:
+        items = (Item(f"{n:03}", " ".join(draw.choice(words, 16))) for n in range(100))
+        client.ingest("notes", items, space="old").collect()
+    folders = ("--cards", str(tmp_path), "--models", str(models))
+    after = Platform(tmp_path, *folders, "--spaces", "new", "--binding", "none", "--no-generator-enabled")
+    try:
+        with Client(after.ready().address, timeout=60) as client:
+            policy = ("oca", {"steps": 20, "hidden": 8, "extra": 0})
+            result = client.upgrade("notes", space="new", policy=policy).result(timeout=100)
+
+            assert (result.old_space.name, result.new_space.name) == ("old", "new")
+            assert (result.trained + result.held_out, result.left_out) == (200, 0)
+    finally:
+        after.kill()

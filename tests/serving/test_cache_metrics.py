@@ -20,7 +20,7 @@ async def test_hits_misses_and_sizes_are_metrics_by_space(tmp_path: Path, has_di
     disk = tmp_path / "cache" if has_disk else None
     encoder = Encoder([BagOfWords(card(tmp_path / "w"))], cache=CacheOptions(disk=disk))
     telemetry = Telemetry(Settings())
-    telemetry.watch_cache(SPACE, encoder.cache_state)
+    telemetry.caches.watch(SPACE, encoder.cache_state)
 
     def value(name: str, **labels: str) -> float | None:
         return telemetry.registry.get_sample_value(f"tieback_cache_{name}", {"space": SPACE, **labels})

@@ -50,7 +50,7 @@ _CONNECTION: list[Callable[[Any], Any]] = [
 SHARED = {"server", "token", "tls", "ca", "certificate", "key", "timeout", "as_json"}
 
 
-# click tells a range in brackets of its own, after a help text that says what matters of it.
+# click shows a range in brackets of its own, after a help text that has what matters of it.
 _RANGE = re.compile(r"\s*\[[^\]]*[<>][^\]]*\]$")
 
 
@@ -279,7 +279,7 @@ def with_modality(filter: str, modality: str | None) -> str:
 
 
 def note_files(output: Output, words: tuple[str, ...]) -> None:
-    """Says that the name of a photo or a sound was read as words."""
+    """Warns that the name of a photo or a sound was read as words."""
     from tieback_client.content import Modality, modality_of_path
 
     options = {Modality.IMAGE: "--image", Modality.AUDIO: "--audio", Modality.POINTS: "--points"}

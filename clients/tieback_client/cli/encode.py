@@ -61,7 +61,7 @@ class Kinds(click.ParamType[tuple[str, ...]]):
 
 
 class _SpaceName(click.types.StringParamType):
-    """The name of a space. Without one, the error says where to find it."""
+    """The name of a space. Without one, the error names where to find it."""
 
     def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:  # noqa: ARG002 - click's signature
         """What follows "Missing option '--space'."."""

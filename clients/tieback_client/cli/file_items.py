@@ -54,7 +54,7 @@ def digest_of(data: bytes) -> str:
 
 
 def items_of(name: str, source: str, path: Path, data: bytes, *, limit: int = 0) -> FileItems:
-    """The items of a file. `InvalidArgument` where it is not what its suffix says, or too large."""
+    """The items of a file. `InvalidArgument` where it is not what its suffix names, or too large."""
     modality = modality_of_path(path) or Modality.TEXT
     title = path.stem.replace("_", " ").replace("-", " ")
     groups: list[list[Section]]
@@ -79,7 +79,7 @@ def items_of(name: str, source: str, path: Path, data: bytes, *, limit: int = 0)
             raise InvalidArgument(
                 f"a part of it has {size:,} bytes; the server's limit for a message is {limit:,}"
             )
-    if fault:  # told here, by the file: the call would end where it is packed
+    if fault:  # reported here, by the file: the call would end where it is packed
         raise InvalidArgument(fault)
     if not groups:
         return FileItems((), kind, notes)

@@ -20,7 +20,7 @@ _UNITS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 def follow(output: Output, operation: Operation[R]) -> OperationStatus[R]:
     """Shows the progress of an operation until it has ended, and returns its end.
 
-    If interrupted, says how to continue, and exits with 130.
+    If interrupted, prints how to continue, and exits with 130.
     """
     troubles: set[str] = set()
     try:

@@ -130,7 +130,7 @@ def index(
         if prune and not yes:
             _confirm(output, gone)
         if found.files and into is not None and (known is None or usual is not None):
-            # Where the collection is there with another routing, the server says so.
+            # Where the collection is there with another routing, the server refuses.
             client.create_collection(collection, into, weights=usual)
         if found.files or known is not None:
             for root in roots.values():

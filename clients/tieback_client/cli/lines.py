@@ -26,7 +26,7 @@ def read(file: Iterable[str]) -> Iterator[Line]:
     """The texts of a file, one for each line. A blank line is an empty text, which the server refuses.
 
     A line that begins as JSON does is a string, or an object with "text" and perhaps "id"; a file is all JSON
-    or all text, as its first line that is not blank says. `InvalidArgument` names a line that is neither.
+    or all text, as its first line that is not blank is. `InvalidArgument` names a line that is neither.
     """
     as_json: bool | None = None
     number = 0

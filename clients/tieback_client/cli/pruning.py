@@ -58,5 +58,5 @@ def _is_gone(path: Path) -> bool:
         return stat.S_ISDIR(path.lstat().st_mode)
     except (FileNotFoundError, NotADirectoryError):
         return True
-    except OSError:  # it cannot be said, so it is not gone
+    except OSError:  # it is not known, so it is not gone
         return False

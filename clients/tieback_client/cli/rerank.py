@@ -104,7 +104,7 @@ def rerank(
 
 
 def _lines(texts: tuple[str, ...], output: Output) -> list[str]:
-    """The texts, with the lines of standard input for "-"; a name of a file is told to be read as words."""
+    """The texts, with the lines of standard input for "-"; a name of a file is noted to be read as words."""
     found: list[str] = []
     for one in texts:
         if one == "-":

@@ -64,8 +64,8 @@ def scopes_of(
 ) -> list[Scope]:
     """What the paths mean to a collection with these sources.
 
-    `named` is the name that the user gives the source; `is_taken` says of a name that no source has whether
-    items have it. `InvalidArgument`, with the way out, where paths cannot be told apart by their ids or it is
+    `named` is the name that the user gives the source; `is_taken` is, for a name that no source has, whether
+    items have it. `InvalidArgument`, with the way out, where paths cannot be kept apart by their ids or it is
     not sure which source they belong to.
     """
     given = list(dict.fromkeys(_absolute(path) for path in paths))

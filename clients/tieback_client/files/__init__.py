@@ -4,7 +4,7 @@
     for section in document.sections:
         print(section.number, section.heading, section.locator, len(section.text))
 
-What formats need is loaded when a file of the format comes; an error says what to install.
+What formats need is loaded when a file of the format comes; an error names what to install.
 """
 
 from tieback_client.files.decoding import SAMPLE, is_binary, is_pdf, kind_of_bytes

@@ -1,6 +1,6 @@
 """From a file's bytes to its text, whatever its encoding, and whether it is a text at all.
 
-Byte-order marks decide first, then UTF-8 where it is valid, then UTF-16 without a mark. The rest is told by
+Byte-order marks decide first, then UTF-8 where it is valid, then UTF-16 without a mark. The rest is known by
 charset-normalizer, but for texts whose letters are those of one western language: of these it takes short
 ones for Windows-1250, and they are Windows-1252.
 """
@@ -113,7 +113,7 @@ def is_binary(data: bytes, *, called_text: bool = False) -> bool:
 def decoded(data: bytes, *, called_text: bool = True, declared: str = "") -> Decoded:
     """The text of a file. `NotText` where it is a binary file.
 
-    `declared` is the encoding that it says it has; a mark, and valid UTF-8, count for more.
+    `declared` is the encoding that it declares; a mark, and valid UTF-8, count for more.
     """
     if is_binary(data, called_text=called_text):
         raise NotText(f"it is {kind_of_bytes(data)}, not text")
@@ -202,7 +202,7 @@ def _guessed(data: bytes) -> str:
 
 
 def _sampled(data: bytes) -> bytes:
-    """Enough of the bytes to tell, from where they first are no ASCII; in whole lines if there are some."""
+    """Enough of the bytes to decide, from where they first are no ASCII; in whole lines if there are some."""
     first = re.search(rb"[\x80-\xff]", data)
     begin = data.rfind(b"\n", 0, first.start()) + 1 if first else 0
     begin = max(begin, (first.start() if first else 0) - SAMPLE // 2)

@@ -172,7 +172,7 @@ class _Page(HTMLParser):
             self._heading = (_HEADINGS[tag], self._length, len(self._parts))
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """A tag that closes itself; in HTML that says nothing, except within drawings."""
+        """A tag that closes itself; in HTML that has no meaning, except within drawings."""
         self.handle_starttag(tag, attrs)
         if self._left_out is not None and tag not in ("script", "style"):
             self.handle_endtag(tag)

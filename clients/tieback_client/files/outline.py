@@ -55,7 +55,7 @@ class Lines:
 def sections_under(
     headings: Sequence[Heading], text: str, locate: Callable[[int], str], *, begin: int = 0
 ) -> list[FileSection]:
-    """The sections of a text from `begin` on; `locate` says where in the file a character is.
+    """The sections of a text from `begin` on; `locate` returns where in the file a character is.
 
     What stands before the first heading has the number "0". A heading with nothing under it gives no section,
     unless no other heading is under it either: then its title is the text.

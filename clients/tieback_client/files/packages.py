@@ -17,7 +17,7 @@ _PACKAGES = {
 
 
 def load(module: str, what: str) -> Any:
-    """A module of one of the packages. `FailedPrecondition` says what to install, where it is not there."""
+    """A module of one of the packages. `FailedPrecondition` names what to install, where it is not there."""
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:

@@ -81,7 +81,7 @@ def _parsed(kind: str, text: str, head: front_matter.FrontMatter) -> Parsed:
             reason = f"parsing it took more than {SECONDS:.0f} s"
         except RecursionError:
             reason = "it is nested too deeply"
-        except IndexError:  # docutils, for one, on a comment that says that an inclusion ends
+        except IndexError:  # docutils, for one, on a comment that ends an inclusion
             reason = "its parser fails on it"
     read = plain.read(text, head.begin)
     return Parsed(text, read.sections, notes=(f"it was read as plain text, since {reason}",))

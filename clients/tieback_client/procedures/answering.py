@@ -51,7 +51,7 @@ def ingest(
 
     With `long_texts` "split", a section whose text is longer than a space reads is stored as several, each
     with its `span`, so that all of it is read. With "truncate" spaces read as much as they can, and the
-    result says what each did not read; with "refuse" the item fails.
+    result has what each did not read; with "refuse" the item fails.
     """
 
     def request(packed: Sequence[object], _number: int) -> answer_pb2.IngestItemsRequest:
@@ -110,7 +110,7 @@ def retrieve(
     policy, replace the server's routing; `imputation`, a method of the family of that name, says
     what is done about lost spaces. `filter` is that of `search`.
 
-    The rest is the server's to choose where it is left out, and the result's `plan` says what it chose:
+    The rest is the server's to choose where it is left out, and the result's `plan` has what it chose:
     `hybrid` merges a full-text search for the query's words; `rank_fusion`, a method of the family of that
     name, says how; `balance` keeps one modality from hiding the others; `collapse` makes the pieces of a
     short text one hit, with the others in its `pieces`; `query_expansion`, a method of the family of that

@@ -65,12 +65,12 @@ def encode(
 ) -> Procedure[Encodings]:
     """Turns contents into vectors of one space.
 
-    `contents` is one content or several: `str` is text, a `pathlib.Path` is told by its suffix, and `Image`,
+    `contents` is one content or several: `str` is text, a `pathlib.Path` is read by its suffix, and `Image`,
     `Audio`, `TokenIds` and pictures of PIL do as well. `width` keeps the leading dimensions where the space
     was trained for it; `kinds` are of "dense", "multi_vector" (one vector per token, region or window),
     "labels" and "sparse", as the space has them, all from one pass, and with `terms` sparse vectors name
     their terms. What is longer than the model
-    reads fails, unless `truncate` cuts it and the encoding says how much. With `cache` "bypass" everything is
+    reads fails, unless `truncate` cuts it and the encoding has how much. With `cache` "bypass" everything is
     computed anew and nothing is kept; `batch_invariant` makes each vector the same, bit for bit, whatever
     else is computed at the time, which is slower. `layer` takes the vectors of an earlier layer, where the
     space offers it (`Space.layers`): they are in a space of their own. `reduction` merges tokens inside of
@@ -164,7 +164,7 @@ def fuse(
 ) -> Procedure[FusedBatch]:
     """Fuses encodings of one input each into one vector of the joint space.
 
-    An input is what several spaces say of one content, or `FusePart`s where several contents belong together
+    An input is one content in several spaces, or `FusePart`s where several contents belong together
     (a photo and words), each with a weight, in queries also a negative one. `weights` per space, or a routing
     policy's name, replace the server's routing; they count for queries only. `imputation`, a method of the
     family of that name, fills blocks whose space encoded nothing; documents are filled only where it is

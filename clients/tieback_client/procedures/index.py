@@ -35,7 +35,7 @@ def create_collection(
 
     `space` is a name, or what `space(name)` returned: the joint space, or a dense one; by default the joint
     one where it is served, else the only dense one. `width` is the space's own by default. `weights` per
-    space of the joint one, or the name of a routing policy, are for queries that do not say theirs, and so is
+    space of the joint one, or the name of a routing policy, are for queries without their own, and so is
     `imputation`, a method of the family of that name. `AlreadyExists` where the name is taken by a collection
     of another space, width, or other weights.
     """

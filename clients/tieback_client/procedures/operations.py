@@ -53,7 +53,7 @@ def upgrade(
     `space` is the one that is to take the place of the collection's own; by default the served revision of
     its own. `policy` is a method of the family "compatibility", for instance ``"oca"`` or
     ``("oca", {"extra": 64})``. Of at most `items` items of the collection, by default 2000, it learns from
-    most and is measured on the others. `labels` names the field of their metadata that says their class;
+    most and is measured on the others. `labels` names the field of their metadata that has their class;
     without it, texts are compared by their halves. The collection stays as it is. The operation goes on when
     this program ends, and when the server is started again. Where an equal one is under way, that is
     returned; `AlreadyExists` where another one is.

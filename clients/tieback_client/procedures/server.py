@@ -56,7 +56,7 @@ def endpoints(service: str, *, timeout: float | None = None) -> Procedure[Endpoi
 
 
 def health(service: str = "", *, timeout: float | None = None) -> Procedure[Health]:
-    """What `grpc.health.v1` says of a service, for instance ``"tieback.v1.IndexService"``.
+    """What `grpc.health.v1` reports of a service, for instance ``"tieback.v1.IndexService"``.
 
     Without a name, of the server as a whole. `NotFound` where the server has no such service.
     """

@@ -40,7 +40,7 @@ OWN = frozenset({HEADER, STATE, PROVENANCE})
 class Artifact:
     """What was learned: `arrays` by name, `facts` that JSON knows, whole `files` by their names.
 
-    `made_for` are the spaces whose weights it belongs to. `provenance` says how it was made (resolved
+    `made_for` are the spaces whose weights it belongs to. `provenance` records how it was made (resolved
     configuration, seeds, digests of data and code, versions, seconds) and is no part of the revision.
     """
 

@@ -19,7 +19,7 @@ HEADER = "artifact.json"
 class Kind:
     """A kind of artifact: its `name` in files, what it is `called` in messages, the version of its content.
 
-    `schema` rises with each change of what arrays and facts mean. `remedy` says how to make one again.
+    `schema` rises with each change of what arrays and facts mean. `remedy` is how to make one again.
     """
 
     name: str

@@ -17,7 +17,7 @@ LARGE = 1 << 16
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Packed:
-    """What is written, by name. `same` says of an array that is not written which other one it equals.
+    """What is written, by name. `same` has, for an array that is not written, the other one that it equals.
 
     Those of `halved` are of float32, and written in float16 without loss.
     """

@@ -79,9 +79,9 @@ class Batcher(Generic[W, R]):
     """Runs items in batches on one thread of its own.
 
     `run(items, group)` computes one batch, whose items all have that group, and returns a result for each, in
-    order. `pads` says whether a batch costs its longest item times their number, or the sum of its items.
+    order. `pads` is whether a batch costs its longest item times their number, or the sum of its items.
     `budget` bounds the tokens of a batch, padding included, and `max_items` its items; an item over the
-    budget runs alone. `on_batch` hears of each batch on the worker's thread. Unless it
+    budget runs alone. `on_batch` is called with each batch on the worker's thread. Unless it
     `learns`, costs are not measured, and an item is dropped only once its deadline has passed. Batches of
     groups that are not `is_typical` cost other than those that were measured, and teach nothing.
     """
@@ -317,7 +317,7 @@ class Batcher(Generic[W, R]):
             self.surface.measured(costs, seconds)
             best = min(self.surface.ideal(cost) / cost for cost in costs)
             self.admission.measure(round(1.0 / best), 1.0)
-        except Exception as raised:  # noqa: BLE001 - whoever asked for it hears of it
+        except Exception as raised:  # noqa: BLE001 - whoever asked for it gets it
             error = raised
         hand_over(wish.future.get_loop(), _settle, wish.future, error)
 

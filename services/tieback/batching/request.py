@@ -86,7 +86,7 @@ class Request(Generic[W, R]):
         self.ticket.finish(self._tokens(turns), len(turns))
 
     def close(self) -> int | None:
-        """Takes the items that wait out, and says how many they were; None where it was closed before."""
+        """Takes the items that wait out, and returns how many they were; None where it was closed before."""
         with self._lock:
             if self.closed:
                 return None
@@ -123,7 +123,7 @@ def resolve(requests: Sequence[Request[W, R]]) -> None:
 
 
 def hand_over(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *arguments: object) -> None:
-    """Calls on the loop's thread; a loop that has been closed has nobody left to hear."""
+    """Calls on the loop's thread; a loop that has been closed has nobody left to answer."""
     with contextlib.suppress(RuntimeError):
         loop.call_soon_threadsafe(function, *arguments)
 

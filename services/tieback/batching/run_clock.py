@@ -1,6 +1,6 @@
 """A clock that does not count the time in which its thread waits for a core.
 
-The cost of a batch is its computation; if another process had the core meanwhile, that says nothing about the
+The cost of a batch is its computation; if another process had the core meanwhile, that does not measure the
 next batch. Linux counts a thread's waiting in /proc/thread-self/schedstat (two reads of 3 µs). On other
 systems it is an ordinary clock.
 """

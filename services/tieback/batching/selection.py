@@ -25,7 +25,7 @@ R = TypeVar("R")
 class Selection(Generic[W, R]):
     """Chooses batches by what such batches were measured to cost; for one thread.
 
-    `pads` says whether a batch costs its longest item times their number, or the sum of its items. `budget`
+    `pads` is whether a batch costs its longest item times their number, or the sum of its items. `budget`
     bounds its tokens, padding included; an item over it runs alone.
     """
 

@@ -127,7 +127,7 @@ class EncoderCard(Card):
     """A model that turns contents into vectors.
 
     `widths` are the prefixes that the model was trained to be cut to (Matryoshka), the full width among them;
-    empty means that only the full width is offered. `joint` says how the space enters the joint one: as a
+    empty means that only the full width is offered. `joint` is how the space enters the joint one: as a
     block of its own ("component"), by the names of its classes ("class_names"), where it has none of these by
     pairs of texts and inputs that a binding is made with ("pairs"), or not at all. `precision` is the one
     that is served: float32, or one of `precisions`, which are made beside it. A model whose weights were
@@ -268,7 +268,7 @@ class EncoderCard(Card):
 
     @property
     def _common_fingerprint(self) -> str:
-        """Of all that cards with one space have in common. How much a tower reads is the folder's to say."""
+        """Of all that cards with one space have in common. How much a tower reads is in the folder."""
         construction = self._construction()
         construction["options"].pop("prompt", None)
         if isinstance(self.options, DualEncoder):

@@ -1,4 +1,4 @@
-"""What each runtime needs to know beyond what all cards say. `runtime` tells the options apart."""
+"""What each runtime needs to know beyond what all cards have. `runtime` distinguishes the options."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ class TransformerText(Strict):
 class DualEncoder(Strict):
     """Two towers that were trained to meet in one space: texts and pictures (CLIP, SigLIP).
 
-    The card's modality says which tower it is; both cards point at one folder, with the same options.
-    `weights` is a safetensors file, or the index of several, with its `config`; `preprocessor` says how
+    The card's modality is that of its tower; both cards point at one folder, with the same options.
+    `weights` is a safetensors file, or the index of several, with its `config`; `preprocessor` is how
     pictures are made to fit.
     """
 

@@ -44,7 +44,7 @@ class Source(Strict):
 
 
 class Sourced(Strict):
-    """Anything that is made from wheels. The licence is an SPDX expression; `upstream` says who made it."""
+    """Anything that is made from wheels. The licence is an SPDX expression; `upstream` names who made it."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
     description: str

@@ -14,7 +14,7 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\
 
 
 def read_date(text: str) -> date | None:
-    """The day or point in time that an RFC 3339 text says, or None where it says none.
+    """The day or point in time of an RFC 3339 text, or None where it is none.
 
     ``2024-03-01``, ``2024-03-01T10:30:00Z``, ``2024-03-01T10:30+02:00``; without an offset it is UTC. Of a
     second's fraction, microseconds are kept.

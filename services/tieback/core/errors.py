@@ -7,8 +7,8 @@
     ├── AlreadyExists         the name is taken by something else
     ├── Unauthenticated       no token, or a wrong one
     ├── PermissionDenied      the token's role is not enough; names the role that is
-    ├── Overloaded            too much is waiting; says when to come back
-    │   └── RateExceeded      the tenant has used its tokens per second; says when to come back
+    ├── Overloaded            too much is waiting; has the time to come back
+    │   └── RateExceeded      the tenant has used its tokens per second; has the time to come back
     ├── DeadlineExceeded      the work could not be done in the time given
     ├── Unavailable           a part is down and may come back
     ├── StorageFull           the store cannot take more; nothing acknowledged is lost
@@ -17,8 +17,8 @@
     │   └── DamagedSnapshot   a snapshot's files are not what was written: it cannot be restored
     ├── StaleCollection       a collection's space is not served any more: its model changed, or is gone
     ├── Unsupported           a well-formed request for what this server cannot do
-    └── StartupError          the server cannot start, or a command cannot run; says what to do
-        └── ArtifactError     something learned cannot be used; says how to make it again
+    └── StartupError          the server cannot start, or a command cannot run; names the way out
+        └── ArtifactError     something learned cannot be used; names how to make it again
             ├── MissingArtifact    it is not there
             ├── AlteredArtifact    its files are not what was written
             ├── OtherKind          it is something else than what is read
@@ -52,7 +52,7 @@ class TiebackError(Exception):
 
     reason = "INTERNAL"
     hint = ""
-    """What a caller of the bare contract does about it; a client says the same by its own options instead."""
+    """What a caller of the bare contract does about it; a client has options of its own for the same."""
     field = ROOT
     """Where in the request it is. Only what is wrong with the request has a place there."""
 
@@ -61,15 +61,15 @@ class TiebackError(Exception):
         self.message = message
 
     def within(self, prefix: FieldPath) -> Self:
-        """The same error, told of the request that handed on what is at `prefix` of it."""
+        """The same error, seen from the request that handed on what is at `prefix` of it."""
         return self.about(self.field.under(prefix))
 
     def moved(self, old: FieldPath, new: FieldPath) -> Self:
-        """The same error, told of `new` where it is of something at or below `old`."""
+        """The same error, about `new` where it is about something at or below `old`."""
         return self.about(self.field.moved(old, new))
 
     def about(self, field: FieldPath) -> Self:  # noqa: ARG002 - for those that have a place
-        """The same error, told of another field; itself where it has no place in a request."""
+        """The same error, about another field; itself where it has no place in a request."""
         return self
 
 
@@ -85,7 +85,7 @@ class InvalidInput(TiebackError):  # noqa: N818 - errors are named for what they
             self.reason = reason
 
     def about(self, field: FieldPath) -> Self:
-        """The same error, told of another field. A copy: who asked for the same has this one too."""
+        """The same error, about another field. A copy: who asked for the same has this one too."""
         told = copy.copy(self)
         told.field = field
         return told
@@ -98,7 +98,7 @@ class SpaceMismatch(InvalidInput):
 
 
 class NotFound(TiebackError):  # noqa: N818 - see InvalidInput
-    """Something that does not exist. `kind` says what it is: space, model, method, collection, item."""
+    """Something that does not exist. `kind` is what it is: space, model, method, collection, item."""
 
     reason = "NOT_FOUND"
 
@@ -176,7 +176,7 @@ class QuotaExceeded(TiebackError):  # noqa: N818 - see InvalidInput
 
 
 class Damaged(TiebackError):  # noqa: N818 - see InvalidInput
-    """A collection's files are damaged, and trying again does not help. The message says what does."""
+    """A collection's files are damaged, and trying again does not help. The message names what does."""
 
     reason = "COLLECTION_DAMAGED"
 
@@ -188,7 +188,7 @@ class DamagedSnapshot(Damaged):
 
 
 class StaleCollection(TiebackError):  # noqa: N818 - see InvalidInput
-    """A collection whose `space` is not served any more. The message says the way out."""
+    """A collection whose `space` is not served any more. The message names the way out."""
 
     reason = "COLLECTION_STALE"
 
@@ -204,13 +204,13 @@ class Unsupported(TiebackError):  # noqa: N818 - see InvalidInput
 
 
 class StartupError(TiebackError):
-    """The server cannot start, or a command cannot run. The message says what to do."""
+    """The server cannot start, or a command cannot run. The message names the way out."""
 
     reason = "STARTUP"
 
 
 class ArtifactError(StartupError):
-    """Something learned cannot be used. The message says how to make it again."""
+    """Something learned cannot be used. The message names how to make it again."""
 
     reason = "ARTIFACT"
 
@@ -246,7 +246,7 @@ class OtherWeights(ArtifactError):  # noqa: N818 - see InvalidInput
 
 
 def cut(name: str) -> str:
-    """A caller's name for something, short enough to be told in a message."""
+    """A caller's name for something, short enough to be quoted in a message."""
     return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
 
 

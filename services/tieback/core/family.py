@@ -4,8 +4,8 @@ A family's `__init__.py` holds one Protocol, whose `__call__` names the data arg
 method is a function of its file's name, decorated with the family's `method`: positional arguments are the
 data, keyword-only arguments are the parameters, each with the paper's default.
 
-The file may hold further forms of the method, as the family's `Form`s say: `fit` makes the method's state of
-data, `graph` is the method in torch, for exported graphs, `summary` says what a result rests on. What else is
+The file may hold further forms of the method, by the family's `Form`s: `fit` makes the method's state of
+data, `graph` is the method in torch, for exported graphs, `summary` has what a result rests on. What else is
 to be known of a method is read from its file as well: its parameters, the arrays of its state, the fewest
 data that it can be fitted on. Adding a method adds a file and touches nothing else. Names come from file
 names, so listing methods imports none.
@@ -37,12 +37,12 @@ FIT, GRAPH, SUMMARY = "fit", "graph", "summary"
 """Names of forms that mean the same in every family that takes them."""
 
 STATE = "STATE"
-"""Where the file of a method that is fitted says which arrays its state has: a `Schema`."""
+"""Where the file of a method that is fitted declares the arrays of its state: a `Schema`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Form(Generic[F]):
-    """A function that a method's file holds beside the method, callable as the protocol `F` says.
+    """A function that a method's file holds beside the method, callable as the protocol `F`.
 
     The positional arguments of the protocol's `__call__` are data. Its keyword-only arguments are given by
     whoever calls; a method that has no use for one leaves it out. All other keyword-only arguments of the
@@ -76,7 +76,7 @@ class MethodDescription:
 
 
 class Family(Generic[P]):
-    """The methods of one folder, all callable as the protocol `P` says.
+    """The methods of one folder, all callable as the protocol `P`.
 
     `package` is the family's `__name__`; `protocol` is the class whose `__call__` every method must match in
     its positional arguments. `forms` are what a method's file may hold or has to hold besides. Methods of a

@@ -17,7 +17,7 @@ class Computed(NamedTuple):
     """A result at full width in float32, whatever was asked for: one serves all widths and element types.
 
     The arrays are read-only, since many may hold them. The model read `token_count` tokens after
-    `truncated_tokens` were cut off. `invariant` says that it ran on this content alone, so that nothing else
+    `truncated_tokens` were cut off. `invariant` means that it ran on this content alone, so that nothing else
     can have touched the result. `rows` and `locators` are of the multi-vector, `indices` (int32) and
     `weights` of the sparse one.
     """

@@ -128,7 +128,7 @@ class DiskCache:
         with self._guarded():
             if self._is_on and not future.done():
                 found = self._open().get(keys)
-        with contextlib.suppress(RuntimeError):  # a loop that was closed has nobody left to hear
+        with contextlib.suppress(RuntimeError):  # a loop that was closed has nobody left to answer
             future.get_loop().call_soon_threadsafe(_resolve, future, found)
 
     def _write(self) -> None:
@@ -160,7 +160,7 @@ class DiskCache:
     def _let_go(self) -> None:
         database, self._database = self._database, None
         if database is not None:
-            with contextlib.suppress(Exception):  # it is given up, whatever it says
+            with contextlib.suppress(Exception):  # it is given up, whatever it raises
                 database.close()
 
     @contextlib.contextmanager

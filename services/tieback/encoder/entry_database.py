@@ -47,7 +47,7 @@ class Busy(Exception):  # noqa: N818 - it is named for what the database is
 class EntryDatabase:
     """The entries in the file at `path`, which with all beside it takes `limit_bytes` at most.
 
-    Every method raises Damaged where the file is not what was written, Busy, or what SQLite says of the disk.
+    Every method raises Damaged where the file is not what was written, Busy, or SQLite's error for the disk.
     """
 
     def __init__(self, path: Path, limit_bytes: int) -> None:

@@ -29,7 +29,7 @@ UNKNOWN_SIZE = 1 << 20
 class Portion:
     """Contents by their places in the request; about how many tokens they have, and bytes while prepared.
 
-    `is_heavy` says that it is prepared beside pictures and within the budget of decoded bytes.
+    `is_heavy` means that it is prepared beside pictures and within the budget of decoded bytes.
     """
 
     places: Sequence[int]

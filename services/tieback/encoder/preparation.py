@@ -58,7 +58,7 @@ class _Lane(Generic[R]):
                 budget=0,
                 max_items=1,
                 admission=admission,
-                learns=False,  # the first of a kind says nothing of those a thousand times as large
+                learns=False,  # the first of a kind does not predict those a thousand times as large
             )
             for n in range(THREADS)
         ]
@@ -116,7 +116,7 @@ class Preparation(Generic[R]):
     ) -> tuple[R, Callable[[], None]]:
         """Runs work that takes so many bytes, of an admitted request, once there is room for them.
 
-        The work says besides how many bytes its result keeps; they are held until the callable that comes
+        The work also returns how many bytes its result keeps; they are held until the callable that comes
         with the result is called.
         """
         reservation = self.budget.reserve(size, deadline)

@@ -36,9 +36,9 @@ DEFAULT_CACHE = CacheOptions()
 class Encoder:
     """Encodes contents into the spaces of the models it is given.
 
-    `batch_tokens` bounds the tokens of a batch, padding included; `cache` says what each space keeps, and
+    `batch_tokens` bounds the tokens of a batch, padding included; `cache` is what each space keeps, and
     `reduction_wait` from how many seconds of waiting on texts are computed on fewer tokens (0 for never).
-    `on_batch` hears of each batch, with the name of its space, on that space's worker thread. StartupError
+    `on_batch` is called with each batch and the name of its space, on its worker thread. StartupError
     where two models have one name, and where the cache's folder cannot be made.
     """
 

@@ -42,7 +42,7 @@ class Flight(Generic[T]):
         return self._outcome
 
     def end(self, outcome: T | None) -> None:
-        """Tells all who wait."""
+        """Wakes all who wait."""
         self._outcome, self._has_ended = outcome, True
         for future in self._waiting:
             if not future.done():

@@ -47,7 +47,7 @@ class Space:
     """Encodes contents into one space.
 
     Where more than `reduction_wait` seconds of work wait, what is asked without more is computed on fewer
-    tokens, if the card serves a token reduction, and the encoding says so; 0 for never.
+    tokens, if the card serves a token reduction, and the encoding reports it; 0 for never.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Space:
             on_batch=on_batch,
         )
         self._splitting = Splitting(model, limits, preparation)
-        # Cards may share a space and differ in what they put before a text: the cache tells them apart.
+        # Cards may share a space and differ in what they put before a text: the cache separates them.
         own = dataclasses.replace(card.space, fingerprint=f"{card.space.fingerprint} {card.fingerprint}")
         self._keys = ContentKeys(own, limits)
         self._vocabulary = model.terms if isinstance(model, NamesTerms) else ()

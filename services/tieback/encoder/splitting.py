@@ -209,7 +209,7 @@ def _pieces(
 
 
 def _joined(found: Iterator[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
-    """The pieces, those without a token as part of a neighbour: nothing could be said of them alone."""
+    """The pieces, those without a token as part of a neighbour: alone, they could not be encoded."""
     joined: list[tuple[int, int, int]] = []
     for begin, end, tokens in found:
         if joined and not (tokens and joined[-1][2]):

@@ -205,7 +205,7 @@ class Worker:
         return ticket
 
     async def _weigh(self, asked: _Asked) -> tuple[dict[int, Weight], dict[int, TiebackError]]:
-        """What the headers of pictures, sounds and clouds say, and what is refused already."""
+        """What the headers of pictures, sounds and clouds declare, and what is refused already."""
         model = self._model
         too_long = {
             place: error

@@ -17,7 +17,7 @@ MOST_CITATIONS = 3
 
 @dataclass(frozen=True, slots=True)
 class ConfiguredChecker:
-    """A method of the family grounding with its parameters: `check` finds, `summarise` says what to cite."""
+    """A method of the family grounding with its parameters: `check` finds, `summarise` picks what to cite."""
 
     name: str
     check: Checker

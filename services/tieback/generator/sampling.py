@@ -16,7 +16,7 @@ LARGEST_SEED = 2**64
 
 
 class Sampler:
-    """Chooses tokens as a request's `SamplingParameters` says. The same seed gives the same choices.
+    """Chooses tokens by a request's `SamplingParameters`. The same seed gives the same choices.
 
     Each step makes one draw and maps it through the cumulative distribution, so that two score vectors of one
     step can be compared under the same luck.

@@ -321,7 +321,7 @@ class _Answer:
 
 
 def _check_prompt(prompt: str, model: LanguageModel) -> None:
-    """Refuses, before anything is done for it, what is far too long; the rest is told by its tokens."""
+    """Refuses, before anything is done for it, what is far too long; the rest is checked by its tokens."""
     most = MOST_CHARACTERS * model.context_tokens
     if len(prompt) > most:
         raise InvalidInput(

@@ -38,7 +38,7 @@ async def ahead(pieces: AsyncGenerator[Written, None]) -> AsyncGenerator[Written
         task.cancel()
         await asyncio.wait([task])
         if not task.cancelled():
-            task.exception()  # said above, unless nobody reads on
+            task.exception()  # raised above, unless nobody reads on
 
 
 async def _write(pieces: AsyncGenerator[Written, None], waiting: asyncio.Queue[Written | None]) -> None:

@@ -1,6 +1,6 @@
 """Bytes to samples, for bytes that nobody vouches for.
 
-Only the formats that the contract names are read, told by their bytes: libsndfile reads two dozen more, and
+Only the formats that the contract names are read, known by their bytes: libsndfile reads two dozen more, and
 some of its decoders write to the process's standard error.
 
 A WAV's chunks are read before the decoder sees them, because decoders forgive a header that promises more
@@ -156,7 +156,7 @@ def _check_rate_and_channels(rate: int, channels: int) -> None:
 
 def _check_header(file: soundfile.SoundFile, limits: Limits) -> None:
     _check_rate_and_channels(file.samplerate, file.channels)
-    # Some files do not know their length and say so with a huge number; those are counted while reading.
+    # Some files do not know their length and state a huge number; those are counted while reading.
     if limits.audio_seconds and _is_known(file.frames):
         _check_length(file.frames, file.samplerate, limits)
 

@@ -36,7 +36,7 @@ class ClassNameBridge:
 
     @property
     def content(self) -> str:
-        """A hash over what the binding says, by which joint spaces are named, whatever its files are like."""
+        """A hash over the binding's content, by which joint spaces are named, whatever its files are like."""
         said = json.dumps([asdict(self.source), asdict(self.target), self.names])
         vectors = np.ascontiguousarray(self.vectors, np.float32).tobytes()
         return hashlib.sha256(said.encode() + vectors).hexdigest()[:12]

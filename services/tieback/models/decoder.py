@@ -1,6 +1,6 @@
 """A decoder's graph and its key-value caches: several streams of tokens, advanced together.
 
-Decoding strategies compare what the model says under different prompts, so a generation has one or more named
+Decoding strategies compare the model's outputs for different prompts, so a generation has one or more named
 streams, each with its own prompt and cache. Prompts are read one stream after another, in pieces; then every
 chosen token is appended to all streams in one run of the graph, which for two streams costs a sixth more than
 for one, because a step is bound by reading the weights. The same run gives logits after lower layers, where
@@ -64,7 +64,7 @@ class Decoder(Session):
 class Streams(Generic[N]):
     """The streams of one generation. One thread at a time.
 
-    `logits` holds, once all prompts are read, what the model says of each stream's next token: float32
+    `logits` holds, once all prompts are read, the model's scores of each stream's next token: float32
     `[layers, vocabulary]`, in the order in which the layers were named.
     """
 

@@ -112,7 +112,7 @@ def _append(response: Response, file: IO[bytes], size: int, progress: Progress) 
     while block := response.read(READ_BYTES):
         there += len(block)
         if there > size:
-            break  # more than the card says: the hash will not agree, so there is no use in reading on
+            break  # more than the card states: the hash will not agree, so there is no use in reading on
         file.write(block)
         progress(there, size)
     if there < size:
@@ -121,7 +121,7 @@ def _append(response: Response, file: IO[bytes], size: int, progress: Progress) 
 
 @functools.cache
 def _trust() -> ssl.SSLContext:
-    """The certificates that pip trusts, where the user told it of others than the system's."""
+    """The certificates that pip trusts, where the user configured others than the system's."""
     with _pip("config", "list") as pip:
         said = pip.stdout.read() if pip.stdout else ""
     settings = dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
@@ -132,7 +132,7 @@ def _trust() -> ssl.SSLContext:
 
 
 def locate(source: Source) -> str | None:
-    """The wheel's address, or None where pip does not tell it.
+    """The wheel's address, or None where pip does not report it.
 
     Asked twice for detail, pip prints each link that it considers before it downloads anything, also of
     wheels for other machines. Its report would say the same in JSON, but most versions download first.
@@ -175,7 +175,7 @@ def _request(source: Source) -> list[str]:
 
 @contextlib.contextmanager
 def _pip(*arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """A run of pip, all it says in one stream; it is ended where nobody reads that to the end."""
+    """A run of pip, all its output in one stream; it is ended where nobody reads that to the end."""
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", *arguments]
     with subprocess.Popen(  # noqa: S603 - the arguments are a card's, checked against patterns
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True

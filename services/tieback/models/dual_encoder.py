@@ -1,7 +1,7 @@
 """Dual encoders: a text tower and an image tower whose vectors compare (CLIP: Radford et al., 2021,
 arXiv:2103.00020; SigLIP: Zhai et al., 2023, arXiv:2303.15343).
 
-Each is an encoder of its own, by a card of its own; the cards' `shares` says that the space is one. The text
+Each is an encoder of its own, by a card of its own; the cards' `shares` names the common space. The text
 tower is served as any text encoder is: its graph pools at the end of the text, projects and normalises.
 """
 

@@ -31,7 +31,7 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """What preparing and running a content will take, as far as its header says: never less than it does.
+    """What preparing and running a content will take, as far as its header shows: never less than it does.
 
     `tokens` as of `Prepared`; `size` is the bytes that it takes at most while it is decoded.
     """
@@ -59,7 +59,7 @@ class RawEncoding:
 class EncoderModel(Protocol):
     """A loaded encoder.
 
-    `pads` says whether the members of a batch are padded to the longest. `prepare` may run in any thread;
+    `pads` is whether the members of a batch are padded to the longest. `prepare` may run in any thread;
     `run` runs in one thread at a time.
     """
 
@@ -99,7 +99,7 @@ class WeighsContents(Protocol):
 
 @runtime_checkable
 class ReadsText(Protocol):
-    """What an encoder of texts is too: it says how much of one it reads. May be asked in any thread."""
+    """What an encoder of texts is too: it reports how much of one it reads. For any thread."""
 
     @property
     def window(self) -> int | None:

@@ -175,6 +175,6 @@ def square_of(image: Image.Image, window: Box, field_of_view: float, side: int) 
 
 
 def _in_words(error: BaseException) -> str:
-    """The decoder's own words, where it has any that do not speak of memory addresses."""
+    """The decoder's own message, where it has one without memory addresses."""
     text = str(error).partition("\n")[0]
     return text if text and "<" not in text else "it cannot be decoded"

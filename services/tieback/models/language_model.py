@@ -94,7 +94,7 @@ class LanguageModel:
 
 
 def load_language_model(card: GeneratorCard, store: Store) -> LanguageModel:
-    """The card's model, checked and loaded. StartupError says which file is wrong and how to pull it."""
+    """The card's model, checked and loaded. StartupError names the file that is wrong and how to pull it."""
     served = store.open(card)
     if not card.options_for(CausalLanguageModel).end_tokens:
         raise StartupError(f"the card {card.name} names no end_tokens, so its answers would never end")

@@ -34,7 +34,7 @@ RUNTIMES: dict[str, Loader] = {
 
 
 def load_encoder(card: EncoderCard, store: Store, hardware: Hardware = PROCESSOR) -> EncoderModel:
-    """The card's model, checked and loaded. StartupError says which file is wrong and how to pull it."""
+    """The card's model, checked and loaded. StartupError names the file that is wrong and how to pull it."""
     served = store.open(card)
     try:
         return RUNTIMES[card.runtime](card, served, hardware)

@@ -36,7 +36,7 @@ def kind_of(card: Sourced) -> Kind:
 class Manifest:
     """`weights` as they came, `served` as they are loaded, made for the card of that `fingerprint`.
 
-    Media are served as they came. `provenance` says how what is served was made, with the `metrics` of that.
+    Media are served as they came. `provenance` is how what is served was made, with the `metrics` of that.
     """
 
     kind: Kind

@@ -1,6 +1,6 @@
 """Texts are read as text: the name of a control token in one, such as "[CLS]" or "<s>", is no control token.
 
-A control token says to a model where a text begins or who speaks, and that is the server's to say. Most
+A control token marks for a model where a text begins or who speaks, and only the server may set it. Most
 tokenizers cut such names out of texts before anything else, which is turned off here. Some have them in their
 vocabulary all the same, where a text can reach them; what is found of that gets another number.
 """

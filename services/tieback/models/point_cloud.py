@@ -3,7 +3,7 @@
 Stage after stage, farthest-point sampling halves the points, each of those left looks at its nearest
 neighbours, weighs their features by sines and cosines of where they lie, and keeps the maximum plus the mean.
 
-A cloud is a set here: order and repetition say nothing. Coordinates are put on a grid of 2⁻²⁰ of the cloud's
+A cloud is a set here: order and repetition are ignored. Coordinates are put on a grid of 2⁻²⁰ of the cloud's
 extent and sorted, so that distances are exact and what is decided by them is decided in the same way, in
 whatever order the points came and wherever and however large the cloud is. What differs from the published
 code besides: deviations are those of the one cloud, not of a batch, a cloud with fewer points than a stage

@@ -1,7 +1,7 @@
 """Sparse text encoders: how much a text is about each term of a vocabulary, whether or not it holds the term.
 
 SPLADE (Formal et al., 2021, arXiv:2107.05720, in the max-pooled form of arXiv:2109.10086): the
-masked-language-model head says at each token which terms could stand there, and a term's weight is
+masked-language-model head scores at each token the terms that could stand there, and a term's weight is
 max over tokens of log(1 + ReLU(logit)). Two texts compare by the dot product of their weights.
 """
 

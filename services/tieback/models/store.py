@@ -74,7 +74,7 @@ class Store:
         return self.root / kind / card.name / card.revision
 
     def manifest(self, card: Sourced) -> Manifest | None:
-        """What the store says it holds for the card, unchecked; None for nothing that can be read."""
+        """What the store lists for the card, unchecked; None for nothing that can be read."""
         try:
             return Manifest.read(self.folder(card), kind_of(card))
         except ArtifactError:
@@ -85,7 +85,7 @@ class Store:
         return (self.folder(card) / HEADER).is_file()
 
     def is_ready(self, card: Sourced) -> bool:
-        """Whether the card can be opened, by what the manifest says; a model without weights always can."""
+        """Whether the card can be opened, by its manifest; a model without weights always can."""
         if isinstance(card, Card) and card.computation:
             return True
         manifest = self.manifest(card)
@@ -193,7 +193,7 @@ class Store:
         Manifest(kind_of(card), card.name, card.revision, fingerprint, **held).write(self.folder(card))
 
     def stored_models(self) -> list[tuple[Path, Manifest]]:
-        """The folders of all models, of every revision, with what each says it holds."""
+        """The folders of all models, of every revision, with what each lists."""
         found = []
         for folder in sorted(path.parent for path in self.root.glob(f"models/*/*/{HEADER}")):
             with contextlib.suppress(ArtifactError):

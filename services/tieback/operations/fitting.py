@@ -39,7 +39,7 @@ from tieback.methods import compatibility
 NICE = 10
 """How far the process steps back behind those that serve."""
 TOLD_SECONDS = 0.2
-"""How often it tells how far it is."""
+"""How often it reports how far it is."""
 _ANCHORS, _CHECKPOINT, _STATE, _LOG = "anchors.safetensors", "checkpoint", "state.safetensors", "log"
 _END_BYTES = 4096
 
@@ -131,7 +131,7 @@ def _write(path: Path, arrays: Mapping[str, Array]) -> None:
 
 
 def _work(folder: Path, request: Mapping[str, Any]) -> None:
-    """In the process: fits, and tells how far it is."""
+    """In the process: fits, and reports how far it is."""
     arrays = load((folder / _ANCHORS).read_bytes())
     begin = told = time.monotonic()
 
@@ -170,7 +170,7 @@ def _end_with_the_parent() -> None:
 
 
 def main() -> None:
-    """Fits what the folder and the first line of the standard input say."""
+    """Fits by the folder and the first line of the standard input."""
     request = json.loads(sys.stdin.readline())
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
     os.nice(NICE)

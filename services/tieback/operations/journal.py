@@ -1,11 +1,11 @@
 """The journal: a file of lines that holds the last state of each entry, also after a crash.
 
 A line is the CRC-32 of the rest as eight hexadecimal digits, a blank, an entry as JSON, a newline. Entries
-are appended, and forced to the disk before anybody hears of them; the last one of an id is its state, and one
-without a state says that the id is gone. One process writes it, and holds a lock.
+are appended, and forced to the disk before anybody gets them; the last one of an id is its state, and one
+without a state means that the id is gone. One process writes it, and holds a lock.
 
-- What a process that was killed had written of a line is dropped at the next start: nobody was told of it.
-- Where whole lines are damaged, the file is copied aside, the others are kept, and `damage` says so.
+- What a process that was killed had written of a line is dropped at the next start: nobody was given it.
+- Where whole lines are damaged, the file is copied aside, the others are kept, and `damage` reports it.
 - Where most lines are outdated, the file is replaced by one with the states alone, in one step.
 """
 
@@ -37,7 +37,7 @@ _DIGITS = 8
 class Journal:
     """An open journal in a folder of its own. Its methods are called by one thread at a time.
 
-    `states` are the entries by id. StartupError, saying what to do, where another process has the folder, a
+    `states` are the entries by id. StartupError, with the way out, where another process has the folder, a
     newer tieback wrote it, or it cannot be read and written.
     """
 

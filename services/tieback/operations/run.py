@@ -1,6 +1,6 @@
 """One run of an operation, from its turn to its end: tried again where a service is away, or cut short.
 
-What a cancelled one made is removed before its end is told.
+What a cancelled one made is removed before its end is reported.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Note(Protocol):
     """Takes a state of an operation in."""
 
     async def __call__(self, operation: Operation, *, durably: bool) -> None:
-        """`durably` it is on the disk when this returns, or an error says that it is not."""
+        """`durably` it is on the disk when this returns, or it raises."""
         ...
 
 
@@ -68,7 +68,7 @@ class Run:
         self._noted = -NOTED_SECONDS
 
     def interrupt(self) -> None:
-        """Says that the server stops: cancelling the task does not cancel the operation."""
+        """Notes that the server stops: cancelling the task does not cancel the operation."""
         self._is_interrupted = True
 
     async def to_its_end(self, operation: Operation) -> Ended:

@@ -60,7 +60,7 @@ class Operations:
     """The operations of all tenants; each sees its own. Open it with `open`, begin to run them with `begin`.
 
     `act` has the running task work for an operation's owner; it raises where that is not a tenant any more.
-    `on_end` hears of each that has ended.
+    `on_end` is called with each that has ended.
     """
 
     def __init__(
@@ -141,7 +141,7 @@ class Operations:
     async def start(self, kind: str, request: Mapping[str, Any]) -> Operation:
         """Starts an operation of the running task's tenant, durably; an equal one that is active is returned.
 
-        InvalidInput, or what the kind says where it could not run. AlreadyExists where another of the kind
+        InvalidInput, or what the kind raises where it could not run. AlreadyExists where another of the kind
         works on the same. Overloaded where the tenant has too many.
         """
         made = kinds.read(kind, request)
@@ -356,7 +356,7 @@ class Operations:
             self._known.pop(name, None)
 
     async def _note(self, operation: Operation, *, durably: bool = True) -> None:
-        """Takes a state in; `durably` it is on the disk when this returns, or an error says that it is not.
+        """Takes a state in; `durably` it is on the disk when this returns, or it raises.
 
         States reach the disk in the order in which they are taken in.
         """

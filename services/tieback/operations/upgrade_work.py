@@ -1,7 +1,7 @@
 """What an upgrade keeps while it runs, and what it publishes at the end.
 
     work/chosen.json            the items in the order in which they are read, and what they were chosen for
-    work/NUMBER.safetensors     what both spaces said of a page of them
+    work/NUMBER.safetensors     the vectors of both spaces for a page of them
     work/fit-DIGEST/            a training, by its method and parameters (`tieback.operations.fitting`)
     REVISION/                   a transform that was learned, as an artifact
 

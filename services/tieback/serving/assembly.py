@@ -1,41 +1,38 @@
-"""How each service is made from settings. The one-process server and the Ray Serve replicas both build here.
+"""What several processes build alike from settings; `services.py` builds the services themselves.
 
-Every builder imports what it needs when it is called, so that a replica loads its own service's packages and
-no other's.
+Every function imports what it needs when it is called, so that a process loads only what it uses.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tieback.catalog.card import EncoderCard
-from tieback.core.errors import StartupError
 from tieback.core.family import Family
-from tieback.core.types.vectors import SpaceRef, VectorKind
-from tieback.ports import EncoderPort, GeneratorPort, IndexPort, RerankerPort, RouterPort, StorePort
+from tieback.ports import AnswerPort, EncoderPort, GeneratorPort, IndexPort, RerankerPort, RouterPort
 from tieback.serving import context
 from tieback.serving.bound import rollout_of
 from tieback.serving.plan import Plan
 from tieback.serving.settings import Settings
 
-log = logging.getLogger(__name__)
-
 if TYPE_CHECKING:
     from tieback.answer import Answerer, RetiredSpaces
-    from tieback.batching import BatchReport
-    from tieback.classifier import Classifier
-    from tieback.core.types.operation import Operation
-    from tieback.encoder import Encoder
-    from tieback.generator import Generator
-    from tieback.index import Index
     from tieback.models.encoder_model import EncoderModel
     from tieback.models.store import Store
-    from tieback.operations.service import Operations
-    from tieback.reranker import Reranker
     from tieback.router import Router
+    from tieback.serving.servicers.catalog import Endpoints, States
     from tieback.serving.telemetry import Telemetry
+
+
+class Ports:
+    """The services as others call them, in this process or over the wire; None where one is not served."""
+
+    encoder: EncoderPort
+    index: IndexPort
+    router: RouterPort | None = None
+    reranker: RerankerPort | None = None
+    generator: GeneratorPort | None = None
 
 
 def open_store(settings: Settings) -> Store:
@@ -53,29 +50,6 @@ def load_models(settings: Settings, cards: Sequence[EncoderCard]) -> list[Encode
     store = open_store(settings)
     hardware = Hardware(settings.provider, settings.session_threads, settings.cuda_tf32, settings.cuda_graphs)
     return [load_encoder(card, store, hardware) for card in cards]
-
-
-def build_encoder(
-    settings: Settings,
-    cards: Sequence[EncoderCard],
-    on_batch: Callable[[str, BatchReport], None] | None = None,
-) -> Encoder:
-    """The encoder service of these spaces, weights loaded. StartupError names what is missing.
-
-    `on_batch` hears of every batch, with its space; it is called from the workers' threads.
-    """
-    from tieback.encoder import CacheOptions, Encoder
-
-    models = load_models(settings, cards)
-    disk = settings.cache_disk.expanduser() if settings.cache_disk is not None else None
-    return Encoder(
-        models,
-        limits=settings.limits,
-        batch_tokens=settings.batch_budget,
-        cache=CacheOptions(settings.cache_bytes, disk, settings.cache_disk_bytes, settings.cache_shared),
-        reduction_wait=settings.reduction_wait,
-        on_batch=on_batch,
-    )
 
 
 def build_router(settings: Settings, plan: Plan, telemetry: Telemetry | None = None) -> Router:
@@ -103,89 +77,22 @@ def build_router(settings: Settings, plan: Plan, telemetry: Telemetry | None = N
     return Router(*plan.class_names, limits=settings.limits)
 
 
-def build_index(
-    settings: Settings, plan: Plan, is_readable: Callable[[SpaceRef], bool] = lambda _: False
-) -> Index:
-    """The index on its store, locked for this process.
-
-    `is_readable` says of a space that is not served whether collections in it are found by contents.
-    """
-    from tieback.index import Index
-    from tieback.index.served import ServedSpaces
-
-    index = Index.open(
-        settings.store.expanduser(),
-        limits=settings.limits,
-        originals_bytes=settings.originals_bytes,
-        served=ServedSpaces(
-            plan.spaces,
-            is_readable=is_readable,
-            sparse=[card.name for card in plan.encoders if VectorKind.DENSE not in card.kinds],
-        ),
-    )
-    for name, why in index.stale.items():
-        log.warning("the collection %s is stale: %s", name, why)
-    if settings.tokens is not None and index.of_nobody:
-        log.warning(
-            "collections that were made without tokens and that no tenant can use: %d; docs/security.md "
-            "says how to give them to one",
-            index.of_nobody,
-        )
-    return index
-
-
-def build_reranker(settings: Settings, plan: Plan, encoder: EncoderPort) -> Reranker:
-    """The reranker, taking multi-vectors from an encoder."""
-    from tieback.reranker import Reranker
-
-    return Reranker(encoder, space=plan.reranking_space, limits=settings.limits)
-
-
-def build_generator(settings: Settings, plan: Plan, encoder: EncoderPort) -> Generator:
-    """The generator, checking claims with an encoder. Call only where the plan has one."""
-    from tieback.generator import Generator
-    from tieback.models.language_model import load_language_model
-
-    if plan.generator is None:
-        raise StartupError("no model that writes is served: unset TIEBACK_GENERATOR_ENABLED")
-    model = load_language_model(plan.generator, open_store(settings))
-    return Generator(
-        [model],
-        encoder,
-        space=plan.text_space,
-        slots=settings.generator_slots,
-        limits=settings.limits,
-        seconds=settings.generator_seconds,
-    )
-
-
 def build_answerer(
-    settings: Settings,
-    plan: Plan,
-    *,
-    encoder: EncoderPort,
-    router: RouterPort | None,
-    index: IndexPort,
-    reranker: RerankerPort | None,
-    generator: GeneratorPort | None,
-    retired: RetiredSpaces | None = None,
+    settings: Settings, plan: Plan, ports: Ports, retired: RetiredSpaces | None = None
 ) -> Answerer:
-    """The pipeline over the other services, wherever they run.
-
-    `retired` loads spaces that are no longer served.
-    """
+    """The pipeline over the other services. `retired` loads spaces that are no longer served."""
     from tieback.answer import Answerer
 
     return Answerer(
         joint=plan.joint,
         spaces=plan.joint_inputs,
         single=plan.single_spaces,
-        encoder=encoder,
-        router=router,
-        index=index,
-        reranker=reranker if plan.has_multi_vectors else None,
+        encoder=ports.encoder,
+        router=ports.router,
+        index=ports.index,
+        reranker=ports.reranker if plan.has_multi_vectors else None,
         reranks_words=plan.has_token_vectors,
-        generator=generator,
+        generator=ports.generator,
         limits=settings.limits,
         evidence_limit=settings.evidence,
         losses={} if plan.bound is None else plan.bound.losses,
@@ -195,42 +102,35 @@ def build_answerer(
     )
 
 
-def build_operations(
+def public_servicers(
     settings: Settings,
-    answerer: Answerer,
-    index: StorePort,
-    classifier: Classifier,
+    plan: Plan,
+    answerer: AnswerPort,
     telemetry: Telemetry,
-    act: Callable[[Operation], None],
-) -> Operations:
-    """The operations of the index's store, whose process holds their journal too.
+    *,
+    states: States,
+    endpoints: Endpoints,
+) -> tuple[object, ...]:
+    """The servicers that a public server has itself: of the pipeline and of the catalog.
 
-    `act` has the running task work for an operation's owner.
+    The joint space is described from cards and bindings alone, which takes reading files the first time.
     """
-    from tieback.operations.kinds import Services
-    from tieback.operations.service import Bounds, Operations
+    from tieback.answer.plan import DEFAULT_PLAN
+    from tieback.serving.servicers.answer import AnswerServicer
+    from tieback.serving.servicers.catalog import CatalogServicer, JointSpace
 
-    operations = Operations.open(
-        settings.store.expanduser() / "operations",
-        Services(answerer.reindexing(index), answerer.upgrading(index), classifier),
-        bounds=Bounds(
-            running=settings.operations_running,
-            active=settings.operations_active,
-            kept=settings.operations_kept,
-            kept_seconds=settings.operations_days * 24 * 3600.0,
-        ),
-        act=act,
-        on_end=telemetry.operations.ended,
+    catalog = CatalogServicer(
+        plan.encoders,
+        [plan.generator] if plan.generator is not None else [],
+        None if plan.joint is None else JointSpace.of(plan.joint, plan.spaces_by_modality),
+        request_families(),
+        plan.default_space,
+        settings.limits,
+        DEFAULT_PLAN,
+        states,
+        endpoints,
     )
-    telemetry.operations.watch(lambda: operations.counts)
-    return operations
-
-
-def build_classifier(settings: Settings, answerer: Answerer) -> Classifier:
-    """The heads of the index's store, over the spaces that collections can be in."""
-    from tieback.classifier import Classifier
-
-    return Classifier(settings.store.expanduser() / "heads", answerer.embedding(), settings.limits)
+    return AnswerServicer(answerer, telemetry), catalog
 
 
 def request_families() -> list[Family[Any]]:

@@ -1,6 +1,6 @@
 """How many replicas an encoder has: as many as keep the wait for a worker within what was promised.
 
-A replica says how many tokens wait, how many it gets through a second, and which share of the time its
+A replica reports how many tokens wait, how many it computes a second, and which share of the time its
 worker computes. More replicas are wanted where what waits would take longer than the promise; fewer, only
 where the others could do the work. The wait alone would not do for that: with enough replicas nothing waits,
 all but one would be taken away, and everything would wait again.

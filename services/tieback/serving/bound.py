@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 def served_binding(settings: Settings, served: Sequence[EncoderCard]) -> JointSpaceArtifact | None:
     """What TIEBACK_BINDING names, or the store's default; None for class names.
 
-    StartupError says what to do where the named one is not there or does not fit the `served` cards. A
+    StartupError names the way out where the named one is absent or does not fit the `served` cards. A
     default that does not fit is passed over, with a warning: nobody asked for it.
     """
     if settings.binding == NO_BINDING:

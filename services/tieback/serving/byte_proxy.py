@@ -24,6 +24,7 @@ from tieback.serving.coalescing import Coalescer
 from tieback.serving.contract import METHODS, Method
 from tieback.serving.mesh import Mesh
 from tieback.serving.servicers.time_left import deadline_of
+from tieback.serving.services import TARGETS
 from tieback.serving.wire import read_text
 
 SMALL = 64
@@ -103,8 +104,8 @@ class ByteProxy(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # the stubs 
 
     def _target(self, method: Method) -> Callable[[bytes], str]:
         """Chooses the deployment for a request to this method."""
-        if method.service != targets.ENCODER_SERVICE:
-            fixed = targets.OF_SERVICE[method.service]
+        fixed = TARGETS[method.service]
+        if fixed != targets.ENCODER:
             return lambda _: fixed
         path = _SPACE[method.path.rpartition("/")[2]]
 

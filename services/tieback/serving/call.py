@@ -102,11 +102,15 @@ class Call:
         finally:
             self._finish()
 
+    @property
+    def id(self) -> tuple[str, str]:
+        """The call's id, as metadata."""
+        return (call_context.REQUEST_ID_KEY, self._running.request_id)
+
     def _trailing(self) -> tuple[tuple[str, str], ...]:
         """What goes along with every answer. Read at the end, when the load is what the next call finds."""
-        request_id = (call_context.REQUEST_ID_KEY, self._running.request_id)
         load = self._route.load
-        return (request_id,) if load is None else (request_id, write_load(load()))
+        return (self.id,) if load is None else (self.id, write_load(load()))
 
     async def _fail(self, error: BaseException) -> None:
         """Ends the call with the error's status. Returns only where the error itself must go on."""

@@ -54,7 +54,7 @@ class Cluster:
             if self.is_own:
                 cores = os.cpu_count() or 1
                 ray.init(
-                    # Cores count for placement alone; Ray keeps an idle process per core that it is told of.
+                    # Cores count for placement alone; Ray keeps an idle process for each core that it counts.
                     num_cpus=cores if self._settings.replica_cpus else 1,
                     include_dashboard=False,
                     object_store_memory=_OBJECT_STORE_BYTES,
@@ -65,7 +65,7 @@ class Cluster:
         except (OSError, RuntimeError, ValueError) as error:  # a long TMPDIR overflows the path of a socket
             raise StartupError(f"Ray cannot be reached or started: {_first_line(error)}") from None
         with _quiet():
-            # The controller would print a replica's whole traceback; `deploy` says what failed, and the
+            # The controller would print a replica's whole traceback; `deploy` reports what failed, and the
             # gateway logs which replicas come and go.
             serve.start(proxy_location="Disabled", logging_config=LoggingConfig(log_level="CRITICAL"))
         return self
@@ -86,7 +86,7 @@ class Cluster:
     def deploy(self, progress: Callable[[str], None]) -> None:
         """Deploys the platform and returns when every deployment is healthy; names each to `progress`.
 
-        StartupError says why a deployment cannot start.
+        StartupError gives the reason why a deployment cannot start.
         """
         from ray import serve
 

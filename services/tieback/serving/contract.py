@@ -17,7 +17,7 @@ from tieback import v1
 from tieback.v1 import annotations_pb2
 
 LONG_RUNNING = "google.longrunning.Operations"
-"""The service that follows operations. Its contract says of no method that it may be repeated; all may."""
+"""The service that follows operations. Its contract marks no method as idempotent; all are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +93,8 @@ def _family_of(field: FieldDescriptor) -> str:
 
 
 METHODS = _methods()
+METHOD_OF = {method.request.full_name: method for method in METHODS.values()}
+"""By the name of its request."""
 METHOD_FIELDS = _method_fields()
 """By family, where requests name its methods."""
 SERVICES = tuple(sorted({method.service for method in METHODS.values()}))

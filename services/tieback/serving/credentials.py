@@ -1,6 +1,6 @@
 """Who may call: TLS credentials, and the bearer tokens of a file that is read again when it changes.
 
-`tenants_file` says what the file looks like. Tokens are known by their digests, and are never logged.
+`tenants_file` defines the format of the file. Tokens are known by their digests, and are never logged.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class Tokens:
         log.log(level, "tokens in force: %d, of %d tenants", len(read), tenants)
 
     def _place(self, digest: bytes) -> bytes:
-        """Where a digest is kept: under a key of this process, so that the time of a lookup tells nothing."""
+        """Where a digest is kept: under a key of this process, so that the time of a lookup shows nothing."""
         return hmac.digest(self._key, digest, "sha256")
 
 

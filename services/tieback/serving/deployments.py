@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ray import serve
 from ray.serve import Application
-from ray.serve.config import AutoscalingConfig
 from ray.serve.handle import DeploymentHandle
 
 from tieback.serving import discovery, targets
 from tieback.serving.autoscaling import autoscaling_config
 from tieback.serving.plan import Plan
+from tieback.serving.services import SERVICES
 from tieback.serving.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 APPLICATION = "tieback"
 HEALTH_SECONDS = 1.0  # how soon a replica that was killed is noticed
 _WILDCARDS = ("0.0.0.0", "::", "[::]")  # noqa: S104 - compared with, not bound to
-_PIN = 0.001  # of a resource that says where, not how much
+_PIN = 0.001  # of a resource that stands for a machine, not for an amount
 Handles = Mapping[str, DeploymentHandle[Any]]
 
 
@@ -59,7 +59,7 @@ class EncoderReplica(Replica):
     """A replica whose kind may grow in number."""
 
     async def record_replica_metadata(self) -> dict[str, str]:
-        """Serves clients directly too, where the settings say so."""
+        """Serves clients directly too, where `direct` is set."""
         public = self._settings.host if self._settings.host not in _WILDCARDS else discovery.own_host()
         process = cast("ServiceProcess", self._process)
         return await process.start(
@@ -94,46 +94,43 @@ def build(settings: Settings, *, inner_host: str = "") -> Application:
     """The application for these settings. `inner_host` is for clusters of one machine: see `Replica`."""
     plan = Plan(settings)
     ordinary: dict[str, Any] = {"num_cpus": settings.replica_cpus}
-    accelerated = ordinary | {"num_gpus": settings.replica_gpus}
-    # Where the public port and the store are.
-    pinned = ordinary | {"resources": {settings.pin_resource: _PIN} if settings.pin_resource else {}}
+    places: dict[str, dict[str, Any]] = {
+        "any": ordinary,
+        "accelerated": ordinary | {"num_gpus": settings.replica_gpus},
+        # Where the public port and the store are.
+        "pinned": ordinary | {"resources": {settings.pin_resource: _PIN} if settings.pin_resource else {}},
+    }
 
-    def bound(
-        target: str,
-        others: Handles,
-        *,
-        kind: type[Any] = Replica,
-        replicas: int = 1,
-        scaling: AutoscalingConfig | None = None,
-        resources: Mapping[str, Any] = ordinary,
-    ) -> Any:
-        number = {"num_replicas": replicas} if scaling is None else {"autoscaling_config": scaling}
-        deployment = _deployment(kind, target, settings, number, resources)
-        return deployment.bind(settings, target, others, inner_host)
-
-    def encoder(target: str) -> Any:
-        return bound(
-            target,
-            {},
-            kind=EncoderReplica,
-            replicas=settings.replicas,
-            scaling=autoscaling_config(settings),
-            resources=accelerated,
+    def bound(target: str, others: Handles, place: str, kind: type[Any] = Replica, **number: Any) -> Any:
+        decorate = serve.deployment(
+            name=target,
+            **number,
+            ray_actor_options=dict(places[place]),
+            request_router_config=discovery.router_config(),
+            health_check_period_s=HEALTH_SECONDS,
+            # Gateways share their port, so a new one listens before the old one stops. The index must not:
+            # its store lets one process in. The others are there for the mesh once they are up.
+            max_surge_percent=0 if target == targets.INDEX else 100,
+            graceful_shutdown_timeout_s=settings.drain_seconds + 5.0,
+            graceful_shutdown_wait_loop_s=0.1,
+            # Serve logs its own calls, of which there are none; replicas log by `tieback.serving.logs`.
+            logging_config={"log_level": "ERROR", "enable_access_log": False},
         )
+        return decorate(kind).bind(settings, target, others, inner_host)
 
-    names = [targets.encoder(card.name) for card in plan.encoders]
-    encoders = {name: encoder(name) for name in names}
-    services = dict(encoders)
-    if targets.ROUTER in plan.services:
-        services[targets.ROUTER] = bound(targets.ROUTER, {})
-    # One process owns the store, and runs operations, which encode.
-    services[targets.INDEX] = bound(targets.INDEX, dict(services), resources=pinned)
-    if targets.RERANKER in plan.services:
-        services[targets.RERANKER] = bound(targets.RERANKER, encoders)
-    if targets.GENERATOR in plan.services:
-        services[targets.GENERATOR] = bound(targets.GENERATOR, encoders, resources=accelerated)
+    handles: dict[str, Any] = {}
+    for service in SERVICES:
+        for target in () if service.within else service.deployments(plan):
+            called = {name: one for name, one in handles.items() if targets.kind(name) in service.calls}
+            kind: type[Replica] = Replica
+            number: dict[str, Any] = {"num_replicas": 1}
+            if service.name == targets.ENCODER:
+                kind, number = EncoderReplica, {"num_replicas": settings.replicas}
+                if (scaling := autoscaling_config(settings)) is not None:
+                    number = {"autoscaling_config": scaling}
+            handles[target] = bound(target, called, service.place, kind, **number)
     application: Application = bound(
-        targets.GATEWAY, services, kind=Gateway, replicas=settings.gateways, resources=pinned
+        targets.GATEWAY, handles, "pinned", Gateway, num_replicas=settings.gateways
     )
     return application
 
@@ -144,24 +141,3 @@ def application(arguments: dict[str, Any]) -> Application:
     Arguments are settings by name; what they leave out comes from the environment.
     """
     return build(load_settings(**arguments))
-
-
-def _deployment(
-    kind: type[Any], name: str, settings: Settings, number: Mapping[str, Any], resources: Mapping[str, Any]
-) -> serve.Deployment:
-    decorate = serve.deployment(
-        name=name,
-        **number,
-        ray_actor_options=dict(resources),
-        request_router_config=discovery.router_config(),
-        health_check_period_s=HEALTH_SECONDS,
-        # Gateways share their port, so a new one listens before the old one stops. The index must not: its
-        # store lets one process in. The others are there for the mesh once they are up.
-        max_surge_percent=0 if name == targets.INDEX else 100,
-        graceful_shutdown_timeout_s=settings.drain_seconds + 5.0,
-        graceful_shutdown_wait_loop_s=0.1,
-        # Serve logs its own calls, of which there are none; what replicas say is in `tieback.serving.logs`.
-        logging_config={"log_level": "ERROR", "enable_access_log": False},
-    )
-    deployment: serve.Deployment = decorate(kind)
-    return deployment

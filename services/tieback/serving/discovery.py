@@ -8,7 +8,7 @@ Ray moves:
 - `replica.replica_metadata` is what the replica returned from `record_replica_metadata`;
 - a handle makes its router when `options` is called on it, with no request being sent;
 - the router's module is pickled by value, so what it writes to must live in a module imported by name;
-- the cluster's control store keeps small values, and does not replace one where it is told so.
+- the cluster's control store keeps small values, and can be asked not to replace one.
 """
 
 from __future__ import annotations

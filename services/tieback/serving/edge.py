@@ -2,7 +2,7 @@
 
 When a call is opened: request id, token, number of open calls; of one that is refused, nothing is read. Then
 its message is decompressed and decoded (so that malformed bytes are INVALID_ARGUMENT and not the transport's
-INTERNAL), and the servicer runs. `call` says what becomes of whatever it raises.
+INTERNAL), and the servicer runs. `call` makes a status of whatever it raises.
 """
 
 from __future__ import annotations
@@ -182,6 +182,9 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # the stubs m
 
             async def behaviour(requests: AsyncIterator[bytes], context: Context) -> None:
                 async with Stream(route, context) as call:
+                    # At once, so that a caller whose connection breaks before an answer
+                    # knows that the server was there.
+                    await context.send_initial_metadata((call.id,))
                     await _write(handler.stream_stream(call.each(requests), context), call, self._stall)
 
         elif handler.response_streaming:

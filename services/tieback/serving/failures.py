@@ -1,8 +1,8 @@
 """The one table between errors and gRPC statuses, read in both directions.
 
-A row says which status an error becomes; the details follow from the error's own attributes:
+A row has the status that an error becomes; the details follow from the error's own attributes:
 google.rpc.ErrorInfo always, BadRequest for a field, ResourceInfo for something missing, RetryInfo where
-coming back later helps. An exception that is not ours becomes INTERNAL with a fixed text; what it said is
+coming back later helps. An exception that is not ours becomes INTERNAL with a fixed text; its own is
 logged and never leaves the server.
 """
 
@@ -47,6 +47,12 @@ TABLE: dict[type[errors.TiebackError], grpc.StatusCode] = {
 
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 _OPAQUE = "an internal error; the server's log has it under this request id"
+_UNNAMED = error_details_pb2.ResourceInfo(resource_type="resource")
+# Of these codes there is one class, which takes a message alone.
+_PLAIN = {
+    TABLE[kind]: kind
+    for kind in (errors.DeadlineExceeded, errors.Unauthenticated, errors.PermissionDenied, errors.Unsupported)
+}
 
 
 def code_of(error: BaseException) -> grpc.StatusCode:
@@ -75,6 +81,7 @@ def from_status(status: status_pb2.Status) -> errors.TiebackError:
     reason = info.reason if info is not None else ""
     retry = _unpack(status, error_details_pb2.RetryInfo)
     delay = retry.retry_delay.seconds + retry.retry_delay.nanos / 1e9 if retry is not None else 1.0
+    resource = _unpack(status, error_details_pb2.ResourceInfo) or _UNNAMED
     code = code_by_number(status.code)
     error: errors.TiebackError
     if code is grpc.StatusCode.INVALID_ARGUMENT:
@@ -83,19 +90,10 @@ def from_status(status: status_pb2.Status) -> errors.TiebackError:
         kind = errors.SpaceMismatch if reason == errors.SpaceMismatch.reason else errors.InvalidInput
         error = kind(status.message, field=_path(field))
     elif code is grpc.StatusCode.NOT_FOUND:
-        resource = _unpack(status, error_details_pb2.ResourceInfo)
-        error = errors.NotFound(
-            resource.resource_type if resource is not None else "resource",
-            resource.resource_name if resource is not None else "",
-        )
+        error = errors.NotFound(resource.resource_type, resource.resource_name)
         error.message = status.message
     elif code is grpc.StatusCode.ALREADY_EXISTS:
-        resource = _unpack(status, error_details_pb2.ResourceInfo)
-        error = errors.AlreadyExists(
-            resource.resource_type if resource is not None else "resource",
-            resource.resource_name if resource is not None else "",
-            status.message,
-        )
+        error = errors.AlreadyExists(resource.resource_type, resource.resource_name, status.message)
     elif code is grpc.StatusCode.RESOURCE_EXHAUSTED:
         if reason == errors.StorageFull.reason:
             error = errors.StorageFull(status.message)
@@ -107,17 +105,11 @@ def from_status(status: status_pb2.Status) -> errors.TiebackError:
             error = busy(status.message, retry_after=delay)
     elif code is grpc.StatusCode.UNAVAILABLE:
         error = errors.Unavailable(status.message, retry_after=delay)
-    elif code is grpc.StatusCode.DEADLINE_EXCEEDED:
-        error = errors.DeadlineExceeded(status.message)
-    elif code is grpc.StatusCode.UNAUTHENTICATED:
-        error = errors.Unauthenticated(status.message)
-    elif code is grpc.StatusCode.PERMISSION_DENIED:
-        error = errors.PermissionDenied(status.message)
     elif code is grpc.StatusCode.FAILED_PRECONDITION:
         kinds = {kind.reason: kind for kind in (errors.StaleCollection, errors.DamagedSnapshot)}
         error = kinds.get(reason, errors.Damaged)(status.message)
-    elif code is grpc.StatusCode.UNIMPLEMENTED:
-        error = errors.Unsupported(status.message)
+    elif code in _PLAIN:
+        error = _PLAIN[code](status.message)
     else:
         error = errors.TiebackError(_OPAQUE)
     if reason:

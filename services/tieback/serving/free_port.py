@@ -21,7 +21,7 @@ PAUSE = 0.2
 
 
 def _nothing(_: str) -> None:
-    """What is done with what is told where nobody listens."""
+    """What is done with a message that nobody wants."""
 
 
 def free_port(
@@ -29,9 +29,9 @@ def free_port(
 ) -> int:
     """The port, or for 0 a free one. StartupError where it is taken for longer than `patience` seconds.
 
-    A server that ends holds its ports until it has drained, and the one after it waits for them; `told` hears
-    of it. Gateways share their port, and so could a second platform: it must not take a share of the calls
-    unseen. `option` is what the user would choose another with.
+    A server that ends holds its ports until it has drained, and the one after it waits for them; `told` is
+    called with a message about it. Gateways share their port, and so could a second platform: it must not
+    take a share of the calls unseen. `option` is what the user would choose another with.
     """
     if port:
         return _awaited(host, port, option, patience, told)

@@ -11,25 +11,22 @@ import functools
 import logging
 from collections.abc import Sequence
 
-from tieback.answer.plan import DEFAULT_PLAN
 from tieback.core.errors import StartupError
 from tieback.serving import assembly, heap, logs, targets
 from tieback.serving.byte_proxy import ByteProxy
 from tieback.serving.coalescing import Coalescer
-from tieback.serving.contract import SERVICES
 from tieback.serving.credentials import server_credentials
 from tieback.serving.directory import DIRECTORY
 from tieback.serving.inner import channel_maker, inner_settings
 from tieback.serving.mesh import Mesh
 from tieback.serving.metrics_page import MetricsPage
 from tieback.serving.plan import Plan
-from tieback.serving.remote import RemoteEncoder, RemoteGenerator, RemoteReranker, RemoteRouter
-from tieback.serving.remote_index import RemoteIndex
+from tieback.serving.remote import remote_ports
 from tieback.serving.replica import join_address
 from tieback.serving.scrape import MetricsListener, Scraper
 from tieback.serving.server import GrpcServer
-from tieback.serving.servicers.answer import AnswerServicer
-from tieback.serving.servicers.catalog import CatalogServicer, Endpoint, JointSpace, ServiceState
+from tieback.serving.servicers.catalog import Endpoint, ServiceState
+from tieback.serving.services import SERVICES
 from tieback.serving.settings import Settings
 from tieback.serving.telemetry import Telemetry
 
@@ -54,57 +51,39 @@ class GatewayProcess:
         self._page: MetricsPage | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._changed = asyncio.Event()
-        encoders = tuple(targets.encoder(card.name) for card in plan.encoders)
-        needs = {targets.ENCODER_SERVICE: encoders}
-        needs |= {service: (target,) for service, target in targets.OF_SERVICE.items()}
-        for service, target in targets.OF_SERVICE.items():
-            if target not in plan.services:
-                del needs[service]
+        needs = {
+            contract: service.deployments(plan)
+            for service in SERVICES
+            for contract in service.contract
+            if service.is_served(plan)
+        }
+        self._passed = sorted(needs)
         # The pipeline asks every service; without a writer it still retrieves.
-        every = dict.fromkeys(target for needed in needs.values() for target in needed)
-        needs["tieback.v1.AnswerService"] = tuple(every)
-        needs["tieback.v1.CatalogService"] = ()
-        self._targets = needs["tieback.v1.AnswerService"]
-        self._needs = {service: needs[service] for service in SERVICES if service in needs}
+        self._targets = tuple(dict.fromkeys(target for needed in needs.values() for target in needed))
+        needs |= {"tieback.v1.AnswerService": self._targets, "tieback.v1.CatalogService": ()}
+        self._needs = dict(sorted(needs.items()))
 
     async def start(self, host: str) -> dict[str, str]:
         """Listens on the public port, and for scrapes on `host`. Returns the addresses to publish."""
         settings, plan, telemetry = self._settings, self._plan, self._telemetry
         mesh = Mesh(DIRECTORY, make_channel=self._make_channel, registry=telemetry.registry)
         self._mesh = mesh
-        spaces = [card.name for card in plan.encoders]
-        # Known from cards and bindings alone, so the gateway need not ask the router for it.
-        joint = await asyncio.to_thread(lambda: plan.joint)
-        passed = [
-            service for service in self._needs if service in (targets.ENCODER_SERVICE, *targets.OF_SERVICE)
-        ]
         coalescer = Coalescer(mesh, items=settings.batch_items) if settings.coalescing else None
-        proxy = ByteProxy(mesh, passed, spaces, coalescer=coalescer)
-        self._server.add_generic(passed, proxy)
+        spaces = [card.name for card in plan.encoders]
+        proxy = ByteProxy(mesh, self._passed, spaces, coalescer=coalescer)
+        self._server.add_generic(self._passed, proxy)
         self._server.screen(proxy)
-        answerer = assembly.build_answerer(
+        # Known from cards and bindings alone, so the gateway need not ask the router for it.
+        await asyncio.to_thread(lambda: plan.joint)
+        for servicer in assembly.public_servicers(
             settings,
             plan,
-            encoder=RemoteEncoder(mesh, spaces),
-            router=RemoteRouter(mesh) if joint is not None else None,
-            index=RemoteIndex(mesh, settings.message_bytes),
-            reranker=RemoteReranker(mesh) if plan.reranks else None,
-            generator=RemoteGenerator(mesh) if plan.generator is not None else None,
-        )
-        self._server.add(AnswerServicer(answerer, telemetry))
-        self._server.add(
-            CatalogServicer(
-                plan.encoders,
-                [plan.generator] if plan.generator is not None else [],
-                None if joint is None else JointSpace.of(joint, plan.spaces_by_modality),
-                assembly.request_families(),
-                plan.default_space,
-                settings.limits,
-                DEFAULT_PLAN,
-                self._states,
-                functools.partial(direct_endpoints, mesh),
-            )
-        )
+            assembly.build_answerer(settings, plan, remote_ports(mesh, plan, settings)),
+            telemetry,
+            states=self._states,
+            endpoints=functools.partial(direct_endpoints, mesh),
+        ):
+            self._server.add(servicer)
         DIRECTORY.listen(self._changed.set)
         heap.keep_what_is_there()
         port = await self._server.start(settings.host, settings.port)
@@ -116,7 +95,7 @@ class GatewayProcess:
         return {"metrics_address": metrics, "public_port": str(port)}
 
     async def stop(self) -> None:
-        """Says NOT_SERVING, lets running calls end, and lets go of the ports."""
+        """Reports NOT_SERVING, lets running calls end, and frees the ports."""
         for task in self._tasks:
             task.cancel()
         await self._server.drain()
@@ -138,7 +117,7 @@ class GatewayProcess:
 
     async def _follow_health(self) -> None:
         """Keeps the health of every service in step with the replicas that are there, and logs changes."""
-        said: dict[str, bool] = {}
+        reported: dict[str, bool] = {}
         known: dict[str, int] = {}
         while True:
             self._changed.clear()
@@ -149,8 +128,8 @@ class GatewayProcess:
             known = counts
             for service, needed in self._needs.items():
                 ready = all(counts[target] for target in needed)
-                if said.get(service) != ready:
-                    said[service] = ready
+                if reported.get(service) != ready:
+                    reported[service] = ready
                     await self._server.set_ready(service, ready)
             await self._changed.wait()
 
@@ -169,7 +148,7 @@ class GatewayProcess:
 
 
 def direct_endpoints(mesh: Mesh, service: str) -> list[Endpoint]:
-    """The replicas of a deployment that take calls from outside, as this gateway last heard of them."""
+    """The replicas of a deployment that take calls from outside, as this gateway last knew them."""
     found = []
     for replica in mesh.directory.replicas(service):
         if replica.direct_address:

@@ -1,8 +1,8 @@
 """Decompression of requests, by this server and not by gRPC: bounded, and only of what has passed the edge.
 
-gRPC is told to leave messages compressed, and does not say of a message whether it is. A gzip stream is known
-by its first byte: as protobuf, it would be a wire type that does not exist. What gRPC calls deflate begins as
-field 15 would, and is known by ending with the right checksum.
+gRPC leaves messages compressed, and does not report which ones are. A gzip stream is known by its first byte:
+as protobuf, it would be a wire type that does not exist. What gRPC calls deflate begins as field 15 would,
+and is known by ending with the right checksum.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SMALL = 64 * 1024
 
 OPTIONS = (("grpc.per_message_decompression", 0),)
 _GZIP, _DEFLATE = 0x1F, 0x78
-_EITHER_WINDOW = 47  # zlib's way to say: the largest window, and either format, told by its first bytes
+_EITHER_WINDOW = 47  # zlib's code for the largest window and either format, which the first bytes show
 
 
 def is_compressed(message: bytes) -> bool:

@@ -44,7 +44,7 @@ def channel_maker(settings: Settings) -> MakeChannel:
     def make(address: str, options: list[tuple[str, Any]]) -> grpc.aio.Channel:
         chain = certificate.read_bytes()
         credentials = grpc.ssl_channel_credentials(chain, key.read_bytes(), chain)
-        # A replica's address is a number; what the certificate says of names is checked all the same.
+        # A replica's address is a number; the names in the certificate are checked all the same.
         return grpc.aio.secure_channel(
             address, credentials, [*options, ("grpc.ssl_target_name_override", name)]
         )

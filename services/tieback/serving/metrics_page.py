@@ -1,6 +1,6 @@
 """The Prometheus scrape page over HTTP, on a port of its own.
 
-Whoever reaches the port may ask, so a connection is let go when it is silent, and the oldest where there are
+Whoever reaches the port may ask, so a connection is closed when it is idle, and the oldest where there are
 too many: a scraper always gets in.
 """
 

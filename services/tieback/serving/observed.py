@@ -1,7 +1,7 @@
 """The services with their work counted: ports in front of ports.
 
 Who calls a service, its servicer or another service in the same process, calls it through these. So the
-metrics say the same of a query whether the platform runs in one process or in many, and a trace shows the
+metrics of a query are the same whether the platform runs in one process or in many, and a trace shows the
 steps of both.
 """
 

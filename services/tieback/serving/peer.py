@@ -38,7 +38,7 @@ LATER = 1.05
 @dataclass(slots=True)
 class _Refused:
     """Calls of one tenant that a replica had no time or no room for: the smallest of them, the most time that
-    any had left, when the replica last said so, and the tokens it was sent since.
+    any had left, when the replica last refused one, and the tokens it was sent since.
     """
 
     tokens: int
@@ -115,10 +115,10 @@ class Peer:
         return refused is not None and time.monotonic() - refused.at < self._memory
 
     def refuses(self, tokens: int, now: float, time_left: float = math.inf) -> bool:
-        """Whether it would be full for a call of the running tenant, by what it said of another lately.
+        """Whether it would be full for a call of the running tenant, by its answer to another lately.
 
         It was full to the brim then, for that tenant and a call of that size and deadline. Since then it has
-        got through what its rate says: that much may be sent and no more, until it is heard of again.
+        got through what its rate allows: that much may be sent and no more, until it reports again.
         """
         refused = self._refused.get(TENANT.get())
         if refused is None or now - refused.at >= self._memory:
@@ -129,7 +129,7 @@ class Peer:
 
     @property
     def _memory(self) -> float:
-        """Seconds for which a refusal says something of the next call; few where a cache may answer that."""
+        """Seconds for which a refusal holds for the next call; few where a cache may answer that."""
         if not self.rate:
             return 0.0
         return PRESSED_SECONDS if self._known_share < OFTEN else CACHED * self.queued / self.rate
@@ -174,7 +174,7 @@ def refusal(peers: Sequence[Peer], tokens: int, time_left: float = math.inf) -> 
 def least_loaded(peers: Sequence[Peer], tokens: int, time_left: float = math.inf) -> Peer:
     """The peer where a call of so many tokens is done first, as far as is known.
 
-    Until all of them have said their rate, the one with the fewest calls outstanding. Overloaded where all
+    Until all of them have reported a rate, the one with the fewest calls outstanding. Overloaded where all
     are full.
     """
     now = time.monotonic()

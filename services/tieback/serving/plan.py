@@ -12,7 +12,6 @@ from tieback.core.errors import NotFound, StartupError
 from tieback.core.types.content import Modality
 from tieback.core.types.fusion import JOINT_SPACE, Role
 from tieback.core.types.vectors import SpaceRef, VectorKind
-from tieback.serving import targets
 from tieback.serving.bound import served_binding
 from tieback.serving.precisions import at_chosen_precisions
 from tieback.serving.settings import Regions, Settings
@@ -87,17 +86,6 @@ class Plan:
         """The exact names of all spaces that collections can be in."""
         joint = [self.joint.ref] if self.joint is not None else []
         return (*joint, *(one.ref for one in self.single_spaces))
-
-    @property
-    def services(self) -> frozenset[str]:
-        """The deployments beside the encoders and the door."""
-        served = {
-            targets.INDEX: True,
-            targets.ROUTER: self.joins,
-            targets.RERANKER: self.reranks,
-            targets.GENERATOR: self.generator is not None,
-        }
-        return frozenset(name for name, is_served in served.items() if is_served)
 
     @cached_property
     def joins(self) -> bool:

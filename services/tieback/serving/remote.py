@@ -23,8 +23,10 @@ from tieback.ports import (
     DEFAULT_RERANKING,
     DEFAULT_ROUTING,
     DEFAULT_SAMPLING,
+    EncoderPort,
 )
 from tieback.serving import targets
+from tieback.serving.assembly import Ports
 from tieback.serving.conversions.contents import (
     read_encode_reply,
     read_split_reply,
@@ -52,12 +54,17 @@ from tieback.serving.conversions.searches import (
 )
 from tieback.serving.conversions.vectors import write_output
 from tieback.serving.mesh import Mesh
+from tieback.serving.plan import Plan
 from tieback.serving.remote_call import call, stream
+from tieback.serving.remote_index import RemoteIndex
+from tieback.serving.settings import Settings
 from tieback.v1 import encoder_pb2, generator_pb2, reranker_pb2, router_pb2
 
 
 class RemoteEncoder:
-    """All encoders: the space decides which deployment is asked."""
+    """All encoders: the space decides which deployment is called. `other` encodes for spaces of none."""
+
+    other: EncoderPort | None = None
 
     def __init__(self, mesh: Mesh, spaces: Names[str]) -> None:
         self._mesh = mesh
@@ -73,8 +80,8 @@ class RemoteEncoder:
         deadline: Deadline = NO_DEADLINE,
     ) -> EncodeReply:
         """One result per content, in order."""
-        if space not in self._spaces:
-            raise unknown_space(space, self._spaces)
+        if space not in self._spaces and self.other is not None:
+            return await self.other.encode(space, contents, plan, cache=cache, deadline=deadline)
         request = encoder_pb2.EncodeRequest(
             space=space,
             contents=[write_content(content) for content in contents],
@@ -82,10 +89,9 @@ class RemoteEncoder:
             truncation=write_truncation(plan.truncation),
             cache=write_cache(cache),
         )
-        path = "/tieback.v1.EncoderService/Encode"
-        target = targets.encoder(space)
+        target = self._target(space)
         return read_encode_reply(
-            await call(self._mesh, target, path, request, encoder_pb2.EncodeResponse, deadline)
+            await call(self._mesh, target, request, encoder_pb2.EncodeResponse, deadline)
         )
 
     async def split(
@@ -98,16 +104,18 @@ class RemoteEncoder:
         deadline: Deadline = NO_DEADLINE,
     ) -> SplitReply:
         """Where to cut texts so that the space reads every piece to its end."""
-        if space not in self._spaces:
-            raise unknown_space(space, self._spaces)
         request = encoder_pb2.SplitTextsRequest(
             space=space, texts=texts, max_tokens=max_tokens, overlap=overlap
         )
-        path = "/tieback.v1.EncoderService/SplitTexts"
-        target = targets.encoder(space)
+        target = self._target(space)
         return read_split_reply(
-            await call(self._mesh, target, path, request, encoder_pb2.SplitTextsResponse, deadline)
+            await call(self._mesh, target, request, encoder_pb2.SplitTextsResponse, deadline)
         )
+
+    def _target(self, space: str) -> str:
+        if space not in self._spaces:
+            raise unknown_space(space, self._spaces)
+        return targets.encoder(space)
 
 
 class RemoteRouter:
@@ -132,9 +140,8 @@ class RemoteRouter:
             routing=write_routing(routing),
             per_region=per_region,
         )
-        path = "/tieback.v1.RouterService/Fuse"
         return read_fuse_reply(
-            await call(self._mesh, targets.ROUTER, path, request, router_pb2.FuseResponse, deadline)
+            await call(self._mesh, targets.ROUTER, request, router_pb2.FuseResponse, deadline)
         )
 
 
@@ -166,9 +173,8 @@ class RemoteReranker:
             limit=limit,
             explain=explain,
         )
-        path = "/tieback.v1.RerankerService/Rerank"
         return read_rerank_reply(
-            await call(self._mesh, targets.RERANKER, path, request, reranker_pb2.RerankResponse, deadline)
+            await call(self._mesh, targets.RERANKER, request, reranker_pb2.RerankResponse, deadline)
         )
 
 
@@ -196,10 +202,18 @@ class RemoteGenerator:
             sampling=write_sampling(sampling),
             grounding=write_grounding(grounding),
         )
-        path = "/tieback.v1.GeneratorService/Generate"
-        events = stream(
-            self._mesh, targets.GENERATOR, path, request, generator_pb2.GenerateResponse, deadline
-        )
+        events = stream(self._mesh, targets.GENERATOR, request, generator_pb2.GenerateResponse, deadline)
         async with aclosing(events):
             async for event in events:
                 yield read_event(event)
+
+
+def remote_ports(mesh: Mesh, plan: Plan, settings: Settings) -> Ports:
+    """All services that are served, over the wire."""
+    ports = Ports()
+    ports.encoder = RemoteEncoder(mesh, [card.name for card in plan.encoders])
+    ports.router = RemoteRouter(mesh)  # few processes load the binding, which decides whether it is served
+    ports.index = RemoteIndex(mesh, settings.message_bytes)
+    ports.reranker = RemoteReranker(mesh) if plan.reranks else None
+    ports.generator = RemoteGenerator(mesh) if plan.generator is not None else None
+    return ports

@@ -56,8 +56,6 @@ def _batches(items: Sequence[index_pb2.IndexedItem], most: int) -> Iterator[list
 class RemoteIndex:
     """The index."""
 
-    _PATH = "/tieback.v1.IndexService/"
-
     def __init__(self, mesh: Mesh, message_bytes: int) -> None:
         self._mesh, self._message_bytes = mesh, message_bytes
 
@@ -68,13 +66,13 @@ class RemoteIndex:
         request = index_pb2.CreateCollectionRequest(
             name=name, space=write_space(space), width=width, routing=write_routing(routing)
         )
-        response = await self._call("CreateCollection", request, index_pb2.CreateCollectionResponse)
+        response = await self._call(request, index_pb2.CreateCollectionResponse)
         return read_collection(response.collection)
 
     async def get_collection(self, name: str) -> Collection:
         """NotFound, with the choices, where there is none."""
         request = index_pb2.GetCollectionRequest(name=name)
-        response = await self._call("GetCollection", request, index_pb2.GetCollectionResponse)
+        response = await self._call(request, index_pb2.GetCollectionResponse)
         return read_collection(response.collection)
 
     async def list_collections(
@@ -82,31 +80,29 @@ class RemoteIndex:
     ) -> tuple[list[Collection], str]:
         """A page by name, and the token of the next one."""
         request = index_pb2.ListCollectionsRequest(page_size=page_size, page_token=page_token)
-        response = await self._call("ListCollections", request, index_pb2.ListCollectionsResponse)
+        response = await self._call(request, index_pb2.ListCollectionsResponse)
         return [read_collection(collection) for collection in response.collections], response.next_page_token
 
     async def delete_collection(self, name: str) -> None:
         """Removes a collection and all it holds."""
         request = index_pb2.DeleteCollectionRequest(name=name)
-        await self._call("DeleteCollection", request, index_pb2.DeleteCollectionResponse)
+        await self._call(request, index_pb2.DeleteCollectionResponse)
 
     async def record_source(self, collection: str, source: Source, *, moved: bool = False) -> Source:
         """Notes a folder that items come from."""
         request = index_pb2.RecordSourceRequest(
             collection=collection, source=write_collection_source(source), moved=moved
         )
-        return read_collection_source(
-            (await self._call("RecordSource", request, index_pb2.RecordSourceResponse)).source
-        )
+        return read_collection_source((await self._call(request, index_pb2.RecordSourceResponse)).source)
 
     async def delete_source(self, collection: str, name: str) -> int:
         """Removes a source and its items; returns how many there were."""
         request = index_pb2.DeleteSourceRequest(collection=collection, name=name)
-        return (await self._call("DeleteSource", request, index_pb2.DeleteSourceResponse)).deleted_count
+        return (await self._call(request, index_pb2.DeleteSourceResponse)).deleted_count
 
     async def usage(self) -> Usage:
         """Who the running task works for, and what that tenant stores."""
-        response = await self._call("GetUsage", index_pb2.GetUsageRequest(), index_pb2.GetUsageResponse)
+        response = await self._call(index_pb2.GetUsageRequest(), index_pb2.GetUsageResponse)
         return read_usage(response.usage)
 
     async def upsert(self, collection: str, items: Sequence[IndexedItem]) -> UpsertReply:
@@ -123,9 +119,7 @@ class RemoteIndex:
     async def _upsert(self, collection: str, items: Sequence[index_pb2.IndexedItem]) -> UpsertReply:
         """A stream of one request, which may be repeated."""
         request = index_pb2.UpsertItemsRequest(collection=collection, items=items)
-        answers = stream(
-            self._mesh, targets.INDEX, f"{self._PATH}UpsertItems", request, index_pb2.UpsertItemsResponse
-        )
+        answers = stream(self._mesh, targets.INDEX, request, index_pb2.UpsertItemsResponse)
         results, timing = [], Timing()
         async for response in answers:
             results = [failures.from_status(status) if status.code else None for status in response.results]
@@ -135,12 +129,12 @@ class RemoteIndex:
     async def delete_items(self, collection: str, ids: Sequence[str]) -> int:
         """Removes items; returns how many were there."""
         request = index_pb2.DeleteItemsRequest(collection=collection, ids=ids)
-        return (await self._call("DeleteItems", request, index_pb2.DeleteItemsResponse)).deleted_count
+        return (await self._call(request, index_pb2.DeleteItemsResponse)).deleted_count
 
     async def get_item(self, collection: str, item_id: str) -> Item:
         """The item as it was written, without bytes of pictures and sounds."""
         request = index_pb2.GetItemRequest(collection=collection, id=item_id)
-        response = await self._call("GetItem", request, index_pb2.GetItemResponse)
+        response = await self._call(request, index_pb2.GetItemResponse)
         return read_item(response.item, at("item"), contents=False)
 
     async def list_items(
@@ -156,7 +150,7 @@ class RemoteIndex:
         request = index_pb2.ListItemsRequest(
             collection=collection, page_size=page_size, page_token=page_token, filter=filter
         )
-        response = await self._call("ListItems", request, index_pb2.ListItemsResponse, deadline)
+        response = await self._call(request, index_pb2.ListItemsResponse, deadline)
         items = [
             read_item(item, at("items", index), contents=False) for index, item in enumerate(response.items)
         ]
@@ -183,9 +177,7 @@ class RemoteIndex:
             diversity=asked.get("diversity", 0.0),
             hits_per_item=asked.get("hits_per_item", 0),
         )
-        return read_search_reply(await self._call("Search", request, index_pb2.SearchResponse, deadline))
+        return read_search_reply(await self._call(request, index_pb2.SearchResponse, deadline))
 
-    async def _call(
-        self, method: str, request: Message, answer: type[R], deadline: Deadline = NO_DEADLINE
-    ) -> R:
-        return await call(self._mesh, targets.INDEX, self._PATH + method, request, answer, deadline)
+    async def _call(self, request: Message, answer: type[R], deadline: Deadline = NO_DEADLINE) -> R:
+        return await call(self._mesh, targets.INDEX, request, answer, deadline)

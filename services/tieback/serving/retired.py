@@ -123,7 +123,7 @@ class _Loaded:
 
 
 class RetiredSpaces:
-    """Loads retired spaces when they are asked for, at most so many at once as the settings say.
+    """Loads retired spaces when they are asked for, at most as many at once as the settings allow.
 
     Their encoders are the `encoder`'s, under names that no space has. For one event loop.
     """
@@ -157,7 +157,7 @@ class RetiredSpaces:
             self._reaper = asyncio.create_task(self._unload_idle())
         try:
             return await asyncio.shield(known.loading)
-        except Exception as error:  # noqa: BLE001 - whatever a runtime says of damaged files
+        except Exception as error:  # noqa: BLE001 - whatever a runtime raises for damaged files
             if self._loaded.get(ref) is known:
                 log.warning("the retired space %s cannot be loaded: %s", ref, error)
                 self._broken.add(ref)

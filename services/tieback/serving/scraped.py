@@ -64,29 +64,20 @@ class Caches(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """See `Collector`."""
-        hits = CounterMetricFamily(
-            "tieback_cache_hits", "Items found in the cache.", labels=("space", "tier")
-        )
-        misses = CounterMetricFamily(
-            "tieback_cache_misses", "Items not found in the cache.", labels=("space",)
-        )
-        shared = CounterMetricFamily(
-            "tieback_cache_shared",
-            "Items that waited for an identical item in computation.",
-            labels=("space",),
-        )
-        evictions = CounterMetricFamily(
-            "tieback_cache_evictions", "Items evicted from memory.", labels=("space",)
-        )
-        size = GaugeMetricFamily("tieback_cache_bytes", "Size of the cache.", labels=("space", "tier"))
-        disk_is_on = GaugeMetricFamily(
-            "tieback_cache_disk_on", "1 if the cache on disk is in use; 0 after it failed.", labels=("space",)
-        )
-        dropped = CounterMetricFamily(
-            "tieback_cache_disk_dropped",
-            "Items not written to disk because the write queue was full.",
-            labels=("space",),
-        )
+
+        def counter(name: str, text: str, *labels: str) -> CounterMetricFamily:
+            return CounterMetricFamily(f"tieback_cache_{name}", text, labels=("space", *labels))
+
+        def gauge(name: str, text: str, *labels: str) -> GaugeMetricFamily:
+            return GaugeMetricFamily(f"tieback_cache_{name}", text, labels=("space", *labels))
+
+        hits = counter("hits", "Items found in the cache.", "tier")
+        misses = counter("misses", "Items not found in the cache.")
+        shared = counter("shared", "Items that waited for an identical item in computation.")
+        evictions = counter("evictions", "Items evicted from memory.")
+        size = gauge("bytes", "Size of the cache.", "tier")
+        disk_is_on = gauge("disk_on", "1 if the cache on disk is in use; 0 after it failed.")
+        dropped = counter("disk_dropped", "Items not written to disk because the write queue was full.")
         for space, state in self._caches:
             now = state(space)
             hits.add_metric((space, "memory"), now.memory_hits)
@@ -117,22 +108,15 @@ class IndexGauges(Collector):
         """See `Collector`."""
         if self._size is not None:
             now = self._size()
-            yield GaugeMetricFamily("tieback_index_sections", "Sections in the index.", value=now.sections)
-            yield GaugeMetricFamily(
-                "tieback_index_vectors", "Vectors in the index, with those of regions.", value=now.vectors
-            )
-            yield GaugeMetricFamily(
-                "tieback_index_damaged_collections",
-                "Collections with damaged files.",
-                value=now.damaged,
-            )
-            yield GaugeMetricFamily(
-                "tieback_index_stale_collections",
-                "Collections in a revision of their space that is not served.",
-                value=now.stale,
-            )
-            yield GaugeMetricFamily(
-                "tieback_index_original_bytes",
-                "Size of the stored original pictures, sounds and clouds.",
-                value=now.originals,
-            )
+            for name, text, value in (
+                ("sections", "Sections in the index.", now.sections),
+                ("vectors", "Vectors in the index, with those of regions.", now.vectors),
+                ("damaged_collections", "Collections with damaged files.", now.damaged),
+                (
+                    "stale_collections",
+                    "Collections in a revision of their space that is not served.",
+                    now.stale,
+                ),
+                ("original_bytes", "Size of the stored original pictures, sounds and clouds.", now.originals),
+            ):
+                yield GaugeMetricFamily(f"tieback_index_{name}", text, value=value)

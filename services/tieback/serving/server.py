@@ -42,7 +42,7 @@ class Draining(Protocol):
 
 
 class GrpcServer:
-    """One listening server. Add servicers, start, say what is ready, drain.
+    """One listening server. Add servicers, start, set what is ready, drain.
 
     One that is `behind` the gateway takes messages of any size: the vectors of what the gateway let in may be
     larger than what they were made of. `inner` tokens let in other processes of the platform.
@@ -83,7 +83,7 @@ class GrpcServer:
         self._names.append(f"{base.__module__.rpartition('.')[0]}.{base.__name__.removesuffix('Servicer')}")
 
     def report(self, load: Callable[[], Load]) -> None:
-        """Says with every answer how busy the service is. Before `start`."""
+        """Reports with every answer how busy the service is. Before `start`."""
         self._edge.load = load
 
     def screen(self, screen: Screen) -> None:
@@ -135,7 +135,7 @@ class GrpcServer:
         return bound
 
     async def set_ready(self, name: str, ready: bool) -> None:
-        """Says whether a service can be asked; the server as a whole ("") can when all can."""
+        """Sets whether a service is ready; the server as a whole ("") is when all are."""
         status = _SERVING if ready else _NOT_SERVING
         await self._health.set(name, status)
         self._telemetry.set_ready(name.rpartition(".")[2], ready)
@@ -143,12 +143,12 @@ class GrpcServer:
         await self._health.set("", _SERVING if all(state == _SERVING for state in states) else _NOT_SERVING)
 
     async def set_all_ready(self, ready: bool) -> None:
-        """Says the same of every service that was added."""
+        """Sets the same for every service that was added."""
         for name in self._names:
             await self.set_ready(name, ready)
 
     async def drain(self, seconds: float | None = None) -> None:
-        """Says NOT_SERVING, takes no new calls, lets running ones end, and stops."""
+        """Reports NOT_SERVING, takes no new calls, lets running ones end, and stops."""
         grace = self._settings.drain_seconds if seconds is None else seconds
         await self._health.enter_graceful_shutdown()
         for name in self._names:
@@ -200,9 +200,9 @@ def _options(settings: Settings, *, shared_port: bool, behind: bool) -> list[tup
         ("grpc.max_concurrent_streams", settings.connection_calls),
         ("grpc.http.overload_protection", 0),
         *LEAVE_COMPRESSED,
-        # Of a burst, gRPC drops with CANCELLED what has waited for the event loop at its back. That says
-        # neither why nor when to come back, so what a few connections may have open waits, and is refused as
-        # it should be. Each that waits takes 14 kB, and a health check waits behind all of them.
+        # Of a burst, gRPC drops with CANCELLED what has waited for the event loop at its back. That gives
+        # neither the reason nor the time to come back, so what a few connections may have open waits, and is
+        # refused as it should be. Each that waits takes 14 kB, and a health check waits behind all of them.
         ("grpc.server.max_pending_requests", _PENDING_CALLS),
         ("grpc.server.max_pending_requests_hard_limit", _PENDING_CALLS),
     ]

@@ -66,7 +66,7 @@ class Settings(BaseSettings):
         ge=0,
         le=16,
         description="How many retired spaces (not served any more, model in the store) may be loaded at the "
-        "same time, to search collections in them. Only for a server in one process. 0: none.",
+        "same time, to search and upgrade collections in them; with Ray, to upgrade alone. 0: none.",
     )
     cards: Path | None = Field(None, description="A folder with more model cards.")
     spaces: Names = Field(
@@ -374,7 +374,7 @@ def load_settings(**overrides: object) -> Settings:
 
 
 def _wrong(name: str, what: str) -> PydanticCustomError:
-    """The error of a setting that does not go with the others, which `_shown` tells by its name."""
+    """The error of a setting that does not go with the others, which `_shown` finds by its name."""
     return PydanticCustomError("wrong", "{what}", {"setting": name, "what": what})
 
 

@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 GATEWAY = "gateway"
+ENCODER = "encoder"
 ROUTER = "router"
 INDEX = "index"
 RERANKER = "reranker"
 GENERATOR = "generator"
 
-# Which deployment serves a service as a whole. Encoders are one deployment per space.
-OF_SERVICE = {
-    "tieback.v1.RouterService": ROUTER,
-    "tieback.v1.IndexService": INDEX,
-    "tieback.v1.RerankerService": RERANKER,
-    "tieback.v1.GeneratorService": GENERATOR,
-    # The journal of operations is in the index's store.
-    "tieback.v1.OperationService": INDEX,
-    # So are heads.
-    "tieback.v1.ClassifierService": INDEX,
-    "google.longrunning.Operations": INDEX,
-}
-ENCODER_SERVICE = "tieback.v1.EncoderService"
-
 
 def encoder(space: str) -> str:
     """The deployment that encodes into a space."""
-    return f"encoder:{space}"
+    return f"{ENCODER}:{space}"
+
+
+def kind(target: str) -> str:
+    """The service of a deployment, which all encoders have in common."""
+    return target.partition(":")[0]

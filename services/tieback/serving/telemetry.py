@@ -37,8 +37,6 @@ from tieback.serving.tenant_metrics import TenantMetrics
 from tieback.serving.tracing import Tracing
 
 if TYPE_CHECKING:
-    from tieback.encoder import CacheState
-    from tieback.index.size import IndexSize
     from tieback.serving.credentials import Tokens
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
@@ -57,7 +55,7 @@ class Telemetry:
     def __init__(self, settings: Settings, *, process: str = "tieback") -> None:
         self.registry = registry = CollectorRegistry()
         self.tracing = Tracing(settings, process)
-        self._loads, self._caches, self._index = Loads(registry), Caches(registry), IndexGauges(registry)
+        self.loads, self.caches, self.index = Loads(registry), Caches(registry), IndexGauges(registry)
         # Looked up once: a lookup costs as much as an observation.
         self._labelled: dict[tuple[Histogram, str, str], Histogram] = {}
 
@@ -164,30 +162,18 @@ class Telemetry:
         """The metrics in Prometheus's text format, without the heads of families that have no series yet."""
         return _with_series(generate_latest(self.registry))
 
-    def watch_load(self, service: str, space: str, load: Callable[[], Load]) -> None:
-        """Reports a service's load at every scrape."""
-        self._loads.watch(service, space, load)
-
     def watch_preparation(self, loads: Callable[[], Mapping[str, Load]], decoded: Callable[[], int]) -> None:
         """Reports at every scrape how busy tokenising and decoding are, and the bytes that are held."""
         for lane in loads():
-            self._loads.watch("preparation", lane, lambda lane=lane: loads()[lane])  # type: ignore[misc]  # mypy has no type for the default
+            self.loads.watch("preparation", lane, lambda lane=lane: loads()[lane])  # type: ignore[misc]  # mypy has no type for the default
         self._decoded.set_function(decoded)
-
-    def watch_cache(self, space: str, state: Callable[[str], CacheState]) -> None:
-        """Reports what an encoder's cache of a space does at every scrape."""
-        self._caches.watch(space, state)
-
-    def watch_index(self, size: Callable[[], IndexSize]) -> None:
-        """Reports the index's size at every scrape."""
-        self._index.watch(size)
 
     def watch_tokens(self, tokens: Tokens) -> None:
         """Reports at every scrape whether the tokens file is the one in force."""
         self._tokens_current.set_function(lambda: float(tokens.is_current))
 
     def set_ready(self, service: str, ready: bool) -> None:
-        """Says whether a service can be asked."""
+        """Sets whether a service is ready."""
         self._ready.labels(service).set(int(ready))
 
     def observe_timing(self, service: str, space: str, timing: Timing) -> None:
@@ -232,7 +218,7 @@ class Telemetry:
         self._shadow.labels(modality).observe(difference)
 
     def set_drift(self, modality: str, space: str, distance: float) -> None:
-        """Says how far a mean weight is outside its range; 0 inside."""
+        """Sets how far a mean weight is outside its range; 0 inside."""
         self._drift.labels(modality, space).set(distance)
 
     def observe_generation(self, event: GenerationEvent, strategy: str) -> None:

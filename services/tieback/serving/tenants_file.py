@@ -52,7 +52,7 @@ class QuotaEntry(_Part):
 
 
 class TenantEntry(_Part):
-    """A tenant. `shared` says, by collection, which other tenants may read or write it."""
+    """A tenant. `shared` has, by collection, the other tenants that may read or write it."""
 
     tokens: Annotated[list[TokenEntry], BeforeValidator(lambda given: given or [])] = []
     shared: dict[Name, dict[Name, Literal["read", "write"]]] = {}
@@ -106,7 +106,7 @@ class TenantsFile(_Part):
 
 
 def parse(text: str) -> TenantsFile:
-    """Reads the file's text. ValueError says what is wrong and where, and never shows a value."""
+    """Reads the file's text. ValueError names the fault and its place, and never shows a value."""
     try:
         data = yaml.load(text, _Loader)  # noqa: S506 - a subclass of the safe loader
     except Exception as error:  # noqa: BLE001 - PyYAML raises anything where a tag does not fit its value

@@ -53,7 +53,7 @@ class Tracing:
         )
 
     def say_outcome(self, code: grpc.StatusCode) -> None:
-        """Says on the running server span what came of the call, as OpenTelemetry's conventions have it."""
+        """Records the call's outcome on the running server span, by OpenTelemetry's conventions."""
         span = trace.get_current_span()
         span.set_attribute("rpc.grpc.status_code", code.value[0])
         if code in _SERVER_FAULTS:

@@ -51,7 +51,7 @@ def read_text(message: bytes, *path: int) -> str:
 
 
 def malformed() -> InvalidInput:
-    """What is said of bytes that are no message of the method."""
+    """The error of bytes that are no message of the method."""
     return InvalidInput(
         "the request is not a message of this method: it is malformed, or a text is not valid UTF-8",
         reason="MALFORMED_MESSAGE",

@@ -16,9 +16,9 @@ from tieback.core.types.vectors import MultiVector, SpaceRef, Vector
 class Collection:
     """A set of items whose vectors share one space. `created` is seconds since the epoch.
 
-    `routing` is for queries that do not say theirs. `vector_count` counts the sections' and their regions'.
+    `routing` is for queries without one of their own. `vector_count` counts the sections' and their regions'.
     `sources` are by name, and left out of listings.
-    `damage` says what is wrong with its files and what to do, `stale` why its vectors are of no use to the
+    `damage` is what is wrong with its files and the way out, `stale` why its vectors are of no use to the
     pipeline and what to do; both are empty where all is well.
     """
 
@@ -37,7 +37,7 @@ class Collection:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A folder that items of a collection come from: those whose metadata says so under `INDEXED_FROM`.
+    """A folder that items of a collection come from: those whose metadata names it under `INDEXED_FROM`.
 
     `location` is its path on the machine `host`; `indexed` is when it was last indexed, in seconds since the
     epoch.

@@ -135,7 +135,7 @@ def _described(value: object) -> object:
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """What a model computed for one input; `reduction` says how it merged the input's tokens, if it did."""
+    """What a model computed for one input; `reduction` is how it merged the input's tokens, if it did."""
 
     space: SpaceRef
     modality: Modality

@@ -57,7 +57,7 @@ class Routing:
 class RoutingExplanation:
     """Why a joint vector is what it is. `weights` sum to 1; `entropy` is in nats.
 
-    `reasons` say why what is missing is. `expected_recall_loss` is in points of recall at 10, as measured at
+    `reasons` has why each is missing. `expected_recall_loss` is in points of recall at 10, as measured at
     binding. `binding` is the revision of the binding that weighted, `modality` what the input is made of
     ("image+text"), and `fallback` why a learned router did not weight where there are some. `imputed` name
     the blocks of lost spaces that were imputed, each with the method that made its vector.

@@ -36,7 +36,7 @@ class ReindexedPiece:
 class ReindexedItem:
     """New vectors for the sections of an item as it was in a version.
 
-    Where texts were split, `pieces` says what each is of; empty where each is a section.
+    Where texts were split, `pieces` has what each is of; empty where each is a section.
     """
 
     id: str
@@ -49,7 +49,7 @@ class ReindexedItem:
 class ReindexState:
     """How far the reindexing of a collection is: items that have vectors of `space`, of `total`.
 
-    Of sections of these, it tells how many were split, and how many more there are for that.
+    Of sections of these, it has how many were split, and how many more there are for that.
     """
 
     space: SpaceRef

@@ -27,7 +27,7 @@ class SpacePair:
 class Anchors:
     """Contents of a collection in both spaces: unit rows `old` `[n, old width]` and `new` `[n, new width]`.
 
-    `items` `[n]` says which of the items that were asked for a row is of. Without labels, rows come in pairs:
+    `items` `[n]` is which of the items that were asked for a row is of. Without labels, rows come in pairs:
     the first half of a text as a query, then the second half as a document. `labels` are the items' own, one
     a row, where they were asked for. `left_out` counts the sections that are not here.
     """

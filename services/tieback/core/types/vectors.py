@@ -64,7 +64,7 @@ class MultiVector:
     """Several vectors of one content, `values` `[rows, width]`, each of the part that its locator names.
 
     The rows are of a text's tokens, a picture's regions or a sound's windows. They have length 1 where a
-    model made them; the length of a vector of the joint space says how many blocks it has.
+    model made them; the length of a vector of the joint space shows how many blocks it has.
     """
 
     space: SpaceRef

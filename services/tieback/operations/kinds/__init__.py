@@ -52,7 +52,7 @@ class Kind(BaseModel, ABC):
         """Does the work, or goes on with it; `checkpoint` is the last one, empty where there was none."""
 
     async def discard(self, services: Services) -> None:
-        """Removes what cancelled runs made, before the operation is told to be over.
+        """Removes what cancelled runs made, before the operation is reported as over.
 
         It is done again where it was cut short. A kind whose runs keep nothing leaves it out.
         """

@@ -13,7 +13,7 @@ from tieback.core.types.vectors import SpaceRef
 from tieback.operations.kinds import Kind, Services
 
 FAILURES = 1000
-"""Of the items that cannot be encoded again, so many are told; the others are counted."""
+"""Of the items that cannot be encoded again, so many are reported; the others are counted."""
 
 
 class Reindex(Kind):
@@ -72,7 +72,7 @@ def write_end(end: ReindexProgress) -> dict[str, Any]:
 
 
 def read_end(record: Mapping[str, Any]) -> ReindexProgress:
-    """As `write_end` wrote it, with the failures that are told."""
+    """As `write_end` wrote it, with the failures that are reported."""
     return ReindexProgress(
         space=SpaceRef(*record["space"]),
         total=record["total"],

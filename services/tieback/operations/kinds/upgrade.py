@@ -35,7 +35,7 @@ from tieback.training.provenance import made_by
 POLICY = "oca"
 """What a request that names no policy is given."""
 ITEMS, FEWEST_ITEMS, MOST_ITEMS = 2000, 50, 20_000
-"""Items that are learned from and measured on, where a request does not say, and what it may say."""
+"""Items that are learned from and measured on, where a request names no number, and its range."""
 PAGE = 32
 """Items that are encoded in one step."""
 TRAINING = 100
@@ -87,7 +87,7 @@ class Upgrade(Kind):
             await asyncio.to_thread(work.remove)
             raise
         except OSError as error:
-            await self._pair(services)  # which says so where the collection was removed
+            await self._pair(services)  # which raises where the collection was removed
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise StorageFull(
                     "the disk is full, so the upgrade cannot continue; free space and start it again: it "

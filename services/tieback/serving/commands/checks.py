@@ -220,7 +220,7 @@ def _stale(spaces: Mapping[str, SpaceRef]) -> Iterator[Finding]:
         retired = RetiredCards(settings, plan.encoders)
         served = {space.name: space for space in plan.spaces}
     except TiebackError:
-        return  # other checks tell of it
+        return  # other checks report it
     for name, space in spaces.items():
         now = served.get(space.name)
         if now is not None and now != space:
@@ -302,7 +302,7 @@ def _running(address: str, health: Health, info: ServerInfo) -> Iterator[Finding
 
 
 def _stored(client: Client) -> Iterator[Finding]:
-    """What a running server says is wrong with the collections that the caller may see."""
+    """The faults that a running server reports of the collections that the caller may see."""
     try:
         found = list(client.collections())
     except CallError as error:
@@ -342,7 +342,7 @@ def _installed(name: str) -> bool:
 
 
 def _free_memory() -> int | None:
-    """Bytes that are free for new programs; None if the system does not say."""
+    """Bytes that are free for new programs; None if the system does not report it."""
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
     except OSError:
@@ -353,5 +353,5 @@ def _free_memory() -> int | None:
     try:
         used = int(Path("/sys/fs/cgroup/memory.current").read_text())
         return min(available, int(limit.read_text()) - used)
-    except (OSError, ValueError):  # no limit, or none that is told
+    except (OSError, ValueError):  # no limit, or none that is reported
         return available

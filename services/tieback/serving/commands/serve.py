@@ -87,9 +87,9 @@ def serve(local: bool, as_json: bool, print_config: bool, **options: Any) -> Non
 
 
 class _Report:
-    """What the command says: for people on standard error, or one JSON object a line on standard output.
+    """What the command prints: for people on standard error, or one JSON object a line on standard output.
 
-    `as_lines` says that standard error holds JSON log lines, so that what is for people is one of them.
+    `as_lines` means that standard error holds JSON log lines, so that what is for people is one of them.
     """
 
     def __init__(self, as_json: bool, *, as_lines: bool) -> None:

@@ -95,7 +95,7 @@ def train(
 def assigned(assignments: Sequence[str], schema: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters of ``KEY=VALUE``; of one that the schema knows as a list, the values between commas.
 
-    InvalidInput where one has no ``=`` or is given twice. What a value may be is the recipe's to say.
+    InvalidInput where one has no ``=`` or is given twice. The recipe decides what a value may be.
     """
     found: dict[str, Any] = {}
     for one in assignments:

@@ -23,6 +23,7 @@ from tieback.core.types.encoding import (
 from tieback.core.types.ingestion import LongTexts
 from tieback.core.types.vectors import DType, Vector
 from tieback.serving import failures
+from tieback.serving.conversions.frames import Numbers, filled, optional
 from tieback.serving.conversions.metadata import read_metadata, write_metadata
 from tieback.serving.conversions.reports import fill_cost, fill_timing, read_cost, read_timing
 from tieback.serving.conversions.vectors import (
@@ -43,28 +44,14 @@ from tieback.serving.conversions.vectors import (
 )
 from tieback.v1 import answer_pb2, content_pb2, encoder_pb2
 
-_MODALITIES = {
-    content_pb2.MODALITY_TEXT: Modality.TEXT,
-    content_pb2.MODALITY_IMAGE: Modality.IMAGE,
-    content_pb2.MODALITY_AUDIO: Modality.AUDIO,
-    content_pb2.MODALITY_POINTS: Modality.POINTS,
-}
-_MODALITY_NUMBERS = {value: number for number, value in _MODALITIES.items()}
+_MODALITIES = Numbers(
+    content_pb2.Modality,
+    Modality,
+    "modality",
+    refusal=f"say the modality: one of {', '.join(Modality.__members__)}",
+)
+read_modality, write_modality = _MODALITIES.read, _MODALITIES.write
 _BY_FIELD = {"text": Modality.TEXT, "image": Modality.IMAGE, "audio": Modality.AUDIO}
-
-
-def read_modality(number: int, field: FieldPath) -> Modality:
-    """A modality; unspecified is refused where one is needed."""
-    if number not in _MODALITIES:
-        raise InvalidInput(
-            f"say the modality: one of {', '.join(modality.name for modality in Modality)}", field=field
-        )
-    return _MODALITIES[number]  # type: ignore[index]  # protobuf enums are ints
-
-
-def write_modality(modality: Modality) -> content_pb2.Modality:
-    """The number of a modality."""
-    return _MODALITY_NUMBERS[modality]
 
 
 def read_content(message: content_pb2.Content, field: FieldPath, *, tokenised: bool = True) -> Content:
@@ -158,61 +145,17 @@ def write_labels(labels: Sequence[Label]) -> list[content_pb2.Label]:
     ]
 
 
-_TRUNCATIONS = {
-    encoder_pb2.TRUNCATION_UNSPECIFIED: Truncation.REFUSE,
-    encoder_pb2.TRUNCATION_REFUSE: Truncation.REFUSE,
-    encoder_pb2.TRUNCATION_END: Truncation.END,
-}
-
-
-def read_truncation(number: int, field: FieldPath) -> Truncation:
-    """What to do with inputs that are too long."""
-    if number not in _TRUNCATIONS:
-        raise InvalidInput(f"{number} is no truncation that this server knows", field=field)
-    return _TRUNCATIONS[number]  # type: ignore[index]  # protobuf enums are ints
-
-
-def write_truncation(truncation: Truncation) -> encoder_pb2.Truncation:
-    """The number of a truncation policy."""
-    return encoder_pb2.TRUNCATION_END if truncation is Truncation.END else encoder_pb2.TRUNCATION_REFUSE
-
-
-_CACHE_POLICIES = {
-    encoder_pb2.CACHE_POLICY_UNSPECIFIED: CachePolicy.USE,
-    encoder_pb2.CACHE_POLICY_USE: CachePolicy.USE,
-    encoder_pb2.CACHE_POLICY_BYPASS: CachePolicy.BYPASS,
-}
-
-
-def read_cache(number: int, field: FieldPath) -> CachePolicy:
-    """Whether cached vectors may answer."""
-    if number not in _CACHE_POLICIES:
-        raise InvalidInput(f"{number} is no cache policy that this server knows", field=field)
-    return _CACHE_POLICIES[number]  # type: ignore[index]  # protobuf enums are ints
-
-
-def write_cache(cache: CachePolicy) -> encoder_pb2.CachePolicy:
-    """The number of a cache policy."""
-    return encoder_pb2.CACHE_POLICY_BYPASS if cache is CachePolicy.BYPASS else encoder_pb2.CACHE_POLICY_USE
-
-
-_SOURCES = {
-    encoder_pb2.ENCODING_SOURCE_COMPUTED: EncodingSource.COMPUTED,
-    encoder_pb2.ENCODING_SOURCE_MEMORY: EncodingSource.MEMORY,
-    encoder_pb2.ENCODING_SOURCE_DISK: EncodingSource.DISK,
-    encoder_pb2.ENCODING_SOURCE_IN_FLIGHT: EncodingSource.IN_FLIGHT,
-}
-_SOURCE_NUMBERS = {value: number for number, value in _SOURCES.items()}
+_TRUNCATIONS = Numbers(encoder_pb2.Truncation, Truncation, "truncation", unspecified=Truncation.REFUSE)
+read_truncation, write_truncation = _TRUNCATIONS.read, _TRUNCATIONS.write
+_CACHE_POLICIES = Numbers(encoder_pb2.CachePolicy, CachePolicy, "cache policy", unspecified=CachePolicy.USE)
+read_cache, write_cache = _CACHE_POLICIES.read, _CACHE_POLICIES.write
+_SOURCES = Numbers(encoder_pb2.EncodingSource, EncodingSource, "source", unspecified=EncodingSource.COMPUTED)
+write_source = _SOURCES.write
 
 
 def read_source(number: int) -> EncodingSource:
     """The source of an encoding; COMPUTED if it is not set or unknown."""
-    return _SOURCES.get(number, EncodingSource.COMPUTED)  # type: ignore[call-overload,no-any-return]  # enums are ints
-
-
-def write_source(source: EncodingSource) -> encoder_pb2.EncodingSource:
-    """The number of a source."""
-    return _SOURCE_NUMBERS[source]
+    return _SOURCES.members.get(number, EncodingSource.COMPUTED)
 
 
 def read_encoding(message: encoder_pb2.Encoding, field: FieldPath) -> Encoding:
@@ -223,26 +166,15 @@ def read_encoding(message: encoder_pb2.Encoding, field: FieldPath) -> Encoding:
     return Encoding(
         space=space,
         modality=read_modality(message.modality, field["modality"]),
-        dense=read_vector(message.dense, field["dense"]) if message.HasField("dense") else None,
-        multi_vector=read_multi_vector(message.multi_vector, field["multi_vector"])
-        if message.HasField("multi_vector")
-        else None,
+        dense=optional(message, "dense", read_vector, field),
+        multi_vector=optional(message, "multi_vector", read_multi_vector, field),
         labels=read_labels(message.labels) if message.labels else (),
         token_count=message.token_count,
         truncated_tokens=message.truncated_tokens,
         source=read_source(message.source),
-        sparse=read_sparse(message.sparse, field["sparse"]) if message.HasField("sparse") else None,
-        reduction=(
-            read_reduction(message.reduction, field["reduction"]) if message.HasField("reduction") else None
-        ),
+        sparse=optional(message, "sparse", read_sparse, field),
+        reduction=optional(message, "reduction", read_reduction, field),
     )
-
-
-def write_encoding(encoding: Encoding) -> encoder_pb2.Encoding:
-    """The message of an encoding."""
-    message = encoder_pb2.Encoding()
-    fill_encoding(message, encoding)
-    return message
 
 
 def fill_encoding(message: encoder_pb2.Encoding, encoding: Encoding) -> None:
@@ -265,6 +197,9 @@ def fill_encoding(message: encoder_pb2.Encoding, encoding: Encoding) -> None:
         message.reduction.CopyFrom(write_reduction(encoding.reduction))
 
 
+write_encoding = filled(encoder_pb2.Encoding, fill_encoding)
+
+
 def read_encode_reply(message: encoder_pb2.EncodeResponse) -> EncodeReply:
     """One result per input."""
     return EncodeReply(
@@ -279,13 +214,6 @@ def read_encode_reply(message: encoder_pb2.EncodeResponse) -> EncodeReply:
     )
 
 
-def write_encode_reply(reply: EncodeReply) -> encoder_pb2.EncodeResponse:
-    """The message of one result per input."""
-    message = encoder_pb2.EncodeResponse()
-    fill_encode_reply(message, reply)
-    return message
-
-
 def fill_encode_reply(message: encoder_pb2.EncodeResponse, reply: EncodeReply) -> None:
     """Writes one result per input into an empty message."""
     add = message.results.add
@@ -296,6 +224,9 @@ def fill_encode_reply(message: encoder_pb2.EncodeResponse, reply: EncodeReply) -
             fill_encoding(add().encoding, result)
     fill_timing(message.timing, reply.timing)
     fill_cost(message.cost, reply.cost)
+
+
+write_encode_reply = filled(encoder_pb2.EncodeResponse, fill_encode_reply)
 
 
 def read_split_reply(message: encoder_pb2.SplitTextsResponse) -> SplitReply:
@@ -330,22 +261,5 @@ def write_split_reply(reply: SplitReply) -> encoder_pb2.SplitTextsResponse:
     return message
 
 
-_LONG_TEXTS = {
-    answer_pb2.LONG_TEXTS_UNSPECIFIED: LongTexts.SPLIT,
-    answer_pb2.LONG_TEXTS_SPLIT: LongTexts.SPLIT,
-    answer_pb2.LONG_TEXTS_TRUNCATE: LongTexts.TRUNCATE,
-    answer_pb2.LONG_TEXTS_REFUSE: LongTexts.REFUSE,
-}
-_LONG_TEXTS_NUMBERS = {value: number for number, value in _LONG_TEXTS.items()}
-
-
-def read_long_texts(number: int, field: FieldPath) -> LongTexts:
-    """What to do with texts that are longer than a space reads."""
-    if number not in _LONG_TEXTS:
-        raise InvalidInput(f"{number} is no way with long texts that this server knows", field=field)
-    return _LONG_TEXTS[number]  # type: ignore[index]  # protobuf enums are ints
-
-
-def write_long_texts(long_texts: LongTexts) -> answer_pb2.LongTexts:
-    """The number of what to do with long texts."""
-    return _LONG_TEXTS_NUMBERS[long_texts]
+_LONG_TEXTS = Numbers(answer_pb2.LongTexts, LongTexts, "way with long texts", unspecified=LongTexts.SPLIT)
+read_long_texts, write_long_texts = _LONG_TEXTS.read, _LONG_TEXTS.write

@@ -22,6 +22,7 @@ from tieback.core.types.generation import (
 )
 from tieback.core.types.method_choice import MethodChoice
 from tieback.serving.conversions.contents import read_modality, write_modality
+from tieback.serving.conversions.frames import Numbers, optional
 from tieback.serving.conversions.reports import (
     finite,
     microseconds,
@@ -33,26 +34,9 @@ from tieback.serving.conversions.reports import (
 from tieback.serving.conversions.vectors import read_box, write_box, write_span
 from tieback.v1 import evidence_pb2, generator_pb2
 
-_VERDICTS = {
-    evidence_pb2.VERDICT_LABEL_SUPPORTED: VerdictLabel.SUPPORTED,
-    evidence_pb2.VERDICT_LABEL_CONTRADICTED: VerdictLabel.CONTRADICTED,
-    evidence_pb2.VERDICT_LABEL_UNSUPPORTED: VerdictLabel.UNSUPPORTED,
-    evidence_pb2.VERDICT_LABEL_NOT_CHECKED: VerdictLabel.NOT_CHECKED,
-}
-_VERDICT_NUMBERS = {value: number for number, value in _VERDICTS.items()}
-_ABSTENTIONS = {
-    evidence_pb2.ABSTENTION_REASON_NO_EVIDENCE: AbstentionReason.NO_EVIDENCE,
-    evidence_pb2.ABSTENTION_REASON_WEAK_EVIDENCE: AbstentionReason.WEAK_EVIDENCE,
-    evidence_pb2.ABSTENTION_REASON_UNSUPPORTED_ANSWER: AbstentionReason.UNSUPPORTED_ANSWER,
-}
-_ABSTENTION_NUMBERS = {value: number for number, value in _ABSTENTIONS.items()}
-_FINISHES = {
-    generator_pb2.FINISH_REASON_END: FinishReason.END,
-    generator_pb2.FINISH_REASON_LENGTH: FinishReason.LENGTH,
-    generator_pb2.FINISH_REASON_STOP: FinishReason.STOP,
-    generator_pb2.FINISH_REASON_ABSTAINED: FinishReason.ABSTAINED,
-}
-_FINISH_NUMBERS = {value: number for number, value in _FINISHES.items()}
+_VERDICTS = Numbers(evidence_pb2.VerdictLabel, VerdictLabel, "verdict")
+_ABSTENTIONS = Numbers(evidence_pb2.AbstentionReason, AbstentionReason, "reason to abstain")
+_FINISHES = Numbers(generator_pb2.FinishReason, FinishReason, "reason to finish")
 
 
 def read_evidence(message: evidence_pb2.Evidence, field: FieldPath) -> Evidence:
@@ -69,7 +53,7 @@ def read_evidence(message: evidence_pb2.Evidence, field: FieldPath) -> Evidence:
         uri=message.uri,
         modality=modality,
         score=finite(message.score, field["score"]),
-        region=read_box(message.region, field["region"]) if message.HasField("region") else None,
+        region=optional(message, "region", read_box, field),
     )
 
 
@@ -97,9 +81,7 @@ def read_sampling(message: generator_pb2.SamplingParameters, field: FieldPath) -
         top_k=message.top_k,
         seed=message.seed if message.HasField("seed") else None,
         stop=list(message.stop),
-        strategy=read_method(message.strategy, field["strategy"])
-        if message.HasField("strategy")
-        else MethodChoice("plain"),
+        strategy=optional(message, "strategy", read_method, field) or MethodChoice("plain"),
     )
 
 
@@ -119,10 +101,8 @@ def write_sampling(sampling: SamplingParameters) -> generator_pb2.SamplingParame
 def read_grounding(message: generator_pb2.Grounding, field: FieldPath) -> Grounding:
     """How to check the answer."""
     return Grounding(
-        checker=read_method(message.checker, field["checker"]) if message.HasField("checker") else None,
-        abstain_below=finite(message.abstain_below, field["abstain_below"])
-        if message.HasField("abstain_below")
-        else None,
+        checker=optional(message, "checker", read_method, field),
+        abstain_below=optional(message, "abstain_below", finite, field),
         disabled=message.disabled,
     )
 
@@ -155,21 +135,19 @@ def read_event(message: generator_pb2.GenerateResponse) -> GenerationEvent:
                 place.section_id,
                 (place.text_span.begin_byte, place.text_span.end_byte) if has_span else None,
                 citation.support,
-                read_box(place.region, at("citation", "place", "region"))
-                if place.HasField("region")
-                else None,
+                optional(place, "region", read_box, at("citation", "place")),
             )
         case "verdict":
             verdict = message.verdict
-            return Verdict(verdict.claim_id, _VERDICTS[verdict.label], verdict.score, verdict.checker)
+            return Verdict(verdict.claim_id, _VERDICTS.members[verdict.label], verdict.score, verdict.checker)
         case "abstention":
             abstention = message.abstention
-            reason = _ABSTENTIONS[abstention.reason]
+            reason = _ABSTENTIONS.members[abstention.reason]
             return Abstention(reason, abstention.score, abstention.threshold, abstention.message)
         case _:
             finish = message.finish
             return Finish(
-                _FINISHES[finish.reason],
+                _FINISHES.members[finish.reason],
                 finish.model,
                 finish.prompt_tokens,
                 finish.completion_tokens,
@@ -201,14 +179,14 @@ def write_event(event: GenerationEvent) -> generator_pb2.GenerateResponse:
         case Verdict():
             verdict = evidence_pb2.Verdict(
                 claim_id=event.claim_id,
-                label=_VERDICT_NUMBERS[event.label],
+                label=_VERDICTS.write(event.label),
                 score=event.score,
                 checker=event.checker,
             )
             return generator_pb2.GenerateResponse(verdict=verdict)
         case Abstention():
             abstention = evidence_pb2.Abstention(
-                reason=_ABSTENTION_NUMBERS[event.reason],
+                reason=_ABSTENTIONS.write(event.reason),
                 score=event.score,
                 threshold=event.threshold,
                 message=event.message,
@@ -216,7 +194,7 @@ def write_event(event: GenerationEvent) -> generator_pb2.GenerateResponse:
             return generator_pb2.GenerateResponse(abstention=abstention)
         case Finish():
             finish = generator_pb2.Finish(
-                reason=_FINISH_NUMBERS[event.reason],
+                reason=_FINISHES.write(event.reason),
                 model=event.model,
                 prompt_tokens=event.prompt_tokens,
                 completion_tokens=event.completion_tokens,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from google.protobuf import timestamp_pb2
-
 from tieback.core.errors import TiebackError
 from tieback.core.field_path import FieldPath, at
 from tieback.core.types.heads import Example, Head, HeadRequest, PredictReply
 from tieback.serving import failures
 from tieback.serving.conversions.contents import read_content, write_labels
+from tieback.serving.conversions.frames import each
 from tieback.serving.conversions.reports import fill_timing, read_method, write_method
+from tieback.serving.conversions.times import timestamp
 from tieback.serving.conversions.vectors import write_space
 from tieback.v1 import classifier_pb2
 
@@ -18,22 +18,20 @@ def head_request(message: classifier_pb2.FitHeadRequest) -> HeadRequest:
     """What a head is to be fitted on."""
     return HeadRequest(
         message.name,
-        [_example(one, at("examples", place)) for place, one in enumerate(message.examples)],
+        each(message.examples, _example, at("examples")),
         message.space,
         read_method(message.method, at("method")),
-        [_example(one, at("memory", place)) for place, one in enumerate(message.memory)],
+        each(message.memory, _example, at("memory")),
     )
 
 
 def head_message(head: Head, *, classes: bool = True) -> classifier_pb2.Head:
     """A version of a head, with the names of its classes or without."""
-    created = timestamp_pb2.Timestamp()
-    created.FromNanoseconds(int(head.created * 1e9))
     named = head.classes.items() if classes else ()
     return classifier_pb2.Head(
         name=head.name,
         version=head.version,
-        create_time=created,
+        create_time=timestamp(head.created),
         space=write_space(head.space),
         method=write_method(head.method),
         classes=[classifier_pb2.HeadClass(label=label, example_count=count) for label, count in named],

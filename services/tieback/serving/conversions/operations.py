@@ -19,6 +19,7 @@ from tieback.core.types.operation import Json, Operation, OperationState
 from tieback.core.types.vectors import SpaceRef
 from tieback.operations.kinds import reindex
 from tieback.serving import failures
+from tieback.serving.conversions.frames import Numbers
 from tieback.serving.conversions.heads import head_message
 from tieback.serving.conversions.reports import read_method, write_method
 from tieback.serving.conversions.times import timestamp
@@ -27,13 +28,7 @@ from tieback.v1 import operation_pb2
 
 PREFIX = "operations/"
 _CANCELLED = status_pb2.Status(code=grpc.StatusCode.CANCELLED.value[0], message="the operation was cancelled")
-_STATES = {
-    OperationState.WAITING: operation_pb2.OPERATION_STATE_WAITING,
-    OperationState.RUNNING: operation_pb2.OPERATION_STATE_RUNNING,
-    OperationState.SUCCEEDED: operation_pb2.OPERATION_STATE_SUCCEEDED,
-    OperationState.FAILED: operation_pb2.OPERATION_STATE_FAILED,
-    OperationState.CANCELLED: operation_pb2.OPERATION_STATE_CANCELLED,
-}
+_STATES = Numbers(operation_pb2.OperationState, OperationState, "state")
 
 
 def reindex_request(message: operation_pb2.StartReindexRequest) -> dict[str, Any]:
@@ -124,7 +119,7 @@ def _metadata(operation: Operation) -> operation_pb2.OperationMetadata:
     return operation_pb2.OperationMetadata(
         kind=operation.kind,
         subject=operation.subject,
-        state=_STATES[operation.state],
+        state=_STATES.write(operation.state),
         done=operation.done,
         total=operation.total,
         remaining=None if operation.remaining is None else _duration(operation.remaining),

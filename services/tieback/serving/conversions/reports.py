@@ -12,6 +12,7 @@ from tieback.core.errors import InvalidInput
 from tieback.core.field_path import ROOT, FieldPath
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.report import Cost, Stage, Timing
+from tieback.serving.conversions.frames import each, filled
 from tieback.v1 import report_pb2
 
 _MICROSECONDS = 1_000_000
@@ -36,13 +37,6 @@ def read_timing(message: report_pb2.Timing) -> Timing:
     )
 
 
-def write_timing(timing: Timing) -> report_pb2.Timing:
-    """The message of where the time went."""
-    message = report_pb2.Timing()
-    fill_timing(message, timing)
-    return message
-
-
 def fill_timing(message: report_pb2.Timing, timing: Timing) -> None:
     """Writes where the time went into an empty message."""
     message.queue_us = microseconds(timing.queue)
@@ -53,6 +47,9 @@ def fill_timing(message: report_pb2.Timing, timing: Timing) -> None:
         message.stages.add(
             name=stage.name, begin_us=microseconds(stage.begin), duration_us=microseconds(stage.duration)
         )
+
+
+write_timing = filled(report_pb2.Timing, fill_timing)
 
 
 def read_cost(message: report_pb2.Cost) -> Cost:
@@ -66,13 +63,6 @@ def read_cost(message: report_pb2.Cost) -> Cost:
     )
 
 
-def write_cost(cost: Cost) -> report_pb2.Cost:
-    """The message of what a call cost."""
-    message = report_pb2.Cost()
-    fill_cost(message, cost)
-    return message
-
-
 def fill_cost(message: report_pb2.Cost, cost: Cost) -> None:
     """Writes what a call cost into an empty message."""
     message.batch_size = cost.batch_size
@@ -82,8 +72,11 @@ def fill_cost(message: report_pb2.Cost, cost: Cost) -> None:
     message.shared_items = cost.shared_items
 
 
+write_cost = filled(report_pb2.Cost, fill_cost)
+
+
 def read_method(message: report_pb2.Method, field: FieldPath = ROOT) -> MethodChoice:
-    """A method by name with its parameters; whole numbers become int, which a Struct cannot say."""
+    """A method by name with its parameters; whole numbers become int, which a Struct does not have."""
     parameters = parameters_of(message.parameters, field["parameters"])
     return MethodChoice(message.name, {name: _whole(value) for name, value in parameters.items()})
 
@@ -112,7 +105,7 @@ def _read_value(message: struct_pb2.Value, field: FieldPath) -> Any:
             values = message.struct_value.fields
             return {name: _read_value(value, field.key(name)) for name, value in values.items()}
         case "list_value":
-            return [_read_value(value, field[place]) for place, value in enumerate(message.list_value.values)]
+            return each(message.list_value.values, _read_value, field)
         case _:
             return None
 

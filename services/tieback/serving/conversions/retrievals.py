@@ -8,6 +8,7 @@ from tieback.core.field_path import ROOT, FieldPath, at
 from tieback.core.types.encoding import Truncated
 from tieback.core.types.retrieval import QueryPart, Retrieval, RetrievalPlan, RetrievedHit, RetrieveReply
 from tieback.serving.conversions.contents import read_content, read_labels, write_content, write_labels
+from tieback.serving.conversions.frames import each, optional
 from tieback.serving.conversions.reports import (
     finite,
     read_method,
@@ -30,34 +31,27 @@ def read_retrieval(message: answer_pb2.RetrieveRequest, field: FieldPath = ROOT)
     """What to find, and how."""
     return Retrieval(
         collection=message.collection,
-        query=[
-            QueryPart(
-                read_content(part.content, field["query"][index]["content"], tokenised=False),
-                read_weight(
-                    part.weight if part.HasField("weight") else None, field["query"][index]["weight"]
-                ),
-            )
-            for index, part in enumerate(message.query)
-        ],
+        query=each(message.query, _read_part, field["query"]),
         limit=message.limit,
         filter=message.filter,
         routing=read_routing(message.routing, field["routing"]),
         candidates=message.candidates,
-        reranker=read_method(message.reranker, field["reranker"]) if message.HasField("reranker") else None,
+        reranker=optional(message, "reranker", read_method, field),
         hybrid=message.hybrid if message.HasField("hybrid") else None,
         balance_modalities=message.balance_modalities if message.HasField("balance_modalities") else None,
         explain=message.explain,
-        rank_fusion=read_method(message.rank_fusion, field["rank_fusion"])
-        if message.HasField("rank_fusion")
-        else None,
+        rank_fusion=optional(message, "rank_fusion", read_method, field),
         min_relevance=finite(message.min_relevance, field["min_relevance"]),
         collapse_pieces=message.collapse_pieces if message.HasField("collapse_pieces") else None,
-        query_expansion=read_method(message.query_expansion, field["query_expansion"])
-        if message.HasField("query_expansion")
-        else None,
+        query_expansion=optional(message, "query_expansion", read_method, field),
         diversity=finite(message.diversity, field["diversity"]),
         hits_per_item=message.hits_per_item,
     )
+
+
+def _read_part(part: answer_pb2.QueryPart, field: FieldPath) -> QueryPart:
+    content = read_content(part.content, field["content"], tokenised=False)
+    return QueryPart(content, read_weight(part, field))
 
 
 def write_retrieval(retrieval: Retrieval) -> answer_pb2.RetrieveRequest:
@@ -92,9 +86,7 @@ def read_plan(message: answer_pb2.RetrievalPlan) -> RetrievalPlan:
     return RetrievalPlan(
         hybrid=message.hybrid,
         balance_modalities=message.balance_modalities,
-        rank_fusion=read_method(message.rank_fusion, at("rank_fusion"))
-        if message.HasField("rank_fusion")
-        else None,
+        rank_fusion=optional(message, "rank_fusion", read_method),
         reranker=read_method(message.reranker, at("reranker")),
         candidates=message.candidates,
         relevance_floor=message.relevance_floor,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from tieback.core.errors import InvalidInput, TiebackError
+from tieback.core.errors import TiebackError
 from tieback.core.field_path import FieldPath, at
 from tieback.core.types.fusion import (
     Fused,
@@ -24,6 +24,7 @@ from tieback.serving.conversions.contents import (
     write_labels,
     write_modality,
 )
+from tieback.serving.conversions.frames import Numbers, each, optional
 from tieback.serving.conversions.reports import (
     finite,
     parameters_of,
@@ -39,34 +40,17 @@ from tieback.serving.conversions.vectors import (
     write_multi_vector,
     write_vector,
 )
-from tieback.v1 import router_pb2
+from tieback.v1 import answer_pb2, router_pb2
 
-_ROLES = {
-    router_pb2.ROLE_UNSPECIFIED: Role.QUERY,
-    router_pb2.ROLE_QUERY: Role.QUERY,
-    router_pb2.ROLE_DOCUMENT: Role.DOCUMENT,
-}
-
-
-def read_role(number: int, field: FieldPath) -> Role:
-    """Which side of a comparison a vector is for."""
-    if number not in _ROLES:
-        raise InvalidInput(f"{number} is no role that this server knows", field=field)
-    return _ROLES[number]  # type: ignore[index]  # protobuf enums are ints
-
-
-def write_role(role: Role) -> router_pb2.Role:
-    """The number of a role."""
-    return router_pb2.ROLE_DOCUMENT if role is Role.DOCUMENT else router_pb2.ROLE_QUERY
+_ROLES = Numbers(router_pb2.Role, Role, "role", unspecified=Role.QUERY)
+read_role, write_role = _ROLES.read, _ROLES.write
 
 
 def read_routing(message: router_pb2.Routing, field: FieldPath) -> Routing:
     """How to weight the spaces; weights alone mean the explicit policy."""
     policy = message.policy or ("explicit" if message.weights else "")
     parameters = parameters_of(message.parameters, field["parameters"])
-    imputation = (
-        read_method(message.imputation, field["imputation"]) if message.HasField("imputation") else None
-    )
+    imputation = optional(message, "imputation", read_method, field)
     weights = {name: finite(one, field["weights"].key(name)) for name, one in message.weights.items()}
     return Routing(policy, weights, parameters, imputation)
 
@@ -81,23 +65,19 @@ def write_routing(routing: Routing) -> router_pb2.Routing:
     )
 
 
-def read_weight(weight: float | None, field: FieldPath) -> float:
+def read_weight(part: router_pb2.FusePart | answer_pb2.QueryPart, field: FieldPath) -> float:
     """A content's weight beside the others; unset is 1."""
-    if weight is None:
-        return 1.0
-    return finite(weight, field)
+    weight = optional(part, "weight", finite, field)
+    return 1.0 if weight is None else weight
 
 
 def read_fuse_input(message: router_pb2.FuseInput, field: FieldPath) -> list[FusePart]:
     """All encodings of one input."""
-    return [
-        FusePart(
-            read_encoding(part.encoding, field["parts"][index]["encoding"]),
-            read_weight(part.weight if part.HasField("weight") else None, field["parts"][index]["weight"]),
-            part.content,
-        )
-        for index, part in enumerate(message.parts)
-    ]
+    return each(message.parts, _read_part, field["parts"])
+
+
+def _read_part(part: router_pb2.FusePart, field: FieldPath) -> FusePart:
+    return FusePart(read_encoding(part.encoding, field["encoding"]), read_weight(part, field), part.content)
 
 
 def write_fuse_input(parts: Sequence[FusePart]) -> router_pb2.FuseInput:
@@ -178,9 +158,7 @@ def read_fuse_reply(message: router_pb2.FuseResponse) -> FuseReply:
                 read_vector(result.fused.vector, at("results", index, "fused", "vector")),
                 read_explanation(result.fused.routing),
                 read_labels(result.fused.labels),
-                read_multi_vector(result.fused.regions, at("results", index, "fused", "regions"))
-                if result.fused.HasField("regions")
-                else None,
+                optional(result.fused, "regions", read_multi_vector, at("results", index, "fused")),
                 read_ignored(result.fused.ignored, at("results", index, "fused", "ignored")),
             )
             for index, result in enumerate(message.results)

@@ -25,6 +25,7 @@ from tieback.serving.conversions.contents import (
     write_item,
     write_modality,
 )
+from tieback.serving.conversions.frames import each, optional
 from tieback.serving.conversions.metadata import read_metadata, write_metadata
 from tieback.serving.conversions.reports import (
     finite,
@@ -108,13 +109,10 @@ def write_collection(collection: Collection) -> index_pb2.Collection:
 
 
 def read_indexed_item(message: index_pb2.IndexedItem, field: FieldPath) -> IndexedItem:
-    """An item with its vectors; its contents may be left out where the sections' texts say it all."""
+    """An item with its vectors; its contents may be left out where the sections' texts suffice."""
     return IndexedItem(
         read_item(message.item, field["item"], contents=False),
-        [
-            read_indexed_section(section, field["sections"][index])
-            for index, section in enumerate(message.sections)
-        ],
+        each(message.sections, read_indexed_section, field["sections"]),
     )
 
 
@@ -124,7 +122,7 @@ def read_indexed_section(message: index_pb2.IndexedSection, field: FieldPath) ->
         read_vector(message.vector, field["vector"]),
         message.text,
         read_modality(message.modality, field["modality"]),
-        read_multi_vector(message.regions, field["regions"]) if message.HasField("regions") else None,
+        optional(message, "regions", read_multi_vector, field),
     )
 
 
@@ -161,12 +159,10 @@ def read_hit(message: index_pb2.Hit) -> Hit:
         vector_score=message.vector_score if message.HasField("vector_score") else None,
         text_score=message.text_score if message.HasField("text_score") else None,
         words_matched=message.words_matched if message.HasField("words_matched") else None,
-        region=read_box(message.region, at("hits", "region")) if message.HasField("region") else None,
+        region=optional(message, "region", read_box, at("hits")),
         span=_read_span(message),
         pieces=[_read_piece(one) for one in message.pieces],
-        multi_vector=read_multi_vector(message.multi_vector, at("hits", "multi_vector"))
-        if message.HasField("multi_vector")
-        else None,
+        multi_vector=optional(message, "multi_vector", read_multi_vector, at("hits")),
     )
 
 

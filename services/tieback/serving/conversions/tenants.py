@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from tieback.core.tenant import Access, CollectionKey, Principal, Quota, Share, Usage
+from tieback.serving.conversions.frames import Numbers
 from tieback.v1 import tenant_pb2
 
-_ROLES = {
-    Access.READ: tenant_pb2.TENANT_ROLE_READ,
-    Access.WRITE: tenant_pb2.TENANT_ROLE_WRITE,
-    Access.ADMIN: tenant_pb2.TENANT_ROLE_ADMIN,
-}
-_ACCESS = {role: access for access, role in _ROLES.items()}
+_ROLES = Numbers(tenant_pb2.TenantRole, Access, "role")
 
 
 def write_usage(usage: Usage) -> tenant_pb2.Usage:
@@ -18,7 +14,7 @@ def write_usage(usage: Usage) -> tenant_pb2.Usage:
     principal, quota = usage.principal, usage.principal.quota
     return tenant_pb2.Usage(
         tenant=principal.tenant,
-        role=_ROLES[principal.access],
+        role=_ROLES.write(principal.access),
         item_count=usage.items,
         byte_count=usage.bytes,
         collection_count=usage.collections,
@@ -29,7 +25,7 @@ def write_usage(usage: Usage) -> tenant_pb2.Usage:
             tokens_per_second=quota.tokens_per_second,
         ),
         shared=[
-            tenant_pb2.SharedCollection(name=principal.address(key), role=_ROLES[share.access])
+            tenant_pb2.SharedCollection(name=principal.address(key), role=_ROLES.write(share.access))
             for key, share in sorted(principal.shared.items())
         ],
     )
@@ -45,7 +41,8 @@ def read_usage(message: tenant_pb2.Usage) -> Usage:
         tokens_per_second=said.tokens_per_second if said.HasField("tokens_per_second") else None,
     )
     shared = {
-        CollectionKey(*one.name.split("/", 1)): Share(_ACCESS[one.role], Quota()) for one in message.shared
+        CollectionKey(*one.name.split("/", 1)): Share(_ROLES.members[one.role], Quota())
+        for one in message.shared
     }
-    principal = Principal(message.tenant, _ACCESS[message.role], quota, shared)
+    principal = Principal(message.tenant, _ROLES.members[message.role], quota, shared)
     return Usage(principal, message.collection_count, message.item_count, message.byte_count)

@@ -20,16 +20,10 @@ from tieback.core.types.arrays import Array, Box
 from tieback.core.types.encoding import EncodePlan, Reduction
 from tieback.core.types.locators import Locator, LocatorKind, Locators
 from tieback.core.types.vectors import DType, MultiVector, SpaceRef, SparseVector, Vector, VectorKind
+from tieback.serving.conversions.frames import Numbers, each, filled, optional
 from tieback.v1 import vector_pb2
 
-_DTYPES = {
-    vector_pb2.DATA_TYPE_UNSPECIFIED: DType.FLOAT32,
-    vector_pb2.DATA_TYPE_FLOAT32: DType.FLOAT32,
-    vector_pb2.DATA_TYPE_FLOAT16: DType.FLOAT16,
-    vector_pb2.DATA_TYPE_INT8: DType.INT8,
-    vector_pb2.DATA_TYPE_BINARY: DType.BINARY,
-}
-_DTYPE_NUMBERS = {value: number for number, value in _DTYPES.items()}
+_DTYPES = Numbers(vector_pb2.DataType, DType, "element type", unspecified=DType.FLOAT32)
 # Tensors are little-endian on the wire whatever the machine.
 _ELEMENTS: dict[DType, np.dtype[Any]] = {
     DType.FLOAT32: np.dtype("<f4"),
@@ -37,25 +31,12 @@ _ELEMENTS: dict[DType, np.dtype[Any]] = {
     DType.INT8: np.dtype("i1"),
     DType.BINARY: np.dtype("u1"),
 }
-_KINDS = {
-    vector_pb2.VECTOR_KIND_UNSPECIFIED: VectorKind.DENSE,
-    vector_pb2.VECTOR_KIND_DENSE: VectorKind.DENSE,
-    vector_pb2.VECTOR_KIND_MULTI_VECTOR: VectorKind.MULTI_VECTOR,
-    vector_pb2.VECTOR_KIND_LABELS: VectorKind.LABELS,
-    vector_pb2.VECTOR_KIND_SPARSE: VectorKind.SPARSE,
-}
-_KIND_NUMBERS = {value: number for number, value in _KINDS.items()}
+_KINDS = Numbers(vector_pb2.VectorKind, VectorKind, "kind of vector", unspecified=VectorKind.DENSE)
 _DENSE = frozenset({VectorKind.DENSE})
+read_dtype = _DTYPES.read
 _LOCATOR_KINDS = {name: kind for kind, name in LISTS.items()}
 
 LARGEST_INDEX = 2**31 - 1
-
-
-def read_dtype(number: int, field: FieldPath) -> DType:
-    """An element type; a number from a newer contract is refused."""
-    if number not in _DTYPES:
-        raise InvalidInput(f"{number} is no element type that this server knows", field=field)
-    return _DTYPES[number]  # type: ignore[index]  # protobuf enums are ints
 
 
 def read_tensor(message: vector_pb2.Tensor, field: FieldPath, *, rank: int) -> Array:
@@ -92,7 +73,7 @@ def write_tensor(array: Array, dtype: DType = DType.FLOAT32) -> vector_pb2.Tenso
 def fill_tensor(message: vector_pb2.Tensor, array: Array, dtype: DType) -> None:
     """Writes an array into an empty message."""
     elements = _ELEMENTS[dtype]
-    message.dtype = _DTYPE_NUMBERS[dtype]
+    message.dtype = _DTYPES.write(dtype)
     message.shape.extend(
         array.shape if dtype is not DType.BINARY else (*array.shape[:-1], array.shape[-1] * 8)
     )
@@ -104,18 +85,14 @@ def read_space(message: vector_pb2.SpaceRef) -> SpaceRef:
     return SpaceRef(message.name, message.revision, message.fingerprint)
 
 
-def write_space(space: SpaceRef) -> vector_pb2.SpaceRef:
-    """The message of a space's name."""
-    message = vector_pb2.SpaceRef()
-    fill_space(message, space)
-    return message
-
-
 def fill_space(message: vector_pb2.SpaceRef, space: SpaceRef) -> None:
     """Writes a space's name into an empty message."""
     message.name = space.name
     message.revision = space.revision
     message.fingerprint = space.fingerprint
+
+
+write_space = filled(vector_pb2.SpaceRef, fill_space)
 
 
 def read_vector(message: vector_pb2.Vector, field: FieldPath) -> Vector:
@@ -136,13 +113,6 @@ def read_vector(message: vector_pb2.Vector, field: FieldPath) -> Vector:
     return Vector(space, values, dtype, message.normalized, message.scale)
 
 
-def write_vector(vector: Vector) -> vector_pb2.Vector:
-    """The message of a vector."""
-    message = vector_pb2.Vector()
-    fill_vector(message, vector)
-    return message
-
-
 def fill_vector(message: vector_pb2.Vector, vector: Vector) -> None:
     """Writes a vector into an empty message."""
     fill_space(message.space, vector.space)
@@ -150,6 +120,9 @@ def fill_vector(message: vector_pb2.Vector, vector: Vector) -> None:
     message.normalized = vector.normalized
     if vector.scale:
         message.scale = vector.scale
+
+
+write_vector = filled(vector_pb2.Vector, fill_vector)
 
 
 def write_span(span: tuple[int, int]) -> vector_pb2.TextSpan:
@@ -186,13 +159,6 @@ def _read_locators(message: vector_pb2.MultiVector, field: FieldPath) -> Locator
     return Locators(kind, places)
 
 
-def write_multi_vector(multi: MultiVector) -> vector_pb2.MultiVector:
-    """The message of a multi-vector."""
-    message = vector_pb2.MultiVector()
-    fill_multi_vector(message, multi)
-    return message
-
-
 def fill_multi_vector(message: vector_pb2.MultiVector, multi: MultiVector) -> None:
     """Writes a multi-vector into an empty message."""
     fill_space(message.space, multi.space)
@@ -201,6 +167,9 @@ def fill_multi_vector(message: vector_pb2.MultiVector, multi: MultiVector) -> No
     lists.SetInParent()  # a kind without rows is one all the same
     for one, column in zip(lists.DESCRIPTOR.fields, multi.locators.places.T.tolist(), strict=True):
         getattr(lists, one.name).extend(column)
+
+
+write_multi_vector = filled(vector_pb2.MultiVector, fill_multi_vector)
 
 
 def read_locator(message: vector_pb2.Locator, field: FieldPath) -> Locator:
@@ -245,19 +214,15 @@ def read_sparse(message: vector_pb2.SparseVector, field: FieldPath) -> SparseVec
     return SparseVector(read_space(message.space), indices.astype(np.int32), weights, list(message.terms))
 
 
-def write_sparse(sparse: SparseVector) -> vector_pb2.SparseVector:
-    """The message of a sparse vector."""
-    message = vector_pb2.SparseVector()
-    fill_sparse(message, sparse)
-    return message
-
-
 def fill_sparse(message: vector_pb2.SparseVector, sparse: SparseVector) -> None:
     """Writes a sparse vector into an empty message."""
     fill_space(message.space, sparse.space)
     message.indices.extend(sparse.indices.tolist())
     fill_tensor(message.weights, sparse.weights, DType.FLOAT32)
     message.terms.extend(sparse.terms)
+
+
+write_sparse = filled(vector_pb2.SparseVector, fill_sparse)
 
 
 def read_box(message: vector_pb2.Box, field: FieldPath) -> Box:
@@ -285,27 +250,19 @@ def _read_floats(message: vector_pb2.Tensor, field: FieldPath, what: str, *, ran
 
 
 def read_output(message: vector_pb2.OutputSpec, field: FieldPath) -> EncodePlan:
-    """What is asked of an encoder, but for the truncation, which a request says beside it.
+    """What is asked of an encoder, but for the truncation, which a request has beside it.
 
     The default is a full-width float32 DENSE vector.
     """
-    kinds = set()
-    for index, number in enumerate(message.kinds):
-        if number not in _KINDS:
-            raise InvalidInput(
-                f"{number} is no kind of vector that this server knows", field=field["kinds"][index]
-            )
-        kinds.add(_KINDS[number])
+    kinds = frozenset(each(message.kinds, _KINDS.read, field["kinds"]))
     return EncodePlan(
         width=message.width or None,
         dtype=read_dtype(message.dtype, field["dtype"]),
-        kinds=frozenset(kinds) if kinds else _DENSE,
+        kinds=kinds or _DENSE,
         batch_invariant=message.batch_invariant,
         terms=message.terms,
         layer=message.layer or None,
-        reduction=(
-            read_reduction(message.reduction, field["reduction"]) if message.HasField("reduction") else None
-        ),
+        reduction=optional(message, "reduction", read_reduction, field),
     )
 
 
@@ -329,8 +286,8 @@ def write_output(plan: EncodePlan) -> vector_pb2.OutputSpec:
     """The message of a plan, but for its truncation."""
     return vector_pb2.OutputSpec(
         width=plan.width or 0,
-        dtype=_DTYPE_NUMBERS[plan.dtype],
-        kinds=[_KIND_NUMBERS[kind] for kind in sorted(plan.kinds)],
+        dtype=_DTYPES.write(plan.dtype),
+        kinds=[_KINDS.write(kind) for kind in sorted(plan.kinds)],
         batch_invariant=plan.batch_invariant,
         terms=plan.terms,
         layer=plan.layer or 0,
@@ -340,4 +297,4 @@ def write_output(plan: EncodePlan) -> vector_pb2.OutputSpec:
 
 def write_kinds(kinds: Iterable[VectorKind]) -> list[vector_pb2.VectorKind]:
     """The numbers of kinds of vectors."""
-    return [_KIND_NUMBERS[kind] for kind in kinds]
+    return [_KINDS.write(kind) for kind in kinds]

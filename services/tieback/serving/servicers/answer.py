@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import functools
 import itertools
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import aclosing
@@ -13,9 +11,8 @@ import grpc
 from google.rpc import status_pb2
 
 from tieback.core.deadline import Deadline
-from tieback.core.errors import InvalidInput
+from tieback.core.errors import TiebackError
 from tieback.core.field_path import at
-from tieback.core.types.content import Item
 from tieback.core.types.fusion import Role
 from tieback.core.types.ingestion import IngestResult
 from tieback.core.types.retrieval import RetrieveReply
@@ -30,6 +27,7 @@ from tieback.serving.conversions.retrievals import (
     write_truncated,
 )
 from tieback.serving.reading import converted
+from tieback.serving.servicers.batch import Batch
 from tieback.serving.servicers.overlapping import Before, overlapped
 from tieback.serving.servicers.time_left import deadline_of
 from tieback.serving.telemetry import Telemetry
@@ -73,12 +71,13 @@ class AnswerServicer(answer_pb2_grpc.AnswerServiceServicer):
         before: Before,
         deadline: Deadline,
     ) -> answer_pb2.IngestItemsResponse:
-        good, places, results = await converted(functools.partial(_read_items, request))
+        batch = await converted(lambda: Batch(request.items, read_item, at("items")))
         timing = None
-        if good or not request.items:
+        written: list[IngestResult | TiebackError] = []
+        if batch.good or not request.items:
             reply = await self._answerer.ingest(
                 collection,
-                good,
+                batch.good,
                 space=space,
                 long_texts=read_long_texts(request.long_texts, at("long_texts")),
                 before_writing=before,
@@ -87,13 +86,14 @@ class AnswerServicer(answer_pb2_grpc.AnswerServiceServicer):
             timing = reply.timing
             self._telemetry.observe_timing("answer", "ingest", timing)
             self._telemetry.long_texts.ingested(reply.results)
-            for own, (place, result) in enumerate(zip(places, reply.results, strict=True)):
-                if result.error is not None:
-                    error = result.error.moved(at("items", own), at("items", place))
-                    result = dataclasses.replace(result, error=error)
-                results[place] = _write_result(result)
+            written = [one.error or one for one in reply.results]
         return answer_pb2.IngestItemsResponse(
-            sequence=sequence, results=results, timing=None if timing is None else write_timing(timing)
+            sequence=sequence,
+            results=[
+                _write_result(IngestResult(item.id, one) if isinstance(one, TiebackError) else one)
+                for item, one in zip(request.items, batch.merged(written), strict=True)
+            ],
+            timing=None if timing is None else write_timing(timing),
         )
 
     async def Retrieve(
@@ -131,22 +131,6 @@ class AnswerServicer(answer_pb2_grpc.AnswerServiceServicer):
     def _observe(self, reply: RetrieveReply) -> None:
         self._telemetry.observe_timing("answer", "retrieve", reply.timing)
         self._telemetry.long_texts.cut_off(reply.truncated, Role.QUERY)
-
-
-def _read_items(
-    request: answer_pb2.IngestItemsRequest,
-) -> tuple[list[Item], list[int], list[answer_pb2.IngestResult]]:
-    """The items that can be read, their places, and a result for each item of the request."""
-    good: list[Item] = []
-    places: list[int] = []
-    results: list[answer_pb2.IngestResult] = [answer_pb2.IngestResult() for _ in request.items]
-    for place, message in enumerate(request.items):
-        try:
-            good.append(read_item(message, at("items", place)))
-            places.append(place)
-        except InvalidInput as error:
-            results[place] = _write_result(IngestResult(message.id, error))
-    return good, places, results
 
 
 def _write_result(result: IngestResult) -> answer_pb2.IngestResult:

@@ -2,7 +2,7 @@
 
 What a stream may hold is bounded: a batch counts from when it is read until its answer is handed to gRPC.
 While there is no room nothing is read, and HTTP/2's flow control holds the sender back. So a batch that the
-encoder refuses for now waits here and is tried again, and nobody has to be told to come back.
+encoder refuses for now waits here and is tried again, and nobody is asked to come back later.
 """
 
 from __future__ import annotations

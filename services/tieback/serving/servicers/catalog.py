@@ -78,7 +78,7 @@ States = Callable[[], Awaitable[Sequence[ServiceState]]]
 
 
 class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
-    """Says what this server offers."""
+    """Describes what this server offers."""
 
     def __init__(
         self,

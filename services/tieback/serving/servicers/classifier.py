@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -9,6 +10,7 @@ from google.longrunning import operations_proto_pb2
 
 from tieback.core.field_path import at
 from tieback.serving.conversions.contents import read_content
+from tieback.serving.conversions.frames import each
 from tieback.serving.conversions.heads import head_message, head_request, predict_response
 from tieback.serving.conversions.operations import operation_message
 from tieback.serving.reading import converted
@@ -41,10 +43,7 @@ class ClassifierServicer(classifier_pb2_grpc.ClassifierServiceServicer):
     ) -> classifier_pb2.PredictResponse:
         """Classifies contents."""
         contents = await converted(
-            lambda: [
-                read_content(message, at("contents", place), tokenised=False)
-                for place, message in enumerate(request.contents)
-            ]
+            lambda: each(request.contents, partial(read_content, tokenised=False), at("contents"))
         )
         reply = await self._classifier.predict(
             request.head, contents, version=request.version, top=request.top, deadline=deadline_of(context)

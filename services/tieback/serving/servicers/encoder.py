@@ -10,10 +10,7 @@ from typing import Any
 import grpc
 
 from tieback.core.deadline import Deadline
-from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.field_path import at
-from tieback.core.types.content import Content
-from tieback.core.types.encoding import EncodeReply, Encoding
 from tieback.ports import EncoderPort
 from tieback.serving.conversions.contents import (
     fill_encode_reply,
@@ -24,6 +21,7 @@ from tieback.serving.conversions.contents import (
 )
 from tieback.serving.conversions.vectors import read_output
 from tieback.serving.reading import converted
+from tieback.serving.servicers.batch import Batch
 from tieback.serving.servicers.batch_stream import BatchStream
 from tieback.serving.servicers.time_left import deadline_of
 from tieback.v1 import encoder_pb2, encoder_pb2_grpc
@@ -70,7 +68,7 @@ class EncoderServicer(encoder_pb2_grpc.EncoderServiceServicer):
     async def SplitTexts(
         self, request: encoder_pb2.SplitTextsRequest, context: Context
     ) -> encoder_pb2.SplitTextsResponse:
-        """Says where to cut texts."""
+        """Returns where to cut texts."""
         space, max_tokens = request.space, request.max_tokens
         overlap = request.overlap if request.HasField("overlap") else None
         # Each look at a text of the message copies it; once all are copied, the message need not be held too.
@@ -90,47 +88,20 @@ class EncoderServicer(encoder_pb2_grpc.EncoderServiceServicer):
     async def _encode(
         self, request: encoder_pb2.EncodeRequest, response: encoder_pb2.EncodeResponse, deadline: Deadline
     ) -> None:
-        contents, unreadable = await converted(lambda: _read_contents(request))
+        batch = await converted(lambda: Batch(request.contents, read_content, at("contents")))
         plan = dataclasses.replace(
             read_output(request.output, at("output")),
             truncation=read_truncation(request.truncation, at("truncation")),
         )
         cache = read_cache(request.cache, at("cache"))
-        if unreadable and not contents:
-            raise next(iter(unreadable.values()))
-        reply = await self._encoder.encode(request.space, contents, plan, cache=cache, deadline=deadline)
-        if unreadable:
-            reply = _with_unreadable(reply, unreadable)
+        if batch.errors and not batch.good:
+            raise next(iter(batch.errors.values()))
+        reply = await self._encoder.encode(request.space, batch.good, plan, cache=cache, deadline=deadline)
+        if batch.errors:
+            reply = dataclasses.replace(reply, results=batch.merged(reply.results))
         fill_encode_reply(response, reply)
 
 
 def _copied(texts: Iterable[str]) -> list[str]:
     """One by one, unlike by `list`, so that the interpreter is free for others between them."""
     return [text for text in texts]  # noqa: C416 - as above
-
-
-def _read_contents(request: encoder_pb2.EncodeRequest) -> tuple[list[Content], dict[int, InvalidInput]]:
-    """The contents that can be read, and what is wrong with each of the others."""
-    contents: list[Content] = []
-    unreadable: dict[int, InvalidInput] = {}
-    for index, message in enumerate(request.contents):
-        try:
-            contents.append(read_content(message, at("contents", index)))
-        except InvalidInput as error:
-            unreadable[index] = error
-    return contents, unreadable
-
-
-def _with_unreadable(reply: EncodeReply, unreadable: dict[int, InvalidInput]) -> EncodeReply:
-    """Inserts the errors of unreadable contents, and gives the other errors their own places."""
-    results = enumerate(reply.results)
-    merged: list[Encoding | TiebackError] = []
-    for index in range(len(reply.results) + len(unreadable)):
-        if index in unreadable:
-            merged.append(unreadable[index])
-            continue
-        place, result = next(results)
-        if isinstance(result, TiebackError):
-            result = result.moved(at("contents", place), at("contents", index))
-        merged.append(result)
-    return EncodeReply(merged, reply.timing, reply.cost)

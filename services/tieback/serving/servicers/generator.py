@@ -10,6 +10,7 @@ import grpc
 
 from tieback.core.field_path import at
 from tieback.ports import GeneratorPort
+from tieback.serving.conversions.frames import each
 from tieback.serving.conversions.generations import (
     read_evidence,
     read_grounding,
@@ -34,12 +35,7 @@ class GeneratorServicer(generator_pb2_grpc.GeneratorServiceServicer):
         deadline = deadline_of(context)
         events = self._generator.generate(
             request.prompt,
-            await converted(
-                lambda: [
-                    read_evidence(message, at("evidence", index))
-                    for index, message in enumerate(request.evidence)
-                ]
-            ),
+            await converted(lambda: each(request.evidence, read_evidence, at("evidence"))),
             model=request.model,
             sampling=read_sampling(request.sampling, at("sampling")),
             grounding=read_grounding(request.grounding, at("grounding")),

@@ -8,12 +8,12 @@ from typing import Any
 import grpc
 from google.rpc import status_pb2
 
-from tieback.core.errors import InvalidInput
+from tieback.core.errors import TiebackError
 from tieback.core.field_path import at
-from tieback.core.types.collection import IndexedItem
 from tieback.ports import IndexPort
 from tieback.serving import failures
 from tieback.serving.conversions.contents import write_item
+from tieback.serving.conversions.frames import optional
 from tieback.serving.conversions.reports import finite, read_method, write_timing
 from tieback.serving.conversions.routings import read_ignored, read_routing
 from tieback.serving.conversions.searches import (
@@ -27,6 +27,7 @@ from tieback.serving.conversions.snapshots import write_snapshot
 from tieback.serving.conversions.tenants import write_usage
 from tieback.serving.conversions.vectors import read_space, read_vector
 from tieback.serving.reading import converted
+from tieback.serving.servicers.batch import Batch
 from tieback.serving.servicers.time_left import deadline_of
 from tieback.snapshots_port import SnapshotsPort
 from tieback.v1 import index_pb2, index_pb2_grpc
@@ -97,7 +98,7 @@ class IndexServicer(index_pb2_grpc.IndexServiceServicer):
     async def GetUsage(
         self, request: index_pb2.GetUsageRequest, context: Context
     ) -> index_pb2.GetUsageResponse:
-        """Says who calls and what the tenant stores."""
+        """Returns the caller's tenant and what it stores."""
         return index_pb2.GetUsageResponse(usage=write_usage(await self._index.usage()))
 
     async def UpsertItems(
@@ -114,15 +115,18 @@ class IndexServicer(index_pb2_grpc.IndexServiceServicer):
     async def _upsert(
         self, collection: str, sequence: int, request: index_pb2.UpsertItemsRequest
     ) -> index_pb2.UpsertItemsResponse:
-        good, places, statuses = await converted(lambda: _read_items(request))
-        if not good and request.items:
-            return index_pb2.UpsertItemsResponse(sequence=sequence, results=statuses)
-        reply = await self._index.upsert(collection, good)
-        for own, (place, result) in enumerate(zip(places, reply.results, strict=True)):
-            if result is not None:
-                statuses[place] = failures.to_status(result.moved(at("items", own), at("items", place)))
+        batch = await converted(lambda: Batch(request.items, read_indexed_item, at("items")))
+        timing = None
+        refused: list[TiebackError | None] = []
+        if batch.good or not request.items:
+            reply = await self._index.upsert(collection, batch.good)
+            refused, timing = list(reply.results), write_timing(reply.timing)
         return index_pb2.UpsertItemsResponse(
-            sequence=sequence, results=statuses, timing=write_timing(reply.timing)
+            sequence=sequence,
+            results=[
+                _DURABLE if error is None else failures.to_status(error) for error in batch.merged(refused)
+            ],
+            timing=timing,
         )
 
     async def DeleteItems(
@@ -158,20 +162,16 @@ class IndexServicer(index_pb2_grpc.IndexServiceServicer):
         deadline = deadline_of(context)
         reply = await self._index.search(
             request.collection,
-            vector=read_vector(request.vector, at("vector")) if request.HasField("vector") else None,
+            vector=optional(request, "vector", read_vector),
             text=request.text,
             limit=request.limit,
             filter=request.filter,
-            rank_fusion=read_method(request.rank_fusion, at("rank_fusion"))
-            if request.HasField("rank_fusion")
-            else None,
+            rank_fusion=optional(request, "rank_fusion", read_method),
             balance_modalities=request.balance_modalities,
             collapse_pieces=request.collapse_pieces,
             ignored=read_ignored(request.ignored, at("ignored")),
             multi_vectors=request.multi_vectors,
-            query_expansion=read_method(request.query_expansion, at("query_expansion"))
-            if request.HasField("query_expansion")
-            else None,
+            query_expansion=optional(request, "query_expansion", read_method),
             diversity=finite(request.diversity, at("diversity")),
             hits_per_item=request.hits_per_item,
             deadline=deadline,
@@ -229,19 +229,3 @@ class IndexServicer(index_pb2_grpc.IndexServiceServicer):
         return index_pb2.ImportSnapshotResponse(
             received_bytes=received, snapshot=None if made is None else write_snapshot(made)
         )
-
-
-def _read_items(
-    request: index_pb2.UpsertItemsRequest,
-) -> tuple[list[IndexedItem], list[int], list[status_pb2.Status]]:
-    """The items that can be read, their places, and a status for each item of the request."""
-    good: list[IndexedItem] = []
-    places: list[int] = []
-    statuses = [_DURABLE] * len(request.items)
-    for place, message in enumerate(request.items):
-        try:
-            good.append(read_indexed_item(message, at("items", place)))
-            places.append(place)
-        except InvalidInput as error:
-            statuses[place] = failures.to_status(error)
-    return good, places, statuses

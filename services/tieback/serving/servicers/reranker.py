@@ -8,6 +8,7 @@ import grpc
 
 from tieback.core.field_path import at
 from tieback.ports import DEFAULT_RERANKING, RerankerPort
+from tieback.serving.conversions.frames import each, optional
 from tieback.serving.conversions.reports import read_method
 from tieback.serving.conversions.searches import read_candidate, read_rerank_source, write_rerank_reply
 from tieback.serving.reading import converted
@@ -28,18 +29,9 @@ class RerankerServicer(reranker_pb2_grpc.RerankerServiceServicer):
         deadline = deadline_of(context)
         reply = await self._reranker.rerank(
             read_rerank_source(request.query, at("query")),
-            await converted(
-                lambda: [
-                    read_candidate(message, at("candidates", index))
-                    for index, message in enumerate(request.candidates)
-                ]
-            ),
-            method=read_method(request.method, at("method"))
-            if request.HasField("method")
-            else DEFAULT_RERANKING,
-            rank_fusion=read_method(request.rank_fusion, at("rank_fusion"))
-            if request.HasField("rank_fusion")
-            else None,
+            await converted(lambda: each(request.candidates, read_candidate, at("candidates"))),
+            method=optional(request, "method", read_method) or DEFAULT_RERANKING,
+            rank_fusion=optional(request, "rank_fusion", read_method),
             space=request.space,
             limit=request.limit,
             explain=request.explain,

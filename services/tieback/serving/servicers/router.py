@@ -8,6 +8,7 @@ import grpc
 
 from tieback.core.field_path import at
 from tieback.ports import RouterPort
+from tieback.serving.conversions.frames import each
 from tieback.serving.conversions.routings import read_fuse_input, read_role, read_routing, write_fuse_reply
 from tieback.serving.reading import converted
 from tieback.serving.servicers.time_left import deadline_of
@@ -26,12 +27,7 @@ class RouterServicer(router_pb2_grpc.RouterServiceServicer):
         """Fuses a batch of inputs."""
         deadline = deadline_of(context)
         reply = await self._router.fuse(
-            await converted(
-                lambda: [
-                    read_fuse_input(message, at("inputs", index))
-                    for index, message in enumerate(request.inputs)
-                ]
-            ),
+            await converted(lambda: each(request.inputs, read_fuse_input, at("inputs"))),
             role=read_role(request.role, at("role")),
             routing=read_routing(request.routing, at("routing")),
             per_region=request.per_region,

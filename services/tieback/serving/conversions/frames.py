@@ -1,0 +1,79 @@
+"""What conversions have in common: enums by number, fields that may be absent, messages made by filling."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable
+from typing import Any, Generic, TypeVar
+
+from google.protobuf.message import Message
+
+from tieback.core.errors import InvalidInput
+from tieback.core.field_path import ROOT, FieldPath
+
+V = TypeVar("V")
+N = TypeVar("N", bound=int)
+E = TypeVar("E", bound=enum.Enum)
+M = TypeVar("M", bound=Message)
+
+
+class Numbers(Generic[N, E]):
+    """The numbers of an enum of the contract, read as the members of ours that have the same names.
+
+    `unspecified` is what zero is read as. Where that is refused, `refusal` is the message; `what` names the
+    enum in the message of other numbers.
+    """
+
+    def __init__(
+        self,
+        numbers: type[N],
+        members: type[E],
+        what: str,
+        *,
+        unspecified: E | None = None,
+        refusal: str = "",
+    ) -> None:
+        wrapper: Any = numbers  # the stubs show a class of numbers
+        prefix = wrapper.Name(0).removesuffix("UNSPECIFIED")
+        named: dict[str, N] = {
+            name.removeprefix(prefix): number for name, number in wrapper.items() if number
+        }
+        self._what, self._refusal = what, refusal
+        self._numbers = {members[name]: number for name, number in named.items()}
+        self.members = {int(number): member for member, number in self._numbers.items()}
+        if unspecified is not None:
+            self.members[0] = unspecified
+
+    def read(self, number: int, field: FieldPath) -> E:
+        """The member of a number. InvalidInput for one from a newer contract."""
+        if number not in self.members:
+            refusal = self._refusal or f"{number} is no {self._what} that this server knows"
+            raise InvalidInput(refusal, field=field)
+        return self.members[number]
+
+    def write(self, member: E) -> N:
+        """The number of a member."""
+        return self._numbers[member]
+
+
+def optional(
+    message: Message, name: str, read: Callable[[Any, FieldPath], V], field: FieldPath = ROOT
+) -> V | None:
+    """A field of the message at `field`, by `read`; None where it is absent."""
+    return read(getattr(message, name), field[name]) if message.HasField(name) else None
+
+
+def each(messages: Iterable[Any], read: Callable[[Any, FieldPath], V], field: FieldPath) -> list[V]:
+    """All messages of a repeated field, by `read`."""
+    return [read(message, field[place]) for place, message in enumerate(messages)]
+
+
+def filled(kind: type[M], fill: Callable[[M, V], None]) -> Callable[[V], M]:
+    """The function that makes a message of a kind by `fill`."""
+
+    def write(value: V) -> M:
+        message = kind()
+        fill(message, value)
+        return message
+
+    return write

@@ -1,0 +1,307 @@
+"""The services: how each is built, in one process or as a replica on Ray Serve, and the table of them.
+
+A new service adds a builder and an entry of `SERVICES`, which the server in one process, the replicas, the
+deployments and the gateway read. Every builder imports what it needs when it is called, so that a replica
+loads its own service's packages and no other's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from tieback.catalog.card import EncoderCard
+from tieback.core.errors import StartupError
+from tieback.core.types.load import Load
+from tieback.core.types.operation import Operation
+from tieback.core.types.vectors import VectorKind
+from tieback.ports import StorePort
+from tieback.serving import assembly, targets
+from tieback.serving.assembly import Ports
+from tieback.serving.observed import (
+    ObservedEncoder,
+    ObservedGenerator,
+    ObservedIndex,
+    ObservedReranker,
+    ObservedRouter,
+)
+from tieback.serving.plan import Plan
+from tieback.serving.remote import RemoteEncoder
+from tieback.serving.server import GrpcServer
+from tieback.serving.settings import Settings
+from tieback.serving.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from tieback.answer import Answerer, RetiredSpaces
+    from tieback.batching import BatchReport
+    from tieback.encoder import Encoder
+    from tieback.operations.service import Operations
+    from tieback.serving.retired import RetiredCards
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class ServiceContext:
+    """What the services of a process are built from, and what the builders add to it.
+
+    `encoders` are the cards of the encoders that the process has: all in one process, one in a replica.
+    `on_batch` is called with every batch and its space, from the workers' threads. `act` has the running task
+    work for an operation's owner. `closing` ends what was built, in the opposite order.
+    """
+
+    settings: Settings
+    plan: Plan
+    telemetry: Telemetry
+    server: GrpcServer
+    ports: Ports
+    act: Callable[[Operation], None]
+    closing: AsyncExitStack
+    encoders: Sequence[EncoderCard]
+    on_batch: Callable[[str, BatchReport], None]
+    in_one_process: bool = False
+    load: Callable[[], Load] | None = None
+    store: StorePort = field(init=False)
+    retired: RetiredSpaces | None = None
+    operations: Operations | None = None
+
+    @functools.cached_property
+    def retired_cards(self) -> RetiredCards:
+        """Where spaces are found that are not served."""
+        from tieback.serving.retired import RetiredCards
+
+        return RetiredCards(self.settings, self.plan.encoders)
+
+    @functools.cached_property
+    def answerer(self) -> Answerer:
+        """The pipeline over the ports, once these are all there."""
+        return assembly.build_answerer(self.settings, self.plan, self.ports, self.retired)
+
+    def load_retired_by(self, encoder: Encoder) -> None:
+        """Has an encoder of this process load spaces that are not served, when the pipeline needs them."""
+        from tieback.serving.retired import RetiredSpaces
+
+        self.retired = retired = RetiredSpaces(self.settings, self.retired_cards, encoder)
+        self.closing.push_async_callback(retired.close)
+
+
+async def _encoder(context: ServiceContext) -> None:
+    from tieback.encoder import CacheOptions, Encoder
+    from tieback.serving.servicers.encoder import EncoderServicer
+
+    settings, telemetry = context.settings, context.telemetry
+    disk = settings.cache_disk.expanduser() if settings.cache_disk is not None else None
+    models = await asyncio.to_thread(assembly.load_models, settings, context.encoders)
+    encoder = await asyncio.to_thread(
+        Encoder,
+        models,
+        limits=settings.limits,
+        batch_tokens=settings.batch_budget,
+        cache=CacheOptions(settings.cache_bytes, disk, settings.cache_disk_bytes, settings.cache_shared),
+        reduction_wait=settings.reduction_wait,
+        on_batch=context.on_batch,
+    )
+    context.closing.push_async_callback(encoder.close)
+    if context.in_one_process:
+        context.load_retired_by(encoder)
+    await encoder.warm_up()
+    for card in context.encoders:
+        context.load = functools.partial(encoder.load, card.name)
+        telemetry.loads.watch("encoder", card.name, context.load)
+        telemetry.caches.watch(card.name, encoder.cache_state)
+    telemetry.watch_preparation(lambda: encoder.preparing, lambda: encoder.decoded_bytes)
+    context.ports.encoder = observed = ObservedEncoder(encoder, telemetry)
+    context.server.add(EncoderServicer(observed))
+    context.server.screen(encoder)
+
+
+async def _router(context: ServiceContext) -> None:
+    from tieback.serving.servicers.router import RouterServicer
+
+    router = await asyncio.to_thread(assembly.build_router, context.settings, context.plan, context.telemetry)
+    context.ports.router = observed = ObservedRouter(router, context.telemetry)
+    context.server.add(RouterServicer(observed))
+
+
+async def _index(context: ServiceContext) -> None:
+    """The index on its store, locked for this process."""
+    from tieback.index import Index
+    from tieback.index.served import ServedSpaces
+    from tieback.serving.servicers.index import IndexServicer
+
+    settings, plan, telemetry = context.settings, context.plan, context.telemetry
+    # Collections in spaces that are not served are searched by contents where one process has all models.
+    more: dict[str, Any] = {"is_readable": context.retired_cards.has} if context.in_one_process else {}
+    sparse = [card.name for card in plan.encoders if VectorKind.DENSE not in card.kinds]
+    index = await asyncio.to_thread(
+        lambda: Index.open(
+            settings.store.expanduser(),
+            limits=settings.limits,
+            originals_bytes=settings.originals_bytes,
+            served=ServedSpaces(plan.spaces, sparse=sparse, **more),
+        )
+    )
+    context.closing.push_async_callback(index.close)
+    for name, why in index.stale.items():
+        log.warning("the collection %s is stale: %s", name, why)
+    if settings.tokens is not None and index.of_nobody:
+        log.warning(
+            "collections that were made without tokens and that no tenant can use: %d; docs/security.md "
+            "says how to give them to one",
+            index.of_nobody,
+        )
+    telemetry.index.watch(lambda: index.size)
+    telemetry.loads.watch("index", "", lambda: index.load)
+    context.store = index
+    context.ports.index = observed = ObservedIndex(index, telemetry)
+    context.server.add(IndexServicer(observed, index.snapshots))
+
+
+async def _reranker(context: ServiceContext) -> None:
+    from tieback.reranker import Reranker
+    from tieback.serving.servicers.reranker import RerankerServicer
+
+    space = context.plan.reranking_space
+    reranker = Reranker(context.ports.encoder, space=space, limits=context.settings.limits)
+    context.closing.push_async_callback(reranker.close)
+    context.load = lambda: reranker.load
+    context.telemetry.loads.watch("reranker", "", context.load)
+    context.ports.reranker = observed = ObservedReranker(reranker, context.telemetry)
+    context.server.add(RerankerServicer(observed))
+
+
+async def _generator(context: ServiceContext) -> None:
+    from tieback.generator import Generator
+    from tieback.models.language_model import load_language_model
+    from tieback.serving.servicers.generator import GeneratorServicer
+
+    settings, card = context.settings, context.plan.generator
+    if card is None:
+        raise StartupError("no model that writes is served: unset TIEBACK_GENERATOR_ENABLED")
+    generator = Generator(
+        [await asyncio.to_thread(load_language_model, card, assembly.open_store(settings))],
+        context.ports.encoder,
+        space=context.plan.text_space,
+        slots=settings.generator_slots,
+        limits=settings.limits,
+        seconds=settings.generator_seconds,
+    )
+    context.closing.push_async_callback(generator.close)
+    context.load = lambda: generator.load
+    context.telemetry.loads.watch("generator", card.name, context.load)
+    context.ports.generator = observed = ObservedGenerator(generator, context.telemetry)
+    context.server.add(GeneratorServicer(observed))
+
+
+async def _operations(context: ServiceContext) -> None:
+    """The heads and the operations, which are in the index's store. They call encoders and the router too."""
+    from tieback.classifier import Classifier
+    from tieback.operations.kinds import Services
+    from tieback.operations.service import Bounds, Operations
+    from tieback.serving.servicers.classifier import ClassifierServicer
+    from tieback.serving.servicers.long_running import LongRunningServicer
+    from tieback.serving.servicers.operation import OperationServicer
+
+    settings, counted = context.settings, context.telemetry.operations
+    folder = settings.store.expanduser()
+    if isinstance(context.ports.encoder, RemoteEncoder) and settings.retired_spaces:
+        # The encoders are elsewhere, so what an upgrade needs of an old space is loaded here.
+        from tieback.encoder import CacheOptions, Encoder
+
+        context.ports.encoder.other = own = Encoder([], limits=settings.limits, cache=CacheOptions(0))
+        context.closing.push_async_callback(own.close)
+        context.load_retired_by(own)
+    answerer, store = context.answerer, context.store
+    classifier = await asyncio.to_thread(Classifier, folder / "heads", answerer.embedding(), settings.limits)
+    context.closing.push_async_callback(classifier.close)
+    context.operations = operations = await asyncio.to_thread(
+        Operations.open,
+        folder / "operations",
+        Services(answerer.reindexing(store), answerer.upgrading(store), classifier),
+        bounds=Bounds(
+            running=settings.operations_running,
+            active=settings.operations_active,
+            kept=settings.operations_kept,
+            kept_seconds=settings.operations_days * 24 * 3600.0,
+        ),
+        act=context.act,
+        on_end=counted.ended,
+    )
+    context.closing.push_async_callback(operations.close)
+    counted.watch(lambda: operations.counts)
+    context.server.add(OperationServicer(operations))
+    context.server.add(LongRunningServicer(operations))
+    context.server.add(ClassifierServicer(classifier, operations))
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service of the platform, and its deployment on Ray Serve.
+
+    `contract` are the services of the contract that it answers. `calls` are the services that its process
+    calls, and `place` is the machine: one with an accelerator, or the one that has the store and the public
+    port. A service that runs `within` another has no deployment of its own.
+    """
+
+    name: str
+    contract: tuple[str, ...]
+    build: Callable[[ServiceContext], Awaitable[None]]
+    is_served: Callable[[Plan], bool] = lambda _: True
+    calls: tuple[str, ...] = ()
+    place: Literal["any", "accelerated", "pinned"] = "any"
+    within: str = ""
+
+    @property
+    def target(self) -> str:
+        """The deployment; of encoders, what the names of all begin with."""
+        return self.within or self.name
+
+    def deployments(self, plan: Plan) -> tuple[str, ...]:
+        """Those that answer its calls."""
+        if self.name == targets.ENCODER:
+            return tuple(targets.encoder(card.name) for card in plan.encoders)
+        return (self.target,) if self.is_served(plan) else ()
+
+
+_ENCODERS = (targets.ENCODER,)
+SERVICES = (
+    Service(targets.ENCODER, ("tieback.v1.EncoderService",), _encoder, place="accelerated"),
+    Service(targets.ROUTER, ("tieback.v1.RouterService",), _router, lambda plan: plan.joins),
+    Service(
+        targets.INDEX,
+        ("tieback.v1.IndexService",),
+        _index,
+        calls=(targets.ENCODER, targets.ROUTER),  # operations encode
+        place="pinned",
+    ),
+    Service(
+        targets.RERANKER,
+        ("tieback.v1.RerankerService",),
+        _reranker,
+        lambda plan: plan.reranks,
+        calls=_ENCODERS,
+    ),
+    Service(
+        targets.GENERATOR,
+        ("tieback.v1.GeneratorService",),
+        _generator,
+        lambda plan: plan.generator is not None,
+        calls=_ENCODERS,
+        place="accelerated",
+    ),
+    Service(
+        "operations",
+        ("tieback.v1.OperationService", "google.longrunning.Operations", "tieback.v1.ClassifierService"),
+        _operations,
+        within=targets.INDEX,
+    ),
+)
+"""Each is after those that it calls."""
+
+TARGETS = {contract: service.target for service in SERVICES for contract in service.contract}
+"""The deployment that answers the calls of a service of the contract."""
