@@ -40,9 +40,9 @@ from tieback.models.store import Store
 from tieback.recipes.encoding import encode
 
 from benchmarks.data_folder import add_data, data_of
+from benchmarks.progress import log
 from benchmarks.report import SEEDS as INTERVAL
 from benchmarks.report import Report
-from benchmarks.told import tell
 
 Floats = NDArray[np.floating[Any]]
 Numbers = NDArray[np.integer[Any]]
@@ -98,7 +98,7 @@ def run(options: argparse.Namespace) -> Report:
         one = SETS[name](data)
         for count in EXAMPLES:
             if count <= np.bincount(one.learnt_labels).min():
-                tell(f"{name}: {count} examples a class")
+                log(f"{name}: {count} examples a class")
                 found[name, count] = [measured(one, count, seed) for seed in range(options.seeds)]
     tell_found(found, report)
     claim(found, report)
@@ -286,7 +286,7 @@ def _model(name: str) -> EncoderModel:
 
 
 def _encoded(model: EncoderModel, contents: Sequence[Content | Path]) -> Floats:
-    tell(f"encoding {len(contents)} inputs by {model.card.name}")
+    log(f"encoding {len(contents)} inputs by {model.card.name}")
     found = encode(model, contents)
     assert not found.faults, next(iter(found.faults.values()))
     return found.dense

@@ -49,8 +49,8 @@ from tieback.serving.commands.train import assigned
 from tieback.training.ranks import ranks
 
 from benchmarks.data_folder import add_data, data_of
+from benchmarks.progress import PullProgress, log
 from benchmarks.report import Report
-from benchmarks.told import Told, tell
 
 Floats = NDArray[np.floating[Any]]
 
@@ -95,7 +95,7 @@ def run(options: argparse.Namespace) -> Report:
     learnt, backgrounds, searched = dealt(photo_files([folder_of_photos]), options.seed, options.most)
     photos = [path.read_bytes() for path in searched]
     queries = queries_of(photos, [path.read_bytes() for path in backgrounds], options.seed)
-    tell(f"{len(learnt)} photos to learn from, {len(queries)} queries in {len(backgrounds)} backgrounds")
+    log(f"{len(learnt)} photos to learn from, {len(queries)} queries in {len(backgrounds)} backgrounds")
     report = Report()
     base = next(card for card in Catalog.load().encoders() if card.name == BASE)
     places = {FEATURES: _places(*_encoded(load_encoder(base, Store()), photos, queries, regions=False))}
@@ -220,18 +220,18 @@ def _trained(
     if not (place := store.folder(base)).exists():
         place.parent.mkdir(parents=True)
         place.symlink_to(Store().folder(base), target_is_directory=True)
-    learned = train("dolg", parameters, cards=[base], store=store, data=photos, output=folder, say=tell)
+    learned = train("dolg", parameters, cards=[base], store=store, data=photos, output=folder, say=log)
     assert learned.card is not None
     card = read_card(learned.card)
     assert isinstance(card, EncoderCard)
-    assert pull([card], [card], store, Told()) == []
+    assert pull([card], [card], store, PullProgress()) == []
     return load_encoder(card, store), learned.artifact
 
 
 def _encoded(
     model: EncoderModel, photos: Sequence[bytes], queries: Sequence[bytes], *, regions: bool
 ) -> tuple[Encoded, Encoded]:
-    tell(f"encoding {len(photos)} photos and {len(queries)} queries by {model.card.name}")
+    log(f"encoding {len(photos)} photos and {len(queries)} queries by {model.card.name}")
     plan = EncodePlan(kinds=KINDS if regions else frozenset({VectorKind.DENSE}))
     return _side(model, photos, plan), _side(model, queries, plan)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from tieback_client import Client, TiebackError
 
-from benchmarks.acknowledged import Faults, is_whole, made, number_of, upsert
+from benchmarks.acknowledged_writes import Faults, is_whole, made, number_of, upsert
 
 COLLECTION = "kept"
 POOL = 8  # items of the collection

@@ -28,7 +28,7 @@ from pathlib import Path
 import numpy as np
 from tieback_client import Client, TiebackError
 
-from benchmarks.acknowledged import SPACE, WIDTH, Births, Faults, Lane, made, upsert
+from benchmarks.acknowledged_writes import SPACE, WIDTH, Births, Faults, Lane, made, upsert
 from benchmarks.kept_snapshots import COLLECTION, Keeper
 from benchmarks.progress import Progress
 from benchmarks.report import Report

@@ -5,7 +5,7 @@ The head makes prefixes of vectors work (Matryoshka, Kusupati et al., 2022, arXi
 in the precision that is served. Documents and queries of DIR/retrieval, of which nothing was learned or
 chosen by, and of DIR/cranfield, by which data and settings were chosen, are encoded without a head, and the
 head is put behind their vectors; the served encoder is held against that on every query. A query's nDCG@10
-is of an exact search by cosine, by the product's own cut. What is lost is told of the mean at full width;
+is of an exact search by cosine, by the product's own cut. Losses are shares of the mean at full width;
 intervals are drawn over queries, within each collection. What was encoded is kept as the steps of recipes.
 """
 
@@ -38,8 +38,8 @@ from benchmarks.data_folder import add_data, data_of
 from benchmarks.pipeline import collections
 from benchmarks.pipeline.judged import Judged
 from benchmarks.pipeline.measures import ndcg
+from benchmarks.progress import PullProgress, log
 from benchmarks.report import Report
-from benchmarks.told import Told, tell
 
 Floats = NDArray[np.floating[Any]]
 
@@ -72,13 +72,13 @@ def run(options: argparse.Namespace) -> Report:
         base = {card.name: card for card in Catalog.load().encoders()}[options.space]
         learned = train(
             "matryoshka", parameters, cards=[base], store=Store(),
-            data=[data / name for name in TRAINING], output=output, say=tell,
+            data=[data / name for name in TRAINING], output=output, say=log,
         )  # fmt: skip
         assert learned.card is not None
         turned = read_card(learned.card)
         assert isinstance(turned, EncoderCard)
         store = Store(output / "store")
-        assert pull([turned], [turned], store, Told()) == []
+        assert pull([turned], [turned], store, PullProgress()) == []
         head = learned.artifact.arrays[MATRIX]
         encoded = _encoded(load_encoder(base, Store()), judged)
         cosines = _cosines(load_encoder(turned, store), judged, encoded, head)
@@ -113,7 +113,7 @@ def _encoded(model: EncoderModel, judged: Sequence[Judged]) -> dict[str, tuple[F
         sides = [[document.text for document in one.documents], [asked.words for asked in one.questions]]
         vectors = []
         for texts in sides:
-            tell(f"encoding {len(texts)} texts of {one.name}")
+            log(f"encoding {len(texts)} texts of {one.name}")
             inputs = {"space": f"{space} {space.fingerprint}", "texts": texts}
             step = steps.arrays(
                 f"{one.name} in {space.name}",

@@ -1,10 +1,12 @@
-"""What a long benchmark is doing and how long is left, on stderr."""
+"""What a long benchmark is doing, also while it makes models, and how long is left, on stderr."""
 
 from __future__ import annotations
 
 import sys
 import time
 from collections.abc import Mapping
+
+from tieback.catalog.source import Source
 
 TRUST_SECONDS = 60.0
 """How much the plan weighs against how long the first steps really took."""
@@ -38,6 +40,22 @@ class Progress:
         running = pace * self._left.get(self._step, 0.0) - (now - self._step_begun)
         waiting = pace * sum(seconds for step, seconds in self._left.items() if step != self._step)
         return max(running, 0.0) + waiting
+
+
+class PullProgress:
+    """What a pull does, in lines; nothing is fetched for a folder."""
+
+    def fetching(self, source: Source, there: int, size: int) -> None:
+        """A part of a source was fetched."""
+
+    def said(self, name: str, message: str) -> None:
+        """Something is made of a model."""
+        log(f"{name}: {message}")
+
+
+def log(message: str) -> None:
+    """A line."""
+    print(message, file=sys.stderr, flush=True)
 
 
 def _clock(seconds: float) -> str:

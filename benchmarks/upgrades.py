@@ -37,9 +37,9 @@ from benchmarks.claims._digits import Digits
 from benchmarks.claims.orthogonal_alignment import KNOWN, METHOD, NEW, OLD, OLD_WIDTH, digits, encoder
 from benchmarks.data_folder import add_data, data_of
 from benchmarks.pipeline import collections
+from benchmarks.progress import PullProgress, log
 from benchmarks.report import Report
 from benchmarks.served import served
-from benchmarks.told import Told, tell
 
 HOLDS = "digits and judged texts"
 SIDE, KINDS, NEW_WIDTH = 28, 10, 64
@@ -67,12 +67,12 @@ def run(options: argparse.Namespace) -> Report:
 
 def _of_digits(folder: Path, data: Path) -> tuple[dict[str, Any], UpgradeResult]:
     torch.set_num_threads(1)
-    learned, tested = digits(data, tell)
+    learned, tested = digits(data, log)
     cards = [
         write_encoder(folder, OLD_DIGITS, learned, KNOWN, OLD_WIDTH),
         write_encoder(folder, NEW_DIGITS, learned, KINDS, NEW_WIDTH),
     ]
-    assert pull(cards, cards, Store(folder / "models"), Told()) == []
+    assert pull(cards, cards, Store(folder / "models"), PullProgress()) == []
     settings = {**SETTINGS, "TIEBACK_CARDS": str(folder), "TIEBACK_MODELS": str(folder / "models")}
     items = (
         Item(f"{place:05}", Image.from_pil(picture_of(pixels)), metadata={"digit": int(digit)})
@@ -103,10 +103,10 @@ def _upgraded(
     client: Client, name: str, items: Iterable[Item], old: str, new: str, *, labels: str = ""
 ) -> tuple[dict[str, Any], UpgradeResult]:
     """Ingests a collection and upgrades its space; a row of the table, and the result."""
-    tell(f"ingesting {name}")
+    log(f"ingesting {name}")
     written = client.ingest(name, items, space=old, batch=100, timeout=600).collect()
     assert not written.errors, next(iter(written.errors.values()))
-    tell(f"upgrading {name}")
+    log(f"upgrading {name}")
     status = client.upgrade(name, space=new, labels=labels).wait(timeout=1800)
     if status.error is not None:
         raise status.error
@@ -125,7 +125,7 @@ def _upgraded(
         "training s": result.training_seconds,
         "whole s": (status.ended - status.begun).total_seconds(),
     }
-    tell(", ".join(f"{key} {value}" for key, value in row.items()))
+    log(", ".join(f"{key} {value}" for key, value in row.items()))
     return row, result
 
 
@@ -150,7 +150,7 @@ def picture_of(pixels: Any) -> Picture.Image:
 
 def write_encoder(folder: Path, name: str, learned: Digits, kinds: int, width: int) -> EncoderCard:
     """Trains an encoder of the digits below `kinds`, and writes it with its card, as a user's own model."""
-    tell(f"training {name}")
+    log(f"training {name}")
     layers, classes = encoder(learned, kinds, width, seed=kinds)
     (folder / name).mkdir()
     arrays = {

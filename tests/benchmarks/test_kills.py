@@ -13,7 +13,7 @@ from support.local_platform import served_locally
 from tieback.serving.settings import Settings
 from tieback_client import Client
 
-from benchmarks.acknowledged import SPACE, WIDTH, Births, Faults, Lane, made, upsert
+from benchmarks.acknowledged_writes import SPACE, WIDTH, Births, Faults, Lane, made, upsert
 from benchmarks.kills import killed
 
 

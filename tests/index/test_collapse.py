@@ -1,6 +1,5 @@
 """The pieces of a short text are one hit, and hits are filled up with other texts."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.sections import SPACE, WIDTH, axis, item, section, vector
+from support.sections import WIDTH, axis, item, section, vector
 from tieback.core.errors import InvalidInput
 from tieback.core.types.collection import IndexedItem, IndexedSection
 from tieback.core.types.content import Content, Item, Modality, Section
@@ -16,7 +15,7 @@ from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.reindexing import ReindexedItem, ReindexedPiece
 from tieback.core.types.search import FoundPiece, Hit, SearchReply
 from tieback.core.types.vectors import SpaceRef, Vector
-from tieback.index import Index, records, table
+from tieback.index import Index
 from tieback.index.collapsing import MOST_PIECES
 from tieback.index.filters import parse
 from tieback.index.memory import Memory
@@ -196,28 +195,6 @@ async def test_what_belongs_together_is_known_after_a_change_a_compaction_and_a_
     assert again._owned.to_read("docs").memory.continuing == 0
     assert await collapsed(again) == ["b.1", "b.2"]
     await again.close()
-
-
-async def test_a_store_of_before_pieces_were_known_opens_and_its_sections_are_texts_of_their_own(
-    store: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as before:
-        older = tuple(one for one in records.LATER if one.name != "continues")
-        before.setattr(records, "LATER", older)
-        before.setattr(table, "LATER", older)
-        old = Index.open(store)
-        await old.create_collection("docs", SPACE, WIDTH)
-        await old.upsert("docs", [text("a", 0.9, 0.8)])
-        await old.close()
-    about = store / "store.json"
-    about.write_text(json.dumps(json.loads(about.read_text()) | {"format": 4}))
-
-    index = Index.open(store)
-
-    assert await collapsed(index) == ["a.1", "a.2"]
-    await index.upsert("docs", [text("b", 0.7, 0.6)])
-    assert await collapsed(index) == ["a.1", "a.2", "b.1"]
-    await index.close()
 
 
 async def test_the_first_section_of_an_item_continues_none(index: Index) -> None:

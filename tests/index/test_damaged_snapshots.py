@@ -140,14 +140,17 @@ async def test_another_format_is_told_with_what_reads_it(folder: Path, store: Pa
     await index.close()
 
 
-async def test_a_newer_store_is_told_with_the_version_that_reads_it(folder: Path, store: Path) -> None:
-    rewritten(folder, lambda known: known["content"].update(store_format=99, tieback="9.9"))
+@pytest.mark.parametrize("store_format", [5, 99])
+async def test_another_store_is_told_with_the_version_that_reads_it(
+    folder: Path, store: Path, store_format: int
+) -> None:
+    rewritten(folder, lambda known: known["content"].update(store_format=store_format, tieback="9.9"))
     index = Index.open(store, originals_bytes=1000)
 
     error = await refusal(index)
 
     assert isinstance(error, Unsupported)
-    assert "written by tieback 9.9, whose store has format 99" in error.message
+    assert f"written by tieback 9.9, whose store has format {store_format}" in error.message
     await index.close()
 
 

@@ -1,7 +1,6 @@
 """Pictures that are stored by their regions: found by the best of them, and by the whole."""
 
 import dataclasses
-import json
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,10 +20,9 @@ from tieback.core.types.limits import Limits
 from tieback.core.types.locators import LocatorKind, Locators
 from tieback.core.types.search import SearchReply
 from tieback.core.types.vectors import SpaceRef, Vector
-from tieback.index import Index, records, table
+from tieback.index import Index
 from tieback.index.memory import Memory
 from tieback.index.records import Put, Record, Regions, Remove
-from tieback.index.table import Table
 from tieback.index.validation import MOST_REGIONS, check_items
 from tieback.index.vectors import FlatVectors, faiss
 
@@ -117,35 +115,6 @@ async def test_regions_go_with_their_section_and_come_back_after_a_restart(album
     (hit,) = (await again.search("docs", vector=vector(0, 1, 0, 0), limit=1)).hits
     assert (hit.item_id, hit.score, hit.region) == ("small", 0.5, (0, 0, 1, 1))
     assert (await again.get_collection("docs")).vector_count == again.size.vectors == 4
-    await again.close()
-
-
-async def test_a_store_of_before_there_were_regions_opens_keeps_what_it_holds_and_takes_regions(
-    store: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as before:
-        before.setattr(records, "LATER", ())
-        before.setattr(table, "LATER", ())
-        old = Index.open(store)
-        await old.create_collection("docs", SPACE, 4)
-        await old.upsert("docs", [item("old", section(axis(0), "an old text"))])
-        written = old._owned.to_write("docs").table
-        assert isinstance(written, Table)
-        written.compact([])
-        assert "parts" not in written.schema.names
-        await old.close()
-    about = store / "store.json"
-    about.write_text(json.dumps(json.loads(about.read_text()) | {"format": 1}))
-    key = json.loads(about.read_text())["page_key"]
-
-    index = Index.open(store)
-    await index.upsert("docs", [item("new", photo((0, 0, 0, 0), (3, 0, 0, 0)))])
-    await index.close()
-    again = Index.open(store)
-
-    assert names(await again.search("docs", vector=vector(1, 0, 0, 0))) == ["new", "old"]
-    assert names(await again.search("docs", text="old")) == ["old"]
-    assert json.loads(about.read_text()) == {"format": 5, "page_key": key}
     await again.close()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -258,21 +257,4 @@ async def test_a_tenant_is_told_what_it_stores_and_no_more(index: Index, store: 
     assert (acme.principal, acme.collections, acme.items, acme.bytes) == (ACME, 1, 0, 0)
     assert (globex.collections, globex.items) == (2, 2)
     assert globex.bytes == before.bytes > 0
-    await again.close()
-
-
-async def test_a_store_of_before_there_were_tenants_is_the_one_tenants_where_no_tokens_are_asked_for(
-    store: Path,
-) -> None:
-    index = Index.open(store)
-    await index.create_collection("docs", SPACE, WIDTH)
-    await index.upsert("docs", [item("a")])
-    await index.close()
-    known = json.loads((store / "store.json").read_text())
-    (store / "store.json").write_text(json.dumps(known | {"format": 2}))
-
-    again = Index.open(store)
-
-    assert (await again.get_collection("docs")).item_count == 1
-    assert json.loads((store / "store.json").read_text())["format"] == 5
     await again.close()

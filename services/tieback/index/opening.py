@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from concurrent.futures import Executor
 
-from tieback.core.errors import StorageFull
 from tieback.core.tenant import CollectionKey
 from tieback.core.types.vectors import SpaceRef
 from tieback.index.collection import DamagedCollection, OpenCollection, ReadCollection
@@ -14,10 +13,6 @@ from tieback.index.store import Description, Store
 _RESTORE = (
     "its files are damaged or missing; restore it from a backup and start the server again, or delete it and "
     "index its items again"
-)
-_FULL = (
-    "the disk is full, and its full-text index has to be made again, or its format brought up to this "
-    "version's; free space and start the server again"
 )
 
 _log = logging.getLogger(__name__)
@@ -34,17 +29,17 @@ def load(store: Store, key: CollectionKey, executor: Executor) -> OpenCollection
             "(%s: %s)",
             *(key, type(error).__name__, error),
         )
-        return _remains(store, key, _FULL if isinstance(error, StorageFull) else _RESTORE)
+        return _remains(store, key)
 
 
-def _remains(store: Store, key: CollectionKey, why: str) -> DamagedCollection:
+def _remains(store: Store, key: CollectionKey) -> DamagedCollection:
     known = Description(key, SpaceRef("", "", ""), 0, 0.0)
     for description, table in store.remains(key):
         known = description if not known.width else known
         try:
             content = ReadCollection.read(description, table)
             if content.last:  # not the empty table that it once was
-                return DamagedCollection(description, why, content)
+                return DamagedCollection(description, _RESTORE, content)
         except Exception as error:  # noqa: BLE001 - see above; an older version may still be read
             _log.debug("a version of the collection %s cannot be read: %s", key, error)
-    return DamagedCollection(known, why, None)
+    return DamagedCollection(known, _RESTORE, None)

@@ -20,20 +20,6 @@ from tieback.index.metadata import from_json, scalars, to_json
 
 REMOVED = -1
 
-LATER = (
-    pa.field("parts", pa.large_binary()),
-    pa.field("boxes", pa.large_binary()),
-    pa.field("span_begin", pa.int64()),
-    pa.field("span_end", pa.int64()),
-    pa.field("original", pa.string()),
-    pa.field("original_bytes", pa.int64()),
-    pa.field("continues", pa.bool_()),
-)
-"""Columns that tables of older formats lack. Those of format 1 have no regions: `parts` are their
-vectors, float16 `[regions, width]`, and `boxes` where they are, float32 `[regions, 4]`, little-endian. Those
-up to format 3 have no spans of sections, and no originals; those up to format 4 do not say which sections
-continue others, so each is a text of its own."""
-
 _NUMBER = " " * 8  # a number, a truth value or a date counts eight bytes
 _HALF, _SINGLE = np.dtype("<f2"), np.dtype("<f4")
 
@@ -126,7 +112,13 @@ def schema(width: int, metadata: dict[str, str]) -> Any:
         pa.field("item_title", pa.string()),  # this and the metadata: on an item's first row only
         pa.field("metadata", pa.string()),
         pa.field("vector", pa.list_(pa.float32(), width)),
-        *LATER,
+        pa.field("regions", pa.large_binary()),  # vectors, float16 `[regions, width]`, little-endian
+        pa.field("boxes", pa.large_binary()),  # where the regions are, float32 `[regions, 4]`, little-endian
+        pa.field("span_begin", pa.int64()),
+        pa.field("span_end", pa.int64()),
+        pa.field("original", pa.string()),
+        pa.field("original_bytes", pa.int64()),
+        pa.field("continues", pa.bool_()),  # whether the section and the one before are pieces of one text
     ]
     return pa.schema(fields, metadata=metadata)
 
@@ -164,7 +156,7 @@ def to_rows(changes: Iterable[Change], table_schema: Any) -> Any:
                 span_end=None if section.span is None else section.span[1],
                 item_title=record.item.title if first else None,
                 metadata=to_json(record.item.metadata) if first else None,
-                parts=None if regions is None else regions.vectors.astype(_HALF).tobytes(),
+                regions=None if regions is None else regions.vectors.astype(_HALF).tobytes(),
                 boxes=None if regions is None else regions.boxes.astype(_SINGLE).tobytes(),
                 original=None if original is None else original.sha256,
                 original_bytes=None if original is None else original.bytes,
@@ -210,10 +202,10 @@ def from_rows(batches: Iterable[Any], living: dict[str, int]) -> Iterator[Put]:
             version = row["version"]
             if version not in keep:
                 continue
-            parts = waiting.setdefault(version, [])
-            parts.append((row, vector.copy()))
-            if len(parts) == row["sections"]:
-                yield Put(version, _record(sorted(parts, key=lambda part: part[0]["ordinal"])))
+            sections = waiting.setdefault(version, [])
+            sections.append((row, vector.copy()))
+            if len(sections) == row["sections"]:
+                yield Put(version, _record(sorted(sections, key=lambda one: one[0]["ordinal"])))
                 del waiting[version]
                 keep.discard(version)
     if keep:
@@ -229,8 +221,8 @@ def _append(rows: dict[str, list[Any]], **values: Any) -> None:
         column.append(values.get(name))
 
 
-def _record(parts: list[tuple[dict[str, Any], Array]]) -> Record:
-    rows = [row for row, _ in parts]
+def _record(stored: list[tuple[dict[str, Any], Array]]) -> Record:
+    rows = [row for row, _ in stored]
     sections = [
         Section(
             id=row["section_id"],
@@ -247,14 +239,14 @@ def _record(parts: list[tuple[dict[str, Any], Array]]) -> Record:
         item,
         [row["text"] for row in rows],
         [Modality(row["modality"]) for row in rows],
-        np.stack([vector for _, vector in parts]),
+        np.stack([vector for _, vector in stored]),
         {
             ordinal: Regions(
-                np.frombuffer(row["parts"], _HALF).reshape(-1, len(vector)),
+                np.frombuffer(row["regions"], _HALF).reshape(-1, len(vector)),
                 np.frombuffer(row["boxes"], _SINGLE).reshape(-1, 4),
             )
-            for ordinal, (row, vector) in enumerate(parts)
-            if row["parts"] is not None
+            for ordinal, (row, vector) in enumerate(stored)
+            if row["regions"] is not None
         },
         {
             ordinal: Original(row["original"], row["original_bytes"])

@@ -91,7 +91,7 @@ class Index:
         """Locks the store and reads it into memory; blocks some six seconds per 100,000 sections.
 
         A damaged collection is kept apart, and read as far as it can be. StartupError, saying what to do,
-        where another server has the store, a newer tieback wrote it, or the folder cannot be used. At most
+        where another server has the store, it has another format, or the folder cannot be used. At most
         `originals_bytes` of what is written are kept to be encoded again. What is `served` says which
         collections are stale, and in which spaces none are made.
         """

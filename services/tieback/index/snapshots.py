@@ -235,10 +235,10 @@ class Snapshots:
         return known
 
     def _check_readable(self, key: CollectionKey, manifest: Manifest, *, any_space: bool) -> None:
-        if manifest.store_format > FORMAT:
+        if manifest.store_format != FORMAT:
             raise Unsupported(
                 f"the snapshot {key.name!r} was written by tieback {manifest.tieback}, whose store has "
-                f"format {manifest.store_format}; this one reads up to {FORMAT}: restore it with that version"
+                f"format {manifest.store_format}; this one reads {FORMAT}: restore it with that version"
             )
         if not any_space:
             self._served.check_restored(key.name, description_of(key, manifest).space)

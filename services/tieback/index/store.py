@@ -46,10 +46,8 @@ from tieback.index.records import schema
 from tieback.index.sources import Sources
 from tieback.index.table import Table
 
-FORMAT = 5
-"""2: tables have columns for vectors of regions. 3: tenants have folders. 4: spans and originals. 5: which
-sections are pieces of one text. An older store is brought up to it when it is opened; its collections belong
-to no tenant."""
+FORMAT = 7
+"""Changes whenever the files or the columns of tables do. A store of another format is refused."""
 
 _DESCRIPTION = "tieback"
 _COMPLETE = (
@@ -317,21 +315,19 @@ class Store:
             write_durably(path, json.dumps(content).encode(), mode=0o600)
         try:
             known = json.loads(path.read_text())
-            version, key = int(known["format"]), known["page_key"]
-            if version <= FORMAT:
-                if (
-                    version < FORMAT
-                ):  # before its tables change, so that no older server opens them half changed
-                    changed = json.dumps({**known, "format": FORMAT}).encode()
-                    write_durably(path, changed, mode=0o600)
-                return bytes.fromhex(key)
+            version, key = int(known["format"]), bytes.fromhex(known["page_key"])
         except (ValueError, KeyError, TypeError) as error:
             raise StartupError(
                 f"{path} is damaged; restore it from a backup, or remove the whole folder and index again"
             ) from error
+        if version == FORMAT:
+            return key
+        writer, remedy = "a newer tieback", "install that version, or name another folder with TIEBACK_STORE"
+        if version < FORMAT:
+            writer, remedy = "an older tieback", "name another folder with TIEBACK_STORE, and index again"
         raise StartupError(
-            f"the index store {self.directory} was written by a newer tieback (format {version}; this one "
-            f"reads up to {FORMAT}); install that version, or name another folder with TIEBACK_STORE"
+            f"the index store {self.directory} was written by {writer} (format {version}; this one reads "
+            f"{FORMAT}); {remedy}"
         )
 
 

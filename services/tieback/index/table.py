@@ -30,7 +30,6 @@ from tieback.core.errors import StorageFull
 from tieback.index import versions
 from tieback.index.durability import DiskLedger
 from tieback.index.reading import TableReader, open_newest, session
-from tieback.index.records import LATER
 
 _NO_SPACE = re.compile(r"No space left|os error (28|122|27)\b|quota exceeded|File too large", re.IGNORECASE)
 _KEEP_ALL = timedelta(days=36500)
@@ -57,8 +56,6 @@ class Table(TableReader):
         super().__init__(folder)
         self._ledger = DiskLedger(folder)
         self._tail = 0
-        self._add_later_columns()
-        self._drop_full_text()
 
     @classmethod
     def create(cls, folder: Path, table_schema: Any) -> None:
@@ -140,40 +137,6 @@ class Table(TableReader):
         versions.acknowledge(self.folder, self._acknowledged)  # the commit may have failed in noting it
         self._ledger.remove_new()
         self._lance = open_newest(self.folder)
-
-    def _add_later_columns(self) -> None:
-        """A table of an older format gets the columns that came later, empty; what it holds stays."""
-        missing = [field for field in LATER if field.name not in self._lance.schema.names]
-        if not missing:
-            return
-        with _storage_errors():
-            try:
-                self._lance.add_columns(missing)
-                self._acknowledge()
-            except BaseException:
-                self._take_back()
-                raise
-
-    def _drop_full_text(self) -> None:
-        """Removes the full-text index of an older tieback, which every compaction would bring up to date.
-
-        One that is damaged and cannot be listed stays, and is not read.
-        """
-        try:
-            names = [index.name for index in self._lance.list_indices()]
-        except (RuntimeError, ValueError, OSError) as error:  # whatever Lance says of a damaged index
-            _log.debug("the indices of %s cannot be listed: %s", self.folder.stem, error)
-            return
-        if not names:
-            return
-        with _storage_errors():
-            try:
-                for name in names:
-                    self._lance.drop_index(name)
-                self._acknowledge()
-            except BaseException:
-                self._take_back()
-                raise
 
 
 def _recover(folder: Path, views: Path) -> int:
