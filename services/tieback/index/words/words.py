@@ -171,10 +171,13 @@ class Words:
             most * most / squares if squares else 1.0,
         )
 
-    def frequencies(self, words: Iterable[Iterable[str]]) -> list[int]:
+    def frequencies(self, words: Iterable[Sequence[str]]) -> list[int]:
         """How many sections have each word, in any of its forms."""
         counted = np.zeros(self._used, np.float32)
-        return [len(self._having(forms, counted)[0]) for forms in words]
+        return [
+            len(self._living_with(forms[0])[0] if len(forms) == 1 else self._having(forms, counted)[0])
+            for forms in words
+        ]
 
     def rarity(self, frequency: int) -> float:
         """What a word counts that so many sections have, above 0."""
@@ -189,13 +192,9 @@ class Words:
         """The living documents that have a form of a word, each once, and how often they have any."""
         parts: list[Array] = []
         for form in forms:
-            term = self._terms.get(form)
-            if term is None:
+            documents, counts = self._living_with(form)
+            if not len(documents):
                 continue
-            documents, counts = self._postings.of_term(term)
-            if self._used > self._living:
-                alive = self._positions[documents] != _GONE
-                documents, counts = documents[alive], counts[alive]
             parts.append(documents[counted[documents] == 0] if parts else documents)
             counted[documents] += counts
         if not parts:
@@ -203,6 +202,17 @@ class Words:
         documents = np.concatenate(parts)
         counts = counted[documents]
         counted[documents] = 0
+        return documents, counts
+
+    def _living_with(self, form: str) -> tuple[Array, Array]:
+        """The living documents that have a form of a word, and how often."""
+        term = self._terms.get(form)
+        if term is None:
+            return np.zeros(0, np.int32), np.zeros(0, np.float32)
+        documents, counts = self._postings.of_term(term)
+        if self._used > self._living:
+            alive = self._positions[documents] != _GONE
+            documents, counts = documents[alive], counts[alive]
         return documents, counts
 
     @property

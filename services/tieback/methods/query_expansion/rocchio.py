@@ -34,7 +34,7 @@ def rocchio(
     documents: Annotated[int, Field(ge=1, le=MOST_DOCUMENTS)] = 3,  # noqa: ARG001 - `feedback` reads it
     weight: Annotated[float, Field(gt=0, le=10)] = 0.4,
     terms: Annotated[int, Field(ge=1, le=100)] = 15,  # noqa: ARG001 - `words` reads it
-    agreement: Annotated[float, Field(ge=0, le=1)] = 0.1,  # noqa: ARG001 - `feedback` reads it
+    agreement: Annotated[float, Field(ge=0, le=1)] = 0.2,  # noqa: ARG001 - `feedback` reads it
 ) -> Array:
     """The expanded vector, float32, as long as the query."""
     return _moved(query, _unit(relevant).mean(axis=0), weight).astype(np.float32)
