@@ -15,6 +15,7 @@ classes, beside which logistic regression on examples and memory together is sho
 other inputs in the same space with labels by chance. What a gate has to do is a claim of
 "RAML: retrieval-augmented meta-learning for low-resource text classification".
 Its gate must close on the irrelevant memory, and that must not cost accuracy against logistic regression.
+That a gate is shut without significant votes was decided after a first run with the seeds 0 to 4.
 """
 
 from __future__ import annotations
@@ -54,7 +55,8 @@ LEARNT, TESTED = 40, 30  # of each class, where there are so many
 CORPUS = 20  # of each class, in a memory
 WORDS = 6  # of a text
 COLLECTIONS = ("cranfield", "retrieval/cacm", "retrieval/cisi", "retrieval/med", "retrieval/npl")
-PAPER_26, PAPER_38 = "26 RAML", "38 CNN features (arXiv:1403.6382)"
+PAPER_26 = "26 RAML: retrieval-augmented meta-learning for low-resource text classification"
+PAPER_38 = "38 CNN features (arXiv:1403.6382)"
 MEANS, INPUTS, LOGISTIC, SVM = "nearest mean", "SVM on inputs", "logistic", "linear_svm"
 OWN, CORPUS_MEMORY, IRRELEVANT = "memory", "memory, corpus", "memory, irrelevant"
 BOTH = "logistic, examples and corpus"
@@ -191,14 +193,12 @@ def claim(found: Mapping[tuple[str, int], Sequence[Found]], report: Report) -> N
             gained = [one[CORPUS_MEMORY] - one[MEANS] for one in single]
             _claim(report, f"{PAPER_26}: {name}, 1 example a class: memory of a corpus over nearest mean",
                    gained, "points", ">= 3")  # fmt: skip
-        for (own, count), seeds in found.items():
-            if own != name:
-                continue
-            shares = [one[SHARE_IRRELEVANT] for one in seeds]
-            lost = [one[LOGISTIC] - one[IRRELEVANT] for one in seeds]
-            where = f"{PAPER_26}: {name}, {count} examples a class, an irrelevant memory"
-            _claim(report, f"{where}: how much it counts", shares, "", "< 0.2")
-            _claim(report, f"{where}: accuracy lost against logistic", lost, "points", "<= 1")
+        counts = [seeds for (own, _), seeds in found.items() if own == name]
+        where = f"{PAPER_26}: {name}, an irrelevant memory, the worst number of examples"
+        shares = [max(one[SHARE_IRRELEVANT] for one in same) for same in zip(*counts, strict=True)]
+        _claim(report, f"{where}: how much it counts", shares, "", "< 0.2")
+        lost = [max(one[LOGISTIC] - one[IRRELEVANT] for one in same) for same in zip(*counts, strict=True)]
+        _claim(report, f"{where}: accuracy lost against logistic", lost, "points", "<= 1")
 
 
 def _claim(report: Report, name: str, values: Sequence[float], unit: str, target: str) -> None:

@@ -102,7 +102,7 @@ def rows(requested: Mapping[str, Any]) -> list[Row]:
         naming = [one for one in sources if paper.is_named_in(one.text)]
         claims = [one for one in naming if one.is_claim]
         built = [one for one in naming if not one.is_claim and (one.method is None or one.method[0] in used)]
-        met = [is_met for name, is_met in results if any(key in name for key in paper.arxiv)]
+        met = [is_met for name, is_met in results if paper.is_named_in(name)]
         state = _state(paper, built, requested) if built else STUDIED if naming else NOT_BUILT
         found.append(Row(paper, state, built, claims, (sum(met), len(met))))
     return found

@@ -1,9 +1,8 @@
 """Linear support vector machines, one class against the rest.
 
-On features of length 1 of a network that was trained for something else they are a strong baseline, which is
-what "CNN Features off-the-shelf: an Astounding Baseline for Recognition" (Razavian et al., 2014,
-arXiv:1403.6382) shows with features of 4,096 dimensions. The hinge is squared, as LIBLINEAR has it by
-default. The paper also averages the features of augmented pictures, which is left out here.
+Razavian et al. (2014, arXiv:1403.6382) put them on features of length 1 of a network that was trained for
+something else, with 4,096 dimensions, and find that little beats that. The hinge is squared, as LIBLINEAR has
+it by default. The paper also averages the features of augmented pictures, which is left out here.
 """
 
 from __future__ import annotations

@@ -5,9 +5,9 @@ The idea is that of
 Where examples are few, what is retrieved from a memory says more than what was learned, unless the memory is
 of something else; so a gate mixes the two. The nearest entries vote for their classes by a softmax over
 cosines, and the gate is a sigmoid of how near they are. It is learned from the examples, each predicted by
-a regression and by entries that do not have it, and is closed where those do not speak for the memory: an
-irrelevant memory must not hurt. The paper's fusion of passages by attention and its training over many tasks
-are not built.
+a regression and by entries that do not have it. An irrelevant memory must not hurt, so the gate is shut
+unless the votes for the examples' own classes are far above those for any class. The paper's fusion of
+passages by attention and its training over many tasks are not built.
 
 The memory are the examples themselves, or vectors that are given in their place: they can be many, and of
 labels that are less sure.
@@ -40,6 +40,10 @@ CLOSED = -3.0
 """The gate's offset where nothing speaks for the memory: it counts for a twentieth."""
 DOUBT = 0.125
 """What the square of a change of the gate costs; likelihoods of examples are set against it."""
+SHUT = -30.0
+"""The offset of a gate of an irrelevant memory."""
+SIGNIFICANT = 3.0
+"""Standard deviations by which votes for the own classes of examples are above those for any class."""
 EQUAL = 1 - 1e-5
 """An entry of this cosine to an example is that example."""
 LEAST_SPREAD = 0.01
@@ -81,7 +85,11 @@ def fit(
     }
     votes = _votes(vectors, state, without_equal=True)
     own = np.arange(len(labels)), labels
-    return state | {"gate": _learned_gate(votes.nearness, votes.shares[own], found.held_out[own])}
+    if _is_relevant(votes.shares, labels):
+        gate = _learned_gate(votes.nearness, votes.shares[own], found.held_out[own])
+    else:
+        gate = np.array([SHUT, 0, 0, 1], np.float32)
+    return state | {"gate": gate}
 
 
 class _Votes(NamedTuple):
@@ -115,6 +123,18 @@ def _gate(nearness: Array, gate: Array) -> Array:
     return _sigmoid(offset + slope * _standard(nearness, mean, spread))
 
 
+def _is_relevant(shares: Array, labels: Array) -> bool:
+    """Whether the votes `[n, classes]` know the classes of examples, and not by chance.
+
+    They are held against what they would be if the examples' classes were dealt to them anew.
+    """
+    likely = np.bincount(labels, minlength=shares.shape[1]) / len(labels)
+    expected = shares @ likely
+    spread = np.sqrt((np.square(shares) @ likely - np.square(expected)).sum())
+    excess = (shares[np.arange(len(labels)), labels] - expected).sum()
+    return bool(excess > SIGNIFICANT * spread)
+
+
 def _learned_gate(nearness: Array, voted: Array, learned: Array) -> Array:
     """The offset and the slope, with the mean and the spread of the nearness.
 
@@ -144,4 +164,4 @@ def _standard(nearness: Array, mean: float, spread: float) -> Array:
 
 
 def _sigmoid(values: Array) -> Array:
-    return np.asarray(1 / (1 + np.exp(-values)))
+    return np.asarray((1 + np.tanh(values / 2)) / 2)  # without exp, which overflows
