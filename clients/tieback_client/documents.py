@@ -171,3 +171,7 @@ class Collection:
     """What is wrong with its files on the server and what to do about it; empty where they are sound."""
     stale: str = ""
     """Why it cannot be found by contents and what to do about it: another revision of its space is served."""
+    codec: str = ""
+    """How its vectors are kept in the memory of the server: a method of the family "codecs"."""
+    resident_bytes: int = 0
+    """Bytes of its vectors there, with those of regions."""

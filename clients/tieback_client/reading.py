@@ -316,6 +316,8 @@ def collection(message: Any) -> Collection:
         sources=[source(one) for one in message.sources],
         damage=message.damage,
         stale=message.stale,
+        codec=message.codec.name,
+        resident_bytes=message.resident_bytes,
     )
 
 

@@ -117,11 +117,18 @@ class IndexPort(Protocol):
     """
 
     async def create_collection(
-        self, name: str, space: SpaceRef, width: int, routing: Routing = DEFAULT_ROUTING
+        self,
+        name: str,
+        space: SpaceRef,
+        width: int,
+        routing: Routing = DEFAULT_ROUTING,
+        codec: MethodChoice | None = None,
     ) -> Collection:
         """Makes a collection, or returns the equal one.
 
-        AlreadyExists where the name has another space, or another `routing` than one that is given.
+        `codec`, a method of the family "codecs", is how its vectors are kept in memory; None for the default,
+        or for what is there. AlreadyExists where the name has another space, or another `routing` or `codec`
+        than one that is given.
         """
         ...
 
@@ -287,6 +294,7 @@ class AnswerPort(Protocol):
         *,
         space: str = "",
         long_texts: LongTexts = LongTexts.SPLIT,
+        codec: MethodChoice | None = None,
         before_writing: Callable[[], Awaitable[None]] | None = None,
         deadline: Deadline = NO_DEADLINE,
     ) -> IngestReply:

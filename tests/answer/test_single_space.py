@@ -179,6 +179,23 @@ async def test_a_collection_is_not_asked_for_in_another_space_than_its_own(serve
         await served.answerer.ingest("library", [MOON], space="joint")
 
 
+async def test_a_collection_that_ingestion_makes_has_the_codec_that_was_asked_for(served: Served) -> None:
+    binary = MethodChoice("binary", {"oversampling": 8})
+
+    await served.answerer.ingest("library", [TEA], space="words-a", codec=binary)
+    await served.answerer.ingest("library", [MOON], codec=binary)
+
+    assert (await served.index.get_collection("library")).codec.name == "binary"
+    assert sorted(await served.found(text("tea"))) == ["moon", "tea"]
+    with pytest.raises(AlreadyExists, match="'binary' with"):
+        await served.answerer.ingest("library", [MOON], codec=MethodChoice("int8"))
+    with pytest.raises(NotFound, match="codec"):
+        await served.answerer.ingest("other", [MOON], space="words-a", codec=MethodChoice("zip"))
+    with pytest.raises(InvalidInput) as refusal:
+        await served.answerer.ingest("other", [MOON], codec=MethodChoice("binary", {"oversampling": 0}))
+    assert str(refusal.value.field) == "codec.parameters.oversampling"
+
+
 async def test_an_unknown_space_is_refused_with_the_choices(served: Served) -> None:
     with pytest.raises(NotFound, match="words-a"):
         await served.answerer.ingest("library", [TEA], space="words-x")

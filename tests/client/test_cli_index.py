@@ -77,6 +77,15 @@ def test_a_collection_can_be_made_with_a_routing_of_its_own(run: Run, library: P
     assert "leave --routing out" in both.output
 
 
+def test_a_collection_can_be_made_with_a_codec_of_its_own(run: Run, library: Path, served: Any) -> None:
+    run("index", str(library), "-c", "signs", "--codec", "binary")
+
+    shown = run("collections", "show", "signs").stdout.splitlines()
+
+    assert "codec\tbinary" in shown
+    assert "vectors in memory\t1.5 MB" in shown
+
+
 def test_arrays_are_of_another_kind_where_no_space_takes_clouds(run: Run, library: Path) -> None:
     np.save(library / "vectors.npy", np.zeros((4, 8)))
 

@@ -21,6 +21,7 @@ from tieback.core.types.locators import LocatorKind, Locators
 from tieback.core.types.search import SearchReply
 from tieback.core.types.vectors import SpaceRef, Vector
 from tieback.index import Index
+from tieback.index.growing import FLAT_UP_TO
 from tieback.index.memory import Memory
 from tieback.index.records import Put, Record, Regions, Remove
 from tieback.index.validation import MOST_REGIONS, check_items
@@ -187,9 +188,9 @@ def record_of(indexed: IndexedItem, width: int) -> Record:
     return record
 
 
-def in_memory(count: int, **how: int) -> tuple[Memory, Array, Array]:
+def in_memory(count: int, flat_up_to: int = FLAT_UP_TO) -> tuple[Memory, Array, Array]:
     """Photos with none to four regions, in turn."""
-    memory = Memory(WIDTH, **how)
+    memory = Memory(WIDTH, flat_up_to=flat_up_to)
     wholes, rows = clustered(count), clustered(4 * count, seed=1).reshape(count, 4, WIDTH)
     memory.apply(put(n, wholes[n], rows[n][: n % 5]) for n in range(count))
     return memory, wholes, rows

@@ -63,6 +63,22 @@ def test_stored_vectors_compare_with_those_of_encode(client: Client) -> None:
     assert hit.score == pytest.approx(1, abs=1e-3)
 
 
+def test_a_collection_says_by_which_codec_it_keeps_its_vectors(client: Client) -> None:
+    client.ingest("signs", [Item("tides", TIDES), Item("bread", BREAD)], codec="binary").collect()
+
+    made = client.get_collection("signs")
+    hit = client.search("signs", vector=client.encode([BREAD], space=SPACE)[0].vector).hits[0]
+
+    assert (made.codec, made.resident_bytes > 0) == ("binary", True)
+    assert hit.item_id == "bread"
+    assert hit.score == pytest.approx(1, abs=1e-3)
+    assert client.create_collection("signs").codec == "binary"
+    with pytest.raises(AlreadyExists, match="'binary'"):
+        client.create_collection("signs", codec="int8")
+    with pytest.raises(InvalidArgument, match="oversampling"):
+        client.create_collection("more", codec=("binary", {"oversampling": -1}))
+
+
 def test_weights_are_refused_where_there_is_nothing_to_weight(client: Client) -> None:
     client.ingest("alone", [Item("tides", TIDES)]).collect()
 

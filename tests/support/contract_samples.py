@@ -155,6 +155,16 @@ SAMPLES: dict[str, list[Any]] = {
         ),
         Collection("books", SPACE, 384, 0, 0, 1_700_000_000.0, damage="its files are gone", sources=[SOURCE]),
         Collection("books", SPACE, 384, 0, 0, 1_700_000_000.0, stale="another revision is served"),
+        Collection(
+            "books",
+            SPACE,
+            384,
+            10,
+            20,
+            1_700_000_000.0,
+            codec=MethodChoice("binary", {"oversampling": 16, "rescoring": "int8"}),
+            resident_bytes=2**40,
+        ),
     ],
     "collection_source": [SOURCE],
     "content": [

@@ -149,6 +149,8 @@ def _show_collection(output: Output, found: Collection) -> None:
         "space": f"{found.space}, {found.width} wide",
         "created": _minute(found.created),
         "routing": found.policy or weights,
+        "codec": found.codec,
+        "vectors in memory": f"{found.resident_bytes / 1e6:,.1f} MB" if found.codec else "",
         "state": found.damage or (f"stale: {found.stale}" if found.stale else ""),
     }
     output.table(["", ""], [[key, value] for key, value in facts.items() if value != ""])

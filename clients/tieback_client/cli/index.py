@@ -85,6 +85,11 @@ single file belongs to its folder. `tieback collections show NAME` lists the sou
 @click.option(
     "--weights", metavar="SPACE=W,…", help="Weights of the spaces for queries of the collection; set once."
 )
+@click.option(
+    "--codec",
+    metavar="METHOD",
+    help="How a new collection keeps its vectors in memory, e.g. binary; set once. [float32]",
+)
 @connected
 def index(
     client: Client,
@@ -102,6 +107,7 @@ def index(
     space: str,
     routing: str | None,
     weights: str | None,
+    codec: str | None,
 ) -> None:
     """Put files, or all files of folders, into a collection."""
     begin = time.monotonic()
@@ -129,9 +135,10 @@ def index(
     if not dry_run:
         if prune and not yes:
             _confirm(output, gone)
-        if found.files and into is not None and (known is None or usual is not None):
-            # Where the collection is there with another routing, the server refuses.
-            client.create_collection(collection, into, weights=usual)
+        chosen = usual is not None or codec is not None
+        if found.files and into is not None and (known is None or chosen):
+            # Where the collection is there with another routing or codec, the server says so.
+            client.create_collection(collection, into, weights=usual, codec=codec)
         if found.files or known is not None:
             for root in roots.values():
                 client.record_source(

@@ -37,14 +37,16 @@ def ingest(
     *,
     space: str = "",
     long_texts: LongTexts = "split",
+    codec: MethodLike | None = None,
     batch: int = 16,
     in_flight: int = 4,
     timeout: float | None = None,
 ) -> Exchange[Acknowledgement]:
     """Encodes items and writes them to a collection, which is made where it is missing.
 
-    It is then made in `space`, by default in the joint space where one is served, else in the only dense one.
-    Items go into the space that the collection has; a content that the space does not read fails its item.
+    It is then made in `space`, by default in the joint space where one is served, else in the only dense one,
+    and keeps its vectors by `codec`, as `create_collection` has it. Items go into the space that the
+    collection has; a content that the space does not read fails its item.
     Returns an iterator of acknowledgements, each for one batch, given after it is durable. Nothing is sent
     before it is iterated; `collect()` iterates it to its end. At most `in_flight` batches are
     unacknowledged at a time; they are sent again where the connection breaks.
@@ -60,6 +62,7 @@ def ingest(
             items=packed,  # type: ignore[arg-type]  # packed by writing_items.item
             long_texts=writing.long_texts(long_texts),
             space=writing.text(space, "space"),
+            codec=writing.method(codec, at("codec")),
         )
 
     def result(

@@ -29,15 +29,17 @@ def create_collection(
     width: int | None = None,
     weights: Weights | None = None,
     imputation: MethodLike | None = None,
+    codec: MethodLike | None = None,
     timeout: float | None = None,
 ) -> Procedure[Collection]:
     """Makes an empty collection, or returns the equal one that is there.
 
     `space` is a name, or what `space(name)` returned: the joint space, or a dense one; by default the joint
     one where it is served, else the only dense one. `width` is the space's own by default. `weights` per
-    space of the joint one, or the name of a routing policy, are for queries without their own, and so is
-    `imputation`, a method of the family of that name. `AlreadyExists` where the name is taken by a collection
-    of another space, width, or other weights.
+    space of the joint one, or the name of a routing policy, are for queries that do not say theirs, and so is
+    `imputation`, a method of the family of that name. `codec`, a method of the family "codecs", is how its
+    vectors are kept in the memory of the server, once and for all: ``"binary"`` takes little of it.
+    `AlreadyExists` where the name is taken by a collection of another space, width, weights or codec.
     """
     from tieback_client.procedures.server import space as describe
 
@@ -52,7 +54,11 @@ def create_collection(
     ref = space if isinstance(space, SpaceRef) else space.ref
     wide = width if width is not None or isinstance(space, SpaceRef) else space.width
     request = index_pb2.CreateCollectionRequest(
-        name=name, space=writing.space_ref(ref), width=wide, routing=writing.routing(weights, imputation)
+        name=name,
+        space=writing.space_ref(ref),
+        width=wide,
+        routing=writing.routing(weights, imputation),
+        codec=writing.method(codec, at("codec")),
     )
     reply = yield Call(RPCS["CreateCollection"], request, timeout)
     return reading.collection(reply.message.collection)

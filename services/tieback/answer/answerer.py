@@ -32,6 +32,7 @@ from tieback.core.types.content import Item
 from tieback.core.types.generation import Finish, GenerationEvent, Grounding, SamplingParameters
 from tieback.core.types.ingestion import IngestReply, LongTexts
 from tieback.core.types.limits import Limits
+from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.report import Timing
 from tieback.core.types.retrieval import Retrieval, RetrieveReply
 from tieback.core.types.vectors import SpaceRef
@@ -118,20 +119,22 @@ class Answerer:
         *,
         space: str = "",
         long_texts: LongTexts = LongTexts.SPLIT,
+        codec: MethodChoice | None = None,
         before_writing: Callable[[], Awaitable[None]] | None = None,
         deadline: Deadline = NO_DEADLINE,
     ) -> IngestReply:
         """Encodes items and writes them in one durable step; a bad item gets an error of its own.
 
         `before_writing` is awaited once they are encoded. The collection is made where it is missing, in
-        `space` or in the default one. Unavailable or Overloaded where a space is: what is stored is never
-        degraded, and the whole call may be repeated.
+        `space` or in the default one, and by `codec`. Unavailable or Overloaded where a space is: what is
+        stored is never degraded, and the whole call may be repeated.
         """
         return await self._ingestion.ingest(
             collection,
             items,
             space=space,
             long_texts=long_texts,
+            codec=codec,
             before_writing=before_writing,
             deadline=deadline,
         )

@@ -29,7 +29,9 @@ from tieback.core.types.collection import Collection
 from tieback.core.types.content import Modality
 from tieback.core.types.fusion import JOINT_SPACE, Role, Routing
 from tieback.core.types.limits import Limits
+from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.vectors import SpaceRef
+from tieback.methods.codecs import codecs, with_defaults
 from tieback.ports import DEFAULT_ROUTING, EncoderPort, IndexPort, RouterPort
 
 KEPT_SECONDS = 5.0
@@ -176,11 +178,15 @@ class CollectionSpaces:
             self._known[key] = kept = (now + KEPT_SECONDS, found)
         return await self._to_read(kept[1], deadline), kept[1].routing
 
-    async def to_write(self, collection: str, asked: str) -> CollectionSpace:
+    async def to_write(
+        self, collection: str, asked: str, codec: MethodChoice | None = None
+    ) -> CollectionSpace:
         """A collection's space, or that of one that is to be made: `asked`, else the default.
 
-        AlreadyExists where the collection is in another space than `asked`.
+        AlreadyExists where the collection is in another space than `asked`, or has another `codec`.
         """
+        if codec is not None:
+            codecs.configure(codec.name, codec.parameters, field="codec")
         try:
             found = await self._index.get_collection(collection)
         except NotFound as missing:
@@ -194,6 +200,13 @@ class CollectionSpaces:
                 collection,
                 f"the collection {collection!r} is in the space {known.name!r} and not in {asked!r}; leave "
                 "the space out, or take another name",
+            )
+        if codec is not None and with_defaults(codec) != found.codec:
+            raise AlreadyExists(
+                "collection",
+                collection,
+                f"the collection {collection!r} keeps its vectors by the codec {found.codec.name!r} with "
+                f"{dict(found.codec.parameters)}; leave the codec out, or take another name",
             )
         return known
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ from tieback.core.types.encoding import Label, Truncated, Truncation
 from tieback.core.types.fusion import Fused, FusePart, Role
 from tieback.core.types.ingestion import IngestReply, IngestResult, LongTexts
 from tieback.core.types.limits import Limits
+from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexedPiece
 from tieback.core.types.vectors import MultiVector, Vector
 from tieback.ports import IndexPort
@@ -84,6 +86,7 @@ class Ingestion:
         *,
         space: str,
         long_texts: LongTexts,
+        codec: MethodChoice | None = None,
         before_writing: Callable[[], Awaitable[None]] | None = None,
         deadline: Deadline,
     ) -> IngestReply:
@@ -92,7 +95,7 @@ class Ingestion:
         principal.require(Access.WRITE, principal.find(collection))  # the index asks too, after all the work
         watch = Stopwatch()
         self._check(items)
-        into = await self._spaces.to_write(collection, space)
+        into = await self._spaces.to_write(collection, space, codec)
         if long_texts is LongTexts.SPLIT:
             with watch.stage("split"):
                 split = await self._splitting.split(items, into.readers(Modality.TEXT), hop(deadline))
@@ -102,9 +105,10 @@ class Ingestion:
         for draft in _drafts(split, split.errors):
             drafts[draft.item].append(draft)
         truncation = Truncation.REFUSE if long_texts is LongTexts.REFUSE else Truncation.END
+        write = functools.partial(self._write, collection, codec)
         results: list[IngestResult] = []
         for group in _groups(drafts):
-            await self._store(collection, into, split, group, watch, truncation, before_writing, deadline)
+            await self._store(write, into, split, group, watch, truncation, before_writing, deadline)
             before_writing = None
             for number, own in enumerate(group, len(results)):
                 results.append(_result(split, number, own))
@@ -113,7 +117,7 @@ class Ingestion:
 
     async def _store(
         self,
-        collection: str,
+        write: Callable[[Sequence[IndexedItem]], Awaitable[UpsertReply]],
         into: CollectionSpace,
         split: Split,
         group: Sequence[Sequence[Draft]],
@@ -137,7 +141,7 @@ class Ingestion:
         deadline.check("writing the items")
         indexed = [_indexed(split.items[number], own, keeps=self._keeps) for number, own in whole.items()]
         with watch.stage("upsert"):
-            written = await self._write(collection, indexed)
+            written = await write(indexed)
         for number, error in zip(whole, written.results, strict=True):
             if error is not None:
                 errors[number] = _at(number, split.places[number], error)
@@ -254,14 +258,16 @@ class Ingestion:
                         # The router's error names encodings, which the caller does not know.
                         errors.setdefault(draft.item, draft.blame(result.about(ROOT)))
 
-    async def _write(self, collection: str, items: Sequence[IndexedItem]) -> UpsertReply:
+    async def _write(
+        self, collection: str, codec: MethodChoice | None, items: Sequence[IndexedItem]
+    ) -> UpsertReply:
         try:
             return await self._index.upsert(collection, items)
         except NotFound as missing:
             if missing.kind != "collection" or "/" in collection:  # only its owner makes it
                 raise
         vector = items[0].sections[0].vector
-        await self._index.create_collection(collection, vector.space, vector.width)
+        await self._index.create_collection(collection, vector.space, vector.width, codec=codec)
         return await self._index.upsert(collection, items)
 
 

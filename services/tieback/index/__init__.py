@@ -28,11 +28,14 @@ Where to look:
     originals.py    what pictures, sounds and clouds were encoded from
     references.py   which of them the collections refer to
     durability.py   what Lance wrote → forced to the disk, or removed again
+    full_disk.py    the errors of a full disk, whoever met them
     records.py      records ⇄ Arrow rows
     memory.py       one collection in memory, rebuilt from the table at start
     vectors.py      faiss: exact for small collections, inverted lists for large ones
     byte_scan.py    which of few vectors can be the nearest, by copies in bytes
     growing.py      from the one kind to the other, beside the searches
+    coded_vectors.py vectors by a codec: candidates by rows in memory, compared by rows on disk
+    row_file.py     rows on disk by position, in a file without a name
     region_vectors.py vectors of the regions of sections, in half precision
     nearest.py      the best sections by whole and best region
     facts.py        what filters read, of sections and of items

@@ -66,6 +66,11 @@ class ByteScan:
         self._add(vectors)
 
     @property
+    def bytes(self) -> int:
+        """Bytes of the copies."""
+        return int(self._index.ntotal * self._index.code_size)
+
+    @property
     def is_outgrown(self) -> bool:
         """Whether copies should be made anew: enough was put to be worth it."""
         is_cut = self._wrong.max() > 0.5 * _GROUP**0.5  # where no value is outside its range, it is less

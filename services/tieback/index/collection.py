@@ -8,6 +8,7 @@ from itertools import islice
 
 from tieback.core.errors import Damaged
 from tieback.core.types.collection import Collection, Source
+from tieback.index.coded_vectors import vectors_of
 from tieback.index.key_budget import KeyBudget
 from tieback.index.memory import Memory
 from tieback.index.reading import TableReader
@@ -32,10 +33,13 @@ class ReadCollection:
     @classmethod
     def read(cls, description: Description, table: TableReader) -> ReadCollection:
         """Reads the table into memory. Lance's errors pass, and ValueError, where it is damaged."""
-        memory = Memory(description.width)
+        memory = Memory(
+            description.width, wholes=vectors_of(description.width, description.codec, table.folder)
+        )
         living, stale = newest_versions(table.scan(["version", "ordinal", "item_id"]))
         rows = from_rows(table.scan(), living)
         while batch := list(islice(rows, _ITEMS_AT_ONCE)):
+            memory.reserve(sum(len(one.record.texts) for one in batch))
             memory.apply(batch)
         memory.stale.extend(stale)
         return cls(description, table, memory, max([*living.values(), *stale], default=0))
@@ -53,6 +57,8 @@ class ReadCollection:
             routing=known.routing,
             vector_count=self.memory.vector_count,
             damage=damage,
+            codec=known.codec,
+            resident_bytes=self.memory.resident_bytes,
         )
 
 

@@ -22,6 +22,7 @@ from tieback.core.tenant import CollectionKey
 from tieback.core.types.limits import Limits
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexState
 from tieback.core.types.vectors import SpaceRef
+from tieback.index.coded_vectors import codec_of
 from tieback.index.collection import OpenCollection
 from tieback.index.key_budget import KeyBudget
 from tieback.index.memory import Entry, Memory
@@ -34,6 +35,7 @@ from tieback.index.stored_items import with_contents
 from tieback.index.table import Table
 from tieback.index.validation import check_batch, check_space, check_vectors, check_width
 from tieback.index.writer import CollectionWriter
+from tieback.ports import DEFAULT_ROUTING
 
 _PAGE_ITEMS = 64
 _PAGE_BYTES = 8 * 1024 * 1024
@@ -70,9 +72,13 @@ class Generations:
             old.writer.next_version = max(old.writer.next_version, made.writer.next_version)
 
     async def begin(self, old: OpenCollection, space: SpaceRef, width: int) -> ReindexState:
-        """Makes a generation in that space, or goes on with it; one in another space is dropped."""
+        """Makes a generation in that space, or goes on with it; one in another space is dropped.
+
+        InvalidInput where the codec of the collection does not go with the width.
+        """
         check_space(space, field=at("space"))
         check_width(width)
+        codec_of(width, old.description.codec)
         key = old.description.key
         made = self.made.get(key)
         if made is not None and (made.description.space, made.description.width) != (space, width):
@@ -185,7 +191,7 @@ class Generations:
 def _next_of(old: Description, space: SpaceRef, width: int) -> Description:
     """What the collection will be. Weights are of the joint space, and mean nothing in another."""
     kept = replace(old, space=space, width=width)
-    return kept if space.name == old.space.name else Description(old.key, space, width, old.created)
+    return kept if space.name == old.space.name else replace(kept, routing=DEFAULT_ROUTING)
 
 
 def _lacking(old: Memory, new: Memory, after: str = "") -> Iterator[Entry]:

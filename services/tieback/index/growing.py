@@ -9,6 +9,7 @@ import numpy as np
 from tieback.core.types.arrays import Array
 from tieback.index.readwrite import ReadWriteLock
 from tieback.index.vectors import FlatVectors, InvertedVectors, Vectors
+from tieback.methods.codecs import LARGEST_HALF
 
 FLAT_UP_TO = 50_000
 _GROWTH_BEFORE_RETRAINING = 2.0
@@ -16,7 +17,7 @@ _CHUNK = 8192  # rows that are widened to float32 at a time
 
 
 class GrowingVectors:
-    """`Vectors` whose kind follows their number. `half` keeps them in half precision."""
+    """`StoredVectors` whose kind follows their number. `half` keeps them in half precision."""
 
     def __init__(self, width: int, flat_up_to: int, half: bool = False) -> None:
         self.current: Vectors = InvertedVectors(width, half=True) if half else FlatVectors(width)
@@ -25,6 +26,8 @@ class GrowingVectors:
 
     def put(self, positions: Array, vectors: Array) -> None:
         """See `Vectors`."""
+        if self._half:
+            vectors = np.clip(vectors, -LARGEST_HALF, LARGEST_HALF)  # beyond is infinite in half precision
         self.current.put(positions, vectors)
         if self._moved is not None:
             self._moved.update(positions.tolist())
@@ -51,6 +54,14 @@ class GrowingVectors:
     def exact(self) -> bool:
         """See `Vectors`."""
         return self.current.exact
+
+    @property
+    def resident_bytes(self) -> int:
+        """See `Vectors`."""
+        return self.current.resident_bytes
+
+    def reserve(self, count: int) -> None:
+        """See `StoredVectors`. Nothing is on a disk."""
 
     def wants_training(self, count: int) -> bool:
         """Whether so many have outgrown exact search, or the lists they were sorted into."""

@@ -14,16 +14,20 @@ from typing import TypeVar
 from tieback.core.errors import AlreadyExists, InvalidInput, StorageFull, Unavailable
 from tieback.core.field_path import at
 from tieback.core.tenant import PRINCIPAL, Access, CollectionKey
-from tieback.core.types.collection import Collection
+from tieback.core.types.collection import DEFAULT_CODEC, Collection
 from tieback.core.types.fusion import JOINT_SPACE, Routing
+from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.vectors import SpaceRef
+from tieback.index.coded_vectors import codec_of
 from tieback.index.collection import DamagedCollection, OpenCollection, ReadCollection
 from tieback.index.generations import Generations
 from tieback.index.ownership import OwnedCollections
 from tieback.index.quotas import check
 from tieback.index.references import ReferredOriginals
+from tieback.index.served import ServedSpaces
 from tieback.index.store import Description, Store
 from tieback.index.validation import check_name, check_space, check_width
+from tieback.methods.codecs import with_defaults
 from tieback.methods.imputation import imputations
 from tieback.methods.routing import routings
 from tieback.ports import DEFAULT_ROUTING
@@ -45,23 +49,33 @@ class Lifecycle:
         originals: ReferredOriginals,
         executor: Executor,
         most: int,
+        served: ServedSpaces,
     ) -> None:
         self.changing = asyncio.Lock()
         self._store, self._owned = store, owned
         self._generations, self._originals = generations, originals
-        self._executor, self._most = executor, most
+        self._executor, self._most, self._served = executor, most, served
 
-    async def create(self, name: str, space: SpaceRef, width: int, routing: Routing) -> Collection:
+    async def create(
+        self, name: str, space: SpaceRef, width: int, routing: Routing, codec: MethodChoice | None
+    ) -> Collection:
         """Makes a collection, or returns the equal one. Once begun it is finished."""
+        self._served.check(space)
         _check(name, space, width, routing)
+        chosen = None if codec is None else with_defaults(codec)
+        cut_to = codec_of(width, chosen or DEFAULT_CODEC).prefix
+        if cut_to is not None:
+            self._served.check_prefix(space, cut_to)
         PRINCIPAL.get().require(Access.ADMIN, work="making a collection")
-        return await asyncio.shield(self._create(name, space, width, routing))
+        return await asyncio.shield(self._create(name, space, width, routing, chosen))
 
     async def delete(self, name: str) -> None:
         """Removes a collection and all it holds; as `create`, once begun."""
         await asyncio.shield(self._delete(name))
 
-    async def _create(self, name: str, space: SpaceRef, width: int, routing: Routing) -> Collection:
+    async def _create(
+        self, name: str, space: SpaceRef, width: int, routing: Routing, codec: MethodChoice | None
+    ) -> Collection:
         principal = PRINCIPAL.get()
         key = CollectionKey(principal.tenant, name)
         async with self.changing:
@@ -72,7 +86,7 @@ class Lifecycle:
                 self.check_room()
                 number, most = self._owned.stored(key.owner).collections, principal.quota.collections
                 check(principal, key.owner, "collections", number, 1, most)
-                description = Description(key, space, width, time.time(), routing)
+                description = Description(key, space, width, time.time(), routing, codec or DEFAULT_CODEC)
                 there = await self._in(lambda: self._make(description))
                 self._owned.add(there)
             known = there.description
@@ -90,6 +104,14 @@ class Lifecycle:
                     name,
                     f"the collection {name!r} is there, and queries of it are weighted otherwise; leave the "
                     "routing out, take another name, or delete it first",
+                )
+            if codec not in (None, known.codec):
+                raise AlreadyExists(
+                    "collection",
+                    name,
+                    f"the collection {name!r} is there, and keeps its vectors by the codec "
+                    f"{known.codec.name!r} with {dict(known.codec.parameters)}; "
+                    "leave the codec out, take another name, or delete it first",
                 )
             return there.describe()
 

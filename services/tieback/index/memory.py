@@ -1,8 +1,8 @@
 """A collection in memory: what search reads. Rebuilt from the table at start, changed after each commit.
 
 Every section has a position, reused after it is gone: the same in the vectors, the columns and the mask of
-the living. It costs about 5 bytes per dimension, its text, and some 500 bytes; each of its regions 2 bytes
-per dimension.
+the living. It costs about 5 bytes per dimension, or less by a codec (`coded_vectors.py`), its text, and some
+500 bytes; each of its regions 2 bytes per dimension.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tieback.index.readwrite import ReadWriteLock
 from tieback.index.records import Change, Original, Put, Record
 from tieback.index.region_vectors import RegionVectors
 from tieback.index.room import grown
-from tieback.index.vectors import Vectors
+from tieback.index.vectors import StoredVectors, Vectors
 from tieback.index.words import Analysed, Words, analysed
 
 _ITEMS_PER_STEP = 10_000  # that a listing looks at before it lets writers in
@@ -59,7 +59,9 @@ class Memory:
     themselves.
     """
 
-    def __init__(self, width: int, *, flat_up_to: int = FLAT_UP_TO) -> None:
+    def __init__(
+        self, width: int, *, flat_up_to: int = FLAT_UP_TO, wholes: StoredVectors | None = None
+    ) -> None:
         self.lock = ReadWriteLock()
         self.width = width
         self.bytes = 0  # of the living items, see `Record.bytes`
@@ -69,7 +71,7 @@ class Memory:
         self.indexed_from: Counter[str] = Counter()  # living items by the source that their metadata names
         self.originals: Counter[str] = Counter()  # sections by the original that they refer to
         self.unreferred: list[str] = []  # originals that no section of this collection refers to any more
-        self._wholes = GrowingVectors(width, flat_up_to)
+        self._wholes = wholes or GrowingVectors(width, flat_up_to)
         self._items: dict[str, Entry] = {}
         self._owners: list[tuple[Entry, int] | None] = []  # by position: entry and ordinal
         self._living = np.zeros(0, bool)
@@ -97,6 +99,15 @@ class Memory:
     def vector_count(self) -> int:
         """Vectors of living sections and of their regions."""
         return self.section_count + self.regions.count
+
+    @property
+    def resident_bytes(self) -> int:
+        """Bytes of all vectors in memory."""
+        return self._wholes.resident_bytes + self.regions.resident_bytes
+
+    def reserve(self, sections: int) -> None:
+        """Makes room on disk for so many more sections, which `apply` relies on. StorageFull if need be."""
+        self._wholes.reserve(len(self._owners) + max(sections - len(self._free), 0))
 
     def apply(self, changes: Iterable[Change]) -> int:
         """Takes over committed changes, in order; returns how many items were removed by a removal.

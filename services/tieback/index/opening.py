@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from concurrent.futures import Executor
 
+from tieback.core.errors import StorageFull
 from tieback.core.tenant import CollectionKey
 from tieback.core.types.vectors import SpaceRef
 from tieback.index.collection import DamagedCollection, OpenCollection, ReadCollection
@@ -13,6 +14,10 @@ from tieback.index.store import Description, Store
 _RESTORE = (
     "its files are damaged or missing; restore it from a backup and start the server again, or delete it and "
     "index its items again"
+)
+_FULL = (
+    "the disk is full, and the rows that its codec has on disk have to be made again; free space and start "
+    "the server again"
 )
 
 _log = logging.getLogger(__name__)
@@ -29,17 +34,17 @@ def load(store: Store, key: CollectionKey, executor: Executor) -> OpenCollection
             "(%s: %s)",
             *(key, type(error).__name__, error),
         )
-        return _remains(store, key)
+        return _remains(store, key, _FULL if isinstance(error, StorageFull) else _RESTORE)
 
 
-def _remains(store: Store, key: CollectionKey) -> DamagedCollection:
+def _remains(store: Store, key: CollectionKey, why: str) -> DamagedCollection:
     known = Description(key, SpaceRef("", "", ""), 0, 0.0)
     for description, table in store.remains(key):
         known = description if not known.width else known
         try:
             content = ReadCollection.read(description, table)
             if content.last:  # not the empty table that it once was
-                return DamagedCollection(description, _RESTORE, content)
+                return DamagedCollection(description, why, content)
         except Exception as error:  # noqa: BLE001 - see above; an older version may still be read
             _log.debug("a version of the collection %s cannot be read: %s", key, error)
-    return DamagedCollection(known, _RESTORE, None)
+    return DamagedCollection(known, why, None)

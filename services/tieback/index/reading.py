@@ -16,6 +16,7 @@ class TableReader:
 
     def __init__(self, folder: Path) -> None:
         """Opens it. Lance's errors pass where it cannot be read."""
+        self.folder = folder
         self._lance = open_newest(folder)
 
     @property

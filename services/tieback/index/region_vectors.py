@@ -19,7 +19,6 @@ from tieback.index.records import Regions
 from tieback.index.room import grown
 
 _NOBODY = -1  # as a place, the last
-_LARGEST = float(np.finfo(np.float16).max)
 
 
 class RegionVectors:
@@ -42,6 +41,11 @@ class RegionVectors:
         """Whether a search looks at every region."""
         return self._vectors.exact
 
+    @property
+    def resident_bytes(self) -> int:
+        """Bytes of the vectors in memory."""
+        return self._vectors.resident_bytes
+
     def put(self, position: int, whole: Array, regions: Regions) -> None:
         """Gives a section without regions some; `whole` is its own vector."""
         places = np.array([self._place() for _ in range(1 + len(regions.vectors))], np.int64)
@@ -52,8 +56,7 @@ class RegionVectors:
         self._owners[places], self._whole[places] = position, False
         self._whole[places[0]] = True
         self._boxes[places[1:]] = regions.boxes
-        half = np.clip(whole, -_LARGEST, _LARGEST).astype(np.float16)
-        self._vectors.put(places, np.concatenate((half[None], regions.vectors)))
+        self._vectors.put(places, np.concatenate((whole[None], regions.vectors)))
 
     def remove(self, position: int) -> None:
         """Forgets a section's regions, where it has some."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.types.vectors import SpaceRef
@@ -13,7 +13,7 @@ class ServedSpaces:
     """The `served` spaces. Collections in other revisions of them are stale.
 
     Those are found by contents where their space `is_readable`, else by words. No collection is made in the
-    spaces named in `sparse`.
+    spaces named in `sparse`. `widths` are by space those that its vectors may be cut to.
     """
 
     def __init__(
@@ -22,10 +22,12 @@ class ServedSpaces:
         *,
         is_readable: Callable[[SpaceRef], bool] = lambda _: False,
         sparse: Iterable[str] = (),
+        widths: Mapping[str, Sequence[int]] | None = None,
     ) -> None:
         self._served = {space.name: space for space in served}
         self._is_readable = is_readable
         self._sparse = frozenset(sparse)
+        self._widths = widths or {}
 
     def check(self, space: SpaceRef) -> None:
         """InvalidInput where no collection can be in this space."""
@@ -45,6 +47,21 @@ class ServedSpaces:
                 self._served,
                 hint=f"the snapshot {snapshot!r} is in it: serve it (TIEBACK_SPACES) and restore it then, or "
                 "say any_space to restore it all the same, and search by words and by vectors of your own",
+            )
+
+    def check_prefix(self, space: SpaceRef, dimensions: int) -> None:
+        """InvalidInput where a collection's codec cannot use so many of the first dimensions of this space.
+
+        Of a space that is not served, whoever makes the vectors knows.
+        """
+        widths = self._widths.get(space.name, ())
+        if space.name in self._served and dimensions not in widths:
+            known = ", ".join(map(str, widths))
+            raise InvalidInput(
+                f"vectors of the space {space.name!r} cannot be cut to {dimensions} dimensions: "
+                + (f"its card has the widths {known}" if widths else "its card has no widths")
+                + "; take another codec",
+                field="codec",
             )
 
     def why_stale(self, known: Description) -> str:

@@ -20,6 +20,7 @@ from tieback.core.types.content import Item
 from tieback.core.types.fusion import Routing
 from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
+from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexState
 from tieback.core.types.search import Search, SearchReply
 from tieback.core.types.vectors import SpaceRef
@@ -67,7 +68,8 @@ class Index:
         self._generations = Generations(store, self._owned, self._originals, self._writers, limits)
         self._references = ReferredOriginals(self._originals, self._owned, self._generations)
         self._lifecycle = Lifecycle(
-            store, self._owned, self._generations, self._references, self._writers, limits.collections
+            *(store, self._owned, self._generations, self._references),
+            *(self._writers, limits.collections, served),
         )
         keeps = self._originals.keeps
         self.stored = StoredItems(store, self._owned, self._originals)
@@ -121,6 +123,7 @@ class Index:
             vectors=sum(memory.vector_count for memory in readable),
             damaged=len(self._owned.damaged),
             stale=len(self.stale),
+            vector_bytes=sum(memory.resident_bytes for memory in readable),
             originals=self._originals.bytes,
         )
 
@@ -165,12 +168,16 @@ class Index:
             self._store.close()
 
     async def create_collection(
-        self, name: str, space: SpaceRef, width: int, routing: Routing = DEFAULT_ROUTING
+        self,
+        name: str,
+        space: SpaceRef,
+        width: int,
+        routing: Routing = DEFAULT_ROUTING,
+        codec: MethodChoice | None = None,
     ) -> Collection:
         """See `IndexPort`."""
         self._refuse_where_closed()
-        self._served.check(space)
-        return await self._lifecycle.create(name, space, width, routing)
+        return await self._lifecycle.create(name, space, width, routing, codec)
 
     async def get_collection(self, name: str) -> Collection:
         """See `IndexPort`."""

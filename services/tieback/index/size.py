@@ -16,5 +16,7 @@ class IndexSize(NamedTuple):
     """Collections whose files are damaged."""
     stale: int
     """Collections in another revision of their space than the one that is served."""
+    vector_bytes: int
+    """Bytes of the vectors in memory."""
     originals: int
     """Bytes on disk of what sections were encoded from."""

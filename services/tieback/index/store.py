@@ -35,6 +35,7 @@ from typing import Any
 from tieback.core.durable_files import sync_path, write_durably
 from tieback.core.errors import StartupError
 from tieback.core.tenant import NAME, CollectionKey
+from tieback.core.types.collection import DEFAULT_CODEC
 from tieback.core.types.fusion import Routing
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.vectors import SpaceRef
@@ -46,8 +47,8 @@ from tieback.index.records import schema
 from tieback.index.sources import Sources
 from tieback.index.table import Table
 
-FORMAT = 7
-"""Changes whenever the files or the columns of tables do. A store of another format is refused."""
+FORMAT = 8
+"""Changes whenever the files, the columns of tables or their descriptions do. Another one is refused."""
 
 _DESCRIPTION = "tieback"
 _COMPLETE = (
@@ -60,7 +61,7 @@ DEFAULT = Routing()
 class Description:
     """What a collection is: whose, its name, its vectors' space and width, when it was made (epoch seconds).
 
-    `routing` is for queries that do not say theirs.
+    `routing` is for queries that do not say theirs; `codec` is how its vectors are kept in memory.
     """
 
     key: CollectionKey
@@ -68,6 +69,7 @@ class Description:
     width: int
     created: float
     routing: Routing = DEFAULT
+    codec: MethodChoice = DEFAULT_CODEC
 
     @property
     def owner(self) -> str:
@@ -92,6 +94,8 @@ class Description:
             said["routing"] = [routing.policy, dict(routing.weights), dict(routing.parameters)]
             if routing.imputation is not None:
                 said["imputation"] = [routing.imputation.name, dict(routing.imputation.parameters)]
+        if self.codec != DEFAULT_CODEC:
+            said["codec"] = [self.codec.name, dict(self.codec.parameters)]
         return json.dumps(said)
 
     @classmethod
@@ -101,7 +105,9 @@ class Description:
         imputation = MethodChoice(*known["imputation"]) if "imputation" in known else None
         policy, weights, parameters = known.get("routing", ("", {}, {}))
         routing = Routing(policy, weights, parameters, imputation)
-        return cls(key, SpaceRef(*known["space"]), int(known["width"]), float(known["created"]), routing)
+        codec = MethodChoice(*known["codec"]) if "codec" in known else DEFAULT_CODEC
+        space = SpaceRef(*known["space"])
+        return cls(key, space, int(known["width"]), float(known["created"]), routing, codec)
 
 
 class Store:

@@ -14,11 +14,9 @@ Compaction, in an order that is safe to be killed at every step:
 from __future__ import annotations
 
 import logging
-import re
 import shutil
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -26,12 +24,11 @@ from typing import Any
 import lancedb
 
 from tieback.core.durable_files import sync_path
-from tieback.core.errors import StorageFull
 from tieback.index import versions
 from tieback.index.durability import DiskLedger
+from tieback.index.full_disk import storage_errors
 from tieback.index.reading import TableReader, open_newest, session
 
-_NO_SPACE = re.compile(r"No space left|os error (28|122|27)\b|quota exceeded|File too large", re.IGNORECASE)
 _KEEP_ALL = timedelta(days=36500)
 _TERMS_PER_DELETE = 2000
 # What the next start reads of rows that were not compacted, in rows: an append, which makes a file, costs as
@@ -51,7 +48,6 @@ class Table(TableReader):
 
         `views` is a folder where a single version can be looked at.
         """
-        self.folder = folder
         self._acknowledged = _recover(folder, views)
         super().__init__(folder)
         self._ledger = DiskLedger(folder)
@@ -60,7 +56,7 @@ class Table(TableReader):
     @classmethod
     def create(cls, folder: Path, table_schema: Any) -> None:
         """Makes an empty table, durable but for its name in the parent folder. StorageFull if need be."""
-        with _storage_errors():
+        with storage_errors():
             shutil.rmtree(folder, ignore_errors=True)
             database = lancedb.connect(str(folder.parent), session=session())
             lance = database.create_table(folder.stem, schema=table_schema)
@@ -71,7 +67,7 @@ class Table(TableReader):
 
     def append(self, rows: Any) -> None:
         """Appends a record batch; durable when it returns, and readable. StorageFull leaves all as it was."""
-        with _storage_errors():
+        with storage_errors():
             try:
                 self._lance.add(rows)
                 self._acknowledge()
@@ -95,7 +91,7 @@ class Table(TableReader):
         Readers go on: old files are removed only after the new version is on the disk, by `remove_old`.
         StorageFull leaves the table usable as it is.
         """
-        with _storage_errors():
+        with storage_errors():
             try:
                 for predicate in _predicates(stale):
                     self._lance.delete(predicate)
@@ -108,7 +104,7 @@ class Table(TableReader):
 
     def remove_old(self) -> None:
         """Removes the files of older versions. Nothing reads them: searches are answered from memory."""
-        with _storage_errors(), warnings.catch_warnings():
+        with storage_errors(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it warns of readers of older versions
             (self.folder / "_refs" / "tags" / f"{_TAG}.json").unlink(missing_ok=True)
             self._lance.tags.create(_TAG, self._acknowledged)
@@ -199,17 +195,3 @@ def _predicates(versions: Iterable[int]) -> Iterator[str]:
         start = position
     for begin in range(0, len(terms), _TERMS_PER_DELETE):
         yield " OR ".join(terms[begin : begin + _TERMS_PER_DELETE])
-
-
-@contextmanager
-def _storage_errors() -> Iterator[None]:
-    """A full disk, a used-up quota and a file-size limit become StorageFull, whoever met them."""
-    try:
-        yield
-    except (OSError, RuntimeError, ValueError) as error:
-        if not _NO_SPACE.search(str(error)):
-            raise
-        raise StorageFull(
-            "the index store's disk is full; nothing of this request was written, and what was acknowledged "
-            "before is safe: free space or delete a collection, then send it again"
-        ) from error

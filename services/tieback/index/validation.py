@@ -23,6 +23,7 @@ from tieback.index.metadata import check_metadata
 from tieback.index.originals import original_of
 from tieback.index.records import Record, Regions
 from tieback.index.texts import ID_BYTES, check_id, check_text
+from tieback.methods.codecs import LARGEST_HALF
 
 TITLE_BYTES = 4096
 URI_BYTES = 8192
@@ -37,8 +38,6 @@ LONGEST_VECTOR = 1e9
 
 WIDEST = 65_536
 """Dimensions of a collection's vectors."""
-
-LARGEST_HALF = float(np.finfo(np.float16).max)
 
 
 def check_items(

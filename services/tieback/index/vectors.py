@@ -10,7 +10,7 @@ precision.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -19,6 +19,7 @@ import numpy as np
 
 from tieback.core.types.arrays import Array
 from tieback.index.byte_scan import ByteScan
+from tieback.index.readwrite import ReadWriteLock
 
 faiss: Any = _faiss  # its stubs leave out what its Python wrapper adds
 
@@ -63,6 +64,35 @@ class Vectors(Protocol):
         """Whether a search looks at every allowed vector."""
         ...
 
+    @property
+    def resident_bytes(self) -> int:
+        """Bytes of the vectors in memory."""
+        ...
+
+
+class StoredVectors(Vectors, Protocol):
+    """What a collection needs of all its vectors, by position."""
+
+    @property
+    def current(self) -> Vectors:
+        """The kind that is searched now."""
+        ...
+
+    def reserve(self, count: int) -> None:
+        """Makes room on disk for positions below `count`, which `put` relies on. StorageFull if need be."""
+        ...
+
+    def wants_training(self, count: int) -> bool:
+        """Whether so many have outgrown exact search, or the lists they were sorted into."""
+        ...
+
+    def train(self, lock: ReadWriteLock, living: Callable[[], Array]) -> None:
+        """Builds an inverted file beside the searches and swaps it in. Seconds; one at a time.
+
+        `living` gives the mask of positions in use, under the lock.
+        """
+        ...
+
 
 class FlatVectors:
     """Exact search. Removed positions keep their vector: the mask hides them until they are reused."""
@@ -73,6 +103,12 @@ class FlatVectors:
         self._width = width
         self._index = faiss.IndexFlatIP(width)
         self._scan: ByteScan | None = None
+
+    @property
+    def resident_bytes(self) -> int:
+        """See `Vectors`. Copies in bytes are among them."""
+        copies = 0 if self._scan is None else self._scan.bytes
+        return int(self._index.ntotal * self._index.code_size) + copies
 
     def put(self, positions: Array, vectors: Array) -> None:
         """See `Vectors`."""
@@ -175,6 +211,12 @@ class InvertedVectors:
     def exact(self) -> bool:
         """See `Vectors`."""
         return self._lists == 1
+
+    @property
+    def resident_bytes(self) -> int:
+        """See `Vectors`. A vector has its position of 8 bytes beside it."""
+        index, centres = self._index, self._centres
+        return int(index.ntotal * (index.code_size + 8) + centres.ntotal * centres.code_size)
 
     def put(self, positions: Array, vectors: Array) -> None:
         """See `Vectors`."""

@@ -14,6 +14,7 @@ from tieback.core.tenant import Usage
 from tieback.core.types.collection import Collection, IndexedItem, Source, UpsertReply
 from tieback.core.types.content import Item
 from tieback.core.types.fusion import Routing
+from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.report import Timing
 from tieback.core.types.search import Search, SearchReply
 from tieback.core.types.vectors import SpaceRef
@@ -60,11 +61,20 @@ class RemoteIndex:
         self._mesh, self._message_bytes = mesh, message_bytes
 
     async def create_collection(
-        self, name: str, space: SpaceRef, width: int, routing: Routing = DEFAULT_ROUTING
+        self,
+        name: str,
+        space: SpaceRef,
+        width: int,
+        routing: Routing = DEFAULT_ROUTING,
+        codec: MethodChoice | None = None,
     ) -> Collection:
         """Makes a collection, or returns the equal one."""
         request = index_pb2.CreateCollectionRequest(
-            name=name, space=write_space(space), width=width, routing=write_routing(routing)
+            name=name,
+            space=write_space(space),
+            width=width,
+            routing=write_routing(routing),
+            codec=None if codec is None else write_method(codec),
         )
         response = await self._call(request, index_pb2.CreateCollectionResponse)
         return read_collection(response.collection)

@@ -111,6 +111,7 @@ class IndexGauges(Collector):
             for name, text, value in (
                 ("sections", "Sections in the index.", now.sections),
                 ("vectors", "Vectors in the index, with those of regions.", now.vectors),
+                ("vector_bytes", "Size of the vectors in memory.", now.vector_bytes),
                 ("damaged_collections", "Collections with damaged files.", now.damaged),
                 (
                     "stale_collections",

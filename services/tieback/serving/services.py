@@ -138,12 +138,13 @@ async def _index(context: ServiceContext) -> None:
     # Collections in spaces that are not served are searched by contents where one process has all models.
     more: dict[str, Any] = {"is_readable": context.retired_cards.has} if context.in_one_process else {}
     sparse = [card.name for card in plan.encoders if VectorKind.DENSE not in card.kinds]
+    widths = {card.space.name: card.widths for card in plan.encoders if card.widths}
     index = await asyncio.to_thread(
         lambda: Index.open(
             settings.store.expanduser(),
             limits=settings.limits,
             originals_bytes=settings.originals_bytes,
-            served=ServedSpaces(plan.spaces, sparse=sparse, **more),
+            served=ServedSpaces(plan.spaces, sparse=sparse, widths=widths, **more),
         )
     )
     context.closing.push_async_callback(index.close)

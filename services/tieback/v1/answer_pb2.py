@@ -32,13 +32,15 @@ from tieback.v1 import reranker_pb2 as tieback_dot_v1_dot_reranker__pb2
 from tieback.v1 import router_pb2 as tieback_dot_v1_dot_router__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17tieback/v1/answer.proto\x12\ntieback.v1\x1a\x17google/rpc/status.proto\x1a\x1ctieback/v1/annotations.proto\x1a\x18tieback/v1/content.proto\x1a\x1atieback/v1/generator.proto\x1a\x16tieback/v1/index.proto\x1a\x17tieback/v1/report.proto\x1a\x19tieback/v1/reranker.proto\x1a\x17tieback/v1/router.proto\"\x83\x01\n\x12IngestItemsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x1f\n\x05items\x18\x02 \x03(\x0b\x32\x10.tieback.v1.Item\x12)\n\nlong_texts\x18\x03 \x01(\x0e\x32\x15.tieback.v1.LongTexts\x12\r\n\x05space\x18\x04 \x01(\t\"v\n\x13IngestItemsResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12)\n\x07results\x18\x02 \x03(\x0b\x32\x18.tieback.v1.IngestResult\x12\"\n\x06timing\x18\x03 \x01(\x0b\x32\x12.tieback.v1.Timing\"\xb4\x01\n\x0cIngestResult\x12\n\n\x02id\x18\x01 \x01(\t\x12\"\n\x06status\x18\x02 \x01(\x0b\x32\x12.google.rpc.Status\x12\x1a\n\x12truncated_sections\x18\x03 \x01(\r\x12(\n\ttruncated\x18\x04 \x03(\x0b\x32\x15.tieback.v1.Truncated\x12\x16\n\x0esplit_sections\x18\x05 \x01(\r\x12\x16\n\x0e\x61\x64\x64\x65\x64_sections\x18\x06 \x01(\r\"L\n\tTruncated\x12\r\n\x05space\x18\x01 \x01(\t\x12\x10\n\x08sections\x18\x02 \x01(\r\x12\x0e\n\x06tokens\x18\x03 \x01(\x04\x12\x0e\n\x06window\x18\x04 \x01(\r\"\xb1\x04\n\x0fRetrieveRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12$\n\x05query\x18\x02 \x03(\x0b\x32\x15.tieback.v1.QueryPart\x12\r\n\x05limit\x18\x03 \x01(\r\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\x12$\n\x07routing\x18\x05 \x01(\x0b\x32\x13.tieback.v1.Routing\x12\x12\n\ncandidates\x18\x06 \x01(\r\x12\x33\n\x08reranker\x18\x07 \x01(\x0b\x32\x12.tieback.v1.MethodB\r\xca\xc1\x18\treranking\x12\x13\n\x06hybrid\x18\x08 \x01(\x08H\x00\x88\x01\x01\x12\x1f\n\x12\x62\x61lance_modalities\x18\t \x01(\x08H\x01\x88\x01\x01\x12\x0f\n\x07\x65xplain\x18\n \x01(\x08\x12\x38\n\x0brank_fusion\x18\x0b \x01(\x0b\x32\x12.tieback.v1.MethodB\x0f\xca\xc1\x18\x0brank_fusion\x12\x15\n\rmin_relevance\x18\x0c \x01(\x01\x12\x1c\n\x0f\x63ollapse_pieces\x18\r \x01(\x08H\x02\x88\x01\x01\x12@\n\x0fquery_expansion\x18\x0e \x01(\x0b\x32\x12.tieback.v1.MethodB\x13\xca\xc1\x18\x0fquery_expansion\x12\x11\n\tdiversity\x18\x0f \x01(\x01\x12\x15\n\rhits_per_item\x18\x10 \x01(\rB\t\n\x07_hybridB\x15\n\x13_balance_modalitiesB\x12\n\x10_collapse_pieces\"\xdc\x02\n\rRetrievalPlan\x12\x0e\n\x06hybrid\x18\x01 \x01(\x08\x12\x1a\n\x12\x62\x61lance_modalities\x18\x02 \x01(\x08\x12\x38\n\x0brank_fusion\x18\x03 \x01(\x0b\x32\x12.tieback.v1.MethodB\x0f\xca\xc1\x18\x0brank_fusion\x12\x33\n\x08reranker\x18\x04 \x01(\x0b\x32\x12.tieback.v1.MethodB\r\xca\xc1\x18\treranking\x12\x12\n\ncandidates\x18\x05 \x01(\r\x12\x17\n\x0frelevance_floor\x18\x06 \x01(\x01\x12\x17\n\x0f\x63ollapse_pieces\x18\x07 \x01(\x08\x12@\n\x0fquery_expansion\x18\x08 \x01(\x0b\x32\x12.tieback.v1.MethodB\x13\xca\xc1\x18\x0fquery_expansion\x12\x11\n\tdiversity\x18\t \x01(\x01\x12\x15\n\rhits_per_item\x18\n \x01(\r\"Q\n\tQueryPart\x12$\n\x07\x63ontent\x18\x01 \x01(\x0b\x32\x13.tieback.v1.Content\x12\x13\n\x06weight\x18\x02 \x01(\x01H\x00\x88\x01\x01\x42\t\n\x07_weight\"\x85\x02\n\x10RetrieveResponse\x12&\n\x04hits\x18\x01 \x03(\x0b\x32\x18.tieback.v1.RetrievedHit\x12/\n\x07routing\x18\x02 \x01(\x0b\x32\x1e.tieback.v1.RoutingExplanation\x12!\n\x06labels\x18\x03 \x03(\x0b\x32\x11.tieback.v1.Label\x12\"\n\x06timing\x18\x04 \x01(\x0b\x32\x12.tieback.v1.Timing\x12\'\n\x04plan\x18\x05 \x01(\x0b\x32\x19.tieback.v1.RetrievalPlan\x12(\n\ttruncated\x18\x06 \x03(\x0b\x32\x15.tieback.v1.Truncated\"\xe8\x01\n\x0cRetrievedHit\x12\x1c\n\x03hit\x18\x01 \x01(\x0b\x32\x0f.tieback.v1.Hit\x12\x14\n\x0csearch_score\x18\x02 \x01(\x01\x12\x13\n\x0bsearch_rank\x18\x03 \x01(\r\x12\x19\n\x0crerank_score\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12(\n\talignment\x18\x05 \x01(\x0b\x32\x15.tieback.v1.Alignment\x12\x16\n\trelevance\x18\x06 \x01(\x01H\x01\x88\x01\x01\x12\x13\n\x0b\x62\x65low_floor\x18\x07 \x01(\x08\x42\x0f\n\r_rerank_scoreB\x0c\n\n_relevance\"\xc2\x01\n\rAnswerRequest\x12.\n\tretrieval\x18\x01 \x01(\x0b\x32\x1b.tieback.v1.RetrieveRequest\x12\r\n\x05model\x18\x02 \x01(\t\x12\x16\n\x0e\x65vidence_limit\x18\x03 \x01(\r\x12\x30\n\x08sampling\x18\x04 \x01(\x0b\x32\x1e.tieback.v1.SamplingParameters\x12(\n\tgrounding\x18\x05 \x01(\x0b\x32\x15.tieback.v1.Grounding\"\x80\x01\n\x0e\x41nswerResponse\x12\x31\n\tretrieval\x18\x01 \x01(\x0b\x32\x1c.tieback.v1.RetrieveResponseH\x00\x12\x32\n\ngeneration\x18\x02 \x01(\x0b\x32\x1c.tieback.v1.GenerateResponseH\x00\x42\x07\n\x05\x65vent*m\n\tLongTexts\x12\x1a\n\x16LONG_TEXTS_UNSPECIFIED\x10\x00\x12\x14\n\x10LONG_TEXTS_SPLIT\x10\x01\x12\x17\n\x13LONG_TEXTS_TRUNCATE\x10\x02\x12\x15\n\x11LONG_TEXTS_REFUSE\x10\x03\x32\xfc\x01\n\rAnswerService\x12W\n\x0bIngestItems\x12\x1e.tieback.v1.IngestItemsRequest\x1a\x1f.tieback.v1.IngestItemsResponse\"\x03\x90\x02\x02(\x01\x30\x01\x12J\n\x08Retrieve\x12\x1b.tieback.v1.RetrieveRequest\x1a\x1c.tieback.v1.RetrieveResponse\"\x03\x90\x02\x01\x12\x46\n\x06\x41nswer\x12\x19.tieback.v1.AnswerRequest\x1a\x1a.tieback.v1.AnswerResponse\"\x03\x90\x02\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17tieback/v1/answer.proto\x12\ntieback.v1\x1a\x17google/rpc/status.proto\x1a\x1ctieback/v1/annotations.proto\x1a\x18tieback/v1/content.proto\x1a\x1atieback/v1/generator.proto\x1a\x16tieback/v1/index.proto\x1a\x17tieback/v1/report.proto\x1a\x19tieback/v1/reranker.proto\x1a\x17tieback/v1/router.proto\"\xb2\x01\n\x12IngestItemsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x1f\n\x05items\x18\x02 \x03(\x0b\x32\x10.tieback.v1.Item\x12)\n\nlong_texts\x18\x03 \x01(\x0e\x32\x15.tieback.v1.LongTexts\x12\r\n\x05space\x18\x04 \x01(\t\x12-\n\x05\x63odec\x18\x05 \x01(\x0b\x32\x12.tieback.v1.MethodB\n\xca\xc1\x18\x06\x63odecs\"v\n\x13IngestItemsResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12)\n\x07results\x18\x02 \x03(\x0b\x32\x18.tieback.v1.IngestResult\x12\"\n\x06timing\x18\x03 \x01(\x0b\x32\x12.tieback.v1.Timing\"\xb4\x01\n\x0cIngestResult\x12\n\n\x02id\x18\x01 \x01(\t\x12\"\n\x06status\x18\x02 \x01(\x0b\x32\x12.google.rpc.Status\x12\x1a\n\x12truncated_sections\x18\x03 \x01(\r\x12(\n\ttruncated\x18\x04 \x03(\x0b\x32\x15.tieback.v1.Truncated\x12\x16\n\x0esplit_sections\x18\x05 \x01(\r\x12\x16\n\x0e\x61\x64\x64\x65\x64_sections\x18\x06 \x01(\r\"L\n\tTruncated\x12\r\n\x05space\x18\x01 \x01(\t\x12\x10\n\x08sections\x18\x02 \x01(\r\x12\x0e\n\x06tokens\x18\x03 \x01(\x04\x12\x0e\n\x06window\x18\x04 \x01(\r\"\xb1\x04\n\x0fRetrieveRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12$\n\x05query\x18\x02 \x03(\x0b\x32\x15.tieback.v1.QueryPart\x12\r\n\x05limit\x18\x03 \x01(\r\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\x12$\n\x07routing\x18\x05 \x01(\x0b\x32\x13.tieback.v1.Routing\x12\x12\n\ncandidates\x18\x06 \x01(\r\x12\x33\n\x08reranker\x18\x07 \x01(\x0b\x32\x12.tieback.v1.MethodB\r\xca\xc1\x18\treranking\x12\x13\n\x06hybrid\x18\x08 \x01(\x08H\x00\x88\x01\x01\x12\x1f\n\x12\x62\x61lance_modalities\x18\t \x01(\x08H\x01\x88\x01\x01\x12\x0f\n\x07\x65xplain\x18\n \x01(\x08\x12\x38\n\x0brank_fusion\x18\x0b \x01(\x0b\x32\x12.tieback.v1.MethodB\x0f\xca\xc1\x18\x0brank_fusion\x12\x15\n\rmin_relevance\x18\x0c \x01(\x01\x12\x1c\n\x0f\x63ollapse_pieces\x18\r \x01(\x08H\x02\x88\x01\x01\x12@\n\x0fquery_expansion\x18\x0e \x01(\x0b\x32\x12.tieback.v1.MethodB\x13\xca\xc1\x18\x0fquery_expansion\x12\x11\n\tdiversity\x18\x0f \x01(\x01\x12\x15\n\rhits_per_item\x18\x10 \x01(\rB\t\n\x07_hybridB\x15\n\x13_balance_modalitiesB\x12\n\x10_collapse_pieces\"\xdc\x02\n\rRetrievalPlan\x12\x0e\n\x06hybrid\x18\x01 \x01(\x08\x12\x1a\n\x12\x62\x61lance_modalities\x18\x02 \x01(\x08\x12\x38\n\x0brank_fusion\x18\x03 \x01(\x0b\x32\x12.tieback.v1.MethodB\x0f\xca\xc1\x18\x0brank_fusion\x12\x33\n\x08reranker\x18\x04 \x01(\x0b\x32\x12.tieback.v1.MethodB\r\xca\xc1\x18\treranking\x12\x12\n\ncandidates\x18\x05 \x01(\r\x12\x17\n\x0frelevance_floor\x18\x06 \x01(\x01\x12\x17\n\x0f\x63ollapse_pieces\x18\x07 \x01(\x08\x12@\n\x0fquery_expansion\x18\x08 \x01(\x0b\x32\x12.tieback.v1.MethodB\x13\xca\xc1\x18\x0fquery_expansion\x12\x11\n\tdiversity\x18\t \x01(\x01\x12\x15\n\rhits_per_item\x18\n \x01(\r\"Q\n\tQueryPart\x12$\n\x07\x63ontent\x18\x01 \x01(\x0b\x32\x13.tieback.v1.Content\x12\x13\n\x06weight\x18\x02 \x01(\x01H\x00\x88\x01\x01\x42\t\n\x07_weight\"\x85\x02\n\x10RetrieveResponse\x12&\n\x04hits\x18\x01 \x03(\x0b\x32\x18.tieback.v1.RetrievedHit\x12/\n\x07routing\x18\x02 \x01(\x0b\x32\x1e.tieback.v1.RoutingExplanation\x12!\n\x06labels\x18\x03 \x03(\x0b\x32\x11.tieback.v1.Label\x12\"\n\x06timing\x18\x04 \x01(\x0b\x32\x12.tieback.v1.Timing\x12\'\n\x04plan\x18\x05 \x01(\x0b\x32\x19.tieback.v1.RetrievalPlan\x12(\n\ttruncated\x18\x06 \x03(\x0b\x32\x15.tieback.v1.Truncated\"\xe8\x01\n\x0cRetrievedHit\x12\x1c\n\x03hit\x18\x01 \x01(\x0b\x32\x0f.tieback.v1.Hit\x12\x14\n\x0csearch_score\x18\x02 \x01(\x01\x12\x13\n\x0bsearch_rank\x18\x03 \x01(\r\x12\x19\n\x0crerank_score\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12(\n\talignment\x18\x05 \x01(\x0b\x32\x15.tieback.v1.Alignment\x12\x16\n\trelevance\x18\x06 \x01(\x01H\x01\x88\x01\x01\x12\x13\n\x0b\x62\x65low_floor\x18\x07 \x01(\x08\x42\x0f\n\r_rerank_scoreB\x0c\n\n_relevance\"\xc2\x01\n\rAnswerRequest\x12.\n\tretrieval\x18\x01 \x01(\x0b\x32\x1b.tieback.v1.RetrieveRequest\x12\r\n\x05model\x18\x02 \x01(\t\x12\x16\n\x0e\x65vidence_limit\x18\x03 \x01(\r\x12\x30\n\x08sampling\x18\x04 \x01(\x0b\x32\x1e.tieback.v1.SamplingParameters\x12(\n\tgrounding\x18\x05 \x01(\x0b\x32\x15.tieback.v1.Grounding\"\x80\x01\n\x0e\x41nswerResponse\x12\x31\n\tretrieval\x18\x01 \x01(\x0b\x32\x1c.tieback.v1.RetrieveResponseH\x00\x12\x32\n\ngeneration\x18\x02 \x01(\x0b\x32\x1c.tieback.v1.GenerateResponseH\x00\x42\x07\n\x05\x65vent*m\n\tLongTexts\x12\x1a\n\x16LONG_TEXTS_UNSPECIFIED\x10\x00\x12\x14\n\x10LONG_TEXTS_SPLIT\x10\x01\x12\x17\n\x13LONG_TEXTS_TRUNCATE\x10\x02\x12\x15\n\x11LONG_TEXTS_REFUSE\x10\x03\x32\xfc\x01\n\rAnswerService\x12W\n\x0bIngestItems\x12\x1e.tieback.v1.IngestItemsRequest\x1a\x1f.tieback.v1.IngestItemsResponse\"\x03\x90\x02\x02(\x01\x30\x01\x12J\n\x08Retrieve\x12\x1b.tieback.v1.RetrieveRequest\x1a\x1c.tieback.v1.RetrieveResponse\"\x03\x90\x02\x01\x12\x46\n\x06\x41nswer\x12\x19.tieback.v1.AnswerRequest\x1a\x1a.tieback.v1.AnswerResponse\"\x03\x90\x02\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tieback.v1.answer_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_INGESTITEMSREQUEST'].fields_by_name['codec']._loaded_options = None
+  _globals['_INGESTITEMSREQUEST'].fields_by_name['codec']._serialized_options = b'\312\301\030\006codecs'
   _globals['_RETRIEVEREQUEST'].fields_by_name['reranker']._loaded_options = None
   _globals['_RETRIEVEREQUEST'].fields_by_name['reranker']._serialized_options = b'\312\301\030\treranking'
   _globals['_RETRIEVEREQUEST'].fields_by_name['rank_fusion']._loaded_options = None
@@ -57,30 +59,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ANSWERSERVICE'].methods_by_name['Retrieve']._serialized_options = b'\220\002\001'
   _globals['_ANSWERSERVICE'].methods_by_name['Answer']._loaded_options = None
   _globals['_ANSWERSERVICE'].methods_by_name['Answer']._serialized_options = b'\220\002\001'
-  _globals['_LONGTEXTS']._serialized_start=2589
-  _globals['_LONGTEXTS']._serialized_end=2698
+  _globals['_LONGTEXTS']._serialized_start=2636
+  _globals['_LONGTEXTS']._serialized_end=2745
   _globals['_INGESTITEMSREQUEST']._serialized_start=250
-  _globals['_INGESTITEMSREQUEST']._serialized_end=381
-  _globals['_INGESTITEMSRESPONSE']._serialized_start=383
-  _globals['_INGESTITEMSRESPONSE']._serialized_end=501
-  _globals['_INGESTRESULT']._serialized_start=504
-  _globals['_INGESTRESULT']._serialized_end=684
-  _globals['_TRUNCATED']._serialized_start=686
-  _globals['_TRUNCATED']._serialized_end=762
-  _globals['_RETRIEVEREQUEST']._serialized_start=765
-  _globals['_RETRIEVEREQUEST']._serialized_end=1326
-  _globals['_RETRIEVALPLAN']._serialized_start=1329
-  _globals['_RETRIEVALPLAN']._serialized_end=1677
-  _globals['_QUERYPART']._serialized_start=1679
-  _globals['_QUERYPART']._serialized_end=1760
-  _globals['_RETRIEVERESPONSE']._serialized_start=1763
-  _globals['_RETRIEVERESPONSE']._serialized_end=2024
-  _globals['_RETRIEVEDHIT']._serialized_start=2027
-  _globals['_RETRIEVEDHIT']._serialized_end=2259
-  _globals['_ANSWERREQUEST']._serialized_start=2262
-  _globals['_ANSWERREQUEST']._serialized_end=2456
-  _globals['_ANSWERRESPONSE']._serialized_start=2459
-  _globals['_ANSWERRESPONSE']._serialized_end=2587
-  _globals['_ANSWERSERVICE']._serialized_start=2701
-  _globals['_ANSWERSERVICE']._serialized_end=2953
+  _globals['_INGESTITEMSREQUEST']._serialized_end=428
+  _globals['_INGESTITEMSRESPONSE']._serialized_start=430
+  _globals['_INGESTITEMSRESPONSE']._serialized_end=548
+  _globals['_INGESTRESULT']._serialized_start=551
+  _globals['_INGESTRESULT']._serialized_end=731
+  _globals['_TRUNCATED']._serialized_start=733
+  _globals['_TRUNCATED']._serialized_end=809
+  _globals['_RETRIEVEREQUEST']._serialized_start=812
+  _globals['_RETRIEVEREQUEST']._serialized_end=1373
+  _globals['_RETRIEVALPLAN']._serialized_start=1376
+  _globals['_RETRIEVALPLAN']._serialized_end=1724
+  _globals['_QUERYPART']._serialized_start=1726
+  _globals['_QUERYPART']._serialized_end=1807
+  _globals['_RETRIEVERESPONSE']._serialized_start=1810
+  _globals['_RETRIEVERESPONSE']._serialized_end=2071
+  _globals['_RETRIEVEDHIT']._serialized_start=2074
+  _globals['_RETRIEVEDHIT']._serialized_end=2306
+  _globals['_ANSWERREQUEST']._serialized_start=2309
+  _globals['_ANSWERREQUEST']._serialized_end=2503
+  _globals['_ANSWERRESPONSE']._serialized_start=2506
+  _globals['_ANSWERRESPONSE']._serialized_end=2634
+  _globals['_ANSWERSERVICE']._serialized_start=2748
+  _globals['_ANSWERSERVICE']._serialized_end=3000
 # @@protoc_insertion_point(module_scope)

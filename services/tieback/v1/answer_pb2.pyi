@@ -27,16 +27,18 @@ LONG_TEXTS_TRUNCATE: LongTexts
 LONG_TEXTS_REFUSE: LongTexts
 
 class IngestItemsRequest(_message.Message):
-    __slots__ = ("collection", "items", "long_texts", "space")
+    __slots__ = ("collection", "items", "long_texts", "space", "codec")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     ITEMS_FIELD_NUMBER: _ClassVar[int]
     LONG_TEXTS_FIELD_NUMBER: _ClassVar[int]
     SPACE_FIELD_NUMBER: _ClassVar[int]
+    CODEC_FIELD_NUMBER: _ClassVar[int]
     collection: str
     items: _containers.RepeatedCompositeFieldContainer[_content_pb2.Item]
     long_texts: LongTexts
     space: str
-    def __init__(self, collection: _Optional[str] = ..., items: _Optional[_Iterable[_Union[_content_pb2.Item, _Mapping]]] = ..., long_texts: _Optional[_Union[LongTexts, str]] = ..., space: _Optional[str] = ...) -> None: ...
+    codec: _report_pb2.Method
+    def __init__(self, collection: _Optional[str] = ..., items: _Optional[_Iterable[_Union[_content_pb2.Item, _Mapping]]] = ..., long_texts: _Optional[_Union[LongTexts, str]] = ..., space: _Optional[str] = ..., codec: _Optional[_Union[_report_pb2.Method, _Mapping]] = ...) -> None: ...
 
 class IngestItemsResponse(_message.Message):
     __slots__ = ("sequence", "results", "timing")

@@ -35,7 +35,12 @@ class Index(index_pb2_grpc.IndexServiceServicer):
         self, request: index_pb2.CreateCollectionRequest, context: Any
     ) -> index_pb2.CreateCollectionResponse:
         made = index_pb2.Collection(
-            name=request.name, space=request.space, width=request.width, routing=request.routing
+            name=request.name,
+            space=request.space,
+            width=request.width,
+            routing=request.routing,
+            codec=request.codec if request.HasField("codec") else None,
+            resident_bytes=1_500_000,
         )
         if request.name == "broken":
             made.damage = "its files are damaged; delete it"

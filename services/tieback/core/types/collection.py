@@ -8,8 +8,12 @@ from dataclasses import dataclass, field
 from tieback.core.errors import TiebackError
 from tieback.core.types.content import Item, Modality
 from tieback.core.types.fusion import Routing
+from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.report import Timing
 from tieback.core.types.vectors import MultiVector, SpaceRef, Vector
+
+DEFAULT_CODEC = MethodChoice("float32")
+"""Of a collection that is made without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +22,9 @@ class Collection:
 
     `routing` is for queries without one of their own. `vector_count` counts the sections' and their regions'.
     `sources` are by name, and left out of listings.
-    `damage` is what is wrong with its files and the way out, `stale` why its vectors are of no use to the
-    pipeline and what to do; both are empty where all is well.
+    `damage` says what is wrong with its files and what to do, `stale` why its vectors are of no use to the
+    pipeline and what to do; both are empty where all is well. `codec` is how its vectors are kept in memory,
+    where they and those of regions take `resident_bytes`.
     """
 
     name: str
@@ -33,6 +38,8 @@ class Collection:
     sources: Sequence[Source] = ()
     damage: str = ""
     stale: str = ""
+    codec: MethodChoice = DEFAULT_CODEC
+    resident_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

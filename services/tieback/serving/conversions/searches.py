@@ -30,8 +30,10 @@ from tieback.serving.conversions.metadata import read_metadata, write_metadata
 from tieback.serving.conversions.reports import (
     finite,
     read_cost,
+    read_method,
     read_timing,
     write_cost,
+    write_method,
     write_timing,
 )
 from tieback.serving.conversions.routings import (
@@ -71,6 +73,8 @@ def read_collection(message: index_pb2.Collection) -> Collection:
         [read_collection_source(source) for source in message.sources],
         message.damage,
         message.stale,
+        read_method(message.codec, at("codec")),
+        message.resident_bytes,
     )
 
 
@@ -105,6 +109,8 @@ def write_collection(collection: Collection) -> index_pb2.Collection:
         sources=[write_collection_source(source) for source in collection.sources],
         damage=collection.damage,
         stale=collection.stale,
+        codec=write_method(collection.codec),
+        resident_bytes=collection.resident_bytes,
     )
 
 

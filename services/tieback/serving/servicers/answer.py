@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -20,7 +20,7 @@ from tieback.ports import AnswerPort
 from tieback.serving import failures
 from tieback.serving.conversions.contents import read_item, read_long_texts
 from tieback.serving.conversions.generations import read_grounding, read_sampling, write_event
-from tieback.serving.conversions.reports import write_timing
+from tieback.serving.conversions.reports import read_method, write_timing
 from tieback.serving.conversions.retrievals import (
     read_retrieval,
     write_retrieve_reply,
@@ -48,15 +48,16 @@ class AnswerServicer(answer_pb2_grpc.AnswerServiceServicer):
     ) -> AsyncIterator[answer_pb2.IngestItemsResponse]:
         """Encodes and writes items; every request is answered, in order, once its good items are durable."""
         deadline = deadline_of(context)
-        names: dict[str, str] = {}  # of the collection and the space, which later requests may leave out
+        # Later requests may leave out which collection it is, and how one is made.
+        kept: dict[str, Any] = {"collection": "", "space": "", "codec": None}
         numbers = itertools.count()
 
         def begin(
             request: answer_pb2.IngestItemsRequest, before: Before
         ) -> Coroutine[Any, Any, answer_pb2.IngestItemsResponse]:
-            for field in ("collection", "space"):
-                names[field] = getattr(request, field) or names.get(field, "")
-            return self._ingest(request, names["collection"], names["space"], next(numbers), before, deadline)
+            given = {field.name: value for field, value in request.ListFields()}
+            kept.update({name: given[name] for name in kept if name in given})
+            return self._ingest(request, dict(kept), next(numbers), before, deadline)
 
         async with aclosing(overlapped(requests, begin)) as responses:  # type: ignore[type-var]  # a generator
             async for response in responses:
@@ -65,8 +66,7 @@ class AnswerServicer(answer_pb2_grpc.AnswerServiceServicer):
     async def _ingest(
         self,
         request: answer_pb2.IngestItemsRequest,
-        collection: str,
-        space: str,
+        into: Mapping[str, Any],
         sequence: int,
         before: Before,
         deadline: Deadline,
@@ -76,10 +76,11 @@ class AnswerServicer(answer_pb2_grpc.AnswerServiceServicer):
         written: list[IngestResult | TiebackError] = []
         if batch.good or not request.items:
             reply = await self._answerer.ingest(
-                collection,
+                into["collection"],
                 batch.good,
-                space=space,
+                space=into["space"],
                 long_texts=read_long_texts(request.long_texts, at("long_texts")),
+                codec=None if into["codec"] is None else read_method(into["codec"], at("codec")),
                 before_writing=before,
                 deadline=deadline,
             )

@@ -51,6 +51,7 @@ class IndexServicer(index_pb2_grpc.IndexServiceServicer):
             read_space(request.space),
             request.width,
             read_routing(request.routing, at("routing")),
+            read_method(request.codec, at("codec")) if request.HasField("codec") else None,
         )
         return index_pb2.CreateCollectionResponse(collection=write_collection(collection))
 

@@ -1,0 +1,181 @@
+"""What a collection takes and finds by each codec: recall of the ten best, bytes in memory, time of a search.
+
+The vectors are of texts (benchmarks/corpus.py), by one encoder. More than there are texts are mixed of two
+vectors each, and noise. Queries are texts of which no vector is stored. Recall is the share of the exact ten
+best that are found. Memory is what the vectors take, and its share is of float32 alone, 4 bytes a dimension.
+A search is on one thread; its time is processor time of that thread, which other programs disturb least. The
+rows on disk are in the page cache, as those of a server in use are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+from tieback.catalog.catalog import Catalog
+from tieback.core.types.arrays import Array
+from tieback.core.types.method_choice import MethodChoice
+from tieback.index.coded_vectors import codec_of, vectors_of
+from tieback.index.readwrite import ReadWriteLock
+from tieback.index.vectors import StoredVectors, one_thread
+from tieback.methods.codecs import codecs, with_defaults
+from tieback.models.loading import load_encoder
+from tieback.models.store import Store
+from tieback.recipes.encoding import encode_texts
+from tieback.training.step_cache import StepCache
+
+from benchmarks import corpus
+from benchmarks.progress import log
+from benchmarks.report import Report
+
+LIMIT, QUERIES, ROUNDS = 10, 200, 3
+LEAST_RECALL, MOST_SHARE = 0.99, 0.0625  # of the aim: of float32's ten best, and of its bytes
+NOISE = 0.15  # length of the noise in a vector that is mixed
+OVERSAMPLING = (2.0, 4.0, 8.0, 16.0, 32.0)
+AT_ONCE = 8192
+FUNNEL = MethodChoice("binary", {"rescoring": "int8"})
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Of which texts, by which encoder, and how many."""
+    corpus.add_argument(parser)
+    parser.add_argument("--space", default="all-minilm-l6-v2", help="the encoder [all-minilm-l6-v2]")
+    parser.add_argument("--vectors", type=int, nargs="+", default=[10_000, 100_000], metavar="N")
+
+
+def run(options: argparse.Namespace) -> Report:
+    """A table for each number of vectors, and the claims for the largest."""
+    one_thread()
+    report = Report()
+    known, queries = _encoded(corpus.chosen(options), options.space)
+    rows: list[Mapping[str, Any]] = []
+    for count in sorted(options.vectors):
+        log(f"{count:,} vectors")
+        vectors = more_of(known, count)
+        rows = measured(vectors, queries, choices())
+        report.table(f"{count:,} vectors of {options.space}, {len(known):,} of them of texts", rows)
+    claim(rows, report)
+    return report
+
+
+def choices() -> list[MethodChoice]:
+    """Every codec with its defaults, and the funnels with other shortlists and other rows on disk."""
+    plain = [MethodChoice(name) for name in codecs.names()]
+    wider = [
+        MethodChoice("binary", {"rescoring": rows, "oversampling": times})
+        for rows in ("float32", "int8")
+        for times in OVERSAMPLING
+    ]
+    signs = MethodChoice("prefix", {"rows": "binary", "oversampling": OVERSAMPLING[-1]})
+    # What is a default stands there twice.
+    return list({str(with_defaults(one)): one for one in [*plain, FUNNEL, *wider, signs]}.values())
+
+
+def more_of(vectors: Array, count: int) -> Array:
+    """So many unit vectors: those that are there, then mixed of two of them each, with noise."""
+    if count <= len(vectors):
+        return vectors[:count]
+    drawn = np.random.default_rng(2)
+    missing = count - len(vectors)
+    one, other = drawn.integers(len(vectors), size=(2, missing))
+    share = drawn.uniform(0.3, 0.7, (missing, 1)).astype(np.float32)
+    mixed = share * vectors[one] + (1 - share) * vectors[other]
+    width = vectors.shape[1]
+    mixed += np.float32(NOISE / width**0.5) * drawn.standard_normal((missing, width), np.float32)
+    return np.concatenate((vectors, mixed / np.linalg.norm(mixed, axis=1, keepdims=True)))
+
+
+def measured(
+    vectors: Array, queries: Array, chosen: Sequence[MethodChoice], rounds: int = ROUNDS
+) -> list[Mapping[str, Any]]:
+    """A row for each codec."""
+    exact = [set(np.argsort(-(vectors @ query), kind="stable")[:LIMIT].tolist()) for query in queries]
+    return [
+        {
+            "codec": choice.name,
+            **_how(vectors.shape[1], choice),
+            **_measured(vectors, queries, exact, choice, rounds),
+        }
+        for choice in chosen
+    ]
+
+
+def _measured(
+    vectors: Array, queries: Array, exact: Sequence[set[int]], choice: MethodChoice, rounds: int
+) -> dict[str, float]:
+    everything = np.ones(len(vectors), bool)
+    seconds: list[float] = []
+    with tempfile.TemporaryDirectory() as folder:
+        store = _filled(vectors, choice, Path(folder))
+        for _ in range(rounds):
+            found = []
+            for query in queries:
+                began = time.thread_time()
+                positions, _ = store.search(query, LIMIT, everything)
+                seconds.append(time.thread_time() - began)
+                found.append(positions.tolist())
+    shares = [len(best.intersection(one)) / LIMIT for best, one in zip(exact, found, strict=True)]
+    return {
+        "recall@10": float(np.mean(shares)),
+        "bytes a vector": store.resident_bytes / len(vectors),
+        "share of float32": store.resident_bytes / vectors.nbytes,
+        "p50 ms": 1000 * median(seconds),
+    }
+
+
+def claim(rows: Sequence[Mapping[str, Any]], report: Report) -> None:
+    """What the project says of binary shortlists that rows of int8 on disk rescore, at their defaults."""
+    default = _how(64, FUNNEL)
+    row = next(
+        one
+        for one in rows
+        if one["codec"] == FUNNEL.name and all(one[key] == default[key] for key in default)
+    )
+    note = f"oversampling {row['oversampling']}"
+    name = "binary shortlist, rescored by int8 on disk"
+    report.claim(f"{name}: recall@10", row["recall@10"], "share", f">= {LEAST_RECALL}", note=note)
+    report.claim(
+        f"{name}: bytes in memory, of float32's", row["share of float32"], "share", f"<= {MOST_SHARE}"
+    )
+
+
+def _how(width: int, choice: MethodChoice) -> dict[str, Any]:
+    made = codec_of(width, choice).shortlist
+    return {
+        "rows of": choice.parameters.get("rows", ""),
+        "oversampling": made.oversampling if made is not None else None,
+        "on disk": made.rescoring if made is not None else "",
+    }
+
+
+def _filled(vectors: Array, choice: MethodChoice, folder: Path) -> StoredVectors:
+    store = vectors_of(vectors.shape[1], choice, folder)
+    for begin in range(0, len(vectors), AT_ONCE):
+        rows = vectors[begin : begin + AT_ONCE]
+        store.put(np.arange(begin, begin + len(rows)), rows)
+    if store.wants_training(len(vectors)):
+        store.train(ReadWriteLock(), lambda: np.ones(len(vectors), bool))
+    return store
+
+
+def _encoded(texts: corpus.Corpus, space: str) -> tuple[Array, Array]:
+    """Unit vectors of the stored texts, and of the queries."""
+    model = load_encoder({card.name: card for card in Catalog.load().encoders()}[space], Store())
+    every = [*texts.short, *texts.long]
+    if len(every) <= 2 * QUERIES:
+        raise SystemExit(f"formats: {len(every)} texts are too few; name a folder with more: --data DIR")
+    log(f"encoding {len(every):,} texts")
+    step = StepCache(Store().steps).arrays(
+        f"formats in {space}",
+        encode_texts,
+        {"space": f"{model.card.space} {model.card.space.fingerprint}", "texts": every},
+        lambda: {"dense": encode_texts(model, every)},
+    )
+    vectors = step["dense"][np.random.default_rng(1).permutation(len(every))]
+    return vectors[QUERIES:], vectors[:QUERIES]

@@ -1,0 +1,143 @@
+"""The vectors of a collection by its codec.
+
+Where the rows of the codec are compared as they are, faiss searches them (`growing.py`). Otherwise a search
+has two steps: the rows in memory, all of them, choose candidates, and the rows of these on disk give their
+similarities. Where a filter lets no more through than would be chosen, all of them are compared.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from tieback.core.errors import InvalidInput
+from tieback.core.field_path import at
+from tieback.core.types.arrays import Array
+from tieback.core.types.method_choice import MethodChoice
+from tieback.index.growing import FLAT_UP_TO, GrowingVectors
+from tieback.index.readwrite import ReadWriteLock
+from tieback.index.row_file import RowFile
+from tieback.index.vectors import StoredVectors, Vectors
+from tieback.methods.codecs import Codec, Shortlist, codecs
+
+_AT_ONCE = 2 << 20  # bytes of rows that are compared at a time
+_SPARSE = 0.5  # of the rows: where a mask lets fewer through, they are picked out
+_GROWTH, _FEWEST = 8, 256  # room for an eighth more rows than there are, and for so many
+
+
+def vectors_of(width: int, choice: MethodChoice, folder: Path, flat_up_to: int = FLAT_UP_TO) -> StoredVectors:
+    """An empty store of vectors by a codec; what it needs on disk is on the disk of `folder`."""
+    codec = codec_of(width, choice)
+    if codec.shortlist is None:
+        return GrowingVectors(width, flat_up_to, half=codec.dtype == np.float16)
+    return CodedVectors(width, codec, codec.shortlist, folder)
+
+
+def codec_of(width: int, choice: MethodChoice) -> Codec:
+    """The codec. NotFound or InvalidInput where there is none like that for this width."""
+    field = at("codec")
+    make = codecs.configure(choice.name, choice.parameters, field=field)
+    try:
+        made = make(width)
+        if made.shortlist is not None:
+            _check_rescoring(codecs.configure(made.shortlist.rescoring)(width))
+    except InvalidInput as error:
+        raise error.within(field) from None
+    return made
+
+
+def _check_rescoring(codec: Codec) -> None:
+    if codec.only_orders:
+        raise InvalidInput(
+            "hits have similarities, and rows of this codec give none, only an order; rescore by another",
+            field=at("parameters", "rescoring"),
+        )
+
+
+class CodedVectors:
+    """`StoredVectors` whose rows in memory choose what is read from disk."""
+
+    exact = False
+
+    def __init__(self, width: int, codec: Codec, shortlist: Shortlist, folder: Path) -> None:
+        self._codec, self._oversampling = codec, shortlist.oversampling
+        self._rescoring = codecs.configure(shortlist.rescoring)(width)
+        self._file = RowFile(folder, self._rescoring.dtype, self._rescoring.columns)
+        self._rows = np.zeros((0, codec.columns), codec.dtype)
+
+    @property
+    def current(self) -> Vectors:
+        """See `StoredVectors`."""
+        return self
+
+    @property
+    def resident_bytes(self) -> int:
+        """See `Vectors`."""
+        return self._rows.nbytes
+
+    def reserve(self, count: int) -> None:
+        """See `StoredVectors`."""
+        self._file.reserve(count)
+
+    def put(self, positions: Array, vectors: Array) -> None:
+        """See `Vectors`."""
+        size = int(positions.max(initial=-1)) + 1
+        self.reserve(size)
+        if size > len(self._rows):
+            room = np.zeros((size + max(size // _GROWTH, _FEWEST), self._codec.columns), self._codec.dtype)
+            room[: len(self._rows)] = self._rows
+            self._rows = room
+        self._rows[positions] = self._codec.encode(vectors)
+        self._file.put(positions, self._rescoring.encode(vectors))
+
+    def remove(self, positions: Array) -> None:
+        """See `Vectors`. The mask hides them until their places are used again."""
+
+    def take(self, positions: Array) -> Array:
+        """See `Vectors`."""
+        return self._rescoring.decode(self._file.take(positions))
+
+    def search(self, query: Array, limit: int, allowed: Array) -> tuple[Array, Array]:
+        """See `Vectors`. Candidates that are as good as the last one are compared as well."""
+        positions = np.flatnonzero(allowed)
+        most = math.ceil(self._oversampling * limit)
+        if len(positions) > most:
+            likely = self._likely(query, positions, len(allowed))
+            positions = positions[likely >= np.partition(likely, -most)[-most]]
+        similarities = self._similarities(query, positions)
+        best = np.argsort(-similarities, kind="stable")[:limit]
+        return positions[best], similarities[best]
+
+    def similarities(self, query: Array, allowed: Array) -> tuple[Array, Array]:
+        """See `Vectors`. Reads the rows of all of them from disk."""
+        positions = np.flatnonzero(allowed)
+        return positions, self._similarities(query, positions)
+
+    def wants_training(self, count: int) -> bool:  # noqa: ARG002 - whatever their number
+        """See `StoredVectors`."""
+        return False
+
+    def train(self, lock: ReadWriteLock, living: Callable[[], Array]) -> None:
+        """See `StoredVectors`."""
+
+    def _likely(self, query: Array, positions: Array, size: int) -> Array:
+        """How similar the codec's rows at some of the first `size` positions are."""
+        compared, row_bytes = self._codec.similarities, self._codec.row_bytes
+        if len(positions) < _SPARSE * size:
+            return _by_chunk(lambda chunk: compared(query, self._rows[chunk]), positions, row_bytes)
+        return _by_chunk(lambda chunk: compared(query, chunk), self._rows[:size], row_bytes)[positions]
+
+    def _similarities(self, query: Array, positions: Array) -> Array:
+        """By the rows on disk, `[positions]`."""
+        compared, row_bytes = self._rescoring.similarities, self._rescoring.row_bytes
+        return _by_chunk(lambda chunk: compared(query, self._file.take(chunk)), positions, row_bytes)
+
+
+def _by_chunk(compare: Callable[[Array], Array], what: Array, row_bytes: int) -> Array:
+    """What `compare` gives of all, some at a time: chunks of rows stay in the processor's cache."""
+    size = max(_AT_ONCE // row_bytes, 1)
+    chunks = [compare(what[begin : begin + size]) for begin in range(0, len(what), size)]
+    return np.concatenate([np.zeros(0, np.float32), *chunks])
