@@ -32,7 +32,7 @@ NOTES = [Item("tides", "The moon pulls the sea."), Item("bread", "Bread is made 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a real server with a collection "notes"."""
-    with small_library(tmp_path_factory.mktemp("library")) as address:
+    with small_library(tmp_path_factory.mktemp("snapshots")) as address:
         with Client(address) as client:
             client.ingest("notes", NOTES).collect()
         yield address
@@ -106,7 +106,7 @@ def test_a_damaged_snapshot_is_told_with_the_way_out(
     real: Client, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     real.snapshot("notes", "damaged")
-    (folder,) = tmp_path_factory.getbasetemp().glob("library0/store/snapshots/_/damaged/table/data")
+    (folder,) = tmp_path_factory.getbasetemp().glob("snapshots0/store/snapshots/_/damaged/table/data")
     path = next(folder.iterdir())
     content = path.read_bytes()
     path.unlink()
