@@ -1,7 +1,7 @@
 """What each service offers to the others, whether it runs in this process or behind gRPC.
 
 The service classes have these methods; so have the adapters that call a service over the wire. A service that
-needs another takes the port, and cannot tell the two apart. Every method raises errors of
+needs another takes the port, and does not know which it is. Every method raises errors of
 `tieback.core.errors`, honours its deadline, and frees its work when its task is cancelled.
 """
 

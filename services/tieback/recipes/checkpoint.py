@@ -1,7 +1,7 @@
 """The weights of a folder that is not to be trusted: one safetensors file, or several and an index of them.
 
-An index (`model.safetensors.index.json`) says which file holds which tensor. What it names is looked up among
-the folder's own files, and it is believed only as far as the files' headers say the same.
+An index (`model.safetensors.index.json`) has which file holds which tensor. What it names is looked up among
+the folder's own files, and it is believed only as far as the files' headers agree.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Checkpoint:
         """Reads the headers, and no values.
 
         StartupError where a file is missing or none that can be read, and where an index and the files that
-        it names do not say the same.
+        it names do not agree.
         """
         if weights.endswith(INDEX):
             return cls._of_parts(folder, weights)

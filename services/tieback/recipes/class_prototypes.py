@@ -41,7 +41,7 @@ MOST_BETWEEN = 8
 def class_prototypes(card: EncoderCard, store: Store, classes: int) -> Array:
     """The rows `[classes, width]` of the stored graph's last linear layer, in float32.
 
-    StartupError says why where the card has no graph, or the graph no such layer.
+    StartupError gives the reason where the card has no graph, or the graph no such layer.
     """
     if card.runtime not in SCORES:
         raise StartupError(f"{card.name} runs as {card.runtime}, whose graph has no classes")

@@ -29,7 +29,7 @@ Progress = Callable[[float], None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodedInputs:
-    """`dense` `[inputs, width]` unit rows, zeros where an input could not be read; `faults` say why.
+    """`dense` `[inputs, width]` unit rows, zeros where an input could not be read; `faults` are the reasons.
 
     `classes` and `shares` `[inputs, LABELS]` are the likeliest classes with their probabilities, -1 and 0
     where there are none. `files` are the inputs where these were files.

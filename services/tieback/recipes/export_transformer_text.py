@@ -194,7 +194,7 @@ def example(batch: int, sample: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def check_width(card: EncoderCard, graph: Path, inputs: tuple[Tensor, Tensor]) -> None:
-    """StartupError where the vectors are not as wide as the card says."""
+    """StartupError where the vectors are not as wide as the card states."""
     (dense,) = Session(graph).run([DENSE], {IDS: inputs[0].numpy(), MASK: inputs[1].numpy()})
     if dense.shape[-1] != card.width:
         raise StartupError(

@@ -14,7 +14,7 @@ from tieback.recipes.export import RecipeUnavailable, export_model
 
 
 class Observer(Protocol):
-    """Hears how far a pull has come."""
+    """Is called with how far a pull has come."""
 
     def fetching(self, source: Source, there: int, size: int) -> None:
         """So many bytes of the wheel are there."""

@@ -89,7 +89,7 @@ def load_tensors(path: Path, shapes: Shapes) -> dict[str, Tensor]:
 def _build(config: Any, config_name: str) -> torch.nn.Module:
     try:
         model = AutoModel.from_config(config, attn_implementation="eager", dtype=torch.float32)  # type: ignore[no-untyped-call]  # theirs has no types
-    except Exception as error:  # what the layers say of sizes that do not go together
+    except Exception as error:  # the layers' error for sizes that do not go together
         raise StartupError(f"{config_name} cannot be built: {_short(error)}") from error
     return cast(torch.nn.Module, model)
 

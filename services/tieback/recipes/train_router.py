@@ -39,7 +39,7 @@ class Pairs:
 
     `inputs` `[n, d]` are what the router sees. `queries` and `documents` hold, per block, unit rows
     `[n, width of the block]`; a row of zeros is a missing block. Items of one `groups` number
-    `[n]` are never told apart: two captions of one photo, two photos of one thing.
+    `[n]` are never separated: two captions of one photo, two photos of one thing.
     """
 
     inputs: Array
@@ -52,7 +52,7 @@ class Pairs:
 class Labelled:
     """`inputs` `[n, d]` of which is known how far blocks are for them: `targets` `[n, blocks]`, 0 to 1.
 
-    Of blocks that are not in `known` `[blocks]`, which are all without it, the targets say nothing: their
+    Of blocks that are not in `known` `[blocks]`, which are all without it, the targets give nothing: their
     scores are to be 0.5, which weighs next to nothing.
     """
 

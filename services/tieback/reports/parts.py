@@ -94,13 +94,13 @@ def maps(
 
 
 def facts(title: str, said: str, found: Mapping[str, Any]) -> str:
-    """Names with their values, nested as they are; what says nothing is left out."""
+    """Names with their values, nested as they are; what is empty is left out."""
     rows = [[escape(str(name)), _value(value)] for name, value in found.items() if _says(value)]
     return section(title, said, table(("", ""), rows) if rows else "")
 
 
 def _says(value: Any) -> bool:
-    """Whether there is anything to tell; a 0 is something."""
+    """Whether there is anything to show; a 0 is something."""
     return value is not None and value not in ("", [], (), {})
 
 

@@ -11,7 +11,7 @@ from tieback.core.errors import StartupError
 def files_of(places: Iterable[Path], suffixes: Sequence[str], called: str) -> list[Path]:
     """The files with these suffixes among the files and in the folders, each once, those of a folder sorted.
 
-    StartupError where a place is not there, or where there is no such file; it says what they are `called`.
+    StartupError where a place is not there, or where there is no such file; `called` is their name in it.
     """
     found: list[Path] = []
     for place in places:

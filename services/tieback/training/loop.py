@@ -1,6 +1,6 @@
 """The training loop: seeded, with early stopping, checkpoints that a run goes on from, and a forecast.
 
-A recipe gives a module and a function that draws a batch and says its loss. Everything that is drawn comes
+A recipe gives a module and a function that draws a batch and returns its loss. Everything that is drawn comes
 from one generator, whose state is part of a checkpoint: a run that was interrupted ends with the weights of
 one that was not, bit for bit.
 """
@@ -22,10 +22,10 @@ from tieback.training.checkpoint import Checkpoint
 from tieback.training.digests import digest
 
 Loss = Callable[[torch.Generator], Tensor]
-"""Draws a batch and says its loss, a scalar that the module's parameters can be moved by."""
+"""Draws a batch and returns its loss, a scalar that the module's parameters can be moved by."""
 
 Progress = Callable[[float, str], None]
-"""Hears of the share that is done, 0 to 1, and what is being done."""
+"""Is called with the share that is done, 0 to 1, and what is being done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def train(
 ) -> History:
     """Trains the module in place, and leaves it with the weights of the best validation, or the last.
 
-    `validate` says how good the module is now; higher is better. A `checkpoint` that is there is gone on from
+    `validate` returns how good the module is; higher is better. A `checkpoint` that is there is gone on from
     if it is of this plan, this module and what `trained_on` names, and removed at the end.
     """
     torch.set_num_threads(1)
@@ -126,7 +126,7 @@ def train(
 
 
 def said_every(steps: int, say: Callable[[str], None]) -> Progress:
-    """A progress that says after every so many steps what is being done."""
+    """A progress that reports after every so many steps what is being done."""
     counted = itertools.count(1)
 
     def heard(_share: float, doing: str) -> None:
@@ -163,7 +163,7 @@ def batch(rows: int, size: int, draw: torch.Generator) -> Tensor:
 
 
 def _look(history: History, validate: Callable[[], float] | None) -> bool:
-    """Notes how good the module is, and says whether it is the best so far."""
+    """Notes how good the module is, and returns whether it is the best so far."""
     if validate is None:
         history.best_step = history.steps
         return True

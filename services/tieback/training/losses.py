@@ -33,7 +33,7 @@ def neighbour_distillation(student: Tensor, teacher: Tensor) -> Tensor:
 
 
 def angular_contrast(left: Tensor, right: Tensor, *, temperature: float, margin: float = 0.0) -> Tensor:
-    """How badly partners are told from the others of a batch, in nats: InfoNCE, both ways (arXiv:1807.03748).
+    """How badly partners stand out in a batch, in nats: InfoNCE, both ways (arXiv:1807.03748).
 
     Row i of `left` `[n, d]` and of `right` `[n, d]` are partners; all rows are unit. Before they are
     compared, the angle between partners is widened by `margin` radians, so that they come nearer than they

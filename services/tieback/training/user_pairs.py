@@ -1,4 +1,4 @@
-"""Pairs that a user has: a text, and the photo, sound, point cloud or other text that says the same.
+"""Pairs that a user has: a text, and the photo, sound, point cloud or other text with the same meaning.
 
 Some are left out of every fit, so that what is measured on them was not learned.
 """
@@ -38,7 +38,7 @@ OTHERS = {
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A line of the user's: a text, and the photo, sound, point cloud or other text that says the same.
+    """A line of the user's: a text, and the photo, sound, point cloud or other text with the same meaning.
 
     `place` is where it stands, for errors.
     """

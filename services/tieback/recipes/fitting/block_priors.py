@@ -1,6 +1,6 @@
 """The weights of several spaces that encode the same kind of thing.
 
-One weight per space, the same for all inputs, by which partners are told apart best. It is what a router's
+One weight per space, the same for all inputs, by which partners are separated best. It is what a router's
 scores are drawn towards for blocks of one kind: which of three encoders of texts finds a sentence's partner
 is a fact about the encoders, and a router that was to learn it from single inputs would be less sure of it.
 """
@@ -24,7 +24,7 @@ def block_priors(
 
     They make partners most likely among all documents (InfoNCE, both ways) when each space's cosine counts by
     its weight; `trust` is how far they are followed, and the rest is equal weights. Rows of one `groups`
-    number `[pairs]` are never told apart.
+    number `[pairs]` are never separated.
     """
     count = min(len(queries[0]), MOST)
     chosen = np.linspace(0, len(queries[0]) - 1, count).astype(int)

@@ -55,7 +55,7 @@ class Anchors:
     """Anchors of the `projection` of that name: rows that go together, and what is chosen by.
 
     `names` are the rows that class names gave, one a class; `captions` the same with every template.
-    `made_up` says that the sources are what a class would give, not what anything gave. `choices` are the
+    `made_up` means that the sources are what a class would give, not what anything gave. `choices` are the
     methods that are chosen from, where these are not the default ones. Anchors that pairs gave have `groups`,
     the thing of each name, and may have `views` `[captions, views, target width]` of it.
     """
@@ -93,7 +93,7 @@ class ProjectionFitter:
     def choose(self, anchors: Anchors, held_out: tuple[Array, Array] | None = None) -> Chosen:
         """What serves best on what no fit has seen; a forced method is taken as it is.
 
-        Where there is `held_out`, the report says how well each candidate does there, which chooses nothing.
+        Where there is `held_out`, the report has how well each candidate does there, which chooses nothing.
         """
         if self._method is not None:
             views = self._method == JOINTLY and anchors.views is not None
@@ -122,7 +122,7 @@ class ProjectionFitter:
     def fit(
         self, anchors: Anchors, name: str, parameters: Mapping[str, Any]
     ) -> tuple[BoundProjection, dict[str, Any]]:
-        """One projection, and a report of its training. InvalidInput says how many anchors are too few."""
+        """One projection, and a report of its training. InvalidInput names how many anchors are too few."""
         source, target = _rows(anchors, name)
         training = TRAINING.get(name, {})
         views = anchors.views if name == JOINTLY else None
@@ -180,7 +180,7 @@ class ProjectionFitter:
 
 
 def called(card: EncoderCard) -> SpaceRef:
-    """The space by the card's own name, which tells encoders of one space apart while they are bound."""
+    """The space by the card's own name, which separates encoders of one space while they are bound."""
     return SpaceRef(card.name, card.space.revision, card.space.fingerprint)
 
 

@@ -31,7 +31,7 @@ class Run:
     """What a recipe works with.
 
     `cards` are the encoders in the precisions that are served, by name; `data` the files and folders that are
-    learned from; `say` hears of each step.
+    learned from; `say` is called with each step.
     """
 
     store: Store

@@ -52,7 +52,7 @@ class PhotoMaps:
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """Photos in a batch, and how sharply and by which margin a photo is told from others."""
+    """Photos in a batch, and how sharply and by which margin a photo is separated from others."""
 
     photos: int
     temperature: float
@@ -135,7 +135,7 @@ def learn_pooling(
     trained_on: str,
     progress: Progress,
 ) -> tuple[State, History]:
-    """The state with which a photo and its views are told from other photos, and how it was found."""
+    """The state with which a photo and its views are separated from other photos, and how it was found."""
     module = Pooled(graph, start)
 
     def loss(draw: torch.Generator) -> Tensor:

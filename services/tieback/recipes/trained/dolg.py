@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 MAKES = "an encoder of photos and their regions"
 
 FEWEST_PHOTOS = 16
-"""Of fewer, hardly any is left to tell others from."""
+"""Of fewer, hardly any is left to compare with."""
 
 FINER = 1.5
 """Times the side that a photo's longer side has at most, so that crops are not blown up."""
@@ -75,7 +75,7 @@ def dolg(
 
     A photo is seen by itself and in so many `views`, of each its central square as the network's own encoder
     sees it, `side` pixels a side, which take 0.2 MB each at 256. A
-    step tells `batch` photos apart; scale (1 / `temperature`) and `margin` are the paper's. Training ends
+    step separates `batch` photos; scale (1 / `temperature`) and `margin` are the paper's. Training ends
     early where `patience` validations in a row were not better than the best; 0 never ends it early.
     """
     from tieback.recipes.trained import _photo_maps
