@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -207,6 +209,13 @@ async def test_the_index_of_another_process_ignores_the_same_dimensions(local_pl
 
 
 def test_the_contract_knows_every_service_and_what_may_be_repeated() -> None:
-    assert len(SERVICES) == 9
+    protos = Path(__file__).parents[2] / "protos" / "tieback" / "v1"
+    declared = [
+        f"tieback.v1.{name}"
+        for path in protos.glob("*.proto")
+        for name in re.findall(r"^service (\w+)", path.read_text(), re.MULTILINE)
+    ]
+
+    assert set(SERVICES) == {*declared, "google.longrunning.Operations"}
     assert METHODS["/tieback.v1.IndexService/UpsertItems"].request_streaming
     assert [name for name, method in METHODS.items() if not method.idempotent] == []
