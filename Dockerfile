@@ -19,6 +19,7 @@ WORKDIR /src
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY services services
 COPY clients clients
+COPY examples/library examples/library
 RUN pip wheel --no-deps --wheel-dir /wheels .
 
 FROM build AS serving

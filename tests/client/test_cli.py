@@ -181,6 +181,14 @@ def test_a_commands_own_options_count_before_those_in_front_of_it(served: Any) -
     assert CliRunner().invoke(app.tieback, words).exit_code == 0
 
 
+@pytest.mark.parametrize("words", [["--help"], ["--json", "--help"], ["--server", "there", "--help"]])
+def test_the_help_of_a_group_shows_its_commands_whatever_options_stand_before_it(words: list[str]) -> None:
+    *options, wanted = words
+    result = CliRunner().invoke(app.tieback, [*options, "collections", wanted])
+
+    assert "Usage: tieback collections [OPTIONS] COMMAND" in result.output
+
+
 @pytest.mark.parametrize("words", [["--json"], ["--json", "--help"], ["--server", "there"]])
 def test_options_without_a_command_show_the_commands(words: list[str]) -> None:
     assert "Usage: tieback [OPTIONS] COMMAND" in CliRunner().invoke(app.tieback, words).output

@@ -206,7 +206,22 @@ def test_the_wheel_that_the_image_installs_holds_what_a_server_reads(tmp_path: P
     assert cards
     assert cards < names
     assert {"tieback/v1/answer_pb2.py", "tieback/serving/deployments.py", "tieback_client/client.py"} < names
+    library = ROOT / "examples/library"
+    texts = {f"tieback/library/{one.relative_to(library)}" for one in library.rglob("*") if one.is_file()}
+    assert texts
+    assert texts < names
     assert not [name for name in names if name.startswith("tests")]
+
+
+def test_the_image_is_built_from_all_that_the_wheel_is_built_from() -> None:
+    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    folders = [Path(one).parts[0] for one in wheel["packages"]] + [*wheel["force-include"]]
+
+    recipe = (ROOT / "Dockerfile").read_text()
+    sent = (ROOT / ".dockerignore").read_text().splitlines()
+    for folder in folders:
+        assert f"COPY {folder} {folder}\n" in recipe
+        assert f"!{folder}" in sent
 
 
 def test_the_compose_file_is_reachable_from_this_machine_alone() -> None:

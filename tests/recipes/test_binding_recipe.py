@@ -32,11 +32,12 @@ from tieback.methods.projection import unit_rows
 from tieback.models.default_binding import DefaultBinding
 from tieback.models.joint_space_artifact import BINDING, JointSpaceArtifact
 from tieback.models.store import Store
-from tieback.recipes.bind_default import bind_default
+from tieback.recipes.bind_default import TEXTS, bind_default, library
 from tieback.recipes.binding.bind import Outcome
 from tieback.recipes.fitting.projections import WORTH, Anchors, ProjectionFitter
 from tieback.recipes.pull import pull
 from tieback.serving.commands.bind import bind as command
+from tieback.training.corpus import read_corpus
 from tieback.training.step_cache import StepCache
 
 
@@ -293,6 +294,14 @@ def test_the_command_binds_lists_and_says_how_to_serve(
     assert revision in plain.stdout
     assert unknown.exit_code == 1
     assert "did you mean 'words'" in unknown.output
+
+
+def test_the_texts_that_ship_are_found_in_whatever_folder_a_command_is_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert len(read_corpus([library()]).texts) > TEXTS
 
 
 def test_the_default_binding_is_made_once_and_again_when_what_it_learns_from_has_changed(

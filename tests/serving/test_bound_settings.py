@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
@@ -92,9 +93,17 @@ def test_without_the_setting_the_default_of_the_store_is_served(place: Place) ->
     assert place.plan(binding="none").bound is None
 
 
-@pytest.mark.parametrize("fault", ["another revision", "a space that it does not bind", "not there"])
-def test_a_default_that_does_not_fit_is_passed_over_with_a_warning(
-    place: Place, fault: str, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    ("fault", "reason", "remedy"),
+    [
+        ("another revision", "does not fit", "TIEBACK_BINDING"),
+        ("a space that it does not bind", "does not fit", "TIEBACK_BINDING"),
+        ("not there", "cannot be read", "tieback models pull"),
+        ("another schema", "cannot be read", "tieback models pull"),
+    ],
+)
+def test_a_default_that_is_not_served_is_passed_over_with_a_warning_and_its_remedy(
+    place: Place, fault: str, reason: str, remedy: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     changed: dict[str, Any] = {"small-a": SpaceRef("small-a", "older", "f1")}
     made = place.bind(**changed if fault == "another revision" else {})
@@ -102,12 +111,15 @@ def test_a_default_that_does_not_fit_is_passed_over_with_a_warning(
         made = place.bind_one("small-b")
     revision = "0123456789ab" if fault == "not there" else made.revision
     DefaultBinding(revision, "test").write(place.models / "bound")
+    if fault == "another schema":
+        header = place.models / "bound" / revision / "artifact.json"
+        header.write_text(json.dumps(json.loads(header.read_text()) | {"schema": 1}))
 
     router = assembly.build_router(place.settings(), place.plan())
 
     assert router.space.binding == ""
-    assert f"the default binding {revision} does not fit" in caplog.text
-    assert "TIEBACK_BINDING" in caplog.text
+    assert f"the default binding {revision} {reason}" in caplog.text
+    assert remedy in caplog.text
 
 
 def test_a_store_without_a_default_has_class_names_make_the_joint_space(place: Place) -> None:

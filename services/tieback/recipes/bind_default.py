@@ -17,14 +17,25 @@ from tieback.models.joint_space_artifact import JointSpaceArtifact
 from tieback.models.store import Store
 from tieback.recipes.packages import missing_package
 
-LIBRARY = Path("examples/library")
-"""What a checkout of the project ships, taken where a command is run in one."""
+_LIBRARIES = (Path(__file__).parents[1] / "library", Path(__file__).parents[3] / "examples" / "library")
+"""Where the texts are that the project ships: in an installed package, and in a checkout."""
 
 VERSION = 9
 """Hashed into what a default binding was made from: change it whenever the recipe would make a better one."""
 
 TEXTS = 900
 """Sentences that are learned from."""
+
+
+def library() -> Path:
+    """The folder of the texts that the project ships. They are the same wherever a command is run.
+
+    StartupError where they are not there.
+    """
+    for folder in _LIBRARIES:
+        if folder.is_dir():
+            return folder
+    raise StartupError("the texts that a binding learns from are missing: install tieback again")
 
 
 def bind_default(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tieback.catalog.card import EncoderCard
-from tieback.core.errors import StartupError
+from tieback.core.errors import ArtifactError, OtherWeights, StartupError
 from tieback.core.types.content import Modality
 from tieback.core.types.vectors import SpaceRef
 from tieback.models.default_binding import DefaultBinding
@@ -52,12 +52,17 @@ def _default(settings: Settings, served: Sequence[EncoderCard]) -> JointSpaceArt
         if further := [card.name for card in joining if card.space.name not in bound.spaces]:
             raise StartupError(f"it does not bind {', '.join(further)}")
     except StartupError as error:
+        # What cannot be read is made again as it was; what does not fit would not fit again.
+        is_unreadable = isinstance(error, ArtifactError) and not isinstance(error, OtherWeights)
         log.warning(
-            "the default binding %s does not fit what is served, so pictures and sounds enter the joint "
-            "space by their classes' names: %s. Bind what is served (tieback bind), and name it by "
-            "TIEBACK_BINDING; TIEBACK_BINDING=none keeps class names without this warning",
+            "the default binding %s %s, so pictures and sounds enter the joint space by their classes' "
+            "names: %s. %s; TIEBACK_BINDING=none keeps class names without this warning",
             known.revision,
+            "cannot be read" if is_unreadable else "does not fit what is served",
             error.message,
+            "`tieback models pull` makes the default binding again"
+            if is_unreadable
+            else "Bind what is served (tieback bind), and name it by TIEBACK_BINDING",
         )
         return None
     return bound

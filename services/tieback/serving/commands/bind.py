@@ -16,7 +16,7 @@ from tieback.catalog.catalog import Catalog
 from tieback.core.errors import StartupError
 from tieback.models.joint_space_artifact import JointSpaceArtifact
 from tieback.models.store import Store
-from tieback.recipes.bind_default import LIBRARY
+from tieback.recipes.bind_default import library
 from tieback.recipes.packages import check_packages
 from tieback.serving.commands.bind_report import report
 from tieback.serving.commands.explained import explained
@@ -190,6 +190,5 @@ def _opened() -> tuple[Settings, Store]:
 
 
 def _shipped(catalog: Catalog, store: Store) -> tuple[Path, ...]:
-    """The store's media, and the library where the command is run in a checkout."""
-    media = [store.media(card) for card in catalog.media() if store.is_ready(card)]
-    return (*([LIBRARY] if LIBRARY.is_dir() else []), *media)
+    """The texts that the project ships, and the store's media."""
+    return (library(), *(store.media(card) for card in catalog.media() if store.is_ready(card)))

@@ -21,7 +21,7 @@ from tieback.models.class_name_bridge import ClassNameBridge
 from tieback.models.default_binding import DefaultBinding
 from tieback.models.joint_space_artifact import JointSpaceArtifact
 from tieback.models.store import Store
-from tieback.recipes.bind_default import LIBRARY, bind_default
+from tieback.recipes.bind_default import bind_default, library
 from tieback.recipes.pull import pull as pull_cards
 from tieback.serving.commands.add_model import add
 from tieback.serving.commands.explained import explained
@@ -95,9 +95,8 @@ def pull(names: tuple[str, ...], everything: bool, media: bool, keep_wheels: boo
             )
             binding = None
             if not names:
-                folders = [LIBRARY] if LIBRARY.is_dir() else []
                 said = partial(progress.said, "binding")
-                binding = bind_default(shelf.encoders, shelf.catalog.media(), folders, shelf.store, said)
+                binding = bind_default(shelf.encoders, shelf.catalog.media(), [library()], shelf.store, said)
     ready = [card.name for card in cards if shelf.store.is_ready(card)]
     if as_json:
         result = {"store": str(shelf.store.root), "ready": ready, "not_exported": waiting, "binding": binding}
