@@ -16,47 +16,31 @@ from tieback.index import Index
 
 # Makes a generation and finishes it, and kills itself with SIGKILL before the given call of a step.
 KILLED = textwrap.dedent("""
-    import asyncio, os, signal, sys
-    from pathlib import Path
+    import asyncio, sys
+    from support.killing import Killing
     from support.reindexing import NEW, WIDER, encode_again
     from support.sections import SPACE, WIDTH, item
     from tieback.index import Index, durability, store
 
-    step, number = sys.argv[2], int(sys.argv[3])
-    seen = 0
-
-    def deadly(real):
-        def call(*arguments, **options):
-            global seen
-            seen += 1
-            if seen == number:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return real(*arguments, **options)
-        return call
+    step, killing = sys.argv[2], Killing(int(sys.argv[3]))
 
     async def main():
         index = Index.open(sys.argv[1])
         if step == "begin":
-            arm()
+            killing.arm("rename", "unlink", "mkdir")
         await index.begin_reindex("docs", NEW, WIDER)
         if step == "write":
-            arm()
+            killing.arm("rename", "unlink", "mkdir")
         await encode_again(index)
         if step == "discard":
-            arm()
+            killing.arm("rename", "unlink", "mkdir")
             await index.discard_reindex("docs")
             return
         if step == "finish":
-            arm()
+            killing.arm("rename", "unlink", "mkdir")
         print("finishing", flush=True)
         await index.finish_reindex("docs")
         print("finished", flush=True)
-
-    def arm():
-        for name in ("rename", "unlink", "mkdir"):
-            setattr(Path, name, deadly(getattr(Path, name)))
-        for name in ("fsync", "fdatasync"):
-            setattr(os, name, deadly(getattr(os, name)))
 
     asyncio.run(main())
 """)

@@ -18,35 +18,22 @@ from tieback.index import Index
 
 # Does one step, and kills itself with SIGKILL before the given call that changes the disk.
 KILLED = textwrap.dedent("""
-    import asyncio, os, signal, sys
-    from pathlib import Path
+    import asyncio, sys
+    from support.killing import Killing
     from tieback.index import Index
 
-    step, number = sys.argv[2], int(sys.argv[3])
-    seen = 0
-
-    def deadly(real):
-        def call(*arguments, **options):
-            global seen
-            seen += 1
-            if seen == number:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return real(*arguments, **options)
-        return call
+    step, killing = sys.argv[2], Killing(int(sys.argv[3]))
 
     async def main():
         index = Index.open(sys.argv[1], originals_bytes=1000)
-        for name in ("rename", "unlink", "mkdir", "hardlink_to"):
-            setattr(Path, name, deadly(getattr(Path, name)))
-        for name in ("fsync", "fdatasync"):
-            setattr(os, name, deadly(getattr(os, name)))
+        killing.arm("rename", "unlink", "mkdir", "hardlink_to")
         if step == "create":
             await index.snapshots.create_snapshot("docs", "second")
         elif step == "restore":
             await index.snapshots.restore_snapshot("first", "again")
         else:
             await index.snapshots.delete_snapshot("first")
-        print("did", seen, flush=True)
+        print("did", killing.seen, flush=True)
 
     asyncio.run(main())
 """)

@@ -23,27 +23,15 @@ NEVER = 1_000_000
 # Serves the folder, and starts a reindex into a space that splits some texts, or resumes it. Kills itself
 # with SIGKILL before the call of that number that writes durably, counted from the operation's start.
 PROGRAM = """
-import asyncio, json, os, signal, sys
+import asyncio, json, sys
 from pathlib import Path
+from support.killing import Killing
 from tieback.serving.local import LocalServer
 from tieback.serving.settings import Settings
 from tieback_client import AsyncClient, Item
 
-folder, number, seen = Path(sys.argv[1]), int(sys.argv[2]), 0
-
-def deadly(real):
-    def call(*arguments, **options):
-        global seen
-        seen += 1
-        if seen == number:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return real(*arguments, **options)
-    return call
-
-def arm():
-    for owner, names in ((Path, ("rename", "unlink")), (os, ("fsync", "fdatasync"))):
-        for name in names:
-            setattr(owner, name, deadly(getattr(owner, name)))
+folder, number = Path(sys.argv[1]), int(sys.argv[2])
+killing = Killing(number)
 
 async def main():
     settings = Settings(
@@ -59,10 +47,10 @@ async def main():
         if known:
             operation = await client.operation(known[0])
         else:
-            arm()
+            killing.arm("rename", "unlink")
             operation = await client.reindex("birds", space="short")
         result = await operation.result(60)
-        calls = seen
+        calls = killing.seen
         found = (await client.retrieve("birds", "owl night", hybrid=False, limit=50)).hits
         print(json.dumps({
             "calls": calls,
