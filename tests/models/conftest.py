@@ -1,4 +1,4 @@
-"""The real store, filled by scripts/setup (tieback models pull --all), and the encoders out of it."""
+"""The real store, filled by scripts/setup (tieback models pull), and the encoders out of it."""
 
 from __future__ import annotations
 

@@ -22,6 +22,7 @@ from support.shades import (
     write_words,
 )
 from tieback.artifacts import STATE, stored
+from tieback.catalog.catalog import Catalog
 from tieback.core.errors import NotFound, StartupError
 from tieback.core.types.content import Modality
 from tieback.core.types.vectors import SpaceRef
@@ -363,3 +364,13 @@ def test_no_default_binding_is_made_before_all_models_are_there(world: World, tm
 
     assert bind_default(world.cards, (), [world.data], missing, pytest.fail) is None
     assert DefaultBinding.read(missing.bound) is None
+
+
+def test_no_default_binding_is_made_before_the_photos_are_there_that_it_learns_from(
+    world: World, tmp_path: Path
+) -> None:
+    store = world.elsewhere(tmp_path / "store").store
+    photos = Catalog.load().get_media("scikit-image")
+
+    assert bind_default(world.cards, [photos], [world.data], store, pytest.fail) is None
+    assert DefaultBinding.read(store.bound) is None

@@ -92,6 +92,7 @@ def items_of(name: str, source: str, path: Path, data: bytes, *, limit: int = 0)
     }
     if len(groups) > 1:
         own[PARTS] = len(groups)
+        notes.append(f"it is large, so it is {len(groups)} items")
     taken = [key for key in facts if key in own]
     if taken:
         notes.append(

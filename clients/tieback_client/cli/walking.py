@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tieback_client.cli.roots import Scope, leads_out
 from tieback_client.content import modality_of_path
-from tieback_client.files import SAMPLE, is_binary, is_pdf, kind_of_bytes
+from tieback_client.files import SAMPLE, drawing_of, is_binary, is_pdf, kind_of_bytes
 
 
 @dataclass(slots=True)
@@ -123,11 +123,13 @@ class Walk:
             except OSError as error:
                 found.failures[name] = f"cannot read it: {error.strerror or error}"
                 return
-            if not is_pdf(head) and is_binary(head):
+            drawing = drawing_of(path.name)
+            if drawing or (not is_pdf(head) and is_binary(head)):
+                kind = drawing or kind_of_bytes(head)
                 if is_named:
-                    found.failures[name] = f"it is {kind_of_bytes(head)}, and not text, a photo or a sound"
+                    found.failures[name] = f"it is {kind}, and not text, a photo or a sound"
                 else:
-                    found.ignored[name] = path.suffix.lower() or kind_of_bytes(head)
+                    found.ignored[name] = path.suffix.lower() or kind
                 return
         found.files[name] = path
 

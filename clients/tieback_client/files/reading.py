@@ -10,8 +10,8 @@ from tieback_client.errors import InvalidArgument
 from tieback_client.files import front_matter, html_page, markdown, pdf, plain, restructured_text
 from tieback_client.files.budget import SECONDS, TookTooLong
 from tieback_client.files.decoding import MARKS, Decoded, decoded, is_pdf
-from tieback_client.files.document import Document, Fact
-from tieback_client.files.kinds import HTML, MARKDOWN, PDF, RESTRUCTURED_TEXT, TEXT, format_of
+from tieback_client.files.document import Document, Fact, NotText
+from tieback_client.files.kinds import HTML, MARKDOWN, PDF, RESTRUCTURED_TEXT, TEXT, drawing_of, format_of
 from tieback_client.files.outline import shortened
 from tieback_client.files.parsed import Parsed
 
@@ -29,15 +29,17 @@ def read_document(source: str | PathLike[str] | bytes, name: str = "") -> Docume
     A name without a known suffix is text if its bytes are. An empty file, and a PDF of pictures, has no
     sections and a note.
 
-    `NotText` where it is a binary file of another kind; `InvalidArgument` where it cannot be read, or a value
-    of its front matter cannot be stored, whose key it names; `FailedPrecondition` where the package for its
-    format is not installed.
+    `NotText` where it is a drawing or a binary file of another kind; `InvalidArgument` where it cannot be
+    read, or a value of its front matter cannot be stored, whose key it names; `FailedPrecondition` where the
+    package for its format is not installed.
     """
     if isinstance(source, bytes):
         data = source
     else:
         data = _bytes_of(Path(source))
         name = name or Path(source).name
+    if drawing := drawing_of(name):
+        raise NotText(f"it is {drawing}, not text")
     said = format_of(name)
     kind = said or (PDF if is_pdf(data) else TEXT)
     if not data.strip() or data in MARKS:

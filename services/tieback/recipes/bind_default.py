@@ -47,15 +47,16 @@ def bind_default(
 ) -> str | None:
     """Binds the cards that are served by default, and returns the revision; nothing where it is done already.
 
-    It learns from what is in `folders` and from those `media` that are in the store. None where a card is not
+    It learns from what is in `folders` and from the `media`. None where a card of a model or of media is not
     ready yet, or PyTorch is not there to learn with: then pictures and sounds enter by their classes' names.
     """
     served = [card for card in cards if card.unbound_joint is not None and not card.optional]
-    if not served or not all(store.is_ready(card) for card in served):
+    learned_from = list(media)
+    # A binding without the media would be another one, and make collections stale when they come.
+    if not served or not all(store.is_ready(card) for card in (*served, *learned_from)):
         return None
-    ready = [card for card in media if store.is_ready(card)]
     known = DefaultBinding.read(store.bound)
-    made_from = _made_from(served, ready, folders)
+    made_from = _made_from(served, learned_from, folders)
     if known is not None and known.made_from == made_from and _is_whole(store.bound / known.revision):
         return known.revision
     if missing := missing_package():
@@ -63,7 +64,7 @@ def bind_default(
         return None
     from tieback.recipes.binding import Options, bind
 
-    data = (*folders, *(store.media(card) for card in ready))
+    data = (*folders, *(store.media(card) for card in learned_from))
     try:
         outcome = bind(served, store, Options(data=data, texts=TEXTS), say)
     except StartupError as error:

