@@ -105,14 +105,14 @@ class Space:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model that writes."""
+    """A model that writes or reranks."""
 
     name: str
     """Its name."""
     revision: str
     """Which weights: a short hash."""
     context_tokens: int
-    """Tokens that it reads and writes at most."""
+    """Tokens that it reads and writes at most; of a reranker, those of query and passage together."""
     description: str
     """One sentence for people."""
     license: str

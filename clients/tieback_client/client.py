@@ -137,6 +137,7 @@ class Client:
     spaces = _unary(procedures.spaces)
     space = _unary(procedures.space)
     models = _unary(procedures.models)
+    rerankers = _unary(procedures.rerankers)
     methods = _unary(procedures.methods)
     server_info = _unary(procedures.server_info)
     endpoints = _unary(procedures.endpoints)

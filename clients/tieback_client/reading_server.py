@@ -44,7 +44,7 @@ def space(message: Any) -> catalog.Space:
 
 
 def model(message: Any) -> catalog.Model:
-    """A model that writes."""
+    """A model that writes or reranks."""
     return catalog.Model(
         name=message.name,
         revision=message.revision,

@@ -86,7 +86,9 @@ async def test_requests_that_can_name_its_family_find_it_listed(family: Family[A
         return []
 
     nothing: Any = None  # neither is looked at
-    servicer = CatalogServicer([], [], None, request_families(), "", Limits(), nothing, states, lambda _: ())
+    servicer = CatalogServicer(
+        [], [], [], None, request_families(), "", Limits(), nothing, states, lambda _: ()
+    )
 
     reply = await servicer.ListMethods(catalog_pb2.ListMethodsRequest(), nothing)
 

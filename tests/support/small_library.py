@@ -65,7 +65,9 @@ class _Library:
         self._server.add(EncoderServicer(self._encoder))
         self._server.add(AnswerServicer(answerer, telemetry))
         self._server.add(
-            CatalogServicer([known], [], joint, [], "joint", limits, DEFAULT_PLAN, _no_states, lambda _: ())
+            CatalogServicer(
+                [known], [], [], joint, [], "joint", limits, DEFAULT_PLAN, _no_states, lambda _: ()
+            )
         )
         port = await self._server.start("127.0.0.1", 0)
         await self._server.set_all_ready(True)

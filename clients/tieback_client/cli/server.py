@@ -8,11 +8,14 @@ from typing import Any
 import click
 from rich.text import Text
 
-from tieback_client.catalog import Health, MeasuredReduction, Space
+from tieback_client.catalog import Health, MeasuredReduction, Method, Space
 from tieback_client.cli.connection import Command, connected
 from tieback_client.cli.output import Output
 from tieback_client.client import Client
 from tieback_client.results import RetrievalPlan
+
+RERANKING = "reranking"
+"""The family of methods in whose place requests may name a model."""
 
 
 @click.command(cls=Command)
@@ -49,8 +52,10 @@ def spaces(client: Client, output: Output, name: str | None) -> None:
 @click.argument("family", required=False, default="")
 @connected
 def methods(client: Client, output: Output, family: str) -> None:
-    """List the methods that requests can name."""
+    """List the methods that requests can name, and the models that rerank."""
     found = client.methods(family)
+    if family in ("", RERANKING):
+        found += [Method(RERANKING, one.name, one.description, {}) for one in client.rerankers()]
     if output.json:
         output.document(found)
         return

@@ -202,8 +202,10 @@ def rerank(
 
     Query and candidates are contents of any modality, or their multi-vectors, all of one space: `space`, or
     that of the first vectors, or the server's default, a text space if there is one. `method` is of the
-    family "reranking" (late interaction by default); `rank_fusion`, a method of the family of that name,
-    merges the order that the candidates came in with the new one; `explain` returns what matched what.
+    family "reranking" (late interaction by default), or the name of a model of `rerankers()`, which reads
+    each text together with the query, has no space and explains nothing; `rank_fusion`, a method of the
+    family of that name, merges the order that the candidates came in with the new one; `explain` returns what
+    matched what.
     """
     request = reranker_pb2.RerankRequest(
         query=_source(query, at("query")),

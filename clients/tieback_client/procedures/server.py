@@ -33,6 +33,12 @@ def models(*, timeout: float | None = None) -> Procedure[list[Model]]:
     return [reading_server.model(one) for one in reply.message.models]
 
 
+def rerankers(*, timeout: float | None = None) -> Procedure[list[Model]]:
+    """The models that rerank: `rerank(method=…)` and `retrieve(reranker=…)` take their names."""
+    reply = yield Call(RPCS["ListModels"], catalog_pb2.ListModelsRequest(), timeout)
+    return [reading_server.model(one) for one in reply.message.rerankers]
+
+
 def methods(family: str = "", *, timeout: float | None = None) -> Procedure[list[Method]]:
     """The methods that requests can name, with their parameters; of one family, or of all."""
     reply = yield Call(RPCS["ListMethods"], catalog_pb2.ListMethodsRequest(family=family), timeout)

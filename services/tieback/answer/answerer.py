@@ -66,9 +66,10 @@ class Answerer:
     the `single` spaces too; new ones are in the joint space, else in the only single one, where nothing else
     is said. `losses` are what a missing space costs, and `encode_share` is how much of the time left spaces
     are waited for. Without a generator it retrieves and does not answer; without a reranker the search's
-    order is kept, and without `reranks_words` it has no texts to compare. With `keeps_originals` the index is
-    sent what pictures and sounds were encoded from. `retired` is where spaces are had that are no longer
-    served, to read the collections in them.
+    order is kept, and without `reranks_words` its methods have no texts to compare. `rerankers` are models of
+    the reranker's, which may be named in place of a method. With `keeps_originals` the index is sent what
+    pictures and sounds were encoded from. `retired` is where spaces are had that are no longer served, to
+    read the collections in them.
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class Answerer:
         keeps_originals: bool = False,
         retired: RetiredSpaces | None = None,
         reranks_words: bool = True,
+        rerankers: frozenset[str] = frozenset(),
     ) -> None:
         self._limits = limits = limits or Limits()
         served = [CollectionSpace.single(one, encoder, limits) for one in single]
@@ -108,7 +110,9 @@ class Answerer:
         self._ingestion = Ingestion(
             known, Splitting(encoder, limits), index, limits, keeps_originals=keeps_originals
         )
-        self._retriever = Retriever(known, index, reranker, encode_share, limits, reranks_words=reranks_words)
+        self._retriever = Retriever(
+            known, index, reranker, encode_share, limits, reranks_words=reranks_words, rerankers=rerankers
+        )
         self._generator = generator
         self._evidence_limit = evidence_limit
 

@@ -11,9 +11,10 @@ import dataclasses
 from tieback.answer.relevance import RELEVANCE_FLOOR
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.retrieval import Retrieval, RetrievalPlan
+from tieback.methods import reranking
 from tieback.ports import DEFAULT_RANK_FUSION, NO_EXPANSION
 
-NO_RERANKING = MethodChoice("none")
+NO_RERANKING = MethodChoice(reranking.NO_RERANKING)
 """Keeps the search's order."""
 
 DEFAULT_LIMIT, MOST_HITS = 10, 100

@@ -19,7 +19,7 @@ from tieback.core.errors import DeadlineExceeded, Overloaded, Unavailable
 from tieback.core.types.content import Content, Modality
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.rerank import RerankCandidate, RerankResult, RerankSource
-from tieback.core.types.retrieval import Retrieval, RetrievedHit
+from tieback.core.types.retrieval import QueryPart, RetrievedHit
 from tieback.core.types.search import Hit
 from tieback.methods.rank_fusion import rank_fusions
 from tieback.ports import RerankerPort
@@ -33,13 +33,15 @@ TRANSIENT = (Unavailable, Overloaded, DeadlineExceeded)
 
 async def rerank(
     reranker: RerankerPort | None,
-    retrieval: Retrieval,
+    asked: Sequence[QueryPart],
     method: MethodChoice,
     words: str,
     by_regions: CollectionSpace | None,
     hits: Sequence[Hit],
     watch: Stopwatch,
     deadline: Deadline,
+    *,
+    explain: bool,
 ) -> tuple[Mapping[int, RerankResult], str]:
     """What the reranker says of hits, by their place, and why it was lost; empty where it was not.
 
@@ -55,7 +57,7 @@ async def rerank(
         async with asyncio.timeout(seconds_of(hop(deadline))):
             pictures = _pictures(hits)
             if by_regions is not None and pictures:
-                seen = await whole_and_regions(retrieval.query, by_regions, watch, hop(deadline))
+                seen = await whole_and_regions(asked, by_regions, watch, hop(deadline))
                 if seen is not None:
                     query, candidates = seen, pictures
             if not candidates:
@@ -65,7 +67,7 @@ async def rerank(
                     query,
                     candidates,
                     method=method,
-                    explain=retrieval.explain,
+                    explain=explain,
                     deadline=hop(hop(deadline)),
                 )
     except TRANSIENT as error:

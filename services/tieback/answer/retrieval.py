@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces
 from tieback.answer.cut_off import cut_off
@@ -63,7 +63,9 @@ class Retriever:
         limits: Limits,
         *,
         reranks_words: bool = True,
+        rerankers: frozenset[str] = frozenset(),
     ) -> None:
+        self._rerankers = rerankers
         self._spaces = spaces
         self._reranks_words = reranks_words
         self._index = index
@@ -79,7 +81,7 @@ class Retriever:
         defaults: RetrievalPlan = DEFAULT_PLAN,
     ) -> RetrieveReply:
         """Spaces and a reranker that are down or late are left out where the rest can answer."""
-        plan = _checked_plan(retrieval, self._limits, defaults)
+        plan = _checked_plan(retrieval, self._limits, defaults, self._rerankers)
         if self._reranker is None and plan.reranker.name != NO_RERANKING.name:
             raise Unsupported("no space of this server has multi-vectors to rerank by")
         try:
@@ -105,10 +107,11 @@ class Retriever:
         if not searched and plan.hybrid:
             plan = dataclasses.replace(plan, hybrid=False, rank_fusion=None)
         by_regions = None
-        if plan.reranker.name != NO_RERANKING.name and not own:
+        by_rows = plan.reranker.name not in (NO_RERANKING.name, *self._rerankers)
+        if by_rows and not own:
             space, _ = await self._spaces.to_read(retrieval.collection, hop(deadline))
             by_regions = space if is_picture_by_regions(retrieval.query, space) else None
-        if plan.reranker.name != NO_RERANKING.name and by_regions is None and not self._reranks_words:
+        if by_rows and by_regions is None and not self._reranks_words:
             raise Unsupported(
                 "no text space of this server has multi-vectors to rerank by; a photo alone is reranked by "
                 "regions where its collection keeps them"
@@ -117,7 +120,15 @@ class Retriever:
             retrieval, plan, fused, searched, watch, deadline, multi_vectors=by_regions is not None
         )
         reranked, lost = await rerank(
-            self._reranker, retrieval, plan.reranker, words, by_regions, found.hits, watch, deadline
+            self._reranker,
+            retrieval.query,
+            plan.reranker,
+            words,
+            by_regions,
+            found.hits,
+            watch,
+            deadline,
+            explain=retrieval.explain and by_rows,
         )
         routing = without(fused.routing, {"reranker": lost} if lost else {})
         plan = _used(plan, found)
@@ -278,7 +289,9 @@ def words_of(query: Sequence[QueryPart]) -> str:
     )
 
 
-def _checked_plan(retrieval: Retrieval, limits: Limits, defaults: RetrievalPlan) -> RetrievalPlan:
+def _checked_plan(
+    retrieval: Retrieval, limits: Limits, defaults: RetrievalPlan, models: Collection[str]
+) -> RetrievalPlan:
     """How the query is answered, after checking what needs no work to be found wrong."""
     if not retrieval.query:
         raise InvalidInput("there is nothing to look for: give at least one content", field="query")
@@ -317,10 +330,14 @@ def _checked_plan(retrieval: Retrieval, limits: Limits, defaults: RetrievalPlan)
                 f"the reranker {NO_RERANKING.name!r}",
                 field="diversity",
             )
+        if method.name in models:
+            method.refuse_parameters(at("reranker"))
+            return plan
         try:
             rerankings.configure(method.name, method.parameters, field="reranker")
         except NotFound as unknown:
-            raise NotFound(unknown.kind, unknown.name, [*unknown.choices, NO_RERANKING.name]) from None
+            choices = [*unknown.choices, NO_RERANKING.name, *models]
+            raise NotFound(unknown.kind, unknown.name, choices) from None
     return plan
 
 

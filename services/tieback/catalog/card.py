@@ -2,6 +2,7 @@
 
     Sourced ── MediaCard         photos and clips for the demo and the tests
             └─ Card ┬─ EncoderCard      contents → vectors of a space
+                    ├─ RerankerCard     query and passage → score
                     └─ GeneratorCard    prompt → text
 
 A card's `revision` names the weights, its `fingerprint` how they are used, its `precision` in what: with the
@@ -18,7 +19,13 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, field_validator, model_validator
 
-from tieback.catalog.options import DualEncoder, EncoderOptions, GeneratorOptions, Weightless
+from tieback.catalog.options import (
+    DualEncoder,
+    EncoderOptions,
+    GeneratorOptions,
+    RerankerOptions,
+    Weightless,
+)
 from tieback.catalog.own_directory import directory_revision, own_files
 from tieback.catalog.precision import Drift, LowerPrecision, Precision
 from tieback.catalog.reduction import TokenReduction
@@ -27,9 +34,10 @@ from tieback.core.errors import StartupError
 from tieback.core.types.content import Modality
 from tieback.core.types.fusion import JOINT_SPACE
 from tieback.core.types.vectors import SpaceRef, VectorKind
+from tieback.methods.reranking import NO_RERANKING, rerankings
 from tieback.methods.token_reduction import token_reductions
 
-__all__ = ["Card", "EncoderCard", "GeneratorCard", "MediaCard", "Method", "Source"]
+__all__ = ["Card", "EncoderCard", "GeneratorCard", "MediaCard", "Method", "RerankerCard", "Source"]
 
 O = TypeVar("O", bound=Strict)  # noqa: E741 - a type variable, not a number
 NAME = r"^[a-z0-9][a-z0-9.-]*$"
@@ -49,14 +57,14 @@ class MediaCard(Sourced):
 
 
 class Card(Sourced):
-    """What encoders and generators share.
+    """What encoders, rerankers and generators share.
 
     The weights come from `sources`, or from the user's own `directory` (a transformers or ONNX folder,
     relative to the card's file): one of the two. A model that is `Weightless` has neither. `hashes` are the
     SHA-256 sums of the folder's files that the card was written for; an export holds the files against them.
     """
 
-    role: Literal["encoder", "generator"]
+    role: Literal["encoder", "reranker", "generator"]
     runtime: str
     options: Any
     directory: Path | None = None
@@ -297,6 +305,27 @@ class EncoderCard(Card):
             "max_tokens": self.max_tokens,
             "pooling": pooling,
         }
+
+
+class RerankerCard(Card):
+    """A model that scores how well a passage answers a query. Both together have at most `max_tokens`.
+
+    Requests name it where they name a method of the family `reranking`.
+    """
+
+    role: Literal["reranker"]
+    options: RerankerOptions
+    max_tokens: Annotated[int, Field(gt=0)]
+
+    @field_validator("name")
+    @classmethod
+    def _is_no_method(cls, name: str) -> str:
+        if name == NO_RERANKING or name in rerankings.names():
+            raise ValueError(f"{name!r} is how requests name a method of reranking; give it another name")
+        return name
+
+    def _construction(self) -> dict[str, Any]:
+        return super()._construction() | {"max_tokens": self.max_tokens}
 
 
 class GeneratorCard(Card):

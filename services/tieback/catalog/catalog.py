@@ -9,12 +9,12 @@ from typing import Annotated, Any
 import yaml
 from pydantic import Field, TypeAdapter, ValidationError
 
-from tieback.catalog.card import Card, EncoderCard, GeneratorCard, MediaCard
+from tieback.catalog.card import Card, EncoderCard, GeneratorCard, MediaCard, RerankerCard
 from tieback.core.errors import NotFound, StartupError
 
 HERE = Path(__file__).parent
-AnyCard = Annotated[EncoderCard | GeneratorCard | MediaCard, Field(discriminator="role")]
-_adapter: TypeAdapter[EncoderCard | GeneratorCard | MediaCard] = TypeAdapter(AnyCard)
+CardOfARole = EncoderCard | RerankerCard | GeneratorCard | MediaCard
+_adapter: TypeAdapter[CardOfARole] = TypeAdapter(Annotated[CardOfARole, Field(discriminator="role")])
 
 
 class Catalog:
@@ -67,6 +67,11 @@ class Catalog:
         cards = [card for card in self._cards.values() if isinstance(card, EncoderCard)]
         return sorted(cards, key=lambda card: card.name)
 
+    def rerankers(self) -> list[RerankerCard]:
+        """The rerankers' cards, by name."""
+        cards = [card for card in self._cards.values() if isinstance(card, RerankerCard)]
+        return sorted(cards, key=lambda card: card.name)
+
     def generators(self) -> list[GeneratorCard]:
         """The generators' cards, by name."""
         cards = [card for card in self._cards.values() if isinstance(card, GeneratorCard)]
@@ -96,7 +101,7 @@ def _check_shared(cards: Iterable[Card]) -> None:
                 )
 
 
-def read_card(path: Path) -> EncoderCard | GeneratorCard | MediaCard:
+def read_card(path: Path) -> CardOfARole:
     """Reads one card. StartupError names the file and the place."""
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -79,6 +79,19 @@ class SparseText(Strict):
     config: FileName = "config.json"
 
 
+class CrossEncoder(Strict):
+    """A transformer that reads a query and a passage as one input and gives one number, their score.
+
+    `weights` is a safetensors file, or the index of several, of a sequence-classification model of
+    transformers, with its `config`.
+    """
+
+    runtime: Literal["cross_encoder"] = "cross_encoder"
+    weights: FileName = "model.safetensors"
+    tokenizer: FileName = "tokenizer.json"
+    config: FileName = "config.json"
+
+
 class StaticText(Strict):
     """A table with one vector per token, averaged without context; `tensor` is `[vocabulary, width]`."""
 
@@ -234,3 +247,4 @@ EncoderOptions = Annotated[
     Field(discriminator="runtime"),
 ]
 GeneratorOptions = CausalLanguageModel
+RerankerOptions = CrossEncoder

@@ -32,6 +32,14 @@ PIECE = 16_384
 SHORT = 256  # characters of a text whose tokens are made before anybody notices
 
 
+class TokenizedPair(NamedTuple):
+    """Two texts as one input: token numbers and types `[n]`, int64, and the tokens that were cut off."""
+
+    ids: Array
+    types: Array
+    cut: int
+
+
 class Places(NamedTuple):
     """What is kept of an encoding that was cut, which itself keeps all that was cut off."""
 
@@ -149,6 +157,35 @@ class TextTokenizer:
         end = int(offsets.max())  # of what is kept, so that the text behind it is not kept either
         places = Places(own, offsets)
         return TokenizedText(ids, text[:end], places), cut
+
+    def pair(self, first: str, second: str) -> TokenizedPair:
+        """Two texts, which were checked, with the special tokens around and between them.
+
+        Where they are too long, the first is cut to half of the room, and the second to what is left of it.
+        InvalidInput for a text without a token, its field "first" or "second".
+        """
+        room = None if self._max is None else self._max - self.special_tokens_of_a_pair
+        asked, lost = self._part(first, "first", None if room is None else max(1, room // 2))
+        passage, cut = self._part(second, "second", None if room is None else room - len(asked))
+        whole = self._tokenizer.post_process(asked, passage)
+        ids = self._plain.held(np.array(whole.ids, np.int64), np.array(whole.special_tokens_mask, bool))
+        return TokenizedPair(ids, np.array(whole.type_ids, np.int64), lost + cut)
+
+    @property
+    def special_tokens_of_a_pair(self) -> int:
+        """How many special tokens stand around and between two texts."""
+        return int(self._tokenizer.num_special_tokens_to_add(True))
+
+    def _part(self, text: str, name: str, most: int | None) -> tuple[Encoding, int]:
+        """The first tokens of one text of a pair, and how many were cut off."""
+        encoding, found = self._encoded(text)
+        if not found:
+            raise InvalidInput("the text has nothing that the model reads as a word; send some", field=name)
+        if most is None or found <= most:
+            return encoding, 0
+        encoding = Encoding.merge([encoding], growing_offsets=False)  # its own: others may have found it
+        encoding.truncate(most)
+        return encoding, found - most
 
     @property
     def room(self) -> int | None:

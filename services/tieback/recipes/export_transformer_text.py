@@ -16,7 +16,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn.functional import gelu, normalize
 
-from tieback.catalog.card import EncoderCard
+from tieback.catalog.card import EncoderCard, RerankerCard
 from tieback.catalog.options import TransformerText
 from tieback.catalog.own_directory import LARGEST_TOKENIZER, own_file
 from tieback.core.errors import StartupError
@@ -70,7 +70,7 @@ def _export_float32(
         )
     if options.weights.endswith(".onnx"):
         report("completing the graph")
-        ids, mask = example(3, _sample(card, vocabulary))
+        ids, mask = example(3, sample_of(card, vocabulary))
         metrics = extend_graph(card, weights, modules, out / GRAPH, ids, mask)
     else:
         pooling = _pooling(card, modules)
@@ -80,7 +80,7 @@ def _export_float32(
                 f"which would say; the choices are: {', '.join(poolings.names())} (pooling: {{name: mean}})"
             )
         metrics = _export_module(card, weights, modules, pooling, out / GRAPH, report)
-    check_width(card, out / GRAPH, example(1, _sample(card, vocabulary)))
+    check_width(card, out / GRAPH, example(1, sample_of(card, vocabulary)))
     return metrics
 
 
@@ -95,13 +95,13 @@ def _export_module(
     options = card.options_for(TransformerText)
     config = read_config(weights, options.config, BACKBONES)
     vocabulary = vocabulary_of(own_file(weights, options.tokenizer))
-    _check_fit(card, config, vocabulary)
+    check_fit(card, config, vocabulary)
     backbone = LayeredBackbone(load_model(weights, options.weights, config, options.config))
     _check_layers(card, backbone.layers)
     steps = modules.steps if modules is not None else ()
     head = Head(pooling, [_layer(weights, step) for step in steps])
     model = PooledTransformer(backbone, head, card.layers[:-1])
-    sample = _sample(card, vocabulary)
+    sample = sample_of(card, vocabulary)
     report("exporting from torch")
     ends = [*card.layers[:-1], None]
     vectors = [at_layer(DENSE, end) for end in ends]
@@ -227,7 +227,7 @@ def _check_layers(card: EncoderCard, layers: int) -> None:
         )
 
 
-def _check_fit(card: EncoderCard, config: Any, vocabulary: int) -> None:
+def check_fit(card: EncoderCard | RerankerCard, config: Any, vocabulary: int) -> None:
     """The tokenizer's numbers have rows, and the longest text has positions."""
     if vocabulary > config.vocab_size:
         raise StartupError(
@@ -243,6 +243,6 @@ def _check_fit(card: EncoderCard, config: Any, vocabulary: int) -> None:
         )
 
 
-def _sample(card: EncoderCard, vocabulary: int) -> Tensor:
+def sample_of(card: EncoderCard | RerankerCard, vocabulary: int) -> Tensor:
     """Token numbers of the model's own vocabulary, no more than it reads: `[n]`."""
     return torch.arange(min(SAMPLE_TOKENS, card.max_tokens or SAMPLE_TOKENS)) % vocabulary

@@ -32,6 +32,7 @@ from tieback.models.picture_fitting import PictureFitting
 from tieback.models.reference import IDS, MASK
 from tieback.recipes.architectures import BACKBONES, CLIP, DUAL_ENCODERS, positions
 from tieback.recipes.checkpoint import INDEX, Checkpoint
+from tieback.recipes.export_cross_encoder import check_one_score, check_pairs
 from tieback.recipes.export_transformer_text import vocabulary_of
 from tieback.recipes.extend_text_graph import read_tensor
 from tieback.recipes.graph_edits import load_graph
@@ -44,6 +45,7 @@ PREPROCESSOR = "preprocessor_config.json"
 GRAPHS = ("model.onnx", "onnx/model.onnx")
 LICENCES = ("LICENSE", "LICENSE.txt", "LICENSE.md", "LICENCE", "COPYING")
 UNSTATED = "unstated"
+CLASSIFIER = "ForSequenceClassification"
 TYPICAL_TOKENS = 512
 ENDLESS = 1_000_000  # transformers writes a number of thirty digits where a tokenizer has no limit
 OTHERS = (*PICKLES, ".h5", ".msgpack", ".ot", ".md", ".txt", ".gitattributes")
@@ -84,6 +86,8 @@ def inspect(directory: Path, name: str, given: FolderOptions) -> OwnModel:
     architecture = read_object(directory, CONFIG).get("model_type") if CONFIG in files else None
     if architecture in DUAL_ENCODERS:
         cards = _dual(directory, name, files, found)
+    elif weights is not None and _is_classifier(directory, modules, given):
+        cards = [_reranker(directory, weights, found)]
     elif weights is not None:
         cards = [_text(directory, modules, weights, given, found)]
     elif graph is not None:
@@ -119,7 +123,7 @@ def _text(
     tokens = min(limits, default=TYPICAL_TOKENS)
     found.facts |= {
         "kind": "sentence-transformers folder" if modules else "transformers folder",
-        "architecture": f"{config.model_type}, {config.num_hidden_layers} layers of width {own_width}",
+        "architecture": _sizes(config),
         "width": str(width),
         "weights": _sized(directory, weights),
     }
@@ -135,6 +139,32 @@ def _text(
         **pooling,
         "options": options | _prompts(modules, given, found),
     }
+
+
+def _is_classifier(directory: Path, modules: SentenceModules | None, given: FolderOptions) -> bool:
+    """Whether the folder is of a sequence classification, and the user does not ask for its backbone."""
+    if modules is not None or given.pooling or CONFIG not in own_files(directory):
+        return False
+    named = read_object(directory, CONFIG).get("architectures")
+    return isinstance(named, list) and any(str(one).endswith(CLASSIFIER) for one in named)
+
+
+def _reranker(directory: Path, weights: str, found: OwnModel) -> dict[str, Any]:
+    config = read_config(directory, CONFIG, BACKBONES)
+    check_one_score(config, CONFIG)
+    most = positions(config.model_type, getattr(config, "max_position_embeddings", None), config.pad_token_id)
+    tokens = min(limit for limit in (most, TYPICAL_TOKENS) if limit)
+    found.facts |= {
+        "kind": "cross-encoder's folder",
+        "architecture": _sizes(config),
+        "gives": "one score for a query and a passage",
+        "weights": _sized(directory, weights),
+    }
+    if TOKENIZER in own_files(directory):
+        check_pairs(own_file(directory, TOKENIZER, largest=LARGEST_TOKENIZER))
+    _report_tokenizer(directory, TOKENIZER, tokens, found)
+    options = {"options": {"weights": weights}} if weights != WEIGHTS else {}
+    return {"role": "reranker", "runtime": "cross_encoder", "max_tokens": tokens} | options
 
 
 def _graph(
@@ -311,6 +341,10 @@ def _weights(name: str, files: Mapping[str, Path]) -> str | None:
     """The file of that name, or the index of its parts where it lies in several; None where neither does."""
     index = f"{name.removesuffix('.safetensors')}{INDEX}"
     return next((one for one in (name, index) if one in files), None)
+
+
+def _sizes(config: Any) -> str:
+    return f"{config.model_type}, {config.num_hidden_layers} layers of width {config.hidden_size}"
 
 
 def _sized(directory: Path, name: str) -> str:

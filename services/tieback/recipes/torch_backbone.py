@@ -14,7 +14,7 @@ from typing import Any, cast
 import torch
 from safetensors import safe_open
 from torch import Tensor
-from transformers import CONFIG_MAPPING, AutoModel
+from transformers import CONFIG_MAPPING, AutoModel, AutoModelForSequenceClassification
 
 from tieback.catalog.own_directory import read_object
 from tieback.core.errors import StartupError
@@ -56,20 +56,22 @@ def read_config(folder: Path, name: str, architectures: Collection[str]) -> Any:
         raise StartupError(f"{name} is no configuration of {architecture}: {_short(error)}") from error
 
 
-def load_model(folder: Path, weights: str, config: Any, config_name: str) -> torch.nn.Module:
+def load_model(
+    folder: Path, weights: str, config: Any, config_name: str, *, scores: bool = False
+) -> torch.nn.Module:
     """The model of the configuration with the weights, in float32, on the processor.
 
-    `weights` is a safetensors file, or the index of several. StartupError where tensors are missing, too many
-    or of other shapes.
+    `weights` is a safetensors file, or the index of several. With `scores` the model has the head of a
+    sequence classification. StartupError where tensors are missing, too many or of other shapes.
     """
     checkpoint = Checkpoint.open(folder, weights)
     with torch.device("meta"):  # names and shapes, without a byte for the values
-        skeleton = _build(config, config_name)
+        skeleton = _build(config, config_name, scores)
     wanted = {name: tuple(value.shape) for name, value in skeleton.state_dict().items()}
     prefix = f"{getattr(skeleton, 'base_model_prefix', '')}."
     names = _names(checkpoint.shapes, wanted, prefix)
     _check_shapes(checkpoint.name, config_name, names, wanted)
-    model = _build(config, config_name)
+    model = _build(config, config_name, scores)
     state = {names[theirs][0]: tensor for theirs, tensor in checkpoint.read(names)}
     model.load_state_dict({name: value for name, value in state.items() if name in wanted}, strict=False)
     return model.eval()
@@ -86,9 +88,10 @@ def load_tensors(path: Path, shapes: Shapes) -> dict[str, Tensor]:
         return {name: file.get_tensor(name).float() for name in shapes}
 
 
-def _build(config: Any, config_name: str) -> torch.nn.Module:
+def _build(config: Any, config_name: str, scores: bool) -> torch.nn.Module:
+    kind = AutoModelForSequenceClassification if scores else AutoModel
     try:
-        model = AutoModel.from_config(config, attn_implementation="eager", dtype=torch.float32)  # type: ignore[no-untyped-call]  # theirs has no types
+        model = kind.from_config(config, attn_implementation="eager", dtype=torch.float32)  # type: ignore[no-untyped-call]  # theirs has no types
     except Exception as error:  # the layers' error for sizes that do not go together
         raise StartupError(f"{config_name} cannot be built: {_short(error)}") from error
     return cast(torch.nn.Module, model)

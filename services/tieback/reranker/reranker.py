@@ -1,46 +1,65 @@
-"""Orders candidates by a closer look.
+"""Orders candidates by a closer look: row by row of multi-vectors, or by a model that reads both texts.
 
-Comparing is done on one thread of its own, chunk by chunk, in fair turns between tenants, and admitted by
-what it costs: rows of the query × rows of the candidates × the passes that the method makes over them.
+Comparing rows is done on one thread of its own, chunk by chunk, in fair turns between tenants, and admitted
+by what it costs: rows of the query × rows of the candidates × the passes that the method makes over them.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 import threading
 import time
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 
 import numpy as np
 
 from tieback.admission import Admission, Ticket
-from tieback.batching import Batched, Batcher
+from tieback.allowance import Allowance
+from tieback.batching import Batched, Batcher, BatchReport
 from tieback.core.deadline import NO_DEADLINE, Deadline
-from tieback.core.errors import DeadlineExceeded, InvalidInput, TiebackError
+from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, TiebackError
 from tieback.core.field_path import at
+from tieback.core.types.arrays import Array
 from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
 from tieback.core.types.method_choice import MethodChoice
-from tieback.core.types.report import Stage
+from tieback.core.types.report import Stage, Timing
 from tieback.core.types.rerank import Alignment, RerankCandidate, RerankReply, RerankResult, RerankSource
-from tieback.methods.rank_fusion import rank_fusions
+from tieback.methods.rank_fusion import RankFusion, rank_fusions
 from tieback.methods.reranking import PASSES, SUMMARY, rerankings
+from tieback.models.cross_encoder import CrossEncoderModel
 from tieback.ports import DEFAULT_RERANKING, EncoderPort
 from tieback.reranker.comparison import Chunk, Compared, Comparison, compared, steps_of
+from tieback.reranker.cross_encoding import CrossEncoding
 from tieback.reranker.sources import Source, resolve
 
 TYPICAL_WIDTH = 384
 """For the estimate that admission takes before contents are encoded."""
+
+BATCH_TOKENS = 512
+"""Of a model's batch, where nothing else is said."""
 
 TYPICAL_RATE = 400_000_000
 """Steps a second, before any were measured."""
 
 
 class Reranker:
-    """A `RerankerPort` that takes multi-vectors from an encoder's space; `space` is the default one."""
+    """A `RerankerPort` that takes multi-vectors from an encoder's space; `space` is the default one.
+
+    Requests may name one of the `models` in place of a method. `batch_tokens` bounds the tokens of a batch of
+    theirs, padding included; `on_batch` is called with each and the model's name, on its worker's thread.
+    """
 
     def __init__(
-        self, encoder: EncoderPort, *, space: str = "all-minilm-l6-v2", limits: Limits | None = None
+        self,
+        encoder: EncoderPort,
+        *,
+        space: str = "all-minilm-l6-v2",
+        limits: Limits | None = None,
+        models: Sequence[CrossEncoderModel] = (),
+        batch_tokens: int = BATCH_TOKENS,
+        on_batch: Callable[[str, BatchReport], None] | None = None,
     ) -> None:
         self._encoder = encoder
         self._space = space
@@ -56,11 +75,34 @@ class Reranker:
             admission=self._admission,
             learns=False,  # a comparison looks at its deadline itself
         )
+        allowance = Allowance()  # of a tenant for all models together
+        self._models = {
+            model.card.name: CrossEncoding(
+                model,
+                limits=self._limits,
+                batch_tokens=batch_tokens,
+                allowance=allowance,
+                on_batch=functools.partial(on_batch, model.card.name) if on_batch is not None else None,
+            )
+            for model in models
+        }
 
     @property
     def load(self) -> Load:
         """How busy it is, in steps of comparing in place of tokens."""
         return self._admission.load
+
+    @property
+    def model_loads(self) -> dict[str, Callable[[], Load]]:
+        """How busy each model is, in tokens, by its name."""
+        return {
+            name: functools.partial(lambda one: one.admission.load, one) for name, one in self._models.items()
+        }
+
+    async def warm_up(self) -> None:
+        """Measures what batches of the models cost, if there are any."""
+        for one in self._models.values():
+            await one.warm_up()
 
     async def rerank(
         self,
@@ -80,16 +122,26 @@ class Reranker:
         are given, or the default one. InvalidInput names the candidate that is empty or too large, the
         parameter that is unknown; SpaceMismatch where vectors are of two spaces, or a content is of a
         modality that their space does not read. Overloaded where too much waits.
+
+        A `method` that is the name of a model has no parameters, no space and nothing to explain.
         """
         arrival = time.perf_counter()
-        compare = rerankings.configure(method.name, method.parameters, field="method")
-        summarise = rerankings.form(SUMMARY, method.name, method.parameters)
-        passes = rerankings.form(PASSES, method.name, method.parameters)
         merge = (
             rank_fusions.configure(rank_fusion.name, rank_fusion.parameters, field="rank_fusion")
             if rank_fusion
             else None
         )
+        if method.name in self._models:
+            _check_model_alone(method, space, explain)
+            sources = self._sources(query, candidates)
+            deadline.check("reranking")
+            return await self._by_model(method.name, sources, candidates, merge, limit, arrival, deadline)
+        try:
+            compare = rerankings.configure(method.name, method.parameters, field="method")
+        except NotFound as unknown:
+            raise NotFound(unknown.kind, unknown.name, [*unknown.choices, *self._models]) from None
+        summarise = rerankings.form(SUMMARY, method.name, method.parameters)
+        passes = rerankings.form(PASSES, method.name, method.parameters)
         sources = self._sources(query, candidates)
         deadline.check("reranking")
         estimate = self._estimate(sources, passes(TYPICAL_WIDTH))
@@ -120,26 +172,14 @@ class Reranker:
                 batched = await self._run(chunks, ticket, deadline)
                 scores = np.concatenate([one.scores for one in _found(batched)])
                 scores = scores[np.argsort([place for chunk in chunks for place in chunk.places])]
-                final = scores
-                if merge is not None:
-                    final = merge(np.array([[candidate.score for candidate in candidates], scores]))
-                order = np.argsort(-final, kind="stable")[: limit or None].tolist()
+                final, order = _ordered(scores, candidates, merge, limit)
                 alignments: dict[int, Alignment] = {}
                 if explain:
                     alignments = await self._explained(comparison, order, deadline)
             except BaseException:
                 abandoned.set()  # whatever ended the request ends what its chunk computes now
                 raise
-        results = [
-            RerankResult(
-                id=candidates[place].id,
-                score=float(final[place]),
-                rerank_score=float(scores[place]),
-                first_rank=place,
-                alignment=alignments.get(place),
-            )
-            for place in order
-        ]
+        results = _results(candidates, scores, final, order, alignments)
         end = time.perf_counter()
         timing = resolved.timing
         timing.stages = [
@@ -154,6 +194,29 @@ class Reranker:
     async def close(self) -> None:
         """Stops after the chunk that is compared now; what waits fails with Unavailable."""
         await self._worker.close()
+        for one in self._models.values():
+            await one.close()
+
+    async def _by_model(
+        self,
+        name: str,
+        sources: Sequence[Source],
+        candidates: Sequence[RerankCandidate],
+        merge: RankFusion | None,
+        limit: int,
+        arrival: float,
+        deadline: Deadline,
+    ) -> RerankReply:
+        """The candidates by the scores of a model; the first of the sources is the query."""
+        found = await self._models[name].score(sources[0], sources[1:], deadline)
+        final, order = _ordered(found.scores, candidates, merge, limit)
+        end = time.perf_counter() - arrival
+        timing = Timing(found.queue, found.prepare, found.compute, end)
+        timing.stages = [
+            Stage("tokenise", 0.0, found.prepare),
+            Stage(f"score:{name}", found.prepare, end - found.prepare),
+        ]
+        return RerankReply(_results(candidates, found.scores, final, order, {}), timing, found.cost)
 
     def _sources(self, query: RerankSource, candidates: Sequence[RerankCandidate]) -> list[Source]:
         """The query, then the candidates. InvalidInput for what is wrong with one before any is encoded."""
@@ -215,6 +278,48 @@ class Reranker:
 
     async def _run(self, chunks: Sequence[Chunk], ticket: Ticket, deadline: Deadline) -> Batched[Compared]:
         return await self._worker.submit(chunks, deadline=deadline, ticket=ticket, alone=True)
+
+
+def _ordered(
+    scores: Array, candidates: Sequence[RerankCandidate], merge: RankFusion | None, limit: int
+) -> tuple[Array, list[int]]:
+    """What the candidates are ordered by, and the places of the first, best first."""
+    final = scores
+    if merge is not None:
+        final = merge(np.array([[candidate.score for candidate in candidates], scores]))
+    return final, np.argsort(-final, kind="stable")[: limit or None].tolist()
+
+
+def _results(
+    candidates: Sequence[RerankCandidate],
+    scores: Array,
+    final: Array,
+    order: Sequence[int],
+    alignments: Mapping[int, Alignment],
+) -> list[RerankResult]:
+    return [
+        RerankResult(
+            id=candidates[place].id,
+            score=float(final[place]),
+            rerank_score=float(scores[place]),
+            first_rank=place,
+            alignment=alignments.get(place),
+        )
+        for place in order
+    ]
+
+
+def _check_model_alone(method: MethodChoice, space: str, explain: bool) -> None:
+    """InvalidInput for what a model makes no use of."""
+    method.refuse_parameters(at("method"))
+    if space:
+        raise InvalidInput(f"{method.name} compares no vectors, so leave the space out", field="space")
+    if explain:
+        raise InvalidInput(
+            f"{method.name} gives a number and no alignment; leave explain out, or name a method of the "
+            "family reranking",
+            field="explain",
+        )
 
 
 def _compare(chunks: Sequence[Chunk], _: Hashable) -> list[Compared]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from tieback.catalog.card import EncoderCard
+from tieback.catalog.card import EncoderCard, RerankerCard
 from tieback.core.family import Family
 from tieback.ports import AnswerPort, EncoderPort, GeneratorPort, IndexPort, RerankerPort, RouterPort
 from tieback.serving import context
@@ -18,6 +18,7 @@ from tieback.serving.settings import Settings
 
 if TYPE_CHECKING:
     from tieback.answer import Answerer, RetiredSpaces
+    from tieback.models.cross_encoder import CrossEncoderModel
     from tieback.models.encoder_model import EncoderModel
     from tieback.models.store import Store
     from tieback.router import Router
@@ -50,6 +51,16 @@ def load_models(settings: Settings, cards: Sequence[EncoderCard]) -> list[Encode
     store = open_store(settings)
     hardware = Hardware(settings.provider, settings.session_threads, settings.cuda_tf32, settings.cuda_graphs)
     return [load_encoder(card, store, hardware) for card in cards]
+
+
+def load_rerankers(settings: Settings, cards: Sequence[RerankerCard]) -> list[CrossEncoderModel]:
+    """The cards' cross-encoders, weights loaded. StartupError names what is missing."""
+    from tieback.models.cross_encoder import load_cross_encoder
+    from tieback.models.session import Hardware
+
+    store = open_store(settings)
+    hardware = Hardware(settings.provider, settings.session_threads, settings.cuda_tf32)
+    return [load_cross_encoder(card, store, hardware) for card in cards]
 
 
 def build_router(settings: Settings, plan: Plan, telemetry: Telemetry | None = None) -> Router:
@@ -90,8 +101,9 @@ def build_answerer(
         encoder=ports.encoder,
         router=ports.router,
         index=ports.index,
-        reranker=ports.reranker if plan.has_multi_vectors else None,
+        reranker=ports.reranker if plan.has_multi_vectors or plan.rerankers else None,
         reranks_words=plan.has_token_vectors,
+        rerankers=frozenset(card.name for card in plan.rerankers),
         generator=ports.generator,
         limits=settings.limits,
         evidence_limit=settings.evidence,
@@ -122,6 +134,7 @@ def public_servicers(
     catalog = CatalogServicer(
         plan.encoders,
         [plan.generator] if plan.generator is not None else [],
+        plan.rerankers,
         None if plan.joint is None else JointSpace.of(plan.joint, plan.spaces_by_modality),
         request_families(),
         plan.default_space,

@@ -128,7 +128,7 @@ def build(settings: Settings, *, inner_host: str = "") -> Application:
                 kind, number = EncoderReplica, {"num_replicas": settings.replicas}
                 if (scaling := autoscaling_config(settings)) is not None:
                     number = {"autoscaling_config": scaling}
-            handles[target] = bound(target, called, service.place, kind, **number)
+            handles[target] = bound(target, called, service.place(plan), kind, **number)
     application: Application = bound(
         targets.GATEWAY, handles, "pinned", Gateway, num_replicas=settings.gateways
     )

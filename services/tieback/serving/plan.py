@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from tieback.catalog.card import EncoderCard, GeneratorCard
+from tieback.catalog.card import EncoderCard, GeneratorCard, RerankerCard
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import NotFound, StartupError
 from tieback.core.types.content import Modality
 from tieback.core.types.fusion import JOINT_SPACE, Role
 from tieback.core.types.vectors import SpaceRef, VectorKind
+from tieback.methods.reranking import NO_RERANKING
 from tieback.serving.bound import served_binding
 from tieback.serving.precisions import at_chosen_precisions
 from tieback.serving.settings import Regions, Settings
@@ -38,6 +39,7 @@ class Plan:
         served = [encoders[name] for name in sorted(chosen)]
         self.encoders = at_chosen_precisions(served, settings.precision, settings.provider)
         self._regions = settings.regions
+        self.rerankers = _chosen_rerankers(catalog, settings.rerankers)
         self.generator: GeneratorCard | None = None
         # What a model writes is checked by a text space, so a server without one offers none by default.
         if settings.generator_enabled and generators and (self.reads_text or settings.generator):
@@ -119,7 +121,7 @@ class Plan:
     @property
     def reranks(self) -> bool:
         """Whether there is a reranker."""
-        return self.reads_text or self.has_multi_vectors
+        return self.reads_text or self.has_multi_vectors or bool(self.rerankers)
 
     @property
     def has_token_vectors(self) -> bool:
@@ -157,10 +159,10 @@ class Plan:
 
     @property
     def reranking_space(self) -> str:
-        """The space in which contents are compared that come without one."""
+        """The space in which contents are compared that come without one; empty where only models compare."""
         if self.reads_text:
             return self.text_space
-        return next(card.name for card in self.encoders if VectorKind.MULTI_VECTOR in card.kinds)
+        return next((card.name for card in self.encoders if VectorKind.MULTI_VECTOR in card.kinds), "")
 
     @property
     def spaces_by_modality(self) -> dict[Modality, tuple[str, ...]]:
@@ -184,6 +186,18 @@ class Plan:
         if self.bound is None:
             return JointInputs(self.spaces_by_modality)
         return bound_joint_inputs(self.bound, {card.name: card for card in self.encoders}, self._regions)
+
+
+def _chosen_rerankers(catalog: Catalog, names: Sequence[str]) -> tuple[RerankerCard, ...]:
+    cards = {card.name: card for card in catalog.rerankers()}
+    if not names:
+        return tuple(cards.values())
+    if list(names) == [NO_RERANKING]:
+        return ()
+    for name in names:
+        if name not in cards:
+            raise StartupError(f"TIEBACK_RERANKERS: {NotFound('reranker', name, cards).message}")
+    return tuple(cards[name] for name in sorted(set(names)))
 
 
 def bound_joint_inputs(

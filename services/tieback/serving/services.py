@@ -167,11 +167,21 @@ async def _reranker(context: ServiceContext) -> None:
     from tieback.reranker import Reranker
     from tieback.serving.servicers.reranker import RerankerServicer
 
-    space = context.plan.reranking_space
-    reranker = Reranker(context.ports.encoder, space=space, limits=context.settings.limits)
+    settings, plan = context.settings, context.plan
+    reranker = Reranker(
+        context.ports.encoder,
+        space=plan.reranking_space,
+        limits=settings.limits,
+        models=await asyncio.to_thread(assembly.load_rerankers, settings, plan.rerankers),
+        batch_tokens=settings.batch_budget,
+        on_batch=context.on_batch,
+    )
     context.closing.push_async_callback(reranker.close)
+    await reranker.warm_up()
     context.load = lambda: reranker.load
     context.telemetry.loads.watch("reranker", "", context.load)
+    for name, load in reranker.model_loads.items():
+        context.telemetry.loads.watch("reranker", name, load)
     context.ports.reranker = observed = ObservedReranker(reranker, context.telemetry)
     context.server.add(RerankerServicer(observed))
 
@@ -240,6 +250,17 @@ async def _operations(context: ServiceContext) -> None:
     context.server.add(ClassifierServicer(classifier, operations))
 
 
+Place = Literal["any", "accelerated", "pinned"]
+
+
+def _runs_models(_: Plan) -> Place:
+    return "accelerated"
+
+
+def _may_run_models(plan: Plan) -> Place:
+    return "accelerated" if plan.rerankers else "any"
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """A service of the platform, and its deployment on Ray Serve.
@@ -254,7 +275,7 @@ class Service:
     build: Callable[[ServiceContext], Awaitable[None]]
     is_served: Callable[[Plan], bool] = lambda _: True
     calls: tuple[str, ...] = ()
-    place: Literal["any", "accelerated", "pinned"] = "any"
+    place: Callable[[Plan], Place] = lambda _: "any"
     within: str = ""
 
     @property
@@ -271,14 +292,14 @@ class Service:
 
 _ENCODERS = (targets.ENCODER,)
 SERVICES = (
-    Service(targets.ENCODER, ("tieback.v1.EncoderService",), _encoder, place="accelerated"),
+    Service(targets.ENCODER, ("tieback.v1.EncoderService",), _encoder, place=_runs_models),
     Service(targets.ROUTER, ("tieback.v1.RouterService",), _router, lambda plan: plan.joins),
     Service(
         targets.INDEX,
         ("tieback.v1.IndexService",),
         _index,
         calls=(targets.ENCODER, targets.ROUTER),  # operations encode
-        place="pinned",
+        place=lambda _: "pinned",
     ),
     Service(
         targets.RERANKER,
@@ -286,6 +307,7 @@ SERVICES = (
         _reranker,
         lambda plan: plan.reranks,
         calls=_ENCODERS,
+        place=_may_run_models,
     ),
     Service(
         targets.GENERATOR,
@@ -293,7 +315,7 @@ SERVICES = (
         _generator,
         lambda plan: plan.generator is not None,
         calls=_ENCODERS,
-        place="accelerated",
+        place=_runs_models,
     ),
     Service(
         "operations",

@@ -97,6 +97,9 @@ class Settings(BaseSettings):
         le=1,
         description="Fraction of a query's remaining time that it waits for encoders.",
     )
+    rerankers: Names = Field(
+        (), description="The cross-encoders to serve. Empty: all that have a card; none: none."
+    )
     generator: str = Field("", description="The language model. Empty: the first of the catalog.")
     generator_enabled: bool = Field(True, description="Whether to serve a language model.")
 
@@ -286,7 +289,7 @@ class Settings(BaseSettings):
     )
     coalescing: bool = Field(True, description="Whether a gateway combines small Encode calls into one.")
     replica_cpus: float = Field(0.0, ge=0, description="CPU cores that Ray reserves for a replica.")
-    replica_gpus: float = Field(0.0, ge=0, description="GPUs that Ray reserves for an encoder or generator.")
+    replica_gpus: float = Field(0.0, ge=0, description="GPUs that Ray reserves for a replica with models.")
     pin_resource: str = Field(
         "", description="The Ray resource of the machines on which gateway and index may run."
     )
@@ -314,7 +317,7 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _split(cls, values: dict[str, object]) -> dict[str, object]:
-        for name in ("spaces", "precision"):
+        for name in ("spaces", "rerankers", "precision"):
             names = values.get(name)
             if isinstance(names, str):
                 values[name] = tuple(part.strip() for part in names.split(",") if part.strip())

@@ -47,7 +47,8 @@ class RerankerServiceServicer(object):
     """
 
     def Rerank(self, request, context):
-        """Scores candidates against a query, row by row of their multi-vectors: token by token, region by region.
+        """Scores candidates against a query, row by row of their multi-vectors (token by token, region by region), or by a
+        model that reads both together.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -65,6 +65,9 @@ SUMMARY: Form[Summary] = Form("summary", Summary)
 
 rerankings: Family[Reranking] = Family(__name__, Reranking, PASSES, SUMMARY)
 
+NO_RERANKING = "none"
+"""In place of a method's name where the order of a search is to be kept."""
+
 WIDTH_OF_A_PASS = 64
 """Dimensions of a float32 product that take as long as one pass: measured with OpenBLAS on x86-64."""
 

@@ -38,7 +38,8 @@ def add(
 ) -> None:
     """Add a model of your own, from its folder.
 
-    The folder has a model of transformers, sentence-transformers, ONNX, or a dual encoder like CLIP.
+    The folder has a model of transformers, sentence-transformers, ONNX, a dual encoder like CLIP, or a
+    cross-encoder, which reranks.
 
     Says what was found, and writes a card, with the hashes of the files, into the folder that TIEBACK_CARDS
     names, or else prints it. No code of the folder is run.

@@ -126,7 +126,7 @@ def models() -> Iterator[Finding]:
     except StartupError as error:
         yield Finding("models", State.BAD, error.message, "correct the settings or cards that it names")
         return
-    cards = [*plan.encoders, *([plan.generator] if plan.generator is not None else [])]
+    cards = [*plan.encoders, *plan.rerankers, *([plan.generator] if plan.generator is not None else [])]
     good = []
     for card in cards:
         pull = f"tieback models pull {card.name}"

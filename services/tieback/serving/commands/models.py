@@ -13,7 +13,7 @@ from rich.table import Table
 from tieback_client.cli.output import SafeConsole, say
 
 from tieback.artifacts import stored
-from tieback.catalog.card import Card, EncoderCard, GeneratorCard
+from tieback.catalog.card import Card, EncoderCard
 from tieback.catalog.catalog import Catalog
 from tieback.catalog.source import Sourced
 from tieback.core.errors import ArtifactError, NotFound
@@ -159,7 +159,7 @@ class _Shelf:
 
     @property
     def models(self) -> list[Card]:
-        return [*self.encoders, *self.catalog.generators()]
+        return [*self.encoders, *self.catalog.rerankers(), *self.catalog.generators()]
 
     @property
     def encoders(self) -> tuple[EncoderCard, ...]:
@@ -248,4 +248,4 @@ class _Shelf:
 def _kind(card: Sourced) -> str:
     if isinstance(card, EncoderCard):
         return f"{card.modality} encoder"
-    return "generator" if isinstance(card, GeneratorCard) else "media"
+    return card.role if isinstance(card, Card) else "media"

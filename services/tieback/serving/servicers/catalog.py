@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 import tieback
-from tieback.catalog.card import EncoderCard, GeneratorCard
+from tieback.catalog.card import Card, EncoderCard, GeneratorCard, RerankerCard
 from tieback.core.errors import NotFound
 from tieback.core.family import Family
 from tieback.core.types.content import Modality
@@ -84,6 +84,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         self,
         encoders: Sequence[EncoderCard],
         generators: Sequence[GeneratorCard],
+        rerankers: Sequence[RerankerCard],
         joint: JointSpace | None,
         families: Iterable[Family[Any]],
         default_space: str,
@@ -94,6 +95,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
     ) -> None:
         self._encoders = {card.name: card for card in encoders}
         self._generators = list(generators)
+        self._rerankers = list(rerankers)
         self._joint = joint
         self._families = {family.name: family for family in families}
         self._default_space = default_space
@@ -138,21 +140,13 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
     async def ListModels(
         self, request: catalog_pb2.ListModelsRequest, context: Context
     ) -> catalog_pb2.ListModelsResponse:
-        """Lists the models that write."""
-        ready = "generator" in await self._ready()
+        """Lists the models that write, and those that rerank."""
+        ready = await self._ready()
         return catalog_pb2.ListModelsResponse(
             models=[
-                catalog_pb2.Model(
-                    name=card.name,
-                    revision=card.revision,
-                    context_tokens=card.context_tokens,
-                    description=card.description,
-                    license=card.license,
-                    upstream=card.upstream,
-                    ready=ready,
-                )
-                for card in self._generators
-            ]
+                _write_model(card, card.context_tokens, "generator" in ready) for card in self._generators
+            ],
+            rerankers=[_write_model(card, card.max_tokens, "reranker" in ready) for card in self._rerankers],
         )
 
     async def ListMethods(
@@ -253,6 +247,18 @@ def _write_card(card: EncoderCard, binding: str, ready: bool) -> catalog_pb2.Spa
             for name, method in card.reductions.items()
             for one in method.measured
         ],
+    )
+
+
+def _write_model(card: Card, tokens: int, ready: bool) -> catalog_pb2.Model:
+    return catalog_pb2.Model(
+        name=card.name,
+        revision=card.revision,
+        context_tokens=tokens,
+        description=card.description,
+        license=card.license,
+        upstream=card.upstream,
+        ready=ready,
     )
 
 

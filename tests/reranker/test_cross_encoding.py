@@ -1,0 +1,235 @@
+"""A model in place of a method: pairs of a query and a passage, batched with those of other requests."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from support.own_reranker import PASSAGES, QUERY, own_scores, reranker_card, save_cross_encoder, served
+from tieback.batching import BatchReport
+from tieback.core.deadline import Deadline
+from tieback.core.errors import (
+    DeadlineExceeded,
+    InvalidInput,
+    NotFound,
+    Overloaded,
+    RateExceeded,
+    TiebackError,
+)
+from tieback.core.tenant import PRINCIPAL, Principal, Quota
+from tieback.core.types.content import Content, Modality
+from tieback.core.types.limits import Limits
+from tieback.core.types.locators import LocatorKind, Locators
+from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.rerank import RerankCandidate, RerankSource
+from tieback.core.types.vectors import MultiVector, SpaceRef
+from tieback.methods.reranking import rerankings
+from tieback.models.cross_encoder import CrossEncoderModel
+from tieback.models.store import Store
+from tieback.reranker import Reranker
+
+JUDGE = MethodChoice("own-judge")
+LONG = " ".join(["owl flies at night"] * 4)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("judge") / "own"
+
+
+@pytest.fixture(scope="module")
+def torch_model(folder: Path) -> torch.nn.Module:
+    return save_cross_encoder(folder)
+
+
+@pytest.fixture(scope="module")
+def model(folder: Path, torch_model: torch.nn.Module) -> CrossEncoderModel:
+    return served(reranker_card(folder), Store(folder.parent / "store"))
+
+
+class Judged:
+    """A reranker with the model and nothing else; `batches` have run."""
+
+    def __init__(self, model: CrossEncoderModel, **options: Any) -> None:
+        nobody: Any = None  # nothing here is encoded
+        self.batches: list[BatchReport] = []
+        self.reranker = Reranker(
+            nobody,
+            models=[model],
+            on_batch=lambda name, report: self.batches.append(report) if name == JUDGE.name else None,
+            **options,
+        )
+
+    async def rerank(self, query: str = QUERY, passages: tuple[str, ...] = PASSAGES, **options: Any) -> Any:
+        asked = Content(Modality.TEXT, query)
+        return await self.reranker.rerank(asked, candidates(*passages), method=JUDGE, **options)
+
+
+@pytest.fixture
+async def judged(model: CrossEncoderModel) -> AsyncIterator[Judged]:
+    made = Judged(model)
+    yield made
+    await made.reranker.close()
+
+
+def candidates(*texts: str) -> list[RerankCandidate]:
+    return [RerankCandidate(f"c{n}", Content(Modality.TEXT, text), float(-n)) for n, text in enumerate(texts)]
+
+
+async def test_candidates_are_ordered_by_what_the_model_says_of_each_pair(
+    judged: Judged, folder: Path, torch_model: torch.nn.Module
+) -> None:
+    expected = own_scores(folder, torch_model)
+
+    reply = await judged.rerank()
+
+    assert [one.first_rank for one in reply.results] == np.argsort(expected)[::-1].tolist()
+    for one in reply.results:
+        assert one.rerank_score == one.score == pytest.approx(expected[one.first_rank], abs=1e-4)
+    assert reply.cost.batch_size == len(PASSAGES)
+    assert reply.cost.tokens == sum(2 + len(passage.split()) + 3 for passage in PASSAGES)
+    assert [stage.name for stage in reply.timing.stages] == ["tokenise", "score:own-judge"]
+
+
+async def test_the_order_may_be_merged_with_the_first_ranking_and_be_cut(judged: Judged) -> None:
+    merged = await judged.rerank(rank_fusion=MethodChoice("weighted_sum", {"weights": [1.0, 0.0]}), limit=2)
+
+    assert [one.id for one in merged.results] == ["c0", "c1"]
+
+
+async def test_pairs_of_several_requests_are_computed_together(judged: Judged) -> None:
+    held = asyncio.create_task(judged.rerank(LONG, (LONG,) * 40))
+    await asyncio.sleep(0)
+    asked = [judged.rerank("owl", ("wren", "flies")) for _ in range(6)]
+    await asyncio.gather(held, *asked)
+
+    assert any(batch.items > 2 and batch.tokens < 6 * batch.items for batch in judged.batches)
+
+
+async def test_short_and_long_passages_are_not_padded_to_one_length(
+    judged: Judged, folder: Path, torch_model: torch.nn.Module
+) -> None:
+    passages = ("wren", " ".join(["night"] * 15)) * 60
+    await judged.reranker.warm_up()
+
+    reply = await judged.rerank("owl", passages)
+
+    scores = {one.first_rank: one.rerank_score for one in reply.results}
+    one, other = own_scores(folder, torch_model, "owl", passages[:2])
+    assert [scores[place] for place in range(2)] == [
+        pytest.approx(one, abs=1e-4),
+        pytest.approx(other, abs=1e-4),
+    ]
+    assert reply.cost.padding_tokens < 0.25 * reply.cost.tokens  # all beside each other would have 60 %
+
+
+async def test_a_request_that_nobody_waits_for_is_not_computed(judged: Judged) -> None:
+    held = asyncio.create_task(judged.rerank(LONG, (LONG,) * 200))
+    task = asyncio.create_task(judged.rerank("owl", ("wren",) * 7))
+    await asyncio.sleep(0)
+
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await held
+    await judged.reranker.close()  # a batch is reported after its answers
+
+    computed = sum(batch.items for batch in judged.batches)
+    load = judged.reranker.model_loads[JUDGE.name]()
+    assert computed == 200
+    assert load.dropped_cancelled == 7
+    assert load.queued_items == load.active_items == 0
+
+
+async def test_nothing_is_computed_after_the_deadline(judged: Judged) -> None:
+    with pytest.raises(DeadlineExceeded):
+        await judged.rerank(deadline=Deadline.after(-1))
+
+    assert judged.batches == []
+
+
+async def test_more_than_may_wait_is_refused(model: CrossEncoderModel) -> None:
+    judged = Judged(model, limits=Limits(queued_tokens=100))
+
+    replies = await asyncio.gather(
+        *[judged.rerank(LONG, (LONG,) * 4) for _ in range(20)], return_exceptions=True
+    )
+    with pytest.raises(InvalidInput, match="lets at most 100 wait"):
+        await judged.rerank(LONG, (LONG,) * 10)
+    await judged.reranker.close()
+
+    assert {type(one) for one in replies if isinstance(one, TiebackError)} == {Overloaded}
+
+
+async def test_a_models_tokens_count_in_the_tenants_allowance(model: CrossEncoderModel) -> None:
+    judged = Judged(model)
+    token = PRINCIPAL.set(Principal("small", quota=Quota(tokens_per_second=2)))
+    try:
+        await judged.rerank("owl", ("wren", "flies"))
+
+        with pytest.raises(RateExceeded, match="'small' may have 2 tokens a second"):
+            await judged.rerank("owl", ("wren", "flies"))
+    finally:
+        PRINCIPAL.reset(token)
+        await judged.reranker.close()
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "said"),
+    [
+        ({"method": MethodChoice("own-judge", {"beta": 1})}, "method.parameters.beta", "is a model"),
+        ({"space": "words"}, "space", "compares no vectors"),
+        ({"explain": True}, "explain", "no alignment"),
+    ],
+)
+async def test_what_a_model_makes_no_use_of_is_refused_with_its_place(
+    judged: Judged, changes: dict[str, Any], field: str, said: str
+) -> None:
+    asked = Content(Modality.TEXT, "owl")
+
+    with pytest.raises(InvalidInput, match=said) as raised:
+        await judged.reranker.rerank(asked, candidates("wren"), **({"method": JUDGE} | changes))
+
+    assert str(raised.value.field) == field
+
+
+async def test_a_source_that_is_no_text_is_named(judged: Judged) -> None:
+    photo = Content(Modality.IMAGE, b"\x89PNG")
+    rows = MultiVector(
+        SpaceRef("here", "r", "f"),
+        np.ones((1, 4), np.float32),
+        Locators.of(LocatorKind.BYTE_SPAN, [(0, 1)]),
+    )
+    asked = Content(Modality.TEXT, "owl")
+    places = {}
+    unread = Content(Modality.TEXT, "a\0b")
+    sources: dict[str, RerankSource] = {"photo": photo, "rows": rows, "unread": unread}
+    for name, source in sources.items():
+        with pytest.raises(InvalidInput) as raised:
+            await judged.reranker.rerank(
+                asked, [*candidates("wren"), RerankCandidate("x", source)], method=JUDGE
+            )
+        places[name] = str(raised.value.field)
+
+    assert places == {
+        "photo": "candidates[1].source.content.image",
+        "rows": "candidates[1].source.multi_vector",
+        "unread": "candidates[1].source.content.text",
+    }
+    with pytest.raises(InvalidInput) as raised:
+        await judged.reranker.rerank(photo, candidates("wren"), method=JUDGE)
+    assert str(raised.value.field) == "query.content.image"
+
+
+async def test_an_unknown_name_is_not_found_with_methods_and_models(judged: Judged) -> None:
+    with pytest.raises(NotFound) as raised:
+        await judged.reranker.rerank(
+            Content(Modality.TEXT, "owl"), candidates("wren"), method=MethodChoice("judge")
+        )
+
+    assert raised.value.choices == sorted(["own-judge", *rerankings.names()])
