@@ -54,6 +54,7 @@ _NUMPY: dict[DType, np.dtype[Any]] = {
     DType.BINARY: np.dtype("u1"),
 }
 _SOURCES = (EncodingSource.COMPUTED, *EncodingSource)
+_GRANULARITIES = ("section", "section", "document")
 _MODALITIES = (None, Modality.TEXT, Modality.IMAGE, Modality.AUDIO, Modality.POINTS)
 
 
@@ -238,6 +239,7 @@ def hit(message: Any) -> Hit:
         span=_place(message),
         pieces=[_piece(one) for one in message.pieces],
         multi_vector=multi_vector(message.multi_vector) if message.HasField("multi_vector") else None,
+        sections=[hit(one) for one in message.sections],
     )
 
 
@@ -285,6 +287,7 @@ def plan(message: Any) -> RetrievalPlan:
         query_expansion=message.query_expansion.name,
         diversity=message.diversity,
         hits_per_item=message.hits_per_item,
+        granularity=_GRANULARITIES[message.granularity],
     )
 
 
@@ -356,6 +359,7 @@ def _retrieved(message: Any) -> RetrievedHit:
         alignment=_alignment(message),
         relevance=message.relevance if message.HasField("relevance") else None,
         below_floor=message.below_floor,
+        sections=[_retrieved(one) for one in message.sections],
     )
 
 

@@ -212,6 +212,8 @@ class Hit:
     """Further pieces of the same short text that were found before the last hit, best first."""
     multi_vector: MultiVector | None = None
     """The vectors of a picture that is known by its regions, the whole's first; see ``search``."""
+    sections: Sequence[Hit] = ()
+    """Of a ``search`` by documents: the item's next best sections, best first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +272,8 @@ class RetrievedHit:
     """The estimated probability that it is relevant, 0 to 1; None where nothing was calibrated."""
     below_floor: bool = False
     """Whether the relevance is below the server's floor: it probably does not bear on the query."""
+    sections: Sequence[RetrievedHit] = ()
+    """Of a search by documents: the item's next best sections, best first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,6 +300,8 @@ class RetrievalPlan:
     """How much hits that are unlike those before them were preferred, 0 to 1."""
     hits_per_item: int
     """The most hits of one item; 0 for any number."""
+    granularity: str
+    """What was ranked: "section", or "document"."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from tieback.v1 import (
     encoder_pb2,
     evidence_pb2,
     generator_pb2,
+    index_pb2,
     report_pb2,
     router_pb2,
     vector_pb2,
@@ -65,6 +66,11 @@ LONG_TEXTS = {
     "split": answer_pb2.LONG_TEXTS_SPLIT,
     "truncate": answer_pb2.LONG_TEXTS_TRUNCATE,
     "refuse": answer_pb2.LONG_TEXTS_REFUSE,
+}
+Granularity: TypeAlias = Literal["section", "document"]
+GRANULARITIES = {
+    "section": index_pb2.GRANULARITY_SECTION,
+    "document": index_pb2.GRANULARITY_DOCUMENT,
 }
 KINDS = {
     "dense": vector_pb2.VECTOR_KIND_DENSE,
@@ -229,6 +235,16 @@ def long_texts(choice: LongTexts) -> answer_pb2.LongTexts:
         message = f"there is no {choice!r} for long texts; the choices are: {', '.join(LONG_TEXTS)}"
         raise InvalidArgument.at("long_texts", message)
     return LONG_TEXTS[choice]
+
+
+def granularity(choice: Granularity | None) -> index_pb2.Granularity:
+    """What a search ranks; the server's default where it is None."""
+    if choice is None:
+        return index_pb2.GRANULARITY_UNSPECIFIED
+    if choice not in GRANULARITIES:
+        message = f"there is no granularity {choice!r}; the choices are: {', '.join(GRANULARITIES)}"
+        raise InvalidArgument.at("granularity", message)
+    return GRANULARITIES[choice]
 
 
 def truncation(truncate: bool) -> encoder_pb2.Truncation:

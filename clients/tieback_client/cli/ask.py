@@ -12,6 +12,7 @@ from tieback_client.cli import bars
 from tieback_client.cli.connection import (
     Command,
     connected,
+    granularity_of,
     note_files,
     parse_method,
     parse_weights,
@@ -119,6 +120,7 @@ def ask(
     feedback: str | None,
     diversity: float,
     per_item: int,
+    documents: bool | None,
     rerank: str | None,
     min_relevance: float,
     model: str,
@@ -146,6 +148,7 @@ def ask(
         query_expansion=feedback,
         diversity=diversity,
         hits_per_item=per_item,
+        granularity=granularity_of(documents=documents),
         min_relevance=min_relevance,
         model=model,
         evidence_limit=evidence,

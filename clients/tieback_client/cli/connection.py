@@ -18,6 +18,7 @@ from tieback_client.control_characters import in_a_line
 from tieback_client.errors import TiebackError, Unauthenticated
 from tieback_client.events import MethodLike
 from tieback_client.options import Retry
+from tieback_client.writing import Granularity
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -202,6 +203,11 @@ def query_options(function: F) -> F:
             help="The largest number of hits of one item; 0 is any number. [0]",
         ),
         click.option(
+            "--documents/--sections",
+            default=None,
+            help="Rank whole documents and show the best section of each, or rank sections. [as served]",
+        ),
+        click.option(
             "--rerank",
             metavar="METHOD",
             help="The reranking method, or none. [as served]",
@@ -217,6 +223,11 @@ def query_options(function: F) -> F:
     for option in reversed(options):
         function = option(function)
     return function
+
+
+def granularity_of(*, documents: bool | None) -> Granularity | None:
+    """What is ranked; None for the server's default."""
+    return None if documents is None else "document" if documents else "section"
 
 
 def parse_weights(

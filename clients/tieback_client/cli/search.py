@@ -15,6 +15,7 @@ from tieback_client.cli import bars
 from tieback_client.cli.connection import (
     Command,
     connected,
+    granularity_of,
     note_files,
     parse_weights,
     query_of,
@@ -77,6 +78,7 @@ def search(
     feedback: str | None,
     diversity: float,
     per_item: int,
+    documents: bool | None,
     rerank: str | None,
     min_relevance: float,
     explain: bool,
@@ -101,6 +103,7 @@ def search(
         query_expansion=feedback,
         diversity=diversity,
         hits_per_item=per_item,
+        granularity=granularity_of(documents=documents),
         min_relevance=min_relevance,
         explain=explain,
     )
@@ -136,6 +139,9 @@ def hit(rank: int, found: RetrievedHit, words: tuple[str, ...], *, explain: bool
     if pieces := [piece for piece in one.pieces if not piece.below_floor]:
         number = "1 more piece" if len(pieces) == 1 else f"{len(pieces)} more pieces"
         lines.append(indented(Text(f"{number} of this text found", style="dim"), width=width))
+    if one_of_item := [other for other in found.sections if not other.below_floor]:
+        titles = dict.fromkeys(section_of(other.hit) or other.hit.section_id for other in one_of_item)
+        lines.append(indented(Text(f"also: {'; '.join(titles)}", style="dim"), width=width))
     if explain and found.alignment is not None:
         lines.append(indented(aligned(found.alignment, " ".join(words), one.text), width=width))
     score = scores(found) if explain else relevance(found)

@@ -25,7 +25,7 @@ from tieback_client.reports import CallInfo
 from tieback_client.results import RetrievalResult
 from tieback_client.rpc import RPCS, Call, Procedure, StreamCall
 from tieback_client.writes import Acknowledgement
-from tieback_client.writing import LongTexts
+from tieback_client.writing import Granularity, LongTexts
 
 QueryLike: TypeAlias = ContentLike | Sequence[ContentLike | tuple[ContentLike, float]]
 """One content, or several that belong together, each alone or with how much it counts."""
@@ -101,6 +101,7 @@ def retrieve(
     query_expansion: MethodLike | None = None,
     diversity: float = 0.0,
     hits_per_item: int = 0,
+    granularity: Granularity | None = None,
     min_relevance: float = 0.0,
     explain: bool = False,
     timeout: float | None = None,
@@ -118,8 +119,10 @@ def retrieve(
     name, says how; `balance` keeps one modality from hiding the others; `collapse` makes the pieces of a
     short text one hit, with the others in its `pieces`; `query_expansion`, a method of the family of that
     name, searches again with the query expanded by its best hits; `diversity`, 0 to 1, prefers hits that are
-    unlike those before them, and no more than `hits_per_item` are of one item, both off at 0; `reranker` is a
-    method of the family "reranking", or "none", and `candidates` how many hits it is given. `min_relevance`,
+    unlike those before them, and no more than `hits_per_item` are of one item, both off at 0; by the
+    `granularity` "document", items are ranked as wholes and a hit is the best section of one, with its next
+    best in `sections`; `reranker` is a method of the family "reranking", or "none", and `candidates` how many
+    hits it is given. `min_relevance`,
     0 to 1, leaves out what is less relevant; hits outside the joint space have no relevance and stay.
     `explain` returns what matched what.
     """
@@ -139,6 +142,7 @@ def retrieve(
         query_expansion=query_expansion,
         diversity=diversity,
         hits_per_item=hits_per_item,
+        granularity=granularity,
         min_relevance=min_relevance,
         explain=explain,
     )
@@ -163,6 +167,7 @@ def answer(
     query_expansion: MethodLike | None = None,
     diversity: float = 0.0,
     hits_per_item: int = 0,
+    granularity: Granularity | None = None,
     min_relevance: float = 0.0,
     explain: bool = False,
     model: str = "",
@@ -195,6 +200,7 @@ def answer(
             query_expansion=query_expansion,
             diversity=diversity,
             hits_per_item=hits_per_item,
+            granularity=granularity,
             min_relevance=min_relevance,
             explain=explain,
         ),
@@ -247,6 +253,7 @@ def _retrieval(
     query_expansion: MethodLike | None,
     diversity: float,
     hits_per_item: int,
+    granularity: Granularity | None,
     min_relevance: float,
     explain: bool,
 ) -> answer_pb2.RetrieveRequest:
@@ -268,6 +275,7 @@ def _retrieval(
         query_expansion=writing.method(query_expansion, at("query_expansion")),
         diversity=diversity,
         hits_per_item=hits_per_item,
+        granularity=writing.granularity(granularity),
     )
 
 

@@ -20,6 +20,7 @@ from tieback_client.rpc import RPCS, Call, Procedure
 from tieback_client.tenants import Usage
 from tieback_client.vectors import SpaceRef, Vector
 from tieback_client.writes import Acknowledgement
+from tieback_client.writing import Granularity
 
 
 def create_collection(
@@ -219,6 +220,7 @@ def search(
     query_expansion: MethodLike | None = None,
     diversity: float = 0.0,
     hits_per_item: int = 0,
+    granularity: Granularity | None = None,
     timeout: float | None = None,
 ) -> Procedure[SearchResult]:
     """The sections nearest to a vector of the collection's space, to words (full text, BM25), or to both.
@@ -233,7 +235,8 @@ def search(
     `query_expansion`, a method of the family of that name, searches again with the vector and the words
     expanded by the best hits, and the result says whether the query was `expanded`. `diversity`, 0 to 1,
     prefers hits that are unlike those before them, and no more than `hits_per_item` are of one item; both are
-    off at 0.
+    off at 0. By the `granularity` "document", items are ranked as wholes, and a hit is the best section of
+    one, with its next best in `sections`.
     To search with a picture or a sentence, use `retrieve`.
     """
     own = vector.vector if isinstance(vector, Fused) else vector
@@ -251,6 +254,7 @@ def search(
         query_expansion=writing.method(query_expansion, at("query_expansion")),
         diversity=diversity,
         hits_per_item=hits_per_item,
+        granularity=writing.granularity(granularity),
     )
     reply = yield Call(RPCS["Search"], request, timeout)
     hits = [reading.hit(one) for one in reply.message.hits]

@@ -11,6 +11,7 @@ import dataclasses
 from tieback.answer.relevance import RELEVANCE_FLOOR
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.retrieval import Retrieval, RetrievalPlan
+from tieback.core.types.search import Granularity
 from tieback.methods import reranking
 from tieback.ports import DEFAULT_RANK_FUSION, NO_EXPANSION
 
@@ -34,6 +35,7 @@ DEFAULT_PLAN = RetrievalPlan(
     query_expansion=NO_EXPANSION,
     diversity=0.0,
     hits_per_item=0,
+    granularity=Granularity.SECTION,
 )
 
 ANSWER_PLAN = dataclasses.replace(DEFAULT_PLAN, collapse_pieces=False)
@@ -49,9 +51,10 @@ def plan_of(retrieval: Retrieval, defaults: RetrievalPlan = DEFAULT_PLAN) -> Ret
     words = any(isinstance(part.content.data, str) and part.weight > 0 for part in retrieval.query)
     reranker = retrieval.reranker or defaults.reranker
     candidates = retrieval.candidates
+    documents = (retrieval.granularity or defaults.granularity) is Granularity.DOCUMENT
     if not candidates:
-        # Without reranking the candidates are the hits.
-        reranked = reranker.name != NO_RERANKING.name
+        # Without reranking the candidates are the hits. Of documents several sections each are compared.
+        reranked = reranker.name != NO_RERANKING.name and not documents
         candidates = max(CANDIDATES_PER_HIT * limit, FEWEST_CANDIDATES) if reranked else limit
     return RetrievalPlan(
         hybrid=hybrid,
@@ -63,9 +66,12 @@ def plan_of(retrieval: Retrieval, defaults: RetrievalPlan = DEFAULT_PLAN) -> Ret
         candidates=max(candidates, limit),
         relevance_floor=defaults.relevance_floor,
         collapse_pieces=(
-            defaults.collapse_pieces if retrieval.collapse_pieces is None else retrieval.collapse_pieces
+            defaults.collapse_pieces and not documents
+            if retrieval.collapse_pieces is None
+            else retrieval.collapse_pieces
         ),
         query_expansion=retrieval.query_expansion or defaults.query_expansion,
         diversity=retrieval.diversity or defaults.diversity,
-        hits_per_item=retrieval.hits_per_item or defaults.hits_per_item,
+        hits_per_item=retrieval.hits_per_item or (0 if documents else defaults.hits_per_item),
+        granularity=retrieval.granularity or defaults.granularity,
     )

@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces
 from tieback.answer.cut_off import cut_off
 from tieback.answer.degradation import reason_of, with_unencoded_contents, without
+from tieback.answer.documents import ranked_documents, sections_of
 from tieback.answer.encoding import SpaceEncodings
 from tieback.answer.ingestion import describe
 from tieback.answer.picture_query import is_picture_by_regions
@@ -37,7 +38,7 @@ from tieback.core.types.encoding import Truncated, Truncation
 from tieback.core.types.fusion import Fused, FusePart, Role, RoutingExplanation
 from tieback.core.types.limits import Limits
 from tieback.core.types.retrieval import QueryPart, Retrieval, RetrievalPlan, RetrievedHit, RetrieveReply
-from tieback.core.types.search import FoundPiece, SearchReply
+from tieback.core.types.search import FoundPiece, Granularity, Hit, SearchReply
 from tieback.core.types.vectors import Vector
 from tieback.methods.query_expansion import query_expansions
 from tieback.methods.rank_fusion import rank_fusions
@@ -119,21 +120,23 @@ class Retriever:
         found = await self._search(
             retrieval, plan, fused, searched, watch, deadline, multi_vectors=by_regions is not None
         )
+        documents = plan.granularity is Granularity.DOCUMENT
+        compared = sections_of(found.hits) if documents else found.hits
         reranked, lost = await rerank(
             self._reranker,
             retrieval.query,
             plan.reranker,
             words,
             by_regions,
-            found.hits,
+            compared,
             watch,
             deadline,
             explain=retrieval.explain and by_rows,
         )
         routing = without(fused.routing, {"reranker": lost} if lost else {})
         plan = _used(plan, found)
-        shown = [dataclasses.replace(hit, multi_vector=None) for hit in found.hits]  # the caller did not ask
-        hits = ranked(shown, reranked, retrieval.limit or DEFAULT_LIMIT)
+        order = ranked_documents if documents else ranked
+        hits = order(_shown(found.hits), reranked, retrieval.limit or DEFAULT_LIMIT)
         hits = _relevant(hits, fused.vector.space.name, plan.relevance_floor, retrieval.min_relevance)
         return RetrieveReply(hits, routing, fused.labels, watch.timing(), plan, unread)
 
@@ -152,7 +155,8 @@ class Retriever:
         plan = dataclasses.replace(plan, balance_modalities=False, rank_fusion=None, reranker=NO_RERANKING)
         found = await self._search(retrieval, plan, None, words, watch, deadline)
         plan = _used(plan, found)
-        hits = ranked(found.hits, {}, retrieval.limit or DEFAULT_LIMIT)
+        order = ranked_documents if plan.granularity is Granularity.DOCUMENT else ranked
+        hits = order(found.hits, {}, retrieval.limit or DEFAULT_LIMIT)
         reasons = {stale.space: STALE}
         routing = RoutingExplanation(FULL_TEXT, {}, 0.0, [stale.space], degraded=True, reasons=reasons)
         return RetrieveReply(hits, routing, (), watch.timing(), plan)
@@ -230,6 +234,7 @@ class Retriever:
                 query_expansion=plan.query_expansion,
                 diversity=plan.diversity,
                 hits_per_item=plan.hits_per_item,
+                granularity=plan.granularity,
                 ignored=() if fused is None else fused.ignored,
                 multi_vectors=multi_vectors,
                 deadline=hop(deadline),
@@ -249,12 +254,14 @@ def _used(plan: RetrievalPlan, found: SearchReply) -> RetrievalPlan:
 
 
 def _relevant(hits: Sequence[RetrievedHit], space: str, floor: float, least: float) -> list[RetrievedHit]:
-    """The hits and their pieces with their relevance, those below the floor marked.
+    """The hits, their pieces and their sections with their relevance, those below the floor marked.
 
-    Without those below `least`. A hit is judged by its own piece of the text.
+    Without those below `least`. A hit is judged by its own piece of the text, a document by its best section.
     """
     judged = []
     for one in hits:
+        if one.sections:
+            one = dataclasses.replace(one, sections=_relevant(one.sections, space, floor, least))
         relevance = relevance_of(one.hit, space)
         if relevance is None:
             judged.append(one)
@@ -266,6 +273,11 @@ def _relevant(hits: Sequence[RetrievedHit], space: str, floor: float, least: flo
                 dataclasses.replace(one, hit=hit, relevance=relevance, below_floor=relevance < floor)
             )
     return judged
+
+
+def _shown(hits: Sequence[Hit]) -> list[Hit]:
+    """The hits without vectors, which the caller did not ask for."""
+    return [dataclasses.replace(hit, multi_vector=None, sections=_shown(hit.sections)) for hit in hits]
 
 
 def _judged(pieces: Sequence[FoundPiece], space: str, floor: float, least: float) -> list[FoundPiece]:

@@ -48,6 +48,7 @@ Where to look:
     search.py       a search: a ranking, and what is answered of it
     ranking.py      sections ranked by a vector, by words, or by both
     feedback.py     the query of a second search, by the hits of the first
+    documents.py    items ranked as whole documents, with their best sections
     grouping.py     sections become hits: one for each short text, at most so many of one item
     collapsing.py   which sections are pieces of one short text
     diversity.py    hits that are unlike those before them

@@ -222,6 +222,10 @@ class Memory:
         entry, ordinal = self._owner(position)
         return entry.item.id, ordinal if entry.short_texts is None else int(entry.short_texts[ordinal])
 
+    def sections_beside(self, position: int) -> Array:
+        """The positions of all sections of the item that a section is of, in order."""
+        return self._owner(position)[0].positions
+
     def words_of(self, position: int) -> Analysed:
         """The words of a section, read from its text again: full text keeps them by word alone."""
         entry, ordinal = self._owner(position)

@@ -10,6 +10,7 @@ from tieback.core.field_path import at
 from tieback.core.types.arrays import Array
 from tieback.core.types.fusion import IgnoredDimensions
 from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.search import Granularity
 from tieback.core.types.vectors import SpaceRef, Vector
 from tieback.index.filters import Filter, parse
 from tieback.index.store import Description
@@ -46,6 +47,7 @@ class Query:
     """0 to 1, see `diversity.py`; 0 keeps the order of the scores."""
     hits_per_item: int = 0
     """0 for any number."""
+    granularity: Granularity = Granularity.SECTION
 
 
 def checked(
@@ -63,6 +65,7 @@ def checked(
     query_expansion: MethodChoice | None = None,
     diversity: float = 0.0,
     hits_per_item: int = 0,
+    granularity: Granularity = Granularity.SECTION,
 ) -> Query:
     """The query of a `Search`, or InvalidInput, SpaceMismatch or NotFound with the field that is wrong."""
     if vector is None:
@@ -79,6 +82,8 @@ def checked(
             f"the limit is {limit}; it must be between 1 and {MOST_HITS}, or 0 for {HITS}", field="limit"
         )
     _check_variety(diversity, hits_per_item)
+    if granularity is Granularity.DOCUMENT:
+        _check_documents(collapse_pieces=collapse_pieces, hits_per_item=hits_per_item)
     # NUL stands between words, as a space does.
     check_text(text, SEARCH_TEXT_BYTES, field=at("text"), takes_nul=True)
     exact = None if vector is None else check_vector(vector, known.space, known.width, field=at("vector"))
@@ -97,6 +102,7 @@ def checked(
         expansion=_expansion(query_expansion, vector, text),
         diversity=diversity,
         hits_per_item=hits_per_item,
+        granularity=granularity,
     )
 
 
@@ -109,6 +115,17 @@ def _check_variety(diversity: float, hits_per_item: int) -> None:
             f"{hits_per_item} hits of one item; give 1 to {MOST_HITS}, or 0 for any number",
             field="hits_per_item",
         )
+
+
+def _check_documents(*, collapse_pieces: bool, hits_per_item: int) -> None:
+    """InvalidInput where a search by documents is asked for what it does not use."""
+    if collapse_pieces:
+        raise InvalidInput(
+            "a document is one hit, with its next best sections beside it: leave this out",
+            field="collapse_pieces",
+        )
+    if hits_per_item:
+        raise InvalidInput("a document is one hit: leave this out", field="hits_per_item")
 
 
 def _expansion(choice: MethodChoice | None, vector: Vector | None, text: str) -> Expansion | None:

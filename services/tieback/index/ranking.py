@@ -97,10 +97,40 @@ class Ranker:
     def pool(self, rows: int) -> Pool:
         """The candidates of which a ranking of so many rows is made."""
         hybrid = self._compared is not None and self._words is not None
-        depth = max(_DEEPER * rows, _DEEPEST_AT_LEAST) if hybrid else rows
+        return self.pool_to(max(_DEEPER * rows, _DEEPEST_AT_LEAST) if hybrid else rows)
+
+    def pool_to(self, depth: int) -> Pool:
+        """The best sections by the vector, so many, and by the words."""
         if depth not in self._pools:
             self._pools[depth] = self._candidates(depth)
         return self._pools[depth]
+
+    def pool_of(self, positions: Array) -> Pool:
+        """Sections at these positions as candidates, also those that `pool` would not choose."""
+        if self._compared is None:
+            shares = self._shares[positions]
+            return Pool(positions, shares[None], shares, None)
+        return self._pool(positions, self._compared.scores(positions))
+
+    def shares_together(self, positions: Array, groups: Array) -> Array | None:
+        """The shares of the words' best score of groups of sections `[groups]`, where there are words."""
+        if self._words is None:
+            return None
+        terms, words, items = self._words.terms, self._memory.words, self._memory.item_count
+        return words.shares_together(terms, positions, groups, items, self._check)
+
+    def rankings(self, similarities: Array | None, shares: Array | None) -> Array:
+        """What the vector and the words say of candidates, `[rankings, n]`, on scales that can be merged."""
+        if self._words is None or shares is None:
+            return np.asarray(similarities)[None]
+        if similarities is None:
+            return shares[None]
+        by_words = shares.astype(np.float64) * self._words.words**0.5
+        return np.stack((_of_the_best(similarities), np.where(by_words > 0, by_words, np.nan)))
+
+    def merged(self, rankings: Array) -> Array:
+        """The scores `[n]` of candidates by what one or two rankings say of them `[rankings, n]`."""
+        return rankings[0] if len(rankings) == 1 else self._query.fuse(rankings)
 
     def similarities(self, positions: Array) -> Array | None:
         """Those of sections at these positions to the vector, where one was given."""
@@ -122,19 +152,19 @@ class Ranker:
             shares = self._shares[positions]
             return Pool(positions, shares[None], shares, None)
         positions, similarities = self._compared.nearest(depth, self._allowed)
-        if self._words is None:
-            scores = self._balanced(positions, similarities)
-            return Pool(positions, scores[None], scores, similarities)
-        more = np.setdiff1d(self._by_words(depth), positions)
-        if len(more):
-            positions = np.concatenate((positions, more))
-            similarities = np.concatenate((similarities, self._compared.scores(more)))
-        if not len(positions):
+        if self._words is not None:
+            more = np.setdiff1d(self._by_words(depth), positions)
+            if len(more):
+                positions = np.concatenate((positions, more))
+                similarities = np.concatenate((similarities, self._compared.scores(more)))
+        return self._pool(positions, similarities)
+
+    def _pool(self, positions: Array, similarities: Array) -> Pool:
+        """Sections at these positions as candidates, whose similarities are known."""
+        if self._words is not None and not len(positions):
             return Pool(positions, np.zeros((2, 0)), similarities, similarities)
-        by_words = self._shares[positions].astype(np.float64) * self._words.words**0.5
-        by_vector = _of_the_best(self._balanced(positions, similarities))
-        rankings = np.stack((by_vector, np.where(by_words > 0, by_words, np.nan)))
-        return Pool(positions, rankings, self._query.fuse(rankings), similarities)
+        rankings = self.rankings(self._balanced(positions, similarities), self._shares[positions])
+        return Pool(positions, rankings, self.merged(rankings), similarities)
 
     def _by_words(self, depth: int) -> Array:
         """The best positions, and all that are equal to the last: the order by ids decides between those."""

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from itertools import islice
 
-import numpy as np
-
+from tieback.core.types.arrays import Array
 from tieback.core.types.locators import LocatorKind, Locators
 from tieback.core.types.report import Timing
-from tieback.core.types.search import Hit, SearchReply
+from tieback.core.types.search import Granularity, Hit, SearchReply
 from tieback.core.types.vectors import MultiVector
 from tieback.index.comparison import vectors_of
 from tieback.index.diversity import candidates_for, diversified
+from tieback.index.documents import documents
 from tieback.index.feedback import expanded_ranker
 from tieback.index.filters import Check
 from tieback.index.grouping import grouped, takes_several_rows
@@ -45,7 +46,9 @@ def search(memory: Memory, query: Query, check: Check) -> SearchReply:
         second = None
         if query.expansion is not None:
             second = expanded_ranker(memory, query, query.expansion, first, check)
-        hits = _Search(memory, query, first, second or first).hits()
+        found = _Search(memory, query, first, second or first)
+        by_documents = query.granularity is Granularity.DOCUMENT
+        hits = found.documents(allowed) if by_documents else found.hits()
         return SearchReply(hits, Timing(), expanded=second is not None)
 
 
@@ -72,19 +75,42 @@ class _Search:
                 break
             rows *= 2
         if self._query.diversity and hits:
-            hits = self._diversified(ranking, hits)
-        if self._ranker is not self._asked:
-            similarities = self._asked.similarities(ranking.positions)
-            ranking = dataclasses.replace(ranking, similarities=similarities)
+            scores = ranking.scores[[row for row, *_ in hits]]
+            hits = [hits[place] for place in self._diversified(ranking, hits, scores)]
+        ranking = self._as_asked(ranking)
         found = [self._hit(ranking, row, others) for row, *others in hits]
         return self._with_vectors(found, [positions[row] for row, *_ in hits])
 
-    def _diversified(self, ranking: Ranking, hits: Sequence[list[int]]) -> list[list[int]]:
-        """Of the candidates, as many as are asked for; each is compared by its best section."""
-        best = np.array([row for row, *_ in hits], np.int64)
-        vectors = vectors_of(self._memory, ranking.positions[best], self._query.ignored)
-        chosen = diversified(ranking.scores[best], vectors, self._query.diversity, self._query.limit)
-        return [hits[place] for place in chosen]
+    def documents(self, allowed: Array) -> list[Hit]:
+        """What was found by documents: of each its best section, with the next best ones beside it."""
+        limit, diversity = self._query.limit, self._query.diversity
+        wanted = candidates_for(limit) if diversity else limit
+        sections, rows, scores = documents(self._memory, self._ranker, allowed, wanted)
+        chosen: Sequence[int] = range(len(rows))
+        if diversity and rows:
+            chosen = self._diversified(sections, rows, scores)
+        sections = self._as_asked(sections)
+        given = [row for place in chosen for row in rows[place]]
+        hits = [self._hit(sections, row, ()) for row in given]
+        each = iter(self._with_vectors(hits, sections.positions[given].tolist()))
+        return [
+            dataclasses.replace(
+                next(each), score=float(scores[place]), sections=list(islice(each, len(rows[place]) - 1))
+            )
+            for place in chosen
+        ]
+
+    def _diversified(self, ranking: Ranking, hits: Sequence[Sequence[int]], scores: Array) -> list[int]:
+        """The places of as many as are asked for; each is compared by its best section."""
+        best = ranking.positions[[row for row, *_ in hits]]
+        vectors = vectors_of(self._memory, best, self._query.ignored)
+        return diversified(scores, vectors, self._query.diversity, self._query.limit)
+
+    def _as_asked(self, ranking: Ranking) -> Ranking:
+        """The ranking with the similarities to the query as it was asked."""
+        if self._ranker is self._asked:
+            return ranking
+        return dataclasses.replace(ranking, similarities=self._asked.similarities(ranking.positions))
 
     def _with_vectors(self, hits: Sequence[Hit], positions: Sequence[int]) -> list[Hit]:
         """The hits, with the vectors of those that have several where they are wanted and there is room."""

@@ -16,7 +16,7 @@ from tieback.core.types.content import Item
 from tieback.core.types.fusion import Routing
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.report import Timing
-from tieback.core.types.search import Search, SearchReply
+from tieback.core.types.search import Granularity, Search, SearchReply
 from tieback.core.types.vectors import SpaceRef
 from tieback.ports import DEFAULT_ROUTING
 from tieback.serving import failures, targets
@@ -28,6 +28,7 @@ from tieback.serving.conversions.searches import (
     read_collection_source,
     read_search_reply,
     write_collection_source,
+    write_granularity,
     write_indexed_item,
 )
 from tieback.serving.conversions.tenants import read_usage
@@ -186,6 +187,7 @@ class RemoteIndex:
             query_expansion=None if expansion is None else write_method(expansion),
             diversity=asked.get("diversity", 0.0),
             hits_per_item=asked.get("hits_per_item", 0),
+            granularity=write_granularity(asked.get("granularity", Granularity.SECTION)),
         )
         return read_search_reply(await self._call(request, index_pb2.SearchResponse, deadline))
 

@@ -10,12 +10,22 @@ from tieback.v1 import router_pb2 as _router_pb2
 from tieback.v1 import tenant_pb2 as _tenant_pb2
 from tieback.v1 import vector_pb2 as _vector_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class Granularity(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    GRANULARITY_UNSPECIFIED: _ClassVar[Granularity]
+    GRANULARITY_SECTION: _ClassVar[Granularity]
+    GRANULARITY_DOCUMENT: _ClassVar[Granularity]
+GRANULARITY_UNSPECIFIED: Granularity
+GRANULARITY_SECTION: Granularity
+GRANULARITY_DOCUMENT: Granularity
 
 class Collection(_message.Message):
     __slots__ = ("name", "space", "width", "item_count", "section_count", "create_time", "routing", "vector_count", "sources", "damage", "stale", "codec", "resident_bytes")
@@ -238,7 +248,7 @@ class DeleteSourceResponse(_message.Message):
     def __init__(self, deleted_count: _Optional[int] = ...) -> None: ...
 
 class SearchRequest(_message.Message):
-    __slots__ = ("collection", "vector", "text", "limit", "filter", "rank_fusion", "balance_modalities", "collapse_pieces", "ignored", "multi_vectors", "query_expansion", "diversity", "hits_per_item")
+    __slots__ = ("collection", "vector", "text", "limit", "filter", "rank_fusion", "balance_modalities", "collapse_pieces", "ignored", "multi_vectors", "query_expansion", "diversity", "hits_per_item", "granularity")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     VECTOR_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
@@ -252,6 +262,7 @@ class SearchRequest(_message.Message):
     QUERY_EXPANSION_FIELD_NUMBER: _ClassVar[int]
     DIVERSITY_FIELD_NUMBER: _ClassVar[int]
     HITS_PER_ITEM_FIELD_NUMBER: _ClassVar[int]
+    GRANULARITY_FIELD_NUMBER: _ClassVar[int]
     collection: str
     vector: _vector_pb2.Vector
     text: str
@@ -265,7 +276,8 @@ class SearchRequest(_message.Message):
     query_expansion: _report_pb2.Method
     diversity: float
     hits_per_item: int
-    def __init__(self, collection: _Optional[str] = ..., vector: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., text: _Optional[str] = ..., limit: _Optional[int] = ..., filter: _Optional[str] = ..., rank_fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., balance_modalities: _Optional[bool] = ..., collapse_pieces: _Optional[bool] = ..., ignored: _Optional[_Iterable[_Union[_router_pb2.IgnoredDimensions, _Mapping]]] = ..., multi_vectors: _Optional[bool] = ..., query_expansion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., diversity: _Optional[float] = ..., hits_per_item: _Optional[int] = ...) -> None: ...
+    granularity: Granularity
+    def __init__(self, collection: _Optional[str] = ..., vector: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., text: _Optional[str] = ..., limit: _Optional[int] = ..., filter: _Optional[str] = ..., rank_fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., balance_modalities: _Optional[bool] = ..., collapse_pieces: _Optional[bool] = ..., ignored: _Optional[_Iterable[_Union[_router_pb2.IgnoredDimensions, _Mapping]]] = ..., multi_vectors: _Optional[bool] = ..., query_expansion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., diversity: _Optional[float] = ..., hits_per_item: _Optional[int] = ..., granularity: _Optional[_Union[Granularity, str]] = ...) -> None: ...
 
 class SearchResponse(_message.Message):
     __slots__ = ("hits", "timing", "expanded")
@@ -278,7 +290,7 @@ class SearchResponse(_message.Message):
     def __init__(self, hits: _Optional[_Iterable[_Union[Hit, _Mapping]]] = ..., timing: _Optional[_Union[_report_pb2.Timing, _Mapping]] = ..., expanded: _Optional[bool] = ...) -> None: ...
 
 class Hit(_message.Message):
-    __slots__ = ("item_id", "item_title", "section_id", "section_title", "modality", "text", "uri", "metadata", "score", "vector_score", "text_score", "region", "span", "words_matched", "pieces", "multi_vector")
+    __slots__ = ("item_id", "item_title", "section_id", "section_title", "modality", "text", "uri", "metadata", "score", "vector_score", "text_score", "region", "span", "words_matched", "pieces", "multi_vector", "sections")
     class MetadataEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -302,6 +314,7 @@ class Hit(_message.Message):
     WORDS_MATCHED_FIELD_NUMBER: _ClassVar[int]
     PIECES_FIELD_NUMBER: _ClassVar[int]
     MULTI_VECTOR_FIELD_NUMBER: _ClassVar[int]
+    SECTIONS_FIELD_NUMBER: _ClassVar[int]
     item_id: str
     item_title: str
     section_id: str
@@ -318,7 +331,8 @@ class Hit(_message.Message):
     words_matched: float
     pieces: _containers.RepeatedCompositeFieldContainer[FoundPiece]
     multi_vector: _vector_pb2.MultiVector
-    def __init__(self, item_id: _Optional[str] = ..., item_title: _Optional[str] = ..., section_id: _Optional[str] = ..., section_title: _Optional[str] = ..., modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., text: _Optional[str] = ..., uri: _Optional[str] = ..., metadata: _Optional[_Mapping[str, _metadata_pb2.MetadataValue]] = ..., score: _Optional[float] = ..., vector_score: _Optional[float] = ..., text_score: _Optional[float] = ..., region: _Optional[_Union[_vector_pb2.Box, _Mapping]] = ..., span: _Optional[_Union[_vector_pb2.TextSpan, _Mapping]] = ..., words_matched: _Optional[float] = ..., pieces: _Optional[_Iterable[_Union[FoundPiece, _Mapping]]] = ..., multi_vector: _Optional[_Union[_vector_pb2.MultiVector, _Mapping]] = ...) -> None: ...
+    sections: _containers.RepeatedCompositeFieldContainer[Hit]
+    def __init__(self, item_id: _Optional[str] = ..., item_title: _Optional[str] = ..., section_id: _Optional[str] = ..., section_title: _Optional[str] = ..., modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., text: _Optional[str] = ..., uri: _Optional[str] = ..., metadata: _Optional[_Mapping[str, _metadata_pb2.MetadataValue]] = ..., score: _Optional[float] = ..., vector_score: _Optional[float] = ..., text_score: _Optional[float] = ..., region: _Optional[_Union[_vector_pb2.Box, _Mapping]] = ..., span: _Optional[_Union[_vector_pb2.TextSpan, _Mapping]] = ..., words_matched: _Optional[float] = ..., pieces: _Optional[_Iterable[_Union[FoundPiece, _Mapping]]] = ..., multi_vector: _Optional[_Union[_vector_pb2.MultiVector, _Mapping]] = ..., sections: _Optional[_Iterable[_Union[Hit, _Mapping]]] = ...) -> None: ...
 
 class FoundPiece(_message.Message):
     __slots__ = ("section_id", "text", "score", "span", "vector_score", "words_matched", "relevance", "below_floor")

@@ -11,7 +11,7 @@ from tieback.core.types.fusion import Routing, RoutingExplanation
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.report import Timing
 from tieback.core.types.rerank import Alignment
-from tieback.core.types.search import Hit
+from tieback.core.types.search import Granularity, Hit
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,7 @@ class Retrieval:
     query_expansion: MethodChoice | None = None
     diversity: float = 0.0
     hits_per_item: int = 0
+    granularity: Granularity | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,8 @@ class RetrievalPlan:
     order is kept, and hits whose relevance is below `relevance_floor` are marked. Of a server's defaults,
     `candidates` is 0: it follows the limit. With `collapse_pieces`, the pieces of a short text are one hit.
     The name of `query_expansion` is "none" where the query was searched for as it was given: more was not
-    asked for, or the method left it so. 0 is no `diversity`, and any number of `hits_per_item`.
+    asked for, or the method left it so. 0 is no `diversity`, and any number of `hits_per_item`. By the
+    `granularity` DOCUMENT items were ranked.
     """
 
     hybrid: bool
@@ -68,6 +70,7 @@ class RetrievalPlan:
     query_expansion: MethodChoice
     diversity: float
     hits_per_item: int
+    granularity: Granularity
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,8 @@ class RetrievedHit:
     """A hit with its history. `hit.score` is what the hits are ordered by; `search_rank` counts from 0.
 
     `relevance` is the estimated probability that it is relevant, None where nothing was calibrated for the
-    space; below the plan's floor the hit is marked.
+    space; below the plan's floor the hit is marked. Of a search by documents, `search_score` and
+    `search_rank` are the item's, and `sections` its next best sections, best first.
     """
 
     hit: Hit
@@ -85,6 +89,7 @@ class RetrievedHit:
     alignment: Alignment | None = None
     relevance: float | None = None
     below_floor: bool = False
+    sections: Sequence[RetrievedHit] = ()
 
 
 @dataclass(frozen=True, slots=True)

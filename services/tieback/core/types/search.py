@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypedDict
@@ -15,13 +16,21 @@ from tieback.core.types.report import Timing
 from tieback.core.types.vectors import MultiVector, Vector
 
 
+class Granularity(enum.StrEnum):
+    """What a search ranks: sections, or items as whole documents."""
+
+    SECTION = "section"
+    DOCUMENT = "document"
+
+
 class Search(TypedDict, total=False):
     """The arguments of a search, by name; what is left out is None, empty, False, or the server's default.
 
     Of `vector` and `text` at least one is given. `ignored` are dimensions of the vector that do not count;
     with `multi_vectors`, hits that have several vectors come with them. `query_expansion` searches again with
     the query expanded by its first hits. `diversity`, 0 to 1, prefers hits that are unlike those before them,
-    and there are at most `hits_per_item` hits of one item; 0 turns each of them off.
+    and there are at most `hits_per_item` hits of one item; 0 turns each of them off. By the `granularity`
+    DOCUMENT items are ranked, and a hit is the best section of one.
     """
 
     vector: Vector | None
@@ -36,6 +45,7 @@ class Search(TypedDict, total=False):
     query_expansion: MethodChoice | None
     diversity: float
     hits_per_item: int
+    granularity: Granularity
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +72,8 @@ class Hit:
 
     `words_matched` is the share of the query's content words that it has, by rarity. `span` is the section's.
     `pieces` are those of its text that collapsing left out as hits, best first. `multi_vector` has the
-    vectors of a picture with regions, the whole's first, where they were asked for.
+    vectors of a picture with regions, the whole's first, where they were asked for. `sections` are, in a
+    search by documents, the item's next best sections, best first.
     """
 
     item_id: str
@@ -81,6 +92,7 @@ class Hit:
     span: Span | None = None
     pieces: Sequence[FoundPiece] = ()
     multi_vector: MultiVector | None = None
+    sections: Sequence[Hit] = ()
 
 
 @dataclass(frozen=True, slots=True)

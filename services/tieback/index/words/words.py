@@ -74,13 +74,15 @@ class Matches(NamedTuple):
 
     `shares` are of the score that the query could give, `matched` of its words, each by its rarity. `words`
     is how many words the query has, as so many of one rarity: chance makes the shares of a query of n words
-    smaller by the root of n, so that the share times it is as telling whatever the query's length.
+    smaller by the root of n, so that the share times it is as telling whatever the query's length. `terms`
+    are what was searched for.
     """
 
     positions: Array
     shares: Array
     matched: Array
     words: float
+    terms: Sequence[QueryTerm]
 
 
 class Words:
@@ -148,7 +150,7 @@ class Words:
         languages = sorted(name for name, number in self._languages.items() if number)
         return [QueryTerm(forms, math.sqrt(n)) for forms, n in terms_of_query(text, languages)]
 
-    def matches(self, terms: Iterable[QueryTerm], check: Check = _no_check) -> Matches:
+    def matches(self, terms: Sequence[QueryTerm], check: Check = _no_check) -> Matches:
         """The sections that have words of weights above 0. `check` is called before each, and may raise."""
         scores = np.zeros(self._used, np.float32)
         matched = np.zeros(self._used, np.float32)
@@ -169,7 +171,38 @@ class Words:
             scores[found] / whole,
             np.minimum(matched[found] / whole, 1.0),
             most * most / squares if squares else 1.0,
+            terms,
         )
+
+    def shares_together(
+        self,
+        terms: Sequence[QueryTerm],
+        positions: Array,
+        groups: Array,
+        items: int,
+        check: Check = _no_check,
+    ) -> Array:
+        """The shares `[groups]` of sections that are read as one text.
+
+        `groups` `[n]` are of living sections at `positions` `[n]`. A word is as rare as it is among sections;
+        lengths are set against the mean length of `items`, as many as all sections are of.
+        """
+        count = int(groups.max(initial=-1)) + 1
+        group_of = np.full(self._used, _GONE, np.int64)
+        documents = self._documents[positions]
+        group_of[documents] = groups
+        lengths = np.bincount(groups, self._lengths[documents], count)
+        counted = np.zeros(self._used, np.float32)
+        scores, most = np.zeros(count), 0.0
+        for term in terms:
+            check("the search for the words")
+            having, counts = self._having(term.forms, counted)
+            weight = term.weight * self.rarity(len(having))
+            most += weight
+            known = group_of[having] != _GONE
+            together = np.bincount(group_of[having[known]], counts[known], count)
+            scores += weight * _saturation(together, lengths, self._length / max(items, 1))
+        return np.asarray(scores / (most or 1.0), np.float32)
 
     def frequencies(self, words: Iterable[Sequence[str]]) -> list[int]:
         """How many sections have each word, in any of its forms."""
@@ -185,8 +218,7 @@ class Words:
 
     def saturation(self, counts: Array, lengths: Array) -> Array:
         """How much of its rarity a word counts, below 1, in sections of these lengths with these counts."""
-        mean = self._length / max(self._living, 1) or 1.0
-        return np.asarray(counts / (counts + K1 * (1 - B + B * lengths / mean)))
+        return _saturation(counts, lengths, self._length / max(self._living, 1))
 
     def _having(self, forms: Iterable[str], counted: Array) -> tuple[Array, Array]:
         """The living documents that have a form of a word, each once, and how often they have any."""
@@ -232,3 +264,7 @@ class Words:
         self._language_of = [self._language_of[document] for document in kept.tolist()]
         self._documents[self._positions] = np.arange(len(kept))
         self._used = len(kept)
+
+
+def _saturation(counts: Array, lengths: Array, mean: float) -> Array:
+    return np.asarray(counts / (counts + K1 * (1 - B + B * lengths / (mean or 1.0))))

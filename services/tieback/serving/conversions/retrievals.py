@@ -23,7 +23,14 @@ from tieback.serving.conversions.routings import (
     write_explanation,
     write_routing,
 )
-from tieback.serving.conversions.searches import read_alignment, read_hit, write_alignment, write_hit
+from tieback.serving.conversions.searches import (
+    read_alignment,
+    read_granularity,
+    read_hit,
+    write_alignment,
+    write_granularity,
+    write_hit,
+)
 from tieback.v1 import answer_pb2
 
 
@@ -46,6 +53,9 @@ def read_retrieval(message: answer_pb2.RetrieveRequest, field: FieldPath = ROOT)
         query_expansion=optional(message, "query_expansion", read_method, field),
         diversity=finite(message.diversity, field["diversity"]),
         hits_per_item=message.hits_per_item,
+        granularity=read_granularity(message.granularity, field["granularity"])
+        if message.granularity
+        else None,
     )
 
 
@@ -78,6 +88,7 @@ def write_retrieval(retrieval: Retrieval) -> answer_pb2.RetrieveRequest:
         else write_method(retrieval.query_expansion),
         diversity=retrieval.diversity,
         hits_per_item=retrieval.hits_per_item,
+        granularity=None if retrieval.granularity is None else write_granularity(retrieval.granularity),
     )
 
 
@@ -94,6 +105,7 @@ def read_plan(message: answer_pb2.RetrievalPlan) -> RetrievalPlan:
         query_expansion=read_method(message.query_expansion, at("query_expansion")),
         diversity=message.diversity,
         hits_per_item=message.hits_per_item,
+        granularity=read_granularity(message.granularity, at("granularity")),
     )
 
 
@@ -110,24 +122,14 @@ def write_plan(plan: RetrievalPlan) -> answer_pb2.RetrievalPlan:
         query_expansion=write_method(plan.query_expansion),
         diversity=plan.diversity,
         hits_per_item=plan.hits_per_item,
+        granularity=write_granularity(plan.granularity),
     )
 
 
 def read_retrieve_reply(message: answer_pb2.RetrieveResponse) -> RetrieveReply:
     """What was found."""
     return RetrieveReply(
-        [
-            RetrievedHit(
-                read_hit(hit.hit),
-                hit.search_score,
-                hit.search_rank,
-                hit.rerank_score if hit.HasField("rerank_score") else None,
-                read_alignment(hit.alignment) if hit.HasField("alignment") else None,
-                hit.relevance if hit.HasField("relevance") else None,
-                hit.below_floor,
-            )
-            for hit in message.hits
-        ],
+        [_read_hit(hit) for hit in message.hits],
         read_explanation(message.routing),
         read_labels(message.labels),
         read_timing(message.timing),
@@ -139,23 +141,38 @@ def read_retrieve_reply(message: answer_pb2.RetrieveResponse) -> RetrieveReply:
 def write_retrieve_reply(reply: RetrieveReply) -> answer_pb2.RetrieveResponse:
     """The message of what was found."""
     return answer_pb2.RetrieveResponse(
-        hits=[
-            answer_pb2.RetrievedHit(
-                hit=write_hit(hit.hit),
-                search_score=hit.search_score,
-                search_rank=hit.search_rank,
-                rerank_score=hit.rerank_score,
-                alignment=None if hit.alignment is None else write_alignment(hit.alignment),
-                relevance=hit.relevance,
-                below_floor=hit.below_floor,
-            )
-            for hit in reply.hits
-        ],
+        hits=[_write_hit(hit) for hit in reply.hits],
         routing=write_explanation(reply.routing),
         labels=write_labels(reply.labels),
         timing=write_timing(reply.timing),
         plan=write_plan(reply.plan),
         truncated=write_truncated(reply.truncated),
+    )
+
+
+def _read_hit(hit: answer_pb2.RetrievedHit) -> RetrievedHit:
+    return RetrievedHit(
+        read_hit(hit.hit),
+        hit.search_score,
+        hit.search_rank,
+        hit.rerank_score if hit.HasField("rerank_score") else None,
+        read_alignment(hit.alignment) if hit.HasField("alignment") else None,
+        hit.relevance if hit.HasField("relevance") else None,
+        hit.below_floor,
+        [_read_hit(one) for one in hit.sections],
+    )
+
+
+def _write_hit(hit: RetrievedHit) -> answer_pb2.RetrievedHit:
+    return answer_pb2.RetrievedHit(
+        hit=write_hit(hit.hit),
+        search_score=hit.search_score,
+        search_rank=hit.search_rank,
+        rerank_score=hit.rerank_score,
+        alignment=None if hit.alignment is None else write_alignment(hit.alignment),
+        relevance=hit.relevance,
+        below_floor=hit.below_floor,
+        sections=[_write_hit(one) for one in hit.sections],
     )
 
 

@@ -15,7 +15,7 @@ from tieback.core.types.rerank import (
     RerankResult,
     RerankSource,
 )
-from tieback.core.types.search import FoundPiece, Hit, SearchReply
+from tieback.core.types.search import FoundPiece, Granularity, Hit, SearchReply
 from tieback.core.types.vectors import MultiVector
 from tieback.serving.conversions.contents import (
     read_content,
@@ -25,7 +25,7 @@ from tieback.serving.conversions.contents import (
     write_item,
     write_modality,
 )
-from tieback.serving.conversions.frames import each, optional
+from tieback.serving.conversions.frames import Numbers, each, optional
 from tieback.serving.conversions.metadata import read_metadata, write_metadata
 from tieback.serving.conversions.reports import (
     finite,
@@ -150,6 +150,10 @@ def write_indexed_section(section: IndexedSection) -> index_pb2.IndexedSection:
     )
 
 
+_GRANULARITIES = Numbers(index_pb2.Granularity, Granularity, "granularity", unspecified=Granularity.SECTION)
+read_granularity, write_granularity = _GRANULARITIES.read, _GRANULARITIES.write
+
+
 def read_hit(message: index_pb2.Hit) -> Hit:
     """A section that was found."""
     return Hit(
@@ -169,6 +173,7 @@ def read_hit(message: index_pb2.Hit) -> Hit:
         span=_read_span(message),
         pieces=[_read_piece(one) for one in message.pieces],
         multi_vector=optional(message, "multi_vector", read_multi_vector, at("hits")),
+        sections=[read_hit(one) for one in message.sections],
     )
 
 
@@ -191,6 +196,7 @@ def write_hit(hit: Hit) -> index_pb2.Hit:
         span=None if hit.span is None else write_span(hit.span),
         pieces=[_write_piece(one) for one in hit.pieces],
         multi_vector=None if hit.multi_vector is None else write_multi_vector(hit.multi_vector),
+        sections=[write_hit(one) for one in hit.sections],
     )
 
 

@@ -18,6 +18,7 @@ from tieback.serving.conversions.reports import finite, read_method, write_timin
 from tieback.serving.conversions.routings import read_ignored, read_routing
 from tieback.serving.conversions.searches import (
     read_collection_source,
+    read_granularity,
     read_indexed_item,
     write_collection,
     write_collection_source,
@@ -175,6 +176,7 @@ class IndexServicer(index_pb2_grpc.IndexServiceServicer):
             query_expansion=optional(request, "query_expansion", read_method),
             diversity=finite(request.diversity, at("diversity")),
             hits_per_item=request.hits_per_item,
+            granularity=read_granularity(request.granularity, at("granularity")),
             deadline=deadline,
         )
         return write_search_reply(reply)
