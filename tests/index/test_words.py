@@ -164,7 +164,7 @@ def test_how_many_words_match_is_told_apart_from_how_well_they_match() -> None:
         [0, 1, 2], [analysed(long, ()), analysed("one version", ["Cipher suites"]), analysed("cipher", ())]
     )
 
-    positions, shares, matched, _ = words.shares("the cipher suites")
+    positions, shares, matched, *_ = words.shares("the cipher suites")
     found = {int(p): (float(s), float(m)) for p, s, m in zip(positions, shares, matched, strict=True)}
 
     assert found[0][0] < found[1][0] < 1

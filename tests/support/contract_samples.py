@@ -56,7 +56,7 @@ from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.report import Cost, Stage, Timing
 from tieback.core.types.rerank import AlignedPair, Alignment, RerankCandidate, RerankReply, RerankResult
 from tieback.core.types.retrieval import QueryPart, Retrieval, RetrievalPlan, RetrievedHit, RetrieveReply
-from tieback.core.types.search import FoundPiece, Hit, SearchReply
+from tieback.core.types.search import FoundPiece, Granularity, Hit, SearchReply
 from tieback.core.types.snapshot import Snapshot
 from tieback.core.types.vectors import DType, MultiVector, SpaceRef, SparseVector, Vector, VectorKind
 from tieback.serving import conversions
@@ -91,6 +91,7 @@ PLAN = RetrievalPlan(
     EXPANSION,
     0.5,
     2,
+    Granularity.DOCUMENT,
 )
 ROUTING = RoutingExplanation(
     "explicit",
@@ -124,6 +125,7 @@ SHOWN = dataclasses.replace(
         FoundPiece("s-3", "", 0.0, None, 0.5, 0.25, 0.125, True),
     ],
     multi_vector=REGIONS,
+    sections=[HIT],
 )
 LOCATORS = [
     Locator(LocatorKind.BYTE_SPAN, (0, 2)),
@@ -211,6 +213,7 @@ SAMPLES: dict[str, list[Any]] = {
         FuseReply([Fused(VECTOR, ROUTING, LABELS, REGIONS)], TIMING),
         FuseReply([Fused(VECTOR, ROUTING, ignored=[IgnoredDimensions(Modality.TEXT, 4, 9)])], TIMING),
     ],
+    "granularity": list(Granularity),
     "grounding": [Grounding(), Grounding(MethodChoice("lexical_embedding"), 0.0, True)],
     "hit": [HIT, SHOWN],
     "ignored": [[], [IgnoredDimensions(one, 0, 2**31) for one in Modality]],
@@ -239,7 +242,10 @@ SAMPLES: dict[str, list[Any]] = {
     ],
     "plan": [
         PLAN,
-        RetrievalPlan(False, False, None, MethodChoice("none"), 0, 0.0, False, MethodChoice("none"), 0.0, 0),
+        RetrievalPlan(
+            *(False, False, None, MethodChoice("none"), 0, 0.0, False, MethodChoice("none"), 0.0, 0),
+            Granularity.SECTION,
+        ),
     ],
     "reduction": [Reduction("pitome", 0.75), Reduction("pitome")],
     "rerank_reply": [RerankReply([RerankResult("1", 0.5, 0.25, 3, ALIGNMENT)], TIMING, COST)],
@@ -262,12 +268,16 @@ SAMPLES: dict[str, list[Any]] = {
             EXPANSION,
             0.5,
             2,
+            Granularity.DOCUMENT,
         ),
         Retrieval("books", [QueryPart(TEXT)]),
     ],
     "retrieve_reply": [
         RetrieveReply(
-            [RetrievedHit(SHOWN, 0.5, 3, 0.25, ALIGNMENT, 0.125, True), RetrievedHit(HIT, 0.5, 0)],
+            [
+                RetrievedHit(SHOWN, 0.5, 3, 0.25, ALIGNMENT, 0.125, True, [RetrievedHit(HIT, 0.5, 3)]),
+                RetrievedHit(HIT, 0.5, 0),
+            ],
             ROUTING,
             LABELS,
             TIMING,
