@@ -134,6 +134,8 @@ class Client:
     retrieve = _unary(procedures.retrieve)
     answer = _stream(procedures.answer)
     generate = _stream(procedures.generate)
+    check = _unary(procedures.check)
+    check_all = _unary(procedures.check_all)
     spaces = _unary(procedures.spaces)
     space = _unary(procedures.space)
     models = _unary(procedures.models)

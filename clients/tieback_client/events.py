@@ -177,8 +177,8 @@ AnswerEvent: TypeAlias = RetrievalEvent | GenerationEvent
 
 
 @dataclass(slots=True)
-class Answer:
-    """An answer put together from its events; complete once `finish` is there."""
+class CheckedText:
+    """A text whose claims are held against passages."""
 
     text: str = ""
     """The text so far."""
@@ -188,14 +188,6 @@ class Answer:
     """What they rest on."""
     verdicts: dict[int, Verdict] = field(default_factory=dict)
     """What the check of each claim found, by the claim's id."""
-    abstention: Abstention | None = None
-    """The decision not to answer, where it was taken."""
-    retrieval: RetrievalResult | None = None
-    """What was found; None for `generate`."""
-    finish: Finish | None = None
-    """The end."""
-    call: CallInfo = field(default_factory=CallInfo)
-    """How the call went."""
 
     @property
     def supported(self) -> bool:
@@ -207,6 +199,20 @@ class Answer:
         """The citations of one claim, best support first."""
         own = [one for one in self.citations if one.claim_id == claim.id]
         return sorted(own, key=lambda one: -one.support)
+
+
+@dataclass(slots=True)
+class Answer(CheckedText):
+    """An answer put together from its events; complete once `finish` is there."""
+
+    abstention: Abstention | None = None
+    """The decision not to answer, where it was taken."""
+    retrieval: RetrievalResult | None = None
+    """What was found; None for `generate`."""
+    finish: Finish | None = None
+    """The end."""
+    call: CallInfo = field(default_factory=CallInfo)
+    """How the call went."""
 
     def add(self, event: AnswerEvent) -> None:
         """Takes in the next event."""

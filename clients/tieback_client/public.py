@@ -14,6 +14,7 @@ from tieback_client.catalog import (
     Space,
     VectorKind,
 )
+from tieback_client.checks import Check, Checked, Checks
 from tieback_client.client import Client
 from tieback_client.content import Audio, Image, Modality, Points, Text, TokenIds
 from tieback_client.documents import INDEXED_FROM, Collection, Item, Section, Source
@@ -45,6 +46,7 @@ from tieback_client.events import (
     Abstention,
     AbstentionReason,
     Answer,
+    CheckedText,
     Citation,
     Claim,
     Evidence,
@@ -123,6 +125,10 @@ __all__ = [
     "CallInfo",
     "Cancelled",
     "Candidate",
+    "Check",
+    "Checked",
+    "CheckedText",
+    "Checks",
     "Citation",
     "Claim",
     "Client",

@@ -33,12 +33,11 @@ def generation_event(message: Any, _info: CallInfo) -> events.GenerationEvent | 
         case "text":
             return events.TextDelta(one.text)
         case "claim":
-            return events.Claim(one.id, span(one.span), one.text)
+            return claim(one)
         case "citation":
-            return _citation(one)
+            return citation(one)
         case "verdict":
-            label = value_of(_VERDICTS, one.label, events.VerdictLabel.NOT_CHECKED)
-            return events.Verdict(one.claim_id, label, one.score, one.checker)
+            return verdict(one)
         case "abstention":
             reason = value_of(_ABSTENTIONS, one.reason, events.AbstentionReason.NO_EVIDENCE)
             return events.Abstention(reason, one.score, one.threshold, one.message)
@@ -60,7 +59,19 @@ def _finish(one: Any) -> events.Finish:
     )
 
 
-def _citation(one: Any) -> events.Citation:
+def claim(one: Any) -> events.Claim:
+    """A statement within a text."""
+    return events.Claim(one.id, span(one.span), one.text)
+
+
+def verdict(one: Any) -> events.Verdict:
+    """The outcome of a check."""
+    label = value_of(_VERDICTS, one.label, events.VerdictLabel.NOT_CHECKED)
+    return events.Verdict(one.claim_id, label, one.score, one.checker)
+
+
+def citation(one: Any) -> events.Citation:
+    """What a claim rests on."""
     place = one.place
     return events.Citation(
         claim_id=one.claim_id,

@@ -19,6 +19,7 @@ from tieback.core.types.content import Content, Item
 from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeReply, SplitReply
 from tieback.core.types.fusion import FusePart, FuseReply, Role, Routing
 from tieback.core.types.generation import Evidence, GenerationEvent, Grounding, SamplingParameters
+from tieback.core.types.grounding import CheckReply, GroundingCheck
 from tieback.core.types.ingestion import IngestReply, LongTexts
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.operation import Progress
@@ -281,6 +282,23 @@ class GeneratorPort(Protocol):
         deadline: Deadline = NO_DEADLINE,
     ) -> AsyncIterator[GenerationEvent]:
         """Text as it is written, each claim with citations and verdict after its text, then a finish."""
+        ...
+
+
+class GroundingPort(Protocol):
+    """Checks texts that somebody else wrote against passages."""
+
+    async def check(
+        self,
+        checks: Sequence[GroundingCheck],
+        *,
+        checker: MethodChoice | None = None,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> CheckReply:
+        """The claims of each text with citations and verdicts, in order; a bad check gets an error.
+
+        `checker` is a method of the family "grounding"; None for the server's default.
+        """
         ...
 
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tieback.core.sentences import sentences
 from tieback.core.types.generation import Claim
-from tieback.generator.claims import ClaimFinder
 from tieback.generator.stopping import StopTexts
+from tieback.grounding.claims import ClaimFinder
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ COMMANDS = {
     "index": "tieback_client.cli.index:index",
     "search": "tieback_client.cli.search:search",
     "ask": "tieback_client.cli.ask:ask",
+    "check": "tieback_client.cli.check:check",
     "rerank": "tieback_client.cli.rerank:rerank",
     "encode": "tieback_client.cli.encode:encode",
     "collections": "tieback_client.cli.collections:collections",

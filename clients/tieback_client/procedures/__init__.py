@@ -6,6 +6,7 @@ of pages or of an exchange. `client` and `async_client` turn each into a method.
 """
 
 from tieback_client.procedures.answering import answer, generate, ingest, retrieve
+from tieback_client.procedures.checking import check, check_all
 from tieback_client.procedures.encoding import encode, encode_stream, fuse, rerank
 from tieback_client.procedures.heads import delete_head, fit_head, head, heads, predict
 from tieback_client.procedures.index import (
@@ -54,6 +55,8 @@ from tieback_client.procedures.splitting import split
 __all__ = [
     "answer",
     "cancel_operation",
+    "check",
+    "check_all",
     "collections",
     "create_collection",
     "delete",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from tieback.catalog.card import GeneratorCard
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, NotFound, StartupError
-from tieback.core.field_path import FieldPath, at
+from tieback.core.field_path import at
 from tieback.core.types.generation import (
     Abstention,
     AbstentionReason,
@@ -25,11 +25,8 @@ from tieback.core.types.generation import (
 )
 from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.report import Timing
-from tieback.generator.checking import ClaimCheck, ConfiguredChecker
-from tieback.generator.claims import ClaimFinder
-from tieback.generator.evidence import EvidenceReader, ReadEvidence, check_size
+from tieback.generator.evidence import ReadEvidence, read_evidence
 from tieback.generator.prompting import EXCERPT_SENTENCES, messages, plain_request
 from tieback.generator.relevance import THRESHOLD
 from tieback.generator.sampling import check as check_sampling
@@ -37,11 +34,19 @@ from tieback.generator.slots import Slots
 from tieback.generator.strategy_streams import StrategyStreams
 from tieback.generator.writing import AnswerWriter
 from tieback.generator.writing_ahead import Written, ahead
+from tieback.grounding import (
+    DEFAULT_CHECKER,
+    ClaimCheck,
+    ClaimFinder,
+    ConfiguredChecker,
+    PassageReader,
+    check_evidence,
+    check_text,
+)
 from tieback.methods.decoding import DecodingStrategy, PromptForm, decodings, streams_of
 from tieback.models.language_model import LanguageModel
 from tieback.ports import DEFAULT_GROUNDING, DEFAULT_SAMPLING, EncoderPort
 
-DEFAULT_CHECKER = MethodChoice("lexical_embedding")
 DEFAULT_TOKENS = 96
 ANSWER_SECONDS = 300.0
 MOST_CHARACTERS = 16
@@ -74,7 +79,7 @@ class Generator:
         if not models or len(self._models) != len(models):
             raise StartupError("a generator needs models, each with a name of its own")
         self._default = models[0].name
-        self._reader = EvidenceReader(encoder, space)
+        self._reader = PassageReader(encoder, space)
         self._limits = limits if limits is not None else Limits()
         self._slots = Slots(slots, self._limits.queued_tokens)
 
@@ -131,9 +136,9 @@ class Generator:
             raise NotFound("model", name, self._models)
         if not prompt.strip():
             raise InvalidInput("the prompt is empty; ask something", field="prompt")
-        _check_size(prompt, self._limits, at("prompt"))
+        check_text(prompt, self._limits, at("prompt"))
         _check_prompt(prompt, self._models[name])
-        _check_evidence(evidence, self._limits)
+        check_evidence(evidence, self._limits)
         check_sampling(sampling, self._limits)
         strategy = decodings.configure(
             sampling.strategy.name, sampling.strategy.parameters, field=at("sampling", "strategy")
@@ -181,7 +186,7 @@ class _Answer:
         request: _Request,
         arrived: float,
         deadline: Deadline,
-        reader: EvidenceReader,
+        reader: PassageReader,
         slots: Slots,
     ) -> None:
         self._request = request
@@ -198,7 +203,7 @@ class _Answer:
         request = self._request
         evidence = None
         if request.evidence:
-            evidence = await self._reader.read(request.prompt, request.evidence, self._deadline)
+            evidence = await read_evidence(self._reader, request.prompt, request.evidence, self._deadline)
         abstention = self._before_writing(evidence)
         if abstention is not None:
             self._timing.prepare = self._elapsed()
@@ -208,7 +213,8 @@ class _Answer:
         prompts, room = await asyncio.to_thread(self._prompts, evidence)
         self._prompt_tokens = sum(map(len, prompts.values()))
         self._timing.prepare = self._elapsed()
-        check = ClaimCheck(self._reader, evidence, request.checker, is_off=request.grounding.disabled)
+        passages = evidence.passages if evidence and not request.grounding.disabled else ()
+        check = ClaimCheck(request.evidence, passages, request.checker)
         reason = FinishReason.END
         async with aclosing(ahead(self._written(prompts, room))) as pieces:
             async for piece in pieces:
@@ -216,7 +222,10 @@ class _Answer:
                     yield TextDelta(piece.text)
                 for claim in piece.claims:
                     yield claim
-                    for event in await check.check(claim, self._deadline):
+                    vector = None
+                    if check.takes(claim):
+                        vector = (await self._reader.vectors([claim.text], self._deadline))[0]
+                    for event in await check.check(claim, vector):
                         yield event
                 reason = piece.reason or reason
         abstention = self._after_writing(check.supported_share)
@@ -329,30 +338,4 @@ def _check_prompt(prompt: str, model: LanguageModel) -> None:
             f"which {most} characters always exceed; ask in fewer words",
             field="prompt",
             reason="PROMPT_TOO_LONG",
-        )
-
-
-def _check_evidence(evidence: Sequence[Evidence], limits: Limits) -> None:
-    check_size(evidence)
-    seen: set[str] = set()
-    for number, source in enumerate(evidence):
-        if source.id in seen:
-            raise InvalidInput(
-                f"two passages have the id {source.id!r}; citations name passages by it",
-                field=at("evidence", number, "id"),
-            )
-        seen.add(source.id)
-        _check_size(source.text, limits, at("evidence", number, "text"))
-
-
-def _check_size(text: str, limits: Limits, field: FieldPath) -> None:
-    try:
-        size = len(text.encode())
-    except UnicodeEncodeError:
-        raise InvalidInput("the text has a lone surrogate, which is no character", field=field) from None
-    if limits.text_bytes and size > limits.text_bytes:
-        raise InvalidInput(
-            f"the text has {size} bytes and at most {limits.text_bytes} are read; send less of it",
-            field=field,
-            reason="TEXT_TOO_LARGE",
         )

@@ -71,6 +71,7 @@ def _own(limits: Limits) -> dict[str, Bound]:
         "tieback.v1.IndexedSection.text": content,
         "tieback.v1.Evidence.text": text,
         "tieback.v1.GenerateRequest.prompt": text,
+        "tieback.v1.GroundingCheck.text": content,
         "tieback.v1.SearchRequest.text": text,
         "tieback.v1.SplitTextsRequest.texts": Bound(limits.batch_items, limits.message_bytes),
         "tieback.v1.ListItemsRequest.filter": filter_,

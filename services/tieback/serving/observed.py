@@ -17,6 +17,7 @@ from tieback.core.types.content import Content
 from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeReply, SplitReply
 from tieback.core.types.fusion import Fused, FusePart, FuseReply, Role, Routing
 from tieback.core.types.generation import Evidence, GenerationEvent, Grounding, SamplingParameters
+from tieback.core.types.grounding import CheckedText, CheckReply, GroundingCheck
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.rerank import RerankCandidate, RerankReply, RerankSource
 from tieback.core.types.search import Search, SearchReply
@@ -28,6 +29,7 @@ from tieback.ports import (
     DEFAULT_SAMPLING,
     EncoderPort,
     GeneratorPort,
+    GroundingPort,
     IndexPort,
     RerankerPort,
     RouterPort,
@@ -200,3 +202,27 @@ class ObservedGenerator:
                 async for event in stream:
                     self._telemetry.observe_generation(event, sampling.strategy.name)
                     yield event
+
+
+class ObservedGrounding:
+    """Counts the checked claims by verdict, and where the time went."""
+
+    def __init__(self, grounding: GroundingPort, telemetry: Telemetry) -> None:
+        self._grounding = grounding
+        self._telemetry = telemetry
+
+    async def check(
+        self,
+        checks: Sequence[GroundingCheck],
+        *,
+        checker: MethodChoice | None = None,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> CheckReply:
+        """As the service does."""
+        with self._telemetry.tracing.step("check grounding"):
+            reply = await self._grounding.check(checks, checker=checker, deadline=deadline)
+        for result in reply.results:
+            if isinstance(result, CheckedText):
+                self._telemetry.observe_check(result.verdicts)
+        self._telemetry.observe_timing("grounding", "check", reply.timing)
+        return reply

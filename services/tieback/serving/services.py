@@ -26,6 +26,7 @@ from tieback.serving.assembly import Ports
 from tieback.serving.observed import (
     ObservedEncoder,
     ObservedGenerator,
+    ObservedGrounding,
     ObservedIndex,
     ObservedReranker,
     ObservedRouter,
@@ -186,6 +187,16 @@ async def _reranker(context: ServiceContext) -> None:
     context.server.add(RerankerServicer(observed))
 
 
+async def _grounding(context: ServiceContext) -> None:
+    from tieback.grounding import ClaimChecker
+    from tieback.serving.servicers.grounding import GroundingServicer
+
+    checker = ClaimChecker(
+        context.ports.encoder, space=context.plan.text_space, limits=context.settings.limits
+    )
+    context.server.add(GroundingServicer(ObservedGrounding(checker, context.telemetry)))
+
+
 async def _generator(context: ServiceContext) -> None:
     from tieback.generator import Generator
     from tieback.models.language_model import load_language_model
@@ -308,6 +319,13 @@ SERVICES = (
         lambda plan: plan.reranks,
         calls=_ENCODERS,
         place=_may_run_models,
+    ),
+    Service(
+        "grounding",
+        ("tieback.v1.GroundingService",),
+        _grounding,
+        lambda plan: plan.reads_text,
+        within=targets.RERANKER,
     ),
     Service(
         targets.GENERATOR,

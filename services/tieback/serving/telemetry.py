@@ -7,7 +7,7 @@ A process has one registry; on Ray Serve the gateway's page joins those of all r
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from prometheus_client import (
@@ -131,7 +131,10 @@ class Telemetry:
             "model",
             "strategy",
         )
-        self._verdicts = counter("tieback_verdicts", "Checked claims, by verdict.", "label")
+        self._verdicts = counter("tieback_verdicts", "Checked claims of answers, by verdict.", "label")
+        self._checked = counter(
+            "tieback_checked_claims", "Claims of texts that CheckGrounding checked, by verdict.", "label"
+        )
         self._abstentions = counter(
             "tieback_abstentions", "Abstentions: questions without an answer.", "reason"
         )
@@ -220,6 +223,11 @@ class Telemetry:
     def set_drift(self, modality: str, space: str, distance: float) -> None:
         """Sets how far a mean weight is outside its range; 0 inside."""
         self._drift.labels(modality, space).set(distance)
+
+    def observe_check(self, verdicts: Sequence[Verdict]) -> None:
+        """Counts the claims of a text that somebody else wrote."""
+        for verdict in verdicts:
+            self._checked.labels(verdict.label.value).inc()
 
     def observe_generation(self, event: GenerationEvent, strategy: str) -> None:
         """Counts one event of an answer."""

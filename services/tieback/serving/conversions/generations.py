@@ -157,33 +157,48 @@ def read_event(message: generator_pb2.GenerateResponse) -> GenerationEvent:
             )
 
 
+def write_claim(claim: Claim) -> evidence_pb2.Claim:
+    """The message of a claim."""
+    return evidence_pb2.Claim(id=claim.id, span=write_span(claim.span), text=claim.text)
+
+
+def write_citation(citation: Citation) -> evidence_pb2.Citation:
+    """The message of a citation."""
+    place = evidence_pb2.CitedPlace(
+        item_id=citation.item_id,
+        section_id=citation.section_id,
+        text_span=None if citation.span is None else write_span(citation.span),
+        region=None if citation.region is None else write_box(citation.region),
+    )
+    return evidence_pb2.Citation(
+        claim_id=citation.claim_id,
+        evidence_id=citation.evidence_id,
+        place=place,
+        support=citation.support,
+    )
+
+
+def write_verdict(verdict: Verdict) -> evidence_pb2.Verdict:
+    """The message of a verdict."""
+    return evidence_pb2.Verdict(
+        claim_id=verdict.claim_id,
+        label=_VERDICTS.write(verdict.label),
+        score=verdict.score,
+        checker=verdict.checker,
+    )
+
+
 def write_event(event: GenerationEvent) -> generator_pb2.GenerateResponse:
     """The message of one event."""
     match event:
         case TextDelta():
             return generator_pb2.GenerateResponse(text=generator_pb2.TextDelta(text=event.text))
         case Claim():
-            claim = evidence_pb2.Claim(id=event.id, span=write_span(event.span), text=event.text)
-            return generator_pb2.GenerateResponse(claim=claim)
+            return generator_pb2.GenerateResponse(claim=write_claim(event))
         case Citation():
-            place = evidence_pb2.CitedPlace(
-                item_id=event.item_id,
-                section_id=event.section_id,
-                text_span=None if event.span is None else write_span(event.span),
-                region=None if event.region is None else write_box(event.region),
-            )
-            citation = evidence_pb2.Citation(
-                claim_id=event.claim_id, evidence_id=event.evidence_id, place=place, support=event.support
-            )
-            return generator_pb2.GenerateResponse(citation=citation)
+            return generator_pb2.GenerateResponse(citation=write_citation(event))
         case Verdict():
-            verdict = evidence_pb2.Verdict(
-                claim_id=event.claim_id,
-                label=_VERDICTS.write(event.label),
-                score=event.score,
-                checker=event.checker,
-            )
-            return generator_pb2.GenerateResponse(verdict=verdict)
+            return generator_pb2.GenerateResponse(verdict=write_verdict(event))
         case Abstention():
             abstention = evidence_pb2.Abstention(
                 reason=_ABSTENTIONS.write(event.reason),

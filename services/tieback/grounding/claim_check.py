@@ -1,17 +1,18 @@
-"""Holds an answer's claims against its evidence: citations, verdicts, and whether enough is supported."""
+"""Holds a text's claims against passages: citations, verdicts, and how much is supported."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tieback.core.deadline import Deadline
 from tieback.core.field_path import FieldPath
+from tieback.core.types.arrays import Array
 from tieback.core.types.generation import Citation, Claim, Evidence, Verdict, VerdictLabel
 from tieback.core.types.method_choice import MethodChoice
-from tieback.generator.evidence import EvidenceReader, ReadEvidence
-from tieback.methods.grounding import SUMMARY, Checker, Summary, Support, checkers
+from tieback.methods.grounding import SUMMARY, Checker, Passage, Summary, Support, checkers
 
+DEFAULT_CHECKER = MethodChoice("lexical_embedding")
 MOST_CITATIONS = 3
 
 
@@ -34,18 +35,13 @@ class ConfiguredChecker:
 
 
 class ClaimCheck:
-    """Checks one answer's claims. Without evidence, or where it `is_off`, all are NOT_CHECKED."""
+    """Checks one text's claims against passages. Without passages, all are NOT_CHECKED."""
 
     def __init__(
-        self,
-        reader: EvidenceReader,
-        evidence: ReadEvidence | None,
-        checker: ConfiguredChecker,
-        *,
-        is_off: bool = False,
+        self, sources: Sequence[Evidence], passages: Sequence[Passage], checker: ConfiguredChecker
     ) -> None:
-        self._reader = reader
-        self._evidence = None if is_off else evidence
+        self._sources = sources
+        self._passages = passages
         self._checker = checker
         self._checked = self._supported = 0
 
@@ -54,18 +50,24 @@ class ClaimCheck:
         """The supported part of the claims that were checked; None before any was."""
         return self._supported / self._checked if self._checked else None
 
-    async def check(self, claim: Claim, deadline: Deadline) -> list[Citation | Verdict]:
-        """The claim's citations, best first, then its verdict."""
+    def takes(self, claim: Claim) -> bool:
+        """Whether there is something to check, and to check it by. A question states nothing."""
+        return bool(self._passages) and not claim.text.endswith("?")
+
+    async def check(self, claim: Claim, vector: Array | None) -> list[Citation | Verdict]:
+        """The claim's citations, best first, then its verdict.
+
+        `vector` `[width]` is the claim's, of unit length; it is needed for a claim that it `takes`.
+        """
         checker = self._checker
-        if self._evidence is None or claim.text.endswith("?"):
+        if vector is None or not self.takes(claim):
             return [Verdict(claim.id, VerdictLabel.NOT_CHECKED, 0.0, checker.name)]
-        vector = (await self._reader.vectors([claim.text], deadline))[0]
-        finding = await asyncio.to_thread(checker.check, claim.text, vector, self._evidence.passages)
+        finding = await asyncio.to_thread(checker.check, claim.text, vector, self._passages)
         if finding.label is not VerdictLabel.NOT_CHECKED:
             self._checked += 1
             self._supported += finding.label is VerdictLabel.SUPPORTED
         cited = [
-            _citation(claim, self._evidence.sources[place], finding.passages[place])
+            _citation(claim, self._sources[place], finding.passages[place])
             for place in checker.summarise(finding)[:MOST_CITATIONS]
         ]
         return [*cited, Verdict(claim.id, finding.label, min(finding.score, 1.0), checker.name)]

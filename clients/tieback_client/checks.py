@@ -1,0 +1,61 @@
+"""Checks of texts that somebody else wrote: what is asked, and what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from tieback_client.errors import TiebackError
+from tieback_client.events import CheckedText, Evidence
+from tieback_client.reports import CallInfo, Timing
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A text to check, and what it has to rest on."""
+
+    text: str
+    """The text."""
+    evidence: Sequence[str | Evidence] = ()
+    """The passages; with none, the claims are found and not checked."""
+    claims: Sequence[tuple[int, int]] = ()
+    """The claims, as bytes of the UTF-8 of the text; empty: each sentence is one."""
+
+
+@dataclass(slots=True)
+class Checked(CheckedText):
+    """A text that was checked."""
+
+    evidence: Sequence[Evidence] = ()
+    """The passages, by whose ids citations name them."""
+    supported_share: float | None = None
+    """The supported part of the claims that were checked, 0 to 1; None where none was."""
+    timing: Timing = field(default_factory=Timing)
+    """Where the time went, of the call that checked."""
+    call: CallInfo = field(default_factory=CallInfo)
+    """How that call went."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """The outcome of `check_all`: one per check, in order."""
+
+    outcomes: Sequence[Checked | TiebackError]
+    """What was found, or why the text was not checked."""
+    timing: Timing
+    """Where the time went."""
+    call: CallInfo
+    """How the call went."""
+
+    def __len__(self) -> int:
+        return len(self.outcomes)
+
+    def __iter__(self) -> Iterator[Checked]:
+        return (self[place] for place in range(len(self)))
+
+    def __getitem__(self, index: int) -> Checked:
+        """What was found of one text; raises where it was not checked."""
+        outcome = self.outcomes[index]
+        if isinstance(outcome, TiebackError):
+            raise outcome
+        return outcome

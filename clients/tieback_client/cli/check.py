@@ -1,0 +1,176 @@
+"""`tieback check`: the claims of a text that anybody wrote, held against files or a collection."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.text import Text
+
+from tieback_client.checks import Checked
+from tieback_client.cli.ask import MARK
+from tieback_client.cli.connection import Command, connected, parse_method
+from tieback_client.cli.output import Output, jsonable
+from tieback_client.cli.roots import Root, Scope
+from tieback_client.cli.search import indented, snippet
+from tieback_client.cli.walking import Found, Walk
+from tieback_client.client import Client
+from tieback_client.content import Modality, modality_of_path
+from tieback_client.control_characters import in_a_line
+from tieback_client.errors import InvalidArgument
+from tieback_client.events import Citation, Claim, Evidence, VerdictLabel
+from tieback_client.files import read_document
+
+CHARACTERS = 256 * 1024
+"""Of all passages of one check: the server reads no more."""
+
+
+@click.command(
+    cls=Command,
+    epilog="""\b
+Examples:
+  tieback check answer.txt --against handbook.md --against policies/
+  tieback check answer.txt --collection docs
+  echo "Interns are paid for on-call." | tieback check - --collection docs
+
+\b
+Marks: ✓ a passage supports the claim, ✗ a passage contradicts it, ? no passage supports it, · not checked.
+The exit code is 1 where a claim is contradicted or not supported, and 0 otherwise.
+""",
+)
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
+@click.option(
+    "--against",
+    type=click.Path(exists=True, path_type=Path),
+    multiple=True,
+    metavar="PATH",
+    help="A file with what the text has to rest on, or a folder of them; may be repeated.",
+)
+@click.option(
+    "-c",
+    "--collection",
+    default="",
+    metavar="NAME",
+    help="The collection to find passages in, for each claim.",
+)
+@click.option(
+    "-n",
+    "--limit",
+    type=click.IntRange(1, 100),
+    default=4,
+    metavar="N",
+    help="Passages of the collection for each claim. [4]",
+)
+@click.option("--filter", default="", metavar="FILTER", help="Which of them may be found; docs/filters.md.")
+@click.option("--checker", metavar="METHOD", help="How to check; `tieback methods` lists them. [as served]")
+@click.option(
+    "--set",
+    "parameters",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="A parameter of the checker; may be repeated.",
+)
+@connected
+def check(
+    client: Client,
+    output: Output,
+    file: Path,
+    against: tuple[Path, ...],
+    collection: str,
+    limit: int,
+    filter: str,
+    checker: str | None,
+    parameters: tuple[str, ...],
+) -> None:
+    """Check what a text states against files or a collection, claim by claim.
+
+    The text is a file of any format that is indexed, or "-" for standard input.
+    """
+    if bool(against) == bool(collection):
+        raise click.UsageError("Give what to check by: --against PATH, or --collection NAME.")
+    text = sys.stdin.read() if str(file) == "-" else read_document(file).text
+    checked = client.check(
+        text,
+        _passages(against, output),
+        collection=collection,
+        limit=limit,
+        filter=filter,
+        checker=parse_method(checker, parameters, "--checker", "--set"),
+    )
+    if output.json:
+        output.document(jsonable(checked))
+    else:
+        passages = {one.id: one for one in checked.evidence}
+        for claim in checked.claims:
+            output.show(_shown(checked, claim, passages, width=output.console.width))
+        output.show(_summary(checked))
+    wrong = {VerdictLabel.CONTRADICTED, VerdictLabel.UNSUPPORTED}
+    if any(one.label in wrong for one in checked.verdicts.values()):
+        raise click.exceptions.Exit(1)
+
+
+def _passages(paths: tuple[Path, ...], output: Output) -> list[Evidence]:
+    """The sections of files. `InvalidArgument` where they are more than one check reads."""
+    found = Found()
+    for path in paths:
+        whole = path.absolute()
+        folder, inside = (whole, "") if whole.is_dir() else (whole.parent, whole.name)
+        Walk().over(Scope(Root(folder.name, folder), inside, whole), found)
+    for name, why in found.failures.items():
+        output.note(f"{in_a_line(name)} is left out: {why}")
+    passages = list(_sections(found.files))
+    size = sum(len(one.text) for one in passages)
+    if size > CHARACTERS:
+        raise InvalidArgument(
+            f"the files have {size:,} characters and one check reads {CHARACTERS:,}: index them "
+            "(tieback index), and check against the collection (--collection)"
+        )
+    if paths and not passages:
+        raise InvalidArgument("the files hold no text to check by")
+    return passages
+
+
+def _sections(files: dict[str, Path]) -> Iterator[Evidence]:
+    number = 0
+    for name, path in files.items():
+        if modality_of_path(path) not in (None, Modality.TEXT):
+            continue
+        document = read_document(path)
+        for section in document.item_sections(name):
+            number += 1
+            yield Evidence(str(section.content), str(number), section.title, name, section.id, section.uri)
+
+
+def _shown(checked: Checked, claim: Claim, passages: dict[str, Evidence], *, width: int) -> Text:
+    """A claim with its mark, and the places that it rests on."""
+    verdict = checked.verdicts[claim.id]
+    mark, style = MARK[verdict.label]
+    lines = [Text.assemble((f"{mark} ", style), in_a_line(claim.text))]
+    for citation in checked.citations_of(claim):
+        lines += _cited(citation, passages[citation.evidence_id], claim, width=width)
+    return Text("\n").join(lines)
+
+
+def _cited(citation: Citation, passage: Evidence, claim: Claim, *, width: int) -> list[Text]:
+    quoted = passage.text
+    if citation.span is not None:
+        quoted = passage.text.encode()[slice(*citation.span)].decode(errors="replace")
+    place = in_a_line(passage.uri or passage.item_id or passage.title)
+    facts = Text(f"{place}   support {citation.support:.2f}".strip(), style="dim")
+    return [snippet(quoted, tuple(claim.text.split()), width=width), indented(facts, width=width)]
+
+
+def _summary(checked: Checked) -> Text:
+    counts = Counter(one.label for one in checked.verdicts.values())
+    parts: list[Any] = []
+    for label, (mark, style) in MARK.items():
+        if counts[label]:
+            parts += [
+                ("   " if parts else "\n"),
+                (f"{mark} {counts[label]} {label.replace('_', ' ')}", style),
+            ]
+    return Text.assemble(*parts)

@@ -1,0 +1,41 @@
+"""A check of claims against passages, of texts that somebody else wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tieback.core.errors import TiebackError
+from tieback.core.types.arrays import Span
+from tieback.core.types.generation import Citation, Claim, Evidence, Verdict
+from tieback.core.types.report import Timing
+
+
+@dataclass(frozen=True, slots=True)
+class GroundingCheck:
+    """A text to check by passages; `claims` are bytes of its UTF-8, without any its sentences."""
+
+    text: str
+    evidence: Sequence[Evidence]
+    claims: Sequence[Span] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedText:
+    """The claims of a text in order, each with one verdict, and what they rest on, best first by claim.
+
+    `supported_share` is the supported part of the claims that were checked; None where none was.
+    """
+
+    claims: Sequence[Claim]
+    citations: Sequence[Citation]
+    verdicts: Sequence[Verdict]
+    supported_share: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReply:
+    """A result for each check, in order; a bad one has an error."""
+
+    results: Sequence[CheckedText | TiebackError]
+    timing: Timing

@@ -1,0 +1,123 @@
+"""Passages as claims are held against them: cut into sentences, with their vectors."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from tieback.core.deadline import Deadline
+from tieback.core.errors import InvalidInput, TiebackError
+from tieback.core.field_path import FieldPath, at
+from tieback.core.sentences import sentences
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Content, Modality
+from tieback.core.types.encoding import EncodePlan, Truncation
+from tieback.core.types.generation import Evidence
+from tieback.core.types.limits import Limits
+from tieback.methods.grounding import Passage
+from tieback.ports import EVIDENCE_CHARACTERS, EVIDENCE_SENTENCES, EncoderPort
+
+CUT = EncodePlan(truncation=Truncation.END)
+
+
+class PassageReader:
+    """Reads passages with the vectors of a text space."""
+
+    def __init__(self, encoder: EncoderPort, space: str) -> None:
+        self._encoder = encoder
+        self._space = space
+
+    async def read(
+        self, evidence: Sequence[Evidence], beside: Sequence[str], deadline: Deadline
+    ) -> tuple[list[Passage], Array]:
+        """The passages, and the unit vectors `[beside, width]` of texts that are encoded in the same call.
+
+        InvalidInput where there is too much to read. What is done to the texts is done on a thread.
+        """
+        cut, texts = await asyncio.to_thread(_cut, evidence, deadline)
+        vectors = await self.vectors([*beside, *texts], deadline)
+        bounds = len(beside) + np.cumsum([0, *map(len, cut)])
+        passages = [
+            Passage(source.text, spans, vectors[begin:end])
+            for source, spans, begin, end in zip(evidence, cut, bounds[:-1], bounds[1:], strict=True)
+        ]
+        return passages, vectors[: len(beside)]
+
+    async def vectors(self, texts: Sequence[str], deadline: Deadline) -> Array:
+        """Unit vectors `[texts, width]`; a text without a word gets zeros."""
+        contents = [Content(Modality.TEXT, text) for text in texts]
+        reply = await self._encoder.encode(self._space, contents, CUT, deadline=deadline)
+        rows: list[Array | None] = []
+        for result in reply.results:
+            if isinstance(result, InvalidInput):
+                rows.append(None)  # nothing in it that the encoder reads as a word
+            elif isinstance(result, TiebackError):
+                raise result
+            else:
+                rows.append(result.dense.values if result.dense is not None else None)
+        width = next((len(row) for row in rows if row is not None), 1)
+        return np.stack([np.zeros(width, np.float32) if row is None else row for row in rows])
+
+
+def check_evidence(evidence: Sequence[Evidence], limits: Limits) -> None:
+    """InvalidInput where passages are too long, or two have the same id."""
+    size = sum(len(source.text) for source in evidence)
+    if size > EVIDENCE_CHARACTERS:
+        raise InvalidInput(
+            f"the evidence has {size} characters and at most {EVIDENCE_CHARACTERS} are read; send fewer or "
+            "shorter passages",
+            field="evidence",
+            reason="TEXT_TOO_LARGE",
+        )
+    seen: set[str] = set()
+    for number, source in enumerate(evidence):
+        if source.id in seen:
+            raise InvalidInput(
+                f"two passages have the id {source.id!r}; citations name passages by it",
+                field=at("evidence", number, "id"),
+            )
+        seen.add(source.id)
+        check_text(source.text, limits, at("evidence", number, "text"))
+
+
+def check_text(text: str, limits: Limits, field: FieldPath) -> None:
+    """InvalidInput where a text is longer than texts may be, or cannot be written in UTF-8."""
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        raise InvalidInput("the text has a lone surrogate, which is no character", field=field) from None
+    if limits.text_bytes and size > limits.text_bytes:
+        raise InvalidInput(
+            f"the text has {size} bytes and at most {limits.text_bytes} are read; send less of it",
+            field=field,
+            reason="TEXT_TOO_LARGE",
+        )
+
+
+def _cut(evidence: Sequence[Evidence], deadline: Deadline) -> tuple[list[list[tuple[int, int]]], list[str]]:
+    """The sentences of each passage, in bytes, and the texts of all. InvalidInput where they are too many."""
+    cut: list[list[tuple[int, int]]] = []
+    texts: list[str] = []
+    for source in evidence:
+        deadline.check("the evidence was read")
+        cut.append(list(_windows(source.text, texts)))
+    if len(texts) > EVIDENCE_SENTENCES:
+        raise InvalidInput(
+            f"the evidence has {len(texts)} sentences and at most {EVIDENCE_SENTENCES} are checked; send "
+            "fewer or shorter passages",
+            field="evidence",
+        )
+    return cut, texts
+
+
+def _windows(text: str, texts: list[str]) -> Iterator[tuple[int, int]]:
+    """The sentences of a passage, in bytes; their texts are appended."""
+    done, byte = 0, 0
+    for begin, end in sentences(text):
+        first = byte + len(text[done:begin].encode())
+        texts.append(text[begin:end])
+        byte = first + len(texts[-1].encode())
+        done = end
+        yield first, byte

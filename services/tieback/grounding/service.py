@@ -1,0 +1,131 @@
+"""The grounding service: checks texts that somebody else wrote, behind `tieback.ports.GroundingPort`."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+from tieback.core.deadline import NO_DEADLINE, Deadline
+from tieback.core.errors import InvalidInput, TiebackError
+from tieback.core.field_path import at
+from tieback.core.types.arrays import Array, Span
+from tieback.core.types.generation import Citation, Claim, Verdict
+from tieback.core.types.grounding import CheckedText, CheckReply, GroundingCheck
+from tieback.core.types.limits import Limits
+from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.report import Timing
+from tieback.grounding.claim_check import DEFAULT_CHECKER, ClaimCheck, ConfiguredChecker
+from tieback.grounding.claims import ClaimFinder
+from tieback.grounding.passages import PassageReader, check_evidence, check_text
+from tieback.methods.grounding import Passage
+from tieback.ports import EncoderPort
+
+MOST_CLAIMS = 512
+"""Claims of one text: each is encoded, at some milliseconds."""
+
+
+class ClaimChecker:
+    """A `GroundingPort`. `encoder` and its text `space` give the vectors by which claims are checked."""
+
+    def __init__(self, encoder: EncoderPort, *, space: str, limits: Limits | None = None) -> None:
+        self._reader = PassageReader(encoder, space)
+        self._limits = limits or Limits()
+
+    async def check(
+        self,
+        checks: Sequence[GroundingCheck],
+        *,
+        checker: MethodChoice | None = None,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> CheckReply:
+        """The claims of each text with citations and verdicts, in order; a bad check gets an error.
+
+        NotFound or InvalidInput for the checker. Overloaded and DeadlineExceeded are of the whole call.
+        """
+        begin = time.monotonic()
+        if not checks:
+            raise InvalidInput("there is nothing to check; send at least one text", field="checks")
+        if self._limits.batch_items and len(checks) > self._limits.batch_items:
+            raise InvalidInput(
+                f"there are {len(checks)} checks and at most {self._limits.batch_items} are taken in a call",
+                field="checks",
+            )
+        configured = ConfiguredChecker.of(checker or DEFAULT_CHECKER, at("checker"))
+        timing = Timing()
+        results: list[CheckedText | TiebackError] = []
+        for number, one in enumerate(checks):
+            deadline.check("all texts were checked")
+            try:
+                results.append(await self._checked(one, configured, timing, deadline))
+            except InvalidInput as error:
+                results.append(error.within(at("checks", number)))
+        timing.total = time.monotonic() - begin
+        return CheckReply(results, timing)
+
+    async def _checked(
+        self, one: GroundingCheck, checker: ConfiguredChecker, timing: Timing, deadline: Deadline
+    ) -> CheckedText:
+        begin = time.monotonic()
+        check_text(one.text, self._limits, at("text"))
+        check_evidence(one.evidence, self._limits)
+        claims = await asyncio.to_thread(_claims, one)
+        passages: list[Passage] = []
+        vectors: Array | None = None
+        if one.evidence:
+            texts = [claim.text for claim in claims]
+            passages, vectors = await self._reader.read(one.evidence, texts, deadline)
+        encoded = time.monotonic()
+        timing.prepare += encoded - begin
+        check = ClaimCheck(one.evidence, passages, checker)
+        citations: list[Citation] = []
+        verdicts: list[Verdict] = []
+        for place, claim in enumerate(claims):
+            deadline.check("all claims were checked")
+            for found in await check.check(claim, None if vectors is None else vectors[place]):
+                if isinstance(found, Citation):
+                    citations.append(found)
+                else:
+                    verdicts.append(found)
+        timing.compute += time.monotonic() - encoded
+        return CheckedText(claims, citations, verdicts, check.supported_share)
+
+
+def _claims(one: GroundingCheck) -> list[Claim]:
+    """The claims that are given, or the sentences. InvalidInput where there are none, or too many."""
+    if one.claims:
+        if len(one.claims) > MOST_CLAIMS:
+            raise InvalidInput(
+                f"there are {len(one.claims)} claims and at most {MOST_CLAIMS} are checked", field="claims"
+            )
+        encoded = one.text.encode()
+        return [
+            Claim(place + 1, span, _quoted(encoded, span, place)) for place, span in enumerate(one.claims)
+        ]
+    finder = ClaimFinder()
+    found = [*finder.add(one.text), *finder.end()]
+    if not found:
+        raise InvalidInput("the text is empty; send what is to be checked", field="text")
+    if len(found) > MOST_CLAIMS:
+        raise InvalidInput(
+            f"the text has {len(found)} sentences and at most {MOST_CLAIMS} are checked; send it in parts",
+            field="text",
+            reason="TEXT_TOO_LARGE",
+        )
+    return found
+
+
+def _quoted(text: bytes, span: Span, place: int) -> str:
+    begin, end = span
+    field = at("claims", place)
+    if not 0 <= begin < end <= len(text):
+        raise InvalidInput(
+            f"the claim is the bytes {begin} to {end}, and the text has {len(text)} bytes", field=field
+        )
+    try:
+        quoted = text[begin:end].decode()
+    except UnicodeDecodeError:
+        raise InvalidInput("the claim begins or ends within a character", field=field) from None
+    if not quoted.strip():
+        raise InvalidInput("the claim is empty", field=field)
+    return quoted

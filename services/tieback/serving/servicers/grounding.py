@@ -1,0 +1,34 @@
+"""tieback.v1.GroundingService."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import grpc
+
+from tieback.ports import GroundingPort
+from tieback.serving.conversions.frames import optional
+from tieback.serving.conversions.groundings import check_response, read_checks
+from tieback.serving.conversions.reports import read_method
+from tieback.serving.reading import converted
+from tieback.serving.servicers.time_left import deadline_of
+from tieback.v1 import grounding_pb2, grounding_pb2_grpc
+
+
+class GroundingServicer(grounding_pb2_grpc.GroundingServiceServicer):
+    """Checks texts against passages."""
+
+    def __init__(self, grounding: GroundingPort) -> None:
+        self._grounding = grounding
+
+    async def CheckGrounding(
+        self, request: grounding_pb2.CheckGroundingRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> grounding_pb2.CheckGroundingResponse:
+        """Checks the claims of texts."""
+        deadline = deadline_of(context)
+        reply = await self._grounding.check(
+            await converted(lambda: read_checks(request)),
+            checker=optional(request, "checker", read_method),
+            deadline=deadline,
+        )
+        return check_response(reply)

@@ -1,0 +1,138 @@
+"""The grounding service on a small encoder: which claims it takes, and what it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from support import bag_of_words
+from tieback.core.deadline import Deadline
+from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound
+from tieback.core.types.generation import Evidence, VerdictLabel
+from tieback.core.types.grounding import CheckedText, GroundingCheck
+from tieback.core.types.limits import Limits
+from tieback.core.types.method_choice import MethodChoice
+from tieback.encoder import Encoder
+from tieback.grounding import ClaimChecker
+
+TEXT = "The tide rises twice a day. Is it high? The moon causes 3 tides."
+HARBOUR = Evidence("harbour", "In the harbour the tide rises twice a day. Boats wait for it.", item_id="h")
+
+
+@pytest.fixture
+async def checker(tmp_path: Path) -> AsyncIterator[ClaimChecker]:
+    encoder = Encoder([bag_of_words.BagOfWords(bag_of_words.card(tmp_path))])
+    yield ClaimChecker(encoder, space="bag-of-words", limits=Limits(batch_items=4, text_bytes=20_000))
+    await encoder.close()
+
+
+async def checked(checker: ClaimChecker, one: GroundingCheck) -> CheckedText:
+    result = (await checker.check([one])).results[0]
+    assert isinstance(result, CheckedText)
+    return result
+
+
+async def refused(checker: ClaimChecker, one: GroundingCheck) -> InvalidInput:
+    good = GroundingCheck(TEXT, [HARBOUR])
+    result, other = (await checker.check([one, good])).results
+    assert isinstance(other, CheckedText), "the good one is checked all the same"
+    assert isinstance(result, InvalidInput)
+    return result
+
+
+async def test_each_sentence_is_a_claim_with_a_verdict_and_a_supported_one_is_cited(
+    checker: ClaimChecker,
+) -> None:
+    found = await checked(checker, GroundingCheck(TEXT, [HARBOUR]))
+
+    assert [claim.text for claim in found.claims] == [
+        "The tide rises twice a day.", "Is it high?", "The moon causes 3 tides.",
+    ]  # fmt: skip
+    assert all(TEXT.encode()[slice(*claim.span)].decode() == claim.text for claim in found.claims)
+    assert [(one.claim_id, one.label) for one in found.verdicts] == [
+        (1, VerdictLabel.SUPPORTED), (2, VerdictLabel.NOT_CHECKED), (3, VerdictLabel.UNSUPPORTED),
+    ]  # fmt: skip
+    assert found.supported_share == 0.5
+    [citation] = found.citations
+    assert (citation.claim_id, citation.evidence_id, citation.item_id) == (1, "harbour", "h")
+    assert citation.span is not None
+    assert HARBOUR.text[slice(*citation.span)] == "In the harbour the tide rises twice a day."
+
+
+async def test_claims_can_be_given_as_bytes_of_the_text(checker: ClaimChecker) -> None:
+    text = "Größe: the tide rises twice a day, they say."
+    begin = text.encode().index(b"the tide")
+    end = text.encode().index(b", they")
+
+    found = await checked(checker, GroundingCheck(text, [HARBOUR], [(begin, end)]))
+
+    assert [claim.text for claim in found.claims] == ["the tide rises twice a day"]
+    assert [one.label for one in found.verdicts] == [VerdictLabel.SUPPORTED]
+
+
+async def test_without_passages_the_claims_are_found_and_not_checked(checker: ClaimChecker) -> None:
+    found = await checked(checker, GroundingCheck(TEXT, []))
+
+    assert len(found.claims) == 3
+    assert {one.label for one in found.verdicts} == {VerdictLabel.NOT_CHECKED}
+    assert found.supported_share is None
+
+
+@pytest.mark.parametrize(
+    ("one", "field", "words"),
+    [
+        (GroundingCheck("", [HARBOUR]), "checks[0].text", "the text is empty"),
+        (GroundingCheck(" \n", [HARBOUR]), "checks[0].text", "the text is empty"),
+        (GroundingCheck("x" * 20_001, [HARBOUR]), "checks[0].text", "20001 bytes"),
+        (GroundingCheck("Tides go. " * 600, [HARBOUR]), "checks[0].text", "600 sentences"),
+        (GroundingCheck("\ud800 is odd.", [HARBOUR]), "checks[0].text", "surrogate"),
+        (GroundingCheck(TEXT, [HARBOUR], [(0, 3), (5, 900)]), "checks[0].claims[1]", "bytes 5 to 900"),
+        (GroundingCheck(TEXT, [HARBOUR], [(7, 7)]), "checks[0].claims[0]", "bytes 7 to 7"),
+        (GroundingCheck("é is.", [HARBOUR], [(1, 3)]), "checks[0].claims[0]", "within a character"),
+        (GroundingCheck(TEXT, [HARBOUR], [(3, 4)]), "checks[0].claims[0]", "empty"),
+        (GroundingCheck(TEXT, [HARBOUR], [(0, 3)] * 513), "checks[0].claims", "513 claims"),
+        (GroundingCheck(TEXT, [HARBOUR, HARBOUR]), "checks[0].evidence[1].id", "'harbour'"),
+        (
+            GroundingCheck(TEXT, [Evidence(str(n), "One. Two. Three.") for n in range(171)]),
+            "checks[0].evidence",
+            "513 sentences",
+        ),
+        (GroundingCheck(TEXT, [Evidence("a", "x" * 20_001)]), "checks[0].evidence[0].text", "20001 bytes"),
+    ],
+)
+async def test_a_bad_check_fails_alone_with_the_place_of_its_fault(
+    checker: ClaimChecker, one: GroundingCheck, field: str, words: str
+) -> None:
+    error = await refused(checker, one)
+
+    assert str(error.field) == field
+    assert words in error.message
+
+
+async def test_a_call_without_checks_or_with_too_many_is_refused(checker: ClaimChecker) -> None:
+    with pytest.raises(InvalidInput, match="nothing to check"):
+        await checker.check([])
+    with pytest.raises(InvalidInput, match="5 checks and at most 4"):
+        await checker.check([GroundingCheck(TEXT, [HARBOUR])] * 5)
+
+
+async def test_a_checker_is_chosen_by_name_with_its_parameters(checker: ClaimChecker) -> None:
+    strict = MethodChoice("lexical_embedding", {"supported": 1.0})
+
+    [result] = (await checker.check([GroundingCheck(TEXT, [HARBOUR])], checker=strict)).results
+
+    assert isinstance(result, CheckedText)
+    assert result.verdicts[0].label is VerdictLabel.UNSUPPORTED
+    with pytest.raises(NotFound, match="lexical_embedding"):
+        await checker.check([GroundingCheck(TEXT, [HARBOUR])], checker=MethodChoice("none_such"))
+    with pytest.raises(InvalidInput) as refusal:
+        await checker.check(
+            [GroundingCheck(TEXT, [HARBOUR])], checker=MethodChoice("lexical_embedding", {"supported": 2})
+        )
+    assert str(refusal.value.field).startswith("checker.parameters")
+
+
+async def test_a_call_that_is_too_late_fails_as_a_whole(checker: ClaimChecker) -> None:
+    with pytest.raises(DeadlineExceeded):
+        await checker.check([GroundingCheck(TEXT, [HARBOUR])], deadline=Deadline.after(0))

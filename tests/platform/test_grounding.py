@@ -1,0 +1,151 @@
+"""Checks of other people's texts over the wire, with the real encoder: SDK, command line, metrics."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from support.local_platform import Running, served_locally
+from tieback.serving.settings import Settings
+from tieback_client import (
+    AsyncClient,
+    Check,
+    Client,
+    Evidence,
+    InvalidArgument,
+    Item,
+    NotFound,
+    VerdictLabel,
+)
+from tieback_client.cli import app
+
+SPACE = "all-minilm-l6-v2"
+TIDES = "The tide rises and falls twice a day. The moon pulls the water of the sea."
+BREAD = "Knead the dough for ten minutes. Bake the bread at 220 degrees for half an hour."
+TEXT = "The moon pulls the water of the sea. Bake the bread at 180 degrees for half an hour."
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    store = tmp_path_factory.mktemp("grounding") / "store"
+    settings = Settings(
+        store=store, port=0, metrics_port=None, drain_seconds=1, spaces=(SPACE,), generator_enabled=False
+    )
+    with served_locally(settings) as running:
+        with Client(running.address, timeout=60) as client:
+            client.ingest("notes", [Item("tides", TIDES, "Tides"), Item("bread", BREAD, "Bread")]).collect()
+        yield running
+
+
+@pytest.fixture
+def client(platform: Running) -> Iterator[Client]:
+    with Client(platform.address, timeout=60) as client:
+        yield client
+
+
+def run(platform: Running, *words: str, given: str = "") -> Result:
+    return CliRunner().invoke(
+        app.tieback, ["check", *words], input=given, env={"TIEBACK_SERVER": platform.address}
+    )
+
+
+def test_a_text_is_checked_by_passages_and_each_claim_is_counted(platform: Running, client: Client) -> None:
+    before = platform.value("tieback_checked_claims_total", label="supported")
+    checked = client.check(TEXT, [TIDES, Evidence(BREAD, "recipe", title="Bread")])
+
+    assert [checked.verdicts[one.id].label for one in checked.claims] == [
+        VerdictLabel.SUPPORTED, VerdictLabel.CONTRADICTED,
+    ]  # fmt: skip
+    assert [[one.evidence_id for one in checked.citations_of(claim)] for claim in checked.claims] == [
+        ["1"], ["recipe"],
+    ]  # fmt: skip
+    assert [one.id for one in checked.evidence] == ["1", "recipe"]
+    assert (checked.supported, checked.supported_share) == (False, 0.5)
+    assert checked.timing.total > 0
+    assert platform.value("tieback_checked_claims_total", label="supported") == before + 1
+
+
+def test_the_passages_of_each_claim_can_be_those_that_a_collection_has(client: Client) -> None:
+    checked = client.check(TEXT, collection="notes", limit=1)
+
+    assert [one.text for one in checked.claims] == TEXT.replace(". B", ".|B").split("|")
+    assert [checked.verdicts[one.id].label for one in checked.claims] == [
+        VerdictLabel.SUPPORTED, VerdictLabel.CONTRADICTED,
+    ]  # fmt: skip
+    assert [[one.item_id for one in checked.citations_of(claim)] for claim in checked.claims] == [
+        ["tides"], ["bread"],
+    ]  # fmt: skip
+    assert {one.item_id for one in checked.evidence} == {"tides", "bread"}
+    assert checked.supported_share == 0.5
+    with pytest.raises(NotFound):
+        client.check(TEXT, collection="nothing")
+
+
+async def test_many_texts_are_checked_in_one_call_and_a_bad_one_fails_alone(platform: Running) -> None:
+    async with AsyncClient(platform.address, timeout=60) as client:
+        checks = await client.check_all([Check(TEXT, [TIDES]), Check("", [TIDES]), Check(TIDES, [TIDES])])
+
+    assert len(checks) == 3
+    assert checks[2].supported
+    with pytest.raises(InvalidArgument, match=r"the text is empty"):
+        checks[1]
+    assert isinstance(checks.outcomes[1], InvalidArgument)
+    assert str(checks.outcomes[1].violations[0].field) == "checks[1].text"
+
+
+def test_what_cannot_be_asked_is_refused_before_it_is_sent(client: Client) -> None:
+    with pytest.raises(InvalidArgument, match="the passages, or the collection"):
+        client.check(TEXT)
+    with pytest.raises(InvalidArgument, match="the passages, or the collection"):
+        client.check(TEXT, [TIDES], collection="notes")
+    with pytest.raises(InvalidArgument, match="nothing to check"):
+        client.check_all([])
+    with pytest.raises(InvalidArgument, match="from its first to before its end"):
+        client.check(TEXT, [TIDES], claims=[(5, 2)])
+
+
+def test_the_command_marks_each_claim_and_its_exit_code_tells_whether_all_are_supported(
+    platform: Running, tmp_path: Path
+) -> None:
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    (folder / "tides.md").write_text(f"# Tides\n\n{TIDES}\n")
+    (folder / "bread.txt").write_text(BREAD)
+    answer = tmp_path / "answer.txt"
+    answer.write_text(TEXT)
+
+    wrong = run(platform, str(answer), "--against", str(folder))
+    right = run(platform, "-", "--against", str(folder / "tides.md"), given=TIDES)
+    found = run(platform, str(answer), "--collection", "notes", "--json")
+
+    assert wrong.exit_code == 1, wrong.output
+    assert "✓ The moon pulls the water of the sea." in wrong.stdout
+    assert "✗ Bake the bread at 180 degrees for half an hour." in wrong.stdout
+    assert "notes/bread.txt" in wrong.stdout
+    assert "✓ 1 supported   ✗ 1 contradicted" in wrong.stdout
+    assert right.exit_code == 0, right.output
+    assert "notes/tides.md#L3" in right.stdout
+    assert "✓ 2 supported" in right.stdout
+    assert [one["label"] for one in json.loads(found.stdout)["verdicts"].values()] == [
+        "supported", "contradicted",
+    ]  # fmt: skip
+
+
+def test_the_command_names_the_way_out_where_it_cannot_check(platform: Running, tmp_path: Path) -> None:
+    answer, large, photo = tmp_path / "answer.txt", tmp_path / "large.txt", tmp_path / "drawing.svg"
+    answer.write_text(TEXT)
+    large.write_text("The tide rises. " * 20_000)
+    photo.write_text("<svg/>")
+
+    neither = run(platform, str(answer))
+    too_large = run(platform, str(answer), "--against", str(large))
+    nothing = run(platform, str(answer), "--against", str(photo))
+
+    assert (neither.exit_code, too_large.exit_code, nothing.exit_code) == (2, 1, 1)
+    assert "--against PATH, or --collection NAME" in neither.output
+    assert "index them (tieback index), and check against the collection" in too_large.output
+    assert "it is an SVG drawing" in nothing.output
+    assert "the files hold no text to check by" in nothing.output
