@@ -3,6 +3,7 @@
 The vectors are of texts (benchmarks/corpus.py), by one encoder. More than there are texts are mixed of two
 vectors each, and noise. Queries are texts of which no vector is stored. Recall is the share of the exact ten
 best that are found. Memory is what the vectors take, and its share is of float32 alone, 4 bytes a dimension.
+Vectors come in batches, and a codec that is learned is learned from the first that are enough.
 A search is on one thread; its time is processor time of that thread, which other programs disturb least. The
 rows on disk are in the page cache, as those of a server in use are.
 """
@@ -13,6 +14,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -21,7 +23,7 @@ import numpy as np
 from tieback.catalog.catalog import Catalog
 from tieback.core.types.arrays import Array
 from tieback.core.types.method_choice import MethodChoice
-from tieback.index.coded_vectors import codec_of, vectors_of
+from tieback.index.codec_choice import codec_of, vectors_of
 from tieback.index.readwrite import ReadWriteLock
 from tieback.index.vectors import StoredVectors, one_thread
 from tieback.methods.codecs import codecs, with_defaults
@@ -38,7 +40,14 @@ LIMIT, QUERIES, ROUNDS = 10, 200, 3
 LEAST_RECALL, MOST_SHARE = 0.99, 0.0625  # of the aim: of float32's ten best, and of its bytes
 NOISE = 0.15  # length of the noise in a vector that is mixed
 OVERSAMPLING = (2.0, 4.0, 8.0, 16.0, 32.0)
-AT_ONCE = 8192
+AT_ONCE = 2048
+LEARNED: tuple[tuple[str, dict[str, float]], ...] = (
+    ("itq", {}),
+    ("itq", {"bits_per_dimension": 0.5}),
+    ("straight_through", {"bits_per_dimension": 0.5}),
+    ("product", {}),
+    ("product", {"dimensions_per_byte": 4}),
+)
 FUNNEL = MethodChoice("binary", {"rescoring": "int8"})
 
 
@@ -73,8 +82,13 @@ def choices() -> list[MethodChoice]:
         for times in OVERSAMPLING
     ]
     signs = MethodChoice("prefix", {"rows": "binary", "oversampling": OVERSAMPLING[-1]})
+    learned = [
+        MethodChoice(name, {**rows, "oversampling": times})
+        for name, rows in LEARNED
+        for times in OVERSAMPLING[:-1]
+    ]
     # What is a default stands there twice.
-    return list({str(with_defaults(one)): one for one in [*plain, FUNNEL, *wider, signs]}.values())
+    return list({str(with_defaults(one)): one for one in [*plain, FUNNEL, *wider, signs, *learned]}.values())
 
 
 def more_of(vectors: Array, count: int) -> Array:
@@ -148,10 +162,18 @@ def claim(rows: Sequence[Mapping[str, Any]], report: Report) -> None:
 def _how(width: int, choice: MethodChoice) -> dict[str, Any]:
     made = codec_of(width, choice).shortlist
     return {
-        "rows of": choice.parameters.get("rows", ""),
+        "rows": _rows_of(choice),
         "oversampling": made.oversampling if made is not None else None,
         "on disk": made.rescoring if made is not None else "",
     }
+
+
+def _rows_of(choice: MethodChoice) -> str:
+    """What tells a codec's rows from those of the same codec with its defaults."""
+    said = {
+        key: value for key, value in choice.parameters.items() if key not in ("oversampling", "rescoring")
+    }
+    return ", ".join(f"{key} {value}" for key, value in said.items())
 
 
 def _filled(vectors: Array, choice: MethodChoice, folder: Path) -> StoredVectors:
@@ -159,8 +181,9 @@ def _filled(vectors: Array, choice: MethodChoice, folder: Path) -> StoredVectors
     for begin in range(0, len(vectors), AT_ONCE):
         rows = vectors[begin : begin + AT_ONCE]
         store.put(np.arange(begin, begin + len(rows)), rows)
-    if store.wants_training(len(vectors)):
-        store.train(ReadWriteLock(), lambda: np.ones(len(vectors), bool))
+        count = begin + len(rows)
+        if store.wants_training(count):
+            store.train(ReadWriteLock(), partial(np.ones, count, bool))
     return store
 
 

@@ -175,3 +175,5 @@ class Collection:
     """How its vectors are kept in the memory of the server: a method of the family "codecs"."""
     resident_bytes: int = 0
     """Bytes of its vectors there, with those of regions."""
+    codec_trained_on: int = 0
+    """How many of its vectors the codec was learned from; 0 where it learns nothing, or has not yet."""

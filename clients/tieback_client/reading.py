@@ -321,6 +321,7 @@ def collection(message: Any) -> Collection:
         stale=message.stale,
         codec=message.codec.name,
         resident_bytes=message.resident_bytes,
+        codec_trained_on=message.codec_trained_on,
     )
 
 

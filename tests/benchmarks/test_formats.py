@@ -32,15 +32,18 @@ def test_vectors_beyond_those_of_texts_are_mixed_and_have_length_1() -> None:
 
 def test_every_codec_is_measured_and_the_claims_are_of_the_funnel() -> None:
     vectors, queries = unit(2500), unit(5, seed=1)
-    chosen = [MethodChoice("float32"), MethodChoice("binary", {"oversampling": 1}), FUNNEL]
+    learned = MethodChoice("itq", {"learned_from": 256, "bits_per_dimension": 0.5})
+    chosen = [MethodChoice("float32"), MethodChoice("binary", {"oversampling": 1}), FUNNEL, learned]
 
     rows = measured(vectors, queries, chosen, rounds=1)
 
     assert {one.name for one in choices()} == set(codecs.names())
-    plain, few, funnel = rows
+    plain, few, funnel, itq = rows
     assert (plain["recall@10"], plain["oversampling"], plain["on disk"]) == (1.0, None, "")
     assert few["recall@10"] < funnel["recall@10"] <= 1
     assert few["share of float32"] < 0.07 < 1 <= plain["share of float32"]
+    assert (itq["rows"], itq["oversampling"]) == ("learned_from 256, bits_per_dimension 0.5", 8)
+    assert itq["share of float32"] < 0.07
     report = Report()
     claim(rows, report)
     assert [one.value for one in report.claims] == pytest.approx(

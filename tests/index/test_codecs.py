@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.learning import until_learned
 from support.reindexing import NEW, WIDER, encode_again
 from support.sections import SPACE, axis, item, section, vector
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, StorageFull
@@ -20,7 +21,7 @@ from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.search import Hit
 from tieback.core.types.vectors import SpaceRef
 from tieback.index import Index
-from tieback.index.coded_vectors import vectors_of
+from tieback.index.codec_choice import vectors_of
 from tieback.index.memory import Memory
 from tieback.index.records import Put, Record
 from tieback.index.served import ServedSpaces
@@ -32,7 +33,11 @@ FUNNELS = {
     "binary and int8": MethodChoice("binary", {"oversampling": 16, "rescoring": "int8"}),
     "prefix": MethodChoice("prefix", {"dimensions": 64, "rows": "float16", "oversampling": 16}),
 }
-CODECS = {"float16": MethodChoice("float16"), **FUNNELS}
+LEARNED = {
+    "itq": MethodChoice("itq", {"learned_from": 256, "oversampling": 16}),
+    "product": MethodChoice("product", {"learned_from": 256, "dimensions_per_byte": 4}),
+}
+CODECS = {"float16": MethodChoice("float16"), **FUNNELS, **LEARNED}
 coded = pytest.mark.parametrize("codec", CODECS.values(), ids=CODECS)
 
 
@@ -55,6 +60,8 @@ async def filled(index: Index, name: str, codec: MethodChoice | None) -> None:
     await index.create_collection(name, SPACE, WIDTH, codec=codec)
     reply = await index.upsert(name, items(clustered()))
     assert list(reply.results) == [None] * COUNT
+    if codec in LEARNED.values():
+        assert await until_learned(index, name) == COUNT
 
 
 async def found(index: Index, name: str, query: Array, **how: Any) -> Sequence[Hit]:

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pytest
 from tieback.core.errors import InvalidInput, NotFound
+from tieback.core.state import State
 from tieback.core.types.arrays import Array
-from tieback.methods.codecs import Codec, codecs
+from tieback.methods.codecs import Codec, LearnedCodec, codecs
 
 WIDTH = 200  # no multiple of a word's bits
-PARAMETERS: dict[str, dict[str, Any]] = {"prefix": {"dimensions": 70}}
+PARAMETERS: dict[str, dict[str, Any]] = {"prefix": {"dimensions": 70}, "straight_through": {"steps": 50}}
 
 
 def made(name: str, width: int = WIDTH, parameters: Mapping[str, Any] | None = None) -> Codec:
-    return codecs.configure(name, PARAMETERS.get(name) if parameters is None else parameters)(width)
+    chosen = PARAMETERS.get(name) if parameters is None else parameters
+    codec = codecs.configure(name, chosen)(width)
+    if isinstance(codec, LearnedCodec):
+        return codec.codec(learned(name, width))
+    return codec
+
+
+@functools.cache
+def learned(name: str, width: int = WIDTH) -> State:
+    """What a codec learns from 2,000 vectors."""
+    codec = codecs.configure(name, PARAMETERS.get(name))(width)
+    assert isinstance(codec, LearnedCodec)
+    return codec.fit(unit(2000, width, seed=3))
 
 
 def unit(count: int, width: int = WIDTH, seed: int = 0) -> Array:

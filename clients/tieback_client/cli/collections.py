@@ -150,6 +150,7 @@ def _show_collection(output: Output, found: Collection) -> None:
         "created": _minute(found.created),
         "routing": found.policy or weights,
         "codec": found.codec,
+        "codec learned from": f"{found.codec_trained_on:,} vectors" if found.codec_trained_on else "",
         "vectors in memory": f"{found.resident_bytes / 1e6:,.1f} MB" if found.codec else "",
         "state": found.damage or (f"stale: {found.stale}" if found.stale else ""),
     }

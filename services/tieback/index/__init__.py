@@ -34,7 +34,10 @@ Where to look:
     vectors.py      faiss: exact for small collections, inverted lists for large ones
     byte_scan.py    which of few vectors can be the nearest, by copies in bytes
     growing.py      from the one kind to the other, beside the searches
+    codec_choice.py what the choice of a codec gives: the codec, and the store of vectors
     coded_vectors.py vectors by a codec: candidates by rows in memory, compared by rows on disk
+    learned_vectors.py vectors by a codec that is learned from them: exact until there are enough
+    learned_state.py what a codec learned, in the folder of the collection's table
     row_file.py     rows on disk by position, in a file without a name
     region_vectors.py vectors of the regions of sections, in half precision
     nearest.py      the best sections by whole and best region

@@ -1,8 +1,7 @@
-"""The vectors of a collection by its codec.
+"""The vectors of a collection by a codec whose rows choose candidates.
 
-Where the rows of the codec are compared as they are, faiss searches them (`growing.py`). Otherwise a search
-has two steps: the rows in memory, all of them, choose candidates, and the rows of these on disk give their
-similarities. Where a filter lets no more through than would be chosen, all of them are compared.
+A search has two steps: the rows in memory, all of them, choose candidates, and the rows of these on disk give
+their similarities. Where a filter lets no more through than would be chosen, all of them are compared.
 """
 
 from __future__ import annotations
@@ -13,48 +12,15 @@ from pathlib import Path
 
 import numpy as np
 
-from tieback.core.errors import InvalidInput
-from tieback.core.field_path import at
 from tieback.core.types.arrays import Array
-from tieback.core.types.method_choice import MethodChoice
-from tieback.index.growing import FLAT_UP_TO, GrowingVectors
 from tieback.index.readwrite import ReadWriteLock
 from tieback.index.row_file import RowFile
-from tieback.index.vectors import StoredVectors, Vectors
-from tieback.methods.codecs import Codec, Shortlist, codecs
+from tieback.index.vectors import Vectors
+from tieback.methods.codecs import Codec, Shortlist, plain
 
 _AT_ONCE = 2 << 20  # bytes of rows that are compared at a time
 _SPARSE = 0.5  # of the rows: where a mask lets fewer through, they are picked out
 _GROWTH, _FEWEST = 8, 256  # room for an eighth more rows than there are, and for so many
-
-
-def vectors_of(width: int, choice: MethodChoice, folder: Path, flat_up_to: int = FLAT_UP_TO) -> StoredVectors:
-    """An empty store of vectors by a codec; what it needs on disk is on the disk of `folder`."""
-    codec = codec_of(width, choice)
-    if codec.shortlist is None:
-        return GrowingVectors(width, flat_up_to, half=codec.dtype == np.float16)
-    return CodedVectors(width, codec, codec.shortlist, folder)
-
-
-def codec_of(width: int, choice: MethodChoice) -> Codec:
-    """The codec. NotFound or InvalidInput where there is none like that for this width."""
-    field = at("codec")
-    make = codecs.configure(choice.name, choice.parameters, field=field)
-    try:
-        made = make(width)
-        if made.shortlist is not None:
-            _check_rescoring(codecs.configure(made.shortlist.rescoring)(width))
-    except InvalidInput as error:
-        raise error.within(field) from None
-    return made
-
-
-def _check_rescoring(codec: Codec) -> None:
-    if codec.only_orders:
-        raise InvalidInput(
-            "hits have similarities, and rows of this codec give none, only an order; rescore by another",
-            field=at("parameters", "rescoring"),
-        )
 
 
 class CodedVectors:
@@ -64,7 +30,7 @@ class CodedVectors:
 
     def __init__(self, width: int, codec: Codec, shortlist: Shortlist, folder: Path) -> None:
         self._codec, self._oversampling = codec, shortlist.oversampling
-        self._rescoring = codecs.configure(shortlist.rescoring)(width)
+        self._rescoring = plain(shortlist.rescoring, width, field="rescoring")
         self._file = RowFile(folder, self._rescoring.dtype, self._rescoring.columns)
         self._rows = np.zeros((0, codec.columns), codec.dtype)
 
@@ -77,6 +43,11 @@ class CodedVectors:
     def resident_bytes(self) -> int:
         """See `Vectors`."""
         return self._rows.nbytes
+
+    @property
+    def trained_on(self) -> int:
+        """See `StoredVectors`."""
+        return 0
 
     def reserve(self, count: int) -> None:
         """See `StoredVectors`."""

@@ -8,7 +8,7 @@ from itertools import islice
 
 from tieback.core.errors import Damaged
 from tieback.core.types.collection import Collection, Source
-from tieback.index.coded_vectors import vectors_of
+from tieback.index.codec_choice import vectors_of
 from tieback.index.key_budget import KeyBudget
 from tieback.index.memory import Memory
 from tieback.index.reading import TableReader
@@ -59,6 +59,7 @@ class ReadCollection:
             damage=damage,
             codec=known.codec,
             resident_bytes=self.memory.resident_bytes,
+            codec_trained_on=self.memory.codec_trained_on,
         )
 
 

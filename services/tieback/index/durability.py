@@ -7,6 +7,8 @@ before, and they and their folders are synced, the manifest last.
 
 Power loss: an acknowledged commit has been through fsync, so it is as safe as the drive's own cache flush. A
 commit that was under way is dropped at the next start, by the acknowledged version (`table.py`).
+
+What a codec learned (`learned_state.py`) is in the folder too, and is durable by itself.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tieback.core.durable_files import sync_path
+from tieback.index.learned_state import FOLDER
 
 _VERSIONS = "_versions"
 
@@ -54,6 +57,8 @@ class DiskLedger:
         while waiting:
             with suppress(FileNotFoundError), os.scandir(waiting.pop()) as entries:
                 for entry in entries:
+                    if entry.name == FOLDER:
+                        continue
                     if entry.is_dir(follow_symlinks=False):
                         waiting.append(entry.path)
                     else:

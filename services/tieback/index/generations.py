@@ -22,7 +22,7 @@ from tieback.core.tenant import CollectionKey
 from tieback.core.types.limits import Limits
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexState
 from tieback.core.types.vectors import SpaceRef
-from tieback.index.coded_vectors import codec_of
+from tieback.index.codec_choice import codec_of
 from tieback.index.collection import OpenCollection
 from tieback.index.key_budget import KeyBudget
 from tieback.index.memory import Entry, Memory

@@ -60,6 +60,11 @@ class GrowingVectors:
         """See `Vectors`."""
         return self.current.resident_bytes
 
+    @property
+    def trained_on(self) -> int:
+        """See `StoredVectors`. An inverted file is no codec."""
+        return 0
+
     def reserve(self, count: int) -> None:
         """See `StoredVectors`. Nothing is on a disk."""
 
@@ -83,7 +88,7 @@ class GrowingVectors:
             self._moved = set()
             vectors = self._gathered(positions)
         try:
-            trained = InvertedVectors.trained(positions, vectors, self._half)
+            trained = self._trained(positions, vectors)
         except BaseException:
             self._moved = None
             raise
@@ -95,6 +100,10 @@ class GrowingVectors:
             if len(alive):
                 trained.put(alive, self.current.take(alive))
             self.current = trained
+
+    def _trained(self, positions: Array, vectors: Array) -> Vectors:
+        """What takes the place of `current`, with the vectors `[n, width]` at positions `[n]`."""
+        return InvertedVectors.trained(positions, vectors, self._half)
 
     def _gathered(self, positions: Array) -> Array:
         kind = np.float16 if self._half else np.float32

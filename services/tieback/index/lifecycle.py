@@ -18,7 +18,7 @@ from tieback.core.types.collection import DEFAULT_CODEC, Collection
 from tieback.core.types.fusion import JOINT_SPACE, Routing
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.vectors import SpaceRef
-from tieback.index.coded_vectors import codec_of
+from tieback.index.codec_choice import codec_of
 from tieback.index.collection import DamagedCollection, OpenCollection, ReadCollection
 from tieback.index.generations import Generations
 from tieback.index.ownership import OwnedCollections

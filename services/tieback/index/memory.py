@@ -105,6 +105,11 @@ class Memory:
         """Bytes of all vectors in memory."""
         return self._wholes.resident_bytes + self.regions.resident_bytes
 
+    @property
+    def codec_trained_on(self) -> int:
+        """How many vectors the codec was learned from; 0 where it was not, or learns nothing."""
+        return self._wholes.trained_on
+
     def reserve(self, sections: int) -> None:
         """Makes room on disk for so many more sections, which `apply` relies on. StorageFull if need be."""
         self._wholes.reserve(len(self._owners) + max(sections - len(self._free), 0))

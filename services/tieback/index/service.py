@@ -390,5 +390,6 @@ def _under_lock(memory: Memory, read: Callable[[], T]) -> T:
 def _log_failure(trained: Future[None]) -> None:
     if not trained.cancelled() and trained.exception() is not None:
         _log.error(
-            "the vectors could not be sorted into lists; search stays exact", exc_info=trained.exception()
+            "vectors could not be sorted into lists, or their codec not be learned; search stays exact",
+            exc_info=trained.exception(),
         )

@@ -78,6 +78,11 @@ class StoredVectors(Vectors, Protocol):
         """The kind that is searched now."""
         ...
 
+    @property
+    def trained_on(self) -> int:
+        """How many vectors its codec was learned from; 0 where it was not, or learns nothing."""
+        ...
+
     def reserve(self, count: int) -> None:
         """Makes room on disk for positions below `count`, which `put` relies on. StorageFull if need be."""
         ...

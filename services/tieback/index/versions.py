@@ -80,5 +80,10 @@ def files(folder: Path, version: int) -> list[Path]:
     for part in folder.iterdir():
         # Tags name versions that a copy of this one does not have.
         if part.is_dir() and part.name not in (_MANIFESTS, _TAGS):
-            found += [path for path in part.rglob("*") if path.is_file()]
+            found += [path for path in part.rglob("*") if path.is_file() and not _is_partial(path, folder)]
     return found
+
+
+def _is_partial(path: Path, folder: Path) -> bool:
+    """Whether a file is of something that is still being written (`Artifact.save`)."""
+    return any(name.startswith(".") for name in path.relative_to(folder).parts)

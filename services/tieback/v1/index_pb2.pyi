@@ -28,7 +28,7 @@ GRANULARITY_SECTION: Granularity
 GRANULARITY_DOCUMENT: Granularity
 
 class Collection(_message.Message):
-    __slots__ = ("name", "space", "width", "item_count", "section_count", "create_time", "routing", "vector_count", "sources", "damage", "stale", "codec", "resident_bytes")
+    __slots__ = ("name", "space", "width", "item_count", "section_count", "create_time", "routing", "vector_count", "sources", "damage", "stale", "codec", "resident_bytes", "codec_trained_on")
     NAME_FIELD_NUMBER: _ClassVar[int]
     SPACE_FIELD_NUMBER: _ClassVar[int]
     WIDTH_FIELD_NUMBER: _ClassVar[int]
@@ -42,6 +42,7 @@ class Collection(_message.Message):
     STALE_FIELD_NUMBER: _ClassVar[int]
     CODEC_FIELD_NUMBER: _ClassVar[int]
     RESIDENT_BYTES_FIELD_NUMBER: _ClassVar[int]
+    CODEC_TRAINED_ON_FIELD_NUMBER: _ClassVar[int]
     name: str
     space: _vector_pb2.SpaceRef
     width: int
@@ -55,7 +56,8 @@ class Collection(_message.Message):
     stale: str
     codec: _report_pb2.Method
     resident_bytes: int
-    def __init__(self, name: _Optional[str] = ..., space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., width: _Optional[int] = ..., item_count: _Optional[int] = ..., section_count: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., routing: _Optional[_Union[_router_pb2.Routing, _Mapping]] = ..., vector_count: _Optional[int] = ..., sources: _Optional[_Iterable[_Union[Source, _Mapping]]] = ..., damage: _Optional[str] = ..., stale: _Optional[str] = ..., codec: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., resident_bytes: _Optional[int] = ...) -> None: ...
+    codec_trained_on: int
+    def __init__(self, name: _Optional[str] = ..., space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., width: _Optional[int] = ..., item_count: _Optional[int] = ..., section_count: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., routing: _Optional[_Union[_router_pb2.Routing, _Mapping]] = ..., vector_count: _Optional[int] = ..., sources: _Optional[_Iterable[_Union[Source, _Mapping]]] = ..., damage: _Optional[str] = ..., stale: _Optional[str] = ..., codec: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., resident_bytes: _Optional[int] = ..., codec_trained_on: _Optional[int] = ...) -> None: ...
 
 class Source(_message.Message):
     __slots__ = ("name", "host", "location", "item_count", "index_time")

@@ -24,7 +24,8 @@ class Collection:
     `sources` are by name, and left out of listings.
     `damage` says what is wrong with its files and what to do, `stale` why its vectors are of no use to the
     pipeline and what to do; both are empty where all is well. `codec` is how its vectors are kept in memory,
-    where they and those of regions take `resident_bytes`.
+    where they and those of regions take `resident_bytes`. A codec that is learned was learned from
+    `codec_trained_on` of them; until that is more than 0, vectors are kept and compared as they are.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Collection:
     stale: str = ""
     codec: MethodChoice = DEFAULT_CODEC
     resident_bytes: int = 0
+    codec_trained_on: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,9 @@
 A method is called with the width of the vectors. What it returns says how they become rows, how a query is
 compared with rows, and what the rows are for. Rows without a `shortlist` are compared as they are. The others
 choose candidates, which are compared by their rows on disk.
+
+Some methods learn their rows: they return a `LearnedCodec`, which makes a state of vectors, and a codec of
+the state. The file of such a method has `STATE`, the arrays of its state.
 """
 
 from __future__ import annotations
@@ -14,7 +17,10 @@ from typing import Annotated, Any, Protocol
 import numpy as np
 from pydantic import Field
 
+from tieback.core.errors import InvalidInput
 from tieback.core.family import Family
+from tieback.core.field_path import at
+from tieback.core.state import Schema, State
 from tieback.core.types.arrays import Array
 from tieback.core.types.method_choice import MethodChoice
 
@@ -58,10 +64,27 @@ class Codec:
         return self.columns * self.dtype.itemsize
 
 
+@dataclass(frozen=True, slots=True)
+class LearnedCodec:
+    """A codec whose rows are learned from vectors.
+
+    `fit` makes a state of the arrays of `schema` from finite float32 vectors `[n, width]`, where `n` is
+    `learned_from` at least, in a time that grows with `n`. `codec` is the codec with such a state; its
+    `shortlist` and its `prefix` are these.
+    """
+
+    learned_from: int
+    schema: Schema
+    fit: Callable[[Array], State]
+    codec: Callable[[State], Codec]
+    shortlist: Shortlist
+    prefix: int | None = None
+
+
 class Coding(Protocol):
     """A way to keep vectors."""
 
-    def __call__(self, width: int) -> Codec:
+    def __call__(self, width: int) -> Codec | LearnedCodec:
         """The codec for vectors of that width; InvalidInput where a parameter does not go with it."""
         ...
 
@@ -69,6 +92,19 @@ class Coding(Protocol):
 codecs: Family[Coding] = Family(__name__, Coding, called="codec")
 
 Oversampling = Annotated[float, Field(ge=1, le=1000)]
+LearnedFrom = Annotated[int, Field(ge=256, le=100_000)]
+"""The parameter that says how many vectors a collection has to have before its codec is learned from them."""
+
+
+def plain(name: str, width: int, *, field: str) -> Codec:
+    """The codec of that name with its defaults. InvalidInput, about a parameter, where it is learned."""
+    made = codecs.configure(name)(width)
+    if isinstance(made, LearnedCodec):
+        raise InvalidInput(
+            f"{name!r} learns from vectors, and can only be the codec of a collection itself",
+            field=at("parameters", field),
+        )
+    return made
 
 
 def with_defaults(choice: MethodChoice) -> MethodChoice:

@@ -15,7 +15,7 @@ from pydantic import Field
 from tieback.core.errors import InvalidInput
 from tieback.core.field_path import at
 from tieback.core.types.arrays import Array
-from tieback.methods.codecs import Codec, Oversampling, Shortlist, codecs
+from tieback.methods.codecs import Codec, Oversampling, Shortlist, codecs, plain
 
 _SMALLEST = 1e-30
 
@@ -36,7 +36,7 @@ def prefix(
             f"a prefix of {dimensions} dimensions is none of vectors that have {width}; take fewer",
             field=parameters["dimensions"],
         )
-    inner = codecs.configure(rows)(dimensions)
+    inner = plain(rows, dimensions, field="rows")
     if inner.prefix is not None:
         raise InvalidInput("the rows of a prefix cannot be prefixes again", field=parameters["rows"])
 

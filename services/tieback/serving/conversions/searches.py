@@ -75,6 +75,7 @@ def read_collection(message: index_pb2.Collection) -> Collection:
         message.stale,
         read_method(message.codec, at("codec")),
         message.resident_bytes,
+        message.codec_trained_on,
     )
 
 
@@ -111,6 +112,7 @@ def write_collection(collection: Collection) -> index_pb2.Collection:
         stale=collection.stale,
         codec=write_method(collection.codec),
         resident_bytes=collection.resident_bytes,
+        codec_trained_on=collection.codec_trained_on,
     )
 
 

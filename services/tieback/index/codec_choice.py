@@ -1,0 +1,55 @@
+"""What a collection's choice of a codec gives: the codec, and the store of its vectors.
+
+Where the rows of the codec are compared as they are, faiss searches them (`growing.py`). Where they choose
+candidates, these are compared by their rows on disk (`coded_vectors.py`). A codec that is learned is that too
+once it has learned (`learned_vectors.py`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from tieback.core.errors import InvalidInput
+from tieback.core.field_path import at
+from tieback.core.types.method_choice import MethodChoice
+from tieback.index.coded_vectors import CodedVectors
+from tieback.index.growing import FLAT_UP_TO, GrowingVectors
+from tieback.index.learned_vectors import LearnedVectors
+from tieback.index.vectors import StoredVectors
+from tieback.methods.codecs import Codec, LearnedCodec, codecs, plain
+
+
+def vectors_of(width: int, choice: MethodChoice, folder: Path, flat_up_to: int = FLAT_UP_TO) -> StoredVectors:
+    """An empty store of vectors by a codec.
+
+    What it needs on disk is on the disk of `folder`, the collection's, where it keeps what it learned.
+    """
+    codec = codec_of(width, choice)
+    if isinstance(codec, LearnedCodec):
+        return LearnedVectors(width, codec, choice, folder)
+    if codec.shortlist is None:
+        return GrowingVectors(width, flat_up_to, half=codec.dtype == np.float16)
+    return CodedVectors(width, codec, codec.shortlist, folder)
+
+
+def codec_of(width: int, choice: MethodChoice) -> Codec | LearnedCodec:
+    """The codec. NotFound or InvalidInput where there is none like that for this width."""
+    field = at("codec")
+    make = codecs.configure(choice.name, choice.parameters, field=field)
+    try:
+        made = make(width)
+        if made.shortlist is not None:
+            _check_rescoring(plain(made.shortlist.rescoring, width, field="rescoring"))
+    except InvalidInput as error:
+        raise error.within(field) from None
+    return made
+
+
+def _check_rescoring(codec: Codec) -> None:
+    if codec.only_orders:
+        raise InvalidInput(
+            "hits have similarities, and rows of this codec give none, only an order; rescore by another",
+            field=at("parameters", "rescoring"),
+        )

@@ -1,0 +1,84 @@
+"""Vectors by a codec that is learned from them: exact until there are enough, then by the codec."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from tieback.core.state import State
+from tieback.core.types.arrays import Array
+from tieback.core.types.method_choice import MethodChoice
+from tieback.index.coded_vectors import CodedVectors
+from tieback.index.growing import GrowingVectors
+from tieback.index.learned_state import LearnedState
+from tieback.index.readwrite import ReadWriteLock
+from tieback.index.vectors import Vectors
+from tieback.methods.codecs import LearnedCodec
+
+MOST = 20_000
+"""Vectors that a codec is learned from, drawn from all that there are."""
+
+_CHUNK = 8192  # vectors that are encoded at a time
+
+_log = logging.getLogger(__name__)
+
+
+class LearnedVectors(GrowingVectors):
+    """`StoredVectors` that become `CodedVectors`. What was learned stays, whatever is written later."""
+
+    def __init__(self, width: int, codec: LearnedCodec, choice: MethodChoice, folder: Path) -> None:
+        super().__init__(width, codec.learned_from)
+        self._width, self._codec = width, codec
+        self._kept = LearnedState(folder, choice, codec.schema)
+        self._learned = self._kept.load(width)
+        if self._learned is not None:
+            self.current = self._coded(self._learned.arrays)
+
+    @property
+    def trained_on(self) -> int:
+        """See `StoredVectors`."""
+        return 0 if self._learned is None else int(self._learned.facts["trained_on"])
+
+    @property
+    def resident_bytes(self) -> int:
+        """See `Vectors`. What was learned is among them."""
+        arrays = {} if self._learned is None else self._learned.arrays
+        return self.current.resident_bytes + sum(array.nbytes for array in arrays.values())
+
+    def reserve(self, count: int) -> None:
+        """See `StoredVectors`."""
+        if isinstance(self.current, CodedVectors):
+            self.current.reserve(count)
+
+    def wants_training(self, count: int) -> bool:
+        """See `StoredVectors`. Once."""
+        is_coded = isinstance(self.current, CodedVectors)
+        return self._moved is None and not is_coded and count >= self._codec.learned_from
+
+    def train(self, lock: ReadWriteLock, living: Callable[[], Array]) -> None:
+        """See `StoredVectors`. Learns the codec, and keeps what it learned. StorageFull where it cannot."""
+        try:
+            super().train(lock, living)
+        except OSError:
+            if not self._kept.is_gone:
+                raise
+            _log.info("a collection was removed while its codec was being learned")
+
+    def _trained(self, positions: Array, vectors: Array) -> Vectors:
+        if self._learned is None:  # else taking the rows over failed after it had been learned
+            chosen = np.arange(len(vectors))
+            if len(vectors) > MOST:
+                chosen = np.sort(np.random.default_rng(0).choice(len(vectors), MOST, replace=False))
+            self._learned = self._kept.save(self._codec.fit(vectors[chosen]), len(chosen))
+        made = self._coded(self._learned.arrays)
+        made.reserve(int(positions.max()) + 1)
+        for begin in range(0, len(positions), _CHUNK):
+            rows = slice(begin, begin + _CHUNK)
+            made.put(positions[rows], vectors[rows])
+        return made
+
+    def _coded(self, state: State) -> CodedVectors:
+        return CodedVectors(self._width, self._codec.codec(state), self._codec.shortlist, self._kept.folder)
