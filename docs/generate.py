@@ -40,7 +40,7 @@ def metrics_table() -> str:
     telemetry = Telemetry(Settings())
     telemetry.loads.watch("", "", Load)
     telemetry.caches.watch("", lambda _: CacheState(0, 0, 0, 0, 0, 0, 0, DiskState(True, 0, 0)))
-    telemetry.index.watch(lambda: IndexSize(0, 0, 0, 0, 0, 0))
+    telemetry.index.watch(lambda: IndexSize(0, 0, 0, 0, 0, 0, 0))
     telemetry.operations.watch(lambda: {("reindex", "running"): 1})
     asyncio.run(_add_mesh(telemetry))
     page = join({("", ""): generate_latest(telemetry.registry).decode()}).decode()

@@ -9,6 +9,7 @@ from os import PathLike
 from typing import TypeAlias
 
 from tieback_client.content import ContentLike, Modality
+from tieback_client.token_vectors import TokenVectors
 from tieback_client.vectors import MultiVector, SpaceRef, Vector
 
 MetadataValue: TypeAlias = str | float | bool | date | Sequence[str | float | bool | date]
@@ -37,6 +38,8 @@ class Section:
     """For `upsert`: its modality, if the content is a vector."""
     regions: MultiVector | None = None
     """For `upsert`, of a picture: vectors of its regions, at most 64, beside `vector`, that of the whole."""
+    tokens: MultiVector | None = None
+    """For `upsert`, of a text: the vectors of its tokens, where the collection keeps them, before pooling."""
     span: tuple[int, int] | None = None
     """Of a text: which bytes of the original, as UTF-8, it is, exactly; None where that is not known, or
     where it is not a piece of the original as it stands."""
@@ -177,3 +180,5 @@ class Collection:
     """Bytes of its vectors there, with those of regions."""
     codec_trained_on: int = 0
     """How many of its vectors the codec was learned from; 0 where it learns nothing, or has not yet."""
+    token_vectors: TokenVectors | None = None
+    """How it keeps vectors of the tokens of texts on the disk of the server; None where it keeps none."""

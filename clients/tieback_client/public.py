@@ -88,6 +88,7 @@ from tieback_client.results import (
 )
 from tieback_client.snapshots import Snapshot
 from tieback_client.streams import EncodingStream, EventStream, Writes
+from tieback_client.token_vectors import TokenVectors, TokenVectorsLike
 from tieback_client.upgrades import Recall, UpgradeResult
 from tieback_client.vectors import (
     Box,
@@ -217,6 +218,8 @@ __all__ = [
     "TiebackError",
     "Timing",
     "TokenIds",
+    "TokenVectors",
+    "TokenVectorsLike",
     "Truncated",
     "Unauthenticated",
     "Unavailable",

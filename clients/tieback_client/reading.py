@@ -12,6 +12,7 @@ from tieback_client.content import Modality
 from tieback_client.documents import Collection, Item, Section, Source
 from tieback_client.errors import TiebackError
 from tieback_client.facts import facts
+from tieback_client.reading_token_vectors import token_vectors
 from tieback_client.reports import CallInfo, Cost, Stage, Timing, Truncated
 from tieback_client.results import (
     AlignedPair,
@@ -288,6 +289,7 @@ def plan(message: Any) -> RetrievalPlan:
         diversity=message.diversity,
         hits_per_item=message.hits_per_item,
         granularity=_GRANULARITIES[message.granularity],
+        token_vectors=message.token_vectors,
     )
 
 
@@ -322,6 +324,7 @@ def collection(message: Any) -> Collection:
         codec=message.codec.name,
         resident_bytes=message.resident_bytes,
         codec_trained_on=message.codec_trained_on,
+        token_vectors=token_vectors(message.token_vectors) if message.HasField("token_vectors") else None,
     )
 
 

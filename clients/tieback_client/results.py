@@ -302,6 +302,8 @@ class RetrievalPlan:
     """The most hits of one item; 0 for any number."""
     granularity: str
     """What was ranked: "section", or "document"."""
+    token_vectors: bool = False
+    """Whether texts were reranked by the vectors of their tokens that the collection keeps."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ def item(value: Item, field: FieldPath) -> content_pb2.Item:
     parts = []
     for number, one in enumerate(sections(value)):
         place = field["sections"][number]
-        for name, given in (("vector", one.vector), ("regions", one.regions)):
+        for name, given in (("vector", one.vector), ("regions", one.regions), ("tokens", one.tokens)):
             if given is not None:
                 raise InvalidArgument.at(
                     place[name], "ingest makes the vectors itself; to write your own, use upsert"
@@ -48,6 +48,7 @@ def indexed_item(value: Item, field: FieldPath) -> index_pb2.IndexedItem:
                 text=text(one.search_text, place["search_text"]),
                 modality=MODALITIES[modality],
                 regions=multi_vector(one.regions, place["regions"]) if one.regions is not None else None,
+                tokens=multi_vector(one.tokens, place["tokens"]) if one.tokens is not None else None,
             )
         )
     return index_pb2.IndexedItem(item=_item(value, parts, field), sections=known)

@@ -27,6 +27,7 @@ from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexPro
 from tieback.core.types.rerank import RerankCandidate, RerankReply, RerankSource
 from tieback.core.types.retrieval import Retrieval, RetrieveReply
 from tieback.core.types.search import Search, SearchReply
+from tieback.core.types.token_vectors import TokenVectors
 from tieback.core.types.upgrading import Anchors, SpacePair
 from tieback.core.types.vectors import SpaceRef
 
@@ -124,12 +125,13 @@ class IndexPort(Protocol):
         width: int,
         routing: Routing = DEFAULT_ROUTING,
         codec: MethodChoice | None = None,
+        token_vectors: TokenVectors | None = None,
     ) -> Collection:
         """Makes a collection, or returns the equal one.
 
-        `codec`, a method of the family "codecs", is how its vectors are kept in memory; None for the default,
-        or for what is there. AlreadyExists where the name has another space, or another `routing` or `codec`
-        than one that is given.
+        `codec` is how its vectors are kept in memory, and `token_vectors` how those of the tokens of texts
+        are on the disk; None for the default, or for what is there. AlreadyExists where the name has another
+        space, or another `routing`, `codec` or `token_vectors` than one that is given.
         """
         ...
 
@@ -223,8 +225,10 @@ class StorePort(IndexPort, Protocol):
         """Its items as they were given."""
         ...
 
-    async def begin_reindex(self, collection: str, space: SpaceRef, width: int) -> ReindexState:
-        """Begins to make vectors of another space for a collection, or goes on."""
+    async def begin_reindex(
+        self, collection: str, space: SpaceRef, width: int, token_vectors: TokenVectors | None = None
+    ) -> ReindexState:
+        """Begins to make vectors of another space, and `token_vectors` if any, or goes on."""
         ...
 
     async def list_pending(self, collection: str, after: str = "") -> list[PendingItem]:
@@ -313,6 +317,7 @@ class AnswerPort(Protocol):
         space: str = "",
         long_texts: LongTexts = LongTexts.SPLIT,
         codec: MethodChoice | None = None,
+        token_vectors: TokenVectors | None = None,
         before_writing: Callable[[], Awaitable[None]] | None = None,
         deadline: Deadline = NO_DEADLINE,
     ) -> IngestReply:

@@ -208,7 +208,7 @@ async def test_the_work_of_ingesting_grows_with_the_items_and_not_with_their_squ
     encoders = SpaceEncoders(nobody, JointInputs({}), no_limits)
     joint = CollectionSpace(SpaceRef("joint", "r", "f"), 4, dict.fromkeys(Role, encoders), nobody, {})
     spaces = CollectionSpaces(index, [joint])
-    ingestion = Ingestion(spaces, Splitting(nobody, no_limits), index, no_limits)
+    ingestion = Ingestion(nobody, spaces, Splitting(nobody, no_limits), index, no_limits)
     vector = Content(None, Vector(SpaceRef("joint", "r", "f"), np.ones(4, np.float32)))
 
     async def ingest(count: int) -> None:

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from support.canned.describing import MESSAGE_BYTES
 from support.command_line import Run, documents
-from tieback_client import Client
+from support.present import present
+from tieback_client import Client, SpaceRef
 from tieback_client.writing_items import sections
 
 
@@ -84,6 +85,21 @@ def test_a_collection_can_be_made_with_a_codec_of_its_own(run: Run, library: Pat
 
     assert "codec\tbinary" in shown
     assert "vectors in memory\t1.5 MB" in shown
+
+
+def test_a_collection_can_be_made_with_vectors_of_tokens(run: Run, library: Path, served: Any) -> None:
+    run("index", str(library), "-c", "plain", "--token-vectors")
+    how = ("--token-pooling", "4", "--token-codec", "binary", "--token-space", "tiny")
+    run("index", str(library), "-c", "told", *how)
+
+    with Client(served.address) as client:
+        plain, told = (present(client.get_collection(name).token_vectors) for name in ("plain", "told"))
+    assert (str(plain.space), plain.pooling, plain.codec) == ("", ("", {}), ("", {}))
+    assert (told.pooling, told.codec) == (("", {"factor": 4}), ("binary", {}))
+    assert isinstance(told.space, SpaceRef)
+    assert told.space.name == "tiny"
+    shown = run("collections", "show", "told").stdout
+    assert "token vectors\ttiny,  (factor=4), binary" in shown
 
 
 def test_arrays_are_of_another_kind_where_no_space_takes_clouds(run: Run, library: Path) -> None:

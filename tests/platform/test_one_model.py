@@ -16,7 +16,18 @@ from support.small_spaces import write_colours, write_words
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
 from tieback.serving.settings import Settings
-from tieback_client import AlreadyExists, Client, Image, InvalidArgument, Item, NotFound, SamplingParameters
+from tieback_client import (
+    AlreadyExists,
+    Client,
+    Image,
+    InvalidArgument,
+    Item,
+    NotFound,
+    SamplingParameters,
+    Section,
+    SpaceRef,
+    TokenVectors,
+)
 from tieback_client.cli import app
 
 SPACE = "all-minilm-l6-v2"
@@ -61,6 +72,62 @@ def test_stored_vectors_compare_with_those_of_encode(client: Client) -> None:
 
     assert hit.item_id == "bread"
     assert hit.score == pytest.approx(1, abs=1e-3)
+
+
+def test_texts_are_reranked_by_the_vectors_of_tokens_that_their_collection_keeps(client: Client) -> None:
+    items = [Item("tides", TIDES, title="Größe"), Item("bread", BREAD)]
+    every = TokenVectors(pooling=("ward", {"factor": 1}), codec="float32")
+    client.ingest("kept", items, token_vectors=True).collect()
+    client.ingest("every", items, token_vectors=every).collect()
+    client.ingest("encoded", items).collect()
+
+    kept, whole, encoded = (
+        client.retrieve(name, "Which salt is in bread?", reranker="late_interaction", explain=True)
+        for name in ("kept", "every", "encoded")
+    )
+
+    assert [one.plan.token_vectors for one in (kept, whole, encoded)] == [True, True, False]
+    scores = [{hit.hit.item_id: hit.rerank_score for hit in one.hits} for one in (kept, whole, encoded)]
+    assert scores[1]["bread"] == pytest.approx(scores[2]["bread"], abs=0.01)
+    assert scores[0]["bread"] == pytest.approx(scores[2]["bread"], abs=0.1)
+    for found, words in ((whole, {"salt"}), (kept, set[str]())):
+        first = found.hits[0]
+        assert first.hit.item_id == "bread"
+        assert first.alignment is not None
+        spans = [map(int, pair.candidate.place) for pair in first.alignment.pairs]
+        shown = {BREAD.encode()[slice(*span)].decode() for span in spans}
+        assert words <= shown
+        assert all(one and one in BREAD for one in shown)
+    known = client.get_collection("kept").token_vectors
+    assert known is not None
+    assert isinstance(known.space, SpaceRef)
+    assert (known.space.name, known.width, known.pooling) == (SPACE, 384, ("ward", {"factor": 3}))
+    assert known.stored_bytes == 10 * (384 + 4 + 8)
+    hit = client.search("every", text="bread", token_vectors=True).hits[0]
+    assert hit.multi_vector is not None
+    assert hit.multi_vector.values.dtype == np.float16
+    again = client.rerank("salt", [hit.multi_vector])
+    assert again.results[0].rerank_score > 0.2
+    with pytest.raises(AlreadyExists, match="keeps vectors of tokens"):
+        client.create_collection("kept", token_vectors=TokenVectors(codec="binary"))
+    with pytest.raises(InvalidArgument, match="factor"):
+        client.ingest("more", items, token_vectors=TokenVectors(pooling=("ward", {"factor": 0}))).collect()
+
+
+def test_own_vectors_of_tokens_are_written_and_wrong_ones_refused(client: Client) -> None:
+    client.create_collection("own", token_vectors=TokenVectors(SPACE, codec="float16"))
+    one = client.encode([BREAD], space=SPACE, kinds=("dense", "multi_vector"))[0]
+
+    client.upsert(
+        "own", [Item("bread", Section(BREAD, vector=one.vector, tokens=one.multi_vector))]
+    ).collect()
+
+    hit = client.search("own", text="bread", token_vectors=True).hits[0]
+    assert hit.multi_vector is not None
+    assert one.multi_vector is not None
+    assert len(hit.multi_vector.values) == -(-len(one.multi_vector.values) // 3)
+    with pytest.raises(InvalidArgument, match="ingest makes the vectors itself"):
+        client.ingest("own", [Item("bread", Section(BREAD, tokens=one.multi_vector))]).collect()
 
 
 def test_a_collection_says_by_which_codec_it_keeps_its_vectors(client: Client) -> None:

@@ -133,8 +133,9 @@ def _encode(words: list[str], kinds: frozenset[VectorKind]) -> RawEncoding:
     if VectorKind.MULTI_VECTOR in kinds:
         rows = np.array([direction(word) for word in words], np.float32).reshape(-1, WIDTH)
         rows /= np.linalg.norm(rows, axis=-1, keepdims=True)
-        ends = np.cumsum([len(word) + 1 for word in words], dtype=np.int64) - 1
-        begins = ends - [len(word) for word in words]
+        lengths = np.array([len(word.encode()) for word in words], np.int64)
+        ends = np.cumsum(lengths + 1) - 1
+        begins = ends - lengths
         locators = Locators.of(LocatorKind.BYTE_SPAN, np.stack((begins, ends), axis=1))
     labels = [Label("text", 0, 1.0)] if VectorKind.LABELS in kinds else []
     return RawEncoding(

@@ -58,6 +58,7 @@ from tieback.core.types.rerank import AlignedPair, Alignment, RerankCandidate, R
 from tieback.core.types.retrieval import QueryPart, Retrieval, RetrievalPlan, RetrievedHit, RetrieveReply
 from tieback.core.types.search import FoundPiece, Granularity, Hit, SearchReply
 from tieback.core.types.snapshot import Snapshot
+from tieback.core.types.token_vectors import TokenVectors
 from tieback.core.types.vectors import DType, MultiVector, SpaceRef, SparseVector, Vector, VectorKind
 from tieback.serving import conversions
 
@@ -79,6 +80,9 @@ WINDOWS = MultiVector(
 NO_ROWS = MultiVector(SPACE, np.zeros((0, 3), np.float32), Locators.of(LocatorKind.BYTE_SPAN, []))
 TIMING = Timing(0.001, 0.002, 0.003, 0.006, [Stage("search", 0.001, 0.002)])
 COST = Cost(8, 100, 20, 3, 2)
+TOKEN_VECTORS = TokenVectors(
+    SPACE, 384, MethodChoice("ward", {"factor": 3}), MethodChoice("prefix", {"dimensions": 128})
+)
 EXPANSION = MethodChoice("rocchio", {"documents": 5})
 PLAN = RetrievalPlan(
     True,
@@ -92,6 +96,7 @@ PLAN = RetrievalPlan(
     0.5,
     2,
     Granularity.DOCUMENT,
+    True,
 )
 ROUTING = RoutingExplanation(
     "explicit",
@@ -166,6 +171,8 @@ SAMPLES: dict[str, list[Any]] = {
             1_700_000_000.0,
             codec=MethodChoice("binary", {"oversampling": 16, "rescoring": "int8"}),
             resident_bytes=2**40,
+            token_vectors=TOKEN_VECTORS,
+            token_bytes=2**41,
         ),
     ],
     "collection_source": [SOURCE],
@@ -220,6 +227,7 @@ SAMPLES: dict[str, list[Any]] = {
     "indexed_item": [
         IndexedItem(ITEM, [IndexedSection(VECTOR, "words", Modality.TEXT)]),
         IndexedItem(ITEM, [IndexedSection(VECTOR, "words", Modality.IMAGE, REGIONS)]),
+        IndexedItem(ITEM, [IndexedSection(VECTOR, "words", Modality.TEXT, None, TOKENS)]),
     ],
     "item": [ITEM],
     "labels": [LABELS],
@@ -303,6 +311,7 @@ SAMPLES: dict[str, list[Any]] = {
     "split_reply": [
         SplitReply([[TextPiece((0, 9), 3), TextPiece((5, 12), 4)], errors.InvalidInput("bad")], 126, TIMING)
     ],
+    "token_vectors": [TOKEN_VECTORS],
     "truncated": [[Truncated("minilm", 2, 300, 128)]],
     "truncation": list(Truncation),
     "usage": [

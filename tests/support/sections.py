@@ -42,6 +42,7 @@ def section(
     regions: MultiVector | Sequence[Sequence[float] | Array] | None = None,
     span: tuple[int, int] | None = None,
     continues: bool = False,
+    tokens: MultiVector | None = None,
 ) -> tuple[Section, IndexedSection]:
     """A section and what search knows of it; its content is `text` or `content`; a picture has none.
 
@@ -52,7 +53,9 @@ def section(
     own = content or (text if modality is Modality.TEXT else None)
     return (
         Section(name, None if own is None else Content(Modality.TEXT, own), title, uri, span, continues),
-        IndexedSection(values if isinstance(values, Vector) else vector(*values), text, modality, regions),
+        IndexedSection(
+            values if isinstance(values, Vector) else vector(*values), text, modality, regions, tokens
+        ),
     )
 
 

@@ -12,6 +12,7 @@ from tieback_client.cli.list_by_default import ListByDefault
 from tieback_client.cli.output import Output
 from tieback_client.client import Client
 from tieback_client.documents import Collection, Item, Section
+from tieback_client.token_vectors import TokenVectors
 
 
 @click.group(cls=ListByDefault)
@@ -137,6 +138,20 @@ def forget(client: Client, output: Output, name: str, source: str, yes: bool) ->
         output.note(f"removed {source} with {removed} items")
 
 
+def _token_facts(kept: TokenVectors | None) -> dict[str, str]:
+    """How vectors of tokens are kept; empty where they are not."""
+    if kept is None:
+        return {}
+    (pooling, parameters), (codec, _) = (
+        (one, {}) if isinstance(one, str) else one or ("", {}) for one in (kept.pooling, kept.codec)
+    )
+    how = ", ".join(f"{name}={value}" for name, value in parameters.items())
+    return {
+        "token vectors": f"{kept.space}, {pooling} ({how}), {codec}",
+        "token vectors on disk": f"{kept.stored_bytes / 1e6:,.1f} MB",
+    }
+
+
 def _show_collection(output: Output, found: Collection) -> None:
     if output.json:
         output.document(found)
@@ -152,6 +167,7 @@ def _show_collection(output: Output, found: Collection) -> None:
         "codec": found.codec,
         "codec learned from": f"{found.codec_trained_on:,} vectors" if found.codec_trained_on else "",
         "vectors in memory": f"{found.resident_bytes / 1e6:,.1f} MB" if found.codec else "",
+        **_token_facts(found.token_vectors),
         "state": found.damage or (f"stale: {found.stale}" if found.stale else ""),
     }
     output.table(["", ""], [[key, value] for key, value in facts.items() if value != ""])

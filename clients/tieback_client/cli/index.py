@@ -24,6 +24,7 @@ from tieback_client.client import Client
 from tieback_client.control_characters import in_a_line
 from tieback_client.documents import Collection, Item
 from tieback_client.errors import InvalidArgument, NotFound, TiebackError
+from tieback_client.token_vectors import TokenVectors, TokenVectorsLike
 
 DELETED_AT_ONCE = 500
 
@@ -90,6 +91,19 @@ single file belongs to its folder. `tieback collections show NAME` lists the sou
     metavar="METHOD",
     help="How a new collection keeps its vectors in memory, e.g. binary; set once. [float32]",
 )
+@click.option(
+    "--token-vectors",
+    is_flag=True,
+    help="A new collection keeps vectors of the tokens of texts: reranking then encodes no texts; set once.",
+)
+@click.option("--token-space", metavar="NAME", help="The text space of these. [the one that reranks]")
+@click.option(
+    "--token-pooling",
+    type=click.IntRange(1, 16),
+    metavar="N",
+    help="How many of these become one, on average. [3]",
+)
+@click.option("--token-codec", metavar="METHOD", help="The codec of these on the disk, e.g. binary. [int8]")
 @connected
 def index(
     client: Client,
@@ -108,6 +122,10 @@ def index(
     routing: str | None,
     weights: str | None,
     codec: str | None,
+    token_vectors: bool,
+    token_space: str | None,
+    token_pooling: int | None,
+    token_codec: str | None,
 ) -> None:
     """Put files, or all files of folders, into a collection."""
     begin = time.monotonic()
@@ -135,10 +153,11 @@ def index(
     if not dry_run:
         if prune and not yes:
             _confirm(output, gone)
-        chosen = usual is not None or codec is not None
+        tokens = _token_vectors(token_vectors, token_space, token_pooling, token_codec)
+        chosen = usual is not None or codec is not None or tokens is not False
         if found.files and into is not None and (known is None or chosen):
             # Where the collection is there with another routing or codec, the server says so.
-            client.create_collection(collection, into, weights=usual, codec=codec)
+            client.create_collection(collection, into, weights=usual, codec=codec, token_vectors=tokens)
         if found.files or known is not None:
             for root in roots.values():
                 client.record_source(
@@ -165,6 +184,16 @@ def index(
         report_sources(output, roots.values(), lost, None if dry_run else collection)
     if found.failures:
         raise click.exceptions.Exit(1)
+
+
+def _token_vectors(
+    wanted: bool, space: str | None, pooling: int | None, codec: str | None
+) -> TokenVectorsLike:
+    """Which token vectors a new collection keeps; naming how they are kept asks for them."""
+    if not wanted and space is None and pooling is None and codec is None:
+        return False
+    # The method of pooling is the server's default one.
+    return TokenVectors(space or "", 0, None if pooling is None else ("", {"factor": pooling}), codec)
 
 
 def _collection(client: Client, name: str) -> Collection | None:

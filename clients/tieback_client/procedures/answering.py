@@ -24,8 +24,10 @@ from tieback_client.exchange import Exchange, write_result
 from tieback_client.reports import CallInfo
 from tieback_client.results import RetrievalResult
 from tieback_client.rpc import RPCS, Call, Procedure, StreamCall
+from tieback_client.token_vectors import TokenVectorsLike
 from tieback_client.writes import Acknowledgement
 from tieback_client.writing import Granularity, LongTexts
+from tieback_client.writing_token_vectors import token_vectors as write_token_vectors
 
 QueryLike: TypeAlias = ContentLike | Sequence[ContentLike | tuple[ContentLike, float]]
 """One content, or several that belong together, each alone or with how much it counts."""
@@ -38,6 +40,7 @@ def ingest(
     space: str = "",
     long_texts: LongTexts = "split",
     codec: MethodLike | None = None,
+    token_vectors: TokenVectorsLike = False,
     batch: int = 16,
     in_flight: int = 4,
     timeout: float | None = None,
@@ -45,8 +48,8 @@ def ingest(
     """Encodes items and writes them to a collection, which is made where it is missing.
 
     It is then made in `space`, by default in the joint space where one is served, else in the only dense one,
-    and keeps its vectors by `codec`, as `create_collection` has it. Items go into the space that the
-    collection has; a content that the space does not read fails its item.
+    keeps its vectors by `codec`, and those of tokens as `token_vectors` has it, as in `create_collection`.
+    Items go into the space that the collection has; a content that the space does not read fails its item.
     Returns an iterator of acknowledgements, each for one batch, given after it is durable. Nothing is sent
     before it is iterated; `collect()` iterates it to its end. At most `in_flight` batches are
     unacknowledged at a time; they are sent again where the connection breaks.
@@ -63,6 +66,7 @@ def ingest(
             long_texts=writing.long_texts(long_texts),
             space=writing.text(space, "space"),
             codec=writing.method(codec, at("codec")),
+            token_vectors=write_token_vectors(token_vectors, at("token_vectors")),
         )
 
     def result(

@@ -18,9 +18,11 @@ from tieback_client.reports import CallInfo
 from tieback_client.results import Fused, SearchResult
 from tieback_client.rpc import RPCS, Call, Procedure
 from tieback_client.tenants import Usage
+from tieback_client.token_vectors import TokenVectorsLike
 from tieback_client.vectors import SpaceRef, Vector
 from tieback_client.writes import Acknowledgement
 from tieback_client.writing import Granularity
+from tieback_client.writing_token_vectors import token_vectors as write_token_vectors
 
 
 def create_collection(
@@ -31,6 +33,7 @@ def create_collection(
     weights: Weights | None = None,
     imputation: MethodLike | None = None,
     codec: MethodLike | None = None,
+    token_vectors: TokenVectorsLike = False,
     timeout: float | None = None,
 ) -> Procedure[Collection]:
     """Makes an empty collection, or returns the equal one that is there.
@@ -39,8 +42,10 @@ def create_collection(
     one where it is served, else the only dense one. `width` is the space's own by default. `weights` per
     space of the joint one, or the name of a routing policy, are for queries that do not say theirs, and so is
     `imputation`, a method of the family of that name. `codec`, a method of the family "codecs", is how its
-    vectors are kept in the memory of the server, once and for all: ``"binary"`` takes little of it.
-    `AlreadyExists` where the name is taken by a collection of another space, width, weights or codec.
+    vectors are kept in the memory of the server, once and for all: ``"binary"`` takes little of it. With
+    `token_vectors` those of the tokens of texts are kept on its disk, so that reranking encodes no texts:
+    True for the defaults, or `TokenVectors`. `AlreadyExists` where the name is taken by a collection of
+    another space, width, weights or codec, or with other token vectors.
     """
     from tieback_client.procedures.server import space as describe
 
@@ -60,6 +65,7 @@ def create_collection(
         width=wide,
         routing=writing.routing(weights, imputation),
         codec=writing.method(codec, at("codec")),
+        token_vectors=write_token_vectors(token_vectors, at("token_vectors")),
     )
     reply = yield Call(RPCS["CreateCollection"], request, timeout)
     return reading.collection(reply.message.collection)
@@ -221,6 +227,7 @@ def search(
     diversity: float = 0.0,
     hits_per_item: int = 0,
     granularity: Granularity | None = None,
+    token_vectors: bool = False,
     timeout: float | None = None,
 ) -> Procedure[SearchResult]:
     """The sections nearest to a vector of the collection's space, to words (full text, BM25), or to both.
@@ -231,7 +238,8 @@ def search(
     name, merges both kinds of hits; `balance` ranks each modality among its own kind first; `collapse` makes
     the pieces of a text one hit where they are 8 at most, with the others in its `pieces`. A joint vector is
     best given as `fuse` returned it, with what is `ignored` of it for some sections, as `retrieve` has it.
-    With `multi_vectors`, pictures with regions come with their vectors, which `rerank` takes.
+    With `multi_vectors`, pictures with regions come with their vectors, which `rerank` takes, and with
+    `token_vectors` texts with those of their tokens, where the collection keeps them.
     `query_expansion`, a method of the family of that name, searches again with the vector and the words
     expanded by the best hits, and the result says whether the query was `expanded`. `diversity`, 0 to 1,
     prefers hits that are unlike those before them, and no more than `hits_per_item` are of one item; both are
@@ -255,6 +263,7 @@ def search(
         diversity=diversity,
         hits_per_item=hits_per_item,
         granularity=writing.granularity(granularity),
+        token_vectors=token_vectors,
     )
     reply = yield Call(RPCS["Search"], request, timeout)
     hits = [reading.hit(one) for one in reply.message.hits]

@@ -35,6 +35,7 @@ from tieback.core.types.limits import Limits
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.report import Timing
 from tieback.core.types.retrieval import Retrieval, RetrieveReply
+from tieback.core.types.token_vectors import TokenVectors
 from tieback.core.types.vectors import SpaceRef
 from tieback.ports import (
     DEFAULT_GROUNDING,
@@ -46,6 +47,7 @@ from tieback.ports import (
     RouterPort,
     StorePort,
 )
+from tieback.token_spaces import TokenSpaces
 
 RETRIEVAL_SHARE = 0.5
 """Of the time for an answer, so much may go by until writing begins."""
@@ -69,7 +71,7 @@ class Answerer:
     order is kept, and without `reranks_words` its methods have no texts to compare. `rerankers` are models of
     the reranker's, which may be named in place of a method. With `keeps_originals` the index is sent what
     pictures and sounds were encoded from. `retired` is where spaces are had that are no longer served, to
-    read the collections in them.
+    read the collections in them. `token_spaces` are those whose token vectors collections may keep.
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class Answerer:
         retired: RetiredSpaces | None = None,
         reranks_words: bool = True,
         rerankers: frozenset[str] = frozenset(),
+        token_spaces: TokenSpaces | None = None,
     ) -> None:
         self._limits = limits = limits or Limits()
         served = [CollectionSpace.single(one, encoder, limits) for one in single]
@@ -106,9 +109,9 @@ class Answerer:
             return None if own is None else CollectionSpace.single(own, encoder, limits, is_retired=True)
 
         self._served = served
-        self._known = known = CollectionSpaces(index, served, to_read)
+        self._known = known = CollectionSpaces(index, served, to_read, token_spaces)
         self._ingestion = Ingestion(
-            known, Splitting(encoder, limits), index, limits, keeps_originals=keeps_originals
+            encoder, known, Splitting(encoder, limits), index, limits, keeps_originals=keeps_originals
         )
         self._retriever = Retriever(
             known, index, reranker, encode_share, limits, reranks_words=reranks_words, rerankers=rerankers
@@ -124,14 +127,15 @@ class Answerer:
         space: str = "",
         long_texts: LongTexts = LongTexts.SPLIT,
         codec: MethodChoice | None = None,
+        token_vectors: TokenVectors | None = None,
         before_writing: Callable[[], Awaitable[None]] | None = None,
         deadline: Deadline = NO_DEADLINE,
     ) -> IngestReply:
         """Encodes items and writes them in one durable step; a bad item gets an error of its own.
 
         `before_writing` is awaited once they are encoded. The collection is made where it is missing, in
-        `space` or in the default one, and by `codec`. Unavailable or Overloaded where a space is: what is
-        stored is never degraded, and the whole call may be repeated.
+        `space` or in the default one, by `codec`, and with `token_vectors`. Unavailable or Overloaded where a
+        space is: what is stored is never degraded, and the whole call may be repeated.
         """
         return await self._ingestion.ingest(
             collection,
@@ -139,6 +143,7 @@ class Answerer:
             space=space,
             long_texts=long_texts,
             codec=codec,
+            token_vectors=token_vectors,
             before_writing=before_writing,
             deadline=deadline,
         )

@@ -30,9 +30,11 @@ from tieback.core.types.content import Modality
 from tieback.core.types.fusion import JOINT_SPACE, Role, Routing
 from tieback.core.types.limits import Limits
 from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.token_vectors import TokenVectors
 from tieback.core.types.vectors import SpaceRef
 from tieback.methods.codecs import codecs, with_defaults
 from tieback.ports import DEFAULT_ROUTING, EncoderPort, IndexPort, RouterPort
+from tieback.token_spaces import TokenSpace, TokenSpaces
 
 KEPT_SECONDS = 5.0
 """How long an answer of the index is kept. A collection's space and routing change when it is made anew."""
@@ -154,8 +156,10 @@ class CollectionSpaces:
         index: IndexPort,
         served: Sequence[CollectionSpace],
         retired: Callable[[SpaceRef], Awaitable[CollectionSpace | None]] | None = None,
+        token_spaces: TokenSpaces | None = None,
     ) -> None:
         self._index, self._retired = index, retired
+        self.token_spaces = token_spaces or TokenSpaces()
         self._served = {one.ref: one for one in served}
         self._known: dict[tuple[str, str], tuple[float, Collection]] = {}  # by tenant and its name for it
 
@@ -165,6 +169,14 @@ class CollectionSpaces:
         NotFound where there is no collection; StaleCollection where its space is not served any more, and
         cannot be loaded in time.
         """
+        found = await self._found(collection, deadline)
+        return await self._to_read(found, deadline), found.routing
+
+    async def tokens_to_read(self, collection: str, deadline: Deadline) -> TokenSpace | None:
+        """The served space of the token vectors that a collection keeps; None where there are none of use."""
+        return self.token_spaces.serving((await self._found(collection, deadline)).token_vectors)
+
+    async def _found(self, collection: str, deadline: Deadline) -> Collection:
         now = time.monotonic()
         key = (TENANT.get(), collection)
         kept = self._known.get(key)
@@ -176,14 +188,19 @@ class CollectionSpaces:
                 raise DeadlineExceeded("the index did not answer in time") from None
             self._known = {name: one for name, one in self._known.items() if now < one[0]}
             self._known[key] = kept = (now + KEPT_SECONDS, found)
-        return await self._to_read(kept[1], deadline), kept[1].routing
+        return kept[1]
 
     async def to_write(
-        self, collection: str, asked: str, codec: MethodChoice | None = None
-    ) -> CollectionSpace:
+        self,
+        collection: str,
+        asked: str,
+        codec: MethodChoice | None = None,
+        tokens: TokenVectors | None = None,
+    ) -> tuple[CollectionSpace, TokenVectors | None]:
         """A collection's space, or that of one that is to be made: `asked`, else the default.
 
-        AlreadyExists where the collection is in another space than `asked`, or has another `codec`.
+        And how it keeps vectors of `tokens`. AlreadyExists where the collection is in another space than
+        `asked`, has another `codec`, or keeps other token vectors.
         """
         if codec is not None:
             codecs.configure(codec.name, codec.parameters, field="codec")
@@ -192,7 +209,7 @@ class CollectionSpaces:
         except NotFound as missing:
             if missing.kind != "collection" or "/" in collection:  # only its owner makes it
                 raise
-            return self._chosen(asked)
+            return self._chosen(asked), None if tokens is None else self.token_spaces.resolved(tokens)
         known = self._of(found)
         if asked and asked != known.name and not known.is_encoded_by(asked):
             raise AlreadyExists(
@@ -208,7 +225,9 @@ class CollectionSpaces:
                 f"the collection {collection!r} keeps its vectors by the codec {found.codec.name!r} with "
                 f"{dict(found.codec.parameters)}; leave the codec out, or take another name",
             )
-        return known
+        if tokens is not None:
+            self.token_spaces.check_same(collection, tokens, found.token_vectors)
+        return known, found.token_vectors
 
     @property
     def names(self) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tieback.answer.stopwatch import Stopwatch, seconds_of
 from tieback.core.deadline import Deadline
@@ -90,11 +90,13 @@ class SpaceEncoders:
         patience: float | None = None,
         skipped: frozenset[str] = frozenset(),
         role: Role = Role.QUERY,
+        by_tokens: str = "",
     ) -> SpaceEncodings:
         """Encodes all contents; whatever goes wrong is in the reply, for the caller to judge.
 
-        Spaces in `skipped` are not asked. After `patience` seconds those that have not answered are given
-        up, and their work cancelled, as soon as another one has.
+        Spaces in `skipped` are not asked. The encoder `by_tokens` gives vectors of the tokens of texts too.
+        After `patience` seconds those that have not answered are given up, and their work cancelled, as soon
+        as another one has.
         """
         encoded = SpaceEncodings([[] for _ in contents], [{} for _ in contents])
         tasks: dict[asyncio.Task[None], str] = {}
@@ -107,6 +109,8 @@ class SpaceEncoders:
                 if space not in skipped:
                     batches = list(self._batches([contents[place] for place in places]))
                     plan = self.joint_inputs.plan(space, modality, role, truncation)
+                    if space == by_tokens and modality is Modality.TEXT:
+                        plan = replace(plan, kinds=plan.kinds | REGIONS)
                     ask = self._ask(space, batches, plan, places, encoded, watch, deadline)
                     tasks[asyncio.create_task(ask)] = self.joint_inputs.space(space)
         await _gather(tasks, encoded, deadline, patience)

@@ -4,61 +4,35 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
 from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces
 from tieback.answer.cut_off import cut_off
+from tieback.answer.drafts import Draft, drafts_of, groups_of
 from tieback.answer.encoding import SpaceEncodings
-from tieback.answer.headings import with_heading
 from tieback.answer.splitting import Split, Splitting
 from tieback.answer.stopwatch import Stopwatch, hop
+from tieback.answer.token_vectors import below_heading, taken_out
+from tieback.answer.token_vectors import token_vectors as vectors_of_tokens
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, NotFound, TiebackError
-from tieback.core.field_path import ROOT, FieldPath, at
+from tieback.core.field_path import ROOT, FieldPath
 from tieback.core.tenant import PRINCIPAL, Access
 from tieback.core.types.collection import IndexedItem, IndexedSection, UpsertReply
-from tieback.core.types.content import Content, Item, Modality, Section
-from tieback.core.types.encoding import Label, Truncated, Truncation
+from tieback.core.types.content import Item, Modality, Section
+from tieback.core.types.encoding import Encoding, Label, Truncation
 from tieback.core.types.fusion import Fused, FusePart, Role
 from tieback.core.types.ingestion import IngestReply, IngestResult, LongTexts
 from tieback.core.types.limits import Limits
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexedPiece
-from tieback.core.types.vectors import MultiVector, Vector
-from tieback.ports import IndexPort
+from tieback.core.types.token_vectors import TokenVectors
+from tieback.core.types.vectors import Vector
+from tieback.ports import EncoderPort, IndexPort
+from tieback.token_spaces import TokenSpace
 
 LEAST_PROBABILITY = 0.05
 """A class of at least this probability is among the words that a picture or a sound is found by."""
-
-
-TOGETHER = 1024
-"""Sections that are encoded and written at once, where items have fewer: a bound on messages and memory."""
-
-
-@dataclass(slots=True)
-class Draft:
-    """A section on its way into the index; `item` and `place` are its places in the request.
-
-    `content` is what is encoded: a text with its heading.
-    """
-
-    item: int
-    place: int
-    content: Content
-    encodings: Sequence[FusePart] = ()
-    vector: Vector | None = None
-    labels: Sequence[Label] = ()
-    regions: MultiVector | None = None
-
-    @property
-    def cut_off(self) -> Sequence[Truncated]:
-        """What spaces did not read of it."""
-        return cut_off(part.encoding for part in self.encodings)
-
-    def blame(self, error: TiebackError) -> TiebackError:
-        """The error, with the path of this section's content in the request."""
-        return error.within(at("items", self.item, "sections", self.place, "content"))
 
 
 class Ingestion:
@@ -66,6 +40,7 @@ class Ingestion:
 
     def __init__(
         self,
+        encoder: EncoderPort,
         spaces: CollectionSpaces,
         splitting: Splitting,
         index: IndexPort,
@@ -73,6 +48,7 @@ class Ingestion:
         *,
         keeps_originals: bool = False,
     ) -> None:
+        self._encoder = encoder
         self._spaces = spaces
         self._splitting = splitting
         self._index = index
@@ -87,6 +63,7 @@ class Ingestion:
         space: str,
         long_texts: LongTexts,
         codec: MethodChoice | None = None,
+        token_vectors: TokenVectors | None = None,
         before_writing: Callable[[], Awaitable[None]] | None = None,
         deadline: Deadline,
     ) -> IngestReply:
@@ -95,20 +72,21 @@ class Ingestion:
         principal.require(Access.WRITE, principal.find(collection))  # the index asks too, after all the work
         watch = Stopwatch()
         self._check(items)
-        into = await self._spaces.to_write(collection, space, codec)
+        into, kept = await self._spaces.to_write(collection, space, codec, token_vectors)
+        tokens = self._spaces.token_spaces.serving(kept)
         if long_texts is LongTexts.SPLIT:
             with watch.stage("split"):
                 split = await self._splitting.split(items, into.readers(Modality.TEXT), hop(deadline))
         else:
             split = Split.nothing(items)
         drafts: list[list[Draft]] = [[] for _ in items]
-        for draft in _drafts(split, split.errors):
+        for draft in drafts_of(split, split.errors):
             drafts[draft.item].append(draft)
         truncation = Truncation.REFUSE if long_texts is LongTexts.REFUSE else Truncation.END
-        write = functools.partial(self._write, collection, codec)
+        write = functools.partial(self._write, collection, codec, token_vectors)
         results: list[IngestResult] = []
-        for group in _groups(drafts):
-            await self._store(write, into, split, group, watch, truncation, before_writing, deadline)
+        for group in groups_of(drafts, by_tokens=tokens is not None):
+            await self._store(write, into, tokens, split, group, watch, truncation, before_writing, deadline)
             before_writing = None
             for number, own in enumerate(group, len(results)):
                 results.append(_result(split, number, own))
@@ -119,6 +97,7 @@ class Ingestion:
         self,
         write: Callable[[Sequence[IndexedItem]], Awaitable[UpsertReply]],
         into: CollectionSpace,
+        tokens: TokenSpace | None,
         split: Split,
         group: Sequence[Sequence[Draft]],
         watch: Stopwatch,
@@ -129,7 +108,7 @@ class Ingestion:
         """Encodes the sections of some items and writes the items that are whole, in one durable step."""
         errors = split.errors
         drafts = [draft for own in group for draft in own]
-        await self._encode(into, drafts, errors, watch, truncation, deadline)
+        await self._encode(into, tokens, drafts, errors, watch, truncation, deadline)
         await self._fuse(
             into, [draft for draft in drafts if draft.item not in errors], errors, watch, deadline
         )
@@ -147,7 +126,11 @@ class Ingestion:
                 errors[number] = _at(number, split.places[number], error)
 
     async def encode_again(
-        self, into: CollectionSpace, pending: Sequence[PendingItem], deadline: Deadline
+        self,
+        into: CollectionSpace,
+        tokens: TokenSpace | None,
+        pending: Sequence[PendingItem],
+        deadline: Deadline,
     ) -> AsyncGenerator[list[ReindexedItem | TiebackError], None]:
         """Stored items with new vectors, in order, some at a time, each whole or with its error.
 
@@ -157,11 +140,11 @@ class Ingestion:
         items, watch = [one.item for one in pending], Stopwatch()
         split = await self._splitting.split(items, into.readers(Modality.TEXT), hop(deadline))
         drafts: list[list[Draft]] = [[] for _ in items]
-        for draft in _drafts(split, split.errors):
+        for draft in drafts_of(split, split.errors):
             drafts[draft.item].append(draft)
         begin = 0
-        for group in _groups(drafts):
-            yield await self._group_again(into, pending, split, begin, group, watch, deadline)
+        for group in groups_of(drafts, by_tokens=tokens is not None):
+            yield await self._group_again(into, tokens, pending, split, begin, group, watch, deadline)
             begin += len(group)
             for own in group:
                 own.clear()
@@ -169,6 +152,7 @@ class Ingestion:
     async def _group_again(
         self,
         into: CollectionSpace,
+        tokens: TokenSpace | None,
         pending: Sequence[PendingItem],
         split: Split,
         begin: int,
@@ -180,7 +164,7 @@ class Ingestion:
         errors = split.errors
         drafts = [draft for own in group for draft in own]
         if drafts:
-            await self._encode(into, drafts, errors, watch, Truncation.END, deadline)
+            await self._encode(into, tokens, drafts, errors, watch, Truncation.END, deadline)
         await self._fuse(
             into, [draft for draft in drafts if draft.item not in errors], errors, watch, deadline
         )
@@ -208,6 +192,7 @@ class Ingestion:
     async def _encode(
         self,
         into: CollectionSpace,
+        tokens: TokenSpace | None,
         drafts: Sequence[Draft],
         errors: dict[int, TiebackError],
         watch: Stopwatch,
@@ -215,15 +200,33 @@ class Ingestion:
         deadline: Deadline,
     ) -> None:
         contents = [draft.content for draft in drafts]
+        texts = [] if tokens is None else [draft for draft in drafts if isinstance(draft.content.data, str)]
+        shared = tokens is not None and tokens.encoder in into.readers(Modality.TEXT)
         encoded: SpaceEncodings = await into.encoders[Role.DOCUMENT].encode(
-            contents, watch, truncation=truncation, deadline=hop(deadline), role=Role.DOCUMENT
+            contents,
+            watch,
+            truncation=truncation,
+            deadline=hop(deadline),
+            role=Role.DOCUMENT,
+            by_tokens=tokens.encoder if tokens is not None and shared else "",
         )
         for error in encoded.failed.values():
             raise error
         for position, draft in enumerate(drafts):
-            draft.encodings = [FusePart(encoding) for encoding in encoded.encodings[position]]
+            made: Sequence[Encoding] = encoded.encodings[position]
+            if tokens is not None and isinstance(draft.content.data, str):
+                made, draft.tokens = taken_out(made, tokens)
+            draft.encodings = [FusePart(encoding) for encoding in made]
             for error in encoded.refused[position].values():
                 errors.setdefault(draft.item, draft.blame(error))
+        if tokens is not None and texts and not shared:
+            own = [draft.content for draft in texts]
+            rows = await vectors_of_tokens(self._encoder, tokens, own, watch, self._limits, hop(deadline))
+            for draft, multi in zip(texts, rows, strict=True):
+                draft.tokens = multi
+        for draft in texts:
+            if draft.tokens is not None:
+                draft.tokens = below_heading(draft.tokens, draft.heading, self._limits.rerank_tokens)
 
     async def _fuse(
         self,
@@ -259,7 +262,11 @@ class Ingestion:
                         errors.setdefault(draft.item, draft.blame(result.about(ROOT)))
 
     async def _write(
-        self, collection: str, codec: MethodChoice | None, items: Sequence[IndexedItem]
+        self,
+        collection: str,
+        codec: MethodChoice | None,
+        token_vectors: TokenVectors | None,
+        items: Sequence[IndexedItem],
     ) -> UpsertReply:
         try:
             return await self._index.upsert(collection, items)
@@ -267,21 +274,10 @@ class Ingestion:
             if missing.kind != "collection" or "/" in collection:  # only its owner makes it
                 raise
         vector = items[0].sections[0].vector
-        await self._index.create_collection(collection, vector.space, vector.width, codec=codec)
+        await self._index.create_collection(
+            collection, vector.space, vector.width, codec=codec, token_vectors=token_vectors
+        )
         return await self._index.upsert(collection, items)
-
-
-def _groups(drafts: Sequence[list[Draft]]) -> Iterator[list[list[Draft]]]:
-    """The items' drafts in order: of one item, or of several with at most `TOGETHER` sections."""
-    group: list[list[Draft]] = []
-    sections = 0
-    for own in drafts:
-        if group and sections + len(own) > TOGETHER:
-            yield group
-            group, sections = [], 0
-        group.append(own)
-        sections += len(own)
-    yield group
 
 
 def _result(split: Split, number: int, drafts: Sequence[Draft]) -> IngestResult:
@@ -312,27 +308,6 @@ def _pieces(split: Split, number: int, before: Item) -> list[ReindexedPiece]:
     return pieces
 
 
-def _drafts(split: Split, errors: dict[int, TiebackError]) -> Iterator[Draft]:
-    for number, item in enumerate(split.items):
-        if not item.sections:
-            errors[number] = InvalidInput(
-                "an item needs at least one section", field=at("items", number, "sections")
-            )
-        for place, section in zip(split.places[number], item.sections, strict=True):
-            if section.content is None:
-                errors.setdefault(
-                    number,
-                    InvalidInput(
-                        "a section needs a content", field=at("items", number, "sections", place, "content")
-                    ),
-                )
-    for number, item in enumerate(split.items):
-        for place, section in zip(split.places[number], item.sections, strict=True):
-            content = with_heading(item, section)
-            if number not in errors and content is not None:
-                yield Draft(number, place, content)
-
-
 def _at(number: int, places: Sequence[int], error: TiebackError) -> TiebackError:
     """The index numbered the items and sections that it was given, and has the items wrapped."""
     match error.field.steps:
@@ -358,6 +333,7 @@ def _indexed(item: Item, drafts: Sequence[Draft], *, keeps: bool) -> IndexedItem
                 text="" if is_text else describe(draft.labels, section.title or item.title),
                 modality=draft.content.modality or Modality.TEXT,
                 regions=draft.regions,
+                tokens=draft.tokens,
             )
         )
     return IndexedItem(dataclasses.replace(item, sections=sections), indexed)

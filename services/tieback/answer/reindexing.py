@@ -18,6 +18,7 @@ from tieback.core.errors import InvalidInput, NotFound, TiebackError
 from tieback.core.tenant import PRINCIPAL, Access
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexProgress, ReindexState
 from tieback.ports import StorePort
+from tieback.token_spaces import TokenSpace
 
 
 class Reindexing:
@@ -49,13 +50,15 @@ class Reindexing:
         """
         found = await self._index.get_collection(collection)
         into = self._spaces.to_reindex(found, space)
-        if found.space == into.ref:
+        keeping = self._spaces.token_spaces.again(found.token_vectors)
+        if found.space == into.ref and found.token_vectors in (None, keeping):
             if ending is None or ending.space != into.ref:
                 count = found.item_count
                 ending = ReindexProgress(into.ref, count, count, needed=False)
             yield replace(ending, finished=True, finishing=False, ended=True)
             return
-        state = await self._index.begin_reindex(collection, into.ref, into.width)
+        state = await self._index.begin_reindex(collection, into.ref, into.width, keeping)
+        tokens = self._spaces.token_spaces.serving(keeping)
         failures: dict[str, tuple[int, TiebackError]] = {}
         while True:
             yield _progress(state)
@@ -68,7 +71,7 @@ class Reindexing:
                         seen[one.item.id] = failures[one.item.id]
                 fresh = [one for one in page if one.item.id not in seen]
                 if fresh:
-                    errors = await self._encode(collection, into, fresh)
+                    errors = await self._encode(collection, into, tokens, fresh)
                     seen |= {
                         one.item.id: (one.version, error)
                         for one, error in zip(fresh, errors, strict=True)
@@ -79,7 +82,7 @@ class Reindexing:
             failures = seen
             told = {name: error for name, (_, error) in failures.items()}
             # Nothing is known of how it went once the vectors have changed, so it is told before.
-            state = await self._index.begin_reindex(collection, into.ref, into.width)
+            state = await self._index.begin_reindex(collection, into.ref, into.width, keeping)
             end = replace(_progress(state), failures=told, failure_count=len(told))
             dropped = list(told) if drop_missing else []
             if state.total - state.done <= len(dropped):
@@ -101,7 +104,11 @@ class Reindexing:
             await self._index.discard_reindex(collection)
 
     async def _encode(
-        self, collection: str, into: CollectionSpace, page: Sequence[PendingItem]
+        self,
+        collection: str,
+        into: CollectionSpace,
+        tokens: TokenSpace | None,
+        page: Sequence[PendingItem],
     ) -> list[TiebackError | None]:
         """Encodes a page and writes its vectors; an error for each item that cannot be encoded."""
         errors: list[TiebackError | None] = [_lacking(one) for one in page]
@@ -110,7 +117,7 @@ class Reindexing:
             return errors
         places = iter(whole)
         async with aclosing(
-            self._ingestion.encode_again(into, [page[place] for place in whole], NO_DEADLINE)
+            self._ingestion.encode_again(into, tokens, [page[place] for place in whole], NO_DEADLINE)
         ) as groups:
             async for results in groups:
                 made: list[tuple[int, ReindexedItem]] = []

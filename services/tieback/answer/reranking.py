@@ -21,8 +21,10 @@ from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.rerank import RerankCandidate, RerankResult, RerankSource
 from tieback.core.types.retrieval import QueryPart, RetrievedHit
 from tieback.core.types.search import Hit
+from tieback.core.types.vectors import MultiVector
 from tieback.methods.rank_fusion import rank_fusions
 from tieback.ports import RerankerPort
+from tieback.token_spaces import TokenSpace
 
 RERANKING = MethodChoice("standard_scores", {"absent": "average"})
 """How reranking joins the search: both count alike; what has nothing to be compared by is not punished."""
@@ -37,6 +39,7 @@ async def rerank(
     method: MethodChoice,
     words: str,
     by_regions: CollectionSpace | None,
+    tokens: TokenSpace | None,
     hits: Sequence[Hit],
     watch: Stopwatch,
     deadline: Deadline,
@@ -46,12 +49,13 @@ async def rerank(
     """What the reranker says of hits, by their place, and why it was lost; empty where it was not.
 
     A picture alone is compared with pictures `by_regions`, in the space that they are stored in; everything
-    else by its words.
+    else by its words. Texts that came with vectors of their `tokens` are compared by those, and not encoded.
     """
     if reranker is None or method.name == NO_RERANKING.name:
         return {}, ""
     query: RerankSource = Content(Modality.TEXT, words)
-    candidates = _texts(hits) if words else []
+    candidates = _texts(hits, tokens) if words else []
+    space = "" if tokens is None else tokens.encoder
     try:
         # The time is kept here too: a reranker that overruns must not cost the whole answer.
         async with asyncio.timeout(seconds_of(hop(deadline))):
@@ -59,7 +63,7 @@ async def rerank(
             if by_regions is not None and pictures:
                 seen = await whole_and_regions(asked, by_regions, watch, hop(deadline))
                 if seen is not None:
-                    query, candidates = seen, pictures
+                    query, candidates, space = seen, pictures, ""
             if not candidates:
                 return {}, ""
             with watch.stage("rerank"):
@@ -67,6 +71,7 @@ async def rerank(
                     query,
                     candidates,
                     method=method,
+                    space=space,
                     explain=explain,
                     deadline=hop(hop(deadline)),
                 )
@@ -77,13 +82,23 @@ async def rerank(
     return {int(result.id): result for result in reply.results}, ""
 
 
-def _texts(hits: Sequence[Hit]) -> list[RerankCandidate]:
+def _texts(hits: Sequence[Hit], tokens: TokenSpace | None) -> list[RerankCandidate]:
     """The hits that have words, by their places."""
     return [
-        RerankCandidate(str(place), Content(Modality.TEXT, text), hit.score)
+        RerankCandidate(
+            str(place),
+            Content(Modality.TEXT, text) if (multi := stored_tokens(hit, tokens)) is None else multi,
+            hit.score,
+        )
         for place, hit in enumerate(hits)
         if (text := hit.text.strip())
     ]
+
+
+def stored_tokens(hit: Hit, tokens: TokenSpace | None) -> MultiVector | None:
+    """The vectors of the tokens of a hit's text, where it came with those of that space."""
+    multi = hit.multi_vector
+    return multi if multi is not None and tokens is not None and multi.space == tokens.ref else None
 
 
 def _pictures(hits: Sequence[Hit]) -> list[RerankCandidate]:

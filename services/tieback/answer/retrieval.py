@@ -22,7 +22,7 @@ from tieback.answer.plan import (
     plan_of,
 )
 from tieback.answer.relevance import relevance_of
-from tieback.answer.reranking import ranked, rerank
+from tieback.answer.reranking import ranked, rerank, stored_tokens
 from tieback.answer.stopwatch import Stopwatch, hop, seconds_of, share
 from tieback.core.deadline import Deadline
 from tieback.core.errors import (
@@ -117,8 +117,13 @@ class Retriever:
                 "no text space of this server has multi-vectors to rerank by; a photo alone is reranked by "
                 "regions where its collection keeps them"
             )
+        tokens = None
+        if by_rows and words and by_regions is None:
+            tokens = await self._spaces.tokens_to_read(retrieval.collection, hop(deadline))
         found = await self._search(
-            retrieval, plan, fused, searched, watch, deadline, multi_vectors=by_regions is not None
+            *(retrieval, plan, fused, searched, watch, deadline),
+            multi_vectors=by_regions is not None,
+            token_vectors=tokens is not None,
         )
         documents = plan.granularity is Granularity.DOCUMENT
         compared = sections_of(found.hits) if documents else found.hits
@@ -128,11 +133,14 @@ class Retriever:
             plan.reranker,
             words,
             by_regions,
+            tokens,
             compared,
             watch,
             deadline,
             explain=retrieval.explain and by_rows,
         )
+        if any(stored_tokens(hit, tokens) is not None for hit in compared):
+            plan = dataclasses.replace(plan, token_vectors=True)
         routing = without(fused.routing, {"reranker": lost} if lost else {})
         plan = _used(plan, found)
         order = ranked_documents if documents else ranked
@@ -220,6 +228,7 @@ class Retriever:
         deadline: Deadline,
         *,
         multi_vectors: bool = False,
+        token_vectors: bool = False,
     ) -> SearchReply:
         with watch.stage("search"):
             return await self._index.search(
@@ -237,6 +246,7 @@ class Retriever:
                 granularity=plan.granularity,
                 ignored=() if fused is None else fused.ignored,
                 multi_vectors=multi_vectors,
+                token_vectors=token_vectors,
                 deadline=hop(deadline),
             )
 

@@ -30,6 +30,7 @@ Where to look:
     durability.py   what Lance wrote → forced to the disk, or removed again
     full_disk.py    the errors of a full disk, whoever met them
     records.py      records ⇄ Arrow rows
+    entries.py      a living item in memory
     memory.py       one collection in memory, rebuilt from the table at start
     vectors.py      faiss: exact for small collections, inverted lists for large ones
     byte_scan.py    which of few vectors can be the nearest, by copies in bytes
@@ -39,6 +40,7 @@ Where to look:
     learned_vectors.py vectors by a codec that is learned from them: exact until there are enough
     learned_state.py what a codec learned, in the folder of the collection's table
     row_file.py     rows on disk by position, in a file without a name
+    token_rows.py   vectors of the tokens of texts, pooled and coded, on the disk
     region_vectors.py vectors of the regions of sections, in half precision
     nearest.py      the best sections by whole and best region
     facts.py        what filters read, of sections and of items

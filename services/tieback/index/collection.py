@@ -16,6 +16,7 @@ from tieback.index.records import from_rows, newest_versions
 from tieback.index.sources import Sources
 from tieback.index.store import Description
 from tieback.index.table import Table
+from tieback.index.token_rows import TokenCoding, TokenRows
 from tieback.index.writer import CollectionWriter
 
 _ITEMS_AT_ONCE = 1024  # that are taken into memory in one step
@@ -33,13 +34,18 @@ class ReadCollection:
     @classmethod
     def read(cls, description: Description, table: TableReader) -> ReadCollection:
         """Reads the table into memory. Lance's errors pass, and ValueError, where it is damaged."""
+        kept = description.token_vectors
         memory = Memory(
-            description.width, wholes=vectors_of(description.width, description.codec, table.folder)
+            description.width,
+            wholes=vectors_of(description.width, description.codec, table.folder),
+            tokens=None if kept is None else TokenRows(TokenCoding(kept), table.folder),
         )
         living, stale = newest_versions(table.scan(["version", "ordinal", "item_id"]))
-        rows = from_rows(table.scan(), living)
+        rows = from_rows(table.scan(), living, 0 if memory.tokens is None else memory.tokens.coding.row_bytes)
         while batch := list(islice(rows, _ITEMS_AT_ONCE)):
-            memory.reserve(sum(len(one.record.texts) for one in batch))
+            memory.reserve(
+                sum(len(one.record.texts) for one in batch), sum(one.record.token_rows for one in batch)
+            )
             memory.apply(batch)
         memory.stale.extend(stale)
         return cls(description, table, memory, max([*living.values(), *stale], default=0))
@@ -60,6 +66,8 @@ class ReadCollection:
             codec=known.codec,
             resident_bytes=self.memory.resident_bytes,
             codec_trained_on=self.memory.codec_trained_on,
+            token_vectors=known.token_vectors,
+            token_bytes=self.memory.token_bytes,
         )
 
 

@@ -21,11 +21,13 @@ from tieback.core.field_path import at
 from tieback.core.tenant import CollectionKey
 from tieback.core.types.limits import Limits
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexState
+from tieback.core.types.token_vectors import TokenVectors
 from tieback.core.types.vectors import SpaceRef
 from tieback.index.codec_choice import codec_of
 from tieback.index.collection import OpenCollection
+from tieback.index.entries import Entry
 from tieback.index.key_budget import KeyBudget
-from tieback.index.memory import Entry, Memory
+from tieback.index.memory import Memory
 from tieback.index.originals import Originals
 from tieback.index.ownership import OwnedCollections
 from tieback.index.pieces import pieces_of
@@ -71,21 +73,23 @@ class Generations:
             # A version that a cut-short finish gave in the generation is not given again in the collection.
             old.writer.next_version = max(old.writer.next_version, made.writer.next_version)
 
-    async def begin(self, old: OpenCollection, space: SpaceRef, width: int) -> ReindexState:
+    async def begin(
+        self, old: OpenCollection, space: SpaceRef, width: int, tokens: TokenVectors | None
+    ) -> ReindexState:
         """Makes a generation in that space, or goes on with it; one in another space is dropped.
 
-        InvalidInput where the codec of the collection does not go with the width.
+        It keeps vectors of `tokens`, or none. InvalidInput where a codec does not go with a width.
         """
         check_space(space, field=at("space"))
         check_width(width)
         codec_of(width, old.description.codec)
         key = old.description.key
         made = self.made.get(key)
-        if made is not None and (made.description.space, made.description.width) != (space, width):
+        description = _next_of(old.description, space, width, tokens)
+        if made is not None and _vectors_of(made.description) != _vectors_of(description):
             await self.discard(key)
             made = None
         if made is None:
-            description = _next_of(old.description, space, width)
             made = self.made[key] = await self._in(lambda: self._make(description, old))
         return await self._in(lambda: _state(old.memory, made))
 
@@ -98,9 +102,7 @@ class Generations:
         """Writes items into the generation, durably, but for those that changed meanwhile."""
         check_batch(len(items), self._limits, field=at("items"))
         made = self._made(old)
-        records, versions, errors = await self._in(
-            lambda: _records(old.memory, made.description, items, self._limits)
-        )
+        records, versions, errors = await self._in(lambda: _records(old.memory, made, items, self._limits))
         if records:
             await made.writer.write(records=records, versions=versions)
         return errors
@@ -188,10 +190,15 @@ class Generations:
         return await asyncio.get_running_loop().run_in_executor(self._executor, work)
 
 
-def _next_of(old: Description, space: SpaceRef, width: int) -> Description:
+def _next_of(old: Description, space: SpaceRef, width: int, tokens: TokenVectors | None) -> Description:
     """What the collection will be. Weights are of the joint space, and mean nothing in another."""
-    kept = replace(old, space=space, width=width)
+    kept = replace(old, space=space, width=width, token_vectors=tokens)
     return kept if space.name == old.space.name else replace(kept, routing=DEFAULT_ROUTING)
+
+
+def _vectors_of(known: Description) -> tuple[SpaceRef, int, TokenVectors | None]:
+    """Which vectors a collection has."""
+    return known.space, known.width, known.token_vectors
 
 
 def _lacking(old: Memory, new: Memory, after: str = "") -> Iterator[Entry]:
@@ -240,13 +247,15 @@ def _compared(old: Memory, new: Memory, dropped: frozenset[str]) -> tuple[list[s
 
 
 def _records(
-    old: Memory, new: Description, items: Sequence[ReindexedItem], limits: Limits
+    old: Memory, made: OpenCollection, items: Sequence[ReindexedItem], limits: Limits
 ) -> tuple[list[Record], list[int], list[TiebackError | None]]:
     """The records of items that are as they were, their versions, and an error for each that cannot be taken.
 
     Ids, texts, metadata, spans and originals are those of the old item; of a text that was split, its pieces
     take its place. The vectors are new, and so are the words of pictures and sounds where some are given.
     """
+    new, kept = made.description, made.memory.tokens
+    coding = None if kept is None else kept.coding
     records: list[Record] = []
     versions: list[int] = []
     errors: list[TiebackError | None] = [None] * len(items)
@@ -262,7 +271,7 @@ def _records(
                     f"{len(one.sections)} vectors for {len(pieces.texts)} sections; give one each",
                     field="sections",
                 )
-            vectors, regions = check_vectors(one.sections, new.space, new.width, limits)
+            vectors, regions, tokens = check_vectors(one.sections, new.space, new.width, limits, coding)
         except InvalidInput as error:
             errors[place] = error.within(at("items", place))
             continue
@@ -270,6 +279,10 @@ def _records(
             known.text if known.text and section.content is None else text
             for known, text, section in zip(one.sections, pieces.texts, pieces.item.sections, strict=True)
         ]
-        records.append(Record(pieces.item, texts, pieces.modalities, vectors, regions, pieces.originals))
+        records.append(
+            Record(
+                *(pieces.item, texts, pieces.modalities, vectors, regions, pieces.originals), tokens=tokens
+            )
+        )
         versions.append(entry.version)
     return records, versions, errors

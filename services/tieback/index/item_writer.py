@@ -62,8 +62,15 @@ class ItemWriter:
         return removed
 
     def _checked(self, opened: OpenCollection, items: Sequence[IndexedItem]) -> tuple[Checked, list[str]]:
-        known = opened.description
-        checked = check_items(items, known.space, known.width, self._limits, keeps=self._keeps)
+        known, kept = opened.description, opened.memory.tokens
+        checked = check_items(
+            items,
+            known.space,
+            known.width,
+            self._limits,
+            keeps=self._keeps,
+            coding=None if kept is None else kept.coding,
+        )
         return opened.keys.admit(checked, self._limits.collection_keys)
 
     async def _write(self, opened: OpenCollection, checked: Checked, begin: float) -> UpsertReply:

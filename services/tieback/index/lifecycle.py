@@ -17,6 +17,7 @@ from tieback.core.tenant import PRINCIPAL, Access, CollectionKey
 from tieback.core.types.collection import DEFAULT_CODEC, Collection
 from tieback.core.types.fusion import JOINT_SPACE, Routing
 from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.token_vectors import TokenVectors
 from tieback.core.types.vectors import SpaceRef
 from tieback.index.codec_choice import codec_of
 from tieback.index.collection import DamagedCollection, OpenCollection, ReadCollection
@@ -26,6 +27,7 @@ from tieback.index.quotas import check
 from tieback.index.references import ReferredOriginals
 from tieback.index.served import ServedSpaces
 from tieback.index.store import Description, Store
+from tieback.index.token_rows import TokenCoding
 from tieback.index.validation import check_name, check_space, check_width
 from tieback.methods.codecs import with_defaults
 from tieback.methods.imputation import imputations
@@ -57,7 +59,13 @@ class Lifecycle:
         self._executor, self._most, self._served = executor, most, served
 
     async def create(
-        self, name: str, space: SpaceRef, width: int, routing: Routing, codec: MethodChoice | None
+        self,
+        name: str,
+        space: SpaceRef,
+        width: int,
+        routing: Routing,
+        codec: MethodChoice | None,
+        token_vectors: TokenVectors | None,
     ) -> Collection:
         """Makes a collection, or returns the equal one. Once begun it is finished."""
         self._served.check(space)
@@ -66,15 +74,24 @@ class Lifecycle:
         cut_to = codec_of(width, chosen or DEFAULT_CODEC).prefix
         if cut_to is not None:
             self._served.check_prefix(space, cut_to)
+        tokens = None if token_vectors is None else self._tokens(token_vectors)
         PRINCIPAL.get().require(Access.ADMIN, work="making a collection")
-        return await asyncio.shield(self._create(name, space, width, routing, chosen))
+        made = self._create(name, space, width, routing, chosen, tokens, token_vectors)
+        return await asyncio.shield(made)
 
     async def delete(self, name: str) -> None:
         """Removes a collection and all it holds; as `create`, once begun."""
         await asyncio.shield(self._delete(name))
 
     async def _create(
-        self, name: str, space: SpaceRef, width: int, routing: Routing, codec: MethodChoice | None
+        self,
+        name: str,
+        space: SpaceRef,
+        width: int,
+        routing: Routing,
+        codec: MethodChoice | None,
+        tokens: TokenVectors | None,
+        asked: TokenVectors | None,
     ) -> Collection:
         principal = PRINCIPAL.get()
         key = CollectionKey(principal.tenant, name)
@@ -86,7 +103,8 @@ class Lifecycle:
                 self.check_room()
                 number, most = self._owned.stored(key.owner).collections, principal.quota.collections
                 check(principal, key.owner, "collections", number, 1, most)
-                description = Description(key, space, width, time.time(), routing, codec or DEFAULT_CODEC)
+                now = time.time()
+                description = Description(key, space, width, now, routing, codec or DEFAULT_CODEC, tokens)
                 there = await self._in(lambda: self._make(description))
                 self._owned.add(there)
             known = there.description
@@ -113,7 +131,17 @@ class Lifecycle:
                     f"{known.codec.name!r} with {dict(known.codec.parameters)}; "
                     "leave the codec out, take another name, or delete it first",
                 )
+            if asked is not None:
+                self._served.token_spaces.check_same(name, asked, known.token_vectors)
             return there.describe()
+
+    def _tokens(self, asked: TokenVectors) -> TokenVectors:
+        """What is asked for, completed. InvalidInput, NotFound or SpaceMismatch where it cannot be kept."""
+        kept = self._served.token_spaces.resolved(asked)
+        check_space(kept.space, field=at("token_vectors", "space"))
+        check_width(kept.width, field=at("token_vectors", "width"))
+        TokenCoding(kept)
+        return kept
 
     async def _delete(self, name: str) -> None:
         async with self.changing:

@@ -9,16 +9,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
 from tieback.core.types.arrays import Array, Box
 from tieback.core.types.content import Item, Modality
-from tieback.core.types.metadata import INDEXED_FROM
 from tieback.core.types.search import FoundPiece, Hit
-from tieback.index.collapsing import short_texts
+from tieback.index.entries import Entry
 from tieback.index.facts import MODALITY, Facts
 from tieback.index.filters import Check, Filter, Scans, evaluate, scan
 from tieback.index.filters.evaluation import comparisons
@@ -26,30 +24,14 @@ from tieback.index.filters.fields import first_fault, refusal
 from tieback.index.growing import FLAT_UP_TO, GrowingVectors
 from tieback.index.nearest import nearest, scores_of
 from tieback.index.readwrite import ReadWriteLock
-from tieback.index.records import Change, Original, Put, Record
+from tieback.index.records import Change, Put, Record
 from tieback.index.region_vectors import RegionVectors
 from tieback.index.room import grown
+from tieback.index.token_rows import TokenRows
 from tieback.index.vectors import StoredVectors, Vectors
 from tieback.index.words import Analysed, Words, analysed
 
 _ITEMS_PER_STEP = 10_000  # that a listing looks at before it lets writers in
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A living item; `positions` are those of its sections, in order.
-
-    `short_texts` says which sections belong together (`collapsing.py`); None where none do.
-    """
-
-    version: int
-    item: Item
-    texts: Sequence[str]
-    modalities: Sequence[Modality]
-    positions: Array
-    bytes: int
-    originals: Mapping[int, Original]
-    short_texts: Array | None
 
 
 class Memory:
@@ -60,7 +42,12 @@ class Memory:
     """
 
     def __init__(
-        self, width: int, *, flat_up_to: int = FLAT_UP_TO, wholes: StoredVectors | None = None
+        self,
+        width: int,
+        *,
+        flat_up_to: int = FLAT_UP_TO,
+        wholes: StoredVectors | None = None,
+        tokens: TokenRows | None = None,
     ) -> None:
         self.lock = ReadWriteLock()
         self.width = width
@@ -68,6 +55,8 @@ class Memory:
         self.continuing = 0  # living sections that continue others
         self.stale: list[int] = []  # versions whose rows compaction may drop
         self.regions = RegionVectors(width, flat_up_to)
+        self.tokens = tokens
+        """Rows of the tokens of texts, on the disk; None where the collection keeps none."""
         self.indexed_from: Counter[str] = Counter()  # living items by the source that their metadata names
         self.originals: Counter[str] = Counter()  # sections by the original that they refer to
         self.unreferred: list[str] = []  # originals that no section of this collection refers to any more
@@ -110,9 +99,16 @@ class Memory:
         """How many vectors the codec was learned from; 0 where it was not, or learns nothing."""
         return self._wholes.trained_on
 
-    def reserve(self, sections: int) -> None:
+    @property
+    def token_bytes(self) -> int:
+        """Bytes of the rows of tokens, on the disk."""
+        return 0 if self.tokens is None else self.tokens.bytes
+
+    def reserve(self, sections: int, token_rows: int = 0) -> None:
         """Makes room on disk for so many more sections, which `apply` relies on. StorageFull if need be."""
         self._wholes.reserve(len(self._owners) + max(sections - len(self._free), 0))
+        if self.tokens is not None:
+            self.tokens.reserve(token_rows)
 
     def apply(self, changes: Iterable[Change]) -> int:
         """Takes over committed changes, in order; returns how many items were removed by a removal.
@@ -186,7 +182,7 @@ class Memory:
 
     def ids_indexed_from(self, source: str) -> list[str]:
         """The ids of the items of a source."""
-        return [id for id, entry in self._items.items() if _source_of(entry.item) == source]
+        return [id for id, entry in self._items.items() if entry.source == source]
 
     def scan(self, tree: Filter | None, check: Check) -> Scans:
         """What has to be known beforehand to answer a filter. Holds the lock itself, for moments.
@@ -301,16 +297,12 @@ class Memory:
         """The positions that the item's sections got; their words are still to be put."""
         record = put.record
         positions = np.array([self._position() for _ in record.texts], np.int64)
-        entry = Entry(
-            *(put.version, record.item, _shared(record), record.modalities, positions, record.bytes),
-            record.originals,
-            short_texts(record.item.sections),
-        )
-        self.continuing += _continuing(entry)
+        entry = Entry.of(put, positions)
+        self.continuing += entry.continuing
         self.originals.update(one.sha256 for one in record.originals.values())
         self.bytes += entry.bytes
         self._items[record.item.id] = entry
-        self.indexed_from[_source_of(entry.item)] += 1
+        self.indexed_from[entry.source] += 1
         for ordinal, position in enumerate(positions):
             self._owners[position] = (entry, ordinal)
         self.facts.put(entry.item, entry.modalities, positions)
@@ -318,6 +310,9 @@ class Memory:
         self._wholes.put(positions, record.vectors)
         for ordinal, regions in record.regions.items():
             self.regions.put(int(positions[ordinal]), record.vectors[ordinal], regions)
+        if self.tokens is not None:
+            for ordinal, rows in record.tokens.items():
+                self.tokens.put(int(positions[ordinal]), rows)
         return positions
 
     def _put_words(self, pending: dict[str, tuple[Array, Sequence[Analysed]]]) -> None:
@@ -331,8 +326,8 @@ class Memory:
         if entry is None:
             return False
         self.bytes -= entry.bytes
-        self.continuing -= _continuing(entry)
-        self._forget_source(_source_of(entry.item))
+        self.continuing -= entry.continuing
+        self._forget_source(entry.source)
         self._forget_originals(entry)
         self.stale.append(entry.version)
         self._living[entry.positions] = False
@@ -342,6 +337,8 @@ class Memory:
         for position in entry.positions.tolist():
             self._owners[position] = None
             self.regions.remove(position)
+            if self.tokens is not None:
+                self.tokens.remove(position)
         self._free.extend(entry.positions.tolist())
         return True
 
@@ -381,20 +378,3 @@ def _analysed(record: Record) -> list[Analysed]:
         analysed(text, (record.item.title, section.title))
         for text, section in zip(record.texts, record.item.sections, strict=True)
     ]
-
-
-def _continuing(entry: Entry) -> int:
-    return 0 if entry.short_texts is None else sum(section.continues for section in entry.item.sections)
-
-
-def _source_of(item: Item) -> str:
-    return str(item.metadata.get(INDEXED_FROM, ""))
-
-
-def _shared(record: Record) -> list[str]:
-    """The texts, each the same object as the section's own content where they are equal: kept once."""
-    shared = []
-    for text, section in zip(record.texts, record.item.sections, strict=True):
-        own = section.content.data if section.content else None
-        shared.append(own if isinstance(own, str) and own == text else text)
-    return shared

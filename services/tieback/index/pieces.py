@@ -11,7 +11,7 @@ from tieback.core.types.arrays import Span
 from tieback.core.types.content import Content, Item, Modality, Section
 from tieback.core.types.limits import Limits
 from tieback.core.types.reindexing import ReindexedPiece
-from tieback.index.memory import Entry
+from tieback.index.entries import Entry
 from tieback.index.records import Original
 from tieback.index.validation import check_sections
 

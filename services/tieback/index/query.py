@@ -48,6 +48,8 @@ class Query:
     hits_per_item: int = 0
     """0 for any number."""
     granularity: Granularity = Granularity.SECTION
+    token_vectors: bool = False
+    """Whether the vectors of the tokens of texts are wanted."""
 
 
 def checked(
@@ -66,6 +68,7 @@ def checked(
     diversity: float = 0.0,
     hits_per_item: int = 0,
     granularity: Granularity = Granularity.SECTION,
+    token_vectors: bool = False,
 ) -> Query:
     """The query of a `Search`, or InvalidInput, SpaceMismatch or NotFound with the field that is wrong."""
     if vector is None:
@@ -103,6 +106,7 @@ def checked(
         diversity=diversity,
         hits_per_item=hits_per_item,
         granularity=granularity,
+        token_vectors=token_vectors,
     )
 
 

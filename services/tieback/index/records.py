@@ -47,8 +47,8 @@ class Original:
 class Record:
     """An item fit to be written: only text is left of its contents; `vectors` float32 `[sections, width]`.
 
-    `regions` and `originals` are by the ordinals of sections that have some. `contents` are the bytes of
-    originals that are yet to be kept, by their names.
+    `regions`, `originals` and `tokens`, the stored rows of tokens (`token_rows.py`), are by the ordinals of
+    sections that have some. `contents` are the bytes of originals that are yet to be kept, by their names.
     """
 
     item: Item
@@ -58,11 +58,13 @@ class Record:
     regions: Mapping[int, Regions] = field(default_factory=dict)
     originals: Mapping[int, Original] = field(default_factory=dict)
     contents: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    tokens: Mapping[int, Array] = field(default_factory=dict, repr=False)
 
     @property
     def bytes(self) -> int:
         """Bytes of its vectors, words, names, metadata and originals: what a quota counts."""
         arrays = sum(one.vectors.nbytes + one.boxes.nbytes for one in self.regions.values())
+        arrays += sum(rows.nbytes for rows in self.tokens.values())
         words = [self.item.id, self.item.title, *self.texts]
         for section, text in zip(self.item.sections, self.texts, strict=True):
             content = section.content.data if section.content is not None else None
@@ -74,6 +76,11 @@ class Record:
             words += [one if isinstance(one, str) else _NUMBER for one in scalars(value)]
         kept = sum(one.bytes for one in self.originals.values())
         return int(self.vectors.nbytes) + arrays + kept + sum(map(_size, words))
+
+    @property
+    def token_rows(self) -> int:
+        """How many rows of tokens it has."""
+        return sum(map(len, self.tokens.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +125,7 @@ def schema(width: int, metadata: dict[str, str]) -> Any:
         pa.field("span_end", pa.int64()),
         pa.field("original", pa.string()),
         pa.field("original_bytes", pa.int64()),
+        pa.field("tokens", pa.large_binary()),  # stored rows of tokens, uint8 `[rows, row bytes]`
         pa.field("continues", pa.bool_()),  # whether the section and the one before are pieces of one text
     ]
     return pa.schema(fields, metadata=metadata)
@@ -139,6 +147,7 @@ def to_rows(changes: Iterable[Change], table_schema: Any) -> Any:
             first = ordinal == 0
             regions = record.regions.get(ordinal)
             original = record.originals.get(ordinal)
+            tokens = record.tokens.get(ordinal)
             _append(
                 rows,
                 version=change.version,
@@ -160,6 +169,7 @@ def to_rows(changes: Iterable[Change], table_schema: Any) -> Any:
                 boxes=None if regions is None else regions.boxes.astype(_SINGLE).tobytes(),
                 original=None if original is None else original.sha256,
                 original_bytes=None if original is None else original.bytes,
+                tokens=None if tokens is None else tokens.tobytes(),
                 continues=section.continues,
             )
         vectors.append(record.vectors)
@@ -191,8 +201,11 @@ def newest_versions(batches: Iterable[Any]) -> tuple[dict[str, int], list[int]]:
     return living, sorted(versions.difference(living.values()))
 
 
-def from_rows(batches: Iterable[Any], living: dict[str, int]) -> Iterator[Put]:
-    """The living items, from all rows in any order. ValueError where rows of an item are missing."""
+def from_rows(batches: Iterable[Any], living: dict[str, int], token_bytes: int = 0) -> Iterator[Put]:
+    """The living items, from all rows in any order. ValueError where rows of an item are missing.
+
+    A stored row of tokens has so many bytes; 0 where none are stored.
+    """
     keep = set(living.values())
     waiting: dict[int, list[tuple[dict[str, Any], Array]]] = {}
     for batch in batches:
@@ -205,7 +218,7 @@ def from_rows(batches: Iterable[Any], living: dict[str, int]) -> Iterator[Put]:
             sections = waiting.setdefault(version, [])
             sections.append((row, vector.copy()))
             if len(sections) == row["sections"]:
-                yield Put(version, _record(sorted(sections, key=lambda one: one[0]["ordinal"])))
+                yield Put(version, _record(sorted(sections, key=lambda one: one[0]["ordinal"]), token_bytes))
                 del waiting[version]
                 keep.discard(version)
     if keep:
@@ -221,7 +234,7 @@ def _append(rows: dict[str, list[Any]], **values: Any) -> None:
         column.append(values.get(name))
 
 
-def _record(stored: list[tuple[dict[str, Any], Array]]) -> Record:
+def _record(stored: list[tuple[dict[str, Any], Array]], token_bytes: int) -> Record:
     rows = [row for row, _ in stored]
     sections = [
         Section(
@@ -252,6 +265,11 @@ def _record(stored: list[tuple[dict[str, Any], Array]]) -> Record:
             ordinal: Original(row["original"], row["original_bytes"])
             for ordinal, row in enumerate(rows)
             if row["original"] is not None
+        },
+        tokens={
+            ordinal: np.frombuffer(row["tokens"], np.uint8).reshape(-1, token_bytes)
+            for ordinal, row in enumerate(rows)
+            if row["tokens"] is not None
         },
     )
 

@@ -26,8 +26,10 @@ from tieback.index.memory import Memory
 from tieback.index.query import Query
 from tieback.index.ranking import Ranker, Ranking
 
-# Bytes of the multi-vectors of one reply.
+# Bytes of the multi-vectors of one reply: those of regions, and those of tokens in half precision.
 _MULTI_VECTOR_BYTES = 8 << 20
+_TOKEN_VECTOR_BYTES = 16 << 20
+_HALF_BYTES = 2
 
 # Of a ranking that is collapsed so many rows are read for each hit, at first: of ten sections of abstracts
 # seven are of different texts.
@@ -123,7 +125,18 @@ class _Search:
                 multi = MultiVector(space, values, Locators(LocatorKind.BOX, boxes))
                 hit = dataclasses.replace(hit, multi_vector=multi)
             found.append(hit)
-        return found
+        return self._with_token_vectors(found, positions)
+
+    def _with_token_vectors(self, hits: list[Hit], positions: Sequence[int]) -> list[Hit]:
+        """The hits, those of texts with the vectors of their tokens, where these are wanted and kept."""
+        tokens = self._memory.tokens
+        if tokens is None or not self._query.token_vectors:
+            return hits
+        most = _TOKEN_VECTOR_BYTES // (_HALF_BYTES * tokens.coding.kept.width)
+        return [
+            hit if multi is None else dataclasses.replace(hit, multi_vector=multi)
+            for hit, multi in zip(hits, tokens.take(positions, most), strict=True)
+        ]
 
     def _hit(self, ranking: Ranking, row: int, others: Sequence[int]) -> Hit:
         """The hit of a row; `others` are rows of further pieces of its text."""

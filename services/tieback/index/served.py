@@ -7,13 +7,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.types.vectors import SpaceRef
 from tieback.index.store import Description
+from tieback.token_spaces import TokenSpaces
 
 
 class ServedSpaces:
     """The `served` spaces. Collections in other revisions of them are stale.
 
     Those are found by contents where their space `is_readable`, else by words. No collection is made in the
-    spaces named in `sparse`. `widths` are by space those that its vectors may be cut to.
+    spaces named in `sparse`. `widths` are by space those that its vectors may be cut to. `token_spaces` are
+    those that have vectors of the tokens of texts.
     """
 
     def __init__(
@@ -23,7 +25,9 @@ class ServedSpaces:
         is_readable: Callable[[SpaceRef], bool] = lambda _: False,
         sparse: Iterable[str] = (),
         widths: Mapping[str, Sequence[int]] | None = None,
+        token_spaces: TokenSpaces | None = None,
     ) -> None:
+        self.token_spaces = token_spaces or TokenSpaces()
         self._served = {space.name: space for space in served}
         self._is_readable = is_readable
         self._sparse = frozenset(sparse)

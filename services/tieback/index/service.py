@@ -23,6 +23,7 @@ from tieback.core.types.load import Load
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexState
 from tieback.core.types.search import Search, SearchReply
+from tieback.core.types.token_vectors import TokenVectors
 from tieback.core.types.vectors import SpaceRef
 from tieback.index import query
 from tieback.index.collection import DamagedCollection, OpenCollection, ReadCollection
@@ -71,14 +72,15 @@ class Index:
             *(store, self._owned, self._generations, self._references),
             *(self._writers, limits.collections, served),
         )
-        keeps = self._originals.keeps
         self.stored = StoredItems(store, self._owned, self._originals)
         self.snapshots = Snapshots(
             *(store, self._owned, self._lifecycle, self._references, served, self._tokens),
             writers=self._writers,
             train=self._train,
         )
-        self._items = ItemWriter(self._owned, self._references, self._readers, limits, keeps=keeps)
+        self._items = ItemWriter(
+            self._owned, self._references, self._readers, limits, keeps=self._originals.keeps
+        )
         self._closed = False
 
     @classmethod
@@ -124,6 +126,7 @@ class Index:
             damaged=len(self._owned.damaged),
             stale=len(self.stale),
             vector_bytes=sum(memory.resident_bytes for memory in readable),
+            token_bytes=sum(memory.token_bytes for memory in readable),
             originals=self._originals.bytes,
         )
 
@@ -174,10 +177,11 @@ class Index:
         width: int,
         routing: Routing = DEFAULT_ROUTING,
         codec: MethodChoice | None = None,
+        token_vectors: TokenVectors | None = None,
     ) -> Collection:
         """See `IndexPort`."""
         self._refuse_where_closed()
-        return await self._lifecycle.create(name, space, width, routing, codec)
+        return await self._lifecycle.create(name, space, width, routing, codec, token_vectors)
 
     async def get_collection(self, name: str) -> Collection:
         """See `IndexPort`."""
@@ -213,13 +217,17 @@ class Index:
         stored = self._owned.stored(principal.tenant)
         return Usage(principal, stored.collections, stored.items, stored.bytes)
 
-    async def begin_reindex(self, collection: str, space: SpaceRef, width: int) -> ReindexState:
+    async def begin_reindex(
+        self, collection: str, space: SpaceRef, width: int, token_vectors: TokenVectors | None = None
+    ) -> ReindexState:
         """See `StorePort`. Once begun it is finished: else nobody would know what is on the disk."""
-        return await asyncio.shield(self._begin_reindex(collection, space, width))
 
-    async def _begin_reindex(self, collection: str, space: SpaceRef, width: int) -> ReindexState:
-        async with self._lifecycle.changing:
-            return await self._generations.begin(self._to_reindex(collection), space, width)
+        async def begin() -> ReindexState:
+            async with self._lifecycle.changing:
+                opened = self._to_reindex(collection)
+                return await self._generations.begin(opened, space, width, token_vectors)
+
+        return await asyncio.shield(begin())
 
     async def list_pending(self, collection: str, after: str = "") -> list[PendingItem]:
         """See `IndexPort`."""
@@ -341,8 +349,7 @@ class Index:
         begin = time.perf_counter()
         opened = self._read_from(collection)
         wanted = query.checked(opened.description, **asked)
-        queued = time.perf_counter()
-        started = queued
+        queued = started = time.perf_counter()
 
         def work(check: Check) -> SearchReply:
             nonlocal started

@@ -18,5 +18,7 @@ class IndexSize(NamedTuple):
     """Collections in another revision of their space than the one that is served."""
     vector_bytes: int
     """Bytes of the vectors in memory."""
+    token_bytes: int
+    """Bytes on disk of the vectors of tokens."""
     originals: int
     """Bytes on disk of what sections were encoded from."""

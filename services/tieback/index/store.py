@@ -38,6 +38,7 @@ from tieback.core.tenant import NAME, CollectionKey
 from tieback.core.types.collection import DEFAULT_CODEC
 from tieback.core.types.fusion import Routing
 from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.token_vectors import TokenVectors
 from tieback.core.types.vectors import SpaceRef
 from tieback.index import versions
 from tieback.index.lock import StoreLock
@@ -47,7 +48,7 @@ from tieback.index.records import schema
 from tieback.index.sources import Sources
 from tieback.index.table import Table
 
-FORMAT = 8
+FORMAT = 9
 """Changes whenever the files, the columns of tables or their descriptions do. Another one is refused."""
 
 _DESCRIPTION = "tieback"
@@ -61,7 +62,8 @@ DEFAULT = Routing()
 class Description:
     """What a collection is: whose, its name, its vectors' space and width, when it was made (epoch seconds).
 
-    `routing` is for queries that do not say theirs; `codec` is how its vectors are kept in memory.
+    `routing` is for queries that do not say theirs; `codec` is how its vectors are kept in memory, and
+    `token_vectors` how those of the tokens of texts are stored, if they are.
     """
 
     key: CollectionKey
@@ -70,6 +72,7 @@ class Description:
     created: float
     routing: Routing = DEFAULT
     codec: MethodChoice = DEFAULT_CODEC
+    token_vectors: TokenVectors | None = None
 
     @property
     def owner(self) -> str:
@@ -96,6 +99,14 @@ class Description:
                 said["imputation"] = [routing.imputation.name, dict(routing.imputation.parameters)]
         if self.codec != DEFAULT_CODEC:
             said["codec"] = [self.codec.name, dict(self.codec.parameters)]
+        if self.token_vectors is not None:
+            kept = self.token_vectors
+            said["token_vectors"] = {
+                "space": [kept.space.name, kept.space.revision, kept.space.fingerprint],
+                "width": kept.width,
+                "pooling": [kept.pooling.name, dict(kept.pooling.parameters)],
+                "codec": [kept.codec.name, dict(kept.codec.parameters)],
+            }
         return json.dumps(said)
 
     @classmethod
@@ -107,7 +118,15 @@ class Description:
         routing = Routing(policy, weights, parameters, imputation)
         codec = MethodChoice(*known["codec"]) if "codec" in known else DEFAULT_CODEC
         space = SpaceRef(*known["space"])
-        return cls(key, space, int(known["width"]), float(known["created"]), routing, codec)
+        tokens = known.get("token_vectors")
+        if tokens is not None:
+            tokens = TokenVectors(
+                SpaceRef(*tokens["space"]),
+                int(tokens["width"]),
+                MethodChoice(*tokens["pooling"]),
+                MethodChoice(*tokens["codec"]),
+            )
+        return cls(key, space, int(known["width"]), float(known["created"]), routing, codec, tokens)
 
 
 class Store:

@@ -12,7 +12,7 @@ import numpy as np
 from tieback.core.tenant import Access
 from tieback.core.types.content import Item, Section
 from tieback.index.collection import OpenCollection
-from tieback.index.memory import Entry
+from tieback.index.entries import Entry
 from tieback.index.originals import Originals, content_of
 from tieback.index.ownership import OwnedCollections
 from tieback.index.store import Store

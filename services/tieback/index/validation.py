@@ -23,6 +23,7 @@ from tieback.index.metadata import check_metadata
 from tieback.index.originals import original_of
 from tieback.index.records import Record, Regions
 from tieback.index.texts import ID_BYTES, check_id, check_text
+from tieback.index.token_rows import TokenCoding
 from tieback.methods.codecs import LARGEST_HALF
 
 TITLE_BYTES = 4096
@@ -36,21 +37,33 @@ MOST_IGNORED = 256
 LONGEST_VECTOR = 1e9
 """Of a vector that is stored or searched with: products stay far from the largest float32, 3.4e38."""
 
+LAST_BYTE = 2**32 - 1
+"""Where the vector of a token may end in its text."""
+
 WIDEST = 65_536
 """Dimensions of a collection's vectors."""
 
+_WIDTH = at("width")
+
 
 def check_items(
-    items: Sequence[IndexedItem], space: SpaceRef, width: int, limits: Limits, *, keeps: bool = False
+    items: Sequence[IndexedItem],
+    space: SpaceRef,
+    width: int,
+    limits: Limits,
+    *,
+    keeps: bool = False,
+    coding: TokenCoding | None = None,
 ) -> list[Record | TiebackError]:
     """One record or error per item, in order; an error's field begins with ``items[i]``.
 
-    The contents of pictures, sounds and clouds go into the records where the store `keeps` them.
+    The contents of pictures, sounds and clouds go into the records where the store `keeps` them, and vectors
+    of tokens by the `coding` where the collection has one.
     """
     results: list[Record | TiebackError] = []
     for position, indexed in enumerate(items):
         try:
-            results.append(_check_item(indexed, space, width, limits, keeps))
+            results.append(_check_item(indexed, space, width, limits, keeps, coding))
         except InvalidInput as error:
             results.append(error.within(at("items", position)))
     return results
@@ -159,7 +172,59 @@ def check_regions(
     return Regions(values.astype(np.float16), regions.locators.places)
 
 
-def _check_item(indexed: IndexedItem, space: SpaceRef, width: int, limits: Limits, keeps: bool) -> Record:
+def check_tokens(
+    tokens: MultiVector, modality: Modality, coding: TokenCoding | None, limits: Limits, *, field: FieldPath
+) -> Array | None:
+    """The rows of a text's tokens as they are stored; None where there are none.
+
+    SpaceMismatch where they are of another space than the collection keeps; InvalidInput where it keeps none,
+    where they are no text's, too many, of another width, or where a row is no direction.
+    """
+    values = np.asarray(tokens.values)
+    if not len(values):
+        return None
+    if coding is None:
+        raise InvalidInput("the collection was made without vectors of tokens; leave them out", field=field)
+    if modality is not Modality.TEXT or tokens.locators.kind is not LocatorKind.BYTE_SPAN:
+        raise InvalidInput(
+            f"only a text has tokens, with byte spans in it; this section is {modality}, and the vectors "
+            f"have locators of the kind {tokens.locators.kind}",
+            field=field,
+        )
+    kept = coding.kept
+    if tokens.space != kept.space:
+        raise SpaceMismatch(
+            f"the vectors of tokens are of space {_exactly(tokens.space)}, and the collection keeps those of "
+            f"{_exactly(kept.space)}",
+            field=field["space"],
+        )
+    if values.ndim != 2 or values.shape[1] != kept.width:
+        raise InvalidInput(
+            f"the vectors of tokens have the shape {list(values.shape)}; their width is {kept.width}",
+            field=field["values"],
+        )
+    if limits.rerank_tokens and len(values) > limits.rerank_tokens:
+        raise InvalidInput(
+            f"the section has vectors of {len(values)} tokens; at most {limits.rerank_tokens} are taken",
+            field=field["values"],
+        )
+    lengths = np.linalg.norm(np.asarray(values, np.float64), axis=1)
+    if not ((lengths > 0) & (lengths <= LONGEST_VECTOR)).all():  # false for NaN too
+        raise InvalidInput("a row holds NaN or infinity, or is all zeros", field=field["values"])
+    check_rows(tokens, field=field)
+    if (tokens.locators.places > LAST_BYTE).any():
+        raise InvalidInput(f"a byte span ends beyond byte {LAST_BYTE}", field=field["byte_spans"])
+    return coding.encode(tokens)
+
+
+def _check_item(
+    indexed: IndexedItem,
+    space: SpaceRef,
+    width: int,
+    limits: Limits,
+    keeps: bool,
+    coding: TokenCoding | None,
+) -> Record:
     item, sections = indexed.item, indexed.sections
     check_id(item.id, field=at("item", "id"))
     check_text(item.title, TITLE_BYTES, field=at("item", "title"))
@@ -178,7 +243,7 @@ def _check_item(indexed: IndexedItem, space: SpaceRef, width: int, limits: Limit
         and section.content.modality == sections[position].modality
         and (found := original_of(section.content)) is not None
     }
-    vectors, regions = check_vectors(sections, space, width, limits)
+    vectors, regions, tokens = check_vectors(sections, space, width, limits, coding)
     texts = [known.text or _own_text(section) for section, known in zip(kept, sections, strict=True)]
     metadata = check_metadata(item.metadata, limits)
     return Record(
@@ -189,23 +254,33 @@ def _check_item(indexed: IndexedItem, space: SpaceRef, width: int, limits: Limit
         regions,
         {position: original for position, (original, _) in kept_apart.items()},
         {original.sha256: data for original, data in kept_apart.values()},
+        tokens,
     )
 
 
 def check_vectors(
-    sections: Sequence[IndexedSection], space: SpaceRef, width: int, limits: Limits
-) -> tuple[Array, dict[int, Regions]]:
-    """The sections' vectors `[sections, width]`, and their regions by ordinal."""
+    sections: Sequence[IndexedSection],
+    space: SpaceRef,
+    width: int,
+    limits: Limits,
+    coding: TokenCoding | None,
+) -> tuple[Array, dict[int, Regions], dict[int, Array]]:
+    """The sections' vectors `[sections, width]`, and by ordinal their regions and stored rows of tokens."""
     vectors = np.empty((len(sections), width), np.float32)
     regions: dict[int, Regions] = {}
+    tokens: dict[int, Array] = {}
     for position, known in enumerate(sections):
         vectors[position] = check_vector(known.vector, space, width, field=at("sections", position, "vector"))
         if known.regions is not None:
             field = at("sections", position, "regions")
             checked = check_regions(known.regions, known.modality, space, width, field=field)
             regions |= {} if checked is None else {position: checked}
+        if known.tokens is not None:
+            field = at("sections", position, "tokens")
+            rows = check_tokens(known.tokens, known.modality, coding, limits, field=field)
+            tokens |= {} if rows is None else {position: rows}
         check_text(known.text, limits.text_bytes, field=at("sections", position, "text"))
-    return vectors, regions
+    return vectors, regions, tokens
 
 
 def check_sections(sections: Sequence[Section], limits: Limits) -> list[Section]:
@@ -255,10 +330,10 @@ def check_space(space: SpaceRef, *, field: FieldPath) -> None:
         check_text(getattr(space, part), ID_BYTES, field=field[part])
 
 
-def check_width(width: int) -> None:
+def check_width(width: int, *, field: FieldPath = _WIDTH) -> None:
     """InvalidInput where a collection cannot have vectors of this width."""
     if not 1 <= width <= WIDEST:
-        raise InvalidInput(f"the width is {width}; it must be between 1 and {WIDEST}", field="width")
+        raise InvalidInput(f"the width is {width}; it must be between 1 and {WIDEST}", field=field)
 
 
 def check_batch(size: int, limits: Limits, *, field: FieldPath) -> None:

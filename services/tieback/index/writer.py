@@ -233,7 +233,10 @@ class CollectionWriter:
         every = [change for mine in changes for change in mine]
         if every:
             self.next_version = version  # also where the append fails: a number is not given twice
-            self._memory.reserve(sum(len(one.record.texts) for one in every if isinstance(one, Put)))
+            records = [one.record for one in every if isinstance(one, Put)]
+            self._memory.reserve(
+                sum(len(record.texts) for record in records), sum(record.token_rows for record in records)
+            )
             self._table.append(to_rows(every, self._table.schema))
         return [self._memory.apply(mine) for mine in changes]
 

@@ -111,6 +111,7 @@ def build_answerer(
         encode_share=settings.encode_share,
         keeps_originals=settings.originals_bytes > 0,
         retired=retired,
+        token_spaces=plan.token_spaces,
     )
 
 

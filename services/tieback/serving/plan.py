@@ -16,6 +16,7 @@ from tieback.methods.reranking import NO_RERANKING
 from tieback.serving.bound import served_binding
 from tieback.serving.precisions import at_chosen_precisions
 from tieback.serving.settings import Regions, Settings
+from tieback.token_spaces import TokenSpace, TokenSpaces
 
 if TYPE_CHECKING:
     from tieback.answer import JointInputs, SingleSpace
@@ -129,6 +130,17 @@ class Plan:
         return self.reads_text and any(
             card.name == self.text_space and VectorKind.MULTI_VECTOR in card.kinds for card in self.encoders
         )
+
+    @property
+    def token_spaces(self) -> TokenSpaces:
+        """The text spaces whose token vectors collections may keep, the one that reranks first."""
+        cards = [
+            card
+            for card in self.encoders
+            if card.modality is Modality.TEXT and VectorKind.MULTI_VECTOR in card.kinds
+        ]
+        cards.sort(key=lambda card: card.name != self.reranking_space)
+        return TokenSpaces([TokenSpace(card.name, card.space, card.width) for card in cards])
 
     @property
     def single_spaces(self) -> tuple[SingleSpace, ...]:

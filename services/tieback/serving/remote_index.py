@@ -17,6 +17,7 @@ from tieback.core.types.fusion import Routing
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.report import Timing
 from tieback.core.types.search import Granularity, Search, SearchReply
+from tieback.core.types.token_vectors import TokenVectors
 from tieback.core.types.vectors import SpaceRef
 from tieback.ports import DEFAULT_ROUTING
 from tieback.serving import failures, targets
@@ -32,6 +33,7 @@ from tieback.serving.conversions.searches import (
     write_indexed_item,
 )
 from tieback.serving.conversions.tenants import read_usage
+from tieback.serving.conversions.token_vectors import write_token_vectors
 from tieback.serving.conversions.vectors import write_space, write_vector
 from tieback.serving.mesh import Mesh
 from tieback.serving.remote_call import call, stream
@@ -68,6 +70,7 @@ class RemoteIndex:
         width: int,
         routing: Routing = DEFAULT_ROUTING,
         codec: MethodChoice | None = None,
+        token_vectors: TokenVectors | None = None,
     ) -> Collection:
         """Makes a collection, or returns the equal one."""
         request = index_pb2.CreateCollectionRequest(
@@ -76,6 +79,7 @@ class RemoteIndex:
             width=width,
             routing=write_routing(routing),
             codec=None if codec is None else write_method(codec),
+            token_vectors=write_token_vectors(token_vectors),
         )
         response = await self._call(request, index_pb2.CreateCollectionResponse)
         return read_collection(response.collection)
@@ -188,6 +192,7 @@ class RemoteIndex:
             diversity=asked.get("diversity", 0.0),
             hits_per_item=asked.get("hits_per_item", 0),
             granularity=write_granularity(asked.get("granularity", Granularity.SECTION)),
+            token_vectors=asked.get("token_vectors", False),
         )
         return read_search_reply(await self._call(request, index_pb2.SearchResponse, deadline))
 

@@ -112,6 +112,7 @@ class IndexGauges(Collector):
                 ("sections", "Sections in the index.", now.sections),
                 ("vectors", "Vectors in the index, with those of regions.", now.vectors),
                 ("vector_bytes", "Size of the vectors in memory.", now.vector_bytes),
+                ("token_vector_bytes", "Size of the vectors of tokens on disk.", now.token_bytes),
                 ("damaged_collections", "Collections with damaged files.", now.damaged),
                 (
                     "stale_collections",

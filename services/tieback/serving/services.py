@@ -145,7 +145,9 @@ async def _index(context: ServiceContext) -> None:
             settings.store.expanduser(),
             limits=settings.limits,
             originals_bytes=settings.originals_bytes,
-            served=ServedSpaces(plan.spaces, sparse=sparse, widths=widths, **more),
+            served=ServedSpaces(
+                plan.spaces, sparse=sparse, widths=widths, token_spaces=plan.token_spaces, **more
+            ),
         )
     )
     context.closing.push_async_callback(index.close)

@@ -27,18 +27,20 @@ LONG_TEXTS_TRUNCATE: LongTexts
 LONG_TEXTS_REFUSE: LongTexts
 
 class IngestItemsRequest(_message.Message):
-    __slots__ = ("collection", "items", "long_texts", "space", "codec")
+    __slots__ = ("collection", "items", "long_texts", "space", "codec", "token_vectors")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     ITEMS_FIELD_NUMBER: _ClassVar[int]
     LONG_TEXTS_FIELD_NUMBER: _ClassVar[int]
     SPACE_FIELD_NUMBER: _ClassVar[int]
     CODEC_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_VECTORS_FIELD_NUMBER: _ClassVar[int]
     collection: str
     items: _containers.RepeatedCompositeFieldContainer[_content_pb2.Item]
     long_texts: LongTexts
     space: str
     codec: _report_pb2.Method
-    def __init__(self, collection: _Optional[str] = ..., items: _Optional[_Iterable[_Union[_content_pb2.Item, _Mapping]]] = ..., long_texts: _Optional[_Union[LongTexts, str]] = ..., space: _Optional[str] = ..., codec: _Optional[_Union[_report_pb2.Method, _Mapping]] = ...) -> None: ...
+    token_vectors: _index_pb2.TokenVectors
+    def __init__(self, collection: _Optional[str] = ..., items: _Optional[_Iterable[_Union[_content_pb2.Item, _Mapping]]] = ..., long_texts: _Optional[_Union[LongTexts, str]] = ..., space: _Optional[str] = ..., codec: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., token_vectors: _Optional[_Union[_index_pb2.TokenVectors, _Mapping]] = ...) -> None: ...
 
 class IngestItemsResponse(_message.Message):
     __slots__ = ("sequence", "results", "timing")
@@ -117,7 +119,7 @@ class RetrieveRequest(_message.Message):
     def __init__(self, collection: _Optional[str] = ..., query: _Optional[_Iterable[_Union[QueryPart, _Mapping]]] = ..., limit: _Optional[int] = ..., filter: _Optional[str] = ..., routing: _Optional[_Union[_router_pb2.Routing, _Mapping]] = ..., candidates: _Optional[int] = ..., reranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., hybrid: _Optional[bool] = ..., balance_modalities: _Optional[bool] = ..., explain: _Optional[bool] = ..., rank_fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., min_relevance: _Optional[float] = ..., collapse_pieces: _Optional[bool] = ..., query_expansion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., diversity: _Optional[float] = ..., hits_per_item: _Optional[int] = ..., granularity: _Optional[_Union[_index_pb2.Granularity, str]] = ...) -> None: ...
 
 class RetrievalPlan(_message.Message):
-    __slots__ = ("hybrid", "balance_modalities", "rank_fusion", "reranker", "candidates", "relevance_floor", "collapse_pieces", "query_expansion", "diversity", "hits_per_item", "granularity")
+    __slots__ = ("hybrid", "balance_modalities", "rank_fusion", "reranker", "candidates", "relevance_floor", "collapse_pieces", "query_expansion", "diversity", "hits_per_item", "granularity", "token_vectors")
     HYBRID_FIELD_NUMBER: _ClassVar[int]
     BALANCE_MODALITIES_FIELD_NUMBER: _ClassVar[int]
     RANK_FUSION_FIELD_NUMBER: _ClassVar[int]
@@ -129,6 +131,7 @@ class RetrievalPlan(_message.Message):
     DIVERSITY_FIELD_NUMBER: _ClassVar[int]
     HITS_PER_ITEM_FIELD_NUMBER: _ClassVar[int]
     GRANULARITY_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_VECTORS_FIELD_NUMBER: _ClassVar[int]
     hybrid: bool
     balance_modalities: bool
     rank_fusion: _report_pb2.Method
@@ -140,7 +143,8 @@ class RetrievalPlan(_message.Message):
     diversity: float
     hits_per_item: int
     granularity: _index_pb2.Granularity
-    def __init__(self, hybrid: _Optional[bool] = ..., balance_modalities: _Optional[bool] = ..., rank_fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., reranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., candidates: _Optional[int] = ..., relevance_floor: _Optional[float] = ..., collapse_pieces: _Optional[bool] = ..., query_expansion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., diversity: _Optional[float] = ..., hits_per_item: _Optional[int] = ..., granularity: _Optional[_Union[_index_pb2.Granularity, str]] = ...) -> None: ...
+    token_vectors: bool
+    def __init__(self, hybrid: _Optional[bool] = ..., balance_modalities: _Optional[bool] = ..., rank_fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., reranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., candidates: _Optional[int] = ..., relevance_floor: _Optional[float] = ..., collapse_pieces: _Optional[bool] = ..., query_expansion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., diversity: _Optional[float] = ..., hits_per_item: _Optional[int] = ..., granularity: _Optional[_Union[_index_pb2.Granularity, str]] = ..., token_vectors: _Optional[bool] = ...) -> None: ...
 
 class QueryPart(_message.Message):
     __slots__ = ("content", "weight")

@@ -28,7 +28,7 @@ GRANULARITY_SECTION: Granularity
 GRANULARITY_DOCUMENT: Granularity
 
 class Collection(_message.Message):
-    __slots__ = ("name", "space", "width", "item_count", "section_count", "create_time", "routing", "vector_count", "sources", "damage", "stale", "codec", "resident_bytes", "codec_trained_on")
+    __slots__ = ("name", "space", "width", "item_count", "section_count", "create_time", "routing", "vector_count", "sources", "damage", "stale", "codec", "resident_bytes", "codec_trained_on", "token_vectors")
     NAME_FIELD_NUMBER: _ClassVar[int]
     SPACE_FIELD_NUMBER: _ClassVar[int]
     WIDTH_FIELD_NUMBER: _ClassVar[int]
@@ -43,6 +43,7 @@ class Collection(_message.Message):
     CODEC_FIELD_NUMBER: _ClassVar[int]
     RESIDENT_BYTES_FIELD_NUMBER: _ClassVar[int]
     CODEC_TRAINED_ON_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_VECTORS_FIELD_NUMBER: _ClassVar[int]
     name: str
     space: _vector_pb2.SpaceRef
     width: int
@@ -57,7 +58,22 @@ class Collection(_message.Message):
     codec: _report_pb2.Method
     resident_bytes: int
     codec_trained_on: int
-    def __init__(self, name: _Optional[str] = ..., space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., width: _Optional[int] = ..., item_count: _Optional[int] = ..., section_count: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., routing: _Optional[_Union[_router_pb2.Routing, _Mapping]] = ..., vector_count: _Optional[int] = ..., sources: _Optional[_Iterable[_Union[Source, _Mapping]]] = ..., damage: _Optional[str] = ..., stale: _Optional[str] = ..., codec: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., resident_bytes: _Optional[int] = ..., codec_trained_on: _Optional[int] = ...) -> None: ...
+    token_vectors: TokenVectors
+    def __init__(self, name: _Optional[str] = ..., space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., width: _Optional[int] = ..., item_count: _Optional[int] = ..., section_count: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., routing: _Optional[_Union[_router_pb2.Routing, _Mapping]] = ..., vector_count: _Optional[int] = ..., sources: _Optional[_Iterable[_Union[Source, _Mapping]]] = ..., damage: _Optional[str] = ..., stale: _Optional[str] = ..., codec: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., resident_bytes: _Optional[int] = ..., codec_trained_on: _Optional[int] = ..., token_vectors: _Optional[_Union[TokenVectors, _Mapping]] = ...) -> None: ...
+
+class TokenVectors(_message.Message):
+    __slots__ = ("space", "width", "pooling", "codec", "stored_bytes")
+    SPACE_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    POOLING_FIELD_NUMBER: _ClassVar[int]
+    CODEC_FIELD_NUMBER: _ClassVar[int]
+    STORED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    space: _vector_pb2.SpaceRef
+    width: int
+    pooling: _report_pb2.Method
+    codec: _report_pb2.Method
+    stored_bytes: int
+    def __init__(self, space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., width: _Optional[int] = ..., pooling: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., codec: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., stored_bytes: _Optional[int] = ...) -> None: ...
 
 class Source(_message.Message):
     __slots__ = ("name", "host", "location", "item_count", "index_time")
@@ -74,18 +90,20 @@ class Source(_message.Message):
     def __init__(self, name: _Optional[str] = ..., host: _Optional[str] = ..., location: _Optional[str] = ..., item_count: _Optional[int] = ..., index_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class CreateCollectionRequest(_message.Message):
-    __slots__ = ("name", "space", "width", "routing", "codec")
+    __slots__ = ("name", "space", "width", "routing", "codec", "token_vectors")
     NAME_FIELD_NUMBER: _ClassVar[int]
     SPACE_FIELD_NUMBER: _ClassVar[int]
     WIDTH_FIELD_NUMBER: _ClassVar[int]
     ROUTING_FIELD_NUMBER: _ClassVar[int]
     CODEC_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_VECTORS_FIELD_NUMBER: _ClassVar[int]
     name: str
     space: _vector_pb2.SpaceRef
     width: int
     routing: _router_pb2.Routing
     codec: _report_pb2.Method
-    def __init__(self, name: _Optional[str] = ..., space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., width: _Optional[int] = ..., routing: _Optional[_Union[_router_pb2.Routing, _Mapping]] = ..., codec: _Optional[_Union[_report_pb2.Method, _Mapping]] = ...) -> None: ...
+    token_vectors: TokenVectors
+    def __init__(self, name: _Optional[str] = ..., space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., width: _Optional[int] = ..., routing: _Optional[_Union[_router_pb2.Routing, _Mapping]] = ..., codec: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., token_vectors: _Optional[_Union[TokenVectors, _Mapping]] = ...) -> None: ...
 
 class CreateCollectionResponse(_message.Message):
     __slots__ = ("collection",)
@@ -140,16 +158,18 @@ class IndexedItem(_message.Message):
     def __init__(self, item: _Optional[_Union[_content_pb2.Item, _Mapping]] = ..., sections: _Optional[_Iterable[_Union[IndexedSection, _Mapping]]] = ...) -> None: ...
 
 class IndexedSection(_message.Message):
-    __slots__ = ("vector", "text", "modality", "regions")
+    __slots__ = ("vector", "text", "modality", "regions", "tokens")
     VECTOR_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     MODALITY_FIELD_NUMBER: _ClassVar[int]
     REGIONS_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_FIELD_NUMBER: _ClassVar[int]
     vector: _vector_pb2.Vector
     text: str
     modality: _content_pb2.Modality
     regions: _vector_pb2.MultiVector
-    def __init__(self, vector: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., text: _Optional[str] = ..., modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., regions: _Optional[_Union[_vector_pb2.MultiVector, _Mapping]] = ...) -> None: ...
+    tokens: _vector_pb2.MultiVector
+    def __init__(self, vector: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., text: _Optional[str] = ..., modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., regions: _Optional[_Union[_vector_pb2.MultiVector, _Mapping]] = ..., tokens: _Optional[_Union[_vector_pb2.MultiVector, _Mapping]] = ...) -> None: ...
 
 class UpsertItemsRequest(_message.Message):
     __slots__ = ("collection", "items")
@@ -250,7 +270,7 @@ class DeleteSourceResponse(_message.Message):
     def __init__(self, deleted_count: _Optional[int] = ...) -> None: ...
 
 class SearchRequest(_message.Message):
-    __slots__ = ("collection", "vector", "text", "limit", "filter", "rank_fusion", "balance_modalities", "collapse_pieces", "ignored", "multi_vectors", "query_expansion", "diversity", "hits_per_item", "granularity")
+    __slots__ = ("collection", "vector", "text", "limit", "filter", "rank_fusion", "balance_modalities", "collapse_pieces", "ignored", "multi_vectors", "query_expansion", "diversity", "hits_per_item", "granularity", "token_vectors")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     VECTOR_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
@@ -265,6 +285,7 @@ class SearchRequest(_message.Message):
     DIVERSITY_FIELD_NUMBER: _ClassVar[int]
     HITS_PER_ITEM_FIELD_NUMBER: _ClassVar[int]
     GRANULARITY_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_VECTORS_FIELD_NUMBER: _ClassVar[int]
     collection: str
     vector: _vector_pb2.Vector
     text: str
@@ -279,7 +300,8 @@ class SearchRequest(_message.Message):
     diversity: float
     hits_per_item: int
     granularity: Granularity
-    def __init__(self, collection: _Optional[str] = ..., vector: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., text: _Optional[str] = ..., limit: _Optional[int] = ..., filter: _Optional[str] = ..., rank_fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., balance_modalities: _Optional[bool] = ..., collapse_pieces: _Optional[bool] = ..., ignored: _Optional[_Iterable[_Union[_router_pb2.IgnoredDimensions, _Mapping]]] = ..., multi_vectors: _Optional[bool] = ..., query_expansion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., diversity: _Optional[float] = ..., hits_per_item: _Optional[int] = ..., granularity: _Optional[_Union[Granularity, str]] = ...) -> None: ...
+    token_vectors: bool
+    def __init__(self, collection: _Optional[str] = ..., vector: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., text: _Optional[str] = ..., limit: _Optional[int] = ..., filter: _Optional[str] = ..., rank_fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., balance_modalities: _Optional[bool] = ..., collapse_pieces: _Optional[bool] = ..., ignored: _Optional[_Iterable[_Union[_router_pb2.IgnoredDimensions, _Mapping]]] = ..., multi_vectors: _Optional[bool] = ..., query_expansion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., diversity: _Optional[float] = ..., hits_per_item: _Optional[int] = ..., granularity: _Optional[_Union[Granularity, str]] = ..., token_vectors: _Optional[bool] = ...) -> None: ...
 
 class SearchResponse(_message.Message):
     __slots__ = ("hits", "timing", "expanded")

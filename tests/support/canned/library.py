@@ -40,6 +40,7 @@ class Index(index_pb2_grpc.IndexServiceServicer):
             width=request.width,
             routing=request.routing,
             codec=request.codec if request.HasField("codec") else None,
+            token_vectors=request.token_vectors if request.HasField("token_vectors") else None,
             resident_bytes=1_500_000,
         )
         if request.name == "broken":

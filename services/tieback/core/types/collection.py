@@ -10,6 +10,7 @@ from tieback.core.types.content import Item, Modality
 from tieback.core.types.fusion import Routing
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.report import Timing
+from tieback.core.types.token_vectors import TokenVectors
 from tieback.core.types.vectors import MultiVector, SpaceRef, Vector
 
 DEFAULT_CODEC = MethodChoice("float32")
@@ -26,6 +27,8 @@ class Collection:
     pipeline and what to do; both are empty where all is well. `codec` is how its vectors are kept in memory,
     where they and those of regions take `resident_bytes`. A codec that is learned was learned from
     `codec_trained_on` of them; until that is more than 0, vectors are kept and compared as they are.
+    `token_vectors` is how those of the tokens of texts are kept on the disk, where they take `token_bytes`;
+    None where they are not.
     """
 
     name: str
@@ -42,6 +45,8 @@ class Collection:
     codec: MethodChoice = DEFAULT_CODEC
     resident_bytes: int = 0
     codec_trained_on: int = 0
+    token_vectors: TokenVectors | None = None
+    token_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +68,15 @@ class Source:
 class IndexedSection:
     """A section as it is searched: its vector, its words, its modality.
 
-    A picture may have `regions` with a vector each, beside the whole's.
+    A picture may have `regions` with a vector each, beside the whole's. A text may have `tokens` with a
+    vector each.
     """
 
     vector: Vector
     text: str
     modality: Modality
     regions: MultiVector | None = None
+    tokens: MultiVector | None = None
 
 
 @dataclass(frozen=True, slots=True)

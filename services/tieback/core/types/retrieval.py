@@ -57,7 +57,8 @@ class RetrievalPlan:
     `candidates` is 0: it follows the limit. With `collapse_pieces`, the pieces of a short text are one hit.
     The name of `query_expansion` is "none" where the query was searched for as it was given: more was not
     asked for, or the method left it so. 0 is no `diversity`, and any number of `hits_per_item`. By the
-    `granularity` DOCUMENT items were ranked.
+    `granularity` DOCUMENT items were ranked. With
+    `token_vectors` the reranker compared texts by the vectors of tokens that the collection keeps.
     """
 
     hybrid: bool
@@ -71,6 +72,7 @@ class RetrievalPlan:
     diversity: float
     hits_per_item: int
     granularity: Granularity
+    token_vectors: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,8 @@ class Search(TypedDict, total=False):
     """The arguments of a search, by name; what is left out is None, empty, False, or the server's default.
 
     Of `vector` and `text` at least one is given. `ignored` are dimensions of the vector that do not count;
-    with `multi_vectors`, hits that have several vectors come with them. `query_expansion` searches again with
+    with `multi_vectors`, hits that have several vectors come with them, and with `token_vectors` those of
+    texts come with the vectors of their tokens. `query_expansion` searches again with
     the query expanded by its first hits. `diversity`, 0 to 1, prefers hits that are unlike those before them,
     and there are at most `hits_per_item` hits of one item; 0 turns each of them off. By the `granularity`
     DOCUMENT items are ranked, and a hit is the best section of one.
@@ -46,6 +47,7 @@ class Search(TypedDict, total=False):
     diversity: float
     hits_per_item: int
     granularity: Granularity
+    token_vectors: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +74,8 @@ class Hit:
 
     `words_matched` is the share of the query's content words that it has, by rarity. `span` is the section's.
     `pieces` are those of its text that collapsing left out as hits, best first. `multi_vector` has the
-    vectors of a picture with regions, the whole's first, where they were asked for. `sections` are, in a
-    search by documents, the item's next best sections, best first.
+    vectors of a picture with regions, the whole's first, or those of a text's tokens, where they were asked
+    for. `sections` are, in a search by documents, the item's next best sections, best first.
     """
 
     item_id: str

@@ -106,6 +106,7 @@ def read_plan(message: answer_pb2.RetrievalPlan) -> RetrievalPlan:
         diversity=message.diversity,
         hits_per_item=message.hits_per_item,
         granularity=read_granularity(message.granularity, at("granularity")),
+        token_vectors=message.token_vectors,
     )
 
 
@@ -123,6 +124,7 @@ def write_plan(plan: RetrievalPlan) -> answer_pb2.RetrievalPlan:
         diversity=plan.diversity,
         hits_per_item=plan.hits_per_item,
         granularity=write_granularity(plan.granularity),
+        token_vectors=plan.token_vectors,
     )
 
 

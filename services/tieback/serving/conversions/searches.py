@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+
+import numpy as np
+
 from tieback.core.errors import InvalidInput
 from tieback.core.field_path import FieldPath, at
 from tieback.core.types.arrays import Span
@@ -41,6 +45,7 @@ from tieback.serving.conversions.routings import (
     write_routing,
 )
 from tieback.serving.conversions.times import seconds, timestamp
+from tieback.serving.conversions.token_vectors import read_token_vectors, write_token_vectors
 from tieback.serving.conversions.vectors import (
     read_box,
     read_locator,
@@ -56,7 +61,7 @@ from tieback.serving.conversions.vectors import (
     write_tensor,
     write_vector,
 )
-from tieback.v1 import index_pb2, reranker_pb2
+from tieback.v1 import index_pb2, reranker_pb2, vector_pb2
 
 
 def read_collection(message: index_pb2.Collection) -> Collection:
@@ -76,6 +81,8 @@ def read_collection(message: index_pb2.Collection) -> Collection:
         read_method(message.codec, at("codec")),
         message.resident_bytes,
         message.codec_trained_on,
+        optional(message, "token_vectors", read_token_vectors),
+        message.token_vectors.stored_bytes,
     )
 
 
@@ -113,6 +120,7 @@ def write_collection(collection: Collection) -> index_pb2.Collection:
         codec=write_method(collection.codec),
         resident_bytes=collection.resident_bytes,
         codec_trained_on=collection.codec_trained_on,
+        token_vectors=write_token_vectors(collection.token_vectors, collection.token_bytes),
     )
 
 
@@ -131,6 +139,7 @@ def read_indexed_section(message: index_pb2.IndexedSection, field: FieldPath) ->
         message.text,
         read_modality(message.modality, field["modality"]),
         optional(message, "regions", read_multi_vector, field),
+        optional(message, "tokens", read_multi_vector, field),
     )
 
 
@@ -149,6 +158,7 @@ def write_indexed_section(section: IndexedSection) -> index_pb2.IndexedSection:
         text=section.text,
         modality=write_modality(section.modality),
         regions=None if section.regions is None else write_multi_vector(section.regions),
+        tokens=None if section.tokens is None else write_multi_vector(section.tokens),
     )
 
 
@@ -197,9 +207,15 @@ def write_hit(hit: Hit) -> index_pb2.Hit:
         region=None if hit.region is None else write_box(hit.region),
         span=None if hit.span is None else write_span(hit.span),
         pieces=[_write_piece(one) for one in hit.pieces],
-        multi_vector=None if hit.multi_vector is None else write_multi_vector(hit.multi_vector),
         sections=[write_hit(one) for one in hit.sections],
+        multi_vector=None if hit.multi_vector is None else _write_halved(hit.multi_vector),
     )
+
+
+def _write_halved(multi: MultiVector) -> vector_pb2.MultiVector:
+    """The message of a multi-vector in half precision, which is what is stored, or more than that."""
+    halved = np.asarray(multi.values, np.float16)
+    return write_multi_vector(dataclasses.replace(multi, values=halved))
 
 
 def _read_piece(message: index_pb2.FoundPiece) -> FoundPiece:

@@ -160,9 +160,10 @@ def _read_locators(message: vector_pb2.MultiVector, field: FieldPath) -> Locator
 
 
 def fill_multi_vector(message: vector_pb2.MultiVector, multi: MultiVector) -> None:
-    """Writes a multi-vector into an empty message."""
+    """Writes a multi-vector into an empty message; float16 stays that, and all else is float32."""
     fill_space(message.space, multi.space)
-    fill_tensor(message.values, multi.values, DType.FLOAT32)
+    is_half = multi.values.dtype == np.float16
+    fill_tensor(message.values, multi.values, DType.FLOAT16 if is_half else DType.FLOAT32)
     lists = getattr(message, LISTS[multi.locators.kind])
     lists.SetInParent()  # a kind without rows is one all the same
     for one, column in zip(lists.DESCRIPTOR.fields, multi.locators.places.T.tolist(), strict=True):

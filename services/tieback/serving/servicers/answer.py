@@ -26,6 +26,7 @@ from tieback.serving.conversions.retrievals import (
     write_retrieve_reply,
     write_truncated,
 )
+from tieback.serving.conversions.token_vectors import read_token_vectors
 from tieback.serving.reading import converted
 from tieback.serving.servicers.batch import Batch
 from tieback.serving.servicers.overlapping import Before, overlapped
@@ -49,7 +50,7 @@ class AnswerServicer(answer_pb2_grpc.AnswerServiceServicer):
         """Encodes and writes items; every request is answered, in order, once its good items are durable."""
         deadline = deadline_of(context)
         # Later requests may leave out which collection it is, and how one is made.
-        kept: dict[str, Any] = {"collection": "", "space": "", "codec": None}
+        kept: dict[str, Any] = {"collection": "", "space": "", "codec": None, "token_vectors": None}
         numbers = itertools.count()
 
         def begin(
@@ -81,6 +82,9 @@ class AnswerServicer(answer_pb2_grpc.AnswerServiceServicer):
                 space=into["space"],
                 long_texts=read_long_texts(request.long_texts, at("long_texts")),
                 codec=None if into["codec"] is None else read_method(into["codec"], at("codec")),
+                token_vectors=(
+                    None if into["token_vectors"] is None else read_token_vectors(into["token_vectors"])
+                ),
                 before_writing=before,
                 deadline=deadline,
             )

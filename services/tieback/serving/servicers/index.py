@@ -26,6 +26,7 @@ from tieback.serving.conversions.searches import (
 )
 from tieback.serving.conversions.snapshots import write_snapshot
 from tieback.serving.conversions.tenants import write_usage
+from tieback.serving.conversions.token_vectors import read_token_vectors
 from tieback.serving.conversions.vectors import read_space, read_vector
 from tieback.serving.reading import converted
 from tieback.serving.servicers.batch import Batch
@@ -53,6 +54,7 @@ class IndexServicer(index_pb2_grpc.IndexServiceServicer):
             request.width,
             read_routing(request.routing, at("routing")),
             read_method(request.codec, at("codec")) if request.HasField("codec") else None,
+            optional(request, "token_vectors", read_token_vectors),
         )
         return index_pb2.CreateCollectionResponse(collection=write_collection(collection))
 
@@ -177,6 +179,7 @@ class IndexServicer(index_pb2_grpc.IndexServiceServicer):
             diversity=finite(request.diversity, at("diversity")),
             hits_per_item=request.hits_per_item,
             granularity=read_granularity(request.granularity, at("granularity")),
+            token_vectors=request.token_vectors,
             deadline=deadline,
         )
         return write_search_reply(reply)

@@ -1,0 +1,28 @@
+"""How a collection keeps token vectors, as it was answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from google.protobuf.json_format import MessageToDict
+
+from tieback_client.token_vectors import TokenVectors
+from tieback_client.vectors import SpaceRef
+
+
+def token_vectors(message: Any) -> TokenVectors:
+    """How they are kept."""
+    space = SpaceRef(message.space.name, message.space.revision, message.space.fingerprint)
+    pooling, codec = _method(message.pooling), _method(message.codec)
+    return TokenVectors(space, message.width, pooling, codec, message.stored_bytes)
+
+
+def _method(message: Any) -> tuple[str, Mapping[str, object]]:
+    given = MessageToDict(message.parameters)
+    whole = {name: int(value) if _is_whole(value) else value for name, value in given.items()}
+    return message.name, whole
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, float) and value.is_integer()

@@ -1,0 +1,93 @@
+"""Sections on their way into the index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from tieback.answer.cut_off import cut_off
+from tieback.answer.headings import with_heading
+from tieback.answer.splitting import Split
+from tieback.core.errors import InvalidInput, TiebackError
+from tieback.core.field_path import at
+from tieback.core.types.content import Content, Section
+from tieback.core.types.encoding import Label, Truncated
+from tieback.core.types.fusion import FusePart
+from tieback.core.types.vectors import MultiVector, Vector
+
+TOGETHER = 1024
+"""Sections that are encoded and written at once, where items have fewer: a bound on messages and memory."""
+
+TOGETHER_BY_TOKENS = 128
+"""As many where vectors of their tokens are stored too, of which a section has some hundred."""
+
+
+@dataclass(slots=True)
+class Draft:
+    """A section on its way into the index; `item` and `place` are its places in the request.
+
+    `content` is what is encoded: a text with its heading, which has so many bytes.
+    """
+
+    item: int
+    place: int
+    content: Content
+    encodings: Sequence[FusePart] = ()
+    vector: Vector | None = None
+    labels: Sequence[Label] = ()
+    regions: MultiVector | None = None
+    heading: int = 0
+    tokens: MultiVector | None = None
+
+    @property
+    def cut_off(self) -> Sequence[Truncated]:
+        """What spaces did not read of it."""
+        return cut_off(part.encoding for part in self.encodings)
+
+    def blame(self, error: TiebackError) -> TiebackError:
+        """The error, with the path of this section's content in the request."""
+        return error.within(at("items", self.item, "sections", self.place, "content"))
+
+
+def drafts_of(split: Split, errors: dict[int, TiebackError]) -> Iterator[Draft]:
+    """The sections of items that are whole; adds an error for each that is not."""
+    for number, item in enumerate(split.items):
+        if not item.sections:
+            errors[number] = InvalidInput(
+                "an item needs at least one section", field=at("items", number, "sections")
+            )
+        for place, section in zip(split.places[number], item.sections, strict=True):
+            if section.content is None:
+                errors.setdefault(
+                    number,
+                    InvalidInput(
+                        "a section needs a content", field=at("items", number, "sections", place, "content")
+                    ),
+                )
+    for number, item in enumerate(split.items):
+        for place, section in zip(split.places[number], item.sections, strict=True):
+            content = with_heading(item, section)
+            if number not in errors and content is not None:
+                yield Draft(number, place, content, heading=_heading_bytes(section, content))
+
+
+def _heading_bytes(section: Section, read: Content) -> int:
+    """How many bytes were put before a section's text."""
+    own = None if section.content is None else section.content.data
+    if own is read.data or not isinstance(own, str) or not isinstance(read.data, str):
+        return 0
+    return len(read.data[: len(read.data) - len(own)].encode())
+
+
+def groups_of(drafts: Sequence[list[Draft]], *, by_tokens: bool) -> Iterator[list[list[Draft]]]:
+    """The items' drafts in order: of one item, or of several with at most so many sections."""
+    together = TOGETHER_BY_TOKENS if by_tokens else TOGETHER
+    group: list[list[Draft]] = []
+    sections = 0
+    for own in drafts:
+        if group and sections + len(own) > together:
+            yield group
+            group, sections = [], 0
+        group.append(own)
+        sections += len(own)
+    yield group
