@@ -15,16 +15,20 @@ from support.present import present
 from tieback.catalog.catalog import read_card
 from tieback.methods.projection import unit_rows
 from tieback.models.store import Store
+from tieback.recipes.layer_states import LayerStates
 
 from benchmarks import claims
 from benchmarks.__main__ import main
 from benchmarks.claims import (
     _digits,
+    _frozen,
     alignment_losses,
     bundles,
     concatenation,
     hypercomplex,
     joint_views,
+    layers,
+    low_rank_heads,
     orthogonal_alignment,
     planted_objects,
     platonic,
@@ -32,6 +36,7 @@ from benchmarks.claims import (
     sequential_state,
     topics,
 )
+from benchmarks.claims._frozen import Labelled
 from benchmarks.pipeline.judged import Document, Judged, Question
 from benchmarks.report import Report
 
@@ -96,6 +101,60 @@ def test_a_topic_on_made_data_measures_every_claim_also_when_small(
     for claim in report.claims:
         assert claim.name.startswith(topic.METHOD)
         assert present(claim.low) <= present(claim.value) <= present(claim.high)
+
+
+def frozen_states(*_: Any) -> LayerStates:
+    """States of 60 texts of four tokens in three layers behind the embeddings; the first of them shows the
+    class, and later ones are noise.
+    """
+    draw = np.random.default_rng(0)
+    flat = draw.normal(size=(4, 240, 16)).astype(np.float16)
+    flat[1, :, :6] += 4 * np.eye(6)[np.arange(60) % 6].repeat(4, axis=0)
+    return LayerStates(flat, np.full(60, 4))
+
+
+@pytest.mark.parametrize("topic", [layers, low_rank_heads])
+def test_a_topic_of_frozen_states_measures_every_claim(topic: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    labelled = Labelled(("a text",) * 60, np.arange(60) % 6)
+    for name, value in {
+        "states_of": frozen_states, "data_folder": lambda: Path(), "of_lengths": lambda _: labelled,
+        "premises": lambda _: [], "definitions": lambda *_: labelled, "STEPS": 80, "LOOK_EVERY": 20, "RATE": 0.02,
+    }.items():  # fmt: skip
+        monkeypatch.setattr(topic, name, value, raising=False)
+    report = Report()
+
+    topic.study(report, range(2), lambda _line: None)
+
+    assert all(claim.name.startswith(topic.METHOD) for claim in report.claims)
+    assert present(report.claims[0].low) <= present(report.claims[0].value)
+    if topic is layers:
+        assert present(report.claims[0].value) > 20, "the first layer alone shows the class"
+
+
+def test_definitions_are_those_below_one_topic_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "graphs" / "wn18rr"
+    folder.mkdir(parents=True)
+    (folder / "train.tsv").write_text("owl\t_hypernym\tbird\nbird\t_hypernym\tanimal\nowl\t_part\tplace\n")
+    (folder / "valid.tsv").write_text("bank\t_hypernym\tplace\nboth\t_hypernym\tplace\n")
+    (folder / "test.tsv").write_text("both\t_hypernym\tanimal\n")
+    names = ("owl", "bird", "animal", "bank", "both")
+    (folder / "texts.tsv").write_text("".join(f"{name}\t{name}\tthe {name}\n" for name in names))
+
+    found = _frozen.definitions(tmp_path, ["animal", "place"], 9)
+
+    assert found.texts == ("the owl", "the bird", "the bank")
+    assert found.labels.tolist() == [0, 0, 1]
+    assert _frozen.definitions(tmp_path, ["animal", "place"], 1).texts == ("the owl", "the bank")
+
+
+def test_sentences_are_put_into_classes_by_their_number_of_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layers, "PER_BIN", 1)
+    sentences = [" ".join(["word"] * count) for count in (4, 5, 8, 9, 30, 31)]
+
+    found = layers.of_lengths(sentences)
+
+    assert [len(text.split()) for text in found.texts] == [5, 9, 30]
+    assert found.labels.tolist() == [0, 1, 5]
 
 
 @pytest.fixture

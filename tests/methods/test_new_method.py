@@ -25,9 +25,18 @@ from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.rerank import RerankCandidate
 from tieback.core.types.vectors import MultiVector, SpaceRef
 from tieback.joint.graphs import agreement
-from tieback.methods import compatibility, families, heads, imputation, map_pooling, projection
+from tieback.methods import (
+    compatibility,
+    families,
+    heads,
+    imputation,
+    layer_pooling,
+    map_pooling,
+    projection,
+)
 from tieback.methods.grounding import SUMMARY as GROUNDING_SUMMARY
 from tieback.methods.grounding import Passage, checkers
+from tieback.methods.layer_pooling import layer_poolings
 from tieback.methods.map_pooling import GRAPH as POOLING_GRAPH
 from tieback.methods.map_pooling import map_poolings
 from tieback.methods.pooling import poolings
@@ -49,6 +58,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 FAMILIES = sorted(families())
 DRAW = np.random.default_rng(0)
 MAPS = DRAW.normal(size=(30, 5, 8, 8)).astype(np.float32), DRAW.random((30, 7, 4, 4), np.float32)
+STATES = DRAW.normal(size=(3, 9, 7, 4)).astype(np.float32)
 ANCHORS = unit_rows(DRAW.normal(size=(80, 6))), unit_rows(DRAW.normal(size=(80, 5)))
 
 
@@ -117,6 +127,7 @@ FITS: dict[str, Callable[[], State]] = {
     "heads": lambda: heads.fit(NAME, ANCHORS[0], np.arange(80) % 3),
     "projection": lambda: projection.fit(NAME, *ANCHORS),
     "imputation": lambda: imputation.fit(NAME, list(ANCHORS)),
+    "layer_pooling": lambda: layer_pooling.fit(NAME, list(STATES)),
     "map_pooling": lambda: map_pooling.fit(NAME, *MAPS, width=6),
 }
 """By family, how its methods are fitted."""
@@ -148,6 +159,17 @@ def export_pooling(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Pooled(torch.nn.Module):
         def forward(self, states: torch.Tensor, sizes: torch.Tensor) -> torch.Tensor:
             return poolings.configure(NAME)([states], sizes)
+
+    assert_exported(Pooled(), folder)
+
+
+def export_layer_pooling(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exported and run, it says what it says in torch."""
+    state = {name: torch.from_numpy(one) for name, one in FITS["layer_pooling"]().items()}
+
+    class Pooled(torch.nn.Module):
+        def forward(self, states: torch.Tensor, sizes: torch.Tensor) -> torch.Tensor:
+            return layer_poolings.get(NAME)([states, states + 1, states * 2], sizes, state)
 
     assert_exported(Pooled(), folder)
 
@@ -201,6 +223,7 @@ def assert_exported(module: torch.nn.Module, folder: Path) -> None:
 
 
 EXPORTS = {
+    "layer_pooling": export_layer_pooling,
     "map_pooling": export_map_pooling,
     "pooling": export_pooling,
     "projection": export_projection,
