@@ -96,6 +96,8 @@ class Space:
     """The layers that can be asked for, the last among them; empty where only that is."""
     reductions: Sequence[MeasuredReduction] = ()
     """Methods that merge tokens inside of the model."""
+    deadline_exits: bool = False
+    """Whether the layers are exits that a deadline may choose (``earliest_layer``)."""
 
     @property
     def name(self) -> str:

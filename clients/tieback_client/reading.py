@@ -124,6 +124,7 @@ def encoding(message: Any) -> Encoding:
             if message.HasField("reduction")
             else None
         ),
+        layer=message.layer or None,
     )
 
 

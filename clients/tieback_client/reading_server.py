@@ -40,6 +40,7 @@ def space(message: Any) -> catalog.Space:
             catalog.MeasuredReduction(one.method, one.ratio, one.speed, one.lost, one.served)
             for one in message.reductions
         ],
+        deadline_exits=message.deadline_exits,
     )
 
 

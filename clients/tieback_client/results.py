@@ -72,6 +72,8 @@ class Encoding:
     """What the input is about, term by term, where ``"sparse"`` was asked for."""
     reduction: Reduction | None = None
     """How tokens were merged, since that was asked for or too much waited; None where all were computed."""
+    layer: int | None = None
+    """The layer whose states were pooled; None where the space offers no layers."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -260,6 +260,7 @@ def output(
     batch_invariant: bool = False,
     terms: bool = False,
     layer: int | None = None,
+    earliest_layer: int | None = None,
     token_reduction: MethodLike | None = None,
     field: FieldPath = OUTPUT,
 ) -> vector_pb2.OutputSpec:
@@ -277,8 +278,9 @@ def output(
         raise InvalidArgument.at(field["kinds"], message)
     if width is not None and width < 1:
         raise InvalidArgument.at(field["width"], f"a width is at least 1, not {width}")
-    if layer is not None and layer < 1:
-        raise InvalidArgument.at(field["layer"], f"layers are counted from 1, and {layer} is none")
+    for name, number in (("layer", layer), ("earliest_layer", earliest_layer)):
+        if number is not None and number < 1:
+            raise InvalidArgument.at(field[name], f"layers are counted from 1, and {number} is none")
     return vector_pb2.OutputSpec(
         width=width or 0,
         dtype=DTYPES[kind],
@@ -286,6 +288,7 @@ def output(
         batch_invariant=batch_invariant,
         terms=terms,
         layer=layer or 0,
+        earliest_layer=earliest_layer or 0,
         reduction=reduction(token_reduction, field["reduction"]),
     )
 

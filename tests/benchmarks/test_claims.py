@@ -118,7 +118,8 @@ def test_a_topic_of_frozen_states_measures_every_claim(topic: Any, monkeypatch: 
     labelled = Labelled(("a text",) * 60, np.arange(60) % 6)
     for name, value in {
         "states_of": frozen_states, "data_folder": lambda: Path(), "of_lengths": lambda _: labelled,
-        "premises": lambda _: [], "definitions": lambda *_: labelled, "STEPS": 80, "LOOK_EVERY": 20, "RATE": 0.02,
+        "premises": lambda _: [], "definitions": lambda *_: labelled, "STEPS": 80, "LOOK_EVERY": 20,
+        "RATE": 0.02,
     }.items():  # fmt: skip
         monkeypatch.setattr(topic, name, value, raising=False)
     report = Report()

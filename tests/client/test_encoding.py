@@ -294,6 +294,18 @@ def test_a_layer_is_asked_for_by_its_number(client: Client, served: Any) -> None
     assert caught.value.field == "output.layer"
 
 
+def test_the_earliest_layer_that_a_deadline_may_choose_is_asked_for_by_its_number(
+    client: Client, served: Any
+) -> None:
+    client.encode("a", space="tiny", earliest_layer=3)
+    client.encode_stream(["a"], space="tiny", earliest_layer=2).collect()
+
+    assert [one.output.earliest_layer for one in served.log.requests] == [3, 2]
+    with pytest.raises(InvalidArgument, match="counted from 1") as caught:
+        client.encode("a", space="tiny", earliest_layer=0)
+    assert caught.value.field == "output.earliest_layer"
+
+
 def test_a_token_reduction_is_asked_for_by_name_or_with_its_ratio(client: Client, served: Any) -> None:
     named = client.encode("a", space="tiny", reduction="pitome")[0]
     client.encode("a", space="tiny", reduction=("pitome", {"ratio": 0.75}))

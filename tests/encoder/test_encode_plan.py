@@ -36,6 +36,7 @@ OTHER: dict[str, Any] = {
     "truncation": Truncation.END,
     "layer": 1,
     "reduction": Reduction("pitome", 0.8),
+    "earliest_layer": 1,
 }
 """Another value of each field."""
 
@@ -55,7 +56,11 @@ class Listening(BagOfWords):
 
     def __init__(self, folder: Path) -> None:
         measured = [{"ratio": 0.7, "speed": {128: 2}, "lost": {"STS": 0}}]
-        offered: dict[str, Any] = {"layers": (1, 2), "reductions": {"pitome": {"measured": measured}}}
+        offered: dict[str, Any] = {
+            "layers": (1, 2),
+            "deadline_exits": True,
+            "reductions": {"pitome": {"measured": measured}},
+        }
         super().__init__(card(folder, runtime="transformer_text", options=None, **offered))
         self.plans: list[EncodePlan] = []
 
@@ -90,7 +95,7 @@ def test_a_field_that_moves_the_result_changes_the_key(name: str) -> None:
     assert key(CHANGED[name]) != key(EncodePlan())
 
 
-@pytest.mark.parametrize("name", of(Concern.SHAPE, Concern.EXACTNESS))
+@pytest.mark.parametrize("name", of(Concern.SHAPE, Concern.EXACTNESS, Concern.DEADLINE))
 def test_a_field_that_a_result_is_shaped_by_shares_its_key(name: str) -> None:
     assert key(CHANGED[name]) == key(EncodePlan())
     assert CHANGED[name].batch == EncodePlan()
@@ -115,7 +120,7 @@ async def test_a_plan_is_answered_from_the_cache_where_one_result_can_answer_bot
 
     (found,) = encodings(await encoder.encode(SPACE, texts("tea"), CHANGED[name]))
 
-    shared = concern(name) in (Concern.SHAPE, Concern.EXACTNESS)
+    shared = concern(name) in (Concern.SHAPE, Concern.EXACTNESS, Concern.DEADLINE)
     assert (found.source is EncodingSource.MEMORY) is shared
 
 

@@ -196,6 +196,7 @@ SAMPLES: dict[str, list[Any]] = {
     "encoding": [
         ENCODING,
         Encoding(SPACE, Modality.AUDIO),
+        Encoding(SPACE, Modality.TEXT, VECTOR, layer=3),
         Encoding(SPACE, Modality.IMAGE, sparse=SPARSE, multi_vector=REGIONS),
     ],
     "event": [
@@ -243,6 +244,7 @@ SAMPLES: dict[str, list[Any]] = {
     "output": [
         EncodePlan(),
         EncodePlan(batch_invariant=True, layer=3),
+        EncodePlan(64, earliest_layer=2),
         EncodePlan(reduction=Reduction("pitome", 0.75)),
         EncodePlan(reduction=Reduction("pitome")),
         EncodePlan(kinds=frozenset({VectorKind.SPARSE, VectorKind.MULTI_VECTOR}), terms=True),

@@ -120,6 +120,12 @@ standard error, and makes the exit code 1.
     metavar="N",
     help="Use the states of layer N, if the space offers it.",
 )
+@click.option(
+    "--earliest-layer",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Allow to end at layer N or later where --timeout is near, if the space was trained for it.",
+)
 @click.option("--reduction", metavar="METHOD", help="Merge tokens inside the model, if the space offers it.")
 @click.option(
     "--ratio", type=click.FloatRange(0, 1), metavar="R", help="The share of tokens that a --reduction keeps."
@@ -167,6 +173,7 @@ def encode(
     source: Path | None,
     width: int | None,
     layer: int | None,
+    earliest_layer: int | None,
     reduction: str | None,
     ratio: float | None,
     dtype: str,
@@ -191,6 +198,7 @@ def encode(
         "space": space,
         "width": width,
         "layer": layer,
+        "earliest_layer": earliest_layer,
         "reduction": reduction if ratio is None else (reduction, {"ratio": ratio}),
         "dtype": dtype,
         "kinds": [*kinds, "labels"] if labels and "labels" not in kinds else list(kinds),
@@ -252,6 +260,8 @@ class _TerminalWriter:
             text.append(f", {SOURCES[outcome.source]}", style="dim")
         if outcome.reduction is not None:
             text.append(f", {outcome.reduction.method} at {outcome.reduction.ratio:g}", style="dim")
+        if outcome.layer is not None:
+            text.append(f", layer {outcome.layer}", style="dim")
         if outcome.truncated_tokens:
             text.append(f"   {outcome.truncated_tokens} cut off", style="yellow")
         if outcome.vector is not None:
@@ -382,6 +392,7 @@ def _record(result: Encodings) -> dict[str, Any]:
         "labels": [one.labels if isinstance(one, Encoding) else None for one in result.outcomes],
         "tokens": [one.token_count if isinstance(one, Encoding) else None for one in result.outcomes],
         "sources": [one.source if isinstance(one, Encoding) else None for one in result.outcomes],
+        "layers": [one.layer if isinstance(one, Encoding) else None for one in result.outcomes],
         "reductions": [one.reduction if isinstance(one, Encoding) else None for one in result.outcomes],
         "truncated": [one.truncated_tokens if isinstance(one, Encoding) else None for one in result.outcomes],
         "errors": result.errors,

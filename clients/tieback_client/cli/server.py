@@ -116,7 +116,7 @@ def _describe(space: Space, output: Output) -> None:
         "revision": f"{space.ref.revision} (weights), {space.ref.fingerprint} (preprocessing)",
         "encodes": space.modalities,
         "width": f"{space.width}" + (f" (or {', '.join(map(str, space.widths))})" if space.widths else ""),
-        "layers": ", ".join(map(str, space.layers)),
+        "layers": ", ".join(map(str, space.layers)) + (", exits" if space.deadline_exits else ""),
         "token reduction": "; ".join(map(_reduction, space.reductions)),
         "returns": space.kinds,
         "reads": f"{space.max_tokens} tokens" if space.max_tokens else "any length",

@@ -59,6 +59,7 @@ def encode(
     batch_invariant: bool = False,
     terms: bool = False,
     layer: int | None = None,
+    earliest_layer: int | None = None,
     reduction: MethodLike | None = None,
     batch: int = 256,
     timeout: float | None = None,
@@ -73,7 +74,9 @@ def encode(
     reads fails, unless `truncate` cuts it and the encoding has how much. With `cache` "bypass" everything is
     computed anew and nothing is kept; `batch_invariant` makes each vector the same, bit for bit, whatever
     else is computed at the time, which is slower. `layer` takes the vectors of an earlier layer, where the
-    space offers it (`Space.layers`): they are in a space of their own. `reduction` merges tokens inside of
+    space offers it (`Space.layers`): they are in a space of their own. `earliest_layer` allows the server to
+    end at that layer or a later one where `timeout` leaves too little time for the last, if the space was
+    trained for it (`Space.deadline_exits`); `Encoding.layer` is the one. `reduction` merges tokens inside of
     the model, by a method's name or ``("pitome", {"ratio": 0.8})``, where the space serves it
     (`Space.reductions`): faster, and a little worse. Many contents go in several calls of at most `batch`;
     for very many, `encode_stream` is faster.
@@ -87,6 +90,7 @@ def encode(
         batch_invariant=batch_invariant,
         terms=terms,
         layer=layer,
+        earliest_layer=earliest_layer,
         token_reduction=reduction,
     )
     request = _batches_of(space, output, truncate, cache)
@@ -109,6 +113,7 @@ def encode_stream(
     batch_invariant: bool = False,
     terms: bool = False,
     layer: int | None = None,
+    earliest_layer: int | None = None,
     reduction: MethodLike | None = None,
     batch: int = 32,
     in_flight: int = 8,
@@ -132,6 +137,7 @@ def encode_stream(
         batch_invariant=batch_invariant,
         terms=terms,
         layer=layer,
+        earliest_layer=earliest_layer,
         token_reduction=reduction,
     )
     encode_request = _batches_of(space, output, truncate, cache)

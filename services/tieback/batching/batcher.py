@@ -83,7 +83,8 @@ class Batcher(Generic[W, R]):
     `budget` bounds the tokens of a batch, padding included, and `max_items` its items; an item over the
     budget runs alone. `on_batch` is called with each batch on the worker's thread. Unless it
     `learns`, costs are not measured, and an item is dropped only once its deadline has passed. Batches of
-    groups that are not `is_typical` cost other than those that were measured, and teach nothing.
+    groups that are not `is_typical` cost other than those that were measured, about `cost_share` of it, and
+    teach nothing.
     """
 
     def __init__(
@@ -97,6 +98,7 @@ class Batcher(Generic[W, R]):
         admission: Admission | None = None,
         learns: bool = True,
         is_typical: Callable[[Hashable], bool] = lambda _: True,
+        cost_share: Callable[[Hashable], float] = lambda _: 1.0,
         on_batch: Callable[[BatchReport], None] | None = None,
     ) -> None:
         self.name = name
@@ -104,7 +106,7 @@ class Batcher(Generic[W, R]):
         self.surface = CostSurface(max_items)
         self._run = run
         self._pads, self._budget = pads, budget
-        self._learns, self._is_typical = learns, is_typical
+        self._learns, self._is_typical, self._cost_share = learns, is_typical, cost_share
         self._on_batch = on_batch
         self._selection: Selection[W, R] = Selection(self.surface, pads=pads, budget=budget)
         self._batches = 0
@@ -215,7 +217,7 @@ class Batcher(Generic[W, R]):
     def _enqueue(self, request: Request[W, R]) -> None:
         costs = [cost_of(item) for item in request.items]
         if self.surface.is_measured:
-            request.ideal = sum(map(self.surface.ideal, costs))
+            request.ideal = self._cost_share(request.group) * sum(map(self.surface.ideal, costs))
         self._queue.add(request.tenant, request, costs)
 
     def _next_batch(self) -> tuple[list[Turn[Request[W, R]]], float]:
@@ -244,7 +246,7 @@ class Batcher(Generic[W, R]):
         """Marks items of one request as begun; False where it was closed in the meantime."""
         request = turns[0].request
         ideal = sum([self.surface.ideal(turn.cost) for turn in turns]) if request.ideal else 0.0
-        return request.begin(turns, ideal)
+        return request.begin(turns, self._cost_share(request.group) * ideal)
 
     def _serve(self, batch: list[Turn[Request[W, R]]], begun: float, expected: float) -> float:
         """Computes a batch and hands the results to its requests; returns when the computing ended."""
@@ -280,7 +282,8 @@ class Batcher(Generic[W, R]):
         # What nobody waits for comes after the answers.
         for turn in batch:
             self._queue.charge(turn.request.tenant, seconds * turn.cost / total)
-        self.admission.measure(tokens, seconds)
+        # What is done of a part of the model is counted as that part of the tokens.
+        self.admission.measure(round(tokens * self._cost_share(batch[0].request.group)), seconds)
         if self._learns and not failed and self._is_typical(batch[0].request.group):
             self.surface.observe(len(batch), self._selection.length(costs), cost)
         self._report(BatchReport(len(batch), tokens, padding, seconds, expected))

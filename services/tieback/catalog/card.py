@@ -142,9 +142,10 @@ class EncoderCard(Card):
     published in another names that alone. What is `optional` is served where TIEBACK_SPACES names it, and
     bound then where it has a `joint`; by default it is neither. `layers` are those
     whose vectors may be asked for, the last one of the model among them; empty means that only the last is
-    offered. Each layer's vectors are in a space of their own. `reductions` are methods that merge tokens
-    inside of the model, by name, as they were measured: a request may ask for those that gain enough, and
-    the vectors stay in the card's space.
+    offered. Each layer's vectors are in a space of their own. `deadline_exits` says that they were trained as
+    exits, so that a request may allow to end at one when its deadline is near. `reductions` are methods that
+    merge tokens inside of the model, by name, as they were measured: a request may ask for those that gain
+    enough, and the vectors stay in the card's space.
 
     `shares` names a space that several cards lead into, whose vectors compare as they are: the towers of a
     dual encoder, or one encoder with the prompts of its two sides. A client asks each card by its own name,
@@ -168,6 +169,7 @@ class EncoderCard(Card):
     shares: Annotated[str, Field(pattern=NAME)] | None = None
     optional: bool = False
     layers: tuple[Annotated[int, Field(gt=0)], ...] = ()
+    deadline_exits: bool = False
     reductions: dict[str, TokenReduction] = Field(default_factory=dict)
 
     @field_validator("kinds")
@@ -199,6 +201,8 @@ class EncoderCard(Card):
             raise ValueError("layers are offered by transformer_text encoders")
         if list(self.layers) != sorted(set(self.layers)):
             raise ValueError("layers ascend, each once")
+        if self.deadline_exits and len(self.layers) < 2:
+            raise ValueError("deadline_exits needs layers before the last one (layers)")
         if self.reductions and self.runtime != "transformer_text":
             raise ValueError("reductions are of transformer_text encoders")
         if unknown := sorted(set(self.reductions) - set(token_reductions.names())):

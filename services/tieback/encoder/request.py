@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 from tieback.catalog.card import EncoderCard
+from tieback.catalog.options import TransformerText
 from tieback.catalog.reduction import LEAST_SPEED, MOST_LOST
 from tieback.core.errors import WRONG_MODALITY, InvalidInput
 from tieback.core.field_path import at
@@ -14,6 +15,12 @@ from tieback.core.types.encoding import EncodePlan, Reduction
 from tieback.core.types.limits import Limits
 from tieback.core.types.vectors import DType, VectorKind
 from tieback.models.content import read_points
+
+UNTRAINED = (
+    "Its earlier layers were not trained to be used: their vectors lose more than the time is worth. "
+    "tieback train matryoshka2d trains an encoder whose layers are exits"
+)
+"""Why stock encoders offer no layers, and the way out."""
 
 NAMES: Mapping[Modality, str] = {
     Modality.TEXT: "text",
@@ -56,11 +63,9 @@ def resolve(plan: EncodePlan, card: EncoderCard, widths: Sequence[int]) -> Encod
             field=at("output", "width"),
         )
     if plan.layer is not None and plan.layer not in card.layers:
-        offered = ", ".join(str(layer) for layer in card.layers) or "its last, where none is named"
-        raise InvalidInput(
-            f"the space {card.name!r} is not offered at layer {plan.layer}; it is at: {offered}",
-            field=at("output", "layer"),
-        )
+        raise InvalidInput(_no_such_layer(plan.layer, card), field=at("output", "layer"))
+    if plan.earliest_layer is not None:
+        _check_exit(plan.earliest_layer, plan, card)
     if plan.dtype is DType.BINARY and width % 8 and VectorKind.DENSE in plan.kinds:
         raise InvalidInput(
             f"BINARY packs eight dimensions to a byte and the width is {width}", field=at("output", "dtype")
@@ -70,6 +75,32 @@ def resolve(plan: EncodePlan, card: EncoderCard, widths: Sequence[int]) -> Encod
     if plan.reduction is not None:
         plan = dataclasses.replace(plan, reduction=_resolved(plan.reduction, plan, card))
     return plan
+
+
+def _no_such_layer(layer: int, card: EncoderCard) -> str:
+    offered = ", ".join(str(one) for one in card.layers)
+    if offered:
+        return f"the space {card.name!r} is not offered at layer {layer}; it is at: {offered}"
+    message = (
+        f"the space {card.name!r} is not offered at layer {layer}; it is at: its last, where none is named"
+    )
+    return f"{message}. {UNTRAINED}" if isinstance(card.options, TransformerText) else message
+
+
+def _check_exit(earliest: int, plan: EncodePlan, card: EncoderCard) -> None:
+    """InvalidInput where no run of the card may end at a layer that its deadline chooses."""
+    field = at("output", "earliest_layer")
+    if not card.deadline_exits:
+        raise InvalidInput(
+            f"the space {card.name!r} has no exits that a deadline could choose. {UNTRAINED}", field=field
+        )
+    if earliest not in card.layers:
+        raise InvalidInput(_no_such_layer(earliest, card), field=field)
+    if plan.layer is not None or plan.reduction is not None:
+        other = "layer" if plan.layer is not None else "reduction"
+        raise InvalidInput(
+            f"either the deadline chooses the layer, or there is a {other}; leave one out", field=field
+        )
 
 
 def _resolved(reduction: Reduction, plan: EncodePlan, card: EncoderCard) -> Reduction | None:

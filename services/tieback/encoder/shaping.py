@@ -9,27 +9,27 @@ import numpy as np
 
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Modality
-from tieback.core.types.encoding import EncodePlan, Encoding, EncodingSource, Reduction
+from tieback.core.types.encoding import EncodePlan, Encoding, EncodingSource
 from tieback.core.types.vectors import DType, MultiVector, SpaceRef, SparseVector, Vector, VectorKind
 from tieback.encoder.computed import Computed
 from tieback.encoder.output import cut, quantise
 
 
 def shape(
-    computed: Sequence[tuple[Computed, EncodingSource, Reduction | None]],
+    computed: Sequence[tuple[Computed, EncodingSource]],
     space: SpaceRef,
     modality: Modality,
     plan: EncodePlan,
     vocabulary: Sequence[str] = (),
 ) -> list[Encoding]:
-    """The encodings, in order, each with how its tokens were merged. Arrays of a cache are read-only.
+    """The encodings of what was computed by the plan, in order. Arrays of a cache are read-only.
 
     `vocabulary` names the terms of sparse vectors, where the plan asks for that.
     """
     width = plan.width
     dense: Sequence[Vector | None] = [None] * len(computed)
     if VectorKind.DENSE in plan.kinds:
-        dense = vectors([cast("Array", one.dense) for one, _, _ in computed], space, plan.dtype, width)
+        dense = vectors([cast("Array", one.dense) for one, _ in computed], space, plan.dtype, width)
     with_rows = VectorKind.MULTI_VECTOR in plan.kinds
     with_labels = VectorKind.LABELS in plan.kinds
     with_sparse = VectorKind.SPARSE in plan.kinds
@@ -45,9 +45,9 @@ def shape(
             one.truncated_tokens,
             source,
             _sparse(one, space, named) if with_sparse else None,
-            reduction,
+            plan.reduction,
         )
-        for (one, source, reduction), vector in zip(computed, dense, strict=True)
+        for (one, source), vector in zip(computed, dense, strict=True)
     ]
 
 

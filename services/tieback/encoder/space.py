@@ -31,6 +31,7 @@ from tieback.core.types.vectors import SpaceRef, Vector, VectorKind
 from tieback.encoder.computed import Computed
 from tieback.encoder.content_key import ContentKeys, size
 from tieback.encoder.encoding_cache import OFTEN, CacheOptions, CacheState, EncodingCache, Outcome
+from tieback.encoder.exits import chosen
 from tieback.encoder.precomputed import accept
 from tieback.encoder.preparation import Preparation
 from tieback.encoder.request import check_content, check_size, resolve
@@ -47,7 +48,8 @@ class Space:
     """Encodes contents into one space.
 
     Where more than `reduction_wait` seconds of work wait, what is asked without more is computed on fewer
-    tokens, if the card serves a token reduction, and the encoding reports it; 0 for never.
+    tokens, if the card serves a token reduction, and the encoding reports it; 0 for never. Where a plan
+    allows it and its deadline is near, a run ends at an earlier layer, which the encoding reports.
     """
 
     def __init__(
@@ -121,13 +123,14 @@ class Space:
         if self._closing:
             raise Unavailable("the server is shutting down")
         check_size(contents, self._limits)
-        plan = resolve(plan, self.card, self._widths)
+        asked_plan = resolve(plan, self.card, self._widths)
+        plan = dataclasses.replace(asked_plan, earliest_layer=None)
         space = self._refs[plan.layer]
         results = [self._at_once(place, content, plan, space) for place, content in enumerate(contents)]
         places = [place for place, result in enumerate(results) if result is None]
         asked = [contents[place] for place in places]
         timing, cost = Timing(), Cost()
-        computing = self._lighter(plan)
+        computing = self._lighter(self._in_time(asked_plan, asked, deadline))
 
         async def compute(chosen: Sequence[int]) -> list[Outcome]:
             chosen_contents = [asked[index] for index in chosen]
@@ -141,18 +144,19 @@ class Space:
             return worked.outcomes
 
         if cache is CachePolicy.BYPASS:
-            reductions = [computing.reduction] * len(asked)
+            plans = [computing] * len(asked)
             found = [(one, EncodingSource.COMPUTED) for one in await compute(range(len(asked)))]
         else:
             tenant = "" if self._tenants_share else TENANT.get()
             keys = await self._keyed(asked, computing, tenant)
-            reductions = [computing.reduction] * len(asked)
-            if computing is not plan:
+            plans = [computing] * len(asked)
+            if computing != plan:
                 whole = await self._keyed(asked, plan, tenant)
-                # What is known of all tokens answers; up to `obtain` nothing else runs, so it still is.
+                # What is known of all tokens and layers answers; up to `obtain` nothing else runs, so it
+                # still is.
                 for index, key in enumerate(whole):
                     if self._cache.holds(key, tenant=tenant):
-                        keys[index], reductions[index] = key, plan.reduction
+                        keys[index], plans[index] = key, plan
             timing.prepare = time.monotonic() - arrived
             found, waited = await self._cache.obtain(
                 keys,
@@ -166,16 +170,18 @@ class Space:
         for _, source in found:
             cost.cached_items += source is EncodingSource.MEMORY or source is EncodingSource.DISK
             cost.shared_items += source is EncodingSource.IN_FLIGHT
-        computed = [
-            (one, source, reduction)
-            for (one, source), reduction in zip(found, reductions, strict=True)
-            if isinstance(one, Computed)
-        ]
-        encodings = iter(shape(computed, space, self.card.modality, plan, self._vocabulary))
+        for used in dict.fromkeys(plans):
+            computed = [
+                (place, one, source)
+                for place, (one, source), own in zip(places, found, plans, strict=True)
+                if isinstance(one, Computed) and own == used
+            ]
+            encodings = self._shaped([(one, source) for _, one, source in computed], used)
+            for (place, _, _), encoding in zip(computed, encodings, strict=True):
+                results[place] = encoding
         for place, (one, _) in zip(places, found, strict=True):
-            results[place] = (
-                next(encodings) if isinstance(one, Computed) else one.within(at("contents", place))
-            )
+            if not isinstance(one, Computed):
+                results[place] = one.within(at("contents", place))
         timing.total = time.monotonic() - arrived
         return EncodeReply(cast("list[Encoding | TiebackError]", results), timing, cost)
 
@@ -202,6 +208,23 @@ class Space:
         if size(contents) <= INLINE_BYTES:
             return self._keys.of(contents, plan, tenant)
         return await asyncio.to_thread(self._keys.of, contents, plan, tenant)
+
+    def _shaped(
+        self, computed: Sequence[tuple[Computed, EncodingSource]], plan: EncodePlan
+    ) -> list[Encoding]:
+        """What was computed by one plan, as it asks for it."""
+        found = shape(computed, self._refs[plan.layer], self.card.modality, plan, self._vocabulary)
+        if not self.card.layers:
+            return found
+        layer = plan.layer or self.card.layers[-1]
+        return [dataclasses.replace(one, layer=layer) for one in found]
+
+    def _in_time(self, plan: EncodePlan, contents: Sequence[Content], deadline: Deadline) -> EncodePlan:
+        """The plan, ended at an earlier layer where it allows that and its deadline is near."""
+        if plan.earliest_layer is None:
+            return plan
+        load, tokens = self._worker.admission.load, self._worker.estimate(contents)
+        return chosen(plan, self.card.layers, tokens, load, deadline.remaining())
 
     def _lighter(self, plan: EncodePlan) -> EncodePlan:
         """The plan, or one on fewer tokens where too much waits and the request leaves that open."""

@@ -26,6 +26,7 @@ from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.limits import Limits
 from tieback.core.types.vectors import VectorKind
 from tieback.encoder.computed import Computed
+from tieback.encoder.exits import layers_share
 from tieback.encoder.portions import BYTES_PER_TOKEN, Portion, is_quick, portions_of
 from tieback.encoder.preparation import Preparation
 from tieback.models.content import read_text
@@ -101,6 +102,7 @@ class Worker:
             budget=batch_tokens,
             admission=self.admission,
             is_typical=lambda plan: cast("EncodePlan", plan).is_whole,
+            cost_share=lambda plan: layers_share(cast("EncodePlan", plan), model.card.layers),
             on_batch=on_batch,
         )
 

@@ -12,7 +12,7 @@ from typing import Any, cast
 from tieback.artifacts import Artifact, file_digest
 from tieback.catalog.card import EncoderCard
 from tieback.models.store import Store
-from tieback.recipes import encoder_head, layer_pooling_head, map_pooling_head
+from tieback.recipes import encoder_head, layer_pooling_head, layered_encoder, map_pooling_head
 from tieback.recipes.trained import Learned, Run, recipes
 from tieback.reports.markdown import records
 from tieback.training.one_thread import one_thread
@@ -22,6 +22,7 @@ from tieback.training.step_cache import StepCache
 SERVED_BY = {
     encoder_head.HEAD: encoder_head.adapt,
     layer_pooling_head.LAYER_POOLING: layer_pooling_head.adapt,
+    layered_encoder.LAYERED: layered_encoder.adapt,
     map_pooling_head.MAP_POOLING: map_pooling_head.adapt,
 }
 """What writes the model and the card that serve an artifact of a kind; others need none."""

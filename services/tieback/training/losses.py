@@ -47,3 +47,15 @@ def angular_contrast(left: Tensor, right: Tensor, *, temperature: float, margin:
     scores = (cosines + torch.diag(widened - own)) / temperature
     partners = torch.arange(len(scores))
     return (cross_entropy(scores, partners) + cross_entropy(scores.T, partners)) / 2
+
+
+def output_distillation(student: Tensor, teacher: Tensor, *, temperature: float) -> Tensor:
+    """How far the student's outputs `[n, d]` are from the teacher's, a scalar of 0 or more.
+
+    Both are read as distributions over their dimensions, divided by `temperature`; the divergence is the mean
+    over rows, times the temperature (2D Matryoshka, Li et al., 2024, arXiv:2402.14776, aligns layers so). The
+    teacher is not moved.
+    """
+    wanted = (teacher.detach() / temperature).log_softmax(dim=1)
+    given = (student / temperature).log_softmax(dim=1)
+    return temperature * kl_div(given, wanted, reduction="batchmean", log_target=True)

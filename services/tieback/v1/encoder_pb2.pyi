@@ -137,7 +137,7 @@ class TextPiece(_message.Message):
     def __init__(self, span: _Optional[_Union[_vector_pb2.TextSpan, _Mapping]] = ..., token_count: _Optional[int] = ...) -> None: ...
 
 class Encoding(_message.Message):
-    __slots__ = ("space", "modality", "dense", "multi_vector", "labels", "token_count", "truncated_tokens", "source", "sparse", "reduction")
+    __slots__ = ("space", "modality", "dense", "multi_vector", "labels", "token_count", "truncated_tokens", "source", "sparse", "reduction", "layer")
     SPACE_FIELD_NUMBER: _ClassVar[int]
     MODALITY_FIELD_NUMBER: _ClassVar[int]
     DENSE_FIELD_NUMBER: _ClassVar[int]
@@ -148,6 +148,7 @@ class Encoding(_message.Message):
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     SPARSE_FIELD_NUMBER: _ClassVar[int]
     REDUCTION_FIELD_NUMBER: _ClassVar[int]
+    LAYER_FIELD_NUMBER: _ClassVar[int]
     space: _vector_pb2.SpaceRef
     modality: _content_pb2.Modality
     dense: _vector_pb2.Vector
@@ -158,4 +159,5 @@ class Encoding(_message.Message):
     source: EncodingSource
     sparse: _vector_pb2.SparseVector
     reduction: _vector_pb2.Reduction
-    def __init__(self, space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., dense: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., multi_vector: _Optional[_Union[_vector_pb2.MultiVector, _Mapping]] = ..., labels: _Optional[_Iterable[_Union[_content_pb2.Label, _Mapping]]] = ..., token_count: _Optional[int] = ..., truncated_tokens: _Optional[int] = ..., source: _Optional[_Union[EncodingSource, str]] = ..., sparse: _Optional[_Union[_vector_pb2.SparseVector, _Mapping]] = ..., reduction: _Optional[_Union[_vector_pb2.Reduction, _Mapping]] = ...) -> None: ...
+    layer: int
+    def __init__(self, space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., dense: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., multi_vector: _Optional[_Union[_vector_pb2.MultiVector, _Mapping]] = ..., labels: _Optional[_Iterable[_Union[_content_pb2.Label, _Mapping]]] = ..., token_count: _Optional[int] = ..., truncated_tokens: _Optional[int] = ..., source: _Optional[_Union[EncodingSource, str]] = ..., sparse: _Optional[_Union[_vector_pb2.SparseVector, _Mapping]] = ..., reduction: _Optional[_Union[_vector_pb2.Reduction, _Mapping]] = ..., layer: _Optional[int] = ...) -> None: ...

@@ -65,6 +65,7 @@ class Concern(enum.Enum):
     PREPARATION = "preparation"
     EXACTNESS = "exactness"
     SHAPE = "shape"
+    DEADLINE = "deadline"
 
 
 def _about(concern: Concern) -> Mapping[str, Concern]:
@@ -78,12 +79,14 @@ class EncodePlan:
     A field without a concern is about what the model computes, so it is in the cache key, it tells batches
     apart, and the model gets it. That of the preparation is in the key alone: a text that was cut may share a
     batch with one that was not. What concerns the shape is made of a result, and one result serves all
-    shapes. An exact result serves also who does not ask for one.
+    shapes. An exact result serves also who does not ask for one. What concerns the deadline is decided before
+    anything else, and the plan that is computed says how.
 
     `width` is None for the full one, `terms` asks for the names of a sparse vector's terms beside their
     numbers. `batch_invariant` asks for vectors that are the same, bit for bit, whatever else is computed at
     the time. `layer` is the one whose states are pooled, from 1, and None for the last. `reduction` is None
-    where all tokens are computed.
+    where all tokens are computed. `earliest_layer` is the first at which a run may end that has too little
+    time for the last, and None where none may.
     """
 
     width: int | None = field(default=None, metadata=_about(Concern.SHAPE))
@@ -94,16 +97,17 @@ class EncodePlan:
     truncation: Truncation = field(default=Truncation.REFUSE, metadata=_about(Concern.PREPARATION))
     layer: int | None = None
     reduction: Reduction | None = None
+    earliest_layer: int | None = field(default=None, metadata=_about(Concern.DEADLINE))
 
     @property
     def result(self) -> EncodePlan:
         """The plan of what is computed and kept: equal for all that one result can answer."""
-        return _without(self, Concern.SHAPE, Concern.EXACTNESS)
+        return _without(self, Concern.SHAPE, Concern.EXACTNESS, Concern.DEADLINE)
 
     @property
     def batch(self) -> EncodePlan:
         """The plan of a run: equal for all contents that may be computed together."""
-        return _without(self, Concern.SHAPE, Concern.EXACTNESS, Concern.PREPARATION)
+        return _without(self, Concern.SHAPE, Concern.EXACTNESS, Concern.DEADLINE, Concern.PREPARATION)
 
     @property
     def is_whole(self) -> bool:
@@ -135,7 +139,11 @@ def _described(value: object) -> object:
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """What a model computed for one input; `reduction` is how it merged the input's tokens, if it did."""
+    """What a model computed for one input.
+
+    `reduction` is how it merged the input's tokens, if it did. `layer` is the one whose states were pooled;
+    None where the space offers no layers.
+    """
 
     space: SpaceRef
     modality: Modality
@@ -147,6 +155,7 @@ class Encoding:
     source: EncodingSource = EncodingSource.COMPUTED
     sparse: SparseVector | None = None
     reduction: Reduction | None = None
+    layer: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,6 +174,7 @@ def read_encoding(message: encoder_pb2.Encoding, field: FieldPath) -> Encoding:
         source=read_source(message.source),
         sparse=optional(message, "sparse", read_sparse, field),
         reduction=optional(message, "reduction", read_reduction, field),
+        layer=message.layer or None,
     )
 
 
@@ -195,6 +196,8 @@ def fill_encoding(message: encoder_pb2.Encoding, encoding: Encoding) -> None:
         fill_sparse(message.sparse, encoding.sparse)
     if encoding.reduction is not None:
         message.reduction.CopyFrom(write_reduction(encoding.reduction))
+    if encoding.layer is not None:
+        message.layer = encoding.layer
 
 
 write_encoding = filled(encoder_pb2.Encoding, fill_encoding)

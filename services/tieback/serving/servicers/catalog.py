@@ -236,6 +236,7 @@ def _write_card(card: EncoderCard, binding: str, ready: bool) -> catalog_pb2.Spa
             for one in card.drift
         ],
         layers=card.layers,
+        deadline_exits=card.deadline_exits,
         reductions=[
             catalog_pb2.MeasuredReduction(
                 method=name,

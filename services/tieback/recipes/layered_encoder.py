@@ -1,0 +1,113 @@
+"""Weights of a text encoder whose layers were trained as exits, and the encoder as a model of its own.
+
+The new model is a folder of safetensors weights, with a card like those of other folders
+(docs/own-models.md): it is exported, cut at its layers, quantised and served as any text encoder. Its space
+is its own, and the encoder that it was made of is served beside it as before.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tieback.artifacts import Artifact, Kind, file_digest
+from tieback.catalog.card import EncoderCard, Method
+from tieback.catalog.catalog import read_card
+from tieback.catalog.options import TransformerText
+from tieback.core.errors import AlreadyExists, InvalidInput
+from tieback.core.field_path import FieldPath, at
+from tieback.models.store import Store
+from tieback.recipes.written_card import write_card
+
+LAYERED = Kind(
+    "layered_encoder", "encoder of trained layers", 1, "train it again: tieback train matryoshka2d"
+)
+SUFFIX = "2d"
+WEIGHTS, CONFIG, TOKENIZER = "model.safetensors", "config.json", "tokenizer.json"
+NOT_TAKEN = {
+    "name", "description", "sources", "directory", "hashes", "options", "precision", "precisions", "layers",
+    "widths", "deadline_exits", "joint", "optional", "role", "kinds",
+    "reductions",  # they were measured with other weights
+}  # fmt: skip
+"""Fields of the base's card that are written anew or left out."""
+
+
+def check_trainable(card: EncoderCard, *, field: FieldPath) -> Method:
+    """The card's pooling. InvalidInput, with the reason, where its layers cannot be trained as exits."""
+    from tieback.recipes.layer_states import check_layered
+
+    check_layered(card, field=field)
+    if card.pooling is None:
+        raise InvalidInput(
+            f"the layers of {card.name} cannot be trained with: its card names no pooling, so it is not "
+            "known what stands behind them",
+            field=field,
+        )
+    return card.pooling
+
+
+def adapt(
+    artifact: Artifact,
+    cards: Mapping[str, EncoderCard],
+    store: Store,
+    output: Path,
+    say: Callable[[str], None],
+) -> Path:
+    """Writes the model and its card into `output`, and returns the card's file.
+
+    OtherWeights where the encoder is not the one that the weights were trained from; AlreadyExists where
+    `output` has another card of that name.
+    """
+    from safetensors.torch import save_file
+
+    from tieback.recipes.layer_states import backbone_of
+
+    artifact.check_weights([card.space for card in cards.values()])
+    card = next(card for card in cards.values() if card.space in artifact.made_for)
+    name = f"{card.name}-{SUFFIX}"
+    path = output / f"{name}.yaml"
+    _check_free(path)
+    say(f"writing the weights of {name}")
+    folder = output / f"{name}-{artifact.revision}"
+    folder.mkdir(parents=True, exist_ok=True)
+    model = backbone_of(card, store, field=at("space")).model
+    weights = dict(model.state_dict()) | _tensors(artifact)
+    save_file({key: one.contiguous() for key, one in weights.items()}, folder / WEIGHTS)
+    options, source = card.options_for(TransformerText), store.weights(card)
+    shutil.copyfile(source / options.config, folder / CONFIG)
+    shutil.copyfile(source / options.tokenizer, folder / TOKENIZER)
+    return write_card(path, _card(name, card, folder, artifact.facts))
+
+
+def _tensors(artifact: Artifact) -> dict[str, Any]:
+    import torch
+
+    return {name: torch.from_numpy(one.copy()) for name, one in artifact.arrays.items()}
+
+
+def _card(name: str, card: EncoderCard, folder: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
+    fields = card.model_dump(mode="json", exclude_defaults=True, exclude=NOT_TAKEN)
+    options = card.options.model_dump(mode="json", include={"prompts"}, exclude_defaults=True)
+    return {
+        "name": name,
+        "role": "encoder",
+        **fields,
+        "description": f"{card.name}, trained so that it may end at earlier layers and be cut.",
+        "directory": folder.name,
+        "hashes": {file: file_digest(folder / file) for file in (WEIGHTS, CONFIG, TOKENIZER)},
+        "kinds": sorted(kind.value for kind in card.kinds),
+        "widths": list(facts["widths"]),
+        "layers": list(facts["exits"]),
+        "deadline_exits": True,
+        **({"options": options} if options else {}),
+    }
+
+
+def _check_free(path: Path) -> None:
+    """AlreadyExists where the file is a card that no training wrote."""
+    if path.exists() and not getattr(read_card(path), "deadline_exits", False):
+        raise AlreadyExists(
+            "card", path.name, f"{path} is there, and no training wrote it; name another folder: --output DIR"
+        )
