@@ -64,7 +64,7 @@ from tieback_client.operation import Operation
 from tieback_client.operations import OperationState, OperationStatus
 from tieback_client.options import Hedging, Options, Retry, client_version
 from tieback_client.procedures.encoding import Candidate, FusePart
-from tieback_client.reports import CallInfo, Cost, Stage, Timing, Truncated
+from tieback_client.reports import CallInfo, Cost, Dropped, DroppedSection, Stage, Timing, Truncated
 from tieback_client.results import (
     AlignedPair,
     Alignment,
@@ -84,6 +84,7 @@ from tieback_client.results import (
     RetrievedHit,
     RoutingExplanation,
     SearchResult,
+    StageScore,
     TextPiece,
 )
 from tieback_client.snapshots import Snapshot
@@ -138,6 +139,8 @@ __all__ = [
     "DType",
     "DeadlineExceeded",
     "Drift",
+    "Dropped",
+    "DroppedSection",
     "Encoding",
     "EncodingSource",
     "EncodingStream",
@@ -211,6 +214,7 @@ __all__ = [
     "SpaceRef",
     "SparseVector",
     "Stage",
+    "StageScore",
     "StorageFull",
     "Text",
     "TextDelta",

@@ -13,7 +13,7 @@ from tieback_client.documents import Collection, Item, Section, Source
 from tieback_client.errors import TiebackError
 from tieback_client.facts import facts
 from tieback_client.reading_token_vectors import token_vectors
-from tieback_client.reports import CallInfo, Cost, Stage, Timing, Truncated
+from tieback_client.reports import CallInfo, Cost, Dropped, DroppedSection, Stage, Timing, Truncated
 from tieback_client.results import (
     AlignedPair,
     Alignment,
@@ -30,6 +30,7 @@ from tieback_client.results import (
     RetrievalResult,
     RetrievedHit,
     RoutingExplanation,
+    StageScore,
 )
 from tieback_client.status import from_status
 from tieback_client.vectors import (
@@ -204,9 +205,27 @@ def timing(message: Any) -> Timing:
         prepare=message.prepare_us / MICROSECONDS,
         compute=message.compute_us / MICROSECONDS,
         total=message.total_us / MICROSECONDS,
-        stages=[
-            Stage(one.name, one.begin_us / MICROSECONDS, one.duration_us / MICROSECONDS)
-            for one in message.stages
+        stages=[_stage(one) for one in message.stages],
+    )
+
+
+def _stage(message: Any) -> Stage:
+    return Stage(
+        message.name,
+        message.begin_us / MICROSECONDS,
+        message.duration_us / MICROSECONDS,
+        message.within,
+        message.queue_us / MICROSECONDS,
+        message.compute_us / MICROSECONDS,
+        message.candidates_in,
+        message.candidates_out,
+        [
+            Dropped(
+                one.reason,
+                one.count,
+                [DroppedSection(left.item_id, left.section_id, left.score) for left in one.best],
+            )
+            for one in message.dropped
         ],
     )
 
@@ -242,6 +261,16 @@ def hit(message: Any) -> Hit:
         pieces=[_piece(one) for one in message.pieces],
         multi_vector=multi_vector(message.multi_vector) if message.HasField("multi_vector") else None,
         sections=[hit(one) for one in message.sections],
+        stages=[
+            StageScore(
+                one.stage,
+                one.score if one.HasField("score") else None,
+                one.normalised if one.HasField("normalised") else None,
+                one.rank,
+                one.kept,
+            )
+            for one in message.stages
+        ],
     )
 
 

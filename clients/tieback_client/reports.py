@@ -23,6 +23,31 @@ class CallInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class DroppedSection:
+    """A section that a step left out."""
+
+    item_id: str
+    """Its item."""
+    section_id: str
+    """The section within the item."""
+    score: float
+    """Its score in that step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """Sections that a step left out for one reason."""
+
+    reason: str
+    """Why: "filter", "no_words", "depth", "same_text", "same_item", "item_limit", "similar", "limit" or
+    "min_relevance"."""
+    count: int
+    """How many."""
+    best: Sequence[DroppedSection] = ()
+    """The best of them, 3 at most; none where a search did not compare them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Stage:
     """One step of a pipeline."""
 
@@ -31,7 +56,19 @@ class Stage:
     begin: float
     """Seconds from the request's arrival to its beginning."""
     seconds: float
-    """How long it took."""
+    """How long it took, waiting included."""
+    within: str = ""
+    """The step that it is a part of; empty for those that make up the whole call."""
+    queue: float = 0.0
+    """Of that time, waiting for a worker; 0 where it is not known apart."""
+    compute: float = 0.0
+    """Of that time, inside the model or the search; 0 where it is not known apart."""
+    candidates_in: int = 0
+    """With ``explain``, how many sections it was given."""
+    candidates_out: int = 0
+    """With ``explain``, how many sections it gave to the next step."""
+    dropped: Sequence[Dropped] = ()
+    """With ``explain``, the sections that it did not give to the next step, by reason."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -179,6 +179,22 @@ class FoundPiece:
 
 
 @dataclass(frozen=True, slots=True)
+class StageScore:
+    """What a step of a search made of a hit."""
+
+    stage: str
+    """The step, as it is named in the stages of the timing."""
+    score: float | None
+    """Its score in that step; None where it has none there."""
+    normalised: float | None
+    """The score as the next step used it; None where it is used as it is."""
+    rank: int
+    """Its place among the candidates of that step, from 0; equal scores share the better one."""
+    kept: str
+    """Why it was kept, for instance ``"nearest"``, ``"both"`` or ``"differs"``."""
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """A section that was found."""
 
@@ -216,6 +232,8 @@ class Hit:
     """The vectors of a picture that is known by its regions, the whole's first; see ``search``."""
     sections: Sequence[Hit] = ()
     """Of a ``search`` by documents: the item's next best sections, best first."""
+    stages: Sequence[StageScore] = ()
+    """With ``explain``, what the steps that it passed made of it, in order."""
 
 
 @dataclass(frozen=True, slots=True)

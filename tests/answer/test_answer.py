@@ -94,7 +94,7 @@ async def test_the_finish_counts_from_the_arrival_of_the_question_and_names_ever
 
     before, finish = found(events).timing.total, events[-1]
     assert isinstance(finish, Finish)
-    assert [stage.name for stage in finish.timing.stages][-3:] == ["fuse", "search", "generate"]
+    assert [stage.name for stage in finish.timing.stages][-4:] == ["fuse", "search", "final", "generate"]
     assert finish.timing.total >= before
     assert finish.first_token > 0.25 + before * 0.5
     assert finish.timing.compute == 0.5

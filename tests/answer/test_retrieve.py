@@ -309,8 +309,9 @@ async def test_the_reply_names_every_step_in_order(library: Platform) -> None:
     reply = await library.answerer.retrieve(ask(words("moon")))
 
     names = [stage.name for stage in reply.timing.stages]
-    assert sorted(names[:2]) == ["encode:words-a", "encode:words-b"]
-    assert names[2:] == ["fuse", "search", "rerank"]
+    assert names[:2] == ["plan", "collection"]
+    assert sorted(names[2:4]) == ["encode:words-a", "encode:words-b"]
+    assert names[4:] == ["fuse", "search", "rerank", "final"]
     begins = [stage.begin for stage in reply.timing.stages]
     assert begins == sorted(begins)
     assert all(stage.begin + stage.duration <= reply.timing.total for stage in reply.timing.stages)

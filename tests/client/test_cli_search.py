@@ -54,6 +54,31 @@ def test_an_explained_search_names_what_the_score_is_made_of_and_the_weights(run
     assert "Where the time went" not in result.output
 
 
+def test_an_explained_search_shows_its_steps_and_what_they_made_of_each_hit(run: Run) -> None:
+    result = run("search", "the", "moon", "--explain")
+
+    lines = [" ".join(line.split()) for line in result.output.splitlines()]
+    assert "merge 0.600 (0.800) #3 both · rerank not_compared" in lines
+    merge = next(line for line in lines if line.startswith("merge █"))
+    assert merge.endswith("1.0 ms 1,300 → 2 0.3 ms waiting, 1,298 depth")
+    assert "merge, depth: waves.md § 4 (0.250)" in lines
+    bars = {
+        name: line for line in result.output.splitlines() for name in ("encode:", "search ") if name in line
+    }
+    assert bars["encode:"].index("█") < bars["search "].index("█")
+
+
+def test_an_explained_search_is_whole_in_json_and_others_have_no_steps(run: Run) -> None:
+    (told,) = documents(run("search", "moon", "--explain", "--json"))
+    (plain,) = documents(run("search", "moon", "--json"))
+
+    merge = told["timing"]["stages"][-1]
+    assert (merge["within"], merge["candidates_in"], merge["dropped"][0]["count"]) == ("search", 1300, 1298)
+    assert told["hits"][0]["hit"]["stages"][0]["kept"] == "both"
+    assert told["hits"][0]["hit"]["stages"][1]["score"] is None
+    assert not plain["hits"][0]["hit"]["stages"]
+
+
 def test_a_timed_search_says_where_the_time_went(run: Run) -> None:
     result = run("search", "the", "moon", "--timing")
 

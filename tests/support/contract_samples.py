@@ -53,10 +53,10 @@ from tieback.core.types.generation import (
 from tieback.core.types.ingestion import LongTexts
 from tieback.core.types.locators import Locator, LocatorKind, Locators
 from tieback.core.types.method_choice import MethodChoice
-from tieback.core.types.report import Cost, Stage, Timing
+from tieback.core.types.report import Cost, Dropped, DroppedSection, Stage, Timing
 from tieback.core.types.rerank import AlignedPair, Alignment, RerankCandidate, RerankReply, RerankResult
 from tieback.core.types.retrieval import QueryPart, Retrieval, RetrievalPlan, RetrievedHit, RetrieveReply
-from tieback.core.types.search import FoundPiece, Granularity, Hit, SearchReply
+from tieback.core.types.search import FoundPiece, Granularity, Hit, SearchReply, StageScore
 from tieback.core.types.snapshot import Snapshot
 from tieback.core.types.token_vectors import TokenVectors
 from tieback.core.types.vectors import DType, MultiVector, SpaceRef, SparseVector, Vector, VectorKind
@@ -79,6 +79,14 @@ WINDOWS = MultiVector(
 )
 NO_ROWS = MultiVector(SPACE, np.zeros((0, 3), np.float32), Locators.of(LocatorKind.BYTE_SPAN, []))
 TIMING = Timing(0.001, 0.002, 0.003, 0.006, [Stage("search", 0.001, 0.002)])
+DROPPED = [Dropped("limit", 7, [DroppedSection("one", "s", 0.25)]), Dropped("depth", 80)]
+EXPLAINED = Timing(
+    total=0.006,
+    stages=[
+        Stage("search", 0.001, 0.002, queue=0.001, compute=0.001),
+        Stage("merge", 0.001, 0.001, "search", candidates_in=90, candidates_out=3, dropped=DROPPED),
+    ],
+)
 COST = Cost(8, 100, 20, 3, 2)
 TOKEN_VECTORS = TokenVectors(
     SPACE, 384, MethodChoice("ward", {"factor": 3}), MethodChoice("prefix", {"dimensions": 128})
@@ -131,6 +139,11 @@ SHOWN = dataclasses.replace(
     ],
     multi_vector=REGIONS,
     sections=[HIT],
+    stages=[
+        StageScore("merge", 0.5, None, 1, "both"),
+        StageScore("rerank", None, None, 0, "not_compared"),
+        StageScore("final", 0.25, 0.75, 0, "relevant"),
+    ],
 )
 LOCATORS = [
     Locator(LocatorKind.BYTE_SPAN, (0, 2)),
@@ -309,7 +322,7 @@ SAMPLES: dict[str, list[Any]] = {
     "source": list(EncodingSource),
     "sparse": [SPARSE, SparseVector(SPACE, np.zeros(0, np.int32), np.zeros(0, np.float32), [])],
     "space": [SPACE],
-    "timing": [TIMING],
+    "timing": [TIMING, EXPLAINED],
     "split_reply": [
         SplitReply([[TextPiece((0, 9), 3), TextPiece((5, 12), 4)], errors.InvalidInput("bad")], 126, TIMING)
     ],

@@ -52,7 +52,7 @@ def timing(spent: Timing, *, width: int = 48, seconds: float | None = None) -> T
 
     `seconds` is the time that the client measured, if it should be shown too.
     """
-    stages = [(one.name, one.seconds) for one in spent.stages] or [
+    stages = [(one.name, one.seconds) for one in spent.stages if not one.within] or [
         ("queue", spent.queue),
         ("prepare", spent.prepare),
         ("compute", spent.compute),

@@ -23,6 +23,7 @@ from tieback_client.cli.connection import (
     with_modality,
 )
 from tieback_client.cli.output import Output, SafeConsole
+from tieback_client.cli.waterfall import left_out, steps_of, waterfall
 from tieback_client.client import Client
 from tieback_client.control_characters import in_a_line
 from tieback_client.reports import Timing
@@ -53,8 +54,8 @@ docs/filters.md has all that a filter can say.
 @click.option(
     "--explain",
     is_flag=True,
-    help="Show what each score is made of, the weights of the spaces and, where --rerank names a method, "
-    "which words or regions matched which.",
+    help="Show what each step made of each hit, the time of each step and what it left out, the weights of "
+    "the spaces and, where --rerank names a method, which words or regions matched which.",
 )
 @click.option("--timing", is_flag=True, help="Show the time of each step.")
 @connected
@@ -144,6 +145,8 @@ def hit(rank: int, found: RetrievedHit, words: tuple[str, ...], *, explain: bool
         lines.append(indented(Text(f"also: {'; '.join(titles)}", style="dim"), width=width))
     if explain and found.alignment is not None:
         lines.append(indented(aligned(found.alignment, " ".join(words), one.text), width=width))
+    if explain and one.stages:
+        lines.append(indented(steps_of(one.stages), width=width))
     score = scores(found) if explain else relevance(found)
     lines.append(indented(Text(f"{score}   {in_a_line(one.uri)}".rstrip(), style="dim"), width=width))
     text = Text("\n").join(lines) + Text("\n")
@@ -280,7 +283,9 @@ def behind(result: RetrievalResult) -> list[Any]:
     if routing.imputed:
         filled = ", ".join(f"{block} ({method})" for block, method in routing.imputed.items())
         parts += [Text(f"Filled from the other spaces: {filled}", style="dim")]
-    return parts
+    parts += [Text("Steps, and the sections that they left out", style="dim"), waterfall(result.timing)]
+    best = left_out(result.timing)
+    return [*parts, Text("The best of these", style="dim"), best] if best else parts
 
 
 def time_spent(timing: Timing, *, seconds: float | None = None) -> list[Any]:

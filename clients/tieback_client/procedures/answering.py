@@ -128,7 +128,9 @@ def retrieve(
     best in `sections`; `reranker` is a method of the family "reranking", or "none", and `candidates` how many
     hits it is given. `min_relevance`,
     0 to 1, leaves out what is less relevant; hits outside the joint space have no relevance and stay.
-    `explain` returns what matched what.
+    `explain` says of each step what it did: the `stages` of the result's `timing` have their times, how many
+    sections they were given and what they left out, and the `stages` of a hit what each made of it. With a
+    reranker it returns what matched what.
     """
     request = _retrieval(
         collection,

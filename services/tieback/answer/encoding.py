@@ -131,9 +131,11 @@ class SpaceEncoders:
         deadline: Deadline,
     ) -> None:
         answers: list[Encoding | TiebackError] = []
-        with watch.stage(f"encode:{space}"):
+        with watch.stage(f"encode:{space}") as stage:
             for batch in batches:
                 reply = await self._encoder.encode(space, batch, plan, deadline=deadline)
+                stage.queue += reply.timing.queue
+                stage.compute += reply.timing.compute
                 answers.extend(_without_place(one, place) for place, one in enumerate(reply.results))
         # Only now, all at once: a space that is given up half-way has said nothing.
         for place, answer in zip(places, answers, strict=True):

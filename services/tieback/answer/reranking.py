@@ -29,6 +29,9 @@ from tieback.token_spaces import TokenSpace
 RERANKING = MethodChoice("standard_scores", {"absent": "average"})
 """How reranking joins the search: both count alike; what has nothing to be compared by is not punished."""
 
+RERANK = "rerank"
+"""The step's name."""
+
 TRANSIENT = (Unavailable, Overloaded, DeadlineExceeded)
 """What a part's trouble looks like, as opposed to the caller's mistake."""
 
@@ -66,7 +69,7 @@ async def rerank(
                     query, candidates, space = seen, pictures, ""
             if not candidates:
                 return {}, ""
-            with watch.stage("rerank"):
+            with watch.stage(RERANK) as stage:
                 reply = await reranker.rerank(
                     query,
                     candidates,
@@ -75,6 +78,8 @@ async def rerank(
                     explain=explain,
                     deadline=hop(hop(deadline)),
                 )
+                stage.queue, stage.compute = reply.timing.queue, reply.timing.compute
+                stage.candidates_in = stage.candidates_out = len(hits)
     except TRANSIENT as error:
         return {}, reason_of(error)  # the search's order is worth more than no answer
     except TimeoutError:

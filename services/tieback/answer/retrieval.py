@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces
 from tieback.answer.cut_off import cut_off
 from tieback.answer.degradation import reason_of, with_unencoded_contents, without
 from tieback.answer.documents import ranked_documents, sections_of
 from tieback.answer.encoding import SpaceEncodings
+from tieback.answer.explanation import FINAL, explained
 from tieback.answer.ingestion import describe
 from tieback.answer.picture_query import is_picture_by_regions
 from tieback.answer.plan import (
@@ -37,6 +38,8 @@ from tieback.core.field_path import at
 from tieback.core.types.encoding import Truncated, Truncation
 from tieback.core.types.fusion import Fused, FusePart, Role, RoutingExplanation
 from tieback.core.types.limits import Limits
+from tieback.core.types.report import Stage
+from tieback.core.types.rerank import RerankResult
 from tieback.core.types.retrieval import QueryPart, Retrieval, RetrievalPlan, RetrievedHit, RetrieveReply
 from tieback.core.types.search import FoundPiece, Granularity, Hit, SearchReply
 from tieback.core.types.vectors import Vector
@@ -82,7 +85,8 @@ class Retriever:
         defaults: RetrievalPlan = DEFAULT_PLAN,
     ) -> RetrieveReply:
         """Spaces and a reranker that are down or late are left out where the rest can answer."""
-        plan = _checked_plan(retrieval, self._limits, defaults, self._rerankers)
+        with watch.stage("plan"):
+            plan = _checked_plan(retrieval, self._limits, defaults, self._rerankers)
         if self._reranker is None and plan.reranker.name != NO_RERANKING.name:
             raise Unsupported("no space of this server has multi-vectors to rerank by")
         try:
@@ -141,11 +145,10 @@ class Retriever:
         )
         if any(stored_tokens(hit, tokens) is not None for hit in compared):
             plan = dataclasses.replace(plan, token_vectors=True)
-        routing = without(fused.routing, {"reranker": lost} if lost else {})
-        plan = _used(plan, found)
-        order = ranked_documents if documents else ranked
-        hits = order(_shown(found.hits), reranked, retrieval.limit or DEFAULT_LIMIT)
-        hits = _relevant(hits, fused.vector.space.name, plan.relevance_floor, retrieval.min_relevance)
+        with watch.stage(FINAL) as stage:
+            routing = without(fused.routing, {"reranker": lost} if lost else {})
+            plan, space_name = _used(plan, found), fused.vector.space.name
+            hits = _ended(retrieval, plan, _shown(found.hits), reranked, space_name, stage)
         return RetrieveReply(hits, routing, fused.labels, watch.timing(), plan, unread)
 
     async def _by_words(
@@ -163,8 +166,8 @@ class Retriever:
         plan = dataclasses.replace(plan, balance_modalities=False, rank_fusion=None, reranker=NO_RERANKING)
         found = await self._search(retrieval, plan, None, words, watch, deadline)
         plan = _used(plan, found)
-        order = ranked_documents if plan.granularity is Granularity.DOCUMENT else ranked
-        hits = order(found.hits, {}, retrieval.limit or DEFAULT_LIMIT)
+        with watch.stage(FINAL) as stage:
+            hits = _ended(retrieval, plan, found.hits, {}, "", stage)
         reasons = {stale.space: STALE}
         routing = RoutingExplanation(FULL_TEXT, {}, 0.0, [stale.space], degraded=True, reasons=reasons)
         return RetrieveReply(hits, routing, (), watch.timing(), plan)
@@ -175,7 +178,8 @@ class Retriever:
         """The query's vector in the collection's space, and what its encoders did not read of it."""
         contents = [part.content for part in retrieval.query]
         first = contents[0].data
-        space, known = await self._spaces.to_read(retrieval.collection, hop(deadline))
+        with watch.stage("collection"):
+            space, known = await self._spaces.to_read(retrieval.collection, hop(deadline))
         routing = space.routing(retrieval.routing, known)
         if len(contents) == 1 and isinstance(first, Vector) and first.space.name == space.name:
             return Fused(first, _marked(RoutingExplanation("precomputed", {}, 0.0), space)), ()
@@ -196,7 +200,7 @@ class Retriever:
         lost = _judge(encoded)
         if not parts:
             raise next(iter(encoded.failed.values()))
-        with watch.stage("fuse"):
+        with watch.stage("fuse") as stage:
             try:
                 reply = await space.router.fuse(
                     [parts], role=Role.QUERY, routing=routing, deadline=hop(deadline)
@@ -211,6 +215,7 @@ class Retriever:
                         field="collection",
                     ) from None
                 raise
+            stage.queue, stage.compute = reply.timing.queue, reply.timing.compute
         fused = reply.results[0]
         if not isinstance(fused, Fused):
             raise _blame_query(fused, parts)
@@ -230,8 +235,8 @@ class Retriever:
         multi_vectors: bool = False,
         token_vectors: bool = False,
     ) -> SearchReply:
-        with watch.stage("search"):
-            return await self._index.search(
+        with watch.stage("search") as stage:
+            reply = await self._index.search(
                 retrieval.collection,
                 vector=None if fused is None else fused.vector,
                 text=_beginning(words) if plan.hybrid else "",
@@ -247,8 +252,28 @@ class Retriever:
                 ignored=() if fused is None else fused.ignored,
                 multi_vectors=multi_vectors,
                 token_vectors=token_vectors,
+                explain=retrieval.explain,
                 deadline=hop(deadline),
             )
+            stage.queue, stage.compute = reply.timing.queue, reply.timing.compute
+            watch.add_parts(stage, reply.timing)
+            return reply
+
+
+def _ended(
+    retrieval: Retrieval,
+    plan: RetrievalPlan,
+    hits: Sequence[Hit],
+    reranked: Mapping[int, RerankResult],
+    space: str,
+    stage: Stage,
+) -> list[RetrievedHit]:
+    """The hits in their final order, with their relevance in the space where it has one."""
+    limit = retrieval.limit or DEFAULT_LIMIT
+    order = ranked_documents if plan.granularity is Granularity.DOCUMENT else ranked
+    ordered = order(hits, reranked, len(hits) if retrieval.explain else limit)
+    found = _relevant(ordered[:limit], space, plan.relevance_floor, retrieval.min_relevance)
+    return explained(ordered, limit, found, reranked, stage) if retrieval.explain else found
 
 
 def _marked(routing: RoutingExplanation, space: CollectionSpace) -> RoutingExplanation:

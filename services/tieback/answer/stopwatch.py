@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from tieback.core.deadline import Deadline
 from tieback.core.types.report import Stage, Timing
@@ -23,14 +24,25 @@ class Stopwatch:
         self._stages: list[Stage] = []
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Times a step, also one that fails."""
+    def stage(self, name: str) -> Iterator[Stage]:
+        """Times a step, also one that fails, and gives it to be told more of."""
         stage = Stage(name, self.elapsed(), 0.0)
         self._stages.append(stage)
         try:
-            yield
+            yield stage
         finally:
             stage.duration = self.elapsed() - stage.begin
+
+    def add_parts(self, whole: Stage, timing: Timing) -> None:
+        """The steps of the hop that a stage has just been, as parts of it.
+
+        They were timed by another clock, from the request's arrival there: the way back is taken to have been
+        as long as the way there.
+        """
+        begin = whole.begin + max(self.elapsed() - whole.begin - timing.total, 0.0) / 2
+        self._stages.extend(
+            replace(one, begin=begin + one.begin, within=one.within or whole.name) for one in timing.stages
+        )
 
     def elapsed(self) -> float:
         """Seconds since the arrival."""

@@ -24,6 +24,7 @@ import numpy as np
 from tieback.core.types.arrays import Array
 from tieback.index.memory import Memory
 from tieback.index.ranking import Pool, Ranker, Ranking
+from tieback.index.recorder import DOCUMENTS, enter
 
 SECTIONS = 8
 """Of a document, so many sections are given: the best, which is the hit, and the next best beside it."""
@@ -50,6 +51,7 @@ def documents(memory: Memory, ranker: Ranker, allowed: Array, limit: int) -> Doc
     Equal documents are ordered by the item's id, equal sections of one by their ordinal.
     """
     parts = _compared(memory, ranker, allowed, limit)
+    enter(ranker.recorder, DOCUMENTS)
     positions = np.concatenate([np.zeros(0, np.int64), *parts])
     pool = ranker.pool_of(positions)
     sections = Ranking(positions, pool.scores, pool.similarities)

@@ -12,6 +12,7 @@ from tieback.index.grouping import grouped
 from tieback.index.memory import Memory
 from tieback.index.query import Query
 from tieback.index.ranking import Ranker
+from tieback.index.recorder import FEEDBACK, VECTORS, WORDS, Recorder, enter
 from tieback.index.words import expanded
 from tieback.methods.query_expansion import Expansion
 
@@ -21,13 +22,21 @@ can be of one text, and as many as a hybrid search for ten hits ranks anyway."""
 
 
 def expanded_ranker(
-    memory: Memory, query: Query, expansion: Expansion, first: Ranker, check: Check
+    memory: Memory,
+    query: Query,
+    expansion: Expansion,
+    first: Ranker,
+    check: Check,
+    recorder: Recorder | None = None,
 ) -> Ranker | None:
     """The ranker of the second search; None where the query stays as it is, or found nothing."""
-    count = expansion.feedback(first.pool(_ROWS).rankings)
+    pool = first.pool(_ROWS)
+    enter(recorder, FEEDBACK)
+    count = expansion.feedback(pool.rankings)
     if not count:
         return None
     positions = first.ranking(_ROWS).positions
+    enter(recorder, FEEDBACK)
     hits = grouped(memory, query, positions.tolist(), count)
     if not hits:
         return None
@@ -41,5 +50,10 @@ def expanded_ranker(
         if terms:
             sections = [memory.words_of(position) for position in relevant.tolist()]
             terms = expanded(memory.words, terms, sections, expansion.words)
+    if recorder is not None:
+        recorder.passed(FEEDBACK, len(relevant), len(relevant))
+        recorder.expanded()
+        recorder.enter(WORDS if query.text else VECTORS)
+    if query.text:
         words = memory.words.matches(terms, check)
     return first.with_query(vector, words)

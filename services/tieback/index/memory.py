@@ -218,6 +218,11 @@ class Memory:
         entry, ordinal = self._owner(position)
         return entry.item.id, ordinal
 
+    def ids_at(self, position: int) -> tuple[str, str]:
+        """The ids of the item and the section."""
+        entry, ordinal = self._owner(position)
+        return entry.item.id, entry.item.sections[ordinal].id
+
     def text_of(self, position: int) -> tuple[str, int]:
         """What names the text that a section is of: the same for all pieces of one short text."""
         entry, ordinal = self._owner(position)

@@ -50,6 +50,8 @@ class Query:
     granularity: Granularity = Granularity.SECTION
     token_vectors: bool = False
     """Whether the vectors of the tokens of texts are wanted."""
+    explain: bool = False
+    """Whether the reply says of each step what it did."""
 
 
 def checked(
@@ -69,6 +71,7 @@ def checked(
     hits_per_item: int = 0,
     granularity: Granularity = Granularity.SECTION,
     token_vectors: bool = False,
+    explain: bool = False,
 ) -> Query:
     """The query of a `Search`, or InvalidInput, SpaceMismatch or NotFound with the field that is wrong."""
     if vector is None:
@@ -107,6 +110,7 @@ def checked(
         hits_per_item=hits_per_item,
         granularity=granularity,
         token_vectors=token_vectors,
+        explain=explain,
     )
 
 

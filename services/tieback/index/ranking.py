@@ -13,6 +13,8 @@ from tieback.index.comparison import Comparison
 from tieback.index.filters import Check
 from tieback.index.memory import Memory
 from tieback.index.query import Query
+from tieback.index.recorder import MERGE, NOBODY, VECTORS, WORDS, Recorder, enter
+from tieback.index.stage_notes import note_merge, note_vectors, note_words
 from tieback.index.words import Matches
 
 # A hybrid search merges rankings this much deeper than what is asked for, so that a section that is fairly
@@ -58,8 +60,10 @@ class Ranker:
         *,
         vector: Array | None,
         words: Matches | None,
+        recorder: Recorder | None = None,
     ) -> None:
         self._memory = memory
+        self.recorder = recorder
         self._query = query
         self._allowed = allowed
         self._check = check
@@ -80,14 +84,24 @@ class Ranker:
 
     def with_query(self, vector: Array | None, words: Matches | None) -> Ranker:
         """A ranker of the same sections, which compares and merges as this one does, for another query."""
-        return Ranker(self._memory, self._query, self._allowed, self._check, vector=vector, words=words)
+        return Ranker(
+            *(self._memory, self._query, self._allowed, self._check),
+            vector=vector,
+            words=words,
+            recorder=self.recorder,
+        )
 
     def ranking(self, rows: int) -> Ranking:
         """The best `rows`, and all that are equal to the last; fewer where there are no more."""
         pool = self.pool(rows)
         positions, scores, similarities = pool.positions, pool.scores, pool.similarities
+        if self.recorder is not None and self._hybrid:
+            self.recorder.cut(MERGE, len(scores), NOBODY, NOBODY)  # a pool may have been cut to fewer rows
         if len(scores) > rows:  # and all that are equal to the last
             kept = scores >= np.partition(scores, -rows)[-rows]
+            if self.recorder is not None:
+                name = MERGE if self._hybrid else WORDS if self._compared is None else VECTORS
+                self.recorder.cut(name, int(kept.sum()), positions[~kept], scores[~kept])
             positions, scores = positions[kept], scores[kept]
             similarities = None if similarities is None else similarities[kept]
         keys = [self._memory.order_key(position) for position in positions.tolist()]
@@ -96,8 +110,7 @@ class Ranker:
 
     def pool(self, rows: int) -> Pool:
         """The candidates of which a ranking of so many rows is made."""
-        hybrid = self._compared is not None and self._words is not None
-        return self.pool_to(max(_DEEPER * rows, _DEEPEST_AT_LEAST) if hybrid else rows)
+        return self.pool_to(max(_DEEPER * rows, _DEEPEST_AT_LEAST) if self._hybrid else rows)
 
     def pool_to(self, depth: int) -> Pool:
         """The best sections by the vector, so many, and by the words."""
@@ -132,6 +145,10 @@ class Ranker:
         """The scores `[n]` of candidates by what one or two rankings say of them `[rankings, n]`."""
         return rankings[0] if len(rankings) == 1 else self._query.fuse(rankings)
 
+    @property
+    def _hybrid(self) -> bool:
+        return self._compared is not None and self._words is not None
+
     def similarities(self, positions: Array) -> Array | None:
         """Those of sections at these positions to the vector, where one was given."""
         return None if self._compared is None else self._compared.scores(positions)
@@ -148,16 +165,29 @@ class Ranker:
     def _candidates(self, depth: int) -> Pool:
         self._check("the ranking of the sections")
         if self._compared is None:
+            enter(self.recorder, WORDS)
             positions = self._by_words(depth)
             shares = self._shares[positions]
+            if self.recorder is not None:
+                note_words(self.recorder, self._allowed, self._shares, positions)
             return Pool(positions, shares[None], shares, None)
+        enter(self.recorder, VECTORS)
         positions, similarities = self._compared.nearest(depth, self._allowed)
+        near, found = len(positions), NOBODY
         if self._words is not None:
-            more = np.setdiff1d(self._by_words(depth), positions)
+            enter(self.recorder, MERGE)
+            found = self._by_words(depth)
+            more = np.setdiff1d(found, positions)
             if len(more):
                 positions = np.concatenate((positions, more))
                 similarities = np.concatenate((similarities, self._compared.scores(more)))
-        return self._pool(positions, similarities)
+        pool = self._pool(positions, similarities)
+        if self.recorder is not None:
+            note_vectors(self.recorder, self._allowed, pool, near)
+            if self._words is not None:
+                note_words(self.recorder, self._allowed, self._shares, found, self._words.words**0.5)
+                note_merge(self.recorder, pool, near, found)
+        return pool
 
     def _pool(self, positions: Array, similarities: Array) -> Pool:
         """Sections at these positions as candidates, whose similarities are known."""

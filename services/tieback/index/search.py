@@ -25,6 +25,8 @@ from tieback.index.grouping import grouped, takes_several_rows
 from tieback.index.memory import Memory
 from tieback.index.query import Query
 from tieback.index.ranking import Ranker, Ranking
+from tieback.index.recorder import DIVERSITY, FILTER, GROUP, HITS, VECTORS, WORDS, Recorder, enter
+from tieback.index.stage_notes import note_diversity, note_documents, note_filter, note_groups
 
 # Bytes of the multi-vectors of one reply: those of regions, and those of tokens in half precision.
 _MULTI_VECTOR_BYTES = 8 << 20
@@ -36,32 +38,46 @@ _HALF_BYTES = 2
 _ROWS_A_HIT = 2
 
 
-def search(memory: Memory, query: Query, check: Check) -> SearchReply:
-    """The nearest sections, best first; equal scores are ordered by item id and ordinal."""
+def search(memory: Memory, query: Query, check: Check, recorder: Recorder | None = None) -> SearchReply:
+    """The nearest sections, best first; equal scores are ordered by item id and ordinal.
+
+    Where the query is to be explained, `recorder` is told of every step.
+    """
+    enter(recorder, FILTER)
     scans = memory.scan(query.filter, check)
     with memory.lock.reading():
         allowed = memory.allowed(query.filter, scans, check)
+        if recorder is not None:
+            note_filter(recorder, memory.section_count, allowed)
         if not allowed.any():
-            return SearchReply([], Timing())
+            return SearchReply([], _explained(recorder))
+        enter(recorder, WORDS if query.text else VECTORS)
         words = memory.words.shares(query.text, check) if query.text else None
-        first = Ranker(memory, query, allowed, check, vector=query.vector, words=words)
+        first = Ranker(memory, query, allowed, check, vector=query.vector, words=words, recorder=recorder)
         second = None
         if query.expansion is not None:
-            second = expanded_ranker(memory, query, query.expansion, first, check)
-        found = _Search(memory, query, first, second or first)
+            second = expanded_ranker(memory, query, query.expansion, first, check, recorder)
+        found = _Search(memory, query, first, second or first, recorder)
         by_documents = query.granularity is Granularity.DOCUMENT
         hits = found.documents(allowed) if by_documents else found.hits()
-        return SearchReply(hits, Timing(), expanded=second is not None)
+        return SearchReply(hits, _explained(recorder), expanded=second is not None)
+
+
+def _explained(recorder: Recorder | None) -> Timing:
+    return Timing() if recorder is None else Timing(stages=recorder.stages())
 
 
 class _Search:
     """One search: the hits of a `ranker`, described by the ranker of the query as it was `asked`."""
 
-    def __init__(self, memory: Memory, query: Query, asked: Ranker, ranker: Ranker) -> None:
+    def __init__(
+        self, memory: Memory, query: Query, asked: Ranker, ranker: Ranker, recorder: Recorder | None
+    ) -> None:
         self._memory = memory
         self._query = query
         self._asked = asked
         self._ranker = ranker
+        self._recorder = recorder
 
     def hits(self) -> list[Hit]:
         """What was found."""
@@ -71,48 +87,69 @@ class _Search:
         while True:
             ranking = self._ranker.ranking(rows)
             positions = ranking.positions.tolist()
+            enter(self._recorder, GROUP)
             hits = grouped(self._memory, self._query, positions, wanted)
             # The rows double until there are enough hits, or all sections are read.
             if len(hits) == wanted or len(positions) < rows:
                 break
             rows *= 2
+        if self._recorder is not None:
+            note_groups(self._recorder, ranking.positions, ranking.scores, hits, wanted)
         if self._query.diversity and hits:
             scores = ranking.scores[[row for row, *_ in hits]]
             hits = [hits[place] for place in self._diversified(ranking, hits, scores)]
+        enter(self._recorder, HITS)
         ranking = self._as_asked(ranking)
         found = [self._hit(ranking, row, others) for row, *others in hits]
-        return self._with_vectors(found, [positions[row] for row, *_ in hits])
+        places = [positions[row] for row, *_ in hits]
+        return self._with_vectors(self._with_stages(found, places), places)
 
     def documents(self, allowed: Array) -> list[Hit]:
         """What was found by documents: of each its best section, with the next best ones beside it."""
         limit, diversity = self._query.limit, self._query.diversity
         wanted = candidates_for(limit) if diversity else limit
         sections, rows, scores = documents(self._memory, self._ranker, allowed, wanted)
+        if self._recorder is not None:
+            note_documents(self._recorder, sections, rows, scores)
         chosen: Sequence[int] = range(len(rows))
         if diversity and rows:
             chosen = self._diversified(sections, rows, scores)
+        enter(self._recorder, HITS)
         sections = self._as_asked(sections)
         given = [row for place in chosen for row in rows[place]]
         hits = [self._hit(sections, row, ()) for row in given]
         each = iter(self._with_vectors(hits, sections.positions[given].tolist()))
-        return [
+        found = [
             dataclasses.replace(
                 next(each), score=float(scores[place]), sections=list(islice(each, len(rows[place]) - 1))
             )
             for place in chosen
         ]
+        return list(self._with_stages(found, [int(sections.positions[rows[place][0]]) for place in chosen]))
 
     def _diversified(self, ranking: Ranking, hits: Sequence[Sequence[int]], scores: Array) -> list[int]:
         """The places of as many as are asked for; each is compared by its best section."""
+        enter(self._recorder, DIVERSITY)
         best = ranking.positions[[row for row, *_ in hits]]
         vectors = vectors_of(self._memory, best, self._query.ignored)
-        return diversified(scores, vectors, self._query.diversity, self._query.limit)
+        chosen = diversified(scores, vectors, self._query.diversity, self._query.limit)
+        if self._recorder is not None:
+            note_diversity(self._recorder, best, scores, chosen)
+        return chosen
 
     def _as_asked(self, ranking: Ranking) -> Ranking:
         """The ranking with the similarities to the query as it was asked."""
         if self._ranker is self._asked:
             return ranking
         return dataclasses.replace(ranking, similarities=self._asked.similarities(ranking.positions))
+
+    def _with_stages(self, hits: Sequence[Hit], positions: Sequence[int]) -> Sequence[Hit]:
+        """The hits, with what the steps made of them where that is asked for."""
+        if self._recorder is None:
+            return hits
+        self._recorder.passed(HITS, len(hits), len(hits))
+        stages = self._recorder.of_hits(positions)
+        return [dataclasses.replace(hit, stages=of) for hit, of in zip(hits, stages, strict=True)]
 
     def _with_vectors(self, hits: Sequence[Hit], positions: Sequence[int]) -> list[Hit]:
         """The hits, with the vectors of those that have several where they are wanted and there is room."""

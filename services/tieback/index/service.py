@@ -38,6 +38,7 @@ from tieback.index.ownership import OwnedCollections
 from tieback.index.page import Page, size_of_page
 from tieback.index.page_token import PageTokens
 from tieback.index.readers import Readers
+from tieback.index.recorder import Recorder, waited_to_return
 from tieback.index.references import ReferredOriginals
 from tieback.index.search import search
 from tieback.index.served import ServedSpaces
@@ -354,7 +355,8 @@ class Index:
         def work(check: Check) -> SearchReply:
             nonlocal started
             started = time.perf_counter()
-            return search(opened.memory, wanted, check)
+            recorder = Recorder(opened.memory, begin) if wanted.explain else None
+            return search(opened.memory, wanted, check, recorder)
 
         reply = await self._readers.run(work, deadline)
         end = time.perf_counter()
@@ -362,6 +364,8 @@ class Index:
         timing = reply.timing
         timing.prepare, timing.queue = queued - begin, started - queued
         timing.compute, timing.total = end - started, end - begin
+        if wanted.explain:
+            timing.stages.append(waited_to_return(timing))
         return reply
 
     def _described(self, known: OpenCollection | DamagedCollection) -> Collection:

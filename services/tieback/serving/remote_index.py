@@ -193,6 +193,7 @@ class RemoteIndex:
             hits_per_item=asked.get("hits_per_item", 0),
             granularity=write_granularity(asked.get("granularity", Granularity.SECTION)),
             token_vectors=asked.get("token_vectors", False),
+            explain=asked.get("explain", False),
         )
         return read_search_reply(await self._call(request, index_pb2.SearchResponse, deadline))
 

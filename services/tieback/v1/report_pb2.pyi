@@ -22,14 +22,46 @@ class Timing(_message.Message):
     def __init__(self, queue_us: _Optional[int] = ..., prepare_us: _Optional[int] = ..., compute_us: _Optional[int] = ..., total_us: _Optional[int] = ..., stages: _Optional[_Iterable[_Union[Stage, _Mapping]]] = ...) -> None: ...
 
 class Stage(_message.Message):
-    __slots__ = ("name", "begin_us", "duration_us")
+    __slots__ = ("name", "begin_us", "duration_us", "within", "queue_us", "compute_us", "candidates_in", "candidates_out", "dropped")
     NAME_FIELD_NUMBER: _ClassVar[int]
     BEGIN_US_FIELD_NUMBER: _ClassVar[int]
     DURATION_US_FIELD_NUMBER: _ClassVar[int]
+    WITHIN_FIELD_NUMBER: _ClassVar[int]
+    QUEUE_US_FIELD_NUMBER: _ClassVar[int]
+    COMPUTE_US_FIELD_NUMBER: _ClassVar[int]
+    CANDIDATES_IN_FIELD_NUMBER: _ClassVar[int]
+    CANDIDATES_OUT_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_FIELD_NUMBER: _ClassVar[int]
     name: str
     begin_us: int
     duration_us: int
-    def __init__(self, name: _Optional[str] = ..., begin_us: _Optional[int] = ..., duration_us: _Optional[int] = ...) -> None: ...
+    within: str
+    queue_us: int
+    compute_us: int
+    candidates_in: int
+    candidates_out: int
+    dropped: _containers.RepeatedCompositeFieldContainer[Dropped]
+    def __init__(self, name: _Optional[str] = ..., begin_us: _Optional[int] = ..., duration_us: _Optional[int] = ..., within: _Optional[str] = ..., queue_us: _Optional[int] = ..., compute_us: _Optional[int] = ..., candidates_in: _Optional[int] = ..., candidates_out: _Optional[int] = ..., dropped: _Optional[_Iterable[_Union[Dropped, _Mapping]]] = ...) -> None: ...
+
+class Dropped(_message.Message):
+    __slots__ = ("reason", "count", "best")
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    BEST_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    count: int
+    best: _containers.RepeatedCompositeFieldContainer[DroppedSection]
+    def __init__(self, reason: _Optional[str] = ..., count: _Optional[int] = ..., best: _Optional[_Iterable[_Union[DroppedSection, _Mapping]]] = ...) -> None: ...
+
+class DroppedSection(_message.Message):
+    __slots__ = ("item_id", "section_id", "score")
+    ITEM_ID_FIELD_NUMBER: _ClassVar[int]
+    SECTION_ID_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    item_id: str
+    section_id: str
+    score: float
+    def __init__(self, item_id: _Optional[str] = ..., section_id: _Optional[str] = ..., score: _Optional[float] = ...) -> None: ...
 
 class Cost(_message.Message):
     __slots__ = ("batch_size", "tokens", "padding_tokens", "cached_items", "shared_items")

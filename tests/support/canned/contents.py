@@ -193,6 +193,25 @@ def retrieval() -> answer_pb2.RetrieveResponse:
     )
 
 
+def explained() -> answer_pb2.RetrieveResponse:
+    """What was found, with the steps of the search and what they made of the first hit."""
+    found = retrieval()
+    left = report_pb2.DroppedSection(item_id="waves.md", section_id="4", score=0.25)
+    found.timing.stages.add(
+        name="merge",
+        within="search",
+        begin_us=2500,
+        duration_us=1000,
+        queue_us=300,
+        candidates_in=1300,
+        candidates_out=2,
+        dropped=[report_pb2.Dropped(reason="depth", count=1298, best=[left])],
+    )
+    found.hits[0].hit.stages.add(stage="merge", score=0.6, normalised=0.8, rank=2, kept="both")
+    found.hits[0].hit.stages.add(stage="rerank", kept="not_compared")
+    return found
+
+
 def generation(prompt: str) -> Iterator[generator_pb2.GenerateResponse]:
     if prompt == "unanswerable":
         yield generator_pb2.GenerateResponse(

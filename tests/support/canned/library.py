@@ -16,7 +16,7 @@ from tieback.v1 import (
     tenant_pb2,
 )
 
-from support.canned.contents import SPACE, TIMING, WIDTH, generation, hit, photo, retrieval
+from support.canned.contents import SPACE, TIMING, WIDTH, explained, generation, hit, photo, retrieval
 from support.canned.failing import abort, bad_field, info, status
 from support.canned.log import Log
 
@@ -222,7 +222,7 @@ class Answers(answer_pb2_grpc.AnswerServiceServicer):
         if request.collection not in self.index.collections and self.index.collections:
             message = f"no collection is named {request.collection!r}; the choices are: notes"
             abort(context, grpc.StatusCode.NOT_FOUND, message, info("COLLECTION_NOT_FOUND"))
-        return retrieval()
+        return explained() if request.explain else retrieval()
 
     def Answer(self, request: Any, context: Any) -> Iterator[answer_pb2.AnswerResponse]:
         self.log.note("Answer", context)

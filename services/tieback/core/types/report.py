@@ -2,16 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class DroppedSection:
+    """A section that a step left out, and its score there."""
+
+    item_id: str
+    section_id: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """So many sections that a step left out for one reason, and the best of them."""
+
+    reason: str
+    count: int
+    best: Sequence[DroppedSection] = ()
 
 
 @dataclass(slots=True)
 class Stage:
-    """A step of a pipeline: seconds from the request's arrival, and seconds it took."""
+    """A step of a pipeline: seconds from the request's arrival, and seconds it took.
+
+    It is a part of the stage `within`, or of the whole call where that is empty. `queue` and `compute` are
+    parts of the duration that are known apart. Of a stage that is explained, the numbers of sections it was
+    given and gave on, and those that it `dropped`.
+    """
 
     name: str
     begin: float
     duration: float
+    within: str = ""
+    queue: float = 0.0
+    compute: float = 0.0
+    candidates_in: int = 0
+    candidates_out: int = 0
+    dropped: Sequence[Dropped] = ()
 
 
 @dataclass(slots=True)

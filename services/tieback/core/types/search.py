@@ -48,6 +48,20 @@ class Search(TypedDict, total=False):
     hits_per_item: int
     granularity: Granularity
     token_vectors: bool
+    explain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StageScore:
+    """What a step made of a hit: its score, the score as the next step used it, its place from 0, and why it
+    was kept.
+    """
+
+    stage: str
+    score: float | None
+    normalised: float | None
+    rank: int
+    kept: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +89,8 @@ class Hit:
     `words_matched` is the share of the query's content words that it has, by rarity. `span` is the section's.
     `pieces` are those of its text that collapsing left out as hits, best first. `multi_vector` has the
     vectors of a picture with regions, the whole's first, or those of a text's tokens, where they were asked
-    for. `sections` are, in a search by documents, the item's next best sections, best first.
+    for. `sections` are, in a search by documents, the item's next best sections, best first. `stages` are the
+    steps that it passed, where the search is explained.
     """
 
     item_id: str
@@ -95,6 +110,7 @@ class Hit:
     pieces: Sequence[FoundPiece] = ()
     multi_vector: MultiVector | None = None
     sections: Sequence[Hit] = ()
+    stages: Sequence[StageScore] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from google.protobuf import struct_pb2
 from tieback.core.errors import InvalidInput
 from tieback.core.field_path import ROOT, FieldPath
 from tieback.core.types.method_choice import MethodChoice
-from tieback.core.types.report import Cost, Stage, Timing
+from tieback.core.types.report import Cost, Dropped, DroppedSection, Stage, Timing
 from tieback.serving.conversions.frames import each, filled
 from tieback.v1 import report_pb2
 
@@ -30,9 +30,27 @@ def read_timing(message: report_pb2.Timing) -> Timing:
         prepare=message.prepare_us / _MICROSECONDS,
         compute=message.compute_us / _MICROSECONDS,
         total=message.total_us / _MICROSECONDS,
-        stages=[
-            Stage(stage.name, stage.begin_us / _MICROSECONDS, stage.duration_us / _MICROSECONDS)
-            for stage in message.stages
+        stages=[_read_stage(stage) for stage in message.stages],
+    )
+
+
+def _read_stage(message: report_pb2.Stage) -> Stage:
+    return Stage(
+        message.name,
+        message.begin_us / _MICROSECONDS,
+        message.duration_us / _MICROSECONDS,
+        message.within,
+        message.queue_us / _MICROSECONDS,
+        message.compute_us / _MICROSECONDS,
+        message.candidates_in,
+        message.candidates_out,
+        [
+            Dropped(
+                one.reason,
+                one.count,
+                [DroppedSection(left.item_id, left.section_id, left.score) for left in one.best],
+            )
+            for one in message.dropped
         ],
     )
 
@@ -44,9 +62,20 @@ def fill_timing(message: report_pb2.Timing, timing: Timing) -> None:
     message.compute_us = microseconds(timing.compute)
     message.total_us = microseconds(timing.total)
     for stage in timing.stages:
-        message.stages.add(
-            name=stage.name, begin_us=microseconds(stage.begin), duration_us=microseconds(stage.duration)
+        written = message.stages.add(
+            name=stage.name,
+            begin_us=microseconds(stage.begin),
+            duration_us=microseconds(stage.duration),
+            within=stage.within,
+            queue_us=microseconds(stage.queue),
+            compute_us=microseconds(stage.compute),
+            candidates_in=stage.candidates_in,
+            candidates_out=stage.candidates_out,
         )
+        for one in stage.dropped:
+            dropped = written.dropped.add(reason=one.reason, count=one.count)
+            for left in one.best:
+                dropped.best.add(item_id=left.item_id, section_id=left.section_id, score=left.score)
 
 
 write_timing = filled(report_pb2.Timing, fill_timing)

@@ -19,7 +19,7 @@ from tieback.core.types.rerank import (
     RerankResult,
     RerankSource,
 )
-from tieback.core.types.search import FoundPiece, Granularity, Hit, SearchReply
+from tieback.core.types.search import FoundPiece, Granularity, Hit, SearchReply, StageScore
 from tieback.core.types.vectors import MultiVector
 from tieback.serving.conversions.contents import (
     read_content,
@@ -186,6 +186,7 @@ def read_hit(message: index_pb2.Hit) -> Hit:
         pieces=[_read_piece(one) for one in message.pieces],
         multi_vector=optional(message, "multi_vector", read_multi_vector, at("hits")),
         sections=[read_hit(one) for one in message.sections],
+        stages=[_read_stage_score(one) for one in message.stages],
     )
 
 
@@ -209,6 +210,22 @@ def write_hit(hit: Hit) -> index_pb2.Hit:
         pieces=[_write_piece(one) for one in hit.pieces],
         sections=[write_hit(one) for one in hit.sections],
         multi_vector=None if hit.multi_vector is None else _write_halved(hit.multi_vector),
+        stages=[
+            index_pb2.StageScore(
+                stage=one.stage, score=one.score, normalised=one.normalised, rank=one.rank, kept=one.kept
+            )
+            for one in hit.stages
+        ],
+    )
+
+
+def _read_stage_score(message: index_pb2.StageScore) -> StageScore:
+    return StageScore(
+        message.stage,
+        message.score if message.HasField("score") else None,
+        message.normalised if message.HasField("normalised") else None,
+        message.rank,
+        message.kept,
     )
 
 

@@ -1,0 +1,98 @@
+"""What a recorder is told of each step of a search: its candidates, and why they were kept or left out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tieback.core.types.arrays import Array
+from tieback.index.recorder import DIVERSITY, DOCUMENTS, FILTER, GROUP, MERGE, VECTORS, WORDS, Recorder
+
+if TYPE_CHECKING:
+    from tieback.index.ranking import Pool, Ranking
+
+Hits = Sequence[Sequence[int]]
+"""Rows of a ranking by hit: that of the hit, and those of further pieces of its text."""
+
+
+def note_filter(recorder: Recorder, living: int, allowed: Array) -> None:
+    """The mask of the sections that the filter lets through, of so many."""
+    given = int(np.count_nonzero(allowed))
+    recorder.passed(FILTER, living, given)
+    recorder.dropped(FILTER, "filter", living - given)
+
+
+def note_vectors(recorder: Recorder, allowed: Array, pool: Pool, near: int) -> None:
+    """The nearest sections: the first `near` of a pool."""
+    taken, used = int(np.count_nonzero(allowed)), pool.rankings[0]
+    similarities = used if pool.similarities is None else pool.similarities
+    recorder.passed(VECTORS, taken, near)
+    recorder.dropped(VECTORS, "depth", taken - near)
+    same = len(pool.rankings) == 1 and np.array_equal(used, similarities)
+    normalised = None if same else used[:near]
+    recorder.ranked(
+        VECTORS, pool.positions[:near], similarities[:near], normalised=normalised, kept="nearest"
+    )
+
+
+def note_words(
+    recorder: Recorder, allowed: Array, shares: Array, positions: Array, factor: float | None = None
+) -> None:
+    """The best sections `[n]` by words; `shares` of all sections are 0 where there are none of the words."""
+    own, matching = shares[positions], np.flatnonzero(shares)
+    taken = int(np.count_nonzero(allowed))
+    recorder.passed(WORDS, taken, len(positions))
+    recorder.dropped(WORDS, "no_words", taken - len(matching))
+    worse = matching[shares[matching] < own.min(initial=np.inf)]
+    recorder.dropped(WORDS, "depth", len(worse), worse, shares[worse])
+    normalised = None if factor is None else own * factor
+    recorder.ranked(WORDS, positions, own, normalised=normalised, kept="matches")
+
+
+def note_merge(recorder: Recorder, pool: Pool, near: int, matching: Array) -> None:
+    """Merged candidates: the first `near` are the nearest, the best by words are at `matching`."""
+    recorder.passed(MERGE, len(pool.positions), len(pool.positions))
+    kept = np.where(np.isin(pool.positions, matching), "both", "vector_alone")
+    kept[near:] = "words_alone"
+    recorder.ranked(MERGE, pool.positions, pool.scores, kept=kept)
+
+
+def note_groups(recorder: Recorder, positions: Array, scores: Array, hits: Hits, wanted: int) -> None:
+    """A ranking, best first, and the hits that it became, of so many that were wanted."""
+    rows = np.array([row for row, *_ in hits], np.int64)
+    pieces = np.array([row for _, *others in hits for row in others], np.int64)
+    # What follows the best piece of the last hit was not looked at.
+    end = int(rows.max()) + 1 if len(rows) == wanted else len(positions)
+    over = np.setdiff1d(np.arange(end), np.concatenate((rows, pieces)))
+    recorder.passed(GROUP, len(positions), len(rows))
+    rest = np.arange(end, len(positions))
+    for reason, left in (("same_text", pieces), ("item_limit", over), ("limit", rest)):
+        recorder.dropped(GROUP, reason, len(left), positions[left], scores[left])
+    kept = np.array(["best_piece" if others else "only_piece" for _, *others in hits])
+    recorder.ranked(GROUP, positions[rows], scores[rows], kept=kept, ordered=True)
+
+
+def note_documents(recorder: Recorder, sections: Ranking, rows: Hits, scores: Array) -> None:
+    """Sections that were compared, and the documents of the best, by the rows of their best sections."""
+    best = np.array([row for row, *_ in rows], np.int64)
+    beside = np.array([row for _, *others in rows for row in others], np.int64)
+    positions = sections.positions
+    rest = np.setdiff1d(np.arange(len(positions)), np.concatenate((best, beside)))
+    recorder.passed(DOCUMENTS, len(positions), len(best))
+    for reason, left in (("same_item", beside), ("limit", rest)):
+        recorder.dropped(DOCUMENTS, reason, len(left), positions[left], sections.scores[left])
+    recorder.ranked(DOCUMENTS, positions[best], scores, kept="best_section", ordered=True)
+
+
+def note_diversity(recorder: Recorder, positions: Array, scores: Array, chosen: Sequence[int]) -> None:
+    """Candidates `[n]`, best first, of which some were `chosen`, in that order."""
+    left = np.setdiff1d(np.arange(len(positions)), chosen)
+    lowest = max(chosen)
+    recorder.passed(DIVERSITY, len(positions), len(chosen))
+    for reason, some in (("similar", left[left < lowest]), ("limit", left[left > lowest])):
+        recorder.dropped(DIVERSITY, reason, len(some), positions[some], scores[some])
+    kept = np.where(np.arange(len(chosen)) > 0, "differs", "most_relevant")
+    places = np.array(chosen, np.int64)
+    recorder.ranked(DIVERSITY, positions[places], scores[places], kept=kept, ordered=True)
