@@ -61,11 +61,10 @@ def documents(memory: Memory, ranker: Ranker, allowed: Array, limit: int) -> Doc
     starts, owners = np.cumsum(sizes) - sizes, np.repeat(np.arange(len(parts)), sizes)
     best_sections = np.maximum.reduceat(pool.scores, starts)
     scores = (_as_wholes(memory, ranker, pool, parts, owners) + best_sections) / 2
-    ids = [memory.order_key(int(part[0]))[0] for part in parts]
-    best = sorted(range(len(ids)), key=lambda place: (-scores[place], ids[place]))[:limit]
+    best = _best(memory, scores, parts, limit)
     order = np.lexsort((-pool.scores, owners))  # stable: equal sections stay in their order
-    rows = np.split(order, starts[1:])
-    return Documents(sections, [_given(rows[place], pool) for place in best], scores[best])
+    rows = [order[starts[place] : starts[place] + min(sizes[place], SECTIONS)] for place in best]
+    return Documents(sections, [_given(own, pool) for own in rows], scores[best])
 
 
 def _compared(memory: Memory, ranker: Ranker, allowed: Array, limit: int) -> list[Array]:
@@ -78,6 +77,15 @@ def _compared(memory: Memory, ranker: Ranker, allowed: Array, limit: int) -> lis
         if len(items) >= limit or len(found) < depth:
             return [own[allowed[own]] for own in items.values()]
         depth *= 2
+
+
+def _best(memory: Memory, scores: Array, parts: Sequence[Array], limit: int) -> list[int]:
+    """The places of the best documents, best first."""
+    places = np.arange(len(scores))
+    if len(scores) > limit:  # and all that are equal to the last
+        places = np.flatnonzero(scores >= np.partition(scores, -limit)[-limit])
+    ids = {place: memory.order_key(int(parts[place][0]))[0] for place in places.tolist()}
+    return sorted(ids, key=lambda place: (-scores[place], ids[place]))[:limit]
 
 
 def _as_wholes(memory: Memory, ranker: Ranker, pool: Pool, parts: Sequence[Array], owners: Array) -> Array:
@@ -107,6 +115,6 @@ def _lengths(memory: Memory, parts: Sequence[Array]) -> Iterator[Array]:
 
 
 def _given(rows: Array, pool: Pool) -> list[int]:
-    """Of a document's rows, best first, those that are given: without a vector, only what has some words."""
-    given: list[int] = rows[:SECTIONS].tolist()
+    """Of a document's best rows, those that are given: without a vector, only what has some words."""
+    given: list[int] = rows.tolist()
     return given if pool.similarities is not None else [row for row in given if pool.scores[row] > 0]
