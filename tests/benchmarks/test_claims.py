@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from support.bag_of_words import BagOfWords, card
 from support.present import present
 from tieback.catalog.catalog import read_card
 from tieback.methods.projection import unit_rows
@@ -26,6 +27,7 @@ from benchmarks.claims import (
     bundles,
     concatenation,
     hypercomplex,
+    interleaved_documents,
     joint_views,
     layers,
     low_rank_heads,
@@ -353,3 +355,17 @@ def test_arguments_that_make_no_sense_are_refused(arguments: list[str]) -> None:
         main(["claims", *arguments])
 
     assert ended.value.code not in (0, None)
+
+
+def test_documents_are_found_by_what_several_of_their_sections_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(interleaved_documents, "DOCUMENTS", 60)
+    (tmp_path / "seed").write_text("0")
+    question = interleaved_documents.QUESTIONS["its words"]
+
+    found = interleaved_documents.measured(BagOfWords(card(tmp_path)), question, 0)
+
+    assert found["document vector"] > found["search by sections"] + 10
+    assert found["search by documents"] > found["search by sections"] + 10
+    assert 0 <= found["section, reranked"] <= 100
