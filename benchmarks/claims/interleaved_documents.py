@@ -163,18 +163,15 @@ async def _searched(model: EncoderModel, vectors: Array, queries: Array) -> tupl
             await index.upsert("museums", items)
             ways: Iterable[Search] = ({"hits_per_item": 1}, {"granularity": Granularity.DOCUMENT})
             found = [
-                [
-                    [
-                        int(hit.item_id)
-                        for hit in (await index.search("museums", vector=Vector(space, one), **way)).hits
-                    ]
-                    for one in queries
-                ]
-                for way in ways
+                [await _ids(index, {**way, "vector": Vector(space, one)}) for one in queries] for way in ways
             ]
         finally:
             await index.close()
     return np.array(found[0]), np.array(found[1])
+
+
+async def _ids(index: Index, asked: Search) -> list[int]:
+    return [int(hit.item_id) for hit in (await index.search("museums", **asked)).hits]
 
 
 def _recall(found: Array, relevant: Array) -> float:

@@ -31,5 +31,6 @@ def test_a_text_is_sections_of_fifty_words_or_more_without_its_title() -> None:
 
     assert [len(one.split()) for one in stretches(text)] == [54, 66]
     assert item.title == "Title"
+    assert isinstance(item.sections, list)
     assert len(item.sections) == 2
     assert [len(one.split()) for one in stretches("A short text. And no more.")] == [6]
