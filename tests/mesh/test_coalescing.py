@@ -174,6 +174,21 @@ async def test_a_traced_call_goes_alone() -> None:
         assert sorted(encoder.calls[1:]) == [["a"], ["b"]]
 
 
+async def test_a_call_whose_deadline_may_choose_a_layer_goes_alone() -> None:
+    output = vector_pb2.OutputSpec(earliest_layer=2)
+    async with coalescer() as (through, encoder):
+        async with busy(through, encoder):
+            texts = ["a", "bb"]
+            tasks = [
+                asyncio.create_task(encode(through, request(text, output=output), Deadline.after(30)))
+                for text in texts
+            ]
+            await under_way(encoder, 3)
+        await asyncio.gather(*tasks)
+
+        assert encoder.calls == [["first"], ["a"], ["bb"]]
+
+
 async def test_large_calls_and_batches_go_alone() -> None:
     batch = encoder_pb2.EncodeRequest.FromString(request("b"))
     batch.contents.add(text="c")

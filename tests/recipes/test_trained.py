@@ -169,11 +169,14 @@ def test_what_is_unknown_or_out_of_range_is_refused_with_the_choices(counting: P
 
 
 def test_assignments_are_read_by_the_recipes_own_types() -> None:
-    schema = {"properties": {"widths": {"type": "array"}, "steps": {"type": "integer"}}}
+    kinds = {"widths": "array", "steps": "integer", "fit": "object"}
+    schema = {"properties": {name: {"type": kind} for name, kind in kinds.items()}}
 
-    assert assigned(["widths=64,128", "steps=3", "other=a=b"], schema) == {
-        "widths": ["64", "128"], "steps": "3", "other": "a=b",
+    assert assigned(["widths=64,128", "steps=3", "other=a=b", 'fit={"heads": 2}'], schema) == {
+        "widths": ["64", "128"], "steps": "3", "other": "a=b", "fit": {"heads": 2},
     }  # fmt: skip
+    with pytest.raises(InvalidInput, match="--set fit takes JSON, for instance"):
+        assigned(["fit=heads"], schema)
     with pytest.raises(InvalidInput, match="--set takes KEY=VALUE, not 'steps'"):
         assigned(["steps"], schema)
     with pytest.raises(InvalidInput, match="--set steps is given twice"):

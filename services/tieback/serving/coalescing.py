@@ -7,7 +7,8 @@ after `PATIENCE` seconds in any case. A call that finds fewer hops under way goe
 nothing waits for anything.
 
 Calls are of a kind where everything but their content is the same, byte for byte: space, output, truncation,
-cache policy, and the caller's token. A call that is traced goes alone, so that its trace is whole.
+cache policy, and the caller's token. A call that is traced goes alone, so that its trace is whole, and so
+does one whose deadline may choose a layer: that of a shared request is the latest of its members.
 
 Each caller gets what it would have got alone: its own result and its own share of the cost; its deadline and
 its cancellation are its own; a failure of the hop as a whole is everybody's. Where the server finds fault
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -85,7 +87,7 @@ class Coalescer:
         if len(request) > BYTES or context.is_traced():
             return await self._mesh.unary(target, _ENCODE, request, deadline=deadline)
         rest, contents = parted(request)
-        if len(contents) != 1:
+        if len(contents) != 1 or _ends_by_deadline(rest):
             return await self._mesh.unary(target, _ENCODE, request, deadline=deadline)
         key = (target, rest, context.current().authorization)
         kind = self._kinds.get(key)
@@ -176,6 +178,12 @@ class Coalescer:
             self._send(kind)
         elif not kind.hops:
             self._kinds.pop((kind.target, kind.rest, kind.authorization), None)
+
+
+@functools.lru_cache(maxsize=256)  # calls of a kind have the same bytes
+def _ends_by_deadline(rest: bytes) -> bool:
+    """Whether a request without its contents allows its deadline to choose a layer."""
+    return bool(encoder_pb2.EncodeRequest.FromString(rest).output.earliest_layer)
 
 
 def _cancel_unwanted(task: asyncio.Task[None], members: Sequence[_Member]) -> None:

@@ -93,9 +93,10 @@ def train(
 
 
 def assigned(assignments: Sequence[str], schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters of ``KEY=VALUE``; of one that the schema knows as a list, the values between commas.
+    """The parameters of ``KEY=VALUE``, whose values are JSON of a mapping and lie between commas of a list.
 
-    InvalidInput where one has no ``=`` or is given twice. The recipe decides what a value may be.
+    Which are which, the schema knows. InvalidInput where one has no ``=``, is given twice, or is no JSON. The
+    recipe decides what a value may be.
     """
     found: dict[str, Any] = {}
     for one in assignments:
@@ -104,9 +105,21 @@ def assigned(assignments: Sequence[str], schema: Mapping[str, Any]) -> dict[str,
             raise InvalidInput(f"--set takes KEY=VALUE, not {one!r}", field="set")
         if key in found:
             raise InvalidInput(f"--set {key} is given twice", field="set")
-        is_list = schema.get("properties", {}).get(key, {}).get("type") == "array"
-        found[key] = [part for part in value.split(",") if part] if is_list else value
+        kind = schema.get("properties", {}).get(key, {}).get("type")
+        if kind == "object":
+            found[key] = _mapping(key, value)
+        else:
+            found[key] = [part for part in value.split(",") if part] if kind == "array" else value
     return found
+
+
+def _mapping(key: str, value: str) -> Any:
+    try:
+        return json.loads(value)
+    except ValueError:
+        raise InvalidInput(
+            f'--set {key} takes JSON, for instance {key}={{"NAME": 2}}, not {value!r}', field="set"
+        ) from None
 
 
 def _show(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
