@@ -66,7 +66,7 @@ def test_a_small_encoder_is_trained_exported_and_measured_at_each_layer(
     monkeypatch.setattr(exits, "RUNS", 2)
     monkeypatch.setattr(exits, "TOKENS", 8)
     draw, data = np.random.default_rng(0), tmp_path / "data"
-    for name, rows in {
+    files: dict[str, list[Any]] = {
         "nli/train.jsonl": [
             {"premise": f"owl {' '.join(words)}", "hypothesis": " ".join(words), "label": "entailment"}
             for words in draw.choice(["owl", "wren", "flies", "at", "night"], (120, 6))
@@ -77,9 +77,10 @@ def test_a_small_encoder_is_trained_exported_and_measured_at_each_layer(
         ],
         "cranfield/documents.jsonl": [{"id": "1", "title": "owl", "text": "wren"}],
         "cranfield/queries.jsonl": [{"text": "owl", "judgements": {"1": 1}}],
-    }.items():
+    }
+    for name, rows in files.items():
         (data / name).parent.mkdir(parents=True, exist_ok=True)
-        (data / name).write_text("\n".join(map(json.dumps, rows)))
+        (data / name).write_text("\n".join(json.dumps(row) for row in rows))
     options = argparse.Namespace(
         name="exits", data=data, space="own", pairs=9, set=["steps=2", "batch=8", "widths=4,8"]
     )
