@@ -62,12 +62,12 @@ def numbered(groups: Array) -> Array:
 
 def means_of(rows: Array, groups: Array) -> Array:
     """The mean of each group, of length 1 `[groups, width]`; of rows that cancel out, the group's first."""
-    count = int(groups.max()) + 1
-    sums = np.zeros((count, rows.shape[1]), np.float32)
-    np.add.at(sums, groups, rows)
+    order = np.argsort(groups, kind="stable")
+    _, begins = np.unique(groups[order], return_index=True)
+    sums = np.add.reduceat(rows[order], begins, axis=0)
     lengths = np.linalg.norm(sums, axis=1, keepdims=True)
-    _, first = np.unique(groups, return_index=True)
-    return np.where(lengths > _SMALLEST, sums / np.maximum(lengths, _SMALLEST), rows[first])
+    means = np.where(lengths > _SMALLEST, sums / np.maximum(lengths, _SMALLEST), rows[order[begins]])
+    return np.asarray(means, np.float32)
 
 
 def merged_spans(rows: Array, groups: Array, means: Array, spans: Array) -> Array:

@@ -1,0 +1,335 @@
+"""What late interaction finds by stored vectors of tokens, what they take on the disk, and how long it takes.
+
+The collections of --data are laid out as benchmarks/pipeline/collections.py says. Their documents are written
+into an index, and their questions searched for by vector and words, as a server does by default. The best 50
+are reranked by late interaction: from every row in float32, and from the rows that a collection would store
+by each pooling and codec, by the classes of the product. nDCG@10 is of the reranker's order alone, and of the
+product's merging with the search. Differences have 95 % paired bootstrap intervals over questions.
+
+Then a server is started without an encoding cache, one thread for each model, and questions are asked
+through the wire in turn of a collection that keeps vectors of tokens and of one that keeps none.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tieback.answer.headings import headed, titles
+from tieback.answer.reranking import ranked
+from tieback.catalog.catalog import Catalog
+from tieback.core.types.arrays import Array
+from tieback.core.types.collection import IndexedItem, IndexedSection
+from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.encoding import EncodePlan, Truncation
+from tieback.core.types.limits import Limits
+from tieback.core.types.locators import LocatorKind, Locators
+from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.rerank import RerankCandidate
+from tieback.core.types.search import Hit
+from tieback.core.types.token_vectors import TokenVectors
+from tieback.core.types.vectors import MultiVector, SpaceRef, Vector, VectorKind
+from tieback.index import Index
+from tieback.index.token_rows import TokenCoding
+from tieback.models.encoder_model import EncoderModel, RawEncoding
+from tieback.models.loading import load_encoder
+from tieback.models.store import Store
+from tieback.reranker import Reranker
+from tieback.token_spaces import DEFAULT_CODEC
+from tieback_client import Client, RetrievalResult
+
+from benchmarks.binding.measures import paired
+from benchmarks.pipeline.collections import read
+from benchmarks.pipeline.judged import DataError, Document, Judged
+from benchmarks.pipeline.measures import ndcg
+from benchmarks.progress import log
+from benchmarks.report import Report
+from benchmarks.served import StartError, started
+
+CANDIDATES, AT_ONCE, ENCODED_AT_ONCE = 50, 64, 4
+DEFAULT = ("ward", 3, DEFAULT_CODEC.name)
+CHOICES = [
+    *[
+        ("ward", factor, codec)
+        for factor in (1, 2, 3, 4)
+        for codec in ("float32", "float16", "int8", "binary")
+    ],
+    *[("neighbours", factor, "int8") for factor in (2, 3, 4)],
+]
+MOST_SHARE, MOST_LOST, MOST_MS = 0.5, 0.01, 30.0
+KINDS = frozenset({VectorKind.DENSE, VectorKind.MULTI_VECTOR})
+PLAN = EncodePlan(kinds=KINDS, truncation=Truncation.END)
+SETTINGS = {
+    "TIEBACK_GENERATOR_ENABLED": "false",
+    "TIEBACK_CACHE_BYTES": "0",
+    "TIEBACK_SESSION_THREADS": "1",
+}
+KEPT, ENCODED = "vectors of tokens kept", "candidates encoded"
+INTERVAL = "95 %, bootstrap of questions"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Of which collections, by which encoder."""
+    parser.add_argument("--data", type=Path, metavar="DIR", required=True, help="judged collections")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        metavar="NAME",
+        default=["adi", "cranfield", "cisi", "med"],
+        help="of the collections, those whose name begins so [adi cranfield cisi med]",
+    )
+    parser.add_argument("--space", default="all-minilm-l6-v2", help="the encoder [all-minilm-l6-v2]")
+    parser.add_argument(
+        "--served", type=int, default=400, metavar="N", help="documents that a server reranks; 0: none [400]"
+    )
+
+
+def run(options: argparse.Namespace) -> Report:
+    """A table for each collection, one of times, and the claims of the default."""
+    try:
+        collections = [one for one in read(options.data) if one.name.startswith(tuple(options.only))]
+    except DataError as error:
+        raise SystemExit(f"token_vectors: --data: {error}") from None
+    model = load_encoder({card.name: card for card in Catalog.load().encoders()}[options.space], Store())
+    report = Report()
+    for judged in collections:
+        log(f"{judged.name}: encoding {len(judged.documents):,} documents")
+        rows = asyncio.run(measured(judged, model))
+        report.table(f"{judged.name}: {len(judged.answerable)} questions", rows)
+        claim(judged.name, rows, report)
+    if options.served and collections:
+        log("through the wire")
+        largest = max(collections, key=lambda one: len(one.answerable))
+        served(largest, options.served, options.space, report)
+    return report
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question: its grades, its tokens, and what the search found."""
+
+    grades: Mapping[str, int]
+    tokens: MultiVector
+    hits: Sequence[Hit]
+
+
+@dataclass(frozen=True)
+class Found:
+    """nDCG@10 of each question: of the reranker's order, and of its merging with the search; times in ms."""
+
+    reranked: Array
+    merged: Array
+    milliseconds: float
+
+
+async def measured(
+    judged: Judged, model: EncoderModel, choices: Sequence[tuple[str, int, str]] = CHOICES
+) -> list[Mapping[str, Any]]:
+    """A row for each way to keep vectors of tokens, in the order of the choices."""
+    space = model.card.space
+    documents = encoded(model, [headed(titles(one.title), one.text) for one in judged.documents])
+    tokens = {one.id: _tokens(space, raw) for one, raw in zip(judged.documents, documents, strict=True)}
+    asked = await _searched(judged, model, documents)
+    used = {hit.item_id for one in asked for hit in one.hits}
+    nobody: Any = None  # vectors are given, so nothing is encoded
+    reranker = Reranker(nobody, limits=Limits(rerank_steps=0))
+    width = model.card.width
+    exact = {name: tokens[name] for name in used if len(tokens[name])}
+    reference = await _reranked(reranker, asked, exact)
+    first = np.array([ndcg([hit.item_id for hit in one.hits], one.grades) for one in asked])
+    rows: list[Mapping[str, Any]] = []
+    whole = sum(one.values.shape[0] * (4 * width + 8) for one in tokens.values())
+    for pooling, factor, codec in choices:
+        coding = TokenCoding(
+            TokenVectors(space, width, MethodChoice(pooling, {"factor": factor}), MethodChoice(codec))
+        )
+        began = time.thread_time()
+        stored = {name: coding.encode(one) for name, one in tokens.items() if len(one)}
+        seconds = time.thread_time() - began
+        kept = {name: _read(coding, stored[name]) for name in used if name in stored}
+        found = await _reranked(reranker, asked, kept)
+        size = sum(one.nbytes for one in stored.values())
+        rows.append(
+            {
+                "pooling": pooling,
+                "factor": factor,
+                "codec": codec,
+                "bytes a section": size / len(tokens),
+                "share of every row in float32": size / whole,
+                **_compared("reranked", found.reranked, reference.reranked),
+                **_compared("merged", found.merged, reference.merged),
+                "search": float(first.mean()),
+                "coding ms a section": 1000 * seconds / len(tokens),
+                "reranking ms": found.milliseconds,
+            }
+        )
+    await reranker.close()
+    return rows
+
+
+def encoded(model: EncoderModel, texts: Sequence[str]) -> list[RawEncoding]:
+    """What the model gives for each text, in order."""
+    prepared = [model.prepare(Content(Modality.TEXT, text), PLAN, Limits()) for text in texts]
+    order = sorted(range(len(texts)), key=lambda place: prepared[place].tokens)
+    found: dict[int, RawEncoding] = {}
+    for begin in range(0, len(order), ENCODED_AT_ONCE):
+        places = order[begin : begin + ENCODED_AT_ONCE]
+        found |= zip(places, model.run([prepared[place] for place in places], PLAN), strict=True)
+    return [found[place] for place in range(len(texts))]
+
+
+def _tokens(space: SpaceRef, raw: RawEncoding) -> MultiVector:
+    assert raw.rows is not None
+    assert raw.locators is not None
+    return MultiVector(space, raw.rows, raw.locators)
+
+
+def _read(coding: TokenCoding, stored: Array) -> MultiVector:
+    values, spans = coding.decode(stored)
+    return MultiVector(coding.kept.space, values, Locators(LocatorKind.BYTE_SPAN, spans))
+
+
+async def _searched(judged: Judged, model: EncoderModel, documents: Sequence[RawEncoding]) -> list[Asked]:
+    """The questions, with the best of a search by vector and words as a server does it by default."""
+    card = model.card
+    questions = encoded(model, [one.words for one in judged.answerable])
+    with tempfile.TemporaryDirectory() as folder:
+        index = Index.open(Path(folder) / "store")
+        await index.create_collection("judged", card.space, card.width)
+        items = [
+            _item(one, Vector(card.space, raw.dense))
+            for one, raw in zip(judged.documents, documents, strict=True)
+            if raw.dense is not None
+        ]
+        for begin in range(0, len(items), AT_ONCE):
+            await index.upsert("judged", items[begin : begin + AT_ONCE])
+        found = []
+        for one, raw in zip(judged.answerable, questions, strict=True):
+            assert raw.dense is not None
+            vector = Vector(card.space, raw.dense)
+            reply = await index.search("judged", vector=vector, text=one.words, limit=CANDIDATES)
+            found.append(Asked(one.grades, _tokens(card.space, raw), reply.hits))
+        await index.close()
+    return found
+
+
+def _item(document: Document, vector: Vector) -> IndexedItem:
+    section = Section("1", Content(Modality.TEXT, document.text))
+    item = Item(document.id, [section], document.title)
+    return IndexedItem(item, [IndexedSection(vector, "", Modality.TEXT)])
+
+
+async def _reranked(reranker: Reranker, asked: Sequence[Asked], tokens: Mapping[str, MultiVector]) -> Found:
+    alone, merged, seconds = [], [], []
+    for one in asked:
+        candidates = [
+            RerankCandidate(str(place), tokens[hit.item_id], hit.score)
+            for place, hit in enumerate(one.hits)
+            if hit.item_id in tokens
+        ]
+        began = time.process_time()
+        reply = await reranker.rerank(one.tokens, candidates)
+        seconds.append(time.process_time() - began)
+        names = [one.hits[int(result.id)].item_id for result in reply.results]
+        alone.append(ndcg(names, one.grades))
+        results = {int(result.id): result for result in reply.results}
+        both = ranked(one.hits, results, len(one.hits))
+        merged.append(ndcg([hit.hit.item_id for hit in both], one.grades))
+    return Found(np.array(alone), np.array(merged), 1000 * float(np.median(seconds)))
+
+
+def _compared(name: str, found: Array, reference: Array) -> dict[str, float]:
+    """The mean, and the share of the reference's that is lost, with its interval."""
+    lost, whole = paired(reference, found), float(reference.mean())
+    return {
+        name: float(found.mean()),
+        f"{name}, lost": lost.value / whole,
+        f"{name}, low": lost.low / whole,
+        f"{name}, high": lost.high / whole,
+    }
+
+
+def claim(name: str, rows: Sequence[Mapping[str, Any]], report: Report) -> None:
+    """What the project says of the default."""
+    row = next(one for one in rows if (one["pooling"], one["factor"], one["codec"]) == DEFAULT)
+    share = row["share of every row in float32"]
+    report.claim(f"{name}: bytes by default, of every row in float32", share, "share", f"<= {MOST_SHARE}")
+    for what in ("reranked", "merged"):
+        report.claim(
+            f"{name}: nDCG@10 that is lost by default, {what}",
+            row[f"{what}, lost"],
+            "share",
+            f"<= {MOST_LOST}",
+            low=row[f"{what}, low"],
+            high=row[f"{what}, high"],
+            interval=INTERVAL,
+        )
+
+
+def served(judged: Judged, most: int, space: str, report: Report) -> None:
+    """Times of questions to a server, of candidates whose tokens are kept and of those that are encoded."""
+    wanted = {name for one in judged.answerable for name in one.grades}
+    chosen = sorted(judged.documents, key=lambda one: one.id not in wanted)[:most]
+    items = [one.item for one in chosen]
+    with tempfile.TemporaryDirectory() as store:
+        try:
+            with (
+                started(Path(store), local=True, spaces=(space,), settings=SETTINGS) as one,
+                one.ready().client() as client,
+            ):
+                client.ingest("kept", items, token_vectors=True).collect()
+                client.ingest("encoded", items).collect()
+                rows = list(_times(client, [one.words for one in judged.answerable]))
+        except StartError as error:
+            report.claim("the server starts", None, "", ">= 1", note=str(error))
+            return
+    report.table(
+        f"milliseconds of a question through the wire, {CANDIDATES} candidates of {len(items)} documents",
+        rows,
+    )
+    kept, encoded_again = rows
+    report.claim(
+        f"{CANDIDATES} candidates are reranked by what is kept: p50 of the stage",
+        kept["rerank p50"],
+        "ms",
+        f"<= {MOST_MS:g}",
+    )
+    report.claim(
+        "the stage of reranking by what is kept, of that which encodes",
+        kept["rerank p50"] / encoded_again["rerank p50"],
+        "share",
+        "<= 0.2",
+    )
+
+
+def _times(client: Client, questions: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+    """A row for each collection; it is asked in turn with the other."""
+    names = {KEPT: "kept", ENCODED: "encoded"}
+    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
+    for question in questions:
+        for name, collection in names.items():
+            began = time.perf_counter()
+            found = client.retrieve(collection, question, reranker="late_interaction", candidates=CANDIDATES)
+            seconds[name].append((time.perf_counter() - began, _stage(found)))
+            assert found.plan.token_vectors is (name == KEPT)
+    for name, times in seconds.items():
+        whole, stage = 1000 * np.array(times).T
+        yield {
+            "": name,
+            "questions": len(times),
+            "rerank p50": float(np.median(stage)),
+            "rerank p90": float(np.quantile(stage, 0.9)),
+            "whole p50": float(np.median(whole)),
+            "whole p90": float(np.quantile(whole, 0.9)),
+        }
+
+
+def _stage(found: RetrievalResult) -> float:
+    return next(one.seconds for one in found.timing.stages if one.name == "rerank")
