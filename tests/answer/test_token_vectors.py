@@ -21,6 +21,7 @@ from tieback.core.types.encoding import Encoding
 from tieback.core.types.fusion import Role
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.retrieval import Retrieval, RetrieveReply
+from tieback.core.types.search import Granularity
 from tieback.core.types.token_vectors import TokenVectors
 from tieback.core.types.vectors import MultiVector, SpaceRef
 from tieback.encoder import CacheOptions, Encoder
@@ -131,6 +132,21 @@ async def test_candidates_are_compared_by_what_is_kept_as_if_they_were_encoded(
     assert not encoded.plan.token_vectors
     assert shown(kept) == shown(encoded)
     assert set(TEXTS.values()) <= library.read()
+
+
+async def test_sections_of_documents_are_compared_by_what_is_kept(library: Library) -> None:
+    parts = [Section(str(n), Content(Modality.TEXT, text)) for n, text in enumerate(TEXTS.values())]
+    await library.ingest("texts", Item("all", parts), space="words-b", token_vectors=EVERY_ROW)
+    library.forget_runs()
+
+    reply = await library.ask("the old tree", granularity=Granularity.DOCUMENT)
+
+    assert library.read() <= {"the old tree"}
+    assert reply.plan.token_vectors
+    (found,) = reply.hits
+    assert len(found.sections) == 2
+    assert all(one.rerank_score is not None for one in (found, *found.sections))
+    assert all(one.hit.multi_vector is None for one in (found, *found.sections))
 
 
 async def test_one_run_of_an_encoder_makes_both_kinds_of_vectors(library: Library) -> None:

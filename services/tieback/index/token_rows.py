@@ -45,14 +45,22 @@ class TokenCoding:
 
     def encode(self, tokens: MultiVector) -> Array:
         """Stored rows, uint8 `[rows, row_bytes]`, of the vectors of a text's tokens, at least one."""
+        return self.coded(self.pooled(tokens))
+
+    def pooled(self, tokens: MultiVector) -> MultiVector:
+        """The vectors in float32, all of length 1, that are left of those of tokens, with their bytes."""
         rows = np.asarray(tokens.values, np.float32)
         rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
         groups = self._pool(rows)
         means = means_of(rows, groups)
         spans = merged_spans(rows, groups, means, np.asarray(tokens.locators.places))
-        coded = np.ascontiguousarray(self._codec.encode(means)).view(np.uint8).reshape(len(means), -1)
-        placed = np.ascontiguousarray(spans, _SPAN).view(np.uint8).reshape(len(means), -1)
-        return np.concatenate((coded, placed), axis=1)
+        return MultiVector(tokens.space, means, Locators(LocatorKind.BYTE_SPAN, spans))
+
+    def coded(self, pooled: MultiVector) -> Array:
+        """The stored rows of vectors that are pooled already."""
+        coded = np.ascontiguousarray(self._codec.encode(pooled.values)).view(np.uint8)
+        placed = np.ascontiguousarray(pooled.locators.places, _SPAN).view(np.uint8)
+        return np.concatenate((coded.reshape(len(pooled), -1), placed.reshape(len(pooled), -1)), axis=1)
 
     def decode(self, stored: Array) -> tuple[Array, Array]:
         """The vectors, float32 `[rows, width]`, and their byte spans `[rows, 2]`, of stored rows."""
