@@ -35,6 +35,7 @@ Where to look:
     vectors.py      faiss: exact for small collections, inverted lists for large ones
     byte_scan.py    which of few vectors can be the nearest, by copies in bytes
     growing.py      from the one kind to the other, beside the searches
+    training.py     when that is done, and codecs are learned
     codec_choice.py what the choice of a codec gives: the codec, and the store of vectors
     coded_vectors.py vectors by a codec: candidates by rows in memory, compared by rows on disk
     learned_vectors.py vectors by a codec that is learned from them: exact until there are enough

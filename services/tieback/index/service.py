@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar, Unpack
@@ -47,12 +46,12 @@ from tieback.index.snapshots import Snapshots
 from tieback.index.sources import check_source, check_source_name
 from tieback.index.store import Store
 from tieback.index.stored_items import StoredItems
+from tieback.index.training import Trainer
 from tieback.index.vectors import one_thread
 from tieback.ports import DEFAULT_ROUTING
 
 DEFAULT_LIMITS = Limits()
 
-_log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
@@ -66,7 +65,7 @@ class Index:
         self._owned = OwnedCollections()
         self._readers = Readers()
         self._writers = ThreadPoolExecutor(2, "index-write", initializer=one_thread)
-        self._trainer = ThreadPoolExecutor(1, "index-train", initializer=one_thread)
+        self._trainer = Trainer()
         self._generations = Generations(store, self._owned, self._originals, self._writers, limits)
         self._references = ReferredOriginals(self._originals, self._owned, self._generations)
         self._lifecycle = Lifecycle(
@@ -77,7 +76,7 @@ class Index:
         self.snapshots = Snapshots(
             *(store, self._owned, self._lifecycle, self._references, served, self._tokens),
             writers=self._writers,
-            train=self._train,
+            train=self._trainer.train,
         )
         self._items = ItemWriter(
             self._owned, self._references, self._readers, limits, keeps=self._originals.keeps
@@ -108,7 +107,7 @@ class Index:
                 opened = load(store, key, index._writers)
                 index._owned.add(opened)
                 if isinstance(opened, OpenCollection):
-                    index._train(opened.memory)
+                    index._trainer.train(opened.memory)
             index._generations.load()
             index.snapshots.load()
             index._references.sweep(path.name for path in store.originals.iterdir())
@@ -165,7 +164,7 @@ class Index:
             every = [*self._owned.sound.values(), *self._generations.made.values()]
             await asyncio.gather(*(opened.writer.close() for opened in every))
             for stop in (
-                *(self._readers.close, self._writers.shutdown, self._trainer.shutdown),
+                *(self._readers.close, self._writers.shutdown, self._trainer.close),
                 self._originals.close,
             ):
                 await asyncio.to_thread(stop)
@@ -242,7 +241,7 @@ class Index:
         errors = await self._generations.write(opened, items)
         made = self._generations.made.get(opened.description.key)
         if made is not None:
-            self._train(made.memory)
+            self._trainer.train(made.memory)
         return errors
 
     async def finish_reindex(self, collection: str, dropped: Sequence[str] = ()) -> ReindexState:
@@ -298,7 +297,7 @@ class Index:
         """See `IndexPort`. Of several items with one id in a request, the last that is valid is written."""
         opened = self._opened(collection)
         reply = await self._items.upsert(opened, items)
-        self._train(opened.memory)
+        self._trainer.train(opened.memory)
         return reply
 
     async def delete_items(self, collection: str, ids: Sequence[str]) -> int:
@@ -388,19 +387,7 @@ class Index:
         if self._closed:
             raise Unavailable("the index is shutting down")
 
-    def _train(self, memory: Memory) -> None:
-        if memory.wants_training() and not self._closed:
-            self._trainer.submit(memory.train).add_done_callback(_log_failure)
-
 
 def _under_lock(memory: Memory, read: Callable[[], T]) -> T:
     with memory.lock.reading():
         return read()
-
-
-def _log_failure(trained: Future[None]) -> None:
-    if not trained.cancelled() and trained.exception() is not None:
-        _log.error(
-            "vectors could not be sorted into lists, or their codec not be learned; search stays exact",
-            exc_info=trained.exception(),
-        )
