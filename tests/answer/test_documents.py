@@ -105,6 +105,28 @@ def test_without_a_reranker_the_search_decides() -> None:
     assert [(one.hit.section_id, one.search_score) for one in ranked[0].sections] == [("2", 0.5)]
 
 
+@pytest.mark.parametrize("how", [{}, {"reranker": LATE}, {"diversity": 0.5}, {"min_relevance": 0.1}], ids=str)
+async def test_what_is_found_does_not_depend_on_whether_it_is_explained(
+    library: Platform, how: dict[str, Any]
+) -> None:
+    plain = await library.answerer.retrieve(ask("tide moon", limit=2, **how))
+    explained = await library.answerer.retrieve(ask("tide moon", limit=2, explain=True, **how))
+
+    def seen(reply: RetrieveReply) -> list[Any]:
+        return [
+            (
+                one.hit.item_id,
+                one.hit.section_id,
+                one.hit.score,
+                [beside.hit.section_id for beside in one.sections],
+            )
+            for one in reply.hits
+        ]
+
+    assert seen(explained) == seen(plain)
+    assert all(one.hit.stages for one in explained.hits)
+
+
 async def test_evidence_is_the_best_section_of_each_document(library: Platform) -> None:
     reply = await library.answerer.retrieve(ask("oven bread"))
 

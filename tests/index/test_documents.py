@@ -308,3 +308,30 @@ def test_documents_equal_their_definition_whatever_was_written_and_removed(
         values = stored[hit.item_id]
         given = [values[int(one.section_id)] for one in (hit, *hit.sections)]
         assert given == sorted(values, reverse=True)
+
+
+def test_in_an_inverted_file_nearly_all_of_the_best_documents_are_found() -> None:
+    random = np.random.default_rng(0)
+    count, own, width = 2000, 3, 16
+    topics = random.normal(size=(count, 1, width))
+    vectors = (topics + random.normal(size=(count, own, width))).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=2, keepdims=True)
+    memory = Memory(width, flat_up_to=500)
+    made = [Section(str(n), Content(Modality.TEXT, "x")) for n in range(own)]
+    memory.apply(
+        Put(n + 1, Record(Item(f"{n:04}", made), ["x"] * own, [Modality.TEXT] * own, vectors[n]))
+        for n in range(count)
+    )
+    memory.train()
+    assert not memory.vectors.exact
+    wholes = vectors.mean(axis=1)
+    wholes /= np.linalg.norm(wholes, axis=1, keepdims=True)
+    fuse = rank_fusions.configure("weighted_sum", {})
+    shares = []
+    for one in random.normal(size=(20, width)).astype(np.float32):
+        query = Query(one, "", 10, None, fuse, False, False, (), **DOCUMENTS)
+        found = {int(hit.item_id) for hit in search(memory, query, lambda doing: None).hits}
+        scores = (wholes @ one + (vectors @ one).max(axis=1)) / 2
+        shares.append(len(found & set(np.argsort(-scores)[:10].tolist())) / 10)
+
+    assert np.mean(shares) >= 0.95

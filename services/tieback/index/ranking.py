@@ -22,6 +22,8 @@ from tieback.index.words import Matches
 _DEEPER = 4
 _DEEPEST_AT_LEAST = 100
 
+_AT_ONCE = 1 << 15  # vectors of sections that are read at once
+
 
 class Pool(NamedTuple):
     """Candidates, in any order: their positions `[n]`, what each ranking says of them `[rankings, n]`, and
@@ -123,7 +125,9 @@ class Ranker:
         if self._compared is None:
             shares = self._shares[positions]
             return Pool(positions, shares[None], shares, None)
-        return self._pool(positions, self._compared.scores(positions))
+        parts = [positions[begin : begin + _AT_ONCE] for begin in range(0, len(positions), _AT_ONCE)]
+        scores = [np.zeros(0, np.float32), *map(self._compared.scores, parts)]
+        return self._pool(positions, np.concatenate(scores))
 
     def shares_together(self, positions: Array, groups: Array) -> Array | None:
         """The shares of the words' best score of groups of sections `[groups]`, where there are words."""
