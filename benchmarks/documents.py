@@ -7,7 +7,7 @@ make. Questions are `dev` and `held-out` as the library says, and elsewhere in t
 SDK, wire and index, of a server that is started for it: by sections, of which each item has one hit, and by
 documents; with --reranker, both also reranked by that. Differences to the search by sections have 95 % paired
 bootstrap intervals. Where a question has an answer that is a text, it is told how often the first hit's
-section holds it. How long a search by documents takes is told as a ratio of medians in one run.
+section holds it, and one of the passages that an answer would rest on. How long a search by documents takes is told as a ratio of medians in one run.
 """
 
 from __future__ import annotations
@@ -39,7 +39,11 @@ WAYS: Mapping[str, Mapping[str, Any]] = {
     SECTIONS: {"hits_per_item": 1},
     DOCUMENTS: {"granularity": "document"},
 }
+ANSWERED: Mapping[str, Mapping[str, Any]] = {SECTIONS: {"collapse": False}, DOCUMENTS: WAYS[DOCUMENTS]}
+"""As Answer searches: every piece of a text is a hit."""
 WORDS = 50
+PASSAGES = 4
+"""That an answer reads by default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +132,9 @@ def _halves(
             held = [answers[place].holds for place in asked]
             row[f"{way}: answer in the first section"] = float(np.mean(held)) if held else None
         row["questions with an answer"] = len(asked)
+        for way, how in ANSWERED.items():
+            read = [_reads(client, name, questions[place], how) for place in asked]
+            row[f"{way}: answer in the passages read"] = float(np.mean(read)) if read else None
         yield row
         if half == HELD_OUT:
             report.claim(
@@ -170,6 +177,13 @@ def _ask(client: Client, name: str, question: Question, how: Mapping[str, Any]) 
     items = items_of(one.hit.item_id for one in hits)
     holds = bool(hits) and any(text in hits[0].hit.text for text in question.answer)
     return Answered(ndcg(items, question.grades), holds, seconds)
+
+
+def _reads(client: Client, name: str, question: Question, how: Mapping[str, Any]) -> bool:
+    """Whether one of the passages that an answer would rest on holds the answer."""
+    hits = client.retrieve(name, question.words, limit=BEST, **how).hits
+    passages = [one.hit.text for found in hits for one in (found, *found.sections[:1])][:PASSAGES]
+    return any(text in passage for text in question.answer for passage in passages)
 
 
 def _in_turn(judged: Judged) -> Judged:

@@ -19,6 +19,8 @@ def test_both_halves_are_asked_by_sections_and_by_documents() -> None:
     assert {half: row["questions"] for half, row in rows.items()} == {DEV: 2, HELD_OUT: 1}
     assert all(row[way] == 1 for row in rows.values() for way in (SECTIONS, DOCUMENTS))
     assert rows[DEV][f"{DOCUMENTS}: answer in the first section"] == 0.5
+    assert rows[DEV][f"{DOCUMENTS}: answer in the passages read"] == 1
+    assert rows[HELD_OUT][f"{DOCUMENTS}: answer in the passages read"] is None
     assert rows[DEV]["sections an item"] == 1
     [claim] = report.claims
     assert (claim.value, claim.met) == (0, True)

@@ -224,10 +224,11 @@ def sources(answer: Answer, words: tuple[str, ...], *, width: int, explain: bool
     hits = list(answer.retrieval.hits) if answer.retrieval else []
     cited = {one.evidence_id: one for one in sorted(answer.citations, key=lambda one: one.support)}
     lines: list[Text] = []
-    for number, found in enumerate(hits, 1):
-        name = str(number)
-        if cited and name not in cited:
-            continue
+    named = {str(number): found for number, found in enumerate(hits, 1)}
+    if cited:  # of a document, its second section too
+        beside = {f"{name}.2": one for name, found in named.items() for one in found.sections[:1]}
+        named = {name: found for name, found in (named | beside).items() if name in cited}
+    for name, found in named.items():
         one = found.hit
         head = Text.assemble((f"[{name}] ", "bold"), (in_a_line(one.item_title or one.item_id), "bold"))
         head.append(f"  {mark_of(one)}", style="magenta")

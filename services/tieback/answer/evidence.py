@@ -22,9 +22,10 @@ SEEN = {
 def evidence_of(hits: Sequence[RetrievedHit], limit: int) -> list[Evidence]:
     """The best hits that have words; a passage keeps its own bytes, for citations to point into.
 
-    Ids count all hits from 1, so that "3" is the third hit also where the second has no words. Scores are the
-    reranker's (a mean cosine) where it ran, else the search's. Of long passages the beginning is read, each
-    by an equal part of what a generator reads. Splitting them takes milliseconds: call it on a thread.
+    Ids count all hits from 1, so that "3" is the third hit also where the second has no words. Of a document
+    the next best section follows: "3.2" is that of the third. Scores are the reranker's (a mean cosine) where
+    it ran, else the search's. Of long passages the beginning is read, each by an equal part of what a
+    generator reads. Splitting them takes milliseconds: call it on a thread.
     """
     found = list(islice(_readable(hits), limit))
     parts = max(len(found), 1)
@@ -39,17 +40,22 @@ def _beginning(text: str, most: int) -> str:
 
 
 def _readable(hits: Sequence[RetrievedHit]) -> Iterator[Evidence]:
-    for number, retrieved in enumerate(hits, start=1):
-        hit = retrieved.hit
-        if hit.text.strip():
-            yield Evidence(
-                id=str(number),
-                text=f"{SEEN[hit.modality]} {hit.text}" if hit.modality in SEEN else hit.text,
-                title=hit.section_title or hit.item_title,
-                item_id=hit.item_id,
-                section_id=hit.section_id,
-                uri=hit.uri,
-                modality=hit.modality,
-                score=retrieved.search_score if retrieved.rerank_score is None else retrieved.rerank_score,
-                region=hit.region,
-            )
+    for number, found in enumerate(hits, start=1):
+        for name, retrieved in ((str(number), found), *((f"{number}.2", one) for one in found.sections[:1])):
+            hit = retrieved.hit
+            if hit.text.strip():
+                yield Evidence(
+                    id=name,
+                    text=f"{SEEN[hit.modality]} {hit.text}" if hit.modality in SEEN else hit.text,
+                    title=hit.section_title or hit.item_title,
+                    item_id=hit.item_id,
+                    section_id=hit.section_id,
+                    uri=hit.uri,
+                    modality=hit.modality,
+                    score=_score(retrieved),
+                    region=hit.region,
+                )
+
+
+def _score(retrieved: RetrievedHit) -> float:
+    return retrieved.search_score if retrieved.rerank_score is None else retrieved.rerank_score
