@@ -7,7 +7,8 @@ make. Questions are `dev` and `held-out` as the library says, and elsewhere in t
 SDK, wire and index, of a server that is started for it: by sections, of which each item has one hit, and by
 documents; with --reranker, both also reranked by that. Differences to the search by sections have 95 % paired
 bootstrap intervals. Where a question has an answer that is a text, it is told how often the first hit's
-section holds it, and one of the passages that an answer would rest on. How long a search by documents takes is told as a ratio of medians in one run.
+section holds it, and one of the passages that an answer would rest on. How long a search by documents takes
+is told as a ratio of medians in one run.
 """
 
 from __future__ import annotations
