@@ -30,6 +30,7 @@ from tieback_client.results import (
     RetrievalResult,
     RetrievedHit,
     RoutingExplanation,
+    SignalShare,
     StageScore,
 )
 from tieback_client.status import from_status
@@ -271,6 +272,7 @@ def hit(message: Any) -> Hit:
             )
             for one in message.stages
         ],
+        signals=dict(message.signals),
     )
 
 
@@ -320,6 +322,7 @@ def plan(message: Any) -> RetrievalPlan:
         hits_per_item=message.hits_per_item,
         granularity=_GRANULARITIES[message.granularity],
         token_vectors=message.token_vectors,
+        ranker=message.ranker.name,
     )
 
 
@@ -394,6 +397,7 @@ def _retrieved(message: Any) -> RetrievedHit:
         relevance=message.relevance if message.HasField("relevance") else None,
         below_floor=message.below_floor,
         sections=[_retrieved(one) for one in message.sections],
+        signals=[SignalShare(one.name, one.value, one.contribution) for one in message.signals],
     )
 
 

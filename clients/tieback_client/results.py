@@ -234,6 +234,8 @@ class Hit:
     """Of a ``search`` by documents: the item's next best sections, best first."""
     stages: Sequence[StageScore] = ()
     """With ``explain``, what the steps that it passed made of it, in order."""
+    signals: Mapping[str, float] = field(default_factory=dict)
+    """What a learned ranking can go by, by name, where ``search(signals=True)`` asked for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +277,18 @@ class Alignment:
 
 
 @dataclass(frozen=True, slots=True)
+class SignalShare:
+    """A signal of a hit, and how much it counts."""
+
+    name: str
+    """Its name."""
+    value: float
+    """Its value."""
+    contribution: float
+    """What it adds to the hit's score, or takes away."""
+
+
+@dataclass(frozen=True, slots=True)
 class RetrievedHit:
     """A hit with its history."""
 
@@ -294,6 +308,8 @@ class RetrievedHit:
     """Whether the relevance is below the server's floor: it probably does not bear on the query."""
     sections: Sequence[RetrievedHit] = ()
     """Of a search by documents: the item's next best sections, best first."""
+    signals: Sequence[SignalShare] = ()
+    """Where a learned ranking ordered the hits, with `explain`: what each signal adds to the score."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,6 +338,8 @@ class RetrievalPlan:
     """The most hits of one item; 0 for any number."""
     granularity: str
     """What was ranked: "section", or "document"."""
+    ranker: str
+    """The learned ranking that ordered the hits, or "none"."""
     token_vectors: bool = False
     """Whether texts were reranked by the vectors of their tokens that the collection keeps."""
 

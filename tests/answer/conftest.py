@@ -26,6 +26,7 @@ from tieback.core.types.report import Timing
 from tieback.encoder import Encoder
 from tieback.index import Index
 from tieback.models.class_name_bridge import ClassNameBridge
+from tieback.models.ranker_artifact import TrainedRanker, shipped
 from tieback.ports import DEFAULT_GROUNDING, DEFAULT_SAMPLING
 from tieback.reranker import Reranker
 from tieback.router import Component, Router
@@ -97,6 +98,7 @@ async def platform(tmp_path: Path) -> AsyncIterator[Platform]:
         reranker=Reranker(encoder, space="words-b", limits=limits),
         generator=generator,
         limits=limits,
+        ranker=TrainedRanker.load(shipped()),
     )
     yield Platform(answerer, encoder, generator, index, models)
     await index.close()

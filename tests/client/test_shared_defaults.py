@@ -16,6 +16,7 @@ CHOSEN_BY_THE_SERVER = (
     "rank_fusion",
     "collapse_pieces",
     "query_expansion",
+    "ranker",
 )
 
 

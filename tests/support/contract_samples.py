@@ -55,7 +55,14 @@ from tieback.core.types.locators import Locator, LocatorKind, Locators
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.report import Cost, Dropped, DroppedSection, Stage, Timing
 from tieback.core.types.rerank import AlignedPair, Alignment, RerankCandidate, RerankReply, RerankResult
-from tieback.core.types.retrieval import QueryPart, Retrieval, RetrievalPlan, RetrievedHit, RetrieveReply
+from tieback.core.types.retrieval import (
+    QueryPart,
+    Retrieval,
+    RetrievalPlan,
+    RetrievedHit,
+    RetrieveReply,
+    SignalShare,
+)
 from tieback.core.types.search import FoundPiece, Granularity, Hit, SearchReply, StageScore
 from tieback.core.types.snapshot import Snapshot
 from tieback.core.types.token_vectors import TokenVectors
@@ -104,6 +111,7 @@ PLAN = RetrievalPlan(
     0.5,
     2,
     Granularity.DOCUMENT,
+    MethodChoice("linear"),
     True,
 )
 ROUTING = RoutingExplanation(
@@ -144,6 +152,7 @@ SHOWN = dataclasses.replace(
         StageScore("rerank", None, None, 0, "not_compared"),
         StageScore("final", 0.25, 0.75, 0, "relevant"),
     ],
+    signals={"search": 0.5},
 )
 LOCATORS = [
     Locator(LocatorKind.BYTE_SPAN, (0, 2)),
@@ -268,6 +277,7 @@ SAMPLES: dict[str, list[Any]] = {
         RetrievalPlan(
             *(False, False, None, MethodChoice("none"), 0, 0.0, False, MethodChoice("none"), 0.0, 0),
             Granularity.SECTION,
+            MethodChoice("none"),
         ),
     ],
     "reduction": [Reduction("pitome", 0.75), Reduction("pitome")],
@@ -292,6 +302,7 @@ SAMPLES: dict[str, list[Any]] = {
             0.5,
             2,
             Granularity.DOCUMENT,
+            MethodChoice("linear"),
         ),
         Retrieval("books", [QueryPart(TEXT)]),
     ],
@@ -299,7 +310,7 @@ SAMPLES: dict[str, list[Any]] = {
         RetrieveReply(
             [
                 RetrievedHit(SHOWN, 0.5, 3, 0.25, ALIGNMENT, 0.125, True, [RetrievedHit(HIT, 0.5, 3)]),
-                RetrievedHit(HIT, 0.5, 0),
+                RetrievedHit(HIT, 0.5, 0, signals=[SignalShare("window", 0.5, -0.25)]),
             ],
             ROUTING,
             LABELS,

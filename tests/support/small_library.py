@@ -14,6 +14,7 @@ from tieback.core.types.content import Modality
 from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
 from tieback.index import Index
+from tieback.models.ranker_artifact import TrainedRanker, shipped
 from tieback.reranker import Reranker
 from tieback.router import Component, Router
 from tieback.serving.server import GrpcServer
@@ -58,6 +59,7 @@ class _Library:
             index=self._index,
             reranker=Reranker(self._encoder, space="words", limits=limits),
             generator=None,
+            ranker=TrainedRanker.load(shipped()),
             limits=limits,
         )
         joint = JointSpace.of(router.space, SPACES)

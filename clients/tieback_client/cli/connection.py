@@ -189,6 +189,12 @@ def query_options(function: F) -> F:
             help="Search again with the query expanded by its best hits: rocchio, or none. [as served]",
         ),
         click.option(
+            "--rank",
+            "ranker",
+            metavar="METHOD",
+            help="Order the hits by a learned ranking: linear, or none. [as served]",
+        ),
+        click.option(
             "--diversity",
             type=click.FloatRange(0, 1),
             default=0.0,

@@ -35,6 +35,7 @@ SNIPPET = 220
 PAIRS = 6
 LEAST_LOSS = 0.05
 OFF_CENTRE = 0.1
+LEAST_SHARE = 0.005
 
 
 @click.command(
@@ -77,6 +78,7 @@ def search(
     balance: bool | None,
     collapse: bool | None,
     feedback: str | None,
+    ranker: str | None,
     diversity: float,
     per_item: int,
     documents: bool | None,
@@ -102,6 +104,7 @@ def search(
         balance=balance,
         collapse=collapse,
         query_expansion=feedback,
+        ranker=ranker,
         diversity=diversity,
         hits_per_item=per_item,
         granularity=granularity_of(documents=documents),
@@ -185,6 +188,9 @@ def scores(found: RetrievedHit) -> str:
             ("reranked", found.rerank_score),
         )
         if value is not None
+    ]
+    parts += [
+        f"{one.name} {one.contribution:+.2f}" for one in found.signals if abs(one.contribution) >= LEAST_SHARE
     ]
     if found.rerank_score is not None:
         parts.append(f"place {found.search_rank + 1} before reranking")

@@ -105,6 +105,7 @@ def _in_words(plan: RetrievalPlan) -> str:
             "modalities balanced for queries without words" if plan.balance else "modalities not balanced",
             "a short text one hit" if plan.collapse else "every piece a hit",
             "no feedback" if plan.query_expansion == "none" else f"feedback by {plan.query_expansion}",
+            "no learned ranking" if plan.ranker == "none" else f"ranked by {plan.ranker}",
             "no reranking" if plan.reranker == "none" else f"reranked by {plan.reranker}",
         )
     )

@@ -106,6 +106,7 @@ def retrieve(
     diversity: float = 0.0,
     hits_per_item: int = 0,
     granularity: Granularity | None = None,
+    ranker: MethodLike | None = None,
     min_relevance: float = 0.0,
     explain: bool = False,
     timeout: float | None = None,
@@ -128,9 +129,11 @@ def retrieve(
     best in `sections`; `reranker` is a method of the family "reranking", or "none", and `candidates` how many
     hits it is given. `min_relevance`,
     0 to 1, leaves out what is less relevant; hits outside the joint space have no relevance and stay.
+    `ranker`, a method of the family "learned_ranking", orders a hundred candidates of a hybrid search by what
+    was learned from judgements, and goes with neither a reranker nor `query_expansion` nor `diversity`.
     `explain` says of each step what it did: the `stages` of the result's `timing` have their times, how many
     sections they were given and what they left out, and the `stages` of a hit what each made of it. With a
-    reranker it returns what matched what.
+    reranker it returns what matched what, with a `ranker` what each signal adds to the score.
     """
     request = _retrieval(
         collection,
@@ -149,6 +152,7 @@ def retrieve(
         diversity=diversity,
         hits_per_item=hits_per_item,
         granularity=granularity,
+        ranker=ranker,
         min_relevance=min_relevance,
         explain=explain,
     )
@@ -174,6 +178,7 @@ def answer(
     diversity: float = 0.0,
     hits_per_item: int = 0,
     granularity: Granularity | None = None,
+    ranker: MethodLike | None = None,
     min_relevance: float = 0.0,
     explain: bool = False,
     model: str = "",
@@ -207,6 +212,7 @@ def answer(
             diversity=diversity,
             hits_per_item=hits_per_item,
             granularity=granularity,
+            ranker=ranker,
             min_relevance=min_relevance,
             explain=explain,
         ),
@@ -260,6 +266,7 @@ def _retrieval(
     diversity: float,
     hits_per_item: int,
     granularity: Granularity | None,
+    ranker: MethodLike | None,
     min_relevance: float,
     explain: bool,
 ) -> answer_pb2.RetrieveRequest:
@@ -282,6 +289,7 @@ def _retrieval(
         diversity=diversity,
         hits_per_item=hits_per_item,
         granularity=writing.granularity(granularity),
+        ranker=writing.method(ranker, at("ranker")),
     )
 
 

@@ -18,6 +18,7 @@ from tieback.answer.embedding import TOGETHER, Embedding
 from tieback.answer.encoding import JointInputs, Spaces
 from tieback.answer.evidence import evidence_of
 from tieback.answer.ingestion import Ingestion
+from tieback.answer.learned_order import Ranker
 from tieback.answer.plan import ANSWER_PLAN
 from tieback.answer.reindexing import Reindexing
 from tieback.answer.retrieval import ENCODE_SHARE, Retriever, words_of
@@ -71,7 +72,8 @@ class Answerer:
     order is kept, and without `reranks_words` its methods have no texts to compare. `rerankers` are models of
     the reranker's, which may be named in place of a method. With `keeps_originals` the index is sent what
     pictures and sounds were encoded from. `retired` is where spaces are had that are no longer served, to
-    read the collections in them. `token_spaces` are those whose token vectors collections may keep.
+    read the collections in them. `token_spaces` are those whose token vectors collections may keep. `ranker`
+    orders hits by what was learned of judgements.
     """
 
     def __init__(
@@ -94,6 +96,7 @@ class Answerer:
         reranks_words: bool = True,
         rerankers: frozenset[str] = frozenset(),
         token_spaces: TokenSpaces | None = None,
+        ranker: Ranker | None = None,
     ) -> None:
         self._limits = limits = limits or Limits()
         served = [CollectionSpace.single(one, encoder, limits) for one in single]
@@ -114,7 +117,10 @@ class Answerer:
             encoder, known, Splitting(encoder, limits), index, limits, keeps_originals=keeps_originals
         )
         self._retriever = Retriever(
-            known, index, reranker, encode_share, limits, reranks_words=reranks_words, rerankers=rerankers
+            *(known, index, reranker, encode_share, limits),
+            reranks_words=reranks_words,
+            rerankers=rerankers,
+            ranker=ranker,
         )
         self._generator = generator
         self._evidence_limit = evidence_limit

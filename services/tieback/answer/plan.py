@@ -18,9 +18,14 @@ from tieback.ports import DEFAULT_RANK_FUSION, NO_EXPANSION
 NO_RERANKING = MethodChoice(reranking.NO_RERANKING)
 """Keeps the search's order."""
 
+NO_RANKER = MethodChoice("none")
+"""Keeps the search's order, without a learned ranking."""
+
 DEFAULT_LIMIT, MOST_HITS = 10, 100
 FEWEST_CANDIDATES, MOST_CANDIDATES = 20, 1000
 CANDIDATES_PER_HIT = 4
+RANKED_CANDIDATES = 100
+"""Candidates of a learned ranking: so many it was trained with."""
 
 # Words are searched for where a query has some, modalities are balanced where it has none: photos lie nearer
 # to a photo than any text does, while words find both.
@@ -36,6 +41,7 @@ DEFAULT_PLAN = RetrievalPlan(
     diversity=0.0,
     hits_per_item=0,
     granularity=Granularity.SECTION,
+    ranker=NO_RANKER,
 )
 
 ANSWER_PLAN = dataclasses.replace(DEFAULT_PLAN, collapse_pieces=False)
@@ -52,10 +58,13 @@ def plan_of(retrieval: Retrieval, defaults: RetrievalPlan = DEFAULT_PLAN) -> Ret
     reranker = retrieval.reranker or defaults.reranker
     candidates = retrieval.candidates
     documents = (retrieval.granularity or defaults.granularity) is Granularity.DOCUMENT
+    ranker = retrieval.ranker or (NO_RANKER if _is_ordered_otherwise(retrieval) else defaults.ranker)
     if not candidates:
         # Without reranking the candidates are the hits. Of documents several sections each are compared.
         reranked = reranker.name != NO_RERANKING.name and not documents
         candidates = max(CANDIDATES_PER_HIT * limit, FEWEST_CANDIDATES) if reranked else limit
+        if ranker.name != NO_RANKER.name:
+            candidates = RANKED_CANDIDATES
     return RetrievalPlan(
         hybrid=hybrid,
         balance_modalities=defaults.balance_modalities and not words if balance is None else balance,
@@ -74,4 +83,16 @@ def plan_of(retrieval: Retrieval, defaults: RetrievalPlan = DEFAULT_PLAN) -> Ret
         diversity=retrieval.diversity or defaults.diversity,
         hits_per_item=retrieval.hits_per_item or (0 if documents else defaults.hits_per_item),
         granularity=retrieval.granularity or defaults.granularity,
+        ranker=ranker,
+    )
+
+
+def _is_ordered_otherwise(retrieval: Retrieval) -> bool:
+    """Whether the query asks for what a learned ranking does not go with."""
+    named = (retrieval.reranker, retrieval.query_expansion)
+    return (
+        any(one is not None and one.name != NO_RERANKING.name for one in named)
+        or retrieval.diversity > 0
+        or retrieval.granularity is Granularity.DOCUMENT
+        or retrieval.hybrid is False
     )

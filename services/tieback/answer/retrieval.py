@@ -13,12 +13,14 @@ from tieback.answer.documents import ranked_documents, sections_of
 from tieback.answer.encoding import SpaceEncodings
 from tieback.answer.explanation import FINAL, explained
 from tieback.answer.ingestion import describe
+from tieback.answer.learned_order import Ranker, learned_order
 from tieback.answer.picture_query import is_picture_by_regions
 from tieback.answer.plan import (
     DEFAULT_LIMIT,
     DEFAULT_PLAN,
     MOST_CANDIDATES,
     MOST_HITS,
+    NO_RANKER,
     NO_RERANKING,
     plan_of,
 )
@@ -43,6 +45,7 @@ from tieback.core.types.rerank import RerankResult
 from tieback.core.types.retrieval import QueryPart, Retrieval, RetrievalPlan, RetrievedHit, RetrieveReply
 from tieback.core.types.search import FoundPiece, Granularity, Hit, SearchReply
 from tieback.core.types.vectors import Vector
+from tieback.methods.learned_ranking import learned_rankings
 from tieback.methods.query_expansion import query_expansions
 from tieback.methods.rank_fusion import rank_fusions
 from tieback.methods.reranking import rerankings
@@ -68,7 +71,9 @@ class Retriever:
         *,
         reranks_words: bool = True,
         rerankers: frozenset[str] = frozenset(),
+        ranker: Ranker | None = None,
     ) -> None:
+        self._ranker = ranker
         self._rerankers = rerankers
         self._spaces = spaces
         self._reranks_words = reranks_words
@@ -87,6 +92,7 @@ class Retriever:
         """Spaces and a reranker that are down or late are left out where the rest can answer."""
         with watch.stage("plan"):
             plan = _checked_plan(retrieval, self._limits, defaults, self._rerankers)
+            _check_ranker(plan, self._ranker)
         if self._reranker is None and plan.reranker.name != NO_RERANKING.name:
             raise Unsupported("no space of this server has multi-vectors to rerank by")
         try:
@@ -110,7 +116,7 @@ class Retriever:
         # in its vector already, and such a word finds whatever else it names.
         searched = words if retrieval.hybrid else own
         if not searched and plan.hybrid:
-            plan = dataclasses.replace(plan, hybrid=False, rank_fusion=None)
+            plan = dataclasses.replace(plan, hybrid=False, rank_fusion=None, ranker=NO_RANKER)
         by_regions = None
         by_rows = plan.reranker.name not in (NO_RERANKING.name, *self._rerankers)
         if by_rows and not own:
@@ -148,7 +154,9 @@ class Retriever:
         with watch.stage(FINAL) as stage:
             routing = without(fused.routing, {"reranker": lost} if lost else {})
             plan, space_name = _used(plan, found), fused.vector.space.name
-            hits = _ended(retrieval, plan, _shown(found.hits), reranked, space_name, stage)
+            shown = _shown(found.hits)
+            ordered = self._ordered(retrieval, plan, shown, reranked)
+            hits = _ended(retrieval, plan, ordered, reranked, space_name, stage)
         return RetrieveReply(hits, routing, fused.labels, watch.timing(), plan, unread)
 
     async def _by_words(
@@ -163,14 +171,31 @@ class Retriever:
         words = words_of(retrieval.query)
         if not words or not plan.hybrid:
             raise stale
-        plan = dataclasses.replace(plan, balance_modalities=False, rank_fusion=None, reranker=NO_RERANKING)
+        plan = dataclasses.replace(
+            plan, balance_modalities=False, rank_fusion=None, reranker=NO_RERANKING, ranker=NO_RANKER
+        )
         found = await self._search(retrieval, plan, None, words, watch, deadline)
         plan = _used(plan, found)
         with watch.stage(FINAL) as stage:
-            hits = _ended(retrieval, plan, found.hits, {}, "", stage)
+            ordered = self._ordered(retrieval, plan, found.hits, {})
+            hits = _ended(retrieval, plan, ordered, {}, "", stage)
         reasons = {stale.space: STALE}
         routing = RoutingExplanation(FULL_TEXT, {}, 0.0, [stale.space], degraded=True, reasons=reasons)
         return RetrieveReply(hits, routing, (), watch.timing(), plan)
+
+    def _ordered(
+        self,
+        retrieval: Retrieval,
+        plan: RetrievalPlan,
+        hits: Sequence[Hit],
+        reranked: Mapping[int, RerankResult],
+    ) -> list[RetrievedHit]:
+        """The hits in their final order, by the plan; all of them where the result is explained."""
+        limit = len(hits) if retrieval.explain else retrieval.limit or DEFAULT_LIMIT
+        if self._ranker is not None and plan.ranker.name != NO_RANKER.name:
+            return learned_order(hits, self._ranker, limit, explain=retrieval.explain)
+        order = ranked_documents if plan.granularity is Granularity.DOCUMENT else ranked
+        return order(hits, reranked, limit)
 
     async def _locate(
         self, retrieval: Retrieval, watch: Stopwatch, deadline: Deadline
@@ -249,6 +274,7 @@ class Retriever:
                 diversity=plan.diversity,
                 hits_per_item=plan.hits_per_item,
                 granularity=plan.granularity,
+                signals=plan.ranker.name != NO_RANKER.name,
                 ignored=() if fused is None else fused.ignored,
                 multi_vectors=multi_vectors,
                 token_vectors=token_vectors,
@@ -263,15 +289,13 @@ class Retriever:
 def _ended(
     retrieval: Retrieval,
     plan: RetrievalPlan,
-    hits: Sequence[Hit],
+    ordered: Sequence[RetrievedHit],
     reranked: Mapping[int, RerankResult],
     space: str,
     stage: Stage,
 ) -> list[RetrievedHit]:
-    """The hits in their final order, with their relevance in the space where it has one."""
+    """The hits that are given, with their relevance in the space where it has one."""
     limit = retrieval.limit or DEFAULT_LIMIT
-    order = ranked_documents if plan.granularity is Granularity.DOCUMENT else ranked
-    ordered = order(hits, reranked, len(hits) if retrieval.explain else limit)
     found = _relevant(ordered[:limit], space, plan.relevance_floor, retrieval.min_relevance)
     return explained(ordered, limit, found, reranked, stage) if retrieval.explain else found
 
@@ -386,6 +410,31 @@ def _checked_plan(
             choices = [*unknown.choices, NO_RERANKING.name, *models]
             raise NotFound(unknown.kind, unknown.name, choices) from None
     return plan
+
+
+def _check_ranker(plan: RetrievalPlan, ranker: Ranker | None) -> None:
+    """InvalidInput or Unsupported where a learned ranking is asked for that cannot be."""
+    name = plan.ranker.name
+    learned_rankings.configure(name, plan.ranker.parameters, field="ranker")
+    if name == NO_RANKER.name:
+        return
+    if ranker is None or ranker.method != name:
+        there = "none" if ranker is None else repr(ranker.method)
+        raise Unsupported(f"the ranker of this server is {there}, and not {name!r}; see TIEBACK_RANKER")
+    others = {
+        "reranker": plan.reranker.name != NO_RERANKING.name,
+        "query_expansion": plan.query_expansion.name != NO_EXPANSION.name,
+        "diversity": plan.diversity > 0,
+        "granularity": plan.granularity is Granularity.DOCUMENT,
+        "hybrid": not plan.hybrid,
+    }
+    for field, is_asked in others.items():
+        if is_asked:
+            raise InvalidInput(
+                f"a learned ranking orders the sections that a hybrid search found, by feedback too: leave "
+                f"{field} out, or name the ranker {NO_RANKER.name!r}",
+                field="ranker",
+            )
 
 
 def _judge(encoded: SpaceEncodings) -> dict[str, str]:

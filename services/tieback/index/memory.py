@@ -29,7 +29,7 @@ from tieback.index.region_vectors import RegionVectors
 from tieback.index.room import grown
 from tieback.index.token_rows import TokenRows
 from tieback.index.vectors import StoredVectors, Vectors
-from tieback.index.words import Analysed, Words, analysed
+from tieback.index.words import Analysed, Read, Words, analysed, read
 
 _ITEMS_PER_STEP = 10_000  # that a listing looks at before it lets writers in
 
@@ -236,6 +236,17 @@ class Memory:
         """The words of a section, read from its text again: full text keeps them by word alone."""
         entry, ordinal = self._owner(position)
         return analysed(entry.texts[ordinal], (entry.item.title, entry.item.sections[ordinal].title))
+
+    def read(self, position: int) -> Read:
+        """The words of a section in their order, read from its text again."""
+        entry, ordinal = self._owner(position)
+        titles = entry.item.title, entry.item.sections[ordinal].title
+        return read(entry.texts[ordinal], titles, self.words.language_at(position))
+
+    def place_of(self, position: int) -> tuple[str, float]:
+        """The item of a section, and where it is in it: 0 for the first section, 1 for the last."""
+        entry, ordinal = self._owner(position)
+        return entry.item.id, ordinal / max(len(entry.texts) - 1, 1)
 
     def nearest(self, query: Array, limit: int, allowed: Array) -> tuple[Array, Array]:
         """The best positions of a mask and their scores by `query`, best first; all scores are finite."""

@@ -52,6 +52,8 @@ class Query:
     """Whether the vectors of the tokens of texts are wanted."""
     explain: bool = False
     """Whether the reply says of each step what it did."""
+    signals: bool = False
+    """Whether hits come with their signals."""
 
 
 def checked(
@@ -72,6 +74,7 @@ def checked(
     granularity: Granularity = Granularity.SECTION,
     token_vectors: bool = False,
     explain: bool = False,
+    signals: bool = False,
 ) -> Query:
     """The query of a `Search`, or InvalidInput, SpaceMismatch or NotFound with the field that is wrong."""
     if vector is None:
@@ -90,6 +93,8 @@ def checked(
     _check_variety(diversity, hits_per_item)
     if granularity is Granularity.DOCUMENT:
         _check_documents(collapse_pieces=collapse_pieces, hits_per_item=hits_per_item)
+        if signals:
+            raise InvalidInput("signals are of sections: leave them out", field="signals")
     # NUL stands between words, as a space does.
     check_text(text, SEARCH_TEXT_BYTES, field=at("text"), takes_nul=True)
     exact = None if vector is None else check_vector(vector, known.space, known.width, field=at("vector"))
@@ -111,6 +116,7 @@ def checked(
         granularity=granularity,
         token_vectors=token_vectors,
         explain=explain,
+        signals=signals,
     )
 
 

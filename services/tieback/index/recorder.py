@@ -20,7 +20,7 @@ from tieback.index.memory import Memory
 
 WAITING, FILTER, VECTORS, WORDS = "queue", "filter", "vector_search", "word_search"
 MERGE, FEEDBACK, GROUP, DIVERSITY = "merge", "feedback", "group", "diversity"
-DOCUMENTS, HITS, RETURN = "documents", "hits", "return"
+DOCUMENTS, HITS, SIGNALS, RETURN = "documents", "hits", "signals", "return"
 EXPANDED = "expanded_"
 """Before the names of the steps of a second search."""
 

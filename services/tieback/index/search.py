@@ -25,7 +25,18 @@ from tieback.index.grouping import grouped, takes_several_rows
 from tieback.index.memory import Memory
 from tieback.index.query import Query
 from tieback.index.ranking import Ranker, Ranking
-from tieback.index.recorder import DIVERSITY, FILTER, GROUP, HITS, VECTORS, WORDS, Recorder, enter
+from tieback.index.recorder import (
+    DIVERSITY,
+    FILTER,
+    GROUP,
+    HITS,
+    SIGNALS,
+    VECTORS,
+    WORDS,
+    Recorder,
+    enter,
+)
+from tieback.index.signals import signals_of
 from tieback.index.stage_notes import note_diversity, note_documents, note_filter, note_groups
 
 # Bytes of the multi-vectors of one reply: those of regions, and those of tokens in half precision.
@@ -57,7 +68,7 @@ def search(memory: Memory, query: Query, check: Check, recorder: Recorder | None
         second = None
         if query.expansion is not None:
             second = expanded_ranker(memory, query, query.expansion, first, check, recorder)
-        found = _Search(memory, query, first, second or first, recorder)
+        found = _Search(memory, query, first, second or first, check, recorder)
         by_documents = query.granularity is Granularity.DOCUMENT
         hits = found.documents(allowed) if by_documents else found.hits()
         return SearchReply(hits, _explained(recorder), expanded=second is not None)
@@ -71,13 +82,20 @@ class _Search:
     """One search: the hits of a `ranker`, described by the ranker of the query as it was `asked`."""
 
     def __init__(
-        self, memory: Memory, query: Query, asked: Ranker, ranker: Ranker, recorder: Recorder | None
+        self,
+        memory: Memory,
+        query: Query,
+        asked: Ranker,
+        ranker: Ranker,
+        check: Check,
+        recorder: Recorder | None,
     ) -> None:
         self._memory = memory
         self._query = query
         self._asked = asked
         self._ranker = ranker
         self._recorder = recorder
+        self._check = check
 
     def hits(self) -> list[Hit]:
         """What was found."""
@@ -102,6 +120,12 @@ class _Search:
         ranking = self._as_asked(ranking)
         found = [self._hit(ranking, row, others) for row, *others in hits]
         places = [positions[row] for row, *_ in hits]
+        if self._query.signals:
+            enter(self._recorder, SIGNALS)
+            signals = signals_of(self._memory, self._query, self._asked, ranking, hits, self._check)
+            if self._recorder is not None:
+                self._recorder.passed(SIGNALS, len(hits), len(hits))
+            found = [dataclasses.replace(hit, signals=one) for hit, one in zip(found, signals, strict=True)]
         return self._with_vectors(self._with_stages(found, places), places)
 
     def documents(self, allowed: Array) -> list[Hit]:

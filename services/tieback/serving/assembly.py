@@ -93,6 +93,7 @@ def build_answerer(
 ) -> Answerer:
     """The pipeline over the other services. `retired` loads spaces that are no longer served."""
     from tieback.answer import Answerer
+    from tieback.models.ranker_artifact import TrainedRanker, shipped
 
     return Answerer(
         joint=plan.joint,
@@ -112,6 +113,7 @@ def build_answerer(
         keeps_originals=settings.originals_bytes > 0,
         retired=retired,
         token_spaces=plan.token_spaces,
+        ranker=TrainedRanker.load(settings.ranker or shipped()),
     )
 
 

@@ -100,6 +100,9 @@ class Settings(BaseSettings):
     rerankers: Names = Field(
         (), description="The cross-encoders to serve. Empty: all that have a card; none: none."
     )
+    ranker: Path | None = Field(
+        None, description="The folder of a trained ranker. Empty: the one that comes with the package."
+    )
     generator: str = Field("", description="The language model. Empty: the first of the catalog.")
     generator_enabled: bool = Field(True, description="Whether to serve a language model.")
 

@@ -81,7 +81,7 @@ class Truncated(_message.Message):
     def __init__(self, space: _Optional[str] = ..., sections: _Optional[int] = ..., tokens: _Optional[int] = ..., window: _Optional[int] = ...) -> None: ...
 
 class RetrieveRequest(_message.Message):
-    __slots__ = ("collection", "query", "limit", "filter", "routing", "candidates", "reranker", "hybrid", "balance_modalities", "explain", "rank_fusion", "min_relevance", "collapse_pieces", "query_expansion", "diversity", "hits_per_item", "granularity")
+    __slots__ = ("collection", "query", "limit", "filter", "routing", "candidates", "reranker", "hybrid", "balance_modalities", "explain", "rank_fusion", "min_relevance", "collapse_pieces", "query_expansion", "diversity", "hits_per_item", "ranker", "granularity")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     QUERY_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
@@ -98,6 +98,7 @@ class RetrieveRequest(_message.Message):
     QUERY_EXPANSION_FIELD_NUMBER: _ClassVar[int]
     DIVERSITY_FIELD_NUMBER: _ClassVar[int]
     HITS_PER_ITEM_FIELD_NUMBER: _ClassVar[int]
+    RANKER_FIELD_NUMBER: _ClassVar[int]
     GRANULARITY_FIELD_NUMBER: _ClassVar[int]
     collection: str
     query: _containers.RepeatedCompositeFieldContainer[QueryPart]
@@ -115,11 +116,12 @@ class RetrieveRequest(_message.Message):
     query_expansion: _report_pb2.Method
     diversity: float
     hits_per_item: int
+    ranker: _report_pb2.Method
     granularity: _index_pb2.Granularity
-    def __init__(self, collection: _Optional[str] = ..., query: _Optional[_Iterable[_Union[QueryPart, _Mapping]]] = ..., limit: _Optional[int] = ..., filter: _Optional[str] = ..., routing: _Optional[_Union[_router_pb2.Routing, _Mapping]] = ..., candidates: _Optional[int] = ..., reranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., hybrid: _Optional[bool] = ..., balance_modalities: _Optional[bool] = ..., explain: _Optional[bool] = ..., rank_fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., min_relevance: _Optional[float] = ..., collapse_pieces: _Optional[bool] = ..., query_expansion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., diversity: _Optional[float] = ..., hits_per_item: _Optional[int] = ..., granularity: _Optional[_Union[_index_pb2.Granularity, str]] = ...) -> None: ...
+    def __init__(self, collection: _Optional[str] = ..., query: _Optional[_Iterable[_Union[QueryPart, _Mapping]]] = ..., limit: _Optional[int] = ..., filter: _Optional[str] = ..., routing: _Optional[_Union[_router_pb2.Routing, _Mapping]] = ..., candidates: _Optional[int] = ..., reranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., hybrid: _Optional[bool] = ..., balance_modalities: _Optional[bool] = ..., explain: _Optional[bool] = ..., rank_fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., min_relevance: _Optional[float] = ..., collapse_pieces: _Optional[bool] = ..., query_expansion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., diversity: _Optional[float] = ..., hits_per_item: _Optional[int] = ..., ranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., granularity: _Optional[_Union[_index_pb2.Granularity, str]] = ...) -> None: ...
 
 class RetrievalPlan(_message.Message):
-    __slots__ = ("hybrid", "balance_modalities", "rank_fusion", "reranker", "candidates", "relevance_floor", "collapse_pieces", "query_expansion", "diversity", "hits_per_item", "granularity", "token_vectors")
+    __slots__ = ("hybrid", "balance_modalities", "rank_fusion", "reranker", "candidates", "relevance_floor", "collapse_pieces", "query_expansion", "diversity", "hits_per_item", "ranker", "granularity", "token_vectors")
     HYBRID_FIELD_NUMBER: _ClassVar[int]
     BALANCE_MODALITIES_FIELD_NUMBER: _ClassVar[int]
     RANK_FUSION_FIELD_NUMBER: _ClassVar[int]
@@ -130,6 +132,7 @@ class RetrievalPlan(_message.Message):
     QUERY_EXPANSION_FIELD_NUMBER: _ClassVar[int]
     DIVERSITY_FIELD_NUMBER: _ClassVar[int]
     HITS_PER_ITEM_FIELD_NUMBER: _ClassVar[int]
+    RANKER_FIELD_NUMBER: _ClassVar[int]
     GRANULARITY_FIELD_NUMBER: _ClassVar[int]
     TOKEN_VECTORS_FIELD_NUMBER: _ClassVar[int]
     hybrid: bool
@@ -142,9 +145,10 @@ class RetrievalPlan(_message.Message):
     query_expansion: _report_pb2.Method
     diversity: float
     hits_per_item: int
+    ranker: _report_pb2.Method
     granularity: _index_pb2.Granularity
     token_vectors: bool
-    def __init__(self, hybrid: _Optional[bool] = ..., balance_modalities: _Optional[bool] = ..., rank_fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., reranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., candidates: _Optional[int] = ..., relevance_floor: _Optional[float] = ..., collapse_pieces: _Optional[bool] = ..., query_expansion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., diversity: _Optional[float] = ..., hits_per_item: _Optional[int] = ..., granularity: _Optional[_Union[_index_pb2.Granularity, str]] = ..., token_vectors: _Optional[bool] = ...) -> None: ...
+    def __init__(self, hybrid: _Optional[bool] = ..., balance_modalities: _Optional[bool] = ..., rank_fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., reranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., candidates: _Optional[int] = ..., relevance_floor: _Optional[float] = ..., collapse_pieces: _Optional[bool] = ..., query_expansion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., diversity: _Optional[float] = ..., hits_per_item: _Optional[int] = ..., ranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., granularity: _Optional[_Union[_index_pb2.Granularity, str]] = ..., token_vectors: _Optional[bool] = ...) -> None: ...
 
 class QueryPart(_message.Message):
     __slots__ = ("content", "weight")
@@ -171,7 +175,7 @@ class RetrieveResponse(_message.Message):
     def __init__(self, hits: _Optional[_Iterable[_Union[RetrievedHit, _Mapping]]] = ..., routing: _Optional[_Union[_router_pb2.RoutingExplanation, _Mapping]] = ..., labels: _Optional[_Iterable[_Union[_content_pb2.Label, _Mapping]]] = ..., timing: _Optional[_Union[_report_pb2.Timing, _Mapping]] = ..., plan: _Optional[_Union[RetrievalPlan, _Mapping]] = ..., truncated: _Optional[_Iterable[_Union[Truncated, _Mapping]]] = ...) -> None: ...
 
 class RetrievedHit(_message.Message):
-    __slots__ = ("hit", "search_score", "search_rank", "rerank_score", "alignment", "relevance", "below_floor", "sections")
+    __slots__ = ("hit", "search_score", "search_rank", "rerank_score", "alignment", "relevance", "below_floor", "signals", "sections")
     HIT_FIELD_NUMBER: _ClassVar[int]
     SEARCH_SCORE_FIELD_NUMBER: _ClassVar[int]
     SEARCH_RANK_FIELD_NUMBER: _ClassVar[int]
@@ -179,6 +183,7 @@ class RetrievedHit(_message.Message):
     ALIGNMENT_FIELD_NUMBER: _ClassVar[int]
     RELEVANCE_FIELD_NUMBER: _ClassVar[int]
     BELOW_FLOOR_FIELD_NUMBER: _ClassVar[int]
+    SIGNALS_FIELD_NUMBER: _ClassVar[int]
     SECTIONS_FIELD_NUMBER: _ClassVar[int]
     hit: _index_pb2.Hit
     search_score: float
@@ -187,8 +192,19 @@ class RetrievedHit(_message.Message):
     alignment: _reranker_pb2.Alignment
     relevance: float
     below_floor: bool
+    signals: _containers.RepeatedCompositeFieldContainer[SignalShare]
     sections: _containers.RepeatedCompositeFieldContainer[RetrievedHit]
-    def __init__(self, hit: _Optional[_Union[_index_pb2.Hit, _Mapping]] = ..., search_score: _Optional[float] = ..., search_rank: _Optional[int] = ..., rerank_score: _Optional[float] = ..., alignment: _Optional[_Union[_reranker_pb2.Alignment, _Mapping]] = ..., relevance: _Optional[float] = ..., below_floor: _Optional[bool] = ..., sections: _Optional[_Iterable[_Union[RetrievedHit, _Mapping]]] = ...) -> None: ...
+    def __init__(self, hit: _Optional[_Union[_index_pb2.Hit, _Mapping]] = ..., search_score: _Optional[float] = ..., search_rank: _Optional[int] = ..., rerank_score: _Optional[float] = ..., alignment: _Optional[_Union[_reranker_pb2.Alignment, _Mapping]] = ..., relevance: _Optional[float] = ..., below_floor: _Optional[bool] = ..., signals: _Optional[_Iterable[_Union[SignalShare, _Mapping]]] = ..., sections: _Optional[_Iterable[_Union[RetrievedHit, _Mapping]]] = ...) -> None: ...
+
+class SignalShare(_message.Message):
+    __slots__ = ("name", "value", "contribution")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    CONTRIBUTION_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    value: float
+    contribution: float
+    def __init__(self, name: _Optional[str] = ..., value: _Optional[float] = ..., contribution: _Optional[float] = ...) -> None: ...
 
 class AnswerRequest(_message.Message):
     __slots__ = ("retrieval", "model", "evidence_limit", "sampling", "grounding")

@@ -157,6 +157,7 @@ PLAN = answer_pb2.RetrievalPlan(
     relevance_floor=0.1,
     collapse_pieces=True,
     query_expansion=report_pb2.Method(name="none"),
+    ranker=report_pb2.Method(name="none"),
 )
 
 

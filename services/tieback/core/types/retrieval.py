@@ -46,6 +46,7 @@ class Retrieval:
     diversity: float = 0.0
     hits_per_item: int = 0
     granularity: Granularity | None = None
+    ranker: MethodChoice | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +58,9 @@ class RetrievalPlan:
     `candidates` is 0: it follows the limit. With `collapse_pieces`, the pieces of a short text are one hit.
     The name of `query_expansion` is "none" where the query was searched for as it was given: more was not
     asked for, or the method left it so. 0 is no `diversity`, and any number of `hits_per_item`. By the
-    `granularity` DOCUMENT items were ranked. With
-    `token_vectors` the reranker compared texts by the vectors of tokens that the collection keeps.
+    `granularity` DOCUMENT items were ranked. The name of `ranker` is "none" where no learned ranking
+    ordered the hits. With `token_vectors` the reranker compared texts by the vectors of tokens that the
+    collection keeps.
     """
 
     hybrid: bool
@@ -72,7 +74,17 @@ class RetrievalPlan:
     diversity: float
     hits_per_item: int
     granularity: Granularity
+    ranker: MethodChoice
     token_vectors: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SignalShare:
+    """A signal of a hit, and what it adds to the hit's score, which is the sum over all signals."""
+
+    name: str
+    value: float
+    contribution: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +104,7 @@ class RetrievedHit:
     relevance: float | None = None
     below_floor: bool = False
     sections: Sequence[RetrievedHit] = ()
+    signals: Sequence[SignalShare] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypedDict
 
 from tieback.core.types.arrays import Box, Span
@@ -13,6 +13,7 @@ from tieback.core.types.fusion import IgnoredDimensions
 from tieback.core.types.metadata import Metadata
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.report import Timing
+from tieback.core.types.signals import Signals
 from tieback.core.types.vectors import MultiVector, Vector
 
 
@@ -31,7 +32,7 @@ class Search(TypedDict, total=False):
     texts come with the vectors of their tokens. `query_expansion` searches again with
     the query expanded by its first hits. `diversity`, 0 to 1, prefers hits that are unlike those before them,
     and there are at most `hits_per_item` hits of one item; 0 turns each of them off. By the `granularity`
-    DOCUMENT items are ranked, and a hit is the best section of one.
+    DOCUMENT items are ranked, and a hit is the best section of one. With `signals`, hits come with theirs.
     """
 
     vector: Vector | None
@@ -49,6 +50,7 @@ class Search(TypedDict, total=False):
     granularity: Granularity
     token_vectors: bool
     explain: bool
+    signals: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ class Hit:
     `pieces` are those of its text that collapsing left out as hits, best first. `multi_vector` has the
     vectors of a picture with regions, the whole's first, or those of a text's tokens, where they were asked
     for. `sections` are, in a search by documents, the item's next best sections, best first. `stages` are the
-    steps that it passed, where the search is explained.
+    steps that it passed, where the search is explained, and `signals` are there where they were asked for.
     """
 
     item_id: str
@@ -111,6 +113,7 @@ class Hit:
     multi_vector: MultiVector | None = None
     sections: Sequence[Hit] = ()
     stages: Sequence[StageScore] = ()
+    signals: Signals = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,22 @@ analysis.py    a text becomes terms: scripts, case, accents, endings by language
 postings.py    which sections have a term, and how often
 words.py       BM25 over the sections of a collection
 expansion.py   a query with words of the sections that it found first
+closeness.py   where the words of a query stand in a text, and how alike texts are
 """
 
+from tieback.index.words.closeness import QueryWords, Read, likeness, read
 from tieback.index.words.expansion import expanded
 from tieback.index.words.words import Analysed, Matches, QueryTerm, Words, analysed
 
-__all__ = ["Analysed", "Matches", "QueryTerm", "Words", "analysed", "expanded"]
+__all__ = [
+    "Analysed",
+    "Matches",
+    "QueryTerm",
+    "QueryWords",
+    "Read",
+    "Words",
+    "analysed",
+    "expanded",
+    "likeness",
+    "read",
+]

@@ -204,6 +204,10 @@ class Words:
             scores += weight * _saturation(together, lengths, self._length / max(items, 1))
         return np.asarray(scores / (most or 1.0), np.float32)
 
+    def language_at(self, position: int) -> str:
+        """The language of the section at a position."""
+        return self._language_of[int(self._documents[position])]
+
     def frequencies(self, words: Iterable[Sequence[str]]) -> list[int]:
         """How many sections have each word, in any of its forms."""
         counted = np.zeros(self._used, np.float32)

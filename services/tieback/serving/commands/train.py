@@ -9,14 +9,17 @@ from typing import Any
 
 import click
 from rich.table import Table
+from tieback_client import Client
+from tieback_client import TiebackError as ClientError
 from tieback_client.cli.output import SafeConsole, say
 
 from tieback.catalog.catalog import Catalog
-from tieback.core.errors import InvalidInput
+from tieback.core.errors import InvalidInput, Unavailable
 from tieback.models.store import Store
 from tieback.recipes.packages import check_packages
 from tieback.recipes.trained import describe
 from tieback.serving.commands.explained import explained
+from tieback.serving.commands.judged_queries import candidates_of, read_judgements
 from tieback.serving.commands.pull_progress import PullProgress
 from tieback.serving.precisions import at_chosen_precisions
 from tieback.serving.settings import load_settings
@@ -38,6 +41,21 @@ from tieback.serving.settings import load_settings
     help="A file or a folder of training data; may be repeated.",
 )
 @click.option(
+    "--judgements",
+    multiple=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Judged queries or clicks (JSONL, see docs/recipes.md), for which a running server is asked for "
+    "candidates; may be repeated.",
+)
+@click.option(
+    "--server",
+    metavar="ADDRESS",
+    envvar="TIEBACK_SERVER",
+    help="The server that --judgements are asked of. [TIEBACK_SERVER; localhost:50051]",
+)
+@click.option("--token", metavar="TOKEN", envvar="TIEBACK_TOKEN", help="Its token. [TIEBACK_TOKEN]")
+@click.option(
     "--output",
     required=True,
     type=click.Path(file_okay=False, path_type=Path),
@@ -45,7 +63,14 @@ from tieback.serving.settings import load_settings
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 def train(
-    name: str, assignments: tuple[str, ...], data: tuple[Path, ...], output: Path, as_json: bool
+    name: str,
+    assignments: tuple[str, ...],
+    data: tuple[Path, ...],
+    judgements: tuple[Path, ...],
+    server: str | None,
+    token: str | None,
+    output: Path,
+    as_json: bool,
 ) -> None:
     """Run a training recipe: `tieback recipes` lists them.
 
@@ -55,6 +80,8 @@ def train(
     with explained():
         parameters = assigned(assignments, describe(name).schema)
         check_packages("training")
+        if judgements:
+            data = (*data, asked(judgements, server, token, output))
         from tieback.recipes.train import train as run  # with PyTorch
 
         settings = load_settings()
@@ -90,6 +117,23 @@ def train(
     if outcome.card is not None:
         cards, model = outcome.card.parent, outcome.card.stem
         say(f"To serve it: export TIEBACK_CARDS={cards}; tieback models pull {model}; tieback serve")
+
+
+def asked(judgements: Sequence[Path], server: str | None, token: str | None, output: Path) -> Path:
+    """The file with the candidates of all judged queries, asked of a server.
+
+    InvalidInput where a judgement is not as it should be; Unavailable where the server does not answer.
+    """
+    queries = [query for path in judgements for query in read_judgements(path)]
+    output.mkdir(parents=True, exist_ok=True)
+    path = output / "candidates.jsonl"
+    try:
+        with Client(server, token=token) as client:
+            lines = list(candidates_of(client, queries, say))
+    except ClientError as error:
+        raise Unavailable(f"the server did not give candidates: {error.message}") from error
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return path
 
 
 def assigned(assignments: Sequence[str], schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,14 @@ from collections.abc import Iterable, Sequence
 
 from tieback.core.field_path import ROOT, FieldPath, at
 from tieback.core.types.encoding import Truncated
-from tieback.core.types.retrieval import QueryPart, Retrieval, RetrievalPlan, RetrievedHit, RetrieveReply
+from tieback.core.types.retrieval import (
+    QueryPart,
+    Retrieval,
+    RetrievalPlan,
+    RetrievedHit,
+    RetrieveReply,
+    SignalShare,
+)
 from tieback.serving.conversions.contents import read_content, read_labels, write_content, write_labels
 from tieback.serving.conversions.frames import each, optional
 from tieback.serving.conversions.reports import (
@@ -56,6 +63,7 @@ def read_retrieval(message: answer_pb2.RetrieveRequest, field: FieldPath = ROOT)
         granularity=read_granularity(message.granularity, field["granularity"])
         if message.granularity
         else None,
+        ranker=optional(message, "ranker", read_method, field),
     )
 
 
@@ -89,6 +97,7 @@ def write_retrieval(retrieval: Retrieval) -> answer_pb2.RetrieveRequest:
         diversity=retrieval.diversity,
         hits_per_item=retrieval.hits_per_item,
         granularity=None if retrieval.granularity is None else write_granularity(retrieval.granularity),
+        ranker=None if retrieval.ranker is None else write_method(retrieval.ranker),
     )
 
 
@@ -107,6 +116,7 @@ def read_plan(message: answer_pb2.RetrievalPlan) -> RetrievalPlan:
         hits_per_item=message.hits_per_item,
         granularity=read_granularity(message.granularity, at("granularity")),
         token_vectors=message.token_vectors,
+        ranker=read_method(message.ranker, at("ranker")),
     )
 
 
@@ -125,6 +135,7 @@ def write_plan(plan: RetrievalPlan) -> answer_pb2.RetrievalPlan:
         hits_per_item=plan.hits_per_item,
         granularity=write_granularity(plan.granularity),
         token_vectors=plan.token_vectors,
+        ranker=write_method(plan.ranker),
     )
 
 
@@ -162,6 +173,7 @@ def _read_hit(hit: answer_pb2.RetrievedHit) -> RetrievedHit:
         hit.relevance if hit.HasField("relevance") else None,
         hit.below_floor,
         [_read_hit(one) for one in hit.sections],
+        [SignalShare(one.name, one.value, one.contribution) for one in hit.signals],
     )
 
 
@@ -175,6 +187,10 @@ def _write_hit(hit: RetrievedHit) -> answer_pb2.RetrievedHit:
         relevance=hit.relevance,
         below_floor=hit.below_floor,
         sections=[_write_hit(one) for one in hit.sections],
+        signals=[
+            answer_pb2.SignalShare(name=one.name, value=one.value, contribution=one.contribution)
+            for one in hit.signals
+        ],
     )
 
 

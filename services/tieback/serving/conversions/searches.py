@@ -187,6 +187,7 @@ def read_hit(message: index_pb2.Hit) -> Hit:
         multi_vector=optional(message, "multi_vector", read_multi_vector, at("hits")),
         sections=[read_hit(one) for one in message.sections],
         stages=[_read_stage_score(one) for one in message.stages],
+        signals=dict(message.signals),
     )
 
 
@@ -216,6 +217,7 @@ def write_hit(hit: Hit) -> index_pb2.Hit:
             )
             for one in hit.stages
         ],
+        signals=hit.signals,
     )
 
 

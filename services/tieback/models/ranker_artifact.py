@@ -1,0 +1,69 @@
+"""A learned ranker as an artifact: the method of the family learned_ranking, its state, and its signals.
+
+One ships with the package (`shipped_ranker/`), trained on texts whose licences permit it; `tieback train
+ranker` makes others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+
+from tieback.artifacts import Artifact, Kind
+from tieback.artifacts.artifact import stored
+from tieback.core.errors import ArtifactError, InvalidInput, TiebackError
+from tieback.core.state import State, check_state
+from tieback.core.types.arrays import Array
+from tieback.core.types.signals import NAMES, Signals
+from tieback.methods.learned_ranking import learned_rankings
+
+RANKER = Kind("ranker", "ranker", 1, "train it again: tieback train ranker")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainedRanker:
+    """A method with its state; `signals` are the names of its columns."""
+
+    method: str
+    signals: Sequence[str]
+    state: State
+
+    @classmethod
+    def load(cls, folder: Path) -> TrainedRanker:
+        """Reads the artifact. An ArtifactError where it is not whole, or not for this release."""
+        artifact = Artifact.load(folder, RANKER)
+        try:
+            found = cls(str(artifact.facts["method"]), list(artifact.facts["signals"]), artifact.arrays)
+            check_state(found.state, learned_rankings.state(found.method), signals=len(found.signals))
+        except (KeyError, TypeError, InvalidInput, TiebackError) as error:
+            raise RANKER.unreadable(folder, error) from error
+        if strange := sorted(set(found.signals) - set(NAMES)):
+            raise ArtifactError(
+                f"the ranker {folder} reads the signal {strange[0]!r}, which this release does not have; "
+                f"{RANKER.remedy}"
+            )
+        return found
+
+    def contributions(self, candidates: Sequence[Signals]) -> list[Mapping[str, float]]:
+        """Of each candidate, what each of its signals adds to its score, which is the sum."""
+        added = learned_rankings.get(self.method)(table(candidates, self.signals), self.state)
+        return [
+            {name: value for name, value in zip(self.signals, row, strict=True) if name in one}
+            for one, row in zip(candidates, added.tolist(), strict=True)
+        ]
+
+
+def table(candidates: Sequence[Signals], names: Sequence[str]) -> Array:
+    """The signals of those names, `[candidates, names]`, NaN where one is absent."""
+    rows = [[one.get(name, np.nan) for name in names] for one in candidates]
+    return np.array(rows, np.float64).reshape(len(candidates), len(names))
+
+
+def shipped() -> Path:
+    """The folder of the ranker that comes with the package."""
+    with resources.as_file(resources.files("tieback.models") / "shipped_ranker") as folder:
+        return stored(folder)[0]

@@ -1,0 +1,96 @@
+"""An order of a search's candidates by their signals, learned from judgements or clicks.
+
+`tieback train ranker --judgements FILE.jsonl --output DIR` asks a running server for a hundred candidates of
+each query and their signals, writes them into DIR/candidates.jsonl, and learns from that; with --data
+candidates.jsonl it learns again without a server. A line of FILE is a query:
+
+    {"collection": "docs", "query": "when is high tide?", "grades": {"tides": 2, "moon": 1, "cats": 0}}
+    {"collection": "docs", "query": "rotate keys", "shown": ["keys", "locks", "doors"], "clicked": ["locks"]}
+
+`grades` are of item ids, 0 for what is not relevant; candidates without a grade count as not relevant. Of
+clicks only what was shown is learned from. Pairs of candidates are weighted by what exchanging them would
+change, as in LambdaRank (Burges, 2010) and TF-Ranking (Pasumarthi et al., 2018, arXiv:1812.00073). The report
+compares the order with that of the search by nDCG@10, each query ordered by what was learned from others
+(grouped cross-validation). TIEBACK_RANKER=DIR/REVISION serves the result, and `ranker="linear"` of a query
+uses it.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from tieback.core.errors import InvalidInput
+from tieback.core.field_path import at
+from tieback.core.types.signals import BEGINNING, LENGTH, NAMES, PLACE
+from tieback.models.ranker_artifact import RANKER
+from tieback.recipes.trained import Learned, Run, recipes
+from tieback.training.judged_candidates import (
+    check_learnable,
+    cross_validated,
+    first_stage,
+    learned,
+    paired,
+    read_judged,
+)
+
+MAKES = "a ranker, which orders the candidates of a search"
+
+METHOD = "linear"
+SIGNALS_READ = tuple(name for name in NAMES if name not in {LENGTH.name, PLACE.name, BEGINNING.name})
+
+
+@recipes.method
+def ranker(
+    run: Run,
+    *,
+    signals: tuple[str, ...] = SIGNALS_READ,
+    penalty: Annotated[float, Field(gt=0)] = 1.0,
+    rounds: Annotated[int, Field(ge=1, le=100)] = 6,
+    pairs: Annotated[int, Field(ge=1)] = 300,
+    folds: Annotated[int, Field(ge=2, le=20)] = 5,
+) -> Learned:
+    """A weight for each signal, from the candidates in the files of `run.data`.
+
+    Only `signals` are learned from: the length of a text, its place and its beginning follow the habits of a
+    collection, so name them only to rank that collection. `penalty`, `rounds` and `pairs` are those of the
+    method `linear`. With fewer queries than `folds`, each is held out by itself.
+    """
+    if not run.data:
+        raise InvalidInput("name a file of --judgements, or of candidates by --data", field="data")
+    if strange := sorted(set(signals) - set(NAMES)):
+        raise InvalidInput(
+            f"there is no signal {strange[0]!r}; signals are: {', '.join(NAMES)}",
+            field=at("parameters", "signals"),
+        )
+    queries = [query.with_signals(signals) for query in read_judged(run.data)]
+    check_learnable(queries)
+    parameters = {"penalty": penalty, "rounds": rounds, "pairs": pairs}
+    run.say(f"learning from {len(queries)} queries")
+    state = learned(queries, METHOD, parameters)
+    before, after = first_stage(queries), cross_validated(queries, METHOD, parameters, folds)
+    difference, low, high = paired(after, before)
+    measured = {
+        "queries": len(queries),
+        "search": float(before.mean()),
+        "ranked": float(after.mean()),
+        "difference": difference,
+        "low": low,
+        "high": high,
+    }
+    weights = sorted(zip(NAMES, state["weights"].tolist(), strict=True), key=lambda one: -abs(one[1]))
+    return Learned(
+        RANKER,
+        state,
+        (),
+        run.data,
+        facts={"method": METHOD, "signals": list(NAMES)},
+        metrics={"ndcg@10": measured},
+        report={
+            "nDCG@10, each query ordered by what was learned from others": [measured],
+            "Weights of the signals, each at deviation 1 among the candidates": [
+                {"signal": name, "weight": weight} for name, weight in weights
+            ],
+        },
+    )

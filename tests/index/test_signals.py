@@ -1,0 +1,134 @@
+"""The signals of hits: what a learned ranking can go by."""
+
+import numpy as np
+import pytest
+from support.sections import item, section, vector
+from tieback.core.errors import InvalidInput
+from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.search import Granularity
+from tieback.core.types.signals import NAMES, Signals
+from tieback.index import Index
+from tieback.index.signals import neighbours
+from tieback.index.words import likeness, read
+
+NORTH = vector(1, 0, 0, 0)
+
+
+@pytest.fixture
+async def seas(index: Index) -> Index:
+    far = " ".join(["and so on"] * 10)
+    await index.upsert(
+        "docs",
+        [
+            item("close", section((0.8, 0.6, 0, 0), f"{far} here the tide follows the moon by gravity")),
+            item("apart", section((0.7, 0.7, 0, 0), f"tide tables {far} the moon")),
+            item("other", section((0.1, 0.995, 0, 0), "lunar gravity pulls at oceans")),
+            item("twice", section((0.9, 0, 0.4, 0), "moon base"), section((0.9, 0, 0.3, 0), "moon dust")),
+        ],
+    )
+    return index
+
+
+async def signals(index: Index, text: str = "tide moon", limit: int = 10) -> dict[tuple[str, str], Signals]:
+    reply = await index.search("docs", vector=NORTH, text=text, limit=limit, signals=True)
+    return {(hit.item_id, hit.text.split()[-1]): hit.signals for hit in reply.hits}
+
+
+async def test_hits_have_signals_only_where_they_are_asked_for(seas: Index) -> None:
+    plain = await seas.search("docs", vector=NORTH, text="tide moon")
+    asked = await seas.search("docs", vector=NORTH, text="tide moon", signals=True)
+
+    assert [dict(hit.signals) for hit in plain.hits] == [{}] * 5
+    assert [hit.item_id for hit in asked.hits] == [hit.item_id for hit in plain.hits]
+    for hit in asked.hits:
+        assert set(hit.signals) <= set(NAMES)
+        assert hit.signals["search"] == pytest.approx(hit.score)
+        assert hit.signals["vector"] == pytest.approx(hit.vector_score)
+        assert hit.signals["matched"] == pytest.approx(hit.words_matched or 0)
+        assert np.isfinite(list(hit.signals.values())).all()
+
+
+async def test_words_that_stand_together_have_a_fuller_window(seas: Index) -> None:
+    found = await signals(seas)
+
+    close, apart = found["close", "gravity"], found["apart", "moon"]
+    assert close["matched"] == apart["matched"] == pytest.approx(1)
+    assert close["window"] == pytest.approx(1)
+    assert 0 < apart["window"] < 1
+    assert close["beginning"] == 0 < apart["beginning"] < 1
+
+
+async def test_words_that_only_the_expanded_query_has_raise_the_feedback(seas: Index) -> None:
+    await seas.upsert("docs", [item("bread", section((0.1, 0.995, 0, 0), "bread is baked in ovens"))])
+
+    found = await signals(seas)
+
+    other, bread = found["other", "oceans"], found["bread", "ovens"]
+    assert other["search"] == pytest.approx(bread["search"])
+    assert other["feedback"] > bread["feedback"] + 0.01
+
+
+async def test_sections_of_one_item_know_each_other_and_their_places(seas: Index) -> None:
+    found = await signals(seas)
+
+    base, dust = found["twice", "base"], found["twice", "dust"]
+    assert (base["siblings"], dust["siblings"]) == (dust["search"], base["search"])
+    assert (base["place"], dust["place"]) == (0, 1)
+    assert "siblings" not in found["close", "gravity"]
+
+
+async def test_a_query_by_a_vector_alone_has_no_signals_of_words(seas: Index) -> None:
+    reply = await seas.search("docs", vector=NORTH, signals=True)
+
+    assert not {"words", "matched", "window", "beginning"} & set(reply.hits[0].signals)
+    assert {"search", "vector", "feedback", "neighbours", "length"} <= set(reply.hits[0].signals)
+
+
+async def test_a_query_by_words_alone_has_none_of_vectors(seas: Index) -> None:
+    reply = await seas.search("docs", text="tide moon", signals=True)
+
+    assert "vector" not in reply.hits[0].signals
+    assert {"search", "words", "feedback", "neighbours"} <= set(reply.hits[0].signals)
+
+
+async def test_an_expanded_search_has_its_own_scores_as_the_search_signal(seas: Index) -> None:
+    how = MethodChoice("rocchio", {"agreement": 0.0})
+
+    reply = await seas.search("docs", vector=NORTH, text="tide moon", query_expansion=how, signals=True)
+
+    assert [hit.signals["search"] for hit in reply.hits] == pytest.approx([hit.score for hit in reply.hits])
+
+
+async def test_signals_are_refused_in_a_search_by_documents(seas: Index) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        await seas.search("docs", vector=NORTH, granularity=Granularity.DOCUMENT, signals=True)
+
+    assert str(refusal.value.field) == "signals"
+
+
+def test_neighbours_are_the_five_most_alike_without_the_candidate_itself() -> None:
+    alike = np.full((8, 8), 0.1)
+    alike[0, 1:6] = 0.5
+    alike[0, 0] = 1.0
+    scores = np.array([100.0, 1, 2, 3, 4, 5, 50, 50])
+
+    found = neighbours(scores, alike)
+
+    assert found[0] == pytest.approx(3)
+
+
+def test_a_candidate_that_is_like_no_other_has_no_neighbours() -> None:
+    found = neighbours(np.array([1.0, 2.0]), np.array([[1.0, 0.0], [0.0, 1.0]]))
+
+    assert np.isnan(found).all()
+
+
+def test_likeness_is_by_the_words_that_not_all_have() -> None:
+    texts = ["the tide and the moon", "a tide below the moon", "bread and the oven", "the the the the"]
+
+    found = likeness([read(text, (), "english") for text in texts])
+
+    assert found[0, 1] > found[0, 2] + 0.1
+    assert found[0, 3] == pytest.approx(0, abs=1e-6)
+    assert found[0, 0] == pytest.approx(1)
+    assert np.allclose(found, found.T, atol=1e-6)
