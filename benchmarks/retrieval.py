@@ -23,8 +23,8 @@ from typing import Any
 
 import numpy as np
 from tieback.core.types.signals import NAMES
+from tieback.recipes.judged_candidates import JudgedQuery, dcg, first_stage, learned, scores
 from tieback.recipes.trained.ranker import SIGNALS_READ
-from tieback.training.judged_candidates import JudgedQuery, dcg, first_stage, learned, scores
 from tieback_client import Client
 from tieback_client.results import RetrievalResult
 

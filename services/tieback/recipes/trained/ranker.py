@@ -25,8 +25,7 @@ from tieback.core.errors import InvalidInput
 from tieback.core.field_path import at
 from tieback.core.types.signals import BEGINNING, LENGTH, NAMES, PLACE
 from tieback.models.ranker_artifact import RANKER
-from tieback.recipes.trained import Learned, Run, recipes
-from tieback.training.judged_candidates import (
+from tieback.recipes.judged_candidates import (
     check_learnable,
     cross_validated,
     first_stage,
@@ -34,6 +33,7 @@ from tieback.training.judged_candidates import (
     paired,
     read_judged,
 )
+from tieback.recipes.trained import Learned, Run, recipes
 
 MAKES = "a ranker, which orders the candidates of a search"
 

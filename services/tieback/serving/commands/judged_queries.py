@@ -12,7 +12,7 @@ from tieback_client import Client, NotFound
 
 from tieback.core.errors import InvalidInput
 from tieback.core.field_path import at
-from tieback.training.judged_candidates import dcg
+from tieback.recipes.judged_candidates import dcg
 
 CANDIDATES = 100
 HIGHEST = 20
@@ -51,7 +51,7 @@ def read_judgements(path: Path) -> list[Judgement]:
 def candidates_of(
     client: Client, judgements: Sequence[Judgement], say: Callable[[str], None]
 ) -> Iterator[str]:
-    """A line of a file of candidates for each query; `training/judged_candidates.py` has the format.
+    """A line of a file of candidates for each query; `recipes/judged_candidates.py` has the format.
 
     InvalidInput, with the line, where a collection or an item is not there.
     """
