@@ -127,6 +127,18 @@ async def test_what_is_found_does_not_depend_on_whether_it_is_explained(
     assert all(one.hit.stages for one in explained.hits)
 
 
+async def test_an_answer_reads_sections_of_the_documents_found_and_can_cite_each(library: Platform) -> None:
+    stream = library.answerer.answer(ask("tide moon bread"))
+    (reply, *_) = [event async for event in stream]
+
+    assert isinstance(reply, RetrieveReply)
+    assert reply.plan.granularity is Granularity.DOCUMENT
+    named = {"1": reply.hits[0], "1.2": reply.hits[0].sections[0], "2": reply.hits[1]}
+    read = {one.id: one for one in library.generator.evidence}
+    assert named.keys() <= read.keys()
+    assert all(read[name].text == found.hit.text for name, found in named.items())
+
+
 async def test_evidence_is_the_two_best_sections_of_each_document(library: Platform) -> None:
     reply = await library.answerer.retrieve(ask("tide moon bread"))
 

@@ -194,6 +194,19 @@ async def test_pictures_count_by_whole_and_region_and_ignored_dimensions_do_not(
     assert without.score == pytest.approx((0.4 * longer + 0.8) / 2, abs=1e-3)
 
 
+async def test_opposite_pictures_are_no_better_a_document_for_their_mean_of_zero(index: Index) -> None:
+    pictures = [
+        section((0, side, 0, 0), "cup", modality=Modality.IMAGE, regions=[(1, 0, 0, 0)]) for side in (1, -1)
+    ]
+    nothing = section((0, 0, 0, 0), "nothing")
+    await index.upsert("docs", [item("a", *pictures), item("b", nothing, nothing)])
+
+    (opposite, zero) = (await index.search("docs", vector=NORTH, **DOCUMENTS)).hits
+
+    assert opposite.score == pytest.approx((0.5 * 2**0.5 + 0.5) / 2, abs=1e-3)
+    assert zero.score == 0
+
+
 async def test_vectors_of_pictures_come_with_the_sections_beside_a_hit_too(index: Index) -> None:
     pictures = [
         section(axis(0), "cup", modality=Modality.IMAGE, regions=[(1, 0, 0, 0)]),

@@ -30,6 +30,7 @@ SECTIONS = 8
 """Of a document, so many sections are given: the best, which is the hit, and the next best beside it."""
 
 _CANDIDATES_A_HIT, _FEWEST_CANDIDATES = 20, 500  # sections whose items are compared, by each ranking
+_SHORTEST = 1e-30  # a vector of zeros has no length to divide by
 _AT_ONCE = 8192  # vectors that are read at once, where no document has more
 
 
@@ -98,7 +99,10 @@ def _as_wholes(memory: Memory, ranker: Ranker, pool: Pool, parts: Sequence[Array
 
 
 def _lengths(memory: Memory, parts: Sequence[Array]) -> Iterator[Array]:
-    """By how much the mean of each document's vectors is shorter than they are, some documents at a time."""
+    """How many times as long as their mean each document's vectors are, some documents at a time.
+
+    At most as if they were at right angles: the best regions of pictures say nothing of a mean near zero.
+    """
     begin = 0
     while begin < len(parts):
         end, count = begin + 1, len(parts[begin])
@@ -110,7 +114,7 @@ def _lengths(memory: Memory, parts: Sequence[Array]) -> Iterator[Array]:
         vectors = memory.vectors.take(np.concatenate(parts[begin:end]))
         lengths = np.add.reduceat(np.linalg.norm(vectors, axis=1), starts)
         together = np.linalg.norm(np.add.reduceat(vectors, starts), axis=1)
-        yield np.where(together > 0, lengths / np.where(together > 0, together, 1), 1.0)
+        yield lengths / np.maximum(np.maximum(together, lengths / np.sqrt(sizes)), _SHORTEST)
         begin = end
 
 
