@@ -24,7 +24,7 @@ from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.fusion import Role
 from tieback.core.types.limits import Limits
 from tieback.index.reading import TableReader
-from tieback.index.words import Words, analysed
+from tieback.index.words import Words, analysed_sections
 from tieback.models.encoder_model import EncoderModel, Prepared
 from tieback.models.loading import load_encoder
 from tieback.serving.assembly import open_store
@@ -110,7 +110,7 @@ class BareSearch:
         self._index.add(self.vectors)
         texts = [text or "" for _, some in rows for text in some]
         self._words = Words()
-        self._words.put(range(len(texts)), [analysed(text, ()) for text in texts])
+        self._words.put(np.arange(len(texts)), analysed_sections(texts))
         self._threads = ThreadPoolExecutor(THREADS, initializer=lambda: faiss.omp_set_num_threads(1))
 
     def vector_seconds(self, count: int, *, together: int) -> float:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support.adversarial import seconds
-from support.filtering import put, trees, waiting
+from support.filtering import made, put, trees, waiting
 from tieback.core.errors import DeadlineExceeded, InvalidInput
 from tieback.core.types.content import Modality
 from tieback.core.types.metadata import Scalar
@@ -235,8 +235,7 @@ def test_a_filter_looks_again_at_what_was_written_while_it_was_scanned() -> None
 
 def test_a_filter_stops_when_nobody_waits_for_it() -> None:
     memory = Memory(1)
-    for number in range(3000):
-        put(memory, number + 1, f"i{number}", {"path": f"docs/{number}"})
+    memory.apply(made(n + 1, f"i{n}", {"path": f"docs/{n}"}) for n in range(3000))
     asked: list[str] = []
 
     def gone(doing: str) -> None:
@@ -258,8 +257,8 @@ def test_a_filter_of_too_many_comparisons_is_refused() -> None:
 
 def test_keys_take_memory_by_the_values_that_there_are_and_none_when_they_are_gone() -> None:
     memory = Memory(1)
-    for number in range(20_000):
-        put(memory, number + 1, f"i{number}", {"year": float(number % 100)})
+    memory.apply(made(n + 1, f"i{n}", {"year": float(n % 100)}) for n in range(20_000))
+    put(memory, 20_001, "another", {"year": 1.0})  # makes room for more
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
 

@@ -30,7 +30,8 @@ from tieback.core.types.search import Hit
 from tieback.core.types.token_vectors import TokenVectors
 from tieback.core.types.vectors import MultiVector, SpaceRef
 from tieback.index import Index
-from tieback.index.records import Put, Record, from_rows, schema, to_rows
+from tieback.index.item_rows import ItemRows
+from tieback.index.records import Put, Record, schema, to_rows
 from tieback.index.token_rows import TokenCoding, TokenRows
 
 
@@ -293,10 +294,10 @@ def test_bytes_that_are_no_whole_rows_are_damage() -> None:
     )
     batch = to_rows([Put(1, record)], schema(WIDTH, {}))
 
-    (read,) = from_rows([batch], {"a": 1}, coding.row_bytes)
-    assert read.record.tokens[0].tolist() == stored.tolist()
+    ((place, read),) = ItemRows.of(batch).tokens(coding.row_bytes)
+    assert (place, read.tolist()) == (0, stored.tolist())
     with pytest.raises(ValueError, match="reshape"):
-        list(from_rows([batch], {"a": 1}, coding.row_bytes + 1))
+        list(ItemRows.of(batch).tokens(coding.row_bytes + 1))
 
 
 def test_a_text_of_many_rows_is_read_as_it_was_put(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from support.sections import axis, item, section
 from tieback.core.types.collection import IndexedItem
 from tieback.core.types.content import Item, Modality
 from tieback.index import Index
-from tieback.index.words import Analysed, QueryTerm, Words, analysed
+from tieback.index.words import QueryTerm, Words, analysed, analysed_sections
 
 
 async def found(index: Index, text: str, **how: Any) -> list[str]:
@@ -99,10 +99,10 @@ async def test_a_filter_of_few_sections_finds_their_words(index: Index) -> None:
     assert len(await found(index, "cup", filter="n >= 280", limit=100)) == 17
 
 
-def words_of_dictionary(sections: dict[int, Analysed]) -> Words:
+def words_of_dictionary(texts: dict[int, str]) -> Words:
     """The same search, by the definition: no segments, no numbers, no removals."""
     words = Words()
-    words.put(list(sections), list(sections.values()))
+    words.put(np.array(list(texts)), analysed_sections(list(texts.values())))
     return words
 
 
@@ -115,7 +115,7 @@ def test_after_any_writes_and_removals_the_scores_are_those_of_what_is_left() ->
     rng = np.random.default_rng(0)
     vocabulary = ["tea", "cup", "moon", "cats", "Häuser", "und", "die", "the", "of", "montagnes", "les"]
     words = Words()
-    left: dict[int, Analysed] = {}
+    left: dict[int, str] = {}
     for _ in range(400):
         if left and rng.random() < 0.45:
             gone = rng.choice(list(left), min(len(left), int(rng.integers(1, 60))), replace=False).tolist()
@@ -124,8 +124,8 @@ def test_after_any_writes_and_removals_the_scores_are_those_of_what_is_left() ->
                 del left[position]
         free = [position for position in range(3000) if position not in left]
         new = rng.choice(free, int(rng.integers(1, 40)), replace=False).tolist()
-        made = [analysed(" ".join(rng.choice(vocabulary, int(rng.integers(1, 12)))), ("",)) for _ in new]
-        words.put(new, made)
+        made = [" ".join(rng.choice(vocabulary, int(rng.integers(1, 12)))) for _ in new]
+        words.put(np.array(new), analysed_sections(made))
         left |= dict(zip(new, made, strict=True))
 
     for query in ("tea of the moon", "cat", "Haus und Häuser", "montagne"):
@@ -141,9 +141,9 @@ async def test_a_photos_label_is_found_by_its_words_too(index: Index) -> None:
 def test_terms_that_no_section_has_any_more_are_forgotten() -> None:
     words = Words()
     for turn in range(12):
-        words.put(list(range(500)), [analysed(f"only{turn}x{n} tea", ("",)) for n in range(500)])
+        words.put(np.arange(500), analysed_sections([f"only{turn}x{n} tea" for n in range(500)]))
         words.remove(list(range(500)))
-    words.put([7], [analysed("green tea", ("",))])
+    words.put(np.array([7]), analysed_sections(["green tea"]))
 
     assert len(words._terms) < 12 * 500 / 2
     assert scores(words, "green tea").keys() == {7}
@@ -160,9 +160,8 @@ async def test_a_query_of_very_many_words_is_read_as_far_as_is_useful(index: Ind
 def test_how_many_words_match_is_told_apart_from_how_well_they_match() -> None:
     words = Words()
     long = "cipher suites " + "and much else that is written about other matters " * 20
-    words.put(
-        [0, 1, 2], [analysed(long, ()), analysed("one version", ["Cipher suites"]), analysed("cipher", ())]
-    )
+    titles = [(), ("Cipher suites",), ()]
+    words.put(np.arange(3), analysed_sections([long, "one version", "cipher"], titles))
 
     positions, shares, matched, *_ = words.shares("the cipher suites")
     found = {int(p): (float(s), float(m)) for p, s, m in zip(positions, shares, matched, strict=True)}
@@ -174,7 +173,7 @@ def test_how_many_words_match_is_told_apart_from_how_well_they_match() -> None:
 
 def test_a_query_has_as_many_words_as_are_equally_rare() -> None:
     words = Words()
-    words.put([0, 1, 2, 3], [analysed(text, ()) for text in ("tea cup", "moon cats", "tea house", "tea")])
+    words.put(np.arange(4), analysed_sections(["tea cup", "moon cats", "tea house", "tea"]))
 
     def number(query: str) -> float:
         return words.shares(query).words
@@ -188,7 +187,7 @@ def test_a_query_has_as_many_words_as_are_equally_rare() -> None:
 
 def test_a_word_of_half_the_weight_counts_half() -> None:
     words = Words()
-    words.put([0, 1, 2], [analysed(text, ()) for text in ("tea", "cup", "moon")])
+    words.put(np.arange(3), analysed_sections(["tea", "cup", "moon"]))
 
     found = words.matches([QueryTerm(("tea",), 1.0), QueryTerm(("cup",), 0.5)])
 
@@ -196,3 +195,31 @@ def test_a_word_of_half_the_weight_counts_half() -> None:
     assert shares.keys() == {0, 1}
     assert shares[1] == pytest.approx(shares[0] / 2)
     assert found.words == pytest.approx(1.5**2 / 1.25)
+
+
+TEXTS = ["", "The cats were sleeping on all of the sofas", "Die Häuser und die Bäume stehen auf einem Berg",
+         "Les chevaux sont dans les grandes montagnes", "東京タワーは高い", "Café Müller", "tea",
+         "of the", "one " * 300, "la de i", "x" * 100, "snake_case names of the dog's bowl"]  # fmt: skip
+
+
+def test_many_sections_at_once_have_the_words_that_each_has_alone() -> None:
+    titles = [(TEXTS[n % 5], "Cipher suites" if n % 3 else "") for n in range(len(TEXTS))]
+
+    (found,) = analysed_sections(TEXTS, titles)
+
+    for place, (text, of_section) in enumerate(zip(TEXTS, titles, strict=True)):
+        alone, mine = analysed(text, of_section), found.sections == place
+        terms = [found.terms[term] for term in found.of_terms[mine].tolist()]
+        assert dict(zip(terms, found.counts[mine].tolist(), strict=True)) == alone.counts
+        assert found.lengths[place] == alone.length
+        assert found.languages[found.of_languages[place]] == alone.language
+
+
+def test_sections_in_several_parts_are_the_same_as_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, parted = Words(), Words()
+    whole.put(np.arange(len(TEXTS)), analysed_sections(TEXTS))
+    monkeypatch.setattr("tieback.index.words.sections._SECTIONS_AT_ONCE", 5)
+    parted.put(np.arange(len(TEXTS)), analysed_sections(TEXTS))
+
+    for query in ("cats", "Haus", "montagne", "東京", "one names"):
+        assert scores(whole, query) == scores(parted, query) != {}

@@ -20,8 +20,15 @@ def put(
     modality: Modality = Modality.TEXT,
 ) -> None:
     """Writes an item of one section."""
+    memory.apply([made(version, name, metadata, title, modality)])
+
+
+def made(
+    version: int, name: str, metadata: Metadata, title: str = "", modality: Modality = Modality.TEXT
+) -> Put:
+    """The writing of an item of one section."""
     item = Item(name, [Section("1", None)], title, metadata)
-    memory.apply([Put(version, Record(item, [""], [modality], np.zeros((1, 1), np.float32)))])
+    return Put(version, Record(item, [""], [modality], np.zeros((1, 1), np.float32)))
 
 
 def waiting(doing: str) -> None:

@@ -32,14 +32,20 @@ Where to look:
     records.py      records ⇄ Arrow rows
     entries.py      a living item in memory
     memory.py       one collection in memory, rebuilt from the table at start
+    item_rows.py    rows of a table read as items, many at once
+    kept_items.py   the living items, by id and by the positions of their sections
+    kept_rows.py    their rows as Arrow columns
+    unused_memory.py gives memory back that a start needed for moments
     vectors.py      faiss: exact for small collections, inverted lists for large ones
     byte_scan.py    which of few vectors can be the nearest, by copies in bytes
     growing.py      from the one kind to the other, beside the searches
     training.py     when that is done, and codecs are learned
     codec_choice.py what the choice of a codec gives: the codec, and the store of vectors
     coded_vectors.py vectors by a codec: candidates by rows in memory, compared by rows on disk
+    listed_vectors.py the same of very many: sorted into lists, of which the nearest are looked into
+    position_lists.py the lists, and how many of them are enough
     learned_vectors.py vectors by a codec that is learned from them: exact until there are enough
-    learned_state.py what a codec learned, in the folder of the collection's table
+    learned_state.py what was learned of the vectors, in the folder of the collection's table
     row_file.py     rows on disk by position, in a file without a name
     token_rows.py   vectors of the tokens of texts, pooled and coded, on the disk
     region_vectors.py vectors of the regions of sections, in half precision

@@ -73,7 +73,7 @@ class CodedVectors:
 
     def search(self, query: Array, limit: int, allowed: Array) -> tuple[Array, Array]:
         """See `Vectors`. Candidates that are as good as the last one are compared as well."""
-        positions = np.flatnonzero(allowed)
+        positions = self._looked_at(query, limit, allowed)
         most = math.ceil(self._oversampling * limit)
         if len(positions) > most:
             likely = self._likely(query, positions, len(allowed))
@@ -93,6 +93,10 @@ class CodedVectors:
 
     def train(self, lock: ReadWriteLock, living: Callable[[], Array]) -> None:
         """See `StoredVectors`."""
+
+    def _looked_at(self, query: Array, limit: int, allowed: Array) -> Array:  # noqa: ARG002 - all of them
+        """Positions that are compared by their rows in memory."""
+        return np.flatnonzero(allowed)
 
     def _likely(self, query: Array, positions: Array, size: int) -> Array:
         """How similar the codec's rows at some of the first `size` positions are."""

@@ -12,20 +12,20 @@ from collections.abc import Sequence
 import numpy as np
 
 from tieback.core.types.arrays import Array
-from tieback.core.types.content import Section
 
 MOST_PIECES = 8
 """Of a short text: about 1,000 tokens, two pages. All but a few abstracts are shorter."""
 
 
-def short_texts(sections: Sequence[Section]) -> Array | None:
+def short_texts(continues: Sequence[bool]) -> Array | None:
     """By section, the number of the first section of its text; its own where no others belong to it.
 
-    A longer text's sections are told apart. None where each section is a text of its own.
+    `continues` says of each whether it continues the one before. A longer text's sections are told apart.
+    None where each section is a text of its own.
     """
-    if not any(section.continues for section in sections):
+    if not any(continues):
         return None
-    numbers = np.arange(len(sections), dtype=np.int32)
-    firsts = np.maximum.accumulate(np.where([section.continues for section in sections], 0, numbers))
+    numbers = np.arange(len(continues), dtype=np.int32)
+    firsts = np.maximum.accumulate(np.where(continues, 0, numbers))
     pieces = np.bincount(firsts)[firsts]
     return np.where(pieces <= MOST_PIECES, firsts, numbers).astype(np.int32)

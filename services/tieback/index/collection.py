@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from itertools import islice
 
 from tieback.core.errors import Damaged
 from tieback.core.types.collection import Collection, Source
@@ -18,8 +17,6 @@ from tieback.index.store import Description
 from tieback.index.table import Table
 from tieback.index.token_rows import TokenCoding, TokenRows
 from tieback.index.writer import CollectionWriter
-
-_ITEMS_AT_ONCE = 1024  # that are taken into memory in one step
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +37,12 @@ class ReadCollection:
             wholes=vectors_of(description.width, description.codec, table.folder),
             tokens=None if kept is None else TokenRows(TokenCoding(kept), table.folder),
         )
-        living, stale = newest_versions(table.scan(["version", "ordinal", "item_id"]))
-        rows = from_rows(table.scan(), living, 0 if memory.tokens is None else memory.tokens.coding.row_bytes)
-        while batch := list(islice(rows, _ITEMS_AT_ONCE)):
-            memory.reserve(
-                sum(len(one.record.texts) for one in batch), sum(one.record.token_rows for one in batch)
-            )
-            memory.apply(batch)
-        memory.stale.extend(stale)
-        return cls(description, table, memory, max([*living.values(), *stale], default=0))
+        found = newest_versions(table.scan(["version", "ordinal", "item_id"]))
+        for rows in from_rows(table.scan(), found.living):
+            memory.reserve(rows)
+            memory.apply_rows(rows)
+        memory.stale.extend(found.stale.tolist())
+        return cls(description, table, memory, found.last)
 
     def describe(self, damage: str = "") -> Collection:
         """The collection as it stands."""

@@ -20,6 +20,7 @@ import numpy as np
 from tieback.core.types.arrays import Array
 from tieback.core.types.metadata import MetadataValue, Scalar
 from tieback.index.lists import Lists
+from tieback.index.room import grown
 
 Value = Scalar | tuple[Scalar, ...]
 
@@ -58,7 +59,7 @@ class Column:
         self._span = 0  # one above the highest position that ever held a value
         self._values: list[Value | None] = [None]
         self._counts = [0]  # by code: the positions and lists that hold it
-        self._code_of: dict[tuple[object, ...], int] = {}
+        self._code_of: dict[object, int] = {}
         self._kinds: Counter[type] = Counter()
         self._lists = Lists()
         self._free: list[int] = []
@@ -67,7 +68,7 @@ class Column:
 
     def put(self, position: int, value: MetadataValue | None) -> None:
         """Sets a position's value; None or an empty list for nothing."""
-        kept = value if value is None or isinstance(value, str | int | float | date) else tuple(value)
+        kept = None if value is None else _kept(value)
         old = self._code(position)
         code = _ABSENT if kept is None or kept == () else self._encode(kept)
         self._set(position, code)
@@ -76,6 +77,25 @@ class Column:
         if old != _ABSENT:
             self._release(old)
         self.count += (code != _ABSENT) - (old != _ABSENT)
+        self._fit()
+
+    def put_many(self, positions: Array, values: Sequence[MetadataValue], places: Array) -> None:
+        """Sets positions `[n]` that hold nothing: the value of each is `values` at one of `places` `[n]`."""
+        codes = np.array([self._encode(kept) if (kept := _kept(one)) != () else _ABSENT for one in values])
+        taken = np.bincount(places, minlength=len(values)).tolist()
+        for code, number in zip(codes.tolist(), taken, strict=True):
+            self._counts[code] += number
+        self._counts[_ABSENT] = 0
+        mine = codes.astype(np.int32)[places]
+        there = mine != _ABSENT
+        positions, mine = positions[there], mine[there]
+        self.count += len(mine)
+        self._span = max(self._span, int(positions.max(initial=-1)) + 1)
+        if self._sparse is not None:
+            self._sparse.update(zip(positions.tolist(), mine.tolist(), strict=True))
+        else:
+            self._codes = grown(self._codes, self._span, _ABSENT)
+            self._codes[positions] = mine
         self._fit()
 
     def present(self, size: int) -> Array:
@@ -152,7 +172,7 @@ class Column:
         elif position < len(self._codes):
             self._codes[position] = code
         elif code != _ABSENT:
-            self._codes = np.concatenate((self._codes, np.zeros(max(position + 1, 256), np.int32)))
+            self._codes = grown(self._codes, position + 1, _ABSENT)
             self._codes[position] = code
 
     def _fit(self) -> None:
@@ -211,8 +231,14 @@ class Column:
             self._kinds[type(value)] -= 1
 
 
-def _key(value: Value) -> tuple[object, ...]:
-    """Tells True, 1 and 1.0 apart, which are equal in Python and not here."""
+def _kept(value: MetadataValue) -> Value:
+    return value if isinstance(value, str | int | float | date) else tuple(value)
+
+
+def _key(value: Value) -> object:
+    """Tells True, 1 and 1.0 apart, which are equal in Python and not here; a text stands for itself."""
+    if isinstance(value, str):
+        return value
     if isinstance(value, tuple):
         return (tuple, *map(_key, value))
     return (type(value), value)

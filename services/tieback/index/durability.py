@@ -8,7 +8,7 @@ before, and they and their folders are synced, the manifest last.
 Power loss: an acknowledged commit has been through fsync, so it is as safe as the drive's own cache flush. A
 commit that was under way is dropped at the next start, by the acknowledged version (`table.py`).
 
-What a codec learned (`learned_state.py`) is in the folder too, and is durable by itself.
+What was learned of the vectors (`learned_state.py`) is in the folder too, and is durable by itself.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tieback.core.durable_files import sync_path
-from tieback.index.learned_state import FOLDER
+from tieback.index.learned_state import FOLDERS
 
 _VERSIONS = "_versions"
 
@@ -57,7 +57,7 @@ class DiskLedger:
         while waiting:
             with suppress(FileNotFoundError), os.scandir(waiting.pop()) as entries:
                 for entry in entries:
-                    if entry.name == FOLDER:
+                    if entry.name in FOLDERS:
                         continue
                     if entry.is_dir(follow_symlinks=False):
                         waiting.append(entry.path)

@@ -6,18 +6,40 @@ takes no memory.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Item, Modality
-from tieback.core.types.metadata import MetadataValue
+from tieback.core.types.metadata import Metadata, MetadataValue
 from tieback.index.columns import Column
 from tieback.index.filters.fields import Kinds, kinds
 from tieback.index.filters.syntax import BUILT_IN, Field
+from tieback.index.room import grown
 
 ITEM_ID, SECTION_ID, SECTION_TITLE, MODALITY, TITLE = map(Field, BUILT_IN)
+
+
+Repeated = tuple[Sequence[Any], Array]
+"""Values, and for each of many things the place of its own among them."""
+
+
+class ItemFacts(NamedTuple):
+    """Items by what filters read of them: each one's id, its number of sections, its title and metadata."""
+
+    ids: Sequence[str]
+    sizes: Array
+    titles: Repeated
+    metadata: Repeated
+
+
+class SectionFacts(NamedTuple):
+    """The sections of those items, in their order: where they are, their ids, titles and modalities."""
+
+    positions: Array
+    facts: tuple[Repeated, Repeated, Repeated]
 
 
 class Facts:
@@ -32,17 +54,24 @@ class Facts:
         self._used = 0
         self._free: list[int] = []
 
-    def put(self, item: Item, modalities: Sequence[Modality], positions: Array) -> None:
-        """Takes over an item whose sections are at these positions."""
-        place = self._free.pop() if self._free else self._used
-        self._used = max(self._used, place + 1)
-        highest = int(positions.max())
-        if highest >= len(self._places):
-            self._places = np.concatenate((self._places, np.zeros(max(highest + 1, 256), np.intp)))
-        self._places[positions] = place
-        self._fill(self._of_items, place, _item_facts(item))
-        for ordinal, position in enumerate(positions.tolist()):
-            self._fill(self._of_sections, position, _section_facts(item, modalities, ordinal))
+    def put(self, items: ItemFacts, sections: SectionFacts) -> None:
+        """Takes over items that are not there, and their sections."""
+        count = len(items.sizes)
+        places = np.array([self._free.pop() for _ in range(min(count, len(self._free)))], np.intp)
+        new = count - len(places)
+        places = np.concatenate((places, np.arange(self._used, self._used + new)))
+        self._used += new
+        self._places = grown(self._places, int(sections.positions.max()) + 1, 0)
+        self._places[sections.positions] = np.repeat(places, items.sizes)
+        every = np.arange(count)
+        self._fill_many(self._of_items, ITEM_ID, places, items.ids, every)
+        self._fill_many(self._of_items, TITLE, places, *items.titles)
+        for key, values, of_metadata in _by_key(items.metadata[0]):
+            found = of_metadata[items.metadata[1]]
+            has = found >= 0
+            self._fill_many(self._of_items, Field(key, metadata=True), places[has], values, found[has])
+        for field, facts in zip((SECTION_ID, SECTION_TITLE, MODALITY), sections.facts, strict=True):
+            self._fill_many(self._of_sections, field, sections.positions, *facts)
 
     def remove(self, item: Item, modalities: Sequence[Modality], positions: Array) -> None:
         """Forgets an item that was put."""
@@ -83,6 +112,24 @@ class Facts:
         """Whether some item has this key in its metadata."""
         return Field(key, metadata=True) in self._of_items
 
+    def _fill_many(
+        self,
+        columns: dict[Field, Column],
+        field: Field,
+        positions: Array,
+        values: Sequence[MetadataValue],
+        places: Array,
+    ) -> None:
+        """Sets positions that hold nothing; see `Column.put_many`."""
+        column = columns.get(field)
+        if column is None:
+            column = columns[field] = Column()
+            self.keys += field.metadata
+        column.put_many(positions, values, places)
+        if not column.count:
+            del columns[field]
+            self.keys -= field.metadata
+
     def _fill(
         self, columns: dict[Field, Column], position: int, facts: Mapping[Field, MetadataValue | None]
     ) -> None:
@@ -97,6 +144,20 @@ class Facts:
             if not column.count:
                 del columns[field]
                 self.keys -= field.metadata
+
+
+def _by_key(metadata: Sequence[Metadata]) -> Iterator[tuple[str, list[MetadataValue], Array]]:
+    """Each key with its values, and for each metadata the place of its own among them, or -1."""
+    found: dict[str, tuple[list[int], list[MetadataValue]]] = {}
+    for place, one in enumerate(metadata):
+        for key, value in one.items():
+            having, values = found.setdefault(key, ([], []))
+            having.append(place)
+            values.append(value)
+    for key, (having, values) in found.items():
+        places = np.full(len(metadata), -1, np.int64)
+        places[having] = np.arange(len(having))
+        yield key, values, places
 
 
 def _item_facts(item: Item) -> dict[Field, MetadataValue | None]:

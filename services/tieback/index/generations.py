@@ -204,8 +204,7 @@ def _vectors_of(known: Description) -> tuple[SpaceRef, int, TokenVectors | None]
 def _lacking(old: Memory, new: Memory, after: str = "") -> Iterator[Entry]:
     """The living items that a generation lacks or has in another version, by id; under the old one's lock."""
     for item_id in old.ids_after(after):
-        entry, made = old.entry(item_id), new.entry(item_id)
-        if entry is not None and (made is None or made.version != entry.version):
+        if new.version_of(item_id) != old.version_of(item_id) and (entry := old.entry(item_id)) is not None:
             yield entry
 
 

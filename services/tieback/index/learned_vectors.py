@@ -11,9 +11,9 @@ import numpy as np
 from tieback.core.state import State
 from tieback.core.types.arrays import Array
 from tieback.core.types.method_choice import MethodChoice
-from tieback.index.coded_vectors import CodedVectors
-from tieback.index.growing import GrowingVectors
+from tieback.index.growing import FLAT_UP_TO, GrowingVectors
 from tieback.index.learned_state import LearnedState
+from tieback.index.listed_vectors import ListedVectors
 from tieback.index.readwrite import ReadWriteLock
 from tieback.index.vectors import Vectors
 from tieback.methods.codecs import LearnedCodec
@@ -27,12 +27,20 @@ _log = logging.getLogger(__name__)
 
 
 class LearnedVectors(GrowingVectors):
-    """`StoredVectors` that become `CodedVectors`. What was learned stays, whatever is written later."""
+    """`StoredVectors` that become `ListedVectors`. What was learned stays, whatever is written later."""
 
-    def __init__(self, width: int, codec: LearnedCodec, choice: MethodChoice, folder: Path) -> None:
+    def __init__(
+        self,
+        width: int,
+        codec: LearnedCodec,
+        choice: MethodChoice,
+        folder: Path,
+        flat_up_to: int = FLAT_UP_TO,
+    ) -> None:
         super().__init__(width, codec.learned_from)
         self._width, self._codec = width, codec
-        self._kept = LearnedState(folder, choice, codec.schema)
+        self._choice, self._lists_from = choice, flat_up_to
+        self._kept = LearnedState(folder, codec.schema)
         self._learned = self._kept.load(width)
         if self._learned is not None:
             self.current = self._coded(self._learned.arrays)
@@ -50,16 +58,23 @@ class LearnedVectors(GrowingVectors):
 
     def reserve(self, count: int) -> None:
         """See `StoredVectors`."""
-        if isinstance(self.current, CodedVectors):
+        if isinstance(self.current, ListedVectors):
             self.current.reserve(count)
 
     def wants_training(self, count: int) -> bool:
-        """See `StoredVectors`. Once."""
-        is_coded = isinstance(self.current, CodedVectors)
-        return self._moved is None and not is_coded and count >= self._codec.learned_from
+        """See `StoredVectors`. A codec is learned once."""
+        if isinstance(self.current, ListedVectors):
+            return self.current.wants_training(count)
+        return self._moved is None and count >= self._codec.learned_from
 
     def train(self, lock: ReadWriteLock, living: Callable[[], Array]) -> None:
-        """See `StoredVectors`. Learns the codec, and keeps what it learned. StorageFull where it cannot."""
+        """See `StoredVectors`. Learns the codec, and keeps what it learned. StorageFull where it cannot.
+
+        Later the vectors are sorted into lists.
+        """
+        if isinstance(self.current, ListedVectors):
+            self.current.train(lock, living)
+            return
         try:
             super().train(lock, living)
         except OSError:
@@ -72,7 +87,9 @@ class LearnedVectors(GrowingVectors):
             chosen = np.arange(len(vectors))
             if len(vectors) > MOST:
                 chosen = np.sort(np.random.default_rng(0).choice(len(vectors), MOST, replace=False))
-            self._learned = self._kept.save(self._codec.fit(vectors[chosen]), len(chosen))
+            facts = {"codec": self._choice.name, "parameters": dict(self._choice.parameters)}
+            state = self._codec.fit(vectors[chosen])
+            self._learned = self._kept.save(state, {**facts, "trained_on": len(chosen)})
         made = self._coded(self._learned.arrays)
         made.reserve(int(positions.max()) + 1)
         for begin in range(0, len(positions), _CHUNK):
@@ -80,5 +97,7 @@ class LearnedVectors(GrowingVectors):
             made.put(positions[rows], vectors[rows])
         return made
 
-    def _coded(self, state: State) -> CodedVectors:
-        return CodedVectors(self._width, self._codec.codec(state), self._codec.shortlist, self._kept.folder)
+    def _coded(self, state: State) -> ListedVectors:
+        return ListedVectors(
+            self._width, self._codec.codec(state), self._codec.shortlist, self._kept.folder, self._lists_from
+        )

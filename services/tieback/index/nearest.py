@@ -40,6 +40,8 @@ def nearest(
 
     Exact where wholes and regions are searched exactly; else as good as the lists that are looked into.
     """
+    if not regions.count:
+        return wholes.search(query, limit, allowed)
     split = regions.counts(len(allowed)) > 0
     plain, several = allowed & ~split, allowed & split
     found = [wholes.search(query, limit, plain)] if plain.any() else []

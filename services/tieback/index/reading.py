@@ -8,6 +8,7 @@ from typing import Any
 
 import lancedb
 
+_ROWS_AT_ONCE = 1024  # with the longest texts they take half of what an Arrow array can hold
 _CACHE_BYTES = 64 * 1024 * 1024  # Lance's own default is gigabytes
 
 
@@ -29,7 +30,7 @@ class TableReader:
         query = self._lance.search().limit(None)
         if columns is not None:
             query = query.select(list(columns))
-        yield from query.to_batches(batch_size=2048)
+        yield from query.to_batches(batch_size=_ROWS_AT_ONCE)
 
 
 def open_newest(folder: Path) -> Any:

@@ -16,10 +16,11 @@ import pyarrow as pa
 
 from tieback.core.types.arrays import Array, Span
 from tieback.core.types.content import Content, Item, Modality, Section
-from tieback.index.metadata import from_json, scalars, to_json
+from tieback.index.metadata import scalars, to_json
 
 REMOVED = -1
 
+_ROWS_AT_ONCE, _BYTES_AT_ONCE = 16_384, 64 * 1024 * 1024  # that are read before they are taken over
 _NUMBER = " " * 8  # a number, a truth value or a date counts eight bytes
 _HALF, _SINGLE = np.dtype("<f2"), np.dtype("<f4")
 
@@ -76,11 +77,6 @@ class Record:
             words += [one if isinstance(one, str) else _NUMBER for one in scalars(value)]
         kept = sum(one.bytes for one in self.originals.values())
         return int(self.vectors.nbytes) + arrays + kept + sum(map(_size, words))
-
-    @property
-    def token_rows(self) -> int:
-        """How many rows of tokens it has."""
-        return sum(map(len, self.tokens.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,46 +179,89 @@ def to_rows(changes: Iterable[Change], table_schema: Any) -> Any:
     return pa.record_batch(arrays, schema=table_schema)
 
 
-def newest_versions(batches: Iterable[Any]) -> tuple[dict[str, int], list[int]]:
-    """From rows of version, ordinal and item_id: each living item's version, and all stale versions."""
-    newest: dict[str, tuple[int, bool]] = {}
-    versions: set[int] = set()
-    for batch in batches:
-        for version, ordinal, item_id in zip(
-            batch["version"].to_pylist(),
-            batch["ordinal"].to_pylist(),
-            batch["item_id"].to_pylist(),
-            strict=True,
-        ):
-            versions.add(version)
-            if item_id not in newest or version > newest[item_id][0]:
-                newest[item_id] = (version, ordinal == REMOVED)
-    living = {item_id: version for item_id, (version, removed) in newest.items() if not removed}
-    return living, sorted(versions.difference(living.values()))
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """What the rows of a table say of their items: `living` are the versions of living items, ascending.
 
-
-def from_rows(batches: Iterable[Any], living: dict[str, int], token_bytes: int = 0) -> Iterator[Put]:
-    """The living items, from all rows in any order. ValueError where rows of an item are missing.
-
-    A stored row of tokens has so many bytes; 0 where none are stored.
+    `stale` are the others, ascending.
     """
-    keep = set(living.values())
-    waiting: dict[int, list[tuple[dict[str, Any], Array]]] = {}
+
+    living: Array
+    stale: Array
+
+    @property
+    def last(self) -> int:
+        """The highest one; 0 where there is none."""
+        return int(max(self.living.max(initial=0), self.stale.max(initial=0)))
+
+
+def newest_versions(batches: Iterable[Any]) -> Versions:
+    """From rows of version, ordinal and item_id."""
+    every = [batch for batch in batches if batch.num_rows]
+    if not every:
+        return Versions(np.zeros(0, np.int64), np.zeros(0, np.int64))
+    rows = pa.Table.from_batches(every)
+    versions, ordinals = (rows[name].to_numpy() for name in ("version", "ordinal"))
+    ids = rows["item_id"].dictionary_encode().combine_chunks()
+    items = ids.indices.to_numpy()
+    newest = np.full(len(ids.dictionary), np.iinfo(np.int64).min)
+    np.maximum.at(newest, items, versions)
+    is_newest = versions == newest[items]
+    removed = np.zeros(len(newest), bool)
+    removed[items[is_newest & (ordinals == REMOVED)]] = True
+    living, every_version = np.sort(newest[~removed]), np.sort(versions)
+    stale = ~_among(every_version, living) & (np.diff(every_version, prepend=-1) != 0)
+    return Versions(living, every_version[stale])
+
+
+def _among(values: Array, ascending: Array) -> Array:
+    """Which of the values are among others; several times as fast as NumPy's own, which sorts both."""
+    places = np.searchsorted(ascending, values)
+    return np.asarray(np.append(ascending, -1)[places] == values)
+
+
+def from_rows(batches: Iterable[Any], living: Array) -> Iterator[Any]:
+    """The rows of living items, some thousand at a time: each item's together, by ordinal.
+
+    The rows of the table may be in any order. ValueError where rows of an item are missing.
+    """
+    waiting: list[Any] = []
+    taken = 0
     for batch in batches:
-        width = batch.schema.field("vector").type.list_size
-        vectors = batch["vector"].flatten().to_numpy(zero_copy_only=False).reshape(-1, width)
-        for row, vector in zip(batch.drop_columns(["vector"]).to_pylist(), vectors, strict=True):
-            version = row["version"]
-            if version not in keep:
-                continue
-            sections = waiting.setdefault(version, [])
-            sections.append((row, vector.copy()))
-            if len(sections) == row["sections"]:
-                yield Put(version, _record(sorted(sections, key=lambda one: one[0]["ordinal"]), token_bytes))
-                del waiting[version]
-                keep.discard(version)
-    if keep:
-        raise ValueError(f"rows of {len(keep)} items are missing")
+        known = _among(batch["version"].to_numpy(), living)
+        kept = batch if known.all() else batch.filter(pa.array(known))
+        waiting += [kept] if kept.num_rows else []
+        if _is_enough(waiting):
+            whole, left = _whole_items(waiting)
+            waiting = [left] if left.num_rows else []
+            if whole.num_rows:
+                taken += int(np.count_nonzero(whole["ordinal"].to_numpy() == 0))
+                yield whole
+    if waiting:
+        whole, _ = _whole_items(waiting)
+        taken += int(np.count_nonzero(whole["ordinal"].to_numpy() == 0))
+        if whole.num_rows:
+            yield whole
+    if taken < len(living):
+        raise ValueError(f"rows of {len(living) - taken} items are missing")
+
+
+def _is_enough(batches: Sequence[Any]) -> bool:
+    rows, size = (sum(getattr(one, name) for one in batches) for name in ("num_rows", "nbytes"))
+    return bool(rows >= _ROWS_AT_ONCE or size >= _BYTES_AT_ONCE)
+
+
+def _whole_items(batches: Sequence[Any]) -> tuple[Any, Any]:
+    """The rows of the items of which all are there, in order; and the others."""
+    (rows,) = pa.Table.from_batches(batches).combine_chunks().to_batches()
+    versions, ordinals = rows["version"].to_numpy(), rows["ordinal"].to_numpy()
+    order = np.lexsort((ordinals, versions))
+    if (np.diff(order) < 0).any():
+        rows, versions = rows.take(pa.array(order)), versions[order]
+    begins = np.flatnonzero(np.diff(versions, prepend=-1))
+    found = np.diff(np.append(begins, len(versions)))
+    whole = np.repeat(found == rows["sections"].to_numpy()[begins], found)
+    return (rows, rows[:0]) if whole.all() else (rows.filter(pa.array(whole)), rows.filter(pa.array(~whole)))
 
 
 def _size(text: str) -> int:
@@ -234,51 +273,35 @@ def _append(rows: dict[str, list[Any]], **values: Any) -> None:
         column.append(values.get(name))
 
 
-def _record(stored: list[tuple[dict[str, Any], Array]], token_bytes: int) -> Record:
-    rows = [row for row, _ in stored]
-    sections = [
-        Section(
-            id=row["section_id"],
-            content=_content(row),
-            title=row["section_title"],
-            uri=row["uri"],
-            span=_span(row),
-            continues=bool(row["continues"]),
-        )
-        for row in rows
-    ]
-    item = Item(rows[0]["item_id"], sections, rows[0]["item_title"], from_json(rows[0]["metadata"]))
-    return Record(
-        item,
-        [row["text"] for row in rows],
-        [Modality(row["modality"]) for row in rows],
-        np.stack([vector for _, vector in stored]),
-        {
-            ordinal: Regions(
-                np.frombuffer(row["regions"], _HALF).reshape(-1, len(vector)),
-                np.frombuffer(row["boxes"], _SINGLE).reshape(-1, 4),
-            )
-            for ordinal, (row, vector) in enumerate(stored)
-            if row["regions"] is not None
-        },
-        {
-            ordinal: Original(row["original"], row["original_bytes"])
-            for ordinal, row in enumerate(rows)
-            if row["original"] is not None
-        },
-        tokens={
-            ordinal: np.frombuffer(row["tokens"], np.uint8).reshape(-1, token_bytes)
-            for ordinal, row in enumerate(rows)
-            if row["tokens"] is not None
-        },
+def section_of(row: Mapping[str, Any]) -> Section:
+    """The section of a row."""
+    return Section(
+        id=row["section_id"],
+        content=_content(row),
+        title=row["section_title"],
+        uri=row["uri"],
+        span=_span(row),
+        continues=bool(row["continues"]),
     )
 
 
-def _content(row: dict[str, Any]) -> Content | None:
+def original_of(row: Mapping[str, Any]) -> Original | None:
+    """What the section of a row was encoded from, where it was kept."""
+    return None if row["original"] is None else Original(row["original"], row["original_bytes"])
+
+
+def regions_of(vectors: bytes, boxes: bytes, width: int) -> Regions:
+    """The regions of a row, which has these bytes."""
+    return Regions(
+        np.frombuffer(vectors, _HALF).reshape(-1, width), np.frombuffer(boxes, _SINGLE).reshape(-1, 4)
+    )
+
+
+def _content(row: Mapping[str, Any]) -> Content | None:
     if not row["is_text"]:
         return None
     return Content(Modality.TEXT, row["text"] if row["content"] is None else row["content"])
 
 
-def _span(row: dict[str, Any]) -> Span | None:
+def _span(row: Mapping[str, Any]) -> Span | None:
     return None if row["span_begin"] is None else (row["span_begin"], row["span_end"])

@@ -47,6 +47,7 @@ from tieback.index.sources import check_source, check_source_name
 from tieback.index.store import Store
 from tieback.index.stored_items import StoredItems
 from tieback.index.training import Trainer
+from tieback.index.unused_memory import give_back
 from tieback.index.vectors import one_thread
 from tieback.ports import DEFAULT_ROUTING
 
@@ -92,7 +93,7 @@ class Index:
         originals_bytes: int = 0,
         served: ServedSpaces | None = None,
     ) -> Index:
-        """Locks the store and reads it into memory; blocks some six seconds per 100,000 sections.
+        """Locks the store and reads it into memory; blocks some two seconds per 100,000 sections.
 
         A damaged collection is kept apart, and read as far as it can be. StartupError, saying what to do,
         where another server has the store, it has another format, or the folder cannot be used. At most
@@ -111,6 +112,7 @@ class Index:
             index._generations.load()
             index.snapshots.load()
             index._references.sweep(path.name for path in store.originals.iterdir())
+            give_back()
         except BaseException:
             store.close()
             raise

@@ -233,12 +233,11 @@ class CollectionWriter:
         every = [change for mine in changes for change in mine]
         if every:
             self.next_version = version  # also where the append fails: a number is not given twice
-            records = [one.record for one in every if isinstance(one, Put)]
-            self._memory.reserve(
-                sum(len(record.texts) for record in records), sum(record.token_rows for record in records)
-            )
-            self._table.append(to_rows(every, self._table.schema))
-        return [self._memory.apply(mine) for mine in changes]
+            rows = to_rows(every, self._table.schema)
+            self._memory.reserve(rows)
+            self._table.append(rows)
+            self._memory.apply_rows(rows)
+        return [sum(isinstance(one, Remove) for one in mine) for mine in changes]
 
     def _worth_compacting(self, *, busy: bool) -> bool:
         if self._pins:

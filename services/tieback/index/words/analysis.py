@@ -29,10 +29,12 @@ LONGEST_WORD = 64
 LONGEST_QUERY = 512
 """Words of a query that are looked for: each costs some 20 µs for every language that is stored."""
 
-_READ_FOR_LANGUAGE = 200  # words of a text by which its language is told
-_FEWEST_TELLING = (
-    2  # different function words that tell a text's language: "de" and "i" are in English texts too
-)
+READ_FOR_LANGUAGE = 200
+"""Words of a text by which its language is told."""
+
+FEWEST_TELLING = 2
+"""Different function words that tell a text's language: "de" and "i" are in English texts too."""
+
 _UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
 _WORD = regex.compile(rf"[{_UNSPACED}]+|[[\p{{L}}\p{{N}}\p{{M}}]--[{_UNSPACED}]]+", regex.V1)
 _ASCII_WORD = re.compile(r"[a-z0-9]+")  # the same where there is no other, three times as fast
@@ -52,7 +54,7 @@ def words_of(text: str) -> list[str]:
 
 def language_of(words: list[str]) -> str:
     """The language whose function words are most of these; `DEFAULT_LANGUAGE` where there are none."""
-    found = _most_frequent(words[:_READ_FOR_LANGUAGE], languages_by_function_word(), _FEWEST_TELLING)
+    found = _most_frequent(words[:READ_FOR_LANGUAGE], languages_by_function_word(), FEWEST_TELLING)
     return found or DEFAULT_LANGUAGE
 
 
@@ -87,6 +89,12 @@ def terms_of_query(text: str, languages: Collection[str]) -> list[tuple[tuple[st
     forms = [terms_of(content, one) for one in spoken]
     counts = Counter(tuple(dict.fromkeys(of_word)) for of_word in zip(*forms, strict=True))
     return list(counts.items())
+
+
+@cache
+def languages() -> tuple[str, ...]:
+    """The languages whose function words are known, by name."""
+    return tuple(_lists())
 
 
 @cache

@@ -29,7 +29,7 @@ class Segment:
     @classmethod
     def of(cls, terms: Array, documents: Array, counts: Array) -> Segment:
         """From postings in any order, each of a term int32, a document int32 and a count float32."""
-        order = np.lexsort((documents, terms))
+        order = np.argsort((terms.astype(np.int64) << 32) | documents)  # faster than by two keys
         found, starts = np.unique(terms[order], return_index=True)
         return cls(found, np.append(starts, len(terms)), documents[order], counts[order])
 

@@ -23,13 +23,11 @@ from tieback.index.filters import Check
 from tieback.index.room import grown
 from tieback.index.words.analysis import language_of, terms_of, terms_of_query, words_of
 from tieback.index.words.postings import Postings, Segment
+from tieback.index.words.sections import TEXT, TITLE, AnalysedSections
 
 K1, B = 0.9, 0.4
 """How soon a repeated word counts no more, and how much long sections are held back. The values of Anserini
 (Yang, Fang & Lin 2017); on the development collections the usual 1.2 and 0.75 were worse in the mean."""
-
-TITLE, TEXT = 1.0, 1.0
-"""The weights of an item's title, of a section's title, and of the text itself."""
 
 _FEWEST_GONE = 1024  # documents before they are worth renumbering
 _GONE = -1
@@ -92,47 +90,51 @@ class Words:
         self._postings = Postings()
         self._terms: dict[str, int] = {}
         self._languages: Counter[str] = Counter()  # of living documents
-        self._language_of: list[str] = []  # by document
+        self._numbers: dict[str, int] = {}  # of languages that were ever stored
+        self._language_of = np.zeros(256, np.uint8)  # by document: the number of its language
         self._positions = np.full(256, _GONE, np.int64)  # by document; documents are never numbered again
         self._lengths = np.zeros(256, np.float32)
         self._documents = np.full(256, _GONE, np.int64)  # by position
         self._used = self._living = 0
         self._length = 0.0  # of all living documents
 
-    def put(self, positions: Sequence[int], sections: Sequence[Analysed]) -> None:
-        """Takes sections at positions that hold none."""
-        if not positions:
-            return
-        first, self._used = self._used, self._used + len(sections)
+    def put(self, positions: Array, parts: Sequence[AnalysedSections]) -> None:
+        """Takes sections at positions `[s]` that hold none; the parts have them in this order."""
+        for sections in parts:
+            count = len(sections.lengths)
+            self._put(positions[:count], sections)
+            positions = positions[count:]
+
+    def _put(self, positions: Array, sections: AnalysedSections) -> None:
+        first, self._used = self._used, self._used + len(positions)
         self._positions = grown(self._positions, self._used, _GONE)
         self._lengths = grown(self._lengths, self._used, 0)
-        self._documents = grown(self._documents, max(positions) + 1, _GONE)
+        self._language_of = grown(self._language_of, self._used, 0)
+        self._documents = grown(self._documents, int(positions.max()) + 1, _GONE)
         documents = np.arange(first, self._used)
         self._positions[documents] = positions
         self._documents[positions] = documents
-        self._lengths[documents] = [section.length for section in sections]
-        self._language_of += [section.language for section in sections]
-        self._languages.update(section.language for section in sections)
-        self._length += sum(section.length for section in sections)
-        self._living += len(sections)
+        self._lengths[documents] = sections.lengths
+        numbers = [self._numbers.setdefault(name, len(self._numbers)) for name in sections.languages]
+        self._language_of[documents] = np.array(numbers, np.uint8)[sections.of_languages]
+        for number, living in enumerate(np.bincount(sections.of_languages).tolist()):
+            self._languages[sections.languages[number]] += living
+        self._length += float(sections.lengths.sum(dtype=np.float64))
+        self._living += len(positions)
         known = self._terms
-        terms = [known.setdefault(term, len(known)) for one in sections for term in one.counts]
-        counts = [count for one in sections for count in one.counts.values()]
-        sizes = [len(one.counts) for one in sections]
+        terms = np.array([known.setdefault(term, len(known)) for term in sections.terms], np.int32)
         segment = Segment.of(
-            np.array(terms, np.int32),
-            np.repeat(documents.astype(np.int32), sizes),
-            np.array(counts, np.float32),
+            terms[sections.of_terms], (first + sections.sections).astype(np.int32), sections.counts
         )
         self._postings.add(segment, self._alive)
 
     def remove(self, positions: Iterable[int]) -> None:
         """Forgets sections."""
+        names = list(self._numbers)  # in the order of their numbers
         for position in positions:
             document = int(self._documents[position])
             self._documents[position] = self._positions[document] = _GONE
-            language = self._language_of[document]
-            self._languages[language] -= 1
+            self._languages[names[int(self._language_of[document])]] -= 1
             self._length -= float(self._lengths[document])
             self._living -= 1
         if self._used - self._living > max(self._living, _FEWEST_GONE):
@@ -206,7 +208,7 @@ class Words:
 
     def language_at(self, position: int) -> str:
         """The language of the section at a position."""
-        return self._language_of[int(self._documents[position])]
+        return list(self._numbers)[self._language_of[self._documents[position]]]
 
     def frequencies(self, words: Iterable[Sequence[str]]) -> list[int]:
         """How many sections have each word, in any of its forms."""
@@ -265,7 +267,7 @@ class Words:
         left = self._postings.renumber(numbers, alive)
         self._terms = {names[old]: new for new, old in enumerate(left.tolist())}
         self._positions, self._lengths = self._positions[kept], self._lengths[kept]
-        self._language_of = [self._language_of[document] for document in kept.tolist()]
+        self._language_of = self._language_of[kept]
         self._documents[self._positions] = np.arange(len(kept))
         self._used = len(kept)
 
