@@ -1,0 +1,140 @@
+"""How search, memory, writes and starts change from ten thousand vectors to a million, beside other systems.
+
+The vectors are of texts (the first 48 words of the documents, and the sentences, of a folder of judged texts)
+by one encoder. More than there are texts are drawn around them with the covariance of their neighbourhoods.
+Queries are texts of which no vector is stored, and for the smallest numbers all stored vectors are of texts.
+
+Each system is in a process of its own, with one thread, and is measured with the smallest effort that finds
+0.97 of the exact ten best. Times are processor time of the process, which other programs disturb least, and
+time by the clock. Memory is what the process has beyond what it had before, without mapped files. LanceDB and
+tieback's collections have the vectors on disk, in the page cache.
+
+Writes, memory of everything and starts are those of the index service, with a text of twenty words for each
+section, in batches of a thousand items.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.data_folder import add_data, data_of
+from benchmarks.progress import log
+from benchmarks.report import Report
+from benchmarks.scaling.measure import LEAST_RECALL
+from benchmarks.scaling.systems import OWN, SYSTEMS
+from benchmarks.scaling.vectors import encoded, more_of, nearest, short_texts, texts_of
+
+LIMIT = 10
+MOST_MS, LEAST_UPSERTS, MOST_MIB, MOST_BEHIND = 3.0, 5000.0, 2048.0, 1.1
+DIFFERENT_TEXTS = 50_000
+ONE_THREAD = dict.fromkeys(
+    (
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "RAYON_NUM_THREADS",
+        "LANCE_CPU_THREADS",
+        "TOKIO_WORKER_THREADS",
+    ),
+    "1",
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Of which texts, by which encoder, how many, and beside whom."""
+    add_data(parser, "judged texts (cranfield/, retrieval/, sts/)")
+    parser.add_argument("--space", default="all-minilm-l6-v2", help="the encoder [all-minilm-l6-v2]")
+    parser.add_argument("--vectors", type=int, nargs="+", default=[10_000, 20_000, 100_000], metavar="N")
+    parser.add_argument("--systems", nargs="+", default=list(SYSTEMS), choices=list(SYSTEMS), metavar="NAME")
+    parser.add_argument("--no-service", action="store_true", help="leave writes and starts out")
+    parser.add_argument("--folder", type=Path, help="where files are made [the system's for such]")
+
+
+def run(options: argparse.Namespace) -> Report:
+    """Two tables for each number of vectors, and the claims for the largest."""
+    texts = texts_of(data_of(options, "judged texts"))
+    known, queries = encoded(texts, options.space)
+    report = Report()
+    served: list[Mapping[str, Any]] = []
+    rows: list[Mapping[str, Any]] = []
+    for count in sorted(options.vectors):
+        log(f"{count:,} vectors")
+        with tempfile.TemporaryDirectory(dir=options.folder) as made:
+            folder = Path(made)
+            vectors = more_of(known, count)
+            np.save(folder / "vectors.npy", vectors)
+            np.save(folder / "queries.npy", queries)
+            np.save(folder / "nearest.npy", nearest(vectors, queries, LIMIT))
+            (folder / "texts.json").write_text(json.dumps(short_texts(texts, min(count, DIFFERENT_TEXTS))))
+            del vectors
+            rows = [one for name in options.systems if (one := _measured(name, folder))]
+            title = f"{count:,} vectors of {options.space}, {min(len(known), count):,} of them of texts"
+            report.table(title, rows)
+            if not options.no_service:
+                served.append(_served(folder))
+    if served:
+        report.table("the index service, codec binary", served)
+    claim(rows, served, report)
+    return report
+
+
+def claim(rows: Sequence[Mapping[str, Any]], served: Sequence[Mapping[str, Any]], report: Report) -> None:
+    """What the project says of the largest number of vectors."""
+    own = next((row for row in rows if row["system"] == OWN[0]), None)
+    if own is not None:
+        report.claim(f"{OWN[0]}: recall@10", own["recall@10"], "share", f">= {LEAST_RECALL}")
+        report.claim(f"{OWN[0]}: p50 of processor time", own["p50 CPU ms"], "ms", f"<= {MOST_MS:g}")
+        others = [row for row in rows if row["system"] not in OWN and row["recall@10"] >= LEAST_RECALL]
+        if others:
+            fastest = min(others, key=lambda row: float(row["p50 CPU ms"]))
+            report.claim(
+                f"{OWN[0]}: p50 of processor time, of the fastest other's",
+                own["p50 CPU ms"] / fastest["p50 CPU ms"],
+                "times",
+                f"<= {MOST_BEHIND}",
+                note=str(fastest["system"]),
+            )
+    if served:
+        last = served[-1]
+        report.claim("memory of the service after a start", last["resident MiB"], "MiB", f"<= {MOST_MIB:g}")
+        report.claim("durable upserts", last["upserts a second"], "a second", f">= {LEAST_UPSERTS:g}")
+        report.claim("recall@10 through the service", last["recall@10"], "share", f">= {LEAST_RECALL}")
+        report.claim(
+            "p50 through the service, processor time", last["search p50 CPU ms"], "ms", f"<= {MOST_MS:g}"
+        )
+
+
+def _served(folder: Path) -> dict[str, Any]:
+    log("the index service")
+    filled = _child("service", "fill", folder)
+    return {**filled, **_child("service", "start", folder)}
+
+
+def _measured(name: str, folder: Path) -> dict[str, Any] | None:
+    """None where the system is not there or fails."""
+    log(name)
+    try:
+        found = _child("measure", name, folder)
+    except subprocess.CalledProcessError as error:
+        log(f"{name} is left out: {error.stderr.strip().splitlines()[-1:]}")
+        return None
+    log(f"{name}: {found['recall@10']:.3f}, {found['p50 CPU ms']:.2f} ms")
+    return found
+
+
+def _child(module: str, what: str, folder: Path) -> dict[str, Any]:
+    command = [sys.executable, "-m", f"benchmarks.scaling.{module}", what, str(folder)]
+    done = subprocess.run(
+        command, check=True, capture_output=True, text=True, env={**os.environ, **ONE_THREAD}
+    )
+    found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return found

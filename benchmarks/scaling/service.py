@@ -1,0 +1,121 @@
+"""Writes a collection through the index service, and starts it again: python -m benchmarks.scaling.service
+fill|start FOLDER. Each is a process of its own; the result is one line of JSON.
+
+The folder has `vectors.npy`, `queries.npy`, `nearest.npy` and `texts.json`, and the store is made in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tieback.core.types.arrays import Array
+from tieback.core.types.collection import IndexedItem, IndexedSection
+from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.metadata import Metadata
+from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.vectors import SpaceRef, Vector
+from tieback.index import Index
+from tieback.index.collection import OpenCollection
+
+from benchmarks.scaling.measure import ROUNDS, resident
+
+SPACE, NAME, CODEC = SpaceRef("by-hand", "r1", "f1"), "docs", MethodChoice("binary")
+BATCH = 1000
+"""Items of an upsert, each of one section."""
+
+
+async def fill(folder: Path) -> dict[str, Any]:
+    """Seconds of durable upserts, one after the other, and how long searches waited while lists were made."""
+    vectors = np.load(folder / "vectors.npy", mmap_mode="r")
+    texts = json.loads((folder / "texts.json").read_text())
+    queries = np.array(np.load(folder / "queries.npy"))
+    before = resident()["RssAnon"]
+    index = Index.open(folder / "store")
+    await index.create_collection(NAME, SPACE, vectors.shape[1], codec=CODEC)
+    walls, cpus = 0.0, 0.0
+    for begin in range(0, len(vectors), BATCH):
+        rows = np.array(vectors[begin : begin + BATCH])
+        items = [_item(begin + n, texts[(begin + n) % len(texts)], row) for n, row in enumerate(rows)]
+        wall, cpu = time.perf_counter(), time.process_time()
+        reply = await index.upsert(NAME, items)
+        walls, cpus = walls + time.perf_counter() - wall, cpus + time.process_time() - cpu
+        if any(reply.results):
+            raise SystemExit(f"scale: an item was refused: {reply.results}")
+    waits = await _until_sorted(index, queries)
+    told = await index.get_collection(NAME)
+    await index.close()
+    return {
+        "sections": len(vectors),
+        "upserts a second": len(vectors) / walls,
+        "upserts a CPU second": len(vectors) / cpus,
+        "resident MiB, written": (resident()["RssAnon"] - before) / 2**20,
+        "vectors MiB": told.resident_bytes / 2**20,
+        "longest search while sorting ms": 1000 * max(waits, default=0.0),
+    }
+
+
+async def start(folder: Path) -> dict[str, Any]:
+    """Seconds and memory of a start, and the time and the recall of searches through the service."""
+    queries, exact = (np.array(np.load(folder / f"{one}.npy")) for one in ("queries", "nearest"))
+    before, wall, cpu = resident(), time.perf_counter(), time.process_time()
+    index = Index.open(folder / "store")
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    taken = resident()["RssAnon"]
+    walls, cpus, shares = [], [], []
+    for _ in range(ROUNDS):
+        for query, best in zip(queries, exact.tolist(), strict=True):
+            began, used = time.perf_counter(), time.process_time()
+            hits = (await index.search(NAME, vector=Vector(SPACE, query), limit=len(best))).hits
+            walls.append(time.perf_counter() - began)
+            cpus.append(time.process_time() - used)
+            shares.append(len({int(hit.item_id) for hit in hits}.intersection(best)) / len(best))
+    after = resident()
+    await index.close()
+    return {
+        "start s": wall,
+        "start CPU s": cpu,
+        "resident MiB, before": before["RssAnon"] / 2**20,
+        "resident MiB": taken / 2**20,
+        "resident MiB, of files": after["RssFile"] / 2**20,
+        "search p50 CPU ms": 1000 * float(np.median(cpus)),
+        "search p99 CPU ms": 1000 * float(np.quantile(cpus, 0.99)),
+        "search p50 ms": 1000 * float(np.median(walls)),
+        "recall@10": float(np.mean(shares)),
+    }
+
+
+async def _until_sorted(index: Index, queries: Array) -> list[float]:
+    """Searches one after the other while lists are made; seconds of each."""
+    opened = index._owned.to_write(NAME)
+    waits: list[float] = []
+    while _is_sorting(opened):
+        began = time.perf_counter()
+        query = queries[len(waits) % len(queries)]
+        await index.search(NAME, vector=Vector(SPACE, query), limit=10)
+        waits.append(time.perf_counter() - began)
+        await asyncio.sleep(0.02)
+    return waits
+
+
+def _is_sorting(opened: OpenCollection) -> bool:
+    """Whether the thread that makes lists has something to do."""
+    with opened.memory.lock.reading():
+        moved = getattr(opened.memory._wholes, "_moved", None)
+    return moved is not None or opened.memory.wants_training()
+
+
+def _item(number: int, text: str, vector: Array) -> IndexedItem:
+    section = Section("1", Content(Modality.TEXT, text))
+    metadata: Metadata = {"year": float(1900 + number % 120), "language": "en"}
+    item = Item(str(number), [section], f"Title {number % 5000}", metadata)
+    return IndexedItem(item, [IndexedSection(Vector(SPACE, vector), text, Modality.TEXT)])
+
+
+if __name__ == "__main__":
+    print(json.dumps(asyncio.run({"fill": fill, "start": start}[sys.argv[1]](Path(sys.argv[2])))))
