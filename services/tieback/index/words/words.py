@@ -208,7 +208,7 @@ class Words:
 
     def language_at(self, position: int) -> str:
         """The language of the section at a position."""
-        return list(self._numbers)[self._language_of[self._documents[position]]]
+        return list(self._numbers)[int(self._language_of[self._documents[position]])]
 
     def frequencies(self, words: Iterable[Sequence[str]]) -> list[int]:
         """How many sections have each word, in any of its forms."""
