@@ -90,6 +90,17 @@ def _of_library() -> Corpus:
     return _shuffled("the public-domain pages of examples/library", short, long, _photos_of_store())
 
 
+def passages_of_pages(words: int) -> tuple[list[str], list[str]]:
+    """Passages of at least so many words of the pages that are in the public domain, and the page of each."""
+    texts, pages = [], []
+    for path in sorted(LIBRARY.glob("*.md")):
+        if FREE.search(page := path.read_text()):
+            found = list(_passages(_sentences(page), words))
+            texts += found
+            pages += [path.stem] * len(found)
+    return texts, pages
+
+
 def _sentences(page: str) -> Iterator[str]:
     """The sentences of a page's paragraphs; its head, headings and tables are left out."""
     _, _, body = page.removeprefix("---\n").partition("\n---\n")
@@ -98,12 +109,12 @@ def _sentences(page: str) -> Iterator[str]:
             yield from SENTENCE_END.split(" ".join(paragraph.split()))
 
 
-def _passages(sentences: Iterable[str]) -> Iterator[str]:
-    """Neighbouring sentences joined to passages of at least PASSAGE_WORDS words; the rest is left out."""
+def _passages(sentences: Iterable[str], fewest: int = PASSAGE_WORDS) -> Iterator[str]:
+    """Neighbouring sentences joined to passages of at least `fewest` words; the rest is left out."""
     words: list[str] = []
     for sentence in sentences:
         words += sentence.split()
-        if len(words) >= PASSAGE_WORDS:
+        if len(words) >= fewest:
             yield " ".join(words)
             words = []
 

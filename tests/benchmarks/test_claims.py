@@ -17,6 +17,7 @@ from tieback.catalog.catalog import read_card
 from tieback.methods.projection import unit_rows
 from tieback.models.store import Store
 from tieback.recipes.layer_states import LayerStates
+from tieback.training.loop import Plan
 
 from benchmarks import claims
 from benchmarks.__main__ import main
@@ -24,6 +25,7 @@ from benchmarks.claims import (
     _digits,
     _frozen,
     alignment_losses,
+    binary_paragraph_vectors,
     bundles,
     concatenation,
     hypercomplex,
@@ -31,6 +33,7 @@ from benchmarks.claims import (
     joint_views,
     layers,
     low_rank_heads,
+    multiplexed_features,
     orthogonal_alignment,
     planted_objects,
     platonic,
@@ -81,6 +84,15 @@ def test_a_cheap_topic_gives_a_report_with_claims_and_tables(
 SMALL: dict[Any, dict[str, Any]] = {
     alignment_losses: {"TRAIN": 100, "TEST": 40, "STEPS": 2},
     bundles: {"ITEMS": 60, "TASTES": 6, "LEARNT": 20, "ASKED": 10, "BATCH": 8, "STEPS": 2},
+    binary_paragraph_vectors: {"STEPS": 2, "BITS": 16, "REAL": 8},
+    multiplexed_features: {
+        "TRAIN": 300,
+        "VALIDATION": 100,
+        "TEST": 100,
+        "SIZE": 50,
+        "BATCH": 20,
+        "PLAN": Plan(2, 0.01),
+    },
     prompt_pool: {"TRAIN": 60, "TEST": 20, "BATCH": 8, "STEPS": 3},
     sequential_state: {"TRAIN": 80, "TEST": 60, "EPOCHS": 1},
     planted_objects: {"TRAIN": 60, "VALIDATION": 10, "TESTED": 20, "BATCH": 8, "STEPS": 2},
@@ -369,3 +381,48 @@ def test_documents_are_found_by_what_several_of_their_sections_say(
     assert found["document vector"] > found["search by sections"] + 10
     assert found["search by documents"] > found["search by sections"] + 10
     assert 0 <= found["section, reranked"] <= 100
+
+
+def test_bits_of_a_paragraph_vector_are_rounded_and_learn_through_the_rounding() -> None:
+    counts = torch.tensor([[3.0, 1, 0, 0], [0, 0, 2, 2], [2, 2, 0, 0], [0, 0, 1, 3]])
+
+    model = binary_paragraph_vectors.trained(counts, 0, width=8, rounded=True, projected=False)
+
+    codes = model.codes()
+    assert set(codes.flatten().tolist()) == {0.0, 1.0}
+    codes.sum().backward()  # type: ignore[no-untyped-call]  # torch's own
+    assert present(model.vectors.grad).abs().min() > 0
+    bits = binary_paragraph_vectors._bits(model)
+    alike, unlike = (bits[0] == bits[2]).sum(), (bits[0] == bits[1]).sum()
+    assert alike > unlike
+
+
+def test_precision_and_recall_leave_the_document_itself_out() -> None:
+    scores = np.arange(12 * 12, dtype=np.float32).reshape(12, 12) % 13
+    scores = scores + scores.T
+    np.fill_diagonal(scores, 1000)
+
+    nearest = binary_paragraph_vectors._nearest(scores, 11)
+
+    assert all(sorted([*row, place]) == list(range(12)) for place, row in enumerate(nearest.tolist()))
+    assert binary_paragraph_vectors._precision(scores, np.zeros(12)) == 100
+    assert binary_paragraph_vectors._recall(scores, scores) == 1
+
+
+def test_passages_are_of_the_pages_in_the_public_domain_and_long_enough() -> None:
+    known = binary_paragraph_vectors.documents()
+
+    assert len(known.counts) == len(known.pages) > 300
+    assert known.counts.sum(dim=1).min() > 10
+    assert not any(page.startswith("cc-by") for page in known.pages)
+
+
+def test_clicks_of_made_impressions_follow_from_their_values() -> None:
+    draw = np.random.default_rng(0)
+
+    training, *_ = multiplexed_features.made(draw)
+
+    assert {name: len(set(column)) for name, column in training.columns.items()}["a"] == 20
+    assert 0.1 < training.clicks.mean() < 0.5
+    of_first = [value == "0" for value in training.columns["b"]]
+    assert 0.15 < np.mean(of_first) < 0.35, "the first value is the most frequent by far"
