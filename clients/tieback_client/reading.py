@@ -323,6 +323,7 @@ def plan(message: Any) -> RetrievalPlan:
         granularity=_GRANULARITIES[message.granularity],
         token_vectors=message.token_vectors,
         ranker=message.ranker.name,
+        composition=message.composition,
     )
 
 

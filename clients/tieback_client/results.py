@@ -342,6 +342,8 @@ class RetrievalPlan:
     """The learned ranking that ordered the hits, or "none"."""
     token_vectors: bool = False
     """Whether texts were reranked by the vectors of their tokens that the collection keeps."""
+    composition: str = ""
+    """The learned composition by which a photo and words were one query; empty for the weighted sum."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,6 +113,7 @@ PLAN = RetrievalPlan(
     Granularity.DOCUMENT,
     MethodChoice("linear"),
     True,
+    "shades",
 )
 ROUTING = RoutingExplanation(
     "explicit",
@@ -303,6 +304,7 @@ SAMPLES: dict[str, list[Any]] = {
             2,
             Granularity.DOCUMENT,
             MethodChoice("linear"),
+            "shades",
         ),
         Retrieval("books", [QueryPart(TEXT)]),
     ],

@@ -53,6 +53,12 @@ docs/filters.md has all that a filter can say.
 @click.argument("words", nargs=-1)
 @query_options
 @click.option(
+    "--composition",
+    default="",
+    metavar="NAME",
+    help="A learned composition of the server's: a photo and the words that change it. [their sum]",
+)
+@click.option(
     "--explain",
     is_flag=True,
     help="Show what each step made of each hit, the time of each step and what it left out, the weights of "
@@ -84,6 +90,7 @@ def search(
     documents: bool | None,
     rerank: str | None,
     min_relevance: float,
+    composition: str,
     explain: bool,
     timing: bool,
 ) -> None:
@@ -108,6 +115,7 @@ def search(
         diversity=diversity,
         hits_per_item=per_item,
         granularity=granularity_of(documents=documents),
+        composition=composition,
         min_relevance=min_relevance,
         explain=explain,
     )

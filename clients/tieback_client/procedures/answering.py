@@ -107,6 +107,7 @@ def retrieve(
     hits_per_item: int = 0,
     granularity: Granularity | None = None,
     ranker: MethodLike | None = None,
+    composition: str = "",
     min_relevance: float = 0.0,
     explain: bool = False,
     timeout: float | None = None,
@@ -134,6 +135,8 @@ def retrieve(
     `explain` says of each step what it did: the `stages` of the result's `timing` have their times, how many
     sections they were given and what they left out, and the `stages` of a hit what each made of it. With a
     reranker it returns what matched what, with a `ranker` what each signal adds to the score.
+    `composition` names a learned composition of the server's: then the query is one picture and one text that
+    changes it.
     """
     request = _retrieval(
         collection,
@@ -153,6 +156,7 @@ def retrieve(
         hits_per_item=hits_per_item,
         granularity=granularity,
         ranker=ranker,
+        composition=composition,
         min_relevance=min_relevance,
         explain=explain,
     )
@@ -179,6 +183,7 @@ def answer(
     hits_per_item: int = 0,
     granularity: Granularity | None = None,
     ranker: MethodLike | None = None,
+    composition: str = "",
     min_relevance: float = 0.0,
     explain: bool = False,
     model: str = "",
@@ -213,6 +218,7 @@ def answer(
             hits_per_item=hits_per_item,
             granularity=granularity,
             ranker=ranker,
+            composition=composition,
             min_relevance=min_relevance,
             explain=explain,
         ),
@@ -267,6 +273,7 @@ def _retrieval(
     hits_per_item: int,
     granularity: Granularity | None,
     ranker: MethodLike | None,
+    composition: str,
     min_relevance: float,
     explain: bool,
 ) -> answer_pb2.RetrieveRequest:
@@ -290,6 +297,7 @@ def _retrieval(
         hits_per_item=hits_per_item,
         granularity=writing.granularity(granularity),
         ranker=writing.method(ranker, at("ranker")),
+        composition=writing.text(composition, "composition"),
     )
 
 

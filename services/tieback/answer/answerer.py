@@ -13,6 +13,7 @@ from tieback.answer.collection_spaces import (
     JointPipeline,
     RetiredSpaces,
 )
+from tieback.answer.composing import Composing
 from tieback.answer.degradation import Losses
 from tieback.answer.embedding import TOGETHER, Embedding
 from tieback.answer.encoding import JointInputs, Spaces
@@ -38,6 +39,7 @@ from tieback.core.types.report import Timing
 from tieback.core.types.retrieval import Retrieval, RetrieveReply
 from tieback.core.types.token_vectors import TokenVectors
 from tieback.core.types.vectors import SpaceRef
+from tieback.models.learned_composition import LearnedComposition
 from tieback.ports import (
     DEFAULT_GROUNDING,
     DEFAULT_SAMPLING,
@@ -70,10 +72,10 @@ class Answerer:
     is said. `losses` are what a missing space costs, and `encode_share` is how much of the time left spaces
     are waited for. Without a generator it retrieves and does not answer; without a reranker the search's
     order is kept, and without `reranks_words` its methods have no texts to compare. `rerankers` are models of
-    the reranker's, which may be named in place of a method. With `keeps_originals` the index is sent what
-    pictures and sounds were encoded from. `retired` is where spaces are had that are no longer served, to
-    read the collections in them. `token_spaces` are those whose token vectors collections may keep. `ranker`
-    orders hits by what was learned of judgements.
+    the reranker's, which may be named in place of a method, and `compositions` make one vector of a photo and
+    words. With `keeps_originals` the index is sent what pictures and sounds were encoded from. `retired` is
+    where spaces are had that are no longer served, to read the collections in them. `token_spaces` are those
+    whose token vectors collections may keep. `ranker` orders hits by what was learned of judgements.
     """
 
     def __init__(
@@ -97,6 +99,7 @@ class Answerer:
         rerankers: frozenset[str] = frozenset(),
         token_spaces: TokenSpaces | None = None,
         ranker: Ranker | None = None,
+        compositions: Sequence[LearnedComposition] = (),
     ) -> None:
         self._limits = limits = limits or Limits()
         served = [CollectionSpace.single(one, encoder, limits) for one in single]
@@ -121,6 +124,7 @@ class Answerer:
             reranks_words=reranks_words,
             rerankers=rerankers,
             ranker=ranker,
+            composing=Composing(encoder, compositions),
         )
         self._generator = generator
         self._evidence_limit = evidence_limit

@@ -52,7 +52,7 @@ it (docs/decisions/0035)."""
 def plan_of(retrieval: Retrieval, defaults: RetrievalPlan = DEFAULT_PLAN) -> RetrievalPlan:
     """The plan of a query: its own choices, and the defaults for the rest."""
     limit = retrieval.limit or DEFAULT_LIMIT
-    hybrid = defaults.hybrid if retrieval.hybrid is None else retrieval.hybrid
+    hybrid = defaults.hybrid and not retrieval.composition if retrieval.hybrid is None else retrieval.hybrid
     balance = retrieval.balance_modalities
     words = any(isinstance(part.content.data, str) and part.weight > 0 for part in retrieval.query)
     reranker = retrieval.reranker or defaults.reranker
@@ -83,6 +83,7 @@ def plan_of(retrieval: Retrieval, defaults: RetrievalPlan = DEFAULT_PLAN) -> Ret
         diversity=retrieval.diversity or defaults.diversity,
         hits_per_item=retrieval.hits_per_item or (0 if documents else defaults.hits_per_item),
         granularity=retrieval.granularity or defaults.granularity,
+        composition=retrieval.composition,
         ranker=ranker,
     )
 
@@ -95,4 +96,5 @@ def _is_ordered_otherwise(retrieval: Retrieval) -> bool:
         or retrieval.diversity > 0
         or retrieval.granularity is Granularity.DOCUMENT
         or retrieval.hybrid is False
+        or bool(retrieval.composition)
     )

@@ -7,6 +7,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 
 from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces
+from tieback.answer.composing import Composing
 from tieback.answer.cut_off import cut_off
 from tieback.answer.degradation import reason_of, with_unencoded_contents, without
 from tieback.answer.documents import ranked_documents, sections_of
@@ -72,7 +73,9 @@ class Retriever:
         reranks_words: bool = True,
         rerankers: frozenset[str] = frozenset(),
         ranker: Ranker | None = None,
+        composing: Composing,
     ) -> None:
+        self._composing = composing
         self._ranker = ranker
         self._rerankers = rerankers
         self._spaces = spaces
@@ -93,6 +96,8 @@ class Retriever:
         with watch.stage("plan"):
             plan = _checked_plan(retrieval, self._limits, defaults, self._rerankers)
             _check_ranker(plan, self._ranker)
+            if plan.composition:
+                self._composing.check(plan.composition, retrieval.query)
         if self._reranker is None and plan.reranker.name != NO_RERANKING.name:
             raise Unsupported("no space of this server has multi-vectors to rerank by")
         try:
@@ -206,6 +211,11 @@ class Retriever:
         with watch.stage("collection"):
             space, known = await self._spaces.to_read(retrieval.collection, hop(deadline))
         routing = space.routing(retrieval.routing, known)
+        if retrieval.composition:
+            composed, unread = await self._composing.compose(
+                retrieval.composition, retrieval.query, space.ref, watch, hop(deadline)
+            )
+            return dataclasses.replace(composed, routing=_marked(composed.routing, space)), unread
         if len(contents) == 1 and isinstance(first, Vector) and first.space.name == space.name:
             return Fused(first, _marked(RoutingExplanation("precomputed", {}, 0.0), space)), ()
         encoders = space.encoders[Role.QUERY]
@@ -394,6 +404,12 @@ def _checked_plan(
     expansion = plan.query_expansion
     query_expansions.configure(expansion.name, expansion.parameters, field="query_expansion")
     method = plan.reranker
+    if retrieval.composition and method.name != NO_RERANKING.name:
+        raise InvalidInput(
+            "a reranker would compare the hits with the photo or the words as they are; leave it out, or the "
+            "composition",
+            field="reranker",
+        )
     if method.name != NO_RERANKING.name:
         if plan.diversity:
             raise InvalidInput(

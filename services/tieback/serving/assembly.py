@@ -105,6 +105,7 @@ def build_answerer(
         reranker=ports.reranker if plan.has_multi_vectors or plan.rerankers else None,
         reranks_words=plan.has_token_vectors,
         rerankers=frozenset(card.name for card in plan.rerankers),
+        compositions=plan.compositions,
         generator=ports.generator,
         limits=settings.limits,
         evidence_limit=settings.evidence,

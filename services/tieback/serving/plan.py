@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tieback.answer import JointInputs, SingleSpace
     from tieback.models.class_name_bridge import ClassNameBridge
     from tieback.models.joint_space_artifact import JointSpaceArtifact
+    from tieback.models.learned_composition import LearnedComposition
     from tieback.router import Component, JointSpace
 
 
@@ -53,6 +54,13 @@ class Plan:
     def bound(self) -> JointSpaceArtifact | None:
         """The binding that makes the joint space, held against what is served; None for class names."""
         return served_binding(self._settings, self.encoders)
+
+    @cached_property
+    def compositions(self) -> tuple[LearnedComposition, ...]:
+        """The learned compositions of queries, held against the served encoders."""
+        from tieback.serving.compositions import served_compositions
+
+        return served_compositions(self._settings.compositions, self.encoders)
 
     @cached_property
     def joint(self) -> JointSpace | None:

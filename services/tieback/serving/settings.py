@@ -82,9 +82,7 @@ class Settings(BaseSettings):
         pattern=r"^$|^.+:(100|[0-9]{1,2})(\.[0-9]+)?$",
         description="REVISION:PERCENT: the routers of that binding weight this percentage of the queries.",
     )
-    binding_shadow: str = Field(
-        "", description="A binding whose routers only compute weights for comparison."
-    )
+    binding_shadow: str = Field("", description="A binding whose routers only compute weights to compare.")
     regions: Regions = Field(
         Regions.OFF,
         description="Whether pictures are stored by their regions too, which is ten times the work for an "
@@ -97,8 +95,9 @@ class Settings(BaseSettings):
         le=1,
         description="Fraction of a query's remaining time that it waits for encoders.",
     )
-    rerankers: Names = Field(
-        (), description="The cross-encoders to serve. Empty: all that have a card; none: none."
+    rerankers: Names = Field((), description="The cross-encoders to serve. Empty: all; none: none.")
+    compositions: Names = Field(
+        (), description="Folders of learned compositions of queries, separated by commas."
     )
     ranker: Path | None = Field(
         None, description="The folder of a trained ranker. Empty: the one that comes with the package."
@@ -320,7 +319,7 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _split(cls, values: dict[str, object]) -> dict[str, object]:
-        for name in ("spaces", "rerankers", "precision"):
+        for name in ("spaces", "rerankers", "compositions", "precision"):
             names = values.get(name)
             if isinstance(names, str):
                 values[name] = tuple(part.strip() for part in names.split(",") if part.strip())

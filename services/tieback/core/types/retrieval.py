@@ -26,7 +26,8 @@ class QueryPart:
 class Retrieval:
     """What to find, and how. 0 and None stand for the server's default (`answer/plan.py`).
 
-    Hits whose relevance is below `min_relevance` are left out.
+    Hits whose relevance is below `min_relevance` are left out. A query of a photo and words may name a
+    learned `composition`; empty for the weighted sum.
     """
 
     collection: str
@@ -47,6 +48,7 @@ class Retrieval:
     hits_per_item: int = 0
     granularity: Granularity | None = None
     ranker: MethodChoice | None = None
+    composition: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,8 @@ class RetrievalPlan:
     asked for, or the method left it so. 0 is no `diversity`, and any number of `hits_per_item`. By the
     `granularity` DOCUMENT items were ranked. The name of `ranker` is "none" where no learned ranking
     ordered the hits. With `token_vectors` the reranker compared texts by the vectors of tokens that the
-    collection keeps.
+    collection keeps. `composition` is the learned one that made one vector of a photo and words, empty for
+    their weighted sum.
     """
 
     hybrid: bool
@@ -76,6 +79,7 @@ class RetrievalPlan:
     granularity: Granularity
     ranker: MethodChoice
     token_vectors: bool = False
+    composition: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,7 @@ def read_retrieval(message: answer_pb2.RetrieveRequest, field: FieldPath = ROOT)
         query_expansion=optional(message, "query_expansion", read_method, field),
         diversity=finite(message.diversity, field["diversity"]),
         hits_per_item=message.hits_per_item,
+        composition=message.composition,
         granularity=read_granularity(message.granularity, field["granularity"])
         if message.granularity
         else None,
@@ -98,6 +99,7 @@ def write_retrieval(retrieval: Retrieval) -> answer_pb2.RetrieveRequest:
         hits_per_item=retrieval.hits_per_item,
         granularity=None if retrieval.granularity is None else write_granularity(retrieval.granularity),
         ranker=None if retrieval.ranker is None else write_method(retrieval.ranker),
+        composition=retrieval.composition,
     )
 
 
@@ -117,6 +119,7 @@ def read_plan(message: answer_pb2.RetrievalPlan) -> RetrievalPlan:
         granularity=read_granularity(message.granularity, at("granularity")),
         token_vectors=message.token_vectors,
         ranker=read_method(message.ranker, at("ranker")),
+        composition=message.composition,
     )
 
 
@@ -136,6 +139,7 @@ def write_plan(plan: RetrievalPlan) -> answer_pb2.RetrievalPlan:
         granularity=write_granularity(plan.granularity),
         token_vectors=plan.token_vectors,
         ranker=write_method(plan.ranker),
+        composition=plan.composition,
     )
 
 
