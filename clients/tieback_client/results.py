@@ -235,7 +235,7 @@ class Hit:
     stages: Sequence[StageScore] = ()
     """With ``explain``, what the steps that it passed made of it, in order."""
     signals: Mapping[str, float] = field(default_factory=dict)
-    """What a learned ranking can go by, by name, where ``search(signals=True)`` asked for it."""
+    """What a learned ranking can go by, by name, where ``search(signals=…)`` asked for it."""
 
 
 @dataclass(frozen=True, slots=True)

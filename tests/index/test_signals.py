@@ -30,13 +30,13 @@ async def seas(index: Index) -> Index:
 
 
 async def signals(index: Index, text: str = "tide moon", limit: int = 10) -> dict[tuple[str, str], Signals]:
-    reply = await index.search("docs", vector=NORTH, text=text, limit=limit, signals=True)
+    reply = await index.search("docs", vector=NORTH, text=text, limit=limit, signals=NAMES)
     return {(hit.item_id, hit.text.split()[-1]): hit.signals for hit in reply.hits}
 
 
 async def test_hits_have_signals_only_where_they_are_asked_for(seas: Index) -> None:
     plain = await seas.search("docs", vector=NORTH, text="tide moon")
-    asked = await seas.search("docs", vector=NORTH, text="tide moon", signals=True)
+    asked = await seas.search("docs", vector=NORTH, text="tide moon", signals=NAMES)
 
     assert [dict(hit.signals) for hit in plain.hits] == [{}] * 5
     assert [hit.item_id for hit in asked.hits] == [hit.item_id for hit in plain.hits]
@@ -78,14 +78,14 @@ async def test_sections_of_one_item_know_each_other_and_their_places(seas: Index
 
 
 async def test_a_query_by_a_vector_alone_has_no_signals_of_words(seas: Index) -> None:
-    reply = await seas.search("docs", vector=NORTH, signals=True)
+    reply = await seas.search("docs", vector=NORTH, signals=NAMES)
 
     assert not {"words", "matched", "window", "beginning"} & set(reply.hits[0].signals)
     assert {"search", "vector", "feedback", "neighbours", "length"} <= set(reply.hits[0].signals)
 
 
 async def test_a_query_by_words_alone_has_none_of_vectors(seas: Index) -> None:
-    reply = await seas.search("docs", text="tide moon", signals=True)
+    reply = await seas.search("docs", text="tide moon", signals=NAMES)
 
     assert "vector" not in reply.hits[0].signals
     assert {"search", "words", "feedback", "neighbours"} <= set(reply.hits[0].signals)
@@ -94,14 +94,14 @@ async def test_a_query_by_words_alone_has_none_of_vectors(seas: Index) -> None:
 async def test_an_expanded_search_has_its_own_scores_as_the_search_signal(seas: Index) -> None:
     how = MethodChoice("rocchio", {"agreement": 0.0})
 
-    reply = await seas.search("docs", vector=NORTH, text="tide moon", query_expansion=how, signals=True)
+    reply = await seas.search("docs", vector=NORTH, text="tide moon", query_expansion=how, signals=NAMES)
 
     assert [hit.signals["search"] for hit in reply.hits] == pytest.approx([hit.score for hit in reply.hits])
 
 
 async def test_signals_are_refused_in_a_search_by_documents(seas: Index) -> None:
     with pytest.raises(InvalidInput) as refusal:
-        await seas.search("docs", vector=NORTH, granularity=Granularity.DOCUMENT, signals=True)
+        await seas.search("docs", vector=NORTH, granularity=Granularity.DOCUMENT, signals=NAMES)
 
     assert str(refusal.value.field) == "signals"
 

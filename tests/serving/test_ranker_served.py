@@ -54,11 +54,15 @@ def test_reasons_come_only_where_they_are_asked_for(client: Client) -> None:
 
 def test_a_search_gives_signals_without_a_ranking(client: Client) -> None:
     plain = client.search("notes", text="tide moon")
-    found = client.search("notes", text="tide moon", signals=True)
+    found = client.search("notes", text="tide moon", signals=["search", "window"])
 
     assert [hit.item_id for hit in found.hits] == [hit.item_id for hit in plain.hits]
     assert not plain.hits[0].signals
+    assert found.hits[0].signals.keys() == {"search", "window"}
     assert found.hits[0].signals["search"] == pytest.approx(found.hits[0].score)
+    with pytest.raises(InvalidArgument, match="signals are: search") as refusal:
+        client.search("notes", text="tide", signals=["search", "magic"])
+    assert refusal.value.field == "signals[1]"
 
 
 def test_a_ranker_beside_a_reranker_is_refused_by_its_field(client: Client) -> None:

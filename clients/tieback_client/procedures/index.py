@@ -229,7 +229,7 @@ def search(
     granularity: Granularity | None = None,
     token_vectors: bool = False,
     explain: bool = False,
-    signals: bool = False,
+    signals: Sequence[str] = (),
     timeout: float | None = None,
 ) -> Procedure[SearchResult]:
     """The sections nearest to a vector of the collection's space, to words (full text, BM25), or to both.
@@ -247,7 +247,7 @@ def search(
     prefers hits that are unlike those before them, and no more than `hits_per_item` are of one item; both are
     off at 0. By the `granularity` "document", items are ranked as wholes, and a hit is the best section of
     one, with its next best in `sections`. `explain` says of each step what it did, as in `retrieve`. With
-    `signals`, hits have what a learned ranking can go by.
+    names of `signals`, hits have what a learned ranking can go by; docs/retrieval.md lists them.
     To search with a picture or a sentence, use `retrieve`.
     """
     own = vector.vector if isinstance(vector, Fused) else vector
@@ -268,7 +268,7 @@ def search(
         granularity=writing.granularity(granularity),
         token_vectors=token_vectors,
         explain=explain,
-        signals=signals,
+        signals=[writing.text(one, at("signals", i)) for i, one in enumerate(signals)],
     )
     reply = yield Call(RPCS["Search"], request, timeout)
     hits = [reading.hit(one) for one in reply.message.hits]

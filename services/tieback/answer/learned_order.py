@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from tieback.core.types.retrieval import RetrievedHit, SignalShare
@@ -17,6 +17,11 @@ class Ranker(Protocol):
     @property
     def method(self) -> str:
         """The name of its method."""
+        ...
+
+    @property
+    def read(self) -> Collection[str]:
+        """The names of the signals that can change an order."""
         ...
 
     def contributions(self, candidates: Sequence[Signals]) -> list[Mapping[str, float]]:

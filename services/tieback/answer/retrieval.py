@@ -45,6 +45,7 @@ from tieback.core.types.report import Stage
 from tieback.core.types.rerank import RerankResult
 from tieback.core.types.retrieval import QueryPart, Retrieval, RetrievalPlan, RetrievedHit, RetrieveReply
 from tieback.core.types.search import FoundPiece, Granularity, Hit, SearchReply
+from tieback.core.types.signals import NAMES
 from tieback.core.types.vectors import Vector
 from tieback.methods.learned_ranking import learned_rankings
 from tieback.methods.query_expansion import query_expansions
@@ -188,6 +189,12 @@ class Retriever:
         routing = RoutingExplanation(FULL_TEXT, {}, 0.0, [stale.space], degraded=True, reasons=reasons)
         return RetrieveReply(hits, routing, (), watch.timing(), plan)
 
+    def _signals(self, retrieval: Retrieval, plan: RetrievalPlan) -> Collection[str]:
+        """The names of the signals that the ranking reads; all where the result is explained."""
+        if self._ranker is None or plan.ranker.name == NO_RANKER.name:
+            return ()
+        return NAMES if retrieval.explain else self._ranker.read
+
     def _ordered(
         self,
         retrieval: Retrieval,
@@ -284,7 +291,7 @@ class Retriever:
                 diversity=plan.diversity,
                 hits_per_item=plan.hits_per_item,
                 granularity=plan.granularity,
-                signals=plan.ranker.name != NO_RANKER.name,
+                signals=self._signals(retrieval, plan),
                 ignored=() if fused is None else fused.ignored,
                 multi_vectors=multi_vectors,
                 token_vectors=token_vectors,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from tieback.core.errors import InvalidInput
@@ -11,6 +11,7 @@ from tieback.core.types.arrays import Array
 from tieback.core.types.fusion import IgnoredDimensions
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.search import Granularity
+from tieback.core.types.signals import NAMES
 from tieback.core.types.vectors import SpaceRef, Vector
 from tieback.index.filters import Filter, parse
 from tieback.index.store import Description
@@ -52,8 +53,8 @@ class Query:
     """Whether the vectors of the tokens of texts are wanted."""
     explain: bool = False
     """Whether the reply says of each step what it did."""
-    signals: bool = False
-    """Whether hits come with their signals."""
+    signals: frozenset[str] = frozenset()
+    """The names of the signals that hits come with."""
 
 
 def checked(
@@ -74,7 +75,7 @@ def checked(
     granularity: Granularity = Granularity.SECTION,
     token_vectors: bool = False,
     explain: bool = False,
-    signals: bool = False,
+    signals: Collection[str] = (),
 ) -> Query:
     """The query of a `Search`, or InvalidInput, SpaceMismatch or NotFound with the field that is wrong."""
     if vector is None:
@@ -95,6 +96,11 @@ def checked(
         _check_documents(collapse_pieces=collapse_pieces, hits_per_item=hits_per_item)
         if signals:
             raise InvalidInput("signals are of sections: leave them out", field="signals")
+    for place, name in enumerate(signals):
+        if name not in NAMES:
+            raise InvalidInput(
+                f"there is no signal {name!r}; signals are: {', '.join(NAMES)}", field=at("signals", place)
+            )
     # NUL stands between words, as a space does.
     check_text(text, SEARCH_TEXT_BYTES, field=at("text"), takes_nul=True)
     exact = None if vector is None else check_vector(vector, known.space, known.width, field=at("vector"))
@@ -116,7 +122,7 @@ def checked(
         granularity=granularity,
         token_vectors=token_vectors,
         explain=explain,
-        signals=signals,
+        signals=frozenset(signals),
     )
 
 

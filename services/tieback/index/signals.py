@@ -7,24 +7,25 @@ hits are often good themselves (score regularization; Diaz, CIKM 2005). `core/ty
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cached_property
 
 import numpy as np
 
 from tieback.core.types import signals as known
 from tieback.core.types.arrays import Array
-from tieback.core.types.signals import Signal, Signals
+from tieback.core.types.signals import Signals
 from tieback.index.comparison import vectors_of
 from tieback.index.feedback import expanded_ranker
 from tieback.index.filters import Check
 from tieback.index.memory import Memory
 from tieback.index.query import Query
 from tieback.index.ranking import Ranker, Ranking
-from tieback.index.words import QueryWords, likeness
+from tieback.index.words import QueryWords, Read, likeness
 from tieback.methods.query_expansion import configured
 
 NEIGHBOURS = 5
-"""Candidates whose scores are averaged."""
+"""Sections whose scores are averaged."""
 
 _FEEDBACK = configured("rocchio", {"agreement": 0.0}, field="query_expansion")
 
@@ -37,68 +38,145 @@ def signals_of(
     hits: Sequence[Sequence[int]],
     check: Check,
 ) -> list[Signals]:
-    """By hit; `hits` are rows of the ranking, of each hit its section's and those of its other pieces."""
+    """By hit, the signals that the query wants; one that does not apply is left out.
+
+    `hits` are rows of the ranking, of each hit its section's and those of its other pieces.
+    """
     if not hits:
         return []
-    best = [row for row, *_ in hits]
-    positions, scores = ranking.positions[best], ranking.scores[best]
-    found: dict[Signal, Array] = {known.SEARCH: scores}
-    similarities = asked.similarities(positions)
-    if similarities is not None:
-        found[known.VECTOR] = similarities
-    # A piece of the same text is like a neighbour: it says as much of the hit.
-    rows = [*best, *(row for _, *others in hits for row in others)]
-    sections = [memory.read(position) for position in ranking.positions[rows].tolist()]
-    alike = likeness(sections)
-    if similarities is not None:
-        alike = (alike + _cosines(vectors_of(memory, ranking.positions[rows], query.ignored))) / 2
-    found[known.NEIGHBOURS] = neighbours(ranking.scores[rows], alike)[: len(best)]
-    sections = sections[: len(best)]
-    if query.text:
-        shares = np.array([asked.words_at(position) for position in positions.tolist()], np.float64)
-        found[known.WORDS], found[known.MATCHED] = np.nan_to_num(shares).T
-        asked_for = QueryWords(memory.words, query.text)
-        found[known.WINDOW] = np.array([asked_for.in_window(one) for one in sections])
-        found[known.BEGINNING] = np.array([asked_for.at_beginning(one) for one in sections])
-    check("the signals of the hits")
-    by_feedback = _by_feedback(memory, query, asked, positions, check)
-    if by_feedback is not None:
-        found[known.FEEDBACK] = by_feedback
-    found[known.LENGTH] = np.log1p([len(one.text) for one in sections])
-    places = [memory.place_of(position) for position in positions.tolist()]
-    found[known.PLACE] = np.array([place for _, place in places])
-    found[known.SIBLINGS] = _siblings(scores, [item for item, _ in places])
-    return _by_hit(found)
-
-
-def _by_feedback(memory: Memory, query: Query, asked: Ranker, positions: Array, check: Check) -> Array | None:
-    """The scores by the expanded query."""
-    recorder, asked.recorder = asked.recorder, None  # this is no step by which the hits were found
-    try:
-        expanded = expanded_ranker(memory, query, _FEEDBACK, asked, check)
-        if expanded is None:
-            return None
-        # The similarity counts as a share of the best one of all, which may be of none of the hits.
-        every = np.concatenate((expanded.pool(len(positions)).positions, positions))
-        return expanded.pool_of(every).scores[-len(positions) :]
-    finally:
-        asked.recorder = recorder
-
-
-def _by_hit(found: Mapping[Signal, Array]) -> list[Signals]:
-    """The signals of each hit, without those that are NaN."""
-    names = [one.name for one in found]
+    found = _Hits(memory, query, asked, ranking, hits, check).computed(query.signals)
     table = np.stack(list(found.values()), axis=1).astype(np.float64)
     return [
-        {name: value for name, value in zip(names, row, strict=True) if not math.isnan(value)}
+        {name: value for name, value in zip(found, row, strict=True) if not math.isnan(value)}
         for row in table.tolist()
     ]
+
+
+class _Hits:
+    """The hits of a search, and all that signals are computed from; each only if a signal needs it."""
+
+    def __init__(
+        self,
+        memory: Memory,
+        query: Query,
+        asked: Ranker,
+        ranking: Ranking,
+        hits: Sequence[Sequence[int]],
+        check: Check,
+    ) -> None:
+        self._memory, self._query, self._asked, self._check = memory, query, asked, check
+        best = [row for row, *_ in hits]
+        # A piece of the same text is like a neighbour: it says as much of the hit.
+        rows = [*best, *(row for _, *others in hits for row in others)]
+        self._every, self._every_score = ranking.positions[rows], ranking.scores[rows]
+        self._count = len(best)
+        self._positions, self._scores = self._every[: len(best)], self._every_score[: len(best)]
+
+    def computed(self, wanted: Collection[str]) -> dict[str, Array]:
+        """The wanted signals `[n]` by name; NaN where one does not apply."""
+        return {name: make(self) for name, make in _COMPUTED.items() if name in wanted}
+
+    @cached_property
+    def _sections(self) -> list[Read]:
+        """The words of the hits, and then of their further pieces."""
+        return [self._memory.read(position) for position in self._every.tolist()]
+
+    @cached_property
+    def _query_words(self) -> QueryWords | None:
+        return QueryWords(self._memory.words, self._query.text) if self._query.text else None
+
+    @cached_property
+    def _by_words(self) -> Array:
+        """Shares of the score that the query could give, and of its words, `[2, n]`."""
+        if not self._query.text:
+            return np.full((2, self._count), np.nan)
+        shares = [self._asked.words_at(position) for position in self._positions.tolist()]
+        return np.nan_to_num(np.array(shares, np.float64)).T
+
+    @cached_property
+    def _places(self) -> list[tuple[str, float]]:
+        return [self._memory.place_of(position) for position in self._positions.tolist()]
+
+    def search(self) -> Array:
+        return self._scores
+
+    def vector(self) -> Array:
+        similarities = self._asked.similarities(self._positions)
+        return self._absent if similarities is None else similarities
+
+    def words(self) -> Array:
+        return self._by_words[0]
+
+    def matched(self) -> Array:
+        return self._by_words[1]
+
+    def window(self) -> Array:
+        words = self._query_words
+        if words is None:
+            return self._absent
+        return np.array([words.in_window(one) for one in self._sections[: self._count]])
+
+    def beginning(self) -> Array:
+        words = self._query_words
+        if words is None:
+            return self._absent
+        return np.array([words.at_beginning(one) for one in self._sections[: self._count]])
+
+    def neighbours(self) -> Array:
+        self._check("the likeness of the hits")
+        alike = likeness(self._sections)
+        if self._query.vector is not None:
+            vectors = vectors_of(self._memory, self._every, self._query.ignored)
+            alike = (alike + _cosines(vectors)) / 2
+        return neighbours(self._every_score, alike)[: self._count]
+
+    def feedback(self) -> Array:
+        self._check("the feedback of the hits")
+        asked = self._asked
+        recorder, asked.recorder = asked.recorder, None  # this is no step by which the hits were found
+        try:
+            expanded = expanded_ranker(self._memory, self._query, _FEEDBACK, asked, self._check)
+            if expanded is None:
+                return self._absent
+            # The similarity counts as a share of the best one of all, which may be of none of the hits.
+            every = np.concatenate((expanded.pool(self._count).positions, self._positions))
+            return expanded.pool_of(every).scores[-self._count :]
+        finally:
+            asked.recorder = recorder
+
+    def length(self) -> Array:
+        return np.log1p([len(one.text) for one in self._sections[: self._count]])
+
+    def place(self) -> Array:
+        return np.array([place for _, place in self._places])
+
+    def siblings(self) -> Array:
+        return _siblings(self._scores, [item for item, _ in self._places])
+
+    @property
+    def _absent(self) -> Array:
+        return np.full(self._count, np.nan)
+
+
+_COMPUTED: Mapping[str, Callable[[_Hits], Array]] = {
+    known.SEARCH.name: _Hits.search,
+    known.VECTOR.name: _Hits.vector,
+    known.WORDS.name: _Hits.words,
+    known.MATCHED.name: _Hits.matched,
+    known.FEEDBACK.name: _Hits.feedback,
+    known.NEIGHBOURS.name: _Hits.neighbours,
+    known.WINDOW.name: _Hits.window,
+    known.BEGINNING.name: _Hits.beginning,
+    known.LENGTH.name: _Hits.length,
+    known.PLACE.name: _Hits.place,
+    known.SIBLINGS.name: _Hits.siblings,
+}
 
 
 def neighbours(scores: Array, alike: Array) -> Array:
     """The mean score `[n]` of the NEIGHBOURS that are most alike, weighted by that; NaN where none is.
 
-    `alike` `[n, n]`; that of a candidate and itself does not count.
+    `alike` `[n, n]`; that of a section and itself does not count.
     """
     weights = np.maximum(alike, 0.0)
     np.fill_diagonal(weights, 0.0)

@@ -48,6 +48,12 @@ class TrainedRanker:
             )
         return found
 
+    @property
+    def read(self) -> list[str]:
+        """The names of the signals that can change an order."""
+        weights = self.state.get("weights", np.ones(len(self.signals)))
+        return [name for name, weight in zip(self.signals, weights.tolist(), strict=True) if weight]
+
     def contributions(self, candidates: Sequence[Signals]) -> list[Mapping[str, float]]:
         """Of each candidate, what each of its signals adds to its score, which is the sum."""
         added = learned_rankings.get(self.method)(table(candidates, self.signals), self.state)

@@ -194,7 +194,7 @@ class RemoteIndex:
             granularity=write_granularity(asked.get("granularity", Granularity.SECTION)),
             token_vectors=asked.get("token_vectors", False),
             explain=asked.get("explain", False),
-            signals=asked.get("signals", False),
+            signals=asked.get("signals", ()),
         )
         return read_search_reply(await self._call(request, index_pb2.SearchResponse, deadline))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TypedDict
 
@@ -32,7 +32,8 @@ class Search(TypedDict, total=False):
     texts come with the vectors of their tokens. `query_expansion` searches again with
     the query expanded by its first hits. `diversity`, 0 to 1, prefers hits that are unlike those before them,
     and there are at most `hits_per_item` hits of one item; 0 turns each of them off. By the `granularity`
-    DOCUMENT items are ranked, and a hit is the best section of one. With `signals`, hits come with theirs.
+    DOCUMENT items are ranked, and a hit is the best section of one. Hits come with the signals that are named
+    in `signals`.
     """
 
     vector: Vector | None
@@ -50,7 +51,7 @@ class Search(TypedDict, total=False):
     granularity: Granularity
     token_vectors: bool
     explain: bool
-    signals: bool
+    signals: Collection[str]
 
 
 @dataclass(frozen=True, slots=True)

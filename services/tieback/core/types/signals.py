@@ -1,7 +1,7 @@
 """The signals of a candidate: what is known of it when a search is over, as numbers by name.
 
-One list, in one order. The index computes all but late interaction, which takes token vectors of the query. A
-signal that does not apply (no words in the query, no vectors of tokens) is absent.
+One list, in one order; the index computes them. A signal that does not apply, for instance of words where the
+query has none, is absent.
 """
 
 from __future__ import annotations
@@ -37,14 +37,8 @@ BEGINNING = Signal(
 LENGTH = Signal("length", "the logarithm of the number of words", rising=False)
 PLACE = Signal("place", "the section's place in its item, 0 the first to 1 the last", rising=False)
 SIBLINGS = Signal("siblings", "the best search score of another candidate of the same item")
-LATE_INTERACTION = Signal(
-    "late_interaction", "the mean, over the query's tokens, of the similarity to the section's nearest token"
-)
-WEAKEST = Signal("weakest_tokens", "the same over the third of the query's tokens with the lowest similarity")
-
 SIGNALS = (
     SEARCH, VECTOR, WORDS, MATCHED, FEEDBACK, NEIGHBOURS, WINDOW, BEGINNING, LENGTH, PLACE, SIBLINGS,
-    LATE_INTERACTION, WEAKEST,
 )  # fmt: skip
 """All, in the order in which tables of them have their columns."""
 

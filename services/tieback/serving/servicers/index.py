@@ -181,7 +181,7 @@ class IndexServicer(index_pb2_grpc.IndexServiceServicer):
             granularity=read_granularity(request.granularity, at("granularity")),
             token_vectors=request.token_vectors,
             explain=request.explain,
-            signals=request.signals,
+            signals=list(request.signals),
             deadline=deadline,
         )
         return write_search_reply(reply)
