@@ -91,7 +91,7 @@ class _Hits:
         if not self._query.text:
             return np.full((2, self._count), np.nan)
         shares = [self._asked.words_at(position) for position in self._positions.tolist()]
-        return np.nan_to_num(np.array(shares, np.float64)).T
+        return np.asarray(np.nan_to_num(np.array(shares, np.float64)).T)
 
     @cached_property
     def _places(self) -> list[tuple[str, float]]:
@@ -105,10 +105,10 @@ class _Hits:
         return self._absent if similarities is None else similarities
 
     def words(self) -> Array:
-        return self._by_words[0]
+        return np.asarray(self._by_words[0])
 
     def matched(self) -> Array:
-        return self._by_words[1]
+        return np.asarray(self._by_words[1])
 
     def window(self) -> Array:
         words = self._query_words
