@@ -31,7 +31,7 @@ from benchmarks.data_folder import add_data, data_of
 from benchmarks.progress import log
 from benchmarks.report import Report
 from benchmarks.scaling.measure import LEAST_RECALL
-from benchmarks.scaling.systems import OWN, SYSTEMS
+from benchmarks.scaling.systems import MOST, OWN, SYSTEMS
 from benchmarks.scaling.vectors import encoded, more_of, nearest, short_texts, texts_of
 
 LIMIT = 10
@@ -76,7 +76,8 @@ def run(options: argparse.Namespace) -> Report:
             np.save(folder / "nearest.npy", nearest(vectors, queries, LIMIT))
             (folder / "texts.json").write_text(json.dumps(short_texts(texts, min(count, DIFFERENT_TEXTS))))
             del vectors
-            rows = [one for name in options.systems if (one := _measured(name, folder))]
+            chosen = [name for name in options.systems if count <= MOST.get(name, count)]
+            rows = [one for name in chosen if (one := _measured(name, folder))]
             title = f"{count:,} vectors of {options.space}, {min(len(known), count):,} of them of texts"
             report.table(title, rows)
             if not options.no_service:

@@ -179,3 +179,5 @@ SYSTEMS: Mapping[str, Callable[[Array, Path], System]] = {
     "Milvus Lite": MilvusLite,
 }
 OWN = tuple(name for name in SYSTEMS if name.startswith("tieback"))
+MOST = {"Milvus Lite": 20_000, "faiss HNSW": 300_000, "usearch": 300_000, "tieback float32": 300_000}
+"""Vectors with which a system is still measured: beyond, it takes too long here, or too much memory."""

@@ -1,0 +1,77 @@
+"""A server that is killed while it keeps the lists of its vectors: nothing of the collection is lost."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import pytest
+from support.sections import SPACE, WIDTH, item, section
+from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.vectors import Vector
+from tieback.index import Index
+from tieback.index.learned_state import LISTS
+from tieback.index.listed_vectors import ListedVectors
+
+FLAT, COUNT = 300, 400
+
+# Sorts the vectors of a collection twice, and kills itself before the given call that changes the disk.
+KILLED = textwrap.dedent("""
+    import sys
+    from support.killing import Killing
+    from tieback.index import Index
+
+    killing = Killing(int(sys.argv[2]))
+    index = Index.open(sys.argv[1])
+    memory = index._owned.to_write("docs").memory
+    memory._wholes._flat_up_to = int(sys.argv[3])
+    killing.arm("rename", "mkdir", "unlink")
+    memory.train()
+    print("it was not killed", killing.seen)
+""")
+
+
+def lists_of(index: Index) -> ListedVectors:
+    return cast(ListedVectors, index._owned.to_write("docs").memory._wholes)
+
+
+async def found(index: Index) -> set[str]:
+    reply = await index.search("docs", vector=Vector(SPACE, np.ones(WIDTH, np.float32)), limit=COUNT)
+    return {hit.item_id for hit in reply.hits}
+
+
+@pytest.mark.parametrize("number", range(1, 9))
+async def test_a_server_killed_while_it_keeps_lists_starts_with_all_vectors(number: int, store: Path) -> None:
+    index = Index.open(store)
+    await index.create_collection("docs", SPACE, WIDTH, codec=MethodChoice("int8"))
+    vectors = np.random.default_rng(0).standard_normal((COUNT, WIDTH), np.float32)
+    await index.upsert("docs", [item(f"i{n}", section(vectors[n])) for n in range(COUNT)])
+    await index.close()
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+
+    command = [sys.executable, "-c", KILLED, str(store), str(number), str(FLAT)]
+    done = await asyncio.to_thread(
+        subprocess.run, command, env=environment, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode in (0, -signal.SIGKILL), done.stderr
+    assert (done.returncode == 0) == ("it was not killed" in done.stdout)
+    assert number > 1 or done.returncode == -signal.SIGKILL
+    index = Index.open(store)
+    assert len(await found(index)) >= COUNT * 0.97
+    kept = lists_of(index)
+    kept._flat_up_to = FLAT
+    assert kept.wants_training(COUNT) == (kept._lists is None)
+    index._owned.to_write("docs").memory.train()
+    assert kept._lists is not None
+    await index.close()
+    (folder,) = (store / "collections" / "docs.lance" / LISTS).iterdir()
+    index = Index.open(store)
+    assert lists_of(index)._lists is not None
+    assert not folder.name.startswith(".")
+    await index.close()
