@@ -324,6 +324,8 @@ def plan(message: Any) -> RetrievalPlan:
         token_vectors=message.token_vectors,
         ranker=message.ranker.name,
         composition=message.composition,
+        vector_search=message.vector_search.name,
+        expected_recall=message.expected_recall if message.HasField("expected_recall") else None,
     )
 
 

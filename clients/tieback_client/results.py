@@ -250,6 +250,10 @@ class SearchResult:
     """How the call went."""
     expanded: bool = False
     """Whether the query was expanded."""
+    vector_search: str = ""
+    """With "wanted_recall", the method that its measurement chose."""
+    expected_recall: float | None = None
+    """With "wanted_recall", the recall at ten of that method in the measurement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,6 +348,10 @@ class RetrievalPlan:
     """Whether texts were reranked by the vectors of their tokens that the collection keeps."""
     composition: str = ""
     """The learned composition by which a photo and words were one query; empty for the weighted sum."""
+    vector_search: str = "nearest"
+    """The method that says how far the vector was searched for; "none" where words alone were."""
+    expected_recall: float | None = None
+    """Where a measured recall chose that method, its recall at ten in the measurement."""
 
 
 @dataclass(frozen=True, slots=True)

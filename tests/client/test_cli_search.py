@@ -79,6 +79,31 @@ def test_an_explained_search_is_whole_in_json_and_others_have_no_steps(run: Run)
     assert not plain["hits"][0]["hit"]["stages"]
 
 
+@pytest.mark.parametrize(
+    ("said", "name", "parameters"),
+    [
+        ("exact", "exact", {}),
+        ("within:similarity=0.5", "within", {"similarity": 0.5}),
+        ("some:a=1,b=text", "some", {"a": 1, "b": "text"}),
+    ],
+)
+def test_how_far_the_vector_is_searched_for_is_asked_for_with_its_parameters(
+    run: Run, served: Any, said: str, name: str, parameters: dict[str, Any]
+) -> None:
+    run("search", "moon", "--vector-search", said)
+
+    [sent] = served.log.retrievals
+    assert sent.vector_search.name == name
+    assert dict(sent.vector_search.parameters.items()) == parameters
+
+
+def test_a_parameter_without_a_value_is_a_usage_error(run: Run) -> None:
+    result = run("search", "moon", "--vector-search", "within:similarity")
+
+    assert result.exit_code == 2
+    assert "within:similarity=VALUE" in result.output
+
+
 def test_a_timed_search_says_where_the_time_went(run: Run) -> None:
     result = run("search", "the", "moon", "--timing")
 

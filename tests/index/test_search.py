@@ -111,10 +111,12 @@ async def test_the_fusion_method_and_its_parameters_are_the_callers_choice(libra
 
 
 async def test_a_wrong_fusion_method_or_parameter_is_refused(library: Index) -> None:
+    north = vector(1, 0, 0, 0)
     with pytest.raises(NotFound) as unknown:
-        await library.search("docs", text="x", rank_fusion=MethodChoice("magic"))
+        await library.search("docs", vector=north, text="x", rank_fusion=MethodChoice("magic"))
     with pytest.raises(InvalidInput) as wrong:
-        await library.search("docs", text="x", rank_fusion=MethodChoice("reciprocal_rank", {"k": -1}))
+        how = MethodChoice("reciprocal_rank", {"k": -1})
+        await library.search("docs", vector=north, text="x", rank_fusion=how)
 
     assert "reciprocal_rank" in unknown.value.choices
     assert str(wrong.value.field) == "rank_fusion.parameters.k"

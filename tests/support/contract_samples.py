@@ -114,6 +114,8 @@ PLAN = RetrievalPlan(
     MethodChoice("linear"),
     True,
     "shades",
+    MethodChoice("coarse_to_fine", {"breadth": 2}),
+    0.75,
 )
 ROUTING = RoutingExplanation(
     "explicit",
@@ -305,6 +307,7 @@ SAMPLES: dict[str, list[Any]] = {
             Granularity.DOCUMENT,
             MethodChoice("linear"),
             "shades",
+            MethodChoice("within", {"similarity": 0.5}),
         ),
         Retrieval("books", [QueryPart(TEXT)]),
     ],
@@ -327,7 +330,7 @@ SAMPLES: dict[str, list[Any]] = {
         Routing("top_k", {}, {"k": 3.0}),
         Routing(imputation=MethodChoice("skip")),
     ],
-    "search_reply": [SearchReply([HIT], TIMING), SearchReply([], TIMING, True)],
+    "search_reply": [SearchReply([HIT], TIMING), SearchReply([], TIMING, True, MethodChoice("exact"), 1.0)],
     "snapshot": [
         Snapshot("before", "books", SPACE, 384, 10, 20, 30, 4096, 1_700_000_000.5, "0.2.0"),
         Snapshot("half", "", SpaceRef("", "", ""), 0, 0, 0, 0, 12, 0.0, "", "its manifest is damaged"),

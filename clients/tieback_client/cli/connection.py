@@ -174,6 +174,12 @@ def query_options(function: F) -> F:
         ),
         click.option("--hybrid/--no-hybrid", default=None, help="Search the full text too. [as served]"),
         click.option(
+            "--vector-search",
+            metavar="METHOD[:NAME=X]",
+            help="How far the vector is searched for: nearest, exact, within:similarity=0.5, "
+            "coarse_to_fine:breadth=4, wanted_recall:recall=0.99, or none for words alone. [as served]",
+        ),
+        click.option(
             "--balance/--no-balance",
             default=None,
             help="Keep one modality from hiding the others. [as served]",
@@ -229,6 +235,23 @@ def query_options(function: F) -> F:
     for option in reversed(options):
         function = option(function)
     return function
+
+
+def method_of(text: str | None) -> MethodLike | None:
+    """A method with its parameters, as in "within:similarity=0.5"; values are JSON, or else texts."""
+    if text is None:
+        return None
+    name, _, rest = text.partition(":")
+    parameters: dict[str, object] = {}
+    for part in filter(None, rest.split(",")):
+        key, equals, value = part.partition("=")
+        if not equals:
+            raise click.UsageError(f"{part!r} has no value; write {name}:{part}=VALUE")
+        try:
+            parameters[key] = json.loads(value)
+        except ValueError:
+            parameters[key] = value
+    return (name, parameters)
 
 
 def granularity_of(*, documents: bool | None) -> Granularity | None:

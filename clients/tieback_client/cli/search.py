@@ -16,6 +16,7 @@ from tieback_client.cli.connection import (
     Command,
     connected,
     granularity_of,
+    method_of,
     note_files,
     parse_weights,
     query_of,
@@ -81,6 +82,7 @@ def search(
     policy: str | None,
     imputation: str | None,
     hybrid: bool | None,
+    vector_search: str | None,
     balance: bool | None,
     collapse: bool | None,
     feedback: str | None,
@@ -116,6 +118,7 @@ def search(
         hits_per_item=per_item,
         granularity=granularity_of(documents=documents),
         composition=composition,
+        vector_search=method_of(vector_search),
         min_relevance=min_relevance,
         explain=explain,
     )
@@ -288,6 +291,11 @@ def behind(result: RetrievalResult) -> list[Any]:
         parts += [Text.assemble(("Taken for  ", "dim"), seen)]
     if result.plan.query_expansion != "none":
         parts += [Text(f"Query expanded by its best hits ({result.plan.query_expansion})", style="dim")]
+    if result.plan.expected_recall is not None:
+        told = (
+            f"Vector search: {result.plan.vector_search}, recall {result.plan.expected_recall:.3f} expected"
+        )
+        parts += [Text(told, style="dim")]
     routing = result.routing
     if routing.weights:
         how = ", ".join(part for part in (routing.policy, routing.modality, routing.binding) if part)

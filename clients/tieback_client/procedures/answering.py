@@ -108,6 +108,7 @@ def retrieve(
     granularity: Granularity | None = None,
     ranker: MethodLike | None = None,
     composition: str = "",
+    vector_search: MethodLike | None = None,
     min_relevance: float = 0.0,
     explain: bool = False,
     timeout: float | None = None,
@@ -127,9 +128,10 @@ def retrieve(
     name, searches again with the query expanded by its best hits; `diversity`, 0 to 1, prefers hits that are
     unlike those before them, and no more than `hits_per_item` are of one item, both off at 0; by the
     `granularity` "document", items are ranked as wholes and a hit is the best section of one, with its next
-    best in `sections`; `reranker` is a method of the family "reranking", or "none", and `candidates` how many
-    hits it is given. `min_relevance`,
-    0 to 1, leaves out what is less relevant; hits outside the joint space have no relevance and stay.
+    best in `sections`; `vector_search`, a method of the family of that name, says how far the vector is
+    searched for, and "none" searches by words alone; `reranker` is a method of the family "reranking", or
+    "none", and `candidates` how many hits it is given. `min_relevance`, 0 to 1, leaves out what is less
+    relevant; hits outside the joint space have no relevance and stay.
     `ranker`, a method of the family "learned_ranking", orders a hundred candidates of a hybrid search by what
     was learned from judgements, and goes with neither a reranker nor `query_expansion` nor `diversity`.
     `explain` says of each step what it did: the `stages` of the result's `timing` have their times, how many
@@ -157,6 +159,7 @@ def retrieve(
         granularity=granularity,
         ranker=ranker,
         composition=composition,
+        vector_search=vector_search,
         min_relevance=min_relevance,
         explain=explain,
     )
@@ -184,6 +187,7 @@ def answer(
     granularity: Granularity | None = None,
     ranker: MethodLike | None = None,
     composition: str = "",
+    vector_search: MethodLike | None = None,
     min_relevance: float = 0.0,
     explain: bool = False,
     model: str = "",
@@ -219,6 +223,7 @@ def answer(
             granularity=granularity,
             ranker=ranker,
             composition=composition,
+            vector_search=vector_search,
             min_relevance=min_relevance,
             explain=explain,
         ),
@@ -274,6 +279,7 @@ def _retrieval(
     granularity: Granularity | None,
     ranker: MethodLike | None,
     composition: str,
+    vector_search: MethodLike | None,
     min_relevance: float,
     explain: bool,
 ) -> answer_pb2.RetrieveRequest:
@@ -298,6 +304,7 @@ def _retrieval(
         granularity=writing.granularity(granularity),
         ranker=writing.method(ranker, at("ranker")),
         composition=writing.text(composition, "composition"),
+        vector_search=writing.method(vector_search, at("vector_search")),
     )
 
 

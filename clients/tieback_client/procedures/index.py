@@ -227,6 +227,7 @@ def search(
     diversity: float = 0.0,
     hits_per_item: int = 0,
     granularity: Granularity | None = None,
+    vector_search: MethodLike | None = None,
     token_vectors: bool = False,
     explain: bool = False,
     signals: Sequence[str] = (),
@@ -248,6 +249,7 @@ def search(
     off at 0. By the `granularity` "document", items are ranked as wholes, and a hit is the best section of
     one, with its next best in `sections`. `explain` says of each step what it did, as in `retrieve`. With
     names of `signals`, hits have what a learned ranking can go by; docs/retrieval.md lists them.
+    `vector_search`, a method of the family of that name, says how far the vector is searched for.
     To search with a picture or a sentence, use `retrieve`.
     """
     own = vector.vector if isinstance(vector, Fused) else vector
@@ -266,10 +268,19 @@ def search(
         diversity=diversity,
         hits_per_item=hits_per_item,
         granularity=writing.granularity(granularity),
+        vector_search=writing.method(vector_search, at("vector_search")),
         token_vectors=token_vectors,
         explain=explain,
         signals=[writing.text(one, at("signals", i)) for i, one in enumerate(signals)],
     )
     reply = yield Call(RPCS["Search"], request, timeout)
     hits = [reading.hit(one) for one in reply.message.hits]
-    return SearchResult(hits, reading.timing(reply.message.timing), reply.info, reply.message.expanded)
+    found = reply.message
+    return SearchResult(
+        hits,
+        reading.timing(found.timing),
+        reply.info,
+        found.expanded,
+        found.vector_search.name,
+        found.expected_recall if found.HasField("expected_recall") else None,
+    )

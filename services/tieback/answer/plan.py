@@ -10,7 +10,7 @@ import dataclasses
 
 from tieback.answer.relevance import RELEVANCE_FLOOR
 from tieback.core.types.method_choice import MethodChoice
-from tieback.core.types.retrieval import Retrieval, RetrievalPlan
+from tieback.core.types.retrieval import NEAREST, Retrieval, RetrievalPlan
 from tieback.core.types.search import Granularity
 from tieback.methods import reranking
 from tieback.ports import DEFAULT_RANK_FUSION, NO_EXPANSION
@@ -20,6 +20,8 @@ NO_RERANKING = MethodChoice(reranking.NO_RERANKING)
 
 NO_RANKER = MethodChoice("none")
 """Keeps the search's order, without a learned ranking."""
+WORDS_ALONE = MethodChoice("none")
+"""Of the methods of vector search: the query's words are searched for, and no vector."""
 
 DEFAULT_LIMIT, MOST_HITS = 10, 100
 FEWEST_CANDIDATES, MOST_CANDIDATES = 20, 1000
@@ -42,6 +44,7 @@ DEFAULT_PLAN = RetrievalPlan(
     hits_per_item=0,
     granularity=Granularity.SECTION,
     ranker=NO_RANKER,
+    vector_search=NEAREST,
 )
 
 ANSWER_PLAN = dataclasses.replace(DEFAULT_PLAN, collapse_pieces=False)
@@ -57,6 +60,8 @@ def plan_of(retrieval: Retrieval, defaults: RetrievalPlan = DEFAULT_PLAN) -> Ret
     words = any(isinstance(part.content.data, str) and part.weight > 0 for part in retrieval.query)
     reranker = retrieval.reranker or defaults.reranker
     candidates = retrieval.candidates
+    vector_search = retrieval.vector_search or defaults.vector_search
+    words_alone = vector_search.name == WORDS_ALONE.name
     documents = (retrieval.granularity or defaults.granularity) is Granularity.DOCUMENT
     ranker = retrieval.ranker or (NO_RANKER if _is_ordered_otherwise(retrieval) else defaults.ranker)
     if not candidates:
@@ -67,9 +72,11 @@ def plan_of(retrieval: Retrieval, defaults: RetrievalPlan = DEFAULT_PLAN) -> Ret
             candidates = RANKED_CANDIDATES
     return RetrievalPlan(
         hybrid=hybrid,
-        balance_modalities=defaults.balance_modalities and not words if balance is None else balance,
+        balance_modalities=(
+            defaults.balance_modalities and not words and not words_alone if balance is None else balance
+        ),
         rank_fusion=(retrieval.rank_fusion or defaults.rank_fusion or DEFAULT_RANK_FUSION)
-        if hybrid
+        if hybrid and not words_alone
         else None,
         reranker=reranker,
         candidates=max(candidates, limit),
@@ -85,6 +92,7 @@ def plan_of(retrieval: Retrieval, defaults: RetrievalPlan = DEFAULT_PLAN) -> Ret
         granularity=retrieval.granularity or defaults.granularity,
         composition=retrieval.composition,
         ranker=ranker,
+        vector_search=vector_search,
     )
 
 
@@ -97,4 +105,5 @@ def _is_ordered_otherwise(retrieval: Retrieval) -> bool:
         or retrieval.granularity is Granularity.DOCUMENT
         or retrieval.hybrid is False
         or bool(retrieval.composition)
+        or (retrieval.vector_search is not None and retrieval.vector_search.name == WORDS_ALONE.name)
     )

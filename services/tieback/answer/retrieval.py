@@ -23,6 +23,7 @@ from tieback.answer.plan import (
     MOST_HITS,
     NO_RANKER,
     NO_RERANKING,
+    WORDS_ALONE,
     plan_of,
 )
 from tieback.answer.relevance import relevance_of
@@ -39,7 +40,7 @@ from tieback.core.errors import (
 )
 from tieback.core.field_path import at
 from tieback.core.types.encoding import Truncated, Truncation
-from tieback.core.types.fusion import Fused, FusePart, Role, RoutingExplanation
+from tieback.core.types.fusion import Fused, FusePart, Role, Routing, RoutingExplanation
 from tieback.core.types.limits import Limits
 from tieback.core.types.report import Stage
 from tieback.core.types.rerank import RerankResult
@@ -51,6 +52,7 @@ from tieback.methods.learned_ranking import learned_rankings
 from tieback.methods.query_expansion import query_expansions
 from tieback.methods.rank_fusion import rank_fusions
 from tieback.methods.reranking import rerankings
+from tieback.methods.vector_search import vector_searches
 from tieback.ports import NO_EXPANSION, SEARCH_TEXT_BYTES, IndexPort, RerankerPort
 
 FULL_TEXT, STALE = "full_text", "stale"
@@ -111,13 +113,17 @@ class Retriever:
     async def _retrieve(
         self, retrieval: Retrieval, plan: RetrievalPlan, watch: Stopwatch, deadline: Deadline
     ) -> RetrieveReply:
-        try:
-            fused, unread = await self._locate(retrieval, watch, deadline)
-        except StaleCollection as stale:
-            return await self._by_words(retrieval, plan, stale, watch, deadline)
+        fused: Fused | None = None
+        unread: Sequence[Truncated] = ()
+        if plan.vector_search.name != WORDS_ALONE.name:
+            try:
+                fused, unread = await self._locate(retrieval, watch, deadline)
+            except StaleCollection as stale:
+                return await self._by_words(retrieval, plan, stale, watch, deadline)
+        labels = () if fused is None else fused.labels
         own = words_of(retrieval.query)
         # "How do I make it?" beside a photo of a cup asks about what the photo shows.
-        words = " ".join(part for part in (own, describe(fused.labels)) if part)
+        words = " ".join(part for part in (own, describe(labels)) if part)
         # Names of classes are looked for as words only where that is asked for: what a photo was taken for is
         # in its vector already, and such a word finds whatever else it names.
         searched = words if retrieval.hybrid else own
@@ -158,12 +164,13 @@ class Retriever:
         if any(stored_tokens(hit, tokens) is not None for hit in compared):
             plan = dataclasses.replace(plan, token_vectors=True)
         with watch.stage(FINAL) as stage:
-            routing = without(fused.routing, {"reranker": lost} if lost else {})
-            plan, space_name = _used(plan, found), fused.vector.space.name
-            shown = _shown(found.hits)
-            ordered = self._ordered(retrieval, plan, shown, reranked)
+            routing = RoutingExplanation(FULL_TEXT, {}, 0.0) if fused is None else fused.routing
+            routing = without(routing, {"reranker": lost} if lost else {})
+            space_name = "" if fused is None else fused.vector.space.name
+            plan = _used(plan, found)
+            ordered = self._ordered(retrieval, plan, _shown(found.hits), reranked)
             hits = _ended(retrieval, plan, ordered, reranked, space_name, stage)
-        return RetrieveReply(hits, routing, fused.labels, watch.timing(), plan, unread)
+        return RetrieveReply(hits, routing, labels, watch.timing(), plan, unread)
 
     async def _by_words(
         self,
@@ -178,7 +185,12 @@ class Retriever:
         if not words or not plan.hybrid:
             raise stale
         plan = dataclasses.replace(
-            plan, balance_modalities=False, rank_fusion=None, reranker=NO_RERANKING, ranker=NO_RANKER
+            plan,
+            ranker=NO_RANKER,
+            balance_modalities=False,
+            rank_fusion=None,
+            reranker=NO_RERANKING,
+            vector_search=WORDS_ALONE,
         )
         found = await self._search(retrieval, plan, None, words, watch, deadline)
         plan = _used(plan, found)
@@ -295,6 +307,7 @@ class Retriever:
                 ignored=() if fused is None else fused.ignored,
                 multi_vectors=multi_vectors,
                 token_vectors=token_vectors,
+                vector_search=None if fused is None else plan.vector_search,
                 explain=retrieval.explain,
                 deadline=hop(deadline),
             )
@@ -325,8 +338,12 @@ def _marked(routing: RoutingExplanation, space: CollectionSpace) -> RoutingExpla
 
 
 def _used(plan: RetrievalPlan, found: SearchReply) -> RetrievalPlan:
-    """The plan as the search used it: a method may have left the query as it was."""
-    return plan if found.expanded else dataclasses.replace(plan, query_expansion=NO_EXPANSION)
+    """The plan as the search used it: a method may have left the query as it was, or chosen another."""
+    if not found.expanded:
+        plan = dataclasses.replace(plan, query_expansion=NO_EXPANSION)
+    if found.vector_search is None:
+        return plan
+    return dataclasses.replace(plan, vector_search=found.vector_search, expected_recall=found.expected_recall)
 
 
 def _relevant(hits: Sequence[RetrievedHit], space: str, floor: float, least: float) -> list[RetrievedHit]:
@@ -406,6 +423,7 @@ def _checked_plan(
     if not 0 <= retrieval.min_relevance <= 1:
         raise InvalidInput("min_relevance is 0 to 1", field="min_relevance")
     plan = plan_of(retrieval, defaults)
+    _check_searches(retrieval, plan)
     if plan.rank_fusion is not None:
         rank_fusions.configure(plan.rank_fusion.name, plan.rank_fusion.parameters, field="rank_fusion")
     expansion = plan.query_expansion
@@ -450,6 +468,7 @@ def _check_ranker(plan: RetrievalPlan, ranker: Ranker | None) -> None:
         "diversity": plan.diversity > 0,
         "granularity": plan.granularity is Granularity.DOCUMENT,
         "hybrid": not plan.hybrid,
+        "vector_search": plan.vector_search.name == WORDS_ALONE.name,
     }
     for field, is_asked in others.items():
         if is_asked:
@@ -458,6 +477,28 @@ def _check_ranker(plan: RetrievalPlan, ranker: Ranker | None) -> None:
                 f"{field} out, or name the ranker {NO_RANKER.name!r}",
                 field="ranker",
             )
+
+
+def _check_searches(retrieval: Retrieval, plan: RetrievalPlan) -> None:
+    """InvalidInput where a search is wrong, or something is asked for that the searches do not use."""
+    method = plan.vector_search
+    vector_searches.configure(method.name, method.parameters, field="vector_search")
+    if retrieval.rank_fusion is not None and not plan.hybrid:
+        raise InvalidInput("words are not searched for, so nothing is merged", field="rank_fusion")
+    if method.name != WORDS_ALONE.name:
+        return
+    if not words_of(retrieval.query):
+        raise InvalidInput("the query has no words, and words alone are searched for", field="vector_search")
+    unused: dict[str, bool] = {
+        "hybrid": not plan.hybrid,
+        "rank_fusion": retrieval.rank_fusion is not None,
+        "balance_modalities": plan.balance_modalities,
+        "routing": retrieval.routing != Routing(),
+        "composition": bool(retrieval.composition),
+    }
+    for field, given in unused.items():
+        if given:
+            raise InvalidInput("words alone are searched for, and no vector: leave this out", field=field)
 
 
 def _judge(encoded: SpaceEncodings) -> dict[str, str]:

@@ -71,11 +71,12 @@ class CodedVectors:
         """See `Vectors`."""
         return self._rescoring.decode(self._file.take(positions))
 
-    def search(self, query: Array, limit: int, allowed: Array) -> tuple[Array, Array]:
+    def search(self, query: Array, limit: int, allowed: Array, breadth: float = 1.0) -> tuple[Array, Array]:
         """See `Vectors`. Candidates that are as good as the last one are compared as well."""
-        positions = self._looked_at(query, limit, allowed)
-        most = math.ceil(self._oversampling * limit)
+        positions = self._looked_at(query, limit, allowed, breadth)
+        most = max(self._oversampling * breadth, 1) * limit
         if len(positions) > most:
+            most = math.ceil(most)
             likely = self._likely(query, positions, len(allowed))
             positions = positions[likely >= np.partition(likely, -most)[-most]]
         similarities = self._similarities(query, positions)
@@ -94,7 +95,13 @@ class CodedVectors:
     def train(self, lock: ReadWriteLock, living: Callable[[], Array]) -> None:
         """See `StoredVectors`."""
 
-    def _looked_at(self, query: Array, limit: int, allowed: Array) -> Array:  # noqa: ARG002 - all of them
+    def _looked_at(
+        self,
+        query: Array,  # noqa: ARG002 - all of them
+        limit: int,  # noqa: ARG002
+        allowed: Array,
+        breadth: float = 1.0,  # noqa: ARG002
+    ) -> Array:
         """Positions that are compared by their rows in memory."""
         return np.flatnonzero(allowed)
 

@@ -31,20 +31,34 @@ class Comparison:
     """All living sections in groups: each modality by itself, or those that have one vector together."""
 
     def __init__(
-        self, memory: Memory, vector: Array, ignored: Sequence[IgnoredDimensions], *, by_modality: bool
+        self,
+        memory: Memory,
+        vector: Array,
+        ignored: Sequence[IgnoredDimensions],
+        *,
+        by_modality: bool,
+        breadth: float = 1.0,
     ) -> None:
-        self._memory = memory
+        self._memory, self._breadth = memory, breadth
         self.groups = _groups(memory, vector, ignored, by_modality)
 
     def nearest(self, limit: int, allowed: Array) -> Found:
         """Of each group, the best that the mask `allowed` lets through, `limit` at most."""
         return _joined(
             [
-                self._memory.nearest(group.vector, limit, one)
+                self._memory.nearest(group.vector, limit, one, self._breadth)
                 for group, one in zip(self.groups, self._parts(allowed), strict=True)
                 if one.any()
             ]
         )
+
+    def within(self, least: float, allowed: Array) -> Array:
+        """The mask of the sections of a mask that are at least so similar."""
+        found = np.zeros(len(allowed), bool)
+        for group, one in zip(self.groups, self._parts(allowed), strict=True):
+            if one.any():
+                found |= self._memory.within(group.vector, least, one)
+        return found
 
     def scores(self, positions: Array) -> Array:
         """The similarities of sections at these positions."""

@@ -42,9 +42,9 @@ class GrowingVectors:
         """See `Vectors`."""
         return self.current.take(positions)
 
-    def search(self, query: Array, limit: int, allowed: Array) -> tuple[Array, Array]:
+    def search(self, query: Array, limit: int, allowed: Array, breadth: float = 1.0) -> tuple[Array, Array]:
         """See `Vectors`."""
-        return self.current.search(query, limit, allowed)
+        return self.current.search(query, limit, allowed, breadth)
 
     def similarities(self, query: Array, allowed: Array) -> tuple[Array, Array]:
         """See `Vectors`."""

@@ -25,6 +25,7 @@ from tieback.index.learned_state import LISTS, LearnedState
 from tieback.index.position_lists import Centres, PositionLists, trained
 from tieback.index.readwrite import ReadWriteLock
 from tieback.methods.codecs import Codec, Shortlist
+from tieback.methods.vector_search import EVERY
 
 VECTOR_LISTS = Kind("vector-lists", "lists of vectors", 1, "the vectors are sorted into lists again")
 
@@ -114,10 +115,12 @@ class ListedVectors(CodedVectors):
             made.remove(moved)
             made.put(alive, made.centres.nearest(vectors))
 
-    def _looked_at(self, query: Array, limit: int, allowed: Array) -> Array:
+    def _looked_at(self, query: Array, limit: int, allowed: Array, breadth: float = 1.0) -> Array:
         """Positions that are compared by their rows in memory."""
-        found = None if self._lists is None else self._lists.candidates(query, limit, allowed)
-        return super()._looked_at(query, limit, allowed) if found is None else found
+        found = None
+        if self._lists is not None and breadth != EVERY:
+            found = self._lists.candidates(query, limit, allowed, breadth)
+        return super()._looked_at(query, limit, allowed, breadth) if found is None else found
 
     def _list_of(self, centres: Centres, vectors: Array) -> Array:
         """The list of each vector: that which its row had before, or the nearest."""

@@ -28,8 +28,9 @@ from tieback.index.growing import FLAT_UP_TO, GrowingVectors
 from tieback.index.item_rows import ItemRows, source_of
 from tieback.index.kept_items import KeptItems
 from tieback.index.kept_rows import lengths_of
+from tieback.index.measured_recall import MeasuredRecalls
 from tieback.index.metadata import from_json
-from tieback.index.nearest import nearest, scores_of
+from tieback.index.nearest import all_scores, nearest, scores_of
 from tieback.index.readwrite import ReadWriteLock
 from tieback.index.records import Change, schema, section_of, to_rows
 from tieback.index.region_vectors import RegionVectors
@@ -73,6 +74,7 @@ class Memory:
         self._used = 0  # positions that were ever used
         self._free: list[int] = []
         self._living = np.zeros(0, bool)  # by position
+        self.recalls = MeasuredRecalls()
 
     @property
     def vectors(self) -> Vectors:
@@ -253,11 +255,15 @@ class Memory:
         item_id, ordinal = self._items.owner(position)
         return item_id, ordinal / max(len(self._items.beside(position)) - 1, 1)
 
-    def nearest(self, query: Array, limit: int, allowed: Array) -> tuple[Array, Array]:
+    def nearest(self, query: Array, limit: int, allowed: Array, breadth: float = 1.0) -> tuple[Array, Array]:
         """The best positions of a mask and their scores by `query`, best first; all scores are finite."""
-        positions, scores = nearest(self._wholes, self.regions, query, limit, allowed)
+        positions, scores = nearest(self._wholes, self.regions, query, limit, allowed, breadth)
         finite = np.isfinite(scores)  # not so of vectors that an older tieback took, near the largest float32
         return positions[finite], scores[finite]
+
+    def within(self, query: Array, least: float, allowed: Array) -> Array:
+        """The mask of those of a mask whose scores by `query` are `least` or more."""
+        return all_scores(self._wholes, self.regions, query, allowed) >= least
 
     def scores(self, positions: Array, query: Array) -> Array:
         """The scores by `query` of sections that live at these positions."""

@@ -34,19 +34,20 @@ def scores_of(wholes: Vectors, regions: RegionVectors, positions: Array, query: 
 
 
 def nearest(
-    wholes: Vectors, regions: RegionVectors, query: Array, limit: int, allowed: Array
+    wholes: Vectors, regions: RegionVectors, query: Array, limit: int, allowed: Array, breadth: float = 1.0
 ) -> tuple[Array, Array]:
     """The best positions of the mask `allowed` and their scores, best first.
 
-    Exact where wholes and regions are searched exactly; else as good as the lists that are looked into.
+    Exact where wholes and regions are searched exactly, or all of them by `breadth`; else as good as the
+    lists that are looked into.
     """
     if not regions.count:
-        return wholes.search(query, limit, allowed)
+        return wholes.search(query, limit, allowed, breadth)
     split = regions.counts(len(allowed)) > 0
     plain, several = allowed & ~split, allowed & split
-    found = [wholes.search(query, limit, plain)] if plain.any() else []
+    found = [wholes.search(query, limit, plain, breadth)] if plain.any() else []
     if several.any():
-        found.append(_nearest_with_regions(wholes, regions, query, limit, several))
+        found.append(_nearest_with_regions(wholes, regions, query, limit, several, breadth))
     if not found:
         return np.zeros(0, np.int64), np.zeros(0, np.float32)
     positions, scores = (np.concatenate(one) for one in zip(*found, strict=True))
@@ -54,24 +55,35 @@ def nearest(
 
 
 def _nearest_with_regions(
-    wholes: Vectors, regions: RegionVectors, query: Array, limit: int, allowed: Array
+    wholes: Vectors, regions: RegionVectors, query: Array, limit: int, allowed: Array, breadth: float
 ) -> tuple[Array, Array]:
-    scored = max(_SCORED, _SCORED_A_HIT * limit)
+    scored = max(_SCORED, _SCORED_A_HIT * limit) * max(breadth, 1)
     if not regions.exact and np.count_nonzero(allowed) > scored:
-        candidates, about = _candidates(regions, query, limit, allowed)
+        candidates, about = _candidates(regions, query, limit, allowed, breadth)
         if len(candidates) >= limit:
-            likely = candidates[np.sort(np.argsort(-about, kind="stable")[:scored])]
+            likely = candidates[np.sort(np.argsort(-about, kind="stable")[: int(scored)])]
             return _best(likely, scores_of(wholes, regions, likely, query), limit)
-    places, whole = wholes.similarities(query, allowed)
-    scores = regions.best(query, allowed)
-    scores[places] = (scores[places] + whole) / 2
     positions = np.flatnonzero(allowed)
-    return _best(positions, scores[positions], limit)
+    return _best(positions, all_scores(wholes, regions, query, allowed)[positions], limit)
 
 
-def _candidates(regions: RegionVectors, query: Array, limit: int, allowed: Array) -> tuple[Array, Array]:
+def all_scores(wholes: Vectors, regions: RegionVectors, query: Array, allowed: Array) -> Array:
+    """The scores of all sections of the mask `allowed`, by position; -inf elsewhere."""
+    scores = np.full(len(allowed), -np.inf, np.float32)
+    places, whole = wholes.similarities(query, allowed)
+    scores[places] = whole
+    split = allowed & (regions.counts(len(allowed)) > 0)
+    if split.any():
+        scores[split] = (scores[split] + regions.best(query, split)[split]) / 2
+    return scores
+
+
+def _candidates(
+    regions: RegionVectors, query: Array, limit: int, allowed: Array, breadth: float
+) -> tuple[Array, Array]:
     """Sections that are near by their whole or a region, by position, and what each scores, about."""
-    owners, similarities, whole = regions.search(query, max(_LOOKED_UP, _LOOKED_UP_A_HIT * limit), allowed)
+    most = max(_LOOKED_UP, _LOOKED_UP_A_HIT * limit)
+    owners, similarities, whole = regions.search(query, most, allowed, breadth)
     candidates, inverse = np.unique(owners, return_inverse=True)
     best = np.full((2, len(candidates)), similarities.min(initial=np.inf), np.float32)
     np.maximum.at(best[0], inverse[whole], similarities[whole])

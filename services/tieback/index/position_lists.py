@@ -110,14 +110,14 @@ class PositionLists:
             self._list_of[position] = _NOWHERE
             self.count -= 1
 
-    def candidates(self, query: Array, hits: int, allowed: Array) -> Array | None:
+    def candidates(self, query: Array, hits: int, allowed: Array, breadth: float = 1.0) -> Array | None:
         """The allowed positions `[n]` of the lists that are nearest to a query.
 
         The fewer of all are `allowed`, the more lists are looked into. None where these would be most of
         them, or hold more than there are allowed ones: looking at each of those is less work.
         """
         wanted, lists = int(np.count_nonzero(allowed)), len(self._members)
-        probes = math.ceil(self.centres.probes(hits) * self.count / max(wanted, 1))
+        probes = math.ceil(breadth * self.centres.probes(hits) * self.count / max(wanted, 1))
         if 2 * probes > lists or wanted < self.count * probes / lists:
             return None
         similarities = self.centres.directions @ query

@@ -20,6 +20,7 @@ from tieback.index.validation import check_ignored, check_vector
 from tieback.index.words.analysis import words_of
 from tieback.methods.query_expansion import Expansion, configured
 from tieback.methods.rank_fusion import rank_fusions
+from tieback.methods.vector_search import AS_KEPT, Reach, vector_searches
 from tieback.ports import DEFAULT_RANK_FUSION, NO_EXPANSION, SEARCH_TEXT_BYTES
 
 HITS, MOST_HITS = 10, 1000
@@ -51,6 +52,8 @@ class Query:
     granularity: Granularity = Granularity.SECTION
     token_vectors: bool = False
     """Whether the vectors of the tokens of texts are wanted."""
+    reach: Reach = AS_KEPT
+    """How far the vector is searched for."""
     explain: bool = False
     """Whether the reply says of each step what it did."""
     signals: frozenset[str] = frozenset()
@@ -74,6 +77,7 @@ def checked(
     hits_per_item: int = 0,
     granularity: Granularity = Granularity.SECTION,
     token_vectors: bool = False,
+    vector_search: MethodChoice | None = None,
     explain: bool = False,
     signals: Collection[str] = (),
 ) -> Query:
@@ -105,6 +109,8 @@ def checked(
     check_text(text, SEARCH_TEXT_BYTES, field=at("text"), takes_nul=True)
     exact = None if vector is None else check_vector(vector, known.space, known.width, field=at("vector"))
     check_ignored(ignored, known.width)
+    if rank_fusion is not None and not (vector is not None and text.strip()):
+        raise InvalidInput("only hits by vector and words are merged: give both", field="rank_fusion")
     choice = rank_fusion or DEFAULT_RANK_FUSION
     return Query(
         vector=exact,
@@ -121,6 +127,7 @@ def checked(
         hits_per_item=hits_per_item,
         granularity=granularity,
         token_vectors=token_vectors,
+        reach=_reach(vector_search, vector),
         explain=explain,
         signals=frozenset(signals),
     )
@@ -146,6 +153,18 @@ def _check_documents(*, collapse_pieces: bool, hits_per_item: int) -> None:
         )
     if hits_per_item:
         raise InvalidInput("a document is one hit: leave this out", field="hits_per_item")
+
+
+def _reach(choice: MethodChoice | None, vector: Vector | None) -> Reach:
+    """How far is looked for the vector, which there may not be."""
+    if choice is None:
+        return AS_KEPT
+    reach = vector_searches.configure(choice.name, choice.parameters, field="vector_search")()
+    if reach.breadth and vector is None:
+        raise InvalidInput("there is no vector to search by: give one", field="vector_search")
+    if not reach.breadth and vector is not None:
+        raise InvalidInput("this searches by no vector: leave the vector out", field="vector")
+    return reach
 
 
 def _expansion(choice: MethodChoice | None, vector: Vector | None, text: str) -> Expansion | None:

@@ -80,7 +80,9 @@ class Ranker:
             self._matched[words.positions] = words.matched
             self._shares[~allowed] = 0
         if vector is not None:
-            self._compared = Comparison(memory, vector, query.ignored, by_modality=query.balance)
+            self._compared = Comparison(
+                memory, vector, query.ignored, by_modality=query.balance, breadth=query.reach.breadth
+            )
             if query.balance and len(self._compared.groups) > 1:
                 self._balance = _Balance(memory, self._compared)
 

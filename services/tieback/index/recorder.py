@@ -18,7 +18,8 @@ from tieback.core.types.report import Dropped, DroppedSection, Stage, Timing
 from tieback.core.types.search import StageScore
 from tieback.index.memory import Memory
 
-WAITING, FILTER, VECTORS, WORDS = "queue", "filter", "vector_search", "word_search"
+WAITING, FILTER, MEASURE, RANGE = "queue", "filter", "measure_recall", "range"
+VECTORS, WORDS = "vector_search", "word_search"
 MERGE, FEEDBACK, GROUP, DIVERSITY = "merge", "feedback", "group", "diversity"
 DOCUMENTS, HITS, SIGNALS, RETURN = "documents", "hits", "signals", "return"
 EXPANDED = "expanded_"

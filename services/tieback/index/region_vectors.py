@@ -73,12 +73,14 @@ class RegionVectors:
         """How many regions the sections at the first `size` positions have."""
         return grown(self._counts, size, 0)[:size]
 
-    def search(self, query: Array, limit: int, allowed: Array) -> tuple[Array, Array, Array]:
+    def search(
+        self, query: Array, limit: int, allowed: Array, breadth: float = 1.0
+    ) -> tuple[Array, Array, Array]:
         """The nearest wholes and regions: the sections' positions, the similarities, and which are wholes.
 
         Best first, at most `limit`; `allowed` is a mask of positions.
         """
-        places, similarities = self._vectors.search(query, limit, self._wanted(allowed))
+        places, similarities = self._vectors.search(query, limit, self._wanted(allowed), breadth)
         return self._owners[places], similarities, self._whole[places]
 
     def best(self, query: Array, allowed: Array) -> Array:

@@ -13,10 +13,11 @@ from itertools import islice
 
 from tieback.core.types.arrays import Array
 from tieback.core.types.locators import LocatorKind, Locators
+from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.report import Timing
 from tieback.core.types.search import Granularity, Hit, SearchReply
 from tieback.core.types.vectors import MultiVector
-from tieback.index.comparison import vectors_of
+from tieback.index.comparison import Comparison, vectors_of
 from tieback.index.diversity import candidates_for, diversified
 from tieback.index.documents import documents
 from tieback.index.feedback import expanded_ranker
@@ -30,6 +31,8 @@ from tieback.index.recorder import (
     FILTER,
     GROUP,
     HITS,
+    MEASURE,
+    RANGE,
     SIGNALS,
     VECTORS,
     WORDS,
@@ -37,7 +40,14 @@ from tieback.index.recorder import (
     enter,
 )
 from tieback.index.signals import signals_of
-from tieback.index.stage_notes import note_diversity, note_documents, note_filter, note_groups
+from tieback.index.stage_notes import (
+    note_diversity,
+    note_documents,
+    note_filter,
+    note_groups,
+    note_range,
+)
+from tieback.methods.vector_search import EVERY, Reach
 
 # Bytes of the multi-vectors of one reply: those of regions, and those of tokens in half precision.
 _MULTI_VECTOR_BYTES = 8 << 20
@@ -60,8 +70,10 @@ def search(memory: Memory, query: Query, check: Check, recorder: Recorder | None
         allowed = memory.allowed(query.filter, scans, check)
         if recorder is not None:
             note_filter(recorder, memory.section_count, allowed)
+        query, used, expected = _reaching(memory, query, check, recorder)
+        allowed = _within(memory, query, allowed, recorder)
         if not allowed.any():
-            return SearchReply([], _explained(recorder))
+            return SearchReply([], _explained(recorder), vector_search=used, expected_recall=expected)
         enter(recorder, WORDS if query.text else VECTORS)
         words = memory.words.shares(query.text, check) if query.text else None
         first = Ranker(memory, query, allowed, check, vector=query.vector, words=words, recorder=recorder)
@@ -71,7 +83,33 @@ def search(memory: Memory, query: Query, check: Check, recorder: Recorder | None
         found = _Search(memory, query, first, second or first, check, recorder)
         by_documents = query.granularity is Granularity.DOCUMENT
         hits = found.documents(allowed) if by_documents else found.hits()
-        return SearchReply(hits, _explained(recorder), expanded=second is not None)
+        timing = _explained(recorder)
+        return SearchReply(hits, timing, second is not None, vector_search=used, expected_recall=expected)
+
+
+def _reaching(
+    memory: Memory, query: Query, check: Check, recorder: Recorder | None
+) -> tuple[Query, MethodChoice | None, float | None]:
+    """The query with the breadth that has the wanted recall; the method that is used, the recall expected."""
+    if query.reach.recall is None:
+        return query, None, None
+    enter(recorder, MEASURE)
+    breadth, expected = memory.recalls.breadth_for(memory, query.reach.recall, check)
+    used = MethodChoice("exact") if breadth == EVERY else MethodChoice("coarse_to_fine", {"breadth": breadth})
+    return dataclasses.replace(query, reach=Reach(breadth)), used, expected
+
+
+def _within(memory: Memory, query: Query, allowed: Array, recorder: Recorder | None) -> Array:
+    """The mask of sections that are similar enough."""
+    least = query.reach.similarity
+    if least is None or query.vector is None:
+        return allowed
+    enter(recorder, RANGE)
+    compared = Comparison(memory, query.vector, query.ignored, by_modality=False)
+    within = compared.within(least, allowed)
+    if recorder is not None:
+        note_range(recorder, allowed, within)
+    return within
 
 
 def _explained(recorder: Recorder | None) -> Timing:

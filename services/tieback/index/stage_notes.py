@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tieback.core.types.arrays import Array
-from tieback.index.recorder import DIVERSITY, DOCUMENTS, FILTER, GROUP, MERGE, VECTORS, WORDS, Recorder
+from tieback.index.recorder import DIVERSITY, DOCUMENTS, FILTER, GROUP, MERGE, RANGE, VECTORS, WORDS, Recorder
 
 if TYPE_CHECKING:
     from tieback.index.ranking import Pool, Ranking
@@ -22,6 +22,13 @@ def note_filter(recorder: Recorder, living: int, allowed: Array) -> None:
     given = int(np.count_nonzero(allowed))
     recorder.passed(FILTER, living, given)
     recorder.dropped(FILTER, "filter", living - given)
+
+
+def note_range(recorder: Recorder, allowed: Array, within: Array) -> None:
+    """The masks of the sections before and after those that are too far were left out."""
+    taken, given = int(np.count_nonzero(allowed)), int(np.count_nonzero(within))
+    recorder.passed(RANGE, taken, given)
+    recorder.dropped(RANGE, "range", taken - given)
 
 
 def note_vectors(recorder: Recorder, allowed: Array, pool: Pool, near: int) -> None:

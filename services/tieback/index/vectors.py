@@ -51,8 +51,11 @@ class Vectors(Protocol):
         """The vectors `[n, width]`, float32, at positions that hold one."""
         ...
 
-    def search(self, query: Array, limit: int, allowed: Array) -> tuple[Array, Array]:
-        """The nearest allowed positions and their similarities, best first; `allowed` is a mask."""
+    def search(self, query: Array, limit: int, allowed: Array, breadth: float = 1.0) -> tuple[Array, Array]:
+        """The nearest allowed positions and their similarities, best first; `allowed` is a mask.
+
+        Looks at `breadth` times as many lists or candidates as by itself; all where it is `EVERY`.
+        """
         ...
 
     def similarities(self, query: Array, allowed: Array) -> tuple[Array, Array]:
@@ -134,7 +137,13 @@ class FlatVectors:
         """See `Vectors`."""
         return np.asarray(self._matrix()[positions])
 
-    def search(self, query: Array, limit: int, allowed: Array) -> tuple[Array, Array]:
+    def search(
+        self,
+        query: Array,
+        limit: int,
+        allowed: Array,
+        breadth: float = 1.0,  # noqa: ARG002 - it looks at all
+    ) -> tuple[Array, Array]:
         """See `Vectors`."""
         with _selected(allowed) as selector:
             if self._scan is not None and limit <= SCANNED_FOR:
@@ -237,10 +246,10 @@ class InvertedVectors:
         """See `Vectors`."""
         return np.asarray(self._index.reconstruct_batch(np.ascontiguousarray(positions, np.int64)))
 
-    def search(self, query: Array, limit: int, allowed: Array) -> tuple[Array, Array]:
+    def search(self, query: Array, limit: int, allowed: Array, breadth: float = 1.0) -> tuple[Array, Array]:
         """See `Vectors`."""
         share = max(float(allowed.sum()) / max(self._index.ntotal, 1), 1e-9)
-        probes = min(self._lists, math.ceil(self._probes / min(share, 1.0)))
+        probes = math.ceil(min(self._lists, max(self._probes * breadth / min(share, 1.0), 1)))
         with _selected(allowed) as selector:
             parameters = faiss.SearchParametersIVF(nprobe=probes, sel=selector)
             return _found(self._index.search(query[None], limit, params=parameters))

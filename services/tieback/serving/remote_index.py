@@ -176,7 +176,7 @@ class RemoteIndex:
     ) -> SearchReply:
         """The nearest sections, best first."""
         vector, rank_fusion = asked.get("vector"), asked.get("rank_fusion")
-        expansion = asked.get("query_expansion")
+        expansion, reach = asked.get("query_expansion"), asked.get("vector_search")
         request = index_pb2.SearchRequest(
             collection=collection,
             vector=None if vector is None else write_vector(vector),
@@ -193,6 +193,7 @@ class RemoteIndex:
             hits_per_item=asked.get("hits_per_item", 0),
             granularity=write_granularity(asked.get("granularity", Granularity.SECTION)),
             token_vectors=asked.get("token_vectors", False),
+            vector_search=None if reach is None else write_method(reach),
             explain=asked.get("explain", False),
             signals=asked.get("signals", ()),
         )

@@ -158,6 +158,7 @@ PLAN = answer_pb2.RetrievalPlan(
     collapse_pieces=True,
     query_expansion=report_pb2.Method(name="none"),
     ranker=report_pb2.Method(name="none"),
+    vector_search=report_pb2.Method(name="nearest"),
 )
 
 

@@ -13,6 +13,9 @@ from tieback.core.types.report import Timing
 from tieback.core.types.rerank import Alignment
 from tieback.core.types.search import Granularity, Hit
 
+NEAREST = MethodChoice("nearest")
+"""Searches by the vector as the collection does by itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class QueryPart:
@@ -49,6 +52,7 @@ class Retrieval:
     granularity: Granularity | None = None
     ranker: MethodChoice | None = None
     composition: str = ""
+    vector_search: MethodChoice | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,8 @@ class RetrievalPlan:
     `granularity` DOCUMENT items were ranked. The name of `ranker` is "none" where no learned ranking
     ordered the hits. With `token_vectors` the reranker compared texts by the vectors of tokens that the
     collection keeps. `composition` is the learned one that made one vector of a photo and words, empty for
-    their weighted sum.
+    their weighted sum. `vector_search` says how far the vector was searched for; where a measured recall
+    decided that, `expected_recall` is that of the method that was chosen.
     """
 
     hybrid: bool
@@ -80,6 +85,8 @@ class RetrievalPlan:
     ranker: MethodChoice
     token_vectors: bool = False
     composition: str = ""
+    vector_search: MethodChoice = NEAREST
+    expected_recall: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,8 @@ class Search(TypedDict, total=False):
     the query expanded by its first hits. `diversity`, 0 to 1, prefers hits that are unlike those before them,
     and there are at most `hits_per_item` hits of one item; 0 turns each of them off. By the `granularity`
     DOCUMENT items are ranked, and a hit is the best section of one. Hits come with the signals that are named
-    in `signals`.
+    in `signals`. `vector_search` says how far the vector is searched for. `explain` says of each step what it
+    did.
     """
 
     vector: Vector | None
@@ -50,6 +51,7 @@ class Search(TypedDict, total=False):
     hits_per_item: int
     granularity: Granularity
     token_vectors: bool
+    vector_search: MethodChoice | None
     explain: bool
     signals: Collection[str]
 
@@ -119,8 +121,14 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class SearchReply:
-    """The nearest sections, best first, and whether they were found by the `expanded` query."""
+    """The nearest sections, best first, and whether they were found by the `expanded` query.
+
+    Where the method of vector search chose by a measured recall, `vector_search` is the method that it chose,
+    and `expected_recall` the share of the ten nearest sections that it found in the measurement.
+    """
 
     hits: Sequence[Hit]
     timing: Timing
     expanded: bool = False
+    vector_search: MethodChoice | None = None
+    expected_recall: float | None = None

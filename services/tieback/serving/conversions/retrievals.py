@@ -61,6 +61,7 @@ def read_retrieval(message: answer_pb2.RetrieveRequest, field: FieldPath = ROOT)
         diversity=finite(message.diversity, field["diversity"]),
         hits_per_item=message.hits_per_item,
         composition=message.composition,
+        vector_search=optional(message, "vector_search", read_method, field),
         granularity=read_granularity(message.granularity, field["granularity"])
         if message.granularity
         else None,
@@ -97,6 +98,7 @@ def write_retrieval(retrieval: Retrieval) -> answer_pb2.RetrieveRequest:
         else write_method(retrieval.query_expansion),
         diversity=retrieval.diversity,
         hits_per_item=retrieval.hits_per_item,
+        vector_search=None if retrieval.vector_search is None else write_method(retrieval.vector_search),
         granularity=None if retrieval.granularity is None else write_granularity(retrieval.granularity),
         ranker=None if retrieval.ranker is None else write_method(retrieval.ranker),
         composition=retrieval.composition,
@@ -116,6 +118,8 @@ def read_plan(message: answer_pb2.RetrievalPlan) -> RetrievalPlan:
         query_expansion=read_method(message.query_expansion, at("query_expansion")),
         diversity=message.diversity,
         hits_per_item=message.hits_per_item,
+        vector_search=read_method(message.vector_search, at("vector_search")),
+        expected_recall=message.expected_recall if message.HasField("expected_recall") else None,
         granularity=read_granularity(message.granularity, at("granularity")),
         token_vectors=message.token_vectors,
         ranker=read_method(message.ranker, at("ranker")),
@@ -136,6 +140,8 @@ def write_plan(plan: RetrievalPlan) -> answer_pb2.RetrievalPlan:
         query_expansion=write_method(plan.query_expansion),
         diversity=plan.diversity,
         hits_per_item=plan.hits_per_item,
+        vector_search=write_method(plan.vector_search),
+        expected_recall=plan.expected_recall,
         granularity=write_granularity(plan.granularity),
         token_vectors=plan.token_vectors,
         ranker=write_method(plan.ranker),

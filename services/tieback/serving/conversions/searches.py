@@ -270,7 +270,13 @@ def _read_span(message: index_pb2.Hit | index_pb2.FoundPiece) -> Span | None:
 def read_search_reply(message: index_pb2.SearchResponse) -> SearchReply:
     """The nearest sections."""
     hits = [read_hit(hit) for hit in message.hits]
-    return SearchReply(hits, read_timing(message.timing), message.expanded)
+    return SearchReply(
+        hits,
+        read_timing(message.timing),
+        message.expanded,
+        optional(message, "vector_search", read_method),
+        message.expected_recall if message.HasField("expected_recall") else None,
+    )
 
 
 def write_search_reply(reply: SearchReply) -> index_pb2.SearchResponse:
@@ -279,6 +285,8 @@ def write_search_reply(reply: SearchReply) -> index_pb2.SearchResponse:
         hits=[write_hit(hit) for hit in reply.hits],
         timing=write_timing(reply.timing),
         expanded=reply.expanded,
+        vector_search=None if reply.vector_search is None else write_method(reply.vector_search),
+        expected_recall=reply.expected_recall,
     )
 
 
