@@ -47,7 +47,7 @@ def measured(name: str, folder: Path) -> dict[str, Any]:
         for effort in system.efforts:
             found = [system.search(query, limit, effort) for query in queries]
             shares = [len(np.intersect1d(best, one)) / limit for best, one in zip(exact, found, strict=True)]
-            if np.mean(shares) >= LEAST_RECALL:
+            if round(float(np.mean(shares)), 6) >= LEAST_RECALL:
                 break
         walls, cpus = [], []
         for _ in range(ROUNDS):
