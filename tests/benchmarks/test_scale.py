@@ -65,9 +65,7 @@ def test_texts_are_cut_and_each_is_there_once(tmp_path: Path) -> None:
     assert texts_of(tmp_path) == [" ".join(["word"] * 48), "short"]
 
 
-@pytest.mark.parametrize(
-    "name", ["tieback binary", "tieback float32", "faiss HNSW", "faiss IVF", "LanceDB"]
-)
+@pytest.mark.parametrize("name", ["tieback binary", "tieback float32", "faiss HNSW", "faiss IVF", "LanceDB"])
 def test_a_system_is_measured_where_it_finds_enough(name: str, folder: Path) -> None:
     row = measure.measured(name, folder)
 
