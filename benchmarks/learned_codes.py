@@ -45,13 +45,14 @@ INTERVAL = "95 %, bootstrap of queries"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_data(parser, HOLDS)
+    parser.add_argument("--spaces", nargs="+", default=SPACES, metavar="NAME", help="by these encoders")
     parser.add_argument("--texts", type=int, default=TEXTS, help=f"of a collection, at most [{TEXTS}]")
 
 
 def run(options: argparse.Namespace) -> Report:
     data, report = data_of(options, HOLDS), Report()
     found: dict[tuple[str, str], dict[str, Array]] = {}
-    for space in SPACES:
+    for space in options.spaces:
         model = load_encoder({card.name: card for card in Catalog.load().encoders()}[space], Store())
         for name, texts in collections(data, options.texts).items():
             log(f"{name} in {space}: {len(texts):,} texts")
