@@ -9,7 +9,7 @@ import pytest
 from answer.conftest import Platform
 from support.present import present
 from support.queries import words
-from tieback.answer import ingestion
+from tieback.answer import drafts
 from tieback.answer.splitting import Splitting
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, Unavailable
@@ -231,7 +231,7 @@ async def test_many_sections_are_written_in_steps_and_every_item_whole(platform:
 
     async def count(most: int) -> int:
         with pytest.MonkeyPatch.context() as changed:
-            changed.setattr(ingestion, "TOGETHER", most)
+            changed.setattr(drafts, "TOGETHER", most)
             reply = await platform.answerer.ingest("library", items)
         assert [(one.id, one.error) for one in reply.results] == [(str(n), None) for n in range(8)]
         return [stage.name for stage in reply.timing.stages].count("upsert")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.bag_of_words import WIDTH, BagOfWords, card
+from tieback.training.step_cache import StepCache
 
 from benchmarks.pipeline.judged import Document, Judged, Question
 from benchmarks.report import Report
@@ -26,9 +27,8 @@ async def test_a_row_for_each_way_to_keep_vectors_and_claims_of_the_default(tmp_
     (tmp_path / "seed").write_text("0")
     choices = [("ward", 1, "float32"), ("ward", 1, "binary"), DEFAULT]
 
-    every, binary, default = await measured(
-        Judged("small", DOCUMENTS, QUESTIONS), BagOfWords(card(tmp_path)), choices
-    )
+    judged, cache = Judged("small", DOCUMENTS, QUESTIONS), StepCache(tmp_path / "steps")
+    every, binary, default = await measured(judged, BagOfWords(card(tmp_path)), cache, choices)
 
     assert DEFAULT in CHOICES
     assert (every["reranked"], every["reranked, lost"], every["merged, lost"]) == (1, 0, 0)
