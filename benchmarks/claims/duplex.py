@@ -9,8 +9,8 @@ the sentences are searched by sentences that follow from them, of which nothing 
 [CLS] and the sparse view together, as the sum of their cosines. The sparse view has the largest of the
 maximal logits. Without the loss of the bag of words, the gain should be gone.
 
-It is not gone here: about half of it stays. The head that predicts masked words gives the words of a text too,
-if not as well, so there is a sparse view without the loss of the bag of words.
+It is not gone here: about half of it stays. The head that predicts masked words gives the words of a text
+too, if not as well, so there is a sparse view without the loss of the bag of words.
 
 The paper pre-trains a BERT of twelve layers on millions of passages, projects [CLS], and fine-tunes both
 views by judged queries.
