@@ -36,7 +36,8 @@ from benchmarks.pipeline.measures import BEST, items_of, ndcg
 from benchmarks.report import Report
 from benchmarks.served import StartError, started
 
-NO_GENERATOR = {"TIEBACK_GENERATOR_ENABLED": "false"}
+SETTINGS = {"TIEBACK_GENERATOR_ENABLED": "false", "TIEBACK_CACHE_BYTES": "0"}
+"""Without a cache every plan encodes the query, as the first of them does."""
 FIRST, LEARNED = "first stage", "linear"
 CANDIDATES, DEEP = 50, 100
 FEWEST = 8
@@ -89,7 +90,7 @@ def measured(collections: Sequence[Judged], spaces: Sequence[str] = (), *, secon
     with tempfile.TemporaryDirectory() as store:
         try:
             with (
-                started(Path(store), local=True, spaces=spaces, settings=NO_GENERATOR) as one,
+                started(Path(store), local=True, spaces=spaces, settings=SETTINGS) as one,
                 one.ready().client() as client,
             ):
                 plans, rows, signals = (
