@@ -84,6 +84,7 @@ from tieback_client.results import (
     RetrievedHit,
     RoutingExplanation,
     SearchResult,
+    SignalShare,
     StageScore,
     TextPiece,
 )
@@ -207,6 +208,7 @@ __all__ = [
     "Section",
     "ServerInfo",
     "ServiceState",
+    "SignalShare",
     "Snapshot",
     "Source",
     "Space",
