@@ -189,7 +189,7 @@ def test_whatever_is_asked_the_steps_account_for_every_section_and_the_hits_stay
     plain = search(memory, wanted, lambda doing: None)
     told = search(memory, wanted, lambda doing: None, Recorder(memory, begun))
 
-    assert [dataclasses.replace(hit, stages=()) for hit in told.hits] == plain.hits
+    assert [dataclasses.replace(hit, stages=[]) for hit in told.hits] == plain.hits
     found = {(hit.item_id, hit.section_id) for hit in told.hits}
     for stage in told.timing.stages:
         left = sum(one.count for one in stage.dropped)

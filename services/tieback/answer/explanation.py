@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -20,14 +19,14 @@ FINAL = "final"
 BEST_DROPPED = 3
 
 
-def explained(
+def explain_end(
     ordered: Sequence[RetrievedHit],
     limit: int,
     hits: Sequence[RetrievedHit],
     reranked: Mapping[int, RerankResult],
     stage: Stage,
-) -> list[RetrievedHit]:
-    """The hits with their last steps; the `stage` is told what was left out.
+) -> None:
+    """Appends the last steps to those of the hits, and tells the `stage` what was left out.
 
     They are those of the first `limit` that were `ordered`, best first, that are relevant enough. `reranked`
     are all sections that were compared.
@@ -38,20 +37,9 @@ def explained(
     stage.candidates_in, stage.candidates_out = len(ordered), len(hits)
     stage.dropped = [_dropped(reason, some) for reason, some in left if some]
     compared = np.array([one.rerank_score for one in reranked.values()])
-    return [
-        dataclasses.replace(
-            one,
-            hit=dataclasses.replace(
-                one.hit,
-                stages=[
-                    *one.hit.stages,
-                    *_by_reranking(one, compared),
-                    StageScore(FINAL, one.hit.score, one.relevance, place, _why(one)),
-                ],
-            ),
-        )
-        for place, one in enumerate(hits)
-    ]
+    for place, one in enumerate(hits):
+        one.hit.stages.extend(_by_reranking(one, compared))
+        one.hit.stages.append(StageScore(FINAL, one.hit.score, one.relevance, place, _why(one)))
 
 
 def _by_reranking(one: RetrievedHit, compared: Array) -> list[StageScore]:

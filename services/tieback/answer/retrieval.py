@@ -12,7 +12,7 @@ from tieback.answer.cut_off import cut_off
 from tieback.answer.degradation import reason_of, with_unencoded_contents, without
 from tieback.answer.documents import ranked_documents, sections_of
 from tieback.answer.encoding import SpaceEncodings
-from tieback.answer.explanation import FINAL, explained
+from tieback.answer.explanation import FINAL, explain_end
 from tieback.answer.ingestion import describe
 from tieback.answer.learned_order import Ranker, learned_order
 from tieback.answer.picture_query import is_picture_by_regions
@@ -327,7 +327,9 @@ def _ended(
     """The hits that are given, with their relevance in the space where it has one."""
     limit = retrieval.limit or DEFAULT_LIMIT
     found = _relevant(ordered[:limit], space, plan.relevance_floor, retrieval.min_relevance)
-    return explained(ordered, limit, found, reranked, stage) if retrieval.explain else found
+    if retrieval.explain:
+        explain_end(ordered, limit, found, reranked, stage)
+    return found
 
 
 def _marked(routing: RoutingExplanation, space: CollectionSpace) -> RoutingExplanation:

@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 from tieback.core.deadline import Deadline
 from tieback.core.types.report import Stage, Timing
@@ -40,9 +39,10 @@ class Stopwatch:
         as long as the way there.
         """
         begin = whole.begin + max(self.elapsed() - whole.begin - timing.total, 0.0) / 2
-        self._stages.extend(
-            replace(one, begin=begin + one.begin, within=one.within or whole.name) for one in timing.stages
-        )
+        for one in timing.stages:
+            one.begin += begin
+            one.within = one.within or whole.name
+        self._stages += timing.stages
 
     def elapsed(self) -> float:
         """Seconds since the arrival."""

@@ -134,6 +134,11 @@ class KeptItems:
         """The row of a section, but for what only an item's first row has."""
         return self._rows.row(int(self._first_rows[self._places[position]] + self._ordinals[position]))
 
+    def value(self, name: str, position: int) -> Any:
+        """One column of a section's row."""
+        row = int(self._first_rows[self._places[position]] + self._ordinals[position])
+        return self._rows.value(name, row)
+
     def of_item(self, name: str, position: int) -> Any:
         """What a section's item has in its first row: `item_title` or `metadata`."""
         return self._rows.value(name, int(self._first_rows[self._places[position]]))

@@ -229,7 +229,7 @@ class Memory:
 
     def ids_at(self, position: int) -> tuple[str, str]:
         """The ids of the item and the section."""
-        return self._items.owner(position)[0], self._items.row(position)["section_id"]
+        return self._items.owner(position)[0], self._items.value("section_id", position)
 
     def text_of(self, position: int) -> tuple[str, int]:
         """What names the text that a section is of: the same for all pieces of one short text."""

@@ -44,7 +44,7 @@ class _Step:
     positions: Array = field(default_factory=lambda: NOBODY)
     scores: Array = field(default_factory=lambda: NOBODY)
     normalised: Array | None = None
-    kept: str | Array = ""
+    kept: tuple[Sequence[str], Array | None] = ("",), None
     ordered: bool = False
     dropped: dict[str, tuple[int, Array, Array]] = field(default_factory=dict)
 
@@ -84,13 +84,17 @@ class Recorder:
         scores: Array,
         *,
         normalised: Array | None = None,
-        kept: str | Array,
+        kept: Sequence[str],
+        why: Array | None = None,
         ordered: bool = False,
     ) -> None:
-        """The candidates `[n]` that a step gives on, and why; `ordered` where that is their order."""
+        """The candidates `[n]` that a step gives on, `ordered` where that is their order.
+
+        They were `kept` for a reason, or for that of several which `why` `[n]` has the number of.
+        """
         step = self._step(name)
-        step.positions, step.scores, step.normalised, step.kept = positions, scores, normalised, kept
-        step.ordered = ordered
+        step.positions, step.scores, step.normalised = positions, scores, normalised
+        step.kept, step.ordered = (kept, why), ordered
 
     def dropped(
         self, name: str, reason: str, count: int, positions: Array = NOBODY, scores: Array = NOBODY
@@ -123,24 +127,26 @@ class Recorder:
             for name, step in self._steps.items()
         ]
 
-    def of_hits(self, positions: Sequence[int]) -> list[list[StageScore]]:
-        """What the steps made of the sections at these positions."""
-        wanted = np.asarray(positions, np.int64)
-        found: list[list[StageScore]] = [[] for _ in positions]
+    def note_stages(self, hits: Sequence[list[StageScore]], positions: Sequence[int]) -> None:
+        """Appends what the steps made of the sections at these positions, of each hit."""
         for name, step in self._steps.items():
-            if not len(step.positions) or not len(wanted):
+            place_of = {position: place for place, position in enumerate(step.positions.tolist())}
+            there = [(hit, place_of[one]) for hit, one in enumerate(positions) if one in place_of]
+            if not there:
                 continue
-            order = np.argsort(step.positions)
-            place = order[np.searchsorted(step.positions, wanted, sorter=order).clip(max=len(order) - 1)]
-            there = (step.positions[place] == wanted).tolist()
-            scores = step.scores[place]
-            ranks = (place if step.ordered else np.searchsorted(np.sort(-step.scores), -scores)).tolist()
-            normalised = [None] * len(place) if step.normalised is None else step.normalised[place].tolist()
-            kept = [step.kept] * len(place) if isinstance(step.kept, str) else step.kept[place].tolist()
-            for row, one in enumerate(scores.tolist()):
-                if there[row]:
-                    found[row].append(StageScore(name, one, normalised[row], ranks[row], kept[row]))
-        return found
+            places = np.array([place for _, place in there])
+            scores = step.scores[places]
+            ranks = places if step.ordered else np.searchsorted(np.sort(-step.scores), -scores)
+            normalised = [None] * len(there) if step.normalised is None else step.normalised[places].tolist()
+            labels, codes = step.kept
+            kept = (
+                [labels[code] for code in codes[places].tolist()]
+                if codes is not None
+                else [labels[0]] * len(there)
+            )
+            rows = zip(there, scores.tolist(), normalised, ranks.tolist(), kept, strict=True)
+            for (hit, _), score, used, rank, why in rows:
+                hits[hit].append(StageScore(name, score, used, rank, why))
 
     def _step(self, name: str) -> _Step:
         return self._steps[self._named(name)]
@@ -149,7 +155,10 @@ class Recorder:
         return self._prefix + name if name in _SEARCHES else name
 
     def _dropped(self, reason: str, count: int, positions: Array, scores: Array) -> Dropped:
-        best = np.argsort(-scores, kind="stable")[:BEST_DROPPED]
+        best: Array = np.arange(len(scores))
+        if len(scores) > BEST_DROPPED:
+            best = np.sort(np.argpartition(-scores, BEST_DROPPED)[:BEST_DROPPED])
+        best = best[np.argsort(-scores[best], kind="stable")]
         chosen = zip(positions[best].tolist(), scores[best].tolist(), strict=True)
         return Dropped(reason, count, [DroppedSection(*self._memory.ids_at(p), s) for p, s in chosen])
 

@@ -164,7 +164,8 @@ class _Search:
             if self._recorder is not None:
                 self._recorder.passed(SIGNALS, len(hits), len(hits))
             found = [dataclasses.replace(hit, signals=one) for hit, one in zip(found, signals, strict=True)]
-        return self._with_vectors(self._with_stages(found, places), places)
+        self._note_hits(found, places)
+        return self._with_vectors(found, places)
 
     def documents(self, allowed: Array) -> list[Hit]:
         """What was found by documents: of each its best section, with the next best ones beside it."""
@@ -187,7 +188,8 @@ class _Search:
             )
             for place in chosen
         ]
-        return list(self._with_stages(found, [int(sections.positions[rows[place][0]]) for place in chosen]))
+        self._note_hits(found, [int(sections.positions[rows[place][0]]) for place in chosen])
+        return found
 
     def _diversified(self, ranking: Ranking, hits: Sequence[Sequence[int]], scores: Array) -> list[int]:
         """The places of as many as are asked for; each is compared by its best section."""
@@ -205,13 +207,11 @@ class _Search:
             return ranking
         return dataclasses.replace(ranking, similarities=self._asked.similarities(ranking.positions))
 
-    def _with_stages(self, hits: Sequence[Hit], positions: Sequence[int]) -> Sequence[Hit]:
-        """The hits, with what the steps made of them where that is asked for."""
-        if self._recorder is None:
-            return hits
-        self._recorder.passed(HITS, len(hits), len(hits))
-        stages = self._recorder.of_hits(positions)
-        return [dataclasses.replace(hit, stages=of) for hit, of in zip(hits, stages, strict=True)]
+    def _note_hits(self, hits: Sequence[Hit], positions: Sequence[int]) -> None:
+        """Notes what the steps made of the hits, where that is asked for."""
+        if self._recorder is not None:
+            self._recorder.passed(HITS, len(hits), len(hits))
+            self._recorder.note_stages([hit.stages for hit in hits], positions)
 
     def _with_vectors(self, hits: Sequence[Hit], positions: Sequence[int]) -> list[Hit]:
         """The hits, with the vectors of those that have several where they are wanted and there is room."""

@@ -40,7 +40,7 @@ def note_vectors(recorder: Recorder, allowed: Array, pool: Pool, near: int) -> N
     same = len(pool.rankings) == 1 and np.array_equal(used, similarities)
     normalised = None if same else used[:near]
     recorder.ranked(
-        VECTORS, pool.positions[:near], similarities[:near], normalised=normalised, kept="nearest"
+        VECTORS, pool.positions[:near], similarities[:near], normalised=normalised, kept=["nearest"]
     )
 
 
@@ -55,15 +55,17 @@ def note_words(
     worse = matching[shares[matching] < own.min(initial=np.inf)]
     recorder.dropped(WORDS, "depth", len(worse), worse, shares[worse])
     normalised = None if factor is None else own * factor
-    recorder.ranked(WORDS, positions, own, normalised=normalised, kept="matches")
+    recorder.ranked(WORDS, positions, own, normalised=normalised, kept=["matches"])
 
 
 def note_merge(recorder: Recorder, pool: Pool, near: int, matching: Array) -> None:
     """Merged candidates: the first `near` are the nearest, the best by words are at `matching`."""
     recorder.passed(MERGE, len(pool.positions), len(pool.positions))
-    kept = np.where(np.isin(pool.positions, matching), "both", "vector_alone")
-    kept[near:] = "words_alone"
-    recorder.ranked(MERGE, pool.positions, pool.scores, kept=kept)
+    has_words = np.zeros(int(pool.positions.max(initial=-1)) + 1, np.int8)
+    has_words[matching] = 1
+    why = has_words[pool.positions]
+    why[near:] = 2
+    recorder.ranked(MERGE, pool.positions, pool.scores, kept=("vector_alone", "both", "words_alone"), why=why)
 
 
 def note_groups(recorder: Recorder, positions: Array, scores: Array, hits: Hits, wanted: int) -> None:
@@ -72,13 +74,14 @@ def note_groups(recorder: Recorder, positions: Array, scores: Array, hits: Hits,
     pieces = np.array([row for _, *others in hits for row in others], np.int64)
     # What follows the best piece of the last hit was not looked at.
     end = int(rows.max()) + 1 if len(rows) == wanted else len(positions)
-    over = np.setdiff1d(np.arange(end), np.concatenate((rows, pieces)))
+    over = _without(end, rows, pieces)
     recorder.passed(GROUP, len(positions), len(rows))
     rest = np.arange(end, len(positions))
     for reason, left in (("same_text", pieces), ("item_limit", over), ("limit", rest)):
         recorder.dropped(GROUP, reason, len(left), positions[left], scores[left])
-    kept = np.array(["best_piece" if others else "only_piece" for _, *others in hits])
-    recorder.ranked(GROUP, positions[rows], scores[rows], kept=kept, ordered=True)
+    why = np.array([len(one) > 1 for one in hits], np.int8)
+    kept = "only_piece", "best_piece"
+    recorder.ranked(GROUP, positions[rows], scores[rows], kept=kept, why=why, ordered=True)
 
 
 def note_documents(recorder: Recorder, sections: Ranking, rows: Hits, scores: Array) -> None:
@@ -86,20 +89,29 @@ def note_documents(recorder: Recorder, sections: Ranking, rows: Hits, scores: Ar
     best = np.array([row for row, *_ in rows], np.int64)
     beside = np.array([row for _, *others in rows for row in others], np.int64)
     positions = sections.positions
-    rest = np.setdiff1d(np.arange(len(positions)), np.concatenate((best, beside)))
+    rest = _without(len(positions), best, beside)
     recorder.passed(DOCUMENTS, len(positions), len(best))
     for reason, left in (("same_item", beside), ("limit", rest)):
         recorder.dropped(DOCUMENTS, reason, len(left), positions[left], sections.scores[left])
-    recorder.ranked(DOCUMENTS, positions[best], scores, kept="best_section", ordered=True)
+    recorder.ranked(DOCUMENTS, positions[best], scores, kept=["best_section"], ordered=True)
 
 
 def note_diversity(recorder: Recorder, positions: Array, scores: Array, chosen: Sequence[int]) -> None:
     """Candidates `[n]`, best first, of which some were `chosen`, in that order."""
-    left = np.setdiff1d(np.arange(len(positions)), chosen)
+    left = _without(len(positions), chosen)
     lowest = max(chosen)
     recorder.passed(DIVERSITY, len(positions), len(chosen))
     for reason, some in (("similar", left[left < lowest]), ("limit", left[left > lowest])):
         recorder.dropped(DIVERSITY, reason, len(some), positions[some], scores[some])
-    kept = np.where(np.arange(len(chosen)) > 0, "differs", "most_relevant")
     places = np.array(chosen, np.int64)
-    recorder.ranked(DIVERSITY, positions[places], scores[places], kept=kept, ordered=True)
+    why = np.minimum(np.arange(len(chosen)), 1)
+    kept = "most_relevant", "differs"
+    recorder.ranked(DIVERSITY, positions[places], scores[places], kept=kept, why=why, ordered=True)
+
+
+def _without(count: int, *rows: Sequence[int] | Array) -> Array:
+    """The numbers below `count` that are in none of these."""
+    left = np.ones(count, bool)
+    for some in rows:
+        left[some] = False
+    return np.flatnonzero(left)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 from tieback.core.types.arrays import Box, Span
 from tieback.core.types.content import Modality
@@ -56,8 +56,7 @@ class Search(TypedDict, total=False):
     signals: Collection[str]
 
 
-@dataclass(frozen=True, slots=True)
-class StageScore:
+class StageScore(NamedTuple):
     """What a step made of a hit: its score, the score as the next step used it, its place from 0, and why it
     was kept.
     """
@@ -95,7 +94,8 @@ class Hit:
     `pieces` are those of its text that collapsing left out as hits, best first. `multi_vector` has the
     vectors of a picture with regions, the whole's first, or those of a text's tokens, where they were asked
     for. `sections` are, in a search by documents, the item's next best sections, best first. `stages` are the
-    steps that it passed, where the search is explained, and `signals` are there where they were asked for.
+    steps that it passed, where the search is explained; later steps append theirs. `signals` are there where
+    they were asked for.
     """
 
     item_id: str
@@ -115,7 +115,7 @@ class Hit:
     pieces: Sequence[FoundPiece] = ()
     multi_vector: MultiVector | None = None
     sections: Sequence[Hit] = ()
-    stages: Sequence[StageScore] = ()
+    stages: list[StageScore] = field(default_factory=list)
     signals: Signals = field(default_factory=dict)
 
 
