@@ -1,5 +1,5 @@
 """Writes a collection through the index service, and starts it again: python -m benchmarks.scaling.service
-fill|start FOLDER. Each is a process of its own; the result is one line of JSON.
+fill|bulk|sort|start FOLDER. Each is a process of its own; the result is one line of JSON.
 
 The folder has `vectors.npy`, `queries.npy`, `nearest.npy` and `texts.json`, and the store is made in it.
 """
@@ -14,20 +14,27 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tieback.core.tenant import CollectionKey
 from tieback.core.types.arrays import Array
 from tieback.core.types.collection import IndexedItem, IndexedSection
 from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.limits import Limits
 from tieback.core.types.metadata import Metadata
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.vectors import SpaceRef, Vector
 from tieback.index import Index
 from tieback.index.collection import OpenCollection
+from tieback.index.records import Put, Record, to_rows
+from tieback.index.store import Store
+from tieback.index.validation import check_items
 
 from benchmarks.scaling.measure import ROUNDS, resident
 
 SPACE, NAME, CODEC = SpaceRef("by-hand", "r1", "f1"), "docs", MethodChoice("binary")
 BATCH = 1000
 """Items of an upsert, each of one section."""
+
+AT_ONCE = 8192
 
 
 async def fill(folder: Path) -> dict[str, Any]:
@@ -58,6 +65,38 @@ async def fill(folder: Path) -> dict[str, Any]:
         "vectors MiB": told.resident_bytes / 2**20,
         "longest search while sorting ms": 1000 * max(waits, default=0.0),
     }
+
+
+async def bulk(folder: Path) -> dict[str, Any]:
+    """Appends to the table what upserts would, without taking it into memory: for very many sections."""
+    vectors = np.load(folder / "vectors.npy", mmap_mode="r")
+    texts = json.loads((folder / "texts.json").read_text())
+    index = Index.open(folder / "store")
+    await index.create_collection(NAME, SPACE, vectors.shape[1], codec=CODEC)
+    await index.close()
+    store = Store(folder / "store")
+    description, table = store.open(CollectionKey("", NAME))
+    wall, cpu = time.perf_counter(), time.process_time()
+    for begin in range(0, len(vectors), AT_ONCE):
+        rows = np.array(vectors[begin : begin + AT_ONCE])
+        items = [_item(begin + n, texts[(begin + n) % len(texts)], row) for n, row in enumerate(rows)]
+        checked = check_items(items, SPACE, description.width, Limits())
+        puts = [Put(begin + n + 1, one) for n, one in enumerate(checked) if isinstance(one, Record)]
+        table.append(to_rows(puts, table.schema))
+    taken = {"bulk s": time.perf_counter() - wall, "bulk CPU s": time.process_time() - cpu}
+    store.close()
+    return {"sections": len(vectors), **taken}
+
+
+async def sort(folder: Path) -> dict[str, Any]:
+    """How long vectors are sorted into lists, and searches wait meanwhile."""
+    queries = np.array(np.load(folder / "queries.npy"))
+    index = Index.open(folder / "store")
+    wall = time.perf_counter()
+    waits = await _until_sorted(index, queries)
+    sorting = time.perf_counter() - wall
+    await index.close()
+    return {"sorting s": sorting, "longest search while sorting ms": 1000 * max(waits, default=0.0)}
 
 
 async def start(folder: Path) -> dict[str, Any]:
@@ -117,5 +156,7 @@ def _item(number: int, text: str, vector: Array) -> IndexedItem:
     return IndexedItem(item, [IndexedSection(Vector(SPACE, vector), text, Modality.TEXT)])
 
 
+STEPS = {"fill": fill, "bulk": bulk, "sort": sort, "start": start}
+
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run({"fill": fill, "start": start}[sys.argv[1]](Path(sys.argv[2])))))
+    print(json.dumps(asyncio.run(STEPS[sys.argv[1]](Path(sys.argv[2])))))

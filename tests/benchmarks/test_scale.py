@@ -84,6 +84,15 @@ def test_the_service_is_filled_and_started_again(folder: Path) -> None:
     assert started["recall@10"] > 0.95
 
 
+def test_a_table_that_was_written_at_once_is_started_as_any_other(folder: Path) -> None:
+    written = asyncio.run(service.bulk(folder))
+    asyncio.run(service.sort(folder))
+    started = asyncio.run(service.start(folder))
+
+    assert written["sections"] == COUNT
+    assert started["recall@10"] > 0.95
+
+
 def test_claims_compare_with_the_fastest_that_finds_enough() -> None:
     rows = [
         {"system": "tieback binary", "recall@10": 0.98, "p50 CPU ms": 2.0},
