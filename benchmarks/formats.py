@@ -57,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Of which texts, by which encoder, and how many."""
     corpus.add_argument(parser)
     parser.add_argument("--space", default="all-minilm-l6-v2", help="the encoder [all-minilm-l6-v2]")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"of all queries [{ROUNDS}]")
     parser.add_argument("--codecs", nargs="+", choices=codecs.names(), metavar="NAME", help="these alone")
     parser.add_argument("--vectors", type=int, nargs="+", default=[10_000, 100_000], metavar="N")
 
@@ -71,7 +72,7 @@ def run(options: argparse.Namespace) -> Report:
         log(f"{count:,} vectors")
         vectors = more_of(known, count)
         chosen = [one for one in choices() if not options.codecs or one.name in options.codecs]
-        rows = measured(vectors, queries, chosen)
+        rows = measured(vectors, queries, chosen, options.rounds)
         report.table(f"{count:,} vectors of {options.space}, {len(known):,} of them of texts", rows)
     if any(row["codec"] == FUNNEL.name for row in rows):
         claim(rows, report)
