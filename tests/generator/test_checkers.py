@@ -13,7 +13,16 @@ from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.generation import VerdictLabel
 from tieback.core.types.limits import Limits
 from tieback.generator.relevance import THRESHOLD, window_relevance
-from tieback.methods.grounding import SUMMARY, Finding, Passage, Support, checkers, words_of
+from tieback.methods.grounding import (
+    SUMMARY,
+    Finding,
+    Passage,
+    Statement,
+    Support,
+    checkers,
+    is_learned,
+    words_of,
+)
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
 
@@ -26,6 +35,8 @@ LEAVE = (
     "the team lead. Leave is not paid out in cash."
 )
 Embed = Callable[[str], np.ndarray]
+
+WITHOUT_STATE = [name for name in checkers.names() if not is_learned(name)]
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +62,7 @@ def passage(text: str, embed: Embed) -> Passage:
 @pytest.fixture(scope="module")
 def check(embed: Embed) -> Callable[[str], Finding]:
     passages = [passage(RIVER, embed), passage(LEAVE, embed)]
-    return lambda claim: checkers.configure("lexical_embedding")(claim, embed(claim), passages)
+    return lambda claim: checkers.configure("lexical_embedding")(Statement(claim, embed(claim)), passages, {})
 
 
 @pytest.mark.parametrize(
@@ -99,22 +110,25 @@ def test_the_best_passage_and_its_sentence_are_found(check: Callable[[str], Find
 def test_a_number_belongs_to_what_it_counts(claim: str, label: VerdictLabel, embed: Embed) -> None:
     passages = [passage("The book consists of three volumes and ten chapters.", embed)]
 
-    assert checkers.configure("lexical_embedding")(claim, embed(claim), passages).label is label
+    assert (
+        checkers.configure("lexical_embedding")(Statement(claim, embed(claim)), passages, {}).label is label
+    )
 
 
-@pytest.mark.parametrize("name", checkers.names())
+@pytest.mark.parametrize("name", WITHOUT_STATE)
 def test_every_checker_finds_support_between_0_and_1_for_each_passage(name: str, embed: Embed) -> None:
     claim = "2,850, or 1992: the Danube."
 
-    finding = checkers.configure(name)(claim, embed(claim), [passage(RIVER, embed), passage(LEAVE, embed)])
+    passages = [passage(RIVER, embed), passage(LEAVE, embed)]
+    finding = checkers.configure(name)(Statement(claim, embed(claim)), passages, {})
 
     assert len(finding.passages) == 2
     assert all(0 <= support.score <= 1 for support in finding.passages)
 
 
-@pytest.mark.parametrize("name", checkers.names())
+@pytest.mark.parametrize("name", WITHOUT_STATE)
 def test_every_checker_finds_nothing_without_passages(name: str, embed: Embed) -> None:
-    finding = checkers.configure(name)("The Danube is long.", embed("The Danube is long."), [])
+    finding = checkers.configure(name)(Statement("The Danube is long.", embed("The Danube is long.")), [], {})
 
     assert finding == Finding(VerdictLabel.UNSUPPORTED, 0.0, [])
 

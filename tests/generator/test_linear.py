@@ -20,7 +20,7 @@ from tieback.core.types.search import Hit
 from tieback.generator.relevance import window_relevance
 from tieback.generator.stopping import StopTexts
 from tieback.grounding.claims import ClaimFinder
-from tieback.methods.grounding import Passage, checkers, words_of
+from tieback.methods.grounding import Passage, Statement, checkers, words_of
 from tieback.ports import EVIDENCE_CHARACTERS, EVIDENCE_SENTENCES
 
 MEGABYTE = 1 << 20
@@ -88,7 +88,12 @@ def test_many_windows_are_compared_with_a_claim_of_many_words_in_proportion() ->
     vector = np.zeros(4, np.float32)
 
     assert seconds(lambda: window_relevance(words_of(text[:4_000]), vector, passage)) < 3.0
-    assert seconds(lambda: checkers.configure("lexical_embedding")(text[:4_000], vector, [passage])) < 3.0
+    assert (
+        seconds(
+            lambda: checkers.configure("lexical_embedding")(Statement(text[:4_000], vector), [passage], {})
+        )
+        < 3.0
+    )
 
 
 def test_of_long_stored_passages_the_beginning_is_evidence() -> None:

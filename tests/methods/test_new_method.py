@@ -35,7 +35,7 @@ from tieback.methods import (
     projection,
 )
 from tieback.methods.grounding import SUMMARY as GROUNDING_SUMMARY
-from tieback.methods.grounding import Passage, checkers
+from tieback.methods.grounding import Passage, Statement, checkers
 from tieback.methods.layer_pooling import layer_poolings
 from tieback.methods.map_pooling import GRAPH as POOLING_GRAPH
 from tieback.methods.map_pooling import map_poolings
@@ -266,7 +266,7 @@ async def explain_grounding() -> None:
         Passage(text, [(0, len(text))], unit),
     ]
 
-    finding = checkers.configure(NAME)(text, unit[0], passages)
+    finding = checkers.configure(NAME)(Statement(text, unit[0]), passages, {})
 
     assert finding.label is VerdictLabel.SUPPORTED
     assert checkers.form(GROUNDING_SUMMARY, NAME)(finding) == [1]

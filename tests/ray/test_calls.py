@@ -110,6 +110,15 @@ def test_the_reranker_calls_the_encoder_on_its_own(client: Client) -> None:
     assert result.results[0].id == "1"
 
 
+def test_claims_are_checked_where_the_reranker_is(client: Client) -> None:
+    checked = client.check(
+        "The moon makes the tides. The moon is made of cheese.", ["The moon makes the tides."]
+    )
+
+    assert [one.label.value for one in checked.verdicts.values()] == ["supported", "unsupported"]
+    assert [one.claim_id for one in checked.citations] == [1]
+
+
 def test_the_generator_streams(client: Client) -> None:
     answer = client.generate(
         "What is the capital of France?",

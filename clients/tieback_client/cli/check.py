@@ -86,7 +86,7 @@ def check(
     checker: str | None,
     parameters: tuple[str, ...],
 ) -> None:
-    """Check what a text states against files or a collection, claim by claim.
+    """Check the claims of a text against files or a collection.
 
     The text is a file of any format that is indexed, or "-" for standard input.
     """

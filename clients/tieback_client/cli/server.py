@@ -52,7 +52,10 @@ def spaces(client: Client, output: Output, name: str | None) -> None:
 @click.argument("family", required=False, default="")
 @connected
 def methods(client: Client, output: Output, family: str) -> None:
-    """List the methods that requests can name, and the models that rerank."""
+    """List the methods that requests can name.
+
+    Models that rerank are named as methods of the family reranking are.
+    """
     found = client.methods(family)
     if family in ("", RERANKING):
         found += [Method(RERANKING, one.name, one.description, {}) for one in client.rerankers()]

@@ -193,6 +193,10 @@ class Family(Generic[P]):
         """The arrays of the state that the method's `fit` makes and the method reads."""
         return cast("Schema", getattr(self._file(name), STATE))
 
+    def has_state(self, name: str) -> bool:
+        """Whether the method declares arrays of a state. NotFound for an unknown method."""
+        return hasattr(self._file(name), STATE)
+
     def describe(self, name: str) -> MethodDescription:
         """What the method is and what parameters it has."""
         text = inspect.getdoc(self._file(name)) or ""

@@ -53,11 +53,19 @@ class ReadEvidence:
 
 
 async def read_evidence(
-    reader: PassageReader, question: str, evidence: Sequence[Evidence], deadline: Deadline
+    reader: PassageReader,
+    question: str,
+    evidence: Sequence[Evidence],
+    deadline: Deadline,
+    *,
+    tokens: bool = False,
 ) -> ReadEvidence:
-    """Reads passages, and how they bear on a question. InvalidInput where there is too much to read."""
-    passages, vectors = await reader.read(evidence, [question], deadline)
-    relevances = await asyncio.to_thread(_relevances, question, vectors[0], passages, deadline)
+    """Reads passages, with `tokens` by the vectors of their tokens too, and how they bear on a question.
+
+    InvalidInput where there is too much to read.
+    """
+    passages, [asked] = await reader.read(evidence, [question], deadline, tokens=tokens)
+    relevances = await asyncio.to_thread(_relevances, question, asked.vector, passages, deadline)
     return ReadEvidence(evidence, passages, relevances)
 
 

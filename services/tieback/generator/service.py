@@ -35,7 +35,7 @@ from tieback.generator.strategy_streams import StrategyStreams
 from tieback.generator.writing import AnswerWriter
 from tieback.generator.writing_ahead import Written, ahead
 from tieback.grounding import (
-    DEFAULT_CHECKER,
+    Checkers,
     ClaimCheck,
     ClaimFinder,
     ConfiguredChecker,
@@ -59,7 +59,8 @@ LEAST_SUPPORTED = 0.5
 class Generator:
     """Writes with the models it is given; the first is the default.
 
-    `encoder` and its text `space` give the vectors by which evidence is ranked and claims are checked.
+    `encoder` and its text `space` give the vectors by which evidence is ranked and claims are checked, by
+    `checkers`.
     `slots` answers are written at once; `limits.queued_tokens` bounds what waits. An answer ends after
     `seconds` at the latest, waiting included. StartupError for models without a name of their own.
     """
@@ -70,6 +71,7 @@ class Generator:
         encoder: EncoderPort,
         *,
         space: str,
+        checkers: Checkers | None = None,
         slots: int = 1,
         limits: Limits | None = None,
         seconds: float = ANSWER_SECONDS,
@@ -80,6 +82,7 @@ class Generator:
             raise StartupError("a generator needs models, each with a name of its own")
         self._default = models[0].name
         self._reader = PassageReader(encoder, space)
+        self._checkers = checkers or Checkers()
         self._limits = limits if limits is not None else Limits()
         self._slots = Slots(slots, self._limits.queued_tokens)
 
@@ -146,7 +149,7 @@ class Generator:
         streams = streams_of(sampling.strategy.name, sampling.strategy.parameters)
         layers = self._models[name].layers
         read = StrategyStreams.of(streams, layers, at("sampling", "strategy", "parameters"))
-        checker = ConfiguredChecker.of(grounding.checker or DEFAULT_CHECKER, at("grounding", "checker"))
+        checker = self._checkers.configured(grounding.checker, at("grounding", "checker"))
         threshold = grounding.abstain_below
         if threshold is not None and not 0 <= threshold <= 1:
             raise InvalidInput(
@@ -199,11 +202,17 @@ class _Answer:
         self._prompt_tokens = 0
         self._writer: AnswerWriter | None = None
 
+    @property
+    def _reads_tokens(self) -> bool:
+        return self._request.checker.is_learned and not self._request.grounding.disabled
+
     async def events(self) -> AsyncGenerator[GenerationEvent, None]:
         request = self._request
         evidence = None
         if request.evidence:
-            evidence = await read_evidence(self._reader, request.prompt, request.evidence, self._deadline)
+            evidence = await read_evidence(
+                self._reader, request.prompt, request.evidence, self._deadline, tokens=self._reads_tokens
+            )
         abstention = self._before_writing(evidence)
         if abstention is not None:
             self._timing.prepare = self._elapsed()
@@ -222,10 +231,12 @@ class _Answer:
                     yield TextDelta(piece.text)
                 for claim in piece.claims:
                     yield claim
-                    vector = None
+                    statement = None
                     if check.takes(claim):
-                        vector = (await self._reader.vectors([claim.text], self._deadline))[0]
-                    for event in await check.check(claim, vector):
+                        [statement] = await self._reader.statements(
+                            [claim.text], self._deadline, tokens=self._reads_tokens
+                        )
+                    for event in await check.check(claim, statement):
                         yield event
                 reason = piece.reason or reason
         abstention = self._after_writing(check.supported_share)

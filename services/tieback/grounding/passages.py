@@ -11,15 +11,18 @@ from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.field_path import FieldPath, at
 from tieback.core.sentences import sentences
-from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import EncodePlan, Truncation
+from tieback.core.types.encoding import EncodePlan, Encoding, Truncation
 from tieback.core.types.generation import Evidence
 from tieback.core.types.limits import Limits
-from tieback.methods.grounding import Passage
+from tieback.core.types.vectors import VectorKind
+from tieback.methods.grounding import Passage, Statement
 from tieback.ports import EVIDENCE_CHARACTERS, EVIDENCE_SENTENCES, EncoderPort
 
 CUT = EncodePlan(truncation=Truncation.END)
+WITH_TOKENS = EncodePlan(
+    kinds=frozenset({VectorKind.DENSE, VectorKind.MULTI_VECTOR}), truncation=Truncation.END
+)
 
 
 class PassageReader:
@@ -30,35 +33,52 @@ class PassageReader:
         self._space = space
 
     async def read(
-        self, evidence: Sequence[Evidence], beside: Sequence[str], deadline: Deadline
-    ) -> tuple[list[Passage], Array]:
-        """The passages, and the unit vectors `[beside, width]` of texts that are encoded in the same call.
+        self, evidence: Sequence[Evidence], beside: Sequence[str], deadline: Deadline, *, tokens: bool = False
+    ) -> tuple[list[Passage], list[Statement]]:
+        """The passages, and texts `beside` them that are encoded in the same call.
 
-        InvalidInput where there is too much to read. What is done to the texts is done on a thread.
+        With `tokens`, both have the vectors of their tokens. InvalidInput where there is too much to read.
+        What is done to the texts is done on a thread.
         """
         cut, texts = await asyncio.to_thread(_cut, evidence, deadline)
-        vectors = await self.vectors([*beside, *texts], deadline)
+        read = await self.statements([*beside, *texts], deadline, tokens=tokens)
+        vectors = np.stack([one.vector for one in read])
         bounds = len(beside) + np.cumsum([0, *map(len, cut)])
         passages = [
-            Passage(source.text, spans, vectors[begin:end])
+            Passage(source.text, spans, vectors[begin:end], [one.rows for one in read[begin:end]])
             for source, spans, begin, end in zip(evidence, cut, bounds[:-1], bounds[1:], strict=True)
         ]
-        return passages, vectors[: len(beside)]
+        return passages, read[: len(beside)]
 
-    async def vectors(self, texts: Sequence[str], deadline: Deadline) -> Array:
-        """Unit vectors `[texts, width]`; a text without a word gets zeros."""
+    async def statements(
+        self, texts: Sequence[str], deadline: Deadline, *, tokens: bool = False
+    ) -> list[Statement]:
+        """Texts with their unit vectors; one without a word has zeros, and no rows."""
         contents = [Content(Modality.TEXT, text) for text in texts]
-        reply = await self._encoder.encode(self._space, contents, CUT, deadline=deadline)
-        rows: list[Array | None] = []
-        for result in reply.results:
+        plan = WITH_TOKENS if tokens else CUT
+        reply = await self._encoder.encode(self._space, contents, plan, deadline=deadline)
+        found: list[Statement | None] = []
+        for text, result in zip(texts, reply.results, strict=True):
             if isinstance(result, InvalidInput):
-                rows.append(None)  # nothing in it that the encoder reads as a word
+                found.append(None)  # nothing in it that the encoder reads as a word
             elif isinstance(result, TiebackError):
                 raise result
             else:
-                rows.append(result.dense.values if result.dense is not None else None)
-        width = next((len(row) for row in rows if row is not None), 1)
-        return np.stack([np.zeros(width, np.float32) if row is None else row for row in rows])
+                found.append(_statement(text, result))
+        width = next((len(one.vector) for one in found if one is not None), 1)
+        nothing, rows = np.zeros(width, np.float32), np.zeros((0, width), np.float32)
+        return [
+            Statement(text, nothing, rows) if one is None else one
+            for text, one in zip(texts, found, strict=True)
+        ]
+
+
+def _statement(text: str, encoding: Encoding) -> Statement | None:
+    if encoding.dense is None:
+        return None
+    if encoding.multi_vector is None:
+        return Statement(text, np.asarray(encoding.dense.values))
+    return Statement(text, np.asarray(encoding.dense.values), np.asarray(encoding.multi_vector.values))
 
 
 def check_evidence(evidence: Sequence[Evidence], limits: Limits) -> None:

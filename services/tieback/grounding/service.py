@@ -9,16 +9,16 @@ from collections.abc import Sequence
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.field_path import at
-from tieback.core.types.arrays import Array, Span
+from tieback.core.types.arrays import Span
 from tieback.core.types.generation import Citation, Claim, Verdict
 from tieback.core.types.grounding import CheckedText, CheckReply, GroundingCheck
 from tieback.core.types.limits import Limits
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.report import Timing
-from tieback.grounding.claim_check import DEFAULT_CHECKER, ClaimCheck, ConfiguredChecker
+from tieback.grounding.claim_check import Checkers, ClaimCheck, ConfiguredChecker
 from tieback.grounding.claims import ClaimFinder
 from tieback.grounding.passages import PassageReader, check_evidence, check_text
-from tieback.methods.grounding import Passage
+from tieback.methods.grounding import Passage, Statement
 from tieback.ports import EncoderPort
 
 MOST_CLAIMS = 512
@@ -28,8 +28,16 @@ MOST_CLAIMS = 512
 class ClaimChecker:
     """A `GroundingPort`. `encoder` and its text `space` give the vectors by which claims are checked."""
 
-    def __init__(self, encoder: EncoderPort, *, space: str, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        encoder: EncoderPort,
+        *,
+        space: str,
+        checkers: Checkers | None = None,
+        limits: Limits | None = None,
+    ) -> None:
         self._reader = PassageReader(encoder, space)
+        self._checkers = checkers or Checkers()
         self._limits = limits or Limits()
 
     async def check(
@@ -51,7 +59,7 @@ class ClaimChecker:
                 f"there are {len(checks)} checks and at most {self._limits.batch_items} are taken in a call",
                 field="checks",
             )
-        configured = ConfiguredChecker.of(checker or DEFAULT_CHECKER, at("checker"))
+        configured = self._checkers.configured(checker, at("checker"))
         timing = Timing()
         results: list[CheckedText | TiebackError] = []
         for number, one in enumerate(checks):
@@ -71,18 +79,18 @@ class ClaimChecker:
         check_evidence(one.evidence, self._limits)
         claims = await asyncio.to_thread(_claims, one)
         passages: list[Passage] = []
-        vectors: Array | None = None
+        read: Sequence[Statement | None] = [None] * len(claims)
         if one.evidence:
             texts = [claim.text for claim in claims]
-            passages, vectors = await self._reader.read(one.evidence, texts, deadline)
+            passages, read = await self._reader.read(one.evidence, texts, deadline, tokens=checker.is_learned)
         encoded = time.monotonic()
         timing.prepare += encoded - begin
         check = ClaimCheck(one.evidence, passages, checker)
         citations: list[Citation] = []
         verdicts: list[Verdict] = []
-        for place, claim in enumerate(claims):
+        for claim, statement in zip(claims, read, strict=True):
             deadline.check("all claims were checked")
-            for found in await check.check(claim, None if vectors is None else vectors[place]):
+            for found in await check.check(claim, statement):
                 if isinstance(found, Citation):
                     citations.append(found)
                 else:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tieback.catalog.card import EncoderCard, RerankerCard
+from tieback.core.errors import StartupError
 from tieback.core.family import Family
 from tieback.ports import AnswerPort, EncoderPort, GeneratorPort, IndexPort, RerankerPort, RouterPort
 from tieback.serving import context
@@ -18,6 +19,7 @@ from tieback.serving.settings import Settings
 
 if TYPE_CHECKING:
     from tieback.answer import Answerer, RetiredSpaces
+    from tieback.grounding import Checkers
     from tieback.models.cross_encoder import CrossEncoderModel
     from tieback.models.encoder_model import EncoderModel
     from tieback.models.store import Store
@@ -41,6 +43,25 @@ def open_store(settings: Settings) -> Store:
     from tieback.models.store import Store
 
     return Store(settings.models.expanduser())
+
+
+def load_checkers(settings: Settings, plan: Plan) -> Checkers:
+    """The checkers of claims, with what was learned for the text space that is served.
+
+    StartupError where the settings name a checker that was learned for another one.
+    """
+    from tieback.grounding import LEARNED, Checkers
+    from tieback.models.grounding_artifact import learned, shipped
+
+    served = [card.space for card in plan.encoders if card.name == plan.text_space]
+    folder = settings.checker.expanduser() if settings.checker else shipped()
+    state = learned(folder, served)
+    if state is None and settings.checker:
+        raise StartupError(
+            f"TIEBACK_CHECKER: {settings.checker} was not learned in {plan.text_space} as it is served; "
+            "train it again: tieback train grounding"
+        )
+    return Checkers({} if state is None else {LEARNED: state})
 
 
 def load_models(settings: Settings, cards: Sequence[EncoderCard]) -> list[EncoderModel]:

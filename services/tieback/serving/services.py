@@ -194,7 +194,10 @@ async def _grounding(context: ServiceContext) -> None:
     from tieback.serving.servicers.grounding import GroundingServicer
 
     checker = ClaimChecker(
-        context.ports.encoder, space=context.plan.text_space, limits=context.settings.limits
+        context.ports.encoder,
+        space=context.plan.text_space,
+        checkers=await asyncio.to_thread(assembly.load_checkers, context.settings, context.plan),
+        limits=context.settings.limits,
     )
     context.server.add(GroundingServicer(ObservedGrounding(checker, context.telemetry)))
 
@@ -211,6 +214,7 @@ async def _generator(context: ServiceContext) -> None:
         [await asyncio.to_thread(load_language_model, card, assembly.open_store(settings))],
         context.ports.encoder,
         space=context.plan.text_space,
+        checkers=await asyncio.to_thread(assembly.load_checkers, settings, context.plan),
         slots=settings.generator_slots,
         limits=settings.limits,
         seconds=settings.generator_seconds,

@@ -104,6 +104,10 @@ class Settings(BaseSettings):
     )
     generator: str = Field("", description="The language model. Empty: the first of the catalog.")
     generator_enabled: bool = Field(True, description="Whether to serve a language model.")
+    checker: Path | None = Field(
+        None,
+        description="The folder of a trained checker of claims. Empty: the one that comes with the package.",
+    )
 
     host: str = Field("127.0.0.1", description="The address to listen on. 0.0.0.0: all interfaces.")
     port: int = Field(50051, ge=0, le=65535, description="The public gRPC port. 0: a free one.")

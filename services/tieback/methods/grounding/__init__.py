@@ -1,34 +1,64 @@
 """Checkers of claims: whether passages support the claims of an answer.
 
 A method's file also holds `summary`: which passages a finding rests on, for the citations of an answer. What
-support is enough for that is a matter of the method's own scale.
+support is enough for that is a matter of the method's own scale. A method that is learned declares the arrays
+of its state, `STATE`, and reads the vectors of tokens beside those of sentences.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
+import numpy as np
+
 from tieback.core.family import Family, Form
+from tieback.core.state import State
 from tieback.core.types.arrays import Array
 from tieback.core.types.generation import VerdictLabel
 from tieback.methods.grounding._words import Words, words_of
 
-__all__ = ["SUMMARY", "Checker", "Finding", "Passage", "Summary", "Support", "Words", "checkers", "words_of"]
+__all__ = [
+    "SUMMARY",
+    "Checker",
+    "Finding",
+    "Passage",
+    "Statement",
+    "Summary",
+    "Support",
+    "Words",
+    "checkers",
+    "is_learned",
+    "words_of",
+]
+
+
+NO_ROWS = np.zeros((0, 0), np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A claim; its unit vector `[width]`; where they are read, those of its tokens `[tokens, width]`."""
+
+    text: str
+    vector: Array
+    rows: Array = field(default_factory=lambda: NO_ROWS)
 
 
 @dataclass(frozen=True)
 class Passage:
     """A text; its windows (sentences) as byte ranges; a unit vector for each `[windows, width]`.
 
-    What its words are is read once, for all claims.
+    `rows` are, where they are read, the unit vectors of each window's tokens `[tokens, width]`. What its
+    words are is read once, for all claims.
     """
 
     text: str
     windows: Sequence[tuple[int, int]]
     vectors: Array
+    rows: Sequence[Array] = ()
 
     @cached_property
     def words(self) -> Words:
@@ -63,8 +93,8 @@ class Finding:
 class Checker(Protocol):
     """A way to hold a claim against passages."""
 
-    def __call__(self, claim: str, vector: Array, passages: Sequence[Passage]) -> Finding:
-        """Checks one claim, given its unit vector `[width]` in the space of the passages' vectors."""
+    def __call__(self, claim: Statement, passages: Sequence[Passage], state: State) -> Finding:
+        """Checks one claim, whose vectors are of the passages' space. `state` is empty unless it learned."""
         ...
 
 
@@ -79,3 +109,8 @@ class Summary(Protocol):
 SUMMARY: Form[Summary] = Form("summary", Summary)
 
 checkers: Family[Checker] = Family(__name__, Checker, SUMMARY)
+
+
+def is_learned(name: str) -> bool:
+    """Whether the method needs a state, and the vectors of tokens. NotFound for an unknown method."""
+    return checkers.has_state(name)

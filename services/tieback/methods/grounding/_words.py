@@ -128,3 +128,19 @@ for _pair in OPPOSITES.split(","):
 def _plain_number(written: str) -> str:
     digits = written.replace(",", "")
     return digits.rstrip("0").rstrip(".") if "." in digits else digits.lstrip("0") or "0"
+
+
+def conflicts(stated: Words, said: Words) -> bool:
+    """Whether two texts about the same matter say different things of it."""
+    numbers, others = set(stated.numbers), set(said.numbers)
+    if numbers - others and others - numbers:
+        return True
+    # "10 volumes" is not in "three volumes and ten chapters", though both its words are.
+    counted = {thing for _, thing in said.counts}
+    if any(thing in counted for _, thing in stated.counts - said.counts):
+        return True
+    new = stated.all_stems - said.all_stems
+    if any(OPPOSITE_OF.get(stem) in said.all_stems - stated.all_stems for stem in new):
+        return True
+    shared = set(stated.stems) & set(said.stems)
+    return bool((stated.negated ^ said.negated) & shared)

@@ -21,10 +21,11 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
+from tieback.core.state import State
 from tieback.core.types.arrays import Array
 from tieback.core.types.generation import VerdictLabel
-from tieback.methods.grounding import Finding, Passage, Support, Words, checkers, words_of
-from tieback.methods.grounding._words import OPPOSITE_OF
+from tieback.methods.grounding import Finding, Passage, Statement, Support, Words, checkers, words_of
+from tieback.methods.grounding._words import conflicts
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -52,9 +53,9 @@ CITED_SUPPORT = 0.5
 
 @checkers.method
 def lexical_embedding(
-    claim: str,
-    vector: Array,
+    claim: Statement,
     passages: Sequence[Passage],
+    state: State,  # noqa: ARG001 - it has learned nothing
     *,
     supported: Share = 0.7,
     contradicted: Share = 0.5,
@@ -62,14 +63,14 @@ def lexical_embedding(
     """SUPPORTED from a support of `supported` on; else CONTRADICTED where a window that would support the
     claim by `contradicted` or more says otherwise; else UNSUPPORTED. NOT_CHECKED where it states nothing.
     """
-    stated = words_of(claim)
+    stated = words_of(claim.text)
     if not stated.stems and not stated.numbers:
         return Finding(VerdictLabel.NOT_CHECKED, 0.0, [Support(0.0, None) for _ in passages])
     weights = {stem: NAME_WEIGHT if stem in stated.names else 1.0 for stem in stated.stems}
     found: list[Support] = []
     for passage in passages:
         # The window nearest to the matter decides, not one that merely says nothing against it.
-        window = max(_windows(stated, weights, vector, passage), key=_closeness, default=NOTHING)
+        window = max(_windows(stated, weights, claim.vector, passage), key=_closeness, default=NOTHING)
         contradicts = window.conflict and window.agreement >= contradicted
         found.append(Support(window.support, window.span, contradicts))
     score = max((support.score for support in found), default=0.0)
@@ -119,7 +120,7 @@ def _windows(stated: Words, weights: dict[str, float], vector: Array, passage: P
         here = _share(weights, set(said.stems)) if weights else 1.0
         there = _share(weights, somewhere - set(said.stems)) if weights else 0.0
         agreement = word_share * (here + ELSEWHERE * there) + (1 - word_share) * float(near)
-        conflict = here >= SAME_MATTER and _conflicts(stated, said)
+        conflict = here >= SAME_MATTER and conflicts(stated, said)
         lacking = (set(stated.numbers) - set(said.numbers)) or (stated.names - everywhere)
         factor = IN_CONFLICT if conflict else LACKING if lacking else 1.0
         yield _Window(span, agreement, factor * agreement, conflict)
@@ -128,19 +129,3 @@ def _windows(stated: Words, weights: dict[str, float], vector: Array, passage: P
 def _share(weights: dict[str, float], stems: set[str]) -> float:
     """The weighted share, 0 to 1, of the claim's words that are among the stems."""
     return sum(weight for stem, weight in weights.items() if stem in stems) / sum(weights.values())
-
-
-def _conflicts(stated: Words, said: Words) -> bool:
-    """Whether two texts about the same matter say different things of it."""
-    numbers, others = set(stated.numbers), set(said.numbers)
-    if numbers - others and others - numbers:
-        return True
-    # "10 volumes" is not in "three volumes and ten chapters", though both its words are.
-    counted = {thing for _, thing in said.counts}
-    if any(thing in counted for _, thing in stated.counts - said.counts):
-        return True
-    new = stated.all_stems - said.all_stems
-    if any(OPPOSITE_OF.get(stem) in said.all_stems - stated.all_stems for stem in new):
-        return True
-    shared = set(stated.stems) & set(said.stems)
-    return bool((stated.negated ^ said.negated) & shared)

@@ -157,12 +157,12 @@ def read_event(message: generator_pb2.GenerateResponse) -> GenerationEvent:
             )
 
 
-def write_claim(claim: Claim) -> evidence_pb2.Claim:
+def claim_message(claim: Claim) -> evidence_pb2.Claim:
     """The message of a claim."""
     return evidence_pb2.Claim(id=claim.id, span=write_span(claim.span), text=claim.text)
 
 
-def write_citation(citation: Citation) -> evidence_pb2.Citation:
+def citation_message(citation: Citation) -> evidence_pb2.Citation:
     """The message of a citation."""
     place = evidence_pb2.CitedPlace(
         item_id=citation.item_id,
@@ -178,7 +178,7 @@ def write_citation(citation: Citation) -> evidence_pb2.Citation:
     )
 
 
-def write_verdict(verdict: Verdict) -> evidence_pb2.Verdict:
+def verdict_message(verdict: Verdict) -> evidence_pb2.Verdict:
     """The message of a verdict."""
     return evidence_pb2.Verdict(
         claim_id=verdict.claim_id,
@@ -194,11 +194,11 @@ def write_event(event: GenerationEvent) -> generator_pb2.GenerateResponse:
         case TextDelta():
             return generator_pb2.GenerateResponse(text=generator_pb2.TextDelta(text=event.text))
         case Claim():
-            return generator_pb2.GenerateResponse(claim=write_claim(event))
+            return generator_pb2.GenerateResponse(claim=claim_message(event))
         case Citation():
-            return generator_pb2.GenerateResponse(citation=write_citation(event))
+            return generator_pb2.GenerateResponse(citation=citation_message(event))
         case Verdict():
-            return generator_pb2.GenerateResponse(verdict=write_verdict(event))
+            return generator_pb2.GenerateResponse(verdict=verdict_message(event))
         case Abstention():
             abstention = evidence_pb2.Abstention(
                 reason=_ABSTENTIONS.write(event.reason),

@@ -8,16 +8,16 @@ from tieback.core.types.grounding import CheckedText, CheckReply, GroundingCheck
 from tieback.serving import failures
 from tieback.serving.conversions.frames import each
 from tieback.serving.conversions.generations import (
+    citation_message,
+    claim_message,
     read_evidence,
-    write_citation,
-    write_claim,
-    write_verdict,
+    verdict_message,
 )
 from tieback.serving.conversions.reports import fill_timing
 from tieback.v1 import grounding_pb2
 
 
-def read_checks(message: grounding_pb2.CheckGroundingRequest) -> list[GroundingCheck]:
+def checks_of(message: grounding_pb2.CheckGroundingRequest) -> list[GroundingCheck]:
     """The texts with their passages."""
     return each(message.checks, _check, at("checks"))
 
@@ -44,8 +44,8 @@ def _check(message: grounding_pb2.GroundingCheck, field: FieldPath) -> Grounding
 
 def _checked(checked: CheckedText) -> grounding_pb2.CheckedText:
     return grounding_pb2.CheckedText(
-        claims=map(write_claim, checked.claims),
-        citations=map(write_citation, checked.citations),
-        verdicts=map(write_verdict, checked.verdicts),
+        claims=map(claim_message, checked.claims),
+        citations=map(citation_message, checked.citations),
+        verdicts=map(verdict_message, checked.verdicts),
         supported_share=checked.supported_share,
     )

@@ -8,7 +8,7 @@ import grpc
 
 from tieback.ports import GroundingPort
 from tieback.serving.conversions.frames import optional
-from tieback.serving.conversions.groundings import check_response, read_checks
+from tieback.serving.conversions.groundings import check_response, checks_of
 from tieback.serving.conversions.reports import read_method
 from tieback.serving.reading import converted
 from tieback.serving.servicers.time_left import deadline_of
@@ -27,7 +27,7 @@ class GroundingServicer(grounding_pb2_grpc.GroundingServiceServicer):
         """Checks the claims of texts."""
         deadline = deadline_of(context)
         reply = await self._grounding.check(
-            await converted(lambda: read_checks(request)),
+            await converted(lambda: checks_of(request)),
             checker=optional(request, "checker", read_method),
             deadline=deadline,
         )

@@ -1,0 +1,42 @@
+"""A learned checker of claims as an artifact: the state of the method `token_alignment`.
+
+One ships with the package (`shipped_checker/`); `tieback train grounding` makes others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib import resources
+from pathlib import Path
+
+from tieback.artifacts import Artifact, Kind, stored
+from tieback.core.errors import InvalidInput, OtherWeights
+from tieback.core.state import State, check_state
+from tieback.core.types.vectors import SpaceRef
+from tieback.methods.grounding import checkers
+
+METHOD = "token_alignment"
+GROUNDING = Kind("grounding", "checker of claims", 1, "train it again: tieback train grounding")
+
+
+def shipped() -> Path:
+    """The folder of the checker that comes with the package."""
+    with resources.as_file(resources.files("tieback.models") / "shipped_checker") as folder:
+        return stored(folder)[0]
+
+
+def learned(folder: Path, served: Iterable[SpaceRef]) -> State | None:
+    """The state in a folder; None where the space that it was learned in is not served, or has other weights.
+
+    ArtifactError where it is not whole, or not for this release.
+    """
+    artifact = Artifact.load(folder, GROUNDING)
+    try:
+        check_state(artifact.arrays, checkers.state(METHOD))
+    except InvalidInput as error:
+        raise GROUNDING.unreadable(folder, error) from error
+    try:
+        artifact.check_weights(served)
+    except OtherWeights:
+        return None
+    return artifact.arrays

@@ -1,0 +1,154 @@
+"""Labelled pairs of evidence and claim, and what a checker of claims reads of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tieback.core.errors import InvalidInput, StartupError
+from tieback.core.sentences import sentences
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Content, Modality
+from tieback.core.types.encoding import EncodePlan, Truncation
+from tieback.core.types.limits import Limits
+from tieback.core.types.vectors import VectorKind
+from tieback.methods.grounding import Words, words_of
+from tieback.methods.grounding.token_alignment import (
+    CLAIM_TOKENS,
+    PASSAGE_TOKENS,
+    Inputs,
+    signals_of,
+    windows,
+)
+from tieback.models.encoder_model import EncoderModel, Prepared
+
+NAMES = {
+    "supported": 0, "entailment": 0, "contradicted": 1, "contradiction": 1, "unsupported": 2, "neutral": 2,
+}  # fmt: skip
+"""The labels by their names in files, in the order of the network's outputs."""
+
+EVIDENCE, CLAIM = ("evidence", "premise"), ("claim", "hypothesis")
+LONGEST = 600
+"""Characters of a claim or a sentence that are read."""
+TOKENS_AT_ONCE = 1536
+ROW = np.float16
+"""Rows are kept in half precision: all pairs are in memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A claim with its evidence; the label's number; the set that it is of."""
+
+    evidence: str
+    claim: str
+    label: int
+    source: str
+
+
+def read_pairs(files: Iterable[Path], *, most: int, seed: int) -> list[Pair]:
+    """The pairs of JSONL files, at most so many of each set, drawn by the seed.
+
+    StartupError where a line is another.
+    """
+    found: dict[str, list[Pair]] = {}
+    for path in files:
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            if line.strip():
+                one = _pair(line, path, number)
+                found.setdefault(one.source, []).append(one)
+    draw = np.random.default_rng(seed)
+    chosen: list[Pair] = []
+    for source in sorted(found):
+        pairs = found[source]
+        places = np.sort(draw.choice(len(pairs), min(len(pairs), most), replace=False))
+        chosen += [pairs[place] for place in places.tolist()]
+    return chosen
+
+
+def _pair(line: str, path: Path, number: int) -> Pair:
+    try:
+        said: Any = json.loads(line)
+        evidence = next(said[name] for name in EVIDENCE if name in said)
+        claim = next(said[name] for name in CLAIM if name in said)
+        return Pair(str(evidence), str(claim), NAMES[said["label"]], str(said.get("source", path.stem)))
+    except (ValueError, TypeError, KeyError, StopIteration):
+        raise StartupError(
+            f"{path.name}, line {number}: a pair is a JSON object with evidence, claim, and a label out of "
+            f"{', '.join(NAMES)}"
+        ) from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """The claim, and the sentences that are read of the evidence, by the places of their texts."""
+
+    claim: int
+    windows: Sequence[int]
+    stated: Words
+    said: Sequence[Words]
+
+
+def inputs_of(model: EncoderModel, pairs: Sequence[Pair], say: Callable[[str], None]) -> list[Inputs]:
+    """What the network reads of each pair, its rows in half precision and its signals as they are."""
+    places: dict[str, int] = {}
+    reads = [_read(pair, places) for pair in pairs]
+    say(f"encoding the tokens of {len(places)} texts of {len(pairs)} pairs in {model.card.name}")
+    dense, rows = _encoded(model, list(places))
+    found = []
+    for one in reads:
+        near = max((float(dense[place] @ dense[one.claim]) for place in one.windows), default=0.0)
+        signals = np.array(signals_of(one.stated, one.said, near), np.float32)
+        read = np.concatenate([rows[place] for place in one.windows])[:PASSAGE_TOKENS]
+        found.append(Inputs(rows[one.claim][:CLAIM_TOKENS], read, signals, ()))
+    return found
+
+
+def standardised(pairs: Sequence[Inputs], mean: Array, spread: Array) -> list[Inputs]:
+    """The same, with signals that have the mean 0 and the spread 1."""
+    return [one._replace(signals=((one.signals - mean) / spread).astype(np.float32)) for one in pairs]
+
+
+def _read(pair: Pair, places: dict[str, int]) -> _Read:
+    cut = [pair.evidence[begin:end][:LONGEST] for begin, end in sentences(pair.evidence)]
+    cut = cut or [pair.evidence[:LONGEST] or "."]
+    stated, said = words_of(pair.claim[:LONGEST]), [words_of(one) for one in cut]
+    chosen = windows(stated, said)
+
+    def place(text: str) -> int:
+        return places.setdefault(text, len(places))
+
+    return _Read(
+        place(pair.claim[:LONGEST]),
+        [place(cut[one]) for one in chosen],
+        stated,
+        [said[one] for one in chosen],
+    )
+
+
+def _encoded(model: EncoderModel, texts: Sequence[str]) -> tuple[Array, list[Array]]:
+    """Vectors `[texts, width]` and the rows of each text's tokens; a text without a word has none."""
+    plan = EncodePlan(kinds=frozenset({VectorKind.DENSE, VectorKind.MULTI_VECTOR}))
+    dense = np.zeros((len(texts), model.card.width), np.float32)
+    rows = [np.zeros((1, model.card.width), ROW) for _ in texts]
+    prepared: list[tuple[int, Prepared]] = []
+    for place, text in enumerate(texts):
+        try:
+            read = EncodePlan(truncation=Truncation.END)
+            prepared.append((place, model.prepare(Content(Modality.TEXT, text), read, Limits())))
+        except InvalidInput:  # nothing in it that the encoder reads as a word
+            continue
+    prepared.sort(key=lambda one: one[1].tokens)
+    begin = 0
+    while begin < len(prepared):
+        count = max(1, TOKENS_AT_ONCE // prepared[min(begin + 32, len(prepared) - 1)][1].tokens)
+        batch = prepared[begin : begin + count]
+        for (place, _), encoding in zip(batch, model.run([one for _, one in batch], plan), strict=True):
+            if encoding.dense is not None and encoding.rows is not None and len(encoding.rows):
+                dense[place], rows[place] = encoding.dense, encoding.rows.astype(ROW)
+        begin += count
+    return dense, rows

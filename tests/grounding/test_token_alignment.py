@@ -1,0 +1,182 @@
+"""The learned checker: its network in NumPy and in PyTorch, what it reads, and what the shipped one finds."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import numpy as np
+import pytest
+import torch
+from tieback.catalog.catalog import Catalog
+from tieback.core.deadline import NO_DEADLINE
+from tieback.core.errors import InvalidInput
+from tieback.core.field_path import at
+from tieback.core.state import State, check_state
+from tieback.core.types.generation import Evidence, VerdictLabel
+from tieback.core.types.grounding import CheckedText, GroundingCheck
+from tieback.core.types.method_choice import MethodChoice
+from tieback.encoder import Encoder
+from tieback.grounding import LEARNED, Checkers, ClaimChecker, PassageReader
+from tieback.methods.grounding import Statement, checkers, words_of
+from tieback.methods.grounding.token_alignment import (
+    OTHERWISE,
+    PASSAGE_TOKENS,
+    SAME,
+    SIGNALS,
+    STATE,
+    WINDOWS,
+    Inputs,
+    by_rule,
+    inputs,
+    probabilities,
+    signals_of,
+    windows,
+)
+from tieback.models.grounding_artifact import learned, shipped
+from tieback.models.loading import load_encoder
+from tieback.models.store import Store
+from tieback.recipes.trained._alignment_network import AlignmentNetwork, Choices, padded
+
+SPACE = "all-minilm-l6-v2"
+WIDTH = 16
+RIVER = Evidence(
+    "river",
+    "The Danube is 2,850 km long. It flows through ten countries. It rises in the Black Forest and ends in "
+    "the Black Sea. Vienna, Budapest and Belgrade lie on its banks. Ships carry grain and ore on it.",
+)
+
+
+def drawn(rows: int, seed: int) -> np.ndarray:
+    values = np.random.default_rng(seed).normal(size=(rows, WIDTH)).astype(np.float32)
+    return np.asarray(values / np.linalg.norm(values, axis=1, keepdims=True))
+
+
+def read(claim: int, passage: int, seed: int) -> Inputs:
+    signals = np.random.default_rng(seed).normal(size=len(SIGNALS)).astype(np.float32)
+    return Inputs(drawn(claim, seed), drawn(passage, seed + 1), signals, ())
+
+
+def test_the_network_computes_the_same_in_numpy_and_in_pytorch_whatever_the_padding() -> None:
+    torch.manual_seed(0)
+    network = AlignmentNetwork(WIDTH, Choices(hidden=12, decision=20, batch=4)).eval()
+    state: dict[str, np.ndarray] = {name: one.detach().numpy() for name, one in network.state_dict().items()}
+    count = len(SIGNALS)
+    state |= {"mean": np.zeros(count), "spread": np.ones(count), "thresholds": np.array([0.5, 0.5])}
+    check_state(state, STATE)
+    batch = [read(3, 9, 1), read(12, 2, 3), read(1, 30, 5)]
+
+    together = torch.softmax(network(*padded(batch)), dim=-1).detach().numpy()
+
+    assert together == pytest.approx(np.stack([probabilities(one, state) for one in batch]), abs=1e-5)
+
+
+def test_of_a_long_passage_the_sentences_that_share_most_are_read_in_their_order() -> None:
+    said = [words_of(f"Sentence {n} is about bread.") for n in range(8)]
+    said[1] = words_of("The Danube rises in the Black Forest.")
+    said[6] = words_of("The Danube ends in the Black Sea.")
+
+    chosen = windows(words_of("The Danube ends in the Black Forest."), said)
+
+    assert len(chosen) == WINDOWS
+    assert chosen == sorted(chosen)
+    assert {1, 6} <= set(chosen)
+
+
+def test_signals_tell_what_a_claim_has_that_the_passage_lacks() -> None:
+    def signals(claim: str, *said: str) -> dict[str, float]:
+        values = signals_of(words_of(claim), [words_of(one) for one in said], 0.5)
+        return dict(zip(SIGNALS, values, strict=True))
+
+    same = signals("Vienna has 9 bridges.", "Vienna has 9 bridges.")
+    other = signals("In 1830 Vienna had 9 bridges.", "Linz had 7 bridges.")
+
+    assert (same["coverage"], same["lacks numbers"], same["conflict"]) == (1.0, 0.0, 0.0)
+    assert (other["lacks names"], other["lacks numbers"], other["conflict"]) == (1.0, 1.0, 1.0)
+    assert signals("The sea is cold.")["coverage"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ("In spring the Danube carries 40 ships a day.", SAME),
+        ("The Danube carries 40 ships.", SAME),
+        ("The Danube carries 50 ships.", OTHERWISE),
+        ("The Danube does not carry 40 ships.", OTHERWISE),
+        ("The ships carry 40 people over the Danube.", 0),
+        ("The Danube carries ships.", 0),
+    ],
+)
+def test_the_same_words_in_their_order_are_judged_by_a_rule(said: str, found: int) -> None:
+    assert by_rule(words_of("The Danube carries 40 ships."), words_of(said)) == found
+
+
+def test_a_word_or_two_are_not_judged_by_the_rule() -> None:
+    assert by_rule(words_of("Ships carry."), words_of("Ships carry.")) == 0
+
+
+@pytest.fixture(scope="module")
+def state() -> State:
+    found = learned(shipped(), [card.space for card in Catalog.load().encoders() if card.name == SPACE])
+    assert found is not None
+    return found
+
+
+@pytest.fixture
+async def encoder() -> AsyncIterator[Encoder]:
+    [card] = [card for card in Catalog.load().encoders() if card.name == SPACE]
+    encoder = Encoder([load_encoder(card, Store())])
+    yield encoder
+    await encoder.close()
+
+
+def test_the_shipped_state_is_what_the_method_declares_and_small(state: State) -> None:
+    check_state(state, STATE, width=384, labels=3, one=1, two=2)
+    assert sum(array.nbytes for array in state.values()) < 2_000_000
+    assert learned(shipped(), []) is None, "the space is not served"
+
+
+async def test_verdicts_of_the_shipped_checker(encoder: Encoder, state: State) -> None:
+    checker = ClaimChecker(encoder, space=SPACE, checkers=Checkers({LEARNED: state}))
+    text = (
+        "The Danube flows through ten countries. It rises in the Black Forest. The Danube is 1,200 km long. "
+        "Bread is baked at 220 degrees. Where does it end?"
+    )
+
+    [found] = (await checker.check([GroundingCheck(text, [RIVER])])).results
+
+    assert isinstance(found, CheckedText)
+    labels = [one.label for one in found.verdicts]
+    assert labels[:2] == [VerdictLabel.SUPPORTED, VerdictLabel.SUPPORTED]
+    assert labels[2:4] == [VerdictLabel.CONTRADICTED, VerdictLabel.UNSUPPORTED]
+    assert labels[4] is VerdictLabel.NOT_CHECKED
+    assert {one.checker for one in found.verdicts} == {LEARNED}
+    cited = [one for one in found.citations if one.claim_id == 1]
+    assert cited[0].span is not None
+    assert RIVER.text[slice(*cited[0].span)] == "It flows through ten countries."
+
+
+async def test_a_passage_is_read_up_to_a_limit_and_one_without_words_supports_nothing(
+    encoder: Encoder, state: State
+) -> None:
+    reader = PassageReader(encoder, SPACE)
+    long = Evidence(
+        "long", " ".join(f"The Danube has bridge number {n} and much more to see." for n in range(90))
+    )
+    passages, [claim] = await reader.read(
+        [long, Evidence("signs", "…!")], ["The Danube has bridges."], NO_DEADLINE, tokens=True
+    )
+    method = checkers.configure(LEARNED)
+
+    seen = inputs(claim, words_of(claim.text), passages[0])
+    finding = method(claim, passages, state)
+
+    assert len(seen.passage) <= PASSAGE_TOKENS
+    assert len(seen.windows) == WINDOWS
+    assert finding.passages[1].score < 0.5
+    assert method(Statement("The Danube.", claim.vector), passages, state).label is VerdictLabel.NOT_CHECKED
+
+
+def test_a_learned_checker_without_its_state_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="use lexical_embedding"):
+        Checkers().configured(MethodChoice(LEARNED), at("checker"))
+    assert Checkers().default.name == "lexical_embedding"
