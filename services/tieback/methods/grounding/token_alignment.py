@@ -112,8 +112,8 @@ def token_alignment(
             continue
         likely = probabilities(read, state)
         if OTHERWISE in ruled:
-            span = passage.windows[read.windows[ruled.index(OTHERWISE)]]
-            found.append(Support(min(float(likely[0]), DOUBTED * least), span, contradicts=True))
+            against_it = passage.windows[read.windows[ruled.index(OTHERWISE)]]
+            found.append(Support(min(float(likely[0]), DOUBTED * least), against_it, contradicts=True))
             continue
         span = _nearest(read, passage)
         found.append(Support(float(likely[0]), span, bool(likely[1] >= against and likely[0] < least)))
