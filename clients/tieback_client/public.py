@@ -65,9 +65,8 @@ from tieback_client.operations import OperationState, OperationStatus
 from tieback_client.options import Hedging, Options, Retry, client_version
 from tieback_client.procedures.encoding import Candidate, FusePart
 from tieback_client.reports import CallInfo, Cost, Dropped, DroppedSection, Stage, Timing, Truncated
+from tieback_client.reranking import AlignedPair, Alignment, Reranked, RerankResult
 from tieback_client.results import (
-    AlignedPair,
-    Alignment,
     Encoding,
     EncodingSource,
     FoundPiece,
@@ -77,8 +76,6 @@ from tieback_client.results import (
     IgnoredDimensions,
     Label,
     Reduction,
-    Reranked,
-    RerankResult,
     RetrievalPlan,
     RetrievalResult,
     RetrievedHit,

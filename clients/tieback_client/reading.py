@@ -15,23 +15,13 @@ from tieback_client.facts import facts
 from tieback_client.reading_token_vectors import token_vectors
 from tieback_client.reports import CallInfo, Cost, Dropped, DroppedSection, Stage, Timing, Truncated
 from tieback_client.results import (
-    AlignedPair,
-    Alignment,
     Encoding,
     EncodingSource,
-    FoundPiece,
     Fused,
-    Hit,
     IgnoredDimensions,
     Label,
     Reduction,
-    Reranked,
-    RetrievalPlan,
-    RetrievalResult,
-    RetrievedHit,
     RoutingExplanation,
-    SignalShare,
-    StageScore,
 )
 from tieback_client.status import from_status
 from tieback_client.vectors import (
@@ -57,7 +47,6 @@ _NUMPY: dict[DType, np.dtype[Any]] = {
     DType.BINARY: np.dtype("u1"),
 }
 _SOURCES = (EncodingSource.COMPUTED, *EncodingSource)
-_GRANULARITIES = ("section", "section", "document")
 _MODALITIES = (None, Modality.TEXT, Modality.IMAGE, Modality.AUDIO, Modality.POINTS)
 
 
@@ -242,102 +231,9 @@ def cost(message: Any) -> Cost:
     )
 
 
-def hit(message: Any) -> Hit:
-    """A section that was found."""
-    return Hit(
-        item_id=message.item_id,
-        item_title=message.item_title,
-        section_id=message.section_id,
-        section_title=message.section_title,
-        modality=modality(message.modality),
-        text=message.text,
-        uri=message.uri,
-        metadata=facts(message.metadata),
-        score=message.score,
-        vector_score=message.vector_score if message.HasField("vector_score") else None,
-        text_score=message.text_score if message.HasField("text_score") else None,
-        words_matched=message.words_matched if message.HasField("words_matched") else None,
-        region=box(message.region) if message.HasField("region") else None,
-        span=_place(message),
-        pieces=[_piece(one) for one in message.pieces],
-        multi_vector=multi_vector(message.multi_vector) if message.HasField("multi_vector") else None,
-        sections=[hit(one) for one in message.sections],
-        stages=[
-            StageScore(
-                one.stage,
-                one.score if one.HasField("score") else None,
-                one.normalised if one.HasField("normalised") else None,
-                one.rank,
-                one.kept,
-            )
-            for one in message.stages
-        ],
-        signals=dict(message.signals),
-    )
-
-
-def _piece(message: Any) -> FoundPiece:
-    return FoundPiece(
-        section_id=message.section_id,
-        text=message.text,
-        score=message.score,
-        span=_place(message),
-        vector_score=message.vector_score if message.HasField("vector_score") else None,
-        words_matched=message.words_matched if message.HasField("words_matched") else None,
-        relevance=message.relevance if message.HasField("relevance") else None,
-        below_floor=message.below_floor,
-    )
-
-
-def retrieval(message: Any, info: CallInfo) -> RetrievalResult:
-    """What was found, best first."""
-    return RetrievalResult(
-        hits=[_retrieved(one) for one in message.hits],
-        routing=routing(message.routing),
-        labels=labels(message.labels),
-        timing=timing(message.timing),
-        plan=plan(message.plan),
-        truncated=truncated(message.truncated),
-        call=info,
-    )
-
-
 def truncated(messages: Any) -> dict[str, Truncated]:
     """What was not read, by space."""
     return {one.space: Truncated(one.sections, one.tokens, one.window) for one in messages}
-
-
-def plan(message: Any) -> RetrievalPlan:
-    """How a query is answered."""
-    return RetrievalPlan(
-        hybrid=message.hybrid,
-        balance=message.balance_modalities,
-        rank_fusion=message.rank_fusion.name,
-        reranker=message.reranker.name,
-        candidates=message.candidates,
-        relevance_floor=message.relevance_floor,
-        collapse=message.collapse_pieces,
-        query_expansion=message.query_expansion.name,
-        diversity=message.diversity,
-        hits_per_item=message.hits_per_item,
-        granularity=_GRANULARITIES[message.granularity],
-        token_vectors=message.token_vectors,
-        ranker=message.ranker.name,
-        composition=message.composition,
-        vector_search=message.vector_search.name,
-        expected_recall=message.expected_recall if message.HasField("expected_recall") else None,
-    )
-
-
-def reranked(message: Any) -> Reranked:
-    """A candidate with its new place."""
-    return Reranked(
-        id=message.id,
-        score=message.score,
-        rerank_score=message.rerank_score,
-        first_rank=message.first_rank,
-        alignment=_alignment(message),
-    )
 
 
 def collection(message: Any) -> Collection:
@@ -378,7 +274,7 @@ def item(message: Any) -> Item:
             id=one.id,
             title=one.title,
             uri=one.uri,
-            span=_place(one),
+            span=known_span(one),
             continues=one.continues,
         )
         for one in message.sections
@@ -386,33 +282,9 @@ def item(message: Any) -> Item:
     return Item(message.id, parts, message.title, facts(message.metadata))
 
 
-def _place(message: Any) -> tuple[int, int] | None:
+def known_span(message: Any) -> tuple[int, int] | None:
+    """Bytes of the original that a text is; None where they are not known."""
     return (message.span.begin_byte, message.span.end_byte) if message.HasField("span") else None
-
-
-def _retrieved(message: Any) -> RetrievedHit:
-    return RetrievedHit(
-        hit=hit(message.hit),
-        search_score=message.search_score,
-        search_rank=message.search_rank,
-        rerank_score=message.rerank_score if message.HasField("rerank_score") else None,
-        alignment=_alignment(message),
-        relevance=message.relevance if message.HasField("relevance") else None,
-        below_floor=message.below_floor,
-        sections=[_retrieved(one) for one in message.sections],
-        signals=[SignalShare(one.name, one.value, one.contribution) for one in message.signals],
-    )
-
-
-def _alignment(holder: Any) -> Alignment | None:
-    if not holder.HasField("alignment"):
-        return None
-    message = holder.alignment
-    pairs = [
-        AlignedPair(locator(one.query), locator(one.candidate), one.similarity, one.weight)
-        for one in message.pairs
-    ]
-    return Alignment(pairs, array(message.plan) if message.HasField("plan") else None)
 
 
 def span(message: Any) -> tuple[int, int]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tieback_client import events
-from tieback_client.reading import MICROSECONDS, box, retrieval, span, timing, value_of
+from tieback_client.reading import MICROSECONDS, box, span, timing, value_of
+from tieback_client.reading_hits import retrieval
 from tieback_client.reports import CallInfo
 
 # In the order of the contract's enums, whose zero is "not given".

@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 from tieback_client import catalog, tenants
-from tieback_client.reading import modality, plan, space_ref, value_of
+from tieback_client.reading import modality, space_ref, value_of
+from tieback_client.reading_hits import plan
 from tieback_client.reports import CallInfo
 
 # In the order of the contract's enums, whose zero is "not given".

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from tieback_client.content import Modality
 from tieback_client.documents import Metadata
 from tieback_client.errors import TiebackError
-from tieback_client.reports import CallInfo, Cost, Timing, Truncated
-from tieback_client.vectors import Array, Box, Locator, MultiVector, SpaceRef, SparseVector, Vector
+from tieback_client.reports import CallInfo, Timing, Truncated
+from tieback_client.reranking import Alignment
+from tieback_client.vectors import Box, MultiVector, SpaceRef, SparseVector, Vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,30 +258,6 @@ class SearchResult:
 
 
 @dataclass(frozen=True, slots=True)
-class AlignedPair:
-    """Two matching parts of the query and the candidate."""
-
-    query: Locator
-    """The part of the query."""
-    candidate: Locator
-    """The part of the candidate."""
-    similarity: float
-    """Their cosine similarity."""
-    weight: float
-    """How much the pair counts in the score."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Alignment:
-    """Which part of a candidate answers which part of the query."""
-
-    pairs: Sequence[AlignedPair]
-    """The strongest pairs, best first."""
-    plan: Array | None = None
-    """For optimal transport: the whole plan, `[query rows, candidate rows]`, summing to 1."""
-
-
-@dataclass(frozen=True, slots=True)
 class SignalShare:
     """A signal of a hit, and how much it counts."""
 
@@ -371,36 +348,6 @@ class RetrievalResult:
     truncated: Mapping[str, Truncated] = field(default_factory=dict)
     """What was not read of a query that is longer than a space reads, by space."""
     call: CallInfo = field(default_factory=CallInfo)
-    """How the call went."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reranked:
-    """A candidate with its new place."""
-
-    id: str
-    """The candidate's id."""
-    score: float
-    """What the results are ordered by, higher is better."""
-    rerank_score: float
-    """The reranking method's own score."""
-    first_rank: int
-    """Its place in the first ranking, from 0."""
-    alignment: Alignment | None = None
-    """Why, where asked for."""
-
-
-@dataclass(frozen=True, slots=True)
-class RerankResult:
-    """The candidates, best first."""
-
-    results: Sequence[Reranked]
-    """The results."""
-    timing: Timing
-    """Where the time went."""
-    cost: Cost
-    """What the call cost."""
-    call: CallInfo
     """How the call went."""
 
 

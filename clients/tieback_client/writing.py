@@ -13,8 +13,6 @@ from tieback.v1 import (
     answer_pb2,
     content_pb2,
     encoder_pb2,
-    evidence_pb2,
-    generator_pb2,
     index_pb2,
     report_pb2,
     router_pb2,
@@ -33,7 +31,7 @@ from tieback_client.content import (
     content_of,
 )
 from tieback_client.errors import InvalidArgument
-from tieback_client.events import Evidence, Grounding, MethodLike, SamplingParameters, Weights
+from tieback_client.events import MethodLike, Weights
 from tieback_client.results import Encoding, IgnoredDimensions, Label
 from tieback_client.texts import text as text
 from tieback_client.vectors import (
@@ -340,48 +338,6 @@ def routing(weights: Weights | None, imputation: MethodLike | None = None) -> ro
         policy=chosen.name,
         parameters=chosen.parameters if chosen.HasField("parameters") else None,
         imputation=imputed,
-    )
-
-
-def evidence(value: str | Evidence, field: FieldPath, number: int) -> evidence_pb2.Evidence:
-    """A passage; a plain text is named by its number."""
-    one = Evidence(value) if isinstance(value, str) else value
-    return evidence_pb2.Evidence(
-        id=one.id or str(number),
-        text=text(one.text, field["text"]),
-        title=text(one.title, field["title"]),
-        item_id=one.item_id,
-        section_id=one.section_id,
-        uri=one.uri,
-        modality=MODALITIES[one.modality],
-        score=one.score,
-        region=None if one.region is None else box(one.region),
-    )
-
-
-def sampling(value: SamplingParameters | None) -> generator_pb2.SamplingParameters | None:
-    """How to choose tokens."""
-    if value is None:
-        return None
-    return generator_pb2.SamplingParameters(
-        max_tokens=value.max_tokens,
-        temperature=value.temperature,
-        top_p=value.top_p,
-        top_k=value.top_k,
-        seed=value.seed,
-        stop=[text(one, at("sampling", "stop", i)) for i, one in enumerate(value.stop)],
-        strategy=method(value.strategy, at("sampling", "strategy")),
-    )
-
-
-def grounding(value: Grounding | None) -> generator_pb2.Grounding | None:
-    """How to check the answer."""
-    if value is None:
-        return None
-    return generator_pb2.Grounding(
-        checker=method(value.checker, at("grounding", "checker")),
-        abstain_below=value.abstain_below,
-        disabled=value.disabled,
     )
 
 

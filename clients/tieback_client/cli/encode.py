@@ -14,32 +14,19 @@ from typing import Any
 import click
 import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-from rich.text import Text
 
 from tieback_client.catalog import VectorKind
 from tieback_client.cli import lines
 from tieback_client.cli.connection import Command, connected
 from tieback_client.cli.output import Output
+from tieback_client.cli.terminal_writer import SOURCES, TerminalWriter, short
 from tieback_client.client import Client
 from tieback_client.content import modality_of_path
 from tieback_client.encodings import Encodings
-from tieback_client.errors import TiebackError
 from tieback_client.results import Encoding, EncodingSource
-from tieback_client.vectors import DType, LocatorKind, SparseVector
+from tieback_client.vectors import DType
 
-SHOWN = 6
-TERMS = 10  # of a sparse vector, the heaviest
 LISTED = 20  # failures of a file that are told one by one
-SOURCES = {
-    EncodingSource.MEMORY: "from memory",
-    EncodingSource.DISK: "from disk",
-    EncodingSource.IN_FLIGHT: "shared with an identical input",
-}
-ROWS = {
-    LocatorKind.BYTE_SPAN: "token vectors",
-    LocatorKind.BOX: "region vectors",
-    LocatorKind.TIME_RANGE: "window vectors",
-}
 
 
 class Kinds(click.ParamType[tuple[str, ...]]):
@@ -237,58 +224,13 @@ def encode(
             f"wrote {result.codes.shape[0]} × {result.codes.shape[1]} {result.codes.dtype} to {target}"
         )
     else:
-        writer = _TerminalWriter(output) if output.terminal else lines.TableWriter()
+        writer = TerminalWriter(output) if output.terminal else lines.TableWriter()
         for given, outcome in zip(inputs, result.outcomes, strict=True):
             writer.write(lines.Line("", str(given)), outcome)
     for place, error in result.errors.items():
-        output.note(f"{_short(str(inputs[place])) or f'input {place + 1}'}: {error.message}", style="red")
+        output.note(f"{short(str(inputs[place])) or f'input {place + 1}'}: {error.message}", style="red")
     if result.errors:
         raise click.exceptions.Exit(1)
-
-
-class _TerminalWriter:
-    """Shows the first numbers of each vector, and its other properties."""
-
-    def __init__(self, output: Output) -> None:
-        self._output = output
-
-    def write(self, line: lines.Line, outcome: Encoding | TiebackError) -> None:
-        if not isinstance(outcome, Encoding):
-            return
-        text = Text.assemble((_short(line.text), "bold"), (f"   {outcome.token_count} tokens", "dim"))
-        if outcome.source in SOURCES:
-            text.append(f", {SOURCES[outcome.source]}", style="dim")
-        if outcome.reduction is not None:
-            text.append(f", {outcome.reduction.method} at {outcome.reduction.ratio:g}", style="dim")
-        if outcome.layer is not None:
-            text.append(f", layer {outcome.layer}", style="dim")
-        if outcome.truncated_tokens:
-            text.append(f"   {outcome.truncated_tokens} cut off", style="yellow")
-        if outcome.vector is not None:
-            values = outcome.vector.decoded()
-            numbers = "  ".join(f"{one:+.3f}" for one in values[:SHOWN])
-            text.append(f"\n  {numbers}{'  …' if len(values) > SHOWN else ''}", style="cyan")
-            text.append(f"   {len(values)} × {outcome.vector.dtype}, {outcome.space}", style="dim")
-        for label in outcome.labels[:5]:
-            text.append(f"\n  {label.probability:>4.0%}  {label.name}")
-        if (multi := outcome.multi_vector) is not None:
-            rows, width = multi.values.shape
-            text.append(f"\n  {rows} {ROWS[multi.locators.kind]} of {width}, {multi.space}", style="dim")
-        if outcome.sparse is not None:
-            _add_terms(text, outcome.sparse)
-        self._output.show(text)
-
-
-def _add_terms(text: Text, sparse: SparseVector) -> None:
-    terms = lines.heaviest(sparse)
-    for name, weight in terms[:TERMS]:
-        text.append(f"\n  {weight:.2f}  {name}", style="cyan")
-    more = f"and {len(terms) - TERMS} terms more" if len(terms) > TERMS else f"{len(terms)} terms"
-    text.append(f"\n  {more}, {sparse.space}", style="dim")
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 60 else text[:59] + "…"
 
 
 def _encode_lines(
@@ -348,7 +290,7 @@ def _encode_lines(
 def _writer(output: Output, target: Path | None) -> Iterator[lines.LineWriter]:
     """Where the results are written. A file gets its name when it is complete."""
     if target is None:
-        terminal = _TerminalWriter(output) if output.terminal else lines.TableWriter()
+        terminal = TerminalWriter(output) if output.terminal else lines.TableWriter()
         yield lines.JsonWriter(sys.stdout) if output.json else terminal
         return
     partial = target.with_name(f"{target.name}.partial")

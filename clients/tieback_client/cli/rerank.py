@@ -18,7 +18,7 @@ from tieback_client.cli.search import MARKS, aligned, indented, snippet
 from tieback_client.client import Client
 from tieback_client.content import Content, Modality, content_of, modality_of, modality_of_path
 from tieback_client.control_characters import in_a_line
-from tieback_client.results import Reranked, RerankResult
+from tieback_client.reranking import Reranked, RerankResult
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 

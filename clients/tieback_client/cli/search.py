@@ -28,7 +28,8 @@ from tieback_client.cli.waterfall import left_out, steps_of, waterfall
 from tieback_client.client import Client
 from tieback_client.control_characters import in_a_line
 from tieback_client.reports import Timing
-from tieback_client.results import Alignment, Hit, RetrievalResult, RetrievedHit, RoutingExplanation
+from tieback_client.reranking import Alignment
+from tieback_client.results import Hit, RetrievalResult, RetrievedHit, RoutingExplanation
 from tieback_client.vectors import Box, Locator, LocatorKind
 
 MARKS = {"text": "text", "image": "photo", "audio": "sound", "points": "points"}

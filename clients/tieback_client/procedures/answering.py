@@ -8,7 +8,7 @@ from typing import TypeAlias
 from tieback.core.field_path import FieldPath, at
 from tieback.v1 import answer_pb2, generator_pb2
 
-from tieback_client import reading, reading_events, writing, writing_items
+from tieback_client import reading, reading_events, reading_hits, writing, writing_generation, writing_items
 from tieback_client.content import ContentLike
 from tieback_client.documents import Item
 from tieback_client.events import (
@@ -164,7 +164,7 @@ def retrieve(
         explain=explain,
     )
     reply = yield Call(RPCS["Retrieve"], request, timeout)
-    return reading.retrieval(reply.message, reply.info)
+    return reading_hits.retrieval(reply.message, reply.info)
 
 
 def answer(
@@ -229,8 +229,8 @@ def answer(
         ),
         model=model,
         evidence_limit=evidence_limit,
-        sampling=writing.sampling(sampling),
-        grounding=writing.grounding(grounding),
+        sampling=writing_generation.sampling(sampling),
+        grounding=writing_generation.grounding(grounding),
     )
     return StreamCall(RPCS["Answer"], request, reading_events.answer_event, timeout)
 
@@ -252,9 +252,11 @@ def generate(
     request = generator_pb2.GenerateRequest(
         model=model,
         prompt=writing.text(prompt, "prompt"),
-        evidence=[writing.evidence(one, at("evidence", i), i + 1) for i, one in enumerate(evidence)],
-        sampling=writing.sampling(sampling),
-        grounding=writing.grounding(grounding),
+        evidence=[
+            writing_generation.evidence(one, at("evidence", i), i + 1) for i, one in enumerate(evidence)
+        ],
+        sampling=writing_generation.sampling(sampling),
+        grounding=writing_generation.grounding(grounding),
     )
     return StreamCall(RPCS["Generate"], request, reading_events.generation_event, timeout)
 

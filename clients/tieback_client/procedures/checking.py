@@ -8,7 +8,7 @@ from dataclasses import replace
 from tieback.core.field_path import FieldPath, at
 from tieback.v1 import grounding_pb2, vector_pb2
 
-from tieback_client import reading, reading_events, writing
+from tieback_client import reading, reading_events, writing, writing_generation
 from tieback_client.checks import Check, Checked, Checks
 from tieback_client.content import Modality
 from tieback_client.errors import InvalidArgument, TiebackError
@@ -97,7 +97,7 @@ def _check(one: Check, evidence: Sequence[Evidence], field: FieldPath) -> ground
     return grounding_pb2.GroundingCheck(
         text=writing.text(one.text, field["text"]),
         evidence=[
-            writing.evidence(passage, field["evidence"][place], place + 1)
+            writing_generation.evidence(passage, field["evidence"][place], place + 1)
             for place, passage in enumerate(evidence)
         ],
         claims=[_span(span, field["claims"][place]) for place, span in enumerate(one.claims)],

@@ -10,14 +10,15 @@ from typing import Literal
 from tieback.core.field_path import FieldPath, at
 from tieback.v1 import content_pb2, encoder_pb2, reranker_pb2, router_pb2, vector_pb2
 
-from tieback_client import reading, writing
+from tieback_client import reading, reading_hits, writing
 from tieback_client.content import ContentLike
 from tieback_client.encodings import Encodings
 from tieback_client.errors import InternalError, InvalidArgument
 from tieback_client.events import MethodLike, Weights
 from tieback_client.exchange import BATCH_BYTES, Exchange
 from tieback_client.reports import CallInfo
-from tieback_client.results import Encoding, FusedBatch, RerankResult
+from tieback_client.reranking import RerankResult
+from tieback_client.results import Encoding, FusedBatch
 from tieback_client.rpc import RPCS, Call, Procedure, Reply
 from tieback_client.vectors import DType, MultiVector
 from tieback_client.writing import CachePolicy
@@ -225,7 +226,7 @@ def rerank(
     reply = yield Call(RPCS["Rerank"], request, timeout)
     message = reply.message
     return RerankResult(
-        results=[reading.reranked(one) for one in message.results],
+        results=[reading_hits.reranked(one) for one in message.results],
         timing=reading.timing(message.timing),
         cost=reading.cost(message.cost),
         call=reply.info,

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterable, Iterable, Sequence
 from tieback.core.field_path import at
 from tieback.v1 import index_pb2
 
-from tieback_client import reading, reading_server, writing, writing_items
+from tieback_client import reading, reading_hits, reading_server, writing, writing_items
 from tieback_client.catalog import Space, VectorKind
 from tieback_client.documents import Collection, Item, Source
 from tieback_client.errors import InvalidArgument
@@ -274,7 +274,7 @@ def search(
         signals=[writing.text(one, at("signals", i)) for i, one in enumerate(signals)],
     )
     reply = yield Call(RPCS["Search"], request, timeout)
-    hits = [reading.hit(one) for one in reply.message.hits]
+    hits = [reading_hits.hit(one) for one in reply.message.hits]
     found = reply.message
     return SearchResult(
         hits,

@@ -21,8 +21,9 @@ from tieback.answer.evidence import evidence_of
 from tieback.answer.ingestion import Ingestion
 from tieback.answer.learned_order import Ranker
 from tieback.answer.plan import ANSWER_PLAN
+from tieback.answer.query_words import words_of
 from tieback.answer.reindexing import Reindexing
-from tieback.answer.retrieval import ENCODE_SHARE, Retriever, words_of
+from tieback.answer.retrieval import ENCODE_SHARE, Retriever
 from tieback.answer.single_space import SingleSpace
 from tieback.answer.splitting import Splitting
 from tieback.answer.stopwatch import Stopwatch, hop, share

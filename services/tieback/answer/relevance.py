@@ -11,9 +11,12 @@ elsewhere. They are for the joint space: of another one nothing is said.
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from collections.abc import Sequence
 
 from tieback.core.types.fusion import JOINT_SPACE
+from tieback.core.types.retrieval import RetrievedHit
 from tieback.core.types.search import FoundPiece, Hit
 
 CONSTANT, OF_SIMILARITY, OF_WORDS = -4.9, 7.4, 3.3
@@ -29,3 +32,36 @@ def relevance_of(hit: Hit | FoundPiece, space: str) -> float | None:
     similarity = max(hit.vector_score, 0.0)
     evidence = CONSTANT + OF_SIMILARITY * similarity + OF_WORDS * (hit.words_matched or 0.0) ** 2
     return 1 / (1 + math.exp(-min(evidence, 30.0)))
+
+
+def with_relevance(
+    hits: Sequence[RetrievedHit], space: str, floor: float, least: float
+) -> list[RetrievedHit]:
+    """The hits, their pieces and their sections with their relevance, those below the floor marked.
+
+    Without those below `least`. A hit is judged by its own piece of the text, a document by its best section.
+    """
+    judged = []
+    for one in hits:
+        if one.sections:
+            one = dataclasses.replace(one, sections=with_relevance(one.sections, space, floor, least))
+        relevance = relevance_of(one.hit, space)
+        if relevance is None:
+            judged.append(one)
+        elif relevance >= least:
+            hit = one.hit
+            if hit.pieces:
+                hit = dataclasses.replace(hit, pieces=_pieces(hit.pieces, space, floor, least))
+            judged.append(
+                dataclasses.replace(one, hit=hit, relevance=relevance, below_floor=relevance < floor)
+            )
+    return judged
+
+
+def _pieces(pieces: Sequence[FoundPiece], space: str, floor: float, least: float) -> list[FoundPiece]:
+    found = [(one, relevance_of(one, space) or 0.0) for one in pieces]
+    return [
+        dataclasses.replace(one, relevance=relevance, below_floor=relevance < floor)
+        for one, relevance in found
+        if relevance >= least
+    ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Collection, Mapping, Sequence
 
 from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces
@@ -19,20 +18,18 @@ from tieback.answer.picture_query import is_picture_by_regions
 from tieback.answer.plan import (
     DEFAULT_LIMIT,
     DEFAULT_PLAN,
-    MOST_CANDIDATES,
-    MOST_HITS,
     NO_RANKER,
     NO_RERANKING,
     WORDS_ALONE,
-    plan_of,
 )
-from tieback.answer.relevance import relevance_of
+from tieback.answer.plan_checks import check_ranker, checked_plan
+from tieback.answer.query_words import beginning, words_of
+from tieback.answer.relevance import with_relevance
 from tieback.answer.reranking import ranked, rerank, stored_tokens
 from tieback.answer.stopwatch import Stopwatch, hop, seconds_of, share
 from tieback.core.deadline import Deadline
 from tieback.core.errors import (
     InvalidInput,
-    NotFound,
     SpaceMismatch,
     StaleCollection,
     TiebackError,
@@ -40,20 +37,15 @@ from tieback.core.errors import (
 )
 from tieback.core.field_path import at
 from tieback.core.types.encoding import Truncated, Truncation
-from tieback.core.types.fusion import Fused, FusePart, Role, Routing, RoutingExplanation
+from tieback.core.types.fusion import Fused, FusePart, Role, RoutingExplanation
 from tieback.core.types.limits import Limits
 from tieback.core.types.report import Stage
 from tieback.core.types.rerank import RerankResult
-from tieback.core.types.retrieval import QueryPart, Retrieval, RetrievalPlan, RetrievedHit, RetrieveReply
-from tieback.core.types.search import FoundPiece, Granularity, Hit, SearchReply
+from tieback.core.types.retrieval import Retrieval, RetrievalPlan, RetrievedHit, RetrieveReply
+from tieback.core.types.search import Granularity, Hit, SearchReply
 from tieback.core.types.signals import NAMES
 from tieback.core.types.vectors import Vector
-from tieback.methods.learned_ranking import learned_rankings
-from tieback.methods.query_expansion import query_expansions
-from tieback.methods.rank_fusion import rank_fusions
-from tieback.methods.reranking import rerankings
-from tieback.methods.vector_search import vector_searches
-from tieback.ports import NO_EXPANSION, SEARCH_TEXT_BYTES, IndexPort, RerankerPort
+from tieback.ports import NO_EXPANSION, IndexPort, RerankerPort
 
 FULL_TEXT, STALE = "full_text", "stale"
 
@@ -97,8 +89,8 @@ class Retriever:
     ) -> RetrieveReply:
         """Spaces and a reranker that are down or late are left out where the rest can answer."""
         with watch.stage("plan"):
-            plan = _checked_plan(retrieval, self._limits, defaults, self._rerankers)
-            _check_ranker(plan, self._ranker)
+            plan = checked_plan(retrieval, self._limits, defaults, self._rerankers)
+            check_ranker(plan, self._ranker)
             if plan.composition:
                 self._composing.check(plan.composition, retrieval.query)
         if self._reranker is None and plan.reranker.name != NO_RERANKING.name:
@@ -293,7 +285,7 @@ class Retriever:
             reply = await self._index.search(
                 retrieval.collection,
                 vector=None if fused is None else fused.vector,
-                text=_beginning(words) if plan.hybrid else "",
+                text=beginning(words) if plan.hybrid else "",
                 limit=plan.candidates,
                 filter=retrieval.filter,
                 rank_fusion=plan.rank_fusion,
@@ -326,7 +318,7 @@ def _ended(
 ) -> list[RetrievedHit]:
     """The hits that are given, with their relevance in the space where it has one."""
     limit = retrieval.limit or DEFAULT_LIMIT
-    found = _relevant(ordered[:limit], space, plan.relevance_floor, retrieval.min_relevance)
+    found = with_relevance(ordered[:limit], space, plan.relevance_floor, retrieval.min_relevance)
     if retrieval.explain:
         explain_end(ordered, limit, found, reranked, stage)
     return found
@@ -348,159 +340,9 @@ def _used(plan: RetrievalPlan, found: SearchReply) -> RetrievalPlan:
     return dataclasses.replace(plan, vector_search=found.vector_search, expected_recall=found.expected_recall)
 
 
-def _relevant(hits: Sequence[RetrievedHit], space: str, floor: float, least: float) -> list[RetrievedHit]:
-    """The hits, their pieces and their sections with their relevance, those below the floor marked.
-
-    Without those below `least`. A hit is judged by its own piece of the text, a document by its best section.
-    """
-    judged = []
-    for one in hits:
-        if one.sections:
-            one = dataclasses.replace(one, sections=_relevant(one.sections, space, floor, least))
-        relevance = relevance_of(one.hit, space)
-        if relevance is None:
-            judged.append(one)
-        elif relevance >= least:
-            hit = one.hit
-            if hit.pieces:
-                hit = dataclasses.replace(hit, pieces=_judged(hit.pieces, space, floor, least))
-            judged.append(
-                dataclasses.replace(one, hit=hit, relevance=relevance, below_floor=relevance < floor)
-            )
-    return judged
-
-
 def _shown(hits: Sequence[Hit]) -> list[Hit]:
     """The hits without vectors, which the caller did not ask for."""
     return [dataclasses.replace(hit, multi_vector=None, sections=_shown(hit.sections)) for hit in hits]
-
-
-def _judged(pieces: Sequence[FoundPiece], space: str, floor: float, least: float) -> list[FoundPiece]:
-    found = [(one, relevance_of(one, space) or 0.0) for one in pieces]
-    return [
-        dataclasses.replace(one, relevance=relevance, below_floor=relevance < floor)
-        for one, relevance in found
-        if relevance >= least
-    ]
-
-
-def _beginning(words: str) -> str:
-    """As much of the words as the index searches for."""
-    return words.encode()[:SEARCH_TEXT_BYTES].decode(errors="ignore")
-
-
-def words_of(query: Sequence[QueryPart]) -> str:
-    """The query's own words."""
-    return " ".join(
-        part.content.data.strip() for part in query if isinstance(part.content.data, str) and part.weight > 0
-    )
-
-
-def _checked_plan(
-    retrieval: Retrieval, limits: Limits, defaults: RetrievalPlan, models: Collection[str]
-) -> RetrievalPlan:
-    """How the query is answered, after checking what needs no work to be found wrong."""
-    if not retrieval.query:
-        raise InvalidInput("there is nothing to look for: give at least one content", field="query")
-    if limits.query_parts and len(retrieval.query) > limits.query_parts:
-        raise InvalidInput(
-            f"the query has {len(retrieval.query)} contents, and this server takes {limits.query_parts} at "
-            "most",
-            field="query",
-        )
-    for place, part in enumerate(retrieval.query):
-        if not math.isfinite(part.weight):
-            raise InvalidInput(
-                f"a weight is a finite number, not {part.weight}", field=at("query", place, "weight")
-            )
-    if not any(part.weight > 0 for part in retrieval.query):
-        raise InvalidInput(
-            "nothing is looked for: give at least one content a positive weight; a negative one takes away",
-            field="query",
-        )
-    if not 0 <= retrieval.limit <= MOST_HITS:
-        raise InvalidInput(f"limit is 1 to {MOST_HITS}, or 0 for {DEFAULT_LIMIT}", field="limit")
-    if not 0 <= retrieval.candidates <= MOST_CANDIDATES:
-        raise InvalidInput(f"candidates is 1 to {MOST_CANDIDATES}, or 0 for the default", field="candidates")
-    if not 0 <= retrieval.min_relevance <= 1:
-        raise InvalidInput("min_relevance is 0 to 1", field="min_relevance")
-    plan = plan_of(retrieval, defaults)
-    _check_searches(retrieval, plan)
-    if plan.rank_fusion is not None:
-        rank_fusions.configure(plan.rank_fusion.name, plan.rank_fusion.parameters, field="rank_fusion")
-    expansion = plan.query_expansion
-    query_expansions.configure(expansion.name, expansion.parameters, field="query_expansion")
-    method = plan.reranker
-    if retrieval.composition and method.name != NO_RERANKING.name:
-        raise InvalidInput(
-            "a reranker would compare the hits with the photo or the words as they are; leave it out, or the "
-            "composition",
-            field="reranker",
-        )
-    if method.name != NO_RERANKING.name:
-        if plan.diversity:
-            raise InvalidInput(
-                f"a reranker orders the hits again, and their diversity would be lost: leave it out, or name "
-                f"the reranker {NO_RERANKING.name!r}",
-                field="diversity",
-            )
-        if method.name in models:
-            method.refuse_parameters(at("reranker"))
-            return plan
-        try:
-            rerankings.configure(method.name, method.parameters, field="reranker")
-        except NotFound as unknown:
-            choices = [*unknown.choices, NO_RERANKING.name, *models]
-            raise NotFound(unknown.kind, unknown.name, choices) from None
-    return plan
-
-
-def _check_ranker(plan: RetrievalPlan, ranker: Ranker | None) -> None:
-    """InvalidInput or Unsupported where a learned ranking is asked for that cannot be."""
-    name = plan.ranker.name
-    learned_rankings.configure(name, plan.ranker.parameters, field="ranker")
-    if name == NO_RANKER.name:
-        return
-    if ranker is None or ranker.method != name:
-        there = "none" if ranker is None else repr(ranker.method)
-        raise Unsupported(f"the ranker of this server is {there}, and not {name!r}; see TIEBACK_RANKER")
-    others = {
-        "reranker": plan.reranker.name != NO_RERANKING.name,
-        "query_expansion": plan.query_expansion.name != NO_EXPANSION.name,
-        "diversity": plan.diversity > 0,
-        "granularity": plan.granularity is Granularity.DOCUMENT,
-        "hybrid": not plan.hybrid,
-        "vector_search": plan.vector_search.name == WORDS_ALONE.name,
-    }
-    for field, is_asked in others.items():
-        if is_asked:
-            raise InvalidInput(
-                f"a learned ranking orders the sections that a hybrid search found, by feedback too: leave "
-                f"{field} out, or name the ranker {NO_RANKER.name!r}",
-                field="ranker",
-            )
-
-
-def _check_searches(retrieval: Retrieval, plan: RetrievalPlan) -> None:
-    """InvalidInput where a search is wrong, or something is asked for that the searches do not use."""
-    method = plan.vector_search
-    vector_searches.configure(method.name, method.parameters, field="vector_search")
-    if retrieval.rank_fusion is not None and not plan.hybrid:
-        raise InvalidInput("words are not searched for, so nothing is merged", field="rank_fusion")
-    if method.name != WORDS_ALONE.name:
-        return
-    if not words_of(retrieval.query):
-        raise InvalidInput("the query has no words, and words alone are searched for", field="vector_search")
-    unused: dict[str, bool] = {
-        "hybrid": not plan.hybrid,
-        "rank_fusion": retrieval.rank_fusion is not None,
-        "balance_modalities": plan.balance_modalities,
-        "routing": retrieval.routing != Routing(),
-        "composition": bool(retrieval.composition),
-    }
-    for field, given in unused.items():
-        if given:
-            raise InvalidInput("words alone are searched for, and no vector: leave this out", field=field)
 
 
 def _judge(encoded: SpaceEncodings) -> dict[str, str]:

@@ -1,0 +1,63 @@
+"""What `rerank` returns, and which parts of a candidate answer which parts of a query."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tieback_client.reports import CallInfo, Cost, Timing
+from tieback_client.vectors import Array, Locator
+
+
+@dataclass(frozen=True, slots=True)
+class AlignedPair:
+    """Two matching parts of the query and the candidate."""
+
+    query: Locator
+    """The part of the query."""
+    candidate: Locator
+    """The part of the candidate."""
+    similarity: float
+    """Their cosine similarity."""
+    weight: float
+    """How much the pair counts in the score."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Alignment:
+    """Which part of a candidate answers which part of the query."""
+
+    pairs: Sequence[AlignedPair]
+    """The strongest pairs, best first."""
+    plan: Array | None = None
+    """For optimal transport: the whole plan, `[query rows, candidate rows]`, summing to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reranked:
+    """A candidate with its new place."""
+
+    id: str
+    """The candidate's id."""
+    score: float
+    """What the results are ordered by, higher is better."""
+    rerank_score: float
+    """The reranking method's own score."""
+    first_rank: int
+    """Its place in the first ranking, from 0."""
+    alignment: Alignment | None = None
+    """Why, where asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class RerankResult:
+    """The candidates, best first."""
+
+    results: Sequence[Reranked]
+    """The results."""
+    timing: Timing
+    """Where the time went."""
+    cost: Cost
+    """What the call cost."""
+    call: CallInfo
+    """How the call went."""

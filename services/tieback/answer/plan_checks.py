@@ -1,0 +1,137 @@
+"""Refuses a query that cannot be answered as it was asked, before any work is done for it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+
+from tieback.answer.learned_order import Ranker
+from tieback.answer.plan import (
+    DEFAULT_LIMIT,
+    MOST_CANDIDATES,
+    MOST_HITS,
+    NO_RANKER,
+    NO_RERANKING,
+    WORDS_ALONE,
+    plan_of,
+)
+from tieback.answer.query_words import words_of
+from tieback.core.errors import InvalidInput, NotFound, Unsupported
+from tieback.core.field_path import at
+from tieback.core.types.fusion import Routing
+from tieback.core.types.limits import Limits
+from tieback.core.types.retrieval import Retrieval, RetrievalPlan
+from tieback.core.types.search import Granularity
+from tieback.methods.learned_ranking import learned_rankings
+from tieback.methods.query_expansion import query_expansions
+from tieback.methods.rank_fusion import rank_fusions
+from tieback.methods.reranking import rerankings
+from tieback.methods.vector_search import vector_searches
+from tieback.ports import NO_EXPANSION
+
+
+def checked_plan(
+    retrieval: Retrieval, limits: Limits, defaults: RetrievalPlan, models: Collection[str]
+) -> RetrievalPlan:
+    """How the query is answered, after checking what needs no work to be found wrong."""
+    if not retrieval.query:
+        raise InvalidInput("there is nothing to look for: give at least one content", field="query")
+    if limits.query_parts and len(retrieval.query) > limits.query_parts:
+        raise InvalidInput(
+            f"the query has {len(retrieval.query)} contents, and this server takes {limits.query_parts} at "
+            "most",
+            field="query",
+        )
+    for place, part in enumerate(retrieval.query):
+        if not math.isfinite(part.weight):
+            raise InvalidInput(
+                f"a weight is a finite number, not {part.weight}", field=at("query", place, "weight")
+            )
+    if not any(part.weight > 0 for part in retrieval.query):
+        raise InvalidInput(
+            "nothing is looked for: give at least one content a positive weight; a negative one takes away",
+            field="query",
+        )
+    if not 0 <= retrieval.limit <= MOST_HITS:
+        raise InvalidInput(f"limit is 1 to {MOST_HITS}, or 0 for {DEFAULT_LIMIT}", field="limit")
+    if not 0 <= retrieval.candidates <= MOST_CANDIDATES:
+        raise InvalidInput(f"candidates is 1 to {MOST_CANDIDATES}, or 0 for the default", field="candidates")
+    if not 0 <= retrieval.min_relevance <= 1:
+        raise InvalidInput("min_relevance is 0 to 1", field="min_relevance")
+    plan = plan_of(retrieval, defaults)
+    _check_searches(retrieval, plan)
+    if plan.rank_fusion is not None:
+        rank_fusions.configure(plan.rank_fusion.name, plan.rank_fusion.parameters, field="rank_fusion")
+    expansion = plan.query_expansion
+    query_expansions.configure(expansion.name, expansion.parameters, field="query_expansion")
+    method = plan.reranker
+    if retrieval.composition and method.name != NO_RERANKING.name:
+        raise InvalidInput(
+            "a reranker would compare the hits with the photo or the words as they are; leave it out, or the "
+            "composition",
+            field="reranker",
+        )
+    if method.name != NO_RERANKING.name:
+        if plan.diversity:
+            raise InvalidInput(
+                f"a reranker orders the hits again, and their diversity would be lost: leave it out, or name "
+                f"the reranker {NO_RERANKING.name!r}",
+                field="diversity",
+            )
+        if method.name in models:
+            method.refuse_parameters(at("reranker"))
+            return plan
+        try:
+            rerankings.configure(method.name, method.parameters, field="reranker")
+        except NotFound as unknown:
+            choices = [*unknown.choices, NO_RERANKING.name, *models]
+            raise NotFound(unknown.kind, unknown.name, choices) from None
+    return plan
+
+
+def check_ranker(plan: RetrievalPlan, ranker: Ranker | None) -> None:
+    """InvalidInput or Unsupported where a learned ranking is asked for that cannot be."""
+    name = plan.ranker.name
+    learned_rankings.configure(name, plan.ranker.parameters, field="ranker")
+    if name == NO_RANKER.name:
+        return
+    if ranker is None or ranker.method != name:
+        there = "none" if ranker is None else repr(ranker.method)
+        raise Unsupported(f"the ranker of this server is {there}, and not {name!r}; see TIEBACK_RANKER")
+    others = {
+        "reranker": plan.reranker.name != NO_RERANKING.name,
+        "query_expansion": plan.query_expansion.name != NO_EXPANSION.name,
+        "diversity": plan.diversity > 0,
+        "granularity": plan.granularity is Granularity.DOCUMENT,
+        "hybrid": not plan.hybrid,
+        "vector_search": plan.vector_search.name == WORDS_ALONE.name,
+    }
+    for field, is_asked in others.items():
+        if is_asked:
+            raise InvalidInput(
+                f"a learned ranking orders the sections that a hybrid search found, by feedback too: leave "
+                f"{field} out, or name the ranker {NO_RANKER.name!r}",
+                field="ranker",
+            )
+
+
+def _check_searches(retrieval: Retrieval, plan: RetrievalPlan) -> None:
+    """InvalidInput where a search is wrong, or something is asked for that the searches do not use."""
+    method = plan.vector_search
+    vector_searches.configure(method.name, method.parameters, field="vector_search")
+    if retrieval.rank_fusion is not None and not plan.hybrid:
+        raise InvalidInput("words are not searched for, so nothing is merged", field="rank_fusion")
+    if method.name != WORDS_ALONE.name:
+        return
+    if not words_of(retrieval.query):
+        raise InvalidInput("the query has no words, and words alone are searched for", field="vector_search")
+    unused: dict[str, bool] = {
+        "hybrid": not plan.hybrid,
+        "rank_fusion": retrieval.rank_fusion is not None,
+        "balance_modalities": plan.balance_modalities,
+        "routing": retrieval.routing != Routing(),
+        "composition": bool(retrieval.composition),
+    }
+    for field, given in unused.items():
+        if given:
+            raise InvalidInput("words alone are searched for, and no vector: leave this out", field=field)
