@@ -22,20 +22,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tieback.answer.headings import headed, titles
 from tieback.answer.reranking import ranked
 from tieback.catalog.catalog import Catalog
 from tieback.core.types.arrays import Array
 from tieback.core.types.collection import IndexedItem, IndexedSection
 from tieback.core.types.content import Content, Item, Modality, Section
-from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.limits import Limits
-from tieback.core.types.locators import LocatorKind, Locators
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.rerank import RerankCandidate
 from tieback.core.types.search import Hit
 from tieback.core.types.token_vectors import TokenVectors
-from tieback.core.types.vectors import MultiVector, SpaceRef, Vector, VectorKind
+from tieback.core.types.vectors import MultiVector, SpaceRef, Vector
 from tieback.index import Index
 from tieback.index.token_rows import TokenCoding, TokenRows
 from tieback.models.encoder_model import EncoderModel, RawEncoding
@@ -48,13 +45,14 @@ from tieback_client import Client, RetrievalResult
 
 from benchmarks.binding.measures import paired
 from benchmarks.pipeline.collections import read
+from benchmarks.pipeline.encodings import encodings
 from benchmarks.pipeline.judged import DataError, Document, Judged
 from benchmarks.pipeline.measures import ndcg
 from benchmarks.progress import log
 from benchmarks.report import Report
 from benchmarks.served import StartError, started
 
-CANDIDATES, AT_ONCE, ENCODED_AT_ONCE, QUESTIONS = 50, 64, 4, 30
+CANDIDATES, AT_ONCE, QUESTIONS = 50, 64, 30
 DEFAULT = ("ward", 3, DEFAULT_CODEC.name)
 CODECS = ("float32", "int8", "binary")
 CHOICES = [
@@ -62,8 +60,6 @@ CHOICES = [
     *[("neighbours", 3, codec) for codec in CODECS[:2]],
 ]
 MOST_SHARE, MOST_LOST, MOST_MS = 0.5, 0.01, 30.0
-KINDS = frozenset({VectorKind.DENSE, VectorKind.MULTI_VECTOR})
-PLAN = EncodePlan(kinds=KINDS, truncation=Truncation.END)
 SETTINGS = {
     "TIEBACK_GENERATOR_ENABLED": "false",
     "TIEBACK_CACHE_BYTES": "0",
@@ -185,53 +181,6 @@ async def measured(
         )
     await reranker.close()
     return rows
-
-
-def encodings(
-    judged: Judged, model: EncoderModel, cache: StepCache
-) -> tuple[list[RawEncoding], list[RawEncoding]]:
-    """What the model gives for the documents below their titles, and for the questions.
-
-    It is kept between runs, rows in half precision.
-    """
-    documents = [headed(titles(one.title), one.text) for one in judged.documents]
-    texts = [*documents, *(one.words for one in judged.answerable)]
-    space = model.card.space
-    step = cache.arrays(
-        f"token vectors of {judged.name} in {space.name}",
-        encoded,
-        {"space": f"{space} {space.fingerprint}", "texts": texts},
-        lambda: _packed(encoded(model, texts)),
-    )
-    ends = np.cumsum(step["counts"])[:-1]
-    every = [
-        RawEncoding(dense, rows.astype(np.float32), Locators(LocatorKind.BYTE_SPAN, places.astype(np.int64)))
-        for dense, rows, places in zip(
-            step["dense"], np.split(step["rows"], ends), np.split(step["places"], ends), strict=True
-        )
-    ]
-    return every[: len(documents)], every[len(documents) :]
-
-
-def _packed(found: Sequence[RawEncoding]) -> dict[str, Array]:
-    rows = [one.rows for one in found if one.rows is not None]
-    return {
-        "dense": np.stack([one.dense for one in found if one.dense is not None]),
-        "rows": np.concatenate(rows).astype(np.float16),
-        "places": np.concatenate([one.locators.places for one in found if one.locators is not None]),
-        "counts": np.array([len(one) for one in rows]),
-    }
-
-
-def encoded(model: EncoderModel, texts: Sequence[str]) -> list[RawEncoding]:
-    """What the model gives for each text, in order."""
-    prepared = [model.prepare(Content(Modality.TEXT, text), PLAN, Limits()) for text in texts]
-    order = sorted(range(len(texts)), key=lambda place: prepared[place].tokens)
-    found: dict[int, RawEncoding] = {}
-    for begin in range(0, len(order), ENCODED_AT_ONCE):
-        places = order[begin : begin + ENCODED_AT_ONCE]
-        found |= zip(places, model.run([prepared[place] for place in places], PLAN), strict=True)
-    return [found[place] for place in range(len(texts))]
 
 
 def _tokens(space: SpaceRef, raw: RawEncoding) -> MultiVector:

@@ -11,7 +11,7 @@ from support.bag_of_words import WIDTH, BagOfWords, card, dense
 from support.troubles import Troubles
 from tieback.answer import Answerer
 from tieback.core.deadline import NO_DEADLINE, Deadline
-from tieback.core.types.content import Modality
+from tieback.core.types.content import Content, Item, Modality, Section
 from tieback.core.types.generation import (
     Evidence,
     Finish,
@@ -103,3 +103,26 @@ async def platform(tmp_path: Path) -> AsyncIterator[Platform]:
     yield Platform(answerer, encoder, generator, index, models)
     await index.close()
     await real.close()
+
+
+@pytest.fixture
+async def library(platform: Platform) -> Platform:
+    """Four texts and three photos in the collection "library"."""
+    texts = {
+        "coffee": "coffee is hot and dark",
+        "moon": "the moon shines at night",
+        "sky": "the sky is blue",
+        "grass": "grass is green all summer",
+    }
+    pictures = {"rose": (250, 10, 10), "meadow": (10, 250, 10), "sea": (10, 10, 250)}
+    items = [
+        Item(name, [Section("1", Content(Modality.TEXT, text))], name, {"kind": "page"})
+        for name, text in texts.items()
+    ]
+    items += [
+        Item(name, [Section("1", Content(Modality.IMAGE, colours.png(*colour)))], "", {"kind": "photo"})
+        for name, colour in pictures.items()
+    ]
+    await platform.answerer.ingest("library", items)
+    platform.encoder.asked.clear()
+    return platform

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 from answer.conftest import Platform
-from support.colours import png
 from support.present import present
 from support.queries import photo, words
 from tieback.answer.plan import DEFAULT_LIMIT
@@ -17,7 +16,7 @@ from tieback.core.errors import (
     TiebackError,
     Unavailable,
 )
-from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.content import Content, Modality
 from tieback.core.types.fusion import Routing
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.retrieval import QueryPart, Retrieval, RetrieveReply
@@ -34,28 +33,6 @@ EVERY_STEP: dict[str, Any] = {
 def ask(*query: QueryPart, **how: Any) -> Retrieval:
     """A query that chooses its plan: vectors alone, reranked."""
     return Retrieval("library", query, **(EVERY_STEP | how))
-
-
-@pytest.fixture
-async def library(platform: Platform) -> Platform:
-    texts = {
-        "coffee": "coffee is hot and dark",
-        "moon": "the moon shines at night",
-        "sky": "the sky is blue",
-        "grass": "grass is green all summer",
-    }
-    pictures = {"rose": (250, 10, 10), "meadow": (10, 250, 10), "sea": (10, 10, 250)}
-    items = [
-        Item(name, [Section("1", Content(Modality.TEXT, text))], name, {"kind": "page"})
-        for name, text in texts.items()
-    ]
-    items += [
-        Item(name, [Section("1", Content(Modality.IMAGE, png(*colour)))], "", {"kind": "photo"})
-        for name, colour in pictures.items()
-    ]
-    await platform.answerer.ingest("library", items)
-    platform.encoder.asked.clear()
-    return platform
 
 
 def found(reply: RetrieveReply) -> list[str]:
@@ -360,71 +337,3 @@ async def test_a_query_of_more_contents_than_the_limit_is_refused(platform: Plat
         await platform.answerer.retrieve(ask(*[words("tea")] * 65))
 
     assert str(refused.value.field) == "query"
-
-
-async def test_words_alone_are_searched_for_without_encoding_anything(library: Platform) -> None:
-    how = MethodChoice("none")
-    reply = await library.answerer.retrieve(Retrieval("library", [words("moon")], vector_search=how))
-
-    assert [hit.hit.item_id for hit in reply.hits] == ["moon"]
-    assert library.encoder.asked == []
-    assert reply.plan.vector_search == how
-    assert (reply.plan.rank_fusion, reply.plan.balance_modalities) == (None, False)
-    assert (reply.routing.policy, reply.routing.degraded) == ("full_text", False)
-    assert reply.hits[0].hit.vector_score is None
-
-
-async def test_what_words_alone_found_is_reranked(library: Platform) -> None:
-    how: dict[str, Any] = {
-        "vector_search": MethodChoice("none"),
-        "reranker": MethodChoice("late_interaction"),
-    }
-    reply = await library.answerer.retrieve(Retrieval("library", [words("the moon")], **how))
-
-    assert reply.hits[0].rerank_score is not None
-
-
-async def test_only_what_is_similar_enough_is_found_also_by_words(library: Platform) -> None:
-    plain = await library.answerer.retrieve(Retrieval("library", [words("moon at night")]))
-    least = present(plain.hits[0].hit.vector_score) - 1e-3
-    how = MethodChoice("within", {"similarity": least})
-    reply = await library.answerer.retrieve(Retrieval("library", [words("moon at night")], vector_search=how))
-
-    assert [hit.hit.item_id for hit in reply.hits] == ["moon"]
-    assert reply.plan.vector_search == how
-
-
-async def test_the_plan_says_what_a_wanted_recall_chose(library: Platform) -> None:
-    how = MethodChoice("wanted_recall", {"recall": 0.9})
-    reply = await library.answerer.retrieve(Retrieval("library", [words("moon")], vector_search=how))
-
-    assert reply.plan.vector_search == MethodChoice("coarse_to_fine", {"breadth": 1.0})
-    assert reply.plan.expected_recall == 1
-
-
-@pytest.mark.parametrize(
-    ("asked", "field"),
-    [
-        ({"hybrid": False, "rank_fusion": DEFAULT_RANK_FUSION}, "rank_fusion"),
-        ({"vector_search": MethodChoice("none"), "rank_fusion": DEFAULT_RANK_FUSION}, "rank_fusion"),
-        ({"vector_search": MethodChoice("none"), "hybrid": False}, "hybrid"),
-        ({"vector_search": MethodChoice("none"), "balance_modalities": True}, "balance_modalities"),
-        ({"vector_search": MethodChoice("none"), "routing": Routing("uniform")}, "routing"),
-        ({"vector_search": MethodChoice("within", {"least": 1})}, "vector_search.parameters.least"),
-    ],
-)
-async def test_an_option_that_the_searches_do_not_use_is_refused(
-    library: Platform, asked: dict[str, Any], field: str
-) -> None:
-    with pytest.raises(InvalidInput) as refused:
-        await library.answerer.retrieve(Retrieval("library", [words("moon")], **asked))
-
-    assert str(refused.value.field) == field
-
-
-async def test_a_photo_cannot_be_searched_for_by_words_alone(library: Platform) -> None:
-    how = MethodChoice("none")
-    with pytest.raises(InvalidInput) as refused:
-        await library.answerer.retrieve(Retrieval("library", [photo(250, 10, 10)], vector_search=how))
-
-    assert str(refused.value.field) == "vector_search"

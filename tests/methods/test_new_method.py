@@ -31,6 +31,7 @@ from tieback.methods import (
     heads,
     imputation,
     layer_pooling,
+    learned_ranking,
     map_pooling,
     projection,
 )
@@ -60,6 +61,7 @@ DRAW = np.random.default_rng(0)
 MAPS = DRAW.normal(size=(30, 5, 8, 8)).astype(np.float32), DRAW.random((30, 7, 4, 4), np.float32)
 STATES = DRAW.normal(size=(3, 9, 7, 4)).astype(np.float32)
 ANCHORS = unit_rows(DRAW.normal(size=(80, 6))), unit_rows(DRAW.normal(size=(80, 5)))
+SIGNALS = DRAW.normal(size=(40, 3))
 
 
 @pytest.fixture(params=FAMILIES)
@@ -122,12 +124,20 @@ def test_it_is_documented_with_its_parameters(family: Family[Any], monkeypatch: 
         assert f"| `{key}` |" in section
 
 
+def ranking_fitted() -> State:
+    """Learned from ten queries with four candidates each, of which one is relevant."""
+    fit = learned_ranking.learned_rankings.form(learned_ranking.FIT, NAME)
+    queries, grades = np.arange(40) // 4, (np.arange(40) % 4 == 0).astype(float)
+    return fit(SIGNALS, grades, queries, prior=np.ones(3), rising=np.zeros(3, bool))
+
+
 FITS: dict[str, Callable[[], State]] = {
     "compatibility": lambda: compatibility.fit(NAME, *ANCHORS),
     "heads": lambda: heads.fit(NAME, ANCHORS[0], np.arange(80) % 3),
     "projection": lambda: projection.fit(NAME, *ANCHORS),
     "imputation": lambda: imputation.fit(NAME, list(ANCHORS)),
     "layer_pooling": lambda: layer_pooling.fit(NAME, list(STATES)),
+    "learned_ranking": ranking_fitted,
     "map_pooling": lambda: map_pooling.fit(NAME, *MAPS, width=6),
 }
 """By family, how its methods are fitted."""

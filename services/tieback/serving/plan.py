@@ -15,7 +15,8 @@ from tieback.core.types.vectors import SpaceRef, VectorKind
 from tieback.methods.reranking import NO_RERANKING
 from tieback.serving.bound import served_binding
 from tieback.serving.precisions import at_chosen_precisions
-from tieback.serving.settings import Regions, Settings
+from tieback.serving.regions import Regions
+from tieback.serving.settings import Settings
 from tieback.token_spaces import TokenSpace, TokenSpaces
 
 if TYPE_CHECKING:

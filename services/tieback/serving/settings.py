@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import enum
 import os
 from difflib import get_close_matches
 from pathlib import Path
@@ -16,6 +15,7 @@ from pydantic_settings.exceptions import SettingsError
 
 from tieback.core.errors import StartupError
 from tieback.core.types.limits import Limits
+from tieback.serving.regions import Regions, regions_named
 
 PREFIX = "TIEBACK_"
 LONGEST_VALUE = 60
@@ -27,23 +27,6 @@ _LIMITS = Limits()
 _BATCH_TOKENS = {"cpu": 512, "cuda": 16_384}
 Names = Annotated[tuple[str, ...], NoDecode]
 NO_BINDING = "none"
-
-
-class Regions(enum.StrEnum):
-    """How the regions of pictures are stored."""
-
-    OFF = "off"
-    """Not at all: a picture is its whole."""
-    TOGETHER = "together"
-    """In the one vector of the picture, where they count as much as the whole."""
-    EACH = "each"
-    """In vectors of their own, beside the whole's."""
-
-
-# What the setting was before it had three values: a switch.
-_SWITCH = dict.fromkeys(("true", "1", "yes", "on", "y", "t"), Regions.TOGETHER) | dict.fromkeys(
-    ("false", "0", "no", "n", "f"), Regions.OFF
-)
 
 
 class Settings(BaseSettings):
@@ -90,10 +73,7 @@ class Settings(BaseSettings):
         "binding; each, in a vector of its own, which finds best and takes six times the memory.",
     )
     encode_share: float = Field(
-        0.5,
-        gt=0,
-        le=1,
-        description="Fraction of a query's remaining time that it waits for encoders.",
+        0.5, gt=0, le=1, description="Fraction of a query's remaining time that it waits for encoders."
     )
     rerankers: Names = Field((), description="The cross-encoders to serve. Empty: all; none: none.")
     compositions: Names = Field(
@@ -328,8 +308,7 @@ class Settings(BaseSettings):
             if isinstance(names, str):
                 values[name] = tuple(part.strip() for part in names.split(",") if part.strip())
         if "regions" in values:
-            regions = str(values["regions"]).lower()
-            values["regions"] = _SWITCH.get(regions, regions or Regions.OFF)
+            values["regions"] = regions_named(str(values["regions"]))
         for name in ("metrics_port", "health_port", "cache_disk"):
             if values.get(name) == "":
                 values[name] = None

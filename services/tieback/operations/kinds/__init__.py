@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.field_path import at
 from tieback.core.types.operation import Json, Progress
-from tieback.ports import HeadsPort, ReindexPort, UpgradePort
+from tieback.operation_ports import HeadsPort, ReindexPort, UpgradePort
 
 
 @dataclass(frozen=True, slots=True)
