@@ -95,13 +95,14 @@ def states_of(texts: Sequence[str], reads: Reads, called: str, say: Callable[[st
 
 
 class Classifier(torch.nn.Module):
-    """A pooling, norms that nothing learns, and a linear layer of so many classes."""
+    """A pooling, norms that nothing learns, and a linear layer of so many classes, which begins at zero."""
 
     def __init__(self, pool: Pool | torch.nn.Module, width: int, classes: int) -> None:
         super().__init__()
         self.pool, self.width = pool, width
         self.linear = torch.nn.Linear(width, classes)
         torch.nn.init.zeros_(self.linear.weight)
+        torch.nn.init.zeros_(self.linear.bias)
 
     def forward(self, states: Sequence[Tensor], sizes: Tensor) -> Tensor:
         """The logits `[batch, classes]` of vectors that are as long as numbers of variance 1 would be."""

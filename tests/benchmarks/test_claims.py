@@ -113,18 +113,18 @@ def test_a_topic_on_made_data_measures_every_claim_also_when_small(
 
 
 def frozen_states(*_: Any) -> LayerStates:
-    """States of 60 texts of four tokens in three layers behind the embeddings; the first of them shows the
+    """States of 240 texts of four tokens in three layers behind the embeddings; the first of them shows the
     class, and later ones are noise.
     """
     draw = np.random.default_rng(0)
-    flat = draw.normal(size=(4, 240, 16)).astype(np.float16)
-    flat[1, :, :6] += 4 * np.eye(6)[np.arange(60) % 6].repeat(4, axis=0)
-    return LayerStates(flat, np.full(60, 4))
+    flat = draw.normal(size=(4, 960, 16)).astype(np.float16)
+    flat[1, :, :6] += 4 * np.eye(6)[np.arange(240) % 6].repeat(4, axis=0)
+    return LayerStates(flat, np.full(240, 4))
 
 
 @pytest.mark.parametrize("topic", [layers, low_rank_heads])
 def test_a_topic_of_frozen_states_measures_every_claim(topic: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    labelled = Labelled(("a text",) * 60, np.arange(60) % 6)
+    labelled = Labelled(("a text",) * 240, np.arange(240) % 6)
     for name, value in {
         "states_of": frozen_states, "data_folder": lambda: Path(), "of_lengths": lambda _: labelled,
         "premises": lambda _: [], "definitions": lambda *_: labelled, "STEPS": 80, "LOOK_EVERY": 20,
@@ -138,7 +138,14 @@ def test_a_topic_of_frozen_states_measures_every_claim(topic: Any, monkeypatch: 
     assert all(claim.name.startswith(topic.METHOD) for claim in report.claims)
     assert present(report.claims[0].low) <= present(report.claims[0].value)
     if topic is layers:
-        assert present(report.claims[0].value) > 20, "the first layer alone shows the class"
+        assert present(report.claims[0].value) > 50, "the first layer alone shows the class"
+
+
+def test_a_classifier_begins_alike_whatever_was_drawn_before() -> None:
+    state, sizes = torch.ones(2, 3, 4), torch.ones(2, 3)
+    classifier = _frozen.Classifier(lambda states, _sizes: states[-1].mean(dim=1), 4, 5)
+
+    assert not classifier([state], sizes).any()
 
 
 def test_definitions_are_those_below_one_topic_alone(tmp_path: Path) -> None:
