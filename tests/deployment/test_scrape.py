@@ -199,6 +199,7 @@ def use_everything(client: Client, round_: int) -> None:
     client.retrieve("library", "a tall light")
     client.reindex("library").wait()
     client.rerank("a tall light", [LIGHTHOUSE, "Cats sleep for twelve hours a day."])
+    client.check(LIGHTHOUSE, [LIGHTHOUSE])
 
     question = "How tall is the lighthouse at Cape Alder?"
     client.answer(
