@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 import pytest
 from support.adversarial import SHAPES, seconds, text_of
+from support.growth import own_garbage_alone
 from support.running_platform import wait_for
 from tieback.v1 import (
     answer_pb2,
@@ -70,9 +71,10 @@ class Watch:
 @pytest.fixture
 def watch(local_platform: Any) -> Iterator[Watch]:
     made = Watch()
-    task = asyncio.run_coroutine_threadsafe(made.run(), local_platform.loop)
-    yield made
-    task.cancel()
+    with own_garbage_alone():
+        task = asyncio.run_coroutine_threadsafe(made.run(), local_platform.loop)
+        yield made
+        task.cancel()
 
 
 @pytest.fixture(scope="module")

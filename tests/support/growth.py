@@ -18,7 +18,7 @@ async def growth(
     """Processor time for twice the size over that for the size, each the best of some runs in turns."""
     best = {size: float("inf"), 2 * size: float("inf")}
     spent = 0.0
-    with _own_garbage_alone():
+    with own_garbage_alone():
         for run in range(most_runs):
             if run >= runs and spent >= MEASURED:
                 break
@@ -32,7 +32,7 @@ async def growth(
 
 
 @contextlib.contextmanager
-def _own_garbage_alone() -> Iterator[None]:
+def own_garbage_alone() -> Iterator[None]:
     """Garbage collections visit what the work makes, and not what was there before, as in a server.
 
     A full collection of all that the test process has loaded takes several times as long as the work. It
