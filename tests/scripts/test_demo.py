@@ -57,7 +57,8 @@ def test_the_demo_shows_what_it_promises_and_ends_by_itself(scratch: Path) -> No
         "motorcycle left",  # words find a photo
         "The Cat That Walked by Himself",  # a photo finds text
         "1730. ✓",  # a question about a photo, answered and cited
-        "✗",  # a claim that a passage contradicts
+        "✗ The Dutch brought",  # a claim that a passage contradicts
+        "? Jamaica belongs to Spain today.",  # a claim that nothing supports
         "No answer.",  # a question that is not answerable
         "Weights of the spaces",
         "Where the time went",
