@@ -70,14 +70,21 @@ def run(options: argparse.Namespace) -> Report:
         raise SystemExit(f"grounding: --data: {error}") from None
     if options.only:
         sets = {name: rows for name, rows in sets.items() if name.startswith(tuple(options.only))}
+    return measured(sets, options.checker)
+
+
+def measured(
+    sets: Mapping[str, Sequence[Labelled]], checker: str | None, spaces: Sequence[str] = ()
+) -> Report:
+    """Measures the sets on a server of `spaces`, by default all."""
     report = Report()
     with tempfile.TemporaryDirectory() as store:
         try:
             with (
-                started(Path(store), local=True, spaces=(), settings=NO_GENERATOR) as one,
+                started(Path(store), local=True, spaces=spaces, settings=NO_GENERATOR) as one,
                 one.ready().client() as client,
             ):
-                measure(report, client, sets, options.checker)
+                measure(report, client, sets, checker)
         except StartError as error:
             report.claim("the server starts", None, "", ">= 1", note=str(error))
     return report

@@ -20,6 +20,7 @@ from tieback.core.types.vectors import VectorKind
 from tieback.methods.grounding import Words, words_of
 from tieback.methods.grounding.token_alignment import (
     CLAIM_TOKENS,
+    LABELS,
     PASSAGE_TOKENS,
     Inputs,
     signals_of,
@@ -27,10 +28,9 @@ from tieback.methods.grounding.token_alignment import (
 )
 from tieback.models.encoder_model import EncoderModel, Prepared
 
-NAMES = {
-    "supported": 0, "entailment": 0, "contradicted": 1, "contradiction": 1, "unsupported": 2, "neutral": 2,
-}  # fmt: skip
-"""The labels by their names in files, in the order of the network's outputs."""
+NAMES = {str(label): place for place, label in enumerate(LABELS)}
+NAMES |= dict(zip(("entailment", "contradiction", "neutral"), NAMES.values(), strict=True))
+"""The network's outputs by the names of labels in files."""
 
 EVIDENCE, CLAIM = ("evidence", "premise"), ("claim", "hypothesis")
 LONGEST = 600

@@ -1,0 +1,70 @@
+"""The benchmark of verdicts asks for every labelled claim, and counts right and wrong verdicts by set."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tieback_client import VerdictLabel
+
+from benchmarks.grounding import Labelled, Outcome, auc, balanced, described, measured, read
+
+SUPPORTED, CONTRADICTED = VerdictLabel.SUPPORTED, VerdictLabel.CONTRADICTED
+UNSUPPORTED = VerdictLabel.UNSUPPORTED
+TIDES = "The moon pulls the water of the sea. The tide rises twice a day."
+
+
+def test_claims_of_a_set_are_taken_evenly_in_their_order(tmp_path: Path) -> None:
+    path = tmp_path / "dev.jsonl"
+    rows = [{"evidence": "e", "claim": str(n), "label": "supported", "source": "a"} for n in range(10)]
+    rows.append({"evidence": "e", "claim": "x", "label": "contradicted", "source": "b"})
+    path.write_text("".join(f"{json.dumps(one)}\n" for one in rows))
+
+    found = read(path, most=5)
+
+    assert [one.claim for one in found["a"]] == ["0", "2", "4", "6", "8"]
+    assert found["b"] == [Labelled("e", "x", CONTRADICTED)]
+
+
+def test_balanced_accuracy_counts_both_kinds_alike_and_ties_are_half_of_an_auc() -> None:
+    own = np.array([True, True, False, False, False, False])
+
+    accuracy, low, high = balanced(own, np.array([True, False, False, False, False, True]))
+
+    assert accuracy == pytest.approx((0.5 + 0.75) / 2)
+    assert low <= accuracy <= high
+    assert auc(np.array([0.9, 0.5, 0.5, 0.1, 0.1, 0.1]), own) == pytest.approx((1 + 0.875) / 2)
+
+
+def test_a_set_says_how_often_a_tick_is_right_and_right_claims_are_called_contradicted() -> None:
+    row = described(
+        "set",
+        [
+            Outcome(SUPPORTED, SUPPORTED, 0.9, 1.0),
+            Outcome(SUPPORTED, CONTRADICTED, 0.2, 0.9),
+            Outcome(UNSUPPORTED, SUPPORTED, 0.8, 0.5),
+            Outcome(CONTRADICTED, CONTRADICTED, 0.1, 0.4),
+        ],
+    )
+
+    assert (row["ticks that are right"], row["right called contradicted"]) == (0.5, 0.5)
+    assert (row["balanced accuracy"], row["contradicted found"]) == (0.5, 1.0)
+    assert row["AUC of shared words"] == 1.0
+
+
+def test_the_claims_are_asked_of_a_server_and_those_that_it_refuses_are_counted() -> None:
+    labelled = [
+        Labelled(TIDES, "The moon pulls the water of the sea.", SUPPORTED),
+        Labelled(TIDES, "Bread is baked at night in the village.", UNSUPPORTED),
+        Labelled("One. Two. Three. " * 200, "The tide rises twice a day.", UNSUPPORTED),
+    ]
+
+    report = measured({"tides": labelled}, None, spaces=["all-minilm-l6-v2"])
+
+    [row] = report.tables["verdicts by set"]
+    assert (row["claims"], row["refused"], row["balanced accuracy"]) == (2, 1, 1.0)
+    accuracy, wrong = report.claims
+    assert (accuracy.value, accuracy.met) == (1.0, True)
+    assert (wrong.value, wrong.met) == (0.0, True)
