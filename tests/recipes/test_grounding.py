@@ -3,37 +3,21 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from support.own_encoder import Silent, card_for, write_folder
-from tieback.catalog.card import EncoderCard
+from support.own_encoder import write_folder
+from support.small_training import SmallTraining
 from tieback.core.errors import InvalidInput, NotFound, StartupError
 from tieback.core.state import check_state
 from tieback.methods.grounding.token_alignment import STATE
 from tieback.models.grounding_artifact import GROUNDING, learned
-from tieback.models.store import Store
-from tieback.recipes.pull import pull
-from tieback.recipes.train import REPORT, Outcome, train
+from tieback.recipes.train import REPORT, Outcome
 
 QUICK: dict[str, Any] = {"space": "own", "steps": 300, "batch": 32, "hidden": 16, "learning_rate": 0.01}
 BIRDS, TIMES = ["owl", "wren"], ["night", "flies"]
-
-
-@dataclass(frozen=True)
-class World:
-    folder: Path
-    card: EncoderCard
-    store: Store
-
-    def train(self, output: str, *, data: Path | None = None, **parameters: Any) -> Outcome:
-        return train(
-            "grounding", QUICK | parameters, cards=[self.card], store=self.store,
-            data=[data or self.folder / "pairs"], output=self.folder / output, say=lambda _: None,
-        )  # fmt: skip
 
 
 def written(path: Path, pairs: list[dict[str, str]]) -> Path:
@@ -61,23 +45,20 @@ def pairs(count: int) -> list[dict[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+def world(tmp_path_factory: pytest.TempPathFactory) -> SmallTraining:
     folder = tmp_path_factory.mktemp("grounding")
     write_folder(folder / "own")
-    card = card_for(folder / "own")
-    store = Store(folder / "store")
-    assert pull([card], [card], store, Silent()) == []
     written(folder / "pairs" / "birds.jsonl", pairs(600))
-    return World(folder, card, store)
+    return SmallTraining.of(folder, "grounding", QUICK, "pairs")
 
 
 @pytest.fixture(scope="module")
-def outcome(world: World) -> Outcome:
+def outcome(world: SmallTraining) -> Outcome:
     return world.train("out")
 
 
 def test_what_is_learned_is_a_state_of_the_method_that_tells_held_out_pairs_apart(
-    world: World, outcome: Outcome
+    world: SmallTraining, outcome: Outcome
 ) -> None:
     state = learned(outcome.folder, [world.card.space])
 
@@ -89,13 +70,13 @@ def test_what_is_learned_is_a_state_of_the_method_that_tells_held_out_pairs_apar
     assert "birds" in (outcome.folder / REPORT).read_text()
 
 
-def test_a_run_that_was_done_is_not_done_again(world: World, outcome: Outcome) -> None:
+def test_a_run_that_was_done_is_not_done_again(world: SmallTraining, outcome: Outcome) -> None:
     again = world.train("again")
 
     assert (again.made, again.artifact.revision) == ((), outcome.artifact.revision)
 
 
-def test_it_belongs_to_the_weights_that_it_was_learned_by(outcome: Outcome, world: World) -> None:
+def test_it_belongs_to_the_weights_that_it_was_learned_by(outcome: Outcome, world: SmallTraining) -> None:
     assert learned(outcome.folder, []) is None
 
 
@@ -108,7 +89,7 @@ def test_it_belongs_to_the_weights_that_it_was_learned_by(outcome: Outcome, worl
         ('["a", "b", "supported"]', "bad.jsonl, line 2"),
     ],
 )
-def test_a_line_that_is_no_labelled_pair_is_named(world: World, line: str, words: str) -> None:
+def test_a_line_that_is_no_labelled_pair_is_named(world: SmallTraining, line: str, words: str) -> None:
     path = world.folder / "bad.jsonl"
     path.write_text(f"{json.dumps(pairs(1)[0])}\n{line}\n")
 
@@ -116,7 +97,7 @@ def test_a_line_that_is_no_labelled_pair_is_named(world: World, line: str, words
         world.train("bad", data=path)
 
 
-def test_too_few_pairs_or_labels_are_refused(world: World) -> None:
+def test_too_few_pairs_or_labels_are_refused(world: SmallTraining) -> None:
     few = written(world.folder / "few" / "few.jsonl", pairs(60))
     two = written(
         world.folder / "two" / "two.jsonl", [one for one in pairs(300) if one["label"] != "contradicted"]

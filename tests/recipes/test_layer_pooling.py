@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ from support.asking import encodings as answers
 from support.asking import texts
 from support.own_encoder import TEXTS, WIDTH, Silent, card_for, encodings
 from support.own_folders import save_text_model
+from support.small_training import SmallTraining
 from tieback.artifacts import Artifact
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import read_card
@@ -26,7 +25,6 @@ from tieback.core.types.vectors import VectorKind
 from tieback.encoder import Encoder
 from tieback.methods.layer_pooling import layer_poolings
 from tieback.models.loading import load_encoder
-from tieback.models.store import Store
 from tieback.recipes.layer_pooling_head import LAYER_POOLING, adapt
 from tieback.recipes.layer_states import backbone_of, token_numbers
 from tieback.recipes.pull import pull
@@ -37,18 +35,9 @@ QUICK: dict[str, Any] = {"space": "own", "steps": 100, "batch": 64, "learning_ra
 FIT = {"mltp": {"heads": 2, "latents": 3}, "lama": {"heads": 3}}
 
 
-@dataclass(frozen=True)
-class World:
-    folder: Path
-    card: EncoderCard
-    store: Store
-
-    def train(self, output: str, pooling: str, **parameters: Any) -> Outcome:
-        return train(
-            "layer_pooling", QUICK | {"pooling": pooling, "fit": FIT[pooling]} | parameters,
-            cards=[self.card], store=self.store, data=[self.folder / "pairs.tsv"],
-            output=self.folder / output, say=lambda _: None,
-        )  # fmt: skip
+class World(SmallTraining):
+    def learn(self, output: str, pooling: str, **parameters: Any) -> Outcome:
+        return self.train(output, **({"pooling": pooling, "fit": FIT[pooling]} | parameters))
 
 
 @pytest.fixture(scope="module")
@@ -56,21 +45,18 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     """Partners are the same words in another order, behind a word that says nothing."""
     folder = tmp_path_factory.mktemp("layer_pooling")
     save_text_model(folder / "own")
-    card = card_for(folder / "own")
-    store = Store(folder / "store")
-    assert pull([card], [card], store, Silent()) == []
     draw = np.random.default_rng(0)
     lines = []
     for _ in range(600):
         words = draw.choice(WORDS[:4], draw.integers(3, 7))
         lines.append(f"{' '.join(words)}\tnight night {' '.join(draw.permutation(words))}")
     (folder / "pairs.tsv").write_text("\n".join(lines))
-    return World(folder, card, store)
+    return World.of(folder, "layer_pooling", QUICK, "pairs.tsv")
 
 
 @pytest.fixture(scope="module", params=layer_poolings.names())
 def outcome(world: World, request: pytest.FixtureRequest) -> Outcome:
-    return world.train("out", request.param)
+    return world.learn("out", request.param)
 
 
 @pytest.fixture(scope="module")
@@ -142,33 +128,18 @@ async def test_encode_serves_the_space(world: World, pooled: EncoderCard) -> Non
 
 
 def test_it_is_served_without_pytorch(world: World, pooled: EncoderCard, outcome: Outcome) -> None:
-    script = f"""
-import sys
-sys.modules["torch"] = None
-from tieback.catalog.catalog import read_card
-from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import EncodePlan
-from tieback.core.types.limits import Limits
-from tieback.models.loading import load_encoder
-from tieback.models.store import Store
-from pathlib import Path
-model = load_encoder(read_card(Path({str(outcome.card)!r})), Store({str(world.store.root)!r}))
-one = model.prepare(Content(Modality.TEXT, "owl"), EncodePlan(), Limits())
-print(*model.run([one], EncodePlan())[0].dense.tolist())
-"""
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    served = world.vector_without_pytorch(outcome.card, "owl")
 
-    assert done.returncode == 0, done.stderr
     (expected,) = encodings(load_encoder(pooled, world.store), ("owl",))
     assert expected.dense is not None
-    np.testing.assert_allclose(np.array(done.stdout.split(), float), expected.dense, atol=1e-5)
+    np.testing.assert_allclose(served, expected.dense, atol=1e-5)
 
 
 def test_a_second_run_computes_nothing_and_another_rate_only_learns_again(
     world: World, outcome: Outcome
 ) -> None:
     pooling = outcome.artifact.facts["pooling"]
-    again, other = world.train("out", pooling), world.train("other", pooling, learning_rate=0.005)
+    again, other = world.learn("out", pooling), world.learn("other", pooling, learning_rate=0.005)
 
     assert again.made == ()
     assert again.folder == outcome.folder
@@ -176,7 +147,7 @@ def test_a_second_run_computes_nothing_and_another_rate_only_learns_again(
 
 
 def test_layers_can_be_chosen_and_their_states_alone_are_read(world: World) -> None:
-    last, first = (world.train(f"only-{layer}", "mltp", layers=[layer], steps=0) for layer in (2, 1))
+    last, first = (world.learn(f"only-{layer}", "mltp", layers=[layer], steps=0) for layer in (2, 1))
 
     assert last.artifact.facts["layers"] == [2]
     assert last.artifact.arrays["positions"].shape == (1, WIDTH)
@@ -217,14 +188,14 @@ def test_what_cannot_be_trained_is_refused_by_the_parameter(
     world: World, parameters: dict[str, Any], message: str, field: str
 ) -> None:
     with pytest.raises(InvalidInput, match=message) as refusal:
-        world.train("odd", "mltp", **parameters)
+        world.learn("odd", "mltp", **parameters)
 
     assert str(refusal.value.field) == field
 
 
 def test_unknown_names_are_refused_with_the_choices(world: World) -> None:
     with pytest.raises(NotFound, match="no space is named 'owm'; the choices are: own"):
-        world.train("odd", "mltp", space="owm")
+        world.learn("odd", "mltp", space="owm")
     with pytest.raises(NotFound, match="the choices are: lama, mltp"):
         train(
             "layer_pooling", {"space": "own", "pooling": "mean"}, cards=[world.card], store=world.store,
@@ -247,6 +218,6 @@ def test_an_encoder_whose_layers_cannot_be_pooled_is_refused_with_the_reason(
     odd = replace(world, card=card_for(tmp_path / "own", **changes))
 
     with pytest.raises(InvalidInput, match=f"the layers of own cannot be trained with: {reason}") as refusal:
-        odd.train("odd", "mltp")
+        odd.learn("odd", "mltp")
 
     assert str(refusal.value.field) == "parameters.space"

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from support.own_encoder import WIDTH, Silent, card_for, encodings, write_folder
+from support.small_training import SmallTraining
 from tieback.artifacts import Artifact
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import read_card
@@ -19,49 +18,32 @@ from tieback.core.types.encoding import EncodePlan
 from tieback.encoder.output import cut
 from tieback.encoder.request import resolve
 from tieback.models.loading import load_encoder
-from tieback.models.store import Store
 from tieback.recipes.encoder_head import HEAD, MATRIX, adapt
 from tieback.recipes.pull import pull
-from tieback.recipes.train import REPORT, Outcome, train
+from tieback.recipes.train import REPORT, Outcome
 
 WORDS = ["owl", "wren", "flies", "at", "night"]
 TEXTS = ("owl flies at night", "wren", "owl at night owl", "wren flies at wren")
 QUICK: dict[str, Any] = {"space": "own", "widths": [4, 8], "steps": 60, "batch": 64, "learning_rate": 0.01}
 
 
-@dataclass(frozen=True)
-class World:
-    folder: Path
-    card: EncoderCard
-    store: Store
-
-    def train(self, output: str, **parameters: Any) -> Outcome:
-        return train(
-            "matryoshka", QUICK | parameters, cards=[self.card], store=self.store,
-            data=[self.folder / "texts.txt"], output=self.folder / output, say=lambda _: None,
-        )  # fmt: skip
-
-
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+def world(tmp_path_factory: pytest.TempPathFactory) -> SmallTraining:
     folder = tmp_path_factory.mktemp("matryoshka")
     write_folder(folder / "own")
-    card = card_for(folder / "own")
-    store = Store(folder / "store")
-    assert pull([card], [card], store, Silent()) == []
     draw = np.random.default_rng(0)
     lines = [" ".join(draw.choice(WORDS, draw.integers(4, 9))) for _ in range(400)]
     (folder / "texts.txt").write_text("\n\n".join(lines))
-    return World(folder, card, store)
+    return SmallTraining.of(folder, "matryoshka", QUICK, "texts.txt")
 
 
 @pytest.fixture(scope="module")
-def outcome(world: World) -> Outcome:
+def outcome(world: SmallTraining) -> Outcome:
     return world.train("out")
 
 
 @pytest.fixture(scope="module")
-def turned(world: World, outcome: Outcome) -> EncoderCard:
+def turned(world: SmallTraining, outcome: Outcome) -> EncoderCard:
     """The card that was written, with its model in the store."""
     assert outcome.card is not None
     card = read_card(outcome.card)
@@ -70,7 +52,7 @@ def turned(world: World, outcome: Outcome) -> EncoderCard:
     return card
 
 
-def test_the_head_is_a_rotation_made_for_the_encoders_weights(world: World, outcome: Outcome) -> None:
+def test_the_head_is_a_rotation_made_for_the_encoders_weights(world: SmallTraining, outcome: Outcome) -> None:
     found = Artifact.load(outcome.folder, HEAD)
 
     head = found.arrays[MATRIX]
@@ -95,7 +77,7 @@ def test_prefixes_keep_more_neighbours_of_unseen_texts_than_those_of_vectors_tha
 
 
 def test_the_encoder_with_its_head_is_a_new_revision_of_its_space_that_is_offered_at_the_widths(
-    world: World, turned: EncoderCard
+    world: SmallTraining, turned: EncoderCard
 ) -> None:
     assert turned.name == world.card.name
     assert turned.space.name == world.card.space.name
@@ -109,7 +91,7 @@ def test_the_encoder_with_its_head_is_a_new_revision_of_its_space_that_is_offere
 
 
 def test_full_vectors_have_the_similarities_that_they_had_and_prefixes_those_of_the_head(
-    world: World, outcome: Outcome, turned: EncoderCard
+    world: SmallTraining, outcome: Outcome, turned: EncoderCard
 ) -> None:
     before, after = (encodings(load_encoder(card, world.store), TEXTS) for card in (world.card, turned))
 
@@ -123,32 +105,17 @@ def test_full_vectors_have_the_similarities_that_they_had_and_prefixes_those_of_
 
 
 def test_the_encoder_with_its_head_is_served_without_pytorch(
-    world: World, turned: EncoderCard, outcome: Outcome
+    world: SmallTraining, turned: EncoderCard, outcome: Outcome
 ) -> None:
-    script = f"""
-import sys
-sys.modules["torch"] = None
-from tieback.catalog.catalog import read_card
-from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import EncodePlan
-from tieback.core.types.limits import Limits
-from tieback.models.loading import load_encoder
-from tieback.models.store import Store
-from pathlib import Path
-model = load_encoder(read_card(Path({str(outcome.card)!r})), Store({str(world.store.root)!r}))
-one = model.prepare(Content(Modality.TEXT, "owl"), EncodePlan(), Limits())
-print(*model.run([one], EncodePlan())[0].dense.tolist())
-"""
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    served = world.vector_without_pytorch(outcome.card, "owl")
 
-    assert done.returncode == 0, done.stderr
     (expected,) = encodings(load_encoder(turned, world.store), ("owl",))
     assert expected.dense is not None
-    np.testing.assert_allclose(np.array(done.stdout.split(), float), expected.dense, atol=1e-5)
+    np.testing.assert_allclose(served, expected.dense, atol=1e-5)
 
 
 def test_a_second_run_computes_nothing_and_another_default_is_another_head(
-    world: World, outcome: Outcome
+    world: SmallTraining, outcome: Outcome
 ) -> None:
     again, other = world.train("out"), world.train("other", temperature=0.5)
 
@@ -159,14 +126,14 @@ def test_a_second_run_computes_nothing_and_another_default_is_another_head(
     assert other.artifact.revision != outcome.artifact.revision
 
 
-def test_without_a_step_the_head_is_the_principal_directions(world: World) -> None:
+def test_without_a_step_the_head_is_the_principal_directions(world: SmallTraining) -> None:
     made = world.train("principal", steps=0)
 
     kept = made.artifact.facts["metrics"]["kept_neighbours"]
     assert kept["learned"] == kept["principal directions"]
 
 
-def test_a_head_for_other_weights_is_refused(world: World, outcome: Outcome, tmp_path: Path) -> None:
+def test_a_head_for_other_weights_is_refused(world: SmallTraining, outcome: Outcome, tmp_path: Path) -> None:
     space = replace(world.card.space, revision="0123456789ab")
     other = replace(outcome.artifact, made_for=(space,))
 
@@ -175,7 +142,7 @@ def test_a_head_for_other_weights_is_refused(world: World, outcome: Outcome, tmp
 
 
 def test_a_card_that_no_training_wrote_is_not_replaced(
-    world: World, outcome: Outcome, tmp_path: Path
+    world: SmallTraining, outcome: Outcome, tmp_path: Path
 ) -> None:
     (tmp_path / "own").symlink_to(world.folder / "own")
     (tmp_path / "own.yaml").write_text((world.folder / "own.yaml").read_text())
@@ -193,7 +160,7 @@ def test_a_card_that_no_training_wrote_is_not_replaced(
     ],
 )
 def test_an_encoder_that_cannot_have_a_head_is_refused_with_the_reason(
-    world: World, tmp_path: Path, changes: dict[str, Any], reason: str
+    world: SmallTraining, tmp_path: Path, changes: dict[str, Any], reason: str
 ) -> None:
     write_folder(tmp_path / "own")
     odd = replace(world, card=card_for(tmp_path / "own", **changes))
@@ -204,12 +171,12 @@ def test_an_encoder_that_cannot_have_a_head_is_refused_with_the_reason(
     assert str(refusal.value.field) == "parameters.space"
 
 
-def test_an_encoder_that_has_a_head_is_not_given_another(world: World, turned: EncoderCard) -> None:
+def test_an_encoder_that_has_a_head_is_not_given_another(world: SmallTraining, turned: EncoderCard) -> None:
     with pytest.raises(InvalidInput, match="own cannot have a head: it has one already"):
         replace(world, card=turned).train("twice")
 
 
-def test_what_cannot_be_trained_is_refused_by_the_parameter(world: World) -> None:
+def test_what_cannot_be_trained_is_refused_by_the_parameter(world: SmallTraining) -> None:
     with pytest.raises(NotFound, match="no space is named 'owm'; the choices are: own"):
         world.train("odd", space="owm")
     with pytest.raises(InvalidInput, match="fewer dimensions than they have, 16, not to 16") as refusal:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from support.asking import encodings as answers
 from support.asking import texts
 from support.own_encoder import WIDTH, Silent, card_for
 from support.own_folders import save_text_model
+from support.small_training import SmallTraining
 from tieback.artifacts import Artifact
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import read_card
@@ -22,55 +23,38 @@ from tieback.core.field_path import at
 from tieback.core.types.encoding import EncodePlan
 from tieback.encoder import Encoder
 from tieback.models.loading import load_encoder
-from tieback.models.store import Store
 from tieback.recipes.layer_states import backbone_of
 from tieback.recipes.layered_encoder import LAYERED, WEIGHTS, adapt
 from tieback.recipes.pull import pull
 from tieback.recipes.torch_backbone import load_tensors
-from tieback.recipes.train import REPORT, Outcome, train
+from tieback.recipes.train import REPORT, Outcome
 from tieback.training.losses import output_distillation
 
 WORDS = ["owl", "wren", "flies", "at"]
 QUICK: dict[str, Any] = {"space": "own", "widths": [4, 8], "steps": 60, "batch": 32, "learning_rate": 3e-3}
 
 
-@dataclass(frozen=True)
-class World:
-    folder: Path
-    card: EncoderCard
-    store: Store
-
-    def train(self, output: str, **parameters: Any) -> Outcome:
-        return train(
-            "matryoshka2d", QUICK | parameters, cards=[self.card], store=self.store,
-            data=[self.folder / "pairs.tsv"], output=self.folder / output, say=lambda _: None,
-        )  # fmt: skip
-
-
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+def world(tmp_path_factory: pytest.TempPathFactory) -> SmallTraining:
     """Partners are the same words in another order, behind words that say nothing."""
     folder = tmp_path_factory.mktemp("matryoshka2d")
     save_text_model(folder / "own")
-    card = card_for(folder / "own")
-    store = Store(folder / "store")
-    assert pull([card], [card], store, Silent()) == []
     draw = np.random.default_rng(0)
     lines = []
     for _ in range(600):
         words = draw.choice(WORDS, draw.integers(3, 8))
         lines.append(f"{' '.join(words)}\tnight night {' '.join(draw.permutation(words))}")
     (folder / "pairs.tsv").write_text("\n".join(lines))
-    return World(folder, card, store)
+    return SmallTraining.of(folder, "matryoshka2d", QUICK, "pairs.tsv")
 
 
 @pytest.fixture(scope="module")
-def outcome(world: World) -> Outcome:
+def outcome(world: SmallTraining) -> Outcome:
     return world.train("out")
 
 
 @pytest.fixture(scope="module")
-def layered(world: World, outcome: Outcome) -> EncoderCard:
+def layered(world: SmallTraining, outcome: Outcome) -> EncoderCard:
     """The card that was written, with its model in the store."""
     assert outcome.card is not None
     card = read_card(outcome.card)
@@ -90,7 +74,7 @@ def test_every_layer_and_width_finds_partners_better_than_before(outcome: Outcom
 
 
 def test_the_artifact_holds_what_was_trained_and_the_table_of_tokens_stays(
-    world: World, outcome: Outcome, layered: EncoderCard
+    world: SmallTraining, outcome: Outcome, layered: EncoderCard
 ) -> None:
     found = Artifact.load(outcome.folder, LAYERED)
     base = backbone_of(world.card, world.store, field=at("space")).model.state_dict()
@@ -107,7 +91,7 @@ def test_the_artifact_holds_what_was_trained_and_the_table_of_tokens_stays(
 
 
 def test_the_encoder_is_one_of_its_own_that_offers_layers_and_widths_and_declares_exits(
-    world: World, layered: EncoderCard
+    world: SmallTraining, layered: EncoderCard
 ) -> None:
     assert layered.name == layered.space.name == "own-2d"
     assert layered.layers == (1, 2)
@@ -118,7 +102,7 @@ def test_the_encoder_is_one_of_its_own_that_offers_layers_and_widths_and_declare
 
 
 async def test_encode_serves_every_cell_and_the_base_refuses_with_the_reason(
-    world: World, layered: EncoderCard
+    world: SmallTraining, layered: EncoderCard
 ) -> None:
     encoder = Encoder([load_encoder(card, world.store) for card in (world.card, layered)])
 
@@ -136,7 +120,9 @@ async def test_encode_serves_every_cell_and_the_base_refuses_with_the_reason(
     await encoder.close()
 
 
-def test_a_second_run_computes_nothing_and_no_step_changes_nothing(world: World, outcome: Outcome) -> None:
+def test_a_second_run_computes_nothing_and_no_step_changes_nothing(
+    world: SmallTraining, outcome: Outcome
+) -> None:
     again, idle = world.train("out"), world.train("idle", steps=0)
 
     assert again.made == ()
@@ -158,7 +144,9 @@ def test_the_distillation_is_0_for_equal_outputs_and_moves_the_student_alone() -
     assert teacher.grad is None
 
 
-def test_weights_for_another_encoder_are_refused(world: World, outcome: Outcome, tmp_path: Path) -> None:
+def test_weights_for_another_encoder_are_refused(
+    world: SmallTraining, outcome: Outcome, tmp_path: Path
+) -> None:
     other = replace(outcome.artifact, made_for=(replace(world.card.space, revision="0123456789ab"),))
 
     with pytest.raises(OtherWeights, match=r"was made with own@0123456789ab .*tieback train matryoshka2d"):
@@ -166,7 +154,7 @@ def test_weights_for_another_encoder_are_refused(world: World, outcome: Outcome,
 
 
 def test_a_card_that_no_training_wrote_is_not_replaced(
-    world: World, outcome: Outcome, tmp_path: Path
+    world: SmallTraining, outcome: Outcome, tmp_path: Path
 ) -> None:
     (tmp_path / "own").symlink_to(world.folder / "own")
     fields = yaml.safe_load((world.folder / "own.yaml").read_text()) | {"name": "own-2d"}
@@ -185,7 +173,7 @@ def test_a_card_that_no_training_wrote_is_not_replaced(
     ],
 )
 def test_what_cannot_be_trained_is_refused_by_the_parameter(
-    world: World, parameters: dict[str, Any], message: str, field: str
+    world: SmallTraining, parameters: dict[str, Any], message: str, field: str
 ) -> None:
     with pytest.raises(InvalidInput, match=message) as refusal:
         world.train("odd", **parameters)
@@ -193,12 +181,12 @@ def test_what_cannot_be_trained_is_refused_by_the_parameter(
     assert str(refusal.value.field) == field
 
 
-def test_an_unknown_space_is_refused_with_the_choices(world: World) -> None:
+def test_an_unknown_space_is_refused_with_the_choices(world: SmallTraining) -> None:
     with pytest.raises(NotFound, match="no space is named 'owm'; the choices are: own"):
         world.train("odd", space="owm")
 
 
-def test_an_encoder_whose_card_names_no_pooling_is_refused(world: World, tmp_path: Path) -> None:
+def test_an_encoder_whose_card_names_no_pooling_is_refused(world: SmallTraining, tmp_path: Path) -> None:
     save_text_model(tmp_path / "own")
 
     with pytest.raises(InvalidInput, match="its card names no pooling") as refusal:

@@ -39,6 +39,8 @@ def check(
     """
     if bool(evidence) == bool(collection):
         raise InvalidArgument.at("evidence", "give the passages, or the collection to find them in")
+    if filter and not collection:
+        raise InvalidArgument.at("filter", "it chooses passages of a collection: name one, or leave it out")
     if not collection:
         checks = yield from check_all([Check(text, evidence, claims)], checker=checker, timeout=timeout)
         return checks[0]
