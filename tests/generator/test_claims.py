@@ -23,10 +23,11 @@ from tieback.grounding.claims import ClaimFinder
         ["水は100度で沸騰する。", "氷は0度で溶ける。"],
         ["Three things:", "1. Salt.", "2. Water at 100 °C", "- Time"],
         ["A heading", "A paragraph without a stop"],
+        ["Two rows:", "| salt | 1 |", "| water | 2 |"],
     ],
 )
 def test_a_text_is_cut_into_its_sentences(expected: list[str]) -> None:
-    lists = {"1. Salt.", "2. Water at 100 °C", "- Time"}
+    lists = {"1. Salt.", "2. Water at 100 °C", "- Time", "| salt | 1 |", "| water | 2 |"}
     text = "".join(
         ("" if n == 0 else "\n" if s in lists else "\n\n" if s.startswith("A paragraph") else " ") + s
         for n, s in enumerate(expected)

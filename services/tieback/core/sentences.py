@@ -2,8 +2,8 @@
 
 Rules for Latin script rather than a model, because a stream must be cut as soon as a sentence is over. A full
 stop does not end a sentence after an abbreviation, an initial or a list's number, nor within a number or a
-name like example.org. A line that is a list's item, and an empty line, end one. "。！？" end one by
-themselves. What has no end is cut after `LONGEST` characters.
+name like example.org. An empty line, and the beginning of a list's item or a table's row, end one. "。！？"
+end one by themselves. What has no end is cut after `LONGEST` characters.
 
 The time is linear in the text, whatever the text is: each run of stops is matched once, and what is looked at
 around it is bounded or part of one run of white space.
@@ -38,7 +38,7 @@ BOUNDARY = re.compile(
     rf"""
     (?P<stop>[{STOPS}]+[{re.escape(CLOSING)}]*)  # a stop, with what closes after it
     | (?P<wide>[{WIDE_STOPS}]+[{WIDE_CLOSING}]*)          # full-width stops need no white space
-    | (?P<line>\n)(?=[ \t]*+(?:\n|[-*•][ \t]|\d{{1,3}}[.)][ \t]))   # before an empty line or a list's item
+    | (?P<line>\n)(?=[ \t]*+(?:\n|\||[-*•][ \t]|\d{{1,3}}[.)][ \t]))  # before an empty line, a row, an item
     """,
     re.VERBOSE,
 )

@@ -11,6 +11,7 @@ from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.field_path import FieldPath, at
 from tieback.core.sentences import sentences
+from tieback.core.table_rows import read_alone
 from tieback.core.types.content import Content, Modality
 from tieback.core.types.encoding import EncodePlan, Encoding, Truncation
 from tieback.core.types.generation import Evidence
@@ -133,11 +134,11 @@ def _cut(evidence: Sequence[Evidence], deadline: Deadline) -> tuple[list[list[tu
 
 
 def _windows(text: str, texts: list[str]) -> Iterator[tuple[int, int]]:
-    """The sentences of a passage, in bytes; their texts are appended."""
+    """The sentences of a passage, in bytes; their texts, as they are read alone, are appended."""
     done, byte = 0, 0
-    for begin, end in sentences(text):
+    for (begin, end), read in read_alone(text, sentences(text)):
         first = byte + len(text[done:begin].encode())
-        texts.append(text[begin:end])
-        byte = first + len(texts[-1].encode())
+        byte = first + len(text[begin:end].encode())
         done = end
+        texts.append(read)
         yield first, byte
