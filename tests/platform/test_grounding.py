@@ -103,6 +103,8 @@ def test_what_cannot_be_asked_is_refused_before_it_is_sent(client: Client) -> No
         client.check(TEXT, [TIDES], collection="notes")
     with pytest.raises(InvalidArgument, match="passages of a collection"):
         client.check(TEXT, [TIDES], filter='modality = "text"')
+    with pytest.raises(InvalidArgument, match="chooses passages of a collection"):
+        client.check(TEXT, [TIDES], limit=2)
     with pytest.raises(InvalidArgument, match="nothing to check"):
         client.check_all([])
     with pytest.raises(InvalidArgument, match="from its first to before its end"):

@@ -61,7 +61,6 @@ The exit code is 1 where a claim is contradicted or not supported, and 0 otherwi
     "-n",
     "--limit",
     type=click.IntRange(1, 100),
-    default=4,
     metavar="N",
     help="Passages of the collection for each claim. [4]",
 )
@@ -81,7 +80,7 @@ def check(
     file: Path,
     against: tuple[Path, ...],
     collection: str,
-    limit: int,
+    limit: int | None,
     filter: str,
     checker: str | None,
     parameters: tuple[str, ...],

@@ -18,13 +18,16 @@ from tieback_client.reports import CallInfo
 from tieback_client.results import RetrievedHit
 from tieback_client.rpc import RPCS, Call, Procedure
 
+LIMIT = 4
+"""Passages of a collection for each claim."""
+
 
 def check(
     text: str,
     evidence: Sequence[str | Evidence] = (),
     *,
     collection: str = "",
-    limit: int = 4,
+    limit: int | None = None,
     filter: str = "",
     claims: Sequence[tuple[int, int]] = (),
     checker: MethodLike | None = None,
@@ -32,15 +35,16 @@ def check(
 ) -> Procedure[Checked]:
     """Checks what a text states, whoever wrote it: each claim with a verdict and citations.
 
-    The passages are `evidence`, or for each claim those `limit` that are nearest to it in `collection`, of
-    which `filter` may leave out some. The claims are the sentences, or `claims`: bytes of the text's UTF-8.
-    `checker` is a method of the family "grounding". With a collection, it is one call to find the claims, one
-    for each claim, and one to check them; `timeout` is that of each.
+    The passages are `evidence`, or for each claim those `limit` (4 by default) that are nearest to it in
+    `collection`, of which `filter` may leave out some. The claims are the sentences, or `claims`: bytes of
+    the text's UTF-8. `checker` is a method of the family "grounding". With a collection, it is one call to
+    find the claims, one for each claim, and one to check them; `timeout` is that of each.
     """
     if bool(evidence) == bool(collection):
         raise InvalidArgument.at("evidence", "give the passages, or the collection to find them in")
-    if filter and not collection:
-        raise InvalidArgument.at("filter", "it chooses passages of a collection: name one, or leave it out")
+    for name, given in (("limit", limit is not None), ("filter", bool(filter))):
+        if given and not collection:
+            raise InvalidArgument.at(name, "it chooses passages of a collection: name one, or leave it out")
     if not collection:
         checks = yield from check_all([Check(text, evidence, claims)], checker=checker, timeout=timeout)
         return checks[0]
@@ -49,7 +53,12 @@ def check(
     asked: list[Check] = []
     for claim in found.claims:
         result = yield from retrieve(
-            collection, claim.text, limit=limit, filter=filter, reranker="none", timeout=timeout
+            collection,
+            claim.text,
+            limit=LIMIT if limit is None else limit,
+            filter=filter,
+            reranker="none",
+            timeout=timeout,
         )
         own = []
         for hit in result.hits:
