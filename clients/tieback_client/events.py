@@ -170,7 +170,37 @@ class Finish:
     """Seconds from the request's arrival to the first text."""
 
 
-GenerationEvent: TypeAlias = TextDelta | Claim | Citation | Verdict | Abstention | Finish
+@dataclass(frozen=True, slots=True)
+class TokenScore:
+    """A token and how probable it was."""
+
+    id: int
+    """Its number in the model's vocabulary."""
+    text: str
+    """Its text; bytes that are no whole character are shown as U+FFFD."""
+    log_probability: float
+    """Its natural log-probability, before penalties, temperature and grammar; at least -1000."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredToken:
+    """A token that was written."""
+
+    chosen: TokenScore
+    """What was chosen."""
+    alternatives: Sequence[TokenScore] = ()
+    """The most probable tokens in its place, best first; the chosen one may be among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenScores:
+    """The scores of tokens, where they were asked for; before the text that the tokens complete."""
+
+    tokens: Sequence[ScoredToken]
+    """In the order in which they were written."""
+
+
+GenerationEvent: TypeAlias = TextDelta | TokenScores | Claim | Citation | Verdict | Abstention | Finish
 """What `generate` streams."""
 AnswerEvent: TypeAlias = RetrievalEvent | GenerationEvent
 """What `answer` streams."""
@@ -209,6 +239,8 @@ class Answer(CheckedText):
     """The decision not to answer, where it was taken."""
     retrieval: RetrievalResult | None = None
     """What was found; None for `generate`."""
+    tokens: list[ScoredToken] = field(default_factory=list)
+    """The tokens with their log-probabilities, where these were asked for."""
     finish: Finish | None = None
     """The end."""
     call: CallInfo = field(default_factory=CallInfo)
@@ -219,6 +251,8 @@ class Answer(CheckedText):
         match event:
             case TextDelta():
                 self.text += event.text
+            case TokenScores():
+                self.tokens += event.tokens
             case Claim():
                 self.claims.append(event)
             case Citation():
@@ -251,6 +285,18 @@ class SamplingParameters:
     """End before any of these texts."""
     strategy: MethodLike | None = None
     """A method of the family "decoding", for instance ``"lol"`` or ``("lol", {"layer": 25})``."""
+    min_p: float = 0.0
+    """Sample from the tokens that are at least so many times as probable as the likeliest."""
+    repetition_penalty: float = 0.0
+    """Above 1, tokens that the prompt or the answer holds already become less likely."""
+    log_probabilities: int | None = None
+    """Also send each token's log-probability and so many alternatives; None for neither."""
+    json_schema: str | Mapping[str, object] | None = None
+    """Write JSON that is valid under this JSON Schema."""
+    regex: str = ""
+    """Write text that matches this regular expression as a whole."""
+    lark: str = ""
+    """Write text of this context-free grammar, in the form of Lark."""
 
 
 @dataclass(frozen=True, slots=True)

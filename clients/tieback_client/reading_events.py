@@ -33,6 +33,8 @@ def generation_event(message: Any, _info: CallInfo) -> events.GenerationEvent | 
     match kind:
         case "text":
             return events.TextDelta(one.text)
+        case "token_scores":
+            return events.TokenScores([_scored(token) for token in one.tokens])
         case "claim":
             return claim(one)
         case "citation":
@@ -46,6 +48,14 @@ def generation_event(message: Any, _info: CallInfo) -> events.GenerationEvent | 
             return _finish(one)
         case _:
             return None
+
+
+def _scored(token: Any) -> events.ScoredToken:
+    scores = [
+        events.TokenScore(one.id, one.text, one.log_probability)
+        for one in (token.chosen, *token.alternatives)
+    ]
+    return events.ScoredToken(scores[0], scores[1:])
 
 
 def _finish(one: Any) -> events.Finish:

@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import json
+
 from tieback.core.field_path import FieldPath, at
 from tieback.v1 import evidence_pb2, generator_pb2
 
+from tieback_client.errors import InvalidArgument
 from tieback_client.events import Evidence, Grounding, SamplingParameters
 from tieback_client.texts import text
 from tieback_client.writing import MODALITIES, box, method
@@ -41,7 +44,28 @@ def sampling(value: SamplingParameters | None) -> generator_pb2.SamplingParamete
         seed=value.seed,
         stop=[text(one, at("sampling", "stop", i)) for i, one in enumerate(value.stop)],
         strategy=method(value.strategy, at("sampling", "strategy")),
+        min_p=value.min_p,
+        repetition_penalty=value.repetition_penalty,
+        log_probabilities=value.log_probabilities,
+        grammar=_grammar(value),
     )
+
+
+def _grammar(value: SamplingParameters) -> generator_pb2.Grammar | None:
+    field = at("sampling", "grammar")
+    schema = value.json_schema
+    given = {
+        "json_schema": schema if schema is None or isinstance(schema, str) else json.dumps(schema),
+        "regex": value.regex,
+        "lark": value.lark,
+    }
+    named = {name: one for name, one in given.items() if one}
+    if not named:
+        return None
+    if len(named) > 1:
+        raise InvalidArgument.at(field, f"an answer has one grammar; leave out one of {', '.join(named)}")
+    [(name, one)] = named.items()
+    return generator_pb2.Grammar(**{name: text(one, field[name])})
 
 
 def grounding(value: Grounding | None) -> generator_pb2.Grounding | None:

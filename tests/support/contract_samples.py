@@ -44,9 +44,14 @@ from tieback.core.types.generation import (
     Evidence,
     Finish,
     FinishReason,
+    Grammar,
+    GrammarKind,
     Grounding,
     SamplingParameters,
+    ScoredToken,
     TextDelta,
+    TokenScore,
+    TokenScores,
     Verdict,
     VerdictLabel,
 )
@@ -214,6 +219,8 @@ SAMPLES: dict[str, list[Any]] = {
         SamplingParameters(),
         SamplingParameters(9, 0.5, 0.25, 40, 0, ["END"], MethodChoice("context_aware", {"alpha": 0.5})),
         SamplingParameters(strategy=MethodChoice("dola", {"layers": [20.0, 25.0]})),
+        SamplingParameters(min_p=0.25, repetition_penalty=1.5, log_probabilities=0),
+        *[SamplingParameters(grammar=Grammar(kind, "x")) for kind in GrammarKind],
     ],
     "encode_reply": [
         EncodeReply([ENCODING, errors.InvalidInput("bad", field=at("contents", 1))], TIMING, COST)
@@ -226,6 +233,12 @@ SAMPLES: dict[str, list[Any]] = {
     ],
     "event": [
         TextDelta("hé"),
+        TokenScores(
+            [
+                ScoredToken(TokenScore(3, "a", -0.5), [TokenScore(4, "b", -0.25)]),
+                ScoredToken(TokenScore(0, "", -2.0), []),
+            ]
+        ),
         Claim(1, (0, 4), "text"),
         Citation(1, "2", "one", "s", (3, 9), 0.5),
         Citation(1, "2", "one", "s", None, 0.5),

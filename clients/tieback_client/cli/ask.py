@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.live import Live
@@ -15,13 +16,13 @@ from tieback_client.cli.connection import (
     granularity_of,
     method_of,
     note_files,
-    parse_method,
     parse_weights,
     query_of,
     query_options,
     with_modality,
 )
 from tieback_client.cli.output import Output, jsonable
+from tieback_client.cli.sampling_options import sampling_of, sampling_options
 from tieback_client.cli.search import (
     behind,
     indented,
@@ -40,7 +41,6 @@ from tieback_client.events import (
     AnswerEvent,
     Grounding,
     RetrievalEvent,
-    SamplingParameters,
     TextDelta,
     VerdictLabel,
 )
@@ -73,24 +73,7 @@ Marks: ✓ a source supports the claim, ✗ a source contradicts it, ? no source
 @query_options
 @click.option("--model", default="", metavar="NAME", help="The model that generates the answer.")
 @click.option("--evidence", type=click.IntRange(0), default=0, metavar="N", help="Use at most N passages.")
-@click.option("--max-tokens", type=click.IntRange(1), metavar="N", help="Generate at most N tokens.")
-@click.option(
-    "--temperature",
-    type=click.FloatRange(0, 2),
-    default=0.0,
-    metavar="T",
-    help="Sampling temperature; 0 is repeatable. [0]",
-)
-@click.option(
-    "--strategy", metavar="METHOD", help="The decoding strategy; `tieback methods` lists them. [plain]"
-)
-@click.option(
-    "--set",
-    "parameters",
-    metavar="NAME=VALUE",
-    multiple=True,
-    help="A parameter of the strategy; may be repeated.",
-)
+@sampling_options
 @click.option(
     "--abstain-below",
     type=click.FloatRange(0, 1),
@@ -128,12 +111,9 @@ def ask(
     min_relevance: float,
     model: str,
     evidence: int,
-    max_tokens: int | None,
-    temperature: float,
-    strategy: str | None,
-    parameters: tuple[str, ...],
     abstain_below: float | None,
     explain: bool,
+    **sampling: Any,
 ) -> None:
     """Answer a question from a collection, with sources."""
     note_files(output, words)
@@ -157,11 +137,7 @@ def ask(
         min_relevance=min_relevance,
         model=model,
         evidence_limit=evidence,
-        sampling=SamplingParameters(
-            max_tokens=max_tokens or 0,
-            temperature=temperature,
-            strategy=parse_method(strategy, parameters, "--strategy", "--set"),
-        ),
+        sampling=sampling_of(**sampling),
         grounding=Grounding(abstain_below=abstain_below),
     )
     with stream:

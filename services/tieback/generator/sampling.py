@@ -1,4 +1,4 @@
-"""Sampling: temperature, top-k, top-p, and one random draw."""
+"""Sampling: temperature, min-p, top-k, top-p, and one random draw."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from tieback.core.types.limits import Limits
 
 DEFAULT_LIMITS = Limits()
 HOTTEST = 2.0
+STRONGEST = 2.0
+ALTERNATIVES = 20
 LARGEST_SEED = 2**64
 
 
@@ -24,7 +26,8 @@ class Sampler:
 
     def __init__(self, sampling: SamplingParameters) -> None:
         check(sampling)
-        self._temperature, self._top_k, self._top_p = sampling.temperature, sampling.top_k, sampling.top_p
+        self._temperature, self._min_p = sampling.temperature, sampling.min_p
+        self._top_k, self._top_p = sampling.top_k, sampling.top_p
         self._random = np.random.default_rng(sampling.seed)
         self._draw = 0.0
 
@@ -40,6 +43,9 @@ class Sampler:
         order = _best_first(scores, self._top_k)
         logits = scores[order].astype(np.float64) / self._temperature
         weights = np.exp(logits - logits[0])
+        if self._min_p > 0.0:  # the best one has weight 1 (Nguyen et al., 2024, arXiv:2407.01082)
+            kept = int(np.count_nonzero(weights >= self._min_p))
+            order, weights = order[:kept], weights[:kept]
         if self._top_p > 0.0:
             reached = np.cumsum(weights) / weights.sum()
             kept = int(np.searchsorted(reached, self._top_p)) + 1
@@ -55,6 +61,15 @@ def check(sampling: SamplingParameters, limits: Limits = DEFAULT_LIMITS) -> None
         "max_tokens": (sampling.max_tokens >= 0, "at least 0, where 0 is the server's default"),
         "temperature": (0.0 <= sampling.temperature <= HOTTEST, f"between 0 and {HOTTEST:g}"),
         "top_p": (0.0 <= sampling.top_p <= 1.0, "between 0 and 1"),
+        "min_p": (0.0 <= sampling.min_p <= 1.0, "between 0 and 1"),
+        "repetition_penalty": (
+            0.0 <= sampling.repetition_penalty <= STRONGEST,
+            f"between 0 and {STRONGEST:g}, where 0 and 1 change nothing",
+        ),
+        "log_probabilities": (
+            sampling.log_probabilities is None or 0 <= sampling.log_probabilities <= ALTERNATIVES,
+            f"between 0 and {ALTERNATIVES}",
+        ),
         "top_k": (sampling.top_k >= 0, "at least 0"),
         "seed": (sampling.seed is None or 0 <= sampling.seed < LARGEST_SEED, "between 0 and 2^64 - 1"),
     }

@@ -22,11 +22,13 @@ from tieback.core.types.generation import (
     Grounding,
     SamplingParameters,
     TextDelta,
+    TokenScores,
 )
 from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
 from tieback.core.types.report import Timing
 from tieback.generator.evidence import ReadEvidence, read_evidence
+from tieback.generator.grammar import check_size
 from tieback.generator.prompting import EXCERPT_SENTENCES, messages, plain_request
 from tieback.generator.relevance import THRESHOLD
 from tieback.generator.sampling import check as check_sampling
@@ -143,6 +145,8 @@ class Generator:
         _check_prompt(prompt, self._models[name])
         check_evidence(evidence, self._limits)
         check_sampling(sampling, self._limits)
+        if sampling.grammar is not None:
+            check_size(sampling.grammar)
         strategy = decodings.configure(
             sampling.strategy.name, sampling.strategy.parameters, field=at("sampling", "strategy")
         )
@@ -227,6 +231,8 @@ class _Answer:
         reason = FinishReason.END
         async with aclosing(ahead(self._written(prompts, room))) as pieces:
             async for piece in pieces:
+                if piece.scores is not None:
+                    yield TokenScores([piece.scores])
                 if piece.text:
                     yield TextDelta(piece.text)
                 for claim in piece.claims:
@@ -264,9 +270,8 @@ class _Answer:
             def write() -> Written:
                 piece = writer.next()
                 found = claims.add(piece.text)
-                return Written(
-                    piece.text, found if piece.reason is None else found + claims.end(), piece.reason
-                )
+                whole = found if piece.reason is None else found + claims.end()
+                return Written(piece.text, whole, piece.reason, piece.scores)
 
             read = False
             while not read:

@@ -6,11 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tieback.core.types.generation import FinishReason, SamplingParameters
+from tieback.core.types.arrays import Array
+from tieback.core.types.generation import FinishReason, SamplingParameters, ScoredToken
+from tieback.generator.grammar import GrammarMatcher, within
+from tieback.generator.repetition import RepetitionPenalty
 from tieback.generator.sampling import Sampler
 from tieback.generator.stopping import StopTexts
 from tieback.generator.strategy_streams import StrategyStreams
-from tieback.methods.decoding import PLAIN, DecodingStrategy, PromptForm, Step
+from tieback.generator.token_scores import scored
+from tieback.methods.decoding import PLAIN, DecodingStrategy, PromptForm, Step, with_evidence
 from tieback.models.language_model import LanguageModel
 
 READ_TOKENS = 64
@@ -19,10 +23,11 @@ READ_TOKENS = 64
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Text that is certain now, and why it is the last where it is."""
+    """Text that is certain now, and why it is the last where it is; the token's scores where asked for."""
 
     text: str
     reason: FinishReason | None
+    scores: ScoredToken | None = None
 
 
 class AnswerWriter:
@@ -48,6 +53,11 @@ class AnswerWriter:
         self._read = read
         self._state: dict[str, Any] = {}
         self._sampler = Sampler(sampling)
+        written_after = prompts.get(with_evidence, ())
+        self._penalty = RepetitionPenalty(sampling.repetition_penalty, written_after)
+        self._grammar = None if sampling.grammar is None else GrammarMatcher(sampling.grammar, model)
+        self._alternatives = sampling.log_probabilities
+        self._text_of = model.text_of
         self._text = model.detokenizer()
         self._stop = StopTexts(sampling.stop)
         self._end_tokens = model.end_tokens
@@ -62,28 +72,39 @@ class AnswerWriter:
         """Writes one token. To be called after reading, until a piece has a reason."""
         if self._last is not None:
             self._streams.step(self._last)
-        token = self._choose()
+        token, scores = self._choose()
         if token in self._end_tokens:
             return self._finish(FinishReason.END)
         self.written += 1
+        self._penalty.add(token)
+        if self._grammar is not None:
+            self._grammar.add(token)
         text = self._stop.add(self._text.add(token))
         if self._stop.reached:
-            return Piece(text, FinishReason.STOP)
+            return Piece(text, FinishReason.STOP, scores)
         if self.written == self._max_tokens:
             rest = self._finish(FinishReason.LENGTH)
-            return Piece(text + rest.text, rest.reason)
+            return Piece(text + rest.text, rest.reason, scores)
         self._last = token
-        return Piece(text, None)
+        return Piece(text, None, scores)
 
-    def _choose(self) -> int:
+    def _choose(self) -> tuple[int, ScoredToken | None]:
         step = Step(self._read.logits(self._streams.logits), self.written, self._state)
         scores = self._strategy(step)
         self._sampler.draw()
-        token = self._sampler.choose(scores)
+        allowed = None if self._grammar is None else self._grammar.allowed()
+
+        def choice(of: Array) -> int:
+            penalised = self._penalty.apply(of)
+            return self._sampler.choose(penalised if allowed is None else within(penalised, allowed))
+
+        token = choice(scores)
         if self.changed is not None:
             plain = step.logits[PLAIN]
-            self.changed += scores is not plain and self._sampler.choose(plain) != token
-        return token
+            self.changed += scores is not plain and choice(plain) != token
+        if self._alternatives is None:
+            return token, None
+        return token, scored(token, scores, self._alternatives, self._text_of)
 
     def _finish(self, reason: FinishReason) -> Piece:
         """Gives what the detokenizer and the stop texts held back."""

@@ -11,16 +11,20 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from tieback.core.types.generation import Claim, FinishReason
+from tieback.core.types.generation import Claim, FinishReason, ScoredToken
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Text that is certain, the claims that it completes, and why it is the last where it is."""
+    """Text that is certain, the claims that it completes, and why it is the last where it is.
+
+    `scores` are of the token that was written, where they were asked for.
+    """
 
     text: str
     claims: list[Claim]
     reason: FinishReason | None
+    scores: ScoredToken | None = None
 
 
 async def ahead(pieces: AsyncGenerator[Written, None]) -> AsyncGenerator[Written, None]:

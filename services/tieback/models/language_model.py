@@ -31,7 +31,8 @@ class LanguageModel:
         self.decoder = Decoder(served.path(GRAPH))
         self.layers = self.decoder.layers
         self._template = ChatTemplate(served.path(CHAT_TEMPLATE).read_text(encoding="utf-8"))
-        self._tokenizer = Tokenizer.from_file(str(served.path(TOKENIZER)))
+        self.tokenizer_file = served.path(TOKENIZER)
+        self._tokenizer = Tokenizer.from_file(str(self.tokenizer_file))
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self._plain = PlainText(self._tokenizer)
@@ -63,6 +64,11 @@ class LanguageModel:
         Their logits are read after `layers`, 0 for the embedding; after the last alone where none is named.
         """
         return self.decoder.open(prompts, layers=layers, room=room)
+
+    def text_of(self, token: int) -> str:
+        """One token's text, control tokens by their names; of a part of a character U+FFFD."""
+        text: str = self._tokenizer.decode([token], skip_special_tokens=False)
+        return text
 
     def detokenizer(self) -> Detokenizer:
         """Turns one answer's tokens into text."""

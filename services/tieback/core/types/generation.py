@@ -118,12 +118,55 @@ class Finish:
     first_token: float
 
 
-GenerationEvent = TextDelta | Claim | Citation | Verdict | Abstention | Finish
+@dataclass(frozen=True, slots=True)
+class TokenScore:
+    """A token and its natural log-probability, at least -1000."""
+
+    id: int
+    text: str
+    log_probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredToken:
+    """A token that was written, and the most probable ones in its place, best first."""
+
+    chosen: TokenScore
+    alternatives: Sequence[TokenScore] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TokenScores:
+    """The scores of tokens, in the order in which they were written."""
+
+    tokens: Sequence[ScoredToken]
+
+
+GenerationEvent = TextDelta | TokenScores | Claim | Citation | Verdict | Abstention | Finish
+
+
+class GrammarKind(enum.StrEnum):
+    """The form that a grammar is written in; also the name of its field."""
+
+    JSON_SCHEMA = "json_schema"
+    REGEX = "regex"
+    LARK = "lark"
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """A language that holds the answers that may be written."""
+
+    kind: GrammarKind
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
 class SamplingParameters:
-    """How the next token is chosen. Temperature 0 is greedy; 0 elsewhere means no limit or the default."""
+    """How the next token is chosen. Temperature 0 is greedy; 0 elsewhere means no limit or the default.
+
+    `log_probabilities` is how many alternatives are sent with each token's; None for none at all.
+    """
 
     max_tokens: int = 0
     temperature: float = 0.0
@@ -132,6 +175,10 @@ class SamplingParameters:
     seed: int | None = None
     stop: Sequence[str] = ()
     strategy: MethodChoice = field(default_factory=lambda: MethodChoice("plain"))
+    min_p: float = 0.0
+    repetition_penalty: float = 0.0
+    log_probabilities: int | None = None
+    grammar: Grammar | None = None
 
 
 @dataclass(frozen=True, slots=True)

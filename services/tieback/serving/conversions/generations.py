@@ -14,9 +14,14 @@ from tieback.core.types.generation import (
     Finish,
     FinishReason,
     GenerationEvent,
+    Grammar,
+    GrammarKind,
     Grounding,
     SamplingParameters,
+    ScoredToken,
     TextDelta,
+    TokenScore,
+    TokenScores,
     Verdict,
     VerdictLabel,
 )
@@ -82,7 +87,16 @@ def read_sampling(message: generator_pb2.SamplingParameters, field: FieldPath) -
         seed=message.seed if message.HasField("seed") else None,
         stop=list(message.stop),
         strategy=optional(message, "strategy", read_method, field) or MethodChoice("plain"),
+        min_p=finite(message.min_p, field["min_p"]),
+        repetition_penalty=finite(message.repetition_penalty, field["repetition_penalty"]),
+        log_probabilities=message.log_probabilities if message.HasField("log_probabilities") else None,
+        grammar=_read_grammar(message.grammar),
     )
+
+
+def _read_grammar(message: generator_pb2.Grammar) -> Grammar | None:
+    kind = message.WhichOneof("language")
+    return None if kind is None else Grammar(GrammarKind(kind), getattr(message, kind))
 
 
 def write_sampling(sampling: SamplingParameters) -> generator_pb2.SamplingParameters:
@@ -95,7 +109,15 @@ def write_sampling(sampling: SamplingParameters) -> generator_pb2.SamplingParame
         seed=sampling.seed,
         stop=sampling.stop,
         strategy=write_method(sampling.strategy),
+        min_p=sampling.min_p,
+        repetition_penalty=sampling.repetition_penalty,
+        log_probabilities=sampling.log_probabilities,
+        grammar=_write_grammar(sampling.grammar),
     )
+
+
+def _write_grammar(grammar: Grammar | None) -> generator_pb2.Grammar | None:
+    return None if grammar is None else generator_pb2.Grammar(**{grammar.kind.value: grammar.text})
 
 
 def read_grounding(message: generator_pb2.Grounding, field: FieldPath) -> Grounding:
@@ -121,6 +143,8 @@ def read_event(message: generator_pb2.GenerateResponse) -> GenerationEvent:
     match message.WhichOneof("event"):
         case "text":
             return TextDelta(message.text.text)
+        case "token_scores":
+            return TokenScores([_read_scored(token) for token in message.token_scores.tokens])
         case "claim":
             span = message.claim.span
             return Claim(message.claim.id, (span.begin_byte, span.end_byte), message.claim.text)
@@ -155,6 +179,21 @@ def read_event(message: generator_pb2.GenerateResponse) -> GenerationEvent:
                 read_timing(finish.timing),
                 finish.first_token_us / 1e6,
             )
+
+
+def _read_scored(message: generator_pb2.ScoredToken) -> ScoredToken:
+    scores = [
+        TokenScore(one.id, one.text, one.log_probability) for one in (message.chosen, *message.alternatives)
+    ]
+    return ScoredToken(scores[0], scores[1:])
+
+
+def _write_scored(token: ScoredToken) -> generator_pb2.ScoredToken:
+    chosen, *alternatives = (
+        generator_pb2.TokenScore(id=one.id, text=one.text, log_probability=one.log_probability)
+        for one in (token.chosen, *token.alternatives)
+    )
+    return generator_pb2.ScoredToken(chosen=chosen, alternatives=alternatives)
 
 
 def claim_message(claim: Claim) -> evidence_pb2.Claim:
@@ -193,6 +232,9 @@ def write_event(event: GenerationEvent) -> generator_pb2.GenerateResponse:
     match event:
         case TextDelta():
             return generator_pb2.GenerateResponse(text=generator_pb2.TextDelta(text=event.text))
+        case TokenScores():
+            scores = generator_pb2.TokenScores(tokens=map(_write_scored, event.tokens))
+            return generator_pb2.GenerateResponse(token_scores=scores)
         case Claim():
             return generator_pb2.GenerateResponse(claim=claim_message(event))
         case Citation():
