@@ -74,6 +74,17 @@ class FinishReason(enum.StrEnum):
     """The server abstained."""
 
 
+class AnswerStyle(enum.StrEnum):
+    """How an answer is made of the evidence."""
+
+    AUTO = "auto"
+    """The better one for the served model."""
+    QUOTE = "quote"
+    """The best sentences of the evidence, word for word."""
+    WRITE = "write"
+    """A language model writes."""
+
+
 @dataclass(frozen=True, slots=True)
 class RetrievalEvent:
     """What was found. Citations name its hits ``"1"``, ``"2"``, … in order."""
@@ -157,7 +168,7 @@ class Finish:
     reason: FinishReason
     """Why it ended."""
     model: str
-    """The model that wrote it."""
+    """The model that wrote it; empty where none did."""
     prompt_tokens: int
     """Tokens read, evidence and instructions included."""
     completion_tokens: int
@@ -168,6 +179,8 @@ class Finish:
     """Where the time went."""
     first_token: float
     """Seconds from the request's arrival to the first text."""
+    style: AnswerStyle
+    """How the answer was made: `QUOTE` or `WRITE`."""
 
 
 @dataclass(frozen=True, slots=True)

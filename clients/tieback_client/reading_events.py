@@ -13,6 +13,7 @@ from tieback_client.reports import CallInfo
 _VERDICTS = (events.VerdictLabel.NOT_CHECKED, *events.VerdictLabel)
 _ABSTENTIONS = (events.AbstentionReason.NO_EVIDENCE, *events.AbstentionReason)
 _FINISHES = (events.FinishReason.END, *events.FinishReason)
+_STYLES = (events.AnswerStyle.WRITE, *events.AnswerStyle)
 
 
 def answer_event(message: Any, info: CallInfo) -> events.AnswerEvent | None:
@@ -67,6 +68,7 @@ def _finish(one: Any) -> events.Finish:
         changed_tokens=one.changed_tokens if one.HasField("changed_tokens") else None,
         timing=timing(one.timing),
         first_token=one.first_token_us / MICROSECONDS,
+        style=value_of(_STYLES, one.style, events.AnswerStyle.WRITE),
     )
 
 

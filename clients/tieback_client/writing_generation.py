@@ -11,9 +11,15 @@ from tieback.core.field_path import FieldPath, at
 from tieback.v1 import evidence_pb2, generator_pb2
 
 from tieback_client.errors import InvalidArgument
-from tieback_client.events import Evidence, Grounding, SamplingParameters
+from tieback_client.events import AnswerStyle, Evidence, Grounding, SamplingParameters
 from tieback_client.texts import text
 from tieback_client.writing import MODALITIES, box, method
+
+STYLES = {
+    AnswerStyle.AUTO: generator_pb2.ANSWER_STYLE_AUTO,
+    AnswerStyle.QUOTE: generator_pb2.ANSWER_STYLE_QUOTE,
+    AnswerStyle.WRITE: generator_pb2.ANSWER_STYLE_WRITE,
+}
 
 
 def evidence(value: str | Evidence, field: FieldPath, number: int) -> evidence_pb2.Evidence:

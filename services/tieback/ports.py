@@ -18,7 +18,13 @@ from tieback.core.types.collection import Collection, IndexedItem, Source, Upser
 from tieback.core.types.content import Content, Item
 from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeReply, SplitReply
 from tieback.core.types.fusion import FusePart, FuseReply, Role, Routing
-from tieback.core.types.generation import Evidence, GenerationEvent, Grounding, SamplingParameters
+from tieback.core.types.generation import (
+    AnswerStyle,
+    Evidence,
+    GenerationEvent,
+    Grounding,
+    SamplingParameters,
+)
 from tieback.core.types.grounding import CheckReply, GroundingCheck
 from tieback.core.types.ingestion import IngestReply, LongTexts
 from tieback.core.types.method_choice import MethodChoice
@@ -281,6 +287,7 @@ class GeneratorPort(Protocol):
         model: str = "",
         sampling: SamplingParameters = DEFAULT_SAMPLING,
         grounding: Grounding = DEFAULT_GROUNDING,
+        style: AnswerStyle = AnswerStyle.AUTO,
         deadline: Deadline = NO_DEADLINE,
     ) -> AsyncIterator[GenerationEvent]:
         """Text as it is written, each claim with citations and verdict after its text, then a finish."""
@@ -337,6 +344,7 @@ class AnswerPort(Protocol):
         evidence_limit: int = 0,
         sampling: SamplingParameters = DEFAULT_SAMPLING,
         grounding: Grounding = DEFAULT_GROUNDING,
+        style: AnswerStyle = AnswerStyle.AUTO,
         deadline: Deadline = NO_DEADLINE,
     ) -> AsyncIterator[RetrieveReply | GenerationEvent]:
         """What was found, then the generator's events; evidence ids are "1", "2", … in hit order."""

@@ -13,6 +13,7 @@ from tieback.answer import Answerer
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.types.content import Content, Item, Modality, Section
 from tieback.core.types.generation import (
+    AnswerStyle,
     Evidence,
     Finish,
     FinishReason,
@@ -51,6 +52,7 @@ class Quoting:
         model: str = "",
         sampling: SamplingParameters = DEFAULT_SAMPLING,
         grounding: Grounding = DEFAULT_GROUNDING,
+        style: AnswerStyle = AnswerStyle.AUTO,
         deadline: Deadline = NO_DEADLINE,
     ) -> AsyncIterator[GenerationEvent]:
         self.prompts.append(prompt)

@@ -38,7 +38,7 @@ from tieback.serving.routing_watch import RoutingWatch
 from tieback.serving.scrape import MetricsListener, Scraper
 from tieback.serving.settings import Settings
 from tieback_client import Client, Item, NotFound, Overloaded, Section
-from tieback_client.events import SamplingParameters
+from tieback_client.events import AnswerStyle, SamplingParameters
 
 WINDOW = "10s"
 QUEUED_TOKENS = 4000
@@ -205,6 +205,7 @@ def use_everything(client: Client, round_: int) -> None:
     client.answer(
         "library", question, sampling=SamplingParameters(max_tokens=24, strategy="context_aware")
     ).collect()
+    client.answer("library", question, style=AnswerStyle.QUOTE).collect()
     refused = client.answer("library", "What is the interest rate of the central bank of Peru?").collect()
     assert refused.abstention is not None
 

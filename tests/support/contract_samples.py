@@ -39,6 +39,7 @@ from tieback.core.types.fusion import (
 from tieback.core.types.generation import (
     Abstention,
     AbstentionReason,
+    AnswerStyle,
     Citation,
     Claim,
     Evidence,
@@ -260,6 +261,7 @@ SAMPLES: dict[str, list[Any]] = {
         FuseReply([Fused(VECTOR, ROUTING, ignored=[IgnoredDimensions(Modality.TEXT, 4, 9)])], TIMING),
     ],
     "granularity": list(Granularity),
+    "style": list(AnswerStyle),
     "grounding": [Grounding(), Grounding(MethodChoice("lexical_embedding"), 0.0, True)],
     "hit": [HIT, SHOWN],
     "ignored": [[], [IgnoredDimensions(one, 0, 2**31) for one in Modality]],

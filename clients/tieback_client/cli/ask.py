@@ -39,6 +39,7 @@ from tieback_client.control_characters import in_a_line
 from tieback_client.events import (
     Answer,
     AnswerEvent,
+    AnswerStyle,
     Grounding,
     RetrievalEvent,
     TextDelta,
@@ -62,6 +63,7 @@ KINDS = {RetrievalEvent: "retrieval", TextDelta: "text"}
 Examples:
   tieback ask "When is the tide highest?"
   tieback ask --image harbour.jpg "What moves the water here?"
+  tieback ask "Who proved it?" --style quote
   tieback ask "Who proved it?" --strategy context_aware --max-tokens 80
   tieback ask "Who proved it?" --strategy lol --set layer=25 --set omega=0.3
 
@@ -73,6 +75,12 @@ Marks: ✓ a source supports the claim, ✗ a source contradicts it, ? no source
 @query_options
 @click.option("--model", default="", metavar="NAME", help="The model that generates the answer.")
 @click.option("--evidence", type=click.IntRange(0), default=0, metavar="N", help="Use at most N passages.")
+@click.option(
+    "--style",
+    type=click.Choice([style.value for style in AnswerStyle]),
+    default=AnswerStyle.AUTO.value,
+    help="Quote the best sentences, or let the model write. [the better one for the model]",
+)
 @sampling_options
 @click.option(
     "--abstain-below",
@@ -111,6 +119,7 @@ def ask(
     min_relevance: float,
     model: str,
     evidence: int,
+    style: str,
     abstain_below: float | None,
     explain: bool,
     **sampling: Any,
@@ -139,6 +148,7 @@ def ask(
         evidence_limit=evidence,
         sampling=sampling_of(**sampling),
         grounding=Grounding(abstain_below=abstain_below),
+        style=AnswerStyle(style),
     )
     with stream:
         if output.json:
@@ -235,9 +245,9 @@ def ending(answer: Answer) -> list[Text]:
     done = answer.finish
     if done is None:
         return []
-    parts = [
-        f"{done.completion_tokens} tokens by {done.model}" if done.completion_tokens else "nothing written"
-    ]
+    tokens = f"{done.completion_tokens} tokens by {done.model}" if done.completion_tokens else ""
+    quoted = "quoted" if answer.text and done.style is AnswerStyle.QUOTE else ""
+    parts = [tokens or quoted or "nothing written"]
     if done.first_token:
         parts.append(f"first after {bars.milliseconds(done.first_token)}")
     if done.changed_tokens:

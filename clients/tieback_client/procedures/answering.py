@@ -13,6 +13,7 @@ from tieback_client.content import ContentLike
 from tieback_client.documents import Item
 from tieback_client.events import (
     AnswerEvent,
+    AnswerStyle,
     Evidence,
     GenerationEvent,
     Grounding,
@@ -194,14 +195,16 @@ def answer(
     evidence_limit: int = 0,
     sampling: SamplingParameters | None = None,
     grounding: Grounding | None = None,
+    style: AnswerStyle = AnswerStyle.AUTO,
     timeout: float | None = None,
 ) -> StreamCall[AnswerEvent]:
     """Finds what bears on a question and streams an answer that rests on it.
 
     Returns an iterator of events: first what was found, then text as it is written, each claim with its
     citations and verdict, a decision to abstain, the finish. `collect()` reads it to its end and returns the
-    `Answer`. The answer rests on at most `evidence_limit` passages. The other arguments are those of
-    `retrieve`.
+    `Answer`. The answer rests on at most `evidence_limit` passages. With the `style`
+    "quote" it is sentences of theirs, word for word; with "write" the model writes; "auto" is the better one
+    of the two for the served model. The other arguments are those of `retrieve`.
     """
     request = answer_pb2.AnswerRequest(
         retrieval=_retrieval(
@@ -231,6 +234,7 @@ def answer(
         evidence_limit=evidence_limit,
         sampling=writing_generation.sampling(sampling),
         grounding=writing_generation.grounding(grounding),
+        style=writing_generation.STYLES[style],
     )
     return StreamCall(RPCS["Answer"], request, reading_events.answer_event, timeout)
 
@@ -242,9 +246,12 @@ def generate(
     model: str = "",
     sampling: SamplingParameters | None = None,
     grounding: Grounding | None = None,
+    style: AnswerStyle = AnswerStyle.AUTO,
     timeout: float | None = None,
 ) -> StreamCall[GenerationEvent]:
     """Streams an answer that rests on the passages given; with none, its claims are not checked.
+
+    `style` is that of `answer`.
 
     Returns an iterator of events, as `answer` does without what was found. `collect()` reads it to its end
     and returns the `Answer`.
@@ -257,6 +264,7 @@ def generate(
         ],
         sampling=writing_generation.sampling(sampling),
         grounding=writing_generation.grounding(grounding),
+        style=writing_generation.STYLES[style],
     )
     return StreamCall(RPCS["Generate"], request, reading_events.generation_event, timeout)
 

@@ -32,7 +32,13 @@ from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, Unsupported
 from tieback.core.field_path import at
 from tieback.core.types.content import Item
-from tieback.core.types.generation import Finish, GenerationEvent, Grounding, SamplingParameters
+from tieback.core.types.generation import (
+    AnswerStyle,
+    Finish,
+    GenerationEvent,
+    Grounding,
+    SamplingParameters,
+)
 from tieback.core.types.ingestion import IngestReply, LongTexts
 from tieback.core.types.limits import Limits
 from tieback.core.types.method_choice import MethodChoice
@@ -187,6 +193,7 @@ class Answerer:
         evidence_limit: int = 0,
         sampling: SamplingParameters = DEFAULT_SAMPLING,
         grounding: Grounding = DEFAULT_GROUNDING,
+        style: AnswerStyle = AnswerStyle.AUTO,
         deadline: Deadline = NO_DEADLINE,
     ) -> AsyncIterator[RetrieveReply | GenerationEvent]:
         """What was found, then the generator's events; evidence ids are "1", "2", … in hit order.
@@ -215,7 +222,13 @@ class Answerer:
             # A pipeline that finds nothing does not let the model answer from memory, unless it is told to.
             grounding = dataclasses.replace(grounding, abstain_below=EVIDENCE_NEEDED)
         events = self._generator.generate(
-            question, evidence, model=model, sampling=sampling, grounding=grounding, deadline=hop(deadline)
+            question,
+            evidence,
+            model=model,
+            sampling=sampling,
+            grounding=grounding,
+            style=style,
+            deadline=hop(deadline),
         )
         with watch.stage("generate"):
             try:

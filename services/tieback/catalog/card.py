@@ -338,6 +338,8 @@ class GeneratorCard(Card):
     role: Literal["generator"]
     options: GeneratorOptions
     context_tokens: Annotated[int, Field(gt=0)]
+    quotes: bool = False
+    """Whether quotes are better answers than what it writes, so that the style `auto` quotes."""
 
     @property
     def export(self) -> str:

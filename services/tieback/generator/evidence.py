@@ -6,12 +6,17 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from tieback.core.deadline import Deadline
 from tieback.core.types.arrays import Array
 from tieback.core.types.generation import Evidence
 from tieback.generator.relevance import window_relevance
 from tieback.grounding import PassageReader
 from tieback.methods.grounding import Passage, words_of
+
+Place = tuple[int, int]
+"""Of a window: the number of its passage, and its own within it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,29 +32,41 @@ class ReadEvidence:
         """How well the best window bears on the question; 0 without any."""
         return max((float(values.max()) for values in self.relevances if len(values)), default=0.0)
 
+    @property
+    def ranked(self) -> list[Place]:
+        """The places of all windows, those that bear most on the question first."""
+        places = (
+            (number, window) for number, values in enumerate(self.relevances) for window in range(len(values))
+        )
+        return sorted(places, key=lambda place: -self.value(*place))
+
+    def value(self, number: int, window: int) -> float:
+        """How a window bears on the question."""
+        return float(self.relevances[number][window])
+
+    def vector(self, number: int, window: int) -> Array:
+        """The unit vector of a window `[width]`."""
+        return np.asarray(self.passages[number].vectors[window])
+
+    def text(self, number: int, window: int) -> str:
+        """A window as it stands in its passage."""
+        passage = self.passages[number]
+        begin, end = passage.windows[window]
+        return passage.text.encode()[begin:end].decode()
+
     def excerpt(self, most: int) -> list[str]:
         """The most relevant sentences, those of a passage together in their order, the best passage last.
 
         A small model takes what stands nearest to the question for the answer, and is lost in more than it
         needs.
         """
-        ranked = sorted(
-            (
-                (-float(value), number, window)
-                for number, values in enumerate(self.relevances)
-                for window, value in enumerate(values)
-            )
-        )[:most]
         chosen: dict[int, list[int]] = {}
-        for _, number, window in ranked:
+        for number, window in self.ranked[:most]:
             chosen.setdefault(number, []).append(window)
-        return [self._text(number, sorted(windows)) for number, windows in reversed(chosen.items())]
-
-    def _text(self, number: int, windows: Sequence[int]) -> str:
-        passage = self.passages[number]
-        encoded = passage.text.encode()
-        spans = (passage.windows[window] for window in windows)
-        return " ".join(encoded[begin:end].decode() for begin, end in spans)
+        return [
+            " ".join(self.text(number, window) for window in sorted(windows))
+            for number, windows in reversed(chosen.items())
+        ]
 
 
 async def read_evidence(

@@ -15,6 +15,7 @@ from tieback.core.field_path import at
 from tieback.core.types.generation import (
     Abstention,
     AbstentionReason,
+    AnswerStyle,
     Evidence,
     Finish,
     FinishReason,
@@ -26,10 +27,12 @@ from tieback.core.types.generation import (
 )
 from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
+from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.report import Timing
 from tieback.generator.evidence import ReadEvidence, read_evidence
 from tieback.generator.grammar import check_size
 from tieback.generator.prompting import EXCERPT_SENTENCES, messages, plain_request
+from tieback.generator.quoting import quoted, style_of
 from tieback.generator.relevance import THRESHOLD
 from tieback.generator.sampling import check as check_sampling
 from tieback.generator.slots import Slots
@@ -53,6 +56,9 @@ DEFAULT_TOKENS = 96
 ANSWER_SECONDS = 300.0
 MOST_CHARACTERS = 16
 """Characters of a prompt by each token of a model's context: no language has so many on average."""
+
+VERBATIM = MethodChoice("verbatim")
+"""The default checker of quotes."""
 
 LEAST_SUPPORTED = 0.5
 """The share of an answer's checked claims that must be supported, or the answer is taken back."""
@@ -106,6 +112,7 @@ class Generator:
         model: str = "",
         sampling: SamplingParameters = DEFAULT_SAMPLING,
         grounding: Grounding = DEFAULT_GROUNDING,
+        style: AnswerStyle = AnswerStyle.AUTO,
         deadline: Deadline = NO_DEADLINE,
     ) -> AsyncGenerator[GenerationEvent, None]:
         """Streams an answer: text, claims with citations and verdicts, an abstention if need be, a finish.
@@ -116,7 +123,7 @@ class Generator:
         choices. InvalidInput with the field. Overloaded where too much waits. DeadlineExceeded.
         """
         arrived = time.monotonic()
-        request = self._read(prompt, evidence, model, sampling, grounding)
+        request = self._read(prompt, evidence, model, sampling, grounding, style)
         deadline = deadline.within(self._seconds)
         deadline.check("the answer was begun")
         answer = _Answer(request, arrived, deadline, self._reader, self._slots)
@@ -135,6 +142,7 @@ class Generator:
         model: str,
         sampling: SamplingParameters,
         grounding: Grounding,
+        asked: AnswerStyle,
     ) -> _Request:
         name = model or self._default
         if name not in self._models:
@@ -153,14 +161,18 @@ class Generator:
         streams = streams_of(sampling.strategy.name, sampling.strategy.parameters)
         layers = self._models[name].layers
         read = StrategyStreams.of(streams, layers, at("sampling", "strategy", "parameters"))
-        checker = self._checkers.configured(grounding.checker, at("grounding", "checker"))
+        style = style_of(asked, sampling, evidence, quotes=self._models[name].card.quotes)
+        checked_by = grounding.checker or (VERBATIM if style is AnswerStyle.QUOTE else None)
+        checker = self._checkers.configured(checked_by, at("grounding", "checker"))
         threshold = grounding.abstain_below
         if threshold is not None and not 0 <= threshold <= 1:
             raise InvalidInput(
                 f"abstain_below is {threshold}; it must be between 0 and 1",
                 field=at("grounding", "abstain_below"),
             )
-        return _Request(prompt, evidence, self._models[name], sampling, grounding, strategy, read, checker)
+        return _Request(
+            *(prompt, evidence, self._models[name], sampling, grounding, strategy, read, checker, style)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +185,7 @@ class _Request:
     strategy: DecodingStrategy
     read: StrategyStreams
     checker: ConfiguredChecker
+    style: AnswerStyle
 
     @property
     def abstain_below(self) -> float:
@@ -181,8 +194,11 @@ class _Request:
 
     @property
     def needs_evidence(self) -> bool:
-        """Without evidence an answer is not grounded, which is refused only where a threshold was named."""
-        return not self.evidence and bool(self.grounding.abstain_below)
+        """Without evidence nothing can be quoted, and an answer is not grounded, which is refused only where
+        a threshold was named.
+        """
+        is_quote = self.style is AnswerStyle.QUOTE
+        return not self.evidence and (is_quote or bool(self.grounding.abstain_below))
 
 
 class _Answer:
@@ -223,11 +239,17 @@ class _Answer:
             yield abstention
             yield self._finish(FinishReason.ABSTAINED)
             return
+        passages = evidence.passages if evidence and not request.grounding.disabled else ()
+        check = ClaimCheck(request.evidence, passages, request.checker)
+        if evidence is not None and request.style is AnswerStyle.QUOTE:
+            self._timing.prepare = self._first_token = self._elapsed()
+            async for event in quoted(evidence, check):
+                yield event
+            yield self._finish(FinishReason.END)
+            return
         prompts, room = await asyncio.to_thread(self._prompts, evidence)
         self._prompt_tokens = sum(map(len, prompts.values()))
         self._timing.prepare = self._elapsed()
-        passages = evidence.passages if evidence and not request.grounding.disabled else ()
-        check = ClaimCheck(request.evidence, passages, request.checker)
         reason = FinishReason.END
         async with aclosing(ahead(self._written(prompts, room))) as pieces:
             async for piece in pieces:
@@ -333,12 +355,13 @@ class _Answer:
         self._timing.total = self._elapsed()
         return Finish(
             reason=reason,
-            model=self._request.model.name,
+            model=self._request.model.name if self._request.style is AnswerStyle.WRITE else "",
             prompt_tokens=self._prompt_tokens,
             completion_tokens=self._writer.written if self._writer is not None else 0,
             changed_tokens=self._writer.changed if self._writer is not None else 0,
             timing=self._timing,
             first_token=self._first_token,
+            style=self._request.style,
         )
 
     def _elapsed(self) -> float:

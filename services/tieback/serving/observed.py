@@ -16,7 +16,13 @@ from tieback.core.types.collection import IndexedItem, UpsertReply
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeReply, SplitReply
 from tieback.core.types.fusion import Fused, FusePart, FuseReply, Role, Routing
-from tieback.core.types.generation import Evidence, GenerationEvent, Grounding, SamplingParameters
+from tieback.core.types.generation import (
+    AnswerStyle,
+    Evidence,
+    GenerationEvent,
+    Grounding,
+    SamplingParameters,
+)
 from tieback.core.types.grounding import CheckedText, CheckReply, GroundingCheck
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.rerank import RerankCandidate, RerankReply, RerankSource
@@ -190,11 +196,18 @@ class ObservedGenerator:
         model: str = "",
         sampling: SamplingParameters = DEFAULT_SAMPLING,
         grounding: Grounding = DEFAULT_GROUNDING,
+        style: AnswerStyle = AnswerStyle.AUTO,
         deadline: Deadline = NO_DEADLINE,
     ) -> AsyncGenerator[GenerationEvent, None]:
         """As the generator does."""
         events = self._generator.generate(
-            prompt, evidence, model=model, sampling=sampling, grounding=grounding, deadline=deadline
+            prompt,
+            evidence,
+            model=model,
+            sampling=sampling,
+            grounding=grounding,
+            style=style,
+            deadline=deadline,
         )
         # The span does not become the current one: a stream is resumed in contexts that are not its own.
         with self._telemetry.tracing.step("generate", current=False):

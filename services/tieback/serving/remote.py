@@ -13,7 +13,13 @@ from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeReply, SplitReply
 from tieback.core.types.fusion import FusePart, FuseReply, Role, Routing
-from tieback.core.types.generation import Evidence, GenerationEvent, Grounding, SamplingParameters
+from tieback.core.types.generation import (
+    AnswerStyle,
+    Evidence,
+    GenerationEvent,
+    Grounding,
+    SamplingParameters,
+)
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.rerank import RerankCandidate, RerankReply, RerankSource
 from tieback.core.unknown_space import unknown_space
@@ -39,6 +45,7 @@ from tieback.serving.conversions.generations import (
     write_evidence,
     write_grounding,
     write_sampling,
+    write_style,
 )
 from tieback.serving.conversions.reports import write_method
 from tieback.serving.conversions.routings import (
@@ -192,6 +199,7 @@ class RemoteGenerator:
         model: str = "",
         sampling: SamplingParameters = DEFAULT_SAMPLING,
         grounding: Grounding = DEFAULT_GROUNDING,
+        style: AnswerStyle = AnswerStyle.AUTO,
         deadline: Deadline = NO_DEADLINE,
     ) -> AsyncIterator[GenerationEvent]:
         """The events as they come; leaving the iteration cancels the call."""
@@ -201,6 +209,7 @@ class RemoteGenerator:
             evidence=[write_evidence(passage) for passage in evidence],
             sampling=write_sampling(sampling),
             grounding=write_grounding(grounding),
+            style=write_style(style),
         )
         events = stream(self._mesh, targets.GENERATOR, request, generator_pb2.GenerateResponse, deadline)
         async with aclosing(events):

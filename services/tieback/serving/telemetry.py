@@ -138,6 +138,7 @@ class Telemetry:
         self._abstentions = counter(
             "tieback_abstentions", "Abstentions: questions without an answer.", "reason"
         )
+        self._answers = counter("tieback_answers", "Answers, by how they were made.", "style", "finish")
         self._first_token = histogram(
             "tieback_first_token_seconds", "Time to the first token.", SECONDS, "model"
         )
@@ -236,12 +237,14 @@ class Telemetry:
         elif isinstance(event, Abstention):
             self._abstentions.labels(event.reason.value).inc()
         elif isinstance(event, Finish):
-            self._generated.labels(event.model).inc(event.completion_tokens)
-            self.tenants.computed("generator", event.prompt_tokens + event.completion_tokens)
-            self._changed.labels(event.model, strategy).inc(event.changed_tokens or 0)
+            self._answers.labels(event.style.value, event.reason.value).inc()
+            if event.model:
+                self._generated.labels(event.model).inc(event.completion_tokens)
+                self.tenants.computed("generator", event.prompt_tokens + event.completion_tokens)
+                self._changed.labels(event.model, strategy).inc(event.changed_tokens or 0)
             if event.completion_tokens:
                 self._first_token.labels(event.model).observe(event.first_token)
-            self.observe_timing("generator", event.model, event.timing)
+            self.observe_timing("generator", event.model or event.style.value, event.timing)
 
     def reject(self, service: str, reason: str, calls: int = 1) -> None:
         """Counts calls that were refused."""

@@ -10,6 +10,13 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class AnswerStyle(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ANSWER_STYLE_UNSPECIFIED: _ClassVar[AnswerStyle]
+    ANSWER_STYLE_AUTO: _ClassVar[AnswerStyle]
+    ANSWER_STYLE_QUOTE: _ClassVar[AnswerStyle]
+    ANSWER_STYLE_WRITE: _ClassVar[AnswerStyle]
+
 class FinishReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     FINISH_REASON_UNSPECIFIED: _ClassVar[FinishReason]
@@ -17,6 +24,10 @@ class FinishReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     FINISH_REASON_LENGTH: _ClassVar[FinishReason]
     FINISH_REASON_STOP: _ClassVar[FinishReason]
     FINISH_REASON_ABSTAINED: _ClassVar[FinishReason]
+ANSWER_STYLE_UNSPECIFIED: AnswerStyle
+ANSWER_STYLE_AUTO: AnswerStyle
+ANSWER_STYLE_QUOTE: AnswerStyle
+ANSWER_STYLE_WRITE: AnswerStyle
 FINISH_REASON_UNSPECIFIED: FinishReason
 FINISH_REASON_END: FinishReason
 FINISH_REASON_LENGTH: FinishReason
@@ -70,18 +81,20 @@ class Grounding(_message.Message):
     def __init__(self, checker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., abstain_below: _Optional[float] = ..., disabled: _Optional[bool] = ...) -> None: ...
 
 class GenerateRequest(_message.Message):
-    __slots__ = ("model", "prompt", "evidence", "sampling", "grounding")
+    __slots__ = ("model", "prompt", "evidence", "sampling", "grounding", "style")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     PROMPT_FIELD_NUMBER: _ClassVar[int]
     EVIDENCE_FIELD_NUMBER: _ClassVar[int]
     SAMPLING_FIELD_NUMBER: _ClassVar[int]
     GROUNDING_FIELD_NUMBER: _ClassVar[int]
+    STYLE_FIELD_NUMBER: _ClassVar[int]
     model: str
     prompt: str
     evidence: _containers.RepeatedCompositeFieldContainer[_evidence_pb2.Evidence]
     sampling: SamplingParameters
     grounding: Grounding
-    def __init__(self, model: _Optional[str] = ..., prompt: _Optional[str] = ..., evidence: _Optional[_Iterable[_Union[_evidence_pb2.Evidence, _Mapping]]] = ..., sampling: _Optional[_Union[SamplingParameters, _Mapping]] = ..., grounding: _Optional[_Union[Grounding, _Mapping]] = ...) -> None: ...
+    style: AnswerStyle
+    def __init__(self, model: _Optional[str] = ..., prompt: _Optional[str] = ..., evidence: _Optional[_Iterable[_Union[_evidence_pb2.Evidence, _Mapping]]] = ..., sampling: _Optional[_Union[SamplingParameters, _Mapping]] = ..., grounding: _Optional[_Union[Grounding, _Mapping]] = ..., style: _Optional[_Union[AnswerStyle, str]] = ...) -> None: ...
 
 class GenerateResponse(_message.Message):
     __slots__ = ("text", "claim", "citation", "verdict", "abstention", "finish", "token_scores")
@@ -132,7 +145,7 @@ class TokenScore(_message.Message):
     def __init__(self, id: _Optional[int] = ..., text: _Optional[str] = ..., log_probability: _Optional[float] = ...) -> None: ...
 
 class Finish(_message.Message):
-    __slots__ = ("reason", "model", "prompt_tokens", "completion_tokens", "changed_tokens", "timing", "first_token_us")
+    __slots__ = ("reason", "model", "prompt_tokens", "completion_tokens", "changed_tokens", "timing", "first_token_us", "style")
     REASON_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     PROMPT_TOKENS_FIELD_NUMBER: _ClassVar[int]
@@ -140,6 +153,7 @@ class Finish(_message.Message):
     CHANGED_TOKENS_FIELD_NUMBER: _ClassVar[int]
     TIMING_FIELD_NUMBER: _ClassVar[int]
     FIRST_TOKEN_US_FIELD_NUMBER: _ClassVar[int]
+    STYLE_FIELD_NUMBER: _ClassVar[int]
     reason: FinishReason
     model: str
     prompt_tokens: int
@@ -147,4 +161,5 @@ class Finish(_message.Message):
     changed_tokens: int
     timing: _report_pb2.Timing
     first_token_us: int
-    def __init__(self, reason: _Optional[_Union[FinishReason, str]] = ..., model: _Optional[str] = ..., prompt_tokens: _Optional[int] = ..., completion_tokens: _Optional[int] = ..., changed_tokens: _Optional[int] = ..., timing: _Optional[_Union[_report_pb2.Timing, _Mapping]] = ..., first_token_us: _Optional[int] = ...) -> None: ...
+    style: AnswerStyle
+    def __init__(self, reason: _Optional[_Union[FinishReason, str]] = ..., model: _Optional[str] = ..., prompt_tokens: _Optional[int] = ..., completion_tokens: _Optional[int] = ..., changed_tokens: _Optional[int] = ..., timing: _Optional[_Union[_report_pb2.Timing, _Mapping]] = ..., first_token_us: _Optional[int] = ..., style: _Optional[_Union[AnswerStyle, str]] = ...) -> None: ...

@@ -254,5 +254,6 @@ def generation(prompt: str) -> Iterator[generator_pb2.GenerateResponse]:
             completion_tokens=5,
             timing=TIMING,
             first_token_us=1200,
+            style=generator_pb2.ANSWER_STYLE_WRITE,
         )
     )

@@ -53,6 +53,14 @@ class FinishReason(enum.StrEnum):
     ABSTAINED = "abstained"
 
 
+class AnswerStyle(enum.StrEnum):
+    """How an answer is made of the evidence."""
+
+    AUTO = "auto"
+    QUOTE = "quote"
+    WRITE = "write"
+
+
 @dataclass(frozen=True, slots=True)
 class TextDelta:
     """More text of the answer."""
@@ -106,7 +114,8 @@ class Abstention:
 class Finish:
     """The end of an answer. `first_token` is in seconds from the request's arrival.
 
-    `changed_tokens` is None where the decoding strategy does not read what plain decoding does.
+    `model` is empty where none wrote. `changed_tokens` is None where the decoding strategy does not read what
+    plain decoding does.
     """
 
     reason: FinishReason
@@ -116,6 +125,7 @@ class Finish:
     changed_tokens: int | None
     timing: Timing
     first_token: float
+    style: AnswerStyle = AnswerStyle.WRITE
 
 
 @dataclass(frozen=True, slots=True)

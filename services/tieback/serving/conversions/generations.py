@@ -8,6 +8,7 @@ from tieback.core.types.content import Modality
 from tieback.core.types.generation import (
     Abstention,
     AbstentionReason,
+    AnswerStyle,
     Citation,
     Claim,
     Evidence,
@@ -42,6 +43,7 @@ from tieback.v1 import evidence_pb2, generator_pb2
 _VERDICTS = Numbers(evidence_pb2.VerdictLabel, VerdictLabel, "verdict")
 _ABSTENTIONS = Numbers(evidence_pb2.AbstentionReason, AbstentionReason, "reason to abstain")
 _FINISHES = Numbers(generator_pb2.FinishReason, FinishReason, "reason to finish")
+_STYLES = Numbers(generator_pb2.AnswerStyle, AnswerStyle, "style", unspecified=AnswerStyle.AUTO)
 
 
 def read_evidence(message: evidence_pb2.Evidence, field: FieldPath) -> Evidence:
@@ -138,6 +140,16 @@ def write_grounding(grounding: Grounding) -> generator_pb2.Grounding:
     )
 
 
+def read_style(number: generator_pb2.AnswerStyle, field: FieldPath) -> AnswerStyle:
+    """How an answer is made; AUTO where nothing is said."""
+    return _STYLES.read(number, field)
+
+
+def write_style(style: AnswerStyle) -> generator_pb2.AnswerStyle:
+    """The number of a style."""
+    return _STYLES.write(style)
+
+
 def read_event(message: generator_pb2.GenerateResponse) -> GenerationEvent:
     """One event of an answer."""
     match message.WhichOneof("event"):
@@ -178,6 +190,7 @@ def read_event(message: generator_pb2.GenerateResponse) -> GenerationEvent:
                 finish.changed_tokens if finish.HasField("changed_tokens") else None,
                 read_timing(finish.timing),
                 finish.first_token_us / 1e6,
+                _STYLES.members[finish.style],
             )
 
 
@@ -258,5 +271,6 @@ def write_event(event: GenerationEvent) -> generator_pb2.GenerateResponse:
                 changed_tokens=event.changed_tokens,
                 timing=write_timing(event.timing),
                 first_token_us=microseconds(event.first_token),
+                style=_STYLES.write(event.style),
             )
             return generator_pb2.GenerateResponse(finish=finish)

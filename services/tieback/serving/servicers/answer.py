@@ -19,7 +19,12 @@ from tieback.core.types.retrieval import RetrieveReply
 from tieback.ports import AnswerPort
 from tieback.serving import failures
 from tieback.serving.conversions.contents import read_item, read_long_texts
-from tieback.serving.conversions.generations import read_grounding, read_sampling, write_event
+from tieback.serving.conversions.generations import (
+    read_grounding,
+    read_sampling,
+    read_style,
+    write_event,
+)
 from tieback.serving.conversions.reports import read_method, write_timing
 from tieback.serving.conversions.retrievals import (
     read_retrieval,
@@ -123,6 +128,7 @@ class AnswerServicer(answer_pb2_grpc.AnswerServiceServicer):
             evidence_limit=request.evidence_limit,
             sampling=read_sampling(request.sampling, at("sampling")),
             grounding=read_grounding(request.grounding, at("grounding")),
+            style=read_style(request.style, at("style")),
             deadline=deadline,
         )
         async with aclosing(events) as stream:  # type: ignore[type-var]  # the ports' iterators are generators

@@ -15,6 +15,7 @@ from tieback.serving.conversions.generations import (
     read_evidence,
     read_grounding,
     read_sampling,
+    read_style,
     write_event,
 )
 from tieback.serving.reading import converted
@@ -39,6 +40,7 @@ class GeneratorServicer(generator_pb2_grpc.GeneratorServiceServicer):
             model=request.model,
             sampling=read_sampling(request.sampling, at("sampling")),
             grounding=read_grounding(request.grounding, at("grounding")),
+            style=read_style(request.style, at("style")),
             deadline=deadline,
         )
         async with aclosing(events) as stream:  # type: ignore[type-var]  # the ports' iterators are generators

@@ -1,0 +1,108 @@
+"""Answers that are sentences of the evidence, word for word."""
+
+from __future__ import annotations
+
+import pytest
+from generator.conftest import collect
+from tieback.core.errors import InvalidInput
+from tieback.core.types.generation import (
+    AbstentionReason,
+    AnswerStyle,
+    Evidence,
+    FinishReason,
+    Grounding,
+    SamplingParameters,
+    VerdictLabel,
+)
+from tieback.generator import Generator
+from tieback.models.language_model import LanguageModel
+
+BRIDGE = "Der Bau begann früh. The bridge is open on monday.\nThe toll is two crowns. Is the bridge long?"
+EVIDENCE = [
+    Evidence("a", "The library is shut.", item_id="library", section_id="1"),
+    Evidence("b", BRIDGE, item_id="bridge", section_id="2"),
+]
+QUESTION = "is the bridge open on monday"
+
+
+async def test_a_quote_is_a_sentence_of_the_evidence_cited_by_its_bytes(small_generator: Generator) -> None:
+    answer = await collect(small_generator, QUESTION, EVIDENCE, style=AnswerStyle.QUOTE)
+
+    passages = {one.id: one.text.encode() for one in EVIDENCE}
+    assert answer.text.startswith("The bridge is open on monday.")
+    for claim in answer.claims:
+        [citation] = [one for one in answer.citations if one.claim_id == claim.id]
+        assert citation.span is not None
+        assert answer.text.encode()[slice(*claim.span)].decode() == claim.text
+        assert passages[citation.evidence_id][slice(*citation.span)].decode() == claim.text
+    assert {one.label for one in answer.verdicts} == {VerdictLabel.SUPPORTED}
+    assert (answer.citations[0].item_id, answer.citations[0].section_id) == ("bridge", "2")
+
+
+async def test_no_model_writes_a_quote(small_generator: Generator) -> None:
+    finish = (await collect(small_generator, QUESTION, EVIDENCE, style=AnswerStyle.QUOTE)).finish
+
+    assert (finish.style, finish.reason) == (AnswerStyle.QUOTE, FinishReason.END)
+    assert (finish.model, finish.prompt_tokens, finish.completion_tokens) == ("", 0, 0)
+    assert 0 < finish.first_token <= finish.timing.total
+
+
+async def test_a_question_of_the_evidence_is_not_quoted_as_an_answer(small_generator: Generator) -> None:
+    answer = await collect(small_generator, "is the bridge long", EVIDENCE[1:], style=AnswerStyle.QUOTE)
+
+    assert "?" not in answer.text
+
+
+async def test_a_quote_without_evidence_is_abstained_from(small_generator: Generator) -> None:
+    answer = await collect(small_generator, QUESTION, style=AnswerStyle.QUOTE)
+
+    assert answer.text == ""
+    assert answer.abstention is not None
+    assert answer.abstention.reason is AbstentionReason.NO_EVIDENCE
+
+
+async def test_claims_of_a_quote_are_not_checked_where_checks_are_off(small_generator: Generator) -> None:
+    answer = await collect(
+        small_generator, QUESTION, EVIDENCE, style=AnswerStyle.QUOTE, grounding=Grounding(disabled=True)
+    )
+
+    assert answer.claims
+    assert {one.label for one in answer.verdicts} == {VerdictLabel.NOT_CHECKED}
+
+
+async def test_a_quote_has_no_tokens_to_sample(small_generator: Generator) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        await collect(
+            small_generator,
+            QUESTION,
+            EVIDENCE,
+            style=AnswerStyle.QUOTE,
+            sampling=SamplingParameters(temperature=1.0),
+        )
+
+    assert str(caught.value.field) == "sampling"
+
+
+@pytest.mark.parametrize(
+    ("quotes", "evidence", "sampling", "style"),
+    [
+        (True, EVIDENCE, SamplingParameters(stop=[]), AnswerStyle.QUOTE),
+        (False, EVIDENCE, SamplingParameters(), AnswerStyle.WRITE),
+        (True, EVIDENCE, SamplingParameters(max_tokens=8), AnswerStyle.WRITE),
+        (True, [], SamplingParameters(max_tokens=0), AnswerStyle.WRITE),
+    ],
+)
+async def test_auto_quotes_where_the_card_says_so_and_nothing_is_said_of_tokens(
+    small_generator: Generator,
+    small_model: LanguageModel,
+    monkeypatch: pytest.MonkeyPatch,
+    quotes: bool,
+    evidence: list[Evidence],
+    sampling: SamplingParameters,
+    style: AnswerStyle,
+) -> None:
+    monkeypatch.setattr(small_model, "card", small_model.card.model_copy(update={"quotes": quotes}))
+
+    answer = await collect(small_generator, QUESTION, evidence, sampling=sampling)
+
+    assert answer.finish.style is style
