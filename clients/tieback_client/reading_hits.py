@@ -21,6 +21,7 @@ from tieback_client.reports import CallInfo
 from tieback_client.reranking import AlignedPair, Alignment, Reranked
 from tieback_client.results import (
     FoundPiece,
+    Highlight,
     Hit,
     RetrievalPlan,
     RetrievalResult,
@@ -64,7 +65,13 @@ def hit(message: Any) -> Hit:
             for one in message.stages
         ],
         signals=dict(message.signals),
+        highlights=[_highlight(one) for one in message.highlights],
     )
+
+
+def _highlight(message: Any) -> Highlight:
+    span = message.span.begin_byte, message.span.end_byte
+    return Highlight(span, message.words, message.similarity if message.HasField("similarity") else None)
 
 
 def _piece(message: Any) -> FoundPiece:

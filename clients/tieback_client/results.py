@@ -196,6 +196,23 @@ class StageScore:
 
 
 @dataclass(frozen=True, slots=True)
+class Highlight:
+    """A sentence of a hit's text."""
+
+    span: tuple[int, int]
+    """Its bytes in the hit's text, as UTF-8."""
+    words: float
+    """The share of the query's content words that it has, by rarity, 0 to 1."""
+    similarity: float | None = None
+    """The similarity of its vector to that of the query's words; None where words chose it."""
+
+    def of(self, text: str) -> str:
+        """The sentence, of the text of its hit."""
+        begin, end = self.span
+        return text.encode()[begin:end].decode()
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """A section that was found."""
 
@@ -237,6 +254,8 @@ class Hit:
     """With ``explain``, what the steps that it passed made of it, in order."""
     signals: Mapping[str, float] = field(default_factory=dict)
     """What a learned ranking can go by, by name, where ``search(signals=…)`` asked for it."""
+    highlights: Sequence[Highlight] = ()
+    """The sentences of its text that say most of the query, best first, where they were asked for."""
 
 
 @dataclass(frozen=True, slots=True)

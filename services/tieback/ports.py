@@ -58,6 +58,9 @@ TOO_MANY_PIECES = "TOO_MANY_PIECES"
 SEARCH_TEXT_BYTES = 16 * 1024
 """Bytes of the words that the index searches for."""
 
+MOST_HIGHLIGHTS, HIGHLIGHTED_CHARACTERS = 100, 32 * 1024
+"""Sentences that a hit comes with at most, and characters of its text that they are chosen from."""
+
 EVIDENCE_CHARACTERS = 256 * 1024
 """Characters of all passages that a generator reads for one answer."""
 

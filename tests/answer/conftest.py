@@ -101,6 +101,7 @@ async def platform(tmp_path: Path) -> AsyncIterator[Platform]:
         generator=generator,
         limits=limits,
         ranker=TrainedRanker.load(shipped()),
+        highlight_space="words-a",
     )
     yield Platform(answerer, encoder, generator, index, models)
     await index.close()

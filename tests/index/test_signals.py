@@ -1,5 +1,7 @@
 """The signals of hits: what a learned ranking can go by."""
 
+from datetime import UTC, date, datetime
+
 import numpy as np
 import pytest
 from support.sections import item, section, vector
@@ -132,3 +134,29 @@ def test_likeness_is_by_the_words_that_not_all_have() -> None:
     assert found[0, 3] == pytest.approx(0, abs=1e-6)
     assert found[0, 0] == pytest.approx(1)
     assert np.allclose(found, found.T, atol=1e-6)
+
+
+async def test_a_number_or_a_time_of_the_metadata_is_a_signal(index: Index) -> None:
+    tide, noon = section(NORTH, "tide"), datetime(2024, 3, 2, 12, tzinfo=UTC)
+    await index.upsert(
+        "docs",
+        [
+            item("new", tide, clicks=100.0, published=noon, free=True),
+            item("old", tide, clicks=0.0, published=date(2024, 3, 1)),
+            item("none", tide, clicks="many"),
+        ],
+    )
+
+    names = ["metadata.clicks", "metadata.published", "metadata.free", "metadata.unknown"]
+    reply = await index.search("docs", text="tide", signals=[*names, "search"])
+
+    found = {hit.item_id: dict(hit.signals) for hit in reply.hits}
+    assert found["new"].keys() == {"search", *names[:3]}
+    assert found["new"]["metadata.clicks"] > found["old"]["metadata.clicks"] == 0
+    assert found["new"]["metadata.published"] - found["old"]["metadata.published"] == pytest.approx(1.5)
+    assert found["none"].keys() == {"search"}
+
+
+async def test_a_signal_of_no_field_is_refused(index: Index) -> None:
+    with pytest.raises(InvalidInput, match="and metadata"):
+        await index.search("docs", text="tide", signals=["metadata."])

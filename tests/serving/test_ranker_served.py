@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from support.small_library import small_library
@@ -84,12 +85,15 @@ def test_the_command_line_ranks_and_shows_what_each_signal_adds(address: str) ->
     assert "neighbours" in told.output
 
 
-def learn(address: str, folder: Path, *lines: Any) -> Result:
+def learn(address: str, folder: Path, *lines: Any, options: Sequence[str] = ()) -> Result:
     judgements = folder / "judgements.jsonl"
     judgements.write_text("".join(f"{one if isinstance(one, str) else json.dumps(one)}\n" for one in lines))
     return CliRunner().invoke(
         train,
-        ["ranker", "--judgements", str(judgements), "--output", str(folder / "out"), "--server", address],
+        [
+            *("ranker", "--judgements", str(judgements), "--output", str(folder / "out")),
+            *("--server", address, *options),
+        ],
         env={"TIEBACK_MODELS": str(folder / "store")},
     )
 
@@ -173,3 +177,39 @@ def test_judgements_that_nothing_can_be_learned_from_are_refused(
     assert told.exit_code == 1
     assert why in " ".join(told.output.split())
     assert not list((tmp_path / "out").glob("*/artifact.json"))
+
+
+@pytest.mark.parametrize(
+    ("option", "is_liked", "sign"), [("clicks", True, 1), ("clicks", False, 0), ("clicks=any", False, -1)]
+)
+def test_popularity_is_learned_from_a_field_and_lowers_scores_only_where_it_may(
+    address: str, tmp_path: Path, option: str, is_liked: bool, sign: int
+) -> None:
+    with Client(address) as client:
+        items = [Item(f"n{clicks}", "tide news", metadata={"clicks": clicks}) for clicks in (1, 10, 100)]
+        client.ingest("news", items).collect()
+    best = "n100" if is_liked else "n1"
+    lines = [
+        {"collection": "news", "query": query, "grades": {best: 1}} for query in ("tide", "news", "tide news")
+    ]
+
+    told = learn(address, tmp_path, *lines, options=["--signal", option])
+
+    assert told.exit_code == 0, told.output
+    (folder,) = [path.parent for path in (tmp_path / "out").glob("*/artifact.json")]
+    ranker = TrainedRanker.load(folder)
+    weights = dict(zip(ranker.signals, ranker.state["weights"].tolist(), strict=True))
+    assert np.sign(round(weights["metadata.clicks"], 3)) == sign
+    assert ("metadata.clicks" in ranker.read) == (sign != 0)
+
+
+def test_a_field_that_no_candidate_has_and_a_recipe_without_signals_are_refused(
+    address: str, tmp_path: Path
+) -> None:
+    told = learn(address, tmp_path, *GRADED, options=["--signal", "age"])
+    other = CliRunner().invoke(
+        train, ["matryoshka2d", "--data", "x", "--output", str(tmp_path), "--signal", "age"]
+    )
+
+    assert "no candidate has a number or a time in its metadata 'age'" in " ".join(told.output.split())
+    assert "reads no signals" in " ".join(other.output.split())

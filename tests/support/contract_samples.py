@@ -69,7 +69,7 @@ from tieback.core.types.retrieval import (
     RetrieveReply,
     SignalShare,
 )
-from tieback.core.types.search import FoundPiece, Granularity, Hit, SearchReply, StageScore
+from tieback.core.types.search import FoundPiece, Granularity, Highlight, Hit, SearchReply, StageScore
 from tieback.core.types.snapshot import Snapshot
 from tieback.core.types.token_vectors import TokenVectors
 from tieback.core.types.vectors import DType, MultiVector, SpaceRef, SparseVector, Vector, VectorKind
@@ -162,6 +162,7 @@ SHOWN = dataclasses.replace(
         StageScore("final", 0.25, 0.75, 0, "relevant"),
     ],
     signals={"search": 0.5},
+    highlights=[Highlight((0, 5), 0.5), Highlight((6, 9), 0.0, -0.25)],
 )
 LOCATORS = [
     Locator(LocatorKind.BYTE_SPAN, (0, 2)),
@@ -263,6 +264,7 @@ SAMPLES: dict[str, list[Any]] = {
     "granularity": list(Granularity),
     "style": list(AnswerStyle),
     "grounding": [Grounding(), Grounding(MethodChoice("lexical_embedding"), 0.0, True)],
+    "highlight": list(SHOWN.highlights),
     "hit": [HIT, SHOWN],
     "ignored": [[], [IgnoredDimensions(one, 0, 2**31) for one in Modality]],
     "indexed_item": [
@@ -323,6 +325,7 @@ SAMPLES: dict[str, list[Any]] = {
             MethodChoice("linear"),
             "shades",
             MethodChoice("within", {"similarity": 0.5}),
+            3,
         ),
         Retrieval("books", [QueryPart(TEXT)]),
     ],

@@ -60,6 +60,7 @@ class _Library:
             reranker=Reranker(self._encoder, space="words", limits=limits),
             generator=None,
             ranker=TrainedRanker.load(shipped()),
+            highlight_space="words",
             limits=limits,
         )
         joint = JointSpace.of(router.space, SPACES)

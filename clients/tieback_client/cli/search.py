@@ -66,6 +66,13 @@ docs/filters.md has all that a filter can say.
     help="Show what each step made of each hit, the time of each step and what it left out, the weights of "
     "the spaces and, where --rerank names a method, which words or regions matched which.",
 )
+@click.option(
+    "--highlights",
+    type=click.IntRange(0, 100),
+    default=0,
+    metavar="N",
+    help="Show of each text the N sentences that say most of the words, in bold. [0]",
+)
 @click.option("--timing", is_flag=True, help="Show the time of each step.")
 @connected
 def search(
@@ -95,6 +102,7 @@ def search(
     min_relevance: float,
     composition: str,
     explain: bool,
+    highlights: int,
     timing: bool,
 ) -> None:
     """Find texts, photos and sounds by words, a photo or a sound.
@@ -122,6 +130,7 @@ def search(
         vector_search=method_of(vector_search),
         min_relevance=min_relevance,
         explain=explain,
+        highlights=highlights,
     )
     if output.json:
         output.document(result)
@@ -150,7 +159,9 @@ def hit(rank: int, found: RetrievedHit, words: tuple[str, ...], *, explain: bool
     section = section_of(one)
     if section:
         lines.append(indented(Text(section, style="cyan"), width=width))
-    if one.text:
+    if one.highlights:
+        lines.append(indented(highlighted(one), width=width))
+    elif one.text:
         lines.append(snippet(one.text, words, width=width))
     if pieces := [piece for piece in one.pieces if not piece.below_floor]:
         number = "1 more piece" if len(pieces) == 1 else f"{len(pieces)} more pieces"
@@ -255,6 +266,19 @@ def snippet(whole: str, words: tuple[str, ...], *, width: int) -> Text:
     if pattern:
         text.highlight_regex(pattern, style="bold yellow")
     return indented(text, width=width)
+
+
+def highlighted(one: Hit) -> Text:
+    """The sentences that say most, in bold, in the order of the text."""
+    text = Text()
+    end = 0
+    for highlight in sorted(one.highlights, key=lambda highlight: highlight.span):
+        begin = highlight.span[0]
+        between = one.text.encode()[end:begin].decode()
+        text.append(" … " if between.strip() else " " if text else "")
+        text.append(" ".join(highlight.of(one.text).split()), style="bold")
+        end = highlight.span[1]
+    return text.append(" …" if one.text.encode()[end:].strip() else "")
 
 
 def warnings(routing: RoutingExplanation) -> list[Any]:

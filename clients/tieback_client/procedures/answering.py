@@ -112,6 +112,7 @@ def retrieve(
     vector_search: MethodLike | None = None,
     min_relevance: float = 0.0,
     explain: bool = False,
+    highlights: int = 0,
     timeout: float | None = None,
 ) -> Procedure[RetrievalResult]:
     """Finds what bears on a query of any modality: encode, fuse, search, rerank.
@@ -139,7 +140,8 @@ def retrieve(
     sections they were given and what they left out, and the `stages` of a hit what each made of it. With a
     reranker it returns what matched what, with a `ranker` what each signal adds to the score.
     `composition` names a learned composition of the server's: then the query is one picture and one text that
-    changes it.
+    changes it. With `highlights`, hits of texts have at most so many sentences that say most of the query's
+    words.
     """
     request = _retrieval(
         collection,
@@ -163,6 +165,7 @@ def retrieve(
         vector_search=vector_search,
         min_relevance=min_relevance,
         explain=explain,
+        highlights=highlights,
     )
     reply = yield Call(RPCS["Retrieve"], request, timeout)
     return reading_hits.retrieval(reply.message, reply.info)
@@ -191,6 +194,7 @@ def answer(
     vector_search: MethodLike | None = None,
     min_relevance: float = 0.0,
     explain: bool = False,
+    highlights: int = 0,
     model: str = "",
     evidence_limit: int = 0,
     sampling: SamplingParameters | None = None,
@@ -229,6 +233,7 @@ def answer(
             vector_search=vector_search,
             min_relevance=min_relevance,
             explain=explain,
+            highlights=highlights,
         ),
         model=model,
         evidence_limit=evidence_limit,
@@ -292,6 +297,7 @@ def _retrieval(
     vector_search: MethodLike | None,
     min_relevance: float,
     explain: bool,
+    highlights: int,
 ) -> answer_pb2.RetrieveRequest:
     parts = query if isinstance(query, list) else [query]
     return answer_pb2.RetrieveRequest(
@@ -305,6 +311,7 @@ def _retrieval(
         hybrid=hybrid,
         balance_modalities=balance,
         explain=explain,
+        highlights=highlights,
         rank_fusion=writing.method(rank_fusion, at("rank_fusion")),
         min_relevance=min_relevance,
         collapse_pieces=collapse,

@@ -231,6 +231,7 @@ def search(
     token_vectors: bool = False,
     explain: bool = False,
     signals: Sequence[str] = (),
+    highlights: int = 0,
     timeout: float | None = None,
 ) -> Procedure[SearchResult]:
     """The sections nearest to a vector of the collection's space, to words (full text, BM25), or to both.
@@ -248,7 +249,8 @@ def search(
     prefers hits that are unlike those before them, and no more than `hits_per_item` are of one item; both are
     off at 0. By the `granularity` "document", items are ranked as wholes, and a hit is the best section of
     one, with its next best in `sections`. `explain` says of each step what it did, as in `retrieve`. With
-    names of `signals`, hits have what a learned ranking can go by; docs/retrieval.md lists them.
+    names of `signals`, hits have what a learned ranking can go by; docs/retrieval.md lists them. With
+    `highlights`, they have at most so many sentences of their text that have words of `text`.
     `vector_search`, a method of the family of that name, says how far the vector is searched for.
     To search with a picture or a sentence, use `retrieve`.
     """
@@ -272,6 +274,7 @@ def search(
         token_vectors=token_vectors,
         explain=explain,
         signals=[writing.text(one, at("signals", i)) for i, one in enumerate(signals)],
+        highlights=highlights,
     )
     reply = yield Call(RPCS["Search"], request, timeout)
     hits = [reading_hits.hit(one) for one in reply.message.hits]

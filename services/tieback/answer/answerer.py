@@ -18,6 +18,7 @@ from tieback.answer.degradation import Losses
 from tieback.answer.embedding import TOGETHER, Embedding
 from tieback.answer.encoding import JointInputs, Spaces
 from tieback.answer.evidence import evidence_of
+from tieback.answer.highlighting import Highlighting
 from tieback.answer.ingestion import Ingestion
 from tieback.answer.learned_order import Ranker
 from tieback.answer.plan import ANSWER_PLAN
@@ -83,6 +84,7 @@ class Answerer:
     words. With `keeps_originals` the index is sent what pictures and sounds were encoded from. `retired` is
     where spaces are had that are no longer served, to read the collections in them. `token_spaces` are those
     whose token vectors collections may keep. `ranker` orders hits by what was learned of judgements.
+    `highlight_space` compares sentences of hits, which are chosen by their words alone without it.
     """
 
     def __init__(
@@ -107,6 +109,7 @@ class Answerer:
         token_spaces: TokenSpaces | None = None,
         ranker: Ranker | None = None,
         compositions: Sequence[LearnedComposition] = (),
+        highlight_space: str = "",
     ) -> None:
         self._limits = limits = limits or Limits()
         served = [CollectionSpace.single(one, encoder, limits) for one in single]
@@ -132,6 +135,7 @@ class Answerer:
             rerankers=rerankers,
             ranker=ranker,
             composing=Composing(encoder, compositions),
+            highlighting=Highlighting(encoder, highlight_space, limits),
         )
         self._generator = generator
         self._evidence_limit = evidence_limit

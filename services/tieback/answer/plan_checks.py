@@ -27,7 +27,7 @@ from tieback.methods.query_expansion import query_expansions
 from tieback.methods.rank_fusion import rank_fusions
 from tieback.methods.reranking import rerankings
 from tieback.methods.vector_search import vector_searches
-from tieback.ports import NO_EXPANSION
+from tieback.ports import MOST_HIGHLIGHTS, NO_EXPANSION
 
 
 def checked_plan(
@@ -54,6 +54,13 @@ def checked_plan(
         )
     if not 0 <= retrieval.limit <= MOST_HITS:
         raise InvalidInput(f"limit is 1 to {MOST_HITS}, or 0 for {DEFAULT_LIMIT}", field="limit")
+    if not 0 <= retrieval.highlights <= MOST_HIGHLIGHTS:
+        raise InvalidInput(f"highlights is 1 to {MOST_HIGHLIGHTS}, or 0 for none", field="highlights")
+    if retrieval.highlights and not words_of(retrieval.query):
+        raise InvalidInput(
+            "the query has no words, and sentences are chosen by what they say of them: leave this out",
+            field="highlights",
+        )
     if not 0 <= retrieval.candidates <= MOST_CANDIDATES:
         raise InvalidInput(f"candidates is 1 to {MOST_CANDIDATES}, or 0 for the default", field="candidates")
     if not 0 <= retrieval.min_relevance <= 1:

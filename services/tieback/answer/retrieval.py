@@ -12,6 +12,7 @@ from tieback.answer.degradation import reason_of, with_unencoded_contents, witho
 from tieback.answer.documents import ranked_documents, sections_of
 from tieback.answer.encoding import SpaceEncodings
 from tieback.answer.explanation import FINAL, explain_end
+from tieback.answer.highlighting import Highlighting
 from tieback.answer.ingestion import describe
 from tieback.answer.learned_order import Ranker, learned_order
 from tieback.answer.picture_query import is_picture_by_regions
@@ -69,8 +70,10 @@ class Retriever:
         rerankers: frozenset[str] = frozenset(),
         ranker: Ranker | None = None,
         composing: Composing,
+        highlighting: Highlighting,
     ) -> None:
         self._composing = composing
+        self._highlighting = highlighting
         self._ranker = ranker
         self._rerankers = rerankers
         self._spaces = spaces
@@ -162,6 +165,7 @@ class Retriever:
             plan = _used(plan, found)
             ordered = self._ordered(retrieval, plan, _shown(found.hits), reranked)
             hits = _ended(retrieval, plan, ordered, reranked, space_name, stage)
+        hits = await self._highlighting.highlighted(hits, own, retrieval.highlights, watch, deadline)
         return RetrieveReply(hits, routing, labels, watch.timing(), plan, unread)
 
     async def _by_words(
@@ -189,6 +193,7 @@ class Retriever:
         with watch.stage(FINAL) as stage:
             ordered = self._ordered(retrieval, plan, found.hits, {})
             hits = _ended(retrieval, plan, ordered, {}, "", stage)
+        hits = await self._highlighting.highlighted(hits, words, retrieval.highlights, watch, deadline)
         reasons = {stale.space: STALE}
         routing = RoutingExplanation(FULL_TEXT, {}, 0.0, [stale.space], degraded=True, reasons=reasons)
         return RetrieveReply(hits, routing, (), watch.timing(), plan)
@@ -197,7 +202,7 @@ class Retriever:
         """The names of the signals that the ranking reads; all where the result is explained."""
         if self._ranker is None or plan.ranker.name == NO_RANKER.name:
             return ()
-        return NAMES if retrieval.explain else self._ranker.read
+        return {*NAMES, *self._ranker.read} if retrieval.explain else self._ranker.read
 
     def _ordered(
         self,
@@ -301,6 +306,7 @@ class Retriever:
                 token_vectors=token_vectors,
                 vector_search=None if fused is None else plan.vector_search,
                 explain=retrieval.explain,
+                highlights=retrieval.highlights if words and plan.hybrid else 0,
                 deadline=hop(deadline),
             )
             stage.queue, stage.compute = reply.timing.queue, reply.timing.compute

@@ -1,6 +1,6 @@
 """Where sentences end: for the claims of an answer while it is written, and for the windows of a passage.
 
-Rules for Latin script rather than a model, because a stream must be cut as soon as a sentence is over. A full
+Rules rather than a model, because a stream must be cut as soon as a sentence is over. In Latin script a full
 stop does not end a sentence after an abbreviation, an initial or a list's number, nor within a number or a
 name like example.org. An empty line, and the beginning of a list's item or a table's row, end one. "。！？"
 end one by themselves. What has no end is cut after `LONGEST` characters.
@@ -28,7 +28,9 @@ ABBREVIATIONS = frozenset(WRITTEN_WITH_A_STOP.split())
 
 ALSO_WORDS = frozenset(["no", "co", "est", "ed", "gen", "hon", "mar", "al", "nos"])
 
-STOPS = ".!?…"
+STOPS = ".!?…؟۔।॥։።፧။។៕"
+"""Of Latin script, Arabic and Urdu, Devanagari, Armenian, Ethiopic, Burmese and Khmer."""
+
 CLOSING = "\"'”’»)]"
 WIDE_STOPS, WIDE_CLOSING = "。！？", "」』”’）"
 

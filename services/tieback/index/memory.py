@@ -16,7 +16,7 @@ import numpy as np
 
 from tieback.core.types.arrays import Array, Box
 from tieback.core.types.content import Item, Modality
-from tieback.core.types.metadata import INDEXED_FROM
+from tieback.core.types.metadata import INDEXED_FROM, Metadata
 from tieback.core.types.search import FoundPiece, Hit
 from tieback.index.entries import Entry
 from tieback.index.facts import MODALITY, Facts
@@ -255,6 +255,10 @@ class Memory:
         item_id, ordinal = self._items.owner(position)
         return item_id, ordinal / max(len(self._items.beside(position)) - 1, 1)
 
+    def metadata_of(self, position: int) -> Metadata:
+        """The metadata of the item of a section."""
+        return from_json(self._items.of_item("metadata", position))
+
     def nearest(self, query: Array, limit: int, allowed: Array, breadth: float = 1.0) -> tuple[Array, Array]:
         """The best positions of a mask and their scores by `query`, best first; all scores are finite."""
         positions, scores = nearest(self._wholes, self.regions, query, limit, allowed, breadth)
@@ -290,7 +294,7 @@ class Memory:
             modality=Modality(row["modality"]),
             text=row["text"],
             uri=section.uri,
-            metadata=from_json(self._items.of_item("metadata", position)),
+            metadata=self.metadata_of(position),
             score=score,
             vector_score=vector_score,
             text_score=text_score,

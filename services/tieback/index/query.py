@@ -11,7 +11,7 @@ from tieback.core.types.arrays import Array
 from tieback.core.types.fusion import IgnoredDimensions
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.search import Granularity
-from tieback.core.types.signals import NAMES
+from tieback.core.types.signals import METADATA, NAMES, is_signal
 from tieback.core.types.vectors import SpaceRef, Vector
 from tieback.index.filters import Filter, parse
 from tieback.index.store import Description
@@ -21,7 +21,7 @@ from tieback.index.words.analysis import words_of
 from tieback.methods.query_expansion import Expansion, configured
 from tieback.methods.rank_fusion import rank_fusions
 from tieback.methods.vector_search import AS_KEPT, Reach, vector_searches
-from tieback.ports import DEFAULT_RANK_FUSION, NO_EXPANSION, SEARCH_TEXT_BYTES
+from tieback.ports import DEFAULT_RANK_FUSION, MOST_HIGHLIGHTS, NO_EXPANSION, SEARCH_TEXT_BYTES
 
 HITS, MOST_HITS = 10, 1000
 
@@ -58,6 +58,8 @@ class Query:
     """Whether the reply says of each step what it did."""
     signals: frozenset[str] = frozenset()
     """The names of the signals that hits come with."""
+    highlights: int = 0
+    """So many sentences of each hit are wanted, at most."""
 
 
 def checked(
@@ -80,6 +82,7 @@ def checked(
     vector_search: MethodChoice | None = None,
     explain: bool = False,
     signals: Collection[str] = (),
+    highlights: int = 0,
 ) -> Query:
     """The query of a `Search`, or InvalidInput, SpaceMismatch or NotFound with the field that is wrong."""
     if vector is None:
@@ -101,9 +104,10 @@ def checked(
         if signals:
             raise InvalidInput("signals are of sections: leave them out", field="signals")
     for place, name in enumerate(signals):
-        if name not in NAMES:
+        if not is_signal(name):
             raise InvalidInput(
-                f"there is no signal {name!r}; signals are: {', '.join(NAMES)}", field=at("signals", place)
+                f"there is no signal {name!r}; signals are: {', '.join(NAMES)}, and {METADATA}KEY",
+                field=at("signals", place),
             )
     # NUL stands between words, as a space does.
     check_text(text, SEARCH_TEXT_BYTES, field=at("text"), takes_nul=True)
@@ -130,6 +134,7 @@ def checked(
         reach=_reach(vector_search, vector),
         explain=explain,
         signals=frozenset(signals),
+        highlights=_highlights(highlights, text),
     )
 
 
@@ -153,6 +158,17 @@ def _check_documents(*, collapse_pieces: bool, hits_per_item: int) -> None:
         )
     if hits_per_item:
         raise InvalidInput("a document is one hit: leave this out", field="hits_per_item")
+
+
+def _highlights(most: int, text: str) -> int:
+    """The number, or InvalidInput where it is out of its range, or where there are no words."""
+    if not 0 <= most <= MOST_HIGHLIGHTS:
+        raise InvalidInput(
+            f"{most} highlights; give 1 to {MOST_HIGHLIGHTS}, or 0 for none", field="highlights"
+        )
+    if most and not text.strip():
+        raise InvalidInput("sentences are chosen by the words of `text`: give some", field="highlights")
+    return most
 
 
 def _reach(choice: MethodChoice | None, vector: Vector | None) -> Reach:

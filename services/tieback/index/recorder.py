@@ -22,6 +22,7 @@ WAITING, FILTER, MEASURE, RANGE = "queue", "filter", "measure_recall", "range"
 VECTORS, WORDS = "vector_search", "word_search"
 MERGE, FEEDBACK, GROUP, DIVERSITY = "merge", "feedback", "group", "diversity"
 DOCUMENTS, HITS, SIGNALS, RETURN = "documents", "hits", "signals", "return"
+HIGHLIGHTS = "highlights"
 EXPANDED = "expanded_"
 """Before the names of the steps of a second search."""
 

@@ -23,6 +23,7 @@ from tieback.index.documents import documents
 from tieback.index.feedback import expanded_ranker
 from tieback.index.filters import Check
 from tieback.index.grouping import grouped, takes_several_rows
+from tieback.index.highlights import with_highlights
 from tieback.index.memory import Memory
 from tieback.index.query import Query
 from tieback.index.ranking import Ranker, Ranking
@@ -30,6 +31,7 @@ from tieback.index.recorder import (
     DIVERSITY,
     FILTER,
     GROUP,
+    HIGHLIGHTS,
     HITS,
     MEASURE,
     RANGE,
@@ -165,7 +167,7 @@ class _Search:
                 self._recorder.passed(SIGNALS, len(hits), len(hits))
             found = [dataclasses.replace(hit, signals=one) for hit, one in zip(found, signals, strict=True)]
         self._note_hits(found, places)
-        return self._with_vectors(found, places)
+        return self._with_vectors(self._with_highlights(found, places), places)
 
     def documents(self, allowed: Array) -> list[Hit]:
         """What was found by documents: of each its best section, with the next best ones beside it."""
@@ -181,7 +183,8 @@ class _Search:
         sections = self._as_asked(sections)
         given = [row for place in chosen for row in rows[place]]
         hits = [self._hit(sections, row, ()) for row in given]
-        each = iter(self._with_vectors(hits, sections.positions[given].tolist()))
+        positions = sections.positions[given].tolist()
+        each = iter(self._with_vectors(self._with_highlights(hits, positions), positions))
         found = [
             dataclasses.replace(
                 next(each), score=float(scores[place]), sections=list(islice(each, len(rows[place]) - 1))
@@ -212,6 +215,16 @@ class _Search:
         if self._recorder is not None:
             self._recorder.passed(HITS, len(hits), len(hits))
             self._recorder.note_stages([hit.stages for hit in hits], positions)
+
+    def _with_highlights(self, hits: list[Hit], positions: Sequence[int]) -> list[Hit]:
+        """The hits, those of texts with sentences that have words of the query, where they are wanted."""
+        if not self._query.highlights:
+            return hits
+        enter(self._recorder, HIGHLIGHTS)
+        found = with_highlights(self._memory, self._query, hits, positions, self._check)
+        if self._recorder is not None:
+            self._recorder.passed(HIGHLIGHTS, len(hits), len(hits))
+        return found
 
     def _with_vectors(self, hits: Sequence[Hit], positions: Sequence[int]) -> list[Hit]:
         """The hits, with the vectors of those that have several where they are wanted and there is room."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from tieback.core.types import signals as known
 from tieback.core.types.arrays import Array
+from tieback.core.types.metadata import Metadata
 from tieback.core.types.signals import Signals
 from tieback.index.comparison import vectors_of
 from tieback.index.feedback import expanded_ranker
@@ -74,7 +75,8 @@ class _Hits:
 
     def computed(self, wanted: Collection[str]) -> dict[str, Array]:
         """The wanted signals `[n]` by name; NaN where one does not apply."""
-        return {name: make(self) for name, make in _COMPUTED.items() if name in wanted}
+        found = {name: make(self) for name, make in _COMPUTED.items() if name in wanted}
+        return found | {name: self._of_metadata(name) for name in sorted(wanted) if name not in found}
 
     @cached_property
     def _sections(self) -> list[Read]:
@@ -152,6 +154,14 @@ class _Hits:
 
     def siblings(self) -> Array:
         return _siblings(self._scores, [item for item, _ in self._places])
+
+    def _of_metadata(self, name: str) -> Array:
+        values = [known.of_metadata(one, name) for one in self._metadata]
+        return np.array([math.nan if value is None else value for value in values])
+
+    @cached_property
+    def _metadata(self) -> list[Metadata]:
+        return [self._memory.metadata_of(position) for position in self._positions.tolist()]
 
     @property
     def _absent(self) -> Array:

@@ -18,7 +18,7 @@ from tieback.artifacts.artifact import stored
 from tieback.core.errors import ArtifactError, InvalidInput, TiebackError
 from tieback.core.state import State, check_state
 from tieback.core.types.arrays import Array
-from tieback.core.types.signals import NAMES, Signals
+from tieback.core.types.signals import Signals, is_signal
 from tieback.methods.learned_ranking import learned_rankings
 
 RANKER = Kind("ranker", "ranker", 1, "train it again: tieback train ranker")
@@ -41,7 +41,7 @@ class TrainedRanker:
             check_state(found.state, learned_rankings.state(found.method), signals=len(found.signals))
         except (KeyError, TypeError, InvalidInput, TiebackError) as error:
             raise RANKER.unreadable(folder, error) from error
-        if strange := sorted(set(found.signals) - set(NAMES)):
+        if strange := sorted(name for name in found.signals if not is_signal(name)):
             raise ArtifactError(
                 f"the ranker {folder} reads the signal {strange[0]!r}, which this release does not have; "
                 f"{RANKER.remedy}"

@@ -28,17 +28,17 @@ from tieback.methods.learned_ranking import FIT, learned_rankings
 BEST, DRAWS = 10, 5000
 FEWEST_QUERIES = 2
 
-PRIOR = np.array([float(name == SEARCH.name) for name in NAMES])
-"""The weights that learning starts from: the order of the search."""
-RISING = np.array([signal.rising for signal in SIGNALS])
+FREE = frozenset(signal.name for signal in SIGNALS if not signal.rising)
+"""More of these signals may speak against a candidate."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class JudgedQuery:
     """The candidates of a query in the order of the search: `signals` `[n, signals]`, NaN where absent.
 
-    `grades` `[n]` are 0 for what is not relevant and NaN for what was not judged; `items` name what the
-    sections belong to. `best` is the DCG@10 of the best possible order.
+    `names` `[signals]` are the same of all queries that are learned from. `grades` `[n]` are 0 for what is
+    not relevant and NaN for what was not judged; `items` name what the sections belong to. `best` is the
+    DCG@10 of the best possible order.
     """
 
     key: str
@@ -46,10 +46,11 @@ class JudgedQuery:
     signals: Array
     grades: Array
     best: float
+    names: Sequence[str] = NAMES
 
     def with_signals(self, names: Collection[str]) -> JudgedQuery:
         """The query with these signals alone; the others are absent."""
-        kept = np.isin(NAMES, list(names))
+        kept = np.isin(self.names, list(names))
         return replace(self, signals=np.where(kept, self.signals, np.nan))
 
     def ndcg(self, scores: Array) -> float:
@@ -68,21 +69,36 @@ def dcg(grades: Sequence[float]) -> float:
     return float((gains / np.log2(np.arange(len(gains)) + 2.0)).sum())
 
 
-def read_judged(files: Iterable[Path]) -> list[JudgedQuery]:
-    """The judged queries of files. InvalidInput, with the file and the line, where one cannot be read."""
-    return [query for path in files for query in _of_file(path)]
+def read_judged(files: Iterable[Path], metadata: Sequence[str] = ()) -> list[JudgedQuery]:
+    """The judged queries of files, with these signals of `metadata` beside all others.
+
+    InvalidInput, with the file and the line, where one cannot be read.
+    """
+    return [query for path in files for query in _of_file(path, (*NAMES, *metadata))]
 
 
 def learned(
-    queries: Sequence[JudgedQuery], method: str, parameters: Mapping[str, Any]
+    queries: Sequence[JudgedQuery],
+    method: str,
+    parameters: Mapping[str, Any],
+    free: Collection[str] = FREE,
 ) -> Mapping[str, Array]:
-    """The state of the method, fitted on all candidates that were judged.
+    """The state of the method, fitted on all candidates that were judged, from the order of the search on.
 
-    InvalidInput where there is nothing to tell apart.
+    More of a signal that is not `free` never lowers a score. InvalidInput where there is nothing to tell
+    apart.
     """
     check_learnable(queries)
+    return _fitted(queries, method, parameters, free)
+
+
+def _fitted(
+    queries: Sequence[JudgedQuery], method: str, parameters: Mapping[str, Any], free: Collection[str]
+) -> Mapping[str, Array]:
+    names = queries[0].names
     fit = learned_rankings.form(FIT, method, parameters, field="parameters")
-    return fit(*_stacked(queries), prior=PRIOR, rising=RISING)
+    prior = np.array([float(name == SEARCH.name) for name in names])
+    return fit(*_stacked(queries), prior=prior, rising=~np.isin(names, list(free)))
 
 
 def check_learnable(queries: Sequence[JudgedQuery]) -> None:
@@ -113,7 +129,11 @@ def scores(query: JudgedQuery, method: str, state: Mapping[str, Array]) -> Array
 
 
 def cross_validated(
-    queries: Sequence[JudgedQuery], method: str, parameters: Mapping[str, Any], folds: int
+    queries: Sequence[JudgedQuery],
+    method: str,
+    parameters: Mapping[str, Any],
+    folds: int,
+    free: Collection[str] = FREE,
 ) -> Array:
     """NDCG@10 of each query `[n]` by what was learned from the queries of the other folds.
 
@@ -126,8 +146,7 @@ def cross_validated(
     for fold in range(min(folds, len(keys))):
         held_out = [place for place, query in enumerate(queries) if fold_of[query.key] == fold]
         others = [query for query in queries if fold_of[query.key] != fold]
-        fit = learned_rankings.form(FIT, method, parameters, field="parameters")
-        state = fit(*_stacked(others), prior=PRIOR, rising=RISING)
+        state = _fitted(others, method, parameters, free)
         for place in held_out:
             found[place] = queries[place].ndcg(scores(queries[place], method, state))
     return found
@@ -161,7 +180,7 @@ def _tells_apart(query: JudgedQuery) -> bool:
     return bool(len(known)) and float(np.ptp(known)) > 0
 
 
-def _of_file(path: Path) -> Iterator[JudgedQuery]:
+def _of_file(path: Path, names: Sequence[str]) -> Iterator[JudgedQuery]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -170,7 +189,7 @@ def _of_file(path: Path) -> Iterator[JudgedQuery]:
         if not line.strip():
             continue
         try:
-            yield _query(json.loads(line))
+            yield _query(json.loads(line), names)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise InvalidInput(
                 f"{path.name}, line {number}: this is no query with candidates ({error!r}); tieback train "
@@ -179,12 +198,13 @@ def _of_file(path: Path) -> Iterator[JudgedQuery]:
             ) from None
 
 
-def _query(row: Mapping[str, Any]) -> JudgedQuery:
+def _query(row: Mapping[str, Any], names: Sequence[str]) -> JudgedQuery:
     candidates = row["candidates"]
     grades = np.array([float(one.get("grade", np.nan)) for one in candidates])
-    signals = [[float(one["signals"].get(name, np.nan)) for name in NAMES] for one in candidates]
+    signals = [[float(one["signals"].get(name, np.nan)) for name in names] for one in candidates]
     items = [str(one["item"]) for one in candidates]
     known = {item: grade for item, grade in zip(items, grades.tolist(), strict=True) if grade >= 0}
     best = float(row.get("best") or dcg(sorted(known.values(), reverse=True)))
     key = " ".join(str(row["query"]).casefold().split())
-    return JudgedQuery(key, items, np.array(signals, np.float64).reshape(-1, len(NAMES)), grades, best)
+    table = np.array(signals, np.float64).reshape(-1, len(names))
+    return JudgedQuery(key, items, table, grades, best, names)

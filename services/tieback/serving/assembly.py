@@ -136,6 +136,7 @@ def build_answerer(
         retired=retired,
         token_spaces=plan.token_spaces,
         ranker=TrainedRanker.load(settings.ranker or shipped()),
+        highlight_space=plan.highlight_space,
     )
 
 

@@ -179,6 +179,12 @@ class Plan:
         return max(with_tokens or components, key=lambda card: (card.width, card.max_tokens or 0)).name
 
     @property
+    def highlight_space(self) -> str:
+        """The space that compares sentences of hits: one of static vectors, which take no time; or empty."""
+        cards = [card for card in self.encoders if card.runtime == "static_text"]
+        return next((card.name for card in cards if VectorKind.DENSE in card.kinds), "")
+
+    @property
     def reranking_space(self) -> str:
         """The space in which contents are compared that come without one; empty where only models compare."""
         if self.reads_text:

@@ -196,6 +196,7 @@ class RemoteIndex:
             vector_search=None if reach is None else write_method(reach),
             explain=asked.get("explain", False),
             signals=asked.get("signals", ()),
+            highlights=asked.get("highlights", 0),
         )
         return read_search_reply(await self._call(request, index_pb2.SearchResponse, deadline))
 

@@ -30,7 +30,7 @@ class Retrieval:
     """What to find, and how. 0 and None stand for the server's default (`answer/plan.py`).
 
     Hits whose relevance is below `min_relevance` are left out. A query of a photo and words may name a
-    learned `composition`; empty for the weighted sum.
+    learned `composition`; empty for the weighted sum. Hits have at most so many `highlights`.
     """
 
     collection: str
@@ -53,6 +53,7 @@ class Retrieval:
     ranker: MethodChoice | None = None
     composition: str = ""
     vector_search: MethodChoice | None = None
+    highlights: int = 0
 
 
 @dataclass(frozen=True, slots=True)

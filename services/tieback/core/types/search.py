@@ -34,7 +34,7 @@ class Search(TypedDict, total=False):
     and there are at most `hits_per_item` hits of one item; 0 turns each of them off. By the `granularity`
     DOCUMENT items are ranked, and a hit is the best section of one. Hits come with the signals that are named
     in `signals`. `vector_search` says how far the vector is searched for. `explain` says of each step what it
-    did.
+    did. Hits come with at most so many `highlights`.
     """
 
     vector: Vector | None
@@ -54,6 +54,7 @@ class Search(TypedDict, total=False):
     vector_search: MethodChoice | None
     explain: bool
     signals: Collection[str]
+    highlights: int
 
 
 class StageScore(NamedTuple):
@@ -66,6 +67,18 @@ class StageScore(NamedTuple):
     normalised: float | None
     rank: int
     kept: str
+
+
+class Highlight(NamedTuple):
+    """A sentence of a hit's text: its bytes there, and what it says of the query.
+
+    `words` is the share of the query's content words that it has, by rarity. `similarity` is that of its
+    vector to the query's words, None where it was chosen by words.
+    """
+
+    span: Span
+    words: float
+    similarity: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +108,7 @@ class Hit:
     vectors of a picture with regions, the whole's first, or those of a text's tokens, where they were asked
     for. `sections` are, in a search by documents, the item's next best sections, best first. `stages` are the
     steps that it passed, where the search is explained; later steps append theirs. `signals` are there where
-    they were asked for.
+    they were asked for, and so are `highlights`, best first.
     """
 
     item_id: str
@@ -117,6 +130,7 @@ class Hit:
     sections: Sequence[Hit] = ()
     stages: list[StageScore] = field(default_factory=list)
     signals: Signals = field(default_factory=dict)
+    highlights: Sequence[Highlight] = ()
 
 
 @dataclass(frozen=True, slots=True)

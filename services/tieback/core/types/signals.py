@@ -1,13 +1,19 @@
 """The signals of a candidate: what is known of it when a search is over, as numbers by name.
 
-One list, in one order; the index computes them. A signal that does not apply, for instance of words where the
-query has none, is absent.
+One list, in one order; the index computes them. Beside these each field of metadata that holds a number or a
+time is a signal, `metadata.KEY`, such as popularity and freshness. A signal that does not apply, for instance
+of words where the query has none, is absent.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
+
+from tieback.core.dates import instant
+from tieback.core.types.metadata import Metadata, MetadataValue
 
 Signals = Mapping[str, float]
 """By name; absent signals are left out."""
@@ -43,3 +49,37 @@ SIGNALS = (
 """All, in the order in which tables of them have their columns."""
 
 NAMES = tuple(one.name for one in SIGNALS)
+
+METADATA = "metadata."
+"""Before the key of a field of metadata whose value is a signal."""
+
+_DAY = 86_400.0
+
+
+def is_signal(name: str) -> bool:
+    """Whether there is such a signal, or could be: a collection need not have the field of metadata."""
+    return name in NAMES or (name.startswith(METADATA) and name != METADATA)
+
+
+def of_metadata(metadata: Metadata, name: str) -> float | None:
+    """The signal of that name, which begins with METADATA; None where it is absent.
+
+    Of a number its logarithm, on both sides of 0, since clicks and the like differ by powers of ten; of a
+    time the days since 1970. More of the field is always more of the signal.
+    """
+    value = metadata.get(name.removeprefix(METADATA))
+    return None if value is None else _number(value)
+
+
+def signals_of_metadata(metadata: Metadata) -> dict[str, float]:
+    """All signals that metadata has."""
+    found = {f"{METADATA}{key}": _number(value) for key, value in metadata.items()}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _number(value: MetadataValue) -> float | None:
+    if isinstance(value, date):
+        return instant(value).timestamp() / _DAY
+    if isinstance(value, bool | int | float) and math.isfinite(value):
+        return math.copysign(math.log1p(abs(value)), value)
+    return None

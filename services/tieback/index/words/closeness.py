@@ -67,7 +67,10 @@ class QueryWords:
 
     def at_beginning(self, section: Read) -> float:
         """The share of the words, by rarity, that are in the titles or begin the text."""
-        terms = [*section.titles, *section.text[:BEGINNING]]
+        return self.share([*section.titles, *section.text[:BEGINNING]])
+
+    def share(self, terms: Sequence[str]) -> float:
+        """The share of the words, by rarity, that are among these terms, which are of one language."""
         found = {word for _, word in self._found(terms)}
         return sum(self._weights[word] for word in found) / self._whole if self._whole else 0.0
 

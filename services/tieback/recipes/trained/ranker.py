@@ -11,21 +11,24 @@ candidates.jsonl it learns again without a server. A line of FILE is a query:
 clicks only what was shown is learned from. Pairs of candidates are weighted by what exchanging them would
 change, as in LambdaRank (Burges, 2010) and TF-Ranking (Pasumarthi et al., 2018, arXiv:1812.00073). The report
 compares the order with that of the search by nDCG@10, each query ordered by what was learned from others
-(grouped cross-validation). TIEBACK_RANKER=DIR/REVISION serves the result, and `ranker="linear"` of a query
-uses it.
+(grouped cross-validation). Fields of metadata that hold a number or a time are signals too, popularity and
+freshness for instance: name them by --signal clicks --signal published. TIEBACK_RANKER=DIR/REVISION serves
+the result, and `ranker="linear"` of a query uses it.
 """
 
 from __future__ import annotations
 
 from typing import Annotated
 
+import numpy as np
 from pydantic import Field
 
 from tieback.core.errors import InvalidInput
 from tieback.core.field_path import at
-from tieback.core.types.signals import BEGINNING, LENGTH, NAMES, PLACE
+from tieback.core.types.signals import BEGINNING, LENGTH, METADATA, NAMES, PLACE
 from tieback.models.ranker_artifact import RANKER
 from tieback.recipes.judged_candidates import (
+    FREE,
     check_learnable,
     cross_validated,
     first_stage,
@@ -38,6 +41,8 @@ from tieback.recipes.trained import Learned, Run, recipes
 MAKES = "a ranker, which orders the candidates of a search"
 
 METHOD = "linear"
+ANY = "=any"
+"""After a key of metadata: more of it may lower a score."""
 SIGNALS_READ = tuple(name for name in NAMES if name not in {LENGTH.name, PLACE.name, BEGINNING.name})
 
 
@@ -46,6 +51,7 @@ def ranker(
     run: Run,
     *,
     signals: tuple[str, ...] = SIGNALS_READ,
+    metadata: tuple[str, ...] = (),
     penalty: Annotated[float, Field(gt=0)] = 1.0,
     rounds: Annotated[int, Field(ge=1, le=100)] = 6,
     pairs: Annotated[int, Field(ge=1)] = 300,
@@ -54,7 +60,9 @@ def ranker(
     """A weight for each signal, from the candidates in the files of `run.data`.
 
     Only `signals` are learned from: the length of a text, its place and its beginning follow the habits of a
-    collection, so name them only to rank that collection. `penalty`, `rounds` and `pairs` are those of the
+    collection, so name them only to rank that collection. `metadata` are keys of metadata: of a number the
+    logarithm is the signal, of a time the days, and more of it never lowers a score; after KEY=any it may.
+    `penalty`, `rounds` and `pairs` are those of the
     method `linear`. With fewer queries than `folds`, each is held out by itself.
     """
     if not run.data:
@@ -64,12 +72,21 @@ def ranker(
             f"there is no signal {strange[0]!r}; signals are: {', '.join(NAMES)}",
             field=at("parameters", "signals"),
         )
-    queries = [query.with_signals(signals) for query in read_judged(run.data)]
+    keys = [one.removesuffix(ANY) for one in metadata]
+    fields = [f"{METADATA}{key}" for key in keys]
+    free = FREE | {f"{METADATA}{one.removesuffix(ANY)}" for one in metadata if one.endswith(ANY)}
+    queries = [query.with_signals((*signals, *fields)) for query in read_judged(run.data, fields)]
     check_learnable(queries)
+    for place, (key, name) in enumerate(zip(keys, fields, strict=True)):
+        if all(np.isnan(query.signals[:, query.names.index(name)]).all() for query in queries):
+            raise InvalidInput(
+                f"no candidate has a number or a time in its metadata {key!r}",
+                field=at("parameters", "metadata", place),
+            )
     parameters = {"penalty": penalty, "rounds": rounds, "pairs": pairs}
     run.say(f"learning from {len(queries)} queries")
-    state = learned(queries, METHOD, parameters)
-    before, after = first_stage(queries), cross_validated(queries, METHOD, parameters, folds)
+    state = learned(queries, METHOD, parameters, free)
+    before, after = first_stage(queries), cross_validated(queries, METHOD, parameters, folds, free)
     difference, low, high = paired(after, before)
     measured = {
         "queries": len(queries),
@@ -79,13 +96,14 @@ def ranker(
         "low": low,
         "high": high,
     }
-    weights = sorted(zip(NAMES, state["weights"].tolist(), strict=True), key=lambda one: -abs(one[1]))
+    names = list(queries[0].names)
+    weights = sorted(zip(names, state["weights"].tolist(), strict=True), key=lambda one: -abs(one[1]))
     return Learned(
         RANKER,
         state,
         (),
         run.data,
-        facts={"method": METHOD, "signals": list(NAMES)},
+        facts={"method": METHOD, "signals": names},
         metrics={"ndcg@10": measured},
         report={
             "nDCG@10, each query ordered by what was learned from others": [measured],

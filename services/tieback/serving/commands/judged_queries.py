@@ -12,6 +12,7 @@ from tieback_client import Client, NotFound
 
 from tieback.core.errors import InvalidInput
 from tieback.core.field_path import at
+from tieback.core.types.signals import signals_of_metadata
 from tieback.recipes.judged_candidates import dcg
 
 CANDIDATES = 100
@@ -72,6 +73,7 @@ def candidates_of(
             grade = one.grades.get(item, one.unjudged)
             judged = {} if grade is None else {"grade": grade}
             signals = {share.name: share.value for share in hit.signals}
+            signals |= signals_of_metadata(hit.hit.metadata)
             candidates.append({"item": item, "signals": signals, **judged})
         for item in one.grades:
             _check_item(client, one, item, known)

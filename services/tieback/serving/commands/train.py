@@ -24,6 +24,9 @@ from tieback.serving.commands.pull_progress import PullProgress
 from tieback.serving.precisions import at_chosen_precisions
 from tieback.serving.settings import load_settings
 
+METADATA = "metadata"
+"""The parameter of recipes that --signal adds to."""
+
 
 @click.command()
 @click.argument("name")
@@ -49,6 +52,14 @@ from tieback.serving.settings import load_settings
     "candidates; may be repeated.",
 )
 @click.option(
+    "--signal",
+    "signals",
+    multiple=True,
+    metavar="KEY",
+    help="Of the ranker: learn from this field of metadata too, a number or a time, more of which never "
+    "lowers a score; after KEY=any it may. May be repeated.",
+)
+@click.option(
     "--server",
     metavar="ADDRESS",
     envvar="TIEBACK_SERVER",
@@ -67,6 +78,7 @@ def train(
     assignments: tuple[str, ...],
     data: tuple[Path, ...],
     judgements: tuple[Path, ...],
+    signals: tuple[str, ...],
     server: str | None,
     token: str | None,
     output: Path,
@@ -78,7 +90,12 @@ def train(
     its content, with a report.
     """
     with explained():
-        parameters = assigned(assignments, describe(name).schema)
+        schema = describe(name).schema
+        parameters = assigned(assignments, schema)
+        if signals:
+            if METADATA not in schema.get("properties", {}):
+                raise InvalidInput(f"the recipe {name} reads no signals: leave --signal out", field="signal")
+            parameters[METADATA] = [*parameters.get(METADATA, ()), *signals]
         check_packages("training")
         if judgements:
             data = (*data, asked(judgements, server, token, output))

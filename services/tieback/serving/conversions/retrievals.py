@@ -61,6 +61,7 @@ def read_retrieval(message: answer_pb2.RetrieveRequest, field: FieldPath = ROOT)
         diversity=finite(message.diversity, field["diversity"]),
         hits_per_item=message.hits_per_item,
         composition=message.composition,
+        highlights=message.highlights,
         vector_search=optional(message, "vector_search", read_method, field),
         granularity=read_granularity(message.granularity, field["granularity"])
         if message.granularity
@@ -102,6 +103,7 @@ def write_retrieval(retrieval: Retrieval) -> answer_pb2.RetrieveRequest:
         granularity=None if retrieval.granularity is None else write_granularity(retrieval.granularity),
         ranker=None if retrieval.ranker is None else write_method(retrieval.ranker),
         composition=retrieval.composition,
+        highlights=retrieval.highlights,
     )
 
 

@@ -30,6 +30,7 @@ from tieback.serving.conversions.contents import (
     write_modality,
 )
 from tieback.serving.conversions.frames import Numbers, each, optional
+from tieback.serving.conversions.highlights import read_highlight, write_highlight
 from tieback.serving.conversions.metadata import read_metadata, write_metadata
 from tieback.serving.conversions.reports import (
     finite,
@@ -188,6 +189,7 @@ def read_hit(message: index_pb2.Hit) -> Hit:
         sections=[read_hit(one) for one in message.sections],
         stages=[_read_stage_score(one) for one in message.stages],
         signals=dict(message.signals),
+        highlights=[read_highlight(one) for one in message.highlights],
     )
 
 
@@ -218,6 +220,7 @@ def write_hit(hit: Hit) -> index_pb2.Hit:
             for one in hit.stages
         ],
         signals=hit.signals,
+        highlights=[write_highlight(one) for one in hit.highlights],
     )
 
 

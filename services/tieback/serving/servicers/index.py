@@ -183,6 +183,7 @@ class IndexServicer(index_pb2_grpc.IndexServiceServicer):
             vector_search=optional(request, "vector_search", read_method),
             explain=request.explain,
             signals=list(request.signals),
+            highlights=request.highlights,
             deadline=deadline,
         )
         return write_search_reply(reply)

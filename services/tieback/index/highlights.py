@@ -1,0 +1,47 @@
+"""The sentences of hits that have words of the query. Runs under the lock for reading.
+
+A sentence counts by the share of the query's content words that it has, each by its rarity in the collection,
+in the form that the language of its section gives it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+from tieback.core.sentences import sentences
+from tieback.core.spans import ByteOffsets
+from tieback.core.types.content import Modality
+from tieback.core.types.search import Highlight, Hit
+from tieback.index.filters import Check
+from tieback.index.memory import Memory
+from tieback.index.query import Query
+from tieback.index.words import QueryWords
+from tieback.index.words.analysis import terms_of, words_of
+from tieback.ports import HIGHLIGHTED_CHARACTERS
+
+
+def with_highlights(
+    memory: Memory, query: Query, hits: Sequence[Hit], positions: Sequence[int], check: Check
+) -> list[Hit]:
+    """The hits of those positions; of texts with as many sentences as the query wants, best first."""
+    words = QueryWords(memory.words, query.text)
+    found = []
+    for hit, position in zip(hits, positions, strict=True):
+        check("the highlights of the hits")
+        if hit.modality is Modality.TEXT:
+            scored = _scored(hit.text, memory.words.language_at(position), words)
+            best = sorted(scored, key=lambda one: -one.words)[: query.highlights]
+            hit = dataclasses.replace(hit, highlights=best)
+        found.append(hit)
+    return found
+
+
+def _scored(text: str, language: str, words: QueryWords) -> Iterator[Highlight]:
+    """The sentences that have words of the query, in their order."""
+    text = text[:HIGHLIGHTED_CHARACTERS]
+    offsets = ByteOffsets(text)
+    for begin, end in sentences(text):
+        share = words.share(terms_of(words_of(text[begin:end]), language))
+        if share > 0:
+            yield Highlight(offsets.span(begin, end), share)
