@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import nan
 from typing import Any
 
 from tieback_client.facts import facts
@@ -34,8 +36,8 @@ from tieback_client.results import (
 _GRANULARITIES = ("section", "section", "document")
 
 
-def hit(message: Any) -> Hit:
-    """A section that was found."""
+def hit(message: Any, stages: Sequence[StageScore] = ()) -> Hit:
+    """A section that was found; `stages` are what the steps made of it."""
     return Hit(
         item_id=message.item_id,
         item_title=message.item_title,
@@ -53,17 +55,8 @@ def hit(message: Any) -> Hit:
         span=known_span(message),
         pieces=[_piece(one) for one in message.pieces],
         multi_vector=multi_vector(message.multi_vector) if message.HasField("multi_vector") else None,
-        sections=[hit(one) for one in message.sections],
-        stages=[
-            StageScore(
-                one.stage,
-                one.score if one.HasField("score") else None,
-                one.normalised if one.HasField("normalised") else None,
-                one.rank,
-                one.kept,
-            )
-            for one in message.stages
-        ],
+        sections=list(map(hit, message.sections)),
+        stages=stages,
         signals=dict(message.signals),
         highlights=[_highlight(one) for one in message.highlights],
     )
@@ -90,7 +83,7 @@ def _piece(message: Any) -> FoundPiece:
 def retrieval(message: Any, info: CallInfo) -> RetrievalResult:
     """What was found, best first."""
     return RetrievalResult(
-        hits=[_retrieved(one) for one in message.hits],
+        hits=list(map(_retrieved, message.hits, stages_of_hits(message))),
         routing=routing(message.routing),
         labels=labels(message.labels),
         timing=timing(message.timing),
@@ -100,9 +93,26 @@ def retrieval(message: Any, info: CallInfo) -> RetrievalResult:
     )
 
 
-def _retrieved(message: Any) -> RetrievedHit:
+def stages_of_hits(message: Any) -> list[Sequence[StageScore]]:
+    """Of each hit of a response, what the steps that it passed made of it, in order."""
+    if not message.steps:
+        return [()] * len(message.hits)
+    found: list[list[StageScore]] = [[] for _ in message.hits]
+    for step in message.steps:
+        name, reasons, normalised = step.stage, list(step.reasons), step.normalised or [nan] * len(step.hits)
+        rows = zip(step.hits, step.scores, normalised, step.ranks, step.kept, strict=True)
+        for place, score, used, rank, why in rows:
+            found[place].append(StageScore(name, _known(score), _known(used), rank, reasons[why]))
+    return [*found]
+
+
+def _known(score: float) -> float | None:
+    return score if score == score else None  # NaN is not equal to itself
+
+
+def _retrieved(message: Any, stages: Sequence[StageScore] = ()) -> RetrievedHit:
     return RetrievedHit(
-        hit=hit(message.hit),
+        hit=hit(message.hit, stages),
         search_score=message.search_score,
         search_rank=message.search_rank,
         rerank_score=message.rerank_score if message.HasField("rerank_score") else None,

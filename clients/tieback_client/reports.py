@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +23,7 @@ class CallInfo:
     """How long it took, seen from here, retries included."""
 
 
-@dataclass(frozen=True, slots=True)
-class DroppedSection:
+class DroppedSection(NamedTuple):
     """A section that a step left out."""
 
     item_id: str
@@ -47,8 +47,7 @@ class Dropped:
     """The best of them, 3 at most; none where a search did not compare them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+class Stage(NamedTuple):
     """One step of a pipeline."""
 
     name: str

@@ -1,10 +1,11 @@
-"""What calls return: frozen dataclasses around NumPy arrays."""
+"""What calls return: frozen dataclasses and tuples around NumPy arrays."""
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from tieback_client.content import Modality
 from tieback_client.documents import Metadata
@@ -179,8 +180,7 @@ class FoundPiece:
     """Whether the relevance is below the server's floor: it probably does not bear on the query."""
 
 
-@dataclass(frozen=True, slots=True)
-class StageScore:
+class StageScore(NamedTuple):
     """What a step of a search made of a hit."""
 
     stage: str

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from answer.conftest import Platform
+from support.explained import stages_of
 from support.queries import words
 from tieback.answer.documents import ranked_documents, sections_of
 from tieback.answer.evidence import evidence_of
@@ -124,7 +125,7 @@ async def test_what_is_found_does_not_depend_on_whether_it_is_explained(
         ]
 
     assert seen(explained) == seen(plain)
-    assert all(one.hit.stages for one in explained.hits)
+    assert all(stages_of(explained.steps, place) for place in range(len(explained.hits)))
 
 
 async def test_an_answer_reads_sections_of_the_documents_found_and_can_cite_each(library: Platform) -> None:

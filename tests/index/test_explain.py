@@ -1,6 +1,5 @@
 """A search that is explained: its steps, what they left out, and what they made of each hit."""
 
-import dataclasses
 import itertools
 import time
 from typing import Any
@@ -9,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.explained import stages_of
 from support.sections import SPACE, WIDTH, item, section, vector
 from tieback.core.tenant import CollectionKey
 from tieback.core.types.content import Content, Item, Modality, Section
@@ -16,6 +16,7 @@ from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.report import Dropped, Stage
 from tieback.core.types.search import Granularity, SearchReply
 from tieback.index import Index
+from tieback.index.grouping import takes_several_rows
 from tieback.index.memory import Memory
 from tieback.index.query import checked
 from tieback.index.recorder import Recorder
@@ -45,7 +46,7 @@ async def test_each_step_of_a_hybrid_search_says_what_it_was_given_and_left_out(
 
     found = steps(reply)
     assert list(found) == [
-        *("queue", "filter", "word_search", "vector_search", "merge", "group", "hits", "return"),
+        *("queue", "filter", "word_search", "vector_search", "merge", "hits", "return"),
     ]
     words = found["word_search"]
     assert (words.candidates_in, words.candidates_out) == (5, 3)
@@ -60,13 +61,13 @@ async def test_each_step_of_a_hybrid_search_says_what_it_was_given_and_left_out(
 async def test_a_hit_says_what_each_step_made_of_it(news: Index) -> None:
     reply = await news.search("docs", vector=NORTH, text="storm", limit=3, explain=True)
 
-    second = {one.stage: one for one in reply.hits[1].stages}
-    assert list(second) == ["word_search", "vector_search", "merge", "group"]
+    second = {one.stage: one for one in stages_of(reply.steps, 1)}
+    assert list(second) == ["word_search", "vector_search", "merge"]
     assert second["vector_search"].score == pytest.approx(0.9)
     assert second["vector_search"].normalised == pytest.approx(0.9)  # the best similarity is 1
-    assert [second[name].rank for name in ("vector_search", "merge", "group")] == [1, 1, 1]
-    assert [second[name].kept for name in ("vector_search", "word_search", "merge", "group")] == [
-        *("nearest", "matches", "both", "only_piece"),
+    assert [second[name].rank for name in ("vector_search", "merge")] == [1, 1]
+    assert [second[name].kept for name in ("vector_search", "word_search", "merge")] == [
+        *("nearest", "matches", "both"),
     ]
     assert second["merge"].score == reply.hits[1].score
 
@@ -77,9 +78,9 @@ async def test_a_section_that_words_alone_found_says_so(index: Index) -> None:
     reply = await index.search("docs", vector=NORTH, text="storm", limit=121, explain=True)
     few = await index.search("docs", vector=NORTH, text="storm", limit=2, explain=True)
 
-    (said,) = [hit for hit in reply.hits if hit.item_id == "said"]
-    assert [one.kept for one in said.stages if one.stage == "merge"] == ["both"]
-    assert {one.kept for one in few.hits[0].stages if one.stage == "merge"} == {"vector_alone"}
+    (said,) = [place for place, hit in enumerate(reply.hits) if hit.item_id == "said"]
+    assert [one.kept for one in stages_of(reply.steps, said) if one.stage == "merge"] == ["both"]
+    assert {one.kept for one in stages_of(few.steps, 0) if one.stage == "merge"} == {"vector_alone"}
     merge = steps(few)["merge"]
     assert merge.candidates_in == steps(few)["vector_search"].candidates_out + 1
 
@@ -108,7 +109,7 @@ async def test_what_is_too_similar_is_named(index: Index) -> None:
     diversity = steps(reply)["diversity"]
     (left,) = diversity.dropped
     assert (left.reason, left.count, [one.item_id for one in left.best]) == ("similar", 1, ["b"])
-    assert [hit.stages[-1].kept for hit in reply.hits] == ["most_relevant", "differs"]
+    assert [stages_of(reply.steps, hit)[-1].kept for hit in (0, 1)] == ["most_relevant", "differs"]
 
 
 async def test_the_second_search_of_feedback_has_steps_of_its_own(news: Index) -> None:
@@ -121,7 +122,7 @@ async def test_the_second_search_of_feedback_has_steps_of_its_own(news: Index) -
         *("expanded_word_search", "expanded_vector_search", "expanded_merge"),
     ]
     assert found["feedback"].candidates_out == 2
-    assert "expanded_merge" in [one.stage for one in reply.hits[0].stages]
+    assert "expanded_merge" in [one.stage for one in stages_of(reply.steps, 0)]
 
 
 async def test_what_a_filter_leaves_out_is_counted_also_where_nothing_is_left(news: Index) -> None:
@@ -146,7 +147,7 @@ async def test_a_search_that_is_not_explained_has_no_steps(news: Index) -> None:
     reply = await news.search("docs", vector=NORTH, text="storm")
 
     assert not reply.timing.stages
-    assert not any(hit.stages for hit in reply.hits)
+    assert not reply.steps
 
 
 TEXTS = st.lists(st.sampled_from(["storm", "sea", "calm", "the"]), max_size=4).map(" ".join)
@@ -189,7 +190,7 @@ def test_whatever_is_asked_the_steps_account_for_every_section_and_the_hits_stay
     plain = search(memory, wanted, lambda doing: None)
     told = search(memory, wanted, lambda doing: None, Recorder(memory, begun))
 
-    assert [dataclasses.replace(hit, stages=[]) for hit in told.hits] == plain.hits
+    assert told.hits == plain.hits
     found = {(hit.item_id, hit.section_id) for hit in told.hits}
     for stage in told.timing.stages:
         left = sum(one.count for one in stage.dropped)
@@ -199,10 +200,10 @@ def test_whatever_is_asked_the_steps_account_for_every_section_and_the_hits_stay
             assert not {(best.item_id, best.section_id) for best in one.best} & found, stage
     if told.hits:
         assert told.timing.stages[-1].candidates_out == len(told.hits)
-    by_sections = asked["granularity"] is Granularity.SECTION
-    last = "diversity" if asked["diversity"] else "group" if by_sections else "documents"
-    places = [one.rank for hit in told.hits for one in hit.stages if one.stage == last]
-    assert places == list(range(len(told.hits)))
+    assert "group" not in {stage.name for stage in told.timing.stages} or takes_several_rows(memory, wanted)
+    ordering = ("group", "documents", "diversity")
+    ordered = [one for one in told.steps if one.stage in ordering]
+    assert all(list(one.ranks) == list(one.hits) for one in ordered[-1:])
 
 
 def _record(name: str, sections: list[Any]) -> Record:

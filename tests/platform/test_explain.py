@@ -42,7 +42,7 @@ def test_the_steps_of_a_retrieval_add_up_to_the_call(client: Client, library: st
     assert names[:2] == ["plan", "collection"]
     assert names[-3:] == ["fuse", "search", "final"]
     parts = [stage for stage in replies[0].timing.stages if stage.within == "search"]
-    assert {"queue", "vector_search", "word_search", "merge", "group"} <= {stage.name for stage in parts}
+    assert {"queue", "vector_search", "word_search", "merge"} <= {stage.name for stage in parts}
     (search,) = [stage for stage in replies[0].timing.stages if stage.name == "search"]
     assert sum(stage.seconds for stage in parts) <= search.seconds
     last = replies[0].hits[0].hit.stages[-1]

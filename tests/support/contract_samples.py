@@ -69,7 +69,7 @@ from tieback.core.types.retrieval import (
     RetrieveReply,
     SignalShare,
 )
-from tieback.core.types.search import FoundPiece, Granularity, Highlight, Hit, SearchReply, StageScore
+from tieback.core.types.search import FoundPiece, Granularity, Highlight, Hit, SearchReply, StageScores
 from tieback.core.types.snapshot import Snapshot
 from tieback.core.types.token_vectors import TokenVectors
 from tieback.core.types.vectors import DType, MultiVector, SpaceRef, SparseVector, Vector, VectorKind
@@ -156,14 +156,10 @@ SHOWN = dataclasses.replace(
     ],
     multi_vector=REGIONS,
     sections=[HIT],
-    stages=[
-        StageScore("merge", 0.5, None, 1, "both"),
-        StageScore("rerank", None, None, 0, "not_compared"),
-        StageScore("final", 0.25, 0.75, 0, "relevant"),
-    ],
     signals={"search": 0.5},
     highlights=[Highlight((0, 5), 0.5), Highlight((6, 9), 0.0, -0.25)],
 )
+STEP = StageScores("merge", [0, 1], [0.5, 0.25], [1.0, 0.5], [0, 7], [1, 0], ["vector_alone", "both"])
 LOCATORS = [
     Locator(LocatorKind.BYTE_SPAN, (0, 2)),
     Locator(LocatorKind.BOX, (0.25, 0.5, 0.75, 0.5)),
@@ -339,6 +335,7 @@ SAMPLES: dict[str, list[Any]] = {
             LABELS,
             TIMING,
             PLAN,
+            steps=[STEP],
         )
     ],
     "role": list(Role),
@@ -348,7 +345,11 @@ SAMPLES: dict[str, list[Any]] = {
         Routing("top_k", {}, {"k": 3.0}),
         Routing(imputation=MethodChoice("skip")),
     ],
-    "search_reply": [SearchReply([HIT], TIMING), SearchReply([], TIMING, True, MethodChoice("exact"), 1.0)],
+    "search_reply": [
+        SearchReply([HIT], TIMING, steps=[STEP]),
+        SearchReply([], TIMING, True, MethodChoice("exact"), 1.0),
+    ],
+    "stage_scores": [STEP],
     "snapshot": [
         Snapshot("before", "books", SPACE, 384, 10, 20, 30, 4096, 1_700_000_000.5, "0.2.0"),
         Snapshot("half", "", SpaceRef("", "", ""), 0, 0, 0, 0, 12, 0.0, "", "its manifest is damaged"),

@@ -172,6 +172,8 @@ def jsonable(value: Any) -> Any:
             return {str(key): jsonable(one) for key, one in value.items()}
     if dataclasses.is_dataclass(value):
         return {field.name: jsonable(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if hasattr(value, "_asdict"):  # a named tuple
+        return jsonable(value._asdict())
     return [jsonable(one) for one in value]
 
 

@@ -277,7 +277,7 @@ def search(
         highlights=highlights,
     )
     reply = yield Call(RPCS["Search"], request, timeout)
-    hits = [reading_hits.hit(one) for one in reply.message.hits]
+    hits = list(map(reading_hits.hit, reply.message.hits, reading_hits.stages_of_hits(reply.message)))
     found = reply.message
     return SearchResult(
         hits,

@@ -11,7 +11,7 @@ from tieback.answer.cut_off import cut_off
 from tieback.answer.degradation import reason_of, with_unencoded_contents, without
 from tieback.answer.documents import ranked_documents, sections_of
 from tieback.answer.encoding import SpaceEncodings
-from tieback.answer.explanation import FINAL, explain_end
+from tieback.answer.explanation import FINAL, explained
 from tieback.answer.highlighting import Highlighting
 from tieback.answer.ingestion import describe
 from tieback.answer.learned_order import Ranker, learned_order
@@ -43,7 +43,7 @@ from tieback.core.types.limits import Limits
 from tieback.core.types.report import Stage
 from tieback.core.types.rerank import RerankResult
 from tieback.core.types.retrieval import Retrieval, RetrievalPlan, RetrievedHit, RetrieveReply
-from tieback.core.types.search import Granularity, Hit, SearchReply
+from tieback.core.types.search import Granularity, Hit, SearchReply, StageScores
 from tieback.core.types.signals import NAMES
 from tieback.core.types.vectors import Vector
 from tieback.ports import NO_EXPANSION, IndexPort, RerankerPort
@@ -164,9 +164,9 @@ class Retriever:
             space_name = "" if fused is None else fused.vector.space.name
             plan = _used(plan, found)
             ordered = self._ordered(retrieval, plan, _shown(found.hits), reranked)
-            hits = _ended(retrieval, plan, ordered, reranked, space_name, stage)
+            hits, steps = _ended(retrieval, plan, found, ordered, reranked, space_name, stage)
         hits = await self._highlighting.highlighted(hits, own, retrieval.highlights, watch, deadline)
-        return RetrieveReply(hits, routing, labels, watch.timing(), plan, unread)
+        return RetrieveReply(hits, routing, labels, watch.timing(), plan, unread, steps)
 
     async def _by_words(
         self,
@@ -192,11 +192,11 @@ class Retriever:
         plan = _used(plan, found)
         with watch.stage(FINAL) as stage:
             ordered = self._ordered(retrieval, plan, found.hits, {})
-            hits = _ended(retrieval, plan, ordered, {}, "", stage)
+            hits, steps = _ended(retrieval, plan, found, ordered, {}, "", stage)
         hits = await self._highlighting.highlighted(hits, words, retrieval.highlights, watch, deadline)
         reasons = {stale.space: STALE}
         routing = RoutingExplanation(FULL_TEXT, {}, 0.0, [stale.space], degraded=True, reasons=reasons)
-        return RetrieveReply(hits, routing, (), watch.timing(), plan)
+        return RetrieveReply(hits, routing, (), watch.timing(), plan, steps=steps)
 
     def _signals(self, retrieval: Retrieval, plan: RetrievalPlan) -> Collection[str]:
         """The names of the signals that the ranking reads; all where the result is explained."""
@@ -317,17 +317,19 @@ class Retriever:
 def _ended(
     retrieval: Retrieval,
     plan: RetrievalPlan,
+    found: SearchReply,
     ordered: Sequence[RetrievedHit],
     reranked: Mapping[int, RerankResult],
     space: str,
     stage: Stage,
-) -> list[RetrievedHit]:
-    """The hits that are given, with their relevance in the space where it has one."""
+) -> tuple[list[RetrievedHit], Sequence[StageScores]]:
+    """The hits that are given, with their relevance in the space where it has one.
+
+    And what the steps made of them, where that is asked for.
+    """
     limit = retrieval.limit or DEFAULT_LIMIT
-    found = with_relevance(ordered[:limit], space, plan.relevance_floor, retrieval.min_relevance)
-    if retrieval.explain:
-        explain_end(ordered, limit, found, reranked, stage)
-    return found
+    hits = with_relevance(ordered[:limit], space, plan.relevance_floor, retrieval.min_relevance)
+    return hits, explained(found, ordered, limit, hits, reranked, stage) if retrieval.explain else ()
 
 
 def _marked(routing: RoutingExplanation, space: CollectionSpace) -> RoutingExplanation:

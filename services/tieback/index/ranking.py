@@ -38,6 +38,13 @@ class Pool(NamedTuple):
     similarities: Array | None
 
 
+class ByWords(NamedTuple):
+    """Positions of sections that have some of the words: the best by them, and the others."""
+
+    best: Array
+    rest: Array
+
+
 @dataclass(frozen=True, slots=True)
 class Ranking:
     """Positions of sections and their scores, best first; `similarities` where a vector was given."""
@@ -104,8 +111,7 @@ class Ranker:
         if len(scores) > rows:  # and all that are equal to the last
             kept = scores >= np.partition(scores, -rows)[-rows]
             if self.recorder is not None:
-                name = MERGE if self._hybrid else WORDS if self._compared is None else VECTORS
-                self.recorder.cut(name, int(kept.sum()), positions[~kept], scores[~kept])
+                self.recorder.cut(self.last_step, int(kept.sum()), positions[~kept], scores[~kept])
             positions, scores = positions[kept], scores[kept]
             similarities = None if similarities is None else similarities[kept]
         keys = [self._memory.order_key(position) for position in positions.tolist()]
@@ -152,6 +158,11 @@ class Ranker:
         return rankings[0] if len(rankings) == 1 else self._query.fuse(rankings)
 
     @property
+    def last_step(self) -> str:
+        """The name of the step that makes its rankings."""
+        return MERGE if self._hybrid else WORDS if self._compared is None else VECTORS
+
+    @property
     def _hybrid(self) -> bool:
         return self._compared is not None and self._words is not None
 
@@ -172,18 +183,18 @@ class Ranker:
         self._check("the ranking of the sections")
         if self._compared is None:
             enter(self.recorder, WORDS)
-            positions = self._by_words(depth)
-            shares = self._shares[positions]
+            found = self._by_words(depth)
+            positions, shares = found.best, self._shares[found.best]
             if self.recorder is not None:
-                note_words(self.recorder, self._allowed, self._shares, positions)
+                note_words(self.recorder, self._allowed, self._shares, found)
             return Pool(positions, shares[None], shares, None)
         enter(self.recorder, VECTORS)
         positions, similarities = self._compared.nearest(depth, self._allowed)
-        near, found = len(positions), NOBODY
+        near, found = len(positions), ByWords(NOBODY, NOBODY)
         if self._words is not None:
             enter(self.recorder, MERGE)
             found = self._by_words(depth)
-            more = np.setdiff1d(found, positions)
+            more = np.setdiff1d(found.best, positions)
             if len(more):
                 positions = np.concatenate((positions, more))
                 similarities = np.concatenate((similarities, self._compared.scores(more)))
@@ -192,7 +203,7 @@ class Ranker:
             note_vectors(self.recorder, self._allowed, pool, near)
             if self._words is not None:
                 note_words(self.recorder, self._allowed, self._shares, found, self._words.words**0.5)
-                note_merge(self.recorder, pool, near, found)
+                note_merge(self.recorder, pool, near, found.best)
         return pool
 
     def _pool(self, positions: Array, similarities: Array) -> Pool:
@@ -202,13 +213,14 @@ class Ranker:
         rankings = self.rankings(self._balanced(positions, similarities), self._shares[positions])
         return Pool(positions, rankings, self.merged(rankings), similarities)
 
-    def _by_words(self, depth: int) -> Array:
+    def _by_words(self, depth: int) -> ByWords:
         """The best positions, and all that are equal to the last: the order by ids decides between those."""
         positions = np.flatnonzero(self._shares)
-        if len(positions) > depth:
-            shares = self._shares[positions]
-            positions = positions[shares >= np.partition(shares, -depth)[-depth]]
-        return positions
+        if len(positions) <= depth:
+            return ByWords(positions, NOBODY)
+        shares = self._shares[positions]
+        best = shares >= np.partition(shares, -depth)[-depth]
+        return ByWords(positions[best], positions[~best])
 
     def _balanced(self, positions: Array, similarities: Array) -> Array:
         """What vector hits are ranked by; the similarities themselves unless modalities are balanced."""

@@ -15,7 +15,7 @@ import numpy as np
 
 from tieback.core.types.arrays import Array
 from tieback.core.types.report import Dropped, DroppedSection, Stage, Timing
-from tieback.core.types.search import StageScore
+from tieback.core.types.search import StageScores
 from tieback.index.memory import Memory
 
 WAITING, FILTER, MEASURE, RANGE = "queue", "filter", "measure_recall", "range"
@@ -29,13 +29,14 @@ EXPANDED = "expanded_"
 _SEARCHES = frozenset((VECTORS, WORDS, MERGE))
 
 BEST_DROPPED = 3
+_SORTED_WHOLE = 256  # scores of which sorting all is as fast as choosing the best
 
 NOBODY = np.zeros(0, np.int64)
 
 
 @dataclass(slots=True)
 class _Step:
-    """A step; `positions` `[n]` are its candidates with their scores, as far as they concern hits."""
+    """A step. The first of `positions` are its candidates, as many as it has scores `[n]` of."""
 
     begin: float
     seconds: float = 0.0
@@ -89,9 +90,10 @@ class Recorder:
         why: Array | None = None,
         ordered: bool = False,
     ) -> None:
-        """The candidates `[n]` that a step gives on, `ordered` where that is their order.
+        """The candidates that a step gives on, `ordered` where that is their order.
 
-        They were `kept` for a reason, or for that of several which `why` `[n]` has the number of.
+        They are the first of the `positions`, as many as there are scores `[n]`. They were `kept` for a
+        reason, or for that of several which `why` `[n]` has the number of.
         """
         step = self._step(name)
         step.positions, step.scores, step.normalised = positions, scores, normalised
@@ -128,26 +130,21 @@ class Recorder:
             for name, step in self._steps.items()
         ]
 
-    def note_stages(self, hits: Sequence[list[StageScore]], positions: Sequence[int]) -> None:
-        """Appends what the steps made of the sections at these positions, of each hit."""
+    def of_hits(self, positions: Sequence[int]) -> list[StageScores]:
+        """What the steps made of the sections at these positions, which are the hits."""
+        found: list[StageScores] = []
+        hits, looked_up, places = np.array(positions, np.int64), NOBODY, NOBODY
         for name, step in self._steps.items():
-            place_of = {position: place for place, position in enumerate(step.positions.tolist())}
-            there = [(hit, place_of[one]) for hit, one in enumerate(positions) if one in place_of]
-            if not there:
+            count = len(step.scores)
+            if not count:
                 continue
-            places = np.array([place for _, place in there])
-            scores = step.scores[places]
-            ranks = places if step.ordered else np.searchsorted(np.sort(-step.scores), -scores)
-            normalised = [None] * len(there) if step.normalised is None else step.normalised[places].tolist()
-            labels, codes = step.kept
-            kept = (
-                [labels[code] for code in codes[places].tolist()]
-                if codes is not None
-                else [labels[0]] * len(there)
-            )
-            rows = zip(there, scores.tolist(), normalised, ranks.tolist(), kept, strict=True)
-            for (hit, _), score, used, rank, why in rows:
-                hits[hit].append(StageScore(name, score, used, rank, why))
+            if step.positions is not looked_up:  # steps that follow each other can have the same
+                looked_up = step.positions
+                places = _places_of(hits, looked_up)
+            known = np.flatnonzero(places < count)
+            if len(known):
+                found.append(_made_of(name, step, known, places[known]))
+        return found
 
     def _step(self, name: str) -> _Step:
         return self._steps[self._named(name)]
@@ -156,12 +153,38 @@ class Recorder:
         return self._prefix + name if name in _SEARCHES else name
 
     def _dropped(self, reason: str, count: int, positions: Array, scores: Array) -> Dropped:
-        best: Array = np.arange(len(scores))
-        if len(scores) > BEST_DROPPED:
-            best = np.sort(np.argpartition(-scores, BEST_DROPPED)[:BEST_DROPPED])
-        best = best[np.argsort(-scores[best], kind="stable")]
+        if not len(positions):
+            return Dropped(reason, count, [])
+        if len(scores) > _SORTED_WHOLE:
+            best = np.argpartition(-scores, BEST_DROPPED)[:BEST_DROPPED]
+            best.sort()
+            positions, scores = positions[best], scores[best]
+        best = np.argsort(-scores, kind="stable")[:BEST_DROPPED]
+        ids_at = self._memory.ids_at
         chosen = zip(positions[best].tolist(), scores[best].tolist(), strict=True)
-        return Dropped(reason, count, [DroppedSection(*self._memory.ids_at(p), s) for p, s in chosen])
+        return Dropped(reason, count, [DroppedSection(*ids_at(p), s) for p, s in chosen])
+
+
+def _places_of(hits: Array, positions: Array) -> Array:
+    """The places `[hits]` of hits among positions `[n]`, n for those that are not there."""
+    order = positions.argsort()
+    places = order.take(positions.searchsorted(hits, sorter=order), mode="clip")
+    return np.where(positions[places] == hits, places, len(positions))
+
+
+def _made_of(name: str, step: _Step, hits: Array, places: Array) -> StageScores:
+    """What a step made of hits at places among its candidates."""
+    scores = step.scores[places]
+    reasons, codes = step.kept
+    return StageScores(
+        name,
+        hits.tolist(),
+        scores.tolist(),
+        () if step.normalised is None else step.normalised[places].tolist(),
+        (places if step.ordered else np.searchsorted(np.sort(-step.scores), -scores)).tolist(),
+        [0] * len(hits) if codes is None else codes[places].tolist(),
+        reasons,
+    )
 
 
 def waited_to_return(timing: Timing) -> Stage:

@@ -15,7 +15,7 @@ from tieback.core.types.arrays import Array
 from tieback.core.types.locators import LocatorKind, Locators
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.report import Timing
-from tieback.core.types.search import Granularity, Hit, SearchReply
+from tieback.core.types.search import Granularity, Hit, SearchReply, StageScores
 from tieback.core.types.vectors import MultiVector
 from tieback.index.comparison import Comparison, vectors_of
 from tieback.index.diversity import candidates_for, diversified
@@ -48,6 +48,7 @@ from tieback.index.stage_notes import (
     note_filter,
     note_groups,
     note_range,
+    note_ties,
 )
 from tieback.methods.vector_search import EVERY, Reach
 
@@ -85,8 +86,8 @@ def search(memory: Memory, query: Query, check: Check, recorder: Recorder | None
         found = _Search(memory, query, first, second or first, check, recorder)
         by_documents = query.granularity is Granularity.DOCUMENT
         hits = found.documents(allowed) if by_documents else found.hits()
-        timing = _explained(recorder)
-        return SearchReply(hits, timing, second is not None, vector_search=used, expected_recall=expected)
+        timing, expanded = _explained(recorder), second is not None
+        return SearchReply(hits, timing, expanded, used, expected, found.steps)
 
 
 def _reaching(
@@ -136,23 +137,29 @@ class _Search:
         self._ranker = ranker
         self._recorder = recorder
         self._check = check
+        self.steps: Sequence[StageScores] = ()
+        """What the steps made of the hits, where that is asked for."""
 
     def hits(self) -> list[Hit]:
         """What was found."""
         limit = self._query.limit
         wanted = candidates_for(limit) if self._query.diversity else limit
-        rows = _ROWS_A_HIT * wanted if takes_several_rows(self._memory, self._query) else wanted
+        several = takes_several_rows(self._memory, self._query)
+        rows = _ROWS_A_HIT * wanted if several else wanted
         while True:
             ranking = self._ranker.ranking(rows)
             positions = ranking.positions.tolist()
-            enter(self._recorder, GROUP)
+            if several:
+                enter(self._recorder, GROUP)
             hits = grouped(self._memory, self._query, positions, wanted)
             # The rows double until there are enough hits, or all sections are read.
             if len(hits) == wanted or len(positions) < rows:
                 break
             rows *= 2
-        if self._recorder is not None:
+        if self._recorder is not None and several:
             note_groups(self._recorder, ranking.positions, ranking.scores, hits, wanted)
+        elif self._recorder is not None:
+            note_ties(self._recorder, self._ranker.last_step, ranking, wanted)
         if self._query.diversity and hits:
             scores = ranking.scores[[row for row, *_ in hits]]
             hits = [hits[place] for place in self._diversified(ranking, hits, scores)]
@@ -214,7 +221,7 @@ class _Search:
         """Notes what the steps made of the hits, where that is asked for."""
         if self._recorder is not None:
             self._recorder.passed(HITS, len(hits), len(hits))
-            self._recorder.note_stages([hit.stages for hit in hits], positions)
+            self.steps = self._recorder.of_hits(positions)
 
     def _with_highlights(self, hits: list[Hit], positions: Sequence[int]) -> list[Hit]:
         """The hits, those of texts with sentences that have words of the query, where they are wanted."""

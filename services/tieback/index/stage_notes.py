@@ -11,7 +11,7 @@ from tieback.core.types.arrays import Array
 from tieback.index.recorder import DIVERSITY, DOCUMENTS, FILTER, GROUP, MERGE, RANGE, VECTORS, WORDS, Recorder
 
 if TYPE_CHECKING:
-    from tieback.index.ranking import Pool, Ranking
+    from tieback.index.ranking import ByWords, Pool, Ranking
 
 Hits = Sequence[Sequence[int]]
 """Rows of a ranking by hit: that of the hit, and those of further pieces of its text."""
@@ -39,20 +39,18 @@ def note_vectors(recorder: Recorder, allowed: Array, pool: Pool, near: int) -> N
     recorder.dropped(VECTORS, "depth", taken - near)
     same = len(pool.rankings) == 1 and np.array_equal(used, similarities)
     normalised = None if same else used[:near]
-    recorder.ranked(
-        VECTORS, pool.positions[:near], similarities[:near], normalised=normalised, kept=["nearest"]
-    )
+    recorder.ranked(VECTORS, pool.positions, similarities[:near], normalised=normalised, kept=["nearest"])
 
 
 def note_words(
-    recorder: Recorder, allowed: Array, shares: Array, positions: Array, factor: float | None = None
+    recorder: Recorder, allowed: Array, shares: Array, by_words: ByWords, factor: float | None = None
 ) -> None:
-    """The best sections `[n]` by words; `shares` of all sections are 0 where there are none of the words."""
-    own, matching = shares[positions], np.flatnonzero(shares)
+    """The best sections by words; `shares` of all sections are 0 where there are none of the words."""
+    positions, worse = by_words
+    own = shares[positions]
     taken = int(np.count_nonzero(allowed))
     recorder.passed(WORDS, taken, len(positions))
-    recorder.dropped(WORDS, "no_words", taken - len(matching))
-    worse = matching[shares[matching] < own.min(initial=np.inf)]
+    recorder.dropped(WORDS, "no_words", taken - len(positions) - len(worse))
     recorder.dropped(WORDS, "depth", len(worse), worse, shares[worse])
     normalised = None if factor is None else own * factor
     recorder.ranked(WORDS, positions, own, normalised=normalised, kept=["matches"])
@@ -66,6 +64,12 @@ def note_merge(recorder: Recorder, pool: Pool, near: int, matching: Array) -> No
     why = has_words[pool.positions]
     why[near:] = 2
     recorder.ranked(MERGE, pool.positions, pool.scores, kept=("vector_alone", "both", "words_alone"), why=why)
+
+
+def note_ties(recorder: Recorder, step: str, ranking: Ranking, wanted: int) -> None:
+    """A ranking, best first, of which the first are the hits: the ids decided between equal scores."""
+    if len(ranking.positions) > wanted:
+        recorder.cut(step, wanted, ranking.positions[wanted:], ranking.scores[wanted:])
 
 
 def note_groups(recorder: Recorder, positions: Array, scores: Array, hits: Hits, wanted: int) -> None:

@@ -171,20 +171,22 @@ class QueryPart(_message.Message):
     def __init__(self, content: _Optional[_Union[_content_pb2.Content, _Mapping]] = ..., weight: _Optional[float] = ...) -> None: ...
 
 class RetrieveResponse(_message.Message):
-    __slots__ = ("hits", "routing", "labels", "timing", "plan", "truncated")
+    __slots__ = ("hits", "routing", "labels", "timing", "plan", "truncated", "steps")
     HITS_FIELD_NUMBER: _ClassVar[int]
     ROUTING_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
     TIMING_FIELD_NUMBER: _ClassVar[int]
     PLAN_FIELD_NUMBER: _ClassVar[int]
     TRUNCATED_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
     hits: _containers.RepeatedCompositeFieldContainer[RetrievedHit]
     routing: _router_pb2.RoutingExplanation
     labels: _containers.RepeatedCompositeFieldContainer[_content_pb2.Label]
     timing: _report_pb2.Timing
     plan: RetrievalPlan
     truncated: _containers.RepeatedCompositeFieldContainer[Truncated]
-    def __init__(self, hits: _Optional[_Iterable[_Union[RetrievedHit, _Mapping]]] = ..., routing: _Optional[_Union[_router_pb2.RoutingExplanation, _Mapping]] = ..., labels: _Optional[_Iterable[_Union[_content_pb2.Label, _Mapping]]] = ..., timing: _Optional[_Union[_report_pb2.Timing, _Mapping]] = ..., plan: _Optional[_Union[RetrievalPlan, _Mapping]] = ..., truncated: _Optional[_Iterable[_Union[Truncated, _Mapping]]] = ...) -> None: ...
+    steps: _containers.RepeatedCompositeFieldContainer[_index_pb2.StageScores]
+    def __init__(self, hits: _Optional[_Iterable[_Union[RetrievedHit, _Mapping]]] = ..., routing: _Optional[_Union[_router_pb2.RoutingExplanation, _Mapping]] = ..., labels: _Optional[_Iterable[_Union[_content_pb2.Label, _Mapping]]] = ..., timing: _Optional[_Union[_report_pb2.Timing, _Mapping]] = ..., plan: _Optional[_Union[RetrievalPlan, _Mapping]] = ..., truncated: _Optional[_Iterable[_Union[Truncated, _Mapping]]] = ..., steps: _Optional[_Iterable[_Union[_index_pb2.StageScores, _Mapping]]] = ...) -> None: ...
 
 class RetrievedHit(_message.Message):
     __slots__ = ("hit", "search_score", "search_rank", "rerank_score", "alignment", "relevance", "below_floor", "signals", "sections")

@@ -312,21 +312,23 @@ class SearchRequest(_message.Message):
     def __init__(self, collection: _Optional[str] = ..., vector: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., text: _Optional[str] = ..., limit: _Optional[int] = ..., filter: _Optional[str] = ..., rank_fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., balance_modalities: _Optional[bool] = ..., collapse_pieces: _Optional[bool] = ..., ignored: _Optional[_Iterable[_Union[_router_pb2.IgnoredDimensions, _Mapping]]] = ..., multi_vectors: _Optional[bool] = ..., query_expansion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., diversity: _Optional[float] = ..., hits_per_item: _Optional[int] = ..., signals: _Optional[_Iterable[str]] = ..., granularity: _Optional[_Union[Granularity, str]] = ..., token_vectors: _Optional[bool] = ..., explain: _Optional[bool] = ..., vector_search: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., highlights: _Optional[int] = ...) -> None: ...
 
 class SearchResponse(_message.Message):
-    __slots__ = ("hits", "timing", "expanded", "vector_search", "expected_recall")
+    __slots__ = ("hits", "timing", "expanded", "vector_search", "expected_recall", "steps")
     HITS_FIELD_NUMBER: _ClassVar[int]
     TIMING_FIELD_NUMBER: _ClassVar[int]
     EXPANDED_FIELD_NUMBER: _ClassVar[int]
     VECTOR_SEARCH_FIELD_NUMBER: _ClassVar[int]
     EXPECTED_RECALL_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
     hits: _containers.RepeatedCompositeFieldContainer[Hit]
     timing: _report_pb2.Timing
     expanded: bool
     vector_search: _report_pb2.Method
     expected_recall: float
-    def __init__(self, hits: _Optional[_Iterable[_Union[Hit, _Mapping]]] = ..., timing: _Optional[_Union[_report_pb2.Timing, _Mapping]] = ..., expanded: _Optional[bool] = ..., vector_search: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., expected_recall: _Optional[float] = ...) -> None: ...
+    steps: _containers.RepeatedCompositeFieldContainer[StageScores]
+    def __init__(self, hits: _Optional[_Iterable[_Union[Hit, _Mapping]]] = ..., timing: _Optional[_Union[_report_pb2.Timing, _Mapping]] = ..., expanded: _Optional[bool] = ..., vector_search: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., expected_recall: _Optional[float] = ..., steps: _Optional[_Iterable[_Union[StageScores, _Mapping]]] = ...) -> None: ...
 
 class Hit(_message.Message):
-    __slots__ = ("item_id", "item_title", "section_id", "section_title", "modality", "text", "uri", "metadata", "score", "vector_score", "text_score", "region", "span", "words_matched", "pieces", "multi_vector", "signals", "sections", "stages", "highlights")
+    __slots__ = ("item_id", "item_title", "section_id", "section_title", "modality", "text", "uri", "metadata", "score", "vector_score", "text_score", "region", "span", "words_matched", "pieces", "multi_vector", "signals", "sections", "highlights")
     class MetadataEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -359,7 +361,6 @@ class Hit(_message.Message):
     MULTI_VECTOR_FIELD_NUMBER: _ClassVar[int]
     SIGNALS_FIELD_NUMBER: _ClassVar[int]
     SECTIONS_FIELD_NUMBER: _ClassVar[int]
-    STAGES_FIELD_NUMBER: _ClassVar[int]
     HIGHLIGHTS_FIELD_NUMBER: _ClassVar[int]
     item_id: str
     item_title: str
@@ -379,9 +380,8 @@ class Hit(_message.Message):
     multi_vector: _vector_pb2.MultiVector
     signals: _containers.ScalarMap[str, float]
     sections: _containers.RepeatedCompositeFieldContainer[Hit]
-    stages: _containers.RepeatedCompositeFieldContainer[StageScore]
     highlights: _containers.RepeatedCompositeFieldContainer[Highlight]
-    def __init__(self, item_id: _Optional[str] = ..., item_title: _Optional[str] = ..., section_id: _Optional[str] = ..., section_title: _Optional[str] = ..., modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., text: _Optional[str] = ..., uri: _Optional[str] = ..., metadata: _Optional[_Mapping[str, _metadata_pb2.MetadataValue]] = ..., score: _Optional[float] = ..., vector_score: _Optional[float] = ..., text_score: _Optional[float] = ..., region: _Optional[_Union[_vector_pb2.Box, _Mapping]] = ..., span: _Optional[_Union[_vector_pb2.TextSpan, _Mapping]] = ..., words_matched: _Optional[float] = ..., pieces: _Optional[_Iterable[_Union[FoundPiece, _Mapping]]] = ..., multi_vector: _Optional[_Union[_vector_pb2.MultiVector, _Mapping]] = ..., signals: _Optional[_Mapping[str, float]] = ..., sections: _Optional[_Iterable[_Union[Hit, _Mapping]]] = ..., stages: _Optional[_Iterable[_Union[StageScore, _Mapping]]] = ..., highlights: _Optional[_Iterable[_Union[Highlight, _Mapping]]] = ...) -> None: ...
+    def __init__(self, item_id: _Optional[str] = ..., item_title: _Optional[str] = ..., section_id: _Optional[str] = ..., section_title: _Optional[str] = ..., modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., text: _Optional[str] = ..., uri: _Optional[str] = ..., metadata: _Optional[_Mapping[str, _metadata_pb2.MetadataValue]] = ..., score: _Optional[float] = ..., vector_score: _Optional[float] = ..., text_score: _Optional[float] = ..., region: _Optional[_Union[_vector_pb2.Box, _Mapping]] = ..., span: _Optional[_Union[_vector_pb2.TextSpan, _Mapping]] = ..., words_matched: _Optional[float] = ..., pieces: _Optional[_Iterable[_Union[FoundPiece, _Mapping]]] = ..., multi_vector: _Optional[_Union[_vector_pb2.MultiVector, _Mapping]] = ..., signals: _Optional[_Mapping[str, float]] = ..., sections: _Optional[_Iterable[_Union[Hit, _Mapping]]] = ..., highlights: _Optional[_Iterable[_Union[Highlight, _Mapping]]] = ...) -> None: ...
 
 class Highlight(_message.Message):
     __slots__ = ("span", "words", "similarity")
@@ -393,19 +393,23 @@ class Highlight(_message.Message):
     similarity: float
     def __init__(self, span: _Optional[_Union[_vector_pb2.TextSpan, _Mapping]] = ..., words: _Optional[float] = ..., similarity: _Optional[float] = ...) -> None: ...
 
-class StageScore(_message.Message):
-    __slots__ = ("stage", "score", "normalised", "rank", "kept")
+class StageScores(_message.Message):
+    __slots__ = ("stage", "hits", "scores", "normalised", "ranks", "kept", "reasons")
     STAGE_FIELD_NUMBER: _ClassVar[int]
-    SCORE_FIELD_NUMBER: _ClassVar[int]
+    HITS_FIELD_NUMBER: _ClassVar[int]
+    SCORES_FIELD_NUMBER: _ClassVar[int]
     NORMALISED_FIELD_NUMBER: _ClassVar[int]
-    RANK_FIELD_NUMBER: _ClassVar[int]
+    RANKS_FIELD_NUMBER: _ClassVar[int]
     KEPT_FIELD_NUMBER: _ClassVar[int]
+    REASONS_FIELD_NUMBER: _ClassVar[int]
     stage: str
-    score: float
-    normalised: float
-    rank: int
-    kept: str
-    def __init__(self, stage: _Optional[str] = ..., score: _Optional[float] = ..., normalised: _Optional[float] = ..., rank: _Optional[int] = ..., kept: _Optional[str] = ...) -> None: ...
+    hits: _containers.RepeatedScalarFieldContainer[int]
+    scores: _containers.RepeatedScalarFieldContainer[float]
+    normalised: _containers.RepeatedScalarFieldContainer[float]
+    ranks: _containers.RepeatedScalarFieldContainer[int]
+    kept: _containers.RepeatedScalarFieldContainer[int]
+    reasons: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, stage: _Optional[str] = ..., hits: _Optional[_Iterable[int]] = ..., scores: _Optional[_Iterable[float]] = ..., normalised: _Optional[_Iterable[float]] = ..., ranks: _Optional[_Iterable[int]] = ..., kept: _Optional[_Iterable[int]] = ..., reasons: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class FoundPiece(_message.Message):
     __slots__ = ("section_id", "text", "score", "span", "vector_score", "words_matched", "relevance", "below_floor")

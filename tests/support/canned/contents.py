@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -209,8 +210,11 @@ def explained() -> answer_pb2.RetrieveResponse:
         candidates_out=2,
         dropped=[report_pb2.Dropped(reason="depth", count=1298, best=[left])],
     )
-    found.hits[0].hit.stages.add(stage="merge", score=0.6, normalised=0.8, rank=2, kept="both")
-    found.hits[0].hit.stages.add(stage="rerank", kept="not_compared")
+    said = found.steps.add(stage="merge", hits=[0], scores=[0.6], normalised=[0.8], ranks=[2], kept=[1])
+    said.reasons.extend(["vector_alone", "both"])
+    found.steps.add(
+        stage="rerank", hits=[0], scores=[math.nan], ranks=[0], kept=[0], reasons=["not_compared"]
+    )
     return found
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class DroppedSection:
+class DroppedSection(NamedTuple):
     """A section that a step left out, and its score there."""
 
     item_id: str

@@ -11,7 +11,7 @@ from tieback.core.types.fusion import Routing, RoutingExplanation
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.report import Timing
 from tieback.core.types.rerank import Alignment
-from tieback.core.types.search import Granularity, Hit
+from tieback.core.types.search import Granularity, Hit, StageScores
 
 NEAREST = MethodChoice("nearest")
 """Searches by the vector as the collection does by itself."""
@@ -123,7 +123,8 @@ class RetrievedHit:
 class RetrieveReply:
     """What was found, best first; `labels` are what pictures and sounds of the query were taken for.
 
-    `truncated` is what spaces did not read of the query.
+    `truncated` is what spaces did not read of the query. Where it is explained, `steps` are what its steps
+    made of the hits.
     """
 
     hits: Sequence[RetrievedHit]
@@ -132,3 +133,4 @@ class RetrieveReply:
     timing: Timing
     plan: RetrievalPlan
     truncated: Sequence[Truncated] = ()
+    steps: Sequence[StageScores] = ()

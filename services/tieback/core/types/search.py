@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypedDict
+from typing import TypedDict
 
 from tieback.core.types.arrays import Box, Span
 from tieback.core.types.content import Modality
@@ -57,16 +57,22 @@ class Search(TypedDict, total=False):
     highlights: int
 
 
-class StageScore(NamedTuple):
-    """What a step made of a hit: its score, the score as the next step used it, its place from 0, and why it
-    was kept.
+@dataclass(frozen=True, slots=True)
+class StageScores:
+    """What a step made of those of the hits that it passed on, which are at the places `hits` `[n]`.
+
+    Of each: its score, NaN where the step has none; the score as the next step used it, NaN where there is
+    none, and nothing at all where the scores are used as they are; its rank from 0; and why it was `kept`, as
+    a place among the `reasons`.
     """
 
     stage: str
-    score: float | None
-    normalised: float | None
-    rank: int
-    kept: str
+    hits: Sequence[int]
+    scores: Sequence[float]
+    normalised: Sequence[float]
+    ranks: Sequence[int]
+    kept: Sequence[int]
+    reasons: Sequence[str]
 
 
 class Highlight(NamedTuple):
@@ -106,9 +112,8 @@ class Hit:
     `words_matched` is the share of the query's content words that it has, by rarity. `span` is the section's.
     `pieces` are those of its text that collapsing left out as hits, best first. `multi_vector` has the
     vectors of a picture with regions, the whole's first, or those of a text's tokens, where they were asked
-    for. `sections` are, in a search by documents, the item's next best sections, best first. `stages` are the
-    steps that it passed, where the search is explained; later steps append theirs. `signals` are there where
-    they were asked for, and so are `highlights`, best first.
+    for. `sections` are, in a search by documents, the item's next best sections, best first. `signals` are
+    there where they were asked for, and so are `highlights`, best first.
     """
 
     item_id: str
@@ -128,7 +133,6 @@ class Hit:
     pieces: Sequence[FoundPiece] = ()
     multi_vector: MultiVector | None = None
     sections: Sequence[Hit] = ()
-    stages: list[StageScore] = field(default_factory=list)
     signals: Signals = field(default_factory=dict)
     highlights: Sequence[Highlight] = ()
 
@@ -137,7 +141,8 @@ class Hit:
 class SearchReply:
     """The nearest sections, best first, and whether they were found by the `expanded` query.
 
-    Where the method of vector search chose by a measured recall, `vector_search` is the method that it chose,
+    Where it is explained, `steps` are what its steps made of the hits. Where the method of vector search
+    chose by a measured recall, `vector_search` is the method that it chose,
     and `expected_recall` the share of the ten nearest sections that it found in the measurement.
     """
 
@@ -146,3 +151,4 @@ class SearchReply:
     expanded: bool = False
     vector_search: MethodChoice | None = None
     expected_recall: float | None = None
+    steps: Sequence[StageScores] = ()

@@ -34,9 +34,11 @@ from tieback.serving.conversions.searches import (
     read_alignment,
     read_granularity,
     read_hit,
+    read_stage_scores,
     write_alignment,
     write_granularity,
     write_hit,
+    write_stage_scores,
 )
 from tieback.v1 import answer_pb2
 
@@ -160,6 +162,7 @@ def read_retrieve_reply(message: answer_pb2.RetrieveResponse) -> RetrieveReply:
         read_timing(message.timing),
         read_plan(message.plan),
         read_truncated(message.truncated),
+        [read_stage_scores(one) for one in message.steps],
     )
 
 
@@ -172,6 +175,7 @@ def write_retrieve_reply(reply: RetrieveReply) -> answer_pb2.RetrieveResponse:
         timing=write_timing(reply.timing),
         plan=write_plan(reply.plan),
         truncated=write_truncated(reply.truncated),
+        steps=[write_stage_scores(one) for one in reply.steps],
     )
 
 

@@ -19,7 +19,7 @@ from tieback.core.types.rerank import (
     RerankResult,
     RerankSource,
 )
-from tieback.core.types.search import FoundPiece, Granularity, Hit, SearchReply, StageScore
+from tieback.core.types.search import FoundPiece, Granularity, Hit, SearchReply, StageScores
 from tieback.core.types.vectors import MultiVector
 from tieback.serving.conversions.contents import (
     read_content,
@@ -187,7 +187,6 @@ def read_hit(message: index_pb2.Hit) -> Hit:
         pieces=[_read_piece(one) for one in message.pieces],
         multi_vector=optional(message, "multi_vector", read_multi_vector, at("hits")),
         sections=[read_hit(one) for one in message.sections],
-        stages=[_read_stage_score(one) for one in message.stages],
         signals=dict(message.signals),
         highlights=[read_highlight(one) for one in message.highlights],
     )
@@ -213,24 +212,34 @@ def write_hit(hit: Hit) -> index_pb2.Hit:
         pieces=[_write_piece(one) for one in hit.pieces],
         sections=[write_hit(one) for one in hit.sections],
         multi_vector=None if hit.multi_vector is None else _write_halved(hit.multi_vector),
-        stages=[
-            index_pb2.StageScore(
-                stage=one.stage, score=one.score, normalised=one.normalised, rank=one.rank, kept=one.kept
-            )
-            for one in hit.stages
-        ],
         signals=hit.signals,
         highlights=[write_highlight(one) for one in hit.highlights],
     )
 
 
-def _read_stage_score(message: index_pb2.StageScore) -> StageScore:
-    return StageScore(
+def read_stage_scores(message: index_pb2.StageScores) -> StageScores:
+    """What a step made of the hits."""
+    return StageScores(
         message.stage,
-        message.score if message.HasField("score") else None,
-        message.normalised if message.HasField("normalised") else None,
-        message.rank,
-        message.kept,
+        list(message.hits),
+        list(message.scores),
+        list(message.normalised),
+        list(message.ranks),
+        list(message.kept),
+        list(message.reasons),
+    )
+
+
+def write_stage_scores(one: StageScores) -> index_pb2.StageScores:
+    """The message of what a step made of the hits."""
+    return index_pb2.StageScores(
+        stage=one.stage,
+        hits=one.hits,
+        scores=one.scores,
+        normalised=one.normalised,
+        ranks=one.ranks,
+        kept=one.kept,
+        reasons=one.reasons,
     )
 
 
@@ -279,6 +288,7 @@ def read_search_reply(message: index_pb2.SearchResponse) -> SearchReply:
         message.expanded,
         optional(message, "vector_search", read_method),
         message.expected_recall if message.HasField("expected_recall") else None,
+        [read_stage_scores(one) for one in message.steps],
     )
 
 
@@ -290,6 +300,7 @@ def write_search_reply(reply: SearchReply) -> index_pb2.SearchResponse:
         expanded=reply.expanded,
         vector_search=None if reply.vector_search is None else write_method(reply.vector_search),
         expected_recall=reply.expected_recall,
+        steps=[write_stage_scores(one) for one in reply.steps],
     )
 
 
