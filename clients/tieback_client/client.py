@@ -101,6 +101,7 @@ class Client:
     rerank = _unary(procedures.rerank)
     split = _unary(procedures.split)
     create_collection = _unary(procedures.create_collection)
+    update_collection = _unary(procedures.update_collection)
     get_collection = _unary(procedures.get_collection)
     collections = _pages(procedures.collections)
     delete_collection = _unary(procedures.delete_collection)

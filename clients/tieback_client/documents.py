@@ -9,6 +9,7 @@ from os import PathLike
 from typing import TypeAlias
 
 from tieback_client.content import ContentLike, Modality
+from tieback_client.query_plan import NO_PLAN, QueryPlan
 from tieback_client.token_vectors import TokenVectors
 from tieback_client.vectors import MultiVector, SpaceRef, Vector
 
@@ -182,3 +183,5 @@ class Collection:
     """How many of its vectors the codec was learned from; 0 where it learns nothing, or has not yet."""
     token_vectors: TokenVectors | None = None
     """How it keeps vectors of the tokens of texts on the disk of the server; None where it keeps none."""
+    plan: QueryPlan = NO_PLAN
+    """What `retrieve` and `answer` do with it where a query does not say."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from tieback_client.content import Modality
+from tieback_client.methods import MethodLike as MethodLike
 from tieback_client.reports import CallInfo, Timing
 from tieback_client.results import RetrievalResult
 from tieback_client.vectors import Box
@@ -323,9 +324,6 @@ class Grounding:
     disabled: bool = False
     """Leave claims unchecked."""
 
-
-MethodLike: TypeAlias = str | tuple[str, Mapping[str, object]]
-"""A method by name, or by name and parameters: ``("context_aware", {"alpha": 0.5})``."""
 
 Weights: TypeAlias = Mapping[str, float] | MethodLike
 """Weights per space, or a method of the family "routing": ``"uniform"``, ``("top_k", {"k": 1})``."""

@@ -68,6 +68,7 @@ from tieback_client.operation import Operation
 from tieback_client.operations import OperationState, OperationStatus
 from tieback_client.options import Hedging, Options, Retry, client_version
 from tieback_client.procedures.encoding import Candidate, FusePart
+from tieback_client.query_plan import QueryPlan
 from tieback_client.reports import CallInfo, Cost, Dropped, DroppedSection, Stage, Timing, Truncated
 from tieback_client.reranking import AlignedPair, Alignment, Reranked, RerankResult
 from tieback_client.results import (
@@ -190,6 +191,7 @@ __all__ = [
     "Points",
     "Prediction",
     "Predictions",
+    "QueryPlan",
     "Quota",
     "QuotaExceeded",
     "RateExceeded",

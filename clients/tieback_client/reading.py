@@ -12,6 +12,7 @@ from tieback_client.content import Modality
 from tieback_client.documents import Collection, Item, Section, Source
 from tieback_client.errors import TiebackError
 from tieback_client.facts import facts
+from tieback_client.reading_query_plan import query_plan
 from tieback_client.reading_token_vectors import token_vectors
 from tieback_client.reports import CallInfo, Cost, Dropped, DroppedSection, Stage, Timing, Truncated
 from tieback_client.results import (
@@ -257,6 +258,7 @@ def collection(message: Any) -> Collection:
         resident_bytes=message.resident_bytes,
         codec_trained_on=message.codec_trained_on,
         token_vectors=token_vectors(message.token_vectors) if message.HasField("token_vectors") else None,
+        plan=query_plan(message.plan),
     )
 
 

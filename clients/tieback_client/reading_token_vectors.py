@@ -14,11 +14,12 @@ from tieback_client.vectors import SpaceRef
 def token_vectors(message: Any) -> TokenVectors:
     """How they are kept."""
     space = SpaceRef(message.space.name, message.space.revision, message.space.fingerprint)
-    pooling, codec = _method(message.pooling), _method(message.codec)
+    pooling, codec = method(message.pooling), method(message.codec)
     return TokenVectors(space, message.width, pooling, codec, message.stored_bytes)
 
 
-def _method(message: Any) -> tuple[str, Mapping[str, object]]:
+def method(message: Any) -> tuple[str, Mapping[str, object]]:
+    """A method by name, with its parameters; whole numbers are int."""
     given = MessageToDict(message.parameters)
     whole = {name: int(value) if _is_whole(value) else value for name, value in given.items()}
     return message.name, whole

@@ -28,6 +28,7 @@ from tieback.core.types.generation import (
 from tieback.core.types.grounding import CheckReply, GroundingCheck
 from tieback.core.types.ingestion import IngestReply, LongTexts
 from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.query_plan import QueryPlan
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexState
 from tieback.core.types.rerank import RerankCandidate, RerankReply, RerankSource
 from tieback.core.types.retrieval import Retrieval, RetrieveReply
@@ -133,13 +134,19 @@ class IndexPort(Protocol):
         routing: Routing = DEFAULT_ROUTING,
         codec: MethodChoice | None = None,
         token_vectors: TokenVectors | None = None,
+        plan: QueryPlan | None = None,
     ) -> Collection:
         """Makes a collection, or returns the equal one.
 
         `codec` is how its vectors are kept in memory, and `token_vectors` how those of the tokens of texts
-        are on the disk; None for the default, or for what is there. AlreadyExists where the name has another
-        space, or another `routing`, `codec` or `token_vectors` than one that is given.
+        are on the disk; `plan` is how its queries are answered where they do not say. None for the default,
+        or for what is there. AlreadyExists where the name has another space, or another `routing`, `codec`,
+        `token_vectors` or `plan` than one that is given.
         """
+        ...
+
+    async def update_collection(self, name: str, plan: QueryPlan) -> Collection:
+        """Replaces how its queries are answered where they do not say. Durable when it returns."""
         ...
 
     async def get_collection(self, name: str) -> Collection:

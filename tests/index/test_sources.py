@@ -105,7 +105,7 @@ async def test_a_source_that_cannot_be_kept_is_refused_with_its_field(
 async def test_a_collection_takes_a_thousand_sources_and_no_more(index: Index, store: Path) -> None:
     known = [{"name": f"s{n}", "host": "h", "location": f"/{n}"} for n in range(1000)]
     await index.close()
-    (store / "sources" / "docs.json").write_text(json.dumps(known))
+    (store / "sources" / "docs.json").write_text(json.dumps({"sources": known, "plan": {}}))
     again = Index.open(store)
 
     with pytest.raises(InvalidInput, match="has 1000 sources"):

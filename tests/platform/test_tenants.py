@@ -16,6 +16,7 @@ from tieback_client import (
     Item,
     NotFound,
     PermissionDenied,
+    QueryPlan,
     QuotaExceeded,
     RateExceeded,
     SamplingParameters,
@@ -34,6 +35,7 @@ BRIEF = SamplingParameters(max_tokens=8)
 Asked = Callable[[Client, str], Any]
 CASES: dict[str, Asked] = {
     "GetCollection": lambda client, name: client.get_collection(name),
+    "UpdateCollection": lambda client, name: client.update_collection(name, plan=QueryPlan(hybrid=False)),
     "DeleteCollection": lambda client, name: client.delete_collection(name),
     "RecordSource": lambda client, name: client.record_source(name, "s", host="h", location="/s"),
     "DeleteSource": lambda client, name: client.delete_source(name, "s"),
@@ -157,7 +159,14 @@ def test_a_shared_collection_is_listed_searched_and_answered_with_and_not_writte
         acme.answer("globex/handbook", "What makes the tides?", sampling=BRIEF).collect().finish is not None
     )
     for write in (
-        *("UpsertItems", "DeleteItems", "DeleteCollection", "RecordSource", "DeleteSource"),
+        *(
+            "UpsertItems",
+            "DeleteItems",
+            "DeleteCollection",
+            "UpdateCollection",
+            "RecordSource",
+            "DeleteSource",
+        ),
         "CreateSnapshot",
     ):
         error = error_of(lambda: CASES[write](acme, "globex/handbook"))  # noqa: B023 - called at once

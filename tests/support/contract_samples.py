@@ -75,6 +75,8 @@ from tieback.core.types.token_vectors import TokenVectors
 from tieback.core.types.vectors import DType, MultiVector, SpaceRef, SparseVector, Vector, VectorKind
 from tieback.serving import conversions
 
+from support.query_plan_samples import QUERY_PLANS
+
 SPACE = SpaceRef("minilm", "abc123", "def456")
 VECTOR = Vector(SPACE, np.array([0.25, -0.5, 1.0], np.float32), normalized=False)
 TOKENS = MultiVector(
@@ -325,6 +327,7 @@ SAMPLES: dict[str, list[Any]] = {
         ),
         Retrieval("books", [QueryPart(TEXT)]),
     ],
+    "query_plan": QUERY_PLANS,
     "retrieve_reply": [
         RetrieveReply(
             [

@@ -1,23 +1,25 @@
-"""`tieback collections`: list, show, delete."""
+"""`tieback collections`: list, show, set, delete."""
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import datetime
 
 import click
 from rich.text import Text
 
-from tieback_client.cli.connection import Command, connected
+from tieback_client.cli.connection import Command, connected, granularity_of, method_of, plan_options
 from tieback_client.cli.list_by_default import ListByDefault
 from tieback_client.cli.output import Output
 from tieback_client.client import Client
 from tieback_client.documents import Collection, Item, Section
+from tieback_client.query_plan import NO_PLAN, QueryPlan
 from tieback_client.token_vectors import TokenVectors
 
 
 @click.group(cls=ListByDefault)
 def collections() -> None:
-    """List, show and delete collections.
+    """List, show, set and delete collections.
 
     Without a command, lists them.
     """
@@ -101,6 +103,55 @@ def show(client: Client, output: Output, name: str, item: str | None) -> None:
             output.show(Text(f"\n§ {heading}", style="cyan"), Text(str(section.content or "(not text)")))
 
 
+@collections.command("set", cls=Command)
+@click.argument("name")
+@plan_options
+@click.option("--candidates", type=click.IntRange(1, 1000), metavar="N", help="Hits to rerank.")
+@click.option("--defaults", is_flag=True, help="Leave everything to the server.")
+@connected
+def set_(
+    client: Client,
+    output: Output,
+    name: str,
+    hybrid: bool | None,
+    vector_search: str | None,
+    balance: bool | None,
+    collapse: bool | None,
+    feedback: str | None,
+    ranker: str | None,
+    diversity: float | None,
+    per_item: int | None,
+    documents: bool | None,
+    rerank: str | None,
+    candidates: int | None,
+    defaults: bool,
+) -> None:
+    """Say how queries of a collection are answered that do not say it themselves.
+
+    It replaces what was said before: what is not given is the server's choice. A query's own options win.
+    """
+    plan = QueryPlan(
+        hybrid=hybrid,
+        balance=balance,
+        reranker=method_of(rerank),
+        candidates=candidates or 0,
+        collapse=collapse,
+        query_expansion=method_of(feedback),
+        diversity=diversity or 0.0,
+        hits_per_item=per_item or 0,
+        granularity=granularity_of(documents=documents),
+        ranker=method_of(ranker),
+        vector_search=method_of(vector_search),
+    )
+    if (plan == NO_PLAN) != defaults:
+        raise click.UsageError("Give options of queries, or --defaults alone.")
+    found = client.update_collection(name, plan=plan)
+    if output.json:
+        output.document(found)
+    else:
+        output.note(f"queries of {name}: {_plan(found.plan) or 'as served'}")
+
+
 @collections.command("delete", cls=Command)
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
@@ -168,6 +219,7 @@ def _show_collection(output: Output, found: Collection) -> None:
         "codec learned from": f"{found.codec_trained_on:,} vectors" if found.codec_trained_on else "",
         "vectors in memory": f"{found.resident_bytes / 1e6:,.1f} MB" if found.codec else "",
         **_token_facts(found.token_vectors),
+        "queries": _plan(found.plan),
         "state": found.damage or (f"stale: {found.stale}" if found.stale else ""),
     }
     output.table(["", ""], [[key, value] for key, value in facts.items() if value != ""])
@@ -179,6 +231,22 @@ def _show_collection(output: Output, found: Collection) -> None:
         [[one.name, one.item_count, _minute(one.indexed), one.host, one.location] for one in found.sources],
         right=(1,),
     )
+
+
+def _plan(plan: QueryPlan) -> str:
+    """What a plan chooses; empty for nothing."""
+    chosen = {one.name: getattr(plan, one.name) for one in dataclasses.fields(plan)}
+    return ", ".join(
+        f"{name} {_choice(value)}" for name, value in chosen.items() if value != getattr(NO_PLAN, name)
+    )
+
+
+def _choice(value: object) -> str:
+    if not isinstance(value, tuple):
+        return str(value).lower() if isinstance(value, bool) else str(value)
+    name, parameters = value
+    given = ", ".join(f"{key}={one}" for key, one in parameters.items())
+    return f"{name} ({given})" if given else str(name)
 
 
 def _state(found: Collection) -> Text:

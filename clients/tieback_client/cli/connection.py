@@ -127,6 +127,68 @@ def collection_option(function: F) -> F:
     )(function)
 
 
+def plan_options(function: F) -> F:
+    """Adds the options that a collection can choose for its queries."""
+    for option in reversed(_plan_options()):
+        function = option(function)
+    return function
+
+
+def _plan_options() -> list[Callable[[Any], Any]]:
+    return [
+        click.option("--hybrid/--no-hybrid", default=None, help="Search the full text too. [as served]"),
+        click.option(
+            "--vector-search",
+            metavar="METHOD[:NAME=X]",
+            help="How far the vector is searched for: nearest, exact, within:similarity=0.5, "
+            "coarse_to_fine:breadth=4, wanted_recall:recall=0.99, or none for words alone. [as served]",
+        ),
+        click.option(
+            "--balance/--no-balance",
+            default=None,
+            help="Keep one modality from hiding the others. [as served]",
+        ),
+        click.option(
+            "--collapse/--every-piece",
+            default=None,
+            help="Show the pieces of a short text as one hit, or each as a hit. [as served]",
+        ),
+        click.option(
+            "--feedback",
+            metavar="METHOD",
+            help="Search again with the query expanded by its best hits: rocchio, or none. [as served]",
+        ),
+        click.option(
+            "--rank",
+            "ranker",
+            metavar="METHOD",
+            help="Order the hits by a learned ranking: linear, or none. [as served]",
+        ),
+        click.option(
+            "--diversity",
+            type=click.FloatRange(0, 1),
+            metavar="X",
+            help="Prefer hits that are unlike those before them, 0 to 1; not with --rerank. [as served]",
+        ),
+        click.option(
+            "--per-item",
+            type=click.IntRange(0, 1000),
+            metavar="N",
+            help="The largest number of hits of one item; 0 is any number. [as served]",
+        ),
+        click.option(
+            "--documents/--sections",
+            default=None,
+            help="Rank whole documents and show the best section of each, or rank sections. [as served]",
+        ),
+        click.option(
+            "--rerank",
+            metavar="METHOD",
+            help="The reranking method, or none. [as served]",
+        ),
+    ]
+
+
 def query_options(function: F) -> F:
     """Adds the options of a query."""
     options: list[Callable[[Any], Any]] = [
@@ -172,58 +234,7 @@ def query_options(function: F) -> F:
             metavar="METHOD",
             help="How the block of a missing space is imputed, e.g. ridge. [as bound]",
         ),
-        click.option("--hybrid/--no-hybrid", default=None, help="Search the full text too. [as served]"),
-        click.option(
-            "--vector-search",
-            metavar="METHOD[:NAME=X]",
-            help="How far the vector is searched for: nearest, exact, within:similarity=0.5, "
-            "coarse_to_fine:breadth=4, wanted_recall:recall=0.99, or none for words alone. [as served]",
-        ),
-        click.option(
-            "--balance/--no-balance",
-            default=None,
-            help="Keep one modality from hiding the others. [as served]",
-        ),
-        click.option(
-            "--collapse/--every-piece",
-            default=None,
-            help="Show the pieces of a short text as one hit, or each as a hit. [as served]",
-        ),
-        click.option(
-            "--feedback",
-            metavar="METHOD",
-            help="Search again with the query expanded by its best hits: rocchio, or none. [as served]",
-        ),
-        click.option(
-            "--rank",
-            "ranker",
-            metavar="METHOD",
-            help="Order the hits by a learned ranking: linear, or none. [as served]",
-        ),
-        click.option(
-            "--diversity",
-            type=click.FloatRange(0, 1),
-            default=0.0,
-            metavar="X",
-            help="Prefer hits that are unlike those before them, 0 to 1; not with --rerank. [0]",
-        ),
-        click.option(
-            "--per-item",
-            type=click.IntRange(0, 1000),
-            default=0,
-            metavar="N",
-            help="The largest number of hits of one item; 0 is any number. [0]",
-        ),
-        click.option(
-            "--documents/--sections",
-            default=None,
-            help="Rank whole documents and show the best section of each, or rank sections. [as served]",
-        ),
-        click.option(
-            "--rerank",
-            metavar="METHOD",
-            help="The reranking method, or none. [as served]",
-        ),
+        *_plan_options(),
         click.option(
             "--min-relevance",
             type=click.FloatRange(0, 1),

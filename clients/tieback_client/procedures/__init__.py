@@ -20,6 +20,7 @@ from tieback_client.procedures.index import (
     items,
     record_source,
     search,
+    update_collection,
     upsert,
     usage,
 )
@@ -98,6 +99,7 @@ __all__ = [
     "space",
     "spaces",
     "split",
+    "update_collection",
     "upgrade",
     "upsert",
     "usage",

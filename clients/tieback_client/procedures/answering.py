@@ -104,8 +104,8 @@ def retrieve(
     rank_fusion: MethodLike | None = None,
     collapse: bool | None = None,
     query_expansion: MethodLike | None = None,
-    diversity: float = 0.0,
-    hits_per_item: int = 0,
+    diversity: float | None = None,
+    hits_per_item: int | None = None,
     granularity: Granularity | None = None,
     ranker: MethodLike | None = None,
     composition: str = "",
@@ -123,7 +123,8 @@ def retrieve(
     policy, replace the server's routing; `imputation`, a method of the family of that name, says
     what is done about lost spaces. `filter` is that of `search`.
 
-    The rest is the server's to choose where it is left out, and the result's `plan` has what it chose:
+    The rest is the collection's to choose where it is left out (`Collection.plan`), else the server's, and
+    the result's `plan` has what was chosen:
     `hybrid` merges a full-text search for the query's words; `rank_fusion`, a method of the family of that
     name, says how; `balance` keeps one modality from hiding the others; `collapse` makes the pieces of a
     short text one hit, with the others in its `pieces`; `query_expansion`, a method of the family of that
@@ -186,8 +187,8 @@ def answer(
     rank_fusion: MethodLike | None = None,
     collapse: bool | None = None,
     query_expansion: MethodLike | None = None,
-    diversity: float = 0.0,
-    hits_per_item: int = 0,
+    diversity: float | None = None,
+    hits_per_item: int | None = None,
     granularity: Granularity | None = None,
     ranker: MethodLike | None = None,
     composition: str = "",
@@ -289,8 +290,8 @@ def _retrieval(
     rank_fusion: MethodLike | None,
     collapse: bool | None,
     query_expansion: MethodLike | None,
-    diversity: float,
-    hits_per_item: int,
+    diversity: float | None,
+    hits_per_item: int | None,
     granularity: Granularity | None,
     ranker: MethodLike | None,
     composition: str,

@@ -14,6 +14,7 @@ from tieback_client.errors import InvalidArgument
 from tieback_client.events import MethodLike, Weights
 from tieback_client.exchange import Exchange, write_result
 from tieback_client.paging import Page, Pages
+from tieback_client.query_plan import QueryPlan
 from tieback_client.reports import CallInfo
 from tieback_client.results import Fused, SearchResult
 from tieback_client.rpc import RPCS, Call, Procedure
@@ -22,6 +23,7 @@ from tieback_client.token_vectors import TokenVectorsLike
 from tieback_client.vectors import SpaceRef, Vector
 from tieback_client.writes import Acknowledgement
 from tieback_client.writing import Granularity
+from tieback_client.writing_query_plan import query_plan as write_query_plan
 from tieback_client.writing_token_vectors import token_vectors as write_token_vectors
 
 
@@ -34,6 +36,7 @@ def create_collection(
     imputation: MethodLike | None = None,
     codec: MethodLike | None = None,
     token_vectors: TokenVectorsLike = False,
+    plan: QueryPlan | None = None,
     timeout: float | None = None,
 ) -> Procedure[Collection]:
     """Makes an empty collection, or returns the equal one that is there.
@@ -44,8 +47,9 @@ def create_collection(
     `imputation`, a method of the family of that name. `codec`, a method of the family "codecs", is how its
     vectors are kept in the memory of the server, once and for all: ``"binary"`` takes little of it. With
     `token_vectors` those of the tokens of texts are kept on its disk, so that reranking encodes no texts:
-    True for the defaults, or `TokenVectors`. `AlreadyExists` where the name is taken by a collection of
-    another space, width, weights or codec, or with other token vectors.
+    True for the defaults, or `TokenVectors`. `plan` is what `retrieve` and `answer` do with it where a query
+    does not say; `update_collection` changes it. `AlreadyExists` where the name is taken by a collection of
+    another space, width, weights, codec or plan, or with other token vectors.
     """
     from tieback_client.procedures.server import space as describe
 
@@ -66,8 +70,21 @@ def create_collection(
         routing=writing.routing(weights, imputation),
         codec=writing.method(codec, at("codec")),
         token_vectors=write_token_vectors(token_vectors, at("token_vectors")),
+        plan=write_query_plan(plan, at("plan")),
     )
     reply = yield Call(RPCS["CreateCollection"], request, timeout)
+    return reading.collection(reply.message.collection)
+
+
+def update_collection(
+    name: str, *, plan: QueryPlan | None, timeout: float | None = None
+) -> Procedure[Collection]:
+    """Replaces what `retrieve` and `answer` do with a collection where a query does not say.
+
+    None leaves the server's defaults. Queries follow it within some seconds.
+    """
+    request = index_pb2.UpdateCollectionRequest(name=name, plan=write_query_plan(plan, at("plan")))
+    reply = yield Call(RPCS["UpdateCollection"], request, timeout)
     return reading.collection(reply.message.collection)
 
 

@@ -30,6 +30,7 @@ from tieback.core.types.content import Modality
 from tieback.core.types.fusion import JOINT_SPACE, Role, Routing
 from tieback.core.types.limits import Limits
 from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.query_plan import QueryPlan
 from tieback.core.types.token_vectors import TokenVectors
 from tieback.core.types.vectors import SpaceRef
 from tieback.methods.codecs import codecs, with_defaults
@@ -171,6 +172,10 @@ class CollectionSpaces:
         """
         found = await self._found(collection, deadline)
         return await self._to_read(found, deadline), found.routing
+
+    async def plan_to_read(self, collection: str, deadline: Deadline) -> QueryPlan:
+        """How queries of a collection are answered where they do not say."""
+        return (await self._found(collection, deadline)).plan
 
     async def tokens_to_read(self, collection: str, deadline: Deadline) -> TokenSpace | None:
         """The served space of the token vectors that a collection keeps; None where there are none of use."""

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 
+from tieback.answer.query_words import words_of
 from tieback.answer.relevance import RELEVANCE_FLOOR
+from tieback.core.query_choices import COMPOSITION, FIELD_OF, NO_WORDS, ROUTING, clashes, said
+from tieback.core.types.fusion import Routing
 from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.query_plan import QueryPlan
 from tieback.core.types.retrieval import NEAREST, Retrieval, RetrievalPlan
 from tieback.core.types.search import Granularity
 from tieback.methods import reranking
@@ -52,6 +56,27 @@ ANSWER_PLAN = dataclasses.replace(DEFAULT_PLAN, collapse_pieces=False)
 it (docs/decisions/0035)."""
 
 
+def filled(retrieval: Retrieval, chosen: QueryPlan) -> Retrieval:
+    """A query with what its collection chooses where it says nothing, as far as that fits what it says."""
+    asked = said(retrieval) | {
+        name
+        for name, is_asked in (
+            (COMPOSITION, bool(retrieval.composition)),
+            (ROUTING, retrieval.routing != Routing()),
+            (NO_WORDS, not words_of(retrieval.query)),
+        )
+        if is_asked
+    }
+    unfit = {FIELD_OF[one] for one, _ in clashes(said(chosen), asked)}
+    silent = Retrieval(retrieval.collection, retrieval.query)
+    taken = {
+        name: value
+        for name, value in chosen.chosen().items()
+        if name not in unfit and getattr(retrieval, name) == getattr(silent, name)
+    }
+    return dataclasses.replace(retrieval, **taken)
+
+
 def plan_of(retrieval: Retrieval, defaults: RetrievalPlan = DEFAULT_PLAN) -> RetrievalPlan:
     """The plan of a query: its own choices, and the defaults for the rest."""
     limit = retrieval.limit or DEFAULT_LIMIT
@@ -87,8 +112,12 @@ def plan_of(retrieval: Retrieval, defaults: RetrievalPlan = DEFAULT_PLAN) -> Ret
             else retrieval.collapse_pieces
         ),
         query_expansion=retrieval.query_expansion or defaults.query_expansion,
-        diversity=retrieval.diversity or defaults.diversity,
-        hits_per_item=retrieval.hits_per_item or (0 if documents else defaults.hits_per_item),
+        diversity=defaults.diversity if retrieval.diversity is None else retrieval.diversity,
+        hits_per_item=(
+            (0 if documents else defaults.hits_per_item)
+            if retrieval.hits_per_item is None
+            else retrieval.hits_per_item
+        ),
         granularity=retrieval.granularity or defaults.granularity,
         composition=retrieval.composition,
         ranker=ranker,
@@ -101,7 +130,7 @@ def _is_ordered_otherwise(retrieval: Retrieval) -> bool:
     named = (retrieval.reranker, retrieval.query_expansion)
     return (
         any(one is not None and one.name != NO_RERANKING.name for one in named)
-        or retrieval.diversity > 0
+        or bool(retrieval.diversity)
         or retrieval.granularity is Granularity.DOCUMENT
         or retrieval.hybrid is False
         or bool(retrieval.composition)

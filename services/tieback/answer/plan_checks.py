@@ -20,6 +20,7 @@ from tieback.core.errors import InvalidInput, NotFound, Unsupported
 from tieback.core.field_path import at
 from tieback.core.types.fusion import Routing
 from tieback.core.types.limits import Limits
+from tieback.core.types.query_plan import QueryPlan
 from tieback.core.types.retrieval import Retrieval, RetrievalPlan
 from tieback.core.types.search import Granularity
 from tieback.methods.learned_ranking import learned_rankings
@@ -94,6 +95,33 @@ def checked_plan(
             choices = [*unknown.choices, NO_RERANKING.name, *models]
             raise NotFound(unknown.kind, unknown.name, choices) from None
     return plan
+
+
+def check_known(name: str, chosen: QueryPlan, models: Collection[str], ranker: Ranker | None) -> None:
+    """Unsupported where the plan of a collection names what this server does not have."""
+    for field, family, choice, others in (
+        ("rank_fusion", rank_fusions, chosen.rank_fusion, ()),
+        ("query_expansion", query_expansions, chosen.query_expansion, ()),
+        ("vector_search", vector_searches, chosen.vector_search, ()),
+        ("reranker", rerankings, chosen.reranker, (NO_RERANKING.name, *models)),
+    ):
+        if choice is not None and choice.name not in others:
+            try:
+                family.configure(choice.name, choice.parameters)
+            except (InvalidInput, NotFound) as error:
+                raise _not_had(name, field, choice.name, str(error)) from None
+    learned = chosen.ranker
+    if learned is not None and learned.name not in (NO_RANKER.name, "" if ranker is None else ranker.method):
+        there = "none" if ranker is None else repr(ranker.method)
+        raise _not_had(name, "ranker", learned.name, f"its ranker is {there}")
+
+
+def _not_had(collection: str, field: str, name: str, why: str) -> Unsupported:
+    return Unsupported(
+        f"the plan of the collection {collection!r} has the {field} {name!r}, which this server does not "
+        f"have: {why}. Say another {field} with the query, or change the plan: tieback collections set "
+        f"{collection}"
+    )
 
 
 def check_ranker(plan: RetrievalPlan, ranker: Ranker | None) -> None:

@@ -22,8 +22,9 @@ from tieback.answer.plan import (
     NO_RANKER,
     NO_RERANKING,
     WORDS_ALONE,
+    filled,
 )
-from tieback.answer.plan_checks import check_ranker, checked_plan
+from tieback.answer.plan_checks import check_known, check_ranker, checked_plan
 from tieback.answer.query_words import beginning, words_of
 from tieback.answer.relevance import with_relevance
 from tieback.answer.reranking import ranked, rerank, stored_tokens
@@ -40,6 +41,7 @@ from tieback.core.field_path import at
 from tieback.core.types.encoding import Truncated, Truncation
 from tieback.core.types.fusion import Fused, FusePart, Role, RoutingExplanation
 from tieback.core.types.limits import Limits
+from tieback.core.types.query_plan import NO_PLAN
 from tieback.core.types.report import Stage
 from tieback.core.types.rerank import RerankResult
 from tieback.core.types.retrieval import Retrieval, RetrievalPlan, RetrievedHit, RetrieveReply
@@ -92,10 +94,14 @@ class Retriever:
     ) -> RetrieveReply:
         """Spaces and a reranker that are down or late are left out where the rest can answer."""
         with watch.stage("plan"):
-            plan = checked_plan(retrieval, self._limits, defaults, self._rerankers)
-            check_ranker(plan, self._ranker)
+            plan = self._planned(retrieval, defaults)
             if plan.composition:
                 self._composing.check(plan.composition, retrieval.query)
+            chosen = await self._spaces.plan_to_read(retrieval.collection, hop(deadline))
+            if chosen != NO_PLAN:
+                check_known(retrieval.collection, chosen, self._rerankers, self._ranker)
+                retrieval = filled(retrieval, chosen)
+                plan = self._planned(retrieval, defaults)
         if self._reranker is None and plan.reranker.name != NO_RERANKING.name:
             raise Unsupported("no space of this server has multi-vectors to rerank by")
         try:
@@ -104,6 +110,11 @@ class Retriever:
             if not self._spaces.forget(retrieval.collection):
                 raise
         return await self._retrieve(retrieval, plan, watch, deadline)  # the collection was made anew
+
+    def _planned(self, retrieval: Retrieval, defaults: RetrievalPlan) -> RetrievalPlan:
+        plan = checked_plan(retrieval, self._limits, defaults, self._rerankers)
+        check_ranker(plan, self._ranker)
+        return plan
 
     async def _retrieve(
         self, retrieval: Retrieval, plan: RetrievalPlan, watch: Stopwatch, deadline: Deadline

@@ -84,6 +84,10 @@ class OpenCollection(ReadCollection):
         )
         return cls(description, table, read.memory, read.last, writer, sources, KeyBudget(read.memory.facts))
 
+    def describe(self, damage: str = "") -> Collection:
+        """The collection as it stands."""
+        return replace(ReadCollection.describe(self, damage), plan=self.sources.plan)
+
     def list_sources(self) -> list[Source]:
         """Its sources by name, with the numbers of their items."""
         return [self.counted(source) for source in self.sources.all()]

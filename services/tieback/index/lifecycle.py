@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,12 +18,14 @@ from tieback.core.tenant import PRINCIPAL, Access, CollectionKey
 from tieback.core.types.collection import DEFAULT_CODEC, Collection
 from tieback.core.types.fusion import JOINT_SPACE, Routing
 from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.query_plan import NO_PLAN, QueryPlan
 from tieback.core.types.token_vectors import TokenVectors
 from tieback.core.types.vectors import SpaceRef
 from tieback.index.codec_choice import codec_of
 from tieback.index.collection import DamagedCollection, OpenCollection, ReadCollection
 from tieback.index.generations import Generations
 from tieback.index.ownership import OwnedCollections
+from tieback.index.query_plans import check_plan
 from tieback.index.quotas import check
 from tieback.index.references import ReferredOriginals
 from tieback.index.served import ServedSpaces
@@ -66,8 +69,11 @@ class Lifecycle:
         routing: Routing,
         codec: MethodChoice | None,
         token_vectors: TokenVectors | None,
+        plan: QueryPlan | None,
     ) -> Collection:
         """Makes a collection, or returns the equal one. Once begun it is finished."""
+        if plan is not None:
+            check_plan(plan)
         self._served.check(space)
         _check(name, space, width, routing)
         chosen = None if codec is None else with_defaults(codec)
@@ -76,7 +82,7 @@ class Lifecycle:
             self._served.check_prefix(space, cut_to)
         tokens = None if token_vectors is None else self._tokens(token_vectors)
         PRINCIPAL.get().require(Access.ADMIN, work="making a collection")
-        made = self._create(name, space, width, routing, chosen, tokens, token_vectors)
+        made = self._create(name, space, width, routing, chosen, tokens, token_vectors, plan)
         return await asyncio.shield(made)
 
     async def delete(self, name: str) -> None:
@@ -92,6 +98,7 @@ class Lifecycle:
         codec: MethodChoice | None,
         tokens: TokenVectors | None,
         asked: TokenVectors | None,
+        plan: QueryPlan | None,
     ) -> Collection:
         principal = PRINCIPAL.get()
         key = CollectionKey(principal.tenant, name)
@@ -106,6 +113,8 @@ class Lifecycle:
                 now = time.time()
                 description = Description(key, space, width, now, routing, codec or DEFAULT_CODEC, tokens)
                 there = await self._in(lambda: self._make(description))
+                if plan not in (None, NO_PLAN):
+                    await self._in(partial(there.sources.set_plan, plan))
                 self._owned.add(there)
             known = there.description
             if (known.space, known.width) != (space, width):
@@ -133,7 +142,24 @@ class Lifecycle:
                 )
             if asked is not None:
                 self._served.token_spaces.check_same(name, asked, known.token_vectors)
+            if plan not in (None, there.sources.plan):
+                raise AlreadyExists(
+                    "collection",
+                    name,
+                    f"the collection {name!r} is there, and its queries are answered otherwise; leave the "
+                    "plan out, or change it by UpdateCollection",
+                )
             return there.describe()
+
+    async def update(self, name: str, plan: QueryPlan) -> Collection:
+        """Replaces a collection's plan of queries, durably."""
+        check_plan(plan)
+        async with self.changing:
+            known = self._owned.known(name, Access.ADMIN)
+            if isinstance(known, DamagedCollection):
+                raise known.refusal()
+            await self._in(partial(known.sources.set_plan, plan))
+            return known.describe()
 
     def _tokens(self, asked: TokenVectors) -> TokenVectors:
         """What is asked for, completed. InvalidInput, NotFound or SpaceMismatch where it cannot be kept."""

@@ -20,6 +20,7 @@ from tieback.core.types.fusion import Routing
 from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
 from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.query_plan import QueryPlan
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexState
 from tieback.core.types.search import Search, SearchReply
 from tieback.core.types.token_vectors import TokenVectors
@@ -180,18 +181,22 @@ class Index:
         routing: Routing = DEFAULT_ROUTING,
         codec: MethodChoice | None = None,
         token_vectors: TokenVectors | None = None,
+        plan: QueryPlan | None = None,
     ) -> Collection:
         """See `IndexPort`."""
         self._refuse_where_closed()
-        return await self._lifecycle.create(name, space, width, routing, codec, token_vectors)
+        return await self._lifecycle.create(name, space, width, routing, codec, token_vectors, plan)
+
+    async def update_collection(self, name: str, plan: QueryPlan) -> Collection:
+        """See `IndexPort`."""
+        return replace(await self._lifecycle.update(name, plan), name=name)
 
     async def get_collection(self, name: str) -> Collection:
         """See `IndexPort`."""
         self._refuse_where_closed()
         known = self._owned.known(name)
-        if isinstance(known, DamagedCollection):
-            return self._described(known)
-        return replace(self._described(known), sources=known.list_sources())
+        sources = () if isinstance(known, DamagedCollection) else known.list_sources()
+        return replace(self._described(known), sources=sources)
 
     async def list_collections(
         self, *, page_size: int = 0, page_token: str = ""

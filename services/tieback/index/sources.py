@@ -1,7 +1,7 @@
-"""The sources of a collection: folders that its items come from, and where they are.
+"""The sources of a collection: folders that its items come from, and where they are; and its plan of queries.
 
-They stand in a small file beside the collection's table. How many items a source has is not written there:
-the items say themselves which source they are of.
+They can change while its items stay, and stand in a small file beside the collection's table. How many items
+a source has is not written there: the items say themselves which source they are of.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from tieback.core.durable_files import write_durably
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, StorageFull, Unavailable
 from tieback.core.field_path import FieldPath, at
 from tieback.core.types.collection import Source
+from tieback.core.types.query_plan import NO_PLAN, QueryPlan
 
 MOST_SOURCES = 1000
 NAME_BYTES = 128
@@ -32,16 +33,20 @@ class Sources:
         """Reads the file; ValueError, KeyError or TypeError where it is damaged."""
         self._path = path
         self._known: dict[str, Source] = {}
+        self.plan = NO_PLAN
+        """How queries of the collection are answered where they do not say."""
         if path.exists():
-            self._known = {one["name"]: Source(**one) for one in json.loads(path.read_text())}
+            kept = json.loads(path.read_text())
+            self._known = {one["name"]: Source(**one) for one in kept["sources"]}
+            self.plan = QueryPlan.from_json(kept["plan"])
 
     def all(self) -> list[Source]:
         """By name, without the numbers of their items."""
         return [source for _, source in sorted(self._known.items())]
 
     def to_json(self) -> bytes:
-        """As kept in the file, and empty where there are none."""
-        return _to_json(self.all()) if self._known else b""
+        """As kept in the file, and empty where there is nothing to keep."""
+        return _to_json(self.all(), self.plan) if self._known or self.plan != NO_PLAN else b""
 
     def get(self, name: str) -> Source:
         """NotFound, with the choices, where there is none."""
@@ -77,21 +82,28 @@ class Sources:
         """Forgets a source, durably."""
         self._replace({known: source for known, source in self._known.items() if known != name})
 
+    def set_plan(self, plan: QueryPlan) -> None:
+        """Replaces the plan, durably. StorageFull and Unavailable where it cannot be written."""
+        self._write(self._known, plan)
+
     def _replace(self, known: dict[str, Source]) -> None:
-        written = _to_json(known.values())
+        self._write(known, self.plan)
+
+    def _write(self, known: dict[str, Source], plan: QueryPlan) -> None:
+        written = _to_json(known.values(), plan)
         try:
             write_durably(self._path, written)
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise StorageFull(
-                    "the index store's disk is full; the source was not noted: free space, then try again"
+                    "the index store's disk is full; nothing was noted: free space, then try again"
                 ) from error
-            raise Unavailable("the source could not be noted; try again") from error
-        self._known = known
+            raise Unavailable("it could not be noted; try again") from error
+        self._known, self.plan = known, plan
 
 
-def _to_json(sources: Iterable[Source]) -> bytes:
-    return json.dumps([asdict(source) for source in sources]).encode()
+def _to_json(sources: Iterable[Source], plan: QueryPlan) -> bytes:
+    return json.dumps({"sources": [asdict(source) for source in sources], "plan": plan.to_json()}).encode()
 
 
 def check_source(source: Source) -> None:

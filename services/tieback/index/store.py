@@ -7,7 +7,7 @@ store/
   lock           held while a server has the store open
   store.json     the format's version and the key of page tokens
   collections/   [TENANT/]NAME.lance, one per collection; what it is stands in its table's schema
-  sources/       [TENANT/]NAME.json, the folders that a collection's items come from
+  sources/       [TENANT/]NAME.json, the folders that a collection's items come from, and its plan of queries
   generations/   [TENANT/]NAME.lance, tables that are to take a collection's place (`generations.py`)
   originals/     what sections were encoded from (`originals.py`)
   upgrades/      TENANT/NAME/, what upgrades of a collection's space learned; "_" stands for no tenant
@@ -48,7 +48,7 @@ from tieback.index.records import schema
 from tieback.index.sources import Sources
 from tieback.index.table import Table
 
-FORMAT = 9
+FORMAT = 10
 """Changes whenever the files, the columns of tables or their descriptions do. Another one is refused."""
 
 _DESCRIPTION = "tieback"

@@ -119,6 +119,7 @@ class ObservedIndex:
         self._index = index
         self._telemetry = telemetry
         self.create_collection = index.create_collection
+        self.update_collection = index.update_collection
         self.get_collection = index.get_collection
         self.list_collections = index.list_collections
         self.delete_collection = index.delete_collection

@@ -15,21 +15,24 @@ from tieback.core.types.collection import Collection, IndexedItem, Source, Upser
 from tieback.core.types.content import Item
 from tieback.core.types.fusion import Routing
 from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.query_plan import QueryPlan
 from tieback.core.types.report import Timing
 from tieback.core.types.search import Granularity, Search, SearchReply
 from tieback.core.types.token_vectors import TokenVectors
 from tieback.core.types.vectors import SpaceRef
 from tieback.ports import DEFAULT_ROUTING
 from tieback.serving import failures, targets
+from tieback.serving.conversions.collections import (
+    read_collection,
+    read_collection_source,
+    write_collection_source,
+)
 from tieback.serving.conversions.contents import read_item
+from tieback.serving.conversions.query_plans import write_granularity, write_query_plan
 from tieback.serving.conversions.reports import read_timing, write_method
 from tieback.serving.conversions.routings import write_ignored, write_routing
 from tieback.serving.conversions.searches import (
-    read_collection,
-    read_collection_source,
     read_search_reply,
-    write_collection_source,
-    write_granularity,
     write_indexed_item,
 )
 from tieback.serving.conversions.tenants import read_usage
@@ -71,6 +74,7 @@ class RemoteIndex:
         routing: Routing = DEFAULT_ROUTING,
         codec: MethodChoice | None = None,
         token_vectors: TokenVectors | None = None,
+        plan: QueryPlan | None = None,
     ) -> Collection:
         """Makes a collection, or returns the equal one."""
         request = index_pb2.CreateCollectionRequest(
@@ -80,9 +84,15 @@ class RemoteIndex:
             routing=write_routing(routing),
             codec=None if codec is None else write_method(codec),
             token_vectors=write_token_vectors(token_vectors),
+            plan=None if plan is None else write_query_plan(plan),
         )
         response = await self._call(request, index_pb2.CreateCollectionResponse)
         return read_collection(response.collection)
+
+    async def update_collection(self, name: str, plan: QueryPlan) -> Collection:
+        """Replaces how its queries are answered where they do not say."""
+        request = index_pb2.UpdateCollectionRequest(name=name, plan=write_query_plan(plan))
+        return read_collection((await self._call(request, index_pb2.UpdateCollectionResponse)).collection)
 
     async def get_collection(self, name: str) -> Collection:
         """NotFound, with the choices, where there is none."""

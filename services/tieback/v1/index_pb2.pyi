@@ -28,7 +28,7 @@ GRANULARITY_SECTION: Granularity
 GRANULARITY_DOCUMENT: Granularity
 
 class Collection(_message.Message):
-    __slots__ = ("name", "space", "width", "item_count", "section_count", "create_time", "routing", "vector_count", "sources", "damage", "stale", "codec", "resident_bytes", "codec_trained_on", "token_vectors")
+    __slots__ = ("name", "space", "width", "item_count", "section_count", "create_time", "routing", "vector_count", "sources", "damage", "stale", "codec", "resident_bytes", "codec_trained_on", "token_vectors", "plan")
     NAME_FIELD_NUMBER: _ClassVar[int]
     SPACE_FIELD_NUMBER: _ClassVar[int]
     WIDTH_FIELD_NUMBER: _ClassVar[int]
@@ -44,6 +44,7 @@ class Collection(_message.Message):
     RESIDENT_BYTES_FIELD_NUMBER: _ClassVar[int]
     CODEC_TRAINED_ON_FIELD_NUMBER: _ClassVar[int]
     TOKEN_VECTORS_FIELD_NUMBER: _ClassVar[int]
+    PLAN_FIELD_NUMBER: _ClassVar[int]
     name: str
     space: _vector_pb2.SpaceRef
     width: int
@@ -59,7 +60,8 @@ class Collection(_message.Message):
     resident_bytes: int
     codec_trained_on: int
     token_vectors: TokenVectors
-    def __init__(self, name: _Optional[str] = ..., space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., width: _Optional[int] = ..., item_count: _Optional[int] = ..., section_count: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., routing: _Optional[_Union[_router_pb2.Routing, _Mapping]] = ..., vector_count: _Optional[int] = ..., sources: _Optional[_Iterable[_Union[Source, _Mapping]]] = ..., damage: _Optional[str] = ..., stale: _Optional[str] = ..., codec: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., resident_bytes: _Optional[int] = ..., codec_trained_on: _Optional[int] = ..., token_vectors: _Optional[_Union[TokenVectors, _Mapping]] = ...) -> None: ...
+    plan: QueryPlan
+    def __init__(self, name: _Optional[str] = ..., space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., width: _Optional[int] = ..., item_count: _Optional[int] = ..., section_count: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., routing: _Optional[_Union[_router_pb2.Routing, _Mapping]] = ..., vector_count: _Optional[int] = ..., sources: _Optional[_Iterable[_Union[Source, _Mapping]]] = ..., damage: _Optional[str] = ..., stale: _Optional[str] = ..., codec: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., resident_bytes: _Optional[int] = ..., codec_trained_on: _Optional[int] = ..., token_vectors: _Optional[_Union[TokenVectors, _Mapping]] = ..., plan: _Optional[_Union[QueryPlan, _Mapping]] = ...) -> None: ...
 
 class TokenVectors(_message.Message):
     __slots__ = ("space", "width", "pooling", "codec", "stored_bytes")
@@ -90,26 +92,70 @@ class Source(_message.Message):
     def __init__(self, name: _Optional[str] = ..., host: _Optional[str] = ..., location: _Optional[str] = ..., item_count: _Optional[int] = ..., index_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class CreateCollectionRequest(_message.Message):
-    __slots__ = ("name", "space", "width", "routing", "codec", "token_vectors")
+    __slots__ = ("name", "space", "width", "routing", "codec", "token_vectors", "plan")
     NAME_FIELD_NUMBER: _ClassVar[int]
     SPACE_FIELD_NUMBER: _ClassVar[int]
     WIDTH_FIELD_NUMBER: _ClassVar[int]
     ROUTING_FIELD_NUMBER: _ClassVar[int]
     CODEC_FIELD_NUMBER: _ClassVar[int]
     TOKEN_VECTORS_FIELD_NUMBER: _ClassVar[int]
+    PLAN_FIELD_NUMBER: _ClassVar[int]
     name: str
     space: _vector_pb2.SpaceRef
     width: int
     routing: _router_pb2.Routing
     codec: _report_pb2.Method
     token_vectors: TokenVectors
-    def __init__(self, name: _Optional[str] = ..., space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., width: _Optional[int] = ..., routing: _Optional[_Union[_router_pb2.Routing, _Mapping]] = ..., codec: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., token_vectors: _Optional[_Union[TokenVectors, _Mapping]] = ...) -> None: ...
+    plan: QueryPlan
+    def __init__(self, name: _Optional[str] = ..., space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., width: _Optional[int] = ..., routing: _Optional[_Union[_router_pb2.Routing, _Mapping]] = ..., codec: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., token_vectors: _Optional[_Union[TokenVectors, _Mapping]] = ..., plan: _Optional[_Union[QueryPlan, _Mapping]] = ...) -> None: ...
 
 class CreateCollectionResponse(_message.Message):
     __slots__ = ("collection",)
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     collection: Collection
     def __init__(self, collection: _Optional[_Union[Collection, _Mapping]] = ...) -> None: ...
+
+class UpdateCollectionRequest(_message.Message):
+    __slots__ = ("name", "plan")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    plan: QueryPlan
+    def __init__(self, name: _Optional[str] = ..., plan: _Optional[_Union[QueryPlan, _Mapping]] = ...) -> None: ...
+
+class UpdateCollectionResponse(_message.Message):
+    __slots__ = ("collection",)
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    collection: Collection
+    def __init__(self, collection: _Optional[_Union[Collection, _Mapping]] = ...) -> None: ...
+
+class QueryPlan(_message.Message):
+    __slots__ = ("hybrid", "balance_modalities", "rank_fusion", "reranker", "candidates", "collapse_pieces", "query_expansion", "diversity", "hits_per_item", "granularity", "ranker", "vector_search")
+    HYBRID_FIELD_NUMBER: _ClassVar[int]
+    BALANCE_MODALITIES_FIELD_NUMBER: _ClassVar[int]
+    RANK_FUSION_FIELD_NUMBER: _ClassVar[int]
+    RERANKER_FIELD_NUMBER: _ClassVar[int]
+    CANDIDATES_FIELD_NUMBER: _ClassVar[int]
+    COLLAPSE_PIECES_FIELD_NUMBER: _ClassVar[int]
+    QUERY_EXPANSION_FIELD_NUMBER: _ClassVar[int]
+    DIVERSITY_FIELD_NUMBER: _ClassVar[int]
+    HITS_PER_ITEM_FIELD_NUMBER: _ClassVar[int]
+    GRANULARITY_FIELD_NUMBER: _ClassVar[int]
+    RANKER_FIELD_NUMBER: _ClassVar[int]
+    VECTOR_SEARCH_FIELD_NUMBER: _ClassVar[int]
+    hybrid: bool
+    balance_modalities: bool
+    rank_fusion: _report_pb2.Method
+    reranker: _report_pb2.Method
+    candidates: int
+    collapse_pieces: bool
+    query_expansion: _report_pb2.Method
+    diversity: float
+    hits_per_item: int
+    granularity: Granularity
+    ranker: _report_pb2.Method
+    vector_search: _report_pb2.Method
+    def __init__(self, hybrid: _Optional[bool] = ..., balance_modalities: _Optional[bool] = ..., rank_fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., reranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., candidates: _Optional[int] = ..., collapse_pieces: _Optional[bool] = ..., query_expansion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., diversity: _Optional[float] = ..., hits_per_item: _Optional[int] = ..., granularity: _Optional[_Union[Granularity, str]] = ..., ranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., vector_search: _Optional[_Union[_report_pb2.Method, _Mapping]] = ...) -> None: ...
 
 class GetCollectionRequest(_message.Message):
     __slots__ = ("name",)

@@ -45,6 +45,11 @@ class IndexServiceStub(object):
                 request_serializer=tieback_dot_v1_dot_index__pb2.GetCollectionRequest.SerializeToString,
                 response_deserializer=tieback_dot_v1_dot_index__pb2.GetCollectionResponse.FromString,
                 _registered_method=True)
+        self.UpdateCollection = channel.unary_unary(
+                '/tieback.v1.IndexService/UpdateCollection',
+                request_serializer=tieback_dot_v1_dot_index__pb2.UpdateCollectionRequest.SerializeToString,
+                response_deserializer=tieback_dot_v1_dot_index__pb2.UpdateCollectionResponse.FromString,
+                _registered_method=True)
         self.ListCollections = channel.unary_unary(
                 '/tieback.v1.IndexService/ListCollections',
                 request_serializer=tieback_dot_v1_dot_index__pb2.ListCollectionsRequest.SerializeToString,
@@ -140,6 +145,14 @@ class IndexServiceServicer(object):
 
     def GetCollection(self, request, context):
         """Describes a collection.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateCollection(self, request, context):
+        """Changes how queries of a collection are answered where they do not say. Retrieve and Answer follow it within some
+        seconds.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -281,6 +294,11 @@ def add_IndexServiceServicer_to_server(servicer, server):
                     request_deserializer=tieback_dot_v1_dot_index__pb2.GetCollectionRequest.FromString,
                     response_serializer=tieback_dot_v1_dot_index__pb2.GetCollectionResponse.SerializeToString,
             ),
+            'UpdateCollection': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateCollection,
+                    request_deserializer=tieback_dot_v1_dot_index__pb2.UpdateCollectionRequest.FromString,
+                    response_serializer=tieback_dot_v1_dot_index__pb2.UpdateCollectionResponse.SerializeToString,
+            ),
             'ListCollections': grpc.unary_unary_rpc_method_handler(
                     servicer.ListCollections,
                     request_deserializer=tieback_dot_v1_dot_index__pb2.ListCollectionsRequest.FromString,
@@ -417,6 +435,33 @@ class IndexService(object):
             '/tieback.v1.IndexService/GetCollection',
             tieback_dot_v1_dot_index__pb2.GetCollectionRequest.SerializeToString,
             tieback_dot_v1_dot_index__pb2.GetCollectionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateCollection(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tieback.v1.IndexService/UpdateCollection',
+            tieback_dot_v1_dot_index__pb2.UpdateCollectionRequest.SerializeToString,
+            tieback_dot_v1_dot_index__pb2.UpdateCollectionResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -42,12 +42,18 @@ class Index(index_pb2_grpc.IndexServiceServicer):
             codec=request.codec if request.HasField("codec") else None,
             token_vectors=request.token_vectors if request.HasField("token_vectors") else None,
             resident_bytes=1_500_000,
+            plan=request.plan if request.HasField("plan") else None,
         )
         if request.name == "broken":
             made.damage = "its files are damaged; delete it"
         made.create_time.FromSeconds(1_700_000_000)
         self.collections[request.name] = made
         return index_pb2.CreateCollectionResponse(collection=made)
+
+    def UpdateCollection(self, request: Any, context: Any) -> index_pb2.UpdateCollectionResponse:
+        found = self.collections[request.name]
+        found.plan.CopyFrom(request.plan)
+        return index_pb2.UpdateCollectionResponse(collection=found)
 
     def GetCollection(self, request: Any, context: Any) -> index_pb2.GetCollectionResponse:
         if request.name not in self.collections:

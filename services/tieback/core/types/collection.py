@@ -9,6 +9,7 @@ from tieback.core.errors import TiebackError
 from tieback.core.types.content import Item, Modality
 from tieback.core.types.fusion import Routing
 from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.query_plan import NO_PLAN, QueryPlan
 from tieback.core.types.report import Timing
 from tieback.core.types.token_vectors import TokenVectors
 from tieback.core.types.vectors import MultiVector, SpaceRef, Vector
@@ -28,7 +29,7 @@ class Collection:
     where they and those of regions take `resident_bytes`. A codec that is learned was learned from
     `codec_trained_on` of them; until that is more than 0, vectors are kept and compared as they are.
     `token_vectors` is how those of the tokens of texts are kept on the disk, where they take `token_bytes`;
-    None where they are not.
+    None where they are not. `plan` is how queries are answered that do not say.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Collection:
     codec_trained_on: int = 0
     token_vectors: TokenVectors | None = None
     token_bytes: int = 0
+    plan: QueryPlan = NO_PLAN
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,9 @@ class QueryPart:
 
 @dataclass(frozen=True, slots=True)
 class Retrieval:
-    """What to find, and how. 0 and None stand for the server's default (`answer/plan.py`).
+    """What to find, and how. None, and 0 of `limit` and `candidates`, stand for the default.
+
+    That is what the collection chooses, else the server's (`answer/plan.py`).
 
     Hits whose relevance is below `min_relevance` are left out. A query of a photo and words may name a
     learned `composition`; empty for the weighted sum. Hits have at most so many `highlights`.
@@ -47,8 +49,8 @@ class Retrieval:
     min_relevance: float = 0.0
     collapse_pieces: bool | None = None
     query_expansion: MethodChoice | None = None
-    diversity: float = 0.0
-    hits_per_item: int = 0
+    diversity: float | None = None
+    hits_per_item: int | None = None
     granularity: Granularity | None = None
     ranker: MethodChoice | None = None
     composition: str = ""

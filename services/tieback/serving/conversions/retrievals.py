@@ -16,6 +16,7 @@ from tieback.core.types.retrieval import (
 )
 from tieback.serving.conversions.contents import read_content, read_labels, write_content, write_labels
 from tieback.serving.conversions.frames import each, optional
+from tieback.serving.conversions.query_plans import read_granularity, write_granularity
 from tieback.serving.conversions.reports import (
     finite,
     read_method,
@@ -32,11 +33,9 @@ from tieback.serving.conversions.routings import (
 )
 from tieback.serving.conversions.searches import (
     read_alignment,
-    read_granularity,
     read_hit,
     read_stage_scores,
     write_alignment,
-    write_granularity,
     write_hit,
     write_stage_scores,
 )
@@ -60,8 +59,8 @@ def read_retrieval(message: answer_pb2.RetrieveRequest, field: FieldPath = ROOT)
         min_relevance=finite(message.min_relevance, field["min_relevance"]),
         collapse_pieces=message.collapse_pieces if message.HasField("collapse_pieces") else None,
         query_expansion=optional(message, "query_expansion", read_method, field),
-        diversity=finite(message.diversity, field["diversity"]),
-        hits_per_item=message.hits_per_item,
+        diversity=finite(message.diversity, field["diversity"]) if message.HasField("diversity") else None,
+        hits_per_item=message.hits_per_item if message.HasField("hits_per_item") else None,
         composition=message.composition,
         highlights=message.highlights,
         vector_search=optional(message, "vector_search", read_method, field),

@@ -1,4 +1,4 @@
-"""Collections, indexed items, hits and reranking."""
+"""Indexed items, hits and reranking."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import numpy as np
 from tieback.core.errors import InvalidInput
 from tieback.core.field_path import FieldPath, at
 from tieback.core.types.arrays import Span
-from tieback.core.types.collection import Collection, IndexedItem, IndexedSection, Source
-from tieback.core.types.fusion import Routing
+from tieback.core.types.collection import IndexedItem, IndexedSection
 from tieback.core.types.rerank import (
     AlignedPair,
     Alignment,
@@ -19,7 +18,7 @@ from tieback.core.types.rerank import (
     RerankResult,
     RerankSource,
 )
-from tieback.core.types.search import FoundPiece, Granularity, Hit, SearchReply, StageScores
+from tieback.core.types.search import FoundPiece, Hit, SearchReply, StageScores
 from tieback.core.types.vectors import MultiVector
 from tieback.serving.conversions.contents import (
     read_content,
@@ -29,7 +28,7 @@ from tieback.serving.conversions.contents import (
     write_item,
     write_modality,
 )
-from tieback.serving.conversions.frames import Numbers, each, optional
+from tieback.serving.conversions.frames import each, optional
 from tieback.serving.conversions.highlights import read_highlight, write_highlight
 from tieback.serving.conversions.metadata import read_metadata, write_metadata
 from tieback.serving.conversions.reports import (
@@ -41,88 +40,20 @@ from tieback.serving.conversions.reports import (
     write_method,
     write_timing,
 )
-from tieback.serving.conversions.routings import (
-    read_routing,
-    write_routing,
-)
-from tieback.serving.conversions.times import seconds, timestamp
-from tieback.serving.conversions.token_vectors import read_token_vectors, write_token_vectors
 from tieback.serving.conversions.vectors import (
     read_box,
     read_locator,
     read_multi_vector,
-    read_space,
     read_tensor,
     read_vector,
     write_box,
     write_locator,
     write_multi_vector,
-    write_space,
     write_span,
     write_tensor,
     write_vector,
 )
 from tieback.v1 import index_pb2, reranker_pb2, vector_pb2
-
-
-def read_collection(message: index_pb2.Collection) -> Collection:
-    """A collection as it stands."""
-    return Collection(
-        message.name,
-        read_space(message.space),
-        message.width,
-        message.item_count,
-        message.section_count,
-        seconds(message.create_time, at("create_time")),
-        read_routing(message.routing, at("routing")),
-        message.vector_count,
-        [read_collection_source(source) for source in message.sources],
-        message.damage,
-        message.stale,
-        read_method(message.codec, at("codec")),
-        message.resident_bytes,
-        message.codec_trained_on,
-        optional(message, "token_vectors", read_token_vectors),
-        message.token_vectors.stored_bytes,
-    )
-
-
-def read_collection_source(message: index_pb2.Source) -> Source:
-    """A source as it stands."""
-    indexed = seconds(message.index_time, at("source", "index_time"))
-    return Source(message.name, message.host, message.location, indexed, message.item_count)
-
-
-def write_collection_source(source: Source) -> index_pb2.Source:
-    """The message of a source."""
-    return index_pb2.Source(
-        name=source.name,
-        host=source.host,
-        location=source.location,
-        item_count=source.item_count,
-        index_time=timestamp(source.indexed),
-    )
-
-
-def write_collection(collection: Collection) -> index_pb2.Collection:
-    """The message of a collection."""
-    return index_pb2.Collection(
-        name=collection.name,
-        space=write_space(collection.space),
-        width=collection.width,
-        item_count=collection.item_count,
-        section_count=collection.section_count,
-        create_time=timestamp(collection.created),
-        routing=None if collection.routing == Routing() else write_routing(collection.routing),
-        vector_count=collection.vector_count,
-        sources=[write_collection_source(source) for source in collection.sources],
-        damage=collection.damage,
-        stale=collection.stale,
-        codec=write_method(collection.codec),
-        resident_bytes=collection.resident_bytes,
-        codec_trained_on=collection.codec_trained_on,
-        token_vectors=write_token_vectors(collection.token_vectors, collection.token_bytes),
-    )
 
 
 def read_indexed_item(message: index_pb2.IndexedItem, field: FieldPath) -> IndexedItem:
@@ -161,10 +92,6 @@ def write_indexed_section(section: IndexedSection) -> index_pb2.IndexedSection:
         regions=None if section.regions is None else write_multi_vector(section.regions),
         tokens=None if section.tokens is None else write_multi_vector(section.tokens),
     )
-
-
-_GRANULARITIES = Numbers(index_pb2.Granularity, Granularity, "granularity", unspecified=Granularity.SECTION)
-read_granularity, write_granularity = _GRANULARITIES.read, _GRANULARITIES.write
 
 
 def read_hit(message: index_pb2.Hit) -> Hit:

@@ -12,16 +12,18 @@ from tieback.core.errors import TiebackError
 from tieback.core.field_path import at
 from tieback.ports import IndexPort
 from tieback.serving import failures
+from tieback.serving.conversions.collections import (
+    read_collection_source,
+    write_collection,
+    write_collection_source,
+)
 from tieback.serving.conversions.contents import write_item
 from tieback.serving.conversions.frames import optional
+from tieback.serving.conversions.query_plans import read_granularity, read_query_plan
 from tieback.serving.conversions.reports import finite, read_method, write_timing
 from tieback.serving.conversions.routings import read_ignored, read_routing
 from tieback.serving.conversions.searches import (
-    read_collection_source,
-    read_granularity,
     read_indexed_item,
-    write_collection,
-    write_collection_source,
     write_search_reply,
 )
 from tieback.serving.conversions.snapshots import write_snapshot
@@ -55,8 +57,17 @@ class IndexServicer(index_pb2_grpc.IndexServiceServicer):
             read_routing(request.routing, at("routing")),
             read_method(request.codec, at("codec")) if request.HasField("codec") else None,
             optional(request, "token_vectors", read_token_vectors),
+            optional(request, "plan", read_query_plan),
         )
         return index_pb2.CreateCollectionResponse(collection=write_collection(collection))
+
+    async def UpdateCollection(
+        self, request: index_pb2.UpdateCollectionRequest, context: Context
+    ) -> index_pb2.UpdateCollectionResponse:
+        """Changes how queries of a collection are answered where they do not say."""
+        plan = read_query_plan(request.plan, at("plan"))
+        collection = await self._index.update_collection(request.name, plan)
+        return index_pb2.UpdateCollectionResponse(collection=write_collection(collection))
 
     async def GetCollection(
         self, request: index_pb2.GetCollectionRequest, context: Context

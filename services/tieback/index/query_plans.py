@@ -1,0 +1,50 @@
+"""The plan of a collection's queries, checked before it is kept.
+
+Which models rerank and which ranking was learned changes with the server: that is checked when a query is
+answered.
+"""
+
+from __future__ import annotations
+
+from tieback.core.errors import InvalidInput
+from tieback.core.field_path import at
+from tieback.core.query_choices import FIELD_OF, clashes, said
+from tieback.core.types.query_plan import QueryPlan
+from tieback.index.query import MOST_HITS
+from tieback.methods.learned_ranking import learned_rankings
+from tieback.methods.query_expansion import query_expansions
+from tieback.methods.rank_fusion import rank_fusions
+from tieback.methods.reranking import rerankings
+from tieback.methods.vector_search import vector_searches
+
+PLAN = at("plan")
+
+
+def check_plan(plan: QueryPlan) -> None:
+    """InvalidInput or NotFound, with the field, where no query could be answered so."""
+    for family, field, choice in (
+        (rank_fusions, "rank_fusion", plan.rank_fusion),
+        (query_expansions, "query_expansion", plan.query_expansion),
+        (learned_rankings, "ranker", plan.ranker),
+        (vector_searches, "vector_search", plan.vector_search),
+    ):
+        if choice is not None:
+            family.configure(choice.name, choice.parameters, field=PLAN[field])
+    if plan.reranker is not None and plan.reranker.name in rerankings.names():
+        rerankings.configure(plan.reranker.name, plan.reranker.parameters, field=PLAN["reranker"])
+    if not 0 <= plan.diversity <= 1:
+        raise InvalidInput(f"the diversity is {plan.diversity}; it is 0 to 1", field=PLAN["diversity"])
+    for field, number in (("candidates", plan.candidates), ("hits_per_item", plan.hits_per_item)):
+        if not 0 <= number <= MOST_HITS:
+            raise InvalidInput(f"{field} is 1 to {MOST_HITS}, or 0 for the default", field=PLAN[field])
+    _check_together(plan)
+
+
+def _check_together(plan: QueryPlan) -> None:
+    """InvalidInput where two of the choices do not go together."""
+    chosen = said(plan)
+    for one, other in clashes(chosen, chosen):
+        raise InvalidInput(
+            f"{one} does not go together with {other}: leave one of them out of the plan",
+            field=PLAN[FIELD_OF[one]],
+        )

@@ -1,0 +1,78 @@
+"""Collections and their sources."""
+
+from __future__ import annotations
+
+from tieback.core.field_path import at
+from tieback.core.types.collection import Collection, Source
+from tieback.core.types.fusion import Routing
+from tieback.core.types.query_plan import NO_PLAN
+from tieback.serving.conversions.frames import optional
+from tieback.serving.conversions.query_plans import read_query_plan, write_query_plan
+from tieback.serving.conversions.reports import read_method, write_method
+from tieback.serving.conversions.routings import read_routing, write_routing
+from tieback.serving.conversions.times import seconds, timestamp
+from tieback.serving.conversions.token_vectors import read_token_vectors, write_token_vectors
+from tieback.serving.conversions.vectors import read_space, write_space
+from tieback.v1 import index_pb2
+
+
+def read_collection(message: index_pb2.Collection) -> Collection:
+    """A collection as it stands."""
+    return Collection(
+        message.name,
+        read_space(message.space),
+        message.width,
+        message.item_count,
+        message.section_count,
+        seconds(message.create_time, at("create_time")),
+        read_routing(message.routing, at("routing")),
+        message.vector_count,
+        [read_collection_source(source) for source in message.sources],
+        message.damage,
+        message.stale,
+        read_method(message.codec, at("codec")),
+        message.resident_bytes,
+        message.codec_trained_on,
+        optional(message, "token_vectors", read_token_vectors),
+        message.token_vectors.stored_bytes,
+        read_query_plan(message.plan, at("plan")),
+    )
+
+
+def read_collection_source(message: index_pb2.Source) -> Source:
+    """A source as it stands."""
+    indexed = seconds(message.index_time, at("source", "index_time"))
+    return Source(message.name, message.host, message.location, indexed, message.item_count)
+
+
+def write_collection_source(source: Source) -> index_pb2.Source:
+    """The message of a source."""
+    return index_pb2.Source(
+        name=source.name,
+        host=source.host,
+        location=source.location,
+        item_count=source.item_count,
+        index_time=timestamp(source.indexed),
+    )
+
+
+def write_collection(collection: Collection) -> index_pb2.Collection:
+    """The message of a collection."""
+    return index_pb2.Collection(
+        name=collection.name,
+        space=write_space(collection.space),
+        width=collection.width,
+        item_count=collection.item_count,
+        section_count=collection.section_count,
+        create_time=timestamp(collection.created),
+        routing=None if collection.routing == Routing() else write_routing(collection.routing),
+        vector_count=collection.vector_count,
+        sources=[write_collection_source(source) for source in collection.sources],
+        damage=collection.damage,
+        stale=collection.stale,
+        codec=write_method(collection.codec),
+        resident_bytes=collection.resident_bytes,
+        codec_trained_on=collection.codec_trained_on,
+        token_vectors=write_token_vectors(collection.token_vectors, collection.token_bytes),
+        plan=None if collection.plan == NO_PLAN else write_query_plan(collection.plan),
+    )

@@ -1,0 +1,128 @@
+"""A collection's plan of queries: followed where a query says nothing, left out where it does not fit."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from answer.conftest import Platform
+from hypothesis import given
+from hypothesis import strategies as st
+from support.queries import photo, words
+from tieback.answer.plan import DEFAULT_PLAN, filled
+from tieback.answer.plan_checks import check_known, checked_plan
+from tieback.core.errors import InvalidInput, Unsupported
+from tieback.core.types.limits import Limits
+from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.query_plan import QueryPlan
+from tieback.core.types.retrieval import QueryPart, Retrieval, RetrieveReply
+from tieback.core.types.search import Granularity
+from tieback.index.query_plans import check_plan
+
+LATE = MethodChoice("late_interaction")
+ROCCHIO = MethodChoice("rocchio", {"agreement": 0})
+ALONE = MethodChoice("none")
+
+
+async def retrieved(library: Platform, plan: QueryPlan, *query: QueryPart, **asked: Any) -> RetrieveReply:
+    await library.index.update_collection("library", plan)
+    return await library.answerer.retrieve(Retrieval("library", query or [words("moon")], **asked))
+
+
+async def test_a_query_that_says_nothing_is_answered_by_the_plan_of_its_collection(library: Platform) -> None:
+    plan = QueryPlan(
+        rank_fusion=MethodChoice("standard_scores"), reranker=LATE, candidates=12, query_expansion=ROCCHIO
+    )
+    reply = await retrieved(library, plan)
+
+    assert reply.plan.reranker == LATE
+    assert reply.plan.rank_fusion == MethodChoice("standard_scores")
+    assert (reply.plan.candidates, reply.plan.query_expansion) == (12, ROCCHIO)
+    assert reply.hits[0].rerank_score is not None
+
+
+async def test_what_a_query_says_itself_wins(library: Platform) -> None:
+    plan = QueryPlan(reranker=LATE, collapse_pieces=False, query_expansion=ROCCHIO)
+    said: dict[str, Any] = {"reranker": ALONE, "collapse_pieces": True, "query_expansion": ALONE}
+    reply = await retrieved(library, plan, **said)
+
+    assert reply.plan.reranker == reply.plan.query_expansion == ALONE
+    assert reply.plan.collapse_pieces
+
+
+async def test_a_query_can_turn_the_plans_diversity_off(library: Platform) -> None:
+    plan = QueryPlan(diversity=0.5, hits_per_item=1)
+
+    assert (await retrieved(library, plan)).plan.diversity == 0.5
+    plain = (await retrieved(library, plan, diversity=0.0, hits_per_item=0)).plan
+    assert (plain.diversity, plain.hits_per_item) == (0, 0)
+
+
+async def test_an_answer_follows_the_plan_too(library: Platform) -> None:
+    await library.index.update_collection("library", QueryPlan(granularity=Granularity.DOCUMENT))
+    stream = library.answerer.answer(Retrieval("library", [words("moon")]))
+    (found, *_) = [event async for event in stream]
+
+    assert isinstance(found, RetrieveReply)
+    assert found.plan.granularity is Granularity.DOCUMENT
+
+
+async def test_a_photo_is_searched_for_where_others_are_by_words_alone(
+    library: Platform,
+) -> None:
+    plan = QueryPlan(vector_search=ALONE)
+
+    assert (await retrieved(library, plan)).plan.vector_search == ALONE
+    assert (await retrieved(library, plan, photo(200, 0, 0))).plan.vector_search == MethodChoice("nearest")
+
+
+async def test_a_reranker_that_the_server_does_not_have_any_more_is_named_with_the_way_out(
+    library: Platform,
+) -> None:
+    with pytest.raises(Unsupported, match="reranker 'gone', which this server does not have") as refused:
+        await retrieved(library, QueryPlan(reranker=MethodChoice("gone")))
+
+    assert "tieback collections set library" in str(refused.value)
+
+
+def test_a_learned_ranking_that_the_server_does_not_have_is_named() -> None:
+    plan = QueryPlan(ranker=MethodChoice("linear"))
+
+    with pytest.raises(Unsupported, match=r"ranker 'linear'.*its ranker is none"):
+        check_known("library", plan, (), None)
+
+
+FIELDS: dict[str, Sequence[Any]] = {
+    "hybrid": (None, True, False),
+    "balance_modalities": (None, True, False),
+    "rank_fusion": (None, MethodChoice("standard_scores")),
+    "reranker": (None, ALONE, LATE),
+    "collapse_pieces": (None, True, False),
+    "query_expansion": (None, ALONE, ROCCHIO),
+    "diversity": (None, 0.5),
+    "hits_per_item": (None, 2),
+    "granularity": (None, *Granularity),
+    "vector_search": (None, ALONE, MethodChoice("exact")),
+}
+CHOICES = st.fixed_dictionaries({name: st.sampled_from(values) for name, values in FIELDS.items()})
+
+
+@given(asked=CHOICES, chosen=CHOICES, photographed=st.booleans())
+def test_no_plan_that_is_kept_makes_a_query_wrong_that_is_right_without_it(
+    asked: dict[str, Any], chosen: dict[str, Any], photographed: bool
+) -> None:
+    plan = QueryPlan(**{name: value for name, value in chosen.items() if value is not None})
+    retrieval = Retrieval("library", [photo(200, 0, 0) if photographed else words("moon")], **asked)
+    try:
+        check_plan(plan)
+        checked_plan(retrieval, Limits(), DEFAULT_PLAN, ())
+    except InvalidInput:
+        return
+
+    both = filled(retrieval, plan)
+    found = checked_plan(both, Limits(), DEFAULT_PLAN, ())
+
+    for name, value in asked.items():
+        assert value is None or getattr(both, name) == value
+    assert found.reranker == (both.reranker or ALONE)
+    assert dataclasses.replace(both, **{name: getattr(retrieval, name) for name in FIELDS}) == retrieval
