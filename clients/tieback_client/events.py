@@ -182,6 +182,12 @@ class Finish:
     """Seconds from the request's arrival to the first text."""
     style: AnswerStyle
     """How the answer was made: `QUOTE` or `WRITE`."""
+    drafted_tokens: int = 0
+    """Tokens that were drafted from the prompt and the answer."""
+    accepted_tokens: int = 0
+    """Of these, tokens that were written."""
+    reused_tokens: int = 0
+    """Tokens of the prompts that were read for an earlier answer, and not again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,6 +311,8 @@ class SamplingParameters:
     """Above 1, tokens that the prompt or the answer holds already become less likely."""
     log_probabilities: int | None = None
     """Also send each token's log-probability and so many alternatives; None for neither."""
+    prompt_lookup: bool | None = None
+    """Draft tokens from the prompt and the answer, which changes no answer. None for the default: on."""
     json_schema: str | Mapping[str, object] | None = None
     """Write JSON that is valid under this JSON Schema."""
     regex: str = ""

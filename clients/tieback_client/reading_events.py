@@ -69,6 +69,9 @@ def _finish(one: Any) -> events.Finish:
         timing=timing(one.timing),
         first_token=one.first_token_us / MICROSECONDS,
         style=value_of(_STYLES, one.style, events.AnswerStyle.WRITE),
+        drafted_tokens=one.drafted_tokens,
+        accepted_tokens=one.accepted_tokens,
+        reused_tokens=one.reused_tokens,
     )
 
 

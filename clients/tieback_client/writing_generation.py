@@ -54,6 +54,7 @@ def sampling(value: SamplingParameters | None) -> generator_pb2.SamplingParamete
         repetition_penalty=value.repetition_penalty,
         log_probabilities=value.log_probabilities,
         grammar=_grammar(value),
+        prompt_lookup=value.prompt_lookup,
     )
 
 

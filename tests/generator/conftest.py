@@ -87,7 +87,7 @@ def small_model(small_card: GeneratorCard, small_store: Store) -> LanguageModel:
 async def small_generator(small_model: LanguageModel, tmp_path: Path) -> AsyncIterator[Generator]:
     words = bag_of_words.BagOfWords(bag_of_words.card(tmp_path))
     encoder = Encoder([words])
-    generator = Generator([small_model], encoder, space="bag-of-words")
+    generator = Generator([small_model], encoder, space="bag-of-words", slots=1)
     yield generator
     await generator.close()
     await encoder.close()

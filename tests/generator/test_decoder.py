@@ -7,6 +7,7 @@ import pytest
 from tieback.catalog.card import GeneratorCard
 from tieback.models.decoder import Decoder
 from tieback.models.language_model import LanguageModel
+from tieback.models.row_caches import RowCaches
 from tieback.models.store import Store
 from tieback.recipes.llama_weights import BLOCK, Quantized, quantize, recode
 
@@ -115,10 +116,15 @@ def test_memory_that_was_used_before_does_not_leak_into_a_new_stream(
     decoder: Decoder, tokens: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = greedy(decoder, tokens[:7], 5)
-    clean = np.empty
-    monkeypatch.setattr(
-        np, "empty", lambda shape, *rest: np.full(shape, np.nan, *rest) if rest else clean(shape)
-    )
+    clean = Decoder.caches
+
+    def used(decoder: Decoder, rows: int, capacity: int) -> RowCaches:
+        caches = clean(decoder, rows, capacity)
+        for array in caches.arrays.values():
+            array.fill(np.nan)
+        return caches
+
+    monkeypatch.setattr(Decoder, "caches", used)
 
     assert greedy(decoder, tokens[:7], 5) == expected
 

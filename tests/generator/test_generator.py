@@ -225,15 +225,17 @@ async def test_what_waits_is_bounded_in_tokens(
         [small_model],
         small_generator._reader._encoder,
         space="bag-of-words",
-        limits=Limits(queued_tokens=200),
+        slots=1,
+        limits=Limits(queued_tokens=2000),
     )
-    holder = generator.generate("hello", sampling=SamplingParameters(max_tokens=100))
+    long = SamplingParameters(max_tokens=1900, temperature=1.0, seed=8)
+    holder = generator.generate("leave", sampling=long)
     await anext(holder)
     waiting = [asyncio.create_task(collect(generator, "hi", sampling=SamplingParameters(max_tokens=9)))]
     await until(lambda: generator.load.queued_items)
 
     with pytest.raises(Overloaded) as caught:
-        await collect(generator, "hello", sampling=SamplingParameters(max_tokens=100))
+        await collect(generator, "hello", sampling=long)
 
     assert caught.value.retry_after > 0
     assert generator.load.rejected == 1

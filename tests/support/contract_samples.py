@@ -219,7 +219,7 @@ SAMPLES: dict[str, list[Any]] = {
         SamplingParameters(),
         SamplingParameters(9, 0.5, 0.25, 40, 0, ["END"], MethodChoice("context_aware", {"alpha": 0.5})),
         SamplingParameters(strategy=MethodChoice("dola", {"layers": [20.0, 25.0]})),
-        SamplingParameters(min_p=0.25, repetition_penalty=1.5, log_probabilities=0),
+        SamplingParameters(min_p=0.25, repetition_penalty=1.5, log_probabilities=0, prompt_lookup=False),
         *[SamplingParameters(grammar=Grammar(kind, "x")) for kind in GrammarKind],
     ],
     "encode_reply": [
@@ -246,7 +246,10 @@ SAMPLES: dict[str, list[Any]] = {
         *[Verdict(1, label, 0.5, "lexical") for label in VerdictLabel],
         *[Abstention(reason, 0.25, 0.5, "no") for reason in AbstentionReason],
         *[Finish(reason, "m", 10, 5, 1, TIMING, 0.25) for reason in FinishReason],
-        *[Finish(FinishReason.END, "m", 10, 5, changed, TIMING, 0.25) for changed in (None, 0)],
+        *[
+            Finish(FinishReason.END, "m", 10, 5, changed, TIMING, 0.25, AnswerStyle.QUOTE, 9, 7, 64)
+            for changed in (None, 0)
+        ],
     ],
     "evidence": [
         Evidence("1", "text", "Title", "one", "s", "file:a", Modality.AUDIO, 0.5),

@@ -6,8 +6,12 @@ from pathlib import Path
 
 import torch
 from tieback.catalog.card import GeneratorCard
+from tieback.models.language_model import GRAPH
 from tieback.models.store import Store
 from tieback.recipes.export_causal_language_model import export
+from tieback.recipes.llama_files import read_transformers
+from tieback.recipes.llama_graph import Arithmetic, write_graph
+from tieback.recipes.llama_weights import recoded
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -19,8 +23,13 @@ CONTROL = ["<|im_start|>", "<|im_end|>"]
 CONTEXT = 2048
 
 
-def build(folder: Path, store: Store, *, name: str = "small") -> GeneratorCard:
-    """Makes the model in `folder`, exports it into the store; its card."""
+def build(
+    folder: Path, store: Store, *, name: str = "small", arithmetic: Arithmetic = "int8"
+) -> GeneratorCard:
+    """Makes the model in `folder`, exports it into the store; its card.
+
+    With float32 arithmetic a row that is batched has the scores of one that is alone up to rounding alone.
+    """
     folder.mkdir()
     tokenizer = byte_tokenizer()
     tokenizer.save(str(folder / "tokenizer.json"))
@@ -52,7 +61,10 @@ def build(folder: Path, store: Store, *, name: str = "small") -> GeneratorCard:
     )
     out = folder.with_name(f"{folder.name}-exported")
     out.mkdir()
-    store.record_exported(card, out, {"metrics": dict(export(card, folder, out, lambda _: None))})
+    metrics = export(card, folder, out, lambda _: None)
+    if arithmetic == "float32":
+        write_graph(recoded(read_transformers(folder)), out / GRAPH, arithmetic=arithmetic)
+    store.record_exported(card, out, {"metrics": dict(metrics)})
     return card
 
 

@@ -29,8 +29,10 @@ from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.report import Timing
+from tieback.generator.engine import Engine
 from tieback.generator.evidence import ReadEvidence, read_evidence
 from tieback.generator.grammar import check_size
+from tieback.generator.jobs import Job, new_job
 from tieback.generator.prompting import EXCERPT_SENTENCES, messages, plain_request
 from tieback.generator.quoting import quoted, style_of
 from tieback.generator.relevance import THRESHOLD
@@ -42,7 +44,6 @@ from tieback.generator.writing_ahead import Written, ahead
 from tieback.grounding import (
     Checkers,
     ClaimCheck,
-    ClaimFinder,
     ConfiguredChecker,
     PassageReader,
     check_evidence,
@@ -54,6 +55,12 @@ from tieback.ports import DEFAULT_GROUNDING, DEFAULT_SAMPLING, EncoderPort
 
 DEFAULT_TOKENS = 96
 ANSWER_SECONDS = 300.0
+ANSWERS = 8
+"""Answers that are written at once by default."""
+
+CACHE_BYTES, PREFIX_BYTES = 1 << 29, 1 << 28
+"""Of keys and values by default: of answers in progress, and of prompts kept for later ones."""
+
 MOST_CHARACTERS = 16
 """Characters of a prompt by each token of a model's context: no language has so many on average."""
 
@@ -68,9 +75,9 @@ class Generator:
     """Writes with the models it is given; the first is the default.
 
     `encoder` and its text `space` give the vectors by which evidence is ranked and claims are checked, by
-    `checkers`.
-    `slots` answers are written at once; `limits.queued_tokens` bounds what waits. An answer ends after
-    `seconds` at the latest, waiting included. StartupError for models without a name of their own.
+    `checkers`. `slots` answers are written at once, in `cache_bytes` of each model; `prefix_bytes` are kept
+    of prompts that were read. `limits.queued_tokens` bounds what waits. An answer ends after `seconds` at the
+    latest, waiting included. StartupError for models without a name of their own.
     """
 
     def __init__(
@@ -80,7 +87,9 @@ class Generator:
         *,
         space: str,
         checkers: Checkers | None = None,
-        slots: int = 1,
+        slots: int = ANSWERS,
+        cache_bytes: int = CACHE_BYTES,
+        prefix_bytes: int = PREFIX_BYTES,
         limits: Limits | None = None,
         seconds: float = ANSWER_SECONDS,
     ) -> None:
@@ -93,6 +102,10 @@ class Generator:
         self._checkers = checkers or Checkers()
         self._limits = limits if limits is not None else Limits()
         self._slots = Slots(slots, self._limits.queued_tokens)
+        self._engines = {
+            name: Engine(model, answers=slots, cache_bytes=cache_bytes, prefix_bytes=prefix_bytes)
+            for name, model in self._models.items()
+        }
 
     @property
     def cards(self) -> list[GeneratorCard]:
@@ -126,14 +139,17 @@ class Generator:
         request = self._read(prompt, evidence, model, sampling, grounding, style)
         deadline = deadline.within(self._seconds)
         deadline.check("the answer was begun")
-        answer = _Answer(request, arrived, deadline, self._reader, self._slots)
+        answer = _Answer(
+            request, arrived, deadline, self._reader, self._slots, self._engines[request.model.name]
+        )
         async with aclosing(answer.events()) as events:
             async for event in events:
                 yield event
 
     async def close(self) -> None:
         """Ends the threads."""
-        self._slots.close()
+        for engine in self._engines.values():
+            engine.close()
 
     def _read(
         self,
@@ -211,7 +227,9 @@ class _Answer:
         deadline: Deadline,
         reader: PassageReader,
         slots: Slots,
+        engine: Engine,
     ) -> None:
+        self._engine = engine
         self._request = request
         self._arrived = arrived
         self._deadline = deadline
@@ -220,7 +238,7 @@ class _Answer:
         self._timing = Timing()
         self._first_token = 0.0
         self._prompt_tokens = 0
-        self._writer: AnswerWriter | None = None
+        self._job: Job | None = None
 
     @property
     def _reads_tokens(self) -> bool:
@@ -276,38 +294,24 @@ class _Answer:
     async def _written(
         self, prompts: dict[PromptForm, list[int]], room: int
     ) -> AsyncGenerator[Written, None]:
-        """Reads the prompts, then writes, in a slot.
-
-        Between two runs of the graph it can be left or be too late.
-        """
-        request, claims = self._request, ClaimFinder()
+        """Writes the answer in a slot, whether or not its reader keeps up."""
         async with self._slots.take(self._prompt_tokens + room, self._deadline) as slot:
-            self._timing.queue = slot.waited
-            writer = self._writer = await slot.run(
-                lambda: AnswerWriter(
-                    request.model, prompts, request.strategy, request.read, request.sampling, room
-                )
-            )
+            job = self._job = await asyncio.to_thread(self._new_job, prompts, room)
+            try:
+                async with aclosing(self._engine.write(job)) as pieces:
+                    async for written in pieces:
+                        if written.text and not self._first_token:
+                            self._first_token = self._elapsed()
+                        yield written
+            finally:
+                slot.busy = self._timing.compute = job.busy
+                self._timing.queue = slot.waited + job.waited
 
-            def write() -> Written:
-                piece = writer.next()
-                found = claims.add(piece.text)
-                whole = found if piece.reason is None else found + claims.end()
-                return Written(piece.text, whole, piece.reason, piece.scores)
-
-            read = False
-            while not read:
-                self._deadline.check("the prompt was read")
-                read = await slot.run(writer.read)
-            reason = None
-            while reason is None:
-                self._deadline.check("the answer was finished")
-                written = await slot.run(write)
-                reason = written.reason
-                if written.text and not self._first_token:
-                    self._first_token = self._elapsed()
-                yield written
-            self._timing.compute = slot.busy
+    def _new_job(self, prompts: dict[PromptForm, list[int]], room: int) -> Job:
+        request = self._request
+        drafts, layers = request.sampling.prompt_lookup is not False, request.read.layers
+        writer = AnswerWriter(request.model, prompts, request.strategy, request.read, request.sampling, room)
+        return new_job(writer, prompts, layers, room=room, deadline=self._deadline, drafts=drafts)
 
     def _before_writing(self, evidence: ReadEvidence | None) -> Abstention | None:
         threshold = self._request.abstain_below
@@ -343,6 +347,7 @@ class _Answer:
             prompts = {form: model.prompt(messages(form(asked))) for form in request.read.forms}
             longest = max(map(len, prompts.values()))
             if longest + wanted <= model.context_tokens:
+                self._engine.check(sum(map(len, prompts.values())) + len(prompts) * wanted)
                 return prompts, wanted
         raise InvalidInput(
             f"the prompt has {longest} tokens; with {wanted} for the answer that is more than the "
@@ -353,15 +358,20 @@ class _Answer:
 
     def _finish(self, reason: FinishReason) -> Finish:
         self._timing.total = self._elapsed()
+        job = self._job
+        lookup = job.lookup if job else None
         return Finish(
             reason=reason,
             model=self._request.model.name if self._request.style is AnswerStyle.WRITE else "",
             prompt_tokens=self._prompt_tokens,
-            completion_tokens=self._writer.written if self._writer is not None else 0,
-            changed_tokens=self._writer.changed if self._writer is not None else 0,
+            completion_tokens=job.writer.written if job else 0,
+            changed_tokens=job.writer.changed if job else 0,
             timing=self._timing,
             first_token=self._first_token,
             style=self._request.style,
+            drafted_tokens=lookup.drafted if lookup else 0,
+            accepted_tokens=lookup.accepted if lookup else 0,
+            reused_tokens=job.reused if job else 0,
         )
 
     def _elapsed(self) -> float:

@@ -5,33 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 from tieback.admission import Admission
 from tieback.allowance import Allowance
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded
 
-R = TypeVar("R")
 
-
+@dataclass(slots=True)
 class Slot:
-    """A place that is held. `waited` is in seconds, `busy` the seconds of work done in it."""
+    """A place that is held. Times are in seconds; its holder sets `busy`, that of the work done in it."""
 
-    def __init__(self, threads: ThreadPoolExecutor, waited: float) -> None:
-        self.waited = waited
-        self.busy = 0.0
-        self._threads = threads
-
-    async def run(self, work: Callable[[], R]) -> R:
-        """Runs a short piece of work on a thread of the slots."""
-        began = time.monotonic()
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
-        finally:
-            self.busy += time.monotonic() - began
+    waited: float
+    busy: float = 0.0
 
 
 class Slots:
@@ -45,7 +33,6 @@ class Slots:
         self.admission = Admission(limit_tokens, workers=count)
         self._allowance = Allowance()
         self._free = asyncio.Semaphore(count)
-        self._threads = ThreadPoolExecutor(count, thread_name_prefix="generate")
 
     @contextlib.asynccontextmanager
     async def take(self, tokens: int, deadline: Deadline) -> AsyncIterator[Slot]:
@@ -60,7 +47,7 @@ class Slots:
                 await self._wait(deadline)
                 try:
                     ticket.start()
-                    slot = Slot(self._threads, time.monotonic() - arrived)
+                    slot = Slot(time.monotonic() - arrived)
                     yield slot
                     ticket.finish(seconds=slot.busy)
                 finally:
@@ -79,7 +66,3 @@ class Slots:
                 await self._free.acquire()
         except TimeoutError:
             raise DeadlineExceeded("the deadline passed while the request waited for a slot") from None
-
-    def close(self) -> None:
-        """Ends the threads once what they do now is done."""
-        self._threads.shutdown(wait=False, cancel_futures=True)

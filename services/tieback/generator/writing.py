@@ -1,4 +1,4 @@
-"""One answer being written, token by token. Synchronous: the service runs it on a thread."""
+"""One answer being written, token by token, from the model's scores. Synchronous: the engine runs it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from tieback.core.errors import TiebackError
 from tieback.core.types.arrays import Array
 from tieback.core.types.generation import FinishReason, SamplingParameters, ScoredToken
 from tieback.generator.grammar import GrammarMatcher, within
@@ -16,9 +19,6 @@ from tieback.generator.strategy_streams import StrategyStreams
 from tieback.generator.token_scores import scored
 from tieback.methods.decoding import PLAIN, DecodingStrategy, PromptForm, Step, with_evidence
 from tieback.models.language_model import LanguageModel
-
-READ_TOKENS = 64
-"""Tokens of a prompt that are read at once: some 130 ms, so that a cancelled request is noticed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,9 @@ class Piece:
 class AnswerWriter:
     """Writes an answer after prompts by their form (see `tieback.methods.decoding`).
 
-    `written` counts tokens; `changed` those that plain decoding, with the same luck, would not have chosen.
-    It is None for a strategy that does not read the plain stream.
+    `last` is the token that the model goes on from, None before the first. `written` counts tokens; `changed`
+    those that plain decoding, with the same luck, would not have chosen. It is None for a strategy that does
+    not read the plain stream.
     """
 
     def __init__(
@@ -48,7 +49,6 @@ class AnswerWriter:
     ) -> None:
         self.written = 0
         self.changed: int | None = 0 if PLAIN in read.places else None
-        self._streams = model.open(prompts, layers=read.layers, room=max_tokens)
         self._strategy = strategy
         self._read = read
         self._state: dict[str, Any] = {}
@@ -62,17 +62,14 @@ class AnswerWriter:
         self._stop = StopTexts(sampling.stop)
         self._end_tokens = model.end_tokens
         self._max_tokens = max_tokens
-        self._last: int | None = None
+        self.last: int | None = None
 
-    def read(self) -> bool:
-        """Reads a piece of the prompts; whether all is read."""
-        return self._streams.read(READ_TOKENS)
+    def take(self, logits: Mapping[PromptForm, Array]) -> Piece:
+        """Writes one token by the model's logits `[layers, vocabulary]` after what was written so far.
 
-    def next(self) -> Piece:
-        """Writes one token. To be called after reading, until a piece has a reason."""
-        if self._last is not None:
-            self._streams.step(self._last)
-        token, scores = self._choose()
+        To be called until a piece has a reason. TiebackError where the scores are no numbers.
+        """
+        token, scores = self._choose(logits)
         if token in self._end_tokens:
             return self._finish(FinishReason.END)
         self.written += 1
@@ -85,12 +82,14 @@ class AnswerWriter:
         if self.written == self._max_tokens:
             rest = self._finish(FinishReason.LENGTH)
             return Piece(text + rest.text, rest.reason, scores)
-        self._last = token
+        self.last = token
         return Piece(text, None, scores)
 
-    def _choose(self) -> tuple[int, ScoredToken | None]:
-        step = Step(self._read.logits(self._streams.logits), self.written, self._state)
+    def _choose(self, logits: Mapping[PromptForm, Array]) -> tuple[int, ScoredToken | None]:
+        step = Step(self._read.logits(logits), self.written, self._state)
         scores = self._strategy(step)
+        if not np.isfinite(scores.max()):
+            raise TiebackError("the model's scores are no numbers, so its weights are damaged; pull it again")
         self._sampler.draw()
         allowed = None if self._grammar is None else self._grammar.allowed()
 

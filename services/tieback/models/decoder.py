@@ -14,11 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 
 from tieback.core.types.arrays import Array
+from tieback.models.row_caches import RowCaches
 from tieback.models.session import Session
 
 N = TypeVar("N", bound=Hashable)
@@ -36,6 +37,17 @@ class Decoder(Session):
         self.cache_heads, self.head_width = int(caches[0].shape[1]), int(caches[0].shape[3])
         self.layers = len(caches) // 2  # each has keys and values
 
+    @property
+    def token_bytes(self) -> int:
+        """Bytes of one token's keys and values."""
+        return 4 * len(self.cache_names) * self.cache_heads * self.head_width
+
+    def caches(self, rows: int, capacity: int) -> RowCaches:
+        """Memory for so many rows of at most `capacity` tokens."""
+        return RowCaches(
+            self.cache_names, rows=rows, heads=self.cache_heads, capacity=capacity, width=self.head_width
+        )
+
     def open(
         self, prompts: Mapping[N, Sequence[int]], *, layers: Sequence[int] = (), room: int
     ) -> Streams[N]:
@@ -52,13 +64,34 @@ class Decoder(Session):
         logits = streams.run(slice(0, 1), tokens[None].astype(np.int64), past=np.zeros(1, int), places=every)
         return np.asarray(logits[0, :, 0])
 
-    def binding(self) -> Any:
-        """What one run reads and writes, as addresses of memory."""
-        return self._session.io_binding()
+    def advance(
+        self, caches: RowCaches, rows: slice, tokens: Array, *, past: Array, places: Array, exits: Array
+    ) -> Array:
+        """Runs some rows on `tokens` `[rows, n]`, which come after `past` `[rows]` others.
 
-    def run_bound(self, binding: Any) -> None:
-        """Runs over bound memory."""
+        Returns logits `[rows, places, exits, vocabulary]` of the `places` `[rows, places]` among the tokens,
+        after the layers `exits`. The graph writes keys and values into the caches. Either `rows` or `n` is 1.
+        """
+        last = (past + tokens.shape[1] - 1).astype(np.int32)
+        inputs = {
+            "input_ids": np.ascontiguousarray(tokens),
+            "last": last,
+            "total": np.array(last.max() + 1, np.int32),
+            "positions": places.astype(np.int64),
+            "exits": exits,
+        }
+        logits = np.empty((*places.shape, len(exits), self.vocabulary), np.float32)
+        binding = self._session.io_binding()
+        for name, value in inputs.items():
+            binding.bind_input(name, "cpu", 0, value.dtype, value.shape, value.ctypes.data)
+        for name, cache in caches.arrays.items():
+            part = cache[rows]
+            where = ("cpu", 0, np.float32, part.shape, part.ctypes.data)
+            binding.bind_input(f"past.{name}", *where)
+            binding.bind_output(f"present.{name}", *where)
+        binding.bind_output("logits", "cpu", 0, np.float32, logits.shape, logits.ctypes.data)
         self._session.run_with_iobinding(binding)
+        return logits
 
 
 class Streams(Generic[N]):
@@ -77,10 +110,7 @@ class Streams(Generic[N]):
         self._names = list(prompts)
         self._waiting = [np.array(prompts[name], np.int64) for name in self._names]
         self._lengths = np.zeros(len(self._names), np.int64)
-        capacity = max(len(tokens) for tokens in self._waiting) + room
-        shape = (len(self._names), decoder.cache_heads, capacity, decoder.head_width)
-        # Not cleared: the graph reads no further than it has written, and untouched pages cost no memory.
-        self._caches = {name: np.empty(shape, np.float32) for name in decoder.cache_names}
+        self._caches = decoder.caches(len(self._names), max(map(len, self._waiting)) + room)
 
     @property
     def names(self) -> Sequence[N]:
@@ -115,28 +145,5 @@ class Streams(Generic[N]):
         return self.logits
 
     def run(self, rows: slice, tokens: Array, *, past: Array, places: Array) -> Array:
-        """Runs some rows on `tokens` `[rows, n]`, which come after `past` `[rows]` others.
-
-        Returns logits `[rows, places, layers, vocabulary]` of the `places` `[rows, places]` among the tokens,
-        whose keys and values the graph writes into the caches.
-        """
-        last = (past + tokens.shape[1] - 1).astype(np.int32)
-        inputs = {
-            "input_ids": np.ascontiguousarray(tokens),
-            "last": last,
-            "total": np.array(last.max() + 1, np.int32),
-            "positions": places.astype(np.int64),
-            "exits": self._exits,
-        }
-        logits = np.empty((*places.shape, len(self._exits), self._decoder.vocabulary), np.float32)
-        binding = self._decoder.binding()
-        for name, value in inputs.items():
-            binding.bind_input(name, "cpu", 0, value.dtype, value.shape, value.ctypes.data)
-        for name, cache in self._caches.items():
-            part = cache[rows]
-            where = ("cpu", 0, np.float32, part.shape, part.ctypes.data)
-            binding.bind_input(f"past.{name}", *where)
-            binding.bind_output(f"present.{name}", *where)
-        binding.bind_output("logits", "cpu", 0, np.float32, logits.shape, logits.ctypes.data)
-        self._decoder.run_bound(binding)
-        return logits
+        """Runs some rows on `tokens` `[rows, n]`, as `Decoder.advance` does, with these streams' layers."""
+        return self._decoder.advance(self._caches, rows, tokens, past=past, places=places, exits=self._exits)

@@ -75,11 +75,19 @@ class LanguageModel:
         return Detokenizer(self._tokenizer)
 
     def warm_up(self) -> None:
-        """Runs once, so that the first request does not pay for what is made on first use."""
+        """Runs once, so that the first request does not pay for what is made on first use.
+
+        StartupError where the scores are no numbers.
+        """
         streams = self.open({"warm": self.prompt([Message("user", "Hello")])}, room=1)
         while not streams.read(most=64):
             pass
-        streams.step(next(iter(self.end_tokens)))
+        scores = streams.step(next(iter(self.end_tokens)))["warm"]
+        if not np.isfinite(scores).all():
+            raise StartupError(
+                f"the scores of {self.name} are no numbers, so its weights are damaged; "
+                f"remove its folder in the store and run: tieback models pull {self.name}"
+            )
 
     def _template_tokens(self, text: str) -> Iterator[int]:
         end = 0
@@ -104,4 +112,6 @@ def load_language_model(card: GeneratorCard, store: Store) -> LanguageModel:
     served = store.open(card)
     if not card.options_for(CausalLanguageModel).end_tokens:
         raise StartupError(f"the card {card.name} names no end_tokens, so its answers would never end")
-    return LanguageModel(card, served)
+    model = LanguageModel(card, served)
+    model.warm_up()
+    return model

@@ -66,6 +66,7 @@ class _GraphWriter:
         cosines, sines = rotary_tables(shape)
         self._constant("rotary.cosines", cosines)
         self._constant("rotary.sines", sines)
+        self._spare_place()
         states = [self._embedding(weights)]
         for n, layer in enumerate(weights.layers):
             states.append(self._layer(n, layer, states[-1]))
@@ -102,14 +103,40 @@ class _GraphWriter:
         attributes = {"bits": 8, "block_size": BLOCK, "gather_axis": 0, "quantize_axis": 1}
         return self._node("GatherBlockQuantized", inputs, "embedded", domain=CONTRIB, **attributes)
 
+    def _spare_place(self) -> None:
+        """Adds one place behind the tokens of a single row, where its cache has room for it.
+
+        ONNX Runtime has one kernel for the attention of a single token and another for that of several, which
+        round differently; through activations of 8 bits that changes choices. With the place there are always
+        several. So it makes no difference to a row whether its tokens come one by one or together, and a
+        draft that is checked in one run gives exactly what steps give. Rows that run together come one token
+        at a time, in the first kernel.
+        """
+        self._node("Shape", ["input_ids"], "batch", start=0, end=1)
+        self._node("Shape", ["input_ids"], "length", start=1, end=2)
+        self._node("Shape", ["past.0.key"], "capacity", start=2, end=3)
+        self._node("Equal", ["batch", self._constant("one_row", np.array([1]))], "spare.single")
+        self._node("Cast", ["total"], "spare.used", to=TensorProto.INT64)
+        self._node("Less", ["spare.used", "capacity"], "spare.room")
+        self._node("And", ["spare.single", "spare.room"], "spare.taken")
+        self._node("Cast", ["spare.taken"], "spare.places", to=TensorProto.INT64)
+        before = self._constant("spare.before", np.array([0, 0, 0, 0]))
+        after = self._constant("spare.after", np.array([0]))
+        self._node("Concat", [before, "spare.places", after], "spare.pads", axis=0)
+        self._node("Cast", ["spare.places"], "spare.count", to=TensorProto.INT32)
+        self._node("Add", ["last", "spare.count"], "spare.last")
+        self._node("Squeeze", ["spare.count"], "spare.scalar")
+        self._node("Add", ["total", "spare.scalar"], "spare.total")
+
     def _layer(self, n: int, layer: LlamaLayer, hidden: str) -> str:
         shape, name = self._shape, f"layers.{n}"
         normed = self._norm(hidden, layer.attention_norm, f"{name}.attention_norm")
         projected = self._product(normed, f"{name}.qkv", stacked(layer.query, layer.key, layer.value))
-        cache = [f"past.{n}.key", f"past.{n}.value", "last", "total", "rotary.cosines", "rotary.sines"]
-        attended = self._node(
+        cache = [f"past.{n}.key", f"past.{n}.value", "spare.last", "spare.total"]
+        padded = self._node("Pad", [projected, "spare.pads"], f"{name}.padded")
+        with_spare = self._node(
             "GroupQueryAttention",
-            [projected, "", "", *cache],
+            [padded, "", "", *cache, "rotary.cosines", "rotary.sines"],
             f"{name}.attention",
             f"present.{n}.key",
             f"present.{n}.value",
@@ -118,6 +145,12 @@ class _GraphWriter:
             kv_num_heads=shape.key_value_heads,
             do_rotary=1,
         )
+        ends = [
+            self._constant("spare.from", np.array([0])),
+            "length",
+            self._constant("spare.axis", np.array([1])),
+        ]
+        attended = self._node("Slice", [with_spare, *ends], f"{name}.attended.tokens")
         output = self._product(attended, f"{name}.output", layer.output)
         hidden = self._node("Add", [hidden, output], f"{name}.attended")
         normed = self._norm(hidden, layer.feed_forward_norm, f"{name}.feed_forward_norm")
@@ -191,6 +224,8 @@ class _GraphWriter:
 
     def _constant(self, name: str, value: NDArray[Any]) -> str:
         """Writes the values to the data file, or into the graph where they are few; returns the name."""
+        if any(kept.name == name for kept in self._initializers):
+            return name
         if value.size < FEW:
             self._initializers.append(numpy_helper.from_array(value, name))
             return name

@@ -216,6 +216,8 @@ async def _generator(context: ServiceContext) -> None:
         space=context.plan.text_space,
         checkers=await asyncio.to_thread(assembly.load_checkers, settings, context.plan),
         slots=settings.generator_slots,
+        cache_bytes=settings.generator_cache_bytes,
+        prefix_bytes=settings.generator_prefix_bytes,
         limits=settings.limits,
         seconds=settings.generator_seconds,
     )

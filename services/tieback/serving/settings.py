@@ -222,7 +222,19 @@ class Settings(BaseSettings):
         description="Whether tenants share cached encodings. This saves work, but the source and the time of "
         "a response then show a tenant whether another tenant has sent the same content.",
     )
-    generator_slots: int = Field(1, gt=0, description="How many answers one replica writes at the same time.")
+    generator_slots: int = Field(8, gt=0, description="How many answers one replica writes at the same time.")
+    generator_cache_bytes: int = Field(
+        1 << 29,
+        ge=1 << 20,
+        description="Maximum memory for the keys and values of answers in progress, in bytes. "
+        "Answers that do not fit wait.",
+    )
+    generator_prefix_bytes: int = Field(
+        1 << 28,
+        ge=0,
+        description="Maximum memory for the keys and values of prompts that were read, in bytes: "
+        "a prompt that begins alike is not read again. 0: off.",
+    )
     generator_seconds: float = Field(
         300.0,
         gt=0,

@@ -125,6 +125,9 @@ class Telemetry:
             "modality",
         )
         self._generated = counter("tieback_generated_tokens", "Generated tokens.", "model")
+        self._drafted = counter("tieback_drafted_tokens", "Tokens drafted from prompt and answer.", "model")
+        self._accepted = counter("tieback_accepted_tokens", "Drafted tokens that were written.", "model")
+        self._reused = counter("tieback_reused_tokens", "Prompt tokens that were read before.", "model")
         self._changed = counter(
             "tieback_changed_tokens",
             "Tokens that differ from plain decoding.",
@@ -240,6 +243,9 @@ class Telemetry:
             self._answers.labels(event.style.value, event.reason.value).inc()
             if event.model:
                 self._generated.labels(event.model).inc(event.completion_tokens)
+                self._drafted.labels(event.model).inc(event.drafted_tokens)
+                self._accepted.labels(event.model).inc(event.accepted_tokens)
+                self._reused.labels(event.model).inc(event.reused_tokens)
                 self.tenants.computed("generator", event.prompt_tokens + event.completion_tokens)
                 self._changed.labels(event.model, strategy).inc(event.changed_tokens or 0)
             if event.completion_tokens:

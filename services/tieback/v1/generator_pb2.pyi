@@ -35,7 +35,7 @@ FINISH_REASON_STOP: FinishReason
 FINISH_REASON_ABSTAINED: FinishReason
 
 class SamplingParameters(_message.Message):
-    __slots__ = ("max_tokens", "temperature", "top_p", "top_k", "seed", "stop", "strategy", "min_p", "repetition_penalty", "log_probabilities", "grammar")
+    __slots__ = ("max_tokens", "temperature", "top_p", "top_k", "seed", "stop", "strategy", "min_p", "repetition_penalty", "log_probabilities", "grammar", "prompt_lookup")
     MAX_TOKENS_FIELD_NUMBER: _ClassVar[int]
     TEMPERATURE_FIELD_NUMBER: _ClassVar[int]
     TOP_P_FIELD_NUMBER: _ClassVar[int]
@@ -47,6 +47,7 @@ class SamplingParameters(_message.Message):
     REPETITION_PENALTY_FIELD_NUMBER: _ClassVar[int]
     LOG_PROBABILITIES_FIELD_NUMBER: _ClassVar[int]
     GRAMMAR_FIELD_NUMBER: _ClassVar[int]
+    PROMPT_LOOKUP_FIELD_NUMBER: _ClassVar[int]
     max_tokens: int
     temperature: float
     top_p: float
@@ -58,7 +59,8 @@ class SamplingParameters(_message.Message):
     repetition_penalty: float
     log_probabilities: int
     grammar: Grammar
-    def __init__(self, max_tokens: _Optional[int] = ..., temperature: _Optional[float] = ..., top_p: _Optional[float] = ..., top_k: _Optional[int] = ..., seed: _Optional[int] = ..., stop: _Optional[_Iterable[str]] = ..., strategy: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., min_p: _Optional[float] = ..., repetition_penalty: _Optional[float] = ..., log_probabilities: _Optional[int] = ..., grammar: _Optional[_Union[Grammar, _Mapping]] = ...) -> None: ...
+    prompt_lookup: bool
+    def __init__(self, max_tokens: _Optional[int] = ..., temperature: _Optional[float] = ..., top_p: _Optional[float] = ..., top_k: _Optional[int] = ..., seed: _Optional[int] = ..., stop: _Optional[_Iterable[str]] = ..., strategy: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., min_p: _Optional[float] = ..., repetition_penalty: _Optional[float] = ..., log_probabilities: _Optional[int] = ..., grammar: _Optional[_Union[Grammar, _Mapping]] = ..., prompt_lookup: _Optional[bool] = ...) -> None: ...
 
 class Grammar(_message.Message):
     __slots__ = ("json_schema", "regex", "lark")
@@ -145,7 +147,7 @@ class TokenScore(_message.Message):
     def __init__(self, id: _Optional[int] = ..., text: _Optional[str] = ..., log_probability: _Optional[float] = ...) -> None: ...
 
 class Finish(_message.Message):
-    __slots__ = ("reason", "model", "prompt_tokens", "completion_tokens", "changed_tokens", "timing", "first_token_us", "style")
+    __slots__ = ("reason", "model", "prompt_tokens", "completion_tokens", "changed_tokens", "timing", "first_token_us", "style", "drafted_tokens", "accepted_tokens", "reused_tokens")
     REASON_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     PROMPT_TOKENS_FIELD_NUMBER: _ClassVar[int]
@@ -154,6 +156,9 @@ class Finish(_message.Message):
     TIMING_FIELD_NUMBER: _ClassVar[int]
     FIRST_TOKEN_US_FIELD_NUMBER: _ClassVar[int]
     STYLE_FIELD_NUMBER: _ClassVar[int]
+    DRAFTED_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    ACCEPTED_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    REUSED_TOKENS_FIELD_NUMBER: _ClassVar[int]
     reason: FinishReason
     model: str
     prompt_tokens: int
@@ -162,4 +167,7 @@ class Finish(_message.Message):
     timing: _report_pb2.Timing
     first_token_us: int
     style: AnswerStyle
-    def __init__(self, reason: _Optional[_Union[FinishReason, str]] = ..., model: _Optional[str] = ..., prompt_tokens: _Optional[int] = ..., completion_tokens: _Optional[int] = ..., changed_tokens: _Optional[int] = ..., timing: _Optional[_Union[_report_pb2.Timing, _Mapping]] = ..., first_token_us: _Optional[int] = ..., style: _Optional[_Union[AnswerStyle, str]] = ...) -> None: ...
+    drafted_tokens: int
+    accepted_tokens: int
+    reused_tokens: int
+    def __init__(self, reason: _Optional[_Union[FinishReason, str]] = ..., model: _Optional[str] = ..., prompt_tokens: _Optional[int] = ..., completion_tokens: _Optional[int] = ..., changed_tokens: _Optional[int] = ..., timing: _Optional[_Union[_report_pb2.Timing, _Mapping]] = ..., first_token_us: _Optional[int] = ..., style: _Optional[_Union[AnswerStyle, str]] = ..., drafted_tokens: _Optional[int] = ..., accepted_tokens: _Optional[int] = ..., reused_tokens: _Optional[int] = ...) -> None: ...

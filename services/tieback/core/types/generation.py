@@ -116,6 +116,8 @@ class Finish:
 
     `model` is empty where none wrote. `changed_tokens` is None where the decoding strategy does not read what
     plain decoding does.
+    `drafted_tokens` were drafted from the prompt and the answer, `accepted_tokens` of them written.
+    `reused_tokens` of the prompt were read for an earlier answer.
     """
 
     reason: FinishReason
@@ -126,6 +128,9 @@ class Finish:
     timing: Timing
     first_token: float
     style: AnswerStyle = AnswerStyle.WRITE
+    drafted_tokens: int = 0
+    accepted_tokens: int = 0
+    reused_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +194,7 @@ class SamplingParameters:
     repetition_penalty: float = 0.0
     log_probabilities: int | None = None
     grammar: Grammar | None = None
+    prompt_lookup: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,7 @@ def read_sampling(message: generator_pb2.SamplingParameters, field: FieldPath) -
         repetition_penalty=finite(message.repetition_penalty, field["repetition_penalty"]),
         log_probabilities=message.log_probabilities if message.HasField("log_probabilities") else None,
         grammar=_read_grammar(message.grammar),
+        prompt_lookup=message.prompt_lookup if message.HasField("prompt_lookup") else None,
     )
 
 
@@ -115,6 +116,7 @@ def write_sampling(sampling: SamplingParameters) -> generator_pb2.SamplingParame
         repetition_penalty=sampling.repetition_penalty,
         log_probabilities=sampling.log_probabilities,
         grammar=_write_grammar(sampling.grammar),
+        prompt_lookup=sampling.prompt_lookup,
     )
 
 
@@ -191,6 +193,9 @@ def read_event(message: generator_pb2.GenerateResponse) -> GenerationEvent:
                 read_timing(finish.timing),
                 finish.first_token_us / 1e6,
                 _STYLES.members[finish.style],
+                finish.drafted_tokens,
+                finish.accepted_tokens,
+                finish.reused_tokens,
             )
 
 
@@ -272,5 +277,8 @@ def write_event(event: GenerationEvent) -> generator_pb2.GenerateResponse:
                 timing=write_timing(event.timing),
                 first_token_us=microseconds(event.first_token),
                 style=_STYLES.write(event.style),
+                drafted_tokens=event.drafted_tokens,
+                accepted_tokens=event.accepted_tokens,
+                reused_tokens=event.reused_tokens,
             )
             return generator_pb2.GenerateResponse(finish=finish)
