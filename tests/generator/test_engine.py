@@ -16,7 +16,7 @@ from support.acting import begun
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, TiebackError
 from tieback.core.tenant import Principal
-from tieback.core.types.generation import Grounding, SamplingParameters
+from tieback.core.types.generation import Grammar, GrammarKind, Grounding, SamplingParameters
 from tieback.core.types.method_choice import MethodChoice
 from tieback.encoder import Encoder
 from tieback.generator import Generator
@@ -32,6 +32,7 @@ from tieback.models.store import Store
 
 FREE = Grounding(disabled=True)
 LONG = "the bridge is open on monday and the library is shut on sunday " * 3
+ENDLESS = SamplingParameters(max_tokens=1900, grammar=Grammar(GrammarKind.REGEX, "[a-z]{3000}"))
 REQUESTS = [
     ("hello", SamplingParameters(max_tokens=40)),
     (LONG, SamplingParameters(max_tokens=25)),
@@ -108,8 +109,7 @@ async def test_an_answer_that_is_left_frees_its_caches_and_does_not_touch_the_ot
     batched: Generator,
 ) -> None:
     alone = await written(batched, *REQUESTS[2])
-    endless = SamplingParameters(max_tokens=1900, temperature=1.0, seed=8)
-    leaving = batched.generate("leave", sampling=endless, grounding=FREE)
+    leaving = batched.generate("leave", sampling=ENDLESS, grounding=FREE)
     await anext(leaving)
     staying = asyncio.create_task(written(batched, *REQUESTS[2]))
     await until(lambda: engine_of(batched).reserved_tokens > 2 * 1900 or staying.done())
@@ -122,10 +122,9 @@ async def test_an_answer_that_is_left_frees_its_caches_and_does_not_touch_the_ot
 
 async def test_a_deadline_ends_one_answer_of_a_batch(batched: Generator) -> None:
     alone = await written(batched, *REQUESTS[0])
-    endless = SamplingParameters(max_tokens=1900, temperature=1.0, seed=8)
 
     late, other = await asyncio.gather(
-        collect(batched, "leave", sampling=endless, grounding=FREE, deadline=Deadline.after(0.05)),
+        collect(batched, "leave", sampling=ENDLESS, grounding=FREE, deadline=Deadline.after(0.05)),
         written(batched, *REQUESTS[0]),
         return_exceptions=True,
     )

@@ -17,6 +17,8 @@ from tieback.core.types.generation import (
     Claim,
     Evidence,
     FinishReason,
+    Grammar,
+    GrammarKind,
     Grounding,
     SamplingParameters,
     TextDelta,
@@ -228,8 +230,9 @@ async def test_what_waits_is_bounded_in_tokens(
         slots=1,
         limits=Limits(queued_tokens=2000),
     )
-    long = SamplingParameters(max_tokens=1900, temperature=1.0, seed=8)
-    holder = generator.generate("leave", sampling=long)
+    endless = Grammar(GrammarKind.REGEX, "[a-z]{3000}")
+    long = SamplingParameters(max_tokens=1900, grammar=endless)
+    holder = generator.generate("hello", sampling=long)
     await anext(holder)
     waiting = [asyncio.create_task(collect(generator, "hi", sampling=SamplingParameters(max_tokens=9)))]
     await until(lambda: generator.load.queued_items)
