@@ -31,9 +31,10 @@ from tieback.catalog.catalog import Catalog
 from tieback.core.field_path import ROOT
 from tieback.core.types.arrays import Array
 from tieback.core.types.generation import SamplingParameters
+from tieback.generator.engine import READ_TOKENS
 from tieback.generator.prompting import messages, plain_request
 from tieback.generator.strategy_streams import StrategyStreams
-from tieback.generator.writing import READ_TOKENS, AnswerWriter
+from tieback.generator.writing import AnswerWriter
 from tieback.methods.decoding import (
     EXCLUDED,
     PLAIN,
@@ -178,11 +179,12 @@ def cost(model: LanguageModel, report: Report) -> None:
             writer = AnswerWriter(
                 model, prompts, strategy, read, SamplingParameters(temperature=1.0, seed=1), TOKENS
             )
-            while not writer.read():
+            opened = model.open(prompts, layers=read.layers, room=TOKENS)
+            while not opened.read(READ_TOKENS):
                 pass
-            began, reason = time.thread_time(), None
-            while reason is None:
-                reason = writer.next().reason
+            began = time.thread_time()
+            while writer.take(opened.logits).reason is None and writer.last is not None:
+                opened.step(writer.last)
             times[name].append([1000 * (time.thread_time() - began) / max(writer.written, 1)])
     rows = []
     for name, rounds in times.items():

@@ -84,7 +84,7 @@ async def test_answers_of_every_length_and_strategy_in_one_batch_are_those_writt
 
     assert [one.text for one in together] == [one.text for one in alone]
     assert [one.finish.reason for one in together] == [one.finish.reason for one in alone]
-    assert engine_of(batched).reserved_tokens == 0
+    await until(lambda: engine_of(batched).reserved_tokens == 0)
 
 
 async def test_one_run_of_the_model_writes_a_token_of_every_answer(
