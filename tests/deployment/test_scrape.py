@@ -107,6 +107,11 @@ class Platform:
         reply = EncodeReply([reduced], Timing(), Cost())
         self._server.telemetry.observe_reductions(space.name, reply)
 
+    def call_milvus(self) -> None:
+        """Has calls to Milvus be counted, of which one fails: the platform keeps its collections itself."""
+        for failure in ("", "away"):
+            self._server.telemetry.milvus.called("search", 0.01, failure)
+
     def lose_a_replica(self) -> None:
         """Calls a service of which one of two replicas has gone, until a call was repeated."""
         self._run(self._call_until_repeated())
@@ -171,6 +176,7 @@ def prometheus(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> 
             use_everything(client, round_)
             platform.route()
             platform.reduce()
+            platform.call_milvus()
             platform.lose_a_replica()
             if round_ == 0:
                 running.wait_for("tieback_abstentions_total")

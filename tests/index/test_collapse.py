@@ -1,6 +1,6 @@
 """The pieces of a short text are one hit, and hits are filled up with other texts."""
 
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -179,7 +179,7 @@ async def test_photos_with_regions_stay_beside_texts(index: Index) -> None:
 
 
 async def test_what_belongs_together_is_known_after_a_change_a_compaction_and_a_restart(
-    index: Index, store: Path
+    index: Index, open_index: Callable[..., Index]
 ) -> None:
     await index.upsert("docs", [text("a", 0.9, 0.8), text("b", 0.7, 0.6)])
     await index.upsert("docs", [item("b", section((0.7, 0, 0, 0)), section((0.6, 0, 0, 0)))])
@@ -187,7 +187,7 @@ async def test_what_belongs_together_is_known_after_a_change_a_compaction_and_a_
     assert await collapsed(index) == ["a.1", "b.1", "b.2"]
     await index.close()
 
-    again = Index.open(store)
+    again = open_index()
 
     assert await collapsed(again) == ["a.1", "b.1", "b.2"]
     assert [one.continues for one in (await again.get_item("docs", "a")).sections] == [False, True]

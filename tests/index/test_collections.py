@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -84,23 +85,25 @@ async def test_a_deleted_collection_is_gone_and_its_name_is_free(index: Index, s
     assert (made.width, made.item_count) == (2, 0)
 
 
-async def test_collections_are_there_after_a_restart(index: Index, store: Path) -> None:
+async def test_collections_are_there_after_a_restart(index: Index, open_index: Callable[..., Index]) -> None:
     await index.create_collection("more", SPACE, 7)
     before = (await index.list_collections())[0]
     await index.close()
 
-    again = Index.open(store)
+    again = open_index()
 
     assert (await again.list_collections())[0] == before
     await again.close()
 
 
-async def test_a_collection_keeps_the_routing_of_its_queries(index: Index, store: Path) -> None:
+async def test_a_collection_keeps_the_routing_of_its_queries(
+    index: Index, open_index: Callable[..., Index]
+) -> None:
     routing = Routing("top_k", {"a": 0.5}, {"k": 1})
     made = await index.create_collection("routed", JOINT, WIDTH, routing)
     await index.close()
 
-    again = Index.open(store)
+    again = open_index()
 
     assert made.routing == (await again.get_collection("routed")).routing == routing
     assert (await again.get_collection("docs")).routing == Routing()
@@ -134,8 +137,10 @@ async def test_collections_are_listed_by_name_in_pages(index: Index) -> None:
     assert (bool(token), last) == (True, "")
 
 
-async def test_a_collection_in_a_sparse_space_is_refused_with_the_reason(tmp_path: Path) -> None:
-    index = Index.open(tmp_path / "store", served=ServedSpaces(sparse=["terms"]))
+async def test_a_collection_in_a_sparse_space_is_refused_with_the_reason(
+    open_index: Callable[..., Index],
+) -> None:
+    index = open_index(served=ServedSpaces(sparse=["terms"]))
 
     with pytest.raises(InvalidInput, match="the space 'terms' is sparse") as refusal:
         await index.create_collection("docs", SpaceRef("terms", "r1", "f1"), WIDTH)

@@ -3,9 +3,8 @@
 import asyncio
 import gc
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,9 +29,9 @@ def keys(count: int, prefix: str = "key") -> dict[str, Any]:
 
 
 @pytest.fixture
-async def small(store: Path) -> AsyncIterator[Index]:
+async def small(open_index: Callable[..., Index]) -> AsyncIterator[Index]:
     """An index whose collection "docs" may have ten keys, five of an item."""
-    index = Index.open(store, Limits(entries=5, collection_keys=10, metadata_key_bytes=8, metadata_bytes=100))
+    index = open_index(Limits(entries=5, collection_keys=10, metadata_key_bytes=8, metadata_bytes=100))
     await index.create_collection("docs", SPACE, WIDTH)
     yield index
     await index.close()
@@ -72,7 +71,7 @@ async def test_a_collection_has_a_limited_number_of_keys_also_in_requests_at_the
 
 
 async def test_a_key_that_nothing_has_any_more_makes_room_also_after_a_restart(
-    small: Index, store: Path
+    small: Index, open_index: Callable[..., Index]
 ) -> None:
     await small.upsert("docs", [item("a", **keys(5, "a")), item("b", **keys(5, "b"))])
     reply = await small.upsert("docs", [item("c", c=1.0), item("d", a1=2.0), item("e", c=1.0, a2=1.0)])
@@ -80,16 +79,18 @@ async def test_a_key_that_nothing_has_any_more_makes_room_also_after_a_restart(
     await small.delete_items("docs", ["b"])
     await small.close()
 
-    again = Index.open(store, Limits(collection_keys=10))
+    again = open_index(Limits(collection_keys=10))
 
     assert (await again.upsert("docs", [item("c", **keys(5, "c"))])).results == [None]
     assert (await again.upsert("docs", [item("x", x=1.0)])).results[0] is not None
     await again.close()
 
 
-async def test_many_keys_cost_no_more_memory_than_some_times_their_size(store: Path) -> None:
+async def test_many_keys_cost_no_more_memory_than_some_times_their_size(
+    open_index: Callable[..., Index],
+) -> None:
     """Each key was a column over all sections: 400 kB of them took 2.2 GB."""
-    index = Index.open(store, Limits(collection_keys=4096))
+    index = open_index(Limits(collection_keys=4096))
     await index.create_collection("docs", SPACE, WIDTH)
     await index.upsert("docs", [item("large", *(section(axis(n)) for n in range(4000)))])
     process = psutil.Process()
@@ -231,8 +232,10 @@ async def test_slow_filters_end_when_their_callers_go(many: Index) -> None:
     assert time.perf_counter() - begin < 1.0
 
 
-async def test_a_server_keeps_so_many_collections_and_takes_another_once_one_is_deleted(store: Path) -> None:
-    index = Index.open(store, Limits(collections=2))
+async def test_a_server_keeps_so_many_collections_and_takes_another_once_one_is_deleted(
+    open_index: Callable[..., Index],
+) -> None:
+    index = open_index(Limits(collections=2))
     for name in ("a", "b"):
         await index.create_collection(name, SPACE, WIDTH)
 

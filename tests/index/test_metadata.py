@@ -1,8 +1,8 @@
 """Metadata of every type is kept: in the store, by compaction and a restart, and within its limits."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,14 +27,14 @@ FACTS: dict[str, Any] = {
 
 
 async def test_metadata_of_every_type_survives_the_store_compaction_and_a_restart(
-    index: Index, store: Path
+    index: Index, open_index: Callable[..., Index]
 ) -> None:
     await index.upsert("docs", [item("a", **FACTS), item("b", year=2.0)])
     await index.upsert("docs", [item("b", year=3.0)])
     index._owned.to_write("docs").writer._compact()
     await index.close()
 
-    again = Index.open(store)
+    again = open_index()
     found = await again.get_item("docs", "a")
     listed, _ = await again.list_items("docs", filter="tags = tls AND day >= 2024-03-01 AND NOT draft")
     hits = (await again.search("docs", text="a", filter="at = 2024-03-01")).hits
@@ -92,8 +92,8 @@ async def test_what_cannot_be_stored_is_refused_naming_its_key_and_the_others_ar
     assert re.search(message, error.message)
 
 
-async def test_the_limits_on_lists_and_keys_can_be_set(store: Path) -> None:
-    index = Index.open(store, limits=Limits(entries=2))
+async def test_the_limits_on_lists_and_keys_can_be_set(open_index: Callable[..., Index]) -> None:
+    index = open_index(limits=Limits(entries=2))
     await index.create_collection("docs", SPACE, WIDTH)
     reply = await index.upsert("docs", [item("a", tags=["a", "b"]), item("b", tags=["a", "b", "c"])])
     await index.close()

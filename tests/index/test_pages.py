@@ -1,5 +1,5 @@
 import base64
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -55,10 +55,10 @@ async def test_items_that_stay_are_listed_once_whatever_is_written_between_pages
     assert [kept.id for kept in rest] == ["i35", "i4", "i6", "i7", "i8", "i9"]
 
 
-async def test_a_page_token_outlives_a_restart(ten: Index, store: Path) -> None:
+async def test_a_page_token_outlives_a_restart(ten: Index, open_index: Callable[..., Index]) -> None:
     _, token = await ten.list_items("docs", page_size=8)
     await ten.close()
-    again = Index.open(store)
+    again = open_index()
 
     rest, _ = await again.list_items("docs", page_token=token)
 

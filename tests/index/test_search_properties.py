@@ -1,7 +1,6 @@
 """What holds of every search: more hits begin with fewer; history and filters do not change what is found."""
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 from zlib import crc32
 
@@ -115,9 +114,9 @@ def test_a_filter_before_a_search_finds_what_one_after_it_leaves(
     assert shown(before) == shown(after)
 
 
-async def test_a_restart_changes_nothing_that_is_found(store: Path) -> None:
+async def test_a_restart_changes_nothing_that_is_found(open_index: Callable[..., Index]) -> None:
     random = np.random.default_rng(0)
-    index = Index.open(store)
+    index = open_index()
     await index.create_collection("docs", SPACE, WIDTH)
     words = ["storm", "sea", "calm", "night"]
     for begin in range(0, 120, 40):
@@ -136,7 +135,7 @@ async def test_a_restart_changes_nothing_that_is_found(store: Path) -> None:
 
     before = [shown((await index.search("docs", limit=50, **how)).hits) for how in ways]
     await index.close()
-    again = Index.open(store)
+    again = open_index()
     after = [shown((await again.search("docs", limit=50, **how)).hits) for how in ways]
     await again.close()
 

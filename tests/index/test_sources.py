@@ -1,6 +1,7 @@
 """The sources of a collection: recorded once, counted by their items, removed with them."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,14 +20,14 @@ def of(source: str, id: str) -> IndexedItem:
 
 
 async def test_a_source_is_told_with_the_number_of_its_items_and_survives_a_restart(
-    index: Index, store: Path
+    index: Index, open_index: Callable[..., Index]
 ) -> None:
     await index.record_source("docs", LIBRARY)
     await index.upsert("docs", [of("library", "library/a"), of("library", "library/b"), of("x", "x/a")])
     await index.delete_items("docs", ["library/b"])
     await index.close()
 
-    again = Index.open(store)
+    again = open_index()
     collection = await again.get_collection("docs")
     listed, _ = await again.list_collections()
     await again.close()
@@ -102,11 +103,13 @@ async def test_a_source_that_cannot_be_kept_is_refused_with_its_field(
     assert str(caught.value.field) == field
 
 
-async def test_a_collection_takes_a_thousand_sources_and_no_more(index: Index, store: Path) -> None:
+async def test_a_collection_takes_a_thousand_sources_and_no_more(
+    index: Index, store: Path, open_index: Callable[..., Index]
+) -> None:
     known = [{"name": f"s{n}", "host": "h", "location": f"/{n}"} for n in range(1000)]
     await index.close()
     (store / "sources" / "docs.json").write_text(json.dumps({"sources": known, "plan": {}}))
-    again = Index.open(store)
+    again = open_index()
 
     with pytest.raises(InvalidInput, match="has 1000 sources"):
         await again.record_source("docs", LIBRARY)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 
 import pytest
 from support.acting import begun
@@ -41,9 +40,9 @@ def shared_with_acme(access: Access, own: Access = Access.ADMIN, quota: Quota | 
 
 
 @pytest.fixture
-async def index(store: Path) -> AsyncIterator[Index]:
+async def index(open_index: Callable[..., Index]) -> AsyncIterator[Index]:
     """globex has "handbook" and "secret", both with an item; acme has nothing."""
-    made = Index.open(store)
+    made = open_index()
     for name in ("handbook", "secret"):
         await begun(GLOBEX, made.create_collection(name, SPACE, WIDTH))
         await begun(GLOBEX, made.upsert(name, [item("a")]))
@@ -87,12 +86,14 @@ async def test_two_tenants_have_collections_of_one_name_that_know_nothing_of_eac
     assert (await begun(GLOBEX, index.get_item("handbook", "a"))).id == "a"
 
 
-async def test_collections_of_one_name_are_still_apart_after_a_restart(index: Index, store: Path) -> None:
+async def test_collections_of_one_name_are_still_apart_after_a_restart(
+    index: Index, open_index: Callable[..., Index]
+) -> None:
     await begun(ACME, index.create_collection("handbook", OTHER_SPACE, 2))
     await index.create_collection("handbook", SPACE, WIDTH)
     await index.close()
 
-    again = Index.open(store)
+    again = open_index()
 
     assert (await begun(ACME, again.get_collection("handbook"))).space == OTHER_SPACE
     assert (await begun(GLOBEX, again.get_collection("handbook"))).item_count == 1
@@ -246,11 +247,13 @@ async def test_collections_over_the_quota_are_refused(index: Index) -> None:
     await begun(globex, index.create_collection("more", SPACE, WIDTH))
 
 
-async def test_a_tenant_is_told_what_it_stores_and_no_more(index: Index, store: Path) -> None:
+async def test_a_tenant_is_told_what_it_stores_and_no_more(
+    index: Index, open_index: Callable[..., Index]
+) -> None:
     await begun(ACME, index.create_collection("zoo", SPACE, WIDTH))
     before = await begun(GLOBEX, index.usage())
     await index.close()
-    again = Index.open(store)
+    again = open_index()
 
     acme, globex = await begun(ACME, again.usage()), await begun(GLOBEX, again.usage())
 

@@ -33,7 +33,9 @@ async def test_an_item_comes_back_as_it_was_written_without_bytes_of_pictures(in
     assert kept == replace(written.item, sections=[words[0], replace(picture[0], content=None)])
 
 
-async def test_what_was_written_is_the_same_after_a_restart(index: Index, store: Path) -> None:
+async def test_what_was_written_is_the_same_after_a_restart(
+    index: Index, open_index: Callable[..., Index]
+) -> None:
     await index.upsert(
         "docs", [item("a", section(axis(0), "eins", title="Kopf"), section(axis(1))), item("b")]
     )
@@ -43,7 +45,7 @@ async def test_what_was_written_is_the_same_after_a_restart(index: Index, store:
     before = (await index.list_items("docs"))[0]
     await index.close()
 
-    again = Index.open(store)
+    again = open_index()
 
     assert (await again.list_items("docs"))[0] == before
     assert await found(again, axis(3), limit=1) == ["a"]
@@ -51,12 +53,12 @@ async def test_what_was_written_is_the_same_after_a_restart(index: Index, store:
 
 
 async def test_the_place_of_a_text_in_its_original_is_kept_and_told_with_hits(
-    index: Index, store: Path
+    index: Index, open_index: Callable[..., Index]
 ) -> None:
     await index.upsert("docs", [item("a", section(axis(0), "Grüße", span=(40, 47)), section(axis(1), "x"))])
     await index.close()
 
-    again = Index.open(store)
+    again = open_index()
 
     assert [s.span for s in (await again.get_item("docs", "a")).sections] == [(40, 47), None]
     hits = (await again.search("docs", vector=vector(1, 0, 0, 0))).hits
@@ -188,8 +190,8 @@ async def test_half_floats_and_scaled_integers_are_kept_as_floats(index: Index) 
     assert [hit.score for hit in hits] == pytest.approx([2.0, 0.5])
 
 
-async def test_an_empty_batch_and_one_over_the_limit_are_refused(store: Path) -> None:
-    index = Index.open(store, Limits(batch_items=2, text_bytes=10))
+async def test_an_empty_batch_and_one_over_the_limit_are_refused(open_index: Callable[..., Index]) -> None:
+    index = open_index(Limits(batch_items=2, text_bytes=10))
     await index.create_collection("docs", SPACE, 4)
 
     for items in ([], [item("a"), item("b"), item("c")]):

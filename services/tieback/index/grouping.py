@@ -8,12 +8,29 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
+from typing import Protocol
 
-from tieback.index.memory import Memory
 from tieback.index.query import Query
 
 
-def grouped(memory: Memory, query: Query, positions: Sequence[int], limit: int) -> list[list[int]]:
+class Ranked(Protocol):
+    """What grouping reads of the sections of a ranking."""
+
+    @property
+    def continuing(self) -> int:
+        """Sections of the collection that continue others."""
+        ...
+
+    def text_of(self, position: int) -> tuple[str, int]:
+        """What names the text that a section is of."""
+        ...
+
+    def order_key(self, position: int) -> tuple[str, int]:
+        """The section's item and ordinal."""
+        ...
+
+
+def grouped(memory: Ranked, query: Query, positions: Sequence[int], limit: int) -> list[list[int]]:
     """The rows of a ranking by hit, best first: the rows up to that of the best piece of the last hit.
 
     `positions` are the sections, best first. There are at most `limit` hits, 1 or more.
@@ -34,10 +51,10 @@ def grouped(memory: Memory, query: Query, positions: Sequence[int], limit: int) 
     return list(rows.values())
 
 
-def takes_several_rows(memory: Memory, query: Query) -> bool:
+def takes_several_rows(memory: Ranked, query: Query) -> bool:
     """Whether hits may be fewer than the rows that they are made of."""
     return _collapses(memory, query) or query.hits_per_item > 0
 
 
-def _collapses(memory: Memory, query: Query) -> bool:
+def _collapses(memory: Ranked, query: Query) -> bool:
     return query.collapse and memory.continuing > 0

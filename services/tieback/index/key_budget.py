@@ -9,19 +9,32 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Sequence
+from typing import Protocol
 
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.field_path import at
-from tieback.index.facts import Facts
 from tieback.index.records import Record
 
 Checked = list[Record | TiebackError]
 
 
+class KnownKeys(Protocol):
+    """The keys that items of a collection have."""
+
+    @property
+    def keys(self) -> int:
+        """How many there are."""
+        ...
+
+    def has_key(self, key: str) -> bool:
+        """Whether some item has this one."""
+        ...
+
+
 class KeyBudget:
     """The keys of one collection. May be used from any thread."""
 
-    def __init__(self, facts: Facts) -> None:
+    def __init__(self, facts: KnownKeys) -> None:
         self._facts = facts
         self._lock = threading.Lock()
         self._writing: Counter[str] = Counter()  # keys that no item had when their writing began

@@ -75,7 +75,7 @@ class Lifecycle:
         if plan is not None:
             check_plan(plan)
         self._served.check(space)
-        _check(name, space, width, routing)
+        check_new(name, space, width, routing)
         chosen = None if codec is None else with_defaults(codec)
         cut_to = codec_of(width, chosen or DEFAULT_CODEC).prefix
         if cut_to is not None:
@@ -117,21 +117,7 @@ class Lifecycle:
                     await self._in(partial(there.sources.set_plan, plan))
                 self._owned.add(there)
             known = there.description
-            if (known.space, known.width) != (space, width):
-                raise AlreadyExists(
-                    "collection",
-                    name,
-                    f"the collection {name!r} is there, for space {known.space} (fingerprint "
-                    f"{known.space.fingerprint}), width {known.width}, and not {space} (fingerprint "
-                    f"{space.fingerprint}), width {width}; take another name, or delete it first",
-                )
-            if routing not in (DEFAULT_ROUTING, known.routing):
-                raise AlreadyExists(
-                    "collection",
-                    name,
-                    f"the collection {name!r} is there, and queries of it are weighted otherwise; leave the "
-                    "routing out, take another name, or delete it first",
-                )
+            check_equal(known, space, width, routing)
             if codec not in (None, known.codec):
                 raise AlreadyExists(
                     "collection",
@@ -192,12 +178,7 @@ class Lifecycle:
 
     def check_room(self) -> None:
         """StorageFull where there are as many collections as the server keeps."""
-        number = self._owned.count
-        if self._most and number >= self._most:
-            raise StorageFull(
-                f"this server keeps {number} collections, and at most {self._most} are allowed: delete one, "
-                "or put what belongs together into one collection and tell it apart by metadata"
-            )
+        check_number(self._owned.count, self._most)
 
     def _make(self, description: Description) -> OpenCollection:
         table = self._store.create(description)
@@ -214,7 +195,7 @@ class Lifecycle:
         return await asyncio.get_running_loop().run_in_executor(self._executor, work)
 
 
-def _check(name: str, space: SpaceRef, width: int, routing: Routing) -> None:
+def check_new(name: str, space: SpaceRef, width: int, routing: Routing) -> None:
     """InvalidInput or NotFound where there cannot be such a collection."""
     check_name(name, "collection", field="name")
     check_space(space, field=at("space"))
@@ -229,3 +210,32 @@ def _check(name: str, space: SpaceRef, width: int, routing: Routing) -> None:
         routings.get(routing.policy)
     if routing.imputation is not None:
         imputations.get(routing.imputation.name)
+
+
+def check_equal(known: Description, space: SpaceRef, width: int, routing: Routing) -> None:
+    """AlreadyExists where a collection that is there is not of this space, width and routing."""
+    name = known.name
+    if (known.space, known.width) != (space, width):
+        raise AlreadyExists(
+            "collection",
+            name,
+            f"the collection {name!r} is there, for space {known.space} (fingerprint "
+            f"{known.space.fingerprint}), width {known.width}, and not {space} (fingerprint "
+            f"{space.fingerprint}), width {width}; take another name, or delete it first",
+        )
+    if routing not in (DEFAULT_ROUTING, known.routing):
+        raise AlreadyExists(
+            "collection",
+            name,
+            f"the collection {name!r} is there, and queries of it are weighted otherwise; leave the "
+            "routing out, take another name, or delete it first",
+        )
+
+
+def check_number(number: int, most: int) -> None:
+    """StorageFull where there are as many collections as the server keeps, `most`; 0 is no limit."""
+    if most and number >= most:
+        raise StorageFull(
+            f"this server keeps {number} collections, and at most {most} are allowed: delete one, "
+            "or put what belongs together into one collection and tell it apart by metadata"
+        )

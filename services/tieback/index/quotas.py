@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 from tieback.core.errors import QuotaExceeded
 from tieback.core.tenant import CollectionKey, Principal
-from tieback.index.memory import Memory
 from tieback.index.records import Record
 
 
@@ -23,6 +23,18 @@ class Stored:
     collections: int
     items: int
     bytes: int
+
+
+class KnownItems(Protocol):
+    """The living items of a collection."""
+
+    def has(self, item_id: str) -> bool:
+        """Whether the item lives."""
+        ...
+
+    def bytes_of(self, item_id: str) -> int:
+        """Bytes of the item; 0 where there is none."""
+        ...
 
 
 class Writes:
@@ -38,7 +50,7 @@ class Writes:
         principal: Principal,
         key: CollectionKey,
         stored: Stored,
-        memory: Memory,
+        memory: KnownItems,
         records: Iterable[Record],
     ) -> Iterator[None]:
         """Counts records as stored while they are written. QuotaExceeded where they are too much.

@@ -150,8 +150,7 @@ class Ranker:
             return np.asarray(similarities)[None]
         if similarities is None:
             return shares[None]
-        by_words = shares.astype(np.float64) * self._words.words**0.5
-        return np.stack((_of_the_best(similarities), np.where(by_words > 0, by_words, np.nan)))
+        return merging_scales(similarities, shares, self._words.words)
 
     def merged(self, rankings: Array) -> Array:
         """The scores `[n]` of candidates by what one or two rankings say of them `[rankings, n]`."""
@@ -249,6 +248,15 @@ class _Balance:
         ):
             compared[member] = scores
         return compared
+
+
+def merging_scales(similarities: Array, shares: Array, words: float) -> Array:
+    """What a vector and words say of candidates, `[2, n]`, on scales that can be merged.
+
+    NaN stands where a candidate has none of the `words`, which are as many as `Matches` says.
+    """
+    by_words = shares.astype(np.float64) * words**0.5
+    return np.stack((_of_the_best(similarities), np.where(by_words > 0, by_words, np.nan)))
 
 
 def _of_the_best(similarities: Array) -> Array:

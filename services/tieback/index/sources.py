@@ -10,7 +10,7 @@ import errno
 import json
 import time
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -60,21 +60,7 @@ class Sources:
         AlreadyExists where it is known at another place and has not `moved`; InvalidInput where there are too
         many; StorageFull and Unavailable where it cannot be written.
         """
-        known = self._known.get(source.name)
-        if known is None and len(self._known) >= MOST_SOURCES:
-            raise InvalidInput(
-                f"the collection has {len(self._known)} sources, and at most {MOST_SOURCES} are kept: delete "
-                "some, or give folders that moved the names that they had",
-                field=at("source", "name"),
-            )
-        if known is not None and (known.host, known.location) != (source.host, source.location) and not moved:
-            raise AlreadyExists(
-                "source",
-                source.name,
-                f"the source {source.name!r} is {known.location} on {known.host}; say that it moved, or take "
-                "another name",
-            )
-        noted = replace(source, indexed=time.time(), item_count=0)
+        noted = as_noted(self._known, source, moved=moved)
         self._replace({**self._known, source.name: noted})
         return noted
 
@@ -100,6 +86,29 @@ class Sources:
                 ) from error
             raise Unavailable("it could not be noted; try again") from error
         self._known, self.plan = known, plan
+
+
+def as_noted(known: Mapping[str, Source], source: Source, *, moved: bool) -> Source:
+    """The source as it is kept beside those that are `known`, by name: indexed now.
+
+    AlreadyExists where it is known at another place and has not `moved`; InvalidInput where there are too
+    many.
+    """
+    there = known.get(source.name)
+    if there is None and len(known) >= MOST_SOURCES:
+        raise InvalidInput(
+            f"the collection has {len(known)} sources, and at most {MOST_SOURCES} are kept: delete "
+            "some, or give folders that moved the names that they had",
+            field=at("source", "name"),
+        )
+    if there is not None and (there.host, there.location) != (source.host, source.location) and not moved:
+        raise AlreadyExists(
+            "source",
+            source.name,
+            f"the source {source.name!r} is {there.location} on {there.host}; say that it moved, or take "
+            "another name",
+        )
+    return replace(source, indexed=time.time(), item_count=0)
 
 
 def _to_json(sources: Iterable[Source], plan: QueryPlan) -> bytes:

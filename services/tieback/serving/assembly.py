@@ -132,7 +132,7 @@ def build_answerer(
         evidence_limit=settings.evidence,
         losses={} if plan.bound is None else plan.bound.losses,
         encode_share=settings.encode_share,
-        keeps_originals=settings.originals_bytes > 0,
+        keeps_originals=settings.originals_bytes > 0 and not settings.milvus,
         retired=retired,
         token_spaces=plan.token_spaces,
         ranker=TrainedRanker.load(settings.ranker or shipped()),

@@ -142,6 +142,10 @@ class GrpcServer:
         states = [self._health._server_status.get(known) for known in self._names]
         await self._health.set("", _SERVING if all(state == _SERVING for state in states) else _NOT_SERVING)
 
+    def is_ready(self, name: str) -> bool:
+        """Whether a service is ready."""
+        return bool(self._health._server_status.get(name) == _SERVING)
+
     async def set_all_ready(self, ready: bool) -> None:
         """Sets the same for every service that was added."""
         for name in self._names:

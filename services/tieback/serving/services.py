@@ -11,12 +11,12 @@ import asyncio
 import functools
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from tieback.catalog.card import EncoderCard
-from tieback.core.errors import StartupError
+from tieback.core.errors import StartupError, TiebackError
 from tieback.core.types.load import Load
 from tieback.core.types.operation import Operation
 from tieback.core.types.vectors import VectorKind
@@ -41,6 +41,9 @@ if TYPE_CHECKING:
     from tieback.answer import Answerer, RetiredSpaces
     from tieback.batching import BatchReport
     from tieback.encoder import Encoder
+    from tieback.index import Index
+    from tieback.index.served import ServedSpaces
+    from tieback.milvus import MilvusIndex
     from tieback.operations.service import Operations
     from tieback.serving.retired import RetiredCards
 
@@ -130,7 +133,7 @@ async def _router(context: ServiceContext) -> None:
 
 
 async def _index(context: ServiceContext) -> None:
-    """The index on its store, locked for this process."""
+    """The index on its store, locked for this process, or in Milvus."""
     from tieback.index import Index
     from tieback.index.served import ServedSpaces
     from tieback.serving.servicers.index import IndexServicer
@@ -140,17 +143,20 @@ async def _index(context: ServiceContext) -> None:
     more: dict[str, Any] = {"is_readable": context.retired_cards.has} if context.in_one_process else {}
     sparse = [card.name for card in plan.encoders if VectorKind.DENSE not in card.kinds]
     widths = {card.space.name: card.widths for card in plan.encoders if card.widths}
-    index = await asyncio.to_thread(
-        lambda: Index.open(
-            settings.store.expanduser(),
-            limits=settings.limits,
-            originals_bytes=settings.originals_bytes,
-            served=ServedSpaces(
-                plan.spaces, sparse=sparse, widths=widths, token_spaces=plan.token_spaces, **more
-            ),
+    served = ServedSpaces(plan.spaces, sparse=sparse, widths=widths, token_spaces=plan.token_spaces, **more)
+    index: Index | MilvusIndex
+    if settings.milvus:
+        index = await _index_in_milvus(context, served)
+    else:
+        index = await asyncio.to_thread(
+            lambda: Index.open(
+                settings.store.expanduser(),
+                limits=settings.limits,
+                originals_bytes=settings.originals_bytes,
+                served=served,
+            )
         )
-    )
-    context.closing.push_async_callback(index.close)
+        context.closing.push_async_callback(index.close)
     for name, why in index.stale.items():
         log.warning("the collection %s is stale: %s", name, why)
     if settings.tokens is not None and index.of_nobody:
@@ -164,6 +170,19 @@ async def _index(context: ServiceContext) -> None:
     context.store = index
     context.ports.index = observed = ObservedIndex(index, telemetry)
     context.server.add(IndexServicer(observed, index.snapshots))
+
+
+async def _index_in_milvus(context: ServiceContext, served: ServedSpaces) -> MilvusIndex:
+    """The index in Milvus, which need not be there yet."""
+    from tieback.serving import milvus_index
+
+    index = await asyncio.to_thread(milvus_index.build, context.settings, context.telemetry, served)
+    context.closing.push_async_callback(index.close)
+    with suppress(TiebackError):
+        await index.reach()
+    following = asyncio.create_task(milvus_index.follow(index, context.server), name="the index's health")
+    context.closing.push_async_callback(milvus_index.stop, following)
+    return index
 
 
 async def _reranker(context: ServiceContext) -> None:

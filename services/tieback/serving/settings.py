@@ -38,6 +38,12 @@ class Settings(BaseSettings):
     store: Path = Field(
         Path("store"), description="The folder of the index. One server at a time may use it."
     )
+    milvus: str = Field(
+        "",
+        description="Keeps collections in Milvus: http://HOST:19530, or a folder for Milvus Lite. Empty: in "
+        "TIEBACK_STORE.",
+    )
+    milvus_token: Path | None = Field(None, description="A file with the token for Milvus, or USER:PASSWORD.")
     originals_bytes: int = Field(
         16 * 1024**3,
         ge=0,
@@ -336,6 +342,8 @@ class Settings(BaseSettings):
             raise _wrong(
                 "regions", "together needs a binding: only a joint vector is made of several regions"
             )
+        if self.milvus and self.regions is Regions.EACH:
+            raise _wrong("regions", "collections in Milvus keep one vector of a picture; set off or together")
         for name in ("binding_canary", "binding_shadow"):
             if getattr(self, name) and self.binding == NO_BINDING:
                 raise _wrong(name, "it needs a binding, and TIEBACK_BINDING is none")

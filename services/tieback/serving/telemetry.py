@@ -30,6 +30,7 @@ from tieback.core.types.generation import Abstention, Finish, GenerationEvent, V
 from tieback.core.types.load import Load
 from tieback.core.types.report import Timing
 from tieback.serving.long_text_metrics import LongTextMetrics
+from tieback.serving.milvus_metrics import MilvusMetrics
 from tieback.serving.operation_metrics import OperationMetrics
 from tieback.serving.scraped import Caches, IndexGauges, Loads
 from tieback.serving.settings import Settings
@@ -156,6 +157,7 @@ class Telemetry:
         self.tenants = TenantMetrics(registry, settings.metric_tenants)
         self.long_texts = LongTextMetrics(registry)
         self.operations = OperationMetrics(registry)
+        self.milvus = MilvusMetrics(registry)
         self._tokens_current = Gauge(
             "tieback_tokens_file_current",
             "1 if the tokens file is in use; 0 if it is invalid and an older version is in use.",

@@ -203,7 +203,7 @@ class Words:
             most += weight
             known = group_of[having] != _GONE
             together = np.bincount(group_of[having[known]], counts[known], count)
-            scores += weight * _saturation(together, lengths, self._length / max(items, 1))
+            scores += weight * saturation(together, lengths, self._length / max(items, 1))
         return np.asarray(scores / (most or 1.0), np.float32)
 
     def language_at(self, position: int) -> str:
@@ -220,11 +220,11 @@ class Words:
 
     def rarity(self, frequency: int) -> float:
         """What a word counts that so many sections have, above 0."""
-        return math.log1p((self._living - frequency + 0.5) / (frequency + 0.5))
+        return rarity(frequency, self._living)
 
     def saturation(self, counts: Array, lengths: Array) -> Array:
         """How much of its rarity a word counts, below 1, in sections of these lengths with these counts."""
-        return _saturation(counts, lengths, self._length / max(self._living, 1))
+        return saturation(counts, lengths, self._length / max(self._living, 1))
 
     def _having(self, forms: Iterable[str], counted: Array) -> tuple[Array, Array]:
         """The living documents that have a form of a word, each once, and how often they have any."""
@@ -272,5 +272,11 @@ class Words:
         self._used = len(kept)
 
 
-def _saturation(counts: Array, lengths: Array, mean: float) -> Array:
+def rarity(frequency: int, sections: int) -> float:
+    """What a word counts that `frequency` of so many sections have, above 0."""
+    return math.log1p((sections - frequency + 0.5) / (frequency + 0.5))
+
+
+def saturation(counts: Array, lengths: Array, mean: float) -> Array:
+    """How much of its rarity a word counts, below 1, by counts and lengths `[n]`, and the mean length."""
     return np.asarray(counts / (counts + K1 * (1 - B + B * lengths / (mean or 1.0))))

@@ -1,0 +1,164 @@
+"""What collections there are, whose, and from which folders their items come: rows of one collection.
+
+What was read is used for a moment (`FRESH_SECONDS`), so that not every search reads it again. So a collection
+that another process made is found that much later at most, if it is asked for by name, at once.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tieback.core.deadline import NO_DEADLINE, Deadline
+from tieback.core.tenant import PRINCIPAL, Access, CollectionKey
+from tieback.core.types.collection import Source
+from tieback.index.ownership import unknown, visible
+from tieback.index.store import Description
+from tieback.milvus import schema
+from tieback.milvus.connection import Milvus
+from tieback.milvus.rows import Row
+from tieback.milvus.sortable import of_text
+
+FRESH_SECONDS = 1.0
+_COLLECTION, _SOURCE, _KEY = "collection", "source", "key"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A collection, and the ID that it has in Milvus."""
+
+    description: Description
+    identity: str
+
+
+class Catalog:
+    """The collections of all tenants. May be used from any thread."""
+
+    def __init__(self, milvus: Milvus) -> None:
+        self._milvus = milvus
+        self._lock = threading.Lock()
+        self._known: Mapping[CollectionKey, Known] = {}
+        self._read_at = -FRESH_SECONDS
+        self._is_there = False
+
+    @property
+    def known(self) -> Mapping[CollectionKey, Known]:
+        """The collections as they were read last."""
+        return self._known
+
+    def page_key(self) -> bytes:
+        """The key by which every process signs page tokens."""
+        self._be_there()
+        while True:
+            if rows := self._milvus.call("query", schema.CATALOG, ids=[_KEY], output_fields=["body"]):
+                return bytes.fromhex(rows[0]["body"]["key"])
+            self._write(_KEY, _KEY, {"key": secrets.token_hex(32)})  # and read it: another may write too
+
+    def all(self, deadline: Deadline = NO_DEADLINE, *, anew: bool = False) -> Mapping[CollectionKey, Known]:
+        """The collections, read `anew` or a moment ago."""
+        with self._lock:
+            if anew or time.monotonic() - self._read_at >= FRESH_SECONDS:
+                self._be_there()
+                rows = self._milvus.call(
+                    *("query", schema.CATALOG, f'kind == "{_COLLECTION}"'),
+                    output_fields=["body"],
+                    deadline=deadline,
+                )
+                self._known = {known.description.key: known for known in map(_known, rows)}
+                self._read_at = time.monotonic()
+            return self._known
+
+    def find(self, name: str, needed: Access = Access.READ, deadline: Deadline = NO_DEADLINE) -> Known:
+        """The collection that the tenant calls so. NotFound, with its choices, or PermissionDenied."""
+        principal = PRINCIPAL.get()
+        key = principal.find(name)
+        principal.require(needed, key)
+        for anew in (False, True):
+            every = self.all(deadline, anew=anew)
+            if key is not None and key in every:
+                return every[key]
+        raise unknown(name, every)
+
+    def visible(self) -> dict[str, CollectionKey]:
+        """The collections that the tenant may see, under its own names for them."""
+        return visible(self.all(anew=True))
+
+    def add(self, description: Description) -> Known:
+        """Makes a collection's collections in Milvus, and then notes it."""
+        key = description.key
+        identity = f"{key.name.replace('-', '_')}_{secrets.token_hex(6)}"
+        schema.make_numbers(self._milvus, identity)
+        schema.make_sections(self._milvus, identity, description.width)
+        body = {
+            "owner": key.owner,
+            "name": key.name,
+            "identity": identity,
+            "description": description.to_json(),
+        }
+        self._write(_row_key(_COLLECTION, key), _COLLECTION, body)
+        self.forget()
+        return Known(description, identity)
+
+    def remove(self, known: Known) -> None:
+        """Forgets a collection with its sources, and then removes what it has in Milvus."""
+        key = known.description.key
+        sources = self._source_rows(key)
+        gone = [_row_key(_COLLECTION, key), *(row["pk"] for row in sources)]
+        self._milvus.call("delete", schema.CATALOG, ids=gone)
+        self.forget()
+        schema.drop(self._milvus, known.identity)
+
+    def forget(self) -> None:
+        """Has the collections read again."""
+        self._read_at = -FRESH_SECONDS
+
+    def sources(self, key: CollectionKey) -> dict[str, Source]:
+        """A collection's sources by name, in order, without the numbers of their items."""
+        found = [Source(**row["body"]) for row in self._source_rows(key)]
+        return {one.name: one for one in sorted(found, key=lambda one: one.name)}
+
+    def note_source(self, key: CollectionKey, source: Source) -> None:
+        """Writes a source, or writes it again."""
+        self._write(_source_key(key, source.name), _SOURCE, asdict(source))
+
+    def remove_source(self, key: CollectionKey, name: str) -> None:
+        """Forgets a source."""
+        self._milvus.call("delete", schema.CATALOG, ids=[_source_key(key, name)])
+
+    def _source_rows(self, key: CollectionKey) -> list[Row]:
+        first = _source_key(key, "")
+        rows: list[Row] = self._milvus.call(
+            *("query", schema.CATALOG, f'kind == "{_SOURCE}" and pk >= "{first}" and pk < "{first}z"'),
+            output_fields=["pk", "body"],
+        )
+        return rows
+
+    def _write(self, pk: str, kind: str, body: Mapping[str, Any]) -> None:
+        row = {"pk": pk, "kind": kind, "body": dict(body), "vector": schema.NO_VECTOR}
+        self._milvus.call("upsert", schema.CATALOG, [row])
+
+    def _be_there(self) -> None:
+        """Makes the catalog in a Milvus that has none."""
+        if self._is_there:
+            return
+        if not self._milvus.call("has_collection", schema.CATALOG):
+            schema.make_catalog(self._milvus)
+        self._is_there = True
+
+
+def _known(row: Row) -> Known:
+    body = row["body"]
+    key = CollectionKey(body["owner"], body["name"])
+    return Known(Description.from_json(key, body["description"]), body["identity"])
+
+
+def _row_key(kind: str, key: CollectionKey) -> str:
+    return f"{kind}.{of_text(key.owner)}.{of_text(key.name)}"
+
+
+def _source_key(key: CollectionKey, name: str) -> str:
+    return f"{_row_key(_SOURCE, key)}.{of_text(name)}"

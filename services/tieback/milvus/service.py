@@ -1,0 +1,380 @@
+"""The index service with its collections in Milvus: an `IndexPort`, and of `StorePort` what it can be."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TypeVar, Unpack
+
+from tieback.core.deadline import NO_DEADLINE, Deadline
+from tieback.core.errors import NotFound, TiebackError, Unavailable
+from tieback.core.field_path import at
+from tieback.core.tenant import PRINCIPAL, Access, CollectionKey, Usage
+from tieback.core.types.collection import Collection, IndexedItem, Source, UpsertReply
+from tieback.core.types.content import Item
+from tieback.core.types.fusion import Routing
+from tieback.core.types.limits import Limits
+from tieback.core.types.load import Load
+from tieback.core.types.metadata import INDEXED_FROM
+from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.report import Timing
+from tieback.core.types.search import Hit, Search, SearchReply
+from tieback.core.types.token_vectors import TokenVectors
+from tieback.core.types.vectors import SpaceRef
+from tieback.index import query
+from tieback.index.filters import Check, Comparison, Field, parse
+from tieback.index.lifecycle import check_equal, check_new, check_number
+from tieback.index.ownership import unknown
+from tieback.index.page import Page, size_of_page
+from tieback.index.page_token import PageTokens
+from tieback.index.quotas import Stored
+from tieback.index.quotas import check as check_quota
+from tieback.index.readers import Readers
+from tieback.index.served import ServedSpaces
+from tieback.index.size import IndexSize
+from tieback.index.sources import as_noted, check_source, check_source_name
+from tieback.index.store import Description
+from tieback.index.texts import check_id
+from tieback.index.validation import check_batch, check_items
+from tieback.milvus import refusals
+from tieback.milvus.catalog import Catalog, Known
+from tieback.milvus.connection import Milvus, MissingCollection
+from tieback.milvus.filtering import expression
+from tieback.milvus.items import Items
+from tieback.milvus.reading import Reader
+from tieback.milvus.unsupported import NoOriginals, NoReindexing, NoSnapshots
+from tieback.ports import DEFAULT_ROUTING
+
+DEFAULT_LIMITS = Limits()
+_CALLS_AT_ONCE = 16
+_PROBE_SECONDS = 3.0
+
+T = TypeVar("T")
+
+
+class MilvusIndex(NoReindexing):
+    """`StorePort` over Milvus. What it does not offer is in `refusals.py`."""
+
+    def __init__(
+        self, milvus: Milvus, limits: Limits = DEFAULT_LIMITS, *, served: ServedSpaces | None = None
+    ) -> None:
+        self._milvus, self._limits, self._served = milvus, limits, served or ServedSpaces()
+        self._catalog = Catalog(milvus)
+        self._items = Items(milvus, secrets.token_hex(8))
+        self._calls = ThreadPoolExecutor(_CALLS_AT_ONCE, "milvus-call")
+        self._reader = Reader(milvus, self._items, self._calls)
+        self._readers = Readers()
+        self._tokens: PageTokens | None = None
+        self._changing = asyncio.Lock()
+        self._closed = False
+        self.stored = NoOriginals()
+        self.snapshots = NoSnapshots()
+
+    @property
+    def size(self) -> IndexSize:
+        """How much it holds, of all tenants: of collections that were used here, as they were last."""
+        known = self._catalog.known
+        heads = self._reader.known_heads(one.identity for one in known.values())
+        sections = sum(one.sections for one in heads)
+        return IndexSize(sections, sections, 0, len(self.stale), 0, 0, 0)
+
+    @property
+    def stale(self) -> dict[str, str]:
+        """Why collections cannot be found by contents, by owner and name, of those that are known."""
+        found = {
+            str(key): self._served.why_stale(one.description) for key, one in self._catalog.known.items()
+        }
+        return {name: why for name, why in found.items() if why}
+
+    @property
+    def of_nobody(self) -> int:
+        """Collections that belong to no tenant, of those that are known."""
+        return sum(not key.owner for key in self._catalog.known)
+
+    @property
+    def load(self) -> Load:
+        """What waits and runs."""
+        readers = self._readers
+        return Load(
+            queued_items=readers.queued,
+            active_items=readers.active,
+            dropped_cancelled=readers.dropped_cancelled,
+            dropped_deadline=readers.dropped_deadline,
+            rejected=readers.rejected,
+        )
+
+    async def reach(self) -> None:
+        """Unavailable where Milvus cannot be reached; else the collections are known."""
+        deadline = Deadline.after(_PROBE_SECONDS)
+        await asyncio.to_thread(self._catalog.all, deadline, anew=True)
+
+    async def close(self) -> None:
+        """Lets calls under way end."""
+        if self._closed:
+            return
+        self._closed = True
+        for stop in (self._readers.close, self._calls.shutdown, self._milvus.close):
+            await asyncio.to_thread(stop)
+
+    async def create_collection(
+        self,
+        name: str,
+        space: SpaceRef,
+        width: int,
+        routing: Routing = DEFAULT_ROUTING,
+        codec: MethodChoice | None = None,
+        token_vectors: TokenVectors | None = None,
+    ) -> Collection:
+        """See `IndexPort`. InvalidInput for a codec, and for vectors of tokens."""
+        self._served.check(space)
+        check_new(name, space, width, routing)
+        refusals.check_collection(codec, token_vectors)
+        principal = PRINCIPAL.get()
+        principal.require(Access.ADMIN, work="making a collection")
+        key = CollectionKey(principal.tenant, name)
+
+        def make() -> Collection:
+            every = self._catalog.all(anew=True)
+            known = every.get(key)
+            if known is None:
+                check_number(len(every), self._limits.collections)
+                number = sum(one.owner == key.owner for one in every)
+                check_quota(principal, key.owner, "collections", number, 1, principal.quota.collections)
+                known = self._catalog.add(Description(key, space, width, time.time(), routing))
+            check_equal(known.description, space, width, routing)
+            return self._described(known)
+
+        async def alone() -> Collection:
+            async with self._changing:
+                return await self._run(lambda _: make())
+
+        return await asyncio.shield(alone())
+
+    async def get_collection(self, name: str) -> Collection:
+        """See `IndexPort`."""
+
+        def described(_: Check) -> Collection:
+            known = self._catalog.find(name)
+            counts = self._reader.head(known).sources
+            sources = [
+                replace(one, item_count=counts.get(one.name, 0))
+                for one in self._catalog.sources(known.description.key).values()
+            ]
+            return replace(self._described(known), sources=sources)
+
+        return await self._run(described, name)
+
+    async def list_collections(
+        self, *, page_size: int = 0, page_token: str = ""
+    ) -> tuple[list[Collection], str]:
+        """See `IndexPort`."""
+        size = size_of_page(page_size)
+
+        def page(_: Check) -> tuple[list[Collection], str]:
+            scope = ("collections", PRINCIPAL.get().tenant)
+            after = self._page_tokens().read(page_token, *scope) if page_token else ""
+            names = sorted(name for name in self._catalog.visible() if name > after)
+            token = self._page_tokens().issue(names[size - 1], *scope) if len(names) > size else ""
+            found = [self._catalog.find(name) for name in names[:size]]
+            return [self._described(known) for known in found], token
+
+        return await self._run(page)
+
+    async def delete_collection(self, name: str) -> None:
+        """See `IndexPort`."""
+
+        def delete(_: Check) -> None:
+            known = self._catalog.find(name, Access.ADMIN)
+            self._catalog.remove(known)
+            self._reader.forget(known)
+
+        async def alone() -> None:
+            async with self._changing:
+                await self._run(delete, name)
+
+        await asyncio.shield(alone())
+
+    async def usage(self) -> Usage:
+        """See `IndexPort`."""
+        principal = PRINCIPAL.get()
+        stored = await self._run(lambda _: self._stored(principal.tenant))
+        return Usage(principal, stored.collections, stored.items, stored.bytes)
+
+    async def record_source(self, collection: str, source: Source, *, moved: bool = False) -> Source:
+        """See `IndexPort`."""
+        check_source(source)
+
+        def note(_: Check) -> Source:
+            known = self._catalog.find(collection, Access.WRITE)
+            key = known.description.key
+            noted = as_noted(self._catalog.sources(key), source, moved=moved)
+            self._catalog.note_source(key, noted)
+            return replace(noted, item_count=self._reader.head(known).sources.get(source.name, 0))
+
+        async with self._changing:
+            return await self._run(note, collection)
+
+    async def delete_source(self, collection: str, name: str) -> int:
+        """See `IndexPort`. Its items first: where that fails, the source is still there."""
+        check_source_name(name, field=at("name"))
+
+        def delete(_: Check) -> int:
+            known = self._catalog.find(collection, Access.WRITE)
+            key = known.description.key
+            if name not in (there := self._catalog.sources(key)):
+                raise NotFound("source", name, there)
+            of_source = Comparison(Field(INDEXED_FROM, metadata=True), "=", name)
+            removed = self._items.remove(known, self._items.ids(known, expression(of_source)))
+            self._reader.forget(known)
+            self._catalog.remove_source(key, name)
+            return removed
+
+        async with self._changing:
+            return await self._run(delete, collection)
+
+    async def upsert(self, collection: str, items: Sequence[IndexedItem]) -> UpsertReply:
+        """See `IndexPort`. Of several items with one id in a request, the last that is valid is written."""
+        begin = time.perf_counter()
+        check_batch(len(items), self._limits, field=at("items"))
+
+        def write(_: Check) -> UpsertReply:
+            started = time.perf_counter()
+            known = self._catalog.find(collection, Access.WRITE)
+            description = known.description
+            checked = check_items(items, description.space, description.width, self._limits)
+            prepared = time.perf_counter()
+            try:
+                admitted = self._items.upsert(
+                    known,
+                    checked,
+                    PRINCIPAL.get(),
+                    lambda: self._stored(description.owner),
+                    self._limits.collection_keys,
+                )
+            finally:
+                self._reader.forget(known)
+            end = time.perf_counter()
+            timing = Timing(queue=started - begin, prepare=prepared - started, compute=end - prepared)
+            timing.total = end - begin
+            return UpsertReply([one if isinstance(one, TiebackError) else None for one in admitted], timing)
+
+        # Once begun it is finished: numbers follow the rows.
+        return await asyncio.shield(self._run(write, collection))
+
+    async def delete_items(self, collection: str, ids: Sequence[str]) -> int:
+        """See `IndexPort`."""
+        check_batch(len(ids), self._limits, field=at("ids"))
+        for position, item_id in enumerate(ids):
+            check_id(item_id, field=at("ids", position))
+
+        def delete(_: Check) -> int:
+            known = self._catalog.find(collection, Access.WRITE)
+            try:
+                return self._items.remove(known, list(dict.fromkeys(ids)))
+            finally:
+                self._reader.forget(known)
+
+        return await asyncio.shield(self._run(delete, collection))
+
+    async def get_item(self, collection: str, item_id: str) -> Item:
+        """See `IndexPort`."""
+
+        def get(_: Check) -> Item:
+            known = self._catalog.find(collection)
+            item = self._items.get(known, item_id)
+            if item is None:
+                hint = f"collection {collection!r} holds {self._reader.head(known).items} others"
+                raise NotFound("item", item_id, hint=hint)
+            return item
+
+        return await self._run(get, collection)
+
+    async def list_items(
+        self,
+        collection: str,
+        *,
+        page_size: int = 0,
+        page_token: str = "",
+        filter: str = "",
+        deadline: Deadline = NO_DEADLINE,
+    ) -> tuple[list[Item], str]:
+        """See `IndexPort`. An item that is there throughout a listing is listed once, whatever is written."""
+        size, tree = size_of_page(page_size), parse(filter)
+
+        def listed(check: Check) -> tuple[list[Item], str]:
+            known = self._catalog.find(collection, deadline=deadline)
+            scope = ("items", *known.description.key, filter)
+            after = self._page_tokens().read(page_token, *scope) if page_token else ""
+            page = Page(size)
+            passing = self._reader.passing(known, tree, deadline)
+            for item in self._items.listed(known, after, passing, deadline):
+                check("the next items")
+                if not page.take(item):
+                    break
+            token = self._page_tokens().issue(page.items[-1].id, *scope) if page.more else ""
+            return page.items, token
+
+        return await self._run(listed, collection, deadline)
+
+    async def search(
+        self, collection: str, *, deadline: Deadline = NO_DEADLINE, **asked: Unpack[Search]
+    ) -> SearchReply:
+        """See `IndexPort`. Scores are those of the embedded store."""
+        begin = time.perf_counter()
+        started = begin
+
+        def find(_: Check) -> list[Hit]:
+            nonlocal started
+            started = time.perf_counter()
+            known = self._catalog.find(collection, deadline=deadline)
+            wanted = query.checked(known.description, **asked)
+            refusals.check_query(wanted)
+            return self._reader.search(known, wanted, deadline)
+
+        hits = await self._run(find, collection, deadline)
+        end = time.perf_counter()
+        self._readers.took(end - started)
+        return SearchReply(hits, Timing(queue=started - begin, compute=end - started, total=end - begin))
+
+    def _described(self, known: Known) -> Collection:
+        """The collection as it stands, under the name that the tenant calls it by."""
+        description, head = known.description, self._reader.head(known)
+        return Collection(
+            name=PRINCIPAL.get().address(description.key),
+            space=description.space,
+            width=description.width,
+            item_count=head.items,
+            section_count=head.sections,
+            created=description.created,
+            routing=description.routing,
+            vector_count=head.sections,
+            stale=self._served.why_stale(description),
+        )
+
+    def _stored(self, owner: str) -> Stored:
+        own = [known for key, known in self._catalog.all(anew=True).items() if key.owner == owner]
+        heads = [self._reader.head(known) for known in own]
+        return Stored(len(own), sum(one.items for one in heads), sum(one.bytes for one in heads))
+
+    def _page_tokens(self) -> PageTokens:
+        if self._tokens is None:
+            self._tokens = PageTokens(self._catalog.page_key())
+        return self._tokens
+
+    async def _run(
+        self, work: Callable[[Check], T], collection: str = "", deadline: Deadline = NO_DEADLINE
+    ) -> T:
+        """Runs work in a thread for the tenant that calls."""
+        if self._closed:
+            raise Unavailable("the index is shutting down")
+        context = contextvars.copy_context()
+        try:
+            return await self._readers.run(lambda check: context.run(work, check), deadline)
+        except MissingCollection:
+            self._catalog.forget()
+            raise unknown(collection, self._catalog.known) from None

@@ -1,0 +1,96 @@
+# ruff: noqa: ARG002 - every call is refused, whatever it asks for
+"""The parts of an index that collections in Milvus do not have: every call says so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from tieback.core.errors import TiebackError
+from tieback.core.types.collection import Collection
+from tieback.core.types.content import Item
+from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexState
+from tieback.core.types.snapshot import Snapshot, SnapshotPart
+from tieback.core.types.token_vectors import TokenVectors
+from tieback.core.types.vectors import SpaceRef
+from tieback.milvus.refusals import unsupported
+
+
+class NoSnapshots:
+    """A `SnapshotsPort` of which every call but the listing is Unsupported."""
+
+    async def create_snapshot(self, collection: str, name: str) -> Snapshot:
+        """See `SnapshotsPort`."""
+        self._refuse()
+
+    async def list_snapshots(self, *, page_size: int = 0, page_token: str = "") -> tuple[list[Snapshot], str]:
+        """See `SnapshotsPort`. There are none."""
+        return [], ""
+
+    async def restore_snapshot(
+        self, snapshot: str, collection: str, *, any_space: bool = False
+    ) -> Collection:
+        """See `SnapshotsPort`."""
+        self._refuse()
+
+    async def delete_snapshot(self, name: str) -> None:
+        """See `SnapshotsPort`."""
+        self._refuse()
+
+    async def export_snapshot(self, name: str, offset: int) -> SnapshotPart:
+        """See `SnapshotsPort`."""
+        self._refuse()
+
+    async def import_snapshot(
+        self, name: str, offset: int, data: bytes, *, last: bool
+    ) -> tuple[int, Snapshot | None]:
+        """See `SnapshotsPort`."""
+        self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        raise unsupported("snapshots")
+
+
+class NoReindexing:
+    """What `StorePort` has beside `IndexPort`; every call is Unsupported."""
+
+    async def begin_reindex(
+        self, collection: str, space: SpaceRef, width: int, token_vectors: TokenVectors | None = None
+    ) -> ReindexState:
+        """See `StorePort`."""
+        raise unsupported("reindex")
+
+    async def list_pending(self, collection: str, after: str = "") -> list[PendingItem]:
+        """See `StorePort`."""
+        raise unsupported("reindex")
+
+    async def write_reindexed(
+        self, collection: str, items: Sequence[ReindexedItem]
+    ) -> list[TiebackError | None]:
+        """See `StorePort`."""
+        raise unsupported("reindex")
+
+    async def finish_reindex(self, collection: str, dropped: Sequence[str] = ()) -> ReindexState:
+        """See `StorePort`."""
+        raise unsupported("reindex")
+
+    async def discard_reindex(self, collection: str) -> None:
+        """See `StorePort`."""
+        raise unsupported("reindex")
+
+
+class NoOriginals:
+    """A `StoredItemsPort` of which every call is Unsupported."""
+
+    async def sample(self, collection: str, most: int) -> list[str]:
+        """See `StoredItemsPort`."""
+        raise unsupported("reindex")
+
+    async def read(self, collection: str, ids: Sequence[str]) -> list[Item | None]:
+        """See `StoredItemsPort`."""
+        raise unsupported("reindex")
+
+    def upgrades(self, collection: str) -> Path:
+        """See `StoredItemsPort`."""
+        raise unsupported("reindex")

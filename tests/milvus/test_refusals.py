@@ -1,0 +1,110 @@
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from support.sections import SPACE, WIDTH, item, regions_of, section, vector
+from tieback.core.errors import InvalidInput, Unsupported
+from tieback.core.types.content import Modality
+from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.search import Granularity
+from tieback.core.types.signals import NAMES
+from tieback.core.types.token_vectors import TokenVectors
+from tieback.milvus import MilvusIndex
+from tieback.milvus.refusals import FIELDS, REASON
+
+NORTH = vector(1, 0, 0, 0)
+ASKED: dict[str, list[dict[str, Any]]] = {
+    "query_expansion": [{"query_expansion": MethodChoice("rocchio")}],
+    "granularity": [{"granularity": Granularity.DOCUMENT}],
+    "signals": [{"signals": [NAMES[0]]}],
+    "explain": [{"explain": True}],
+    "vector_search": [
+        {"vector_search": MethodChoice("exact")},
+        {"vector_search": MethodChoice("coarse_to_fine")},
+        {"vector_search": MethodChoice("wanted_recall")},
+        {"vector_search": MethodChoice("within"), "text": "x"},
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("field", "asked"), [(field, asked) for field, each in ASKED.items() for asked in each]
+)
+async def test_a_search_for_what_is_not_offered_is_refused_by_its_field(
+    index: MilvusIndex, field: str, asked: dict[str, Any]
+) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        await index.search("docs", vector=NORTH, **asked)
+
+    assert (str(caught.value.field), caught.value.message) == (field, FIELDS[field])
+    assert caught.value.reason == REASON
+
+
+@pytest.mark.parametrize(
+    ("field", "asked"),
+    [
+        ("codec", {"codec": MethodChoice("int8")}),
+        (
+            "token_vectors",
+            {"token_vectors": TokenVectors(SPACE, 4, MethodChoice("ward"), MethodChoice("int8"))},
+        ),
+    ],
+)
+async def test_a_collection_with_what_is_not_offered_is_refused_by_its_field(
+    index: MilvusIndex, field: str, asked: dict[str, Any]
+) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        await index.create_collection("other", SPACE, WIDTH, **asked)
+
+    assert (str(caught.value.field), caught.value.message) == (field, FIELDS[field])
+
+
+def test_every_field_of_the_list_is_tried() -> None:
+    assert set(FIELDS) == {*ASKED, "codec", "token_vectors"}
+
+
+async def test_what_milvus_cannot_keep_of_an_item_is_refused_and_the_others_are_written(
+    index: MilvusIndex,
+) -> None:
+    photo = section((1, 0, 0, 0), modality=Modality.IMAGE, regions=regions_of((1, 0, 0, 0)))
+    items = [
+        item("photo", photo),
+        item("long", section((1, 0, 0, 0)), section((1, 0, 0, 0), "x" * 65_536)),
+        item("many", note=["é" * 1000 for _ in range(30)]),
+        item("sound"),
+    ]
+
+    reply = await index.upsert("docs", items)
+
+    refused = [error for error in reply.results if isinstance(error, InvalidInput)]
+    assert [str(error.field) for error in refused] == [
+        "items[0].sections[0].regions",
+        "items[1].sections[1].text",
+        "items[2].item.metadata",
+    ]
+    assert reply.results[3] is None
+    assert (await index.get_collection("docs")).item_count == 1
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda index: index.snapshots.create_snapshot("docs", "s"),
+        lambda index: index.snapshots.restore_snapshot("s", "docs"),
+        lambda index: index.snapshots.delete_snapshot("s"),
+        lambda index: index.snapshots.export_snapshot("s", 0),
+        lambda index: index.snapshots.import_snapshot("s", 0, b"", last=True),
+        lambda index: index.begin_reindex("docs", SPACE, WIDTH),
+        lambda index: index.list_pending("docs"),
+        lambda index: index.write_reindexed("docs", []),
+        lambda index: index.finish_reindex("docs"),
+        lambda index: index.discard_reindex("docs"),
+        lambda index: index.stored.sample("docs", 1),
+        lambda index: index.stored.read("docs", []),
+    ],
+)
+async def test_snapshots_and_reindexing_are_unimplemented_with_the_way_out(
+    index: MilvusIndex, call: Callable[[MilvusIndex], Awaitable[Any]]
+) -> None:
+    with pytest.raises(Unsupported, match=r"Milvus's own tools|index the items into it"):
+        await call(index)

@@ -1,0 +1,124 @@
+"""Both stores, given the same, answer the same: hits, scores and order."""
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from support.sections import SPACE, WIDTH, item, section, vector
+from tieback.core.types.collection import IndexedItem
+from tieback.core.types.content import Modality
+from tieback.core.types.fusion import IgnoredDimensions
+from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.search import SearchReply
+from tieback.index import Index
+from tieback.milvus import MilvusIndex
+
+WORDS = [
+    "harbour",
+    "light",
+    "keeper",
+    "storm",
+    "lamp",
+    "tower",
+    "rock",
+    "tide",
+    "boat",
+    "rope",
+    "stairs",
+    "oil",
+    "glass",
+    "signal",
+    "fog",
+]
+FOREIGN = ["Der Hafen und die Lichter der Türme", "Les phares de la côte et les bateaux du port"]
+QUESTIONS = ["keepers of the lights", "storms and fog", "Leuchtturm Hafen", "les bateaux", "oil lamp oil"]
+
+
+def library(count: int) -> list[IndexedItem]:
+    """Items of one to four sections of various lengths, some of which continue others."""
+    chance = random.Random(0)
+    vectors = np.random.default_rng(0)
+    items = []
+    for number in range(count):
+        parts = []
+        for place in range(chance.randint(1, 4)):
+            text = " ".join(chance.choices(WORDS, k=chance.randint(0, 60)))
+            if number % 10 == 0:
+                text = chance.choice(FOREIGN)
+            modality = Modality.IMAGE if number % 4 == 3 else Modality.TEXT
+            values = vectors.standard_normal(WIDTH)
+            title = chance.choice(["", "Keepers", "On storms"])
+            continues = place > 0 and chance.random() < 0.5
+            parts.append(section(values, text, modality=modality, title=title, continues=continues))
+        items.append(item(f"i{number:03}", *parts, title=f"Log {number}", year=float(number % 7)))
+    return items
+
+
+ASKED: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "filtered": {"filter": "year > 2 AND NOT title : '7'"},
+    "collapsed": {"collapse_pieces": True},
+    "one of an item": {"hits_per_item": 1},
+    "diverse": {"diversity": 0.5},
+    "balanced": {"balance_modalities": True},
+    "by rank": {"rank_fusion": MethodChoice("reciprocal_rank")},
+    "ignoring": {"ignored": [IgnoredDimensions(Modality.IMAGE, 0, 2)]},
+}
+
+
+@pytest.fixture
+async def both(tmp_path: Path, index: MilvusIndex) -> Iterator[tuple[Index, MilvusIndex]]:
+    embedded = Index.open(tmp_path / "store")
+    await embedded.create_collection("docs", SPACE, WIDTH)
+    items = library(120)
+    for one in (embedded, index):
+        for begin in range(0, len(items), 50):
+            await one.upsert("docs", items[begin : begin + 50])
+        await one.delete_items("docs", ["i005", "i006"])
+        await one.upsert("docs", [item("i007", section((1, 0, 0, 0), "keeper"))])
+    yield embedded, index
+    await embedded.close()
+
+
+def told(reply: SearchReply) -> list[tuple[object, ...]]:
+    return [
+        (
+            *(hit.item_id, hit.section_id, hit.text, hit.metadata),
+            pytest.approx(hit.score, rel=1e-4, abs=1e-5),
+            _close(hit.vector_score),
+            _close(hit.text_score),
+            _close(hit.words_matched),
+            [piece.section_id for piece in hit.pieces],
+        )
+        for hit in reply.hits
+    ]
+
+
+def _close(value: float | None) -> object:
+    return None if value is None else pytest.approx(value, rel=1e-4, abs=1e-5)
+
+
+@pytest.mark.parametrize("how", ASKED)
+async def test_both_stores_find_the_same_with_the_same_scores(
+    both: tuple[Index, MilvusIndex], how: str
+) -> None:
+    embedded, in_milvus = both
+    chance = np.random.default_rng(1)
+    for question in QUESTIONS:
+        near = vector(*chance.standard_normal(WIDTH))
+        for asked in ({"vector": near}, {"text": question}, {"vector": near, "text": question}):
+            more = ASKED[how]
+            if ("vector" not in asked and how in ("balanced", "ignoring", "diverse")) or (
+                len(asked) == 1 and how == "by rank"
+            ):
+                continue
+            call: dict[str, Any] = asked | more | {"limit": 15}
+
+            expected = await embedded.search("docs", **call)
+            found = await in_milvus.search("docs", **call)
+
+            assert told(found) == told(expected)
+            assert expected.hits
