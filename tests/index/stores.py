@@ -11,6 +11,7 @@ OVER_BOTH = frozenset(
         "test_default_fusion",
         "test_diversity",
         "test_filter_values",
+        "test_highlights",
         "test_ignored_dimensions",
         "test_limits",
         "test_metadata",
@@ -39,6 +40,7 @@ EMBEDDED_ALONE = {
     "test_photos_with_regions_stay_beside_texts": _REGIONS,
     "test_slow_filters_end_when_their_callers_go": _INSIDE,
     "test_the_best_part_of_a_photo_is_by_what_counts_for_photos": _REGIONS,
+    "test_the_sections_of_documents_have_theirs": "ranking documents is refused in Milvus",
     "test_too_many_waiting_searches_are_refused_with_the_time_to_come_back": _INSIDE,
     "test_what_belongs_together_is_known_after_a_change_a_compaction_and_a_restart": _INSIDE,
 }

@@ -1,7 +1,7 @@
 """Both stores, given the same, answer the same: hits, scores and order."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -65,12 +65,13 @@ ASKED: dict[str, dict[str, Any]] = {
     "diverse": {"diversity": 0.5},
     "balanced": {"balance_modalities": True},
     "by rank": {"rank_fusion": MethodChoice("reciprocal_rank")},
+    "highlighted": {"highlights": 2},
     "ignoring": {"ignored": [IgnoredDimensions(Modality.IMAGE, 0, 2)]},
 }
 
 
 @pytest.fixture
-async def both(tmp_path: Path, index: MilvusIndex) -> Iterator[tuple[Index, MilvusIndex]]:
+async def both(tmp_path: Path, index: MilvusIndex) -> AsyncIterator[tuple[Index, MilvusIndex]]:
     embedded = Index.open(tmp_path / "store")
     await embedded.create_collection("docs", SPACE, WIDTH)
     items = library(120)
@@ -92,6 +93,7 @@ def told(reply: SearchReply) -> list[tuple[object, ...]]:
             _close(hit.text_score),
             _close(hit.words_matched),
             [piece.section_id for piece in hit.pieces],
+            [(one.span, _close(one.words)) for one in hit.highlights],
         )
         for hit in reply.hits
     ]
@@ -111,9 +113,13 @@ async def test_both_stores_find_the_same_with_the_same_scores(
         near = vector(*chance.standard_normal(WIDTH))
         for asked in ({"vector": near}, {"text": question}, {"vector": near, "text": question}):
             more = ASKED[how]
-            if ("vector" not in asked and how in ("balanced", "ignoring", "diverse")) or (
-                len(asked) == 1 and how == "by rank"
-            ):
+            wants = {
+                "balanced": {"vector"},
+                "ignoring": {"vector"},
+                "diverse": {"vector"},
+                "highlighted": {"text"},
+            }
+            if not wants.get(how, set()) <= asked.keys() or (how == "by rank" and len(asked) == 1):
                 continue
             call: dict[str, Any] = asked | more | {"limit": 15}
 

@@ -7,7 +7,7 @@ in the form that the language of its section gives it.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from tieback.core.sentences import sentences
 from tieback.core.spans import ByteOffsets
@@ -30,18 +30,25 @@ def with_highlights(
     for hit, position in zip(hits, positions, strict=True):
         check("the highlights of the hits")
         if hit.modality is Modality.TEXT:
-            scored = _scored(hit.text, memory.words.language_at(position), words)
-            best = sorted(scored, key=lambda one: -one.words)[: query.highlights]
+            language = memory.words.language_at(position)
+            best = best_sentences(hit.text, language, words.share, query.highlights)
             hit = dataclasses.replace(hit, highlights=best)
         found.append(hit)
     return found
 
 
-def _scored(text: str, language: str, words: QueryWords) -> Iterator[Highlight]:
+def best_sentences(
+    text: str, language: str, share: Callable[[Sequence[str]], float], most: int
+) -> list[Highlight]:
+    """At most so many sentences with words of a query, best first; `share` is that of terms."""
+    return sorted(_scored(text, language, share), key=lambda one: -one.words)[:most]
+
+
+def _scored(text: str, language: str, share_of: Callable[[Sequence[str]], float]) -> Iterator[Highlight]:
     """The sentences that have words of the query, in their order."""
     text = text[:HIGHLIGHTED_CHARACTERS]
     offsets = ByteOffsets(text)
     for begin, end in sentences(text):
-        share = words.share(terms_of(words_of(text[begin:end]), language))
+        share = share_of(terms_of(words_of(text[begin:end]), language))
         if share > 0:
             yield Highlight(offsets.span(begin, end), share)

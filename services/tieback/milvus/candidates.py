@@ -85,7 +85,7 @@ class Finder:
         sampled: Callable[[Modality], Array],
     ) -> None:
         self._milvus, self._collection, self._query = milvus, collection, query
-        self._passing, self._head, self._asked = passing, head, asked
+        self._passing, self._head, self.asked = passing, head, asked
         self._executor, self._deadline = executor, deadline
         self._groups = [] if query.vector is None else groups_of(query, query.vector, head.modalities)
         self._backgrounds: list[Array] = []
@@ -100,8 +100,8 @@ class Finder:
             self._executor.submit(self._search, "vector", one.vector, one.filter, depth)
             for one in self._groups
         ]
-        if self._asked is not None:
-            calls.append(self._executor.submit(self._search, "words", self._asked.vector, "", deeper))
+        if self.asked is not None:
+            calls.append(self._executor.submit(self._search, "words", self.asked.vector, "", deeper))
         found = [call.result() for call in calls]
         near = {row["pk"]: row for rows in found[: len(self._groups)] for row in rows}
         with_words = found[len(self._groups) :]
@@ -113,9 +113,9 @@ class Finder:
 
     def _compared(self, rows: list[Row], near: Mapping[str, Row], depth: int) -> Candidates:
         similarities = shares = matched = None
-        if self._asked is not None:
+        if self.asked is not None:
             lengths = np.array([row["length"] for row in rows], np.float32)
-            shares, matched = self._asked.shares([row["words"] for row in rows], lengths)
+            shares, matched = self.asked.shares([row["words"] for row in rows], lengths)
             kept = _best(shares, depth)
             kept |= np.array([row["pk"] in near for row in rows], bool)
             rows = [row for row, one in zip(rows, kept.tolist(), strict=True) if one]
@@ -134,9 +134,9 @@ class Finder:
         if similarities is None:
             return np.asarray(shares)
         ranked = self._balanced(rows, similarities)
-        if shares is None or self._asked is None:
+        if shares is None or self.asked is None:
             return ranked
-        return self._query.fuse(merging_scales(ranked, shares, self._asked.words))
+        return self._query.fuse(merging_scales(ranked, shares, self.asked.words))
 
     def _balanced(self, rows: Sequence[Row], similarities: Array) -> Array:
         if not self._backgrounds:
@@ -159,7 +159,7 @@ class Finder:
 
     def _search(self, field: str, asked: Any, passing: str, limit: int) -> list[Row]:
         fields = [*_RANKED]
-        if self._asked is not None:
+        if self.asked is not None:
             fields += ["length", "words"]
         if self._query.diversity or (field == "words" and self._groups):
             fields.append("vector")

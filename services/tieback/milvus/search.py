@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from tieback.core.types.content import Modality
 from tieback.core.types.search import FoundPiece, Hit
 from tieback.index.diversity import candidates_for, diversified
 from tieback.index.grouping import grouped
+from tieback.index.highlights import best_sentences
 from tieback.index.metadata import from_json
 from tieback.index.query import Query
 from tieback.milvus.candidates import MOST_CANDIDATES, Candidates, Finder, without
@@ -41,9 +43,9 @@ def search(milvus: Milvus, collection: str, query: Query, finder: Finder, deadli
         hits = [hits[place] for place in _diversified(query, found, ranked, hits)]
     positions = [[ranked[row] for row in hit] for hit in hits]
     kept = _read(milvus, collection, [found.rows[one]["pk"] for hit in positions for one in hit], deadline)
-    return [
-        made for hit in positions if (made := _hit(found, hit, kept)) is not None
-    ]  # what was removed meanwhile is left out
+    # What was removed meanwhile is left out.
+    made = [(hit[0], one) for hit in positions if (one := _hit(found, hit, kept)) is not None]
+    return [_highlighted(one, kept[found.rows[place]["pk"]], query, finder) for place, one in made]
 
 
 def _ranked(query: Query, found: Candidates, rows: int) -> list[int]:
@@ -80,7 +82,7 @@ def _read(milvus: Milvus, collection: str, pks: Sequence[str], deadline: Deadlin
     rows = milvus.call(
         *("query", collection),
         ids=list(pks),
-        output_fields=["pk", "modality", *BODY],
+        output_fields=["pk", "modality", "language", *BODY],
         deadline=deadline,
     )
     return {row["pk"]: row for row in rows}
@@ -109,6 +111,14 @@ def _hit(found: Candidates, hit: Sequence[int], kept: dict[str, Row]) -> Hit | N
         span=section.span,
         pieces=[piece for one in others if (piece := _piece(found, one, kept)) is not None],
     )
+
+
+def _highlighted(hit: Hit, row: Row, query: Query, finder: Finder) -> Hit:
+    """The hit with the sentences that have words of the query, where they are wanted."""
+    if not query.highlights or finder.asked is None or hit.modality is not Modality.TEXT:
+        return hit
+    best = best_sentences(hit.text, row["language"], finder.asked.share, query.highlights)
+    return replace(hit, highlights=best)
 
 
 def _piece(found: Candidates, position: int, kept: dict[str, Row]) -> FoundPiece | None:

@@ -91,6 +91,11 @@ class Query:
                 found[one] = found.get(one, 0.0) + weight
         return found
 
+    def share(self, terms: Sequence[str]) -> float:
+        """The share of the words, by rarity, that are among these terms."""
+        known = set(map(dimension, terms))
+        return sum(weight for forms, weight in self._forms if not known.isdisjoint(forms)) / self._most
+
     def shares(self, vectors: Sequence[SparseVector], lengths: Array) -> tuple[Array, Array]:
         """Of sections `[n]` with these vectors and lengths: the shares of the best score that the query could
         give, and those of its words by rarity, both float32 and 0 to 1.
