@@ -1,6 +1,6 @@
 """The plan of a collection's queries: kept, changed, refused where no query could be answered so."""
 
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,18 +13,20 @@ from tieback.core.types.search import Granularity
 from tieback.index import Index
 
 PLAN = QueryPlan(
-    query_expansion=MethodChoice("rocchio", {"documents": 5}),
+    rank_fusion=MethodChoice("reciprocal_rank", {"k": 5}),
     hits_per_item=2,
-    vector_search=MethodChoice("exact"),
+    vector_search=MethodChoice("nearest"),
 )
 
 
-async def test_a_plan_is_kept_with_the_collection_and_survives_a_restart(index: Index, store: Path) -> None:
+async def test_a_plan_is_kept_with_the_collection_and_survives_a_restart(
+    index: Index, open_index: Callable[..., Index]
+) -> None:
     made = await index.create_collection("planned", SPACE, WIDTH, plan=PLAN)
     await index.record_source("planned", Source("library", "desk", "/library"))
     await index.close()
 
-    again = Index.open(store)
+    again = open_index()
     found = await again.get_collection("planned")
     listed, _ = await again.list_collections()
     await again.close()

@@ -6,6 +6,7 @@ from support.sections import SPACE, WIDTH, item, regions_of, section, vector
 from tieback.core.errors import InvalidInput, Unsupported
 from tieback.core.types.content import Modality
 from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.query_plan import QueryPlan
 from tieback.core.types.search import Granularity
 from tieback.core.types.signals import NAMES
 from tieback.core.types.token_vectors import TokenVectors
@@ -57,6 +58,26 @@ async def test_a_collection_with_what_is_not_offered_is_refused_by_its_field(
         await index.create_collection("other", SPACE, WIDTH, **asked)
 
     assert (str(caught.value.field), caught.value.message) == (field, FIELDS[field])
+
+
+@pytest.mark.parametrize(
+    ("field", "plan"),
+    [
+        ("query_expansion", QueryPlan(query_expansion=MethodChoice("rocchio"))),
+        ("granularity", QueryPlan(granularity=Granularity.DOCUMENT)),
+        ("ranker", QueryPlan(ranker=MethodChoice("linear"))),
+        ("vector_search", QueryPlan(vector_search=MethodChoice("exact"))),
+    ],
+)
+async def test_a_plan_that_chooses_it_for_every_query_is_refused(
+    index: MilvusIndex, field: str, plan: QueryPlan
+) -> None:
+    with pytest.raises(InvalidInput) as changed:
+        await index.update_collection("docs", plan)
+    with pytest.raises(InvalidInput) as made:
+        await index.create_collection("other", SPACE, WIDTH, plan=plan)
+
+    assert str(changed.value.field) == str(made.value.field) == f"plan.{field}"
 
 
 def test_every_field_of_the_list_is_tried() -> None:

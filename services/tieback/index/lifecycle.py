@@ -128,13 +128,7 @@ class Lifecycle:
                 )
             if asked is not None:
                 self._served.token_spaces.check_same(name, asked, known.token_vectors)
-            if plan not in (None, there.sources.plan):
-                raise AlreadyExists(
-                    "collection",
-                    name,
-                    f"the collection {name!r} is there, and its queries are answered otherwise; leave the "
-                    "plan out, or change it by UpdateCollection",
-                )
+            check_equal_plan(name, plan, there.sources.plan)
             return there.describe()
 
     async def update(self, name: str, plan: QueryPlan) -> Collection:
@@ -229,6 +223,17 @@ def check_equal(known: Description, space: SpaceRef, width: int, routing: Routin
             name,
             f"the collection {name!r} is there, and queries of it are weighted otherwise; leave the "
             "routing out, take another name, or delete it first",
+        )
+
+
+def check_equal_plan(name: str, plan: QueryPlan | None, known: QueryPlan) -> None:
+    """AlreadyExists where a plan is given that is not that of a collection that is there."""
+    if plan not in (None, known):
+        raise AlreadyExists(
+            "collection",
+            name,
+            f"the collection {name!r} is there, and its queries are answered otherwise; leave the "
+            "plan out, or change it by UpdateCollection",
         )
 
 

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import DeadlineExceeded, Overloaded
+from tieback.core.types.load import Load
 from tieback.index.filters import Check
 from tieback.index.vectors import one_thread
 
@@ -27,6 +28,17 @@ class Readers:
         self._seconds = 0.01
         self.queued = self.active = 0
         self.dropped_cancelled = self.dropped_deadline = self.rejected = 0
+
+    @property
+    def load(self) -> Load:
+        """What waits and runs, and what was dropped."""
+        return Load(
+            queued_items=self.queued,
+            active_items=self.active,
+            dropped_cancelled=self.dropped_cancelled,
+            dropped_deadline=self.dropped_deadline,
+            rejected=self.rejected,
+        )
 
     async def run(self, work: Callable[[Check], T], deadline: Deadline = NO_DEADLINE) -> T:
         """Runs work among the threads, unless too much waits there or the deadline passes first.

@@ -147,14 +147,11 @@ class Index:
     @property
     def load(self) -> Load:
         """What waits and runs: searches and listings by one each, writes by their items."""
-        readers = self._readers
-        writers = [opened.writer for opened in list(self._owned.sound.values())]
-        return Load(
-            queued_items=readers.queued + sum(writer.waiting_items for writer in writers),
-            active_items=readers.active + sum(writer.active_items for writer in writers),
-            dropped_cancelled=readers.dropped_cancelled,
-            dropped_deadline=readers.dropped_deadline,
-            rejected=readers.rejected,
+        load, writers = self._readers.load, [one.writer for one in list(self._owned.sound.values())]
+        return replace(
+            load,
+            queued_items=load.queued_items + sum(writer.waiting_items for writer in writers),
+            active_items=load.active_items + sum(writer.active_items for writer in writers),
         )
 
     async def close(self) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.tenant import PRINCIPAL, Access, CollectionKey
 from tieback.core.types.collection import Source
+from tieback.core.types.query_plan import NO_PLAN, QueryPlan
 from tieback.index.ownership import unknown, visible
 from tieback.index.store import Description
 from tieback.milvus import schema
@@ -29,10 +30,11 @@ _COLLECTION, _SOURCE, _KEY = "collection", "source", "key"
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A collection, and the ID that it has in Milvus."""
+    """A collection, the ID that it has in Milvus, and how its queries are answered that do not say."""
 
     description: Description
     identity: str
+    plan: QueryPlan = NO_PLAN
 
 
 class Catalog:
@@ -87,21 +89,27 @@ class Catalog:
         """The collections that the tenant may see, under its own names for them."""
         return visible(self.all(anew=True))
 
-    def add(self, description: Description) -> Known:
+    def add(self, description: Description, plan: QueryPlan) -> Known:
         """Makes a collection's collections in Milvus, and then notes it."""
         key = description.key
         identity = f"{key.name.replace('-', '_')}_{secrets.token_hex(6)}"
         schema.make_numbers(self._milvus, identity)
         schema.make_sections(self._milvus, identity, description.width)
+        return self.note(Known(description, identity, plan))
+
+    def note(self, known: Known) -> Known:
+        """Writes what a collection is, or writes it again."""
+        key = known.description.key
         body = {
             "owner": key.owner,
             "name": key.name,
-            "identity": identity,
-            "description": description.to_json(),
+            "identity": known.identity,
+            "description": known.description.to_json(),
+            "plan": known.plan.to_json(),
         }
         self._write(_row_key(_COLLECTION, key), _COLLECTION, body)
         self.forget()
-        return Known(description, identity)
+        return known
 
     def remove(self, known: Known) -> None:
         """Forgets a collection with its sources, and then removes what it has in Milvus."""
@@ -153,7 +161,9 @@ class Catalog:
 def _known(row: Row) -> Known:
     body = row["body"]
     key = CollectionKey(body["owner"], body["name"])
-    return Known(Description.from_json(key, body["description"]), body["identity"])
+    return Known(
+        Description.from_json(key, body["description"]), body["identity"], QueryPlan.from_json(body["plan"])
+    )
 
 
 def _row_key(kind: str, key: CollectionKey) -> str:

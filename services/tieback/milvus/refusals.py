@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from tieback.core.errors import InvalidInput, Unsupported
 from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.query_plan import QueryPlan
 from tieback.core.types.search import Granularity
 from tieback.core.types.token_vectors import TokenVectors
 from tieback.index.query import Query
+from tieback.index.query_plans import PLAN
 from tieback.methods.vector_search import AS_KEPT
+from tieback.ports import NO_EXPANSION
 
 REASON = "NOT_IN_MILVUS"
 
@@ -52,6 +55,20 @@ def check_collection(codec: MethodChoice | None, token_vectors: TokenVectors | N
         raise refused("codec")
     if token_vectors is not None:
         raise refused("token_vectors")
+
+
+def check_plan(plan: QueryPlan) -> None:
+    """InvalidInput where a plan chooses for every query what is not offered."""
+    not_offered = {
+        "query_expansion": plan.query_expansion not in (None, NO_EXPANSION),
+        "granularity": plan.granularity not in (None, Granularity.SECTION),
+        "ranker": plan.ranker is not None and plan.ranker.name != "none",
+        "vector_search": plan.vector_search is not None
+        and plan.vector_search.name not in ("nearest", "none"),
+    }
+    for field, is_chosen in not_offered.items():
+        if is_chosen:
+            raise refused("signals" if field == "ranker" else field).about(PLAN[field])
 
 
 def check_query(query: Query) -> None:

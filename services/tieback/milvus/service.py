@@ -22,16 +22,18 @@ from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
 from tieback.core.types.metadata import INDEXED_FROM
 from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.query_plan import NO_PLAN, QueryPlan
 from tieback.core.types.report import Timing
 from tieback.core.types.search import Hit, Search, SearchReply
 from tieback.core.types.token_vectors import TokenVectors
 from tieback.core.types.vectors import SpaceRef
 from tieback.index import query
 from tieback.index.filters import Check, Comparison, Field, parse
-from tieback.index.lifecycle import check_equal, check_new, check_number
+from tieback.index.lifecycle import check_equal, check_equal_plan, check_new, check_number
 from tieback.index.ownership import unknown
 from tieback.index.page import Page, size_of_page
 from tieback.index.page_token import PageTokens
+from tieback.index.query_plans import check_plan
 from tieback.index.quotas import Stored
 from tieback.index.quotas import check as check_quota
 from tieback.index.readers import Readers
@@ -99,14 +101,7 @@ class MilvusIndex(NoReindexing):
     @property
     def load(self) -> Load:
         """What waits and runs."""
-        readers = self._readers
-        return Load(
-            queued_items=readers.queued,
-            active_items=readers.active,
-            dropped_cancelled=readers.dropped_cancelled,
-            dropped_deadline=readers.dropped_deadline,
-            rejected=readers.rejected,
-        )
+        return self._readers.load
 
     async def reach(self) -> None:
         """Unavailable where Milvus cannot be reached; else the collections are known."""
@@ -129,8 +124,12 @@ class MilvusIndex(NoReindexing):
         routing: Routing = DEFAULT_ROUTING,
         codec: MethodChoice | None = None,
         token_vectors: TokenVectors | None = None,
+        plan: QueryPlan | None = None,
     ) -> Collection:
         """See `IndexPort`. InvalidInput for a codec, and for vectors of tokens."""
+        if plan is not None:
+            check_plan(plan)
+            refusals.check_plan(plan)
         self._served.check(space)
         check_new(name, space, width, routing)
         refusals.check_collection(codec, token_vectors)
@@ -145,8 +144,10 @@ class MilvusIndex(NoReindexing):
                 check_number(len(every), self._limits.collections)
                 number = sum(one.owner == key.owner for one in every)
                 check_quota(principal, key.owner, "collections", number, 1, principal.quota.collections)
-                known = self._catalog.add(Description(key, space, width, time.time(), routing))
+                description = Description(key, space, width, time.time(), routing)
+                known = self._catalog.add(description, plan or NO_PLAN)
             check_equal(known.description, space, width, routing)
+            check_equal_plan(name, plan, known.plan)
             return self._described(known)
 
         async def alone() -> Collection:
@@ -154,6 +155,18 @@ class MilvusIndex(NoReindexing):
                 return await self._run(lambda _: make())
 
         return await asyncio.shield(alone())
+
+    async def update_collection(self, name: str, plan: QueryPlan) -> Collection:
+        """See `IndexPort`. InvalidInput for a plan that chooses what is not offered."""
+        check_plan(plan)
+        refusals.check_plan(plan)
+
+        def update(_: Check) -> Collection:
+            known = self._catalog.find(name, Access.ADMIN)
+            return self._described(self._catalog.note(replace(known, plan=plan)))
+
+        async with self._changing:
+            return await self._run(update, name)
 
     async def get_collection(self, name: str) -> Collection:
         """See `IndexPort`."""
@@ -354,6 +367,7 @@ class MilvusIndex(NoReindexing):
             routing=description.routing,
             vector_count=head.sections,
             stale=self._served.why_stale(description),
+            plan=known.plan,
         )
 
     def _stored(self, owner: str) -> Stored:
