@@ -5,7 +5,7 @@ over 50 candidates, and each learned ranking, of a server that is started for it
 are laid out as benchmarks/pipeline/collections.py says; questions without words are left out. All plans are
 asked a question before the next one; a reranker that has used up its seconds is asked no more, and is
 compared with the first stage on the questions that it answered. Intervals are 95 % paired bootstrap
-intervals.
+intervals. Captions, photos and parts of photos are measured by `scripts/bench photo_search`.
 
 Leave-one-out: a learned ranking is fitted on the judged candidates of all other collections, and tried on the
 one left out. These rankings are thrown away. The ranking that ships learned from none of the collections.

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from support import colours
 from support.bound_library import Library
+from support.present import present
 from support.queries import photo, words
 from tieback.answer.evidence import evidence_of
 from tieback.core.errors import InvalidInput
@@ -92,6 +95,43 @@ async def test_a_photo_alone_is_reranked_by_its_regions_and_told_which_are_alike
         (place, place) for place in ((0, 0, 1, 1), (0, 0, 0.5, 1), (0.5, 0, 0.5, 1))
     }
     assert all(one.hit.multi_vector is None for one in reply.hits)  # nobody asked for them
+
+
+async def test_a_photo_alone_is_reranked_by_its_best_pair_of_regions_unless_another_order_is_asked_for(
+    album: Library,
+) -> None:
+    # Half of it is red, as half of the flag is: as a whole it is as near to the green photo.
+    query = QueryPart(Content(Modality.IMAGE, colours.halves(RED, BLUE)))
+
+    reply = await album.ask(query, reranker=None)
+    kept = await album.ask(query, reranker=MethodChoice("none"))
+    diverse = await album.ask(query, reranker=None, diversity=0.5)
+
+    assert reply.plan.reranker == MethodChoice("best_pairs")
+    assert reply.plan.candidates == 40
+    scores = {one.hit.item_id: one.rerank_score for one in reply.hits}
+    assert scores["flag"] == pytest.approx(1, abs=1e-3)
+    assert scores["rose"] == pytest.approx(1, abs=1e-3)
+    assert present(scores["meadow"]) < 0.9
+    for other in (kept, diverse):
+        assert other.plan.reranker == MethodChoice("none")
+        assert all(one.rerank_score is None for one in other.hits)
+
+
+async def test_a_crop_that_is_too_small_for_regions_is_refused_or_searched_for_as_a_whole(
+    album: Library,
+) -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (7, 90), RED).save(file, "PNG")
+    query = QueryPart(Content(Modality.IMAGE, file.getvalue()))
+
+    with pytest.raises(InvalidInput, match=r"7 × 90 pixels.* 8 a side") as refused:
+        await album.ask(query, reranker=MethodChoice("late_interaction"))
+    reply = await album.ask(query, reranker=None)
+
+    assert str(refused.value.field) == "query[0].content.image"
+    assert reply.plan.reranker == MethodChoice("none")
+    assert reply.hits[0].hit.item_id == "rose"
 
 
 async def test_a_photo_that_is_stored_as_one_vector_is_reranked_by_its_words(tmp_path: Path) -> None:

@@ -2,26 +2,62 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
 
 from tieback.answer.collection_spaces import CollectionSpace
+from tieback.answer.plan import NO_RERANKING, PICTURE_RERANKING, reranked_candidates
 from tieback.answer.stopwatch import Stopwatch, hop
 from tieback.core.boxes import WHOLE
 from tieback.core.deadline import Deadline
+from tieback.core.errors import InvalidInput
+from tieback.core.field_path import at
 from tieback.core.types.content import Modality
 from tieback.core.types.encoding import Truncation
 from tieback.core.types.fusion import Fused, FusePart, Role
+from tieback.core.types.limits import Limits
 from tieback.core.types.locators import LocatorKind, Locators
-from tieback.core.types.retrieval import QueryPart
+from tieback.core.types.retrieval import QueryPart, Retrieval, RetrievalPlan
+from tieback.core.types.search import Granularity
 from tieback.core.types.vectors import MultiVector
+from tieback.models.image_decoding import size_of
+
+SMALLEST_SIDE = 8
+"""Pixels. A region has half of that."""
 
 
 def is_picture_by_regions(query: Sequence[QueryPart], space: CollectionSpace) -> bool:
     """Whether the query is one picture, and the space one in which pictures are stored by their regions."""
     modalities = [part.content.modality for part in query]
     return modalities == [Modality.IMAGE] and space.encoders[Role.DOCUMENT].joint_inputs.per_region
+
+
+def plan_by_regions(retrieval: Retrieval, plan: RetrievalPlan, limits: Limits) -> RetrievalPlan:
+    """The plan of such a query: reranked by regions, unless another order is asked for.
+
+    InvalidInput where a reranking is asked for and the picture is too small to have regions.
+    """
+    width, height = size_of(retrieval.query[0].content, limits)
+    is_small = min(width, height) < SMALLEST_SIDE
+    if is_small and retrieval.reranker is not None and retrieval.reranker.name != NO_RERANKING.name:
+        raise InvalidInput(
+            f"the picture has {width} × {height} pixels, and one that is reranked by its regions has "
+            f"{SMALLEST_SIDE} a side at least; send a larger part, or name the reranker "
+            f"{NO_RERANKING.name!r}",
+            field=at("query", 0, "content", "image"),
+        )
+    if (
+        is_small
+        or retrieval.reranker is not None
+        or plan.reranker.name != NO_RERANKING.name
+        or plan.diversity
+        or plan.granularity is Granularity.DOCUMENT
+    ):
+        return plan
+    candidates = retrieval.candidates or reranked_candidates(retrieval.limit)
+    return dataclasses.replace(plan, reranker=PICTURE_RERANKING, candidates=max(candidates, plan.candidates))
 
 
 async def whole_and_regions(

@@ -22,6 +22,9 @@ from tieback.ports import DEFAULT_RANK_FUSION, NO_EXPANSION
 NO_RERANKING = MethodChoice(reranking.NO_RERANKING)
 """Keeps the search's order."""
 
+PICTURE_RERANKING = MethodChoice("best_pairs")
+"""Of a query of a picture alone, where the collection keeps regions and nothing else is asked for."""
+
 NO_RANKER = MethodChoice("none")
 """Keeps the search's order, without a learned ranking."""
 WORDS_ALONE = MethodChoice("none")
@@ -92,7 +95,7 @@ def plan_of(retrieval: Retrieval, defaults: RetrievalPlan = DEFAULT_PLAN) -> Ret
     if not candidates:
         # Without reranking the candidates are the hits. Of documents several sections each are compared.
         reranked = reranker.name != NO_RERANKING.name and not documents
-        candidates = max(CANDIDATES_PER_HIT * limit, FEWEST_CANDIDATES) if reranked else limit
+        candidates = reranked_candidates(limit) if reranked else limit
         if ranker.name != NO_RANKER.name:
             candidates = RANKED_CANDIDATES
     return RetrievalPlan(
@@ -123,6 +126,11 @@ def plan_of(retrieval: Retrieval, defaults: RetrievalPlan = DEFAULT_PLAN) -> Ret
         ranker=ranker,
         vector_search=vector_search,
     )
+
+
+def reranked_candidates(limit: int) -> int:
+    """How many candidates a reranker gets for so many hits, 0 for the default."""
+    return max(CANDIDATES_PER_HIT * (limit or DEFAULT_LIMIT), FEWEST_CANDIDATES)
 
 
 def _is_ordered_otherwise(retrieval: Retrieval) -> bool:

@@ -15,7 +15,7 @@ from tieback.answer.explanation import FINAL, explained
 from tieback.answer.highlighting import Highlighting
 from tieback.answer.ingestion import describe
 from tieback.answer.learned_order import Ranker, learned_order
-from tieback.answer.picture_query import is_picture_by_regions
+from tieback.answer.picture_query import is_picture_by_regions, plan_by_regions
 from tieback.answer.plan import (
     DEFAULT_LIMIT,
     DEFAULT_PLAN,
@@ -136,10 +136,13 @@ class Retriever:
         if not searched and plan.hybrid:
             plan = dataclasses.replace(plan, hybrid=False, rank_fusion=None, ranker=NO_RANKER)
         by_regions = None
-        by_rows = plan.reranker.name not in (NO_RERANKING.name, *self._rerankers)
-        if by_rows and not own:
+        if not own and fused is not None and self._reranker is not None:
             space, _ = await self._spaces.to_read(retrieval.collection, hop(deadline))
-            by_regions = space if is_picture_by_regions(retrieval.query, space) else None
+            if is_picture_by_regions(retrieval.query, space):
+                plan = plan_by_regions(retrieval, plan, self._limits)
+                by_regions = space
+        by_rows = plan.reranker.name not in (NO_RERANKING.name, *self._rerankers)
+        by_regions = by_regions if by_rows else None
         if by_rows and by_regions is None and not self._reranks_words:
             raise Unsupported(
                 "no text space of this server has multi-vectors to rerank by; a photo alone is reranked by "

@@ -101,6 +101,12 @@ def decoded_bytes(content: Content, limits: Limits, *, finest: int) -> int:
         return each * image.width * image.height + coefficients
 
 
+def size_of(content: Content, limits: Limits) -> tuple[int, int]:
+    """Width and height in pixels, by the header alone. InvalidInput as in `made_of_picture`."""
+    with _opened(content, limits, None) as image:
+        return image.size
+
+
 @contextmanager
 def _opened(content: Content, limits: Limits, finest: int | None) -> Iterator[Image.Image]:
     """The picture with its header read and its size checked; faults become InvalidInput.
