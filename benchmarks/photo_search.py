@@ -107,7 +107,8 @@ def tasks_of(folder: Path, parts: Path, most: int, seed: int) -> Iterator[Judged
             order = np.random.default_rng(seed).permutation(len(files))
             scenes, searched = np.split(order, [max(1, round(BACKGROUNDS * len(files)))])
             chosen = np.sort(searched[:most])
-            yield from parts_of(name, *([files[n] for n in one] for one in (chosen, scenes)), parts, seed)
+            photos, backgrounds = ([files[n] for n in one] for one in (chosen, scenes))
+            yield from parts_of(name, photos, backgrounds, parts, seed)
     if (labels := folder / THINGS / "labels.json").is_file():
         yield alike(labels)
 
