@@ -48,7 +48,24 @@ class VerdictLabel(enum.StrEnum):
     UNSUPPORTED = "unsupported"
     """No passage supports it."""
     NOT_CHECKED = "not_checked"
-    """It states nothing, or no checker ran."""
+    """It was not checked; `Verdict.reason` says why."""
+    LOW_CONFIDENCE = "low_confidence"
+    """It was checked, and no verdict on it would be right often enough."""
+
+
+class NotCheckedReason(enum.StrEnum):
+    """Why a claim was not checked."""
+
+    NO_PASSAGES = "no_passages"
+    """There were no passages, or checks were turned off."""
+    STATES_NOTHING = "states_nothing"
+    """It is a question, or has no content word and no number."""
+    LANGUAGE = "language"
+    """It, or all passages, are in a language that the checker does not know."""
+    TOO_LONG = "too_long"
+    """It is longer than the checker reads."""
+    NO_TEXT = "no_text"
+    """No passage has a text."""
 
 
 class AbstentionReason(enum.StrEnum):
@@ -143,9 +160,12 @@ class Verdict:
     label: VerdictLabel
     """What was found."""
     score: float
-    """The best passage's support, 0 to 1."""
+    """How likely it is that the passages support the claim, 0 to 1, where the checker is calibrated; else the
+    best passage's support by the checker's own scale."""
     checker: str
     """What checked."""
+    reason: NotCheckedReason | None = None
+    """Why the claim was not checked."""
 
 
 @dataclass(frozen=True, slots=True)

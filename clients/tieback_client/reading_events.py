@@ -11,6 +11,7 @@ from tieback_client.reports import CallInfo
 
 # In the order of the contract's enums, whose zero is "not given".
 _VERDICTS = (events.VerdictLabel.NOT_CHECKED, *events.VerdictLabel)
+_NOT_CHECKED = (None, *events.NotCheckedReason)
 _ABSTENTIONS = (events.AbstentionReason.NO_EVIDENCE, *events.AbstentionReason)
 _FINISHES = (events.FinishReason.END, *events.FinishReason)
 _STYLES = (events.AnswerStyle.WRITE, *events.AnswerStyle)
@@ -83,7 +84,8 @@ def claim(one: Any) -> events.Claim:
 def verdict(one: Any) -> events.Verdict:
     """The outcome of a check."""
     label = value_of(_VERDICTS, one.label, events.VerdictLabel.NOT_CHECKED)
-    return events.Verdict(one.claim_id, label, one.score, one.checker)
+    reason = value_of(_NOT_CHECKED, one.reason, None)
+    return events.Verdict(one.claim_id, label, one.score, one.checker, reason)
 
 
 def citation(one: Any) -> events.Citation:

@@ -9,7 +9,17 @@ import numpy as np
 import pytest
 from tieback_client import VerdictLabel
 
-from benchmarks.grounding import Labelled, Outcome, auc, balanced, described, measured, read
+from benchmarks.grounding import (
+    Labelled,
+    Outcome,
+    auc,
+    balanced,
+    calibration_error,
+    coverage_row,
+    described,
+    measured,
+    read,
+)
 
 SUPPORTED, CONTRADICTED = VerdictLabel.SUPPORTED, VerdictLabel.CONTRADICTED
 UNSUPPORTED = VerdictLabel.UNSUPPORTED
@@ -42,16 +52,39 @@ def test_a_set_says_how_often_a_tick_is_right_and_right_claims_are_called_contra
     row = described(
         "set",
         [
-            Outcome(SUPPORTED, SUPPORTED, 0.9, 1.0),
-            Outcome(SUPPORTED, CONTRADICTED, 0.2, 0.9),
-            Outcome(UNSUPPORTED, SUPPORTED, 0.8, 0.5),
-            Outcome(CONTRADICTED, CONTRADICTED, 0.1, 0.4),
+            Outcome(SUPPORTED, SUPPORTED, 0.9, 1.0, 3),
+            Outcome(SUPPORTED, CONTRADICTED, 0.2, 0.9, 4),
+            Outcome(UNSUPPORTED, SUPPORTED, 0.8, 0.5, 9),
+            Outcome(CONTRADICTED, CONTRADICTED, 0.1, 0.4, 9),
         ],
     )
 
     assert (row["ticks that are right"], row["right called contradicted"]) == (0.5, 0.5)
     assert (row["balanced accuracy"], row["contradicted found"]) == (0.5, 1.0)
-    assert row["AUC of shared words"] == 1.0
+    assert (row["AUC of shared words"], row["AUC of shortness"]) == (1.0, 1.0)
+
+
+def test_claims_without_a_verdict_count_where_all_are_decided_and_not_among_verdicts() -> None:
+    outcomes = [
+        Outcome(SUPPORTED, SUPPORTED, 0.9, 1.0),
+        Outcome(SUPPORTED, VerdictLabel.LOW_CONFIDENCE, 0.6, 1.0),
+        Outcome(UNSUPPORTED, VerdictLabel.LOW_CONFIDENCE, 0.5, 1.0),
+        Outcome(UNSUPPORTED, UNSUPPORTED, 0.1, 1.0),
+    ]
+
+    row = described("set", outcomes)
+    half, all_of_them = (coverage_row([outcomes], coverage, 1 / 3) for coverage in (0.5, 1.0))
+
+    assert (row["with a verdict"], row["balanced accuracy of verdicts"]) == (0.5, 1.0)
+    assert (row["ticked"], row["balanced accuracy"]) == (0.25, 0.75)
+    assert (half["balanced accuracy"], all_of_them["balanced accuracy"]) == (1.0, 0.75)
+
+
+def test_the_calibration_error_is_the_distance_of_scores_from_what_they_promise() -> None:
+    right = [Outcome(SUPPORTED, SUPPORTED, 0.8, 1.0)] * 4 + [Outcome(UNSUPPORTED, SUPPORTED, 0.8, 1.0)]
+
+    assert calibration_error(right) == pytest.approx(0.0)
+    assert calibration_error(right[:4]) == pytest.approx(0.2)
 
 
 def test_the_claims_are_asked_of_a_server_and_those_that_it_refuses_are_counted() -> None:
@@ -65,6 +98,6 @@ def test_the_claims_are_asked_of_a_server_and_those_that_it_refuses_are_counted(
 
     [row] = report.tables["verdicts by set"]
     assert (row["claims"], row["refused"], row["balanced accuracy"]) == (2, 1, 1.0)
-    accuracy, wrong = report.claims
-    assert (accuracy.value, accuracy.met) == (1.0, True)
-    assert (wrong.value, wrong.met) == (0.0, True)
+    claims = {one.name: one for one in report.claims}
+    assert claims["mean balanced accuracy over the sets"].value == 1.0
+    assert claims["share of supported claims that are called contradicted"].value == 0.0

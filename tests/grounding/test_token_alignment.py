@@ -61,7 +61,9 @@ def test_the_network_computes_the_same_in_numpy_and_in_pytorch_whatever_the_padd
     network = AlignmentNetwork(WIDTH, Choices(hidden=12, decision=20, batch=4)).eval()
     state: dict[str, np.ndarray] = {name: one.detach().numpy() for name, one in network.state_dict().items()}
     count = len(SIGNALS)
-    state |= {"mean": np.zeros(count), "spread": np.ones(count), "thresholds": np.array([0.5, 0.5])}
+    state |= {"mean": np.zeros(count), "spread": np.ones(count), "contradicted": np.array([0.5])}
+    state |= {"calibrate.weight": np.zeros(count + 2), "calibrate.bias": np.zeros(1)}
+    state |= {"curve": np.zeros((4, 3))}
     check_state(state, STATE)
     batch = [read(3, 9, 1), read(12, 2, 3), read(1, 30, 5)]
 
@@ -130,7 +132,7 @@ async def encoder() -> AsyncIterator[Encoder]:
 
 
 def test_the_shipped_state_is_what_the_method_declares_and_small(state: State) -> None:
-    check_state(state, STATE, width=384, labels=3, one=1, two=2)
+    check_state(state, STATE, width=384, labels=3, one=1, three=3)
     assert sum(array.nbytes for array in state.values()) < 2_000_000
     assert learned(shipped(), []) is None, "the space is not served"
 
@@ -138,7 +140,7 @@ def test_the_shipped_state_is_what_the_method_declares_and_small(state: State) -
 async def test_verdicts_of_the_shipped_checker(encoder: Encoder, state: State) -> None:
     checker = ClaimChecker(encoder, space=SPACE, checkers=Checkers({LEARNED: state}))
     text = (
-        "The Danube flows through ten countries. It rises in the Black Forest. The Danube is 1,200 km long. "
+        "It flows through ten countries. It rises in the Black Forest. The Danube is 1,200 km long. "
         "Bread is baked at 220 degrees. Where does it end?"
     )
 

@@ -63,8 +63,8 @@ def test_what_is_learned_is_a_state_of_the_method_that_tells_held_out_pairs_apar
     state = learned(outcome.folder, [world.card.space])
 
     assert state is not None
-    check_state(state, STATE, labels=3, one=1, two=2, hidden=16)
-    assert 0 < state["thresholds"].min() <= state["thresholds"].max() < 1
+    check_state(state, STATE, labels=3, one=1, three=3, hidden=16)
+    assert 0 < state["contradicted"][0] < 1
     assert outcome.artifact.kind == GROUNDING
     assert outcome.artifact.facts["metrics"]["balanced_accuracy"] > 0.9
     assert "birds" in (outcome.folder / REPORT).read_text()

@@ -51,6 +51,7 @@ MARK = {
     VerdictLabel.SUPPORTED: ("✓", "green"),
     VerdictLabel.CONTRADICTED: ("✗", "bold red"),
     VerdictLabel.UNSUPPORTED: ("?", "yellow"),
+    VerdictLabel.LOW_CONFIDENCE: ("~", "dim yellow"),
     VerdictLabel.NOT_CHECKED: ("·", "dim"),
 }
 

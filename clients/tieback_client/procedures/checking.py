@@ -164,7 +164,8 @@ def _merged(text: str, evidence: Sequence[Evidence], checks: Checks) -> Checked:
         whole.citations += [replace(citation, claim_id=number) for citation in one.citations]
         for verdict in one.verdicts.values():
             whole.verdicts[number] = replace(verdict, claim_id=number)
-    labels = [one.label for one in whole.verdicts.values() if one.label is not VerdictLabel.NOT_CHECKED]
+    withheld = {VerdictLabel.NOT_CHECKED, VerdictLabel.LOW_CONFIDENCE}
+    labels = [one.label for one in whole.verdicts.values() if one.label not in withheld]
     if labels:
         whole.supported_share = labels.count(VerdictLabel.SUPPORTED) / len(labels)
     return whole

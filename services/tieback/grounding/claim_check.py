@@ -9,8 +9,16 @@ from dataclasses import dataclass
 from tieback.core.errors import InvalidInput
 from tieback.core.field_path import FieldPath
 from tieback.core.state import State
-from tieback.core.types.generation import Citation, Claim, Evidence, Verdict, VerdictLabel
+from tieback.core.types.generation import (
+    Citation,
+    Claim,
+    Evidence,
+    NotCheckedReason,
+    Verdict,
+    VerdictLabel,
+)
 from tieback.core.types.method_choice import MethodChoice
+from tieback.grounding.languages import is_foreign
 from tieback.methods.grounding import (
     SUMMARY,
     Finding,
@@ -20,24 +28,29 @@ from tieback.methods.grounding import (
     Support,
     checkers,
     is_learned,
+    reads_words,
 )
 
 LEARNED, WITHOUT_STATE = "token_alignment", "lexical_embedding"
 """The default checker, and the one of a server without what that has learned."""
 MOST_CITATIONS = 3
+LONGEST_CLAIM = 1000
+"""Characters of a claim; text encoders cut what is longer, and the verdict would be of its beginning."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConfiguredChecker:
     """A method of the family grounding with its parameters and its state.
 
-    `check` finds, `summarise` picks what to cite. One that is `learned` reads the vectors of tokens.
+    `check` finds, `summarise` picks what to cite. One that is `learned` reads the vectors of tokens; one that
+    `reads_words` knows those of English.
     """
 
     name: str
     check: Callable[[Statement, Sequence[Passage]], Finding]
     summarise: Summary
     is_learned: bool
+    reads_words: bool
 
 
 class Checkers:
@@ -62,28 +75,40 @@ class Checkers:
             return method(claim, passages, state or {})
 
         summarise = checkers.form(SUMMARY, name, parameters, field=field)
-        return ConfiguredChecker(name, check, summarise, is_learned(name))
+        return ConfiguredChecker(name, check, summarise, is_learned(name), reads_words(name))
 
 
 class ClaimCheck:
-    """Checks one text's claims against passages. Without passages, all are NOT_CHECKED."""
+    """Checks one text's claims against passages that have a text, in a language that checkers know."""
 
     def __init__(
         self, sources: Sequence[Evidence], passages: Sequence[Passage], checker: ConfiguredChecker
     ) -> None:
-        self._sources = sources
-        self._passages = passages
         self._checker = checker
-        self._checked = self._supported = 0
+        self._decided = self._supported = 0
+        self._nothing: NotCheckedReason | None = None
+        # Where nothing is to be checked, no passage was read of any source.
+        written = [(source, one) for source, one in zip(sources, passages, strict=False) if one.text.strip()]
+        known = [(source, one) for source, one in written if not self._is_foreign(one.text)]
+        if not known:
+            self._nothing = (
+                NotCheckedReason.LANGUAGE
+                if written
+                else NotCheckedReason.NO_TEXT
+                if passages
+                else NotCheckedReason.NO_PASSAGES
+            )
+        self._sources = [source for source, _ in known]
+        self._passages = [one for _, one in known]
 
     @property
     def supported_share(self) -> float | None:
-        """The supported part of the claims that were checked; None before any was."""
-        return self._supported / self._checked if self._checked else None
+        """The supported part of the claims with a verdict; None before any has one."""
+        return self._supported / self._decided if self._decided else None
 
     def takes(self, claim: Claim) -> bool:
-        """Whether there is something to check, and to check it by. A question states nothing."""
-        return bool(self._passages) and not claim.text.endswith("?")
+        """Whether there is something to check, and to check it by."""
+        return self._withheld(claim) is None
 
     async def check(self, claim: Claim, statement: Statement | None) -> list[Citation | Verdict]:
         """The claim's citations, best first, then its verdict.
@@ -91,17 +116,35 @@ class ClaimCheck:
         `statement` has the claim's vectors; it is needed for a claim that it `takes`.
         """
         checker = self._checker
-        if statement is None or not self.takes(claim):
-            return [Verdict(claim.id, VerdictLabel.NOT_CHECKED, 0.0, checker.name)]
+        withheld = self._withheld(claim)
+        if withheld is None and statement is None:
+            withheld = NotCheckedReason.NO_PASSAGES
+        if withheld is not None or statement is None:
+            return [Verdict(claim.id, VerdictLabel.NOT_CHECKED, 0.0, checker.name, withheld)]
         finding = await asyncio.to_thread(checker.check, statement, self._passages)
-        if finding.label is not VerdictLabel.NOT_CHECKED:
-            self._checked += 1
+        if finding.label not in (VerdictLabel.NOT_CHECKED, VerdictLabel.LOW_CONFIDENCE):
+            self._decided += 1
             self._supported += finding.label is VerdictLabel.SUPPORTED
         cited = [
             _citation(claim, self._sources[place], finding.passages[place])
             for place in checker.summarise(finding)[:MOST_CITATIONS]
         ]
-        return [*cited, Verdict(claim.id, finding.label, min(finding.score, 1.0), checker.name)]
+        score = min(finding.score, 1.0)
+        return [*cited, Verdict(claim.id, finding.label, score, checker.name, finding.reason)]
+
+    def _withheld(self, claim: Claim) -> NotCheckedReason | None:
+        """Why the claim is not checked; None where it is. A question states nothing."""
+        if self._nothing is not None:
+            return self._nothing
+        if claim.text.endswith("?"):
+            return NotCheckedReason.STATES_NOTHING
+        if self._checker.reads_words and len(claim.text) > LONGEST_CLAIM:
+            return NotCheckedReason.TOO_LONG
+        return NotCheckedReason.LANGUAGE if self._is_foreign(claim.text) else None
+
+    def _is_foreign(self, text: str) -> bool:
+        """Whether it is of a language that the checker does not know."""
+        return self._checker.reads_words and is_foreign(text)
 
 
 def _citation(claim: Claim, source: Evidence, support: Support) -> Citation:

@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator, Sequence
 
 from tieback.core.sentences import sentences
 from tieback.core.spans import ByteOffsets
+from tieback.core.terms import terms_of, words_of
 from tieback.core.types.content import Modality
 from tieback.core.types.search import Highlight, Hit
 from tieback.index.filters import Check
 from tieback.index.memory import Memory
 from tieback.index.query import Query
 from tieback.index.words import QueryWords
-from tieback.index.words.analysis import terms_of, words_of
 from tieback.ports import HIGHLIGHTED_CHARACTERS
 
 

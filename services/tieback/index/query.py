@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tieback.core.errors import InvalidInput
 from tieback.core.field_path import at
+from tieback.core.terms import words_of
 from tieback.core.types.arrays import Array
 from tieback.core.types.fusion import IgnoredDimensions
 from tieback.core.types.method_choice import MethodChoice
@@ -17,7 +18,6 @@ from tieback.index.filters import Filter, parse
 from tieback.index.store import Description
 from tieback.index.texts import check_text
 from tieback.index.validation import check_ignored, check_vector
-from tieback.index.words.analysis import words_of
 from tieback.methods.query_expansion import Expansion, configured
 from tieback.methods.rank_fusion import rank_fusions
 from tieback.methods.vector_search import AS_KEPT, Reach, vector_searches

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from concurrent.futures import Executor
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
+from tieback.core.terms import terms_of_query
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Modality
 from tieback.core.types.search import Hit
@@ -17,7 +18,6 @@ from tieback.index.filters.evaluation import comparisons
 from tieback.index.filters.fields import first_fault, refusal
 from tieback.index.query import Query
 from tieback.index.words import QueryTerm
-from tieback.index.words.analysis import terms_of_query
 from tieback.milvus import schema, words
 from tieback.milvus.candidates import Finder, sample
 from tieback.milvus.catalog import FRESH_SECONDS, Known

@@ -16,6 +16,16 @@ class VerdictLabel(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     VERDICT_LABEL_CONTRADICTED: _ClassVar[VerdictLabel]
     VERDICT_LABEL_UNSUPPORTED: _ClassVar[VerdictLabel]
     VERDICT_LABEL_NOT_CHECKED: _ClassVar[VerdictLabel]
+    VERDICT_LABEL_LOW_CONFIDENCE: _ClassVar[VerdictLabel]
+
+class NotCheckedReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    NOT_CHECKED_REASON_UNSPECIFIED: _ClassVar[NotCheckedReason]
+    NOT_CHECKED_REASON_NO_PASSAGES: _ClassVar[NotCheckedReason]
+    NOT_CHECKED_REASON_STATES_NOTHING: _ClassVar[NotCheckedReason]
+    NOT_CHECKED_REASON_LANGUAGE: _ClassVar[NotCheckedReason]
+    NOT_CHECKED_REASON_TOO_LONG: _ClassVar[NotCheckedReason]
+    NOT_CHECKED_REASON_NO_TEXT: _ClassVar[NotCheckedReason]
 
 class AbstentionReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -28,6 +38,13 @@ VERDICT_LABEL_SUPPORTED: VerdictLabel
 VERDICT_LABEL_CONTRADICTED: VerdictLabel
 VERDICT_LABEL_UNSUPPORTED: VerdictLabel
 VERDICT_LABEL_NOT_CHECKED: VerdictLabel
+VERDICT_LABEL_LOW_CONFIDENCE: VerdictLabel
+NOT_CHECKED_REASON_UNSPECIFIED: NotCheckedReason
+NOT_CHECKED_REASON_NO_PASSAGES: NotCheckedReason
+NOT_CHECKED_REASON_STATES_NOTHING: NotCheckedReason
+NOT_CHECKED_REASON_LANGUAGE: NotCheckedReason
+NOT_CHECKED_REASON_TOO_LONG: NotCheckedReason
+NOT_CHECKED_REASON_NO_TEXT: NotCheckedReason
 ABSTENTION_REASON_UNSPECIFIED: AbstentionReason
 ABSTENTION_REASON_NO_EVIDENCE: AbstentionReason
 ABSTENTION_REASON_WEAK_EVIDENCE: AbstentionReason
@@ -90,16 +107,18 @@ class CitedPlace(_message.Message):
     def __init__(self, item_id: _Optional[str] = ..., section_id: _Optional[str] = ..., text_span: _Optional[_Union[_vector_pb2.TextSpan, _Mapping]] = ..., region: _Optional[_Union[_vector_pb2.Box, _Mapping]] = ...) -> None: ...
 
 class Verdict(_message.Message):
-    __slots__ = ("claim_id", "label", "score", "checker")
+    __slots__ = ("claim_id", "label", "score", "checker", "reason")
     CLAIM_ID_FIELD_NUMBER: _ClassVar[int]
     LABEL_FIELD_NUMBER: _ClassVar[int]
     SCORE_FIELD_NUMBER: _ClassVar[int]
     CHECKER_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
     claim_id: int
     label: VerdictLabel
     score: float
     checker: str
-    def __init__(self, claim_id: _Optional[int] = ..., label: _Optional[_Union[VerdictLabel, str]] = ..., score: _Optional[float] = ..., checker: _Optional[str] = ...) -> None: ...
+    reason: NotCheckedReason
+    def __init__(self, claim_id: _Optional[int] = ..., label: _Optional[_Union[VerdictLabel, str]] = ..., score: _Optional[float] = ..., checker: _Optional[str] = ..., reason: _Optional[_Union[NotCheckedReason, str]] = ...) -> None: ...
 
 class Abstention(_message.Message):
     __slots__ = ("reason", "score", "threshold", "message")

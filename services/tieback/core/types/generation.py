@@ -34,6 +34,17 @@ class VerdictLabel(enum.StrEnum):
     CONTRADICTED = "contradicted"
     UNSUPPORTED = "unsupported"
     NOT_CHECKED = "not_checked"
+    LOW_CONFIDENCE = "low_confidence"
+
+
+class NotCheckedReason(enum.StrEnum):
+    """Why a claim was not checked."""
+
+    NO_PASSAGES = "no_passages"
+    STATES_NOTHING = "states_nothing"
+    LANGUAGE = "language"
+    TOO_LONG = "too_long"
+    NO_TEXT = "no_text"
 
 
 class AbstentionReason(enum.StrEnum):
@@ -92,12 +103,13 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The outcome of a check."""
+    """The outcome of a check; `reason` is why there was none."""
 
     claim_id: int
     label: VerdictLabel
     score: float
     checker: str
+    reason: NotCheckedReason | None = None
 
 
 @dataclass(frozen=True, slots=True)

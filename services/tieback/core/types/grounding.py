@@ -24,7 +24,8 @@ class GroundingCheck:
 class CheckedText:
     """The claims of a text in order, each with one verdict, and what they rest on, best first by claim.
 
-    `supported_share` is the supported part of the claims that were checked; None where none was.
+    `supported_share` is the supported part of the claims with a verdict, which neither those have that were
+    not checked nor those of low confidence; None where none has one.
     """
 
     claims: Sequence[Claim]

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tieback.core.terms import terms_of, words_of
 from tieback.core.types.arrays import Array
-from tieback.index.words.analysis import terms_of, words_of
 from tieback.index.words.words import K1, B, Words
 
 WINDOW, BEGINNING = 12, 15

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from tieback.core.terms import function_terms
 from tieback.core.types.arrays import Array
-from tieback.index.words.analysis import function_terms
 from tieback.index.words.words import Analysed, QueryTerm, Words
 
 _FEWEST = 2  # sections that have a word

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from tieback.core.types.arrays import Array
-from tieback.index.words.analysis import (
+from tieback.core.terms import (
     DEFAULT_LANGUAGE,
     FEWEST_TELLING,
     READ_FOR_LANGUAGE,
@@ -22,6 +21,7 @@ from tieback.index.words.analysis import (
     terms_of,
     words_of,
 )
+from tieback.core.types.arrays import Array
 
 TITLE, TEXT = 1.0, 1.0
 """The weights of an item's title, of a section's title, and of the text itself."""

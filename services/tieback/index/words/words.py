@@ -18,10 +18,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tieback.core.terms import language_of, terms_of, terms_of_query, words_of
 from tieback.core.types.arrays import Array
 from tieback.index.filters import Check
 from tieback.index.room import grown
-from tieback.index.words.analysis import language_of, terms_of, terms_of_query, words_of
 from tieback.index.words.postings import Postings, Segment
 from tieback.index.words.sections import TEXT, TITLE, AnalysedSections
 

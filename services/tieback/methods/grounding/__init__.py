@@ -7,6 +7,7 @@ of its state, `STATE`, and reads the vectors of tokens beside those of sentences
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,7 +18,7 @@ import numpy as np
 from tieback.core.family import Family, Form
 from tieback.core.state import State
 from tieback.core.types.arrays import Array
-from tieback.core.types.generation import VerdictLabel
+from tieback.core.types.generation import NotCheckedReason, VerdictLabel
 from tieback.methods.grounding._words import Words, words_of
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "Words",
     "checkers",
     "is_learned",
+    "reads_words",
     "words_of",
 ]
 
@@ -83,11 +85,15 @@ class Support:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The outcome for one claim: `score` is the best support, `passages` has one for each passage."""
+    """The outcome for one claim: `score` is the best support, `passages` has one for each passage.
+
+    `reason` is why it was not checked.
+    """
 
     label: VerdictLabel
     score: float
     passages: Sequence[Support]
+    reason: NotCheckedReason | None = None
 
 
 class Checker(Protocol):
@@ -109,6 +115,13 @@ class Summary(Protocol):
 SUMMARY: Form[Summary] = Form("summary", Summary)
 
 checkers: Family[Checker] = Family(__name__, Checker, SUMMARY)
+
+
+def reads_words(name: str) -> bool:
+    """Whether the method knows words, which are those of English, and not characters alone: then its file has
+    `READS_WORDS = False`. NotFound for an unknown method.
+    """
+    return bool(getattr(sys.modules[checkers.get(name).__module__], "READS_WORDS", True))
 
 
 def is_learned(name: str) -> bool:

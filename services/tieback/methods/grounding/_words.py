@@ -1,50 +1,35 @@
-"""Content words, numbers and negated words of a text. English."""
+"""Content words, numbers and negated words of a text. English.
+
+Words are stemmed, and function words left out, as in full text (`core/terms.py`: Snowball). Numbers that are
+written out are read by text2num.
+"""
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
-WORD = re.compile(r"\d[\d,]*(?:\.\d+)?|[^\W\d_]+(?:['’][^\W\d_]+)*")
-VOWELS = frozenset("aeiouyäöüáéíóú")
+from text_to_num import alpha2digit
 
-_STOP_WORDS = """
-    a about above after again against all also am an and any are as at be because been before being below
-    between both but by can could did do does doing down during each either few for from further get got had
-    has have having he her here hers him his how i if in into is it its itself just let like made make many
-    may me might more most much must my of off on once only or other our out over own per same shall she
-    should so some such than that the their them then there these they this those through to too under until
-    up upon us use used using very was way we were what when where which while who whom whose why will with
-    within would you your yes according answer question passage text called name named known
-"""
-STOP_WORDS = frozenset(_STOP_WORDS.split())
+from tieback.core.terms import function_words, terms_of
+
+ENGLISH = "english"
+WORD = re.compile(r"\d[\d,]*(?:\.\d+)?|[^\W\d_]+(?:['’][^\W\d_]+)*")
 _NEGATIONS = "no not never none cannot nobody nothing neither nor without"
 NEGATIONS = frozenset(_NEGATIONS.split())
+"""The closed class of words that negate, beside those that end with n't."""
+
+ANSWER = re.compile(r"\s*(?:yes|no)\b(?!\s+\w)\W*", re.IGNORECASE)
+"""What a statement can begin with that answers and does not negate: "No, they are not paid"."""
+
 NEGATION_REACH = 2
 """How many content words a negation covers."""
 
-# Without "one", which is more often a pronoun.
-_SMALL_NUMBERS = """
-    two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen
-    eighteen nineteen twenty
-"""
-NUMBER_WORDS = {word: str(value) for value, word in enumerate(_SMALL_NUMBERS.split(), start=2)} | {
-    "zero": "0",
-    "thirty": "30",
-    "forty": "40",
-    "fifty": "50",
-    "hundred": "100",
-    "thousand": "1000",
-    "million": "1000000",
-}
-
-OPPOSITES = """
-    increase decrease, rise fall, more less, high low, higher lower, largest smallest, longest shortest,
-    before after, first last, always never, allow forbid, permit prohibit, required optional, open
-    closed, north south, east west, northern southern, eastern western, left right, true false, success
-    failure, accept reject, include exclude, enable disable, begin end, win lose, hot cold, summer
-    winter, buy sell, above below, gain loss, positive negative, minimum maximum
-"""
+YEARS = range(1000, 2100)
+ROUNDED = 2
+"""Digits from which on a number that ends with zeros can be another one rounded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,29 +52,29 @@ class Words:
 def words_of(text: str) -> Words:
     """Reads a text."""
     stems: list[str] = []
-    every: set[str] = set()
     names: set[str] = set()
     numbers: list[str] = []
     negated: set[str] = set()
     counts: set[tuple[str, str]] = set()
     counting = ""  # the number that the word before was
     reach = 0
-    for match in WORD.finditer(text):
-        written = match[0]
-        lower = written.lower().replace("’", "'")
-        every.add(stem_of(lower))
+    answer = ANSWER.match(text)
+    found = list(WORD.finditer(_in_digits(text[answer.end() :] if answer else text)))
+    lower = [match[0].lower().replace("’", "'") for match in found]
+    every = terms_of(lower, ENGLISH)
+    function = function_words(ENGLISH)
+    for match, word, stem in zip(found, lower, every, strict=True):
         counted, counting = counting, ""
-        if written[0].isdigit() or lower in NUMBER_WORDS:
-            counting = NUMBER_WORDS.get(lower) or _plain_number(written)
+        if word[0].isdigit():
+            counting = _plain_number(word)
             numbers.append(counting)
-        elif lower in NEGATIONS or lower.endswith("n't"):
+        elif word in NEGATIONS or word.endswith("n't"):
             reach = NEGATION_REACH
-        elif lower not in STOP_WORDS and (len(lower) > 1 or not lower.isascii()):
-            stem = stem_of(lower)
+        elif word not in function and (len(word) > 1 or not word.isascii()):
             stems.append(stem)
             if counted:
                 counts.add((counted, stem))
-            if written[0].isupper() and match.start() > 0:
+            if match[0][0].isupper() and match.start() > 0:
                 names.add(stem)
             if reach:
                 negated.add(stem)
@@ -104,25 +89,32 @@ def words_of(text: str) -> Words:
     )
 
 
-def stem_of(word: str) -> str:
-    """A word without its commonest endings: the same for "rises" and "rising", and for little else."""
-    word = word.removesuffix("'s").removesuffix("'")
-    if word.endswith("ies") and len(word) > 4:
-        word = word[:-3] + "y"
-    elif word.endswith("s") and not word.endswith(("ss", "us", "is")) and len(word) > 3:
-        word = word[:-1]
-    for ending in ("ing", "ed"):
-        root = word.removesuffix(ending)
-        if root != word and len(root) >= 3 and VOWELS & set(root):
-            word = root[:-1] if root[-1] == root[-2] and root[-1] not in "lsz" else root
-            break
-    return word[:-1] if word.endswith("e") and len(word) > 3 else word
+def has_number(number: str, numbers: Collection[str]) -> bool:
+    """Whether a number is among others, or is one of them rounded: 239000 is 238855 in round figures."""
+    return number in numbers or any(_is_rounded(number, exact) for exact in numbers)
 
 
-OPPOSITE_OF: dict[str, str] = {}
-for _pair in OPPOSITES.split(","):
-    _one, _other = (stem_of(word) for word in _pair.split())
-    OPPOSITE_OF[_one], OPPOSITE_OF[_other] = _other, _one
+def lacking(stated: Words, said: Collection[str]) -> bool:
+    """Whether a number that is stated is not among those that are said."""
+    return any(not has_number(number, said) for number in stated.numbers)
+
+
+def conflicts(stated: Words, said: Words) -> bool:
+    """Whether two texts about the same matter say different things of it."""
+    if lacking(stated, said.numbers) and set(said.numbers) - set(stated.numbers):
+        return True
+    # "10 volumes" is not in "three volumes and ten chapters", though both its words are.
+    for number, thing in stated.counts - said.counts:
+        others = [other for other, counted in said.counts if counted == thing]
+        if others and not has_number(number, others):
+            return True
+    shared = set(stated.stems) & set(said.stems)
+    return bool((stated.negated ^ said.negated) & shared)
+
+
+def _in_digits(text: str) -> str:
+    """Written numbers in digits. "One" stays, which is more often a pronoun."""
+    return str(alpha2digit(text, "en", threshold=2))
 
 
 def _plain_number(written: str) -> str:
@@ -130,17 +122,10 @@ def _plain_number(written: str) -> str:
     return digits.rstrip("0").rstrip(".") if "." in digits else digits.lstrip("0") or "0"
 
 
-def conflicts(stated: Words, said: Words) -> bool:
-    """Whether two texts about the same matter say different things of it."""
-    numbers, others = set(stated.numbers), set(said.numbers)
-    if numbers - others and others - numbers:
-        return True
-    # "10 volumes" is not in "three volumes and ten chapters", though both its words are.
-    counted = {thing for _, thing in said.counts}
-    if any(thing in counted for _, thing in stated.counts - said.counts):
-        return True
-    new = stated.all_stems - said.all_stems
-    if any(OPPOSITE_OF.get(stem) in said.all_stems - stated.all_stems for stem in new):
-        return True
-    shared = set(stated.stems) & set(said.stems)
-    return bool((stated.negated ^ said.negated) & shared)
+def _is_rounded(number: str, exact: str) -> bool:
+    kept = len(number.rstrip("0"))
+    if "." in number or kept < ROUNDED or kept == len(number) or int(number) in YEARS:
+        return False
+    step = 10 ** (len(number) - kept)
+    rounded: int = math.floor(float(exact) / step + 0.5) * step
+    return rounded == int(number)

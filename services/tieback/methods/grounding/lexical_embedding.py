@@ -23,7 +23,7 @@ from pydantic import Field
 
 from tieback.core.state import State
 from tieback.core.types.arrays import Array
-from tieback.core.types.generation import VerdictLabel
+from tieback.core.types.generation import NotCheckedReason, VerdictLabel
 from tieback.methods.grounding import Finding, Passage, Statement, Support, Words, checkers, words_of
 from tieback.methods.grounding._words import conflicts
 
@@ -65,7 +65,8 @@ def lexical_embedding(
     """
     stated = words_of(claim.text)
     if not stated.stems and not stated.numbers:
-        return Finding(VerdictLabel.NOT_CHECKED, 0.0, [Support(0.0, None) for _ in passages])
+        nothing = [Support(0.0, None) for _ in passages]
+        return Finding(VerdictLabel.NOT_CHECKED, 0.0, nothing, NotCheckedReason.STATES_NOTHING)
     weights = {stem: NAME_WEIGHT if stem in stated.names else 1.0 for stem in stated.stems}
     found: list[Support] = []
     for passage in passages:

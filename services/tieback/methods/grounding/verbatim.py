@@ -12,6 +12,8 @@ from tieback.core.state import State
 from tieback.core.types.generation import VerdictLabel
 from tieback.methods.grounding import Finding, Passage, Statement, Support, checkers
 
+READS_WORDS = False
+
 
 @checkers.method
 def verbatim(claim: Statement, passages: Sequence[Passage], state: State) -> Finding:  # noqa: ARG001 - none learned

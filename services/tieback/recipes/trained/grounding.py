@@ -2,19 +2,19 @@
 
 Pairs of evidence and claim come from JSONL files: `{"evidence": …, "claim": …, "label": "supported" |
 "contradicted" | "unsupported", "source": …}`, or a premise, a hypothesis and "entailment", "contradiction" or
-"neutral". They are held against each other by their tokens' vectors in a text space that stays as it is
-(decomposable attention; Parikh et al., 2016, arXiv:1606.01933). Every set counts by the root of its size, and
-within a set every label alike.
+"neutral". To them come pairs that are made of them, of which one thing was changed. Claims are held against
+evidence by their tokens' vectors in a text space that stays as it is (decomposable attention; Parikh et al.,
+2016, arXiv:1606.01933). Every set counts by the root of its size, and within a set every label alike.
 
-The thresholds are chosen on pairs that no step has seen, and the report is of others: of support where nine
-of ten claims that are called supported are, of contradiction where at most 1 % of the supported claims would
-be called contradicted.
+Likelihoods are calibrated (Guo et al., 2017, arXiv:1706.04599) by pairs that were held out, and by sets that
+no step of training has seen, `unseen`: a network is surer than it may be of texts that are unlike those that
+it learned from. The report is of other pairs that were held out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from pydantic import Field
@@ -25,9 +25,12 @@ from tieback.core.field_path import at
 from tieback.core.types.arrays import Array
 from tieback.core.types.vectors import VectorKind
 from tieback.methods.grounding import checkers
+from tieback.methods.grounding.token_alignment import PRECISION, bounds, calibrated_by, is_doubted
 from tieback.models.grounding_artifact import GROUNDING
 from tieback.recipes.trained import Learned, Run, recipes
+from tieback.recipes.trained._calibration import curve, logistic, weights_of
 from tieback.recipes.trained._claim_pairs import Pair, inputs_of, read_pairs, standardised
+from tieback.recipes.trained._made_claims import made_pairs
 from tieback.training.digests import digest
 from tieback.training.files import files_of
 from tieback.training.splits import split
@@ -35,8 +38,9 @@ from tieback.training.splits import split
 MAKES = "a checker of claims"
 
 FEWEST_PAIRS = 100
-TICKS_RIGHT, MOST_RIGHT_CONTRADICTED = 0.9, 0.01
-"""Shares of the claims that are called supported, and of those that are."""
+UNSEEN = ("factcheck-gpt", "fool-me-twice", "begin-topicalchat", "begin-cmu-dog")
+MOST_RIGHT_CONTRADICTED = 0.01
+"""Of the claims that are supported."""
 SUPPORTED, CONTRADICTED = 0, 1
 THRESHOLDS = np.linspace(0.05, 0.95, 91)
 
@@ -47,14 +51,18 @@ def grounding(
     *,
     space: str = "all-minilm-l6-v2",
     pairs: Annotated[int, Field(ge=1)] = 4000,
+    made: Annotated[int, Field(ge=0)] = 1500,
+    unseen: tuple[str, ...] = UNSEEN,
     hidden: Annotated[int, Field(ge=8, le=512)] = 96,
     decision: Annotated[int, Field(ge=8, le=1024)] = 128,
-    steps: Annotated[int, Field(ge=0)] = 3000,
+    steps: Annotated[int, Field(ge=0)] = 3500,
     batch: Annotated[int, Field(ge=2)] = 48,
     learning_rate: Annotated[float, Field(gt=0)] = 1.5e-3,
     seed: int = 0,
 ) -> Learned:
-    """The state of the method, learned from at most `pairs` pairs of each set, in the space `space`."""
+    """The state of the method, learned from at most `pairs` pairs of each set and `made` of each kind that is
+    made of them, in the space `space`.
+    """
     from tieback.models.loading import load_encoder
     from tieback.recipes.trained import _alignment_network
     from tieback.training.loop import Plan, said_every
@@ -62,6 +70,9 @@ def grounding(
     card = _card(run, space)
     files = files_of(run.data, (".jsonl",), "labelled pairs")
     read = read_pairs(files, most=pairs, seed=seed)
+    asked = [one for one in read if one.source in unseen]
+    read = [one for one in read if one.source not in unseen]
+    read += made_pairs(read, most=made, seed=seed)
     labels = np.array([one.label for one in read], np.int64)
     if len(read) < FEWEST_PAIRS or len(set(labels.tolist())) < 3:
         raise InvalidInput(
@@ -74,13 +85,13 @@ def grounding(
     choices = _alignment_network.Choices(hidden, decision, batch)
     plan = Plan(steps, learning_rate, look_every=200, seed=seed)
     inputs: dict[str, Any] = {
-        "space": f"{card.space} {card.space.fingerprint}", "pairs": digest(*map(_values, read)),
+        "space": f"{card.space} {card.space.fingerprint}", "pairs": digest(*map(_values, [*read, *asked])),
         "hidden": hidden, "decision": decision, "batch": batch, "steps": steps,
         "learning_rate": learning_rate, "seed": seed,
     }  # fmt: skip
 
     def make() -> dict[str, Array]:
-        seen = inputs_of(load_encoder(card, run.store), read, run.say)
+        seen = inputs_of(load_encoder(card, run.store), [*read, *asked], run.say)
         signals = np.stack([seen[place].signals for place in parts.training])
         mean, spread = signals.mean(axis=0), signals.std(axis=0) + 1e-6
         ready = standardised(seen, mean, spread)
@@ -95,17 +106,13 @@ def grounding(
             trained_on=digest(inputs),
             progress=said_every(plan.look_every, run.say),
         )
-        chosen_by, held_out = (
-            _alignment_network.predicted(network, [ready[place] for place in places])
-            for places in (parts.validation, parts.held_out)
-        )
         state = {name: array.detach().numpy() for name, array in network.state_dict().items()}
         return {
             **{f"state.{name}": array for name, array in state.items()},
             "state.mean": mean,
             "state.spread": spread,
-            "chosen_by": chosen_by,
-            "held_out": held_out,
+            "found": _alignment_network.predicted(network, ready),
+            "signals": np.stack([one.signals for one in seen]),
             "losses": np.array(history.losses, np.float64).reshape(-1, 2),
         }
 
@@ -117,14 +124,46 @@ def grounding(
         beside=(inputs_of, checkers.get("token_alignment")),
     )
     state = {name[6:]: array for name, array in step.items() if name.startswith("state.")}
-    state["thresholds"] = _thresholds(step["chosen_by"], labels[parts.validation])
-    held_out = [sources[place] for place in parts.held_out]
-    metrics, rows = _measured(step["held_out"], labels[parts.held_out], held_out, state["thresholds"])
-    metrics["pairs"] = {"training": len(parts.training), "held_out": len(parts.held_out)}
+    everything = [*read, *asked]
+    found = Found(
+        step["found"],
+        step["signals"],
+        np.array([one.label for one in everything], np.int64),
+        [one.source for one in everything],
+    )
+    by = found.of(np.concatenate([parts.held_out, np.arange(len(read), len(everything))]))
+    state |= _calibrated(by)
+    metrics, rows = _measured(found.of(parts.validation), state)
+    metrics["pairs"] = {
+        "training": len(parts.training), "calibration": len(by.sources), "held_out": len(parts.validation),
+    }  # fmt: skip
     metrics["losses"] = step["losses"].tolist()
-    facts = {"method": "token_alignment", "space": card.name, "sets": sorted(set(sources))}
+    facts = {
+        "method": "token_alignment",
+        "space": card.name,
+        "sets": sorted(set(sources)),
+        "calibrated_by": sorted(set(by.sources)),
+    }
     title = "Verdicts on pairs that were held out, by set"
     return Learned(GROUNDING, state, (card.space,), files, facts, metrics, {title: rows})
+
+
+class Found(NamedTuple):
+    """What the network gives for pairs `[n, 3]`, their signals, labels `[n]` and sets."""
+
+    raw: Array
+    signals: Array
+    labels: Array
+    sources: Sequence[str]
+
+    def of(self, places: Array) -> Found:
+        """Those of the places."""
+        return Found(
+            self.raw[places],
+            self.signals[places],
+            self.labels[places],
+            [self.sources[place] for place in places.tolist()],
+        )
 
 
 def _values(pair: Pair) -> list[str]:
@@ -153,47 +192,60 @@ def _weights(sources: Sequence[str], labels: Array) -> Array:
     )
 
 
-def _thresholds(likely: Array, labels: Array) -> Array:
-    own = labels == SUPPORTED
-    supported = _least(likely[:, SUPPORTED], lambda ticked: own[ticked].mean() >= TICKS_RIGHT)
-    contradicted = _least(
-        likely[:, CONTRADICTED], lambda called: called[own].mean() <= MOST_RIGHT_CONTRADICTED
-    )
-    return np.array([supported, contradicted], np.float32)
-
-
-def _least(likely: Array, is_good: Callable[[Array], bool]) -> float:
-    """The lowest threshold from which on what is called so is good; the highest where none is."""
-    return next(
-        (float(least) for least in THRESHOLDS if (likely >= least).any() and is_good(likely >= least)),
+def _calibrated(by: Found) -> dict[str, Array]:
+    own = by.labels == SUPPORTED
+    weights = weights_of(by.sources, own)
+    read = calibrated_by(by.raw, by.signals)
+    slopes, constant = logistic(read, own, weights)
+    likely = _likely(read, slopes, constant)
+    doubted = np.array([is_doubted(one) for one in by.signals])
+    against = next(
+        (
+            float(least)
+            for least in THRESHOLDS
+            if not own.any() or (by.raw[own, CONTRADICTED] >= least).mean() <= MOST_RIGHT_CONTRADICTED
+        ),
         float(THRESHOLDS[-1]),
     )
+    return {
+        "calibrate.weight": slopes,
+        "calibrate.bias": np.array([constant], np.float32),
+        "contradicted": np.array([against], np.float32),
+        "curve": curve(likely, own, doubted, weights),
+    }
 
 
-def _measured(
-    likely: Array, labels: Array, sources: Sequence[str], thresholds: Array
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    own = labels == SUPPORTED
-    ticked = likely[:, SUPPORTED] >= thresholds[0]
-    called = ~ticked & (likely[:, CONTRADICTED] >= thresholds[1])
+def _likely(read: Array, slopes: Array, constant: float) -> Array:
+    return np.asarray(1 / (1 + np.exp(-(read @ slopes + constant))))
+
+
+def _measured(found: Found, state: dict[str, Array]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    own = found.labels == SUPPORTED
+    likely = _likely(
+        calibrated_by(found.raw, found.signals), state["calibrate.weight"], float(state["calibrate.bias"][0])
+    )
+    least, _ = bounds(state["curve"], PRECISION)
+    ticked = (likely >= least) & ~np.array([is_doubted(one) for one in found.signals])
+    called = ~ticked & (found.raw[:, CONTRADICTED] >= state["contradicted"][0])
     rows = []
-    for source in sorted(set(sources)):
-        here = np.array([one == source for one in sources])
+    for source in sorted(set(found.sources)):
+        here = np.array([one == source for one in found.sources])
+        right = own[here & ticked]
         rows.append(
             {
                 "set": source,
                 "pairs": int(here.sum()),
-                "balanced accuracy": round(_balanced(ticked[here], own[here]), 3),
-                "right called contradicted": round(float(called[here & own].mean()), 3)
-                if (here & own).any()
-                else "–",
+                "balanced accuracy": round(_balanced(likely[here] >= 0.5, own[here]), 3),
+                "ticked": round(float(ticked[here].mean()), 3),
+                "ticks that are right": round(float(right.mean()), 3) if len(right) else "–",
             }
         )
     metrics = {
-        "balanced_accuracy": round(_balanced(ticked, own), 4),
-        "ticks_that_are_right": round(float(own[ticked].mean()), 4),
+        "balanced_accuracy": round(_balanced(likely >= 0.5, own), 4),
+        "ticked": round(float(ticked.mean()), 4),
+        "ticks_that_are_right": round(float(own[ticked].mean()), 4) if ticked.any() else None,
         "right_called_contradicted": round(float(called[own].mean()), 4),
-        "contradicted_found": round(float(called[labels == CONTRADICTED].mean()), 4),
+        "contradicted_found": round(float(called[found.labels == CONTRADICTED].mean()), 4),
     }
     return metrics, rows
 

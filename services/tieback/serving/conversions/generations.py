@@ -18,6 +18,7 @@ from tieback.core.types.generation import (
     Grammar,
     GrammarKind,
     Grounding,
+    NotCheckedReason,
     SamplingParameters,
     ScoredToken,
     TextDelta,
@@ -41,6 +42,7 @@ from tieback.serving.conversions.vectors import read_box, write_box, write_span
 from tieback.v1 import evidence_pb2, generator_pb2
 
 _VERDICTS = Numbers(evidence_pb2.VerdictLabel, VerdictLabel, "verdict")
+_NOT_CHECKED = Numbers(evidence_pb2.NotCheckedReason, NotCheckedReason, "reason")
 _ABSTENTIONS = Numbers(evidence_pb2.AbstentionReason, AbstentionReason, "reason to abstain")
 _FINISHES = Numbers(generator_pb2.FinishReason, FinishReason, "reason to finish")
 _STYLES = Numbers(generator_pb2.AnswerStyle, AnswerStyle, "style", unspecified=AnswerStyle.AUTO)
@@ -177,7 +179,13 @@ def read_event(message: generator_pb2.GenerateResponse) -> GenerationEvent:
             )
         case "verdict":
             verdict = message.verdict
-            return Verdict(verdict.claim_id, _VERDICTS.members[verdict.label], verdict.score, verdict.checker)
+            return Verdict(
+                verdict.claim_id,
+                _VERDICTS.members[verdict.label],
+                verdict.score,
+                verdict.checker,
+                _NOT_CHECKED.members.get(verdict.reason),
+            )
         case "abstention":
             abstention = message.abstention
             reason = _ABSTENTIONS.members[abstention.reason]
@@ -242,6 +250,7 @@ def verdict_message(verdict: Verdict) -> evidence_pb2.Verdict:
         label=_VERDICTS.write(verdict.label),
         score=verdict.score,
         checker=verdict.checker,
+        reason=None if verdict.reason is None else _NOT_CHECKED.write(verdict.reason),
     )
 
 

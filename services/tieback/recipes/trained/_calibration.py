@@ -1,0 +1,71 @@
+"""Likelihoods that mean what they say, and the verdicts that are right often enough."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.optimize import minimize
+
+from tieback.core.types.arrays import Array
+
+EXPECTED_SUPPORTED = 1 / 3
+"""The share of claims that is taken to be supported: a likelihood depends on it."""
+RIDGE = 0.02
+FEWEST = 20
+"""Claims that a share is measured on."""
+POINTS = np.linspace(0.02, 0.98, 49)
+
+
+def weights_of(sources: Sequence[str], is_supported: Array) -> Array:
+    """Weights `[n]`: each set counts alike, and of each the same share is supported."""
+    found = np.zeros(len(sources))
+    for source in set(sources):
+        here = np.array([one == source for one in sources])
+        for kind, share in ((is_supported, EXPECTED_SUPPORTED), (~is_supported, 1 - EXPECTED_SUPPORTED)):
+            chosen = here & kind
+            found[chosen] = share / max(int(chosen.sum()), 1)
+    return np.asarray(found / found.sum())
+
+
+def logistic(read: Array, is_true: Array, weights: Array) -> tuple[Array, float]:
+    """Coefficients `[columns]` and the constant of a logistic regression with a ridge on standard columns."""
+    mean, spread = read.mean(axis=0), read.std(axis=0) + 1e-6
+    columns = np.concatenate([(read - mean) / spread, np.ones((len(read), 1))], axis=1)
+
+    def loss(found: Array) -> tuple[float, Array]:
+        logits = columns @ found
+        ridge = np.append(found[:-1], 0.0)
+        value = weights @ (np.logaddexp(0, logits) - is_true * logits) + RIDGE / 2 * ridge @ ridge
+        slope = (weights * (1 / (1 + np.exp(-logits)) - is_true)) @ columns + RIDGE * ridge
+        return float(value), slope
+
+    found = minimize(loss, np.zeros(columns.shape[1]), jac=True, method="L-BFGS-B").x
+    slopes = found[:-1] / spread
+    return slopes.astype(np.float32), float(found[-1] - slopes @ mean)
+
+
+def curve(likely: Array, is_supported: Array, is_doubted: Array, weights: Array) -> Array:
+    """Of each of `POINTS` the share of the claims from it on, and without a doubt, that are supported, and of
+    those up to it that are not `[points, 3]`. A share that falls again is taken for noise.
+    """
+    ticks, others = [], []
+    for point in POINTS:
+        ticked, other = (likely >= point) & ~is_doubted, likely <= point
+        ticks.append(_share(is_supported, ticked, weights))
+        others.append(_share(~is_supported, other, weights))
+    rising, falling = np.maximum.accumulate(ticks), np.maximum.accumulate(others[::-1])[::-1]
+    return np.stack([POINTS, rising, falling], axis=1).astype(np.float32)
+
+
+def error(likely: Array, is_supported: Array, weights: Array, bins: int = 10) -> float:
+    """The expected calibration error (arXiv:1706.04599), in bins of equal width."""
+    places = np.minimum((likely * bins).astype(int), bins - 1)
+    apart = [weights[places == place] @ (likely - is_supported)[places == place] for place in range(bins)]
+    return float(np.abs(apart).sum() / weights.sum())
+
+
+def _share(is_right: Array, chosen: Array, weights: Array) -> float:
+    if chosen.sum() < FEWEST:
+        return 0.0
+    return float(weights[chosen] @ is_right[chosen] / weights[chosen].sum())

@@ -1,0 +1,117 @@
+"""Claims that no verdict is given on, and why: languages, lengths, modalities, and what is exact."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support import bag_of_words
+from tieback.core.types.content import Modality
+from tieback.core.types.generation import Evidence, NotCheckedReason, VerdictLabel
+from tieback.core.types.grounding import CheckedText, GroundingCheck
+from tieback.core.types.method_choice import MethodChoice
+from tieback.encoder import Encoder
+from tieback.grounding import ClaimChecker
+from tieback.grounding.claim_check import LONGEST_CLAIM
+from tieback.grounding.languages import is_foreign
+from tieback.methods.grounding.token_alignment import (
+    COVERAGE,
+    DOUBTS,
+    LEAST_COVERED,
+    SIGNALS,
+    is_doubted,
+)
+
+HARBOUR = Evidence("harbour", "In the harbour the tide rises twice a day. Boats wait for it.")
+HAFEN = Evidence("hafen", "Im Hafen steigt das Wasser zweimal am Tag. Die Boote warten darauf.")
+PHOTO = Evidence("photo", "", modality=Modality.IMAGE)
+CLAIM = "The tide rises twice a day."
+
+
+@pytest.fixture
+async def checker(tmp_path: Path) -> AsyncIterator[ClaimChecker]:
+    encoder = Encoder([bag_of_words.BagOfWords(bag_of_words.card(tmp_path))])
+    yield ClaimChecker(encoder, space="bag-of-words")
+    await encoder.close()
+
+
+async def verdict(checker: ClaimChecker, text: str, *evidence: Evidence) -> tuple[VerdictLabel, object]:
+    [found] = (await checker.check([GroundingCheck(text, evidence, [(0, len(text.encode()))])])).results
+    assert isinstance(found, CheckedText)
+    [one] = found.verdicts
+    return one.label, one.reason
+
+
+@pytest.mark.parametrize(
+    ("text", "evidence", "reason"),
+    [
+        (CLAIM, (), NotCheckedReason.NO_PASSAGES),
+        (CLAIM, (PHOTO,), NotCheckedReason.NO_TEXT),
+        (CLAIM, (HAFEN, PHOTO), NotCheckedReason.LANGUAGE),
+        ("Das Wasser steigt zweimal am Tag.", (HAFEN, HARBOUR), NotCheckedReason.LANGUAGE),
+        ("Is it high?", (HARBOUR,), NotCheckedReason.STATES_NOTHING),
+        ("So it is.", (HARBOUR,), NotCheckedReason.STATES_NOTHING),
+        ("The tide rises twice a day. " * (LONGEST_CLAIM // 20), (HARBOUR,), NotCheckedReason.TOO_LONG),
+    ],
+)
+async def test_a_claim_that_cannot_be_checked_says_why(
+    checker: ClaimChecker, text: str, evidence: tuple[Evidence, ...], reason: NotCheckedReason
+) -> None:
+    assert await verdict(checker, text, *evidence) == (VerdictLabel.NOT_CHECKED, reason)
+
+
+async def test_passages_in_other_languages_are_left_out_and_citations_name_those_that_were_read(
+    checker: ClaimChecker,
+) -> None:
+    [found] = (await checker.check([GroundingCheck(CLAIM, [HAFEN, PHOTO, HARBOUR])])).results
+
+    assert isinstance(found, CheckedText)
+    assert [one.label for one in found.verdicts] == [VerdictLabel.SUPPORTED]
+    assert [one.evidence_id for one in found.citations] == ["harbour"]
+
+
+async def test_a_checker_of_characters_knows_every_language(checker: ClaimChecker) -> None:
+    asked = GroundingCheck("Die Boote warten darauf.", [HAFEN])
+
+    [found] = (await checker.check([asked], checker=MethodChoice("verbatim"))).results
+
+    assert isinstance(found, CheckedText)
+    assert [one.label for one in found.verdicts] == [VerdictLabel.SUPPORTED]
+
+
+@pytest.mark.parametrize(
+    ("text", "is_other"),
+    [
+        ("Les stagiaires ne sont pas payés pour l'astreinte.", True),
+        ("Die Donau ist 2850 km lang.", True),
+        ("潮は一日に二回満ちる。", True),
+        ("Прилив поднимается дважды в день.", True),
+        ("Interns are not paid for on-call.", False),
+        ("Jonas Lindqvist is 2021.", False),
+        ("Schadenfreude is a German word.", False),
+        ("x = 3.", False),
+        ("", False),
+    ],
+)
+def test_a_text_is_foreign_where_it_is_certain(text: str, is_other: bool) -> None:
+    assert is_foreign(text) is is_other
+
+
+@pytest.mark.parametrize("doubt", DOUBTS)
+def test_one_exact_thing_is_enough_to_doubt(doubt: int) -> None:
+    signals = np.zeros(len(SIGNALS))
+    signals[COVERAGE] = LEAST_COVERED
+    assert not is_doubted(signals)
+
+    signals[doubt] = 0.5
+
+    assert is_doubted(signals)
+
+
+def test_a_claim_of_other_words_is_doubted() -> None:
+    signals = np.zeros(len(SIGNALS))
+    signals[COVERAGE] = LEAST_COVERED - 0.01
+
+    assert is_doubted(signals)

@@ -1,0 +1,69 @@
+"""What checkers read of words: numbers in any form, negations, and the order of content words."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tieback.methods.grounding import words_of
+from tieback.methods.grounding._words import conflicts, has_number, lacking
+from tieback.methods.grounding.token_alignment import SIGNALS, is_doubted, signals_of
+
+MOON = "The mean distance of the Moon is 238,855 miles."
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("It has twenty-one rooms and 2,850 beds.", ("21", "2850")),
+        ("It cost three million dollars.", ("3000000",)),
+        ("One of them has two people.", ("2",)),
+        ("It is 3.50 m long.", ("3.5",)),
+    ],
+)
+def test_numbers_are_read_in_words_and_in_digits(text: str, numbers: tuple[str, ...]) -> None:
+    assert words_of(text).numbers == numbers
+
+
+@pytest.mark.parametrize(
+    ("number", "exact", "is_same"),
+    [
+        ("239000", "238855", True),
+        ("238000", "238855", False),
+        ("2850", "2849.7", True),
+        ("1990", "1992", False),
+        ("200", "199", False),
+        ("12", "12.4", False),
+    ],
+)
+def test_a_number_in_round_figures_is_the_one_that_it_rounds(number: str, exact: str, is_same: bool) -> None:
+    assert has_number(number, [exact]) is is_same
+
+
+def test_a_rounded_number_is_neither_lacking_nor_in_conflict() -> None:
+    stated, said = words_of("That distance is 239,000 miles."), words_of(MOON)
+
+    assert not lacking(stated, said.numbers)
+    assert not conflicts(stated, said)
+    assert conflicts(words_of("That distance is 293,000 miles."), said)
+
+
+@pytest.mark.parametrize(
+    ("claim", "said", "doubt"),
+    [
+        ("A reindex makes a collection again.", "A reindex makes a collection again.", None),
+        ("A collection makes a reindex again.", "A reindex makes a collection again.", "reordered"),
+        ("The lead approves all requests.", "All requests are approved by the lead.", None),
+        ("All requests approve the lead.", "All requests are approved by the lead.", "reordered"),
+        ("No, interns are not paid.", "Interns are not paid.", None),
+        ("No intern is paid well.", "An intern is paid well.", "negation differs"),
+        ("The canal joined Linz in 1992.", "The canal joined it in 1992.", "lacks names"),
+        ("The canal joined it in 1993.", "The canal joined it in 1992.", "lacks numbers"),
+        ("Interns are not paid.", "Interns are paid.", "negation differs"),
+    ],
+)
+def test_what_is_exact_raises_a_doubt(claim: str, said: str, doubt: str | None) -> None:
+    signals = np.array(signals_of(words_of(claim), [words_of(said)], 1.0))
+
+    assert is_doubted(signals) is (doubt is not None)
+    if doubt is not None:
+        assert signals[SIGNALS.index(doubt)] > 0
