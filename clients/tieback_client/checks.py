@@ -20,6 +20,8 @@ class Check:
     """The passages; with none, the claims are found and not checked."""
     claims: Sequence[tuple[int, int]] = ()
     """The claims, as bytes of the UTF-8 of the text; empty: each sentence is one."""
+    question: str = ""
+    """The question that it answers: verdicts then say whether each claim can be an answer."""
 
 
 @dataclass(slots=True)

@@ -68,6 +68,17 @@ class NotCheckedReason(enum.StrEnum):
     """No passage has a text."""
 
 
+class QuestionFit(enum.StrEnum):
+    """Whether a claim can be an answer to the question; not whether it is true."""
+
+    ANSWERS = "answers"
+    """It has something of the kind that is asked for."""
+    ECHO = "echo"
+    """It says what the question says, and nothing else."""
+    OTHER_KIND = "other_kind"
+    """It lacks what is asked for, equates a name with a number, or denies its own yes or no."""
+
+
 class AbstentionReason(enum.StrEnum):
     """Why no answer is given."""
 
@@ -77,6 +88,8 @@ class AbstentionReason(enum.StrEnum):
     """What there was does not bear on the question."""
     UNSUPPORTED_ANSWER = "unsupported_answer"
     """An answer was written, and too little of it was supported."""
+    NO_ANSWER = "no_answer"
+    """An answer was written, and none of its claims can be an answer to the question."""
 
 
 class FinishReason(enum.StrEnum):
@@ -166,6 +179,8 @@ class Verdict:
     """What checked."""
     reason: NotCheckedReason | None = None
     """Why the claim was not checked."""
+    answers_question: QuestionFit | None = None
+    """Whether it can be an answer to the question; None where nothing was asked or checked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,9 +363,11 @@ class Grounding:
     checker: MethodLike | None = None
     """A method of the family "grounding" that checks claims."""
     abstain_below: float | None = None
-    """Do not answer where the evidence bears on the question by less than this, 0 to 1."""
+    """Do not answer where the judge of answerability gives less than this, 0 to 1."""
     disabled: bool = False
     """Leave claims unchecked."""
+    answerability: MethodLike | None = None
+    """A method of the family "answerability" that judges whether the evidence answers the question."""
 
 
 Weights: TypeAlias = Mapping[str, float] | MethodLike

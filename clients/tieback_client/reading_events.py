@@ -14,6 +14,7 @@ _VERDICTS = (events.VerdictLabel.NOT_CHECKED, *events.VerdictLabel)
 _NOT_CHECKED = (None, *events.NotCheckedReason)
 _ABSTENTIONS = (events.AbstentionReason.NO_EVIDENCE, *events.AbstentionReason)
 _FINISHES = (events.FinishReason.END, *events.FinishReason)
+_FITS = (None, *events.QuestionFit)
 _STYLES = (events.AnswerStyle.WRITE, *events.AnswerStyle)
 
 
@@ -85,7 +86,8 @@ def verdict(one: Any) -> events.Verdict:
     """The outcome of a check."""
     label = value_of(_VERDICTS, one.label, events.VerdictLabel.NOT_CHECKED)
     reason = value_of(_NOT_CHECKED, one.reason, None)
-    return events.Verdict(one.claim_id, label, one.score, one.checker, reason)
+    fit = value_of(_FITS, one.answers_question, None)
+    return events.Verdict(one.claim_id, label, one.score, one.checker, reason, fit)
 
 
 def citation(one: Any) -> events.Citation:

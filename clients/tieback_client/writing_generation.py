@@ -83,4 +83,5 @@ def grounding(value: Grounding | None) -> generator_pb2.Grounding | None:
         checker=method(value.checker, at("grounding", "checker")),
         abstain_below=value.abstain_below,
         disabled=value.disabled,
+        answerability=method(value.answerability, at("grounding", "answerability")),
     )

@@ -12,7 +12,7 @@ from tieback.core.types.content import Content, Modality
 from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.generation import VerdictLabel
 from tieback.core.types.limits import Limits
-from tieback.generator.relevance import THRESHOLD, window_relevance
+from tieback.methods.answerability.relevance import THRESHOLD, window_relevance
 from tieback.methods.grounding import (
     SUMMARY,
     Finding,

@@ -17,9 +17,9 @@ from tieback.core.sentences import LONGEST, ends, sentences
 from tieback.core.types.content import Modality
 from tieback.core.types.retrieval import RetrievedHit
 from tieback.core.types.search import Hit
-from tieback.generator.relevance import window_relevance
 from tieback.generator.stopping import StopTexts
 from tieback.grounding.claims import ClaimFinder
+from tieback.methods.answerability.relevance import window_relevance
 from tieback.methods.grounding import Passage, Statement, checkers, words_of
 from tieback.ports import EVIDENCE_CHARACTERS, EVIDENCE_SENTENCES
 

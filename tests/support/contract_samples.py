@@ -264,7 +264,12 @@ SAMPLES: dict[str, list[Any]] = {
     ],
     "granularity": list(Granularity),
     "style": list(AnswerStyle),
-    "grounding": [Grounding(), Grounding(MethodChoice("lexical_embedding"), 0.0, True)],
+    "grounding": [
+        Grounding(),
+        Grounding(
+            MethodChoice("lexical_embedding"), 0.0, True, MethodChoice("relevance", {"threshold": 0.3})
+        ),
+    ],
     "highlight": list(SHOWN.highlights),
     "hit": [HIT, SHOWN],
     "ignored": [[], [IgnoredDimensions(one, 0, 2**31) for one in Modality]],

@@ -41,8 +41,10 @@ from tieback_client.events import (
     AnswerEvent,
     AnswerStyle,
     Grounding,
+    QuestionFit,
     RetrievalEvent,
     TextDelta,
+    Verdict,
     VerdictLabel,
 )
 from tieback_client.streams import EventStream
@@ -69,7 +71,8 @@ Examples:
   tieback ask "Who proved it?" --strategy lol --set layer=25 --set omega=0.3
 
 \b
-Marks: ✓ a source supports the claim, ✗ a source contradicts it, ? no source supports it, · not checked.
+Marks: ✓ a source supports the claim, ✗ a source contradicts it, ? no source supports it, · not checked,
+≠ it is no answer to the question.
 """,
 )
 @click.argument("words", nargs=-1, required=True)
@@ -202,13 +205,21 @@ def written(answer: Answer) -> Text:
         text.append(whole[at:end].decode(errors="replace"))
         at = end
         verdict = answer.verdicts.get(claim.id)
-        mark, style = MARK[verdict.label if verdict else VerdictLabel.NOT_CHECKED]
+        mark, style = marked(verdict)
         numbers = "".join(
             f"[{one}]" for one in dict.fromkeys(c.evidence_id for c in answer.citations_of(claim))
         )
         text.append(f" {mark}{numbers}", style=style)
     text.append(whole[at:].decode(errors="replace"))
     return text
+
+
+def marked(verdict: Verdict | None) -> tuple[str, str]:
+    """The mark of a verdict, and its style; "≠" beside it where the claim is no answer to the question."""
+    if verdict is None:
+        return MARK[VerdictLabel.NOT_CHECKED]
+    mark, style = MARK[verdict.label]
+    return (mark if verdict.answers_question in (None, QuestionFit.ANSWERS) else f"{mark}≠"), style
 
 
 def sources(answer: Answer, words: tuple[str, ...], *, width: int, explain: bool = False) -> list[Text]:

@@ -12,7 +12,7 @@ import click
 from rich.text import Text
 
 from tieback_client.checks import Checked
-from tieback_client.cli.ask import MARK
+from tieback_client.cli.ask import MARK, marked
 from tieback_client.cli.connection import Command, connected, parse_method
 from tieback_client.cli.output import Output, jsonable
 from tieback_client.cli.roots import Root, Scope
@@ -38,7 +38,8 @@ Examples:
   echo "Interns are paid for on-call." | tieback check - --collection docs
 
 \b
-Marks: ✓ a passage supports the claim, ✗ a passage contradicts it, ? no passage supports it, · not checked.
+Marks: ✓ a passage supports the claim, ✗ a passage contradicts it, ? no passage supports it, · not checked,
+≠ it is no answer to the question.
 The exit code is 1 where a claim is contradicted or not supported, and 0 otherwise.
 """,
 )
@@ -65,6 +66,7 @@ The exit code is 1 where a claim is contradicted or not supported, and 0 otherwi
     help="Passages of the collection for each claim. [4]",
 )
 @click.option("--filter", default="", metavar="FILTER", help="Which of them may be found; docs/filters.md.")
+@click.option("--question", default="", metavar="TEXT", help="The question that the text answers.")
 @click.option("--checker", metavar="METHOD", help="How to check; `tieback methods` lists them. [as served]")
 @click.option(
     "--set",
@@ -82,6 +84,7 @@ def check(
     collection: str,
     limit: int | None,
     filter: str,
+    question: str,
     checker: str | None,
     parameters: tuple[str, ...],
 ) -> None:
@@ -98,6 +101,7 @@ def check(
         collection=collection,
         limit=limit,
         filter=filter,
+        question=question,
         checker=parse_method(checker, parameters, "--checker", "--set"),
     )
     if output.json:
@@ -147,7 +151,7 @@ def _sections(files: dict[str, Path]) -> Iterator[Evidence]:
 def _shown(checked: Checked, claim: Claim, passages: dict[str, Evidence], *, width: int) -> Text:
     """A claim with its mark, and the places that it rests on."""
     verdict = checked.verdicts[claim.id]
-    mark, style = MARK[verdict.label]
+    mark, style = marked(verdict)
     lines = [Text.assemble((f"{mark} ", style), in_a_line(claim.text))]
     for citation in checked.citations_of(claim):
         lines += _cited(citation, passages[citation.evidence_id], claim, width=width)

@@ -30,6 +30,7 @@ def check(
     limit: int | None = None,
     filter: str = "",
     claims: Sequence[tuple[int, int]] = (),
+    question: str = "",
     checker: MethodLike | None = None,
     timeout: float | None = None,
 ) -> Procedure[Checked]:
@@ -37,7 +38,8 @@ def check(
 
     The passages are `evidence`, or for each claim those `limit` (4 by default) that are nearest to it in
     `collection`, of which `filter` may leave out some. The claims are the sentences, or `claims`: bytes of
-    the text's UTF-8. `checker` is a method of the family "grounding". With a collection, it is one call to
+    the text's UTF-8. With the `question` that the text answers, verdicts say whether each claim can be an
+    answer to it. `checker` is a method of the family "grounding". With a collection, it is one call to
     find the claims, one for each claim, and one to check them; `timeout` is that of each.
     """
     if bool(evidence) == bool(collection):
@@ -46,11 +48,12 @@ def check(
         if given and not collection:
             raise InvalidArgument.at(name, "it chooses passages of a collection: name one, or leave it out")
     if not collection:
-        checks = yield from check_all([Check(text, evidence, claims)], checker=checker, timeout=timeout)
+        asked = [Check(text, evidence, claims, question)]
+        checks = yield from check_all(asked, checker=checker, timeout=timeout)
         return checks[0]
     found = (yield from check_all([Check(text, (), claims)], checker=checker, timeout=timeout))[0]
     passages: dict[tuple[str, str], Evidence] = {}
-    asked: list[Check] = []
+    asked = []
     for claim in found.claims:
         result = yield from retrieve(
             collection,
@@ -65,7 +68,7 @@ def check(
             one = _passage(hit, str(len(passages) + 1))
             if one.text.strip():
                 own.append(passages.setdefault((one.item_id, one.section_id), one))
-        asked.append(Check(text, own, [claim.span]))
+        asked.append(Check(text, own, [claim.span], question))
     checks = yield from check_all(asked, checker=checker, timeout=timeout)
     return _merged(text, list(passages.values()), checks)
 
@@ -112,6 +115,7 @@ def _check(one: Check, evidence: Sequence[Evidence], field: FieldPath) -> ground
             for place, passage in enumerate(evidence)
         ],
         claims=[_span(span, field["claims"][place]) for place, span in enumerate(one.claims)],
+        question=writing.text(one.question, field["question"]),
     )
 
 

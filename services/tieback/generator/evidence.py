@@ -11,9 +11,12 @@ import numpy as np
 from tieback.core.deadline import Deadline
 from tieback.core.types.arrays import Array
 from tieback.core.types.generation import Evidence
-from tieback.generator.relevance import window_relevance
+from tieback.generator.judging import Judge
 from tieback.grounding import PassageReader
-from tieback.methods.grounding import Passage, words_of
+from tieback.methods.answerability import Judgement
+from tieback.methods.answerability.question_alignment import alignment
+from tieback.methods.answerability.relevance import window_relevance
+from tieback.methods.grounding import Passage, Statement, words_of
 
 Place = tuple[int, int]
 """Of a window: the number of its passage, and its own within it."""
@@ -21,28 +24,15 @@ Place = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class ReadEvidence:
-    """Passages in the request's order, each with how its windows bear on the question, 0 to 1 `[windows]`."""
+    """Passages in the request's order, each with how its windows bear on the question, 0 to 1 `[windows]`.
 
-    sources: Sequence[Evidence]
+    `aligned` is how well the question's tokens are aligned with those of each window, where they are read.
+    """
+
     passages: Sequence[Passage]
     relevances: Sequence[Array]
-
-    @property
-    def relevance(self) -> float:
-        """How well the best window bears on the question; 0 without any."""
-        return max((float(values.max()) for values in self.relevances if len(values)), default=0.0)
-
-    @property
-    def ranked(self) -> list[Place]:
-        """The places of all windows, those that bear most on the question first."""
-        places = (
-            (number, window) for number, values in enumerate(self.relevances) for window in range(len(values))
-        )
-        return sorted(places, key=lambda place: -self.value(*place))
-
-    def value(self, number: int, window: int) -> float:
-        """How a window bears on the question."""
-        return float(self.relevances[number][window])
+    judgement: Judgement
+    aligned: Sequence[Array]
 
     def vector(self, number: int, window: int) -> Array:
         """The unit vector of a window `[width]`."""
@@ -61,7 +51,7 @@ class ReadEvidence:
         needs.
         """
         chosen: dict[int, list[int]] = {}
-        for number, window in self.ranked[:most]:
+        for number, window in ranked(self.relevances)[:most]:
             chosen.setdefault(number, []).append(window)
         return [
             " ".join(self.text(number, window) for window in sorted(windows))
@@ -69,10 +59,17 @@ class ReadEvidence:
         ]
 
 
+def ranked(values: Sequence[Array]) -> list[Place]:
+    """The places of all windows by values of theirs, the highest first."""
+    places = ((number, window) for number, own in enumerate(values) for window in range(len(own)))
+    return sorted(places, key=lambda place: -float(values[place[0]][place[1]]))
+
+
 async def read_evidence(
     reader: PassageReader,
     question: str,
     evidence: Sequence[Evidence],
+    judge: Judge,
     deadline: Deadline,
     *,
     tokens: bool = False,
@@ -81,14 +78,16 @@ async def read_evidence(
 
     InvalidInput where there is too much to read.
     """
+    tokens = tokens or judge.is_learned
     passages, [asked] = await reader.read(evidence, [question], deadline, tokens=tokens)
-    relevances = await asyncio.to_thread(_relevances, question, asked.vector, passages, deadline)
-    return ReadEvidence(evidence, passages, relevances)
+    return await asyncio.to_thread(_read, asked, passages, judge, deadline)
 
 
-def _relevances(question: str, vector: Array, passages: Sequence[Passage], deadline: Deadline) -> list[Array]:
-    found, asked = [], words_of(question)
+def _read(asked: Statement, passages: Sequence[Passage], judge: Judge, deadline: Deadline) -> ReadEvidence:
+    relevances, aligned, words = [], [], words_of(asked.text)
     for passage in passages:
         deadline.check("the evidence was read")
-        found.append(window_relevance(asked, vector, passage))
-    return found
+        relevances.append(window_relevance(words, asked.vector, passage))
+        if len(asked.rows):
+            aligned.append(alignment(asked.rows, passage.rows).mean(axis=1))
+    return ReadEvidence(passages, relevances, judge.judge(asked, passages), aligned)

@@ -13,8 +13,6 @@ from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, NotFound, StartupError
 from tieback.core.field_path import at
 from tieback.core.types.generation import (
-    Abstention,
-    AbstentionReason,
     AnswerStyle,
     Evidence,
     Finish,
@@ -24,18 +22,20 @@ from tieback.core.types.generation import (
     SamplingParameters,
     TextDelta,
     TokenScores,
+    Verdict,
 )
 from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.report import Timing
+from tieback.generator import abstaining
 from tieback.generator.engine import Engine
 from tieback.generator.evidence import ReadEvidence, read_evidence
 from tieback.generator.grammar import check_size
 from tieback.generator.jobs import Job, new_job
+from tieback.generator.judging import Judge, Judges
 from tieback.generator.prompting import EXCERPT_SENTENCES, messages, plain_request
 from tieback.generator.quoting import quoted, style_of
-from tieback.generator.relevance import THRESHOLD
 from tieback.generator.sampling import check as check_sampling
 from tieback.generator.slots import Slots
 from tieback.generator.strategy_streams import StrategyStreams
@@ -46,6 +46,8 @@ from tieback.grounding import (
     ClaimCheck,
     ConfiguredChecker,
     PassageReader,
+    answering,
+    as_stated,
     check_evidence,
     check_text,
 )
@@ -67,17 +69,14 @@ MOST_CHARACTERS = 16
 VERBATIM = MethodChoice("verbatim")
 """The default checker of quotes."""
 
-LEAST_SUPPORTED = 0.5
-"""The share of an answer's checked claims that must be supported, or the answer is taken back."""
-
 
 class Generator:
     """Writes with the models it is given; the first is the default.
 
-    `encoder` and its text `space` give the vectors by which evidence is ranked and claims are checked, by
-    `checkers`. `slots` answers are written at once, in `cache_bytes` of each model; `prefix_bytes` are kept
-    of prompts that were read. `limits.queued_tokens` bounds what waits. An answer ends after `seconds` at the
-    latest, waiting included. StartupError for models without a name of their own.
+    `encoder` and its text `space` give the vectors by which evidence is ranked, judged by `judges`, and
+    claims are checked by `checkers`. `slots` answers are written at once, in `cache_bytes` of each model;
+    `prefix_bytes` are kept of prompts that were read. `limits.queued_tokens` bounds what waits. An answer
+    ends after `seconds` at the latest, waiting included. StartupError for models without a name of their own.
     """
 
     def __init__(
@@ -87,6 +86,7 @@ class Generator:
         *,
         space: str,
         checkers: Checkers | None = None,
+        judges: Judges | None = None,
         slots: int = ANSWERS,
         cache_bytes: int = CACHE_BYTES,
         prefix_bytes: int = PREFIX_BYTES,
@@ -100,6 +100,7 @@ class Generator:
         self._default = models[0].name
         self._reader = PassageReader(encoder, space)
         self._checkers = checkers or Checkers()
+        self._judges = judges or Judges()
         self._limits = limits if limits is not None else Limits()
         self._slots = Slots(slots, self._limits.queued_tokens)
         self._engines = {
@@ -187,7 +188,8 @@ class Generator:
                 field=at("grounding", "abstain_below"),
             )
         return _Request(
-            *(prompt, evidence, self._models[name], sampling, grounding, strategy, read, checker, style)
+            *(prompt, evidence, self._models[name], sampling, grounding, strategy, read, checker, style),
+            self._judges.configured(grounding.answerability, at("grounding", "answerability")),
         )
 
 
@@ -202,11 +204,7 @@ class _Request:
     read: StrategyStreams
     checker: ConfiguredChecker
     style: AnswerStyle
-
-    @property
-    def abstain_below(self) -> float:
-        given = self.grounding.abstain_below
-        return THRESHOLD if given is None else given
+    judge: Judge
 
     @property
     def needs_evidence(self) -> bool:
@@ -249,9 +247,11 @@ class _Answer:
         evidence = None
         if request.evidence:
             evidence = await read_evidence(
-                self._reader, request.prompt, request.evidence, self._deadline, tokens=self._reads_tokens
+                *(self._reader, request.prompt, request.evidence, request.judge, self._deadline),
+                tokens=self._reads_tokens,
             )
-        abstention = self._before_writing(evidence)
+        judgement = None if evidence is None else evidence.judgement
+        abstention = abstaining.before(judgement, request.grounding, is_needed=request.needs_evidence)
         if abstention is not None:
             self._timing.prepare = self._elapsed()
             yield abstention
@@ -261,10 +261,11 @@ class _Answer:
         check = ClaimCheck(request.evidence, passages, request.checker)
         if evidence is not None and request.style is AnswerStyle.QUOTE:
             self._timing.prepare = self._first_token = self._elapsed()
-            async for event in quoted(evidence, check):
+            async for event in quoted(request.prompt, evidence, check):
                 yield event
             yield self._finish(FinishReason.END)
             return
+        verdicts: list[Verdict] = []
         prompts, room = await asyncio.to_thread(self._prompts, evidence)
         self._prompt_tokens = sum(map(len, prompts.values()))
         self._timing.prepare = self._elapsed()
@@ -280,12 +281,13 @@ class _Answer:
                     statement = None
                     if check.takes(claim):
                         [statement] = await self._reader.statements(
-                            [claim.text], self._deadline, tokens=self._reads_tokens
+                            [as_stated(claim.text)], self._deadline, tokens=self._reads_tokens
                         )
-                    for event in await check.check(claim, statement):
+                    for event in answering(request.prompt, claim, await check.check(claim, statement)):
+                        verdicts += [event] if isinstance(event, Verdict) else []
                         yield event
                 reason = piece.reason or reason
-        abstention = self._after_writing(check.supported_share)
+        abstention = abstaining.after(verdicts, check.supported_share, request.grounding)
         if abstention is not None:
             yield abstention
             reason = FinishReason.ABSTAINED
@@ -312,24 +314,6 @@ class _Answer:
         drafts, layers = request.sampling.prompt_lookup is not False, request.read.layers
         writer = AnswerWriter(request.model, prompts, request.strategy, request.read, request.sampling, room)
         return new_job(writer, prompts, layers, room=room, deadline=self._deadline, drafts=drafts)
-
-    def _before_writing(self, evidence: ReadEvidence | None) -> Abstention | None:
-        threshold = self._request.abstain_below
-        if evidence is None:
-            if not self._request.needs_evidence:
-                return None
-            message = "There is no passage to rest an answer on."
-            return Abstention(AbstentionReason.NO_EVIDENCE, 0.0, threshold, message)
-        if evidence.relevance >= threshold:
-            return None
-        message = "The passages do not bear on the question enough to answer it."
-        return Abstention(AbstentionReason.WEAK_EVIDENCE, evidence.relevance, threshold, message)
-
-    def _after_writing(self, supported: float | None) -> Abstention | None:
-        if supported is None or supported >= LEAST_SUPPORTED or self._request.abstain_below <= 0.0:
-            return None
-        message = "The passages do not support most of what was written; do not rely on it."
-        return Abstention(AbstentionReason.UNSUPPORTED_ANSWER, supported, LEAST_SUPPORTED, message)
 
     def _prompts(self, evidence: ReadEvidence | None) -> tuple[dict[PromptForm, list[int]], int]:
         """The prompts' tokens, and how many may be written. Sentences give way before the question does."""

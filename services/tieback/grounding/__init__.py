@@ -3,6 +3,7 @@
 from tieback.grounding.claim_check import LEARNED, Checkers, ClaimCheck, ConfiguredChecker
 from tieback.grounding.claims import ClaimFinder
 from tieback.grounding.passages import PassageReader, check_evidence, check_text
+from tieback.grounding.question_fit import answering, as_stated
 from tieback.grounding.service import ClaimChecker
 
 __all__ = [
@@ -13,6 +14,8 @@ __all__ = [
     "ClaimFinder",
     "ConfiguredChecker",
     "PassageReader",
+    "answering",
+    "as_stated",
     "check_evidence",
     "check_text",
 ]

@@ -18,6 +18,7 @@ from tieback.core.types.report import Timing
 from tieback.grounding.claim_check import Checkers, ClaimCheck, ConfiguredChecker
 from tieback.grounding.claims import ClaimFinder
 from tieback.grounding.passages import PassageReader, check_evidence, check_text
+from tieback.grounding.question_fit import answering, as_stated
 from tieback.methods.grounding import Passage, Statement
 from tieback.ports import EncoderPort
 
@@ -76,12 +77,13 @@ class ClaimChecker:
     ) -> CheckedText:
         begin = time.monotonic()
         check_text(one.text, self._limits, at("text"))
+        check_text(one.question, self._limits, at("question"))
         check_evidence(one.evidence, self._limits)
         claims = await asyncio.to_thread(_claims, one)
         passages: list[Passage] = []
         read: Sequence[Statement | None] = [None] * len(claims)
         if one.evidence:
-            texts = [claim.text for claim in claims]
+            texts = [as_stated(claim.text) for claim in claims]
             passages, read = await self._reader.read(one.evidence, texts, deadline, tokens=checker.is_learned)
         encoded = time.monotonic()
         timing.prepare += encoded - begin
@@ -90,7 +92,7 @@ class ClaimChecker:
         verdicts: list[Verdict] = []
         for claim, statement in zip(claims, read, strict=True):
             deadline.check("all claims were checked")
-            for found in await check.check(claim, statement):
+            for found in answering(one.question, claim, await check.check(claim, statement)):
                 if isinstance(found, Citation):
                     citations.append(found)
                 else:

@@ -19,6 +19,7 @@ from tieback.serving.settings import Settings
 
 if TYPE_CHECKING:
     from tieback.answer import Answerer, RetiredSpaces
+    from tieback.generator.judging import Judges
     from tieback.grounding import Checkers
     from tieback.models.cross_encoder import CrossEncoderModel
     from tieback.models.encoder_model import EncoderModel
@@ -62,6 +63,26 @@ def load_checkers(settings: Settings, plan: Plan) -> Checkers:
             "train it again: tieback train grounding"
         )
     return Checkers({} if state is None else {LEARNED: state})
+
+
+def load_judges(settings: Settings, plan: Plan) -> Judges:
+    """The judges of answerability, with the learned one that the settings name.
+
+    StartupError where that was learned for another text space than the one that is served.
+    """
+    from tieback.generator.judging import LEARNED, Judges
+    from tieback.models.answerability_artifact import learned
+
+    if settings.answerability is None:
+        return Judges()
+    served = [card.space for card in plan.encoders if card.name == plan.text_space]
+    state = learned(settings.answerability.expanduser(), served)
+    if state is None:
+        raise StartupError(
+            f"TIEBACK_ANSWERABILITY: {settings.answerability} was not learned in {plan.text_space} as it is "
+            "served; train it again: tieback train answerability"
+        )
+    return Judges({LEARNED: state})
 
 
 def load_models(settings: Settings, cards: Sequence[EncoderCard]) -> list[EncoderModel]:

@@ -234,6 +234,7 @@ async def _generator(context: ServiceContext) -> None:
         context.ports.encoder,
         space=context.plan.text_space,
         checkers=await asyncio.to_thread(assembly.load_checkers, settings, context.plan),
+        judges=await asyncio.to_thread(assembly.load_judges, settings, context.plan),
         slots=settings.generator_slots,
         cache_bytes=settings.generator_cache_bytes,
         prefix_bytes=settings.generator_prefix_bytes,

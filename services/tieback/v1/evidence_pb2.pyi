@@ -27,12 +27,20 @@ class NotCheckedReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     NOT_CHECKED_REASON_TOO_LONG: _ClassVar[NotCheckedReason]
     NOT_CHECKED_REASON_NO_TEXT: _ClassVar[NotCheckedReason]
 
+class QuestionFit(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    QUESTION_FIT_UNSPECIFIED: _ClassVar[QuestionFit]
+    QUESTION_FIT_ANSWERS: _ClassVar[QuestionFit]
+    QUESTION_FIT_ECHO: _ClassVar[QuestionFit]
+    QUESTION_FIT_OTHER_KIND: _ClassVar[QuestionFit]
+
 class AbstentionReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     ABSTENTION_REASON_UNSPECIFIED: _ClassVar[AbstentionReason]
     ABSTENTION_REASON_NO_EVIDENCE: _ClassVar[AbstentionReason]
     ABSTENTION_REASON_WEAK_EVIDENCE: _ClassVar[AbstentionReason]
     ABSTENTION_REASON_UNSUPPORTED_ANSWER: _ClassVar[AbstentionReason]
+    ABSTENTION_REASON_NO_ANSWER: _ClassVar[AbstentionReason]
 VERDICT_LABEL_UNSPECIFIED: VerdictLabel
 VERDICT_LABEL_SUPPORTED: VerdictLabel
 VERDICT_LABEL_CONTRADICTED: VerdictLabel
@@ -45,10 +53,15 @@ NOT_CHECKED_REASON_STATES_NOTHING: NotCheckedReason
 NOT_CHECKED_REASON_LANGUAGE: NotCheckedReason
 NOT_CHECKED_REASON_TOO_LONG: NotCheckedReason
 NOT_CHECKED_REASON_NO_TEXT: NotCheckedReason
+QUESTION_FIT_UNSPECIFIED: QuestionFit
+QUESTION_FIT_ANSWERS: QuestionFit
+QUESTION_FIT_ECHO: QuestionFit
+QUESTION_FIT_OTHER_KIND: QuestionFit
 ABSTENTION_REASON_UNSPECIFIED: AbstentionReason
 ABSTENTION_REASON_NO_EVIDENCE: AbstentionReason
 ABSTENTION_REASON_WEAK_EVIDENCE: AbstentionReason
 ABSTENTION_REASON_UNSUPPORTED_ANSWER: AbstentionReason
+ABSTENTION_REASON_NO_ANSWER: AbstentionReason
 
 class Evidence(_message.Message):
     __slots__ = ("id", "text", "title", "item_id", "section_id", "uri", "modality", "score", "region")
@@ -107,18 +120,20 @@ class CitedPlace(_message.Message):
     def __init__(self, item_id: _Optional[str] = ..., section_id: _Optional[str] = ..., text_span: _Optional[_Union[_vector_pb2.TextSpan, _Mapping]] = ..., region: _Optional[_Union[_vector_pb2.Box, _Mapping]] = ...) -> None: ...
 
 class Verdict(_message.Message):
-    __slots__ = ("claim_id", "label", "score", "checker", "reason")
+    __slots__ = ("claim_id", "label", "score", "checker", "reason", "answers_question")
     CLAIM_ID_FIELD_NUMBER: _ClassVar[int]
     LABEL_FIELD_NUMBER: _ClassVar[int]
     SCORE_FIELD_NUMBER: _ClassVar[int]
     CHECKER_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    ANSWERS_QUESTION_FIELD_NUMBER: _ClassVar[int]
     claim_id: int
     label: VerdictLabel
     score: float
     checker: str
     reason: NotCheckedReason
-    def __init__(self, claim_id: _Optional[int] = ..., label: _Optional[_Union[VerdictLabel, str]] = ..., score: _Optional[float] = ..., checker: _Optional[str] = ..., reason: _Optional[_Union[NotCheckedReason, str]] = ...) -> None: ...
+    answers_question: QuestionFit
+    def __init__(self, claim_id: _Optional[int] = ..., label: _Optional[_Union[VerdictLabel, str]] = ..., score: _Optional[float] = ..., checker: _Optional[str] = ..., reason: _Optional[_Union[NotCheckedReason, str]] = ..., answers_question: _Optional[_Union[QuestionFit, str]] = ...) -> None: ...
 
 class Abstention(_message.Message):
     __slots__ = ("reason", "score", "threshold", "message")

@@ -12,14 +12,16 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class GroundingCheck(_message.Message):
-    __slots__ = ("text", "evidence", "claims")
+    __slots__ = ("text", "evidence", "claims", "question")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     EVIDENCE_FIELD_NUMBER: _ClassVar[int]
     CLAIMS_FIELD_NUMBER: _ClassVar[int]
+    QUESTION_FIELD_NUMBER: _ClassVar[int]
     text: str
     evidence: _containers.RepeatedCompositeFieldContainer[_evidence_pb2.Evidence]
     claims: _containers.RepeatedCompositeFieldContainer[_vector_pb2.TextSpan]
-    def __init__(self, text: _Optional[str] = ..., evidence: _Optional[_Iterable[_Union[_evidence_pb2.Evidence, _Mapping]]] = ..., claims: _Optional[_Iterable[_Union[_vector_pb2.TextSpan, _Mapping]]] = ...) -> None: ...
+    question: str
+    def __init__(self, text: _Optional[str] = ..., evidence: _Optional[_Iterable[_Union[_evidence_pb2.Evidence, _Mapping]]] = ..., claims: _Optional[_Iterable[_Union[_vector_pb2.TextSpan, _Mapping]]] = ..., question: _Optional[str] = ...) -> None: ...
 
 class CheckGroundingRequest(_message.Message):
     __slots__ = ("checks", "checker")

@@ -47,12 +47,21 @@ class NotCheckedReason(enum.StrEnum):
     NO_TEXT = "no_text"
 
 
+class QuestionFit(enum.StrEnum):
+    """Whether a claim can be an answer to a question."""
+
+    ANSWERS = "answers"
+    ECHO = "echo"
+    OTHER_KIND = "other_kind"
+
+
 class AbstentionReason(enum.StrEnum):
     """Why no answer is given."""
 
     NO_EVIDENCE = "no_evidence"
     WEAK_EVIDENCE = "weak_evidence"
     UNSUPPORTED_ANSWER = "unsupported_answer"
+    NO_ANSWER = "no_answer"
 
 
 class FinishReason(enum.StrEnum):
@@ -103,13 +112,17 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The outcome of a check; `reason` is why there was none."""
+    """The outcome of a check; `reason` is why there was none.
+
+    `answers_question` is None where there is no question.
+    """
 
     claim_id: int
     label: VerdictLabel
     score: float
     checker: str
     reason: NotCheckedReason | None = None
+    answers_question: QuestionFit | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,3 +229,4 @@ class Grounding:
     checker: MethodChoice | None = None
     abstain_below: float | None = None
     disabled: bool = False
+    answerability: MethodChoice | None = None

@@ -13,11 +13,15 @@ from tieback.core.types.report import Timing
 
 @dataclass(frozen=True, slots=True)
 class GroundingCheck:
-    """A text to check by passages; `claims` are bytes of its UTF-8, without any its sentences."""
+    """A text to check by passages; `claims` are bytes of its UTF-8, without any its sentences.
+
+    `question` is what the text answers; empty where nothing was asked.
+    """
 
     text: str
     evidence: Sequence[Evidence]
     claims: Sequence[Span] = ()
+    question: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,7 +98,7 @@ def inputs_of(model: EncoderModel, pairs: Sequence[Pair], say: Callable[[str], N
     places: dict[str, int] = {}
     reads = [_read(pair, places) for pair in pairs]
     say(f"encoding the tokens of {len(places)} texts of {len(pairs)} pairs in {model.card.name}")
-    dense, rows = _encoded(model, list(places))
+    dense, rows = encoded(model, list(places))
     found = []
     for one in reads:
         near = max((float(dense[place] @ dense[one.claim]) for place in one.windows), default=0.0)
@@ -130,7 +130,7 @@ def _read(pair: Pair, places: dict[str, int]) -> _Read:
     )
 
 
-def _encoded(model: EncoderModel, texts: Sequence[str]) -> tuple[Array, list[Array]]:
+def encoded(model: EncoderModel, texts: Sequence[str]) -> tuple[Array, list[Array]]:
     """Vectors `[texts, width]` and the rows of each text's tokens; a text without a word has none."""
     plan = EncodePlan(kinds=frozenset({VectorKind.DENSE, VectorKind.MULTI_VECTOR}))
     dense = np.zeros((len(texts), model.card.width), np.float32)

@@ -19,6 +19,7 @@ from tieback.core.types.generation import (
     GrammarKind,
     Grounding,
     NotCheckedReason,
+    QuestionFit,
     SamplingParameters,
     ScoredToken,
     TextDelta,
@@ -44,6 +45,7 @@ from tieback.v1 import evidence_pb2, generator_pb2
 _VERDICTS = Numbers(evidence_pb2.VerdictLabel, VerdictLabel, "verdict")
 _NOT_CHECKED = Numbers(evidence_pb2.NotCheckedReason, NotCheckedReason, "reason")
 _ABSTENTIONS = Numbers(evidence_pb2.AbstentionReason, AbstentionReason, "reason to abstain")
+_FITS = Numbers(evidence_pb2.QuestionFit, QuestionFit, "fit of a claim and a question")
 _FINISHES = Numbers(generator_pb2.FinishReason, FinishReason, "reason to finish")
 _STYLES = Numbers(generator_pb2.AnswerStyle, AnswerStyle, "style", unspecified=AnswerStyle.AUTO)
 
@@ -132,6 +134,7 @@ def read_grounding(message: generator_pb2.Grounding, field: FieldPath) -> Ground
         checker=optional(message, "checker", read_method, field),
         abstain_below=optional(message, "abstain_below", finite, field),
         disabled=message.disabled,
+        answerability=optional(message, "answerability", read_method, field),
     )
 
 
@@ -141,6 +144,7 @@ def write_grounding(grounding: Grounding) -> generator_pb2.Grounding:
         checker=None if grounding.checker is None else write_method(grounding.checker),
         abstain_below=grounding.abstain_below,
         disabled=grounding.disabled,
+        answerability=None if grounding.answerability is None else write_method(grounding.answerability),
     )
 
 
@@ -185,6 +189,7 @@ def read_event(message: generator_pb2.GenerateResponse) -> GenerationEvent:
                 verdict.score,
                 verdict.checker,
                 _NOT_CHECKED.members.get(verdict.reason),
+                _FITS.members.get(verdict.answers_question),
             )
         case "abstention":
             abstention = message.abstention
@@ -251,6 +256,7 @@ def verdict_message(verdict: Verdict) -> evidence_pb2.Verdict:
         score=verdict.score,
         checker=verdict.checker,
         reason=None if verdict.reason is None else _NOT_CHECKED.write(verdict.reason),
+        answers_question=None if verdict.answers_question is None else _FITS.write(verdict.answers_question),
     )
 
 

@@ -39,6 +39,7 @@ def _check(message: grounding_pb2.GroundingCheck, field: FieldPath) -> Grounding
         message.text,
         each(message.evidence, read_evidence, field["evidence"]),
         [(span.begin_byte, span.end_byte) for span in message.claims],
+        message.question,
     )
 
 

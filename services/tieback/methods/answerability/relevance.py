@@ -1,11 +1,20 @@
-"""The relevance of a passage to a question, before an answer is written."""
+"""Answerability by relevance: shared words, and the nearness of sentence vectors. It needs no training.
+
+It tells matter apart, not whether the answer is there.
+"""
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
+from typing import Annotated
 
+import numpy as np
+from pydantic import Field
+
+from tieback.core.state import State
 from tieback.core.types.arrays import Array
-from tieback.methods.grounding import Passage, Words
+from tieback.methods.answerability import Judgement, answerabilities
+from tieback.methods.grounding import Passage, Statement, Words, words_of
 
 FARTHEST, NEAREST = 0.15, 0.6
 """Cosines, in MiniLM's space, of a question with sentences about something else, and with its answer."""
@@ -23,6 +32,20 @@ other matter, and all four for ten questions on something else, have 0.30 or les
 whether the answer is there: twelve questions about a passage's matter that it does not answer have 0.05 to
 0.87. Those are for the check of what was written.
 """
+
+
+@answerabilities.method
+def relevance(
+    question: Statement,
+    passages: Sequence[Passage],
+    state: State,  # noqa: ARG001 - it has learned nothing
+    *,
+    threshold: Annotated[float, Field(ge=0, le=1)] = THRESHOLD,
+) -> Judgement:
+    """How the best window of each passage bears on the question; it is answered from `threshold` on."""
+    asked = words_of(question.text)
+    scores = [window_relevance(asked, question.vector, one).max(initial=0.0) for one in passages]
+    return Judgement(np.array(scores, np.float64), threshold)
 
 
 def window_relevance(question: Words, vector: Array, passage: Passage) -> Array:

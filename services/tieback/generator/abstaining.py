@@ -1,0 +1,51 @@
+"""When a question is not answered: before anything is made of the evidence, and after."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tieback.core.types.generation import (
+    Abstention,
+    AbstentionReason,
+    Grounding,
+    QuestionFit,
+    Verdict,
+)
+from tieback.methods.answerability import Judgement
+
+LEAST_SUPPORTED = 0.5
+"""The share of an answer's checked claims that must be supported, or the answer is taken back."""
+
+
+def before(judgement: Judgement | None, grounding: Grounding, *, is_needed: bool) -> Abstention | None:
+    """Why nothing is answered by the evidence that was judged; None where it is.
+
+    Without evidence there is no judgement; then it is abstained from an answer where evidence `is_needed`.
+    """
+    given = grounding.abstain_below
+    if judgement is None:
+        if not is_needed:
+            return None
+        message = "There is no passage to rest an answer on."
+        return Abstention(AbstentionReason.NO_EVIDENCE, 0.0, given or 0.0, message)
+    threshold = judgement.threshold if given is None else given
+    if judgement.score >= threshold:
+        return None
+    message = "The passages do not bear on the question enough to answer it."
+    return Abstention(AbstentionReason.WEAK_EVIDENCE, judgement.score, threshold, message)
+
+
+def after(verdicts: Sequence[Verdict], supported: float | None, grounding: Grounding) -> Abstention | None:
+    """Why an answer is taken back, by its verdicts and the `supported` share of its claims; None where it
+    stands.
+    """
+    if supported is None or grounding.abstain_below == 0:
+        return None
+    if supported < LEAST_SUPPORTED:
+        message = "The passages do not support most of what was written; do not rely on it."
+        return Abstention(AbstentionReason.UNSUPPORTED_ANSWER, supported, LEAST_SUPPORTED, message)
+    fits = [one.answers_question for one in verdicts if one.answers_question is not None]
+    if fits and QuestionFit.ANSWERS not in fits:
+        message = "What was written does not answer the question."
+        return Abstention(AbstentionReason.NO_ANSWER, 0.0, 1 / len(fits), message)
+    return None

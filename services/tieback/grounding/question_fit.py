@@ -1,0 +1,79 @@
+"""A claim read together with its question: whether it can be an answer, and what it states."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from tieback.core.questions import NAME, NUMBER, TIME, Read, has_expected, kind_of
+from tieback.core.types.generation import Citation, Claim, QuestionFit, Verdict, VerdictLabel
+
+YES_OR_NO = re.compile(r"\s*(yes|no)\s*[,.:;!–—-]+\s*", re.IGNORECASE)
+"""Not "No rain fell", which is a negation of the statement itself."""
+FEWEST_WORDS = 2
+"""After a yes or no, from which they state something themselves."""
+TYPED = ("number", "when")
+"""Kinds of which every answer has something that can be seen; who or where can be anybody and anywhere."""
+EQUATED = re.compile(r"^(?P<own>.+?)\s+(?:is|was|are|were)\s+(?:in\s+)?(?P<other>[^.!?]+?)[\s.!?]*$")
+
+
+def answering(question: str, claim: Claim, found: list[Citation | Verdict]) -> list[Citation | Verdict]:
+    """What a check of a claim found, its verdict with whether it can be an answer to the question."""
+    if not question:
+        return found
+    return [
+        replace(one, answers_question=fit_of(question, claim.text))
+        if isinstance(one, Verdict) and one.label is not VerdictLabel.NOT_CHECKED
+        else one
+        for one in found
+    ]
+
+
+def as_stated(claim: str) -> str:
+    """What a claim states, without a yes or no before it.
+
+    "No, interns are not paid" states that interns are not paid: the two negations are not one too many.
+    """
+    answered = YES_OR_NO.match(claim)
+    if answered is None or len(claim[answered.end() :].split()) < FEWEST_WORDS:
+        return claim
+    return claim[answered.end() :]
+
+
+def fit_of(question: str, claim: str) -> QuestionFit:
+    """Whether a claim can be an answer to an English question.
+
+    By rules over words, names, numbers and times: an echo has nothing that the question does not have, and a
+    claim of another kind lacks what is asked for, equates a name with a number, or denies its own yes or no.
+    That a claim fits does not say that it is true, or the right answer.
+    """
+    kind, asked, said = kind_of(question), Read(question), Read(as_stated(claim))
+    if claim.rstrip().endswith("?"):
+        return QuestionFit.ECHO
+    if kind == "polar":
+        return _polar_fit(asked, said, claim)
+    new = said.content - asked.content
+    if not new and not said.numbers - asked.numbers and not said.capitals - asked.words:
+        return QuestionFit.ECHO
+    if (kind in TYPED and not has_expected(kind, asked, said)) or _equates(said.text):
+        return QuestionFit.OTHER_KIND
+    return QuestionFit.ANSWERS
+
+
+def _polar_fit(asked: Read, said: Read, claim: str) -> QuestionFit:
+    answered = YES_OR_NO.match(claim)
+    if answered is None or said.text == claim or not said.content <= asked.content:
+        return QuestionFit.ANSWERS
+    is_no = answered[1].lower() == "no"
+    return QuestionFit.ANSWERS if is_no == (asked.is_negated != said.is_negated) else QuestionFit.OTHER_KIND
+
+
+def _equates(claim: str) -> bool:
+    """Whether a name is said to be a number or a year: "Jonas Lindqvist is 2021"."""
+    found = EQUATED.match(claim)
+    if found is None:
+        return False
+    own, other = found["own"], found["other"].strip()
+    is_number = NUMBER.fullmatch(other) or TIME.fullmatch(other)
+    words = own.split()
+    return bool(is_number) and len(words) > 1 and all(NAME.fullmatch(word) for word in words)

@@ -1,0 +1,40 @@
+"""Answerability: whether passages answer a question, judged before an answer is made.
+
+A method that is learned declares the arrays of its state, `STATE`, and reads the vectors of tokens beside
+those of sentences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from tieback.core.family import Family
+from tieback.core.state import State
+from tieback.core.types.arrays import Array
+from tieback.methods.grounding import Passage, Statement
+
+__all__ = ["Answerability", "Judgement", "answerabilities"]
+
+
+class Judgement(NamedTuple):
+    """How well each passage answers a question, 0 to 1 `[passages]`, and from what on it is answered."""
+
+    scores: Array
+    threshold: float
+
+    @property
+    def score(self) -> float:
+        """That of the best passage; 0 without any."""
+        return float(self.scores.max(initial=0.0))
+
+
+class Answerability(Protocol):
+    """A way to judge whether passages answer a question."""
+
+    def __call__(self, question: Statement, passages: Sequence[Passage], state: State) -> Judgement:
+        """Judges passages whose vectors are of the question's space. `state` is empty unless it learned."""
+        ...
+
+
+answerabilities: Family[Answerability] = Family(__name__, Answerability)

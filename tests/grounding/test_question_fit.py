@@ -1,0 +1,95 @@
+"""Claims that are read together with their question."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from support import bag_of_words
+from tieback.core.types.generation import Evidence, QuestionFit, VerdictLabel
+from tieback.core.types.grounding import CheckedText, GroundingCheck
+from tieback.encoder import Encoder
+from tieback.grounding import ClaimChecker
+from tieback.grounding.question_fit import as_stated, fit_of
+
+
+@pytest.fixture
+async def checker(tmp_path: Path) -> AsyncIterator[ClaimChecker]:
+    encoder = Encoder([bag_of_words.BagOfWords(bag_of_words.card(tmp_path))])
+    yield ClaimChecker(encoder, space="bag-of-words")
+    await encoder.close()
+
+
+ANSWERS, ECHO, OTHER = QuestionFit.ANSWERS, QuestionFit.ECHO, QuestionFit.OTHER_KIND
+
+
+@pytest.mark.parametrize(
+    ("question", "claim", "fit"),
+    [
+        ("Who approves a rotation of keys?", "Jonas Lindqvist is 2021.", OTHER),
+        ("When did Jonas Lindqvist join?", "Jonas Lindqvist is 2021.", OTHER),
+        ("When did Jonas Lindqvist join?", "Jonas Lindqvist joined in 2021.", ANSWERS),
+        ("When did Jonas Lindqvist join?", "Jonas Lindqvist joined the company.", OTHER),
+        ("Who approves a rotation of keys?", "A rotation of keys is approved.", ECHO),
+        ("Who approves a rotation of keys?", "Who approves a rotation of keys?", ECHO),
+        ("Who approves a rotation of keys?", "Two people approve it.", ANSWERS),
+        ("Who approves a rotation of keys?", "Mara Oyelaran approves it.", ANSWERS),
+        ("How many days of leave are there?", "There are thirty days of leave.", ANSWERS),
+        ("How many days of leave are there?", "Leave is asked for by mail.", OTHER),
+        ("What happens when a key is lost?", "It is revoked within an hour.", ANSWERS),
+        ("Are interns paid for on-call?", "No, interns are not paid for on-call.", ANSWERS),
+        ("Are interns paid for on-call?", "Interns are not paid for on-call.", ANSWERS),
+        ("Are interns paid for on-call?", "Yes, interns are not paid for on-call.", OTHER),
+        ("Are interns paid for on-call?", "No, interns are paid for on-call.", OTHER),
+        ("Is on-call not paid?", "No, on-call is paid.", ANSWERS),
+    ],
+)
+def test_what_cannot_be_an_answer_is_told_apart(question: str, claim: str, fit: QuestionFit) -> None:
+    assert fit_of(question, claim) is fit
+
+
+@pytest.mark.parametrize(
+    ("claim", "stated"),
+    [
+        ("No, interns are not paid.", "interns are not paid."),
+        ("Yes – the bridge is open.", "the bridge is open."),
+        ("No.", "No."),
+        ("No rain fell.", "No rain fell."),
+        ("Nobody came.", "Nobody came."),
+    ],
+)
+def test_a_yes_or_no_is_not_part_of_what_is_stated(claim: str, stated: str) -> None:
+    assert as_stated(claim) == stated
+
+
+async def test_a_no_before_a_negation_is_no_second_one(checker: ClaimChecker) -> None:
+    reply = await checker.check(
+        [
+            GroundingCheck(
+                "No, interns are not paid for on-call.",
+                [Evidence("a", "Interns are not paid for on-call.")],
+                question="Are interns paid for on-call?",
+            )
+        ]
+    )
+
+    [checked] = reply.results
+    assert isinstance(checked, CheckedText)
+    [verdict] = checked.verdicts
+    assert (verdict.label, verdict.answers_question) == (VerdictLabel.SUPPORTED, ANSWERS)
+
+
+async def test_a_claim_that_is_not_checked_or_not_asked_for_has_no_fit(checker: ClaimChecker) -> None:
+    evidence = [Evidence("a", "The bridge is open.")]
+    reply = await checker.check(
+        [
+            GroundingCheck("The bridge is open.", evidence),
+            GroundingCheck("The bridge.", [], question="Which?"),
+        ]
+    )
+
+    assert [one.verdicts[0].answers_question for one in reply.results if isinstance(one, CheckedText)] == [
+        None,
+        None,
+    ]
