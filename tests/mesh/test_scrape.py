@@ -7,7 +7,7 @@ from pathlib import Path
 from prometheus_client.parser import text_string_to_metric_families
 from tieback.serving.directory import Directory
 from tieback.serving.mesh import plaintext
-from tieback.serving.scrape import MetricsListener, Scraper, join
+from tieback.serving.scrape import MetricsListener, Scraper, join, machine_of_page
 from tieback.serving.settings import Settings
 from tieback.serving.telemetry import Telemetry
 
@@ -62,3 +62,16 @@ def test_a_joined_page_holds_every_family_once_and_loses_no_series() -> None:
     alone = sum(len(family.samples) for family in text_string_to_metric_families(page))
     together = sum(len(family.samples) for family in text_string_to_metric_families(joined))
     assert together == 2 * alone + 2
+
+
+def test_of_several_machines_with_gateways_one_shows_the_page() -> None:
+    directory = Directory()
+    assert machine_of_page(directory) == ""
+
+    gateways = {"b": {"metrics_address": "10.0.0.2:7"}, "a": {"metrics_address": "10.0.0.1:9"}}
+    directory.update("gateway", gateways)
+    assert machine_of_page(directory) == "10.0.0.1"
+
+    del gateways["a"]
+    directory.update("gateway", gateways)
+    assert machine_of_page(directory) == "10.0.0.2"

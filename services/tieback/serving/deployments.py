@@ -94,23 +94,27 @@ def build(settings: Settings, *, inner_host: str = "") -> Application:
     """The application for these settings. `inner_host` is for clusters of one machine: see `Replica`."""
     plan = Plan(settings)
     ordinary: dict[str, Any] = {"num_cpus": settings.replica_cpus}
+    store = settings.store_resource or settings.pin_resource
     places: dict[str, dict[str, Any]] = {
         "any": ordinary,
         "accelerated": ordinary | {"num_gpus": settings.replica_gpus},
-        # Where the public port and the store are.
-        "pinned": ordinary | {"resources": {settings.pin_resource: _PIN} if settings.pin_resource else {}},
+        "door": ordinary | {"resources": {settings.pin_resource: _PIN} if settings.pin_resource else {}},
+        "store": ordinary | {"resources": {store: _PIN} if store else {}},
     }
+    most = settings.replicas_per_node
+    limit: dict[str, Any] = {"max_replicas_per_node": most} if most else {}
 
     def bound(target: str, others: Handles, place: str, kind: type[Any] = Replica, **number: Any) -> Any:
         decorate = serve.deployment(
             name=target,
             **number,
+            **limit,
             ray_actor_options=dict(places[place]),
             request_router_config=discovery.router_config(),
             health_check_period_s=HEALTH_SECONDS,
-            # Gateways share their port, so a new one listens before the old one stops. The index must not:
-            # its store lets one process in. The others are there for the mesh once they are up.
-            max_surge_percent=0 if target == targets.INDEX else 100,
+            # Gateways share their port, so a new one listens before the old one stops. A store lets one
+            # process in. Where machines are limited, they may have no room for both.
+            max_surge_percent=0 if place == "store" or limit else 100,
             graceful_shutdown_timeout_s=settings.drain_seconds + 5.0,
             graceful_shutdown_wait_loop_s=0.1,
             # Serve logs its own calls, of which there are none; replicas log by `tieback.serving.logs`.
@@ -122,15 +126,15 @@ def build(settings: Settings, *, inner_host: str = "") -> Application:
     for service in SERVICES:
         for target in () if service.within else service.deployments(plan):
             called = {name: one for name, one in handles.items() if targets.kind(name) in service.calls}
-            kind: type[Replica] = Replica
-            number: dict[str, Any] = {"num_replicas": 1}
+            place, kind = service.place(plan), Replica
+            number: dict[str, Any] = {"num_replicas": 1 if place == "store" else settings.replicas}
             if service.name == targets.ENCODER:
-                kind, number = EncoderReplica, {"num_replicas": settings.replicas}
+                kind = EncoderReplica
                 if (scaling := autoscaling_config(settings)) is not None:
                     number = {"autoscaling_config": scaling}
-            handles[target] = bound(target, called, service.place(plan), kind, **number)
+            handles[target] = bound(target, called, place, kind, **number)
     application: Application = bound(
-        targets.GATEWAY, handles, "pinned", Gateway, num_replicas=settings.gateways
+        targets.GATEWAY, handles, "door", Gateway, num_replicas=settings.gateways
     )
     return application
 

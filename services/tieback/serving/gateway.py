@@ -23,7 +23,7 @@ from tieback.serving.metrics_page import MetricsPage
 from tieback.serving.plan import Plan
 from tieback.serving.remote import remote_ports
 from tieback.serving.replica import join_address
-from tieback.serving.scrape import MetricsListener, Scraper
+from tieback.serving.scrape import MetricsListener, Scraper, machine_of_page
 from tieback.serving.server import GrpcServer
 from tieback.serving.servicers.catalog import Endpoint, ServiceState
 from tieback.serving.services import SERVICES
@@ -49,6 +49,7 @@ class GatewayProcess:
         self._scraper = Scraper(DIRECTORY, self._make_channel)
         self._mesh: Mesh | None = None
         self._page: MetricsPage | None = None
+        self._host = ""
         self._tasks: list[asyncio.Task[None]] = []
         self._changed = asyncio.Event()
         needs = {
@@ -67,7 +68,7 @@ class GatewayProcess:
         """Listens on the public port, and for scrapes on `host`. Returns the addresses to publish."""
         settings, plan, telemetry = self._settings, self._plan, self._telemetry
         mesh = Mesh(DIRECTORY, make_channel=self._make_channel, registry=telemetry.registry)
-        self._mesh = mesh
+        self._mesh, self._host = mesh, host
         coalescer = Coalescer(mesh, items=settings.batch_items) if settings.coalescing else None
         spaces = [card.name for card in plan.encoders]
         proxy = ByteProxy(mesh, self._passed, spaces, coalescer=coalescer)
@@ -134,10 +135,13 @@ class GatewayProcess:
             await self._changed.wait()
 
     async def _hold_page(self, port: int) -> None:
-        """Serves the metrics page of the whole platform, or waits to take it over from another gateway."""
+        """Serves the metrics page, or waits to take the port over from another gateway of this machine."""
         loop = asyncio.get_running_loop()
 
         def read() -> bytes:
+            machine = machine_of_page(DIRECTORY)
+            if machine not in ("", join_address(self._host, 0).rpartition(":")[0]):
+                return f"# All metrics are on the page of {machine}\n".encode()
             return asyncio.run_coroutine_threadsafe(self._scraper.page(), loop).result(_SCRAPE_SECONDS)
 
         while self._page is None:

@@ -44,8 +44,10 @@ _OPTIONS: tuple[tuple[str, Any], ...] = (
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1000),
-    ("grpc.keepalive_time_ms", 20_000),  # finds a machine that went without a word
-    ("grpc.keepalive_timeout_ms", 5_000),
+    # Finds a machine that went without a word, while calls wait for it.
+    ("grpc.keepalive_time_ms", 5_000),
+    ("grpc.http2.ping_timeout_ms", 5_000),  # gRPC 1.85 does not heed keepalive_timeout_ms
+    ("grpc.http2.max_pings_without_data", 0),
 )
 
 MakeChannel = Callable[[str, list[tuple[str, Any]]], grpc.aio.Channel]

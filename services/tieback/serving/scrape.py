@@ -14,6 +14,7 @@ from typing import Any
 
 import grpc
 
+from tieback.serving import targets
 from tieback.serving.directory import Directory, Replica
 from tieback.serving.mesh import MakeChannel
 from tieback.serving.telemetry import Telemetry
@@ -58,6 +59,15 @@ class MetricsListener:
     async def stop(self) -> None:
         """Stops at once."""
         await self._server.stop(None)
+
+
+def machine_of_page(directory: Directory) -> str:
+    """The machine whose page has the whole platform: that of the gateway listed first. "": none yet.
+
+    Of several machines with gateways only one shows them, so that who scrapes all counts everything once.
+    """
+    gateways = directory.replicas(targets.GATEWAY)
+    return gateways[0].metrics_address.rpartition(":")[0] if gateways else ""
 
 
 class Scraper:

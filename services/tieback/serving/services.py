@@ -289,7 +289,7 @@ async def _operations(context: ServiceContext) -> None:
     context.server.add(ClassifierServicer(classifier, operations))
 
 
-Place = Literal["any", "accelerated", "pinned"]
+Place = Literal["any", "accelerated", "store"]
 
 
 def _runs_models(_: Plan) -> Place:
@@ -305,8 +305,8 @@ class Service:
     """A service of the platform, and its deployment on Ray Serve.
 
     `contract` are the services of the contract that it answers. `calls` are the services that its process
-    calls, and `place` is the machine: one with an accelerator, or the one that has the store and the public
-    port. A service that runs `within` another has no deployment of its own.
+    calls, and `place` is the machine: one with an accelerator, or the one that has the store. Who stores
+    something is one replica, at the store. A service that runs `within` another has no deployment of its own.
     """
 
     name: str
@@ -338,7 +338,7 @@ SERVICES = (
         ("tieback.v1.IndexService",),
         _index,
         calls=(targets.ENCODER, targets.ROUTER),  # operations encode
-        place=lambda _: "pinned",
+        place=lambda _: "store",
     ),
     Service(
         targets.RERANKER,

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails, PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
 from tieback.core.errors import StartupError
 from tieback.core.types.limits import Limits
 from tieback.serving.regions import Regions, regions_named
+from tieback.serving.wrong_settings import PREFIX, refuse_unknown_variables, shown, wrong
 
-PREFIX = "TIEBACK_"
-LONGEST_VALUE = 60
-"""Characters of a wrong value that a message shows."""
-# Variables of the client, of scripts/setup and of the benchmarks, which a server's environment may hold too.
-_OTHERS = {"SERVER", "TOKEN", "COLLECTION", "TORCH_INDEX", "DATA"}
 _LIMITS = Limits()
 # A processor gains nothing by larger batches, and a GPU finds its own measure below this.
 _BATCH_TOKENS = {"cpu": 512, "cuda": 16_384}
@@ -273,7 +266,18 @@ class Settings(BaseSettings):
     )
     cuda_graphs: bool = Field(False, description="Whether to use CUDA graphs for text encoders.")
     cuda_tf32: bool = Field(False, description="Whether CUDA may use TF32 in float32 matrix products.")
-    replicas: int = Field(1, gt=0, description="Number of replicas of every encoder on Ray Serve.")
+    replicas: int = Field(
+        1,
+        gt=0,
+        description="Number of replicas of every service that stores nothing: encoders, router, reranker, "
+        "generator. On Ray Serve.",
+    )
+    replicas_per_node: int = Field(
+        0,
+        ge=0,
+        description="Maximum number of replicas of one service on one machine, gateways too. 0: no limit. "
+        "With a limit, a rollout stops a replica before it starts the next, so have two. On Ray Serve.",
+    )
     replicas_max: int = Field(
         0, ge=0, description="If above TIEBACK_REPLICAS: the maximum of an encoder's autoscaling."
     )
@@ -295,8 +299,9 @@ class Settings(BaseSettings):
     coalescing: bool = Field(True, description="Whether a gateway combines small Encode calls into one.")
     replica_cpus: float = Field(0.0, ge=0, description="CPU cores that Ray reserves for a replica.")
     replica_gpus: float = Field(0.0, ge=0, description="GPUs that Ray reserves for a replica with models.")
-    pin_resource: str = Field(
-        "", description="The Ray resource of the machines on which gateway and index may run."
+    pin_resource: str = Field("", description="The Ray resource of the machines on which gateways may run.")
+    store_resource: str = Field(
+        "", description="The Ray resource of the machine that has the store. Empty: TIEBACK_PIN_RESOURCE."
     )
     connection_seconds: float = Field(
         0.0, ge=0, description="Age at which clients must reconnect, for load balancing. 0: never."
@@ -336,22 +341,22 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _paired(self) -> Settings:
         if (self.tls_certificate is None) != (self.tls_key is None):
-            raise _wrong("tls_certificate", "it and TIEBACK_TLS_KEY go together; set both or none")
+            raise wrong("tls_certificate", "it and TIEBACK_TLS_KEY go together; set both or none")
         if 0 < self.replicas_max < self.replicas:
-            raise _wrong("replicas_max", f"{self.replicas_max} is below TIEBACK_REPLICAS, {self.replicas}")
+            raise wrong("replicas_max", f"{self.replicas_max} is below TIEBACK_REPLICAS, {self.replicas}")
         if self.regions is Regions.TOGETHER and self.binding == NO_BINDING:
-            raise _wrong(
+            raise wrong(
                 "regions", "together needs a binding: only a joint vector is made of several regions"
             )
         if self.milvus and self.regions is Regions.EACH:
-            raise _wrong("regions", "collections in Milvus keep one vector of a picture; set off or together")
+            raise wrong("regions", "collections in Milvus keep one vector of a picture; set off or together")
         for name in ("binding_canary", "binding_shadow"):
             if getattr(self, name) and self.binding == NO_BINDING:
-                raise _wrong(name, "it needs a binding, and TIEBACK_BINDING is none")
+                raise wrong(name, "it needs a binding, and TIEBACK_BINDING is none")
         if self.binding_canary and float(self.binding_canary.rpartition(":")[2]) > 100:
-            raise _wrong("binding_canary", "the percentage is 0 to 100")
+            raise wrong("binding_canary", "the percentage is 0 to 100")
         if self.tls_client_ca is not None and self.tls_certificate is None:
-            raise _wrong("tls_client_ca", "it needs TIEBACK_TLS_CERTIFICATE and TIEBACK_TLS_KEY")
+            raise wrong("tls_client_ca", "it needs TIEBACK_TLS_CERTIFICATE and TIEBACK_TLS_KEY")
         return self
 
     @property
@@ -372,35 +377,11 @@ def load_settings(**overrides: object) -> Settings:
     StartupError names each setting that is unknown, malformed or out of range.
     """
     given = {key: value for key, value in overrides.items() if value is not None}
-    _refuse_unknown_variables()
+    refuse_unknown_variables(Settings.model_fields)
     try:
         return Settings(**given)  # type: ignore[arg-type]  # pydantic checks what the caller could not
     except ValidationError as error:
-        faults = "; ".join(map(_shown, error.errors(include_url=False)))
+        faults = "; ".join(map(shown, error.errors(include_url=False)))
         raise StartupError(f"the settings are not right: {faults}") from None
     except SettingsError as error:
         raise StartupError(f"the settings are not right: {error}") from None
-
-
-def _wrong(name: str, what: str) -> PydanticCustomError:
-    """The error of a setting that does not go with the others, which `_shown` finds by its name."""
-    return PydanticCustomError("wrong", "{what}", {"setting": name, "what": what})
-
-
-def _shown(fault: ErrorDetails) -> str:
-    """One fault as a person reads it: the variable, its value where that is short, and what is wrong."""
-    name = fault.get("ctx", {}).get("setting") or "_".join(str(part) for part in fault["loc"])
-    given = fault["input"] if isinstance(fault["input"], str | int | float) else None
-    value = "" if given is None or len(str(given)) > LONGEST_VALUE else f" is {given!r}"
-    return f"{PREFIX}{name.upper()}{value}: {fault['msg'].removeprefix('Value error, ')}"
-
-
-def _refuse_unknown_variables() -> None:
-    """A misspelt variable would be a setting that silently is not there."""
-    known = {name.upper() for name in Settings.model_fields} | _OTHERS
-    for variable in sorted(os.environ):
-        name = variable.removeprefix(PREFIX)
-        if variable.startswith(PREFIX) and name not in known:
-            near = get_close_matches(name, known, n=1)
-            hint = f"did you mean {PREFIX}{near[0]}?" if near else "docs/operations.md lists the settings"
-            raise StartupError(f"the settings are not right: {variable} is not a setting; {hint}")
