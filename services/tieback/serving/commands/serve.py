@@ -21,7 +21,8 @@ from tieback_client.cli.output import say
 from tieback.core.errors import StartupError
 from tieback.serving import logs
 from tieback.serving.free_port import free_port
-from tieback.serving.settings import PREFIX, Settings, load_settings
+from tieback.serving.settings import Settings, load_settings
+from tieback.serving.wrong_settings import PREFIX
 
 log = logging.getLogger(__name__)
 F = Callable[..., Any]
