@@ -345,9 +345,7 @@ class Settings(BaseSettings):
         if 0 < self.replicas_max < self.replicas:
             raise wrong("replicas_max", f"{self.replicas_max} is below TIEBACK_REPLICAS, {self.replicas}")
         if self.regions is Regions.TOGETHER and self.binding == NO_BINDING:
-            raise wrong(
-                "regions", "together needs a binding: only a joint vector is made of several regions"
-            )
+            raise wrong("regions", "together needs a binding: only a joint vector is made of several regions")
         if self.milvus and self.regions is Regions.EACH:
             raise wrong("regions", "collections in Milvus keep one vector of a picture; set off or together")
         for name in ("binding_canary", "binding_shadow"):
