@@ -8,6 +8,7 @@ from typing import Any
 
 from tieback_client.facts import facts
 from tieback_client.reading import (
+    MICROSECONDS,
     array,
     box,
     known_span,
@@ -143,6 +144,8 @@ def plan(message: Any) -> RetrievalPlan:
         composition=message.composition,
         vector_search=message.vector_search.name,
         expected_recall=message.expected_recall if message.HasField("expected_recall") else None,
+        expected_seconds=message.expected_us / MICROSECONDS if message.HasField("expected_us") else None,
+        skipped_reranker=message.skipped_reranker.name,
     )
 
 

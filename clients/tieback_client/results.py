@@ -271,9 +271,11 @@ class SearchResult:
     expanded: bool = False
     """Whether the query was expanded."""
     vector_search: str = ""
-    """With "wanted_recall", the method that its measurement chose."""
+    """With "wanted_recall" and "time_budget", the method that the measurement chose."""
     expected_recall: float | None = None
-    """With "wanted_recall", the recall at ten of that method in the measurement."""
+    """The recall at ten of that method in the measurement."""
+    expected_seconds: float | None = None
+    """With "time_budget", how long the search by the vector was expected to take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,7 +349,11 @@ class RetrievalPlan:
     vector_search: str = "nearest"
     """The method that says how far the vector was searched for; "none" where words alone were."""
     expected_recall: float | None = None
-    """Where a measured recall chose that method, its recall at ten in the measurement."""
+    """Where a measurement chose that method, its recall at ten in it."""
+    expected_seconds: float | None = None
+    """Where "time_budget" chose it, how long the search by the vector was expected to take."""
+    skipped_reranker: str = ""
+    """The reranker that was asked for and left out, for want of time or because it was not available."""
 
 
 @dataclass(frozen=True, slots=True)

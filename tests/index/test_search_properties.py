@@ -1,6 +1,8 @@
 """What holds of every search: more hits begin with fewer; history and filters do not change what is found."""
 
+import tempfile
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 from zlib import crc32
 
@@ -9,16 +11,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.sections import SPACE, WIDTH, item, section, vector
 from tieback.core.tenant import CollectionKey
+from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content, Item, Modality, Section
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.search import Granularity, Hit
+from tieback.core.types.vectors import SpaceRef, Vector
 from tieback.index import Index
+from tieback.index.codec_choice import vectors_of
 from tieback.index.memory import Memory
-from tieback.index.query import checked
+from tieback.index.query import Query, checked
 from tieback.index.records import Change, Put, Record, Remove
 from tieback.index.search import search
 from tieback.index.store import Description
 
+WIDE = Description(CollectionKey("", "wide"), SpaceRef("wide", "r1", "f1"), 32, 0.0)
 TEXTS = st.lists(st.sampled_from(["storm", "sea", "calm", "night"]), min_size=1, max_size=4).map(" ".join)
 SECTION = st.tuples(st.tuples(*[st.integers(-3, 3)] * WIDTH), TEXTS)
 ITEMS = st.lists(st.lists(SECTION, min_size=1, max_size=3), min_size=1, max_size=10)
@@ -112,6 +118,35 @@ def test_a_filter_before_a_search_finds_what_one_after_it_leaves(
     after = [hit for hit in found(memory, **how, limit=1000) if hit.metadata["even"]]
 
     assert shown(before) == shown(after)
+
+
+CODECS = st.sampled_from([MethodChoice("binary", {"oversampling": 1}), MethodChoice("int8")])
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 1000), codec=CODECS, limits=st.lists(st.integers(1, 60), min_size=2, max_size=5))
+def test_of_the_nearest_no_fewer_are_found_by_a_codec_where_more_hits_are_asked_for(
+    seed: int, codec: MethodChoice, limits: list[int]
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        memory = Memory(WIDE.width, wholes=vectors_of(WIDE.width, codec, Path(folder)))
+        rows = np.random.default_rng(seed).standard_normal((200, WIDE.width)).astype(np.float32)
+        own = [Section("1", Content(Modality.TEXT, "storm"))]
+        for n, row in enumerate(rows):
+            memory.apply([Put(n + 1, Record(Item(str(n), own), ["storm"], [Modality.TEXT], row[None]))])
+        asked = np.random.default_rng(seed + 1).standard_normal(WIDE.width).astype(np.float32)
+        best = {str(place) for place in np.argsort(-(rows @ asked))[:10]}
+
+        recalls = [
+            len(best & {hit.item_id for hit in search(memory, _wide(asked, limit), lambda doing: None).hits})
+            for limit in sorted(limits)
+        ]
+
+    assert recalls == sorted(recalls)
+
+
+def _wide(asked: Array, limit: int) -> Query:
+    return checked(WIDE, vector=Vector(WIDE.space, asked), limit=limit)
 
 
 async def test_a_restart_changes_nothing_that_is_found(open_index: Callable[..., Index]) -> None:

@@ -9,7 +9,7 @@ from support.sections import item, section, vector
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.types.content import Modality
 from tieback.core.types.method_choice import MethodChoice
-from tieback.core.types.search import Granularity, SearchReply
+from tieback.core.types.search import Granularity, Reached, SearchReply
 from tieback.core.types.vectors import SpaceRef, Vector
 from tieback.index import Index
 from tieback.index.vectors import InvertedVectors
@@ -78,11 +78,10 @@ async def test_a_wanted_recall_chooses_the_breadth_by_a_measurement(coded: Index
     for wanted in (0.5, 0.9, 0.99):
         how = MethodChoice("wanted_recall", {"recall": wanted})
         reply = await coded.search("coded", vector=query, vector_search=how)
-        assert reply.vector_search is not None
-        assert reply.expected_recall is not None
-        assert reply.expected_recall >= wanted
+        assert reply.reached is not None
+        assert reply.reached.recall >= wanted
         assert recall(await ask(how), exact) >= wanted - 0.1
-        chosen[wanted] = reply.vector_search.parameters.get("breadth", EVERY)
+        chosen[wanted] = reply.reached.breadth
 
     assert chosen[0.5] < chosen[0.9] <= chosen[0.99]
 
@@ -112,8 +111,7 @@ async def test_where_every_section_is_compared_anyway_nothing_is_measured(index:
     await index.upsert("docs", [item("a", section((1, 0, 0, 0)))])
     reply = await index.search("docs", vector=NORTH, vector_search=MethodChoice("wanted_recall"))
 
-    assert reply.vector_search == MethodChoice("coarse_to_fine", {"breadth": 1.0})
-    assert reply.expected_recall == 1
+    assert reply.reached == Reached(1.0, 1.0)
 
 
 def test_lists_are_looked_into_by_the_breadth() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import math
 import pkgutil
 from datetime import UTC, date, datetime
 from typing import Any
@@ -69,13 +70,21 @@ from tieback.core.types.retrieval import (
     RetrieveReply,
     SignalShare,
 )
-from tieback.core.types.search import FoundPiece, Granularity, Highlight, Hit, SearchReply, StageScores
+from tieback.core.types.search import (
+    FoundPiece,
+    Granularity,
+    Highlight,
+    Hit,
+    Reached,
+    SearchReply,
+    StageScores,
+)
 from tieback.core.types.snapshot import Snapshot
 from tieback.core.types.token_vectors import TokenVectors
 from tieback.core.types.vectors import DType, MultiVector, SpaceRef, SparseVector, Vector, VectorKind
 from tieback.serving import conversions
 
-from support.query_plan_samples import QUERY_PLANS
+from support.query_plan_samples import PLAN, QUERY_PLANS
 
 SPACE = SpaceRef("minilm", "abc123", "def456")
 VECTOR = Vector(SPACE, np.array([0.25, -0.5, 1.0], np.float32), normalized=False)
@@ -107,24 +116,6 @@ TOKEN_VECTORS = TokenVectors(
     SPACE, 384, MethodChoice("ward", {"factor": 3}), MethodChoice("prefix", {"dimensions": 128})
 )
 EXPANSION = MethodChoice("rocchio", {"documents": 5})
-PLAN = RetrievalPlan(
-    True,
-    False,
-    MethodChoice("reciprocal_rank"),
-    MethodChoice("late_interaction"),
-    40,
-    0.25,
-    True,
-    EXPANSION,
-    0.5,
-    2,
-    Granularity.DOCUMENT,
-    MethodChoice("linear"),
-    True,
-    "shades",
-    MethodChoice("coarse_to_fine", {"breadth": 2}),
-    0.75,
-)
 ROUTING = RoutingExplanation(
     "explicit",
     {"a": 0.25, "b": 0.75},
@@ -358,7 +349,8 @@ SAMPLES: dict[str, list[Any]] = {
     ],
     "search_reply": [
         SearchReply([HIT], TIMING, steps=[STEP]),
-        SearchReply([], TIMING, True, MethodChoice("exact"), 1.0),
+        SearchReply([], TIMING, True, Reached(math.inf, 1.0)),
+        SearchReply([], TIMING, reached=Reached(0.5, 0.75, 0.25)),
     ],
     "stage_scores": [STEP],
     "snapshot": [

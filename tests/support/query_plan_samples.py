@@ -1,7 +1,8 @@
-"""Plans of queries as a collection has them."""
+"""Plans of queries: as a collection has them, and as one was answered."""
 
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.query_plan import QueryPlan
+from tieback.core.types.retrieval import RetrievalPlan
 from tieback.core.types.search import Granularity
 
 QUERY_PLANS = [
@@ -16,3 +17,24 @@ QUERY_PLANS = [
         vector_search=MethodChoice("exact"),
     ),
 ]
+
+PLAN = RetrievalPlan(
+    True,
+    False,
+    MethodChoice("reciprocal_rank"),
+    MethodChoice("late_interaction"),
+    40,
+    0.25,
+    True,
+    MethodChoice("rocchio", {"documents": 5}),
+    0.5,
+    2,
+    Granularity.DOCUMENT,
+    MethodChoice("linear"),
+    True,
+    "shades",
+    MethodChoice("coarse_to_fine", {"breadth": 2}),
+    0.75,
+    0.25,
+    MethodChoice("late_interaction"),
+)

@@ -321,6 +321,8 @@ def behind(result: RetrievalResult) -> list[Any]:
             f"Vector search: {result.plan.vector_search}, recall {result.plan.expected_recall:.3f} expected"
         )
         parts += [Text(told, style="dim")]
+    if result.plan.skipped_reranker:
+        parts += [Text(f"Not reranked in time: {result.plan.skipped_reranker}", style="yellow")]
     routing = result.routing
     if routing.weights:
         how = ", ".join(part for part in (routing.policy, routing.modality, routing.binding) if part)

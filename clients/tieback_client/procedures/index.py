@@ -303,4 +303,5 @@ def search(
         found.expanded,
         found.vector_search.name,
         found.expected_recall if found.HasField("expected_recall") else None,
+        found.expected_us / reading.MICROSECONDS if found.HasField("expected_us") else None,
     )

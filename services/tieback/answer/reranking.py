@@ -13,6 +13,7 @@ from tieback.answer.collection_spaces import CollectionSpace
 from tieback.answer.degradation import LATE, reason_of
 from tieback.answer.picture_query import whole_and_regions
 from tieback.answer.plan import NO_RERANKING
+from tieback.answer.rerank_times import RerankTimes
 from tieback.answer.stopwatch import Stopwatch, hop, seconds_of
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, Overloaded, Unavailable
@@ -46,6 +47,7 @@ async def rerank(
     hits: Sequence[Hit],
     watch: Stopwatch,
     deadline: Deadline,
+    times: RerankTimes,
     *,
     explain: bool,
 ) -> tuple[Mapping[int, RerankResult], str]:
@@ -53,12 +55,14 @@ async def rerank(
 
     A picture alone is compared with pictures `by_regions`, in the space that they are stored in; everything
     else by its words. Texts that came with vectors of their `tokens` are compared by those, and not encoded.
+    What by the `times` of earlier calls would not be done in time is not begun.
     """
     if reranker is None or method.name == NO_RERANKING.name:
         return {}, ""
     query: RerankSource = Content(Modality.TEXT, words)
     candidates = _texts(hits, tokens) if words else []
     space = "" if tokens is None else tokens.encoder
+    kind, begun = None, 0.0
     try:
         # The time is kept here too: a reranker that overruns must not cost the whole answer.
         async with asyncio.timeout(seconds_of(hop(deadline))):
@@ -69,6 +73,10 @@ async def rerank(
                     query, candidates, space = seen, pictures, ""
             if not candidates:
                 return {}, ""
+            kept = all(not isinstance(one.source, Content) for one in candidates)
+            kind, begun = (method.name, kept), watch.elapsed()
+            if not times.fits(kind, len(candidates), seconds_of(hop(deadline))):
+                return {}, LATE
             with watch.stage(RERANK) as stage:
                 reply = await reranker.rerank(
                     query,
@@ -80,9 +88,12 @@ async def rerank(
                 )
                 stage.queue, stage.compute = reply.timing.queue, reply.timing.compute
                 stage.candidates_in = stage.candidates_out = len(hits)
+            times.took(kind, len(candidates), watch.elapsed() - begun)
     except TRANSIENT as error:
         return {}, reason_of(error)  # the search's order is worth more than no answer
     except TimeoutError:
+        if kind is not None:
+            times.ended(kind, len(candidates), watch.elapsed() - begun)
         return {}, LATE
     return {int(result.id): result for result in reply.results}, ""
 

@@ -27,6 +27,7 @@ from tieback.answer.plan import (
 from tieback.answer.plan_checks import check_known, check_ranker, checked_plan
 from tieback.answer.query_words import beginning, words_of
 from tieback.answer.relevance import with_relevance
+from tieback.answer.rerank_times import RerankTimes
 from tieback.answer.reranking import ranked, rerank, stored_tokens
 from tieback.answer.stopwatch import Stopwatch, hop, seconds_of, share
 from tieback.core.deadline import Deadline
@@ -82,6 +83,7 @@ class Retriever:
         self._reranks_words = reranks_words
         self._index = index
         self._reranker = reranker
+        self._rerank_times = RerankTimes()
         self._encode_share = encode_share
         self._limits = limits
 
@@ -168,10 +170,13 @@ class Retriever:
             compared,
             watch,
             deadline,
+            self._rerank_times,
             explain=retrieval.explain and by_rows,
         )
         if any(stored_tokens(hit, tokens) is not None for hit in compared):
             plan = dataclasses.replace(plan, token_vectors=True)
+        if lost:
+            plan = dataclasses.replace(plan, reranker=NO_RERANKING, skipped_reranker=plan.reranker)
         with watch.stage(FINAL) as stage:
             routing = RoutingExplanation(FULL_TEXT, {}, 0.0) if fused is None else fused.routing
             routing = without(routing, {"reranker": lost} if lost else {})
@@ -357,9 +362,14 @@ def _used(plan: RetrievalPlan, found: SearchReply) -> RetrievalPlan:
     """The plan as the search used it: a method may have left the query as it was, or chosen another."""
     if not found.expanded:
         plan = dataclasses.replace(plan, query_expansion=NO_EXPANSION)
-    if found.vector_search is None:
+    if (reached := found.reached) is None:
         return plan
-    return dataclasses.replace(plan, vector_search=found.vector_search, expected_recall=found.expected_recall)
+    return dataclasses.replace(
+        plan,
+        vector_search=reached.method,
+        expected_recall=reached.recall,
+        expected_seconds=reached.seconds,
+    )
 
 
 def _shown(hits: Sequence[Hit]) -> list[Hit]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -81,6 +82,8 @@ class Ranker:
         self._words = words
         self._compared: Comparison | None = None
         self._balance: _Balance | None = None
+        self.vector_seconds = 0.0
+        """How long its first search by the vector took."""
         self._pools: dict[int, Pool] = {}  # by depth; the next ranking may have as many rows
         if words is not None:
             self._shares[words.positions] = words.shares
@@ -188,7 +191,9 @@ class Ranker:
                 note_words(self.recorder, self._allowed, self._shares, found)
             return Pool(positions, shares[None], shares, None)
         enter(self.recorder, VECTORS)
+        begun = time.perf_counter()
         positions, similarities = self._compared.nearest(depth, self._allowed)
+        self.vector_seconds = self.vector_seconds or time.perf_counter() - begun
         near, found = len(positions), ByWords(NOBODY, NOBODY)
         if self._words is not None:
             enter(self.recorder, MERGE)

@@ -11,11 +11,11 @@ import dataclasses
 from collections.abc import Sequence
 from itertools import islice
 
+from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.types.arrays import Array
 from tieback.core.types.locators import LocatorKind, Locators
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.report import Timing
-from tieback.core.types.search import Granularity, Hit, SearchReply, StageScores
+from tieback.core.types.search import Granularity, Hit, Reached, SearchReply, StageScores
 from tieback.core.types.vectors import MultiVector
 from tieback.index.comparison import Comparison, vectors_of
 from tieback.index.diversity import candidates_for, diversified
@@ -50,19 +50,27 @@ from tieback.index.stage_notes import (
     note_range,
     note_ties,
 )
-from tieback.methods.vector_search import EVERY, Reach
+from tieback.methods.vector_search import Reach
 
 # Bytes of the multi-vectors of one reply: those of regions, and those of tokens in half precision.
 _MULTI_VECTOR_BYTES = 8 << 20
 _TOKEN_VECTOR_BYTES = 16 << 20
 _HALF_BYTES = 2
 
+_TIME_SHARE = 0.5  # of the time that is left, for the search by the vector
+
 # Of a ranking that is collapsed so many rows are read for each hit, at first: of ten sections of abstracts
 # seven are of different texts.
 _ROWS_A_HIT = 2
 
 
-def search(memory: Memory, query: Query, check: Check, recorder: Recorder | None = None) -> SearchReply:
+def search(
+    memory: Memory,
+    query: Query,
+    check: Check,
+    recorder: Recorder | None = None,
+    deadline: Deadline = NO_DEADLINE,
+) -> SearchReply:
     """The nearest sections, best first; equal scores are ordered by item id and ordinal.
 
     Where the query is to be explained, `recorder` is told of every step.
@@ -73,10 +81,10 @@ def search(memory: Memory, query: Query, check: Check, recorder: Recorder | None
         allowed = memory.allowed(query.filter, scans, check)
         if recorder is not None:
             note_filter(recorder, memory.section_count, allowed)
-        query, used, expected = _reaching(memory, query, check, recorder)
+        query, reached = _reaching(memory, query, check, recorder, deadline)
         allowed = _within(memory, query, allowed, recorder)
         if not allowed.any():
-            return SearchReply([], _explained(recorder), vector_search=used, expected_recall=expected)
+            return SearchReply([], _explained(recorder), reached=reached)
         enter(recorder, WORDS if query.text else VECTORS)
         words = memory.words.shares(query.text, check) if query.text else None
         first = Ranker(memory, query, allowed, check, vector=query.vector, words=words, recorder=recorder)
@@ -86,20 +94,26 @@ def search(memory: Memory, query: Query, check: Check, recorder: Recorder | None
         found = _Search(memory, query, first, second or first, check, recorder)
         by_documents = query.granularity is Granularity.DOCUMENT
         hits = found.documents(allowed) if by_documents else found.hits()
-        timing, expanded = _explained(recorder), second is not None
-        return SearchReply(hits, timing, expanded, used, expected, found.steps)
+        if reached is not None and reached.seconds is not None:
+            memory.recalls.took(reached, first.vector_seconds)
+        return SearchReply(hits, _explained(recorder), second is not None, reached, found.steps)
 
 
 def _reaching(
-    memory: Memory, query: Query, check: Check, recorder: Recorder | None
-) -> tuple[Query, MethodChoice | None, float | None]:
-    """The query with the breadth that has the wanted recall; the method that is used, the recall expected."""
-    if query.reach.recall is None:
-        return query, None, None
+    memory: Memory, query: Query, check: Check, recorder: Recorder | None, deadline: Deadline
+) -> tuple[Query, Reached | None]:
+    """The query with the breadth that a measurement chose, and what is expected of it."""
+    wanted, seconds = query.reach.recall, query.reach.seconds
+    if wanted is None and seconds is None:
+        return query, None
     enter(recorder, MEASURE)
-    breadth, expected = memory.recalls.breadth_for(memory, query.reach.recall, check)
-    used = MethodChoice("exact") if breadth == EVERY else MethodChoice("coarse_to_fine", {"breadth": breadth})
-    return dataclasses.replace(query, reach=Reach(breadth)), used, expected
+    if seconds is None:
+        breadth, recall = memory.recalls.breadth_for(memory, wanted or 0.0, check)
+        reached = Reached(breadth, recall)
+    else:
+        seconds = min(seconds, _TIME_SHARE * deadline.remaining())
+        reached = memory.recalls.breadth_within(memory, seconds, check)
+    return dataclasses.replace(query, reach=Reach(reached.breadth)), reached
 
 
 def _within(memory: Memory, query: Query, allowed: Array, recorder: Recorder | None) -> Array:

@@ -359,7 +359,7 @@ class Index:
             nonlocal started
             started = time.perf_counter()
             recorder = Recorder(opened.memory, begin) if wanted.explain else None
-            return search(opened.memory, wanted, check, recorder)
+            return search(opened.memory, wanted, check, recorder, deadline)
 
         reply = await self._readers.run(work, deadline)
         end = time.perf_counter()

@@ -70,8 +70,9 @@ class RetrievalPlan:
     `granularity` DOCUMENT items were ranked. The name of `ranker` is "none" where no learned ranking
     ordered the hits. With `token_vectors` the reranker compared texts by the vectors of tokens that the
     collection keeps. `composition` is the learned one that made one vector of a photo and words, empty for
-    their weighted sum. `vector_search` says how far the vector was searched for; where a measured recall
-    decided that, `expected_recall` is that of the method that was chosen.
+    their weighted sum. `vector_search` says how far the vector was searched for; where a measurement decided
+    that, `expected_recall` is that of the method that was chosen, and `expected_seconds` its time where time
+    decided. `skipped_reranker` was asked for and left out for want of time, or was not available.
     """
 
     hybrid: bool
@@ -90,6 +91,8 @@ class RetrievalPlan:
     composition: str = ""
     vector_search: MethodChoice = NEAREST
     expected_recall: float | None = None
+    expected_seconds: float | None = None
+    skipped_reranker: MethodChoice | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypedDict
@@ -138,17 +139,35 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class Reached:
+    """How far a search looked that a measurement decided on.
+
+    `breadth` is as of `Reach`, and `recall` the share of the ten nearest sections that it found in the
+    measurement. By time, `seconds` are what the search by the vector was expected to take.
+    """
+
+    breadth: float
+    recall: float
+    seconds: float | None = None
+
+    @property
+    def method(self) -> MethodChoice:
+        """The method of vector search that looks as far."""
+        if math.isinf(self.breadth):
+            return MethodChoice("exact")
+        return MethodChoice("coarse_to_fine", {"breadth": self.breadth})
+
+
+@dataclass(frozen=True, slots=True)
 class SearchReply:
     """The nearest sections, best first, and whether they were found by the `expanded` query.
 
-    Where it is explained, `steps` are what its steps made of the hits. Where the method of vector search
-    chose by a measured recall, `vector_search` is the method that it chose,
-    and `expected_recall` the share of the ten nearest sections that it found in the measurement.
+    Where a measurement decided how far was looked, that is what it `reached`. Where it is explained, `steps`
+    are what its steps made of the hits.
     """
 
     hits: Sequence[Hit]
     timing: Timing
     expanded: bool = False
-    vector_search: MethodChoice | None = None
-    expected_recall: float | None = None
+    reached: Reached | None = None
     steps: Sequence[StageScores] = ()

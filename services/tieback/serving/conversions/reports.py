@@ -15,21 +15,21 @@ from tieback.core.types.report import Cost, Dropped, DroppedSection, Stage, Timi
 from tieback.serving.conversions.frames import each, filled
 from tieback.v1 import report_pb2
 
-_MICROSECONDS = 1_000_000
+MICROSECONDS = 1_000_000
 
 
 def microseconds(seconds: float) -> int:
     """Whole microseconds, never negative."""
-    return max(0, round(seconds * _MICROSECONDS))
+    return max(0, round(seconds * MICROSECONDS))
 
 
 def read_timing(message: report_pb2.Timing) -> Timing:
     """Where the time went."""
     return Timing(
-        queue=message.queue_us / _MICROSECONDS,
-        prepare=message.prepare_us / _MICROSECONDS,
-        compute=message.compute_us / _MICROSECONDS,
-        total=message.total_us / _MICROSECONDS,
+        queue=message.queue_us / MICROSECONDS,
+        prepare=message.prepare_us / MICROSECONDS,
+        compute=message.compute_us / MICROSECONDS,
+        total=message.total_us / MICROSECONDS,
         stages=[_read_stage(stage) for stage in message.stages],
     )
 
@@ -37,11 +37,11 @@ def read_timing(message: report_pb2.Timing) -> Timing:
 def _read_stage(message: report_pb2.Stage) -> Stage:
     return Stage(
         message.name,
-        message.begin_us / _MICROSECONDS,
-        message.duration_us / _MICROSECONDS,
+        message.begin_us / MICROSECONDS,
+        message.duration_us / MICROSECONDS,
         message.within,
-        message.queue_us / _MICROSECONDS,
-        message.compute_us / _MICROSECONDS,
+        message.queue_us / MICROSECONDS,
+        message.compute_us / MICROSECONDS,
         message.candidates_in,
         message.candidates_out,
         [

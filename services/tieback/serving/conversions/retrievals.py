@@ -18,7 +18,9 @@ from tieback.serving.conversions.contents import read_content, read_labels, writ
 from tieback.serving.conversions.frames import each, optional
 from tieback.serving.conversions.query_plans import read_granularity, write_granularity
 from tieback.serving.conversions.reports import (
+    MICROSECONDS,
     finite,
+    microseconds,
     read_method,
     read_timing,
     write_method,
@@ -123,6 +125,8 @@ def read_plan(message: answer_pb2.RetrievalPlan) -> RetrievalPlan:
         hits_per_item=message.hits_per_item,
         vector_search=read_method(message.vector_search, at("vector_search")),
         expected_recall=message.expected_recall if message.HasField("expected_recall") else None,
+        expected_seconds=message.expected_us / MICROSECONDS if message.HasField("expected_us") else None,
+        skipped_reranker=optional(message, "skipped_reranker", read_method),
         granularity=read_granularity(message.granularity, at("granularity")),
         token_vectors=message.token_vectors,
         ranker=read_method(message.ranker, at("ranker")),
@@ -145,6 +149,8 @@ def write_plan(plan: RetrievalPlan) -> answer_pb2.RetrievalPlan:
         hits_per_item=plan.hits_per_item,
         vector_search=write_method(plan.vector_search),
         expected_recall=plan.expected_recall,
+        expected_us=None if plan.expected_seconds is None else microseconds(plan.expected_seconds),
+        skipped_reranker=None if plan.skipped_reranker is None else write_method(plan.skipped_reranker),
         granularity=write_granularity(plan.granularity),
         token_vectors=plan.token_vectors,
         ranker=write_method(plan.ranker),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from tieback.core.types.rerank import (
     RerankResult,
     RerankSource,
 )
-from tieback.core.types.search import FoundPiece, Hit, SearchReply, StageScores
+from tieback.core.types.search import FoundPiece, Hit, Reached, SearchReply, StageScores
 from tieback.core.types.vectors import MultiVector
 from tieback.serving.conversions.contents import (
     read_content,
@@ -32,7 +33,9 @@ from tieback.serving.conversions.frames import each, optional
 from tieback.serving.conversions.highlights import read_highlight, write_highlight
 from tieback.serving.conversions.metadata import read_metadata, write_metadata
 from tieback.serving.conversions.reports import (
+    MICROSECONDS,
     finite,
+    microseconds,
     read_cost,
     read_method,
     read_timing,
@@ -213,20 +216,27 @@ def read_search_reply(message: index_pb2.SearchResponse) -> SearchReply:
         hits,
         read_timing(message.timing),
         message.expanded,
-        optional(message, "vector_search", read_method),
-        message.expected_recall if message.HasField("expected_recall") else None,
+        _read_reached(message) if message.HasField("vector_search") else None,
         [read_stage_scores(one) for one in message.steps],
     )
 
 
+def _read_reached(message: index_pb2.SearchResponse) -> Reached:
+    chosen = read_method(message.vector_search)
+    seconds = message.expected_us / MICROSECONDS if message.HasField("expected_us") else None
+    return Reached(chosen.parameters.get("breadth", math.inf), message.expected_recall, seconds)
+
+
 def write_search_reply(reply: SearchReply) -> index_pb2.SearchResponse:
     """The message of the nearest sections."""
+    reached = reply.reached
     return index_pb2.SearchResponse(
         hits=[write_hit(hit) for hit in reply.hits],
         timing=write_timing(reply.timing),
         expanded=reply.expanded,
-        vector_search=None if reply.vector_search is None else write_method(reply.vector_search),
-        expected_recall=reply.expected_recall,
+        vector_search=None if reached is None else write_method(reached.method),
+        expected_recall=None if reached is None else reached.recall,
+        expected_us=None if reached is None or reached.seconds is None else microseconds(reached.seconds),
         steps=[write_stage_scores(one) for one in reply.steps],
     )
 
