@@ -63,16 +63,25 @@ def records_of(batch: list[IndexedItem]) -> list[Record]:
     return [one for one in check_items(batch, SPACE, WIDTH, Limits()) if isinstance(one, Record)]
 
 
-class IndexMachine(RuleBasedStateMachine):
+class PortMachine(RuleBasedStateMachine):
+    """What every store of an index does."""
+
     def __init__(self) -> None:
         super().__init__()
-        self.folder = Path(tempfile.mkdtemp())
         self.runner = asyncio.Runner()
         self.model: dict[str, IndexedItem] = {}
 
+    def opened(self) -> Index:
+        """Opens the store, or opens it again."""
+        raise NotImplementedError
+
+    def kept(self, batch: list[IndexedItem]) -> list[IndexedItem]:
+        """The items, with what the store keeps of them."""
+        return batch
+
     @initialize()
     def start(self) -> None:
-        self.index = Index.open(self.folder)
+        self.index = self.opened()
         self.run(self.index.create_collection("docs", SPACE, WIDTH))
 
     def run(self, call: Coroutine[Any, Any, T]) -> T:
@@ -87,30 +96,11 @@ class IndexMachine(RuleBasedStateMachine):
 
     @rule(batch=st.lists(items, min_size=1, max_size=4))
     def upsert(self, batch: list[IndexedItem]) -> None:
+        batch = self.kept(batch)
         reply = self.run(self.index.upsert("docs", batch))
 
         assert reply.results == [None] * len(batch)
         self.model |= {written.item.id: written for written in batch}
-
-    @rule(requests=st.lists(st.lists(items, min_size=1, max_size=2) | NAMES, min_size=2, max_size=5))
-    def write_at_once(self, requests: list[list[IndexedItem] | str]) -> None:
-        """Requests made at once are carried out in the order they were made, in one commit or several."""
-        writer = self.index._owned.to_write("docs").writer
-
-        async def all_at_once() -> list[Written]:
-            calls = [
-                writer.write(removals=[request])
-                if isinstance(request, str)
-                else writer.write(records_of(request))
-                for request in requests
-            ]
-            return await asyncio.gather(*calls)
-
-        for request, written in zip(requests, self.run(all_at_once()), strict=True):
-            if isinstance(request, str):
-                assert written.removed == (self.model.pop(request, None) is not None)
-            else:
-                self.model |= {written.item.id: written for written in request}
 
     @rule(names=st.lists(NAMES, min_size=1, max_size=4))
     def delete(self, names: list[str]) -> None:
@@ -119,12 +109,6 @@ class IndexMachine(RuleBasedStateMachine):
         assert deleted == len(set(names) & set(self.model))
         for name in names:
             self.model.pop(name, None)
-
-    @rule()
-    def compact(self) -> None:
-        opened = self.index._owned.to_write("docs")
-        opened.writer._compact()
-        assert not opened.memory.stale
 
     def refuses(self, text: str) -> bool:
         """A filter on a field that no item has is refused, unless there is no item."""
@@ -139,7 +123,7 @@ class IndexMachine(RuleBasedStateMachine):
     @rule()
     def restart(self) -> None:
         self.run(self.index.close())
-        self.index = Index.open(self.folder)
+        self.index = self.opened()
 
     @rule(query=coordinates, text=filters, limit=st.integers(1, 8))
     def search_by_vector(self, query: tuple[int, ...], text: str, limit: int) -> None:
@@ -219,6 +203,44 @@ class IndexMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.run(self.index.close())
         self.runner.close()
+
+
+class IndexMachine(PortMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp())
+
+    def opened(self) -> Index:
+        return Index.open(self.folder)
+
+    @rule(requests=st.lists(st.lists(items, min_size=1, max_size=2) | NAMES, min_size=2, max_size=5))
+    def write_at_once(self, requests: list[list[IndexedItem] | str]) -> None:
+        """Requests made at once are carried out in the order they were made, in one commit or several."""
+        writer = self.index._owned.to_write("docs").writer
+
+        async def all_at_once() -> list[Written]:
+            calls = [
+                writer.write(removals=[request])
+                if isinstance(request, str)
+                else writer.write(records_of(request))
+                for request in requests
+            ]
+            return await asyncio.gather(*calls)
+
+        for request, written in zip(requests, self.run(all_at_once()), strict=True):
+            if isinstance(request, str):
+                assert written.removed == (self.model.pop(request, None) is not None)
+            else:
+                self.model |= {written.item.id: written for written in request}
+
+    @rule()
+    def compact(self) -> None:
+        opened = self.index._owned.to_write("docs")
+        opened.writer._compact()
+        assert not opened.memory.stale
+
+    def teardown(self) -> None:
+        super().teardown()
         shutil.rmtree(self.folder)
 
 

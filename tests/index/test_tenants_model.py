@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from hypothesis import given, settings
@@ -99,29 +100,29 @@ async def done(index: Index, asked: str, name: str, item_id: str) -> Any:
     return [one.id for one in (await index.list_items(name))[0]]
 
 
-async def compared(steps: list[tuple[str, str, str, str]]) -> None:
+async def compared(steps: Sequence[tuple[str, str, str, str]], opened: Callable[[], Index]) -> None:
+    """Carries the steps out on an index that is `opened`, and opened again, and on a model."""
     model: Model = {}
-    with tempfile.TemporaryDirectory() as folder:
-        index = Index.open(folder + "/store")
-        for who, asked, name, item_id in steps:
-            principal = PRINCIPALS[who]
-            wanted = expected(model, principal, asked, name, item_id)
-            got: Any
-            try:
-                got = await begun(principal, done(index, asked, name, item_id))
-            except TiebackError as error:
-                got = type(error)
-            assert got == wanted, (who, asked, name, item_id)
-        await index.close()
-        again = Index.open(folder + "/store")
-        for principal in PRINCIPALS.values():
-            listed = [one.name for one in (await begun(principal, again.list_collections()))[0]]
-            shared = [str(key) for key in principal.shared if tuple(key) in model]
-            assert listed == sorted([name for owner, name in model if owner == principal.tenant] + shared)
-            assert (await begun(principal, again.usage())).items == sum(
-                len(held) for (owner, _), held in model.items() if owner == principal.tenant
-            )
-        await again.close()
+    index = opened()
+    for who, asked, name, item_id in steps:
+        principal = PRINCIPALS[who]
+        wanted = expected(model, principal, asked, name, item_id)
+        got: Any
+        try:
+            got = await begun(principal, done(index, asked, name, item_id))
+        except TiebackError as error:
+            got = type(error)
+        assert got == wanted, (who, asked, name, item_id)
+    await index.close()
+    again = opened()
+    for principal in PRINCIPALS.values():
+        listed = [one.name for one in (await begun(principal, again.list_collections()))[0]]
+        shared = [str(key) for key in principal.shared if tuple(key) in model]
+        assert listed == sorted([name for owner, name in model if owner == principal.tenant] + shared)
+        assert (await begun(principal, again.usage())).items == sum(
+            len(held) for (owner, _), held in model.items() if owner == principal.tenant
+        )
+    await again.close()
 
 
 @settings(max_examples=12, deadline=None)
@@ -129,4 +130,5 @@ async def compared(steps: list[tuple[str, str, str, str]]) -> None:
 def test_every_tenant_finds_what_is_its_own_or_shared_with_it_and_no_more(
     steps: list[tuple[str, str, str, str]],
 ) -> None:
-    asyncio.run(compared([*BEGUN, *steps]))
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(compared([*BEGUN, *steps], lambda: Index.open(folder + "/store")))

@@ -16,6 +16,7 @@ most of it is shared with the embedded store.
     filtering.py    a filter as an expression of Milvus
     words.py        words as sparse vectors, and their BM25 scores
     numbers.py      what a collection holds in all: BM25, filters and quotas need it
+    turns.py        processes that write to one collection take turns
     items.py        items are written, removed, read and listed
     reading.py      what a search reads before Milvus is asked
     candidates.py   what Milvus finds, and its scores

@@ -110,7 +110,7 @@ class Items:
                     numbers.end({})
                     raise
                 written = [row for own in rows.values() for row in own]
-                self._replace(known, before, written)
+                self._replace(known, numbers, before, written)
                 numbers.end(_difference(count(written), count(before.rows.values())))
             return admitted
 
@@ -122,7 +122,7 @@ class Items:
             numbers = self.numbers(known)
             numbers.begin()
             before = _Written(list(self._rows(known, ids)))
-            self._replace(known, before, [])
+            self._replace(known, numbers, before, [])
             numbers.end(_difference(Counter(), count(before.rows.values())))
             return before.count
 
@@ -157,9 +157,11 @@ class Items:
         rows = self._pages(known, filter_, ("pk", "body"), NO_DEADLINE)
         return [row["body"]["item"] for row in rows]
 
-    def _replace(self, known: Known, before: _Written, rows: Sequence[Row]) -> None:
+    def _replace(self, known: Known, numbers: NumberStore, before: _Written, rows: Sequence[Row]) -> None:
         name = schema.sections_of(known.identity)
-        for part in _parts(rows):
+        for place, part in enumerate(_parts(rows)):
+            if place:
+                numbers.beat()
             self._milvus.call("upsert", name, part)
         gone = sorted(before.rows.keys() - {row["pk"] for row in rows})
         for begin in range(0, len(gone), _PAGE):

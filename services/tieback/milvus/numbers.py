@@ -2,20 +2,18 @@
 
 They are rows of a collection of their own in Milvus, which cannot add them up: BM25 needs how many sections
 have a term, a filter which keys there are, a quota the bytes. They are written after the rows that they
-count. While both are written, the row `WRITING` says who does that and since when. Another writer waits for
-it. One that finds it left behind counts all rows again, so the numbers are right after a writer was killed.
+count, by one process at a time (`turns.py`). A turn that was not ended has all rows counted again, so the
+numbers are right after a writer was killed.
 """
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
-from tieback.core.errors import Unavailable
 from tieback.core.types.content import Item, Modality
 from tieback.index.filters import BUILT_IN, Field
 from tieback.index.filters.fields import BOOLEANS, DATES, NUMBERS, STRINGS, Kinds, kinds
@@ -26,18 +24,17 @@ from tieback.milvus.connection import Milvus
 from tieback.milvus.facts import types_of
 from tieback.milvus.rows import COUNTED, Row
 from tieback.milvus.sortable import of_text
+from tieback.milvus.turns import WRITING, Turns
 from tieback.milvus.words import WORDLESS
 
 Numbers = Mapping[tuple[str, str], float]
 """By kind and name."""
 
 TOTAL, LANGUAGE, MODALITY, KEY, SOURCE = "total", "language", "modality", "key", "source"
-TERM, WRITING = "term", "writing"
+TERM = "term"
 _KINDS = (STRINGS, NUMBERS, BOOLEANS, DATES)
 _AT_ONCE = 2000  # rows of numbers in one call
 _PAGE = 1000  # rows that are counted again in one call
-_LEFT_BEHIND = 60.0  # seconds after which a writer is taken for dead
-_WAIT = 0.05
 _NOTHING = 1e-6  # lengths are numbers of words
 
 
@@ -119,8 +116,9 @@ class NumberStore:
     """The numbers of one collection, which is called `identity` in Milvus."""
 
     def __init__(self, milvus: Milvus, identity: str, writer: str) -> None:
-        self._milvus, self._identity, self._writer = milvus, identity, writer
+        self._milvus, self._identity = milvus, identity
         self._name, self._terms = schema.numbers_of(identity), schema.terms_of(identity)
+        self._turns = Turns(milvus, self._name, writer)
 
     def head(self, deadline: Deadline = NO_DEADLINE) -> Head:
         """What is known of the collection now."""
@@ -167,23 +165,19 @@ class NumberStore:
         return head.frequencies
 
     def begin(self) -> None:
-        """Notes that this process writes; waits while another does, and counts again after a dead one."""
-        waiting = Deadline.after(_LEFT_BEHIND)
-        while (found := self._writing()) is not None:
-            writer, since = found
-            if writer == self._writer or time.time() - since > _LEFT_BEHIND:
-                self._count_again()
-                break
-            if waiting.remaining() <= 0:
-                raise Unavailable("another process writes to this collection; try again")
-            time.sleep(_WAIT)
-        self._upsert(self._name, [_row(WRITING, self._writer, time.time(), pk=WRITING)])
+        """Waits for this process's turn to write; counts again where a turn before was not ended."""
+        if self._turns.take():
+            self._count_again()
+
+    def beat(self) -> None:
+        """Shows others that the write goes on."""
+        self._turns.beat()
 
     def end(self, changes: Numbers) -> None:
-        """Adds changes, and notes that this process does not write any more."""
+        """Adds changes, and ends the turn."""
         self._add(self._terms, {key: number for key, number in changes.items() if key[0] == TERM})
         self._add(self._name, {key: number for key, number in changes.items() if key[0] != TERM})
-        self._milvus.call("delete", self._name, ids=[WRITING])
+        self._turns.end()
 
     def _add(self, where: str, changes: Numbers) -> None:
         changed = {key: number for key, number in changes.items() if number}
@@ -206,6 +200,7 @@ class NumberStore:
                 iterator="True",
             )
             numbers.update(count(rows))
+            self.beat()
             if len(rows) < _PAGE:
                 break
             after = rows[-1]["pk"]
@@ -213,10 +208,6 @@ class NumberStore:
             self._milvus.call("delete", where, filter=f'kind != "{WRITING}"')
             counted = [_row(*key, number) for key, number in numbers.items() if (key[0] == TERM) is of_terms]
             self._upsert(where, counted)
-
-    def _writing(self) -> tuple[str, float] | None:
-        rows = self._milvus.call("query", self._name, ids=[WRITING], output_fields=["name", "number"])
-        return (rows[0]["name"], rows[0]["number"]) if rows else None
 
     def _read(
         self, where: str, keys: Sequence[tuple[str, str]], deadline: Deadline
@@ -237,9 +228,14 @@ class NumberStore:
             self._milvus.call("upsert", where, list(part))
 
 
-def _row(kind: str, name: str, number: float, pk: str = "") -> Row:
-    pk = pk or _key(kind, name)
-    return {"pk": pk, "kind": kind, "name": name, "number": float(number), "vector": schema.NO_VECTOR}
+def _row(kind: str, name: str, number: float) -> Row:
+    return {
+        "pk": _key(kind, name),
+        "kind": kind,
+        "name": name,
+        "number": float(number),
+        "vector": schema.NO_VECTOR,
+    }
 
 
 def _key(kind: str, name: str) -> str:

@@ -47,6 +47,11 @@ class Reader:
                 self._heads[known.identity] = now, head
         return head
 
+    def read_again(self, known: Known, deadline: Deadline) -> Head:
+        """The numbers of a collection as they are now."""
+        self.forget(known)
+        return self.head(known, deadline)
+
     def known_heads(self, identities: Iterable[str]) -> list[Head]:
         """The numbers of these collections as they were read last, of those that were."""
         return [found[1] for one in identities if (found := self._heads.get(one)) is not None]
@@ -64,16 +69,17 @@ class Reader:
         if tree is None:
             return ""
         head = self.head(known, deadline)
-        fault = first_fault(comparisons(tree), head.held, empty=not head.items)
-        if fault is not None:
-            raise refusal(fault, head.kinds)
+        if first_fault(comparisons(tree), head.held, empty=not head.items) is not None:
+            head = self.read_again(known, deadline)  # another process may have written the field just now
+            if (fault := first_fault(comparisons(tree), head.held, empty=not head.items)) is not None:
+                raise refusal(fault, head.kinds)
         return expression(tree)
 
     def search(self, known: Known, query: Query, deadline: Deadline) -> list[Hit]:
         """What a checked query finds."""
         passing = self.passing(known, query.filter, deadline)
         head = self.head(known, deadline)
-        if not head.sections:
+        if not head.sections and not (head := self.read_again(known, deadline)).sections:
             return []
         asked = self._asked(known, query.text, head, deadline) if query.text else None
         if query.vector is None and (asked is None or not asked.vector):

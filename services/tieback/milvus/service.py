@@ -54,7 +54,6 @@ from tieback.ports import DEFAULT_ROUTING
 
 DEFAULT_LIMITS = Limits()
 _CALLS_AT_ONCE = 16
-_PROBE_SECONDS = 3.0
 
 T = TypeVar("T")
 
@@ -70,7 +69,7 @@ class MilvusIndex(NoReindexing):
         self._items = Items(milvus, secrets.token_hex(8))
         self._calls = ThreadPoolExecutor(_CALLS_AT_ONCE, "milvus-call")
         self._reader = Reader(milvus, self._items, self._calls)
-        self._readers = Readers()
+        self._readers, self._writers = Readers(), Readers()  # writes wait for each other
         self._tokens: PageTokens | None = None
         self._changing = asyncio.Lock()
         self._closed = False
@@ -101,19 +100,22 @@ class MilvusIndex(NoReindexing):
     @property
     def load(self) -> Load:
         """What waits and runs."""
-        return self._readers.load
+        load, writers = self._readers.load, self._writers
+        queued, active = load.queued_items + writers.queued, load.active_items + writers.active
+        return replace(
+            load, queued_items=queued, active_items=active, rejected=load.rejected + writers.rejected
+        )
 
     async def reach(self) -> None:
         """Unavailable where Milvus cannot be reached; else the collections are known."""
-        deadline = Deadline.after(_PROBE_SECONDS)
-        await asyncio.to_thread(self._catalog.all, deadline, anew=True)
+        await asyncio.to_thread(self._catalog.all, Deadline.after(3.0), anew=True)
 
     async def close(self) -> None:
         """Lets calls under way end."""
         if self._closed:
             return
         self._closed = True
-        for stop in (self._readers.close, self._calls.shutdown, self._milvus.close):
+        for stop in (self._writers.close, self._readers.close, self._calls.shutdown, self._milvus.close):
             await asyncio.to_thread(stop)
 
     async def create_collection(
@@ -248,7 +250,7 @@ class MilvusIndex(NoReindexing):
             return removed
 
         async with self._changing:
-            return await self._run(delete, collection)
+            return await self._run(delete, collection, threads=self._writers)
 
     async def upsert(self, collection: str, items: Sequence[IndexedItem]) -> UpsertReply:
         """See `IndexPort`. Of several items with one id in a request, the last that is valid is written."""
@@ -277,7 +279,7 @@ class MilvusIndex(NoReindexing):
             return UpsertReply([one if isinstance(one, TiebackError) else None for one in admitted], timing)
 
         # Once begun it is finished: numbers follow the rows.
-        return await asyncio.shield(self._run(write, collection))
+        return await asyncio.shield(self._run(write, collection, threads=self._writers))
 
     async def delete_items(self, collection: str, ids: Sequence[str]) -> int:
         """See `IndexPort`."""
@@ -292,7 +294,7 @@ class MilvusIndex(NoReindexing):
             finally:
                 self._reader.forget(known)
 
-        return await asyncio.shield(self._run(delete, collection))
+        return await asyncio.shield(self._run(delete, collection, threads=self._writers))
 
     async def get_item(self, collection: str, item_id: str) -> Item:
         """See `IndexPort`."""
@@ -381,14 +383,18 @@ class MilvusIndex(NoReindexing):
         return self._tokens
 
     async def _run(
-        self, work: Callable[[Check], T], collection: str = "", deadline: Deadline = NO_DEADLINE
+        self,
+        work: Callable[[Check], T],
+        collection: str = "",
+        deadline: Deadline = NO_DEADLINE,
+        threads: Readers | None = None,
     ) -> T:
         """Runs work in a thread for the tenant that calls."""
         if self._closed:
             raise Unavailable("the index is shutting down")
         context = contextvars.copy_context()
         try:
-            return await self._readers.run(lambda check: context.run(work, check), deadline)
+            return await (threads or self._readers).run(lambda check: context.run(work, check), deadline)
         except MissingCollection:
             self._catalog.forget()
             raise unknown(collection, self._catalog.known) from None

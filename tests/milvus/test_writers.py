@@ -1,0 +1,170 @@
+"""Several processes over one Milvus, and one that was killed while it wrote."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from support.sections import SPACE, WIDTH, axis, item, section, vector
+from tieback.core.deadline import NO_DEADLINE
+from tieback.core.errors import Unavailable
+from tieback.milvus import MilvusIndex, numbers, turns
+from tieback.milvus.catalog import Catalog, Known
+from tieback.milvus.connection import Milvus
+from tieback.milvus.numbers import Head, NumberStore
+
+NORTH = vector(1, 0, 0, 0)
+
+
+def known(address: str) -> Known:
+    (found,) = Catalog(Milvus(address)).all().values()
+    return found
+
+
+def head(address: str) -> Head:
+    milvus = Milvus(address)
+    store = NumberStore(milvus, known(address).identity, "reader")
+    read = store.head()
+    store.look_up(read, [1], deadline=NO_DEADLINE)
+    return read
+
+
+async def test_what_one_process_writes_another_finds_at_once(index: MilvusIndex, address: str) -> None:
+    other = MilvusIndex(Milvus(address))
+    assert (await other.search("docs", vector=NORTH)).hits == []
+
+    await index.upsert("docs", [item("a", section(axis(0), "harbour lights"))])
+
+    assert [hit.item_id for hit in (await other.search("docs", vector=NORTH)).hits] == ["a"]
+    assert (await other.get_item("docs", "a")).id == "a"
+    await asyncio.sleep(1.0)
+    assert [hit.item_id for hit in (await other.search("docs", text="harbour")).hits] == ["a"]
+    await other.delete_items("docs", ["a"])
+    assert (await index.list_items("docs"))[0] == []
+    await other.close()
+
+
+async def test_a_collection_that_another_process_made_or_removed_is_known_here(
+    index: MilvusIndex, address: str
+) -> None:
+    other = MilvusIndex(Milvus(address))
+    await other.create_collection("new", SPACE, WIDTH)
+    assert (await index.get_collection("new")).name == "new"
+
+    await other.delete_collection("new")
+    await other.create_collection("new", SPACE, 3)
+
+    await asyncio.sleep(1.0)
+    assert (await index.get_collection("new")).width == 3
+    await other.close()
+
+
+async def test_processes_that_write_at_once_take_turns_and_the_numbers_are_right(
+    index: MilvusIndex, address: str
+) -> None:
+    others = [MilvusIndex(Milvus(address)) for _ in range(2)]
+
+    async def write(one: MilvusIndex, name: str) -> None:
+        for turn in range(6):
+            items = [item(f"shared{turn}", section(axis(0), f"{name} word")), item(f"{name}{turn}")]
+            assert (await one.upsert("docs", items)).results == [None, None]
+
+    await asyncio.gather(*(write(one, f"p{n}") for n, one in enumerate([index, *others])))
+
+    found = head(address)
+    assert (found.items, found.sections) == (6 + 18, 6 + 18)
+    assert len((await index.list_items("docs"))[0]) == 24
+    for one in others:
+        await one.close()
+
+
+async def test_numbers_are_counted_again_after_a_writer_was_killed(
+    index: MilvusIndex, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await index.upsert("docs", [item("a", section(axis(0), "harbour lights"), colour="red")])
+    before = head(address)
+    killed = NumberStore(Milvus(address), known(address).identity, "killed")
+    killed.begin()  # and then it wrote some numbers, and died
+    wrong = [numbers._row("total", "items", 40.0), numbers._row("key", "strings x", 1.0)]
+    killed._upsert(killed._name, wrong)
+    assert head(address).items == 40
+
+    monkeypatch.setattr(turns, "LEFT_BEHIND", 0.3)
+    await index.delete_items("docs", ["nothing"])
+
+    after = head(address)
+    assert (after.totals, after.kinds, after.languages) == (before.totals, before.kinds, before.languages)
+
+
+async def test_a_writer_waits_for_another_and_is_told_if_that_does_not_end(
+    index: MilvusIndex, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "_LONGEST_WAIT", 0.5)
+    other = NumberStore(Milvus(address), known(address).identity, "other")
+    other.begin()
+
+    with pytest.raises(Unavailable, match="other processes write"):
+        await index.upsert("docs", [item("a")])
+
+    other.end({})
+    assert (await index.upsert("docs", [item("a")])).results == [None]
+
+
+WRITER = """
+import asyncio, sys
+from support.sections import axis, item, section
+from tieback.milvus import MilvusIndex
+from tieback.milvus.connection import Milvus
+
+async def main():
+    index = MilvusIndex(Milvus(sys.argv[1]))
+    turn = 0
+    while True:
+        names = [f"i{(turn * 7 + n) % 50}" for n in range(10)]
+        parts = range(1 + turn % 3)
+        items = [item(n, *(section(axis(p), f"turn {turn} of {n}") for p in parts)) for n in names]
+        await index.upsert("docs", items)
+        print(turn, *names, flush=True)
+        turn += 1
+
+asyncio.run(main())
+"""
+
+
+def acknowledged_before_a_kill(address: str, seconds: float) -> dict[str, int]:
+    """The last acknowledged turn of each item, of a process that was killed after so many seconds."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([*sys.path, str(Path(__file__).parents[1])])}
+    command = [sys.executable, "-c", WRITER, address]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as writer:
+        assert writer.stdout is not None
+        lines = [writer.stdout.readline()]
+        time.sleep(seconds)
+        writer.kill()
+        lines += writer.stdout.read().splitlines()
+    found: dict[str, int] = {}
+    for line in lines:
+        turn, *names = line.split()
+        found |= dict.fromkeys(names, int(turn))
+    return found
+
+
+@pytest.mark.parametrize("seconds", [0.2, 0.5, 0.9])
+async def test_nothing_acknowledged_is_lost_when_a_writer_is_killed(
+    index: MilvusIndex, address: str, seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acknowledged = await asyncio.to_thread(acknowledged_before_a_kill, address, seconds)
+    monkeypatch.setattr(turns, "LEFT_BEHIND", 0.3)
+    await index.upsert("docs", [item("last")])
+
+    kept = {one.id: one for one in (await index.list_items("docs", page_size=1000))[0]}
+    assert acknowledged
+    for name, written in acknowledged.items():
+        first = kept[name].sections[0].content
+        assert first is not None
+        assert int(str(first.data).split()[1]) >= written
+    described = await index.get_collection("docs")
+    assert described.item_count == len(kept)
+    assert described.section_count == sum(len(one.sections) for one in kept.values())
