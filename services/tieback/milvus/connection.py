@@ -92,7 +92,7 @@ class Milvus:
             failure, told = _told(error, deadline)
             if failure == "error":
                 log.exception("Milvus refused %s", method)
-            elif failure != "missing":
+            elif failure not in ("missing", "away"):  # of which a server tells once, not for each call
                 log.warning("Milvus: %s failed: %s", method, failure)
             raise told from None
         finally:
