@@ -1,9 +1,10 @@
 """Calls through the SDK while replicas are replaced, nodes are lost and numbers change, on Ray nodes here.
 
 A head that only controls and two workers, as in the Kubernetes overlay `replicated`: two replicas of every
-service that stores nothing, at most one of each on a node, and a gateway on each. The index, with the
-operations and the heads, is one replica on the node that has the store. Callers of every kind of call go on
-at a steady pace while, one after another,
+service that stores nothing, at most one of each on a node, and a gateway on each. With --milvus, collections
+are in Milvus Lite in a process of its own, and the index has two replicas too; one replica on the node with
+the store has the operations and heads. Without, it has the index too. Callers of every kind of call go on at
+a steady pace while, one after another,
 
     steady          nothing happens
     new setting     another value of a setting is deployed, so that every replica is replaced
@@ -25,21 +26,22 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from tieback_client import Client, Item
 
-from benchmarks.progress import Progress
+from benchmarks.progress import Progress, log
 from benchmarks.report import Report, Row
 from benchmarks.rolling.load import COLLECTION, Load, kinds, summary
-from benchmarks.rolling.nodes import ClusterError, Node, Nodes, free_port
+from benchmarks.rolling.nodes import ClusterError, Node, Nodes, free_port, milvus_lite
 
 SPACES = ("wordllama-256", "paraphrase-minilm-l3-v2")
 DOOR, STORE = "door", "store"
 REPLACED_AFTER = 10.0
 """Seconds after which a lost node is replaced; what Kubernetes takes for a pod depends on the cluster."""
-TAIL = 5.0  # seconds of a phase after it has what it waits for
+TAIL = 8.0  # seconds of a phase after it has what it waits for
 PLANNED = {
     "starting": 60.0, "steady": 20.0, "new setting": 90.0, "lost node": 60.0, "more replicas": 60.0,
     "fewer replicas": 30.0, "silent node": 90.0, "lost store": 90.0,
@@ -50,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds this benchmark's options."""
     parser.add_argument("--rate", type=float, default=4.0, help="calls a second of each caller (4)")
     parser.add_argument("--callers", type=int, default=2, help="callers of each kind of call (2)")
+    parser.add_argument("--milvus", action="store_true", help="keep collections in Milvus Lite")
     parser.add_argument(
         "--phases", default=",".join(PLANNED), help="which of the phases, separated by commas (all)"
     )
@@ -63,14 +66,13 @@ class Phase:
     begun: float
     ended: float
     recovered: dict[str, float]
-    until: str = ""
 
 
 class Trial:
-    """A running cluster under load, and what happens to it."""
+    """A running cluster under load, and what happens to it. `single` is the deployment of one replica."""
 
-    def __init__(self, nodes: Nodes, progress: Progress) -> None:
-        self.nodes, self.progress = nodes, progress
+    def __init__(self, nodes: Nodes, progress: Progress, single: str) -> None:
+        self.nodes, self.progress, self.single = nodes, progress, single
         self.phases: list[Phase] = []
         self.arguments: dict[str, object] = {}
         self.gone: set[str] = set()  # Ray's ids of lost nodes
@@ -87,7 +89,7 @@ class Trial:
 
     def steady(self) -> Mapping[str, float]:
         """Nothing."""
-        time.sleep(3 * TAIL)
+        time.sleep(2 * TAIL)
         return {}
 
     def new_setting(self) -> Mapping[str, float]:
@@ -110,7 +112,7 @@ class Trial:
         """A third worker with a third replica of each."""
         begun = time.monotonic()
         self.by_name["d"] = self.nodes.add("d", DOOR)
-        names = self.deployments - {"index"}
+        names = self.deployments - {self.single}
         self.nodes.deploy(self.arguments, dict.fromkeys(names, 3))
         return self._recovered(begun, 3)
 
@@ -150,11 +152,11 @@ class Trial:
     ) -> dict[str, float]:
         """The seconds until each deployment had so many replicas on nodes that are there."""
         found: dict[str, float] = {}
-        end = time.monotonic() + 240
+        end = time.monotonic() + 200
         while time.monotonic() < end:
             replicas = self.nodes.replicas()
             for name, several in replicas.items():
-                wanted = 1 if name == "index" else number
+                wanted = 1 if name == self.single else number
                 there = [one for one in several if one.state == "RUNNING" and one.node not in self.gone]
                 left = without is not None and any(one.id in without for one in several)
                 there = [one for one in there if without is None or one.id not in without]
@@ -167,7 +169,7 @@ class Trial:
             if found.keys() == self.deployments:
                 return found
             time.sleep(0.25)
-        raise ClusterError(f"only {sorted(found)} had their replicas after 240 s: {self.nodes.replicas()}")
+        raise ClusterError(f"only {sorted(found)} had their replicas after 200 s: {self.nodes.replicas()}")
 
 
 def run(options: argparse.Namespace) -> Report:
@@ -177,7 +179,7 @@ def run(options: argparse.Namespace) -> Report:
         {name: seconds for name, seconds in PLANNED.items() if name in chosen or name == "starting"}
     )
     port = free_port()
-    with tempfile.TemporaryDirectory(prefix="rollout") as folder:
+    with tempfile.TemporaryDirectory(prefix="rollout") as folder, ExitStack() as stack:
         settings = {
             "TIEBACK_HOST": "127.0.0.1",
             "TIEBACK_PORT": str(port),
@@ -195,17 +197,19 @@ def run(options: argparse.Namespace) -> Report:
             "TIEBACK_LOG_LEVEL": "warning",
         } | {key: value for key, value in os.environ.items() if key == "TIEBACK_MODELS"}
         progress.begin("starting")
-        with Nodes(Path(folder), settings) as nodes:
-            trial = Trial(nodes, progress)
-            trial.start()
-            address = f"127.0.0.1:{port}"
-            with Client(address, timeout=60) as client:
-                client.ingest(COLLECTION, [Item("first", ["The moon pulls the sea."])]).collect()
-            load = Load(address, kinds(*SPACES), options.callers, options.rate)
-            with load.running():
-                for name in chosen:
-                    if name != "starting":
-                        _phase(trial, name, getattr(trial, name.replace(" ", "_")))
+        if options.milvus:
+            settings["TIEBACK_MILVUS"] = stack.enter_context(milvus_lite(Path(folder) / "milvus"))
+        nodes = stack.enter_context(Nodes(Path(folder), settings))
+        trial = Trial(nodes, progress, "operations" if options.milvus else "index")
+        trial.start()
+        address = f"127.0.0.1:{port}"
+        with Client(address, timeout=60) as client:
+            client.ingest(COLLECTION, [Item("first", ["The moon pulls the sea."])]).collect()
+        load = Load(address, kinds(*SPACES), options.callers, options.rate)
+        with load.running():
+            for name in chosen:
+                if name != "starting":
+                    _phase(trial, name, getattr(trial, name.replace(" ", "_")))
     return _report(trial, load)
 
 
@@ -215,6 +219,7 @@ def _phase(trial: Trial, name: str, act: Callable[[], Mapping[str, float]]) -> N
     recovered = dict(act())
     time.sleep(TAIL)
     trial.phases.append(Phase(name, begun, time.monotonic(), recovered))
+    log(f"{name}: {time.monotonic() - begun:.0f} s")
 
 
 def _report(trial: Trial, load: Load) -> Report:

@@ -204,6 +204,28 @@ class Nodes:
         raise ClusterError(f"{what} was not ready within {seconds:.0f} s: {last} {words}")
 
 
+@contextlib.contextmanager
+def milvus_lite(folder: Path) -> Iterator[str]:
+    """The address of Milvus Lite in a process of its own."""
+    port = free_port()
+    command = [sys.executable, "-m", "milvus_lite", "server", "--data-dir", str(folder), "--port", str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        end = time.monotonic() + 60
+        while True:
+            try:
+                socket.create_connection((LOOPBACK, port), 1).close()
+                break
+            except OSError:
+                if time.monotonic() > end or process.poll() is not None:
+                    raise ClusterError("Milvus Lite does not start") from None
+                time.sleep(_POLL_SECONDS)
+        yield f"http://{LOOPBACK}:{port}"
+    finally:
+        process.kill()
+        process.wait()
+
+
 def free_port() -> int:
     """A port that nobody has now."""
     with socket.socket() as probe:

@@ -20,3 +20,8 @@ def production() -> Overlay:
 @pytest.fixture
 def gpu() -> Overlay:
     return build("gpu")
+
+
+@pytest.fixture
+def replicated() -> Overlay:
+    return build("replicated")

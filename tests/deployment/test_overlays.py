@@ -82,7 +82,9 @@ def test_every_container_says_what_it_needs_and_where_it_stops(overlay: Overlay)
 def test_the_platform_is_ready_when_grpc_health_says_so(overlay: Overlay) -> None:
     probe = containers(overlay)["platform"]["readinessProbe"]
 
-    assert probe["grpc"] == {"port": HEALTH}
+    # With several, of the pipeline alone: the one replica of the operations must not close all doors.
+    pipeline = {"service": "tieback.v1.AnswerService"} if overlay.name == "replicated" else {}
+    assert probe["grpc"] == {"port": HEALTH} | pipeline
     assert overlay.settings["TIEBACK_HEALTH_PORT"] == str(HEALTH)
 
 
@@ -137,19 +139,60 @@ def test_the_paths_in_the_settings_are_mounted_where_they_are_read(overlay: Over
         paths = [value for value in overlay.settings.values() if value.startswith("/secrets/")]
         assert all(path.rpartition("/")[0] in mounts for path in paths)
     assert overlay.settings["TIEBACK_STORE"] in [
-        mount["mountPath"] for mount in containers(overlay)["platform"]["volumeMounts"]
+        mount["mountPath"] for mount in containers(overlay)[store(overlay)]["volumeMounts"]
     ]
 
 
-def test_the_gateway_and_the_index_are_pinned_to_the_pod_with_the_store(overlay: Overlay) -> None:
-    pin = overlay.settings["TIEBACK_PIN_RESOURCE"]
-    offered = {name for name, group in overlay.groups.items() if pin in str(group["rayStartParams"])}
+def offering(overlay: Overlay, resource: str) -> set[str]:
+    """The groups whose pods offer a resource of Ray."""
+    return {name for name, group in overlay.groups.items() if resource in str(group["rayStartParams"])}
 
-    assert offered == {"platform"}
-    assert overlay.groups["platform"]["maxReplicas"] == 1
+
+def store(overlay: Overlay) -> str:
+    """The only group that may run what needs the store."""
+    settings = overlay.settings
+    [found] = offering(overlay, settings.get("TIEBACK_STORE_RESOURCE") or settings["TIEBACK_PIN_RESOURCE"])
+    return found
+
+
+def test_what_stores_something_is_pinned_to_the_only_pod_with_the_volume(overlay: Overlay) -> None:
+    assert overlay.groups[store(overlay)]["maxReplicas"] == 1
     assert {name for name, pod in overlay.pods.items() if "tieback-data" in str(pod["spec"]["volumes"])} == {
-        "platform"
+        store(overlay)
     }
+
+
+def test_gateways_are_pinned_to_the_pods_that_clients_reach(overlay: Overlay) -> None:
+    assert offering(overlay, overlay.settings["TIEBACK_PIN_RESOURCE"]) == {"platform"}
+
+
+def test_two_replicas_of_each_service_have_room_on_different_nodes(replicated: Overlay) -> None:
+    settings, platform = replicated.settings, replicated.groups["platform"]
+    affinity = replicated.pods["platform"]["spec"]["affinity"]["podAntiAffinity"]
+    [term] = affinity["requiredDuringSchedulingIgnoredDuringExecution"]
+    [budget] = [
+        one for name, one in replicated.all("PodDisruptionBudget").items() if name == "tieback-platform"
+    ]
+
+    assert settings["TIEBACK_REPLICAS"] == "2"
+    assert settings["TIEBACK_REPLICAS_PER_NODE"] == "1"
+    assert settings["TIEBACK_MILVUS"]
+    assert term["topologyKey"] == "kubernetes.io/hostname"
+    assert replicated.selected(term["labelSelector"]["matchLabels"]) == {"platform"}
+    # One more than replicas, so that those of a lost pod start at once; every pod has a gateway.
+    assert platform["minReplicas"] == platform["replicas"] == platform["maxReplicas"] == 3
+    assert settings["TIEBACK_GATEWAYS"] == "3"
+    assert budget["spec"]["minAvailable"] == 2
+    assert replicated.groups["store"]["rayStartParams"]["num-cpus"] == "0"  # for what is stored alone
+
+
+def test_what_holds_the_state_of_replicated_services_can_be_reached(replicated: Overlay) -> None:
+    policy = replicated.all("NetworkPolicy")["tieback-state"]["spec"]
+
+    assert peers(policy["egress"], "to") == {"milvus": {19530}, "redis": {6379}}
+    assert replicated.settings["TIEBACK_MILVUS"].endswith(":19530")
+    assert replicated.cluster["gcsFaultToleranceOptions"]["redisAddress"].endswith(":6379")
+    assert replicated.selected(policy["podSelector"]["matchLabels"]) == {"head", "platform", "store"}
 
 
 def test_nothing_of_ours_runs_on_the_head(overlay: Overlay) -> None:
@@ -158,8 +201,8 @@ def test_nothing_of_ours_runs_on_the_head(overlay: Overlay) -> None:
 
 
 def test_the_platform_pod_holds_a_rollout_beside_what_it_replaces(overlay: Overlay) -> None:
-    services = {service.target for service in SERVICES} - {targets.ENCODER}
-    deployments = len(Plan(Settings()).encoders) + len({targets.GATEWAY, *services})
+    plan = Plan(Settings())
+    deployments = len([targets.GATEWAY, *(one for each in SERVICES for one in each.own_deployments(plan))])
     cores = float(overlay.groups["platform"]["rayStartParams"]["num-cpus"])
 
     assert 2 * deployments * float(overlay.settings["TIEBACK_REPLICA_CPUS"]) <= cores
@@ -189,7 +232,9 @@ def test_evictions_wait_for_a_person(overlay: Overlay) -> None:
         "head",
     }
     # For the pods of an operator, Kubernetes computes minAvailable alone, and as a number.
-    assert all(one["spec"]["minAvailable"] == 1 and "maxUnavailable" not in one["spec"] for one in budgets)
+    pods = {"tieback-head": 1, "tieback-platform": max(1, overlay.groups["platform"]["replicas"] - 1)}
+    assert {one["metadata"]["name"]: one["spec"]["minAvailable"] for one in budgets} == pods
+    assert all("maxUnavailable" not in one["spec"] for one in budgets)
 
 
 def test_services_lead_to_the_platforms_ports(overlay: Overlay) -> None:

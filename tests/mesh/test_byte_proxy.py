@@ -37,7 +37,11 @@ from tieback.v1 import (
     vector_pb2,
 )
 
-PASSED = ("tieback.v1.EncoderService", "tieback.v1.RouterService", "tieback.v1.GeneratorService")
+PASSED = {
+    "tieback.v1.EncoderService": "encoder",
+    "tieback.v1.RouterService": "router",
+    "tieback.v1.GeneratorService": "generator",
+}
 
 
 @given(st.text(max_size=40), st.lists(st.binary(max_size=300), max_size=4), st.booleans())

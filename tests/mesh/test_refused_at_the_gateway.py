@@ -72,7 +72,7 @@ async def door() -> AsyncIterator[Door]:
     settings = Settings(models=Path("unused"), store=Path("unused"), drain_seconds=0)
     directory = Directory()
     mesh = Mesh(directory, registry=CollectorRegistry())
-    proxy = ByteProxy(mesh, [SERVICE], ["tiny"], coalescer=Coalescer(mesh))
+    proxy = ByteProxy(mesh, {SERVICE: "encoder"}, ["tiny"], coalescer=Coalescer(mesh))
     gateway = GrpcServer(settings, Telemetry(settings))
     gateway.add_generic([SERVICE], proxy)
     gateway.screen(proxy)

@@ -8,7 +8,7 @@ returned, since they contain addresses.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -24,7 +24,6 @@ from tieback.serving.coalescing import Coalescer
 from tieback.serving.contract import METHODS, Method
 from tieback.serving.mesh import Mesh
 from tieback.serving.servicers.time_left import deadline_of
-from tieback.serving.services import TARGETS
 from tieback.serving.wire import read_text
 
 SMALL = 64
@@ -36,7 +35,7 @@ _SPACE = {"Encode": (1,), "EncodeStream": (2, 1), "SplitTexts": (1,)}
 
 
 class ByteProxy(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # the stubs make it generic, grpc does not
-    """Passes the calls of `services` to the deployments that serve them.
+    """Passes the calls of services to the deployments that serve them, for encoders to that of the space.
 
     With a `coalescer`, calls of `Encode` go through it.
     """
@@ -44,12 +43,13 @@ class ByteProxy(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # the stubs 
     def __init__(
         self,
         mesh: Mesh,
-        services: Collection[str],
+        services: Mapping[str, str],
         spaces: Collection[str],
         *,
         coalescer: Coalescer | None = None,
     ) -> None:
         self._mesh = mesh
+        self._services = services
         self._spaces = spaces
         self._coalescer = coalescer
         self._handlers = {
@@ -104,7 +104,7 @@ class ByteProxy(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # the stubs 
 
     def _target(self, method: Method) -> Callable[[bytes], str]:
         """Chooses the deployment for a request to this method."""
-        fixed = TARGETS[method.service]
+        fixed = self._services[method.service]
         if fixed != targets.ENCODER:
             return lambda _: fixed
         path = _SPACE[method.path.rpartition("/")[2]]

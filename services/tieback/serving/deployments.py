@@ -99,7 +99,8 @@ def build(settings: Settings, *, inner_host: str = "") -> Application:
         "any": ordinary,
         "accelerated": ordinary | {"num_gpus": settings.replica_gpus},
         "door": ordinary | {"resources": {settings.pin_resource: _PIN} if settings.pin_resource else {}},
-        "store": ordinary | {"resources": {store: _PIN} if store else {}},
+        # It needs no core to be kept off other machines, so that one without any can be for it alone.
+        "store": {"num_cpus": 0, "resources": {store: _PIN}} if store else ordinary,
     }
     most = settings.replicas_per_node
     limit: dict[str, Any] = {"max_replicas_per_node": most} if most else {}
@@ -124,7 +125,7 @@ def build(settings: Settings, *, inner_host: str = "") -> Application:
 
     handles: dict[str, Any] = {}
     for service in SERVICES:
-        for target in () if service.within else service.deployments(plan):
+        for target in service.own_deployments(plan):
             called = {name: one for name, one in handles.items() if targets.kind(name) in service.calls}
             place, kind = service.place(plan), Replica
             number: dict[str, Any] = {"num_replicas": 1 if place == "store" else settings.replicas}

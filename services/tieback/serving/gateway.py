@@ -26,7 +26,7 @@ from tieback.serving.replica import join_address
 from tieback.serving.scrape import MetricsListener, Scraper, machine_of_page
 from tieback.serving.server import GrpcServer
 from tieback.serving.servicers.catalog import Endpoint, ServiceState
-from tieback.serving.services import SERVICES
+from tieback.serving.services import SERVICES, targets_of
 from tieback.serving.settings import Settings
 from tieback.serving.telemetry import Telemetry
 
@@ -59,9 +59,10 @@ class GatewayProcess:
             if service.is_served(plan)
         }
         self._passed = sorted(needs)
-        # The pipeline asks every service; without a writer it still retrieves.
         self._targets = tuple(dict.fromkeys(target for needed in needs.values() for target in needed))
-        needs |= {"tieback.v1.AnswerService": self._targets, "tieback.v1.CatalogService": ()}
+        # The pipeline asks every service but the operations.
+        asked = tuple(target for target in self._targets if target != targets.OPERATIONS)
+        needs |= {"tieback.v1.AnswerService": asked, "tieback.v1.CatalogService": ()}
         self._needs = dict(sorted(needs.items()))
 
     async def start(self, host: str) -> dict[str, str]:
@@ -71,7 +72,9 @@ class GatewayProcess:
         self._mesh, self._host = mesh, host
         coalescer = Coalescer(mesh, items=settings.batch_items) if settings.coalescing else None
         spaces = [card.name for card in plan.encoders]
-        proxy = ByteProxy(mesh, self._passed, spaces, coalescer=coalescer)
+        deployments = targets_of(plan)
+        passed = {name: deployments[name] for name in self._passed}
+        proxy = ByteProxy(mesh, passed, spaces, coalescer=coalescer)
         self._server.add_generic(self._passed, proxy)
         self._server.screen(proxy)
         # Known from cards and bindings alone, so the gateway need not ask the router for it.

@@ -51,6 +51,11 @@ class Plan:
                 raise StartupError(f"TIEBACK_GENERATOR: {NotFound('model', name, generators).message}")
             self.generator = generators[name]
 
+    @property
+    def is_stored_elsewhere(self) -> bool:
+        """Whether collections are in a store that several processes of the index may use."""
+        return bool(self._settings.milvus)
+
     @cached_property
     def bound(self) -> JointSpaceArtifact | None:
         """The binding that makes the joint space, held against what is served; None for class names."""

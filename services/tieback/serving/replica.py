@@ -75,7 +75,7 @@ class ServiceProcess:
         )
         try:
             for service in SERVICES:
-                if service.target == targets.kind(self.target) and service.is_served(plan):
+                if service.target(plan) == targets.kind(self.target) and service.is_served(plan):
                     await service.build(context)
         except BaseException:
             await self._closing.aclose()

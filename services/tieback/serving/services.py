@@ -249,7 +249,7 @@ async def _generator(context: ServiceContext) -> None:
 
 
 async def _operations(context: ServiceContext) -> None:
-    """The heads and the operations, which are in the index's store. They call encoders and the router too."""
+    """The heads and the operations, on the disk; with the index, unless collections are stored elsewhere."""
     from tieback.classifier import Classifier
     from tieback.operations.kinds import Services
     from tieback.operations.service import Bounds, Operations
@@ -259,6 +259,14 @@ async def _operations(context: ServiceContext) -> None:
 
     settings, counted = context.settings, context.telemetry.operations
     folder = settings.store.expanduser()
+    if not hasattr(context, "store"):
+        from tieback.index.served import ServedSpaces
+        from tieback.serving import milvus_index
+
+        context.store = store = milvus_index.build(
+            settings, context.telemetry, ServedSpaces(context.plan.spaces)
+        )
+        context.closing.push_async_callback(store.close)
     if isinstance(context.ports.encoder, RemoteEncoder) and settings.retired_spaces:
         # The encoders are elsewhere, so what an upgrade needs of an old space is loaded here.
         from tieback.encoder import CacheOptions, Encoder
@@ -300,13 +308,18 @@ def _may_run_models(plan: Plan) -> Place:
     return "accelerated" if plan.rerankers else "any"
 
 
+def _stores_collections(plan: Plan) -> Place:
+    return "any" if plan.is_stored_elsewhere else "store"
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """A service of the platform, and its deployment on Ray Serve.
 
     `contract` are the services of the contract that it answers. `calls` are the services that its process
     calls, and `place` is the machine: one with an accelerator, or the one that has the store. Who stores
-    something is one replica, at the store. A service that runs `within` another has no deployment of its own.
+    something is one replica, at the store. A service that runs `within` another has no deployment of its own,
+    unless it `is_apart`.
     """
 
     name: str
@@ -316,17 +329,21 @@ class Service:
     calls: tuple[str, ...] = ()
     place: Callable[[Plan], Place] = lambda _: "any"
     within: str = ""
+    is_apart: Callable[[Plan], bool] = lambda _: False
 
-    @property
-    def target(self) -> str:
+    def target(self, plan: Plan) -> str:
         """The deployment; of encoders, what the names of all begin with."""
-        return self.within or self.name
+        return self.name if self.is_apart(plan) else self.within or self.name
 
     def deployments(self, plan: Plan) -> tuple[str, ...]:
         """Those that answer its calls."""
         if self.name == targets.ENCODER:
             return tuple(targets.encoder(card.name) for card in plan.encoders)
-        return (self.target,) if self.is_served(plan) else ()
+        return (self.target(plan),) if self.is_served(plan) else ()
+
+    def own_deployments(self, plan: Plan) -> tuple[str, ...]:
+        """Those that are made for it."""
+        return self.deployments(plan) if self.target(plan) == self.name else ()
 
 
 _ENCODERS = (targets.ENCODER,)
@@ -338,7 +355,7 @@ SERVICES = (
         ("tieback.v1.IndexService",),
         _index,
         calls=(targets.ENCODER, targets.ROUTER),  # operations encode
-        place=lambda _: "store",
+        place=_stores_collections,
     ),
     Service(
         targets.RERANKER,
@@ -364,13 +381,18 @@ SERVICES = (
         place=_runs_models,
     ),
     Service(
-        "operations",
+        targets.OPERATIONS,
         ("tieback.v1.OperationService", "google.longrunning.Operations", "tieback.v1.ClassifierService"),
         _operations,
+        calls=(targets.ENCODER, targets.ROUTER, targets.INDEX),
+        place=lambda _: "store",
         within=targets.INDEX,
+        is_apart=lambda plan: plan.is_stored_elsewhere,
     ),
 )
 """Each is after those that it calls."""
 
-TARGETS = {contract: service.target for service in SERVICES for contract in service.contract}
-"""The deployment that answers the calls of a service of the contract."""
+
+def targets_of(plan: Plan) -> dict[str, str]:
+    """The deployment that answers the calls of each service of the contract; of encoders, how all begin."""
+    return {contract: service.target(plan) for service in SERVICES for contract in service.contract}

@@ -8,6 +8,7 @@ ROUTER = "router"
 INDEX = "index"
 RERANKER = "reranker"
 GENERATOR = "generator"
+OPERATIONS = "operations"
 
 
 def encoder(space: str) -> str:
