@@ -263,10 +263,9 @@ async def _operations(context: ServiceContext) -> None:
         from tieback.index.served import ServedSpaces
         from tieback.serving import milvus_index
 
-        context.store = store = milvus_index.build(
-            settings, context.telemetry, ServedSpaces(context.plan.spaces)
-        )
-        context.closing.push_async_callback(store.close)
+        own_index = milvus_index.build(settings, context.telemetry, ServedSpaces(context.plan.spaces))
+        context.store = own_index
+        context.closing.push_async_callback(own_index.close)
     if isinstance(context.ports.encoder, RemoteEncoder) and settings.retired_spaces:
         # The encoders are elsewhere, so what an upgrade needs of an old space is loaded here.
         from tieback.encoder import CacheOptions, Encoder
