@@ -47,6 +47,11 @@ def export(card: GeneratorCard, weights: Path, out: Path, report: Callable[[str]
     published, tokenizer, template = _read(weights, name)
     tokenizer.save(str(out / TOKENIZER))
     (out / CHAT_TEMPLATE).write_text(template, encoding="utf-8")
+    if card.context_tokens > published.shape.context:
+        raise StartupError(
+            f"the card {card.name} has {card.context_tokens} context_tokens, and the model reads "
+            f"{published.shape.context}"
+        )
     report("writing the graph")
     held = recoded(published)
     write_graph(held, out / GRAPH)

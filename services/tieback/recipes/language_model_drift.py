@@ -9,11 +9,12 @@ graph. What is served
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from tieback.models.decoder import Decoder
 from tieback.recipes.llama_weights import LlamaWeights, to_state
@@ -79,7 +80,8 @@ def _torch_logits(weights: LlamaWeights, tokens: Tokens) -> tuple[Logits, Logits
     The second are of the last places, the embedding's first.
     """
     shape = weights.shape
-    config = LlamaConfig(
+    config = AutoConfig.for_model(
+        shape.architecture,
         vocab_size=shape.vocabulary,
         hidden_size=shape.width,
         intermediate_size=shape.inner,
@@ -91,12 +93,15 @@ def _torch_logits(weights: LlamaWeights, tokens: Tokens) -> tuple[Logits, Logits
         rms_norm_eps=shape.norm_epsilon,
         rope_parameters={"rope_type": "default", "rope_theta": shape.rotary_base},
         tie_word_embeddings=weights.head is None,
+        attention_bias=weights.layers[0].query_bias is not None,
     )
     with torch.device("meta"):
-        model = LlamaForCausalLM(config)
+        model: Any = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]  # theirs
     state = {name: torch.from_numpy(value) for name, value in to_state(weights).items()}
     model.load_state_dict(state, assign=True)
     model.model.rotary_emb = type(model.model.rotary_emb)(config)  # its angles are not in the state
+    if hasattr(embedding := model.model.embed_tokens, "scalar_embed_scale"):
+        embedding.embed_scale = torch.tensor(embedding.scalar_embed_scale)
     model.train(mode=False)
     with torch.inference_mode():
         found = model(torch.from_numpy(tokens[None]), output_hidden_states=True)

@@ -1,4 +1,10 @@
-"""Reads a Llama-like decoder from a GGUF file, or from a folder that transformers saved."""
+"""Reads a Llama-like decoder from a GGUF file, or from a folder that transformers saved.
+
+Of transformers' architectures those are read whose layers are Llama's with little besides: Mistral, Qwen2
+(biases of queries, keys and values), Qwen3 (norms of queries and keys), and the first Gemma (another
+activation, scaled embeddings, norms around 1). A model with anything more, such as experts, soft caps or
+other rotary embeddings, is refused by name.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +16,7 @@ from typing import Any
 import gguf
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load_file
+from safetensors.torch import load_file
 
 from tieback.core.errors import StartupError
 from tieback.recipes.llama_weights import (
@@ -26,6 +32,14 @@ from tieback.recipes.llama_weights import (
 )
 
 Metadata = Mapping[str, Any]
+
+ARCHITECTURES = ("llama", "mistral", "qwen2", "qwen3", "gemma")
+"""Transformers' types that can be exported; a test compares each with torch."""
+
+ACTIVATIONS = ("silu", "gelu_pytorch_tanh")
+
+OPTIONAL = ("query_bias", "key_bias", "value_bias", "query_norm", "key_norm")
+"""Parts of a layer that an architecture may lack."""
 
 GGUF_NAMES = {
     "attention_norm": "attn_norm",
@@ -87,16 +101,25 @@ def read_gguf(path: Path) -> tuple[LlamaWeights, Metadata]:
     return LlamaWeights(shape, layers=tuple(layers), **weights), metadata
 
 
-def read_transformers(folder: Path) -> LlamaWeights:
-    """The weights of a saved `LlamaForCausalLM` (config.json and safetensors), quantised to 8 bits.
-
-    StartupError where the model is of another type or its rotary embedding is scaled.
-    """
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    if config.get("model_type") != "llama":
-        raise StartupError(f"a model of type {config.get('model_type')!r} cannot be exported; only llama can")
+def read_shape(config: Mapping[str, Any]) -> LlamaShape:
+    """The sizes by a transformers `config.json`. StartupError, with the reason, where they do not do."""
+    kind = config.get("model_type")
+    if kind not in ARCHITECTURES:
+        known = ", ".join(sorted(ARCHITECTURES))
+        raise StartupError(f"a model of type {kind!r} cannot be exported; those can: {known}")
     heads, width = config["num_attention_heads"], config["hidden_size"]
-    shape = LlamaShape(
+    activation = config.get("hidden_activation") or config.get("hidden_act") or "silu"
+    if kind == "gemma" and activation in ("gelu", "gelu_pytorch_tanh"):
+        activation = "gelu_pytorch_tanh"  # as transformers takes it, whatever the old files say
+    if activation not in ACTIVATIONS:
+        known = ", ".join(ACTIVATIONS)
+        raise StartupError(f"the activation {activation!r} cannot be exported; those can: {known}")
+    if width % BLOCK or config["intermediate_size"] % BLOCK:
+        sizes = f"{width} and {config['intermediate_size']}"
+        raise StartupError(f"sizes that are no multiples of {BLOCK} cannot be quantised: {sizes}")
+    window = config.get("sliding_window") if config.get("use_sliding_window", kind == "mistral") else None
+    gemma: dict[str, Any] = {"embedding_scale": width**0.5, "norm_offset": 1.0} if kind == "gemma" else {}
+    return LlamaShape(
         vocabulary=config["vocab_size"],
         layers=config["num_hidden_layers"],
         width=width,
@@ -104,29 +127,55 @@ def read_transformers(folder: Path) -> LlamaWeights:
         heads=heads,
         key_value_heads=config.get("num_key_value_heads") or heads,
         head_width=config.get("head_dim") or width // heads,
-        context=config["max_position_embeddings"],
+        # Within its window, attention that slides is attention to all.
+        context=min(config["max_position_embeddings"], window or config["max_position_embeddings"]),
         rotary_base=_rotary_base(config),
         norm_epsilon=config["rms_norm_eps"],
+        architecture=kind,
+        activation=activation,
+        **gemma,
     )
+
+
+def read_transformers(folder: Path) -> LlamaWeights:
+    """The weights of a saved causal language model (config.json and safetensors), quantised to 8 bits.
+
+    StartupError where it is of another architecture, or has weights that these have not.
+    """
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    shape = read_shape(config)
     tensors: dict[str, Floats] = {}
     for file in sorted(folder.glob("*.safetensors")):
-        tensors.update({name: value.astype(np.float32) for name, value in load_file(file).items()})
+        tensors.update({name: value.float().numpy() for name, value in load_file(file).items()})
+    tied = bool(config.get("tie_word_embeddings", shape.architecture == "gemma"))
 
     def part(name: str) -> Floats | Quantized:
-        value = tensors[name]
+        if name not in tensors:
+            raise StartupError(f"the model has no weights {name!r}, which a {shape.architecture} has")
+        value = tensors.pop(name)
         return quantize(value) if value.ndim == 2 else value
 
     layers = []
     for n in range(shape.layers):
-        parts: dict[str, Any] = {
-            field: part(f"model.layers.{n}.{name}.weight") for field, name in STATE_NAMES.items()
-        }
-        layers.append(LlamaLayer(**parts))
+        names = {field: f"model.layers.{n}.{name}" for field, name in STATE_NAMES.items()}
+        layers.append(
+            LlamaLayer(
+                **{
+                    field: part(name)  # type: ignore[arg-type]  # a matrix or a vector, as the field has it
+                    for field, name in names.items()
+                    if field not in OPTIONAL or name in tensors
+                }
+            )
+        )
     weights: dict[str, Any] = {
         "embedding": part("model.embed_tokens.weight"),
         "final_norm": part("model.norm.weight"),
-        "head": None if config.get("tie_word_embeddings") else part("lm_head.weight"),
+        "head": None if tied else part("lm_head.weight"),
     }
+    tensors.pop("lm_head.weight", None)  # a tied head may be saved beside the embedding
+    if tensors:
+        others = ", ".join(sorted(tensors)[:3])
+        raise StartupError(f"the model has weights that a {shape.architecture} has not: {others}")
     return LlamaWeights(shape, layers=tuple(layers), **weights)
 
 

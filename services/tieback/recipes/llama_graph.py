@@ -101,7 +101,11 @@ class _GraphWriter:
             inputs[0] = self._constant("embedding.codes", table.codes)
             inputs[2] = self._constant("embedding.scales", table.scales)
         attributes = {"bits": 8, "block_size": BLOCK, "gather_axis": 0, "quantize_axis": 1}
-        return self._node("GatherBlockQuantized", inputs, "embedded", domain=CONTRIB, **attributes)
+        embedded = self._node("GatherBlockQuantized", inputs, "embedded", domain=CONTRIB, **attributes)
+        if self._shape.embedding_scale == 1.0:
+            return embedded
+        scale = self._constant("embedding.scale", np.array(self._shape.embedding_scale, np.float32))
+        return self._node("Mul", [embedded, scale], "embedded.scaled")
 
     def _spare_place(self) -> None:
         """Adds one place behind the tokens of a single row, where its cache has room for it.
@@ -132,6 +136,12 @@ class _GraphWriter:
         shape, name = self._shape, f"layers.{n}"
         normed = self._norm(hidden, layer.attention_norm, f"{name}.attention_norm")
         projected = self._product(normed, f"{name}.qkv", stacked(layer.query, layer.key, layer.value))
+        if layer.query_bias is not None:
+            biases = np.concatenate([layer.query_bias, layer.key_bias, layer.value_bias])
+            bias = self._constant(f"{name}.qkv.bias", biases.astype(np.float32))
+            projected = self._node("Add", [projected, bias], f"{name}.qkv.biased")
+        if layer.query_norm is not None and layer.key_norm is not None:
+            projected = self._with_normed_heads(projected, name, layer.query_norm, layer.key_norm)
         cache = [f"past.{n}.key", f"past.{n}.value", "spare.last", "spare.total"]
         padded = self._node("Pad", [projected, "spare.pads"], f"{name}.padded")
         with_spare = self._node(
@@ -156,11 +166,31 @@ class _GraphWriter:
         normed = self._norm(hidden, layer.feed_forward_norm, f"{name}.feed_forward_norm")
         inner = self._product(normed, f"{name}.gate_up", stacked(layer.gate, layer.up))
         self._node("Split", [inner], f"{name}.gate", f"{name}.up", axis=-1, num_outputs=2)
-        # x · sigmoid(αx) with α = 1 is the SiLU.
-        gate = self._node("QuickGelu", [f"{name}.gate"], f"{name}.silu", domain=CONTRIB, alpha=1.0)
+        if shape.activation == "silu":  # x · sigmoid(αx) with α = 1
+            gate = self._node("QuickGelu", [f"{name}.gate"], f"{name}.active", domain=CONTRIB, alpha=1.0)
+        else:
+            gate = self._node("FastGelu", [f"{name}.gate"], f"{name}.active", domain=CONTRIB)
         gated = self._node("Mul", [gate, f"{name}.up"], f"{name}.gated")
         down = self._product(gated, f"{name}.down", layer.down)
         return self._node("Add", [hidden, down], f"{name}.fed")
+
+    def _with_normed_heads(
+        self, projected: str, name: str, query: NDArray[np.float32], key: NDArray[np.float32]
+    ) -> str:
+        """Queries, keys and values with the norm of each query's and each key's head, as Qwen3 has it."""
+        shape = self._shape
+        width = shape.head_width
+        counts = {"query": shape.heads, "key": shape.key_value_heads, "value": shape.key_value_heads}
+        sizes = self._constant("qkv.sizes", np.array([count * width for count in counts.values()]))
+        parts = [f"{name}.{part}" for part in counts]
+        self._node("Split", [projected, sizes], *parts, axis=-1)
+        for n, (part, weight) in enumerate((("query", query), ("key", key))):
+            by_head = self._constant(f"{part}.by_head", np.array([0, 0, counts[part], width]))
+            together = self._constant(f"{part}.together", np.array([0, 0, counts[part] * width]))
+            heads = self._node("Reshape", [parts[n], by_head], f"{parts[n]}.heads")
+            normed = self._norm(heads, weight, f"{parts[n]}.norm")
+            parts[n] = self._node("Reshape", [normed, together], f"{parts[n]}.normed")
+        return self._node("Concat", parts, f"{name}.qkv.normed", axis=-1)
 
     def _selected(self, states: list[str]) -> str:
         """`[batch, selected, exits, width]` of the states before the first layer and after each."""
@@ -190,6 +220,7 @@ class _GraphWriter:
         return self._node("If", [early], "selected", **branches)
 
     def _norm(self, tensor: str, weight: NDArray[np.float32], name: str) -> str:
+        weight = (weight + self._shape.norm_offset).astype(np.float32)
         inputs = [tensor, self._constant(f"{name}.weight", weight)]
         epsilon = self._shape.norm_epsilon
         return self._node("SimplifiedLayerNormalization", inputs, name, axis=-1, epsilon=epsilon)

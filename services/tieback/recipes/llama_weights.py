@@ -63,6 +63,11 @@ class LlamaShape:
     context: int
     rotary_base: float
     norm_epsilon: float
+    architecture: str = "llama"
+    activation: str = "silu"
+    embedding_scale: float = 1.0
+    norm_offset: float = 0.0
+    """Added to the weights of norms, which Gemma stores as differences from 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,11 @@ class LlamaLayer:
     gate: Quantized
     up: Quantized
     down: Quantized
+    query_bias: Floats | None = None
+    key_bias: Floats | None = None
+    value_bias: Floats | None = None
+    query_norm: Floats | None = None
+    key_norm: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +158,7 @@ def stacked(*parts: Quantized) -> Quantized:
 
 
 def to_state(weights: LlamaWeights) -> dict[str, Floats]:
-    """The float32 weights by their names in transformers' `LlamaForCausalLM`, to compare with."""
+    """The float32 weights by their names in transformers' state of the model, to compare with."""
     embedding = weights.embedding.dequantize()
     state = {
         "model.embed_tokens.weight": embedding,
@@ -158,21 +168,27 @@ def to_state(weights: LlamaWeights) -> dict[str, Floats]:
     for n, layer in enumerate(weights.layers):
         for field, name in STATE_NAMES.items():
             value = getattr(layer, field)
-            state[f"model.layers.{n}.{name}.weight"] = (
-                value.dequantize() if isinstance(value, Quantized) else value
-            )
+            if value is not None:
+                state[f"model.layers.{n}.{name}"] = (
+                    value.dequantize() if isinstance(value, Quantized) else value
+                )
     return state
 
 
 STATE_NAMES = {
-    "attention_norm": "input_layernorm",
-    "query": "self_attn.q_proj",
-    "key": "self_attn.k_proj",
-    "value": "self_attn.v_proj",
-    "output": "self_attn.o_proj",
-    "feed_forward_norm": "post_attention_layernorm",
-    "gate": "mlp.gate_proj",
-    "up": "mlp.up_proj",
-    "down": "mlp.down_proj",
+    "attention_norm": "input_layernorm.weight",
+    "query": "self_attn.q_proj.weight",
+    "key": "self_attn.k_proj.weight",
+    "value": "self_attn.v_proj.weight",
+    "output": "self_attn.o_proj.weight",
+    "feed_forward_norm": "post_attention_layernorm.weight",
+    "gate": "mlp.gate_proj.weight",
+    "up": "mlp.up_proj.weight",
+    "down": "mlp.down_proj.weight",
+    "query_bias": "self_attn.q_proj.bias",
+    "key_bias": "self_attn.k_proj.bias",
+    "value_bias": "self_attn.v_proj.bias",
+    "query_norm": "self_attn.q_norm.weight",
+    "key_norm": "self_attn.k_norm.weight",
 }
-"""A layer's parts by their names in transformers' state."""
+"""A layer's parts by their names in transformers' state; biases and norms of heads may be missing."""

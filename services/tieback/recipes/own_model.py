@@ -36,6 +36,7 @@ from tieback.recipes.export_cross_encoder import check_one_score, check_pairs
 from tieback.recipes.export_transformer_text import vocabulary_of
 from tieback.recipes.extend_text_graph import read_tensor
 from tieback.recipes.graph_edits import load_graph
+from tieback.recipes.own_generator import generator_card, writes
 from tieback.recipes.sentence_modules import SentenceModules, read_modules
 from tieback.recipes.text_graph_tensors import TYPES, described, find_tensors
 from tieback.recipes.torch_backbone import read_config
@@ -83,9 +84,12 @@ def inspect(directory: Path, name: str, given: FolderOptions) -> OwnModel:
     modules = read_modules(directory)
     weights = _weights(modules.within(WEIGHTS) if modules else WEIGHTS, files)
     graph = next((one for one in (*GRAPHS, *_only_graph(files)) if one in files), None)
-    architecture = read_object(directory, CONFIG).get("model_type") if CONFIG in files else None
+    config = read_object(directory, CONFIG) if CONFIG in files else {}
+    architecture = config.get("model_type")
     if architecture in DUAL_ENCODERS:
         cards = _dual(directory, name, files, found)
+    elif weights is not None and writes(config) and not given.pooling:
+        cards = [generator_card(directory, config, weights, found.facts, found.missing)]
     elif weights is not None and _is_classifier(directory, modules, given):
         cards = [_reranker(directory, weights, found)]
     elif weights is not None:

@@ -1,0 +1,253 @@
+"""How fast answers are written: against a bare loop, eight at once, with two prompts, by drafts, and again.
+
+Everything runs in this process, with one thread for the model. In every round all sides take turns, and times
+are processor times of the process, which other work on the machine changes less than it changes the time that
+passes. Claims are ratios within rounds; their intervals are by drawing rounds.
+
+Passages and questions are those of `answerable/*.jsonl` in --data, drawn evenly from the file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tieback.catalog.catalog import Catalog
+from tieback.core.tenant import TENANT
+from tieback.core.types.generation import (
+    AnswerStyle,
+    Evidence,
+    Finish,
+    Grounding,
+    SamplingParameters,
+    TextDelta,
+)
+from tieback.core.types.method_choice import MethodChoice
+from tieback.encoder import Encoder
+from tieback.generator import Generator
+from tieback.generator.engine import READ_TOKENS
+from tieback.generator.prompting import messages, plain_request
+from tieback.models.language_model import LanguageModel, load_language_model
+from tieback.models.loading import load_encoder
+from tieback.models.store import Store
+
+from benchmarks.report import BOOTSTRAP, Report
+from benchmarks.statistics import spread
+
+TOKENS, STREAMS = 96, 8
+"""Tokens of an answer at most, which is the server's default, and answers at once."""
+
+SPACE = "all-minilm-l6-v2"
+STORIES = ("the sea", "a lighthouse", "bread", "a railway", "winter", "a violin", "the moon", "a market")
+PLAIN = SamplingParameters(max_tokens=TOKENS, prompt_lookup=False)
+DRAFTED = SamplingParameters(max_tokens=TOKENS)
+TWO_PROMPTS = {"context_aware": {}, "lol": {"omega": 0.0}}
+REPEATING = "Repeat this text word for word:"
+QUOTING = "Copy the sentence of the text that answers the question, word for word."
+KINDS = {"repeating a text": ">= 1.5", "answering from a text": ">= 1.5", "from memory": ">= 1"}
+"""What is asked for, with the wanted ratio of its speed by drafts to that by steps."""
+
+UNGROUNDED = Grounding(abstain_below=0.0, disabled=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A passage, and a question about it."""
+
+    question: str
+    passage: str
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An answer; `first` and `whole` are processor seconds to its first text and to its end."""
+
+    text: str
+    finish: Finish
+    first: float
+    whole: float
+
+    @property
+    def a_token(self) -> float:
+        """Seconds of each token after the first text."""
+        return (self.whole - self.first) / max(self.finish.completion_tokens - 1, 1)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", type=Path, metavar="DIR", required=True, help="has answerable/*.jsonl")
+    parser.add_argument("--model", default="", metavar="NAME", help="the generator; the catalog's first")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds in which all sides take turns")
+    parser.add_argument("--questions", type=int, default=12, help="so many questions with their passages")
+
+
+def run(options: argparse.Namespace) -> Report:
+    rows = read(options.data, options.questions)
+    if not rows:
+        raise SystemExit("generation_speed: --data: there is no answerable/*.jsonl with questions in it")
+    card = next(one for one in Catalog.load().generators() if options.model in ("", one.name))
+    model = load_language_model(card, Store())
+    return asyncio.run(measured(model, rows, options.rounds))
+
+
+def read(data: Path, most: int) -> list[Row]:
+    """Rows from all over the files, each with another passage."""
+    found = {}
+    for file in sorted((data / "answerable").glob("*.jsonl")):
+        for line in file.read_text(encoding="utf-8").splitlines():
+            one = json.loads(line)
+            if one["answerable"] and len(one["passage"]) < 1500:
+                found[one["passage"]] = one["question"]
+    step = max(len(found) // most, 1)
+    return [Row(question, passage) for passage, question in list(found.items())[::step][:most]]
+
+
+async def measured(model: LanguageModel, rows: Sequence[Row], rounds: int) -> Report:
+    """Runs the rounds."""
+    catalog = {card.name: card for card in Catalog.load().encoders()}
+    encoder = Encoder([load_encoder(catalog[SPACE], Store())])
+    fresh = Generator([model], encoder, space=SPACE, slots=STREAMS, prefix_bytes=0)
+    keeping = Generator([model], encoder, space=SPACE, slots=STREAMS)
+    times: dict[str, list[float]] = defaultdict(list)
+    counts: dict[str, int] = defaultdict(int)
+    for number in range(rounds):
+        await _streams(model, fresh, times)
+        await _drafts(fresh, rows, times, counts)
+        await _repeated(keeping, rows, times, number)
+    for generator in (fresh, keeping):
+        await generator.close()
+    await encoder.close()
+    report = Report()
+    _claims(report, times, counts)
+    report.table("Drafts, over all rounds", [{"kind": key, "count": one} for key, one in counts.items()])
+    report.table(
+        "Processor time, milliseconds",
+        [
+            {"what": name, "median": 1000 * one.value, "low": 1000 * one.low, "high": 1000 * one.high}
+            for name, one in ((name, spread(values)) for name, values in times.items())
+        ],
+    )
+    return report
+
+
+async def _streams(model: LanguageModel, generator: Generator, times: dict[str, list[float]]) -> None:
+    asked = [f"Write a long story about {what}." for what in STORIES]
+    times["a token, bare loop"].append(bare(model, asked[0]))
+    one = await written(generator, asked[0], PLAIN)
+    times["a token, one answer"].append(one.whole / one.finish.completion_tokens)
+    began = time.process_time()
+    every = await asyncio.gather(*(written(generator, prompt, PLAIN) for prompt in asked))
+    tokens = sum(answer.finish.completion_tokens for answer in every)
+    times["a token, eight answers at once"].append((time.process_time() - began) / tokens)
+    times["a token after the first, plain"].append(one.a_token)
+    for name, parameters in TWO_PROMPTS.items():
+        sampling = SamplingParameters(max_tokens=TOKENS, strategy=MethodChoice(name, parameters))
+        found = await written(generator, asked[0], sampling)
+        times[f"a token after the first, {name}"].append(found.a_token)
+
+
+async def _drafts(
+    generator: Generator, rows: Sequence[Row], times: dict[str, list[float]], counts: dict[str, int]
+) -> None:
+    asked = (
+        [f"{REPEATING} {row.passage[:300]}" for row in rows],
+        [f"{QUOTING}\n\n{row.passage}\n\nQuestion: {row.question}" for row in rows],
+        [row.question for row in rows],
+    )
+    for kind, prompts in zip(KINDS, asked, strict=True):
+        seconds = {"steps": 0.0, "drafts": 0.0}
+        for prompt in prompts:
+            steps = await written(generator, prompt, PLAIN)
+            drafts = await written(generator, prompt, DRAFTED)
+            seconds["steps"] += steps.whole - steps.first
+            seconds["drafts"] += drafts.whole - drafts.first
+            counts[f"{kind}: answers"] += 1
+            counts[f"{kind}: answers that are the same, token for token"] += steps.text == drafts.text
+            counts[f"{kind}: tokens"] += drafts.finish.completion_tokens
+            counts[f"{kind}: drafted"] += drafts.finish.drafted_tokens
+            counts[f"{kind}: accepted"] += drafts.finish.accepted_tokens
+        for side, whole in seconds.items():
+            times[f"all answers, {kind}, by {side}"].append(whole)
+
+
+async def _repeated(
+    generator: Generator, rows: Sequence[Row], times: dict[str, list[float]], number: int
+) -> None:
+    """Each round is a tenant's of its own, for whom nothing was read yet."""
+    TENANT.set(f"round-{number}")
+    brief = SamplingParameters(max_tokens=2)
+    cold, warm, read_first, other = 0.0, 0.0, 0.0, 0.0
+    for row in rows[:4]:
+        TENANT.set(f"round-{number}-{row.question}")
+        evidence = [Evidence("1", row.passage)]
+        cold += (await written(generator, row.question, brief, evidence)).first
+        warm += (await written(generator, row.question, brief, evidence)).first
+        text = f"{row.passage}\n\nQuestion: "
+        read_first += (await written(generator, text + row.question, brief)).first
+        other += (await written(generator, f"{text}What is this about?", brief)).first
+    times["first text of 4, never read"].append(cold)
+    times["first text of 4, the same evidence and question again"].append(warm)
+    times["first text of 4, a passage in the prompt, never read"].append(read_first)
+    times["first text of 4, the same passage with another question"].append(other)
+
+
+def bare(model: LanguageModel, prompt: str) -> float:
+    """Processor seconds a token of a loop over the session that does nothing else."""
+    tokens = model.prompt(messages(plain_request(prompt, (), system=model.system_prompt)))
+    began, count = time.process_time(), 1
+    streams = model.open({"": tokens}, room=TOKENS)
+    while not streams.read(READ_TOKENS):
+        pass
+    token = int(streams.logits[""][0].argmax())
+    while count < TOKENS and token not in model.end_tokens:
+        token = int(streams.step(token)[""][0].argmax())
+        count += 1
+    return (time.process_time() - began) / count
+
+
+async def written(
+    generator: Generator, prompt: str, sampling: SamplingParameters, evidence: Sequence[Evidence] = ()
+) -> Written:
+    """One answer of the product's generator, without checks."""
+    began, first, text = time.process_time(), 0.0, ""
+    events: Any = generator.generate(
+        prompt, evidence, sampling=sampling, grounding=UNGROUNDED, style=AnswerStyle.WRITE
+    )
+    async for event in events:
+        if isinstance(event, TextDelta):
+            first = first or time.process_time() - began
+            text += event.text
+        finish = event
+    return Written(text, finish, first, time.process_time() - began)
+
+
+def _claims(report: Report, times: dict[str, list[float]], counts: dict[str, int]) -> None:
+    def ratio(name: str, of: str, to: str, target: str, note: str = "") -> None:
+        pairs = zip(times[of], times[to], strict=True)
+        found = spread([one / other for one, other in pairs])
+        low, high = found.low, found.high
+        report.claim(name, found.value, "×", target, low=low, high=high, note=note, interval=BOOTSTRAP)
+
+    one, plain = "a token, one answer", "a token after the first, plain"
+    ratio("tokens per second of one answer, to those of a bare loop", "a token, bare loop", one, ">= 0.9")
+    ratio("tokens per second of eight answers, to one", one, "a token, eight answers at once", ">= 3")
+    for name in TWO_PROMPTS:
+        ratio(f"time of a token with {name}, to plain", f"a token after the first, {name}", plain, "<= 1.3")
+    for kind, target in KINDS.items():
+        by = (f"all answers, {kind}, by steps", f"all answers, {kind}, by drafts")
+        ratio(f"tokens per second by drafts, {kind}, to steps", *by, target)
+        same = counts[f"{kind}: answers that are the same, token for token"] / counts[f"{kind}: answers"]
+        report.claim(f"answers that drafts leave the same, {kind}", same, "", ">= 1")
+    cold = "first text of 4, never read"
+    again = "first text of 4, the same evidence and question again"
+    ratio("time to the first text, evidence and question again", again, cold, "<= 0.3")
+    other, cold = "the same passage with another question", "a passage in the prompt, never read"
+    pair = (f"first text of 4, {other}", f"first text of 4, {cold}")
+    ratio("time to the first text, another question about the same passage", *pair, "<= 0.3")
+    report.claim("tokens per second, to llama.cpp", None, "×", ">= 1.2", note="llama-cpp-python has no wheel")

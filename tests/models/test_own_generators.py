@@ -1,0 +1,158 @@
+"""Language models that are folders of the user's: each architecture against torch, and how one is added."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from support.small_language_model import CHAT_TEMPLATE, CONTEXT, byte_tokenizer
+from tieback.catalog.card import GeneratorCard
+from tieback.core.errors import StartupError
+from tieback.models.chat_template import Message
+from tieback.models.language_model import GRAPH, load_language_model
+from tieback.models.store import Store
+from tieback.recipes.export_causal_language_model import export
+from tieback.recipes.llama_files import ARCHITECTURES, read_transformers
+from tieback.recipes.llama_graph import write_graph
+from tieback.recipes.llama_weights import recoded, to_state
+from tieback.recipes.own_model import FolderOptions, inspect
+from transformers import CONFIG_MAPPING, AutoModelForCausalLM, PreTrainedModel
+
+SIZES: dict[str, Any] = {
+    "hidden_size": 64,
+    "intermediate_size": 96,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": CONTEXT,
+    "initializer_range": 0.3,
+    "bos_token_id": None,
+    "pad_token_id": None,
+    "eos_token_id": 257,
+}
+OWN: dict[str, dict[str, Any]] = {
+    "qwen2": {"tie_word_embeddings": True},
+    "qwen3": {"head_dim": 32},
+    "gemma": {"head_dim": 32},
+    "mistral": {"sliding_window": None},
+}
+TOKENS = 24
+
+
+def save(folder: Path, architecture: str, **changed: Any) -> PreTrainedModel:
+    """A folder with a random model; biases and norms are random too, so that leaving one out shows."""
+    folder.mkdir(exist_ok=True)
+    tokenizer = byte_tokenizer()
+    tokenizer.save(str(folder / "tokenizer.json"))
+    (folder / "chat_template.jinja").write_text(CHAT_TEMPLATE)
+    torch.manual_seed(7)
+    sizes = SIZES | {"vocab_size": tokenizer.get_vocab_size()} | OWN.get(architecture, {}) | changed
+    made: PreTrainedModel = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]  # theirs
+        CONFIG_MAPPING[architecture](**sizes)
+    ).eval()
+    for name, parameter in made.named_parameters():
+        if parameter.ndim == 1:
+            torch.nn.init.normal_(parameter, mean=float("norm" in name and architecture != "gemma"), std=0.2)
+    made.save_pretrained(folder)
+    return made
+
+
+def card_of(folder: Path, **changed: Any) -> GeneratorCard:
+    found = inspect(folder, "own", FolderOptions())
+    assert not found.missing
+    [fields] = found.cards
+    return GeneratorCard(**fields | changed)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_greedy_answers_of_an_own_model_are_those_of_transformers(architecture: str, tmp_path: Path) -> None:
+    torch_model = save(tmp_path / "own", architecture)
+    card = card_of(tmp_path / "own")
+    out = tmp_path / "out"
+    out.mkdir()
+    metrics = export(card, tmp_path / "own", out, lambda _: None)
+    held = recoded(read_transformers(tmp_path / "own"))
+    write_graph(held, out / GRAPH, arithmetic="float32")
+    store = Store(tmp_path / "store")
+    store.record_exported(card, out, {"metrics": dict(metrics)})
+    served = load_language_model(card, store)
+    state = {name: torch.from_numpy(value) for name, value in to_state(held).items()}
+    torch_model.load_state_dict(state)  # as quantised: what the graph holds
+
+    for question in ("hello", "is the bridge open on monday", "a" * 90):
+        prompt = served.prompt([Message("user", question)])
+        streams = served.open({"": prompt}, room=TOKENS)
+        while not streams.read(32):
+            pass
+        written = [int(streams.logits[""][0].argmax())]
+        while len(written) < TOKENS:
+            written.append(int(streams.step(written[-1])[""][0].argmax()))
+        generate: Any = torch_model.generate
+        expected = generate(
+            torch.tensor([prompt]), max_new_tokens=TOKENS, do_sample=False, eos_token_id=None
+        )[0, len(prompt) :]
+
+        assert written == expected.tolist()
+    assert metrics["parity_logits"] < 1e-2
+    assert metrics["parity_cached_logits"] < 1e-2
+
+
+def test_a_folder_of_a_language_model_becomes_a_card_that_says_where_answers_end(tmp_path: Path) -> None:
+    save(tmp_path / "own", "qwen3", max_position_embeddings=40960)
+
+    found = inspect(tmp_path / "own", "own", FolderOptions())
+
+    [card] = found.cards
+    assert card["role"] == "generator"
+    assert card["context_tokens"] == 4096
+    assert card["options"] == {"weights": "model.safetensors", "end_tokens": ["<|im_end|>"]}
+    assert found.facts["architecture"] == "qwen3, 2 layers of width 64"
+    assert not found.missing
+
+
+def test_what_the_folder_lacks_is_named(tmp_path: Path) -> None:
+    save(tmp_path / "own", "llama")
+    (tmp_path / "own/chat_template.jinja").unlink()
+
+    missing = " ".join(inspect(tmp_path / "own", "own", FolderOptions()).missing)
+
+    assert "chat_template.jinja" in missing
+
+
+def test_a_window_that_slides_bounds_the_context(tmp_path: Path) -> None:
+    save(tmp_path / "own", "mistral", sliding_window=128)
+
+    assert card_of(tmp_path / "own").context_tokens == 128
+    with pytest.raises(StartupError, match="has 200 context_tokens, and the model reads 128"):
+        export(card_of(tmp_path / "own", context_tokens=200), tmp_path / "own", tmp_path, lambda _: None)
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"model_type": "mixtral"}, "of type 'mixtral' cannot be exported; those can: gemma, llama"),
+        ({"hidden_act": "relu"}, "the activation 'relu' cannot be exported"),
+        ({"rope_parameters": {"rope_type": "yarn", "factor": 4.0}}, "rotary embeddings of type 'yarn'"),
+        ({"intermediate_size": 90}, "no multiples of 32"),
+    ],
+)
+def test_what_cannot_be_exported_is_refused_by_name(
+    changed: dict[str, Any], reason: str, tmp_path: Path
+) -> None:
+    save(tmp_path / "own", "llama")
+    file = tmp_path / "own/config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | changed))
+
+    with pytest.raises(StartupError, match=reason):
+        inspect(tmp_path / "own", "own", FolderOptions())
+
+
+def test_weights_that_the_graph_would_leave_out_are_refused(tmp_path: Path) -> None:
+    save(tmp_path / "own", "llama", attention_bias=True)
+
+    left_out = r"that a llama has not: model\.layers\.0\.self_attn\.o_proj\.bias"
+    with pytest.raises(StartupError, match=left_out):
+        read_transformers(tmp_path / "own")
