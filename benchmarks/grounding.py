@@ -1,7 +1,8 @@
 """Whether verdicts are right: the served checker on claims that people labelled, set by set.
 
 --data has `grounding/dev.jsonl`: a JSON object on each line with "evidence", "claim", "source" and a "label",
-`supported`, `contradicted` or `unsupported`. Each claim is one check with its evidence as the only passage,
+`supported`, `contradicted` or `unsupported`. Each claim is one check with its evidence as the only passage
+(with `--lines`: as a passage for each of its lines),
 through SDK, wire and service, of a server that is started for it.
 
 Balanced accuracy is the mean of the shares of right decisions among supported claims and among the others;
@@ -22,7 +23,7 @@ import re
 import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ _WORD = re.compile(r"\w+")
 class Labelled:
     """A claim that people held against its evidence."""
 
-    evidence: str
+    evidence: Sequence[str]
     claim: str
     label: VerdictLabel
 
@@ -79,6 +80,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--checker", metavar="METHOD", help="a method of the family grounding [as served]")
     parser.add_argument(
+        "--lines", action="store_true", help="each line of the evidence is a passage of its own"
+    )
+    parser.add_argument(
         "--from",
         dest="least",
         type=float,
@@ -95,6 +99,10 @@ def run(options: argparse.Namespace) -> Report:
         raise SystemExit(f"grounding: --data: {error}") from None
     if options.only:
         sets = {name: rows for name, rows in sets.items() if name.startswith(tuple(options.only))}
+    if options.lines:
+        sets = {
+            name: [replace(one, evidence=tuple(_lines(one))) for one in rows] for name, rows in sets.items()
+        }
     return measured(sets, options.checker, least=options.least)
 
 
@@ -125,7 +133,7 @@ def read(path: Path, most: int) -> dict[str, list[Labelled]]:
     with path.open(encoding="utf-8") as file:
         for line in file:
             row = json.loads(line)
-            one = Labelled(row["evidence"], row["claim"], VerdictLabel(row["label"]))
+            one = Labelled((row["evidence"],), row["claim"], VerdictLabel(row["label"]))
             found.setdefault(row["source"], []).append(one)
     return {
         name: [rows[len(rows) * place // most] for place in range(most)] if len(rows) > most else rows
@@ -190,7 +198,7 @@ def checked(client: Client, labelled: Sequence[Labelled], checker: str | None) -
     """The outcomes of claims that the server takes: evidence can be longer than one check reads."""
     for begin in range(0, len(labelled), AT_ONCE):
         some = labelled[begin : begin + AT_ONCE]
-        asked = [Check(one.claim, [one.evidence], [(0, len(one.claim.encode()))]) for one in some]
+        asked = [Check(one.claim, one.evidence, [(0, len(one.claim.encode()))]) for one in some]
         for one, outcome in zip(some, client.check_all(asked, checker=checker).outcomes, strict=True):
             if isinstance(outcome, Checked):
                 [verdict] = outcome.verdicts.values()
@@ -297,6 +305,10 @@ def _share(chosen: np.ndarray) -> float:
     return float(chosen.mean()) if len(chosen) else float("nan")
 
 
+def _lines(one: Labelled) -> list[str]:
+    return [line for text in one.evidence for line in text.splitlines() if line.strip()]
+
+
 def _overlap(one: Labelled) -> float:
     words = set(_WORD.findall(one.claim.lower()))
-    return len(words & set(_WORD.findall(one.evidence.lower()))) / max(len(words), 1)
+    return len(words & set(_WORD.findall(" ".join(one.evidence).lower()))) / max(len(words), 1)

@@ -35,7 +35,7 @@ def test_claims_of_a_set_are_taken_evenly_in_their_order(tmp_path: Path) -> None
     found = read(path, most=5)
 
     assert [one.claim for one in found["a"]] == ["0", "2", "4", "6", "8"]
-    assert found["b"] == [Labelled("e", "x", CONTRADICTED)]
+    assert found["b"] == [Labelled(("e",), "x", CONTRADICTED)]
 
 
 def test_balanced_accuracy_counts_both_kinds_alike_and_ties_are_half_of_an_auc() -> None:
@@ -89,9 +89,9 @@ def test_the_calibration_error_is_the_distance_of_scores_from_what_they_promise(
 
 def test_the_claims_are_asked_of_a_server_and_those_that_it_refuses_are_counted() -> None:
     labelled = [
-        Labelled(TIDES, "The moon pulls the water of the sea.", SUPPORTED),
-        Labelled(TIDES, "Bread is baked at night in the village.", UNSUPPORTED),
-        Labelled("One. Two. Three. " * 200, "The tide rises twice a day.", UNSUPPORTED),
+        Labelled([TIDES], "The moon pulls the water of the sea.", SUPPORTED),
+        Labelled([TIDES], "Bread is baked at night in the village.", UNSUPPORTED),
+        Labelled(["One. Two. Three. " * 200], "The tide rises twice a day.", UNSUPPORTED),
     ]
 
     report = measured({"tides": labelled}, None, spaces=["all-minilm-l6-v2"])

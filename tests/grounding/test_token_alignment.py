@@ -18,18 +18,14 @@ from tieback.core.types.method_choice import MethodChoice
 from tieback.encoder import Encoder
 from tieback.grounding import LEARNED, Checkers, ClaimChecker, PassageReader
 from tieback.methods.grounding import Statement, checkers, words_of
+from tieback.methods.grounding._signals import OTHERWISE, SAME, SIGNALS, WINDOWS, by_rule, signals_of
 from tieback.methods.grounding.token_alignment import (
-    OTHERWISE,
     PASSAGE_TOKENS,
-    SAME,
-    SIGNALS,
     STATE,
-    WINDOWS,
     Inputs,
-    by_rule,
     inputs,
     probabilities,
-    signals_of,
+    together,
     windows,
 )
 from tieback.models.grounding_artifact import learned, shipped
@@ -176,6 +172,29 @@ async def test_a_passage_is_read_up_to_a_limit_and_one_without_words_supports_no
     assert len(seen.windows) == WINDOWS
     assert finding.passages[1].score < 0.5
     assert method(Statement("The Danube.", claim.vector), passages, state).label is VerdictLabel.NOT_CHECKED
+
+
+async def test_what_two_passages_say_together_counts_more_than_what_each_says(
+    encoder: Encoder, state: State
+) -> None:
+    reader = PassageReader(encoder, SPACE)
+    sources = [
+        Evidence("box", "Bonfire is a box set of the band Lamplighters."),
+        Evidence("band", "Lamplighters is a band that was formed in Sydney in 1973."),
+        Evidence("bread", "Bread is baked at 220 degrees."),
+    ]
+    text = "Bonfire is a box set of a band that was formed in Sydney."
+    passages, [claim] = await reader.read(sources, [text], NO_DEADLINE, tokens=True)
+    method = checkers.configure(LEARNED)
+
+    alone = [method(claim, [one], state).score for one in passages]
+    joint = method(claim, passages, state)
+
+    assert joint.score > max(alone)
+    assert [one.score for one in joint.passages[:2]] == [joint.score] * 2
+    assert joint.passages[2].score < joint.score
+    read = together(claim, words_of(claim.text), passages)
+    assert set(read.windows) == {0, 1, 2}
 
 
 def test_a_learned_checker_without_its_state_is_refused() -> None:

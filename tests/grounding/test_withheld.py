@@ -16,7 +16,7 @@ from tieback.encoder import Encoder
 from tieback.grounding import ClaimChecker
 from tieback.grounding.claim_check import LONGEST_CLAIM
 from tieback.grounding.languages import is_foreign
-from tieback.methods.grounding.token_alignment import (
+from tieback.methods.grounding._signals import (
     COVERAGE,
     DOUBTS,
     LEAST_COVERED,

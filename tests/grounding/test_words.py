@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from tieback.methods.grounding import words_of
+from tieback.methods.grounding._signals import SIGNALS, is_doubted, signals_of
 from tieback.methods.grounding._words import conflicts, has_number, lacking
-from tieback.methods.grounding.token_alignment import SIGNALS, is_doubted, signals_of
 
 MOON = "The mean distance of the Moon is 238,855 miles."
 

@@ -4,7 +4,8 @@ Each token of the claim is aligned with the tokens of the passage that are neare
 the passage with the claim's; a small network compares the aligned pairs, and a second one decides by all
 comparisons, and by signals of shared words, names, numbers and negations (Parikh et al., 2016,
 arXiv:1606.01933, over the token vectors of a sentence encoder in place of word vectors). It is learned by
-`tieback train grounding`. Of a passage those sentences are read that share most with the claim.
+`tieback train grounding`. Of a passage those sentences are read that share most with the claim; of several
+passages those of each, and those of all together.
 
 Before the network, a rule: a sentence with the claim's content words in their order says the same, or the
 opposite where its numbers or negations are others.
@@ -15,8 +16,9 @@ meaning for support more readily than a model that reads claim and passage toget
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
-from typing import Annotated, Any, NamedTuple
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from pydantic import Field
@@ -25,27 +27,23 @@ from tieback.core.state import State
 from tieback.core.types.arrays import Array
 from tieback.core.types.generation import NotCheckedReason, VerdictLabel
 from tieback.methods.grounding import Finding, Passage, Statement, Support, Words, checkers, words_of
-from tieback.methods.grounding._words import conflicts, lacking
+from tieback.methods.grounding._signals import (
+    OTHERWISE,
+    SAME,
+    WINDOWS,
+    by_rule,
+    is_doubted,
+    signals_of,
+)
 
 LABELS = (VerdictLabel.SUPPORTED, VerdictLabel.CONTRADICTED, VerdictLabel.UNSUPPORTED)
 """In the order of the network's outputs."""
 
-WINDOWS, CLAIM_TOKENS, PASSAGE_TOKENS = 4, 64, 192
-"""Sentences of a passage that are read, and tokens of claim and passage; what is longer is cut."""
+CLAIM_TOKENS, PASSAGE_TOKENS = 64, 192
+"""Tokens of a claim and of a passage that are read; a longer passage is cut."""
 
 LONGER = 0.02
 """How much less a sentence's shared words count for each of its words."""
-
-SIGNALS = (
-    "coverage", "best coverage", "lacks names", "has names", "lacks numbers", "has numbers", "conflict",
-    "any conflict", "negation differs", "shared words", "shared pairs", "claim length", "passage length",
-    "windows", "nearness", "reordered",
-)  # fmt: skip
-
-EXACT = ("lacks names", "lacks numbers", "conflict", "negation differs", "reordered")
-COVERAGE, LEAST_COVERED = SIGNALS.index("coverage"), 0.6
-"""Ticks of claims with a smaller share of their content words in the passage are more often wrong."""
-DOUBTS = [SIGNALS.index(name) for name in EXACT]
 
 STATE = {
     "project.weight": ("hidden", "width"), "project.bias": ("hidden",),
@@ -66,19 +64,14 @@ FAR = -1e4
 NEARNESS_OF_EVIDENCE = 6.0
 """How sharply tokens of the passage count by their nearness to the claim."""
 
+LEAST_OF_CLAIM = 0.2
+"""The share of the claim's tokens from which on a passage takes part in what several support together."""
+
 CITED_SHARE = 0.8
 """Passages are cited whose support is at least this share of the best one's."""
 
-SAME, OTHERWISE = 1, -1
-"""What rules find of a sentence."""
-
 RULED = 0.95
 """How often what the rule finds to be the same is supported."""
-
-PASSIVE = "by"
-
-FEWEST_WORDS = 3
-"""Content words from which on the same words in their order are the same statement."""
 
 PRECISION = 0.9
 """Of verdicts."""
@@ -113,7 +106,8 @@ def token_alignment(
 ) -> Finding:
     """A verdict where such verdicts are right in a share of `precision`, else LOW_CONFIDENCE.
 
-    SUPPORTED where a passage supports the claim so likely, and nothing exact speaks against it; else
+    SUPPORTED where a passage, or the nearest sentences of several, support the claim so likely, and nothing
+    exact speaks against it; else
     CONTRADICTED where one contradicts it by `contradicted` or more, by default what was chosen in training;
     else UNSUPPORTED where support is unlikely enough. NOT_CHECKED where the claim states nothing, or is
     longer than is read. The score is calibrated: of claims with a score of 0.7, seven of ten are supported,
@@ -128,24 +122,31 @@ def token_alignment(
     least, most = bounds(state["curve"], precision)
     against = contradicted if contradicted is not None else float(state["contradicted"][0])
     found: list[Support] = []
-    is_supported = False
+    is_supported = is_ruled = False
     for passage in passages:
         read = inputs(claim, stated, passage)
         ruled = [by_rule(stated, passage.window_words[place]) for place in read.windows]
         if SAME in ruled:
             found.append(Support(RULED, passage.windows[read.windows[ruled.index(SAME)]]))
-            is_supported = True
+            is_supported = is_ruled = True
             continue
         raw = probabilities(read, state)
         likely = likelihood(raw, read.signals, state)
         if OTHERWISE in ruled:
             against_it = passage.windows[read.windows[ruled.index(OTHERWISE)]]
             found.append(Support(min(likely, max(most, 0.0)), against_it, contradicts=True))
+            is_ruled = True
             continue
         supports = likely >= least and not is_doubted(read.signals)
         is_supported |= supports
         contradicts = bool(raw[1] >= against) and not supports
         found.append(Support(likely, _nearest(read, passage), contradicts))
+    if len(passages) > 1 and not is_ruled:
+        read = together(claim, stated, passages)
+        raw = probabilities(read, state)
+        likely = likelihood(raw, read.signals, state)
+        is_supported |= likely >= least and not is_doubted(read.signals)
+        found = _shared(found, likely, read, passages, may_contradict=bool(raw[1] >= against))
     score = max((support.score for support in found), default=0.0)
     if is_supported:
         label = VerdictLabel.SUPPORTED
@@ -166,27 +167,6 @@ def bounds(curve: Array, precision: float) -> tuple[float, float]:
     return least, min(most, least)
 
 
-def by_rule(stated: Words, said: Words) -> int:
-    """What is certain without the network: that a sentence says the `SAME`, or `OTHERWISE`; else 0.
-
-    It says the same where it has the claim's content words in their order, its numbers and its negations.
-    It says otherwise where it has those words in their order, and other numbers or another negation.
-    """
-    if len(stated.stems) < FEWEST_WORDS or not _in_order(stated.stems, said.stems):
-        return 0
-    if not _same_voice(stated, said):
-        return 0
-    if conflicts(stated, said):
-        return OTHERWISE
-    return 0 if lacking(stated, said.numbers) else SAME
-
-
-def _in_order(wanted: Sequence[str], said: Sequence[str]) -> bool:
-    """Whether all words are there in their order, others between them or not."""
-    left = iter(said)
-    return all(word in left for word in wanted)
-
-
 def summary(finding: Finding) -> list[int]:
     """The passages that a supported claim rests on, or that say otherwise of a contradicted one."""
     found = list(enumerate(finding.passages))
@@ -201,14 +181,53 @@ def summary(finding: Finding) -> list[int]:
 
 def inputs(claim: Statement, stated: Words, passage: Passage) -> Inputs:
     """What the network reads of a claim, with the words that it states, and a passage."""
-    chosen = windows(stated, passage.window_words)
-    rows = [passage.rows[place] for place in chosen]
-    read = np.concatenate([np.zeros((0, claim.rows.shape[1]), np.float32), *rows])
-    near = float((passage.vectors[chosen] @ claim.vector).max(initial=0.0)) if chosen else 0.0
-    signals = np.array(
-        signals_of(stated, [passage.window_words[place] for place in chosen], near), np.float32
+    return _read(claim, stated, passage.window_words, passage.vectors, passage.rows)
+
+
+def together(claim: Statement, stated: Words, passages: Sequence[Passage]) -> Inputs:
+    """The same of several passages as one; `windows` count on from one passage to the next."""
+    words = [words for passage in passages for words in passage.window_words]
+    rows = [rows for passage in passages for rows in passage.rows]
+    return _read(claim, stated, words, np.concatenate([passage.vectors for passage in passages]), rows)
+
+
+def _read(
+    claim: Statement, stated: Words, words: Sequence[Words], vectors: Array, rows: Sequence[Array]
+) -> Inputs:
+    chosen = windows(stated, words)
+    read = np.concatenate(
+        [np.zeros((0, claim.rows.shape[1]), np.float32), *(rows[place] for place in chosen)]
     )
+    near = float((vectors[chosen] @ claim.vector).max(initial=0.0)) if chosen else 0.0
+    signals = np.array(signals_of(stated, [words[place] for place in chosen], near), np.float32)
     return Inputs(claim.rows[:CLAIM_TOKENS], read[:PASSAGE_TOKENS], signals, chosen)
+
+
+def _shared(
+    found: Sequence[Support],
+    likely: float,
+    read: Inputs,
+    passages: Sequence[Passage],
+    *,
+    may_contradict: bool,
+) -> list[Support]:
+    """The supports of passages that were read together: `likely` is that of each in which the nearest token
+    is of some of the claim's. One contradicts only where all together may.
+    """
+    owners = [owner for owner, passage in enumerate(passages) for _ in passage.windows]
+    rows = [rows for passage in passages for rows in passage.rows]
+    near = [(read.claim @ rows[place].T).max(axis=1, initial=-1.0) for place in read.windows]
+    nearest = [owners[read.windows[place]] for place in np.argmax(near, axis=0).tolist()] if near else []
+    return [
+        replace(
+            support,
+            score=max(support.score, likely)
+            if nearest.count(owner) >= LEAST_OF_CLAIM * len(nearest) > 0
+            else support.score,
+            contradicts=support.contradicts and may_contradict,
+        )
+        for owner, support in enumerate(found)
+    ]
 
 
 def windows(stated: Words, said: Sequence[Words]) -> list[int]:
@@ -217,54 +236,6 @@ def windows(stated: Words, said: Sequence[Words]) -> list[int]:
         return list(range(len(said)))
     shared = [len(stated.all_stems & one.all_stems) / (1 + LONGER * len(one.all_stems)) for one in said]
     return sorted(sorted(range(len(said)), key=lambda place: -shared[place])[:WINDOWS])
-
-
-def signals_of(stated: Words, said: Sequence[Words], near: float) -> list[float]:
-    """The signals, in the order of `SIGNALS`, of windows; `near` is the best cosine with one."""
-    stems = set(stated.stems)
-    everywhere = {stem for one in said for stem in one.all_stems}
-    numbers = {number for one in said for number in one.numbers}
-    coverages = [_share(stems, one.all_stems) for one in said]
-    best = said[int(np.argmax(coverages))] if said else words_of("")
-    clashes = [conflicts(stated, one) for one in said]
-    pairs = set(zip(stated.stems, stated.stems[1:], strict=False))
-    found = {pair for one in said for pair in zip(one.stems, one.stems[1:], strict=False)}
-    return [
-        _share(stems, everywhere),
-        max(coverages, default=0.0),
-        1 - _share(stated.names, everywhere) if stated.names else 0.0,
-        float(bool(stated.names)),
-        float(lacking(stated, numbers)),
-        float(bool(stated.numbers)),
-        float(conflicts(stated, best)),
-        float(any(clash and share >= 0.5 for clash, share in zip(clashes, coverages, strict=True))),
-        float(bool((stated.negated ^ best.negated) & stems)),
-        _share(stated.all_stems, everywhere),
-        _share(pairs, found),
-        min(len(stated.stems), 30) / 30,
-        min(sum(len(one.stems) for one in said), 200) / 200,
-        len(said) / WINDOWS,
-        near,
-        float(_reordered(stated, said)),
-    ]
-
-
-def _reordered(stated: Words, said: Sequence[Words]) -> bool:
-    """Whether a sentence has all content words of the claim, and none has them in what order says the same:
-    theirs, or another one where one of the two is in the passive voice.
-    """
-    if len(stated.stems) < FEWEST_WORDS:
-        return False
-    stems = set(stated.stems)
-    found = [one for one in said if stems <= one.all_stems]
-    return bool(found) and not any(
-        _in_order(stated.stems, one.stems) is _same_voice(stated, one) for one in found
-    )
-
-
-def _same_voice(stated: Words, said: Words) -> bool:
-    """Whether both name who acts behind "by", or neither does."""
-    return (PASSIVE in stated.all_stems) is (PASSIVE in said.all_stems)
 
 
 def likelihood(raw: Array, signals: Array, state: State) -> float:
@@ -280,13 +251,6 @@ def calibrated_by(raw: Array, signals: Array) -> Array:
     logs = np.log(np.clip(raw, LEAST_LIKELY, 1))
     support = logs[:, 0] - np.logaddexp(logs[:, 1], logs[:, 2])
     return np.concatenate([np.stack([support, logs[:, 1] - logs[:, 2]], axis=1), signals], axis=1)
-
-
-def is_doubted(signals: Array) -> bool:
-    """Whether something exact speaks against support: a name or a number that is not there, a negation more
-    or less, the claim's words in another order, or too few of its words.
-    """
-    return bool(signals[COVERAGE] < LEAST_COVERED) or any(signals[place] > 0 for place in DOUBTS)
 
 
 def probabilities(read: Inputs, state: State) -> Array:
@@ -335,7 +299,3 @@ def _nearest(read: Inputs, passage: Passage) -> tuple[int, int] | None:
         for place in read.windows
     ]
     return passage.windows[read.windows[int(np.argmax(near))]]
-
-
-def _share(wanted: Set[Any], found: Set[Any]) -> float:
-    return len(wanted & found) / max(len(wanted), 1)

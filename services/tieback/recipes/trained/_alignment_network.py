@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, relu
 
 from tieback.core.types.arrays import Array
-from tieback.methods.grounding.token_alignment import FAR, NEARNESS_OF_EVIDENCE, SIGNALS, Inputs
+from tieback.methods.grounding._signals import SIGNALS
+from tieback.methods.grounding.token_alignment import FAR, NEARNESS_OF_EVIDENCE, Inputs
 from tieback.training.loop import History, Plan, Progress, train
 
 DROPPED = 0.2

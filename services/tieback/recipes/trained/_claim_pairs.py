@@ -18,12 +18,12 @@ from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.limits import Limits
 from tieback.core.types.vectors import VectorKind
 from tieback.methods.grounding import Words, words_of
+from tieback.methods.grounding._signals import signals_of
 from tieback.methods.grounding.token_alignment import (
     CLAIM_TOKENS,
     LABELS,
     PASSAGE_TOKENS,
     Inputs,
-    signals_of,
     windows,
 )
 from tieback.models.encoder_model import EncoderModel, Prepared

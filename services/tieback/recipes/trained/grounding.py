@@ -25,7 +25,8 @@ from tieback.core.field_path import at
 from tieback.core.types.arrays import Array
 from tieback.core.types.vectors import VectorKind
 from tieback.methods.grounding import checkers
-from tieback.methods.grounding.token_alignment import PRECISION, bounds, calibrated_by, is_doubted
+from tieback.methods.grounding._signals import is_doubted
+from tieback.methods.grounding.token_alignment import PRECISION, bounds, calibrated_by
 from tieback.models.grounding_artifact import GROUNDING
 from tieback.recipes.trained import Learned, Run, recipes
 from tieback.recipes.trained._calibration import curve, logistic, weights_of
