@@ -49,6 +49,7 @@ from tieback.core.types.generation import (
     Grammar,
     GrammarKind,
     Grounding,
+    NotCheckedReason,
     SamplingParameters,
     ScoredToken,
     TextDelta,
@@ -234,7 +235,7 @@ SAMPLES: dict[str, list[Any]] = {
         Citation(1, "2", "one", "s", (3, 9), 0.5),
         Citation(1, "2", "one", "s", None, 0.5),
         Citation(1, "2", "one", "s", (3, 9), 0.5, (0.25, 0.5, 0.75, 0.5)),
-        *[Verdict(1, label, 0.5, "lexical") for label in VerdictLabel],
+        *[Verdict(1, *both) for both in zip(VerdictLabel, [0.5] * 5, "abcde", NotCheckedReason, strict=True)],
         *[Abstention(reason, 0.25, 0.5, "no") for reason in AbstentionReason],
         *[Finish(reason, "m", 10, 5, 1, TIMING, 0.25) for reason in FinishReason],
         *[
