@@ -106,7 +106,7 @@ def measured(
     dense = _scores(_dense(documents), _dense(questions))
     of_dense, best = _judged(judged, exact, dense[0]), _judged(judged, exact, exact, len(rows))
     table = [
-        _row(EXACT, best, of_dense, width, 0.0, float("nan")),
+        _row(EXACT, best, of_dense, width, 0.0, None),
         _row(DENSE, of_dense, of_dense, width, 0.0, 1.0),
     ]
     for choice in choices:
@@ -168,7 +168,9 @@ def _judged(judged: Judged, exact: Array, first: Array, most: int = CANDIDATES) 
     return Found(np.array(grades), np.array(shares))
 
 
-def _row(name: str, found: Found, dense: Found, width: int, each: float, seconds: float) -> dict[str, Any]:
+def _row(
+    name: str, found: Found, dense: Found, width: int, each: float, seconds: float | None
+) -> dict[str, Any]:
     difference, shares = paired(found.ndcg, dense.ndcg), paired(found.recall, dense.recall)
     return {
         "candidates by": name,
@@ -182,5 +184,5 @@ def _row(name: str, found: Found, dense: Found, width: int, each: float, seconds
         "recall high": shares.high,
         "bytes a document, float32": 4 * width,
         "encoding ms a document": each,
-        "time of the comparison, of one vector's": seconds,
+        "time of the comparison, of one vector's": "" if seconds is None else seconds,
     }

@@ -141,8 +141,8 @@ def _plan_options() -> list[Callable[[Any], Any]]:
             "--vector-search",
             metavar="METHOD[:NAME=X]",
             help="How far the vector is searched for: nearest, exact, within:similarity=0.5, "
-            "coarse_to_fine:breadth=4, wanted_recall:recall=0.99, time_budget:milliseconds=5, or none for words "
-            "alone. [as served]",
+            "coarse_to_fine:breadth=4, wanted_recall:recall=0.99, time_budget:milliseconds=5, or none for "
+            "words alone. [as served]",
         ),
         click.option(
             "--balance/--no-balance",
