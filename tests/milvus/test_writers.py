@@ -47,6 +47,19 @@ async def test_what_one_process_writes_another_finds_at_once(index: MilvusIndex,
     await other.close()
 
 
+async def test_processes_that_start_on_an_empty_milvus_at_once_make_one_catalog(address: str) -> None:
+    both = [MilvusIndex(Milvus(address)) for _ in range(2)]
+    names = ["one", "two"]
+
+    await asyncio.gather(
+        *(one.create_collection(name, SPACE, WIDTH) for one, name in zip(both, names, strict=True))
+    )
+
+    for one in both:
+        assert [found.name for found in (await one.list_collections())[0]] == names
+        await one.close()
+
+
 async def test_a_collection_that_another_process_made_or_removed_is_known_here(
     index: MilvusIndex, address: str
 ) -> None:

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
+from tieback.core.errors import Unavailable
 from tieback.core.tenant import PRINCIPAL, Access, CollectionKey
 from tieback.core.types.collection import Source
 from tieback.core.types.query_plan import NO_PLAN, QueryPlan
@@ -154,7 +155,11 @@ class Catalog:
         if self._is_there:
             return
         if not self._milvus.call("has_collection", schema.CATALOG):
-            schema.make_catalog(self._milvus)
+            try:
+                schema.make_catalog(self._milvus)
+            except Unavailable:  # another process may have made it at the same time
+                if not self._milvus.call("has_collection", schema.CATALOG):
+                    raise
         self._is_there = True
 
 

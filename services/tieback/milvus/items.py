@@ -163,6 +163,7 @@ class Items:
             if place:
                 numbers.beat()
             self._milvus.call("upsert", name, part)
+            self._milvus.written(name, len(part))
         gone = sorted(before.rows.keys() - {row["pk"] for row in rows})
         for begin in range(0, len(gone), _PAGE):
             self._milvus.call("delete", name, ids=gone[begin : begin + _PAGE])

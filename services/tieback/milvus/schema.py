@@ -10,9 +10,10 @@ ID is NAME with a part by chance, so that a collection that is made again is ano
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
-from tieback.milvus.connection import Milvus
+from tieback.milvus.connection import Milvus, MissingCollection
 from tieback.milvus.rows import LONGEST_KEY, MOST_BYTES
 
 CATALOG = "tieback_catalog"
@@ -85,7 +86,8 @@ def make_sections(milvus: Milvus, identity: str, width: int) -> None:
 def drop(milvus: Milvus, identity: str) -> None:
     """Removes those of a collection; none of them has to be there."""
     for name in (sections_of(identity), numbers_of(identity), terms_of(identity)):
-        milvus.call("drop_collection", name)
+        with suppress(MissingCollection):
+            milvus.call("drop_collection", name)
 
 
 def _schema() -> Any:
