@@ -1,14 +1,15 @@
 """A learned judge of answerability as an artifact: the state of the method `question_alignment`.
 
-`tieback train answerability` makes it.
+One ships with the package (`shipped_answerability/`); `tieback train answerability` makes others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from importlib import resources
 from pathlib import Path
 
-from tieback.artifacts import Artifact, Kind
+from tieback.artifacts import Artifact, Kind, stored
 from tieback.core.errors import InvalidInput, OtherWeights
 from tieback.core.state import State, check_state
 from tieback.core.types.vectors import SpaceRef
@@ -18,6 +19,12 @@ METHOD = "question_alignment"
 ANSWERABILITY = Kind(
     "answerability", "judge of answerability", 1, "train it again: tieback train answerability"
 )
+
+
+def shipped() -> Path:
+    """The folder of the judge that comes with the package."""
+    with resources.as_file(resources.files("tieback.models") / "shipped_answerability") as folder:
+        return stored(folder)[0]
 
 
 def learned(folder: Path, served: Iterable[SpaceRef]) -> State | None:

@@ -66,23 +66,22 @@ def load_checkers(settings: Settings, plan: Plan) -> Checkers:
 
 
 def load_judges(settings: Settings, plan: Plan) -> Judges:
-    """The judges of answerability, with the learned one that the settings name.
+    """The judges of answerability, with what was learned for the text space that is served.
 
-    StartupError where that was learned for another text space than the one that is served.
+    StartupError where the settings name one that was learned for another one.
     """
     from tieback.generator.judging import LEARNED, Judges
-    from tieback.models.answerability_artifact import learned
+    from tieback.models.answerability_artifact import learned, shipped
 
-    if settings.answerability is None:
-        return Judges()
     served = [card.space for card in plan.encoders if card.name == plan.text_space]
-    state = learned(settings.answerability.expanduser(), served)
-    if state is None:
+    folder = settings.answerability.expanduser() if settings.answerability else shipped()
+    state = learned(folder, served)
+    if state is None and settings.answerability:
         raise StartupError(
             f"TIEBACK_ANSWERABILITY: {settings.answerability} was not learned in {plan.text_space} as it is "
             "served; train it again: tieback train answerability"
         )
-    return Judges({LEARNED: state})
+    return Judges({} if state is None else {LEARNED: state})
 
 
 def load_models(settings: Settings, cards: Sequence[EncoderCard]) -> list[EncoderModel]:

@@ -87,7 +87,9 @@ class Settings(BaseSettings):
         None,
         description="The folder of a trained checker of claims. Empty: the one that comes with the package.",
     )
-    answerability: Path | None = Field(None, description="The folder of a trained judge of answerability.")
+    answerability: Path | None = Field(
+        None, description="A trained judge of answerability. Empty: the shipped one."
+    )
 
     host: str = Field("127.0.0.1", description="The address to listen on. 0.0.0.0: all interfaces.")
     port: int = Field(50051, ge=0, le=65535, description="The public gRPC port. 0: a free one.")

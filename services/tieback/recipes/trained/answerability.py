@@ -34,6 +34,7 @@ MAKES = "a judge of whether passages answer a question"
 FEWEST = 100
 CHOSEN_BY = 0.15
 """Share of the questions that probabilities are calibrated on."""
+CALIBRATION_STEPS = 2000
 LEAST_SPREAD = 0.1
 """Of a signal: one that hardly differs in training does not count a hundredfold where it does."""
 THRESHOLDS = np.linspace(0.02, 0.98, 97)
@@ -124,7 +125,7 @@ def answerability(
     logits, others = (logit + nearness * near for logit, near in (step["chosen_by"], step["held_out"]))
     state["calibration"] = calibration(logits, _answerable(chosen), _weights(chosen))
     slope, offset = state["calibration"].tolist()
-    likely, reported = (1 / (1 + np.exp(-(slope * one + offset))) for one in (logits, others))
+    likely, reported = (1 / (1 + np.exp(-np.clip(slope * one + offset, -30, 30))) for one in (logits, others))
     state["precisions"] = precisions(likely, _answerable(chosen))
     rows = _measured(reported, held_out)
     metrics = {"questions": len(read), "losses": step["losses"].tolist(), "sets": rows}
@@ -134,16 +135,14 @@ def answerability(
 
 
 def calibration(logits: Array, answerable: Array, weights: Array) -> Array:
-    """Slope and offset that make logits probabilities, by Newton's method (Platt, 1999)."""
-    rows = np.stack([logits, np.ones(len(logits))], axis=1).astype(np.float64)
-    found = np.array([1.0, 0.0])
-    share = weights / weights.sum()
-    for _ in range(50):
-        likely = 1 / (1 + np.exp(-np.clip(rows @ found, -30, 30)))
-        slope = rows.T @ (share * (likely - answerable)) + 1e-4 * (found - [1.0, 0.0])
-        curve = (rows * (share * likely * (1 - likely))[:, None]).T @ rows + 1e-4 * np.eye(2)
-        found = found - np.linalg.solve(curve, slope)
-    return np.asarray(found, np.float32)
+    """Slope and offset that make logits probabilities (Platt, 1999), by gradient descent."""
+    mean, spread = float(logits.mean()), max(float(logits.std()), 1e-6)
+    rows = np.stack([(logits - mean) / spread, np.ones(len(logits))], axis=1).astype(np.float64)
+    found, share = np.zeros(2), weights / weights.sum()
+    for _ in range(CALIBRATION_STEPS):
+        found -= rows.T @ (share * (1 / (1 + np.exp(-np.clip(rows @ found, -30, 30))) - answerable))
+    slope = found[0] / spread
+    return np.array([slope, found[1] - slope * mean], np.float32)
 
 
 def precisions(likely: Array, answerable: Array) -> Array:
