@@ -301,6 +301,11 @@ class Answer(CheckedText):
     call: CallInfo = field(default_factory=CallInfo)
     """How the call went."""
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether its end was read. Where a stream breaks off, what came before is here and this is False."""
+        return self.finish is not None
+
     def add(self, event: AnswerEvent) -> None:
         """Takes in the next event."""
         match event:

@@ -69,6 +69,7 @@ def test_an_answer_is_put_together_from_its_events(client: Client) -> None:
     assert citation.span is not None
     assert passage.text.encode()[slice(*citation.span)] == b"The moon pulls the sea towards it,"
     assert answer.verdicts[1].label is VerdictLabel.SUPPORTED
+    assert answer.is_complete
     assert answer.finish is not None
     assert answer.finish.first_token == 0.0012
     assert answer.call.method == "Answer"
@@ -146,12 +147,15 @@ async def test_a_cancelled_task_ends_the_servers_work(aclient: AsyncClient, serv
     assert await asyncio.to_thread(served.log.cancelled.wait, 5)
 
 
-def test_a_stream_ends_at_its_deadline(client: Client) -> None:
+def test_a_stream_ends_at_its_deadline_and_what_came_before_is_kept_as_incomplete(client: Client) -> None:
     begin = time.monotonic()
+    stream = client.generate("for ever", timeout=0.3)
 
     with pytest.raises(DeadlineExceeded):
-        client.generate("for ever", timeout=0.3).collect()
+        stream.collect()
 
+    assert stream.answer.text.startswith("and and and")
+    assert not stream.answer.is_complete
     assert time.monotonic() - begin < 2
 
 
