@@ -1,14 +1,21 @@
 """Makes the ranker that ships: learns it from judged texts whose licences permit training.
 
 --data is laid out as shared/data: claims with their evidence (grounding/train.jsonl, and the part of
-nli/train.jsonl that is of FEVER), and WordNet (graphs/wn18rr). They become six collections with queries:
+nli/train.jsonl that is of FEVER), and WordNet (graphs/wn18rr). They become eight collections with queries:
 
     fever, wow, factcheck, dialogue   a claim, or an answer in a dialogue, is to find its evidence
     feverous                          a claim is to find its sentences first, and then others of their pages
+    titles                            the title of a page is to find its sentences, which are without it
+    passages                          the beginning of a passage is to find the rest of it, in pieces
     wordnet                           a word with its gloss is to find the words that it is related to
 
+In the last three, and in feverous, several documents are relevant to a query: what documents say of each
+other can be learned there alone.
+
 They are asked of a server that is started for it, QUERIES each. The ranker is written to --output with its
-provenance. None of the collections that rankings are compared on is among them.
+provenance, and beside it candidates.jsonl, what the server gave: where --output has that already, it is
+learned from that, and no server is started. None of the collections that rankings are compared on is among
+them.
 """
 
 from __future__ import annotations
@@ -22,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tieback.core.sentences import sentences
 from tieback.models.store import Store
 from tieback.recipes.train import train
 from tieback.serving.commands.judged_queries import Judgement, candidates_of
@@ -33,6 +41,7 @@ from benchmarks.served import started
 QUERIES, FEWEST_WORDS, LONGEST = 150, 4, 300
 RELATED, LEAST_RELATED = 5, 3
 """A word is a query if it has so many relations, and so many of them are no queries themselves."""
+PASSAGES, PIECE_WORDS = {"begin-cmu-dog", "begin-topicalchat", "faithdial-audit", "factcheck-gpt"}, 8
 NO_GENERATOR = {"TIEBACK_GENERATOR_ENABLED": "false"}
 Row = Mapping[str, Any]
 Graded = Mapping[str, int]
@@ -42,11 +51,15 @@ class Training:
     """A collection to learn from: documents by id, `(title, text)`, and queries with their grades."""
 
     def __init__(
-        self, name: str, documents: Mapping[str, tuple[str, str]], queries: Mapping[str, Graded]
+        self,
+        name: str,
+        documents: Mapping[str, tuple[str, str]],
+        queries: Mapping[str, Graded],
+        fewest_words: int = FEWEST_WORDS,
     ) -> None:
         self.name, self.documents = name, documents
         known = sorted(
-            query for query, grades in queries.items() if grades and len(query.split()) >= FEWEST_WORDS
+            query for query, grades in queries.items() if grades and len(query.split()) >= fewest_words
         )
         drawn = np.random.default_rng(0).permutation(len(known))[:QUERIES]
         self.queries = {known[place]: queries[known[place]] for place in drawn.tolist()}
@@ -60,16 +73,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> Report:
-    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as store:
-        candidates = Path(folder) / "candidates.jsonl"
+    options.output.mkdir(parents=True, exist_ok=True)
+    candidates = options.output / "candidates.jsonl"
+    if not candidates.exists():
         with (
+            tempfile.TemporaryDirectory() as store,
             started(Path(store), local=True, settings=NO_GENERATOR) as one,
             one.ready().client() as client,
         ):
             trainings = collections(options.data)
             for training in trainings:
                 client.ingest(training.name, items(training)).collect()
-            candidates.write_text("".join(f"{line}\n" for line in asked(client, trainings, print)))
+            lines = [f"{line}\n" for line in asked(client, trainings, print)]
+        candidates.write_text("".join(lines))
+    with tempfile.TemporaryDirectory() as folder:
         return learned(candidates, Store(Path(folder) / "models"), options.output)
 
 
@@ -127,6 +144,8 @@ def collections(folder: Path) -> list[Training]:
             supported,
         ),
         _by_pages("feverous", grounding),
+        _by_titles("titles", grounding),
+        _by_passages("passages", grounding),
         _wordnet("wordnet", folder / "graphs" / "wn18rr"),
     ]
 
@@ -174,6 +193,37 @@ def _by_pages(name: str, rows: Iterable[Row]) -> Training:
             for other in pages[page_of[document]]:
                 grades.setdefault(other, 1)
     return Training(name, {document: text for text, document in ids.items()}, queries)
+
+
+def _by_titles(name: str, rows: Iterable[Row]) -> Training:
+    """Each sentence is a document; the title of its page is to find it, if there are enough of them."""
+    ids: dict[str, str] = {}
+    pages: dict[str, dict[str, int]] = defaultdict(dict)
+    for row in rows:
+        for line in row["evidence"].split("\n") if row["source"] == "feverous" else ():
+            page, found, sentence = line.partition("\t")
+            if found:
+                pages[page][ids.setdefault(sentence, f"d{len(ids)}")] = 1
+    queries = {page: grades for page, grades in pages.items() if len(grades) >= LEAST_RELATED}
+    return Training(name, {document: ("", text) for text, document in ids.items()}, queries, 1)
+
+
+def _by_passages(name: str, rows: Iterable[Row]) -> Training:
+    """Each two sentences of a passage are a document, but for the first two, which are to find the others."""
+    documents: dict[str, tuple[str, str]] = {}
+    queries: dict[str, dict[str, int]] = {}
+    passages = {row["evidence"]: None for row in rows if row["source"] in PASSAGES}
+    for passage in passages:
+        each = [passage[begin:end] for begin, end in sentences(passage)]
+        pieces = [" ".join(each[place : place + 2]) for place in range(0, len(each), 2)]
+        first, *others = [one for one in pieces if len(one.split()) >= PIECE_WORDS] or [""]
+        if len(others) < LEAST_RELATED:
+            continue
+        grades = queries.setdefault(first[:LONGEST], {})
+        for other in others:
+            documents[f"d{len(documents)}"] = ("", other)
+            grades[f"d{len(documents) - 1}"] = 1
+    return Training(name, documents, queries)
 
 
 def _wordnet(name: str, folder: Path) -> Training:

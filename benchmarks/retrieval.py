@@ -2,10 +2,10 @@
 
 Every question is asked through SDK and wire by the first stage, with each expansion of queries, each reranker
 over 50 candidates, and each learned ranking, of a server that is started for it. The collections of --data
-are laid out as benchmarks/pipeline/collections.py says; questions without words are left out. All plans are
-asked a question before the next one; a reranker that has used up its seconds is asked no more, and is
-compared with the first stage on the questions that it answered. Intervals are 95 % paired bootstrap
-intervals. Captions, photos and parts of photos are measured by `scripts/bench photo_search`.
+are laid out as benchmarks/pipeline/collections.py says, and the mixed library (benchmarks/pipeline/mixed) is
+one more; questions that are not words alone are left out. All plans are asked a question before the next one;
+a reranker that has used up its seconds is asked no more, and is compared with the first stage on the
+questions that it answered. Intervals are 95 % paired bootstrap intervals.
 
 Leave-one-out: a learned ranking is fitted on the judged candidates of all other collections, and tried on the
 one left out. These rankings are thrown away. The ranking that ships learned from none of the collections.
@@ -32,6 +32,7 @@ from benchmarks.binding.measures import paired
 from benchmarks.pipeline.asking import contents
 from benchmarks.pipeline.collections import read
 from benchmarks.pipeline.judged import DataError, Judged, Question
+from benchmarks.pipeline.library import mixed_library
 from benchmarks.pipeline.measures import BEST, items_of, ndcg
 from benchmarks.report import Report
 from benchmarks.served import StartError, started
@@ -42,7 +43,7 @@ FIRST, LEARNED = "first stage", "linear"
 CANDIDATES, DEEP = 50, 100
 FEWEST = 8
 """Questions that a reranker is asked, however long they take."""
-PENALTY = {"penalty": 1.0}
+PENALTY = {"penalty": 2.0}
 MOST_MILLISECONDS = 40.0
 
 
@@ -70,22 +71,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--only", nargs="+", metavar="NAME", help="of the collections, those whose name begins so"
     )
     parser.add_argument(
+        "--plans",
+        nargs="+",
+        metavar="NAME",
+        help="beside the first stage only plans whose name begins so; without recall@100 and leave-one-out",
+    )
+    parser.add_argument(
         "--seconds", type=float, default=20.0, help="for each reranker on each collection [20]"
     )
 
 
 def run(options: argparse.Namespace) -> Report:
     try:
-        collections = read(options.data)
+        collections = [*read(options.data), mixed_library()]
     except DataError as error:
         raise SystemExit(f"retrieval: --data: {error}") from None
     if options.only:
         collections = [one for one in collections if one.name.startswith(tuple(options.only))]
-    return measured([one for one in map(_with_words, collections) if one.questions], seconds=options.seconds)
+    collections = [one for one in map(_with_words, collections) if one.questions]
+    return measured(collections, seconds=options.seconds, only=options.plans)
 
 
-def measured(collections: Sequence[Judged], spaces: Sequence[str] = (), *, seconds: float = 20.0) -> Report:
-    """Measures the collections on a server of `spaces`, by default all."""
+def measured(
+    collections: Sequence[Judged],
+    spaces: Sequence[str] = (),
+    *,
+    seconds: float = 20.0,
+    only: Sequence[str] | None = None,
+) -> Report:
+    """Measures the collections on a server of `spaces`, by default all; `only` plans that begin so."""
     report = Report()
     with tempfile.TemporaryDirectory() as store:
         try:
@@ -93,28 +107,44 @@ def measured(collections: Sequence[Judged], spaces: Sequence[str] = (), *, secon
                 started(Path(store), local=True, spaces=spaces, settings=SETTINGS) as one,
                 one.ready().client() as client,
             ):
-                plans, rows, signals = (
-                    _plans(client),
-                    list[Mapping[str, Any]](),
-                    dict[str, list[JudgedQuery]](),
-                )
-                for number, judged in enumerate(collections):
-                    name = f"bench-{number}"
-                    client.ingest(name, [document.item for document in judged.documents]).collect()
-                    found = _asked(client, name, judged, plans, seconds)
-                    rows += _rows(judged, found)
-                    _claims(report, judged, found)
-                    signals[judged.name] = [_signals(client, name, question) for question in judged.questions]
-                report.table("plans", rows)
-                report.table("leave-one-out", list(_left_out(signals)))
+                _measure(report, client, collections, seconds, only)
         except StartError as error:
             report.claim("the server starts", None, "", ">= 1", note=str(error))
     return report
 
 
+def _measure(
+    report: Report,
+    client: Client,
+    collections: Sequence[Judged],
+    seconds: float,
+    only: Sequence[str] | None,
+) -> None:
+    """Asks everything, and fills the report."""
+    plans = [
+        one for one in _plans(client) if only is None or one.name == FIRST or one.name.startswith(tuple(only))
+    ]
+    rows: list[Mapping[str, Any]] = []
+    signals: dict[str, list[JudgedQuery]] = {}
+    for number, judged in enumerate(collections):
+        name = f"bench-{number}"
+        client.ingest(name, [document.item for document in judged.documents]).collect()
+        found = _asked(client, name, judged, plans, seconds, deep=only is None)
+        rows += _rows(judged, found)
+        if f"learned {LEARNED}" in found:
+            _claims(report, judged, found)
+        if only is None:
+            signals[judged.name] = [_signals(client, name, question) for question in judged.questions]
+    report.table("plans", rows)
+    if only is None:
+        report.table("leave-one-out", list(_left_out(signals)))
+
+
 def _with_words(judged: Judged) -> Judged:
-    """The collection with the questions that have words and an answer."""
-    questions = [one for one in judged.answerable if one.words and not one.own]
+    """The collection with the questions that are words and have an answer."""
+    questions = [
+        one for one in judged.answerable if all(isinstance(part, str) for part in one.query) and not one.own
+    ]
     return Judged(judged.name, judged.documents, questions, judged.modalities)
 
 
@@ -135,7 +165,7 @@ def _plans(client: Client) -> list[Plan]:
 
 
 def _asked(
-    client: Client, name: str, judged: Judged, plans: Sequence[Plan], seconds: float
+    client: Client, name: str, judged: Judged, plans: Sequence[Plan], seconds: float, *, deep: bool
 ) -> dict[str, Answered]:
     found = {plan.name: Answered() for plan in plans}
     spent = dict.fromkeys(found, 0.0)
@@ -151,9 +181,9 @@ def _asked(
             spent[plan.name] += time.perf_counter() - begun
             answered.milliseconds.append(1e3 * (time.perf_counter() - begun))
             answered.ndcg[place] = ndcg(_items(result), question.grades)
-            if not plan.is_slow:
-                deep = client.retrieve(name, contents(question.query), limit=DEEP, **plan.arguments)
-                relevant = sum(item in question.grades for item in _items(deep))
+            if deep and not plan.is_slow:
+                further = client.retrieve(name, contents(question.query), limit=DEEP, **plan.arguments)
+                relevant = sum(item in question.grades for item in _items(further))
                 answered.recall.append(relevant / len(question.grades))
     return found
 

@@ -24,6 +24,8 @@ def data(tmp_path: Path) -> Path:
         row("feverous", "Tide\tIt is high.\nTide\tIt follows the moon.", "the tide follows the moon"),
         row("feverous", "Tide\tIt is low at noon.\nMoon\tIt is round.", "the tide is low at noon"),
     ]
+    long = " ".join(f"Sentence {n} of a long passage about herons." for n in range(8))
+    grounding += [row("factcheck-gpt", long, claim) for claim in ("herons are birds", "herons are tall")]
     fever = [{"source": "fever", "premise": "Bread is baked.", "hypothesis": "bread is baked at night"}]
     other = [{"source": "snli", "premise": "A man sings.", "hypothesis": "a man makes a sound"}]
     graph = tmp_path / "graphs" / "wn18rr"
@@ -63,6 +65,25 @@ def test_a_claim_finds_its_sentences_first_and_then_those_of_their_pages(data: P
     assert named == {
         "It is low at noon.": 2, "It is round.": 2, "It is high.": 1, "It follows the moon.": 1,
     }  # fmt: skip
+
+
+def test_a_title_finds_the_sentences_of_its_page_where_there_are_enough(data: Path) -> None:
+    titles = by_name(data)["titles"]
+
+    [(title, grades)] = titles.queries.items()
+    assert title == "Tide"
+    assert {titles.documents[one] for one in grades} == {
+        ("", "It is high."), ("", "It follows the moon."), ("", "It is low at noon."),
+    }  # fmt: skip
+
+
+def test_the_beginning_of_a_passage_finds_the_rest_and_is_no_document(data: Path) -> None:
+    passages = by_name(data)["passages"]
+
+    [(query, grades)] = passages.queries.items()
+    assert query.startswith("Sentence 0 of")
+    assert [passages.documents[one][1].split()[1] for one in grades] == ["2", "4", "6"]
+    assert set(grades) == set(passages.documents)
 
 
 def test_a_word_that_is_asked_for_is_no_document_and_finds_related_ones(data: Path) -> None:

@@ -29,3 +29,14 @@ def test_every_plan_is_measured_and_every_collection_is_left_out_once() -> None:
     assert [row["left out"] for row in left_out] == ["birds", "works"]
     assert all(row["search"] > 0 for row in left_out)
     assert len(report.claims) == 4
+
+
+def test_a_few_plans_are_asked_beside_the_first_stage_where_they_are_named() -> None:
+    birds = collection("birds", "a heron in the reeds", "an owl flies at night", "a swift never lands here")
+
+    report = measured([birds], spaces=["wordllama-256"], only=["learned"])
+
+    assert [row["plan"] for row in report.tables["plans"]] == ["first stage", "learned linear"]
+    assert all(row["recall@100"] is None for row in report.tables["plans"])
+    assert "leave-one-out" not in report.tables
+    assert len(report.claims) == 2

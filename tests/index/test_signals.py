@@ -60,6 +60,21 @@ async def test_words_that_stand_together_have_a_fuller_window(seas: Index) -> No
     assert close["beginning"] == 0 < apart["beginning"] < 1
 
 
+async def test_the_rarest_word_counts_by_its_share_of_the_rarity(seas: Index) -> None:
+    found = await signals(seas, "moon gravity")
+
+    assert found["close", "gravity"]["rarest"] == pytest.approx(1)
+    assert 0 < found["apart", "moon"]["rarest"] < found["other", "oceans"]["rarest"] <= 1
+
+
+async def test_a_neighbourhood_of_all_others_is_their_mean_by_likeness(seas: Index) -> None:
+    found = await signals(seas)
+
+    for one in found.values():
+        rest = [other["search"] for other in found.values() if other is not one]
+        assert min(rest) <= one["neighbourhood"] <= max(rest)
+
+
 async def test_words_that_only_the_expanded_query_has_raise_the_feedback(seas: Index) -> None:
     await seas.upsert("docs", [item("bread", section((0.1, 0.995, 0, 0), "bread is baked in ovens"))])
 
@@ -82,7 +97,7 @@ async def test_sections_of_one_item_know_each_other_and_their_places(seas: Index
 async def test_a_query_by_a_vector_alone_has_no_signals_of_words(seas: Index) -> None:
     reply = await seas.search("docs", vector=NORTH, signals=NAMES)
 
-    assert not {"words", "matched", "window", "beginning"} & set(reply.hits[0].signals)
+    assert not {"words", "matched", "rarest", "window", "beginning"} & set(reply.hits[0].signals)
     assert {"search", "vector", "feedback", "neighbours", "length"} <= set(reply.hits[0].signals)
 
 
@@ -114,13 +129,13 @@ def test_neighbours_are_the_five_most_alike_without_the_candidate_itself() -> No
     alike[0, 0] = 1.0
     scores = np.array([100.0, 1, 2, 3, 4, 5, 50, 50])
 
-    found = neighbours(scores, alike)
+    found = neighbours(scores, alike, 5)
 
     assert found[0] == pytest.approx(3)
 
 
 def test_a_candidate_that_is_like_no_other_has_no_neighbours() -> None:
-    found = neighbours(np.array([1.0, 2.0]), np.array([[1.0, 0.0], [0.0, 1.0]]))
+    found = neighbours(np.array([1.0, 2.0]), np.array([[1.0, 0.0], [0.0, 1.0]]), 5)
 
     assert np.isnan(found).all()
 

@@ -25,7 +25,7 @@ from tieback.index.ranking import Ranker, Ranking
 from tieback.index.words import QueryWords, Read, likeness
 from tieback.methods.query_expansion import configured
 
-NEIGHBOURS = 5
+NEIGHBOURS, NEIGHBOURHOOD = 5, 20
 """Sections whose scores are averaged."""
 
 _FEEDBACK = configured("rocchio", {"agreement": 0.0}, field="query_expansion")
@@ -124,13 +124,27 @@ class _Hits:
             return self._absent
         return np.array([words.at_beginning(one) for one in self._sections[: self._count]])
 
+    def rarest(self) -> Array:
+        words = self._query_words
+        if words is None:
+            return self._absent
+        return np.array([words.rarest(one) for one in self._sections[: self._count]])
+
     def neighbours(self) -> Array:
+        return neighbours(self._every_score, self._alike, NEIGHBOURS)[: self._count]
+
+    def neighbourhood(self) -> Array:
+        return neighbours(self._every_score, self._alike, NEIGHBOURHOOD)[: self._count]
+
+    @cached_property
+    def _alike(self) -> Array:
+        """How alike the hits and their further pieces are, by vectors and words together."""
         self._check("the likeness of the hits")
         alike = likeness(self._sections)
         if self._query.vector is not None:
             vectors = vectors_of(self._memory, self._every, self._query.ignored)
             alike = (alike + _cosines(vectors)) / 2
-        return neighbours(self._every_score, alike)[: self._count]
+        return np.asarray(alike)
 
     def feedback(self) -> Array:
         self._check("the feedback of the hits")
@@ -173,8 +187,10 @@ _COMPUTED: Mapping[str, Callable[[_Hits], Array]] = {
     known.VECTOR.name: _Hits.vector,
     known.WORDS.name: _Hits.words,
     known.MATCHED.name: _Hits.matched,
+    known.RAREST.name: _Hits.rarest,
     known.FEEDBACK.name: _Hits.feedback,
     known.NEIGHBOURS.name: _Hits.neighbours,
+    known.NEIGHBOURHOOD.name: _Hits.neighbourhood,
     known.WINDOW.name: _Hits.window,
     known.BEGINNING.name: _Hits.beginning,
     known.LENGTH.name: _Hits.length,
@@ -183,15 +199,15 @@ _COMPUTED: Mapping[str, Callable[[_Hits], Array]] = {
 }
 
 
-def neighbours(scores: Array, alike: Array) -> Array:
-    """The mean score `[n]` of the NEIGHBOURS that are most alike, weighted by that; NaN where none is.
+def neighbours(scores: Array, alike: Array, count: int) -> Array:
+    """The mean score `[n]` of the `count` that are most alike, weighted by that; NaN where none is.
 
     `alike` `[n, n]`; that of a section and itself does not count.
     """
     weights = np.maximum(alike, 0.0)
     np.fill_diagonal(weights, 0.0)
-    if len(scores) > NEIGHBOURS:
-        least = np.partition(weights, -NEIGHBOURS, axis=1)[:, -NEIGHBOURS, None]
+    if len(scores) > count:
+        least = np.partition(weights, -count, axis=1)[:, -count, None]
         weights = np.where(weights >= least, weights, 0.0)
     whole = weights.sum(axis=1)
     return np.where(whole > 0, weights @ scores / np.where(whole > 0, whole, 1.0), np.nan)

@@ -36,6 +36,10 @@ FEEDBACK = Signal("feedback", "the score by the query expanded by its best hits 
 NEIGHBOURS = Signal(
     "neighbours", "the mean search score of the five other sections found that are most like it"
 )
+NEIGHBOURHOOD = Signal("neighbourhood", "the same of the twenty other sections that are most like it")
+RAREST = Signal(
+    "rarest", "the rarity of the rarest word that the section or its titles have, as a share of the rarest's"
+)
 WINDOW = Signal("window", "the largest share of the query's words, by rarity, within 12 words of the text")
 BEGINNING = Signal(
     "beginning", "the share of the query's words, by rarity, in the titles and the first 15 words"
@@ -44,7 +48,8 @@ LENGTH = Signal("length", "the logarithm of the number of words", rising=False)
 PLACE = Signal("place", "the section's place in its item, 0 the first to 1 the last", rising=False)
 SIBLINGS = Signal("siblings", "the best search score of another candidate of the same item")
 SIGNALS = (
-    SEARCH, VECTOR, WORDS, MATCHED, FEEDBACK, NEIGHBOURS, WINDOW, BEGINNING, LENGTH, PLACE, SIBLINGS,
+    SEARCH, VECTOR, WORDS, MATCHED, RAREST, FEEDBACK, NEIGHBOURS, NEIGHBOURHOOD, WINDOW, BEGINNING, LENGTH,
+    PLACE, SIBLINGS,
 )  # fmt: skip
 """All, in the order in which tables of them have their columns."""
 

@@ -42,9 +42,8 @@ class QueryWords:
     def __init__(self, words: Words, text: str) -> None:
         terms = words.terms(text)
         frequencies = words.frequencies([term.forms for term in terms])
-        self._weights = [
-            term.weight * words.rarity(number) for term, number in zip(terms, frequencies, strict=True)
-        ]
+        self._rarities = [words.rarity(number) for number in frequencies]
+        self._weights = [term.weight * one for term, one in zip(terms, self._rarities, strict=True)]
         self._known = {form: place for place, term in enumerate(terms) for form in term.forms}
         self._whole = sum(self._weights)
 
@@ -68,6 +67,12 @@ class QueryWords:
     def at_beginning(self, section: Read) -> float:
         """The share of the words, by rarity, that are in the titles or begin the text."""
         return self.share([*section.titles, *section.text[:BEGINNING]])
+
+    def rarest(self, section: Read) -> float:
+        """The rarity of the rarest of the words that it has, as a share of that of the rarest word."""
+        found = {word for _, word in self._found([*section.titles, *section.text])}
+        best = max(self._rarities, default=0.0)
+        return max((self._rarities[word] for word in found), default=0.0) / best if best else 0.0
 
     def share(self, terms: Sequence[str]) -> float:
         """The share of the words, by rarity, that are among these terms, which are of one language."""

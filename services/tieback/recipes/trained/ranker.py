@@ -52,7 +52,7 @@ def ranker(
     *,
     signals: tuple[str, ...] = SIGNALS_READ,
     metadata: tuple[str, ...] = (),
-    penalty: Annotated[float, Field(gt=0)] = 1.0,
+    penalty: Annotated[float, Field(gt=0)] = 2.0,
     rounds: Annotated[int, Field(ge=1, le=100)] = 6,
     pairs: Annotated[int, Field(ge=1)] = 300,
     folds: Annotated[int, Field(ge=2, le=20)] = 5,
