@@ -142,6 +142,7 @@ def plan(message: Any) -> RetrievalPlan:
         token_vectors=message.token_vectors,
         ranker=message.ranker.name,
         composition=message.composition,
+        condition=message.condition,
         vector_search=message.vector_search.name,
         expected_recall=message.expected_recall if message.HasField("expected_recall") else None,
         expected_seconds=message.expected_us / MICROSECONDS if message.HasField("expected_us") else None,

@@ -346,6 +346,8 @@ class RetrievalPlan:
     """Whether texts were reranked by the vectors of their tokens that the collection keeps."""
     composition: str = ""
     """The learned composition by which a photo and words were one query; empty for the weighted sum."""
+    condition: str = ""
+    """The learned condition by which the hits were ordered; empty for none."""
     vector_search: str = "nearest"
     """The method that says how far the vector was searched for; "none" where words alone were."""
     expected_recall: float | None = None

@@ -259,6 +259,7 @@ def output(
     terms: bool = False,
     layer: int | None = None,
     earliest_layer: int | None = None,
+    condition: str = "",
     token_reduction: MethodLike | None = None,
     field: FieldPath = OUTPUT,
 ) -> vector_pb2.OutputSpec:
@@ -287,6 +288,7 @@ def output(
         terms=terms,
         layer=layer or 0,
         earliest_layer=earliest_layer or 0,
+        condition=text(condition, "output.condition"),
         reduction=reduction(token_reduction, field["reduction"]),
     )
 

@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from support.asking import encodings, texts
-from support.bag_of_words import BagOfWords, card
+from support.bag_of_words import WIDTH, BagOfWords, card
+from tieback.catalog.card import EncoderCard
 from tieback.core.types.content import Content, Modality
 from tieback.core.types.encoding import (
     CachePolicy,
@@ -23,6 +25,8 @@ from tieback.core.types.limits import Limits
 from tieback.core.types.vectors import DType, SpaceRef, VectorKind
 from tieback.encoder import Encoder
 from tieback.encoder.content_key import ContentKeys
+from tieback.methods.conditional_projection import cross_attention
+from tieback.models.conditional_space import ConditionalSpace
 from tieback.models.encoder_model import Prepared, RawEncoding
 
 SPACE = "bag-of-words"
@@ -37,6 +41,7 @@ OTHER: dict[str, Any] = {
     "layer": 1,
     "reduction": Reduction("pitome", 0.8),
     "earliest_layer": 1,
+    "condition": "colour",
 }
 """Another value of each field."""
 
@@ -69,6 +74,15 @@ class Listening(BagOfWords):
         return super().run(batch, plan)
 
 
+def learned(made_for: EncoderCard) -> ConditionalSpace:
+    """Conditions of the model's vectors that were not trained."""
+    rows = np.random.default_rng(0).normal(size=(4, 1, WIDTH)).astype(np.float32)
+    state = cross_attention.start(rows, np.ones((4, 1), bool), conditions=1, inner=2, width=4, seed=0)
+    return ConditionalSpace(
+        made_for.name, Modality.TEXT, made_for.space, ("colour",), "cross_attention", state, False, "r"
+    )
+
+
 @pytest.fixture
 def model(tmp_path: Path) -> Listening:
     return Listening(tmp_path)
@@ -76,7 +90,7 @@ def model(tmp_path: Path) -> Listening:
 
 @pytest.fixture
 async def encoder(model: Listening) -> AsyncIterator[Encoder]:
-    made = Encoder([model])
+    made = Encoder([model], conditions=[learned(model.card)])
     yield made
     await made.close()
 

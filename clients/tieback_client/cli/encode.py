@@ -138,6 +138,12 @@ standard error, and makes the exit code 1.
 @click.option("--truncate", is_flag=True, help="Truncate long inputs instead of failing.")
 @click.option("--no-cache", is_flag=True, help="Neither read nor write the encoding cache.")
 @click.option(
+    "--condition",
+    default="",
+    metavar="NAME",
+    help="Give the vector under a learned condition of the server's, such as colour. [none]",
+)
+@click.option(
     "--batch-invariant",
     is_flag=True,
     help="Give the same bits, independent of other requests; slower.",
@@ -168,6 +174,7 @@ def encode(
     labels: bool,
     truncate: bool,
     no_cache: bool,
+    condition: str,
     batch_invariant: bool,
     target: Path | None,
 ) -> None:
@@ -186,6 +193,7 @@ def encode(
         "width": width,
         "layer": layer,
         "earliest_layer": earliest_layer,
+        "condition": condition,
         "reduction": reduction if ratio is None else (reduction, {"ratio": ratio}),
         "dtype": dtype,
         "kinds": [*kinds, "labels"] if labels and "labels" not in kinds else list(kinds),

@@ -61,6 +61,12 @@ docs/filters.md has all that a filter can say.
     help="A learned composition of the server's: a photo and the words that change it. [their sum]",
 )
 @click.option(
+    "--condition",
+    default="",
+    metavar="NAME",
+    help="Order the hits by a learned condition of the server's alone, such as colour. [none]",
+)
+@click.option(
     "--explain",
     is_flag=True,
     help="Show what each step made of each hit, the time of each step and what it left out, the weights of "
@@ -101,6 +107,7 @@ def search(
     rerank: str | None,
     min_relevance: float,
     composition: str,
+    condition: str,
     explain: bool,
     highlights: int,
     timing: bool,
@@ -127,6 +134,7 @@ def search(
         hits_per_item=per_item,
         granularity=granularity_of(documents=documents),
         composition=composition,
+        condition=condition,
         vector_search=method_of(vector_search),
         min_relevance=min_relevance,
         explain=explain,

@@ -109,6 +109,7 @@ def retrieve(
     granularity: Granularity | None = None,
     ranker: MethodLike | None = None,
     composition: str = "",
+    condition: str = "",
     vector_search: MethodLike | None = None,
     min_relevance: float = 0.0,
     explain: bool = False,
@@ -141,8 +142,9 @@ def retrieve(
     sections they were given and what they left out, and the `stages` of a hit what each made of it. With a
     reranker it returns what matched what, with a `ranker` what each signal adds to the score.
     `composition` names a learned composition of the server's: then the query is one picture and one text that
-    changes it. With `highlights`, hits of texts have at most so many sentences that say most of the query's
-    words.
+    changes it. Under a learned `condition` of the server's, such as "colour", hits are ordered by how near
+    they are in that alone; the query is one content, and `candidates` are 200 unless said. With `highlights`,
+    hits of texts have at most so many sentences that say most of the query's words.
     """
     request = _retrieval(
         collection,
@@ -163,6 +165,7 @@ def retrieve(
         granularity=granularity,
         ranker=ranker,
         composition=composition,
+        condition=condition,
         vector_search=vector_search,
         min_relevance=min_relevance,
         explain=explain,
@@ -192,6 +195,7 @@ def answer(
     granularity: Granularity | None = None,
     ranker: MethodLike | None = None,
     composition: str = "",
+    condition: str = "",
     vector_search: MethodLike | None = None,
     min_relevance: float = 0.0,
     explain: bool = False,
@@ -231,6 +235,7 @@ def answer(
             granularity=granularity,
             ranker=ranker,
             composition=composition,
+            condition=condition,
             vector_search=vector_search,
             min_relevance=min_relevance,
             explain=explain,
@@ -295,6 +300,7 @@ def _retrieval(
     granularity: Granularity | None,
     ranker: MethodLike | None,
     composition: str,
+    condition: str,
     vector_search: MethodLike | None,
     min_relevance: float,
     explain: bool,
@@ -322,6 +328,7 @@ def _retrieval(
         granularity=writing.granularity(granularity),
         ranker=writing.method(ranker, at("ranker")),
         composition=writing.text(composition, "composition"),
+        condition=writing.text(condition, "condition"),
         vector_search=writing.method(vector_search, at("vector_search")),
     )
 

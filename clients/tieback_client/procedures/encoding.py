@@ -61,6 +61,7 @@ def encode(
     terms: bool = False,
     layer: int | None = None,
     earliest_layer: int | None = None,
+    condition: str = "",
     reduction: MethodLike | None = None,
     batch: int = 256,
     timeout: float | None = None,
@@ -79,8 +80,9 @@ def encode(
     end at that layer or a later one where `timeout` leaves too little time for the last, if the space was
     trained for it (`Space.deadline_exits`); `Encoding.layer` is the one. `reduction` merges tokens inside of
     the model, by a method's name or ``("pitome", {"ratio": 0.8})``, where the space serves it
-    (`Space.reductions`): faster, and a little worse. Many contents go in several calls of at most `batch`;
-    for very many, `encode_stream` is faster.
+    (`Space.reductions`): faster, and a little worse. `condition` gives the vector under a learned condition
+    of the server's, such as "colour", in a space of its own. Many contents go in several calls of at most
+    `batch`; for very many, `encode_stream` is faster.
 
     An input that fails does not fail the others: see `Encodings.errors`.
     """
@@ -92,6 +94,7 @@ def encode(
         terms=terms,
         layer=layer,
         earliest_layer=earliest_layer,
+        condition=condition,
         token_reduction=reduction,
     )
     request = _batches_of(space, output, truncate, cache)
@@ -115,6 +118,7 @@ def encode_stream(
     terms: bool = False,
     layer: int | None = None,
     earliest_layer: int | None = None,
+    condition: str = "",
     reduction: MethodLike | None = None,
     batch: int = 32,
     in_flight: int = 8,
@@ -139,6 +143,7 @@ def encode_stream(
         terms=terms,
         layer=layer,
         earliest_layer=earliest_layer,
+        condition=condition,
         token_reduction=reduction,
     )
     encode_request = _batches_of(space, output, truncate, cache)

@@ -14,6 +14,7 @@ from tieback.answer.collection_spaces import (
     RetiredSpaces,
 )
 from tieback.answer.composing import Composing
+from tieback.answer.conditions import Conditions
 from tieback.answer.degradation import Losses
 from tieback.answer.embedding import TOGETHER, Embedding
 from tieback.answer.encoding import JointInputs, Spaces
@@ -47,6 +48,7 @@ from tieback.core.types.report import Timing
 from tieback.core.types.retrieval import Retrieval, RetrieveReply
 from tieback.core.types.token_vectors import TokenVectors
 from tieback.core.types.vectors import SpaceRef
+from tieback.models.conditional_space import ConditionalSpace
 from tieback.models.learned_composition import LearnedComposition
 from tieback.ports import (
     DEFAULT_GROUNDING,
@@ -84,6 +86,7 @@ class Answerer:
     words. With `keeps_originals` the index is sent what pictures and sounds were encoded from. `retired` is
     where spaces are had that are no longer served, to read the collections in them. `token_spaces` are those
     whose token vectors collections may keep. `ranker` orders hits by what was learned of judgements.
+    By `conditions` hits are ordered under one.
     `highlight_space` compares sentences of hits, which are chosen by their words alone without it.
     """
 
@@ -110,6 +113,7 @@ class Answerer:
         ranker: Ranker | None = None,
         compositions: Sequence[LearnedComposition] = (),
         highlight_space: str = "",
+        conditions: Sequence[ConditionalSpace] = (),
     ) -> None:
         self._limits = limits = limits or Limits()
         served = [CollectionSpace.single(one, encoder, limits) for one in single]
@@ -135,6 +139,7 @@ class Answerer:
             rerankers=rerankers,
             ranker=ranker,
             composing=Composing(encoder, compositions),
+            conditions=Conditions(conditions),
             highlighting=Highlighting(encoder, highlight_space, limits),
         )
         self._generator = generator

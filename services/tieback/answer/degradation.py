@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from tieback.answer.encoding import SpaceEncodings
 from tieback.core.errors import DeadlineExceeded, Overloaded, TiebackError, Unavailable
+from tieback.core.field_path import at
 from tieback.core.types.content import Modality
 from tieback.core.types.fusion import RoutingExplanation
 from tieback.core.types.retrieval import QueryPart
@@ -51,3 +52,18 @@ def with_unencoded_contents(
         lost = sum(max(of_modality.get(space, 0.0), 0.0) for space in gone)
         loss += share * min(lost, WORST)
     return dataclasses.replace(routing, expected_recall_loss=loss)
+
+
+def losses_of(encoded: SpaceEncodings) -> dict[str, str]:
+    """The spaces that did not speak of everything, and why.
+
+    Raises where a content is refused by all that read it.
+    """
+    lost = {space: reason_of(error) for space, error in encoded.failed.items()}
+    for place, refused in enumerate(encoded.refused):
+        if refused and not encoded.encodings[place] and not encoded.failed:
+            error = next(iter(refused.values()))
+            raise error.within(at("query", place, "content"))
+        for space, error in refused.items():
+            lost.setdefault(space, reason_of(error))
+    return lost

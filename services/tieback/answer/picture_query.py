@@ -53,6 +53,7 @@ def plan_by_regions(retrieval: Retrieval, plan: RetrievalPlan, limits: Limits) -
         or retrieval.reranker is not None
         or plan.reranker.name != NO_RERANKING.name
         or plan.diversity
+        or plan.condition
         or plan.granularity is Granularity.DOCUMENT
     ):
         return plan

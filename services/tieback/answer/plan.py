@@ -10,7 +10,7 @@ import dataclasses
 
 from tieback.answer.query_words import words_of
 from tieback.answer.relevance import RELEVANCE_FLOOR
-from tieback.core.query_choices import COMPOSITION, FIELD_OF, NO_WORDS, ROUTING, clashes, said
+from tieback.core.query_choices import COMPOSITION, CONDITION, FIELD_OF, NO_WORDS, ROUTING, clashes, said
 from tieback.core.types.fusion import Routing
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.query_plan import QueryPlan
@@ -33,6 +33,8 @@ WORDS_ALONE = MethodChoice("none")
 DEFAULT_LIMIT, MOST_HITS = 10, 100
 FEWEST_CANDIDATES, MOST_CANDIDATES = 20, 1000
 CANDIDATES_PER_HIT = 4
+CONDITION_CANDIDATES = 200
+"""Under a condition: what agrees in it may be far down the order of the search."""
 RANKED_CANDIDATES = 100
 """Candidates of a learned ranking: so many it was trained with."""
 
@@ -65,6 +67,7 @@ def filled(retrieval: Retrieval, chosen: QueryPlan) -> Retrieval:
         name
         for name, is_asked in (
             (COMPOSITION, bool(retrieval.composition)),
+            (CONDITION, bool(retrieval.condition)),
             (ROUTING, retrieval.routing != Routing()),
             (NO_WORDS, not words_of(retrieval.query)),
         )
@@ -98,6 +101,8 @@ def plan_of(retrieval: Retrieval, defaults: RetrievalPlan = DEFAULT_PLAN) -> Ret
         candidates = reranked_candidates(limit) if reranked else limit
         if ranker.name != NO_RANKER.name:
             candidates = RANKED_CANDIDATES
+        if retrieval.condition:
+            candidates = CONDITION_CANDIDATES
     return RetrievalPlan(
         hybrid=hybrid,
         balance_modalities=(
@@ -123,6 +128,7 @@ def plan_of(retrieval: Retrieval, defaults: RetrievalPlan = DEFAULT_PLAN) -> Ret
         ),
         granularity=retrieval.granularity or defaults.granularity,
         composition=retrieval.composition,
+        condition=retrieval.condition,
         ranker=ranker,
         vector_search=vector_search,
     )
@@ -142,5 +148,6 @@ def _is_ordered_otherwise(retrieval: Retrieval) -> bool:
         or retrieval.granularity is Granularity.DOCUMENT
         or retrieval.hybrid is False
         or bool(retrieval.composition)
+        or bool(retrieval.condition)
         or (retrieval.vector_search is not None and retrieval.vector_search.name == WORDS_ALONE.name)
     )

@@ -7,10 +7,10 @@ from collections.abc import Collection, Mapping, Sequence
 
 from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces
 from tieback.answer.composing import Composing
+from tieback.answer.conditions import Conditions
 from tieback.answer.cut_off import cut_off
-from tieback.answer.degradation import reason_of, with_unencoded_contents, without
+from tieback.answer.degradation import losses_of, with_unencoded_contents, without
 from tieback.answer.documents import ranked_documents, sections_of
-from tieback.answer.encoding import SpaceEncodings
 from tieback.answer.explanation import FINAL, explained
 from tieback.answer.highlighting import Highlighting
 from tieback.answer.ingestion import describe
@@ -74,8 +74,10 @@ class Retriever:
         ranker: Ranker | None = None,
         composing: Composing,
         highlighting: Highlighting,
+        conditions: Conditions,
     ) -> None:
         self._composing = composing
+        self._conditions = conditions
         self._highlighting = highlighting
         self._ranker = ranker
         self._rerankers = rerankers
@@ -104,6 +106,7 @@ class Retriever:
                 check_known(retrieval.collection, chosen, self._rerankers, self._ranker)
                 retrieval = filled(retrieval, chosen)
                 plan = self._planned(retrieval, defaults)
+            self._conditions.check(retrieval, plan)
         if self._reranker is None and plan.reranker.name != NO_RERANKING.name:
             raise Unsupported("no space of this server has multi-vectors to rerank by")
         try:
@@ -153,10 +156,15 @@ class Retriever:
         tokens = None
         if by_rows and words and by_regions is None:
             tokens = await self._spaces.tokens_to_read(retrieval.collection, hop(deadline))
+        under = None
+        if plan.condition and fused is not None:
+            space, _ = await self._spaces.to_read(retrieval.collection, hop(deadline))
+            under = self._conditions.of(retrieval, space)
         found = await self._search(
             *(retrieval, plan, fused, searched, watch, deadline),
-            multi_vectors=by_regions is not None,
+            multi_vectors=by_regions is not None or (under is not None and under.learned.regions),
             token_vectors=tokens is not None,
+            vectors=under is not None and not under.learned.regions,
         )
         documents = plan.granularity is Granularity.DOCUMENT
         compared = sections_of(found.hits) if documents else found.hits
@@ -177,12 +185,15 @@ class Retriever:
             plan = dataclasses.replace(plan, token_vectors=True)
         if lost:
             plan = dataclasses.replace(plan, reranker=NO_RERANKING, skipped_reranker=plan.reranker)
+        conditional = None
+        if under is not None and fused is not None:
+            conditional = await under.ordered(fused, found.hits, watch, hop(deadline))
         with watch.stage(FINAL) as stage:
             routing = RoutingExplanation(FULL_TEXT, {}, 0.0) if fused is None else fused.routing
             routing = without(routing, {"reranker": lost} if lost else {})
             space_name = "" if fused is None else fused.vector.space.name
             plan = _used(plan, found)
-            ordered = self._ordered(retrieval, plan, _shown(found.hits), reranked)
+            ordered = conditional or self._ordered(retrieval, plan, _shown(found.hits), reranked)
             hits, steps = _ended(retrieval, plan, found, ordered, reranked, space_name, stage)
         hits = await self._highlighting.highlighted(hits, own, retrieval.highlights, watch, deadline)
         return RetrieveReply(hits, routing, labels, watch.timing(), plan, unread, steps)
@@ -206,6 +217,7 @@ class Retriever:
             rank_fusion=None,
             reranker=NO_RERANKING,
             vector_search=WORDS_ALONE,
+            condition="",
         )
         found = await self._search(retrieval, plan, None, words, watch, deadline)
         plan = _used(plan, found)
@@ -267,7 +279,7 @@ class Retriever:
             for place, encodings in enumerate(encoded.encodings)
             for encoding in encodings
         ]
-        lost = _judge(encoded)
+        lost = losses_of(encoded)
         if not parts:
             raise next(iter(encoded.failed.values()))
         with watch.stage("fuse") as stage:
@@ -304,6 +316,7 @@ class Retriever:
         *,
         multi_vectors: bool = False,
         token_vectors: bool = False,
+        vectors: bool = False,
     ) -> SearchReply:
         with watch.stage("search") as stage:
             reply = await self._index.search(
@@ -323,6 +336,7 @@ class Retriever:
                 ignored=() if fused is None else fused.ignored,
                 multi_vectors=multi_vectors,
                 token_vectors=token_vectors,
+                vectors=vectors,
                 vector_search=None if fused is None else plan.vector_search,
                 explain=retrieval.explain,
                 highlights=retrieval.highlights if words and plan.hybrid else 0,
@@ -375,21 +389,6 @@ def _used(plan: RetrievalPlan, found: SearchReply) -> RetrievalPlan:
 def _shown(hits: Sequence[Hit]) -> list[Hit]:
     """The hits without vectors, which the caller did not ask for."""
     return [dataclasses.replace(hit, multi_vector=None, sections=_shown(hit.sections)) for hit in hits]
-
-
-def _judge(encoded: SpaceEncodings) -> dict[str, str]:
-    """The spaces that did not speak of everything, and why.
-
-    Raises where a content is refused by all that read it.
-    """
-    lost = {space: reason_of(error) for space, error in encoded.failed.items()}
-    for place, refused in enumerate(encoded.refused):
-        if refused and not encoded.encodings[place] and not encoded.failed:
-            error = next(iter(refused.values()))
-            raise error.within(at("query", place, "content"))
-        for space, error in refused.items():
-            lost.setdefault(space, reason_of(error))
-    return lost
 
 
 def _blame_query(error: TiebackError, parts: Sequence[FusePart]) -> TiebackError:

@@ -18,7 +18,7 @@ NONE = "none"
 
 
 WORDS_ALONE, VECTOR_ALONE, HYBRID, DOCUMENTS = "words alone", "vector alone", "hybrid", "documents"
-COMPOSITION, ROUTING, NO_WORDS = "composition", "routing", "no words"
+COMPOSITION, ROUTING, NO_WORDS, CONDITION = "composition", "routing", "no words", "condition"
 
 FIELD_OF = {
     **{name: name for name in ("rank_fusion", "reranker", "query_expansion", "diversity", "hits_per_item")},
@@ -37,6 +37,7 @@ CLASHES = (
     *(("ranker", one) for one in (WORDS_ALONE, COMPOSITION)),
     ("reranker", "diversity"),
     *((COMPOSITION, one) for one in ("reranker", HYBRID, WORDS_ALONE)),
+    *((CONDITION, one) for one in ("reranker", "ranker", "diversity", DOCUMENTS, WORDS_ALONE, COMPOSITION)),
     *((DOCUMENTS, one) for one in ("hits_per_item", "collapse_pieces")),
     *((VECTOR_ALONE, one) for one in ("rank_fusion", WORDS_ALONE)),
     *((WORDS_ALONE, one) for one in ("rank_fusion", "balance_modalities", ROUTING, NO_WORDS)),

@@ -21,9 +21,11 @@ from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeReply, Sp
 from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
 from tieback.core.unknown_space import unknown_space
+from tieback.encoder.conditional import ConditionalSpaces, computed_plan, projected
 from tieback.encoder.encoding_cache import CacheOptions, CacheState
 from tieback.encoder.preparation import Preparation
 from tieback.encoder.space import Space
+from tieback.models.conditional_space import ConditionalSpace
 from tieback.models.encoder_model import EncoderModel
 from tieback.ports import DEFAULT_PLAN
 
@@ -38,6 +40,7 @@ class Encoder:
 
     `batch_tokens` bounds the tokens of a batch, padding included; `cache` is what each space keeps, and
     `reduction_wait` from how many seconds of waiting on texts are computed on fewer tokens (0 for never).
+    By `conditions` vectors are projected where a plan names one.
     `on_batch` is called with each batch and the name of its space, on its worker thread. StartupError
     where two models have one name, and where the cache's folder cannot be made.
     """
@@ -50,8 +53,10 @@ class Encoder:
         batch_tokens: int = BATCH_TOKENS,
         cache: CacheOptions = DEFAULT_CACHE,
         reduction_wait: float = 0.0,
+        conditions: Sequence[ConditionalSpace] = (),
         on_batch: Callable[[str, BatchReport], None] | None = None,
     ) -> None:
+        self._conditions = ConditionalSpaces(conditions)
         names = [model.card.name for model in models]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise StartupError(f"two encoders are named {twice[0]!r}; rename one of their cards")
@@ -93,9 +98,14 @@ class Encoder:
         """One result per content, in order; a bad content gets an error and the others succeed.
 
         NotFound, with the choices, for an unknown space. InvalidInput for an empty or too large batch, a
-        width or kind that is not offered. Overloaded where too much waits. DeadlineExceeded.
+        width, kind or condition that is not offered. Overloaded where too much waits. DeadlineExceeded.
         """
-        return await self._space(space).encode(contents, plan, cache, deadline)
+        found = self._space(space)
+        if not plan.condition:
+            return await found.encode(contents, plan, cache, deadline)
+        learned = self._conditions.find(space, plan)
+        reply = await found.encode(contents, computed_plan(learned, plan), cache, deadline)
+        return projected(learned, plan, reply)
 
     async def split(
         self,

@@ -52,6 +52,8 @@ class Query:
     granularity: Granularity = Granularity.SECTION
     token_vectors: bool = False
     """Whether the vectors of the tokens of texts are wanted."""
+    vectors: SpaceRef | None = None
+    """Of the collection, where the vectors of hits as wholes are wanted."""
     reach: Reach = AS_KEPT
     """How far the vector is searched for."""
     explain: bool = False
@@ -79,6 +81,7 @@ def checked(
     hits_per_item: int = 0,
     granularity: Granularity = Granularity.SECTION,
     token_vectors: bool = False,
+    vectors: bool = False,
     vector_search: MethodChoice | None = None,
     explain: bool = False,
     signals: Collection[str] = (),
@@ -131,6 +134,7 @@ def checked(
         hits_per_item=hits_per_item,
         granularity=granularity,
         token_vectors=token_vectors,
+        vectors=known.space if vectors else None,
         reach=_reach(vector_search, vector),
         explain=explain,
         signals=frozenset(signals),

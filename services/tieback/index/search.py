@@ -11,12 +11,14 @@ import dataclasses
 from collections.abc import Sequence
 from itertools import islice
 
+import numpy as np
+
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.types.arrays import Array
 from tieback.core.types.locators import LocatorKind, Locators
 from tieback.core.types.report import Timing
 from tieback.core.types.search import Granularity, Hit, Reached, SearchReply, StageScores
-from tieback.core.types.vectors import MultiVector
+from tieback.core.types.vectors import MultiVector, Vector
 from tieback.index.comparison import Comparison, vectors_of
 from tieback.index.diversity import candidates_for, diversified
 from tieback.index.documents import documents
@@ -55,7 +57,7 @@ from tieback.methods.vector_search import Reach
 # Bytes of the multi-vectors of one reply: those of regions, and those of tokens in half precision.
 _MULTI_VECTOR_BYTES = 8 << 20
 _TOKEN_VECTOR_BYTES = 16 << 20
-_HALF_BYTES = 2
+_FLOAT_BYTES, _HALF_BYTES = 4, 2
 
 _TIME_SHARE = 0.5  # of the time that is left, for the search by the vector
 
@@ -258,7 +260,17 @@ class _Search:
                 multi = MultiVector(space, values, Locators(LocatorKind.BOX, boxes))
                 hit = dataclasses.replace(hit, multi_vector=multi)
             found.append(hit)
-        return self._with_token_vectors(found, positions)
+        return self._with_wholes(self._with_token_vectors(found, positions), positions)
+
+    def _with_wholes(self, hits: list[Hit], positions: Sequence[int]) -> list[Hit]:
+        """The hits, those that there is room for with their vectors as wholes where these are wanted."""
+        space = self._query.vectors
+        if space is None or not hits:
+            return hits
+        most = _MULTI_VECTOR_BYTES // (_FLOAT_BYTES * self._memory.width)
+        values = vectors_of(self._memory, np.array(positions[:most]), ())
+        near = zip(hits[:most], values, strict=True)
+        return [dataclasses.replace(hit, vector=Vector(space, one)) for hit, one in near] + hits[most:]
 
     def _with_token_vectors(self, hits: list[Hit], positions: Sequence[int]) -> list[Hit]:
         """The hits, those of texts with the vectors of their tokens, where these are wanted and kept."""

@@ -26,6 +26,7 @@ FIELDS = {
     "the best of each item",
     "signals": "signals for a learned ranking are not computed in Milvus; take a reranker",
     "explain": "the steps of a search are not recorded in Milvus; leave explain out",
+    "vectors": "vectors of hits are not given in Milvus, so there is no order by a condition; leave it out",
     "vector_search": "Milvus itself decides how far it looks for a vector; leave vector_search out, or take "
     "nearest, none, or within without words",
 }
@@ -79,6 +80,8 @@ def check_query(query: Query) -> None:
         raise refused("granularity")
     if query.signals:
         raise refused("signals")
+    if query.vectors:
+        raise refused("vectors")
     if query.explain:
         raise refused("explain")
     reach = query.reach

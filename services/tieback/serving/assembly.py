@@ -147,6 +147,7 @@ def build_answerer(
         reranks_words=plan.has_token_vectors,
         rerankers=frozenset(card.name for card in plan.rerankers),
         compositions=plan.compositions,
+        conditions=plan.conditions,
         generator=ports.generator,
         limits=settings.limits,
         evidence_limit=settings.evidence,

@@ -22,6 +22,7 @@ from tieback.token_spaces import TokenSpace, TokenSpaces
 if TYPE_CHECKING:
     from tieback.answer import JointInputs, SingleSpace
     from tieback.models.class_name_bridge import ClassNameBridge
+    from tieback.models.conditional_space import ConditionalSpace
     from tieback.models.joint_space_artifact import JointSpaceArtifact
     from tieback.models.learned_composition import LearnedComposition
     from tieback.router import Component, JointSpace
@@ -67,6 +68,13 @@ class Plan:
         from tieback.serving.compositions import served_compositions
 
         return served_compositions(self._settings.compositions, self.encoders)
+
+    @cached_property
+    def conditions(self) -> tuple[ConditionalSpace, ...]:
+        """The learned conditional spaces, held against the served encoders."""
+        from tieback.serving.conditions import served_conditions
+
+        return served_conditions(self._settings.conditions, self.encoders)
 
     @cached_property
     def joint(self) -> JointSpace | None:

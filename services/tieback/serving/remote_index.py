@@ -203,6 +203,7 @@ class RemoteIndex:
             hits_per_item=asked.get("hits_per_item", 0),
             granularity=write_granularity(asked.get("granularity", Granularity.SECTION)),
             token_vectors=asked.get("token_vectors", False),
+            vectors=asked.get("vectors", False),
             vector_search=None if reach is None else write_method(reach),
             explain=asked.get("explain", False),
             signals=asked.get("signals", ()),

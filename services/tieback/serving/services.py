@@ -108,6 +108,7 @@ async def _encoder(context: ServiceContext) -> None:
         batch_tokens=settings.batch_budget,
         cache=CacheOptions(settings.cache_bytes, disk, settings.cache_disk_bytes, settings.cache_shared),
         reduction_wait=settings.reduction_wait,
+        conditions=context.plan.conditions,
         on_batch=context.on_batch,
     )
     context.closing.push_async_callback(encoder.close)

@@ -78,6 +78,7 @@ class Settings(BaseSettings):
     compositions: Names = Field(
         (), description="Folders of learned compositions of queries, separated by commas."
     )
+    conditions: Names = Field((), description="Folders of learned conditional spaces, separated by commas.")
     ranker: Path | None = Field(
         None, description="The folder of a trained ranker. Empty: the one that comes with the package."
     )
@@ -329,7 +330,7 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _split(cls, values: dict[str, object]) -> dict[str, object]:
-        for name in ("spaces", "rerankers", "compositions", "precision"):
+        for name in ("spaces", "rerankers", "compositions", "conditions", "precision"):
             names = values.get(name)
             if isinstance(names, str):
                 values[name] = tuple(part.strip() for part in names.split(",") if part.strip())

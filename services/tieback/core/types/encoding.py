@@ -86,7 +86,8 @@ class EncodePlan:
     numbers. `batch_invariant` asks for vectors that are the same, bit for bit, whatever else is computed at
     the time. `layer` is the one whose states are pooled, from 1, and None for the last. `reduction` is None
     where all tokens are computed. `earliest_layer` is the first at which a run may end that has too little
-    time for the last, and None where none may.
+    time for the last, and None where none may. `condition` names the learned projection that is made of the
+    result; empty for none.
     """
 
     width: int | None = field(default=None, metadata=_about(Concern.SHAPE))
@@ -98,6 +99,7 @@ class EncodePlan:
     layer: int | None = None
     reduction: Reduction | None = None
     earliest_layer: int | None = field(default=None, metadata=_about(Concern.DEADLINE))
+    condition: str = field(default="", metadata=_about(Concern.SHAPE))
 
     @property
     def result(self) -> EncodePlan:

@@ -32,7 +32,8 @@ class Retrieval:
     That is what the collection chooses, else the server's (`answer/plan.py`).
 
     Hits whose relevance is below `min_relevance` are left out. A query of a photo and words may name a
-    learned `composition`; empty for the weighted sum. Hits have at most so many `highlights`.
+    learned `composition`; empty for the weighted sum. Hits have at most so many `highlights`. A query of one
+    content may name a `condition`, such as "colour", under which hits are near; empty for none.
     """
 
     collection: str
@@ -56,6 +57,7 @@ class Retrieval:
     composition: str = ""
     vector_search: MethodChoice | None = None
     highlights: int = 0
+    condition: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class RetrievalPlan:
     their weighted sum. `vector_search` says how far the vector was searched for; where a measurement decided
     that, `expected_recall` is that of the method that was chosen, and `expected_seconds` its time where time
     decided. `skipped_reranker` was asked for and left out for want of time, or was not available.
+    `condition` is what the hits were ordered by, empty for none.
     """
 
     hybrid: bool
@@ -93,6 +96,7 @@ class RetrievalPlan:
     expected_recall: float | None = None
     expected_seconds: float | None = None
     skipped_reranker: MethodChoice | None = None
+    condition: str = ""
 
 
 @dataclass(frozen=True, slots=True)

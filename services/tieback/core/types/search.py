@@ -30,7 +30,8 @@ class Search(TypedDict, total=False):
 
     Of `vector` and `text` at least one is given. `ignored` are dimensions of the vector that do not count;
     with `multi_vectors`, hits that have several vectors come with them, and with `token_vectors` those of
-    texts come with the vectors of their tokens. `query_expansion` searches again with
+    texts come with the vectors of their tokens; with `vectors`, hits come with their vectors as wholes.
+    `query_expansion` searches again with
     the query expanded by its first hits. `diversity`, 0 to 1, prefers hits that are unlike those before them,
     and there are at most `hits_per_item` hits of one item; 0 turns each of them off. By the `granularity`
     DOCUMENT items are ranked, and a hit is the best section of one. Hits come with the signals that are named
@@ -52,6 +53,7 @@ class Search(TypedDict, total=False):
     hits_per_item: int
     granularity: Granularity
     token_vectors: bool
+    vectors: bool
     vector_search: MethodChoice | None
     explain: bool
     signals: Collection[str]
@@ -133,6 +135,7 @@ class Hit:
     span: Span | None = None
     pieces: Sequence[FoundPiece] = ()
     multi_vector: MultiVector | None = None
+    vector: Vector | None = None
     sections: Sequence[Hit] = ()
     signals: Signals = field(default_factory=dict)
     highlights: Sequence[Highlight] = ()

@@ -64,6 +64,7 @@ def read_retrieval(message: answer_pb2.RetrieveRequest, field: FieldPath = ROOT)
         diversity=finite(message.diversity, field["diversity"]) if message.HasField("diversity") else None,
         hits_per_item=message.hits_per_item if message.HasField("hits_per_item") else None,
         composition=message.composition,
+        condition=message.condition,
         highlights=message.highlights,
         vector_search=optional(message, "vector_search", read_method, field),
         granularity=read_granularity(message.granularity, field["granularity"])
@@ -106,6 +107,7 @@ def write_retrieval(retrieval: Retrieval) -> answer_pb2.RetrieveRequest:
         granularity=None if retrieval.granularity is None else write_granularity(retrieval.granularity),
         ranker=None if retrieval.ranker is None else write_method(retrieval.ranker),
         composition=retrieval.composition,
+        condition=retrieval.condition,
         highlights=retrieval.highlights,
     )
 
@@ -131,6 +133,7 @@ def read_plan(message: answer_pb2.RetrievalPlan) -> RetrievalPlan:
         token_vectors=message.token_vectors,
         ranker=read_method(message.ranker, at("ranker")),
         composition=message.composition,
+        condition=message.condition,
     )
 
 
@@ -155,6 +158,7 @@ def write_plan(plan: RetrievalPlan) -> answer_pb2.RetrievalPlan:
         token_vectors=plan.token_vectors,
         ranker=write_method(plan.ranker),
         composition=plan.composition,
+        condition=plan.condition,
     )
 
 

@@ -116,6 +116,7 @@ def read_hit(message: index_pb2.Hit) -> Hit:
         span=_read_span(message),
         pieces=[_read_piece(one) for one in message.pieces],
         multi_vector=optional(message, "multi_vector", read_multi_vector, at("hits")),
+        vector=optional(message, "vector", read_vector, at("hits")),
         sections=[read_hit(one) for one in message.sections],
         signals=dict(message.signals),
         highlights=[read_highlight(one) for one in message.highlights],
@@ -142,6 +143,7 @@ def write_hit(hit: Hit) -> index_pb2.Hit:
         pieces=[_write_piece(one) for one in hit.pieces],
         sections=[write_hit(one) for one in hit.sections],
         multi_vector=None if hit.multi_vector is None else _write_halved(hit.multi_vector),
+        vector=None if hit.vector is None else write_vector(hit.vector),
         signals=hit.signals,
         highlights=[write_highlight(one) for one in hit.highlights],
     )

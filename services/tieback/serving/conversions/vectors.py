@@ -265,6 +265,7 @@ def read_output(message: vector_pb2.OutputSpec, field: FieldPath) -> EncodePlan:
         layer=message.layer or None,
         reduction=optional(message, "reduction", read_reduction, field),
         earliest_layer=message.earliest_layer or None,
+        condition=message.condition,
     )
 
 
@@ -295,6 +296,7 @@ def write_output(plan: EncodePlan) -> vector_pb2.OutputSpec:
         layer=plan.layer or 0,
         reduction=None if plan.reduction is None else write_reduction(plan.reduction),
         earliest_layer=plan.earliest_layer or 0,
+        condition=plan.condition,
     )
 
 

@@ -191,6 +191,7 @@ class IndexServicer(index_pb2_grpc.IndexServiceServicer):
             hits_per_item=request.hits_per_item,
             granularity=read_granularity(request.granularity, at("granularity")),
             token_vectors=request.token_vectors,
+            vectors=request.vectors,
             vector_search=optional(request, "vector_search", read_method),
             explain=request.explain,
             signals=list(request.signals),
