@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from PIL import Image as Picture
 from support.local_platform import Running, served_locally
 from support.photo_encoder import NAME, WIDTH, Photos, middle, photos_in
+from support.present import present
 from tieback.serving.settings import Settings
 from tieback_client import Candidate, Client, Image, InvalidArgument, Item
 from tieback_client.cli import app
@@ -77,6 +80,36 @@ def test_a_photo_is_found_by_a_part_of_it_and_the_hit_says_where(client: Client,
 
     assert WANTED in [one.hit.item_id for one in found[:3]]
     assert all(one.hit.region is not None for one in found)
+
+
+def test_a_photo_alone_is_reranked_by_its_best_pair_of_regions_unless_another_order_is_asked_for(
+    client: Client, world: Photos
+) -> None:
+    part = Image(middle(photo_of(world, WANTED)))
+
+    found = client.retrieve("album", part, explain=True)
+    kept = client.retrieve("album", part, reranker="none")
+    diverse = client.retrieve("album", part, diversity=0.5)
+
+    assert (found.plan.reranker, found.plan.candidates) == ("best_pairs", 40)
+    (wanted,) = [one for one in found.hits if one.hit.item_id == WANTED]
+    assert wanted.rerank_score == max(present(one.rerank_score) for one in found.hits)
+    assert [len(present(one.alignment).pairs) for one in found.hits] == [1] * len(found.hits)
+    for other in (kept, diverse):
+        assert other.plan.reranker == "none"
+        assert all(one.rerank_score is None for one in other.hits)
+
+
+def test_a_crop_that_is_too_small_for_regions_is_searched_for_as_a_whole(client: Client) -> None:
+    file = io.BytesIO()
+    Picture.new("RGB", (7, 90), (200, 30, 30)).save(file, "PNG")
+
+    found = client.retrieve("album", Image(file.getvalue()))
+
+    assert found.plan.reranker == "none"
+    with pytest.raises(InvalidArgument, match="7 × 90 pixels") as refused:
+        client.retrieve("album", Image(file.getvalue()), reranker="best_pairs")
+    assert [one.field for one in refused.value.violations] == ["query[0].content.image"]
 
 
 @pytest.mark.parametrize("method", ["late_interaction", "optimal_transport"])

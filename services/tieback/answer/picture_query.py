@@ -9,6 +9,7 @@ import numpy as np
 
 from tieback.answer.collection_spaces import CollectionSpace
 from tieback.answer.plan import NO_RERANKING, PICTURE_RERANKING, reranked_candidates
+from tieback.answer.single_space import SingleSpace
 from tieback.answer.stopwatch import Stopwatch, hop
 from tieback.core.boxes import WHOLE
 from tieback.core.deadline import Deadline
@@ -34,12 +35,18 @@ def is_picture_by_regions(query: Sequence[QueryPart], space: CollectionSpace) ->
     return modalities == [Modality.IMAGE] and space.encoders[Role.DOCUMENT].joint_inputs.per_region
 
 
-def plan_by_regions(retrieval: Retrieval, plan: RetrievalPlan, limits: Limits) -> RetrievalPlan:
-    """The plan of such a query: reranked by regions, unless another order is asked for.
+def plan_by_regions(
+    retrieval: Retrieval, plan: RetrievalPlan, space: CollectionSpace, limits: Limits
+) -> RetrievalPlan:
+    """The plan of such a query: in the space of one encoder reranked by regions, unless it asks otherwise.
 
-    InvalidInput where a reranking is asked for and the picture is too small to have regions.
+    In the joint space it is a choice: there it lost where a part is alone (docs/retrieval.md). InvalidInput
+    where a reranking is asked for and the picture is too small to have regions.
     """
-    width, height = size_of(retrieval.query[0].content, limits)
+    content = retrieval.query[0].content
+    if not isinstance(content.data, bytes):
+        return plan
+    width, height = size_of(content, limits)
     is_small = min(width, height) < SMALLEST_SIDE
     if is_small and retrieval.reranker is not None and retrieval.reranker.name != NO_RERANKING.name:
         raise InvalidInput(
@@ -50,6 +57,7 @@ def plan_by_regions(retrieval: Retrieval, plan: RetrievalPlan, limits: Limits) -
         )
     if (
         is_small
+        or not isinstance(space.router, SingleSpace)
         or retrieval.reranker is not None
         or plan.reranker.name != NO_RERANKING.name
         or plan.diversity

@@ -23,7 +23,7 @@ NO_RERANKING = MethodChoice(reranking.NO_RERANKING)
 """Keeps the search's order."""
 
 PICTURE_RERANKING = MethodChoice("best_pairs")
-"""Of a query of a picture alone, where the collection keeps regions and nothing else is asked for."""
+"""Of a query of a picture alone, in the space of one encoder with regions, if nothing else is asked for."""
 
 NO_RANKER = MethodChoice("none")
 """Keeps the search's order, without a learned ranking."""

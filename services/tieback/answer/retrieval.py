@@ -144,7 +144,7 @@ class Retriever:
         if not own and fused is not None and self._reranker is not None:
             space, _ = await self._spaces.to_read(retrieval.collection, hop(deadline))
             if is_picture_by_regions(retrieval.query, space):
-                plan = plan_by_regions(retrieval, plan, self._limits)
+                plan = plan_by_regions(retrieval, plan, space, self._limits)
                 by_regions = space
         by_rows = plan.reranker.name not in (NO_RERANKING.name, *self._rerankers)
         by_regions = by_regions if by_rows else None
