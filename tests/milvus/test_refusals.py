@@ -18,6 +18,7 @@ ASKED: dict[str, list[dict[str, Any]]] = {
     "query_expansion": [{"query_expansion": MethodChoice("rocchio")}],
     "granularity": [{"granularity": Granularity.DOCUMENT}],
     "signals": [{"signals": [NAMES[0]]}],
+    "vectors": [{"vectors": True}],
     "explain": [{"explain": True}],
     "vector_search": [
         {"vector_search": MethodChoice("exact")},

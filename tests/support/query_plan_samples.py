@@ -37,4 +37,5 @@ PLAN = RetrievalPlan(
     0.75,
     0.25,
     MethodChoice("late_interaction"),
+    "colour",
 )
