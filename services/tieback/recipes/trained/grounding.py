@@ -39,7 +39,7 @@ from tieback.training.splits import split
 MAKES = "a checker of claims"
 
 FEWEST_PAIRS = 100
-UNSEEN = ("factcheck-gpt", "fool-me-twice", "begin-topicalchat", "begin-cmu-dog")
+UNSEEN = ("factcheck-gpt", "faithdial-audit", "begin-topicalchat", "begin-cmu-dog")
 MOST_RIGHT_CONTRADICTED = 0.01
 """Of the claims that are supported."""
 SUPPORTED, CONTRADICTED = 0, 1
@@ -51,12 +51,12 @@ def grounding(
     run: Run,
     *,
     space: str = "all-minilm-l6-v2",
-    pairs: Annotated[int, Field(ge=1)] = 4000,
-    made: Annotated[int, Field(ge=0)] = 1500,
+    pairs: Annotated[int, Field(ge=1)] = 1600,
+    made: Annotated[int, Field(ge=0)] = 1200,
     unseen: tuple[str, ...] = UNSEEN,
     hidden: Annotated[int, Field(ge=8, le=512)] = 96,
     decision: Annotated[int, Field(ge=8, le=1024)] = 128,
-    steps: Annotated[int, Field(ge=0)] = 3500,
+    steps: Annotated[int, Field(ge=0)] = 2500,
     batch: Annotated[int, Field(ge=2)] = 48,
     learning_rate: Annotated[float, Field(gt=0)] = 1.5e-3,
     seed: int = 0,
