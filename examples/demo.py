@@ -97,8 +97,8 @@ QUESTIONS = [
     ),
 ]
 DRAFT = (
-    "The English brought coffee to Jamaica in 1730. The Dutch brought the cultivation of coffee to Surinam "
-    "in 1818. Jamaica belongs to Spain today.\n"
+    "The English brought the plant to Jamaica in 1730. The Dutch brought the cultivation of coffee to "
+    "Surinam in 1818. Jamaica belongs to Spain today.\n"
 )
 
 
