@@ -99,7 +99,7 @@ class Nodes:
                 "head", "--head", f"--port={self._gcs}", "--num-cpus=0", "--dashboard-host=127.0.0.1",
                 f"--dashboard-port={self._dashboard}", f"--temp-dir={self._sockets.name}",
             )  # fmt: skip
-            self._wait(lambda: list(self._alive()), 90, "the head")
+            self._wait(lambda: list(self._alive()), 180, "the head")
         except BaseException:
             self.__exit__()
             raise
@@ -118,7 +118,7 @@ class Nodes:
         node = self._workers[name] = self._start(
             name, f"--address={LOOPBACK}:{self._gcs}", "--num-cpus=1", f"--resources={offered}"
         )
-        found = self._wait(lambda: set(self._alive()) - before, 90, name)
+        found = self._wait(lambda: set(self._alive()) - before, 180, name)
         [node.id] = found
         return node
 
@@ -137,7 +137,7 @@ class Nodes:
         }
         self._ask(_PATH, put={"proxy_location": "Disabled", "applications": [application]})
 
-    def wait_until_running(self, seconds: float = 180.0) -> None:
+    def wait_until_running(self, seconds: float = 400.0) -> None:
         """Returns once Ray Serve says that the application runs as it was asked to."""
 
         def running() -> bool:
