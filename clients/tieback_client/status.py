@@ -55,7 +55,11 @@ def from_rpc_error(error: Any) -> TiebackError:
     metadata = [*(error.initial_metadata() or ()), *(error.trailing_metadata() or ())]
     status = _status_in(metadata)
     if status is None:
-        status = status_pb2.Status(code=error.code().value[0], message=error.details() or "")
+        code = error.code()
+        if code is grpc.StatusCode.CANCELLED and not error.details():
+            # Not given up on this side, which has words for it: a server that ends cancels what it had begun.
+            code = grpc.StatusCode.UNAVAILABLE
+        status = status_pb2.Status(code=code.value[0], message=error.details() or "")
     known = readable(metadata)
     return from_status(status, metadata=known)
 
