@@ -47,6 +47,10 @@ BY_REASON: Mapping[str, type[TiebackError]] = {
     TENANT_QUOTA: errors.QuotaExceeded,
 }
 
+# What gRPC says of a call that a server had not begun when it ended. For what is given up on this side it has
+# other words.
+_BY_THE_SERVER = "CANCELLED"
+
 _NAMES = {code.value[0]: code.name for code in grpc.StatusCode}
 
 
@@ -55,11 +59,10 @@ def from_rpc_error(error: Any) -> TiebackError:
     metadata = [*(error.initial_metadata() or ()), *(error.trailing_metadata() or ())]
     status = _status_in(metadata)
     if status is None:
-        code = error.code()
-        if code is grpc.StatusCode.CANCELLED and not error.details():
-            # Not given up on this side, which has words for it: a server that ends cancels what it had begun.
-            code = grpc.StatusCode.UNAVAILABLE
-        status = status_pb2.Status(code=code.value[0], message=error.details() or "")
+        code, message = error.code(), error.details() or ""
+        if code is grpc.StatusCode.CANCELLED and message in ("", _BY_THE_SERVER):
+            code, message = grpc.StatusCode.UNAVAILABLE, ""
+        status = status_pb2.Status(code=code.value[0], message=message)
     known = readable(metadata)
     return from_status(status, metadata=known)
 
