@@ -41,7 +41,7 @@ SPACES = ("wordllama-256", "paraphrase-minilm-l3-v2")
 DOOR, STORE = "door", "store"
 REPLACED_AFTER = 10.0
 """Seconds after which a lost node is replaced; what Kubernetes takes for a pod depends on the cluster."""
-PATIENCE = 500.0  # seconds that a phase waits for its replicas
+PATIENCE = 400.0  # seconds that a phase waits for its replicas
 TAIL = 8.0  # seconds of a phase after it has what it waits for
 PLANNED = {
     "starting": 60.0, "steady": 20.0, "new setting": 90.0, "lost node": 60.0, "more replicas": 60.0,
@@ -53,6 +53,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds this benchmark's options."""
     parser.add_argument("--rate", type=float, default=4.0, help="calls a second of each caller (4)")
     parser.add_argument("--callers", type=int, default=2, help="callers of each kind of call (2)")
+    parser.add_argument(
+        "--minutes", type=float, default=60.0, help="begin no phase after so many minutes (60)"
+    )
     parser.add_argument("--milvus", action="store_true", help="keep collections in Milvus Lite")
     parser.add_argument(
         "--phases", default=",".join(PLANNED), help="which of the phases, separated by commas (all)"
@@ -177,7 +180,7 @@ class Trial:
 
 def run(options: argparse.Namespace) -> Report:
     """Runs the phases and counts."""
-    chosen = options.phases.split(",")
+    chosen, begun = options.phases.split(","), time.monotonic()
     progress = Progress(
         {name: seconds for name, seconds in PLANNED.items() if name in chosen or name == "starting"}
     )
@@ -213,9 +216,12 @@ def run(options: argparse.Namespace) -> Report:
             for name in chosen:
                 if name == "starting":
                     continue
+                if time.monotonic() - begun > 60 * options.minutes:
+                    log(f"{name} is left out: {options.minutes:g} minutes are over")
+                    continue
                 try:
                     _phase(trial, name, getattr(trial, name.replace(" ", "_")))
-                except ClusterError as error:
+                except (ClusterError, OSError) as error:
                     log(f"{name}: {error}")
                     break
     return _report(trial, load)

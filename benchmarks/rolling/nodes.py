@@ -118,7 +118,7 @@ class Nodes:
         node = self._workers[name] = self._start(
             name, f"--address={LOOPBACK}:{self._gcs}", "--num-cpus=1", f"--resources={offered}"
         )
-        found = self._wait(lambda: set(self._alive()) - before, 180, name)
+        found = self._wait(lambda: set(self._alive()) - before, 300, name)
         [node.id] = found
         return node
 
