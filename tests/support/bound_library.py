@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from tieback.encoder import Encoder
 from tieback.index import Index
 from tieback.methods.imputation import fit as fit_imputation
 from tieback.methods.projection import fit
+from tieback.models.conditional_space import ConditionalSpace
 from tieback.models.joint_space_artifact import (
     Block,
     BoundImputation,
@@ -26,6 +27,7 @@ from tieback.models.joint_space_artifact import (
 )
 from tieback.reranker import Reranker
 from tieback.router import Router
+from tieback.router.joint_space import JointSpace
 
 from support import colours
 from support.bag_of_words import WIDTH, BagOfWords, card, dense
@@ -50,6 +52,7 @@ class Library:
         imputations: Sequence[str] = (),
         per_region: bool = False,
         halves: bool = False,
+        conditions: Callable[[JointSpace], Sequence[ConditionalSpace]] = lambda _: (),
     ) -> None:
         folder.mkdir()
         (folder / "seed").write_text("0")
@@ -103,6 +106,7 @@ class Library:
             reranker=Reranker(self.encoder, space="words-b"),
             losses=LOSSES,
             encode_share=0.25,
+            conditions=conditions(self.router.space),
         )
 
     async def fill(self) -> Library:

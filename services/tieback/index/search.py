@@ -270,7 +270,9 @@ class _Search:
         most = _MULTI_VECTOR_BYTES // (_FLOAT_BYTES * self._memory.width)
         values = vectors_of(self._memory, np.array(positions[:most]), ())
         near = zip(hits[:most], values, strict=True)
-        return [dataclasses.replace(hit, vector=Vector(space, one)) for hit, one in near] + hits[most:]
+        # Vectors of a joint space are not of length 1.
+        wholes = [(hit, Vector(space, one, normalized=False)) for hit, one in near]
+        return [dataclasses.replace(hit, vector=one) for hit, one in wholes] + hits[most:]
 
     def _with_token_vectors(self, hits: list[Hit], positions: Sequence[int]) -> list[Hit]:
         """The hits, those of texts with the vectors of their tokens, where these are wanted and kept."""
