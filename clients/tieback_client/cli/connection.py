@@ -6,7 +6,7 @@ import functools
 import json
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -74,6 +74,39 @@ class Command(click.Command):
                 formatter.write_dl(shared)
 
 
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """How a server is reached, as the shared options say."""
+
+    server: str | None
+    token: str | None
+    tls: bool
+    ca: Path | None
+    certificate: Path | None
+    key: Path | None
+    timeout: float
+
+    def open(self) -> Client:
+        """A client of the server."""
+        return Client(
+            self.server,
+            token=self.token,
+            tls=self.tls,
+            ca=self.ca,
+            certificate=self.certificate,
+            key=self.key,
+            timeout=self.timeout,
+            connect_timeout=min(CONNECT_SECONDS, self.timeout),
+            retry=Retry(overloads=True),
+        )
+
+
+def connection() -> Connection:
+    """That of the command that runs."""
+    found: Connection = click.get_current_context().meta[Connection.__name__]
+    return found
+
+
 def connected(function: F) -> F:
     """Adds the shared options; the function gets a connected client and an output first."""
 
@@ -91,18 +124,9 @@ def connected(function: F) -> F:
         **options: Any,
     ) -> Any:
         try:
-            client = Client(
-                server,
-                token=token,
-                tls=tls,
-                ca=ca,
-                certificate=certificate,
-                key=key,
-                timeout=timeout,
-                connect_timeout=min(CONNECT_SECONDS, timeout),
-                retry=Retry(overloads=True),
-            )
-            with client:
+            made = Connection(server, token, tls, ca, certificate, key, timeout)
+            click.get_current_context().meta[Connection.__name__] = made
+            with made.open() as client:
                 return function(client, Output(json=as_json), *args, **options)
         except TiebackError as error:
             if isinstance(error, Unauthenticated):  # the SDK's hint names its own option

@@ -11,7 +11,14 @@ from pathlib import Path
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from tieback_client.cli.connection import Command, collection_option, connected, parse_weights
+from tieback_client.cli import distributed as ray_workers
+from tieback_client.cli.connection import (
+    Command,
+    collection_option,
+    connected,
+    connection,
+    parse_weights,
+)
 from tieback_client.cli.index_report import counted, ended_early, report, report_sources
 from tieback_client.cli.index_run import Run
 from tieback_client.cli.indexed import IndexedItems, quoted
@@ -68,6 +75,15 @@ single file belongs to its folder. `tieback collections show NAME` lists the sou
 @click.option(
     "--batch", type=click.IntRange(1, 1024), default=16, metavar="N", help="Files written at once. [16]"
 )
+@click.option(
+    "--distributed",
+    is_flag=True,
+    help="Workers of a Ray cluster (RAY_ADDRESS, else one of this machine) read and send the files, which "
+    "each of its machines must find under the same paths.",
+)
+@click.option(
+    "--workers", type=click.IntRange(1, 1024), metavar="N", help="How many. [as many as it has processors]"
+)
 @click.option("--force", is_flag=True, help="Index unchanged files again, too.")
 @click.option(
     "--prune", is_flag=True, help="Remove items that were indexed from these folders and whose file is gone."
@@ -114,6 +130,8 @@ def index(
     exclude: tuple[str, ...],
     follow_links: bool,
     batch: int,
+    distributed: bool,
+    workers: int | None,
     force: bool,
     prune: bool,
     yes: bool,
@@ -129,6 +147,8 @@ def index(
 ) -> None:
     """Put files, or all files of folders, into a collection."""
     begin = time.monotonic()
+    if workers and not distributed:
+        raise click.UsageError("--workers counts those of --distributed; give both, or neither.")
     usual = parse_weights(weights, routing, "--routing")
     host = socket.gethostname().partition(".")[0].lower()
     known = _collection(client, collection)
@@ -164,7 +184,12 @@ def index(
                     collection, root.name, host=host, location=str(root.folder), moved=source is not None
                 )
     try:
-        _write(client, output, collection, run, batch=batch, force=force)
+        limit = client.server_info().limits.message_bytes
+        if distributed and not dry_run and found.files:
+            writing = ray_workers.Writing(connection(), collection, limit, batch, force)
+            _write_by_workers(output, run, writing, workers or 0)
+        else:
+            _write(client, output, collection, run, limit, batch=batch, force=force)
     except (KeyboardInterrupt, TiebackError):
         if not dry_run:
             output.note(ended_early(run))
@@ -224,9 +249,26 @@ def _confirm(output: Output, gone: Sequence[Gone]) -> None:
     )
 
 
-def _write(client: Client, output: Output, collection: str, run: Run, *, batch: int, force: bool) -> None:
+def _write_by_workers(output: Output, run: Run, writing: ray_workers.Writing, workers: int) -> None:
+    """Writes new and changed files by workers. Their error, where one ended early."""
+    left = dict.fromkeys(run.found.files)
+    with _progress(output) as progress:
+        task = progress.add_task("", total=len(left), name="")
+        for block in ray_workers.written(run.found.files, writing, workers):
+            run.add(block.run)
+            if block.error is not None:
+                raise block.error
+            for name in block.names:
+                del left[name]
+            progress.update(task, advance=len(block.names), name=in_a_line(block.names[-1]))
+    died = "the worker that had it ended, and so did those after it; run it again, or without --distributed"
+    run.found.failures.update(dict.fromkeys(left, died))
+
+
+def _write(
+    client: Client, output: Output, collection: str, run: Run, limit: int, *, batch: int, force: bool
+) -> None:
     """Writes new and changed files; a dry run only finds them."""
-    limit = client.server_info().limits.message_bytes
     with _progress(output) as progress:
         task = progress.add_task("", total=len(run.found.files), name="")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -132,9 +132,7 @@ class Run:
             self.truncated += result.truncated_sections
             self.split += result.split_sections
             self.added += result.added_sections
-            for space, more in result.truncated.items():
-                known = self.cut_off.get(space)
-                self.cut_off[space] = more if known is None else known + more
+            self._cut_off(result.truncated)
         else:
             waiting.has_failed = True
             self.found.failures[name] = result.error.message
@@ -146,6 +144,28 @@ class Run:
             self.written += 1
             self._count(waiting)
         return done if waiting.parts > 1 else (1.0, name)
+
+    def add(self, part: Run) -> None:
+        """Takes in what another run did with other files."""
+        self.found.failures.update(part.found.failures)
+        self.new += part.new
+        self.changed += part.changed
+        self.emptied += part.emptied
+        self.written += part.written
+        self.sections += part.sections
+        self.split += part.split
+        self.added += part.added
+        self.truncated += part.truncated
+        self.unchanged += part.unchanged
+        self.kinds += part.kinds
+        self.notes.update(part.notes)
+        self._surplus.update(part._surplus)
+        self._cut_off(part.cut_off)
+
+    def _cut_off(self, truncated: Mapping[str, Truncated]) -> None:
+        for space, more in truncated.items():
+            known = self.cut_off.get(space)
+            self.cut_off[space] = more if known is None else known + more
 
     def _count(self, file: _Waiting) -> None:
         self.kinds[file.kind] += 1

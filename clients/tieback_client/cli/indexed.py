@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from tieback_client.cli.file_items import PART, PARTS
 from tieback_client.client import Client
 from tieback_client.documents import INDEXED_FROM, Item
+from tieback_client.errors import NotFound
 from tieback_client.files.shares import share_id
 
 PAGE = 1000
@@ -46,6 +47,18 @@ class IndexedItems:
                 )
             }
         )
+
+    @classmethod
+    def of_files(cls, client: Client, collection: str, names: Iterable[str]) -> IndexedItems:
+        """The items that the collection has of these files, each named by its source and path."""
+        listed = ", ".join(map(quoted, names))
+        try:
+            found = list(
+                client.items(collection, filter=f"path IN ({listed})", sections=False, page_size=PAGE)
+            )
+        except NotFound:
+            found = []
+        return cls({one.id: _indexed(one) for one in found})
 
     @property
     def paths(self) -> Iterable[str]:
