@@ -69,6 +69,11 @@ def export(card: GeneratorCard, weights: Path, out: Path, report: Callable[[str]
     return metrics
 
 
+def read_weights(folder: Path, name: str) -> LlamaWeights:
+    """The weights as they were published: of a GGUF file, or of what transformers saved."""
+    return _read(folder, name)[0]
+
+
 def _read(weights: Path, name: str) -> tuple[LlamaWeights, Tokenizer, str]:
     if name.endswith(".gguf"):
         published, metadata = read_gguf(weights / name)

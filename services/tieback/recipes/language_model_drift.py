@@ -74,11 +74,8 @@ def _through_the_cache(decoder: Decoder, tokens: Tokens) -> Logits:
     return np.stack(rows)
 
 
-def _torch_logits(weights: LlamaWeights, tokens: Tokens) -> tuple[Logits, Logits]:
-    """Logits `[n, vocabulary]`, and those after each layer but the last `[STEPS + 1, layers, vocabulary]`.
-
-    The second are of the last places, the embedding's first.
-    """
+def torch_model(weights: LlamaWeights) -> Any:
+    """Transformers' model with these weights, in float32."""
     shape = weights.shape
     config = AutoConfig.for_model(
         shape.architecture,
@@ -103,6 +100,15 @@ def _torch_logits(weights: LlamaWeights, tokens: Tokens) -> tuple[Logits, Logits
     if hasattr(embedding := model.model.embed_tokens, "scalar_embed_scale"):
         embedding.embed_scale = torch.tensor(embedding.scalar_embed_scale)
     model.train(mode=False)
+    return model
+
+
+def _torch_logits(weights: LlamaWeights, tokens: Tokens) -> tuple[Logits, Logits]:
+    """Logits `[n, vocabulary]`, and those after each layer but the last `[STEPS + 1, layers, vocabulary]`.
+
+    The second are of the last places, the embedding's first.
+    """
+    model = torch_model(weights)
     with torch.inference_mode():
         found = model(torch.from_numpy(tokens[None]), output_hidden_states=True)
         # The last of these states has been through the norm.
