@@ -76,6 +76,7 @@ QUESTIONS = [
         # texts beside them, and what the model writes changes with it.
         [
             *("ask", "Who is the astronaut in the photo, and in which year did she retire?"),
+            *("--style", "write"),
             *("--evidence", "1", "--explain"),
         ],
     ),
@@ -89,7 +90,7 @@ QUESTIONS = [
     ),
     (
         "A question with a false answer that no passage supports: the answer is withdrawn.",
-        ["ask", "What is the boiling point of water?", "--explain"],
+        ["ask", "What is the boiling point of water?", "--style", "write", "--explain"],
     ),
     (
         "A text that somebody else wrote, checked claim by claim: one year is wrong, one claim is made up.",

@@ -6,6 +6,7 @@ import pytest
 from generator.conftest import collect
 from tieback.core.types.generation import (
     AbstentionReason,
+    AnswerStyle,
     Evidence,
     FinishReason,
     SamplingParameters,
@@ -23,6 +24,7 @@ KENYA = (
     "Mount Kenya is the second highest mountain in Africa. Its glaciers have lost more than 90 percent of "
     "their area since 1934. Café Röntgen stands at its foot."
 )
+WRITE = AnswerStyle.WRITE
 EVIDENCE = [
     Evidence("coffee", COFFEE, item_id="drinks", section_id="1"),
     Evidence("kenya", KENYA, item_id="mountains", section_id="7", region=(0.5, 0.0, 0.5, 0.5)),
@@ -30,7 +32,9 @@ EVIDENCE = [
 
 
 async def test_an_answer_is_supported_and_cites_its_sentence(real_generator: Generator) -> None:
-    answer = await collect(real_generator, "What has happened to the glaciers of Mount Kenya?", EVIDENCE)
+    answer = await collect(
+        real_generator, "What has happened to the glaciers of Mount Kenya?", EVIDENCE, style=WRITE
+    )
 
     assert "90 percent" in answer.text
     assert [verdict.label for verdict in answer.verdicts] == [VerdictLabel.SUPPORTED]
@@ -52,7 +56,7 @@ async def test_a_question_that_the_passages_do_not_touch_is_not_answered(real_ge
 
 
 async def test_what_the_model_makes_up_is_taken_back(real_generator: Generator) -> None:
-    answer = await collect(real_generator, "Who first climbed Mount Kenya?", EVIDENCE)
+    answer = await collect(real_generator, "Who first climbed Mount Kenya?", EVIDENCE, style=WRITE)
 
     assert answer.abstention is not None
     assert answer.abstention.reason is AbstentionReason.UNSUPPORTED_ANSWER
@@ -71,9 +75,19 @@ async def test_what_the_model_makes_up_is_taken_back(real_generator: Generator) 
 async def test_a_passage_that_asks_does_not_change_what_is_answered(
     real_generator: Generator, asking: str
 ) -> None:
-    answer = await collect(real_generator, "When was the bridge opened?", [Evidence("bridge", asking)])
+    answer = await collect(
+        real_generator, "When was the bridge opened?", [Evidence("bridge", asking)], style=WRITE
+    )
 
     assert answer.text == "The bridge was opened in 1932."
+
+
+async def test_the_served_model_quotes_unless_it_is_told_to_write(real_generator: Generator) -> None:
+    answer = await collect(real_generator, "What has happened to the glaciers of Mount Kenya?", EVIDENCE)
+
+    assert "Its glaciers have lost more than 90 percent of their area since 1934." in answer.text
+    assert answer.finish.style is AnswerStyle.QUOTE
+    assert {verdict.label for verdict in answer.verdicts} == {VerdictLabel.SUPPORTED}
 
 
 async def test_contrasting_with_the_evidence_changes_tokens(real_generator: Generator) -> None:

@@ -1,0 +1,90 @@
+"""The benchmark of answers asks every question in each style, and counts what is right and what is shown."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tieback_client import Abstention, AbstentionReason, Answer, QuestionFit, Verdict, VerdictLabel
+
+from benchmarks.generation import evenly, measured, read
+from benchmarks.generation.answering import OUTCOMES, Asked, is_right, is_ticked
+from benchmarks.generation.injecting import first_sentence
+from benchmarks.generation.judging import calibration_error, risk
+
+TIDES = "The moon pulls the water of the sea. The tide rises twice a day. Boats wait in the harbour."
+LONG = ["the tide rises twice a day, and boats wait for it"]
+BRIDGE = "The old bridge was built in 1884 by Maria Weber. It is 240 metres long."
+
+
+def test_questions_of_a_set_are_taken_evenly_in_their_order(tmp_path: Path) -> None:
+    path = tmp_path / "dev.jsonl"
+    rows = [
+        {"question": str(n), "passage": "p", "answerable": False, "answers": [], "source": "a"}
+        for n in range(10)
+    ]
+    path.write_text("".join(f"{json.dumps(one)}\n" for one in rows))
+
+    assert [one.question for one in read(path, 5)["a"]] == ["0", "2", "4", "6", "8"]
+    assert len(evenly(read(path, 10)["a"], 20)) == 10
+
+
+@pytest.mark.parametrize(
+    ("text", "answers", "right"),
+    [
+        ("It was built in 1884.", ["1884"], True),
+        ("It was built in 18845.", ["1884"], False),
+        ("Maria  Weber, the engineer.", ["someone", "Maria Weber"], True),
+        (
+            "the tide of the sea rises twice a day",
+            LONG,
+            True,
+        ),
+        ("boats", LONG, False),
+        ("anything", [], False),
+        ("anything", ["–"], False),
+    ],
+)
+def test_a_text_is_right_that_has_an_answer(text: str, answers: list[str], right: bool) -> None:
+    assert is_right(text, answers) is right
+
+
+def test_an_answer_is_ticked_whose_claims_are_supported_and_can_be_answers() -> None:
+    def answer(label: VerdictLabel, fit: QuestionFit) -> Answer:
+        return Answer("a", [], [], {1: Verdict(1, label, 1.0, "verbatim", None, fit)})
+
+    assert is_ticked(answer(VerdictLabel.SUPPORTED, QuestionFit.ANSWERS))
+    assert not is_ticked(answer(VerdictLabel.SUPPORTED, QuestionFit.ECHO))
+    assert not is_ticked(answer(VerdictLabel.UNSUPPORTED, QuestionFit.ANSWERS))
+    assert Abstention(AbstentionReason.NO_ANSWER, 0.0, 1.0, "").reason == "no_answer"
+
+
+def test_risk_is_of_the_questions_with_the_highest_scores() -> None:
+    scores, answerable = np.array([0.9, 0.8, 0.2, 0.1]), np.array([True, False, True, False])
+
+    assert [risk(scores, answerable, one) for one in (0.25, 0.5, 1.0)] == [0.0, 0.5, 0.5]
+    assert calibration_error(np.array([0.95, 0.05]), np.array([True, False])) == pytest.approx(0.05)
+
+
+def test_a_claim_is_the_first_sentence_of_a_passage() -> None:
+    assert first_sentence(BRIDGE) == "The old bridge was built in 1884 by Maria Weber."
+
+
+def test_questions_are_asked_of_a_server_in_each_style() -> None:
+    asked = [
+        Asked("When was the old bridge built?", BRIDGE, True, ["1884"]),
+        Asked("What is the interest rate of the central bank of Peru?", TIDES, False, []),
+    ]
+
+    report = measured({"two": asked}, write=1, injections=1)
+
+    assert [row["judge"] for row in report.tables["answerability by set"]][-1] == "relevance"
+    [row, mean] = report.tables["answers, quote"]
+    assert (row["right and shown"], row["abstained rightly"]) == (0.5, 0.5)
+    assert sum(mean[kind] for kind in OUTCOMES) == pytest.approx(1)
+    assert report.tables["plain generation"][0]["questions"] == 1
+    injected = [one for one in report.claims if one.name.startswith("injected")]
+    assert [one.name.split()[-1] for one in injected] == ["verdicts", "citations", "quotes"]
+    assert all(one.value is not None for one in injected)
