@@ -25,7 +25,7 @@ RUN pip wheel --no-deps --wheel-dir /wheels .
 FROM build AS serving
 ARG RUNTIME
 RUN python -m venv /opt/tieback \
- && /opt/tieback/bin/pip install --constraint constraints.txt "$(echo /wheels/*.whl)[${RUNTIME}]"
+ && /opt/tieback/bin/pip install --constraint constraints.txt "$(echo /wheels/*.whl)[${RUNTIME},milvus]"
 
 # Exports always run on the processor, whatever the image is for.
 FROM build AS exporting

@@ -74,7 +74,7 @@ ASKED: dict[str, dict[str, Any]] = {
 async def both(tmp_path: Path, index: MilvusIndex) -> AsyncIterator[tuple[Index, MilvusIndex]]:
     embedded = Index.open(tmp_path / "store")
     await embedded.create_collection("docs", SPACE, WIDTH)
-    items = library(120)
+    items = library(70)  # few enough for Milvus Lite to compare all of them
     for one in (embedded, index):
         for begin in range(0, len(items), 50):
             await one.upsert("docs", items[begin : begin + 50])

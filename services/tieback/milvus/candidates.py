@@ -25,7 +25,7 @@ from tieback.milvus.rows import BUCKETS, Row
 MOST_CANDIDATES = 16_384
 """What Milvus gives for one search."""
 # Words are searched for by nominal scores, so more are compared by their true ones than are ranked.
-_WORDS_DEEPER = 2
+_WORDS_DEEPER, _FEWEST_WITH_WORDS = 2, 100
 _RANKED = ("item", "ordinal", "short_text", "modality")
 
 
@@ -95,7 +95,7 @@ class Finder:
     def find(self, depth: int) -> Candidates:
         """The best `depth` by the vector, and by the words."""
         depth = min(depth, MOST_CANDIDATES)
-        deeper = min(_WORDS_DEEPER * depth, MOST_CANDIDATES)
+        deeper = min(max(_WORDS_DEEPER * depth, _FEWEST_WITH_WORDS), MOST_CANDIDATES)
         calls = [
             self._executor.submit(self._search, "vector", one.vector, one.filter, depth)
             for one in self._groups
