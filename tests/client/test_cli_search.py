@@ -6,7 +6,20 @@ from typing import Any
 
 import pytest
 from support.command_line import Run, documents
-from tieback_client import Box
+from tieback_client import (
+    Answer,
+    AnswerStyle,
+    Box,
+    Citation,
+    Claim,
+    Finish,
+    FinishReason,
+    QuestionFit,
+    Timing,
+    Verdict,
+    VerdictLabel,
+)
+from tieback_client.cli.ask import written
 from tieback_client.cli.search import place_of
 
 
@@ -148,6 +161,24 @@ def test_an_answer_has_footnotes_with_verdicts_and_a_list_of_sources(run: Run) -
     assert "The moon pulls the sea towards it," in result.output
     assert "support 0.90" in result.output
     assert "5 tokens by writer" in result.output
+
+
+def test_a_quote_has_footnotes_and_no_mark_that_would_be_taken_for_a_right_answer() -> None:
+    first, second = "Der Mond zieht.", "Is it so? Yes."
+    text = f"{first} {second}"
+    size = len(first)
+    answer = Answer(
+        text,
+        [Claim(1, (0, size), first), Claim(2, (size + 1, len(text)), second)],
+        [Citation(1, "3", "item", "section", (0, size), 1.0)],
+        {
+            1: Verdict(1, VerdictLabel.SUPPORTED, 1.0, "verbatim"),
+            2: Verdict(2, VerdictLabel.SUPPORTED, 1.0, "verbatim", answers_question=QuestionFit.ECHO),
+        },
+        finish=Finish(FinishReason.END, "", 0, 0, None, Timing(), 0.1, AnswerStyle.QUOTE),
+    )
+
+    assert written(answer).plain == f"“{first}” [3] “{second}” ≠"
 
 
 def test_an_abstention_is_shown_plainly(run: Run) -> None:

@@ -71,8 +71,9 @@ Examples:
   tieback ask "Who proved it?" --strategy lol --set layer=25 --set omega=0.3
 
 \b
-Marks: ✓ a source supports the claim, ✗ a source contradicts it, ? no source supports it, · not checked,
-≠ it is no answer to the question.
+Marks: ✓ a source supports the claim, ✗ a source contradicts it, ? no source supports it, ~ not sure enough
+to say, · not checked, ≠ it is no answer to the question. “…” is quoted: the source says it, word for word,
+and whether that answers the question is for you to read.
 """,
 )
 @click.argument("words", nargs=-1, required=True)
@@ -191,7 +192,10 @@ def _watched(stream: EventStream[AnswerEvent], output: Output) -> Answer:
 
 
 def written(answer: Answer) -> Text:
-    """The text with a mark and its footnotes after each claim, or why there is no answer."""
+    """The text with a mark and its footnotes after each claim, or why there is no answer.
+
+    A quote has no ✓: that a source says it is no news, and a ✓ would be taken for a right answer.
+    """
     if answer.abstention is not None:
         one = answer.abstention
         text = Text.assemble(("No answer. ", "bold yellow"), one.message[:1].upper() + one.message[1:])
@@ -199,13 +203,16 @@ def written(answer: Answer) -> Text:
         if answer.text:
             text.append(f"\n\nThe withdrawn answer: {answer.text.strip()}", style="dim")
         return text
+    is_quoted = answer.finish is not None and answer.finish.style is AnswerStyle.QUOTE
     whole, text, at = answer.text.encode(), Text(), 0
     for claim in sorted(answer.claims, key=lambda one: one.span[1]):
-        end = claim.span[1]
-        text.append(whole[at:end].decode(errors="replace"))
+        begin, end = claim.span
+        before, said = (whole[a:b].decode(errors="replace") for a, b in ((at, begin), (begin, end)))
+        text.append(f"{before}“{said}”" if is_quoted else before + said)
         at = end
-        verdict = answer.verdicts.get(claim.id)
-        mark, style = marked(verdict)
+        mark, style = marked(answer.verdicts.get(claim.id))
+        if is_quoted:
+            mark = mark.removeprefix(MARK[VerdictLabel.SUPPORTED][0])
         numbers = "".join(
             f"[{one}]" for one in dict.fromkeys(c.evidence_id for c in answer.citations_of(claim))
         )
