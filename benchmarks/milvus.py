@@ -171,8 +171,8 @@ async def search(
         "p50 Milvus ms": in_milvus,
         "Milvus / embedded": in_milvus / embedded,
     }
-    if kind == "vector":
-        row["embedded recall@10"], row["Milvus recall@10"] = map(statistics.mean, recalls.values())
+    shares = map(statistics.mean, recalls.values()) if kind == "vector" else (None, None)
+    row["embedded recall@10"], row["Milvus recall@10"] = shares
     log(f"{kind}: {row}")
     return row
 
