@@ -164,7 +164,7 @@ def test_an_answer_has_footnotes_with_verdicts_and_a_list_of_sources(run: Run) -
 
 
 def test_a_quote_has_footnotes_and_no_mark_that_would_be_taken_for_a_right_answer() -> None:
-    first, second = "Der Mond zieht.", "Is it so? Yes."
+    first, second = "| PORT |  | The port\nthat is public. |", "Is it\nso? Yes."
     text = f"{first} {second}"
     size = len(first)
     answer = Answer(
@@ -178,7 +178,7 @@ def test_a_quote_has_footnotes_and_no_mark_that_would_be_taken_for_a_right_answe
         finish=Finish(FinishReason.END, "", 0, 0, None, Timing(), 0.1, AnswerStyle.QUOTE),
     )
 
-    assert written(answer).plain == f"“{first}” [3] “{second}” ≠"
+    assert written(answer).plain == "“PORT · The port that is public.” [3] “Is it so? Yes.” ≠"
 
 
 def test_an_abstention_is_shown_plainly(run: Run) -> None:

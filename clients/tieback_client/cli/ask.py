@@ -208,7 +208,7 @@ def written(answer: Answer) -> Text:
     for claim in sorted(answer.claims, key=lambda one: one.span[1]):
         begin, end = claim.span
         before, said = (whole[a:b].decode(errors="replace") for a, b in ((at, begin), (begin, end)))
-        text.append(f"{before}“{said}”" if is_quoted else before + said)
+        text.append(f"{before}“{_in_a_sentence(said)}”" if is_quoted else before + said)
         at = end
         mark, style = marked(answer.verdicts.get(claim.id))
         if is_quoted:
@@ -219,6 +219,14 @@ def written(answer: Answer) -> Text:
         text.append(f" {mark}{numbers}", style=style)
     text.append(whole[at:].decode(errors="replace"))
     return text
+
+
+def _in_a_sentence(quote: str) -> str:
+    """A quote without line ends, and the row of a table by its cells."""
+    words = " ".join(quote.split())
+    if not words.startswith("|"):
+        return words
+    return " · ".join(cell.strip() for cell in words.split("|") if cell.strip())
 
 
 def marked(verdict: Verdict | None) -> tuple[str, str]:
