@@ -225,7 +225,7 @@ class PointCloud(Weightless):
 class CausalLanguageModel(Strict):
     """A decoder-only language model with key-value cache, served as an ONNX graph."""
 
-    graph: ClassVar[str] = "early exits"
+    graph: ClassVar[str] = "early exits, drafts"
     """Names what the graph offers; to be changed where the recipe makes another of the same weights."""
 
     runtime: Literal["causal_language_model"] = "causal_language_model"

@@ -107,11 +107,10 @@ def token_alignment(
     """A verdict where such verdicts are right in a share of `precision`, else LOW_CONFIDENCE.
 
     SUPPORTED where a passage, or the nearest sentences of several, support the claim so likely, and nothing
-    exact speaks against it; else
-    CONTRADICTED where one contradicts it by `contradicted` or more, by default what was chosen in training;
-    else UNSUPPORTED where support is unlikely enough. NOT_CHECKED where the claim states nothing, or is
-    longer than is read. The score is calibrated: of claims with a score of 0.7, seven of ten are supported,
-    where the claims are like those of the sets that it was calibrated by.
+    exact speaks against it; else CONTRADICTED where one contradicts it by `contradicted` or more, by default
+    what was chosen in training; else UNSUPPORTED where support is unlikely enough. NOT_CHECKED where the
+    claim states nothing, or is longer than is read. The score is calibrated: of claims with a score of 0.7,
+    seven of ten are supported, where the claims are like those of the sets that it was calibrated by.
     """
     nothing = [Support(0.0, None) for _ in passages]
     stated = words_of(claim.text)
@@ -121,32 +120,38 @@ def token_alignment(
         return Finding(VerdictLabel.NOT_CHECKED, 0.0, nothing, NotCheckedReason.TOO_LONG)
     least, most = bounds(state["curve"], precision)
     against = contradicted if contradicted is not None else float(state["contradicted"][0])
-    found: list[Support] = []
+    found = nothing
     is_supported = is_ruled = False
-    for passage in passages:
+    taking_part = _taking_part(stated, passages)
+    for place in taking_part:
+        passage = passages[place]
         read = inputs(claim, stated, passage)
-        ruled = [by_rule(stated, passage.window_words[place]) for place in read.windows]
+        ruled = [by_rule(stated, passage.window_words[window]) for window in read.windows]
         if SAME in ruled:
-            found.append(Support(RULED, passage.windows[read.windows[ruled.index(SAME)]]))
+            found[place] = Support(RULED, passage.windows[read.windows[ruled.index(SAME)]])
             is_supported = is_ruled = True
             continue
         raw = probabilities(read, state)
         likely = likelihood(raw, read.signals, state)
         if OTHERWISE in ruled:
             against_it = passage.windows[read.windows[ruled.index(OTHERWISE)]]
-            found.append(Support(min(likely, max(most, 0.0)), against_it, contradicts=True))
+            found[place] = Support(min(likely, max(most, 0.0)), against_it, contradicts=True)
             is_ruled = True
             continue
         supports = likely >= least and not is_doubted(read.signals)
         is_supported |= supports
         contradicts = bool(raw[1] >= against) and not supports
-        found.append(Support(likely, _nearest(read, passage), contradicts))
-    if len(passages) > 1 and not is_ruled:
-        read = together(claim, stated, passages)
+        found[place] = Support(likely, _nearest(read, passage), contradicts)
+    if len(taking_part) > 1 and not is_ruled:
+        several = [passages[place] for place in taking_part]
+        read = together(claim, stated, several)
         raw = probabilities(read, state)
         likely = likelihood(raw, read.signals, state)
         is_supported |= likely >= least and not is_doubted(read.signals)
-        found = _shared(found, likely, read, passages, may_contradict=bool(raw[1] >= against))
+        own = [found[place] for place in taking_part]
+        shared = _shared(own, likely, read, several, may_contradict=bool(raw[1] >= against))
+        for place, support in zip(taking_part, shared, strict=True):
+            found[place] = support
     score = max((support.score for support in found), default=0.0)
     if is_supported:
         label = VerdictLabel.SUPPORTED
@@ -157,6 +162,21 @@ def token_alignment(
     else:
         label = VerdictLabel.LOW_CONFIDENCE
     return Finding(label, score, found)
+
+
+def _taking_part(stated: Words, passages: Sequence[Passage]) -> list[int]:
+    """The passages that have a content word or a number of the claim; all, where none has.
+
+    Beside one that speaks of what the claim speaks of, another says nothing of it, whatever it says: an
+    instruction to the reader, for instance.
+    """
+    own = {*stated.stems, *stated.numbers}
+    speaking = [
+        place
+        for place, passage in enumerate(passages)
+        if any(not own.isdisjoint((*words.stems, *words.numbers)) for words in passage.window_words)
+    ]
+    return speaking or list(range(len(passages)))
 
 
 def bounds(curve: Array, precision: float) -> tuple[float, float]:
