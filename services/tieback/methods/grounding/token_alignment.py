@@ -65,7 +65,8 @@ NEARNESS_OF_EVIDENCE = 6.0
 """How sharply tokens of the passage count by their nearness to the claim."""
 
 LEAST_OF_CLAIM = 0.2
-"""The share of the claim's tokens from which on a passage takes part in what several support together."""
+"""The share of the claim's tokens from which on a passage takes part in what several support together, and of
+its content words from which on a passage may contradict it."""
 
 CITED_SHARE = 0.8
 """Passages are cited whose support is at least this share of the best one's."""
@@ -122,8 +123,11 @@ def token_alignment(
     against = contradicted if contradicted is not None else float(state["contradicted"][0])
     found = nothing
     is_supported = is_ruled = False
-    taking_part = _taking_part(stated, passages)
-    for place in taking_part:
+    # Beside a passage that speaks of what the claim speaks of, another says nothing of it, whatever it says:
+    # an instruction to the reader, for instance. And what shares little with a claim does not contradict it.
+    shares = _shares(stated, passages)
+    speaking = [place for place, share in enumerate(shares) if share > 0]
+    for place in speaking or range(len(passages)):
         passage = passages[place]
         read = inputs(claim, stated, passage)
         ruled = [by_rule(stated, passage.window_words[window]) for window in read.windows]
@@ -140,17 +144,17 @@ def token_alignment(
             continue
         supports = likely >= least and not is_doubted(read.signals)
         is_supported |= supports
-        contradicts = bool(raw[1] >= against) and not supports
+        contradicts = shares[place] >= LEAST_OF_CLAIM and bool(raw[1] >= against) and not supports
         found[place] = Support(likely, _nearest(read, passage), contradicts)
-    if len(taking_part) > 1 and not is_ruled:
-        several = [passages[place] for place in taking_part]
+    if len(speaking) > 1 and not is_ruled:
+        several = [passages[place] for place in speaking]
         read = together(claim, stated, several)
         raw = probabilities(read, state)
         likely = likelihood(raw, read.signals, state)
         is_supported |= likely >= least and not is_doubted(read.signals)
-        own = [found[place] for place in taking_part]
+        own = [found[place] for place in speaking]
         shared = _shared(own, likely, read, several, may_contradict=bool(raw[1] >= against))
-        for place, support in zip(taking_part, shared, strict=True):
+        for place, support in zip(speaking, shared, strict=True):
             found[place] = support
     score = max((support.score for support in found), default=0.0)
     if is_supported:
@@ -164,19 +168,14 @@ def token_alignment(
     return Finding(label, score, found)
 
 
-def _taking_part(stated: Words, passages: Sequence[Passage]) -> list[int]:
-    """The passages that have a content word or a number of the claim; all, where none has.
-
-    Beside one that speaks of what the claim speaks of, another says nothing of it, whatever it says: an
-    instruction to the reader, for instance.
-    """
+def _shares(stated: Words, passages: Sequence[Passage]) -> list[float]:
+    """How much of the claim's content words and numbers each passage has, 0 to 1."""
     own = {*stated.stems, *stated.numbers}
-    speaking = [
-        place
-        for place, passage in enumerate(passages)
-        if any(not own.isdisjoint((*words.stems, *words.numbers)) for words in passage.window_words)
-    ]
-    return speaking or list(range(len(passages)))
+    said = (
+        {part for words in passage.window_words for part in (*words.stems, *words.numbers)}
+        for passage in passages
+    )
+    return [len(own & parts) / len(own) for parts in said]
 
 
 def bounds(curve: Array, precision: float) -> tuple[float, float]:
