@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,15 @@ def running(folder: Path) -> Iterator[Running]:
 def client(running: Running) -> Iterator[Client]:
     with Client(running.address, timeout=60) as client:
         yield client
+
+
+def fitting() -> list[int]:
+    """The processes that learn a policy; one that ended and is not waited for yet has no command any more."""
+    found = []
+    for one in psutil.Process().children():
+        with suppress(psutil.NoSuchProcess):
+            found += [one.pid] if "fitting" in " ".join(one.cmdline()) else []
+    return found
 
 
 def run(running: Running, *words: str) -> Result:
@@ -228,7 +238,7 @@ def test_a_cancelled_upgrade_leaves_no_process_and_nothing_that_it_made(client: 
     operation.cancel()
 
     assert operation.wait(timeout=30).state is OperationState.CANCELLED
-    assert [one for one in psutil.Process().children() if "fitting" in " ".join(one.cmdline())] == []
+    assert fitting() == []
     assert client.get_collection("texts") == before
     assert not learning.exists()
 

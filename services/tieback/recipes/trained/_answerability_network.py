@@ -13,6 +13,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, relu
 
 from tieback.core.types.arrays import Array
 from tieback.methods.answerability.question_alignment import SIGNALS, Inputs
+from tieback.recipes.trained._asked_questions import Example
 from tieback.training.loop import History, Plan, Progress, train
 
 DROPPED = 0.2
@@ -31,15 +32,6 @@ class Choices:
     hidden: int
     decision: int
     batch: int
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """What is read of a question and a passage, whether it answers it, and which windows have the answer."""
-
-    read: Inputs
-    answerable: bool
-    answers: Array
 
 
 class AnswerabilityNetwork(nn.Module):

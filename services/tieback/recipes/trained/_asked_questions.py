@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,10 @@ from tieback.core.field_path import at
 from tieback.core.sentences import sentences
 from tieback.core.types.arrays import Array
 from tieback.core.types.vectors import VectorKind
-from tieback.methods.answerability.question_alignment import inputs_of
+from tieback.methods.answerability.question_alignment import Inputs, inputs_of
 from tieback.methods.grounding import Statement
 from tieback.models.encoder_model import EncoderModel
 from tieback.recipes.trained import Run
-from tieback.recipes.trained._answerability_network import Example
 from tieback.recipes.trained._claim_pairs import encoded
 from tieback.recipes.trained._made_questions import Asked, Stated, crowded, questions_of
 
@@ -31,6 +30,15 @@ SUPPORTED = {
 EVIDENCE, CLAIM = ("evidence", "premise"), ("claim", "hypothesis")
 LONGEST, MOST_SENTENCES = 600, 10
 """Characters of a question or a sentence, and sentences of a passage, that are read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """What is read of a question and a passage, whether it answers it, and which windows have the answer."""
+
+    read: Inputs
+    answerable: bool
+    answers: Array
 
 
 def card_of(run: Run, space: str) -> EncoderCard:

@@ -1,5 +1,9 @@
 """A head that judges whether passages answer a question: the network of the method `question_alignment`.
 
+The tokens of the question are aligned with those of each sentence (decomposable attention; Parikh et al.,
+2016, arXiv:1606.01933), and questions without an answer are made to look answerable, as in SQuAD 2.0
+(Rajpurkar et al., 2018, arXiv:1806.03822).
+
 JSONL files have `{"question": …, "passage": …, "answerable": true | false}`, with the `answer` or the
 `sentence` that has it where it is known, or labelled claims as of the recipe `grounding`, of which questions
 are made by rules (`_made_questions.py`). Sentences of other passages stand around the evidence of most of
