@@ -17,6 +17,8 @@ from tieback_client import Client
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(400)]
 FILES = 70
+LARGE = 200_000
+"""Words of a file that takes a worker seconds."""
 SECONDS = 240
 
 
@@ -84,7 +86,7 @@ def killed(running: subprocess.Popen[str], most: int) -> int:
         for one in workers(running):
             one.kill()
             count += 1
-        time.sleep(0.05)
+        time.sleep(0.01)
     return count
 
 
@@ -113,20 +115,24 @@ def test_workers_write_all_files_and_skip_what_is_unchanged(
 def test_a_worker_that_is_killed_loses_no_file(
     local_platform: Any, client: Client, folder: Path, collection: str
 ) -> None:
+    (folder / "large.md").write_text("# Large\n\n" + "tide " * LARGE)
+
     running = started(local_platform.address, collection, folder)
     assert killed(running, 1) == 1
 
     report = told(running)
 
     assert report["failures"] == {}
-    assert client.get_collection(collection).item_count == FILES
+    paths = {item.metadata["path"] for item in client.items(collection, sections=False)}
+    assert len(paths) == FILES + 1
 
 
 def test_files_whose_workers_always_die_are_named(
     local_platform: Any, client: Client, folder: Path, collection: str
 ) -> None:
-    for path in sorted(folder.iterdir())[3:]:
+    for path in sorted(folder.iterdir())[2:]:
         path.unlink()
+    (folder / "large.md").write_text("# Large\n\n" + "tide " * LARGE)
     client.create_collection(collection, "wordllama-256")
 
     running = started(local_platform.address, collection, folder)
@@ -134,5 +140,5 @@ def test_files_whose_workers_always_die_are_named(
     report = told(running)
 
     assert running.returncode == 1
-    assert set(report["failures"]) == {"folder/00.md", "folder/01.md", "folder/02.md"}
+    assert set(report["failures"]) == {"folder/00.md", "folder/01.md", "folder/large.md"}
     assert all("the worker that had it ended" in why for why in report["failures"].values())

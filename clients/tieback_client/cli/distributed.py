@@ -133,18 +133,18 @@ def _ray(workers: int) -> Iterator[Any]:
     except Exception as error:  # noqa: BLE001 - Ray raises this class where a process does not start
         where = f"at {address} is not reached" if address else "does not start on this machine"
         raise Unavailable(f"Ray {where}: {error}") from None
-    try:
-        context = ray.data.DataContext.get_current()
-        context.enable_progress_bars = False
-        context.print_on_execution_start = False
-        # Such blocks are told by their files, which are in none that came back.
-        context.max_errored_blocks = -1
-        logging.getLogger("ray.data").setLevel(logging.CRITICAL)
-        # Ray prints each death of a worker to standard output, where JSON may be wanted.
-        with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    # Such blocks are told by their files, which are in none that came back.
+    context.max_errored_blocks = -1
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)
+    # Ray prints each death of a worker to standard output, where JSON may be wanted.
+    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
+        try:
             yield ray.data
-    finally:
-        ray.shutdown()
+        finally:
+            ray.shutdown()
 
 
 def _processors() -> int:
