@@ -28,8 +28,8 @@ from tieback.methods.grounding.token_alignment import (
     together,
     windows,
 )
-from tieback.models.grounding_artifact import learned, shipped
 from tieback.models.loading import load_encoder
+from tieback.models.state_artifact import CHECKER
 from tieback.models.store import Store
 from tieback.recipes.trained._alignment_network import AlignmentNetwork, Choices, padded
 
@@ -114,7 +114,8 @@ def test_a_word_or_two_are_not_judged_by_the_rule() -> None:
 
 @pytest.fixture(scope="module")
 def state() -> State:
-    found = learned(shipped(), [card.space for card in Catalog.load().encoders() if card.name == SPACE])
+    served = [card.space for card in Catalog.load().encoders() if card.name == SPACE]
+    found = CHECKER.learned(CHECKER.shipped(), served)
     assert found is not None
     return found
 
@@ -130,7 +131,7 @@ async def encoder() -> AsyncIterator[Encoder]:
 def test_the_shipped_state_is_what_the_method_declares_and_small(state: State) -> None:
     check_state(state, STATE, width=384, labels=3, one=1, three=3)
     assert sum(array.nbytes for array in state.values()) < 2_000_000
-    assert learned(shipped(), []) is None, "the space is not served"
+    assert CHECKER.learned(CHECKER.shipped(), []) is None, "the space is not served"
 
 
 async def test_verdicts_of_the_shipped_checker(encoder: Encoder, state: State) -> None:

@@ -13,7 +13,7 @@ from support.small_training import SmallTraining
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.state import check_state
 from tieback.methods.answerability.question_alignment import STATE
-from tieback.models.answerability_artifact import ANSWERABILITY, learned
+from tieback.models.state_artifact import JUDGE
 from tieback.recipes.train import REPORT, Outcome
 from tieback.recipes.trained._made_questions import Stated, questions_of
 from tieback.recipes.trained.answerability import auc, calibration, precisions
@@ -63,18 +63,18 @@ def outcome(world: SmallTraining) -> Outcome:
 def test_what_is_learned_is_a_state_of_the_method_that_tells_held_out_questions_apart(
     world: SmallTraining, outcome: Outcome
 ) -> None:
-    state = learned(outcome.folder, [world.card.space])
+    state = JUDGE.learned(outcome.folder, [world.card.space])
 
     assert state is not None
     check_state(state, STATE, one=1, two=2, hidden=16, decision=16)
-    assert outcome.artifact.kind == ANSWERABILITY
+    assert outcome.artifact.kind == JUDGE.kind
     [whole, _] = outcome.artifact.facts["metrics"]["sets"]
     assert whole["AUROC"] > 0.9
     assert "birds" in (outcome.folder / REPORT).read_text()
 
 
 def test_it_belongs_to_the_weights_that_it_was_learned_by(outcome: Outcome) -> None:
-    assert learned(outcome.folder, []) is None
+    assert JUDGE.learned(outcome.folder, []) is None
 
 
 @pytest.mark.parametrize(

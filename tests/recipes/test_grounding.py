@@ -13,7 +13,7 @@ from support.small_training import SmallTraining
 from tieback.core.errors import InvalidInput, NotFound, StartupError
 from tieback.core.state import check_state
 from tieback.methods.grounding.token_alignment import STATE
-from tieback.models.grounding_artifact import GROUNDING, learned
+from tieback.models.state_artifact import CHECKER
 from tieback.recipes.train import REPORT, Outcome
 
 QUICK: dict[str, Any] = {"space": "own", "steps": 300, "batch": 32, "hidden": 16, "learning_rate": 0.01}
@@ -60,12 +60,12 @@ def outcome(world: SmallTraining) -> Outcome:
 def test_what_is_learned_is_a_state_of_the_method_that_tells_held_out_pairs_apart(
     world: SmallTraining, outcome: Outcome
 ) -> None:
-    state = learned(outcome.folder, [world.card.space])
+    state = CHECKER.learned(outcome.folder, [world.card.space])
 
     assert state is not None
     check_state(state, STATE, labels=3, one=1, three=3, hidden=16)
     assert 0 < state["contradicted"][0] < 1
-    assert outcome.artifact.kind == GROUNDING
+    assert outcome.artifact.kind == CHECKER.kind
     assert outcome.artifact.facts["metrics"]["balanced_accuracy"] > 0.9
     assert "birds" in (outcome.folder / REPORT).read_text()
 
@@ -77,7 +77,7 @@ def test_a_run_that_was_done_is_not_done_again(world: SmallTraining, outcome: Ou
 
 
 def test_it_belongs_to_the_weights_that_it_was_learned_by(outcome: Outcome, world: SmallTraining) -> None:
-    assert learned(outcome.folder, []) is None
+    assert CHECKER.learned(outcome.folder, []) is None
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,13 @@ Every function imports what it needs when it is called, so that a process loads 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tieback.catalog.card import EncoderCard, RerankerCard
 from tieback.core.errors import StartupError
 from tieback.core.family import Family
+from tieback.core.state import State
 from tieback.ports import AnswerPort, EncoderPort, GeneratorPort, IndexPort, RerankerPort, RouterPort
 from tieback.serving import context
 from tieback.serving.bound import rollout_of
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from tieback.grounding import Checkers
     from tieback.models.cross_encoder import CrossEncoderModel
     from tieback.models.encoder_model import EncoderModel
+    from tieback.models.state_artifact import StateArtifact
     from tieback.models.store import Store
     from tieback.router import Router
     from tieback.serving.servicers.catalog import Endpoints, States
@@ -52,16 +55,9 @@ def load_checkers(settings: Settings, plan: Plan) -> Checkers:
     StartupError where the settings name a checker that was learned for another one.
     """
     from tieback.grounding import LEARNED, Checkers
-    from tieback.models.grounding_artifact import learned, shipped
+    from tieback.models.state_artifact import CHECKER
 
-    served = [card.space for card in plan.encoders if card.name == plan.text_space]
-    folder = settings.checker.expanduser() if settings.checker else shipped()
-    state = learned(folder, served)
-    if state is None and settings.checker:
-        raise StartupError(
-            f"TIEBACK_CHECKER: {settings.checker} was not learned in {plan.text_space} as it is served; "
-            "train it again: tieback train grounding"
-        )
+    state = _learned(CHECKER, settings.checker, "TIEBACK_CHECKER", plan)
     return Checkers({} if state is None else {LEARNED: state})
 
 
@@ -71,17 +67,22 @@ def load_judges(settings: Settings, plan: Plan) -> Judges:
     StartupError where the settings name one that was learned for another one.
     """
     from tieback.generator.judging import LEARNED, Judges
-    from tieback.models.answerability_artifact import learned, shipped
+    from tieback.models.state_artifact import JUDGE
 
-    served = [card.space for card in plan.encoders if card.name == plan.text_space]
-    folder = settings.answerability.expanduser() if settings.answerability else shipped()
-    state = learned(folder, served)
-    if state is None and settings.answerability:
-        raise StartupError(
-            f"TIEBACK_ANSWERABILITY: {settings.answerability} was not learned in {plan.text_space} as it is "
-            "served; train it again: tieback train answerability"
-        )
+    state = _learned(JUDGE, settings.answerability, "TIEBACK_ANSWERABILITY", plan)
     return Judges({} if state is None else {LEARNED: state})
+
+
+def _learned(artifact: StateArtifact, folder: Path | None, setting: str, plan: Plan) -> State | None:
+    """What was learned in the served text space: of the folder that a setting names, else what ships."""
+    served = [card.space for card in plan.encoders if card.name == plan.text_space]
+    state = artifact.learned(folder.expanduser() if folder else artifact.shipped(), served)
+    if state is None and folder:
+        raise StartupError(
+            f"{setting}: {folder} was not learned in {plan.text_space} as it is served; "
+            f"{artifact.kind.remedy}"
+        )
+    return state
 
 
 def load_models(settings: Settings, cards: Sequence[EncoderCard]) -> list[EncoderModel]:

@@ -25,7 +25,7 @@ from tieback.core.errors import InvalidInput
 from tieback.core.types.arrays import Array
 from tieback.methods.answerability import answerabilities
 from tieback.methods.answerability.question_alignment import NEARNESS
-from tieback.models.answerability_artifact import ANSWERABILITY
+from tieback.models.state_artifact import JUDGE
 from tieback.recipes.trained import Learned, Run, recipes
 from tieback.recipes.trained._asked_questions import card_of, examples_of, read_questions, standardised
 from tieback.recipes.trained._made_questions import Asked
@@ -135,7 +135,7 @@ def answerability(
     metrics = {"questions": len(read), "losses": step["losses"].tolist(), "sets": rows}
     facts = {"method": "question_alignment", "space": card.name, "sets": sorted({one.source for one in read})}
     title = "Questions that were held out, by set"
-    return Learned(ANSWERABILITY, state, (card.space,), files, facts, metrics, {title: rows})
+    return Learned(JUDGE.kind, state, (card.space,), files, facts, metrics, {title: rows})
 
 
 def calibration(logits: Array, answerable: Array, weights: Array) -> Array:

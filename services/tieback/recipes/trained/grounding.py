@@ -27,7 +27,7 @@ from tieback.core.types.vectors import VectorKind
 from tieback.methods.grounding import checkers
 from tieback.methods.grounding._signals import is_doubted
 from tieback.methods.grounding.token_alignment import PRECISION, bounds, calibrated_by
-from tieback.models.grounding_artifact import GROUNDING
+from tieback.models.state_artifact import CHECKER
 from tieback.recipes.trained import Learned, Run, recipes
 from tieback.recipes.trained._calibration import curve, logistic, weights_of
 from tieback.recipes.trained._claim_pairs import Pair, inputs_of, read_pairs, standardised
@@ -146,7 +146,7 @@ def grounding(
         "calibrated_by": sorted(set(by.sources)),
     }
     title = "Verdicts on pairs that were held out, by set"
-    return Learned(GROUNDING, state, (card.space,), files, facts, metrics, {title: rows})
+    return Learned(CHECKER.kind, state, (card.space,), files, facts, metrics, {title: rows})
 
 
 class Found(NamedTuple):

@@ -1,0 +1,58 @@
+"""What a method learned in a text space, as an artifact; one of each kind ships with the package."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from tieback.artifacts import Artifact, Kind, stored
+from tieback.core.errors import InvalidInput, OtherWeights
+from tieback.core.state import Schema, State, check_state
+from tieback.core.types.vectors import SpaceRef
+from tieback.methods.answerability import answerabilities
+from tieback.methods.grounding import checkers
+
+
+@dataclass(frozen=True, slots=True)
+class StateArtifact:
+    """A kind of artifact that holds the state of one method, whose arrays `schema` says."""
+
+    kind: Kind
+    schema: Callable[[], Schema]
+    folder: str
+    """Where the shipped one is, beside this file."""
+
+    def shipped(self) -> Path:
+        """The folder of the one that comes with the package."""
+        with resources.as_file(resources.files("tieback.models") / self.folder) as folder:
+            return stored(folder)[0]
+
+    def learned(self, folder: Path, served: Iterable[SpaceRef]) -> State | None:
+        """The state in a folder; None where its space is not served, or has other weights.
+
+        ArtifactError where it is not whole, or not for this release.
+        """
+        artifact = Artifact.load(folder, self.kind)
+        try:
+            check_state(artifact.arrays, self.schema())
+        except InvalidInput as error:
+            raise self.kind.unreadable(folder, error) from error
+        try:
+            artifact.check_weights(served)
+        except OtherWeights:
+            return None
+        return artifact.arrays
+
+
+CHECKER = StateArtifact(
+    Kind("grounding", "checker of claims", 1, "train it again: tieback train grounding"),
+    lambda: checkers.state("token_alignment"),
+    "shipped_checker",
+)
+JUDGE = StateArtifact(
+    Kind("answerability", "judge of answerability", 1, "train it again: tieback train answerability"),
+    lambda: answerabilities.state("question_alignment"),
+    "shipped_answerability",
+)
