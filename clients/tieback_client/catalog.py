@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tieback_client.content import Modality
+from tieback_client.events import AnswerStyle
 from tieback_client.reports import CallInfo
 from tieback_client.results import RetrievalPlan
 from tieback_client.vectors import SpaceRef
@@ -225,6 +226,8 @@ class ServerInfo:
     """Its services."""
     retrieval: RetrievalPlan
     """The defaults of a query."""
+    styles: Sequence[AnswerStyle] = ()
+    """How answers can be made, and first how they are where nothing is said; empty where there are none."""
     call: CallInfo = field(default_factory=CallInfo)
     """How the call went."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tieback_client import catalog, tenants
+from tieback_client import catalog, events, tenants
 from tieback_client.reading import modality, space_ref, value_of
 from tieback_client.reading_hits import plan
 from tieback_client.reports import CallInfo
@@ -13,6 +13,7 @@ from tieback_client.reports import CallInfo
 # In the order of the contract's enums, whose zero is "not given".
 _KINDS = (None, *catalog.VectorKind)
 _ROLES = (None, *tenants.Access)
+_STYLES = (None, *events.AnswerStyle)
 HEALTH = tuple(catalog.Health)
 
 
@@ -68,7 +69,8 @@ def server_info(message: Any, info: CallInfo) -> catalog.ServerInfo:
     """A server's description of itself."""
     limits = catalog.Limits(**{one.name: getattr(message.limits, one.name) for one in _limit_fields(message)})
     services = [catalog.ServiceState(one.name, one.ready, one.replicas) for one in message.services]
-    return catalog.ServerInfo(message.version, limits, services, plan(message.retrieval), info)
+    styles = [style for one in message.styles if (style := value_of(_STYLES, one, None)) is not None]
+    return catalog.ServerInfo(message.version, limits, services, plan(message.retrieval), styles, info)
 
 
 def usage(message: Any, info: CallInfo) -> tenants.Usage:

@@ -151,7 +151,7 @@ async def test_without_a_generator_a_question_is_unsupported_before_any_work(lib
     )
     library.encoder.asked.clear()
 
-    with pytest.raises(Unsupported, match="no model that writes"):
+    with pytest.raises(Unsupported, match="no space of texts"):
         await events_of(mute.answer(question()))
 
     assert not library.encoder.asked

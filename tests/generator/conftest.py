@@ -93,6 +93,17 @@ async def small_generator(small_model: LanguageModel, tmp_path: Path) -> AsyncIt
     await encoder.close()
 
 
+@pytest.fixture
+async def quoting_generator(tmp_path: Path) -> AsyncIterator[Generator]:
+    """A generator without a language model."""
+    words = bag_of_words.BagOfWords(bag_of_words.card(tmp_path))
+    encoder = Encoder([words])
+    generator = Generator([], encoder, space="bag-of-words")
+    yield generator
+    await generator.close()
+    await encoder.close()
+
+
 @pytest.fixture(scope="session")
 def real_model() -> LanguageModel:
     card = Catalog.load().get("smollm2-135m-instruct")

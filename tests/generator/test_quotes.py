@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from generator.conftest import collect
-from tieback.core.errors import InvalidInput
+from tieback.core.errors import InvalidInput, NotFound, Unsupported
 from tieback.core.types.generation import (
     AbstentionReason,
     AnswerStyle,
@@ -106,3 +108,38 @@ async def test_auto_quotes_where_the_card_says_so_and_nothing_is_said_of_tokens(
     answer = await collect(small_generator, QUESTION, evidence, sampling=sampling)
 
     assert answer.finish.style is style
+
+
+@pytest.mark.parametrize("style", [AnswerStyle.AUTO, AnswerStyle.QUOTE])
+async def test_without_a_language_model_the_evidence_is_quoted(
+    quoting_generator: Generator, small_generator: Generator, style: AnswerStyle
+) -> None:
+    answer = await collect(quoting_generator, QUESTION, EVIDENCE, style=style)
+
+    beside_a_model = await collect(small_generator, QUESTION, EVIDENCE, style=AnswerStyle.QUOTE)
+    assert answer.events[:-1] == beside_a_model.events[:-1]
+    assert (answer.finish.style, answer.finish.model) == (AnswerStyle.QUOTE, "")
+
+
+async def test_without_a_language_model_nothing_is_answered_from_no_evidence(
+    quoting_generator: Generator,
+) -> None:
+    answer = await collect(quoting_generator, QUESTION)
+
+    assert answer.abstention is not None
+    assert answer.abstention.reason is AbstentionReason.NO_EVIDENCE
+
+
+@pytest.mark.parametrize(
+    "how", [{"style": AnswerStyle.WRITE}, {"sampling": SamplingParameters(max_tokens=8)}]
+)  # fmt: skip
+async def test_without_a_language_model_what_needs_one_is_refused_with_the_way_out(
+    quoting_generator: Generator, how: dict[str, Any]
+) -> None:
+    with pytest.raises(Unsupported, match="no language model, so it quotes: ask for the style quote"):
+        await collect(quoting_generator, QUESTION, EVIDENCE, **how)
+
+
+async def test_without_a_language_model_none_can_be_named(quoting_generator: Generator) -> None:
+    with pytest.raises(NotFound, match="no model is named 'small'; this server has no language model"):
+        await collect(quoting_generator, QUESTION, EVIDENCE, model="small")

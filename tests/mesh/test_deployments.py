@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ray.serve._private.build_app import build_app
+from tieback.core.types.generation import AnswerStyle
 from tieback.serving import deployments
 from tieback.serving.plan import Plan
 from tieback.serving.services import targets_of
@@ -57,6 +58,14 @@ def test_with_a_limit_for_each_machine_a_rollout_needs_room_for_no_more() -> Non
     for one in built(replicas_per_node=1).values():
         assert one._replica_config.max_replicas_per_node == 1
         assert one._deployment_config.max_surge_percent == 0
+
+
+def test_answers_are_quoted_beside_the_reranker_where_no_language_model_is_served() -> None:
+    plan = Plan(Settings(models=Path("unused"), generator_enabled=False))
+
+    assert targets_of(plan)["tieback.v1.GeneratorService"] == "reranker"
+    assert targets_of(Plan(Settings(models=Path("unused"))))["tieback.v1.GeneratorService"] == "generator"
+    assert (plan.answers, plan.styles) == (True, (AnswerStyle.QUOTE,))
 
 
 def test_calls_of_operations_and_heads_find_the_deployment_that_has_them() -> None:

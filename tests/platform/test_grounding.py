@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 from support.local_platform import Running, served_locally
 from tieback.serving.settings import Settings
 from tieback_client import (
+    AnswerStyle,
     AsyncClient,
     Check,
     Client,
@@ -18,6 +19,7 @@ from tieback_client import (
     InvalidArgument,
     Item,
     NotFound,
+    Unimplemented,
     VerdictLabel,
 )
 from tieback_client.cli import app
@@ -153,3 +155,36 @@ def test_the_command_names_the_way_out_where_it_cannot_check(platform: Running, 
     assert "index them (tieback index), and check against the collection" in too_large.output
     assert "it is an SVG drawing" in nothing.output
     assert "the files hold no text to check by" in nothing.output
+
+
+def test_a_question_is_answered_by_a_quote_where_no_language_model_is_served(
+    platform: Running, client: Client
+) -> None:
+    answer = client.answer("notes", "What pulls the water of the sea?").collect()
+
+    assert answer.text == "The moon pulls the water of the sea."
+    [citation] = answer.citations
+    begin, end = citation.span or (0, 0)
+    assert (citation.item_id, TIDES.encode()[begin:end].decode()) == ("tides", answer.text)
+    assert answer.finish is not None
+    assert answer.finish.style is AnswerStyle.QUOTE
+    assert (client.models(), client.server_info().styles) == ([], [AnswerStyle.QUOTE])
+
+
+def test_the_command_line_quotes_and_says_that_no_language_model_is_served(platform: Running) -> None:
+    def said(*words: str) -> Result:
+        return CliRunner().invoke(app.tieback, words, env={"TIEBACK_SERVER": platform.address})
+
+    asked = ("ask", "What pulls the water of the sea?", "--collection", "notes")
+    written = said(*asked, "--style", "write")
+
+    assert "“The moon pulls the water of the sea.” [1]" in said(*asked).output
+    assert "answers: quoted; no language model is served" in said("health").output
+    assert written.exit_code != 0
+    assert "no language model, so it quotes: ask for the style quote" in written.output
+
+
+async def test_what_needs_a_language_model_is_unimplemented(platform: Running) -> None:
+    async with AsyncClient(platform.address, timeout=60) as client:
+        with pytest.raises(Unimplemented, match="no language model"):
+            await client.generate("What pulls the water?", [TIDES], style=AnswerStyle.WRITE).collect()

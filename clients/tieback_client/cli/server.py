@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -12,6 +12,7 @@ from tieback_client.catalog import Health, MeasuredReduction, Method, Space
 from tieback_client.cli.connection import Command, connected
 from tieback_client.cli.output import Output
 from tieback_client.client import Client
+from tieback_client.events import AnswerStyle
 from tieback_client.results import RetrievalPlan
 
 RERANKING = "reranking"
@@ -96,6 +97,7 @@ def health(client: Client, output: Output, service: str) -> None:
                 [[one.name, _yes(one.ready), *([one.replicas] if replicas else [])] for one in info.services],
             )
             output.line(Text(f"default of queries: {_in_words(info.retrieval)}", style="dim"))
+            output.line(Text(f"answers: {_ways(info.styles)}", style="dim"))
     if state is not Health.SERVING:
         raise click.exceptions.Exit(1)
 
@@ -111,6 +113,17 @@ def _in_words(plan: RetrievalPlan) -> str:
             "no learned ranking" if plan.ranker == "none" else f"ranked by {plan.ranker}",
             "no reranking" if plan.reranker == "none" else f"reranked by {plan.reranker}",
         )
+    )
+
+
+def _ways(styles: Sequence[AnswerStyle]) -> str:
+    """How answers can be made."""
+    if not styles:
+        return "none; no space of texts is served"
+    if list(styles) == [AnswerStyle.QUOTE]:
+        return "quoted; no language model is served"
+    return " or ".join(
+        {AnswerStyle.QUOTE: "quoted", AnswerStyle.WRITE: "written"}.get(one, "") for one in styles
     )
 
 

@@ -212,7 +212,7 @@ class Answerer:
         watch = Stopwatch()
         question = words_of(retrieval.query)
         if question and self._generator is None:
-            raise Unsupported("this server has no model that writes; retrieve works without one")
+            raise Unsupported("this server has no space of texts to answer by; retrieve works without one")
         if evidence_limit < 0:
             raise InvalidInput("evidence_limit is 0 or more", field="evidence_limit")
         answers = bool(question and self._generator)

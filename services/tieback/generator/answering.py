@@ -43,16 +43,24 @@ DEFAULT_TOKENS = 96
 
 
 @dataclass(frozen=True, slots=True)
+class Writing:
+    """What writes an answer, and how."""
+
+    model: LanguageModel
+    engine: Engine
+    sampling: SamplingParameters
+    strategy: DecodingStrategy
+    read: StrategyStreams
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
-    """What was asked, checked and configured."""
+    """What was asked, checked and configured; a quote has no `writing`."""
 
     prompt: str
     evidence: Sequence[Evidence]
-    model: LanguageModel
-    sampling: SamplingParameters
+    writing: Writing | None
     grounding: Grounding
-    strategy: DecodingStrategy
-    read: StrategyStreams
     checker: ConfiguredChecker
     style: AnswerStyle
     judge: Judge
@@ -76,9 +84,7 @@ class Answer:
         deadline: Deadline,
         reader: PassageReader,
         slots: Slots,
-        engine: Engine,
     ) -> None:
-        self._engine = engine
         self._request = request
         self._arrived = arrived
         self._deadline = deadline
@@ -95,7 +101,7 @@ class Answer:
 
     async def events(self) -> AsyncGenerator[GenerationEvent, None]:
         """What it consists of, as it comes."""
-        request = self._request
+        request, writing = self._request, self._request.writing
         evidence = None
         if request.evidence:
             evidence = await read_evidence(
@@ -111,18 +117,19 @@ class Answer:
             return
         passages = evidence.passages if evidence and not request.grounding.disabled else ()
         check = ClaimCheck(request.evidence, passages, request.checker)
-        if evidence is not None and request.style is AnswerStyle.QUOTE:
+        if writing is None:
             self._timing.prepare = self._first_token = self._elapsed()
-            async for event in quoted(request.prompt, evidence, check):
-                yield event
+            if evidence is not None:  # without any it was abstained
+                async for event in quoted(request.prompt, evidence, check):
+                    yield event
             yield self._finish(FinishReason.END)
             return
         verdicts: list[Verdict] = []
-        prompts, room = await asyncio.to_thread(self._prompts, evidence)
+        prompts, room = await asyncio.to_thread(self._prompts, writing, evidence)
         self._prompt_tokens = sum(map(len, prompts.values()))
         self._timing.prepare = self._elapsed()
         reason = FinishReason.END
-        async with aclosing(ahead(self._written(prompts, room))) as pieces:
+        async with aclosing(ahead(self._written(writing, prompts, room))) as pieces:
             async for piece in pieces:
                 if piece.scores is not None:
                     yield TokenScores([piece.scores])
@@ -146,13 +153,13 @@ class Answer:
         yield self._finish(reason)
 
     async def _written(
-        self, prompts: dict[PromptForm, list[int]], room: int
+        self, writing: Writing, prompts: dict[PromptForm, list[int]], room: int
     ) -> AsyncGenerator[Written, None]:
         """Writes the answer in a slot, whether or not its reader keeps up."""
         async with self._slots.take(self._prompt_tokens + room, self._deadline) as slot:
-            job = self._job = await asyncio.to_thread(self._new_job, prompts, room)
+            job = self._job = await asyncio.to_thread(self._new_job, writing, prompts, room)
             try:
-                async with aclosing(self._engine.write(job)) as pieces:
+                async with aclosing(writing.engine.write(job)) as pieces:
                     async for written in pieces:
                         if written.text and not self._first_token:
                             self._first_token = self._elapsed()
@@ -161,17 +168,18 @@ class Answer:
                 slot.busy = self._timing.compute = job.busy
                 self._timing.queue = slot.waited + job.waited
 
-    def _new_job(self, prompts: dict[PromptForm, list[int]], room: int) -> Job:
-        request = self._request
-        drafts, layers = request.sampling.prompt_lookup is not False, request.read.layers
-        writer = AnswerWriter(request.model, prompts, request.strategy, request.read, request.sampling, room)
-        return new_job(writer, prompts, layers, room=room, deadline=self._deadline, drafts=drafts)
+    def _new_job(self, writing: Writing, prompts: dict[PromptForm, list[int]], room: int) -> Job:
+        sampling, read = writing.sampling, writing.read
+        writer = AnswerWriter(writing.model, prompts, writing.strategy, read, sampling, room)
+        drafts = sampling.prompt_lookup is not False
+        return new_job(writer, prompts, read.layers, room=room, deadline=self._deadline, drafts=drafts)
 
-    def _prompts(self, evidence: ReadEvidence | None) -> tuple[dict[PromptForm, list[int]], int]:
+    def _prompts(
+        self, writing: Writing, evidence: ReadEvidence | None
+    ) -> tuple[dict[PromptForm, list[int]], int]:
         """The prompts' tokens, and how many may be written. Sentences give way before the question does."""
-        request = self._request
-        model = request.model
-        wanted = request.sampling.max_tokens or DEFAULT_TOKENS
+        model = writing.model
+        wanted = writing.sampling.max_tokens or DEFAULT_TOKENS
         if wanted >= model.context_tokens:
             raise InvalidInput(
                 f"max_tokens is {wanted} and prompt and answer together have {model.context_tokens} tokens",
@@ -179,11 +187,11 @@ class Answer:
             )
         for sentences in range(EXCERPT_SENTENCES, 0, -1):
             excerpt = evidence.excerpt(sentences) if evidence is not None else []
-            asked = plain_request(request.prompt, excerpt, system=model.system_prompt)
-            prompts = {form: model.prompt(messages(form(asked))) for form in request.read.forms}
+            asked = plain_request(self._request.prompt, excerpt, system=model.system_prompt)
+            prompts = {form: model.prompt(messages(form(asked))) for form in writing.read.forms}
             longest = max(map(len, prompts.values()))
             if longest + wanted <= model.context_tokens:
-                self._engine.check(sum(map(len, prompts.values())) + len(prompts) * wanted)
+                writing.engine.check(sum(map(len, prompts.values())) + len(prompts) * wanted)
                 return prompts, wanted
         raise InvalidInput(
             f"the prompt has {longest} tokens; with {wanted} for the answer that is more than the "
@@ -198,7 +206,7 @@ class Answer:
         lookup = job.lookup if job else None
         return Finish(
             reason=reason,
-            model=self._request.model.name if self._request.style is AnswerStyle.WRITE else "",
+            model=self._request.writing.model.name if self._request.writing else "",
             prompt_tokens=self._prompt_tokens,
             completion_tokens=job.writer.written if job else 0,
             changed_tokens=job.writer.changed if job else 0,

@@ -27,10 +27,11 @@ of SQuAD 2.0, and 73 of Natural Questions (QED), in 1.2 and 1.4 sentences; the b
 
 
 def style_of(
-    asked: AnswerStyle, sampling: SamplingParameters, evidence: Sequence[Evidence], *, quotes: bool
+    asked: AnswerStyle, sampling: SamplingParameters, evidence: Sequence[Evidence], *, quotes: bool | None
 ) -> AnswerStyle:
     """QUOTE or WRITE. AUTO quotes where `quotes`, there is evidence, and nothing says how tokens are chosen.
 
+    `quotes` is None where there is no model: AUTO quotes then without evidence too, which is abstained from.
     InvalidInput for a quote of which is said how its tokens are chosen.
     """
     is_sampled = replace(sampling, stop=tuple(sampling.stop)) != DEFAULT_SAMPLING
@@ -41,7 +42,8 @@ def style_of(
         )
     if asked is not AnswerStyle.AUTO:
         return asked
-    return AnswerStyle.QUOTE if quotes and evidence and not is_sampled else AnswerStyle.WRITE
+    is_better = quotes is None or (quotes and evidence)
+    return AnswerStyle.QUOTE if is_better and not is_sampled else AnswerStyle.WRITE
 
 
 def best(evidence: ReadEvidence) -> list[Place]:

@@ -1,4 +1,4 @@
-"""The generator service: writes answers that rest on evidence, behind `tieback.ports.GeneratorPort`."""
+"""The generator service: answers that rest on evidence, behind `tieback.ports.GeneratorPort`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import aclosing
 
 from tieback.catalog.card import GeneratorCard
 from tieback.core.deadline import NO_DEADLINE, Deadline
-from tieback.core.errors import InvalidInput, NotFound, StartupError
+from tieback.core.errors import InvalidInput, NotFound, StartupError, Unsupported
 from tieback.core.field_path import at
 from tieback.core.types.generation import (
     AnswerStyle,
@@ -20,7 +20,7 @@ from tieback.core.types.generation import (
 from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
 from tieback.core.types.method_choice import MethodChoice
-from tieback.generator.answering import Answer, Request
+from tieback.generator.answering import Answer, Request, Writing
 from tieback.generator.engine import Engine
 from tieback.generator.grammar import check_size
 from tieback.generator.judging import Judges
@@ -51,14 +51,16 @@ MOST_CHARACTERS = 16
 VERBATIM = MethodChoice("verbatim")
 """The default checker of quotes."""
 
+NO_MODEL = "this server has no language model, so it quotes: ask for the style quote, without sampling"
+
 
 class Generator:
-    """Writes with the models it is given; the first is the default.
+    """Writes with the models it is given; the first is the default. Without a model it quotes.
 
     `encoder` and its text `space` give the vectors by which evidence is ranked, judged by `judges`, and
     claims are checked by `checkers`. `slots` answers are written at once, in `cache_bytes` of each model;
     `prefix_bytes` are kept of prompts that were read. `limits.queued_tokens` bounds what waits. An answer
-    ends after `seconds` at the latest, waiting included. StartupError for models without a name of their own.
+    ends after `seconds` at the latest, waiting included. StartupError for two models of one name.
     """
 
     def __init__(
@@ -77,9 +79,9 @@ class Generator:
     ) -> None:
         self._seconds = seconds
         self._models = {model.name: model for model in models}
-        if not models or len(self._models) != len(models):
-            raise StartupError("a generator needs models, each with a name of its own")
-        self._default = models[0].name
+        if len(self._models) != len(models):
+            raise StartupError("each model of a generator needs a name of its own")
+        self._default = models[0].name if models else ""
         self._reader = PassageReader(encoder, space)
         self._checkers = checkers or Checkers()
         self._judges = judges or Judges()
@@ -116,15 +118,14 @@ class Generator:
         Nothing is written where the evidence does not bear on the question, or where
         `grounding.abstain_below` asks for evidence and there is none. An answer too little of which is
         supported is taken back by an abstention after its text. NotFound for a model or method, with the
-        choices. InvalidInput with the field. Overloaded where too much waits. DeadlineExceeded.
+        choices. InvalidInput with the field. Unsupported where no model is served, and one is needed.
+        Overloaded where too much waits. DeadlineExceeded.
         """
         arrived = time.monotonic()
         request = self._read(prompt, evidence, model, sampling, grounding, style)
         deadline = deadline.within(self._seconds)
         deadline.check("the answer was begun")
-        answer = Answer(
-            request, arrived, deadline, self._reader, self._slots, self._engines[request.model.name]
-        )
+        answer = Answer(request, arrived, deadline, self._reader, self._slots)
         async with aclosing(answer.events()) as events:
             async for event in events:
                 yield event
@@ -144,23 +145,22 @@ class Generator:
         asked: AnswerStyle,
     ) -> Request:
         name = model or self._default
-        if name not in self._models:
-            raise NotFound("model", name, self._models)
+        served = self._models.get(name)
+        if served is None and (name or self._models):
+            raise NotFound("model", name, self._models, hint="" if self._models else NO_MODEL)
         if not prompt.strip():
             raise InvalidInput("the prompt is empty; ask something", field="prompt")
         check_text(prompt, self._limits, at("prompt"))
-        _check_prompt(prompt, self._models[name])
+        if served is not None:
+            _check_prompt(prompt, served)
         check_evidence(evidence, self._limits)
         check_sampling(sampling, self._limits)
-        if sampling.grammar is not None:
-            check_size(sampling.grammar)
-        strategy = decodings.configure(
-            sampling.strategy.name, sampling.strategy.parameters, field=at("sampling", "strategy")
-        )
-        streams = streams_of(sampling.strategy.name, sampling.strategy.parameters)
-        layers = self._models[name].layers
-        read = StrategyStreams.of(streams, layers, at("sampling", "strategy", "parameters"))
-        style = style_of(asked, sampling, evidence, quotes=self._models[name].card.quotes)
+        style = style_of(asked, sampling, evidence, quotes=served.card.quotes if served else None)
+        writing = None
+        if served is not None:
+            writing = self._writing(served, sampling)
+        elif style is AnswerStyle.WRITE:
+            raise Unsupported(NO_MODEL)
         checked_by = grounding.checker or (VERBATIM if style is AnswerStyle.QUOTE else None)
         checker = self._checkers.configured(checked_by, at("grounding", "checker"))
         threshold = grounding.abstain_below
@@ -170,9 +170,18 @@ class Generator:
                 field=at("grounding", "abstain_below"),
             )
         return Request(
-            *(prompt, evidence, self._models[name], sampling, grounding, strategy, read, checker, style),
+            *(prompt, evidence, writing if style is AnswerStyle.WRITE else None, grounding, checker, style),
             self._judges.configured(grounding.answerability, at("grounding", "answerability")),
         )
+
+    def _writing(self, model: LanguageModel, sampling: SamplingParameters) -> Writing:
+        if sampling.grammar is not None:
+            check_size(sampling.grammar)
+        name, parameters = sampling.strategy.name, sampling.strategy.parameters
+        field = at("sampling", "strategy")
+        strategy = decodings.configure(name, parameters, field=field)
+        read = StrategyStreams.of(streams_of(name, parameters), model.layers, field["parameters"])
+        return Writing(model, self._engines[model.name], sampling, strategy, read)
 
 
 def _check_prompt(prompt: str, model: LanguageModel) -> None:

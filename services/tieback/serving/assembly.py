@@ -190,6 +190,7 @@ def public_servicers(
         DEFAULT_PLAN,
         states,
         endpoints,
+        plan.styles,
     )
     return AnswerServicer(answerer, telemetry), catalog
 

@@ -82,7 +82,7 @@ class GatewayProcess:
         for servicer in assembly.public_servicers(
             settings,
             plan,
-            assembly.build_answerer(settings, plan, remote_ports(mesh, plan, settings)),
+            assembly.build_answerer(settings, plan, remote_ports(mesh, plan, settings, deployments)),
             telemetry,
             states=self._states,
             endpoints=functools.partial(direct_endpoints, mesh),

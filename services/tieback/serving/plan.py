@@ -11,6 +11,7 @@ from tieback.catalog.catalog import Catalog
 from tieback.core.errors import NotFound, StartupError
 from tieback.core.types.content import Modality
 from tieback.core.types.fusion import JOINT_SPACE, Role
+from tieback.core.types.generation import AnswerStyle
 from tieback.core.types.vectors import SpaceRef, VectorKind
 from tieback.methods.reranking import NO_RERANKING
 from tieback.serving.bound import served_binding
@@ -135,6 +136,19 @@ class Plan:
         return any(
             card.modality is Modality.TEXT and VectorKind.DENSE in card.kinds for card in self.encoders
         )
+
+    @property
+    def answers(self) -> bool:
+        """Whether there are answers: a language model writes them, or they are quoted by a text space."""
+        return self.generator is not None or self.reads_text
+
+    @property
+    def styles(self) -> tuple[AnswerStyle, ...]:
+        """How answers can be made; first as they are where nothing is said of it."""
+        if self.generator is None:
+            return (AnswerStyle.QUOTE,) if self.answers else ()
+        by_model = (AnswerStyle.WRITE, AnswerStyle.QUOTE)
+        return by_model[::-1] if self.generator.quotes else by_model
 
     @property
     def has_multi_vectors(self) -> bool:

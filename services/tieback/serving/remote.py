@@ -5,7 +5,7 @@ The index is in `remote_index.py`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from collections.abc import Collection as Names
 from contextlib import aclosing
 
@@ -186,10 +186,11 @@ class RemoteReranker:
 
 
 class RemoteGenerator:
-    """The generator."""
+    """The generator, in the deployment `target`."""
 
-    def __init__(self, mesh: Mesh) -> None:
+    def __init__(self, mesh: Mesh, target: str = targets.GENERATOR) -> None:
         self._mesh = mesh
+        self._target = target
 
     async def generate(
         self,
@@ -211,18 +212,19 @@ class RemoteGenerator:
             grounding=write_grounding(grounding),
             style=write_style(style),
         )
-        events = stream(self._mesh, targets.GENERATOR, request, generator_pb2.GenerateResponse, deadline)
+        events = stream(self._mesh, self._target, request, generator_pb2.GenerateResponse, deadline)
         async with aclosing(events):
             async for event in events:
                 yield read_event(event)
 
 
-def remote_ports(mesh: Mesh, plan: Plan, settings: Settings) -> Ports:
-    """All services that are served, over the wire."""
+def remote_ports(mesh: Mesh, plan: Plan, settings: Settings, deployments: Mapping[str, str]) -> Ports:
+    """All services that are served, over the wire; `deployments` answer their calls, by service."""
     ports = Ports()
     ports.encoder = RemoteEncoder(mesh, [card.name for card in plan.encoders])
     ports.router = RemoteRouter(mesh)  # few processes load the binding, which decides whether it is served
     ports.index = RemoteIndex(mesh, settings.message_bytes)
     ports.reranker = RemoteReranker(mesh) if plan.reranks else None
-    ports.generator = RemoteGenerator(mesh) if plan.generator is not None else None
+    if plan.answers:
+        ports.generator = RemoteGenerator(mesh, deployments["tieback.v1.GeneratorService"])
     return ports

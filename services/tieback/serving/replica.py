@@ -21,7 +21,7 @@ from tieback.serving.plan import Plan
 from tieback.serving.remote import remote_ports
 from tieback.serving.scrape import MetricsListener
 from tieback.serving.server import GrpcServer
-from tieback.serving.services import SERVICES, ServiceContext
+from tieback.serving.services import SERVICES, ServiceContext, targets_of
 from tieback.serving.settings import Settings
 from tieback.serving.telemetry import Telemetry
 
@@ -67,7 +67,7 @@ class ServiceProcess:
             plan,
             self.telemetry,
             self._server,
-            remote_ports(mesh, plan, self.settings),
+            remote_ports(mesh, plan, self.settings, targets_of(plan)),
             self._act,
             self._closing,
             [card for card in plan.encoders if targets.encoder(card.name) == self.target],

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from tieback.catalog.card import EncoderCard
-from tieback.core.errors import StartupError, TiebackError
+from tieback.core.errors import TiebackError
 from tieback.core.types.load import Load
 from tieback.core.types.operation import Operation
 from tieback.core.types.vectors import VectorKind
@@ -228,10 +228,11 @@ async def _generator(context: ServiceContext) -> None:
     from tieback.serving.servicers.generator import GeneratorServicer
 
     settings, card = context.settings, context.plan.generator
-    if card is None:
-        raise StartupError("no model that writes is served: unset TIEBACK_GENERATOR_ENABLED")
+    models = []
+    if card is not None:
+        models = [await asyncio.to_thread(load_language_model, card, assembly.open_store(settings))]
     generator = Generator(
-        [await asyncio.to_thread(load_language_model, card, assembly.open_store(settings))],
+        models,
         context.ports.encoder,
         space=context.plan.text_space,
         checkers=await asyncio.to_thread(assembly.load_checkers, settings, context.plan),
@@ -243,8 +244,9 @@ async def _generator(context: ServiceContext) -> None:
         seconds=settings.generator_seconds,
     )
     context.closing.push_async_callback(generator.close)
-    context.load = lambda: generator.load
-    context.telemetry.loads.watch("generator", card.name, context.load)
+    if card is not None:  # a quote waits for no slot
+        context.load = lambda: generator.load
+        context.telemetry.loads.watch("generator", card.name, context.load)
     context.ports.generator = observed = ObservedGenerator(generator, context.telemetry)
     context.server.add(GeneratorServicer(observed))
 
@@ -376,9 +378,11 @@ SERVICES = (
         targets.GENERATOR,
         ("tieback.v1.GeneratorService",),
         _generator,
-        lambda plan: plan.generator is not None,
+        lambda plan: plan.answers,
         calls=_ENCODERS,
         place=_runs_models,
+        within=targets.RERANKER,
+        is_apart=lambda plan: plan.generator is not None,
     ),
     Service(
         targets.OPERATIONS,

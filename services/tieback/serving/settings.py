@@ -83,7 +83,9 @@ class Settings(BaseSettings):
         None, description="The folder of a trained ranker. Empty: the one that comes with the package."
     )
     generator: str = Field("", description="The language model. Empty: the first of the catalog.")
-    generator_enabled: bool = Field(True, description="Whether to serve a language model.")
+    generator_enabled: bool = Field(
+        True, description="Whether to serve a language model. Without one, answers are quoted."
+    )
     checker: Path | None = Field(
         None,
         description="The folder of a trained checker of claims. Empty: the one that comes with the package.",

@@ -1,5 +1,6 @@
 from tieback.v1 import answer_pb2 as _answer_pb2
 from tieback.v1 import content_pb2 as _content_pb2
+from tieback.v1 import generator_pb2 as _generator_pb2
 from tieback.v1 import vector_pb2 as _vector_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
@@ -190,16 +191,18 @@ class GetServerInfoRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetServerInfoResponse(_message.Message):
-    __slots__ = ("version", "limits", "services", "retrieval")
+    __slots__ = ("version", "limits", "services", "retrieval", "styles")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     LIMITS_FIELD_NUMBER: _ClassVar[int]
     SERVICES_FIELD_NUMBER: _ClassVar[int]
     RETRIEVAL_FIELD_NUMBER: _ClassVar[int]
+    STYLES_FIELD_NUMBER: _ClassVar[int]
     version: str
     limits: Limits
     services: _containers.RepeatedCompositeFieldContainer[ServiceState]
     retrieval: _answer_pb2.RetrievalPlan
-    def __init__(self, version: _Optional[str] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., services: _Optional[_Iterable[_Union[ServiceState, _Mapping]]] = ..., retrieval: _Optional[_Union[_answer_pb2.RetrievalPlan, _Mapping]] = ...) -> None: ...
+    styles: _containers.RepeatedScalarFieldContainer[_generator_pb2.AnswerStyle]
+    def __init__(self, version: _Optional[str] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., services: _Optional[_Iterable[_Union[ServiceState, _Mapping]]] = ..., retrieval: _Optional[_Union[_answer_pb2.RetrievalPlan, _Mapping]] = ..., styles: _Optional[_Iterable[_Union[_generator_pb2.AnswerStyle, str]]] = ...) -> None: ...
 
 class Limits(_message.Message):
     __slots__ = ("message_bytes", "batch_items", "text_bytes", "image_pixels", "audio_seconds", "points", "queued_tokens", "query_parts", "rerank_tokens", "rerank_steps", "decoded_bytes", "stop_texts", "stop_bytes", "name_bytes", "filter_bytes", "sections", "entries", "numbers", "fields", "depth", "request_bytes", "open_calls", "tenant_calls", "connection_calls", "metadata_key_bytes", "metadata_bytes", "collection_keys", "collections")

@@ -198,6 +198,12 @@ def _check_models(settings: Settings) -> None:
     plan, store = Plan(settings), open_store(settings)
     cards = [*plan.encoders, *([plan.generator] if plan.generator is not None else [])]
     missing = [card for card in cards if not store.is_ready(card)]
+    if missing == [plan.generator]:
+        raise StartupError(
+            f"the language model {missing[0].name} is not in the store at {store.root}; run: "
+            f"tieback models pull {missing[0].name}, or serve without one and answers are quoted: "
+            "--no-generator-enabled"
+        )
     if len(missing) == 1:
         store.open(missing[0])
     if missing:

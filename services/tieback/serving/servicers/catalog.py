@@ -14,10 +14,12 @@ from tieback.catalog.card import Card, EncoderCard, GeneratorCard, RerankerCard
 from tieback.core.errors import NotFound
 from tieback.core.family import Family
 from tieback.core.types.content import Modality
+from tieback.core.types.generation import AnswerStyle
 from tieback.core.types.limits import Limits
 from tieback.core.types.retrieval import RetrievalPlan
 from tieback.core.types.vectors import SpaceRef, VectorKind
 from tieback.serving.conversions.contents import write_modality
+from tieback.serving.conversions.generations import write_style
 from tieback.serving.conversions.retrievals import write_plan
 from tieback.serving.conversions.vectors import write_kinds, write_space
 from tieback.v1 import catalog_pb2, catalog_pb2_grpc
@@ -92,6 +94,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         retrieval: RetrievalPlan,
         states: States,
         endpoints: Endpoints,
+        styles: Sequence[AnswerStyle] = (),
     ) -> None:
         self._encoders = {card.name: card for card in encoders}
         self._generators = list(generators)
@@ -103,6 +106,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         self._retrieval = retrieval
         self._states = states
         self._endpoints = endpoints
+        self._styles = styles
 
     async def ListSpaces(
         self, request: catalog_pb2.ListSpacesRequest, context: Context
@@ -200,6 +204,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
                 for state in await self._states()
             ],
             retrieval=write_plan(self._retrieval),
+            styles=[write_style(one) for one in self._styles],
         )
 
     def _part_in_joint_space(self, card: EncoderCard) -> str:
