@@ -228,11 +228,9 @@ async def _generator(context: ServiceContext) -> None:
     from tieback.serving.servicers.generator import GeneratorServicer
 
     settings, card = context.settings, context.plan.generator
-    models = []
-    if card is not None:
-        models = [await asyncio.to_thread(load_language_model, card, assembly.open_store(settings))]
+    cards, store = [] if card is None else [card], assembly.open_store(settings)
     generator = Generator(
-        models,
+        [await asyncio.to_thread(load_language_model, one, store) for one in cards],
         context.ports.encoder,
         space=context.plan.text_space,
         checkers=await asyncio.to_thread(assembly.load_checkers, settings, context.plan),
