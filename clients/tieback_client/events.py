@@ -198,6 +198,18 @@ class Abstention:
 
 
 @dataclass(frozen=True, slots=True)
+class Twin:
+    """What plain decoding writes for the same request. Its claims are not checked."""
+
+    text: str
+    """All of its text."""
+    reason: FinishReason
+    """Why it ended."""
+    completion_tokens: int
+    """Its tokens."""
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """The end of an answer."""
 
@@ -223,6 +235,11 @@ class Finish:
     """Of these, tokens that were written."""
     reused_tokens: int = 0
     """Tokens of the prompts that were read for an earlier answer, and not again."""
+    evidence_transforms: Sequence[str] = ()
+    """What the strategy drew to be done to the evidence of its other prompts: "drop", "shuffle", "mask", or
+    "none" where the evidence is too short for it."""
+    twin: Twin | None = None
+    """What plain decoding writes, where `SamplingParameters.twin` asked for it and the model wrote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,6 +370,8 @@ class SamplingParameters:
     """Also send each token's log-probability and so many alternatives; None for neither."""
     prompt_lookup: bool | None = None
     """Draft tokens from the prompt and the answer, which changes no answer. None for the default: on."""
+    twin: bool = False
+    """Also write what plain decoding writes, with the same seed and limits: `Finish.twin`."""
     json_schema: str | Mapping[str, object] | None = None
     """Write JSON that is valid under this JSON Schema."""
     regex: str = ""

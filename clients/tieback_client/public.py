@@ -62,6 +62,7 @@ from tieback_client.events import (
     TextDelta,
     TokenScore,
     TokenScores,
+    Twin,
     Verdict,
     VerdictLabel,
 )
@@ -238,6 +239,7 @@ __all__ = [
     "TokenVectors",
     "TokenVectorsLike",
     "Truncated",
+    "Twin",
     "Unauthenticated",
     "Unavailable",
     "Unimplemented",

@@ -74,7 +74,14 @@ def _finish(one: Any) -> events.Finish:
         drafted_tokens=one.drafted_tokens,
         accepted_tokens=one.accepted_tokens,
         reused_tokens=one.reused_tokens,
+        evidence_transforms=list(one.evidence_transforms),
+        twin=_twin(one.twin) if one.HasField("twin") else None,
     )
+
+
+def _twin(one: Any) -> events.Twin:
+    reason = value_of(_FINISHES, one.reason, events.FinishReason.END)
+    return events.Twin(one.text, reason, one.completion_tokens)
 
 
 def claim(one: Any) -> events.Claim:

@@ -55,6 +55,7 @@ def sampling(value: SamplingParameters | None) -> generator_pb2.SamplingParamete
         log_probabilities=value.log_probabilities,
         grammar=_grammar(value),
         prompt_lookup=value.prompt_lookup,
+        twin=value.twin,
     )
 
 

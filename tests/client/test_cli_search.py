@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,10 +17,11 @@ from tieback_client import (
     FinishReason,
     QuestionFit,
     Timing,
+    Twin,
     Verdict,
     VerdictLabel,
 )
-from tieback_client.cli.ask import written
+from tieback_client.cli.ask import ending, without_strategy, written
 from tieback_client.cli.search import place_of
 
 
@@ -198,6 +200,25 @@ def test_a_strategy_is_asked_for_with_its_parameters(run: Run, served: Any) -> N
     assert sampling.strategy.name == "dola"
     assert dict(sampling.strategy.parameters.items())["bucket"] == "low"
     assert list(sampling.strategy.parameters["layers"]) == [20, 25]
+
+
+def test_what_plain_decoding_writes_is_shown_beside_a_strategys_answer(run: Run, served: Any) -> None:
+    finish = Finish(
+        *(FinishReason.END, "m", 10, 5, 1, Timing(), 0.1, AnswerStyle.WRITE), evidence_transforms=["shuffle"]
+    )
+
+    def shown(twin: str) -> str:
+        end = replace(finish, twin=Twin(twin, FinishReason.END, 2))
+        answer = Answer("By the moon.", finish=end)
+        return "\n".join(one.plain.strip() for one in (*without_strategy(answer), *ending(answer)))
+
+    assert shown("By boat.").startswith("Without the strategy, not checked: By boat.")
+    assert shown("By the moon.").startswith("Without the strategy, not checked: the same")
+    assert "1 changed by the strategy · second view of the evidence: shuffle" in shown("")
+    assert without_strategy(Answer("By the moon.", finish=finish)) == []
+    run("ask", "Why?", "--strategy", "ritual", "--twin")
+    [sampling] = served.log.samplings
+    assert sampling.twin
 
 
 def test_an_answer_is_one_json_object_per_event(run: Run) -> None:

@@ -55,6 +55,7 @@ from tieback.core.types.generation import (
     TextDelta,
     TokenScore,
     TokenScores,
+    Twin,
     Verdict,
     VerdictLabel,
 )
@@ -213,6 +214,7 @@ SAMPLES: dict[str, list[Any]] = {
         SamplingParameters(9, 0.5, 0.25, 40, 0, ["END"], MethodChoice("context_aware", {"alpha": 0.5})),
         SamplingParameters(strategy=MethodChoice("dola", {"layers": [20.0, 25.0]})),
         SamplingParameters(min_p=0.25, repetition_penalty=1.5, log_probabilities=0, prompt_lookup=False),
+        SamplingParameters(strategy=MethodChoice("ritual"), twin=True),
         *[SamplingParameters(grammar=Grammar(kind, "x")) for kind in GrammarKind],
     ],
     "encode_reply": [
@@ -242,6 +244,12 @@ SAMPLES: dict[str, list[Any]] = {
         *[
             Finish(FinishReason.END, "m", 10, 5, changed, TIMING, 0.25, AnswerStyle.QUOTE, 9, 7, 64)
             for changed in (None, 0)
+        ],
+        *[
+            Finish(
+                reason, "m", 10, 5, 1, TIMING, 0.25, evidence_transforms=["drop"], twin=Twin("b", reason, 3)
+            )
+            for reason in FinishReason
         ],
     ],
     "evidence": [

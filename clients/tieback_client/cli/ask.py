@@ -69,6 +69,7 @@ Examples:
   tieback ask "Who proved it?" --style quote
   tieback ask "Who proved it?" --strategy context_aware --max-tokens 80
   tieback ask "Who proved it?" --strategy lol --set layer=25 --set omega=0.3
+  tieback ask "Who proved it?" --strategy ritual --twin
 
 \b
 Marks: ✓ a source supports the claim, ✗ a source contradicts it, ? no source supports it, ~ not sure enough
@@ -162,6 +163,7 @@ def ask(
         answer = _watched(stream, output) if output.terminal else stream.collect()
     if not output.terminal:
         output.show(written(answer))
+    output.show(*without_strategy(answer))
     output.show(*sources(answer, words, width=output.console.width, explain=explain), *ending(answer))
     if answer.retrieval is not None:
         if min_relevance:
@@ -267,6 +269,15 @@ def sources(answer: Answer, words: tuple[str, ...], *, width: int, explain: bool
     return [Text(f"\n{title}", style="dim"), *(lines if cited else lines[:3])]
 
 
+def without_strategy(answer: Answer) -> list[Text]:
+    """What plain decoding writes, where that was asked for."""
+    twin = None if answer.finish is None else answer.finish.twin
+    if twin is None:
+        return []
+    said = "the same" if twin.text == answer.text else twin.text.strip() or "nothing"
+    return [Text(f"\nWithout the strategy, not checked: {said}", style="dim")]
+
+
 def ending(answer: Answer) -> list[Text]:
     """The model, the number of tokens, the speed."""
     done = answer.finish
@@ -279,6 +290,8 @@ def ending(answer: Answer) -> list[Text]:
         parts.append(f"first after {bars.milliseconds(done.first_token)}")
     if done.changed_tokens:
         parts.append(f"{done.changed_tokens} changed by the strategy")
+    if done.evidence_transforms:
+        parts.append(f"second view of the evidence: {', '.join(done.evidence_transforms)}")
     if done.reason.value == "length":
         parts.append("cut off at the limit; --max-tokens raises it")
     parts.append(f"{bars.milliseconds(answer.call.seconds)} in all")

@@ -57,6 +57,7 @@ _OPTIONS = (
         multiple=True,
         help="A parameter of the strategy; may be repeated.",
     ),
+    click.option("--twin", is_flag=True, help="Also show what plain decoding writes, without the strategy."),
 )
 
 

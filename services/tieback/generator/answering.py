@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -21,6 +21,7 @@ from tieback.core.types.generation import (
     SamplingParameters,
     TextDelta,
     TokenScores,
+    Twin,
     Verdict,
 )
 from tieback.core.types.report import Timing
@@ -33,10 +34,11 @@ from tieback.generator.prompting import EXCERPT_SENTENCES, messages, plain_reque
 from tieback.generator.quoting import quoted
 from tieback.generator.slots import Slots
 from tieback.generator.strategy_streams import StrategyStreams
+from tieback.generator.twin import beside, plain_twin
 from tieback.generator.writing import AnswerWriter
 from tieback.generator.writing_ahead import Written, ahead
 from tieback.grounding import ClaimCheck, ConfiguredChecker, PassageReader, answering, as_stated
-from tieback.methods.decoding import DecodingStrategy, PromptForm
+from tieback.methods.decoding import DecodingStrategy, EvidenceTransform, PromptForm, with_evidence
 from tieback.models.language_model import LanguageModel
 
 DEFAULT_TOKENS = 96
@@ -51,6 +53,25 @@ class Writing:
     sampling: SamplingParameters
     strategy: DecodingStrategy
     read: StrategyStreams
+
+
+@dataclass(frozen=True, slots=True)
+class Prompts:
+    """The prompts' tokens, where the strategy's streams are in them, and how many tokens may follow.
+
+    `plain` is the prompt of plain decoding where a twin is asked for; `transforms` are what was drawn.
+    """
+
+    tokens: dict[PromptForm, list[int]]
+    read: StrategyStreams
+    room: int
+    plain: list[int]
+    transforms: list[str]
+
+    @property
+    def length(self) -> int:
+        """Tokens of all prompts."""
+        return sum(map(len, self.tokens.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +113,8 @@ class Answer:
         self._slots = slots
         self._timing = Timing()
         self._first_token = 0.0
-        self._prompt_tokens = 0
+        self._prompts: Prompts | None = None
+        self._twin: Twin | None = None
         self._job: Job | None = None
 
     @property
@@ -125,11 +147,13 @@ class Answer:
             yield self._finish(FinishReason.END)
             return
         verdicts: list[Verdict] = []
-        prompts, room = await asyncio.to_thread(self._prompts, writing, evidence)
-        self._prompt_tokens = sum(map(len, prompts.values()))
+        prompts = self._prompts = await asyncio.to_thread(self._prompts_of, writing, evidence)
         self._timing.prepare = self._elapsed()
         reason = FinishReason.END
-        async with aclosing(ahead(self._written(writing, prompts, room))) as pieces:
+        async with (
+            beside(self._twin_of(writing, prompts)) as twin,
+            aclosing(ahead(self._written(writing, prompts))) as pieces,
+        ):
             async for piece in pieces:
                 if piece.scores is not None:
                     yield TokenScores([piece.scores])
@@ -146,18 +170,25 @@ class Answer:
                         verdicts += [event] if isinstance(event, Verdict) else []
                         yield event
                 reason = piece.reason or reason
+            self._twin = None if twin is None else await twin
         abstention = abstaining.after(verdicts, check.supported_share, request.grounding)
         if abstention is not None:
             yield abstention
             reason = FinishReason.ABSTAINED
         yield self._finish(reason)
 
-    async def _written(
-        self, writing: Writing, prompts: dict[PromptForm, list[int]], room: int
-    ) -> AsyncGenerator[Written, None]:
+    def _twin_of(self, writing: Writing, prompts: Prompts) -> Coroutine[None, None, Twin] | None:
+        if not writing.sampling.twin:
+            return None
+        return plain_twin(
+            *(writing.engine, self._slots, writing.model, prompts.plain),
+            *(writing.sampling, prompts.room, self._deadline),
+        )
+
+    async def _written(self, writing: Writing, prompts: Prompts) -> AsyncGenerator[Written, None]:
         """Writes the answer in a slot, whether or not its reader keeps up."""
-        async with self._slots.take(self._prompt_tokens + room, self._deadline) as slot:
-            job = self._job = await asyncio.to_thread(self._new_job, writing, prompts, room)
+        async with self._slots.take(prompts.length + prompts.room, self._deadline) as slot:
+            job = self._job = await asyncio.to_thread(self._new_job, writing, prompts)
             try:
                 async with aclosing(writing.engine.write(job)) as pieces:
                     async for written in pieces:
@@ -168,17 +199,16 @@ class Answer:
                 slot.busy = self._timing.compute = job.busy
                 self._timing.queue = slot.waited + job.waited
 
-    def _new_job(self, writing: Writing, prompts: dict[PromptForm, list[int]], room: int) -> Job:
-        sampling, read = writing.sampling, writing.read
-        writer = AnswerWriter(writing.model, prompts, writing.strategy, read, sampling, room)
+    def _new_job(self, writing: Writing, prompts: Prompts) -> Job:
+        sampling, read, room = writing.sampling, prompts.read, prompts.room
+        writer = AnswerWriter(writing.model, prompts.tokens, writing.strategy, read, sampling, room)
         drafts = sampling.prompt_lookup is not False
-        return new_job(writer, prompts, read.layers, room=room, deadline=self._deadline, drafts=drafts)
+        return new_job(writer, prompts.tokens, read.layers, room=room, deadline=self._deadline, drafts=drafts)
 
-    def _prompts(
-        self, writing: Writing, evidence: ReadEvidence | None
-    ) -> tuple[dict[PromptForm, list[int]], int]:
-        """The prompts' tokens, and how many may be written. Sentences give way before the question does."""
-        model = writing.model
+    def _prompts_of(self, writing: Writing, evidence: ReadEvidence | None) -> Prompts:
+        """The prompts' tokens. Sentences give way before the question does."""
+        model, sampling = writing.model, writing.sampling
+        forms = dict.fromkeys([*writing.read.forms, *([with_evidence] if sampling.twin else [])])
         wanted = writing.sampling.max_tokens or DEFAULT_TOKENS
         if wanted >= model.context_tokens:
             raise InvalidInput(
@@ -187,12 +217,18 @@ class Answer:
             )
         for sentences in range(EXCERPT_SENTENCES, 0, -1):
             excerpt = evidence.excerpt(sentences) if evidence is not None else []
-            asked = plain_request(self._request.prompt, excerpt, system=model.system_prompt)
-            prompts = {form: model.prompt(messages(form(asked))) for form in writing.read.forms}
-            longest = max(map(len, prompts.values()))
+            asked = plain_request(
+                self._request.prompt, excerpt, system=model.system_prompt, seed=sampling.seed or 0
+            )
+            tokens = {form: model.prompt(messages(form(asked))) for form in forms}
+            longest = max(map(len, tokens.values()))
             if longest + wanted <= model.context_tokens:
-                writing.engine.check(sum(map(len, prompts.values())) + len(prompts) * wanted)
-                return prompts, wanted
+                drawn = [form.drawn(asked) for form in forms if isinstance(form, EvidenceTransform)]
+                plain = tokens.get(with_evidence, [])
+                read, tokens = writing.read.shared(tokens)
+                prompts = Prompts(tokens, read, wanted, plain, drawn)
+                writing.engine.check(prompts.length + len(tokens) * wanted)
+                return prompts
         raise InvalidInput(
             f"the prompt has {longest} tokens; with {wanted} for the answer that is more than the "
             f"{model.context_tokens} that {model.name} reads; ask in fewer words or lower max_tokens",
@@ -207,7 +243,7 @@ class Answer:
         return Finish(
             reason=reason,
             model=self._request.writing.model.name if self._request.writing else "",
-            prompt_tokens=self._prompt_tokens,
+            prompt_tokens=self._prompts.length if self._prompts else 0,
             completion_tokens=job.writer.written if job else 0,
             changed_tokens=job.writer.changed if job else 0,
             timing=self._timing,
@@ -216,6 +252,8 @@ class Answer:
             drafted_tokens=lookup.drafted if lookup else 0,
             accepted_tokens=lookup.accepted if lookup else 0,
             reused_tokens=job.reused if job else 0,
+            evidence_transforms=self._prompts.transforms if self._prompts else (),
+            twin=self._twin,
         )
 
     def _elapsed(self) -> float:

@@ -43,14 +43,15 @@ EXAMPLES = (
 )
 
 
-def plain_request(question: str, excerpt: Sequence[str], *, system: str = "") -> PromptRequest:
+def plain_request(question: str, excerpt: Sequence[str], *, system: str = "", seed: int = 0) -> PromptRequest:
     """The plain request: with the excerpt, or the question alone.
 
-    `system` is the model's own instruction for a conversation, used where there is no excerpt.
+    `system` is the model's own instruction for a conversation, used where there is no excerpt. `seed` is what
+    forms of the prompt draw by.
     """
     if not excerpt:
-        return PromptRequest(system or HELPFUL, question)
-    return PromptRequest(GROUNDED, question, tuple(excerpt), EXAMPLES)
+        return PromptRequest(system or HELPFUL, question, seed=seed)
+    return PromptRequest(GROUNDED, question, tuple(excerpt), EXAMPLES, seed)
 
 
 def messages(asked: PromptRequest) -> list[Message]:

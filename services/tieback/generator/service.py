@@ -28,6 +28,7 @@ from tieback.generator.quoting import style_of
 from tieback.generator.sampling import check as check_sampling
 from tieback.generator.slots import Slots
 from tieback.generator.strategy_streams import StrategyStreams
+from tieback.generator.twin import PLAIN_DECODING
 from tieback.grounding import (
     Checkers,
     PassageReader,
@@ -179,6 +180,11 @@ class Generator:
             check_size(sampling.grammar)
         name, parameters = sampling.strategy.name, sampling.strategy.parameters
         field = at("sampling", "strategy")
+        if sampling.twin and name == PLAIN_DECODING.name:
+            raise InvalidInput(
+                "plain decoding has no twin; name another strategy, or leave the twin out",
+                field=at("sampling", "twin"),
+            )
         strategy = decodings.configure(name, parameters, field=field)
         read = StrategyStreams.of(streams_of(name, parameters), model.layers, field["parameters"])
         return Writing(model, self._engines[model.name], sampling, strategy, read)

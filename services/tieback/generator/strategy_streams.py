@@ -43,6 +43,19 @@ class StrategyStreams:
             places={stream: (stream.prompt, read.index(exit)) for stream, exit in exits.items()},
         )
 
+    def shared(
+        self, prompts: Mapping[PromptForm, list[int]]
+    ) -> tuple[StrategyStreams, dict[PromptForm, list[int]]]:
+        """The same streams, with forms that make the same prompt read from one row; and the prompts left.
+
+        Without evidence, for instance, a prompt with evidence and one without are the same.
+        """
+        first = {tuple(prompts[form]): form for form in reversed(self.forms)}
+        row_of = {form: first[tuple(prompts[form])] for form in self.forms}
+        places = {stream: (row_of[form], place) for stream, (form, place) in self.places.items()}
+        forms = [form for form in self.forms if row_of[form] is form]
+        return StrategyStreams(forms, self.layers, places), {form: prompts[form] for form in forms}
+
     def logits(self, rows: Mapping[PromptForm, Array]) -> dict[Stream, Array]:
         """The logits `[vocabulary]` by stream, of those `[layers, vocabulary]` by prompt form."""
         return {stream: rows[form][place] for stream, (form, place) in self.places.items()}

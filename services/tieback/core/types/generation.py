@@ -136,13 +136,23 @@ class Abstention:
 
 
 @dataclass(frozen=True, slots=True)
+class Twin:
+    """What plain decoding writes for the same request. Its claims are not checked."""
+
+    text: str
+    reason: FinishReason
+    completion_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """The end of an answer. `first_token` is in seconds from the request's arrival.
 
     `model` is empty where none wrote. `changed_tokens` is None where the decoding strategy does not read what
     plain decoding does.
     `drafted_tokens` were drafted from the prompt and the answer, `accepted_tokens` of them written.
-    `reused_tokens` of the prompt were read for an earlier answer.
+    `reused_tokens` of the prompt were read for an earlier answer. `evidence_transforms` are what the strategy
+    drew for the evidence of its other prompts. `twin` is there where it was asked for and the model wrote.
     """
 
     reason: FinishReason
@@ -156,6 +166,8 @@ class Finish:
     drafted_tokens: int = 0
     accepted_tokens: int = 0
     reused_tokens: int = 0
+    evidence_transforms: Sequence[str] = ()
+    twin: Twin | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +217,8 @@ class Grammar:
 class SamplingParameters:
     """How the next token is chosen. Temperature 0 is greedy; 0 elsewhere means no limit or the default.
 
-    `log_probabilities` is how many alternatives are sent with each token's; None for none at all.
+    `log_probabilities` is how many alternatives are sent with each token's; None for none at all. `twin` asks
+    for what plain decoding writes, beside a strategy's answer.
     """
 
     max_tokens: int = 0
@@ -220,6 +233,7 @@ class SamplingParameters:
     log_probabilities: int | None = None
     grammar: Grammar | None = None
     prompt_lookup: bool | None = None
+    twin: bool = False
 
 
 @dataclass(frozen=True, slots=True)

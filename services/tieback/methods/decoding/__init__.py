@@ -24,6 +24,7 @@ from tieback.methods.decoding._contrast import (
     log_probabilities,
     plausible,
 )
+from tieback.methods.decoding._evidence_transforms import EvidenceTransform
 from tieback.methods.decoding._prompt_forms import (
     Example,
     PromptForm,
@@ -39,6 +40,7 @@ __all__ = [
     "MAIN_MODEL",
     "PLAIN",
     "DecodingStrategy",
+    "EvidenceTransform",
     "Example",
     "PromptForm",
     "PromptRequest",

@@ -28,17 +28,19 @@ class Example:
 class PromptRequest:
     """What a model is asked: the system's instruction, examples, sentences of the evidence, the question.
 
-    Without an excerpt, the texts of the examples are not shown.
+    Without an excerpt, the texts of the examples are not shown. A form that draws does so by `seed`, so that
+    it makes the same of the same request.
     """
 
     instruction: str
     question: str
     excerpt: tuple[str, ...] = ()
     examples: tuple[Example, ...] = ()
+    seed: int = 0
 
 
 PromptForm = Callable[[PromptRequest], PromptRequest]
-"""Makes a request of the plain request. Streams of the same function share a prompt and its cache."""
+"""Makes a request of the plain request. Streams of equal forms share a prompt and its cache."""
 
 
 def with_evidence(asked: PromptRequest) -> PromptRequest:

@@ -3,7 +3,7 @@
 The expert is the model asked as it should be, the amateur the same model asked for a false answer, which
 stands for a model that was trained to hallucinate. Scores are F_last + omega · F_lower, where F is log
 p(expert) − log p(amateur) after that layer, among the tokens that the expert's last layer holds for
-plausible. With omega 0 this is induce-then-contrast decoding with an induced prompt (ICD, Zhang et al.,
+plausible. With omega 0 this is the difference alone, to which `icd` comes as its alpha grows (Zhang et al.,
 2023, arXiv:2312.15710). Truthfulness refocused: a part of the expert, or all of it, is the model told to be
 truthful. Where amateur and expert agree, all plausible tokens score the same, so choices say little.
 

@@ -25,6 +25,7 @@ from tieback.core.types.generation import (
     TextDelta,
     TokenScore,
     TokenScores,
+    Twin,
     Verdict,
     VerdictLabel,
 )
@@ -98,6 +99,7 @@ def read_sampling(message: generator_pb2.SamplingParameters, field: FieldPath) -
         log_probabilities=message.log_probabilities if message.HasField("log_probabilities") else None,
         grammar=_read_grammar(message.grammar),
         prompt_lookup=message.prompt_lookup if message.HasField("prompt_lookup") else None,
+        twin=message.twin,
     )
 
 
@@ -121,6 +123,7 @@ def write_sampling(sampling: SamplingParameters) -> generator_pb2.SamplingParame
         log_probabilities=sampling.log_probabilities,
         grammar=_write_grammar(sampling.grammar),
         prompt_lookup=sampling.prompt_lookup,
+        twin=sampling.twin,
     )
 
 
@@ -209,7 +212,18 @@ def read_event(message: generator_pb2.GenerateResponse) -> GenerationEvent:
                 finish.drafted_tokens,
                 finish.accepted_tokens,
                 finish.reused_tokens,
+                list(finish.evidence_transforms),
+                optional(finish, "twin", _read_twin, at("finish")),
             )
+
+
+def _read_twin(message: generator_pb2.Twin, _: FieldPath) -> Twin:
+    return Twin(message.text, _FINISHES.members[message.reason], message.completion_tokens)
+
+
+def _write_twin(twin: Twin) -> generator_pb2.Twin:
+    reason = _FINISHES.write(twin.reason)
+    return generator_pb2.Twin(text=twin.text, reason=reason, completion_tokens=twin.completion_tokens)
 
 
 def _read_scored(message: generator_pb2.ScoredToken) -> ScoredToken:
@@ -295,5 +309,7 @@ def write_event(event: GenerationEvent) -> generator_pb2.GenerateResponse:
                 drafted_tokens=event.drafted_tokens,
                 accepted_tokens=event.accepted_tokens,
                 reused_tokens=event.reused_tokens,
+                evidence_transforms=event.evidence_transforms,
+                twin=None if event.twin is None else _write_twin(event.twin),
             )
             return generator_pb2.GenerateResponse(finish=finish)
