@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -230,7 +231,7 @@ def test_without_evidence_nothing_is_transformed() -> None:
     bare = plain_request("who?", [])
 
     for name in ("random", "drop", "shuffle", "mask"):
-        assert EvidenceTransform(name, 0.5)(bare) is bare  # type: ignore[arg-type]  # a name of the four
+        assert EvidenceTransform(name, 0.5)(bare) is bare
 
 
 def test_streams_whose_prompts_are_the_same_are_read_once() -> None:
@@ -250,25 +251,23 @@ def test_streams_whose_prompts_are_the_same_are_read_once() -> None:
 async def test_without_evidence_contrasts_with_it_cost_no_second_prompt_and_change_nothing(
     small_generator: Generator, name: str
 ) -> None:
-    warm = {"max_tokens": 20, "temperature": 1.0, "seed": 3}
-    plain = await collect(small_generator, "hello", sampling=SamplingParameters(**warm))
-    strategy = MethodChoice(name, {"plausibility": 0})
+    warm = SamplingParameters(max_tokens=20, temperature=1.0, seed=3)
+    plain = await collect(small_generator, "hello", sampling=warm)
+    sampling = replace(warm, strategy=MethodChoice(name, {"plausibility": 0}))
 
-    found = await collect(small_generator, "hello", sampling=SamplingParameters(strategy=strategy, **warm))
+    found = await collect(small_generator, "hello", sampling=sampling)
 
     assert found.text == plain.text
     assert found.finish.prompt_tokens == plain.finish.prompt_tokens
     assert found.finish.changed_tokens == 0
 
 
-async def test_what_was_done_to_the_evidence_is_reported_and_claims_are_checked_against_the_original(
-    small_generator: Generator,
-) -> None:
+async def test_what_was_drawn_for_the_evidence_is_reported(small_generator: Generator) -> None:
     evidence = [
         Evidence("a", "The bridge is open on monday. It is shut on sunday."),
         Evidence("b", "The sea is wide."),
     ]
-    found = set()
+    found: set[str] = set()
     for seed in range(8):
         sampling = SamplingParameters(max_tokens=2, seed=seed, strategy=MethodChoice("ritual"))
         answer = await collect(
