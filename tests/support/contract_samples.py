@@ -211,10 +211,10 @@ SAMPLES: dict[str, list[Any]] = {
     "cost": [COST],
     "sampling": [
         SamplingParameters(),
-        SamplingParameters(9, 0.5, 0.25, 40, 0, ["END"], MethodChoice("context_aware", {"alpha": 0.5})),
-        SamplingParameters(strategy=MethodChoice("dola", {"layers": [20.0, 25.0]})),
-        SamplingParameters(min_p=0.25, repetition_penalty=1.5, log_probabilities=0, prompt_lookup=False),
-        SamplingParameters(strategy=MethodChoice("ritual"), twin=True),
+        SamplingParameters(
+            9, 0.5, 0.25, 40, 0, ["E"], MethodChoice("dola", {"layers": [20.0, 25.5]}), 0.25, 2
+        ),
+        SamplingParameters(min_p=0.25, log_probabilities=0, prompt_lookup=False, twin=True),
         *[SamplingParameters(grammar=Grammar(kind, "x")) for kind in GrammarKind],
     ],
     "encode_reply": [
@@ -240,16 +240,10 @@ SAMPLES: dict[str, list[Any]] = {
         Citation(1, "2", "one", "s", (3, 9), 0.5, (0.25, 0.5, 0.75, 0.5)),
         *[Verdict(1, *both) for both in zip(VerdictLabel, [0.5] * 5, "abcde", NotCheckedReason, strict=True)],
         *[Abstention(reason, 0.25, 0.5, "no") for reason in AbstentionReason],
-        *[Finish(reason, "m", 10, 5, 1, TIMING, 0.25) for reason in FinishReason],
+        *[Finish(one, "m", 10, 5, 1, TIMING, 0.25, twin=Twin("b", one, 3)) for one in FinishReason],
         *[
-            Finish(FinishReason.END, "m", 10, 5, changed, TIMING, 0.25, AnswerStyle.QUOTE, 9, 7, 64)
+            Finish(FinishReason.END, "m", 10, 5, changed, TIMING, 0.25, AnswerStyle.QUOTE, 9, 7, 64, ["drop"])
             for changed in (None, 0)
-        ],
-        *[
-            Finish(
-                reason, "m", 10, 5, 1, TIMING, 0.25, evidence_transforms=["drop"], twin=Twin("b", reason, 3)
-            )
-            for reason in FinishReason
         ],
     ],
     "evidence": [
