@@ -211,9 +211,7 @@ SAMPLES: dict[str, list[Any]] = {
     "cost": [COST],
     "sampling": [
         SamplingParameters(),
-        SamplingParameters(
-            9, 0.5, 0.25, 40, 0, ["E"], MethodChoice("dola", {"layers": [20.0, 25.5]}), 0.25, 2
-        ),
+        SamplingParameters(9, 0.5, 0.25, 40, 0, ["E"], MethodChoice("dola", {"layers": [20, 25.5]}), 0.25, 2),
         SamplingParameters(min_p=0.25, log_probabilities=0, prompt_lookup=False, twin=True),
         *[SamplingParameters(grammar=Grammar(kind, "x")) for kind in GrammarKind],
     ],
