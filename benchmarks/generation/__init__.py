@@ -19,6 +19,7 @@ from tieback_client import AnswerStyle, Client
 from benchmarks.generation.answering import Asked, answering
 from benchmarks.generation.injecting import injecting
 from benchmarks.generation.judging import judging
+from benchmarks.generation.repairing import repairing
 from benchmarks.report import Report
 from benchmarks.served import StartError, started
 
@@ -72,6 +73,7 @@ def measure(
         answering(report, client, some, AnswerStyle.WRITE)
         answering(report, client, some, AnswerStyle.QUOTE, title="quoted, the questions that are written")
         answering(report, client, some, AnswerStyle.WRITE, is_plain=True)
+        repairing(report, client, some)
     injecting(report, client, [one for rows in sets.values() for one in rows], injections)
 
 

@@ -7,6 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from tieback_client.answer_options import AnswerStyle as AnswerStyle
+from tieback_client.answer_options import Grounding as Grounding
+from tieback_client.answer_options import Repair as Repair
+from tieback_client.answer_options import SamplingParameters as SamplingParameters
 from tieback_client.content import Modality
 from tieback_client.methods import MethodLike as MethodLike
 from tieback_client.reports import CallInfo, Timing
@@ -105,17 +109,6 @@ class FinishReason(enum.StrEnum):
     """The server abstained."""
 
 
-class AnswerStyle(enum.StrEnum):
-    """How an answer is made of the evidence."""
-
-    AUTO = "auto"
-    """The better one for the served model."""
-    QUOTE = "quote"
-    """The best sentences of the evidence, word for word."""
-    WRITE = "write"
-    """A language model writes."""
-
-
 @dataclass(frozen=True, slots=True)
 class RetrievalEvent:
     """What was found. Citations name its hits ``"1"``, ``"2"``, … in order."""
@@ -181,6 +174,25 @@ class Verdict:
     """Why the claim was not checked."""
     answers_question: QuestionFit | None = None
     """Whether it can be an answer to the question; None where nothing was asked or checked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repaired:
+    """A claim that is not in the answer because the passages do not support it; before what replaces it."""
+
+    span: tuple[int, int]
+    """What stands in its place, in bytes of the UTF-8 of the text; empty where nothing does."""
+    text: str
+    """As it was written, with the white space before it."""
+    label: VerdictLabel
+    """Its verdict: `UNSUPPORTED` or `CONTRADICTED`."""
+    score: float
+    """The verdict's score."""
+
+    @property
+    def is_dropped(self) -> bool:
+        """Whether nothing stands in its place."""
+        return self.span[0] == self.span[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +284,9 @@ class TokenScores:
     """In the order in which they were written."""
 
 
-GenerationEvent: TypeAlias = TextDelta | TokenScores | Claim | Citation | Verdict | Abstention | Finish
+GenerationEvent: TypeAlias = (
+    TextDelta | TokenScores | Claim | Citation | Verdict | Repaired | Abstention | Finish
+)
 """What `generate` streams."""
 AnswerEvent: TypeAlias = RetrievalEvent | GenerationEvent
 """What `answer` streams."""
@@ -311,6 +325,8 @@ class Answer(CheckedText):
     """The decision not to answer, where it was taken."""
     retrieval: RetrievalResult | None = None
     """What was found; None for `generate`."""
+    repaired: list[Repaired] = field(default_factory=list)
+    """The claims that were left out or written again, in order, where that was asked for."""
     tokens: list[ScoredToken] = field(default_factory=list)
     """The tokens with their log-probabilities, where these were asked for."""
     finish: Finish | None = None
@@ -322,6 +338,21 @@ class Answer(CheckedText):
     def is_complete(self) -> bool:
         """Whether its end was read. Where a stream breaks off, what came before is here and this is False."""
         return self.finish is not None
+
+    @property
+    def unrepaired_text(self) -> str:
+        """What the model wrote: the text with the claims that are not in it."""
+        text, written, at = self.text.encode(), "", 0
+        for begin, end, one in [
+            *((*one.span, one.text) for one in self.repaired),
+            (len(text), len(text), ""),
+        ]:
+            shown = text[at:begin].decode()
+            # White space before the first sentence that is shown was left out.
+            written += f" {shown}" if shown and written and not at else shown
+            written += one
+            at = end
+        return written
 
     def add(self, event: AnswerEvent) -> None:
         """Takes in the next event."""
@@ -336,62 +367,14 @@ class Answer(CheckedText):
                 self.citations.append(event)
             case Verdict():
                 self.verdicts[event.claim_id] = event
+            case Repaired():
+                self.repaired.append(event)
             case Abstention():
                 self.abstention = event
             case RetrievalEvent():
                 self.retrieval = event.result
             case Finish():
                 self.finish = event
-
-
-@dataclass(frozen=True, slots=True)
-class SamplingParameters:
-    """How the next token is chosen; what is left at 0 is the server's default or no limit."""
-
-    max_tokens: int = 0
-    """Write at most so many tokens."""
-    temperature: float = 0.0
-    """0 for greedy; otherwise the softmax temperature, up to 2."""
-    top_p: float = 0.0
-    """Sample from the smallest set with this probability."""
-    top_k: int = 0
-    """Sample from so many most probable tokens."""
-    seed: int | None = None
-    """Makes sampling repeatable."""
-    stop: Sequence[str] = ()
-    """End before any of these texts."""
-    strategy: MethodLike | None = None
-    """A method of the family "decoding", for instance ``"lol"`` or ``("lol", {"layer": 25})``."""
-    min_p: float = 0.0
-    """Sample from the tokens that are at least so many times as probable as the likeliest."""
-    repetition_penalty: float = 0.0
-    """Above 1, tokens that the prompt or the answer holds already become less likely."""
-    log_probabilities: int | None = None
-    """Also send each token's log-probability and so many alternatives; None for neither."""
-    prompt_lookup: bool | None = None
-    """Draft tokens from the prompt and the answer, which changes no answer. None for the default: on."""
-    twin: bool = False
-    """Also write what plain decoding writes, with the same seed and limits: `Finish.twin`."""
-    json_schema: str | Mapping[str, object] | None = None
-    """Write JSON that is valid under this JSON Schema."""
-    regex: str = ""
-    """Write text that matches this regular expression as a whole."""
-    lark: str = ""
-    """Write text of this context-free grammar, in the form of Lark."""
-
-
-@dataclass(frozen=True, slots=True)
-class Grounding:
-    """How the answer is held to the evidence; None for the server's default."""
-
-    checker: MethodLike | None = None
-    """A method of the family "grounding" that checks claims."""
-    abstain_below: float | None = None
-    """Do not answer where the judge of answerability gives less than this, 0 to 1."""
-    disabled: bool = False
-    """Leave claims unchecked."""
-    answerability: MethodLike | None = None
-    """A method of the family "answerability" that judges whether the evidence answers the question."""
 
 
 Weights: TypeAlias = Mapping[str, float] | MethodLike

@@ -44,6 +44,9 @@ def generation_event(message: Any, _info: CallInfo) -> events.GenerationEvent | 
             return citation(one)
         case "verdict":
             return verdict(one)
+        case "repaired":
+            label = value_of(_VERDICTS, one.label, events.VerdictLabel.UNSUPPORTED)
+            return events.Repaired(span(one.span), one.text, label, one.score)
         case "abstention":
             reason = value_of(_ABSTENTIONS, one.reason, events.AbstentionReason.NO_EVIDENCE)
             return events.Abstention(reason, one.score, one.threshold, one.message)

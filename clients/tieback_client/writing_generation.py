@@ -11,7 +11,7 @@ from tieback.core.field_path import FieldPath, at
 from tieback.v1 import evidence_pb2, generator_pb2
 
 from tieback_client.errors import InvalidArgument
-from tieback_client.events import AnswerStyle, Evidence, Grounding, SamplingParameters
+from tieback_client.events import AnswerStyle, Evidence, Grounding, Repair, SamplingParameters
 from tieback_client.texts import text
 from tieback_client.writing import MODALITIES, box, method
 
@@ -19,6 +19,12 @@ STYLES = {
     AnswerStyle.AUTO: generator_pb2.ANSWER_STYLE_AUTO,
     AnswerStyle.QUOTE: generator_pb2.ANSWER_STYLE_QUOTE,
     AnswerStyle.WRITE: generator_pb2.ANSWER_STYLE_WRITE,
+}
+
+REPAIRS = {
+    Repair.NONE: generator_pb2.REPAIR_NONE,
+    Repair.DROP: generator_pb2.REPAIR_DROP,
+    Repair.REWRITE: generator_pb2.REPAIR_REWRITE,
 }
 
 
@@ -85,4 +91,5 @@ def grounding(value: Grounding | None) -> generator_pb2.Grounding | None:
         abstain_below=value.abstain_below,
         disabled=value.disabled,
         answerability=method(value.answerability, at("grounding", "answerability")),
+        repair=REPAIRS[value.repair],
     )

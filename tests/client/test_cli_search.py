@@ -154,6 +154,15 @@ def test_a_part_of_a_picture_is_said_in_words(box: tuple[float, ...], words: str
     assert place_of(Box(*box)) == words
 
 
+def test_an_answer_that_breaks_off_is_shown_and_said_to_be_incomplete(run: Run) -> None:
+    result = run("ask", "breaks")
+
+    assert "The moon moves it. ✓[1]" in result.output
+    assert "broke off here; it is not complete" in result.output
+    assert "Sources" not in result.output
+    assert result.exit_code == 1
+
+
 def test_an_answer_has_footnotes_with_verdicts_and_a_list_of_sources(run: Run) -> None:
     result = run("ask", "What", "moves", "the", "sea?")
 

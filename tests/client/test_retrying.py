@@ -252,6 +252,7 @@ def test_a_stream_is_begun_again_only_before_its_first_event(client: Client, ser
 
     assert served.log.calls.count("Generate") == 1
     assert stream.answer.text == "The moon moves it."
+    assert not stream.answer.is_complete
     assert stream.answer.verdicts[1].label is VerdictLabel.SUPPORTED
 
 

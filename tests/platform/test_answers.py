@@ -15,9 +15,12 @@ from tieback_client import Cancelled, Client, DeadlineExceeded, Item, Section
 from tieback_client.events import (
     Abstention,
     Answer,
+    AnswerStyle,
     Citation,
     Claim,
     Finish,
+    Grounding,
+    Repair,
     SamplingParameters,
     TextDelta,
     Verdict,
@@ -183,3 +186,23 @@ def test_what_was_deleted_is_not_found(client: Client) -> None:
     assert client.delete("deletions", "one") == 1
 
     assert not client.search("deletions", text="lonely").hits
+
+
+def test_repairs_over_the_wire_put_back_give_the_answer_without_them(client: Client) -> None:
+    question = "Write three sentences about cats and rockets."
+    passages = [TEXTS["cats"]]
+
+    def asked(repair: Repair) -> Answer:
+        return client.generate(
+            question,
+            passages,
+            style=AnswerStyle.WRITE,
+            sampling=SamplingParameters(max_tokens=80, temperature=1.0, seed=5),
+            grounding=Grounding(checker="verbatim", abstain_below=0.0, repair=repair),
+        ).collect()
+
+    plain, dropped = asked(Repair.NONE), asked(Repair.DROP)
+
+    assert dropped.repaired
+    assert all(one.is_dropped for one in dropped.repaired)
+    assert dropped.unrepaired_text.split() == plain.text.split()

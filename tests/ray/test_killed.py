@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 from support.running_platform import Platform, wait_for
-from tieback_client import Client, Item, TiebackError
+from tieback_client import Client, Item, SamplingParameters, TextDelta, TiebackError, Unavailable
 
 pytestmark = pytest.mark.ray
 SPACE = "wordllama-256"
@@ -89,6 +89,26 @@ def test_no_acknowledged_item_is_lost_when_the_index_is_killed(platform: Platfor
     assert not writes.report.errors
     assert stored == {item.id for item in items}
     assert wait_for(lambda: platform.replica("index")).pid != victim.pid
+
+
+def test_an_answer_whose_replica_is_killed_is_unavailable_and_what_was_sent_is_incomplete(
+    platform: Platform,
+) -> None:
+    story = SamplingParameters(max_tokens=400)
+
+    with Client(platform.address, timeout=60) as client:
+        stream = client.generate("Write a long story about the sea.", sampling=story)
+        sent = [next(stream) for _ in range(5)]
+        victim = wait_for(lambda: platform.replica("generator"))
+        victim.kill()
+        with pytest.raises(Unavailable):
+            sent.extend(stream)
+
+        assert stream.answer.text == "".join(one.text for one in sent if isinstance(one, TextDelta)) != ""
+        assert not stream.answer.is_complete
+        wait_for(lambda: (found := platform.replica("generator")) and found.pid != victim.pid)
+        again = client.generate("Say yes.", sampling=SamplingParameters(max_tokens=3)).collect()
+        assert again.is_complete
 
 
 def page(platform: Platform) -> str:

@@ -36,12 +36,14 @@ from tieback_client.cli.search import (
 )
 from tieback_client.client import Client
 from tieback_client.control_characters import in_a_line
+from tieback_client.errors import TiebackError
 from tieback_client.events import (
     Answer,
     AnswerEvent,
     AnswerStyle,
     Grounding,
     QuestionFit,
+    Repair,
     RetrievalEvent,
     TextDelta,
     Verdict,
@@ -89,6 +91,12 @@ and whether that answers the question is for you to read.
 )
 @sampling_options
 @click.option(
+    "--repair",
+    type=click.Choice([repair.value for repair in Repair]),
+    default=Repair.NONE.value,
+    help="Leave out written sentences that no source supports, or write them again. [none]",
+)
+@click.option(
     "--abstain-below",
     type=click.FloatRange(0, 1),
     metavar="X",
@@ -126,6 +134,7 @@ def ask(
     model: str,
     evidence: int,
     style: str,
+    repair: str,
     abstain_below: float | None,
     explain: bool,
     **sampling: Any,
@@ -153,17 +162,21 @@ def ask(
         model=model,
         evidence_limit=evidence,
         sampling=sampling_of(**sampling),
-        grounding=Grounding(abstain_below=abstain_below),
+        grounding=Grounding(abstain_below=abstain_below, repair=Repair(repair)),
         style=AnswerStyle(style),
     )
     with stream:
         if output.json:
             _lines(stream, output)
             return
-        answer = _watched(stream, output) if output.terminal else stream.collect()
+        try:
+            answer = _watched(stream, output) if output.terminal else stream.collect()
+        except TiebackError:
+            broken_off(stream.answer, output)
+            raise
     if not output.terminal:
         output.show(written(answer))
-    output.show(*without_strategy(answer))
+    output.show(*without_strategy(answer), *repairs(answer))
     output.show(*sources(answer, words, width=output.console.width, explain=explain), *ending(answer))
     if answer.retrieval is not None:
         if min_relevance:
@@ -173,6 +186,15 @@ def ask(
             output.show(*behind(answer.retrieval))
     if explain and answer.finish is not None:
         output.show(*time_spent(answer.finish.timing))
+
+
+def broken_off(answer: Answer, output: Output) -> None:
+    """Shows what was read of an answer whose end was not, if anything was."""
+    if not answer.text:
+        return
+    if not output.terminal:  # where it grows it is there already
+        output.show(written(answer))
+    output.show(Text("The answer broke off here; it is not complete.", style="bold yellow"))
 
 
 def _lines(stream: EventStream[AnswerEvent], output: Output) -> None:
@@ -221,6 +243,18 @@ def written(answer: Answer) -> Text:
         text.append(f" {mark}{numbers}", style=style)
     text.append(whole[at:].decode(errors="replace"))
     return text
+
+
+def repairs(answer: Answer) -> list[Text]:
+    """What was written and is not in the answer, each with its mark."""
+    whole, lines = answer.text.encode(), []
+    for one in answer.repaired:
+        mark, style = MARK[one.label]
+        instead = whole[slice(*one.span)].decode(errors="replace").strip()
+        line = Text.assemble(("Left out: " if one.is_dropped else "Written again: ", "dim"))
+        line.append(one.text.strip(), style="dim strike").append(f" {mark}", style=style)
+        lines.append(line.append(f" → {instead}" if instead else "", style="dim"))
+    return [Text(), *lines] if lines else []
 
 
 def _in_a_sentence(quote: str) -> str:

@@ -81,6 +81,13 @@ def decided_until(text: str) -> int:
     return len(text[:-ITEM_REACH].rstrip().rstrip(CLOSING + WIDE_CLOSING).rstrip(STOPS + WIDE_STOPS))
 
 
+def may_end(text: str) -> bool:
+    """Whether a sentence is over at the text's end where another one follows."""
+    return text.endswith(tuple(STOPS + WIDE_STOPS + CLOSING + WIDE_CLOSING)) and len(text) in ends(
+        f"{text} A"
+    )
+
+
 def sentences(text: str) -> list[tuple[int, int]]:
     """The sentences of a whole text, as ranges of characters, without the white space around them."""
     cuts = [0, *ends(text), len(text)]

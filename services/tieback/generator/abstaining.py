@@ -49,3 +49,9 @@ def after(verdicts: Sequence[Verdict], supported: float | None, grounding: Groun
         message = "What was written does not answer the question."
         return Abstention(AbstentionReason.NO_ANSWER, 0.0, 1 / len(fits), message)
     return None
+
+
+def from_nothing() -> Abstention:
+    """Where nothing that was written is supported, and none of it is shown."""
+    message = "The passages support nothing of what was written."
+    return Abstention(AbstentionReason.UNSUPPORTED_ANSWER, 0.0, LEAST_SUPPORTED, message)

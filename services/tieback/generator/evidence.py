@@ -58,6 +58,11 @@ class ReadEvidence:
             for number, windows in reversed(chosen.items())
         ]
 
+    def nearest(self, vector: Array, wanted: int, most: int) -> list[str]:
+        """The `wanted` sentences nearest to a unit vector `[width]`, `most` at most, the nearest last."""
+        places = ranked([np.asarray(passage.vectors) @ vector for passage in self.passages])
+        return [self.text(*place) for place in reversed(places[: min(wanted, most)])]
+
 
 def ranked(values: Sequence[Array]) -> list[Place]:
     """The places of all windows by values of theirs, the highest first."""

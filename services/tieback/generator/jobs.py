@@ -58,7 +58,7 @@ def new_job(
     def finish(piece: Piece) -> Written:
         found = claims.add(piece.text)
         whole = found if piece.reason is None else found + claims.end()
-        return Written(piece.text, whole, piece.reason, piece.scores)
+        return Written(piece.text, whole, piece.reason, piece.scores, claims.pending)
 
     prompt, *others = prompts.values()
     lookup = PromptLookup(prompt) if drafts and not others else None

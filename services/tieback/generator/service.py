@@ -15,16 +15,19 @@ from tieback.core.types.generation import (
     Evidence,
     GenerationEvent,
     Grounding,
+    Repair,
     SamplingParameters,
 )
 from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
 from tieback.core.types.method_choice import MethodChoice
-from tieback.generator.answering import Answer, Request, Writing
+from tieback.generator.answering import Answer
 from tieback.generator.engine import Engine
 from tieback.generator.grammar import check_size
 from tieback.generator.judging import Judges
+from tieback.generator.local_writing import LocalWriting
 from tieback.generator.quoting import style_of
+from tieback.generator.request import Request
 from tieback.generator.sampling import check as check_sampling
 from tieback.generator.slots import Slots
 from tieback.generator.strategy_streams import StrategyStreams
@@ -126,7 +129,7 @@ class Generator:
         request = self._read(prompt, evidence, model, sampling, grounding, style)
         deadline = deadline.within(self._seconds)
         deadline.check("the answer was begun")
-        answer = Answer(request, arrived, deadline, self._reader, self._slots)
+        answer = Answer(request, arrived, deadline, self._reader)
         async with aclosing(answer.events()) as events:
             async for event in events:
                 yield event
@@ -170,12 +173,14 @@ class Generator:
                 f"abstain_below is {threshold}; it must be between 0 and 1",
                 field=at("grounding", "abstain_below"),
             )
+        if grounding.repair is not Repair.NONE:
+            _check_repair(sampling, grounding)
         return Request(
             *(prompt, evidence, writing if style is AnswerStyle.WRITE else None, grounding, checker, style),
             self._judges.configured(grounding.answerability, at("grounding", "answerability")),
         )
 
-    def _writing(self, model: LanguageModel, sampling: SamplingParameters) -> Writing:
+    def _writing(self, model: LanguageModel, sampling: SamplingParameters) -> LocalWriting:
         if sampling.grammar is not None:
             check_size(sampling.grammar)
         name, parameters = sampling.strategy.name, sampling.strategy.parameters
@@ -187,7 +192,7 @@ class Generator:
             )
         strategy = decodings.configure(name, parameters, field=field)
         read = StrategyStreams.of(streams_of(name, parameters), model.layers, field["parameters"])
-        return Writing(model, self._engines[model.name], sampling, strategy, read)
+        return LocalWriting(model, self._engines[model.name], self._slots, sampling, strategy, read)
 
 
 def _check_prompt(prompt: str, model: LanguageModel) -> None:
@@ -200,3 +205,15 @@ def _check_prompt(prompt: str, model: LanguageModel) -> None:
             field="prompt",
             reason="PROMPT_TOO_LONG",
         )
+
+
+def _check_repair(sampling: SamplingParameters, grounding: Grounding) -> None:
+    """InvalidInput where claims cannot be repaired."""
+    against = {
+        "grounding.disabled, by which nothing is checked": grounding.disabled,
+        "a grammar, whose form it would break": sampling.grammar is not None,
+        "log_probabilities, which are of every token": sampling.log_probabilities is not None,
+    }
+    for what in (what for what, is_asked in against.items() if is_asked):
+        message = f"repair does not go with {what}; leave one of them out"
+        raise InvalidInput(message, field=at("grounding", "repair"))

@@ -18,13 +18,15 @@ from tieback.core.types.generation import Claim, FinishReason, ScoredToken
 class Written:
     """Text that is certain, the claims that it completes, and why it is the last where it is.
 
-    `scores` are of the token that was written, where they were asked for.
+    `scores` are of the token that was written, where they were asked for. `pending` is a claim that is over
+    if the next token does not go on with it.
     """
 
     text: str
     claims: list[Claim]
     reason: FinishReason | None
     scores: ScoredToken | None = None
+    pending: str = ""
 
 
 async def ahead(pieces: AsyncGenerator[Written, None]) -> AsyncGenerator[Written, None]:

@@ -106,22 +106,29 @@ class ClaimCheck:
         """The supported part of the claims with a verdict; None before any has one."""
         return self._supported / self._decided if self._decided else None
 
-    def takes(self, claim: Claim) -> bool:
+    def takes(self, text: str) -> bool:
         """Whether there is something to check, and to check it by."""
-        return self._withheld(claim) is None
+        return self._withheld(text) is None
+
+    async def find(self, statement: Statement) -> Finding:
+        """What the checker finds of a claim that it takes; it counts for nothing yet."""
+        return await asyncio.to_thread(self._checker.check, statement, self._passages)
 
     async def check(self, claim: Claim, statement: Statement | None) -> list[Citation | Verdict]:
         """The claim's citations, best first, then its verdict.
 
         `statement` has the claim's vectors; it is needed for a claim that it `takes`.
         """
+        if statement is None or not self.takes(claim.text):
+            return self.conclude(claim, None)
+        return self.conclude(claim, await self.find(statement))
+
+    def conclude(self, claim: Claim, finding: Finding | None) -> list[Citation | Verdict]:
+        """The same by what was found of it, None for nothing; it counts from now on."""
         checker = self._checker
-        withheld = self._withheld(claim)
-        if withheld is None and statement is None:
-            withheld = NotCheckedReason.NO_PASSAGES
-        if withheld is not None or statement is None:
+        if finding is None:
+            withheld = self._withheld(claim.text) or NotCheckedReason.NO_PASSAGES
             return [Verdict(claim.id, VerdictLabel.NOT_CHECKED, 0.0, checker.name, withheld)]
-        finding = await asyncio.to_thread(checker.check, statement, self._passages)
         if finding.label not in (VerdictLabel.NOT_CHECKED, VerdictLabel.LOW_CONFIDENCE):
             self._decided += 1
             self._supported += finding.label is VerdictLabel.SUPPORTED
@@ -132,15 +139,15 @@ class ClaimCheck:
         score = min(finding.score, 1.0)
         return [*cited, Verdict(claim.id, finding.label, score, checker.name, finding.reason)]
 
-    def _withheld(self, claim: Claim) -> NotCheckedReason | None:
-        """Why the claim is not checked; None where it is. A question states nothing."""
+    def _withheld(self, text: str) -> NotCheckedReason | None:
+        """Why a claim is not checked; None where it is. A question states nothing."""
         if self._nothing is not None:
             return self._nothing
-        if claim.text.endswith("?"):
+        if text.endswith("?"):
             return NotCheckedReason.STATES_NOTHING
-        if self._checker.reads_words and len(claim.text) > LONGEST_CLAIM:
+        if self._checker.reads_words and len(text) > LONGEST_CLAIM:
             return NotCheckedReason.TOO_LONG
-        return NotCheckedReason.LANGUAGE if self._is_foreign(claim.text) else None
+        return NotCheckedReason.LANGUAGE if self._is_foreign(text) else None
 
     def _is_foreign(self, text: str) -> bool:
         """Whether it is of a language that the checker does not know."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-from tieback.core.sentences import decided_until, ends, sentences, trimmed
+from tieback.core.sentences import decided_until, ends, may_end, sentences, trimmed
 from tieback.core.types.generation import Claim
 
 
@@ -26,6 +26,15 @@ class ClaimFinder:
         """The claims that this text completes."""
         self._rest += text
         return self._claims([0, *ends(self._rest, self._decided)])
+
+    @property
+    def pending(self) -> str:
+        """The statement that is over if what follows does not go on with it; empty where none may be.
+
+        "It is 3." may go on with "5", so a stop alone ends nothing.
+        """
+        text = self._rest.rstrip()
+        return text if may_end(text) else ""
 
     def end(self) -> list[Claim]:
         """What is left, complete or not."""

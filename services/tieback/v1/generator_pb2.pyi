@@ -1,6 +1,7 @@
 from tieback.v1 import annotations_pb2 as _annotations_pb2
 from tieback.v1 import evidence_pb2 as _evidence_pb2
 from tieback.v1 import report_pb2 as _report_pb2
+from tieback.v1 import vector_pb2 as _vector_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -9,6 +10,13 @@ from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class Repair(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    REPAIR_UNSPECIFIED: _ClassVar[Repair]
+    REPAIR_NONE: _ClassVar[Repair]
+    REPAIR_DROP: _ClassVar[Repair]
+    REPAIR_REWRITE: _ClassVar[Repair]
 
 class AnswerStyle(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -24,6 +32,10 @@ class FinishReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     FINISH_REASON_LENGTH: _ClassVar[FinishReason]
     FINISH_REASON_STOP: _ClassVar[FinishReason]
     FINISH_REASON_ABSTAINED: _ClassVar[FinishReason]
+REPAIR_UNSPECIFIED: Repair
+REPAIR_NONE: Repair
+REPAIR_DROP: Repair
+REPAIR_REWRITE: Repair
 ANSWER_STYLE_UNSPECIFIED: AnswerStyle
 ANSWER_STYLE_AUTO: AnswerStyle
 ANSWER_STYLE_QUOTE: AnswerStyle
@@ -75,16 +87,18 @@ class Grammar(_message.Message):
     def __init__(self, json_schema: _Optional[str] = ..., regex: _Optional[str] = ..., lark: _Optional[str] = ...) -> None: ...
 
 class Grounding(_message.Message):
-    __slots__ = ("checker", "abstain_below", "disabled", "answerability")
+    __slots__ = ("checker", "abstain_below", "disabled", "answerability", "repair")
     CHECKER_FIELD_NUMBER: _ClassVar[int]
     ABSTAIN_BELOW_FIELD_NUMBER: _ClassVar[int]
     DISABLED_FIELD_NUMBER: _ClassVar[int]
     ANSWERABILITY_FIELD_NUMBER: _ClassVar[int]
+    REPAIR_FIELD_NUMBER: _ClassVar[int]
     checker: _report_pb2.Method
     abstain_below: float
     disabled: bool
     answerability: _report_pb2.Method
-    def __init__(self, checker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., abstain_below: _Optional[float] = ..., disabled: _Optional[bool] = ..., answerability: _Optional[_Union[_report_pb2.Method, _Mapping]] = ...) -> None: ...
+    repair: Repair
+    def __init__(self, checker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., abstain_below: _Optional[float] = ..., disabled: _Optional[bool] = ..., answerability: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., repair: _Optional[_Union[Repair, str]] = ...) -> None: ...
 
 class GenerateRequest(_message.Message):
     __slots__ = ("model", "prompt", "evidence", "sampling", "grounding", "style")
@@ -103,7 +117,7 @@ class GenerateRequest(_message.Message):
     def __init__(self, model: _Optional[str] = ..., prompt: _Optional[str] = ..., evidence: _Optional[_Iterable[_Union[_evidence_pb2.Evidence, _Mapping]]] = ..., sampling: _Optional[_Union[SamplingParameters, _Mapping]] = ..., grounding: _Optional[_Union[Grounding, _Mapping]] = ..., style: _Optional[_Union[AnswerStyle, str]] = ...) -> None: ...
 
 class GenerateResponse(_message.Message):
-    __slots__ = ("text", "claim", "citation", "verdict", "abstention", "finish", "token_scores")
+    __slots__ = ("text", "claim", "citation", "verdict", "abstention", "finish", "token_scores", "repaired")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     CLAIM_FIELD_NUMBER: _ClassVar[int]
     CITATION_FIELD_NUMBER: _ClassVar[int]
@@ -111,6 +125,7 @@ class GenerateResponse(_message.Message):
     ABSTENTION_FIELD_NUMBER: _ClassVar[int]
     FINISH_FIELD_NUMBER: _ClassVar[int]
     TOKEN_SCORES_FIELD_NUMBER: _ClassVar[int]
+    REPAIRED_FIELD_NUMBER: _ClassVar[int]
     text: TextDelta
     claim: _evidence_pb2.Claim
     citation: _evidence_pb2.Citation
@@ -118,13 +133,26 @@ class GenerateResponse(_message.Message):
     abstention: _evidence_pb2.Abstention
     finish: Finish
     token_scores: TokenScores
-    def __init__(self, text: _Optional[_Union[TextDelta, _Mapping]] = ..., claim: _Optional[_Union[_evidence_pb2.Claim, _Mapping]] = ..., citation: _Optional[_Union[_evidence_pb2.Citation, _Mapping]] = ..., verdict: _Optional[_Union[_evidence_pb2.Verdict, _Mapping]] = ..., abstention: _Optional[_Union[_evidence_pb2.Abstention, _Mapping]] = ..., finish: _Optional[_Union[Finish, _Mapping]] = ..., token_scores: _Optional[_Union[TokenScores, _Mapping]] = ...) -> None: ...
+    repaired: Repaired
+    def __init__(self, text: _Optional[_Union[TextDelta, _Mapping]] = ..., claim: _Optional[_Union[_evidence_pb2.Claim, _Mapping]] = ..., citation: _Optional[_Union[_evidence_pb2.Citation, _Mapping]] = ..., verdict: _Optional[_Union[_evidence_pb2.Verdict, _Mapping]] = ..., abstention: _Optional[_Union[_evidence_pb2.Abstention, _Mapping]] = ..., finish: _Optional[_Union[Finish, _Mapping]] = ..., token_scores: _Optional[_Union[TokenScores, _Mapping]] = ..., repaired: _Optional[_Union[Repaired, _Mapping]] = ...) -> None: ...
 
 class TextDelta(_message.Message):
     __slots__ = ("text",)
     TEXT_FIELD_NUMBER: _ClassVar[int]
     text: str
     def __init__(self, text: _Optional[str] = ...) -> None: ...
+
+class Repaired(_message.Message):
+    __slots__ = ("span", "text", "label", "score")
+    SPAN_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    span: _vector_pb2.TextSpan
+    text: str
+    label: _evidence_pb2.VerdictLabel
+    score: float
+    def __init__(self, span: _Optional[_Union[_vector_pb2.TextSpan, _Mapping]] = ..., text: _Optional[str] = ..., label: _Optional[_Union[_evidence_pb2.VerdictLabel, str]] = ..., score: _Optional[float] = ...) -> None: ...
 
 class TokenScores(_message.Message):
     __slots__ = ("tokens",)

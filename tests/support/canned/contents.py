@@ -249,6 +249,8 @@ def generation(prompt: str) -> Iterator[generator_pb2.GenerateResponse]:
                 claim_id=1, label=evidence_pb2.VERDICT_LABEL_SUPPORTED, score=0.9, checker="overlap"
             )
         )
+        if prompt == "breaks":
+            return
         reason = generator_pb2.FINISH_REASON_END
     yield generator_pb2.GenerateResponse(
         finish=generator_pb2.Finish(

@@ -238,4 +238,6 @@ class Answers(answer_pb2_grpc.AnswerServiceServicer):
         yield answer_pb2.AnswerResponse(retrieval=retrieval())
         for event in generation(question):
             yield answer_pb2.AnswerResponse(generation=event)
+        if question == "breaks":
+            context.abort(grpc.StatusCode.UNAVAILABLE, "gone in the middle")
         yield answer_pb2.AnswerResponse()  # an event of a newer contract

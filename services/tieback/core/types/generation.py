@@ -81,6 +81,14 @@ class AnswerStyle(enum.StrEnum):
     WRITE = "write"
 
 
+class Repair(enum.StrEnum):
+    """What is done about a written claim that the passages do not support."""
+
+    NONE = "none"
+    DROP = "drop"
+    REWRITE = "rewrite"
+
+
 @dataclass(frozen=True, slots=True)
 class TextDelta:
     """More text of the answer."""
@@ -123,6 +131,20 @@ class Verdict:
     checker: str
     reason: NotCheckedReason | None = None
     answers_question: QuestionFit | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Repaired:
+    """A claim that is not in the answer because the passages do not support it.
+
+    `span` is what stands in its place, in bytes of the answer's UTF-8 text, empty where nothing does. `text`
+    is as it was written, with the white space before it; `label` and `score` are its verdict.
+    """
+
+    span: tuple[int, int]
+    text: str
+    label: VerdictLabel
+    score: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +216,7 @@ class TokenScores:
     tokens: Sequence[ScoredToken]
 
 
-GenerationEvent = TextDelta | TokenScores | Claim | Citation | Verdict | Abstention | Finish
+GenerationEvent = TextDelta | TokenScores | Claim | Citation | Verdict | Repaired | Abstention | Finish
 
 
 class GrammarKind(enum.StrEnum):
@@ -244,3 +266,4 @@ class Grounding:
     abstain_below: float | None = None
     disabled: bool = False
     answerability: MethodChoice | None = None
+    repair: Repair = Repair.NONE

@@ -20,6 +20,8 @@ from tieback.core.types.generation import (
     Grounding,
     NotCheckedReason,
     QuestionFit,
+    Repair,
+    Repaired,
     SamplingParameters,
     ScoredToken,
     TextDelta,
@@ -48,6 +50,7 @@ _NOT_CHECKED = Numbers(evidence_pb2.NotCheckedReason, NotCheckedReason, "reason"
 _ABSTENTIONS = Numbers(evidence_pb2.AbstentionReason, AbstentionReason, "reason to abstain")
 _FITS = Numbers(evidence_pb2.QuestionFit, QuestionFit, "fit of a claim and a question")
 _FINISHES = Numbers(generator_pb2.FinishReason, FinishReason, "reason to finish")
+_REPAIRS = Numbers(generator_pb2.Repair, Repair, "repair", unspecified=Repair.NONE)
 _STYLES = Numbers(generator_pb2.AnswerStyle, AnswerStyle, "style", unspecified=AnswerStyle.AUTO)
 
 
@@ -138,6 +141,7 @@ def read_grounding(message: generator_pb2.Grounding, field: FieldPath) -> Ground
         abstain_below=optional(message, "abstain_below", finite, field),
         disabled=message.disabled,
         answerability=optional(message, "answerability", read_method, field),
+        repair=_REPAIRS.read(message.repair, field["repair"]),
     )
 
 
@@ -148,6 +152,7 @@ def write_grounding(grounding: Grounding) -> generator_pb2.Grounding:
         abstain_below=grounding.abstain_below,
         disabled=grounding.disabled,
         answerability=None if grounding.answerability is None else write_method(grounding.answerability),
+        repair=_REPAIRS.write(grounding.repair),
     )
 
 
@@ -194,6 +199,10 @@ def read_event(message: generator_pb2.GenerateResponse) -> GenerationEvent:
                 _NOT_CHECKED.members.get(verdict.reason),
                 _FITS.members.get(verdict.answers_question),
             )
+        case "repaired":
+            repaired = message.repaired
+            begin, end = repaired.span.begin_byte, repaired.span.end_byte
+            return Repaired((begin, end), repaired.text, _VERDICTS.members[repaired.label], repaired.score)
         case "abstention":
             abstention = message.abstention
             reason = _ABSTENTIONS.members[abstention.reason]
@@ -288,6 +297,14 @@ def write_event(event: GenerationEvent) -> generator_pb2.GenerateResponse:
             return generator_pb2.GenerateResponse(citation=citation_message(event))
         case Verdict():
             return generator_pb2.GenerateResponse(verdict=verdict_message(event))
+        case Repaired():
+            repaired = generator_pb2.Repaired(
+                span=write_span(event.span),
+                text=event.text,
+                label=_VERDICTS.write(event.label),
+                score=event.score,
+            )
+            return generator_pb2.GenerateResponse(repaired=repaired)
         case Abstention():
             abstention = evidence_pb2.Abstention(
                 reason=_ABSTENTIONS.write(event.reason),

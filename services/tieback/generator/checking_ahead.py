@@ -1,0 +1,66 @@
+"""Checks a claim as soon as it may be over, while the model writes the token that tells whether it is."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from tieback.core.deadline import Deadline
+from tieback.core.types.generation import Citation, Claim, Verdict
+from tieback.grounding import ClaimCheck, PassageReader, answering, as_stated
+from tieback.methods.grounding import Finding, Statement
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the passages say of a text; None where it is not checked."""
+
+    statement: Statement | None = None
+    finding: Finding | None = None
+
+
+class CheckingAhead:
+    """Finds what the passages say of an answer's claims, one after another.
+
+    With `tokens`, claims are read by the vectors of their tokens too.
+    """
+
+    def __init__(
+        self, check: ClaimCheck, reader: PassageReader, question: str, deadline: Deadline, *, tokens: bool
+    ) -> None:
+        self._check = check
+        self._reader = reader
+        self._question = question
+        self._deadline = deadline
+        self._tokens = tokens
+        self._expected = ""
+        self._task: asyncio.Task[Found] | None = None
+
+    def expect(self, text: str) -> None:
+        """Begins with what may be the next claim; nothing where that is empty."""
+        if text and (text != self._expected or self._task is None):
+            self.drop()
+            self._expected, self._task = text, asyncio.create_task(self._find(text))
+
+    async def found(self, text: str) -> Found:
+        """What is found of a claim, begun already where it was expected."""
+        if self._expected != text:
+            self.drop()
+        task, self._task = self._task, None
+        return await (task or self._find(text))
+
+    def concluded(self, claim: Claim, found: Found) -> list[Citation | Verdict]:
+        """The claim's citations, best first, then its verdict, which counts from now on."""
+        return answering(self._question, claim, self._check.conclude(claim, found.finding))
+
+    def drop(self) -> None:
+        """Gives up what was begun."""
+        task, self._task = self._task, None
+        if task is not None and not task.cancel() and not task.cancelled():
+            task.exception()  # of a check that nobody asked for
+
+    async def _find(self, text: str) -> Found:
+        if not self._check.takes(text):
+            return Found()
+        [statement] = await self._reader.statements([as_stated(text)], self._deadline, tokens=self._tokens)
+        return Found(statement, await self._check.find(statement))

@@ -1,0 +1,161 @@
+"""Writes answers with a model of this process: prompts that fit, a slot, and the engine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from tieback.core.deadline import Deadline
+from tieback.core.errors import InvalidInput
+from tieback.core.field_path import at
+from tieback.core.types.generation import SamplingParameters, Twin
+from tieback.generator.engine import Engine
+from tieback.generator.jobs import Job, new_job
+from tieback.generator.prompting import EXCERPT_SENTENCES, messages, plain_request
+from tieback.generator.request import Counts, Excerpt
+from tieback.generator.slots import Slots
+from tieback.generator.strategy_streams import StrategyStreams
+from tieback.generator.twin import plain_twin
+from tieback.generator.writing import AnswerWriter
+from tieback.generator.writing_ahead import Written
+from tieback.methods.decoding import DecodingStrategy, EvidenceTransform, PromptForm, with_evidence
+from tieback.models.language_model import LanguageModel
+
+DEFAULT_TOKENS = 96
+
+
+@dataclass(frozen=True, slots=True)
+class Prompts:
+    """The prompts' tokens, where the strategy's streams are in them, and how many tokens may follow.
+
+    `plain` is the prompt of plain decoding, where it is needed; `transforms` what was drawn for the evidence.
+    """
+
+    tokens: Mapping[PromptForm, list[int]]
+    read: StrategyStreams
+    room: int
+    plain: list[int]
+    transforms: Sequence[str] = ()
+
+    @property
+    def length(self) -> int:
+        """Tokens of all prompts."""
+        return sum(map(len, self.tokens.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class LocalWriting:
+    """A model with its engine, and how tokens are chosen."""
+
+    model: LanguageModel
+    engine: Engine
+    slots: Slots
+    sampling: SamplingParameters
+    strategy: DecodingStrategy
+    read: StrategyStreams
+
+    @property
+    def name(self) -> str:
+        """The model's."""
+        return self.model.name
+
+    def begin(self, question: str, deadline: Deadline) -> LocalWork:
+        """The writing of an answer to a question."""
+        return LocalWork(self, question, deadline)
+
+
+class LocalWork:
+    """What the model writes for one request, in as many runs as are asked for."""
+
+    def __init__(self, writing: LocalWriting, question: str, deadline: Deadline) -> None:
+        self._writing = writing
+        self._question = question
+        self._deadline = deadline
+        self._jobs: list[Job] = []
+        self._prompts: list[Prompts] = []
+        self._queued = 0.0
+
+    async def prepare(self, excerpt: Excerpt) -> Prompts:
+        """The prompts' tokens. Sentences of the excerpt give way before the question does.
+
+        InvalidInput where the question alone is too long.
+        """
+        prompts = await asyncio.to_thread(self._prompts_of, excerpt)
+        self._prompts.append(prompts)
+        return prompts
+
+    async def written(self, prompt: Prompts) -> AsyncGenerator[Written, None]:
+        """Writes in a slot."""
+        async with self._writing.slots.take(prompt.length + prompt.room, self._deadline) as slot:
+            job = await asyncio.to_thread(self._new_job, prompt)
+            self._jobs.append(job)
+            try:
+                async with aclosing(self._writing.engine.write(job)) as pieces:
+                    async for written in pieces:
+                        yield written
+            finally:
+                slot.busy = job.busy
+                self._queued += slot.waited + job.waited
+
+    def twin(self, prompt: Prompts) -> Coroutine[None, None, Twin] | None:
+        """The answer without the strategy, where it was asked for."""
+        of = self._writing
+        if not of.sampling.twin:
+            return None
+        return plain_twin(
+            *(of.engine, of.slots, of.model, prompt.plain, of.sampling, prompt.room, self._deadline)
+        )
+
+    @property
+    def counts(self) -> Counts:
+        """Of all runs so far."""
+        jobs, changed = self._jobs, [job.writer.changed for job in self._jobs]
+        lookups = [job.lookup for job in jobs if job.lookup is not None]
+        return Counts(
+            prompt=sum(one.length for one in self._prompts),
+            completion=sum(job.writer.written for job in jobs),
+            changed=None if None in changed else sum(one or 0 for one in changed),
+            drafted=sum(one.drafted for one in lookups),
+            accepted=sum(one.accepted for one in lookups),
+            reused=sum(job.reused for job in jobs),
+            queued=self._queued,
+            computed=sum(job.busy for job in jobs),
+            transforms=self._prompts[0].transforms if self._prompts else (),
+        )
+
+    def _new_job(self, prompts: Prompts) -> Job:
+        of, read, room = self._writing, prompts.read, prompts.room
+        writer = AnswerWriter(of.model, prompts.tokens, of.strategy, read, of.sampling, room)
+        drafts = of.sampling.prompt_lookup is not False
+        return new_job(writer, prompts.tokens, read.layers, room=room, deadline=self._deadline, drafts=drafts)
+
+    def _prompts_of(self, excerpt: Excerpt) -> Prompts:
+        of, model, sampling = self._writing, self._writing.model, self._writing.sampling
+        forms = dict.fromkeys([*of.read.forms, *([with_evidence] if sampling.twin else [])])
+        wanted = sampling.max_tokens or DEFAULT_TOKENS
+        if wanted >= model.context_tokens:
+            raise InvalidInput(
+                f"max_tokens is {wanted} and prompt and answer together have {model.context_tokens} tokens",
+                field=at("sampling", "max_tokens"),
+            )
+        for sentences in range(EXCERPT_SENTENCES, 0, -1):
+            asked = plain_request(
+                self._question, excerpt(sentences), system=model.system_prompt, seed=sampling.seed or 0
+            )
+            tokens = {form: model.prompt(messages(form(asked))) for form in forms}
+            longest = max(map(len, tokens.values()))
+            if longest + wanted <= model.context_tokens:
+                drawn = [form.drawn(asked) for form in forms if isinstance(form, EvidenceTransform)]
+                plain = tokens.get(with_evidence, [])
+                read, tokens = of.read.shared(tokens)
+                prompts = Prompts(tokens, read, wanted, plain, drawn)
+                of.engine.check(prompts.length + len(tokens) * wanted)
+                return prompts
+        raise InvalidInput(
+            f"the prompt has {longest} tokens; with {wanted} for the answer that is more than the "
+            f"{model.context_tokens} that {model.name} reads; ask in fewer words or lower max_tokens",
+            field="prompt",
+            reason="PROMPT_TOO_LONG",
+        )

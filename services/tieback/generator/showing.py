@@ -1,0 +1,109 @@
+"""What is shown of an answer that is written: text as it comes, or sentences that were repaired.
+
+With a repair, a sentence is shown once its verdict is known, so that text is only ever appended. The model
+goes on from what it wrote, whatever is shown of it: what was repaired, put back, gives the answer without
+repair, token for token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
+
+from tieback.core.types.generation import (
+    Claim,
+    GenerationEvent,
+    Repaired,
+    TextDelta,
+    TokenScores,
+    VerdictLabel,
+)
+from tieback.generator.checking_ahead import CheckingAhead, Found
+from tieback.generator.writing_ahead import Written
+from tieback.methods.grounding import Statement
+
+TO_REPAIR = (VerdictLabel.UNSUPPORTED, VerdictLabel.CONTRADICTED)
+
+Rewrites = Callable[[Statement], AsyncGenerator[str, None]]
+"""Other sentences in place of one that is not supported, the most promising first."""
+
+
+async def as_written(
+    pieces: AsyncIterator[Written], checking: CheckingAhead
+) -> AsyncGenerator[GenerationEvent, None]:
+    """Text as it comes, each claim after the text that completes it, then its citations and verdict."""
+    async for piece in pieces:
+        if piece.scores is not None:
+            yield TokenScores([piece.scores])
+        if piece.text:
+            yield TextDelta(piece.text)
+        for claim in piece.claims:
+            yield claim
+            for event in checking.concluded(claim, await checking.found(claim.text)):
+                yield event
+        checking.expect(piece.pending)
+
+
+async def no_rewrites(_: Statement) -> AsyncGenerator[str, None]:
+    """None, so that what is not supported is left out."""
+    return
+    yield
+
+
+class Repairs:
+    """Shows an answer's sentences, and in place of what is not supported another one, or nothing."""
+
+    def __init__(self, checking: CheckingAhead, rewrites: Rewrites) -> None:
+        self._checking = checking
+        self._rewrites = rewrites
+        self._size = 0
+        self._claims = 0
+        self.repaired = 0
+
+    @property
+    def left_nothing(self) -> bool:
+        """Whether something was written, and none of it is shown."""
+        return self.repaired > 0 and not self._size
+
+    async def events(self, pieces: AsyncIterator[Written]) -> AsyncGenerator[GenerationEvent, None]:
+        """The answer's events. White space after its last sentence is not shown."""
+        held, begin = b"", 0
+        async for piece in pieces:
+            held += piece.text.encode()
+            for claim in piece.claims:
+                size = claim.span[1] - begin
+                text, held, begin = held[:size].decode(), held[size:], claim.span[1]
+                async with aclosing(self._sentence(text, claim.text)) as events:
+                    async for event in events:
+                        yield event
+            self._checking.expect(piece.pending)
+
+    async def _sentence(self, text: str, claim: str) -> AsyncGenerator[GenerationEvent, None]:
+        """`text` is the claim with the white space before it."""
+        found = await self._checking.found(claim)
+        if found.statement is None or found.finding is None or found.finding.label not in TO_REPAIR:
+            for event in self._shown(text, claim, found):
+                yield event
+            return
+        self.repaired += 1
+        verdict = (found.finding.label, found.finding.score)
+        async with aclosing(self._rewrites(found.statement)) as others:
+            async for other in others:
+                better = await self._checking.found(other)
+                if better.finding is not None and better.finding.label is VerdictLabel.SUPPORTED:
+                    begin = self._size
+                    shown = self._shown(text.removesuffix(claim) + other, other, better)
+                    yield Repaired((begin, self._size), text, *verdict)
+                    for event in shown:
+                        yield event
+                    return
+        yield Repaired((self._size, self._size), text, *verdict)
+
+    def _shown(self, text: str, claim: str, found: Found) -> list[GenerationEvent]:
+        if not self._size:
+            text = text.lstrip()
+        end = self._size + len(text.encode())
+        self._claims += 1
+        stated = Claim(self._claims, (end - len(claim.encode()), end), claim)
+        self._size = end
+        return [TextDelta(text), stated, *self._checking.concluded(stated, found)]

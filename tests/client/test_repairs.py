@@ -1,0 +1,37 @@
+"""What was repaired in an answer, put back by the SDK and shown by the command line."""
+
+from __future__ import annotations
+
+import pytest
+from tieback_client import Answer, Repaired, VerdictLabel
+from tieback_client.cli.ask import repairs
+
+NO = VerdictLabel.UNSUPPORTED
+
+
+@pytest.mark.parametrize(
+    ("text", "repaired", "written"),
+    [
+        ("A. C.", [Repaired((2, 2), " B.", NO, 0.1)], "A. B. C."),
+        ("C. D.", [Repaired((0, 0), "A.", NO, 0.1), Repaired((0, 0), " B.", NO, 0.1)], "A. B. C. D."),
+        ("B.", [Repaired((0, 0), "A.", NO, 0.1), Repaired((2, 2), " C.", NO, 0.1)], "A. B. C."),
+        ("Ä. X. C.", [Repaired((3, 6), " B.", NO, 0.1)], "Ä. B. C."),
+        ("", [Repaired((0, 0), "A.", NO, 0.1)], "A."),
+        ("A.", [], "A."),
+    ],
+)
+def test_the_unrepaired_text_is_what_the_model_wrote(
+    text: str, repaired: list[Repaired], written: str
+) -> None:
+    assert Answer(text=text, repaired=repaired).unrepaired_text == written
+
+
+def test_the_command_line_shows_what_was_left_out_and_what_stands_in_its_place() -> None:
+    contradicted = Repaired((2, 5), " B.", VerdictLabel.CONTRADICTED, 0.1)
+    answer = Answer(text="A. X.", repaired=[contradicted, Repaired((5, 5), " C.", NO, 0.2)])
+
+    _, again, out = (line.plain for line in repairs(answer))
+
+    assert again == "Written again: B. ✗ → X."
+    assert out == "Left out: C. ?"
+    assert repairs(Answer(text="A.")) == []
