@@ -13,6 +13,7 @@ from tieback_client.answer_options import Repair as Repair
 from tieback_client.answer_options import SamplingParameters as SamplingParameters
 from tieback_client.content import Modality
 from tieback_client.methods import MethodLike as MethodLike
+from tieback_client.recognition import Segment
 from tieback_client.reports import CallInfo, Timing
 from tieback_client.results import RetrievalResult
 from tieback_client.vectors import Box
@@ -40,6 +41,8 @@ class Evidence:
     """Its retrieval score."""
     region: Box | None = None
     """Where in the picture what was looked for is, of a picture that is known by its regions."""
+    segments: Sequence[Segment] = ()
+    """Of a picture or a sound: where parts of the text are in it, which citations of these parts have."""
 
 
 class VerdictLabel(enum.StrEnum):
@@ -154,7 +157,9 @@ class Citation:
     support: float
     """How well the passage supports the claim, 0 to 1."""
     region: Box | None = None
-    """The region of the picture, where the passage is one that is known by its regions."""
+    """The region of the picture: where the cited words are, or what was looked for."""
+    time: tuple[float, float] | None = None
+    """When the cited words are said in the sound: begin and end, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)

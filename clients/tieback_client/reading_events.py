@@ -111,4 +111,5 @@ def citation(one: Any) -> events.Citation:
         span=span(place.text_span) if place.HasField("text_span") else None,
         support=one.support,
         region=box(place.region) if place.HasField("region") else None,
+        time=(place.time.begin_seconds, place.time.end_seconds) if place.HasField("time") else None,
     )

@@ -21,6 +21,7 @@ from tieback.v1 import (
     grounding_pb2,
     index_pb2,
     operation_pb2,
+    recognition_pb2,
     reranker_pb2,
     router_pb2,
 )
@@ -131,6 +132,7 @@ def _contract() -> dict[str, Rpc]:
         index_pb2,
         operation_pb2,
         operations_proto_pb2,
+        recognition_pb2,
         reranker_pb2,
         router_pb2,
     )

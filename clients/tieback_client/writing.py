@@ -38,6 +38,7 @@ from tieback_client.vectors import (
     Array,
     Box,
     DType,
+    Locator,
     LocatorKind,
     MultiVector,
     SpaceRef,
@@ -212,6 +213,19 @@ def sparse(value: SparseVector, field: FieldPath) -> vector_pb2.SparseVector:
 def box(value: Box) -> vector_pb2.Box:
     """A place in a picture."""
     return vector_pb2.Box(x=value.x, y=value.y, width=value.width, height=value.height)
+
+
+def locator(value: Locator, field: FieldPath) -> vector_pb2.Locator:
+    """A part of a content. `InvalidArgument` where it has not as many numbers as its kind."""
+    message = vector_pb2.Locator()
+    place = getattr(message, value.kind)
+    fields = place.DESCRIPTOR.fields
+    if len(fields) != len(value.place):
+        raise InvalidArgument.at(field, f"a {value.kind} has {len(fields)} numbers, not {len(value.place)}")
+    place.SetInParent()
+    for one, number in zip(fields, value.place, strict=True):
+        setattr(place, one.name, number)
+    return message
 
 
 def label(value: Label) -> content_pb2.Label:

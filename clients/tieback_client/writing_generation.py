@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 
 from tieback.core.field_path import FieldPath, at
-from tieback.v1 import evidence_pb2, generator_pb2
+from tieback.v1 import content_pb2, evidence_pb2, generator_pb2, vector_pb2
 
 from tieback_client.errors import InvalidArgument
 from tieback_client.events import AnswerStyle, Evidence, Grounding, Repair, SamplingParameters
+from tieback_client.recognition import Segment
 from tieback_client.texts import text
-from tieback_client.writing import MODALITIES, box, method
+from tieback_client.writing import MODALITIES, box, locator, method
 
 STYLES = {
     AnswerStyle.AUTO: generator_pb2.ANSWER_STYLE_AUTO,
@@ -41,6 +42,19 @@ def evidence(value: str | Evidence, field: FieldPath, number: int) -> evidence_p
         modality=MODALITIES[one.modality],
         score=one.score,
         region=None if one.region is None else box(one.region),
+        segments=[segment(part, field["segments"][place]) for place, part in enumerate(one.segments)],
+    )
+
+
+def segment(value: Segment, field: FieldPath) -> content_pb2.Segment:
+    """A part of a text with its place."""
+    begin, end = value.span
+    if not 0 <= begin < end < 2**32:
+        raise InvalidArgument.at(field["span"], f"a segment has bytes of its text, not {value.span}")
+    return content_pb2.Segment(
+        span=vector_pb2.TextSpan(begin_byte=begin, end_byte=end),
+        place=locator(value.place, field["place"]),
+        score=value.score,
     )
 
 

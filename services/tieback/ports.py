@@ -29,6 +29,7 @@ from tieback.core.types.grounding import CheckReply, GroundingCheck
 from tieback.core.types.ingestion import IngestReply, LongTexts
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.query_plan import QueryPlan
+from tieback.core.types.recognition import RecogniseReply
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexState
 from tieback.core.types.rerank import RerankCandidate, RerankReply, RerankSource
 from tieback.core.types.retrieval import Retrieval, RetrieveReply
@@ -317,6 +318,19 @@ class GroundingPort(Protocol):
         """The claims of each text with citations and verdicts, in order; a bad check gets an error.
 
         `checker` is a method of the family "grounding"; None for the server's default.
+        """
+        ...
+
+
+class RecogniserPort(Protocol):
+    """Reads what is written in pictures, and writes down what is said in sounds."""
+
+    async def recognise(
+        self, contents: Sequence[Content], *, model: str = "", deadline: Deadline = NO_DEADLINE
+    ) -> RecogniseReply:
+        """A result for each content, in order; a bad one gets an error and the others succeed.
+
+        `model` is the recogniser; empty for the server's of each content's modality.
         """
         ...
 

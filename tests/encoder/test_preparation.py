@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.bag_of_words import BagOfWords, card
+from tieback.batching.preparation import Preparation
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, Overloaded
 from tieback.core.tenant import TENANT
@@ -20,7 +21,6 @@ from tieback.core.types.limits import Limits
 from tieback.core.types.vectors import VectorKind
 from tieback.encoder import Encoder
 from tieback.encoder.portions import SHORT_CHARACTERS, portions_of
-from tieback.encoder.preparation import Preparation
 from tieback.models.encoder_model import Prepared, Weight
 
 MEGABYTE = 1 << 20

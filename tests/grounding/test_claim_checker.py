@@ -9,9 +9,12 @@ import pytest
 from support import bag_of_words
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound
+from tieback.core.recognised import joined
+from tieback.core.types.content import Modality
 from tieback.core.types.generation import Evidence, VerdictLabel
 from tieback.core.types.grounding import CheckedText, GroundingCheck
 from tieback.core.types.limits import Limits
+from tieback.core.types.locators import Locator, LocatorKind
 from tieback.core.types.method_choice import MethodChoice
 from tieback.encoder import Encoder
 from tieback.grounding import ClaimChecker
@@ -58,6 +61,24 @@ async def test_each_sentence_is_a_claim_with_a_verdict_and_a_supported_one_is_ci
     assert (citation.claim_id, citation.evidence_id, citation.item_id) == (1, "harbour", "h")
     assert citation.span is not None
     assert HARBOUR.text[slice(*citation.span)] == "In the harbour the tide rises twice a day."
+
+
+async def test_what_rests_on_recognised_words_is_cited_by_their_place_in_the_photo_or_the_sound(
+    checker: ClaimChecker,
+) -> None:
+    sign = Locator(LocatorKind.BOX, (0.25, 0.5, 0.5, 0.125))
+    heading = Locator(LocatorKind.BOX, (0.0, 0.0, 1.0, 0.25))
+    photo = joined([[("Harbour office", heading, 1.0)], [("The tide rises twice a day.", sign, 0.9)]])
+    said = joined([[("The tide rises twice a day.", Locator(LocatorKind.TIME_RANGE, (2.0, 4.5)), 1.0)]])
+    passages = [
+        Evidence("photo", photo.text, modality=Modality.IMAGE, segments=photo.segments),
+        Evidence("sound", said.text, modality=Modality.AUDIO, segments=said.segments),
+    ]
+
+    found = await checked(checker, GroundingCheck("The tide rises twice a day.", passages))
+
+    places = {one.evidence_id: (one.region, one.time) for one in found.citations}
+    assert places == {"photo": (sign.place, None), "sound": (None, (2.0, 4.5))}
 
 
 async def test_claims_can_be_given_as_bytes_of_the_text(checker: ClaimChecker) -> None:

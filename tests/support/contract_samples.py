@@ -87,6 +87,7 @@ from tieback.core.types.vectors import DType, MultiVector, SpaceRef, SparseVecto
 from tieback.serving import conversions
 
 from support.query_plan_samples import PLAN, QUERY_PLANS
+from support.recognition_samples import CITED, PASSAGE, RECOGNITION
 
 SPACE = SpaceRef("minilm", "abc123", "def456")
 VECTOR = Vector(SPACE, np.array([0.25, -0.5, 1.0], np.float32), normalized=False)
@@ -233,9 +234,7 @@ SAMPLES: dict[str, list[Any]] = {
             ]
         ),
         Claim(1, (0, 4), "text"),
-        Citation(1, "2", "one", "s", (3, 9), 0.5),
-        Citation(1, "2", "one", "s", None, 0.5),
-        Citation(1, "2", "one", "s", (3, 9), 0.5, (0.25, 0.5, 0.75, 0.5)),
+        *[CITED, Citation(1, "2", "one", "s", (3, 9), 0.5), Citation(1, "2", "one", "s", None, 0.5)],
         *[Verdict(1, *both) for both in zip(VerdictLabel, [0.5] * 5, "abcde", NotCheckedReason, strict=True)],
         *[Abstention(reason, 0.25, 0.5, "no") for reason in AbstentionReason],
         *[Finish(one, "m", 10, 5, 1, TIMING, 0.25, twin=Twin("b", one, 3)) for one in FinishReason],
@@ -245,9 +244,10 @@ SAMPLES: dict[str, list[Any]] = {
         ],
     ],
     "evidence": [
-        Evidence("1", "text", "Title", "one", "s", "file:a", Modality.AUDIO, 0.5),
+        *[PASSAGE, Evidence("1", "text", "Title", "one", "s", "file:a", Modality.AUDIO, 0.5)],
         Evidence("1", "text", "Title", "one", "s", "file:a", Modality.IMAGE, 0.5, (0.25, 0.5, 0.75, 0.5)),
     ],
+    **RECOGNITION,
     "explanation": [ROUTING],
     "fuse_input": [[FusePart(ENCODING, 0.5, 2)]],
     "fuse_reply": [

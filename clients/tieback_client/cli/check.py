@@ -15,6 +15,7 @@ from tieback_client.checks import Checked
 from tieback_client.cli.ask import MARK, marked
 from tieback_client.cli.connection import Command, connected, parse_method
 from tieback_client.cli.output import Output, jsonable
+from tieback_client.cli.places import cited_place
 from tieback_client.cli.roots import Root, Scope
 from tieback_client.cli.search import indented, snippet
 from tieback_client.cli.walking import Found, Walk
@@ -163,7 +164,8 @@ def _cited(citation: Citation, passage: Evidence, claim: Claim, *, width: int) -
     if citation.span is not None:
         quoted = passage.text.encode()[slice(*citation.span)].decode(errors="replace")
     place = in_a_line(passage.uri or passage.item_id or passage.title)
-    facts = Text(f"{place}   support {citation.support:.2f}".strip(), style="dim")
+    where = cited_place(citation)
+    facts = Text(f"{place}{where and f' {where}'}   support {citation.support:.2f}".strip(), style="dim")
     return [snippet(quoted, tuple(claim.text.split()), width=width), indented(facts, width=width)]
 
 

@@ -33,11 +33,13 @@ from tieback_client.procedures.operations import (
     upgrade,
     wait_operation,
 )
+from tieback_client.procedures.recognition import recognise
 from tieback_client.procedures.server import (
     endpoints,
     health,
     methods,
     models,
+    recognisers,
     rerankers,
     server_info,
     space,
@@ -86,6 +88,8 @@ __all__ = [
     "operation",
     "operations",
     "predict",
+    "recognise",
+    "recognisers",
     "record_source",
     "reindex",
     "rerank",

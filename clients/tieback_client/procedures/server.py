@@ -39,6 +39,12 @@ def rerankers(*, timeout: float | None = None) -> Procedure[list[Model]]:
     return [reading_server.model(one) for one in reply.message.rerankers]
 
 
+def recognisers(*, timeout: float | None = None) -> Procedure[list[Model]]:
+    """The models that read pictures or sounds: `recognise(model=…)` takes their names."""
+    reply = yield Call(RPCS["ListModels"], catalog_pb2.ListModelsRequest(), timeout)
+    return [reading_server.model(one) for one in reply.message.recognisers]
+
+
 def methods(family: str = "", *, timeout: float | None = None) -> Procedure[list[Method]]:
     """The methods that requests can name, with their parameters; of one family, or of all."""
     reply = yield Call(RPCS["ListMethods"], catalog_pb2.ListMethodsRequest(family=family), timeout)

@@ -3,6 +3,7 @@
     Sourced ── MediaCard         photos and clips for the demo and the tests
             └─ Card ┬─ EncoderCard      contents → vectors of a space
                     ├─ RerankerCard     query and passage → score
+                    ├─ RecogniserCard   picture or sound → text with places
                     └─ GeneratorCard    prompt → text
 
 A card's `revision` names the weights, its `fingerprint` how they are used, its `precision` in what: with the
@@ -23,6 +24,7 @@ from tieback.catalog.options import (
     DualEncoder,
     EncoderOptions,
     GeneratorOptions,
+    RecogniserOptions,
     RerankerOptions,
     Weightless,
 )
@@ -37,7 +39,16 @@ from tieback.core.types.vectors import SpaceRef, VectorKind
 from tieback.methods.reranking import NO_RERANKING, rerankings
 from tieback.methods.token_reduction import token_reductions
 
-__all__ = ["Card", "EncoderCard", "GeneratorCard", "MediaCard", "Method", "RerankerCard", "Source"]
+__all__ = [
+    "Card",
+    "EncoderCard",
+    "GeneratorCard",
+    "MediaCard",
+    "Method",
+    "RecogniserCard",
+    "RerankerCard",
+    "Source",
+]
 
 O = TypeVar("O", bound=Strict)  # noqa: E741 - a type variable, not a number
 NAME = r"^[a-z0-9][a-z0-9.-]*$"
@@ -57,14 +68,14 @@ class MediaCard(Sourced):
 
 
 class Card(Sourced):
-    """What encoders, rerankers and generators share.
+    """What encoders, rerankers, recognisers and generators share.
 
     The weights come from `sources`, or from the user's own `directory` (a transformers or ONNX folder,
     relative to the card's file): one of the two. A model that is `Weightless` has neither. `hashes` are the
     SHA-256 sums of the folder's files that the card was written for; an export holds the files against them.
     """
 
-    role: Literal["encoder", "reranker", "generator"]
+    role: Literal["encoder", "reranker", "recogniser", "generator"]
     runtime: str
     options: Any
     directory: Path | None = None
@@ -330,6 +341,19 @@ class RerankerCard(Card):
 
     def _construction(self) -> dict[str, Any]:
         return super()._construction() | {"max_tokens": self.max_tokens}
+
+
+class RecogniserCard(Card):
+    """A model that reads what is written in pictures, or writes what is said in sounds.
+
+    One of each modality is used where a request names none: the first by name. What is `optional` is served
+    where TIEBACK_RECOGNISERS names it.
+    """
+
+    role: Literal["recogniser"]
+    options: RecogniserOptions
+    modality: Literal[Modality.IMAGE, Modality.AUDIO]
+    optional: bool = False
 
 
 class GeneratorCard(Card):

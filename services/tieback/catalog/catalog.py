@@ -9,11 +9,11 @@ from typing import Annotated, Any
 import yaml
 from pydantic import Field, TypeAdapter, ValidationError
 
-from tieback.catalog.card import Card, EncoderCard, GeneratorCard, MediaCard, RerankerCard
+from tieback.catalog.card import Card, EncoderCard, GeneratorCard, MediaCard, RecogniserCard, RerankerCard
 from tieback.core.errors import NotFound, StartupError
 
 HERE = Path(__file__).parent
-CardOfARole = EncoderCard | RerankerCard | GeneratorCard | MediaCard
+CardOfARole = EncoderCard | RerankerCard | RecogniserCard | GeneratorCard | MediaCard
 _adapter: TypeAdapter[CardOfARole] = TypeAdapter(Annotated[CardOfARole, Field(discriminator="role")])
 
 
@@ -70,6 +70,11 @@ class Catalog:
     def rerankers(self) -> list[RerankerCard]:
         """The rerankers' cards, by name."""
         cards = [card for card in self._cards.values() if isinstance(card, RerankerCard)]
+        return sorted(cards, key=lambda card: card.name)
+
+    def recognisers(self) -> list[RecogniserCard]:
+        """The recognisers' cards, by name."""
+        cards = [card for card in self._cards.values() if isinstance(card, RecogniserCard)]
         return sorted(cards, key=lambda card: card.name)
 
     def generators(self) -> list[GeneratorCard]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from tieback.allowance import Allowance
 from tieback.batching import BatchReport
+from tieback.batching.preparation import Preparation
 from tieback.catalog.card import EncoderCard
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import Overloaded, StartupError
@@ -23,7 +24,6 @@ from tieback.core.types.load import Load
 from tieback.core.unknown_space import unknown_space
 from tieback.encoder.conditional import ConditionalSpaces, computed_plan, projected
 from tieback.encoder.encoding_cache import CacheOptions, CacheState
-from tieback.encoder.preparation import Preparation
 from tieback.encoder.space import Space
 from tieback.models.conditional_space import ConditionalSpace
 from tieback.models.encoder_model import EncoderModel

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from tieback.allowance import Allowance
 from tieback.batching import BatchReport
+from tieback.batching.preparation import Preparation
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, Overloaded, TiebackError, Unavailable
 from tieback.core.field_path import at
@@ -33,7 +34,6 @@ from tieback.encoder.content_key import ContentKeys, size
 from tieback.encoder.encoding_cache import OFTEN, CacheOptions, CacheState, EncodingCache, Outcome
 from tieback.encoder.exits import chosen
 from tieback.encoder.precomputed import accept
-from tieback.encoder.preparation import Preparation
 from tieback.encoder.request import check_content, check_size, resolve
 from tieback.encoder.shaping import shape, vectors
 from tieback.encoder.splitting import Splitting

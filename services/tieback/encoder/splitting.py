@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from tieback.admission import Admission, Ticket
+from tieback.batching.preparation import THREADS, Preparation
 from tieback.core.all_or_none import all_or_none
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, TiebackError
@@ -26,7 +27,6 @@ from tieback.core.types.encoding import SplitReply, TextPiece
 from tieback.core.types.limits import Limits
 from tieback.core.types.report import Timing
 from tieback.encoder.portions import BYTES_PER_CHARACTER, SHORT_CHARACTERS
-from tieback.encoder.preparation import THREADS, Preparation
 from tieback.models.content import read_text
 from tieback.models.encoder_model import EncoderModel, ReadsText
 from tieback.ports import OVERLAP, TOO_MANY_PIECES

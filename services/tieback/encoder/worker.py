@@ -18,6 +18,7 @@ from typing import cast
 from tieback.admission import Admission, Ticket
 from tieback.allowance import Allowance
 from tieback.batching import Batched, Batcher, BatchReport
+from tieback.batching.preparation import Preparation
 from tieback.core.all_or_none import all_or_none
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, TiebackError
@@ -28,7 +29,6 @@ from tieback.core.types.vectors import VectorKind
 from tieback.encoder.computed import Computed
 from tieback.encoder.exits import layers_share
 from tieback.encoder.portions import BYTES_PER_TOKEN, Portion, is_quick, portions_of
-from tieback.encoder.preparation import Preparation
 from tieback.models.content import read_text
 from tieback.models.encoder_model import EncoderModel, Prepared, RawEncoding, WeighsContents, Weight
 

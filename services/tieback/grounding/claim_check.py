@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from tieback.core.errors import InvalidInput
 from tieback.core.field_path import FieldPath
+from tieback.core.recognised import region_of, time_of
 from tieback.core.state import State
 from tieback.core.types.generation import (
     Citation,
@@ -162,5 +163,6 @@ def _citation(claim: Claim, source: Evidence, support: Support) -> Citation:
         source.section_id,
         support.span,
         support.score,
-        source.region,
+        region_of(source.segments, support.span) or source.region,
+        time_of(source.segments, support.span),
     )

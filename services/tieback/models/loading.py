@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
-from tieback.catalog.card import EncoderCard
+from tieback.catalog.card import Card, EncoderCard, RecogniserCard
 from tieback.core.errors import StartupError
 from tieback.models.audio_classifier import AudioClassifierModel
 from tieback.models.audio_encoder import AudioEncoderModel
@@ -13,6 +14,7 @@ from tieback.models.encoder_model import EncoderModel
 from tieback.models.image_classifier import ImageClassifierModel
 from tieback.models.image_regions import ImageRegionsModel
 from tieback.models.point_cloud import PointCloudModel
+from tieback.models.recogniser_model import RecogniserModel
 from tieback.models.session import PROCESSOR, Hardware
 from tieback.models.sparse_text import SparseTextModel
 from tieback.models.static_text import StaticTextModel
@@ -33,11 +35,24 @@ RUNTIMES: dict[str, Loader] = {
 }
 
 
+RecogniserLoader = Callable[[RecogniserCard, ServedModel, Hardware], RecogniserModel]
+RECOGNISERS: dict[str, RecogniserLoader] = {}
+M = TypeVar("M")
+
+
 def load_encoder(card: EncoderCard, store: Store, hardware: Hardware = PROCESSOR) -> EncoderModel:
     """The card's model, checked and loaded. StartupError names the file that is wrong and how to pull it."""
-    served = store.open(card)
+    return _loaded(card, lambda: RUNTIMES[card.runtime](card, store.open(card), hardware))
+
+
+def load_recogniser(card: RecogniserCard, store: Store, hardware: Hardware = PROCESSOR) -> RecogniserModel:
+    """As `load_encoder`, of a recogniser."""
+    return _loaded(card, lambda: RECOGNISERS[card.runtime](card, store.open(card), hardware))
+
+
+def _loaded(card: Card, load: Callable[[], M]) -> M:
     try:
-        return RUNTIMES[card.runtime](card, served, hardware)
+        return load()
     except StartupError:
         raise
     except (OSError, ValueError, KeyError) as error:

@@ -9,11 +9,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tieback.catalog.card import EncoderCard, RerankerCard
+from tieback.catalog.card import EncoderCard, RecogniserCard, RerankerCard
 from tieback.core.errors import StartupError
 from tieback.core.family import Family
 from tieback.core.state import State
-from tieback.ports import AnswerPort, EncoderPort, GeneratorPort, IndexPort, RerankerPort, RouterPort
+from tieback.ports import (
+    AnswerPort,
+    EncoderPort,
+    GeneratorPort,
+    IndexPort,
+    RecogniserPort,
+    RerankerPort,
+    RouterPort,
+)
 from tieback.serving import context
 from tieback.serving.bound import rollout_of
 from tieback.serving.plan import Plan
@@ -25,6 +33,7 @@ if TYPE_CHECKING:
     from tieback.grounding import Checkers
     from tieback.models.cross_encoder import CrossEncoderModel
     from tieback.models.encoder_model import EncoderModel
+    from tieback.models.recogniser_model import RecogniserModel
     from tieback.models.state_artifact import StateArtifact
     from tieback.models.store import Store
     from tieback.router import Router
@@ -40,6 +49,7 @@ class Ports:
     router: RouterPort | None = None
     reranker: RerankerPort | None = None
     generator: GeneratorPort | None = None
+    recogniser: RecogniserPort | None = None
 
 
 def open_store(settings: Settings) -> Store:
@@ -103,6 +113,16 @@ def load_rerankers(settings: Settings, cards: Sequence[RerankerCard]) -> list[Cr
     store = open_store(settings)
     hardware = Hardware(settings.provider, settings.session_threads, settings.cuda_tf32)
     return [load_cross_encoder(card, store, hardware) for card in cards]
+
+
+def load_recognisers(settings: Settings, cards: Sequence[RecogniserCard]) -> list[RecogniserModel]:
+    """The cards' recognisers, weights loaded. StartupError names what is missing."""
+    from tieback.models.loading import load_recogniser
+    from tieback.models.session import Hardware
+
+    store = open_store(settings)
+    hardware = Hardware(settings.provider, settings.session_threads, settings.cuda_tf32)
+    return [load_recogniser(card, store, hardware) for card in cards]
 
 
 def build_router(settings: Settings, plan: Plan, telemetry: Telemetry | None = None) -> Router:
@@ -183,6 +203,7 @@ def public_servicers(
         plan.encoders,
         [plan.generator] if plan.generator is not None else [],
         plan.rerankers,
+        plan.recognisers,
         None if plan.joint is None else JointSpace.of(plan.joint, plan.spaces_by_modality),
         request_families(),
         plan.default_space,

@@ -15,8 +15,9 @@ from tieback.serving.metrics_page import MetricsPage
 from tieback.serving.operation_owner import acting
 from tieback.serving.plan import Plan
 from tieback.serving.server import GrpcServer
+from tieback.serving.service_context import ServiceContext
 from tieback.serving.servicers.catalog import ServiceState
-from tieback.serving.services import SERVICES, ServiceContext
+from tieback.serving.services import SERVICES
 from tieback.serving.settings import Settings
 from tieback.serving.telemetry import Telemetry
 

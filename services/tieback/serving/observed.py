@@ -25,6 +25,7 @@ from tieback.core.types.generation import (
 )
 from tieback.core.types.grounding import CheckedText, CheckReply, GroundingCheck
 from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.recognition import RecogniseReply
 from tieback.core.types.rerank import RerankCandidate, RerankReply, RerankSource
 from tieback.core.types.search import Search, SearchReply
 from tieback.ports import (
@@ -37,6 +38,7 @@ from tieback.ports import (
     GeneratorPort,
     GroundingPort,
     IndexPort,
+    RecogniserPort,
     RerankerPort,
     RouterPort,
 )
@@ -216,6 +218,23 @@ class ObservedGenerator:
                 async for event in stream:
                     self._telemetry.observe_generation(event, sampling.strategy.name)
                     yield event
+
+
+class ObservedRecogniser:
+    """Counts where the time of recognising went. Runs are counted where they are made."""
+
+    def __init__(self, recogniser: RecogniserPort, telemetry: Telemetry) -> None:
+        self._recogniser = recogniser
+        self._telemetry = telemetry
+
+    async def recognise(
+        self, contents: Sequence[Content], *, model: str = "", deadline: Deadline = NO_DEADLINE
+    ) -> RecogniseReply:
+        """As the recogniser does."""
+        with self._telemetry.tracing.step("recognise"):
+            reply = await self._recogniser.recognise(contents, model=model, deadline=deadline)
+        self._telemetry.observe_timing("recogniser", "recognise", reply.timing)
+        return reply
 
 
 class ObservedGrounding:

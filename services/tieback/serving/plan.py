@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from tieback.catalog.card import EncoderCard, GeneratorCard, RerankerCard
+from tieback.catalog.card import EncoderCard, GeneratorCard, RecogniserCard, RerankerCard
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import NotFound, StartupError
 from tieback.core.types.content import Modality
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from tieback.models.learned_composition import LearnedComposition
     from tieback.router import Component, JointSpace
 
+NO_RECOGNISER = "none"
+
 
 class Plan:
     """Which cards are served: the catalog's, cut down to what the settings name."""
@@ -45,6 +47,7 @@ class Plan:
         self.encoders = at_chosen_precisions(served, settings.precision, settings.provider)
         self._regions = settings.regions
         self.rerankers = _chosen_rerankers(catalog, settings.rerankers)
+        self.recognisers = _chosen_recognisers(catalog, settings.recognisers, self.modalities.values())
         self.generator: GeneratorCard | None = None
         # What a model writes is checked by a text space, so a server without one offers none by default.
         if settings.generator_enabled and generators and (self.reads_text or settings.generator):
@@ -252,6 +255,21 @@ def _chosen_rerankers(catalog: Catalog, names: Sequence[str]) -> tuple[RerankerC
         if name not in cards:
             raise StartupError(f"TIEBACK_RERANKERS: {NotFound('reranker', name, cards).message}")
     return tuple(cards[name] for name in sorted(set(names)))
+
+
+def _chosen_recognisers(
+    catalog: Catalog, names: Sequence[str], modalities: Iterable[Modality]
+) -> tuple[RecogniserCard, ...]:
+    cards = {card.name: card for card in catalog.recognisers()}
+    if not names:
+        served = set(modalities)
+        return tuple(card for card in cards.values() if card.modality in served and not card.optional)
+    if list(names) == [NO_RECOGNISER]:
+        return ()
+    for name in names:
+        if name not in cards:
+            raise StartupError(f"TIEBACK_RECOGNISERS: {NotFound('recogniser', name, cards).message}")
+    return tuple(cards[name] for name in dict.fromkeys(names))
 
 
 def bound_joint_inputs(

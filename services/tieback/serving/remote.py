@@ -21,6 +21,7 @@ from tieback.core.types.generation import (
     SamplingParameters,
 )
 from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.recognition import RecogniseReply
 from tieback.core.types.rerank import RerankCandidate, RerankReply, RerankSource
 from tieback.core.unknown_space import unknown_space
 from tieback.ports import (
@@ -47,6 +48,7 @@ from tieback.serving.conversions.generations import (
     write_sampling,
     write_style,
 )
+from tieback.serving.conversions.recognition import read_recognise_reply
 from tieback.serving.conversions.reports import write_method
 from tieback.serving.conversions.routings import (
     read_fuse_reply,
@@ -65,7 +67,7 @@ from tieback.serving.plan import Plan
 from tieback.serving.remote_call import call, stream
 from tieback.serving.remote_index import RemoteIndex
 from tieback.serving.settings import Settings
-from tieback.v1 import encoder_pb2, generator_pb2, reranker_pb2, router_pb2
+from tieback.v1 import encoder_pb2, generator_pb2, recognition_pb2, reranker_pb2, router_pb2
 
 
 class RemoteEncoder:
@@ -218,6 +220,21 @@ class RemoteGenerator:
                 yield read_event(event)
 
 
+class RemoteRecogniser:
+    """The recogniser."""
+
+    def __init__(self, mesh: Mesh) -> None:
+        self._mesh = mesh
+
+    async def recognise(
+        self, contents: Sequence[Content], *, model: str = "", deadline: Deadline = NO_DEADLINE
+    ) -> RecogniseReply:
+        """A result for each content, in order."""
+        request = recognition_pb2.RecogniseRequest(contents=map(write_content, contents), model=model)
+        answer = recognition_pb2.RecogniseResponse
+        return read_recognise_reply(await call(self._mesh, targets.RECOGNISER, request, answer, deadline))
+
+
 def remote_ports(mesh: Mesh, plan: Plan, settings: Settings, deployments: Mapping[str, str]) -> Ports:
     """All services that are served, over the wire; `deployments` answer their calls, by service."""
     ports = Ports()
@@ -227,4 +244,5 @@ def remote_ports(mesh: Mesh, plan: Plan, settings: Settings, deployments: Mappin
     ports.reranker = RemoteReranker(mesh) if plan.reranks else None
     if plan.answers:
         ports.generator = RemoteGenerator(mesh, deployments["tieback.v1.GeneratorService"])
+    ports.recogniser = RemoteRecogniser(mesh) if plan.recognisers else None
     return ports

@@ -21,7 +21,8 @@ from tieback.serving.plan import Plan
 from tieback.serving.remote import remote_ports
 from tieback.serving.scrape import MetricsListener
 from tieback.serving.server import GrpcServer
-from tieback.serving.services import SERVICES, ServiceContext, targets_of
+from tieback.serving.service_context import ServiceContext
+from tieback.serving.services import SERVICES, targets_of
 from tieback.serving.settings import Settings
 from tieback.serving.telemetry import Telemetry
 

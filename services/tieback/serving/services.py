@@ -10,88 +10,33 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from tieback.catalog.card import EncoderCard
 from tieback.core.errors import TiebackError
-from tieback.core.types.load import Load
-from tieback.core.types.operation import Operation
 from tieback.core.types.vectors import VectorKind
-from tieback.ports import StorePort
 from tieback.serving import assembly, targets
-from tieback.serving.assembly import Ports
 from tieback.serving.observed import (
     ObservedEncoder,
     ObservedGenerator,
     ObservedGrounding,
     ObservedIndex,
+    ObservedRecogniser,
     ObservedReranker,
     ObservedRouter,
 )
 from tieback.serving.plan import Plan
 from tieback.serving.remote import RemoteEncoder
-from tieback.serving.server import GrpcServer
-from tieback.serving.settings import Settings
-from tieback.serving.telemetry import Telemetry
+from tieback.serving.service_context import ServiceContext
 
 if TYPE_CHECKING:
-    from tieback.answer import Answerer, RetiredSpaces
-    from tieback.batching import BatchReport
-    from tieback.encoder import Encoder
     from tieback.index import Index
     from tieback.index.served import ServedSpaces
     from tieback.milvus import MilvusIndex
-    from tieback.operations.service import Operations
-    from tieback.serving.retired import RetiredCards
 
 log = logging.getLogger(__name__)
-
-
-@dataclass
-class ServiceContext:
-    """What the services of a process are built from, and what the builders add to it.
-
-    `encoders` are the cards of the encoders that the process has: all in one process, one in a replica.
-    `on_batch` is called with every batch and its space, from the workers' threads. `act` has the running task
-    work for an operation's owner. `closing` ends what was built, in the opposite order.
-    """
-
-    settings: Settings
-    plan: Plan
-    telemetry: Telemetry
-    server: GrpcServer
-    ports: Ports
-    act: Callable[[Operation], None]
-    closing: AsyncExitStack
-    encoders: Sequence[EncoderCard]
-    on_batch: Callable[[str, BatchReport], None]
-    in_one_process: bool = False
-    load: Callable[[], Load] | None = None
-    store: StorePort = field(init=False)
-    retired: RetiredSpaces | None = None
-    operations: Operations | None = None
-
-    @functools.cached_property
-    def retired_cards(self) -> RetiredCards:
-        """Where spaces are found that are not served."""
-        from tieback.serving.retired import RetiredCards
-
-        return RetiredCards(self.settings, self.plan.encoders)
-
-    @functools.cached_property
-    def answerer(self) -> Answerer:
-        """The pipeline over the ports, once these are all there."""
-        return assembly.build_answerer(self.settings, self.plan, self.ports, self.retired)
-
-    def load_retired_by(self, encoder: Encoder) -> None:
-        """Has an encoder of this process load spaces that are not served, when the pipeline needs them."""
-        from tieback.serving.retired import RetiredSpaces
-
-        self.retired = retired = RetiredSpaces(self.settings, self.retired_cards, encoder)
-        self.closing.push_async_callback(retired.close)
 
 
 async def _encoder(context: ServiceContext) -> None:
@@ -207,6 +152,22 @@ async def _reranker(context: ServiceContext) -> None:
         context.telemetry.loads.watch("reranker", name, load)
     context.ports.reranker = observed = ObservedReranker(reranker, context.telemetry)
     context.server.add(RerankerServicer(observed))
+
+
+async def _recogniser(context: ServiceContext) -> None:
+    from tieback.recogniser import Recogniser
+    from tieback.serving.servicers.recognition import RecognitionServicer
+
+    settings, telemetry = context.settings, context.telemetry
+    models = await asyncio.to_thread(assembly.load_recognisers, settings, context.plan.recognisers)
+    recogniser = Recogniser(models, limits=settings.limits, on_batch=context.on_batch)
+    context.closing.push_async_callback(recogniser.close)
+    await recogniser.warm_up()
+    context.load = lambda: recogniser.load
+    for name, load in recogniser.loads.items():
+        telemetry.loads.watch("recogniser", name, load)
+    context.ports.recogniser = observed = ObservedRecogniser(recogniser, telemetry)
+    context.server.add(RecognitionServicer(observed))
 
 
 async def _grounding(context: ServiceContext) -> None:
@@ -381,6 +342,13 @@ SERVICES = (
         place=_runs_models,
         within=targets.RERANKER,
         is_apart=lambda plan: plan.generator is not None,
+    ),
+    Service(
+        targets.RECOGNISER,
+        ("tieback.v1.RecognitionService",),
+        _recogniser,
+        lambda plan: bool(plan.recognisers),
+        place=_runs_models,
     ),
     Service(
         targets.OPERATIONS,

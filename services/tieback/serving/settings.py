@@ -75,6 +75,11 @@ class Settings(BaseSettings):
         0.5, gt=0, le=1, description="Fraction of a query's remaining time that it waits for encoders."
     )
     rerankers: Names = Field((), description="The cross-encoders to serve. Empty: all; none: none.")
+    recognisers: Names = Field(
+        (),
+        description="The recognisers of writing and speech to serve. Empty: those of the served modalities "
+        "but the optional ones; none: none.",
+    )
     compositions: Names = Field(
         (), description="Folders of learned compositions of queries, separated by commas."
     )
@@ -332,7 +337,7 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _split(cls, values: dict[str, object]) -> dict[str, object]:
-        for name in ("spaces", "rerankers", "compositions", "conditions", "precision"):
+        for name in ("spaces", "rerankers", "recognisers", "compositions", "conditions", "precision"):
             names = values.get(name)
             if isinstance(names, str):
                 values[name] = tuple(part.strip() for part in names.split(",") if part.strip())

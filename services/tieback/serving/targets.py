@@ -8,6 +8,7 @@ ROUTER = "router"
 INDEX = "index"
 RERANKER = "reranker"
 GENERATOR = "generator"
+RECOGNISER = "recogniser"
 OPERATIONS = "operations"
 
 

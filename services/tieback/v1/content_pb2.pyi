@@ -66,6 +66,26 @@ class Section(_message.Message):
     continues: bool
     def __init__(self, id: _Optional[str] = ..., title: _Optional[str] = ..., content: _Optional[_Union[Content, _Mapping]] = ..., uri: _Optional[str] = ..., span: _Optional[_Union[_vector_pb2.TextSpan, _Mapping]] = ..., continues: _Optional[bool] = ...) -> None: ...
 
+class Segment(_message.Message):
+    __slots__ = ("span", "place", "score")
+    SPAN_FIELD_NUMBER: _ClassVar[int]
+    PLACE_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    span: _vector_pb2.TextSpan
+    place: _vector_pb2.Locator
+    score: float
+    def __init__(self, span: _Optional[_Union[_vector_pb2.TextSpan, _Mapping]] = ..., place: _Optional[_Union[_vector_pb2.Locator, _Mapping]] = ..., score: _Optional[float] = ...) -> None: ...
+
+class RecognisedText(_message.Message):
+    __slots__ = ("text", "segments", "model")
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    SEGMENTS_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    segments: _containers.RepeatedCompositeFieldContainer[Segment]
+    model: str
+    def __init__(self, text: _Optional[str] = ..., segments: _Optional[_Iterable[_Union[Segment, _Mapping]]] = ..., model: _Optional[str] = ...) -> None: ...
+
 class Item(_message.Message):
     __slots__ = ("id", "title", "sections", "metadata")
     class MetadataEntry(_message.Message):

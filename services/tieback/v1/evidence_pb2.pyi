@@ -1,10 +1,11 @@
 from tieback.v1 import annotations_pb2 as _annotations_pb2
 from tieback.v1 import content_pb2 as _content_pb2
 from tieback.v1 import vector_pb2 as _vector_pb2
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from collections.abc import Mapping as _Mapping
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
@@ -64,7 +65,7 @@ ABSTENTION_REASON_UNSUPPORTED_ANSWER: AbstentionReason
 ABSTENTION_REASON_NO_ANSWER: AbstentionReason
 
 class Evidence(_message.Message):
-    __slots__ = ("id", "text", "title", "item_id", "section_id", "uri", "modality", "score", "region")
+    __slots__ = ("id", "text", "title", "item_id", "section_id", "uri", "modality", "score", "region", "segments")
     ID_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     TITLE_FIELD_NUMBER: _ClassVar[int]
@@ -74,6 +75,7 @@ class Evidence(_message.Message):
     MODALITY_FIELD_NUMBER: _ClassVar[int]
     SCORE_FIELD_NUMBER: _ClassVar[int]
     REGION_FIELD_NUMBER: _ClassVar[int]
+    SEGMENTS_FIELD_NUMBER: _ClassVar[int]
     id: str
     text: str
     title: str
@@ -83,7 +85,8 @@ class Evidence(_message.Message):
     modality: _content_pb2.Modality
     score: float
     region: _vector_pb2.Box
-    def __init__(self, id: _Optional[str] = ..., text: _Optional[str] = ..., title: _Optional[str] = ..., item_id: _Optional[str] = ..., section_id: _Optional[str] = ..., uri: _Optional[str] = ..., modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., score: _Optional[float] = ..., region: _Optional[_Union[_vector_pb2.Box, _Mapping]] = ...) -> None: ...
+    segments: _containers.RepeatedCompositeFieldContainer[_content_pb2.Segment]
+    def __init__(self, id: _Optional[str] = ..., text: _Optional[str] = ..., title: _Optional[str] = ..., item_id: _Optional[str] = ..., section_id: _Optional[str] = ..., uri: _Optional[str] = ..., modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., score: _Optional[float] = ..., region: _Optional[_Union[_vector_pb2.Box, _Mapping]] = ..., segments: _Optional[_Iterable[_Union[_content_pb2.Segment, _Mapping]]] = ...) -> None: ...
 
 class Claim(_message.Message):
     __slots__ = ("id", "span", "text")
@@ -108,16 +111,18 @@ class Citation(_message.Message):
     def __init__(self, claim_id: _Optional[int] = ..., evidence_id: _Optional[str] = ..., place: _Optional[_Union[CitedPlace, _Mapping]] = ..., support: _Optional[float] = ...) -> None: ...
 
 class CitedPlace(_message.Message):
-    __slots__ = ("item_id", "section_id", "text_span", "region")
+    __slots__ = ("item_id", "section_id", "text_span", "region", "time")
     ITEM_ID_FIELD_NUMBER: _ClassVar[int]
     SECTION_ID_FIELD_NUMBER: _ClassVar[int]
     TEXT_SPAN_FIELD_NUMBER: _ClassVar[int]
     REGION_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
     item_id: str
     section_id: str
     text_span: _vector_pb2.TextSpan
     region: _vector_pb2.Box
-    def __init__(self, item_id: _Optional[str] = ..., section_id: _Optional[str] = ..., text_span: _Optional[_Union[_vector_pb2.TextSpan, _Mapping]] = ..., region: _Optional[_Union[_vector_pb2.Box, _Mapping]] = ...) -> None: ...
+    time: _vector_pb2.TimeRange
+    def __init__(self, item_id: _Optional[str] = ..., section_id: _Optional[str] = ..., text_span: _Optional[_Union[_vector_pb2.TextSpan, _Mapping]] = ..., region: _Optional[_Union[_vector_pb2.Box, _Mapping]] = ..., time: _Optional[_Union[_vector_pb2.TimeRange, _Mapping]] = ...) -> None: ...
 
 class Verdict(_message.Message):
     __slots__ = ("claim_id", "label", "score", "checker", "reason", "answers_question")

@@ -6,15 +6,19 @@ import enum
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tieback.core.types.arrays import Box
+from tieback.core.types.arrays import Box, TimeRange
 from tieback.core.types.content import Modality
 from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.recognition import Segment
 from tieback.core.types.report import Timing
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A passage that an answer may rest on; `region` is where in a picture what was looked for is."""
+    """A passage that an answer may rest on; `region` is where in a picture what was looked for is.
+
+    `segments` say where parts of the text are in the picture or the sound.
+    """
 
     id: str
     text: str
@@ -25,6 +29,7 @@ class Evidence:
     modality: Modality = Modality.TEXT
     score: float = 0.0
     region: Box | None = None
+    segments: Sequence[Segment] = ()
 
 
 class VerdictLabel(enum.StrEnum):
@@ -107,7 +112,10 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """Ties a claim to a passage; `span` is in bytes of its text, `region` a place in its picture."""
+    """Ties a claim to a passage.
+
+    `span` is in bytes of its text, `region` a place in its picture, and `time` one in its sound, in seconds.
+    """
 
     claim_id: int
     evidence_id: str
@@ -116,6 +124,7 @@ class Citation:
     span: tuple[int, int] | None
     support: float
     region: Box | None = None
+    time: TimeRange | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,7 +159,8 @@ class _Shelf:
 
     @property
     def models(self) -> list[Card]:
-        return [*self.encoders, *self.catalog.rerankers(), *self.catalog.generators()]
+        catalog = self.catalog
+        return [*self.encoders, *catalog.rerankers(), *catalog.recognisers(), *catalog.generators()]
 
     @property
     def encoders(self) -> tuple[EncoderCard, ...]:

@@ -34,6 +34,7 @@ from tieback.core.types.generation import (
 from tieback.core.types.method_choice import MethodChoice
 from tieback.serving.conversions.contents import read_modality, write_modality
 from tieback.serving.conversions.frames import Numbers, optional
+from tieback.serving.conversions.recognition import segment_messages, segments_of
 from tieback.serving.conversions.reports import (
     finite,
     microseconds,
@@ -42,7 +43,7 @@ from tieback.serving.conversions.reports import (
     write_method,
     write_timing,
 )
-from tieback.serving.conversions.vectors import read_box, write_box, write_span
+from tieback.serving.conversions.vectors import read_box, read_time, write_box, write_span, write_time
 from tieback.v1 import evidence_pb2, generator_pb2
 
 _VERDICTS = Numbers(evidence_pb2.VerdictLabel, VerdictLabel, "verdict")
@@ -69,6 +70,7 @@ def read_evidence(message: evidence_pb2.Evidence, field: FieldPath) -> Evidence:
         modality=modality,
         score=finite(message.score, field["score"]),
         region=optional(message, "region", read_box, field),
+        segments=segments_of(message.segments, message.text, field["segments"]),
     )
 
 
@@ -84,6 +86,7 @@ def write_evidence(evidence: Evidence) -> evidence_pb2.Evidence:
         modality=write_modality(evidence.modality),
         score=evidence.score,
         region=None if evidence.region is None else write_box(evidence.region),
+        segments=segment_messages(evidence.segments),
     )
 
 
@@ -188,6 +191,7 @@ def read_event(message: generator_pb2.GenerateResponse) -> GenerationEvent:
                 (place.text_span.begin_byte, place.text_span.end_byte) if has_span else None,
                 citation.support,
                 optional(place, "region", read_box, at("citation", "place")),
+                optional(place, "time", read_time, at("citation", "place")),
             )
         case "verdict":
             verdict = message.verdict
@@ -262,6 +266,7 @@ def citation_message(citation: Citation) -> evidence_pb2.Citation:
         section_id=citation.section_id,
         text_span=None if citation.span is None else write_span(citation.span),
         region=None if citation.region is None else write_box(citation.region),
+        time=None if citation.time is None else write_time(citation.time),
     )
     return evidence_pb2.Citation(
         claim_id=citation.claim_id,

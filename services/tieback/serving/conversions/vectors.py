@@ -16,7 +16,7 @@ from tieback.core.boxes import OUTSIDE, inside
 from tieback.core.errors import InvalidInput
 from tieback.core.field_path import FieldPath
 from tieback.core.multi_vectors import LISTS, check_rows
-from tieback.core.types.arrays import Array, Box
+from tieback.core.types.arrays import Array, Box, TimeRange
 from tieback.core.types.encoding import EncodePlan, Reduction
 from tieback.core.types.locators import Locator, LocatorKind, Locators
 from tieback.core.types.vectors import DType, MultiVector, SpaceRef, SparseVector, Vector, VectorKind
@@ -232,6 +232,16 @@ def read_box(message: vector_pb2.Box, field: FieldPath) -> Box:
     if not inside(np.array([box])).all():
         raise InvalidInput(OUTSIDE, field=field)
     return box
+
+
+def read_time(message: vector_pb2.TimeRange, field: FieldPath) -> TimeRange:  # noqa: ARG001 - any is read
+    """A part of a sound, in seconds."""
+    return message.begin_seconds, message.end_seconds
+
+
+def write_time(time: TimeRange) -> vector_pb2.TimeRange:
+    """The message of a part of a sound."""
+    return vector_pb2.TimeRange(begin_seconds=time[0], end_seconds=time[1])
 
 
 def write_box(box: Box) -> vector_pb2.Box:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 import tieback
-from tieback.catalog.card import Card, EncoderCard, GeneratorCard, RerankerCard
+from tieback.catalog.card import Card, EncoderCard, GeneratorCard, RecogniserCard, RerankerCard
 from tieback.core.errors import NotFound
 from tieback.core.family import Family
 from tieback.core.types.content import Modality
@@ -87,6 +87,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         encoders: Sequence[EncoderCard],
         generators: Sequence[GeneratorCard],
         rerankers: Sequence[RerankerCard],
+        recognisers: Sequence[RecogniserCard],
         joint: JointSpace | None,
         families: Iterable[Family[Any]],
         default_space: str,
@@ -99,6 +100,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         self._encoders = {card.name: card for card in encoders}
         self._generators = list(generators)
         self._rerankers = list(rerankers)
+        self._recognisers = list(recognisers)
         self._joint = joint
         self._families = {family.name: family for family in families}
         self._default_space = default_space
@@ -144,13 +146,14 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
     async def ListModels(
         self, request: catalog_pb2.ListModelsRequest, context: Context
     ) -> catalog_pb2.ListModelsResponse:
-        """Lists the models that write, and those that rerank."""
+        """Lists the models that write, those that rerank, and those that recognise."""
         ready = await self._ready()
         return catalog_pb2.ListModelsResponse(
             models=[
                 _write_model(card, card.context_tokens, "generator" in ready) for card in self._generators
             ],
             rerankers=[_write_model(card, card.max_tokens, "reranker" in ready) for card in self._rerankers],
+            recognisers=[_write_model(card, 0, "recogniser" in ready) for card in self._recognisers],
         )
 
     async def ListMethods(

@@ -16,10 +16,10 @@ from typing import Generic, TypeVar
 
 from tieback.admission import Admission, Ticket
 from tieback.batching import Batcher
+from tieback.batching.decoded_budget import DecodedBudget
 from tieback.core.deadline import Deadline
 from tieback.core.errors import TiebackError
 from tieback.core.types.load import Load
-from tieback.encoder.decoded_budget import DecodedBudget
 
 THREADS = 2
 """Of each lane."""

@@ -1,0 +1,65 @@
+"""`tieback recognise`: what is written in photos and said in sounds, with boxes and times."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.text import Text
+
+from tieback_client.cli.connection import Command, connected
+from tieback_client.cli.output import Output, jsonable
+from tieback_client.cli.places import place_shown
+from tieback_client.client import Client
+from tieback_client.content import content_of
+from tieback_client.control_characters import in_a_line
+from tieback_client.errors import TiebackError
+from tieback_client.recognition import RecognisedText
+
+
+@click.command(
+    cls=Command,
+    epilog="""\b
+Examples:
+  tieback recognise receipt.jpg
+  tieback recognise scans/*.png --json
+
+\b
+Each line has what is written or said, and its place: x, y, width and height in percent of the photo, or
+begin and end in seconds of the sound.
+The exit code is 1 where a file fails; the others are recognised.
+""",
+)
+@click.argument(
+    "files",
+    nargs=-1,
+    required=True,
+    metavar="FILE...",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+)
+@click.option("--model", default="", metavar="NAME", help="The recogniser. [as served]")
+@connected
+def recognise(client: Client, output: Output, files: tuple[Path, ...], model: str) -> None:
+    """Read what is written in photos, and write down what is said in sounds."""
+    failed = False
+    for path in files:
+        (outcome,) = client.recognise(content_of(path), model=model).outcomes
+        if isinstance(outcome, TiebackError):
+            failed = True
+            output.note(f"{in_a_line(str(path))}: {outcome}")
+        elif output.json:
+            output.document({"file": str(path), **jsonable(outcome)})
+        else:
+            output.show(_shown(path, outcome, heading=len(files) > 1))
+    if failed:
+        raise click.exceptions.Exit(1)
+
+
+def _shown(path: Path, recognised: RecognisedText, *, heading: bool) -> Text:
+    """The segments, a line each, below the file's name where there are several."""
+    lines = [Text(in_a_line(str(path)), "bold")] if heading else []
+    for words, segment in recognised.parts:
+        lines.append(Text.assemble(in_a_line(words), "  ", (place_shown(segment.place), "dim")))
+    if not recognised.segments:
+        lines.append(Text("nothing was recognised", "dim"))
+    return Text("\n").join(lines)

@@ -1,0 +1,38 @@
+"""What is written in pictures and said in sounds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tieback.core.field_path import at
+from tieback.v1 import recognition_pb2
+
+from tieback_client import reading, reading_recognition, writing
+from tieback_client.content import ContentLike
+from tieback_client.errors import TiebackError
+from tieback_client.recognition import RecognisedBatch, RecognisedText
+from tieback_client.rpc import RPCS, Call, Procedure
+
+
+def recognise(
+    contents: ContentLike | Sequence[ContentLike], *, model: str = "", timeout: float | None = None
+) -> Procedure[RecognisedBatch]:
+    """Reads what is written in pictures, and writes down what is said in sounds.
+
+    `contents` is one or several: a `pathlib.Path` is read by its suffix, and `Image`, `Audio` and pictures of
+    PIL do as well. Each result has the text in reading order, and segments of it with their boxes in the
+    picture or times in the sound. `model` is one of `recognisers()`; empty for the server's of each modality.
+
+    A content that fails does not fail the others: see `RecognisedBatch.outcomes`.
+    """
+    listed = contents if isinstance(contents, list | tuple) else [contents]
+    messages = [writing.content(one, at("contents", place)) for place, one in enumerate(listed)]
+    request = recognition_pb2.RecogniseRequest(contents=messages, model=model)
+    reply = yield Call(RPCS["Recognise"], request, timeout)
+    outcomes: list[RecognisedText | TiebackError] = [
+        reading.error(one.error, reply.info)
+        if one.WhichOneof("outcome") == "error"
+        else reading_recognition.recognised(one.recognised)
+        for one in reply.message.results
+    ]
+    return RecognisedBatch(outcomes, reading.timing(reply.message.timing), reply.info)

@@ -1,0 +1,65 @@
+"""What was read in pictures and heard in sounds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from tieback_client.errors import TiebackError
+from tieback_client.reports import CallInfo, Timing
+from tieback_client.vectors import Locator
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A part of a text with its place in the picture or the sound."""
+
+    span: tuple[int, int]
+    """Its bytes in the UTF-8 of the text."""
+    place: Locator
+    """Where it is: a box of the picture, or a time of the sound."""
+    score: float = 1.0
+    """How sure the recogniser is, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecognisedText:
+    """What is written in a picture or said in a sound."""
+
+    text: str
+    """The text, in reading order; empty where nothing is written or said."""
+    segments: Sequence[Segment] = ()
+    """Its parts, in its order."""
+    model: str = ""
+    """The recogniser."""
+
+    @property
+    def parts(self) -> list[tuple[str, Segment]]:
+        """The segments, each with its own text."""
+        encoded = self.text.encode()
+        return [(encoded[slice(*one.span)].decode(), one) for one in self.segments]
+
+
+@dataclass(frozen=True, slots=True)
+class RecognisedBatch:
+    """The outcome of `recognise`: one per content, in order."""
+
+    outcomes: Sequence[RecognisedText | TiebackError]
+    """What was recognised, or why nothing was."""
+    timing: Timing
+    """Where the time went."""
+    call: CallInfo
+    """How the call went."""
+
+    def __len__(self) -> int:
+        return len(self.outcomes)
+
+    def __iter__(self) -> Iterator[RecognisedText]:
+        return (self[place] for place in range(len(self)))
+
+    def __getitem__(self, index: int) -> RecognisedText:
+        """What was recognised in one content; raises where nothing could be."""
+        outcome = self.outcomes[index]
+        if isinstance(outcome, TiebackError):
+            raise outcome
+        return outcome

@@ -1,0 +1,71 @@
+"""Texts of segments, and where their bytes are in the picture or the sound that they were recognised in."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+
+from tieback.core.types.arrays import Box, Span, TimeRange
+from tieback.core.types.locators import Locator, LocatorKind
+from tieback.core.types.recognition import RecognisedText, Segment
+
+Part = tuple[str, Locator, float]
+"""A piece of writing or speech, its place and its score."""
+
+
+def joined(lines: Iterable[Sequence[Part]], model: str = "") -> RecognisedText:
+    """The text of lines of parts, with a space between the parts of a line.
+
+    A line that begins with a small letter goes on with the sentence of the line before. Any other is one of
+    its own, as in a table or a form: an empty line is before it, which ends a sentence.
+    """
+    text: list[str] = []
+    segments: list[Segment] = []
+    byte = 0
+    for line in lines:
+        between = "\n" if line and line[0][0][:1].islower() else "\n\n"
+        for part, place, score in line:
+            if text:
+                text.append(between)
+                byte += len(between)
+            size = len(part.encode())
+            segments.append(Segment((byte, byte + size), place, score))
+            text.append(part)
+            byte, between = byte + size, " "
+    return RecognisedText("".join(text), segments, model)
+
+
+def moved(segments: Iterable[Segment], by: int) -> list[Segment]:
+    """The segments where `by` bytes were put before their text."""
+    return [dataclasses.replace(one, span=(one.span[0] + by, one.span[1] + by)) for one in segments]
+
+
+def within(segments: Iterable[Segment], size: int) -> list[Segment]:
+    """The segments of the first `size` bytes of their text; one that goes on after them ends there."""
+    return [
+        dataclasses.replace(one, span=(one.span[0], min(one.span[1], size)))
+        for one in segments
+        if one.span[0] < size
+    ]
+
+
+def region_of(segments: Iterable[Segment], span: Span | None) -> Box | None:
+    """The smallest box around all segments that those bytes touch; None where they touch none with a box."""
+    boxes = [one.place.place for one in _touched(segments, span) if one.place.kind is LocatorKind.BOX]
+    if not boxes:
+        return None
+    left, top = (min(box[side] for box in boxes) for side in (0, 1))
+    right, bottom = (max(box[side] + box[side + 2] for box in boxes) for side in (0, 1))
+    return left, top, right - left, bottom - top
+
+
+def time_of(segments: Iterable[Segment], span: Span | None) -> TimeRange | None:
+    """From the begin of the first to the end of the last segment that those bytes touch, as `region_of`."""
+    times = [one.place.place for one in _touched(segments, span) if one.place.kind is LocatorKind.TIME_RANGE]
+    return (min(time[0] for time in times), max(time[1] for time in times)) if times else None
+
+
+def _touched(segments: Iterable[Segment], span: Span | None) -> list[Segment]:
+    if span is None:
+        return []
+    return [one for one in segments if one.span[0] < span[1] and span[0] < one.span[1]]

@@ -1,0 +1,71 @@
+"""What the services of a process are built from, and what they find built already."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tieback.catalog.card import EncoderCard
+from tieback.core.types.load import Load
+from tieback.core.types.operation import Operation
+from tieback.ports import StorePort
+from tieback.serving import assembly
+from tieback.serving.assembly import Ports
+from tieback.serving.plan import Plan
+from tieback.serving.server import GrpcServer
+from tieback.serving.settings import Settings
+from tieback.serving.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from tieback.answer import Answerer, RetiredSpaces
+    from tieback.batching import BatchReport
+    from tieback.encoder import Encoder
+    from tieback.operations.service import Operations
+    from tieback.serving.retired import RetiredCards
+
+
+@dataclass
+class ServiceContext:
+    """What the services of a process are built from, and what the builders add to it.
+
+    `encoders` are the cards of the encoders that the process has: all in one process, one in a replica.
+    `on_batch` is called with every batch and its space, from the workers' threads. `act` has the running task
+    work for an operation's owner. `closing` ends what was built, in the opposite order.
+    """
+
+    settings: Settings
+    plan: Plan
+    telemetry: Telemetry
+    server: GrpcServer
+    ports: Ports
+    act: Callable[[Operation], None]
+    closing: AsyncExitStack
+    encoders: Sequence[EncoderCard]
+    on_batch: Callable[[str, BatchReport], None]
+    in_one_process: bool = False
+    load: Callable[[], Load] | None = None
+    store: StorePort = field(init=False)
+    retired: RetiredSpaces | None = None
+    operations: Operations | None = None
+
+    @functools.cached_property
+    def retired_cards(self) -> RetiredCards:
+        """Where spaces are found that are not served."""
+        from tieback.serving.retired import RetiredCards
+
+        return RetiredCards(self.settings, self.plan.encoders)
+
+    @functools.cached_property
+    def answerer(self) -> Answerer:
+        """The pipeline over the ports, once these are all there."""
+        return assembly.build_answerer(self.settings, self.plan, self.ports, self.retired)
+
+    def load_retired_by(self, encoder: Encoder) -> None:
+        """Has an encoder of this process load spaces that are not served, when the pipeline needs them."""
+        from tieback.serving.retired import RetiredSpaces
+
+        self.retired = retired = RetiredSpaces(self.settings, self.retired_cards, encoder)
+        self.closing.push_async_callback(retired.close)

@@ -1,0 +1,38 @@
+"""tieback.v1.RecognitionService."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import grpc
+
+from tieback.core.field_path import at
+from tieback.ports import RecogniserPort
+from tieback.serving.conversions.contents import read_content
+from tieback.serving.conversions.recognition import write_recognise_reply
+from tieback.serving.reading import converted
+from tieback.serving.servicers.batch import Batch
+from tieback.serving.servicers.time_left import deadline_of
+from tieback.v1 import recognition_pb2, recognition_pb2_grpc
+
+
+class RecognitionServicer(recognition_pb2_grpc.RecognitionServiceServicer):
+    """Recognises writing and speech."""
+
+    def __init__(self, recogniser: RecogniserPort) -> None:
+        self._recogniser = recogniser
+
+    async def Recognise(
+        self, request: recognition_pb2.RecogniseRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> recognition_pb2.RecogniseResponse:
+        """Recognises a batch; a content that cannot be read fails alone."""
+        batch = await converted(lambda: Batch(request.contents, read_content, at("contents")))
+        if batch.errors and not batch.good:
+            raise next(iter(batch.errors.values()))
+        reply = await self._recogniser.recognise(
+            batch.good, model=request.model, deadline=deadline_of(context)
+        )
+        if batch.errors:
+            reply = dataclasses.replace(reply, results=batch.merged(reply.results))
+        return write_recognise_reply(reply)

@@ -1,0 +1,135 @@
+"""The recogniser service on a small recogniser: what it takes, what it refuses, what it drops."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+from support.bar_reader import FAULTY, BarReader, bars, card
+from tieback.core.deadline import Deadline
+from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, Overloaded, TiebackError
+from tieback.core.types.content import Content, Modality
+from tieback.core.types.limits import Limits
+from tieback.core.types.recognition import RecognisedText
+from tieback.recogniser import Recogniser
+
+
+def picture(*widths: int, height: int = 20) -> Content:
+    return Content(Modality.IMAGE, bars(*widths, height=height))
+
+
+async def until(reached: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not reached():  # noqa: ASYNC110 - a thread of the batcher's sets no event
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> BarReader:
+    return BarReader(card(tmp_path))
+
+
+@pytest.fixture
+async def recogniser(reader: BarReader) -> AsyncIterator[Recogniser]:
+    made = Recogniser([reader], limits=Limits(batch_items=4, image_pixels=100_000))
+    yield made
+    reader.free.set()
+    await made.close()
+
+
+async def test_each_picture_gets_its_text_with_a_box_for_each_part(recogniser: Recogniser) -> None:
+    reply = await recogniser.recognise([picture(20, 30), picture()])
+
+    first, nothing = reply.results
+    assert isinstance(first, RecognisedText)
+    assert (first.text, first.model) == ("20 30", "bar-reader")
+    assert [first.text.encode()[slice(*one.span)] for one in first.segments] == [b"20", b"30"]
+    assert first.segments[1].place.place == pytest.approx((40 / 80, 4 / 20, 30 / 80, 12 / 20))
+    assert isinstance(nothing, RecognisedText)
+    assert (nothing.text, nothing.segments) == ("", [])
+    assert reply.timing.total >= reply.timing.compute > 0
+
+
+async def test_a_bad_content_fails_alone_and_its_error_names_it(recogniser: Recogniser) -> None:
+    contents = [
+        Content(Modality.IMAGE, b"no picture"),
+        picture(20),
+        Content(Modality.TEXT, "written already"),
+        picture(20, height=FAULTY),
+    ]
+
+    damaged, good, text, faulty = (await recogniser.recognise(contents)).results
+
+    assert isinstance(damaged, InvalidInput)
+    assert str(damaged.field) == "contents[0].image"
+    assert isinstance(good, RecognisedText)
+    assert isinstance(text, InvalidInput)
+    assert (str(text.field), text.reason) == ("contents[2].text", "WRONG_MODALITY")
+    assert isinstance(faulty, TiebackError)
+    assert "unlucky" not in faulty.message
+
+
+async def test_what_no_recogniser_is_for_is_refused_with_what_there_is(recogniser: Recogniser) -> None:
+    sound = Content(Modality.AUDIO, b"RIFF")
+
+    (default,) = (await recogniser.recognise([sound])).results
+    (named,) = (await recogniser.recognise([sound], model="bar-reader")).results
+
+    for refused in (default, named):
+        assert isinstance(refused, InvalidInput)
+        assert str(refused.field) == "contents[0].audio"
+        assert "bar-reader" in refused.message
+    with pytest.raises(NotFound, match="bar-reader"):
+        await recogniser.recognise([picture()], model="other")
+
+
+async def test_an_empty_and_a_too_large_batch_and_a_too_large_picture_are_refused(
+    recogniser: Recogniser,
+) -> None:
+    with pytest.raises(InvalidInput, match="nothing to recognise"):
+        await recogniser.recognise([])
+    with pytest.raises(InvalidInput, match="4 at most"):
+        await recogniser.recognise([picture()] * 5)
+    (large,) = (await recogniser.recognise([picture(20, height=10_000)])).results
+    assert isinstance(large, InvalidInput)
+    assert large.reason == "IMAGE_TOO_LARGE"
+
+
+async def test_what_nobody_waits_for_any_more_is_not_run(recogniser: Recogniser, reader: BarReader) -> None:
+    reader.free.clear()
+    running = asyncio.create_task(recogniser.recognise([picture(20)]))
+    await until(lambda: recogniser.load.active_items == 1)
+    cancelled = asyncio.create_task(recogniser.recognise([picture(30)]))
+    late = asyncio.create_task(recogniser.recognise([picture(40)], deadline=Deadline.after(0.2)))
+    await until(lambda: recogniser.load.queued_items == 2)
+
+    cancelled.cancel()
+    with pytest.raises(DeadlineExceeded):
+        await late
+    reader.free.set()
+
+    await running
+    with pytest.raises(asyncio.CancelledError):
+        await cancelled
+    assert reader.runs == 1
+    assert (recogniser.load.queued_items, recogniser.load.active_items) == (0, 0)
+
+
+async def test_where_too_much_waits_a_call_is_refused_and_told_when_to_come_back(reader: BarReader) -> None:
+    recogniser = Recogniser([reader], limits=Limits(queued_tokens=2))
+    reader.free.clear()
+    running = asyncio.create_task(recogniser.recognise([picture(20, height=20)]))
+    await until(lambda: recogniser.load.active_items == 1)
+    waiting = asyncio.create_task(recogniser.recognise([picture(20, height=20)] * 2))
+    await until(lambda: recogniser.load.queued_items == 2)
+
+    with pytest.raises(Overloaded) as refused:
+        await recogniser.recognise([picture(20, height=20)])
+
+    assert refused.value.retry_after
+    reader.free.set()
+    assert len((await waiting).results) == 2
+    await running
+    await recogniser.close()
