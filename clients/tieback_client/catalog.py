@@ -99,6 +99,8 @@ class Space:
     """Methods that merge tokens inside of the model."""
     deadline_exits: bool = False
     """Whether the layers are exits that a deadline may choose (``earliest_layer``)."""
+    features: Sequence[str] = ()
+    """Of a space of categorical features: their names."""
 
     @property
     def name(self) -> str:

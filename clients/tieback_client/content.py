@@ -1,8 +1,8 @@
 """What can be encoded, indexed and asked for, and how plain Python values become it.
 
 A `str` is text, a `pathlib.Path` is read by its suffix, a picture of PIL is encoded as PNG, and
-`Image`, `Audio`, `Points`, `TokenIds` and `Vector` are explicit. Everything is checked here, before it is
-sent.
+`Image`, `Audio`, `Points`, `Features`, `TokenIds` and `Vector` are explicit. Everything is checked here,
+before it is sent.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 import io
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -36,6 +36,7 @@ class Modality(enum.StrEnum):
     IMAGE = "image"
     AUDIO = "audio"
     POINTS = "points"
+    FEATURES = "features"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,14 @@ class Points:
             raise InvalidArgument.at("points", f"{path} is no point cloud: {error}") from None
 
 
+@dataclass(frozen=True, slots=True)
+class Features:
+    """Categorical features: which user, which genre, which colours."""
+
+    values: Mapping[str, str | Sequence[str]]
+    """By the name of a feature, its value, or several. Values compare as a whole."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class TokenIds:
     """A text that is tokenised already, with the space's own tokenizer."""
@@ -120,9 +129,9 @@ class TokenIds:
     """The model's numbers, special tokens included."""
 
 
-Content: TypeAlias = Text | Image | Audio | Points | TokenIds | Vector
+Content: TypeAlias = Text | Image | Audio | Points | Features | TokenIds | Vector
 """One piece of input."""
-ContentLike: TypeAlias = str | Path | Text | Image | Audio | Points | TokenIds | Vector | Any
+ContentLike: TypeAlias = str | Path | Text | Image | Audio | Points | Features | TokenIds | Vector | Any
 """What `content_of` understands; `Any` stands for a picture of PIL."""
 
 
@@ -130,7 +139,7 @@ def content_of(value: ContentLike, field: FieldPath | str = "content") -> Conten
     """The content that a plain value means. `InvalidArgument` names `field` where it means none."""
     if isinstance(value, str):
         return Text(value)
-    if isinstance(value, Text | Image | Audio | Points | TokenIds | Vector):
+    if isinstance(value, Text | Image | Audio | Points | Features | TokenIds | Vector):
         return value
     if isinstance(value, Path):
         return _from_path(value, field)
@@ -143,8 +152,10 @@ def content_of(value: ContentLike, field: FieldPath | str = "content") -> Conten
         )
     elif isinstance(value, bytes | bytearray | memoryview):
         message = "bytes can be many things: pass Image(bytes) or Audio(bytes)"
+    elif isinstance(value, dict):
+        message = "a mapping can be many things: pass Features(mapping) for categorical features"
     else:
-        known = "str, Path, Image, Audio, Points, TokenIds or Vector"
+        known = "str, Path, Image, Audio, Points, Features, TokenIds or Vector"
         message = f"a {type(value).__name__} is no content: pass {known}"
     raise InvalidArgument.at(field, message)
 
@@ -157,6 +168,7 @@ def modality_of(content: Content) -> Modality | None:
         Image: Modality.IMAGE,
         Audio: Modality.AUDIO,
         Points: Modality.POINTS,
+        Features: Modality.FEATURES,
     }
     return kinds.get(type(content))
 

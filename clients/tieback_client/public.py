@@ -16,7 +16,7 @@ from tieback_client.catalog import (
 )
 from tieback_client.checks import Check, Checked, Checks
 from tieback_client.client import Client
-from tieback_client.content import Audio, Image, Modality, Points, Text, TokenIds
+from tieback_client.content import Audio, Features, Image, Modality, Points, Text, TokenIds
 from tieback_client.documents import INDEXED_FROM, Collection, Item, Section, Source
 from tieback_client.encodings import Encodings
 from tieback_client.endpoints import Endpoint, Endpoints
@@ -159,6 +159,7 @@ __all__ = [
     "EventStream",
     "Evidence",
     "FailedPrecondition",
+    "Features",
     "FieldViolation",
     "Finish",
     "FinishReason",

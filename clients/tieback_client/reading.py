@@ -48,7 +48,7 @@ _NUMPY: dict[DType, np.dtype[Any]] = {
     DType.BINARY: np.dtype("u1"),
 }
 _SOURCES = (EncodingSource.COMPUTED, *EncodingSource)
-_MODALITIES = (None, Modality.TEXT, Modality.IMAGE, Modality.AUDIO, Modality.POINTS)
+_MODALITIES = (None, Modality.TEXT, Modality.IMAGE, Modality.AUDIO, Modality.POINTS, Modality.FEATURES)
 
 
 def array(tensor: Any) -> Array:

@@ -43,6 +43,7 @@ def space(message: Any) -> catalog.Space:
             for one in message.reductions
         ],
         deadline_exits=message.deadline_exits,
+        features=list(message.features),
     )
 
 

@@ -23,6 +23,7 @@ from tieback_client.content import (
     Audio,
     Content,
     ContentLike,
+    Features,
     Image,
     Modality,
     Points,
@@ -51,6 +52,7 @@ MODALITIES = {
     Modality.IMAGE: content_pb2.MODALITY_IMAGE,
     Modality.AUDIO: content_pb2.MODALITY_AUDIO,
     Modality.POINTS: content_pb2.MODALITY_POINTS,
+    Modality.FEATURES: content_pb2.MODALITY_FEATURES,
 }
 DTYPES = {
     DType.FLOAT32: vector_pb2.DATA_TYPE_FLOAT32,
@@ -170,6 +172,8 @@ def _content(value: Content, field: FieldPath) -> content_pb2.Content:
                 raise InvalidArgument.at(field["points"], message)
             coordinates = tensor(value.coordinates, DType.FLOAT32, field["points"]["coordinates"])
             return content_pb2.Content(points=content_pb2.PointCloud(coordinates=coordinates))
+        case Features():
+            return content_pb2.Content(features=_features(value, field["features"]["values"]))
         case TokenIds():
             return content_pb2.Content(token_ids=_token_ids(value, field["token_ids"]["ids"]))
         case Vector():
@@ -364,6 +368,18 @@ def _token_ids(value: TokenIds, field: FieldPath) -> content_pb2.TokenIds:
     if ids.size and (ids.min() < 0 or ids.max() >= 2**32):
         raise InvalidArgument.at(field, "a token number is 0 or more, and below 2^32")
     return content_pb2.TokenIds(ids=ids.tolist())
+
+
+def _features(value: Features, field: FieldPath) -> content_pb2.Features:
+    message = content_pb2.Features()
+    for name, given in value.values.items():
+        path = field.key(str(name))
+        values = [given] if isinstance(given, str) else given
+        if not isinstance(values, Iterable) or not all(isinstance(one, str) for one in values):
+            raise InvalidArgument.at(path, "a feature has a str, or several; write other values as text")
+        own = [text(one, path) for one in values]
+        message.values[text(name, field)].values.extend(own)
+    return message
 
 
 def _bytes(data: bytes, field: FieldPath) -> bytes:

@@ -107,7 +107,7 @@ def test_a_server_without_tls_is_told_of_in_one_line_of_ours(served: Any) -> Non
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["search"], "Give a query: words, --image, --audio or --points."),
+        (["search"], "Give a query: words, --image, --audio, --points or --feature."),
         (["encode", "--space", "tiny"], "Give the inputs"),
         (["rerank"], "Give the query: QUERY or --query-file."),
         (["rerank", "moon"], "Give the candidates: texts, --file"),

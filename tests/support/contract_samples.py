@@ -14,7 +14,7 @@ from tieback.core import errors
 from tieback.core.field_path import at
 from tieback.core.tenant import Access, CollectionKey, Principal, Quota, Share, Usage
 from tieback.core.types.collection import Collection, IndexedItem, IndexedSection, Source
-from tieback.core.types.content import Content, Item, Modality, Section, TokenIds
+from tieback.core.types.content import Content, Features, Item, Modality, Section, TokenIds
 from tieback.core.types.encoding import (
     CachePolicy,
     EncodePlan,
@@ -206,7 +206,7 @@ SAMPLES: dict[str, list[Any]] = {
         Content(Modality.IMAGE, b"\x89PNG"),
         Content(Modality.AUDIO, b"RIFF"),
         Content(Modality.POINTS, np.ones((4, 3), np.float32)),
-        Content(None, VECTOR),
+        *[Content(Modality.FEATURES, Features.of({"genre": ["jazz", "blues"]})), Content(None, VECTOR)],
         Content(Modality.TEXT, TokenIds(np.array([101, 2**32 - 1, 102], np.int64))),
     ],
     "cost": [COST],

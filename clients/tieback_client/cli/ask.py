@@ -113,6 +113,7 @@ def ask(
     image: tuple[Path, ...],
     audio: tuple[Path, ...],
     points: tuple[Path, ...],
+    features: tuple[str, ...],
     collection: str,
     limit: int,
     filter: str,
@@ -143,7 +144,7 @@ def ask(
     note_files(output, words)
     stream = client.answer(
         collection,
-        query_of(words, image, audio, points),
+        query_of(words, image, audio, points, features),
         limit=limit,
         filter=with_modality(filter, modality),
         weights=parse_weights(weights, policy),

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import click
 
+from tieback_client.cli.feature_options import feature_option, features_of
 from tieback_client.cli.output import Failure, Output
 from tieback_client.client import Client
 from tieback_client.control_characters import in_a_line
@@ -228,6 +229,7 @@ def query_options(function: F) -> F:
         click.option(
             "--points", type=_FILE, multiple=True, metavar="FILE", help="A point cloud to search with."
         ),
+        feature_option,
         collection_option,
         click.option(
             "-n",
@@ -244,7 +246,9 @@ def query_options(function: F) -> F:
             help="Only what matches, e.g. 'year >= 1990 AND NOT draft'; see docs/filters.md.",
         ),
         click.option(
-            "--modality", type=click.Choice(["text", "image", "audio", "points"]), help="Only this modality."
+            "--modality",
+            type=click.Choice(["text", "image", "audio", "points", "features"]),
+            help="Only this modality.",
         ),
         click.option(
             "--weights", metavar="SPACE=W,…", help="Weights of the spaces, instead of the server's routing."
@@ -366,7 +370,11 @@ def note_files(output: Output, words: tuple[str, ...]) -> None:
 
 
 def query_of(
-    words: tuple[str, ...], image: tuple[Path, ...], audio: tuple[Path, ...], points: tuple[Path, ...]
+    words: tuple[str, ...],
+    image: tuple[Path, ...],
+    audio: tuple[Path, ...],
+    points: tuple[Path, ...],
+    features: tuple[str, ...],
 ) -> list[Any]:
     """The parts of a query; a usage error where there is none."""
     from tieback_client.content import Audio, Image, Points
@@ -375,6 +383,7 @@ def query_of(
     parts += [Image.from_file(one) for one in image]
     parts += [Audio.from_file(one) for one in audio]
     parts += [Points.from_file(one) for one in points]
+    parts += features_of(features)
     if not parts:
-        raise click.UsageError("Give a query: words, --image, --audio or --points.")
+        raise click.UsageError("Give a query: words, --image, --audio, --points or --feature.")
     return parts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sys
 import time
@@ -18,10 +19,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 from tieback_client.catalog import VectorKind
 from tieback_client.cli import lines
 from tieback_client.cli.connection import Command, connected
+from tieback_client.cli.feature_options import feature_option, features_of
 from tieback_client.cli.output import Output
 from tieback_client.cli.terminal_writer import SOURCES, TerminalWriter, short
 from tieback_client.client import Client
-from tieback_client.content import modality_of_path
+from tieback_client.content import Features, modality_of_path
 from tieback_client.encodings import Encodings
 from tieback_client.results import Encoding, EncodingSource
 from tieback_client.vectors import DType
@@ -63,13 +65,14 @@ Examples:
   tieback encode --file photo.jpg --space efficientnet-lite0 --labels
   tieback encode "a cat on a sofa" --space splade-tiny --kinds sparse
   tieback encode --lines corpus.txt --space wordllama-256 -o corpus.npy
+  tieback encode --feature genre=jazz --feature genre=blues --feature decade=1960s --space records
   generate | tieback encode --lines - --space wordllama-256 --json | gzip > vectors.jsonl.gz
 
 \b
-A file of --lines has one text per line, or one JSON value per line: a string, or an object with "text" and
-optionally "id". It may have any length: it is read, encoded and written piece by piece, in one call. Row N
-of the array is line N. A blank or refused line becomes a row of NaN (0 in whole numbers), is reported on
-standard error, and makes the exit code 1.
+A file of --lines has one text per line, or one JSON value per line: a string, or an object with "text" or
+"features" and optionally "id". It may have any length: it is read, encoded and written piece by piece, in
+one call. Row N of the array is line N. A blank or refused line becomes a row of NaN (0 in whole numbers), is
+reported on standard error, and makes the exit code 1.
 """,
 )
 @click.argument("texts", nargs=-1)
@@ -88,6 +91,7 @@ standard error, and makes the exit code 1.
     metavar="FILE",
     help="A photo, sound or text file.",
 )
+@feature_option
 @click.option(
     "--lines",
     "source",
@@ -163,6 +167,7 @@ def encode(
     texts: tuple[str, ...],
     space: str,
     files: tuple[Path, ...],
+    features: tuple[str, ...],
     source: Path | None,
     width: int | None,
     layer: int | None,
@@ -203,8 +208,8 @@ def encode(
         "terms": "sparse" in kinds,
     }
     if source is not None:
-        if texts or files:
-            raise click.UsageError("--lines cannot be combined with texts or --file.")
+        if texts or files or features:
+            raise click.UsageError("--lines cannot be combined with texts, --file or --feature.")
         _encode_lines(client, output, source, target, options)
         return
     inputs: list[Any] = []
@@ -217,9 +222,10 @@ def encode(
             if modality_of_path(Path(one)) is not None and os.path.isfile(one):  # noqa: PTH113
                 output.note(f"{one} is encoded as text; to encode the file, use --file {one}")
     inputs += files
+    inputs += features_of(features)
     if not inputs:
         raise click.UsageError(
-            'Give the inputs: texts, --file, --lines, or "-" for the lines of standard input.'
+            'Give the inputs: texts, --file, --feature, --lines, or "-" for the lines of standard input.'
         )
     result = client.encode(inputs, **options)
     if target is not None:
@@ -234,9 +240,9 @@ def encode(
     else:
         writer = TerminalWriter(output) if output.terminal else lines.TableWriter()
         for given, outcome in zip(inputs, result.outcomes, strict=True):
-            writer.write(lines.Line("", str(given)), outcome)
+            writer.write(lines.Line("", _shown(given)), outcome)
     for place, error in result.errors.items():
-        output.note(f"{short(str(inputs[place])) or f'input {place + 1}'}: {error.message}", style="red")
+        output.note(f"{short(_shown(inputs[place])) or f'input {place + 1}'}: {error.message}", style="red")
     if result.errors:
         raise click.exceptions.Exit(1)
 
@@ -256,12 +262,12 @@ def _encode_lines(
     ):
         task = progress.add_task("", total=None if str(source) == "-" else lines.count(source))
 
-        def texts() -> Iterator[str]:
+        def contents() -> Iterator[str | Features]:
             for line in lines.read(file):
                 drawn.append(line)
-                yield line.text
+                yield line.content
 
-        for outcome in client.encode_stream(texts(), **options):
+        for outcome in client.encode_stream(contents(), **options):
             line = drawn.popleft()
             writer.write(line, outcome)
             progress.advance(task)
@@ -328,6 +334,11 @@ def _progress(output: Output, target: Path | None) -> Progress:
         transient=True,
         disable=not shown,
     )
+
+
+def _shown(given: Any) -> str:
+    """An input as people gave it."""
+    return json.dumps(given.values, ensure_ascii=False) if isinstance(given, Features) else str(given)
 
 
 def _record(result: Encodings) -> dict[str, Any]:

@@ -1,32 +1,43 @@
-"""Files with one text per line, of any length: read and written piece by piece."""
+"""Files with one text, or other content, per line, of any length: read and written piece by piece."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Protocol, TextIO
 
 import numpy as np
 
 from tieback_client.cli.output import say_row, to_json
+from tieback_client.content import Features
 from tieback_client.errors import InvalidArgument, TiebackError
 from tieback_client.results import Encoding
 from tieback_client.vectors import Array, SparseVector
 
 
 class Line(NamedTuple):
-    """A text with what names it: the id of a JSON line, or else the number of the line, from 1."""
+    """A text with what names it: the id of a JSON line, or else the number of the line, from 1.
+
+    Categorical features are the content in place of the text, which is then the features in words.
+    """
 
     name: str | int
     text: str
+    features: Features | None = None
+
+    @property
+    def content(self) -> str | Features:
+        """What is encoded."""
+        return self.text if self.features is None else self.features
 
 
 def read(file: Iterable[str]) -> Iterator[Line]:
     """The texts of a file, one for each line. A blank line is an empty text, which the server refuses.
 
-    A line that begins as JSON does is a string, or an object with "text" and perhaps "id"; a file is all JSON
-    or all text, as its first line that is not blank is. `InvalidArgument` names a line that is neither.
+    A line that begins as JSON does is a string, or an object with "text" or "features", and perhaps "id"; a
+    file is all JSON or all text, as its first line that is not blank is. `InvalidArgument` names a line that
+    is neither.
     """
     as_json: bool | None = None
     number = 0
@@ -178,6 +189,12 @@ def _parsed(line: str, number: int) -> Line:
         case str(text):
             return Line(number, text)
         case {"text": str(text), **others}:
-            name = others.get("id", number)
-            return Line(name if isinstance(name, str | int) else number, text)
-    raise InvalidArgument(f'line {number} is neither a JSON string nor an object with "text"')
+            return Line(_name(others, number), text)
+        case {"features": dict(features), **others}:
+            return Line(_name(others, number), json.dumps(features, ensure_ascii=False), Features(features))
+    raise InvalidArgument(f'line {number} is neither a JSON string nor an object with "text" or "features"')
+
+
+def _name(line: Mapping[Any, Any], number: int) -> str | int:
+    name = line.get("id", number)
+    return name if isinstance(name, str | int) else number

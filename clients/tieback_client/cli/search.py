@@ -32,7 +32,7 @@ from tieback_client.reranking import Alignment
 from tieback_client.results import Hit, RetrievalResult, RetrievedHit, RoutingExplanation
 from tieback_client.vectors import Box, Locator, LocatorKind
 
-MARKS = {"text": "text", "image": "photo", "audio": "sound", "points": "points"}
+MARKS = {"text": "text", "image": "photo", "audio": "sound", "points": "points", "features": "features"}
 SNIPPET = 220
 PAIRS = 6
 LEAST_LOSS = 0.05
@@ -88,6 +88,7 @@ def search(
     image: tuple[Path, ...],
     audio: tuple[Path, ...],
     points: tuple[Path, ...],
+    features: tuple[str, ...],
     collection: str,
     limit: int,
     filter: str,
@@ -119,7 +120,7 @@ def search(
     note_files(output, words)
     result = client.retrieve(
         collection,
-        query_of(words, image, audio, points),
+        query_of(words, image, audio, points, features),
         limit=limit,
         filter=with_modality(filter, modality),
         weights=parse_weights(weights, policy),

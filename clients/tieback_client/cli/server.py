@@ -136,6 +136,7 @@ def _describe(space: Space, output: Output) -> None:
         "layers": ", ".join(map(str, space.layers)) + (", exits" if space.deadline_exits else ""),
         "token reduction": "; ".join(map(_reduction, space.reductions)),
         "returns": space.kinds,
+        "features": ", ".join(space.features),
         "reads": f"{space.max_tokens} tokens" if space.max_tokens else "any length",
         "joint space": space.binding or "no",
         "bound by": space.binding_revision,

@@ -10,6 +10,7 @@ from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces
 from tieback.answer.cut_off import cut_off
 from tieback.answer.drafts import Draft, drafts_of, groups_of
 from tieback.answer.encoding import SpaceEncodings
+from tieback.answer.features import filtered_by_features, words_of_features
 from tieback.answer.splitting import Split, Splitting
 from tieback.answer.stopwatch import Stopwatch, hop
 from tieback.answer.token_vectors import below_heading, taken_out
@@ -19,7 +20,7 @@ from tieback.core.errors import InvalidInput, NotFound, TiebackError
 from tieback.core.field_path import ROOT, FieldPath
 from tieback.core.tenant import PRINCIPAL, Access
 from tieback.core.types.collection import IndexedItem, IndexedSection, UpsertReply
-from tieback.core.types.content import Item, Modality, Section
+from tieback.core.types.content import Features, Item, Modality, Section
 from tieback.core.types.encoding import Encoding, Label, Truncation
 from tieback.core.types.fusion import Fused, FusePart, Role
 from tieback.core.types.ingestion import IngestReply, IngestResult, LongTexts
@@ -74,11 +75,13 @@ class Ingestion:
         self._check(items)
         into, kept = await self._spaces.to_write(collection, space, codec, token_vectors)
         tokens = self._spaces.token_spaces.serving(kept)
+        items, refused = filtered_by_features(items)
         if long_texts is LongTexts.SPLIT:
             with watch.stage("split"):
                 split = await self._splitting.split(items, into.readers(Modality.TEXT), hop(deadline))
         else:
             split = Split.nothing(items)
+        split.errors.update(refused)
         drafts: list[list[Draft]] = [[] for _ in items]
         for draft in drafts_of(split, split.errors):
             drafts[draft.item].append(draft)
@@ -330,13 +333,21 @@ def _indexed(item: Item, drafts: Sequence[Draft], *, keeps: bool) -> IndexedItem
         indexed.append(
             IndexedSection(
                 vector=draft.vector,
-                text="" if is_text else describe(draft.labels, section.title or item.title),
+                text="" if is_text else _words_of(draft, section.title or item.title),
                 modality=draft.content.modality or Modality.TEXT,
                 regions=draft.regions,
                 tokens=draft.tokens,
             )
         )
     return IndexedItem(dataclasses.replace(item, sections=sections), indexed)
+
+
+def _words_of(draft: Draft, title: str) -> str:
+    """The words for what is no text: its title, and its features, or what a classifier took it for."""
+    data = draft.content.data
+    if isinstance(data, Features):
+        return ": ".join(part for part in (title, words_of_features(data)) if part)
+    return describe(draft.labels, title)
 
 
 def describe(labels: Sequence[Label], title: str = "") -> str:

@@ -206,6 +206,8 @@ class EncoderCard(Card):
             raise ValueError("joint: pairs is for encoders of what is no text; a text encoder is a component")
         if self.joint == "pairs" and VectorKind.DENSE not in self.kinds:
             raise ValueError("joint: pairs needs an encoder with the kind 'dense'")
+        if self.joint and self.modality is Modality.FEATURES:
+            raise ValueError("a space of features enters no joint space: leave joint out")
         if self.precisions and self.runtime != "transformer_text":
             raise ValueError("precisions are made of transformer_text encoders")
         if self.layers and self.runtime != "transformer_text":

@@ -196,6 +196,24 @@ class AudioEncoder(Strict):
     silence: Annotated[int, Field(ge=0, le=60)] = 3
 
 
+class FeatureTable(Strict):
+    """Categorical features by one table that all share (feature multiplexing, arXiv:2305.12102).
+
+    `features` are their names, each with its lookups: the rows of the table that a value of it is, one after
+    another. `seed` is that of the hashes. `weights` is a safetensors file with the `table` `[rows, width of a
+    row]` and perhaps a `projection` `[the card's width, lookups of all features · width of a row]`; without
+    one, the rows are the vector.
+    """
+
+    runtime: Literal["feature_table"] = "feature_table"
+    weights: FileName = "table.safetensors"
+    features: Annotated[
+        dict[Annotated[str, Field(min_length=1, max_length=256)], Annotated[int, Field(ge=1, le=64)]],
+        Field(min_length=1, max_length=256),
+    ]
+    seed: int = 0
+
+
 class Weightless(Strict):
     """Options of a model that is computed without weights, so that its card names no origin of any."""
 
@@ -260,6 +278,7 @@ EncoderOptions = Annotated[
     | ImageRegions
     | AudioClassifier
     | AudioEncoder
+    | FeatureTable
     | PointCloud,
     Field(discriminator="runtime"),
 ]

@@ -10,11 +10,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 
 from tieback.core.types.arrays import Array
-from tieback.core.types.content import Content, TokenIds
+from tieback.core.types.content import Content, Features, TokenIds
 from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.limits import Limits
 from tieback.core.types.vectors import SpaceRef
@@ -27,7 +28,10 @@ class ContentKeys:
     """The keys of one space's contents."""
 
     def __init__(self, space: SpaceRef, limits: Limits) -> None:
-        decides = (limits.text_bytes, limits.image_pixels, limits.audio_seconds, limits.points)
+        decides = (
+            *(limits.text_bytes, limits.image_pixels, limits.audio_seconds, limits.points),
+            *(limits.entries, limits.name_bytes),
+        )
         names = (space.name, space.revision, space.fingerprint, *decides)
         self._space = json.dumps(names)
         self._begun: dict[EncodePlan, hashlib._Hash] = {}
@@ -56,6 +60,8 @@ class ContentKeys:
             elif isinstance(data, TokenIds):
                 digest.update(b"tokens " + _described(data.ids))
                 digest.update(np.ascontiguousarray(data.ids).data)
+            elif isinstance(data, Features):
+                digest.update(b"features\0" + json.dumps(data.values).encode())
             elif isinstance(data, np.ndarray):
                 digest.update(b"array " + _described(data))
                 digest.update(np.ascontiguousarray(data).data)
@@ -74,6 +80,8 @@ def size(contents: Sequence[Content]) -> int:
             total += len(data)
         elif isinstance(data, TokenIds):
             total += data.ids.nbytes
+        elif isinstance(data, Features):
+            total += sum(map(len, chain.from_iterable(own for _, own in data.values)))
         elif isinstance(data, np.ndarray):
             total += data.nbytes
     return total

@@ -14,7 +14,7 @@ from tieback.core.types.content import Content, Modality, TokenIds
 from tieback.core.types.encoding import EncodePlan, Reduction
 from tieback.core.types.limits import Limits
 from tieback.core.types.vectors import DType, VectorKind
-from tieback.models.content import read_points
+from tieback.models.content import read_features, read_points
 
 UNTRAINED = (
     "Its earlier layers were not trained to be used: their vectors lose more than the time is worth. "
@@ -27,6 +27,7 @@ NAMES: Mapping[Modality, str] = {
     Modality.IMAGE: "pictures",
     Modality.AUDIO: "sounds",
     Modality.POINTS: "point clouds",
+    Modality.FEATURES: "features",
 }
 
 
@@ -141,6 +142,8 @@ def check_content(content: Content, plan: EncodePlan, card: EncoderCard, limits:
     """Raises InvalidInput where a content is of a modality that the space does not take, or lacks a text."""
     if content.modality is Modality.POINTS:
         read_points(content, limits)  # a limit holds whatever space was asked
+    if content.modality is Modality.FEATURES:
+        read_features(content, limits)
     if content.modality not in (None, card.modality):
         raise InvalidInput(
             f"the space {card.name!r} takes {NAMES[card.modality]}, not {NAMES[content.modality]}",

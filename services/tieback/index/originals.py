@@ -1,4 +1,4 @@
-"""What sections were encoded from: the bytes of pictures, sounds and point clouds, kept to encode them again.
+"""What sections were encoded from: pictures, sounds, point clouds, features, kept to encode them again.
 
     originals/TENANT/SHA256      "_" stands for the tenant where no tokens are asked for
 
@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import hashlib
+import json
 import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping
@@ -26,7 +27,7 @@ import numpy as np
 from tieback.core.durable_files import link_or_copy, sync_path, write_through
 from tieback.core.errors import StorageFull, Unavailable
 from tieback.core.types.arrays import Array
-from tieback.core.types.content import Content, Modality
+from tieback.core.types.content import Content, Features, Modality
 from tieback.index.records import Original
 
 _NOBODY = "_"
@@ -167,6 +168,8 @@ def original_of(content: Content | None) -> tuple[Original, bytes] | None:
         return None
     if isinstance(content.data, bytes):
         data = content.data
+    elif isinstance(content.data, Features):
+        data = json.dumps(dict(content.data.values)).encode()
     elif content.modality is Modality.POINTS:
         data = np.ascontiguousarray(content.data, _POINT).tobytes()
     else:
@@ -176,6 +179,8 @@ def original_of(content: Content | None) -> tuple[Original, bytes] | None:
 
 def content_of(modality: Modality, data: bytes) -> Content:
     """The content that was kept."""
+    if modality is Modality.FEATURES:
+        return Content(modality, Features.of(json.loads(data)))
     if modality is not Modality.POINTS:
         return Content(modality, data)
     points: Array = np.frombuffer(data, _POINT).reshape(-1, 3)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from tieback.core.errors import WRONG_MODALITY, InvalidInput
+from tieback.core.field_path import at
 from tieback.core.types.arrays import Array
-from tieback.core.types.content import Content, Modality
+from tieback.core.types.content import Content, Features, Modality
 from tieback.core.types.limits import Limits
 
 # What the first bytes of a file give away, for messages that help: (offset, signature, name).
@@ -88,6 +89,35 @@ def read_points(content: Content, limits: Limits) -> Array:
     return points
 
 
+def read_features(content: Content, limits: Limits) -> Features:
+    """The features, which have some values and not too many, in names and values that are no longer than ids.
+
+    The limits are those on entries, for all values together, and on names.
+    """
+    features = content.data
+    if content.modality is not Modality.FEATURES or not isinstance(features, Features):
+        raise wrong_modality(content, Modality.FEATURES)
+    count = sum(len(values) for _, values in features.values)
+    if not count:
+        raise InvalidInput("there are no features; give one value at least", field="features")
+    if limits.entries and count > limits.entries:
+        raise InvalidInput(
+            f"the features have {count} values and this server takes {limits.entries} at most",
+            field="features",
+            reason="TOO_MANY_FEATURES",
+        )
+    for name, values in features.values:
+        field = at("features", "values").key(name)
+        for one, called in ((name, "name"), *((value, "value") for value in values)):
+            if not _is_name(one, limits):
+                raise InvalidInput(
+                    f"a feature's {called} has 1 to {limits.name_bytes} bytes and no NUL",
+                    field=field,
+                    reason="BAD_FEATURE",
+                )
+    return features
+
+
 def wrong_modality(content: Content, expected: Modality) -> InvalidInput:
     """The error for a content that the model is not for."""
     given = content.modality or "precomputed vector"
@@ -104,6 +134,14 @@ def looks_like(data: bytes) -> str:
         if data[offset : offset + len(signature)] == signature:
             return f" (they look like {name})"
     return ""
+
+
+def _is_name(text: str, limits: Limits) -> bool:
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        return False
+    return bool(text) and "\0" not in text and not (limits.name_bytes and size > limits.name_bytes)
 
 
 def _text_too_long(limits: Limits) -> InvalidInput:

@@ -11,6 +11,7 @@ from tieback.models.audio_classifier import AudioClassifierModel
 from tieback.models.audio_encoder import AudioEncoderModel
 from tieback.models.dual_encoder import load_tower
 from tieback.models.encoder_model import EncoderModel
+from tieback.models.feature_table import FeatureTableModel
 from tieback.models.image_classifier import ImageClassifierModel
 from tieback.models.image_regions import ImageRegionsModel
 from tieback.models.point_cloud import PointCloudModel
@@ -31,6 +32,7 @@ RUNTIMES: dict[str, Loader] = {
     "image_regions": ImageRegionsModel,
     "audio_classifier": AudioClassifierModel,
     "audio_encoder": AudioEncoderModel,
+    "feature_table": FeatureTableModel,
     "point_cloud": PointCloudModel,
 }
 

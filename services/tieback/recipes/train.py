@@ -12,7 +12,13 @@ from typing import Any, cast
 from tieback.artifacts import Artifact, file_digest
 from tieback.catalog.card import EncoderCard
 from tieback.models.store import Store
-from tieback.recipes import encoder_head, layer_pooling_head, layered_encoder, map_pooling_head
+from tieback.recipes import (
+    encoder_head,
+    feature_space,
+    layer_pooling_head,
+    layered_encoder,
+    map_pooling_head,
+)
 from tieback.recipes.trained import Learned, Run, recipes
 from tieback.reports.markdown import records
 from tieback.training.one_thread import one_thread
@@ -21,6 +27,7 @@ from tieback.training.step_cache import StepCache
 
 SERVED_BY = {
     encoder_head.HEAD: encoder_head.adapt,
+    feature_space.FEATURE_TABLE: feature_space.adapt,
     layer_pooling_head.LAYER_POOLING: layer_pooling_head.adapt,
     layered_encoder.LAYERED: layered_encoder.adapt,
     map_pooling_head.MAP_POOLING: map_pooling_head.adapt,

@@ -69,6 +69,7 @@ def _own(limits: Limits) -> dict[str, Bound]:
     return {
         "tieback.v1.Content.text": content,
         "tieback.v1.IndexedSection.text": content,
+        "tieback.v1.FeatureValues.values": Bound(limits.numbers, limits.message_bytes),
         "tieback.v1.Evidence.text": text,
         "tieback.v1.GenerateRequest.prompt": text,
         "tieback.v1.GroundingCheck.text": content,

@@ -16,17 +16,38 @@ class Modality(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     MODALITY_IMAGE: _ClassVar[Modality]
     MODALITY_AUDIO: _ClassVar[Modality]
     MODALITY_POINTS: _ClassVar[Modality]
+    MODALITY_FEATURES: _ClassVar[Modality]
 MODALITY_UNSPECIFIED: Modality
 MODALITY_TEXT: Modality
 MODALITY_IMAGE: Modality
 MODALITY_AUDIO: Modality
 MODALITY_POINTS: Modality
+MODALITY_FEATURES: Modality
 
 class PointCloud(_message.Message):
     __slots__ = ("coordinates",)
     COORDINATES_FIELD_NUMBER: _ClassVar[int]
     coordinates: _vector_pb2.Tensor
     def __init__(self, coordinates: _Optional[_Union[_vector_pb2.Tensor, _Mapping]] = ...) -> None: ...
+
+class Features(_message.Message):
+    __slots__ = ("values",)
+    class ValuesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: FeatureValues
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[FeatureValues, _Mapping]] = ...) -> None: ...
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    values: _containers.MessageMap[str, FeatureValues]
+    def __init__(self, values: _Optional[_Mapping[str, FeatureValues]] = ...) -> None: ...
+
+class FeatureValues(_message.Message):
+    __slots__ = ("values",)
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    values: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, values: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class TokenIds(_message.Message):
     __slots__ = ("ids",)
@@ -35,20 +56,22 @@ class TokenIds(_message.Message):
     def __init__(self, ids: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class Content(_message.Message):
-    __slots__ = ("text", "image", "audio", "points", "vector", "token_ids")
+    __slots__ = ("text", "image", "audio", "points", "vector", "token_ids", "features")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     IMAGE_FIELD_NUMBER: _ClassVar[int]
     AUDIO_FIELD_NUMBER: _ClassVar[int]
     POINTS_FIELD_NUMBER: _ClassVar[int]
     VECTOR_FIELD_NUMBER: _ClassVar[int]
     TOKEN_IDS_FIELD_NUMBER: _ClassVar[int]
+    FEATURES_FIELD_NUMBER: _ClassVar[int]
     text: str
     image: bytes
     audio: bytes
     points: PointCloud
     vector: _vector_pb2.Vector
     token_ids: TokenIds
-    def __init__(self, text: _Optional[str] = ..., image: _Optional[bytes] = ..., audio: _Optional[bytes] = ..., points: _Optional[_Union[PointCloud, _Mapping]] = ..., vector: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., token_ids: _Optional[_Union[TokenIds, _Mapping]] = ...) -> None: ...
+    features: Features
+    def __init__(self, text: _Optional[str] = ..., image: _Optional[bytes] = ..., audio: _Optional[bytes] = ..., points: _Optional[_Union[PointCloud, _Mapping]] = ..., vector: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., token_ids: _Optional[_Union[TokenIds, _Mapping]] = ..., features: _Optional[_Union[Features, _Mapping]] = ...) -> None: ...
 
 class Section(_message.Message):
     __slots__ = ("id", "title", "content", "uri", "span", "continues")

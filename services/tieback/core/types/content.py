@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tieback.core.types.arrays import Array, Span
@@ -18,6 +18,7 @@ class Modality(enum.StrEnum):
     IMAGE = "image"
     AUDIO = "audio"
     POINTS = "points"
+    FEATURES = "features"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +29,32 @@ class TokenIds:
 
 
 @dataclass(frozen=True, slots=True)
+class Features:
+    """Categorical features: names, ascending, each with its values, ascending and each once.
+
+    So what has the same values is equal, in whatever order they were given.
+    """
+
+    values: tuple[tuple[str, tuple[str, ...]], ...]
+
+    @classmethod
+    def of(cls, values: Mapping[str, Iterable[str]]) -> Features:
+        """The features of that mapping; those without a value are left out."""
+        found = ((name, tuple(sorted(set(own)))) for name, own in sorted(values.items()))
+        return cls(tuple((name, own) for name, own in found if own))
+
+
+@dataclass(frozen=True, slots=True)
 class Content:
     """One piece of input.
 
     `data` is `str` or `TokenIds` for TEXT, encoded `bytes` for IMAGE and AUDIO, an array `[n, 3]` for POINTS,
-    and a `Vector` where a vector was computed before (its modality is then that of the vector's space, or
-    None).
+    `Features` for FEATURES, and a `Vector` where a vector was computed before (its modality is then that of
+    the vector's space, or None).
     """
 
     modality: Modality | None
-    data: str | TokenIds | bytes | Array | Vector
+    data: str | TokenIds | bytes | Array | Features | Vector
 
 
 @dataclass(frozen=True, slots=True)

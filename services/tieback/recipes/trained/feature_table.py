@@ -8,6 +8,9 @@ all, and the report compares the two on impressions that neither has seen.
 Data are files of lines in JSON: `{"features": {"user": "u17", "page": "sports"}, "label": 1}`. A feature that
 a line lacks has the value "". The embedding of an item is `embedded(rows, table)`, with the rows that the
 method of the family `feature_tables` gives; the facts of the artifact name it with its parameters.
+
+Beside the artifact a model and its card are written, which serve the embeddings: a space of the name `space`
+whose contents are features (docs/own-models.md). There, a feature that is not given counts for nothing.
 """
 
 from __future__ import annotations
@@ -20,17 +23,16 @@ from typing import Annotated, Any, NamedTuple, cast
 import numpy as np
 from pydantic import Field
 
-from tieback.artifacts import Kind
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types.arrays import Array
 from tieback.methods.feature_tables import feature_tables
+from tieback.recipes.feature_space import FEATURE_TABLE, check_name
 from tieback.recipes.trained import Learned, Run, recipes
 from tieback.training.digests import digest
+from tieback.training.feature_lines import one_value
 from tieback.training.splits import split
 
 MAKES = "a table of vectors for categorical features"
-
-FEATURE_TABLE = Kind("feature-table", "feature table", 1, "make it again with `tieback train feature_table`")
 
 FEWEST = 100  # impressions
 _OTHERS = "separate"
@@ -48,6 +50,7 @@ class Impressions(NamedTuple):
 def feature_table(
     run: Run,
     *,
+    space: str = "features",
     size: Annotated[int, Field(ge=1)] = 10_000,
     width: Annotated[int, Field(ge=1)] = 16,
     lookups: Annotated[int, Field(ge=1, le=64)] = 1,
@@ -58,13 +61,14 @@ def feature_table(
     patience: Annotated[int, Field(ge=0)] = 3,
     seed: int = 0,
 ) -> Learned:
-    """The table `[size, width]`, of which each value has `lookups` rows.
+    """The table `[size, width]`, of which each value has `lookups` rows, served as `space`.
 
     Training ends early where `patience` validations in a row were not better than the best; 0 never ends it
     early.
     """
     from tieback.training.loop import Plan
 
+    check_name(space, field="space")
     known = _read(run.data)
     if len(known.clicked) < FEWEST:
         raise InvalidInput(
@@ -91,7 +95,12 @@ def feature_table(
         {name: own[name] for name in _ARRAYS},
         (),
         run.data,
-        facts={"features": sorted(known.columns), "method": "multiplexed", "parameters": shared},
+        facts={
+            "space": space,
+            "features": sorted(known.columns),
+            "method": "multiplexed",
+            "parameters": shared,
+        },
         metrics={
             "impressions": len(known.clicked),
             "auc": {
@@ -146,7 +155,7 @@ def _read(files: Sequence[Path]) -> Impressions:
         for number, line in enumerate(file.read_text().splitlines(), start=1):
             try:
                 said = json.loads(line)
-                features = {str(name): str(value) for name, value in said["features"].items()}
+                features = {str(name): one_value(value) for name, value in said["features"].items()}
                 read.append((features, {0: 0.0, 1: 1.0}[said["label"]]))
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise StartupError(

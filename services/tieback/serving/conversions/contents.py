@@ -9,7 +9,7 @@ import numpy as np
 
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.field_path import FieldPath, at
-from tieback.core.types.content import Content, Item, Modality, Section, TokenIds
+from tieback.core.types.content import Content, Features, Item, Modality, Section, TokenIds
 from tieback.core.types.encoding import (
     CachePolicy,
     EncodeReply,
@@ -59,7 +59,8 @@ def read_content(message: content_pb2.Content, field: FieldPath, *, tokenised: b
     kind = message.WhichOneof("kind")
     if kind is None:
         raise InvalidInput(
-            "the content is empty: set text, image, audio, points, vector or token_ids", field=field
+            "the content is empty: set text, image, audio, points, features, vector or token_ids",
+            field=field,
         )
     if kind == "points":
         path = field["points"]["coordinates"]
@@ -67,6 +68,9 @@ def read_content(message: content_pb2.Content, field: FieldPath, *, tokenised: b
         if points.shape[1] != 3 or points.dtype != np.float32:
             raise InvalidInput("coordinates are FLOAT32 of shape [points, 3]", field=path)
         return Content(Modality.POINTS, points)
+    if kind == "features":
+        own = {name: one.values for name, one in message.features.values.items()}
+        return Content(Modality.FEATURES, Features.of(own))
     if kind == "vector":
         return Content(None, read_vector(message.vector, field["vector"]))
     if kind == "token_ids":
@@ -87,6 +91,9 @@ def write_content(content: Content) -> content_pb2.Content:
         return content_pb2.Content(vector=write_vector(content.data))
     if isinstance(content.data, TokenIds):
         return content_pb2.Content(token_ids=content_pb2.TokenIds(ids=content.data.ids.tolist()))
+    if isinstance(content.data, Features):
+        own = {name: content_pb2.FeatureValues(values=values) for name, values in content.data.values}
+        return content_pb2.Content(features=content_pb2.Features(values=own))
     if content.modality is Modality.POINTS:
         coordinates = write_tensor(np.asarray(content.data), DType.FLOAT32)
         return content_pb2.Content(points=content_pb2.PointCloud(coordinates=coordinates))

@@ -245,6 +245,7 @@ def _write_card(card: EncoderCard, binding: str, ready: bool) -> catalog_pb2.Spa
         ],
         layers=card.layers,
         deadline_exits=card.deadline_exits,
+        features=sorted(getattr(card.options, "features", ())),
         reductions=[
             catalog_pb2.MeasuredReduction(
                 method=name,

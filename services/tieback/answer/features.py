@@ -1,0 +1,58 @@
+"""What else categorical features of an item are: metadata that filters reach, and words."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from tieback.core.errors import InvalidInput, TiebackError
+from tieback.core.field_path import at
+from tieback.core.types.content import Features, Item
+from tieback.core.types.metadata import MetadataValue
+
+
+def filtered_by_features(items: Sequence[Item]) -> tuple[list[Item], dict[int, TiebackError]]:
+    """The items with the features of their sections as metadata of the same names; errors by their places.
+
+    A feature of several values, in one section or in all together, becomes a list. An item whose own metadata
+    says something else by such a name is refused: a filter would not find what the vector stands for.
+    """
+    found: list[Item] = []
+    errors: dict[int, TiebackError] = {}
+    for number, item in enumerate(items):
+        try:
+            found.append(_filtered(item))
+        except InvalidInput as error:
+            errors[number] = error.within(at("items", number))
+            found.append(item)
+    return found, errors
+
+
+def words_of_features(features: Features) -> str:
+    """The features in words, for full text and for people: "colour: blue, red; size: 42"."""
+    return "; ".join(f"{name}: {', '.join(values)}" for name, values in features.values)
+
+
+def _filtered(item: Item) -> Item:
+    values: dict[str, set[str]] = {}
+    for section in item.sections:
+        if section.content is not None and isinstance(section.content.data, Features):
+            for name, own in section.content.data.values:
+                values.setdefault(name, set()).update(own)
+    if not values:
+        return item
+    metadata = dict(item.metadata)
+    for name, every in values.items():
+        value: MetadataValue = tuple(sorted(every)) if len(every) > 1 else next(iter(every))
+        if name in metadata and _as_set(metadata[name]) != every:
+            raise InvalidInput(
+                f"the metadata {name!r} is not the feature {name!r}; leave it out: features become metadata "
+                "of their names, which filters find",
+                field=at("metadata").key(name),
+            )
+        metadata[name] = value
+    return dataclasses.replace(item, metadata=metadata)
+
+
+def _as_set(value: MetadataValue) -> set[object]:
+    return set(value) if isinstance(value, list | tuple) else {value}
