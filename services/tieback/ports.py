@@ -326,11 +326,17 @@ class RecogniserPort(Protocol):
     """Reads what is written in pictures, and writes down what is said in sounds."""
 
     async def recognise(
-        self, contents: Sequence[Content], *, model: str = "", deadline: Deadline = NO_DEADLINE
+        self,
+        contents: Sequence[Content],
+        *,
+        model: str = "",
+        fusion: MethodChoice | None = None,
+        deadline: Deadline = NO_DEADLINE,
     ) -> RecogniseReply:
         """A result for each content, in order; a bad one gets an error and the others succeed.
 
-        `model` is the recogniser; empty for the server's of each content's modality.
+        `model` is the recogniser; empty for the server's of each content's modality. `fusion` is how a
+        language model takes part.
         """
         ...
 

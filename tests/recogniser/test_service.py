@@ -12,7 +12,9 @@ from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, Overloaded, TiebackError
 from tieback.core.types.content import Content, Modality
 from tieback.core.types.limits import Limits
+from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.recognition import RecognisedText
+from tieback.models.language_model import LanguageModel
 from tieback.recogniser import Recogniser
 
 
@@ -133,3 +135,39 @@ async def test_where_too_much_waits_a_call_is_refused_and_told_when_to_come_back
     assert len((await waiting).results) == 2
     await running
     await recogniser.close()
+
+
+async def test_fusing_without_a_language_model_is_refused_by_name(recogniser: Recogniser) -> None:
+    with pytest.raises(InvalidInput, match=r"'gfd' asks a language model, and this server has none") as error:
+        await recogniser.recognise([picture(20)], fusion=MethodChoice("gfd"))
+
+    assert str(error.value.field) == "fusion.name"
+
+
+async def test_a_way_of_fusing_that_is_not_there_or_has_other_parameters_is_refused(
+    recogniser: Recogniser,
+) -> None:
+    with pytest.raises(NotFound, match="gfd"):
+        await recogniser.recognise([picture(20)], fusion=MethodChoice("magic"))
+    with pytest.raises(InvalidInput, match="speed") as error:
+        await recogniser.recognise([picture(20)], fusion=MethodChoice("gfd", {"speed": 2}))
+
+    assert str(error.value.field) == "fusion.parameters.speed"
+
+
+async def test_no_fusion_is_the_recogniser_alone(recogniser: Recogniser) -> None:
+    reply = await recogniser.recognise([picture(20)], fusion=MethodChoice("none"))
+
+    assert isinstance(reply.results[0], RecognisedText)
+
+
+async def test_a_recogniser_that_fuses_with_nothing_says_so(tmp_path: Path) -> None:
+    def load() -> LanguageModel:
+        raise AssertionError("it is not asked")
+
+    made = Recogniser([BarReader(card(tmp_path))], language_model=load)
+    reply = await made.recognise([picture(20)], fusion=MethodChoice("gfd"))
+    await made.close()
+
+    assert isinstance(reply.results[0], InvalidInput)
+    assert "leave `fusion` out" in reply.results[0].message

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from tieback_client.cli.connection import Command, connected
+from tieback_client.cli.connection import Command, connected, parse_method
 from tieback_client.cli.output import Output, jsonable
 from tieback_client.cli.places import place_shown
 from tieback_client.client import Client
@@ -23,6 +23,7 @@ from tieback_client.recognition import RecognisedText
 Examples:
   tieback recognise receipt.jpg
   tieback recognise scans/*.png --json
+  tieback recognise interview.wav --fusion gfd --set weight=0.1
 
 \b
 Each line has what is written or said, and its place: x, y, width and height in percent of the photo, or
@@ -38,12 +39,32 @@ The exit code is 1 where a file fails; the others are recognised.
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
 )
 @click.option("--model", default="", metavar="NAME", help="The recogniser. [as served]")
+@click.option(
+    "--fusion",
+    metavar="METHOD",
+    help="How the served language model takes part, for instance gfd. [not at all]",
+)
+@click.option(
+    "--set",
+    "parameters",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="A parameter of the method; may be repeated.",
+)
 @connected
-def recognise(client: Client, output: Output, files: tuple[Path, ...], model: str) -> None:
+def recognise(
+    client: Client,
+    output: Output,
+    files: tuple[Path, ...],
+    model: str,
+    fusion: str | None,
+    parameters: tuple[str, ...],
+) -> None:
     """Read what is written in photos, and write down what is said in sounds."""
+    method = parse_method(fusion, parameters, "--fusion", "--set")
     failed = False
     for path in files:
-        (outcome,) = client.recognise(content_of(path), model=model).outcomes
+        (outcome,) = client.recognise(content_of(path), model=model, fusion=method).outcomes
         if isinstance(outcome, TiebackError):
             failed = True
             output.note(f"{in_a_line(str(path))}: {outcome}")

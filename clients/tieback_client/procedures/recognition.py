@@ -10,12 +10,17 @@ from tieback.v1 import recognition_pb2
 from tieback_client import reading, reading_recognition, writing
 from tieback_client.content import ContentLike
 from tieback_client.errors import TiebackError
+from tieback_client.methods import MethodLike
 from tieback_client.recognition import RecognisedBatch, RecognisedText
 from tieback_client.rpc import RPCS, Call, Procedure
 
 
 def recognise(
-    contents: ContentLike | Sequence[ContentLike], *, model: str = "", timeout: float | None = None
+    contents: ContentLike | Sequence[ContentLike],
+    *,
+    model: str = "",
+    fusion: MethodLike | None = None,
+    timeout: float | None = None,
 ) -> Procedure[RecognisedBatch]:
     """Reads what is written in pictures, and writes down what is said in sounds.
 
@@ -23,11 +28,16 @@ def recognise(
     PIL do as well. Each result has the text in reading order, and segments of it with their boxes in the
     picture or times in the sound. `model` is one of `recognisers()`; empty for the server's of each modality.
 
+    `fusion` has the served language model take part in what the recogniser is unsure of: `"gfd"`, or with
+    parameters `("gfd", {"weight": 0.1})`.
+
     A content that fails does not fail the others: see `RecognisedBatch.outcomes`.
     """
     listed = contents if isinstance(contents, list | tuple) else [contents]
     messages = [writing.content(one, at("contents", place)) for place, one in enumerate(listed)]
-    request = recognition_pb2.RecogniseRequest(contents=messages, model=model)
+    request = recognition_pb2.RecogniseRequest(
+        contents=messages, model=model, fusion=writing.method(fusion, at("fusion"))
+    )
     reply = yield Call(RPCS["Recognise"], request, timeout)
     outcomes: list[RecognisedText | TiebackError] = [
         reading.error(one.error, reply.info)

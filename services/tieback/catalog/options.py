@@ -269,6 +269,26 @@ class TextRecogniser(Strict):
     least_score: Annotated[float, Field(ge=0, le=1)] = 0.5
 
 
+class SpeechRecogniser(Strict):
+    """A network that writes down speech, with times (Whisper).
+
+    The front end is that of `AudioEncoder`; each window has `seconds`. `weights` is a Whisper in
+    CTranslate2's format, with its `tokenizer` and its `settings`, which bar tokens. `width` is how many texts
+    are followed at once: 1 is greedy.
+    """
+
+    runtime: Literal["speech_recogniser"] = "speech_recogniser"
+    weights: FileName
+    tokenizer: FileName = "tokenizer.json"
+    settings: FileName = "config.json"
+    sample_rate: Annotated[int, Field(gt=0)] = 16000
+    window: Annotated[int, Field(gt=0)] = 400
+    hop: Annotated[int, Field(gt=0)] = 160
+    bands: Annotated[int, Field(gt=0)] = 80
+    seconds: Annotated[int, Field(gt=0, le=60)] = 30
+    width: Annotated[int, Field(ge=1, le=16)] = 5
+
+
 EncoderOptions = Annotated[
     TransformerText
     | DualEncoder
@@ -284,4 +304,4 @@ EncoderOptions = Annotated[
 ]
 GeneratorOptions = CausalLanguageModel
 RerankerOptions = CrossEncoder
-RecogniserOptions = TextRecogniser
+RecogniserOptions = Annotated[TextRecogniser | SpeechRecogniser, Field(discriminator="runtime")]

@@ -70,6 +70,16 @@ class LanguageModel:
         text: str = self._tokenizer.decode([token], skip_special_tokens=False)
         return text
 
+    @property
+    def is_byte_level(self) -> bool:
+        """Whether its tokenizer's file writes a character for each byte, and not SentencePiece's pieces."""
+        return self._tokenizer.token_to_id("\u2581") is None
+
+    def plain_vocabulary(self) -> dict[str, int]:
+        """The tokens that are of text, as the tokenizer's file writes them, with their numbers."""
+        control = set(self._control.values())
+        return {text: token for text, token in self._tokenizer.get_vocab().items() if token not in control}
+
     def detokenizer(self) -> Detokenizer:
         """Turns one answer's tokens into text."""
         return Detokenizer(self._tokenizer)

@@ -18,6 +18,7 @@ from tieback.models.point_cloud import PointCloudModel
 from tieback.models.recogniser_model import RecogniserModel
 from tieback.models.session import PROCESSOR, Hardware
 from tieback.models.sparse_text import SparseTextModel
+from tieback.models.speech_recogniser import SpeechRecogniserModel
 from tieback.models.static_text import StaticTextModel
 from tieback.models.store import ServedModel, Store
 from tieback.models.transformer_text import TransformerTextModel
@@ -38,7 +39,7 @@ RUNTIMES: dict[str, Loader] = {
 
 
 RecogniserLoader = Callable[[RecogniserCard, ServedModel, Hardware], RecogniserModel]
-RECOGNISERS: dict[str, RecogniserLoader] = {}
+RECOGNISERS: dict[str, RecogniserLoader] = {"speech_recogniser": SpeechRecogniserModel}
 M = TypeVar("M")
 
 

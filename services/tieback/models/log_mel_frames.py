@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from tieback.catalog.options import AudioEncoder
+from tieback.catalog.options import AudioEncoder, SpeechRecogniser
 from tieback.core.types.arrays import Array
 
 SMALLEST = 1e-10
@@ -21,7 +21,7 @@ LINEAR_TO, BANDS_TO, STEP = 1000.0, 15.0, 27.0 / np.log(6.4)  # Slaney: linear t
 class LogMelFrames:
     """Samples of a window to log-mel frames."""
 
-    def __init__(self, options: AudioEncoder) -> None:
+    def __init__(self, options: AudioEncoder | SpeechRecogniser) -> None:
         self._options = options
         periodic = np.arange(options.window) / options.window
         self._window = (0.5 - 0.5 * np.cos(2 * np.pi * periodic)).astype(np.float32)

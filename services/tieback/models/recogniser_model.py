@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from tieback.catalog.card import RecogniserCard
 from tieback.core.types.content import Content
 from tieback.core.types.limits import Limits
 from tieback.core.types.recognition import RecognisedText
+from tieback.methods.recognition_fusion import RecognitionFusion
 from tieback.models.encoder_model import Prepared, Weight
+from tieback.models.recognition_search import Reader
+
+
+@dataclass(frozen=True, eq=False)
+class Fusing:
+    """A language model that takes part in recognising.
+
+    `method` scores; `reader` makes, of a prompt and of how many texts are followed at once, what reads them.
+    """
+
+    method: RecognitionFusion
+    reader: Callable[[str, int], Reader]
 
 
 class RecogniserModel(Protocol):
@@ -19,6 +34,8 @@ class RecogniserModel(Protocol):
     """
 
     card: RecogniserCard
+    fuses: bool
+    """Whether a language model can take part."""
 
     def weigh(self, content: Content, limits: Limits) -> Weight:
         """Reads the header of one content: what decoding and running it take at most.
@@ -31,8 +48,8 @@ class RecogniserModel(Protocol):
         """Decodes one content. InvalidInput, its field named by the modality, where it cannot be read."""
         ...
 
-    def run(self, prepared: Prepared) -> RecognisedText:
-        """What is written or said in it, in reading order."""
+    def run(self, prepared: Prepared, fusing: Fusing | None = None) -> RecognisedText:
+        """What is written or said in it, in reading order; with a language model where one is given."""
         ...
 
     def warm_up(self) -> None:

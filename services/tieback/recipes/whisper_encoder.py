@@ -100,7 +100,7 @@ def load(variables: Mapping[str, Array]) -> WhisperEncoder:
             raise StartupError(
                 f"encoder/{name} is quantised; convert the model with --quantization float16 or float32"
             )
-        state[_renamed(name)] = torch.from_numpy(value.astype(np.float32))
+        state[renamed(name)] = torch.from_numpy(value.astype(np.float32))
     try:
         width, bands, _ = state["conv1.weight"].shape
         heads = int(variables["encoder/num_heads"])
@@ -121,7 +121,8 @@ def load(variables: Mapping[str, Array]) -> WhisperEncoder:
     return network.eval()
 
 
-def _renamed(name: str) -> str:
+def renamed(name: str) -> str:
+    """A variable's name, as the network's parameter has it."""
     name = name.replace("position_encodings/encodings", "positions").replace(
         "layer_norm/beta", "layer_norm/bias"
     )

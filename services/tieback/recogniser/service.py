@@ -24,10 +24,14 @@ from tieback.core.field_path import at
 from tieback.core.types.content import Content, Modality
 from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
+from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.recognition import RecognisedText, RecogniseReply
 from tieback.core.types.report import Timing
+from tieback.methods.recognition_fusion import NO_FUSION, recognition_fusions
 from tieback.models.encoder_model import Prepared, Weight
-from tieback.models.recogniser_model import RecogniserModel
+from tieback.models.language_model import LanguageModel
+from tieback.models.language_reading import LanguagePartner
+from tieback.models.recogniser_model import Fusing, RecogniserModel
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +61,8 @@ class _Recognised:
 class Recogniser:
     """A `RecogniserPort`. `on_batch` is called with each run and the model's name, on the model's thread.
 
+    `language_model` loads the one that may take part; it is called at the first request that asks for it.
+
     StartupError where two models have one name.
     """
 
@@ -66,10 +72,12 @@ class Recogniser:
         *,
         limits: Limits | None = None,
         on_batch: Callable[[str, BatchReport], None] | None = None,
+        language_model: Callable[[], LanguageModel] | None = None,
     ) -> None:
         self._limits = limits or Limits()
         self._allowance = Allowance()
         self._preparation: Preparation[Prepared | TiebackError] = Preparation(self._limits.decoded_bytes)
+        self._partner = None if language_model is None else LanguagePartner(language_model)
         self._queues: dict[str, _Queue] = {}
         for model in models:
             name = model.card.name
@@ -77,7 +85,7 @@ class Recogniser:
                 raise StartupError(f"two recognisers are named {name!r}; rename one of their cards")
             admission = Admission(self._limits.queued_tokens)
             batcher: Batcher[Prepared, RecognisedText] = Batcher(
-                lambda batch, _, model=model: [model.run(one) for one in batch],  # type: ignore[misc]
+                lambda batch, fusing, model=model: [model.run(one, fusing) for one in batch],  # type: ignore[misc]
                 name=name,
                 pads=False,
                 budget=0,
@@ -100,11 +108,17 @@ class Recogniser:
         return max(loads, key=lambda load: load.queued_tokens, default=Load())
 
     async def recognise(
-        self, contents: Sequence[Content], *, model: str = "", deadline: Deadline = NO_DEADLINE
+        self,
+        contents: Sequence[Content],
+        *,
+        model: str = "",
+        fusion: MethodChoice | None = None,
+        deadline: Deadline = NO_DEADLINE,
     ) -> RecogniseReply:
         """A result for each content, in order; a bad one gets an error and the others succeed.
 
-        NotFound, with the choices, for an unknown model. InvalidInput for an empty or too large batch.
+        NotFound, with the choices, for an unknown model or method of fusion; InvalidInput for a method that
+        asks a language model where there is none. InvalidInput for an empty or too large batch.
         Overloaded, RateExceeded, DeadlineExceeded, Unavailable.
         """
         begun = time.monotonic()
@@ -112,7 +126,8 @@ class Recogniser:
         if model and model not in self._queues:
             raise NotFound("recogniser", model, self._queues)
         deadline.check("recognising began")
-        weights = await asyncio.to_thread(self._weigh, contents, model)
+        fusing = await asyncio.to_thread(self._fusing, fusion)
+        weights = await asyncio.to_thread(self._weigh, contents, model, fusing is not None)
         asked = {place: one for place, one in enumerate(weights) if not isinstance(one, TiebackError)}
         done: dict[int, _Recognised] = {
             place: _Recognised(one) for place, one in enumerate(weights) if isinstance(one, TiebackError)
@@ -124,7 +139,7 @@ class Recogniser:
                 try:
                     self._allowance.take(tokens)
                     found = await all_or_none(
-                        self._one(contents[place], queue, weight, tickets[place], decoding, deadline)
+                        self._one(contents[place], queue, weight, tickets[place], decoding, deadline, fusing)
                         for place, (queue, weight) in asked.items()
                     )
                 finally:
@@ -167,12 +182,32 @@ class Recogniser:
                 field="contents",
             )
 
-    def _weigh(self, contents: Sequence[Content], model: str) -> list[tuple[_Queue, Weight] | TiebackError]:
+    def _fusing(self, fusion: MethodChoice | None) -> Fusing | None:
+        if fusion is None or fusion.name == NO_FUSION:
+            return None
+        path = at("fusion")
+        method = recognition_fusions.configure(fusion.name, fusion.parameters, field=path)
+        if self._partner is None:
+            raise InvalidInput(
+                f"{fusion.name!r} asks a language model, and this server has none; leave `fusion` out, or "
+                "serve one (TIEBACK_GENERATOR_ENABLED)",
+                field=path["name"],
+            )
+        return Fusing(method, self._partner.reader)
+
+    def _weigh(
+        self, contents: Sequence[Content], model: str, fuses: bool
+    ) -> list[tuple[_Queue, Weight] | TiebackError]:
         """The model of each content, and what its header declares; or why it is refused."""
         found: list[tuple[_Queue, Weight] | TiebackError] = []
         for content in contents:
             try:
                 queue = self._queue(content, model)
+                if fuses and not queue.model.fuses:
+                    raise InvalidInput(
+                        f"{queue.model.card.name} recognises without a language model; leave `fusion` out",
+                        field=queue.model.card.modality,
+                    )
                 found.append((queue, queue.model.weigh(content, self._limits)))
             except TiebackError as error:
                 found.append(error)
@@ -214,6 +249,7 @@ class Recogniser:
         ticket: Ticket,
         decoding: Ticket,
         deadline: Deadline,
+        fusing: Fusing | None,
     ) -> _Recognised:
         begun = time.monotonic()
 
@@ -226,7 +262,9 @@ class Recogniser:
             if isinstance(prepared, TiebackError):
                 return _Recognised(prepared, time.monotonic() - begun)
             preparing = time.monotonic() - begun
-            done = await queue.batcher.submit([prepared], deadline=deadline, ticket=ticket, alone=True)
+            done = await queue.batcher.submit(
+                [prepared], group=fusing, deadline=deadline, ticket=ticket, alone=True
+            )
         finally:
             free()
         (outcome,) = done.results

@@ -228,11 +228,16 @@ class ObservedRecogniser:
         self._telemetry = telemetry
 
     async def recognise(
-        self, contents: Sequence[Content], *, model: str = "", deadline: Deadline = NO_DEADLINE
+        self,
+        contents: Sequence[Content],
+        *,
+        model: str = "",
+        fusion: MethodChoice | None = None,
+        deadline: Deadline = NO_DEADLINE,
     ) -> RecogniseReply:
         """As the recogniser does."""
         with self._telemetry.tracing.step("recognise"):
-            reply = await self._recogniser.recognise(contents, model=model, deadline=deadline)
+            reply = await self._recogniser.recognise(contents, model=model, fusion=fusion, deadline=deadline)
         self._telemetry.observe_timing("recogniser", "recognise", reply.timing)
         return reply
 

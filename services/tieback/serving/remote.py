@@ -227,10 +227,19 @@ class RemoteRecogniser:
         self._mesh = mesh
 
     async def recognise(
-        self, contents: Sequence[Content], *, model: str = "", deadline: Deadline = NO_DEADLINE
+        self,
+        contents: Sequence[Content],
+        *,
+        model: str = "",
+        fusion: MethodChoice | None = None,
+        deadline: Deadline = NO_DEADLINE,
     ) -> RecogniseReply:
         """A result for each content, in order."""
-        request = recognition_pb2.RecogniseRequest(contents=map(write_content, contents), model=model)
+        request = recognition_pb2.RecogniseRequest(
+            contents=map(write_content, contents),
+            model=model,
+            fusion=None if fusion is None else write_method(fusion),
+        )
         answer = recognition_pb2.RecogniseResponse
         return read_recognise_reply(await call(self._mesh, targets.RECOGNISER, request, answer, deadline))
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tieback.catalog.card import EncoderCard
+from tieback.core.errors import StartupError
 from tieback.core.types.load import Load
 from tieback.core.types.operation import Operation
 from tieback.ports import StorePort
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from tieback.answer import Answerer, RetiredSpaces
     from tieback.batching import BatchReport
     from tieback.encoder import Encoder
+    from tieback.models.language_model import LanguageModel
     from tieback.operations.service import Operations
     from tieback.serving.retired import RetiredCards
 
@@ -50,6 +52,15 @@ class ServiceContext:
     store: StorePort = field(init=False)
     retired: RetiredSpaces | None = None
     operations: Operations | None = None
+
+    @functools.cached_property
+    def language_model(self) -> LanguageModel:
+        """The model that writes, loaded at its first use. StartupError where none is served."""
+        from tieback.models.language_model import load_language_model
+
+        if self.plan.generator is None:
+            raise StartupError("no model that writes is served: unset TIEBACK_GENERATOR_ENABLED")
+        return load_language_model(self.plan.generator, assembly.open_store(self.settings))
 
     @functools.cached_property
     def retired_cards(self) -> RetiredCards:

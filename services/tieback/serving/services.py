@@ -160,7 +160,12 @@ async def _recogniser(context: ServiceContext) -> None:
 
     settings, telemetry = context.settings, context.telemetry
     models = await asyncio.to_thread(assembly.load_recognisers, settings, context.plan.recognisers)
-    recogniser = Recogniser(models, limits=settings.limits, on_batch=context.on_batch)
+    recogniser = Recogniser(
+        models,
+        limits=settings.limits,
+        on_batch=context.on_batch,
+        language_model=None if context.plan.generator is None else lambda: context.language_model,
+    )
     context.closing.push_async_callback(recogniser.close)
     await recogniser.warm_up()
     context.load = lambda: recogniser.load
@@ -185,13 +190,12 @@ async def _grounding(context: ServiceContext) -> None:
 
 async def _generator(context: ServiceContext) -> None:
     from tieback.generator import Generator
-    from tieback.models.language_model import load_language_model
     from tieback.serving.servicers.generator import GeneratorServicer
 
     settings, card = context.settings, context.plan.generator
-    cards, store = [] if card is None else [card], assembly.open_store(settings)
+    models = [] if card is None else [await asyncio.to_thread(lambda: context.language_model)]
     generator = Generator(
-        [await asyncio.to_thread(load_language_model, one, store) for one in cards],
+        models,
         context.ports.encoder,
         space=context.plan.text_space,
         checkers=await asyncio.to_thread(assembly.load_checkers, settings, context.plan),

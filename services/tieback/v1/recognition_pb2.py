@@ -23,25 +23,28 @@ _sym_db = _symbol_database.Default()
 
 
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
+from tieback.v1 import annotations_pb2 as tieback_dot_v1_dot_annotations__pb2
 from tieback.v1 import content_pb2 as tieback_dot_v1_dot_content__pb2
 from tieback.v1 import report_pb2 as tieback_dot_v1_dot_report__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ctieback/v1/recognition.proto\x12\ntieback.v1\x1a\x17google/rpc/status.proto\x1a\x18tieback/v1/content.proto\x1a\x17tieback/v1/report.proto\"H\n\x10RecogniseRequest\x12%\n\x08\x63ontents\x18\x01 \x03(\x0b\x32\x13.tieback.v1.Content\x12\r\n\x05model\x18\x02 \x01(\t\"e\n\x11RecogniseResponse\x12,\n\x07results\x18\x01 \x03(\x0b\x32\x1b.tieback.v1.RecogniseResult\x12\"\n\x06timing\x18\x02 \x01(\x0b\x32\x12.tieback.v1.Timing\"s\n\x0fRecogniseResult\x12\x30\n\nrecognised\x18\x01 \x01(\x0b\x32\x1a.tieback.v1.RecognisedTextH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome2c\n\x12RecognitionService\x12M\n\tRecognise\x12\x1c.tieback.v1.RecogniseRequest\x1a\x1d.tieback.v1.RecogniseResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ctieback/v1/recognition.proto\x12\ntieback.v1\x1a\x17google/rpc/status.proto\x1a\x1ctieback/v1/annotations.proto\x1a\x18tieback/v1/content.proto\x1a\x17tieback/v1/report.proto\"\x84\x01\n\x10RecogniseRequest\x12%\n\x08\x63ontents\x18\x01 \x03(\x0b\x32\x13.tieback.v1.Content\x12\r\n\x05model\x18\x02 \x01(\t\x12:\n\x06\x66usion\x18\x03 \x01(\x0b\x32\x12.tieback.v1.MethodB\x16\xca\xc1\x18\x12recognition_fusion\"e\n\x11RecogniseResponse\x12,\n\x07results\x18\x01 \x03(\x0b\x32\x1b.tieback.v1.RecogniseResult\x12\"\n\x06timing\x18\x02 \x01(\x0b\x32\x12.tieback.v1.Timing\"s\n\x0fRecogniseResult\x12\x30\n\nrecognised\x18\x01 \x01(\x0b\x32\x1a.tieback.v1.RecognisedTextH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome2c\n\x12RecognitionService\x12M\n\tRecognise\x12\x1c.tieback.v1.RecogniseRequest\x1a\x1d.tieback.v1.RecogniseResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tieback.v1.recognition_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_RECOGNISEREQUEST'].fields_by_name['fusion']._loaded_options = None
+  _globals['_RECOGNISEREQUEST'].fields_by_name['fusion']._serialized_options = b'\312\301\030\022recognition_fusion'
   _globals['_RECOGNITIONSERVICE'].methods_by_name['Recognise']._loaded_options = None
   _globals['_RECOGNITIONSERVICE'].methods_by_name['Recognise']._serialized_options = b'\220\002\001'
-  _globals['_RECOGNISEREQUEST']._serialized_start=120
-  _globals['_RECOGNISEREQUEST']._serialized_end=192
-  _globals['_RECOGNISERESPONSE']._serialized_start=194
-  _globals['_RECOGNISERESPONSE']._serialized_end=295
-  _globals['_RECOGNISERESULT']._serialized_start=297
-  _globals['_RECOGNISERESULT']._serialized_end=412
-  _globals['_RECOGNITIONSERVICE']._serialized_start=414
-  _globals['_RECOGNITIONSERVICE']._serialized_end=513
+  _globals['_RECOGNISEREQUEST']._serialized_start=151
+  _globals['_RECOGNISEREQUEST']._serialized_end=283
+  _globals['_RECOGNISERESPONSE']._serialized_start=285
+  _globals['_RECOGNISERESPONSE']._serialized_end=386
+  _globals['_RECOGNISERESULT']._serialized_start=388
+  _globals['_RECOGNISERESULT']._serialized_end=503
+  _globals['_RECOGNITIONSERVICE']._serialized_start=505
+  _globals['_RECOGNITIONSERVICE']._serialized_end=604
 # @@protoc_insertion_point(module_scope)

@@ -1,4 +1,5 @@
 from google.rpc import status_pb2 as _status_pb2
+from tieback.v1 import annotations_pb2 as _annotations_pb2
 from tieback.v1 import content_pb2 as _content_pb2
 from tieback.v1 import report_pb2 as _report_pb2
 from google.protobuf.internal import containers as _containers
@@ -10,12 +11,14 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class RecogniseRequest(_message.Message):
-    __slots__ = ("contents", "model")
+    __slots__ = ("contents", "model", "fusion")
     CONTENTS_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
+    FUSION_FIELD_NUMBER: _ClassVar[int]
     contents: _containers.RepeatedCompositeFieldContainer[_content_pb2.Content]
     model: str
-    def __init__(self, contents: _Optional[_Iterable[_Union[_content_pb2.Content, _Mapping]]] = ..., model: _Optional[str] = ...) -> None: ...
+    fusion: _report_pb2.Method
+    def __init__(self, contents: _Optional[_Iterable[_Union[_content_pb2.Content, _Mapping]]] = ..., model: _Optional[str] = ..., fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ...) -> None: ...
 
 class RecogniseResponse(_message.Message):
     __slots__ = ("results", "timing")

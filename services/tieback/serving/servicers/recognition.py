@@ -11,6 +11,7 @@ from tieback.core.field_path import at
 from tieback.ports import RecogniserPort
 from tieback.serving.conversions.contents import read_content
 from tieback.serving.conversions.recognition import write_recognise_reply
+from tieback.serving.conversions.reports import read_method
 from tieback.serving.reading import converted
 from tieback.serving.servicers.batch import Batch
 from tieback.serving.servicers.time_left import deadline_of
@@ -30,8 +31,9 @@ class RecognitionServicer(recognition_pb2_grpc.RecognitionServiceServicer):
         batch = await converted(lambda: Batch(request.contents, read_content, at("contents")))
         if batch.errors and not batch.good:
             raise next(iter(batch.errors.values()))
+        fusion = read_method(request.fusion, at("fusion")) if request.HasField("fusion") else None
         reply = await self._recogniser.recognise(
-            batch.good, model=request.model, deadline=deadline_of(context)
+            batch.good, model=request.model, fusion=fusion, deadline=deadline_of(context)
         )
         if batch.errors:
             reply = dataclasses.replace(reply, results=batch.merged(reply.results))

@@ -1,0 +1,60 @@
+"""How a recogniser's hypotheses are scored together with a language model.
+
+A recogniser (of speech, of writing) extends several texts token by token. A method scores each of them by
+the recogniser's probability and by what a language model, whose tokens are others, says of its bytes. The
+language model's tokens are told by their rank among all tokens sorted by their bytes, so that those which
+begin with the same bytes are neighbours (`ByteVocabulary`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from tieback.core.family import Family
+from tieback.core.types.arrays import Array
+from tieback.methods.recognition_fusion._byte_vocabulary import ByteVocabulary, byte_vocabulary
+from tieback.methods.recognition_fusion._reading import Cut, Distribution, Reading
+
+__all__ = [
+    "NO_FUSION",
+    "ByteVocabulary",
+    "Cut",
+    "Distribution",
+    "Hypothesis",
+    "Reading",
+    "RecognitionFusion",
+    "byte_vocabulary",
+    "recognition_fusions",
+]
+
+
+NO_FUSION = "none"
+"""The method that asks no language model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """A text as far as it was recognised: log-probability and number of the recogniser's `tokens`.
+
+    `reading` is what the language model says of the text before the last token: one step late, so that the
+    same reading serves all continuations of a text. None where no language model takes part.
+    """
+
+    log_probability: float
+    tokens: int
+    reading: Reading | None = None
+
+
+class RecognitionFusion(Protocol):
+    """Scores hypotheses, of which the best are kept."""
+
+    def __call__(self, hypotheses: Sequence[Hypothesis]) -> Array:
+        """Scores `[hypotheses]` float64, higher for better ones."""
+        ...
+
+
+recognition_fusions: Family[RecognitionFusion] = Family(
+    __name__, RecognitionFusion, called="way of fusing a recogniser with a language model"
+)

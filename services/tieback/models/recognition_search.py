@@ -1,0 +1,118 @@
+"""Beam search over what a recogniser may have read or heard, alone or with a language model.
+
+A text ends only where the end is the recogniser's first choice: a language model that likes short texts
+cannot cut one off. Texts that ended stay among the best, with their scores, until all of these have ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from tieback.core.types.arrays import Array
+from tieback.methods.recognition_fusion import Hypothesis, Reading, RecognitionFusion
+
+NEVER = -np.inf
+
+
+class Steps(Protocol):
+    """A recogniser, token by token. Its `end` is the token that ends a text."""
+
+    end: int
+
+    def first(self) -> Array:
+        """Log-probabilities `[1, tokens]` of the first token; `-inf` of those that may not be."""
+        ...
+
+    def after(self, parents: Sequence[int], tokens: Sequence[int]) -> Array:
+        """Log-probabilities `[n, tokens]` after each of these, which follow rows of the last call."""
+        ...
+
+    def text_of(self, tokens: Sequence[int]) -> bytes:
+        """The bytes of a text's tokens, without what is no text."""
+        ...
+
+
+class Reader(Protocol):
+    """A language model that reads texts."""
+
+    def read(self, texts: Sequence[bytes]) -> list[Reading]:
+        """What it says of each, in order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A text: its tokens without the end, the log-probability of each with that of the end, and its score."""
+
+    tokens: tuple[int, ...]
+    log_probabilities: tuple[float, ...]
+    score: float
+    ended: bool
+
+    @property
+    def mean_log_probability(self) -> float:
+        """The recogniser's, a token."""
+        return float(np.mean(self.log_probabilities)) if self.log_probabilities else 0.0
+
+
+def search(
+    steps: Steps, fusion: RecognitionFusion, *, width: int, most: int, reader: Reader | None = None
+) -> list[Found]:
+    """The best texts of at most `most` tokens, best first, `width` at most.
+
+    Width 1 takes the recogniser's first choice each time. What did not end in time is returned as it is.
+    """
+    live = [Found((), (), 0.0, ended=False)]
+    ended: list[Found] = []
+    rows = steps.first()
+    for _ in range(most):
+        readings: list[Reading | None] = [None] * len(live)
+        if reader is not None:
+            readings = [*reader.read([steps.text_of(one.tokens) for one in live])]
+        made: list[tuple[Found, int, tuple[float, ...]]] = []
+        parents: list[int] = []
+        hypotheses: list[Hypothesis] = []
+        for place, (one, row) in enumerate(zip(live, rows, strict=True)):
+            for token in _choices(row, steps.end, width):
+                chances = (*one.log_probabilities, float(row[token]))
+                made.append((one, token, chances))
+                parents.append(place)
+                hypotheses.append(Hypothesis(sum(chances), len(chances), readings[place]))
+        if not made:
+            break
+        scores = fusion(hypotheses)
+        pool: list[tuple[float, int]] = [(one.score, -1 - place) for place, one in enumerate(ended)]
+        pool += [(float(score), place) for place, score in enumerate(scores)]
+        pool.sort(key=lambda entry: -entry[0])  # stable: what is as good stays in its order
+        before, live, ended = ended, [], []
+        kept: list[int] = []
+        tokens: list[int] = []
+        for score, place in pool[:width]:
+            if place < 0:
+                ended.append(before[-1 - place])
+                continue
+            one, token, chances = made[place]
+            if token == steps.end:
+                ended.append(Found(one.tokens, chances, score, ended=True))
+            else:
+                live.append(Found((*one.tokens, token), chances, score, ended=False))
+                kept.append(parents[place])
+                tokens.append(token)
+        if not live:
+            break
+        rows = steps.after(kept, tokens)
+    return sorted([*ended, *live], key=lambda one: -one.score)
+
+
+def _choices(row: Array, end: int, width: int) -> list[int]:
+    """The likeliest tokens, of which the end is one only where it is the first, and then the only one."""
+    count = min(width + 1, len(row))
+    best = np.argpartition(-row, count - 1)[:count]
+    order = [int(token) for token in best[np.argsort(-row[best], kind="stable")] if row[token] > NEVER]
+    if order and order[0] == end:
+        return [end]
+    return [token for token in order if token != end][:width]
