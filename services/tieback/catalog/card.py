@@ -15,11 +15,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 
+from tieback.catalog.merge import Merge, check_merged
 from tieback.catalog.options import (
     DualEncoder,
     EncoderOptions,
@@ -71,8 +73,9 @@ class Card(Sourced):
     """What encoders, rerankers, recognisers and generators share.
 
     The weights come from `sources`, or from the user's own `directory` (a transformers or ONNX folder,
-    relative to the card's file): one of the two. A model that is `Weightless` has neither. `hashes` are the
-    SHA-256 sums of the folder's files that the card was written for; an export holds the files against them.
+    relative to the card's file): one of the two. A model that is `Weightless` has neither, and one that is
+    merged has those of others. `hashes` are the SHA-256 sums of the files that the card was written for;
+    an export holds the files against them.
     """
 
     role: Literal["encoder", "reranker", "recogniser", "generator"]
@@ -96,7 +99,12 @@ class Card(Sourced):
     def _has_one_origin(self) -> Card:
         if self.computation and (self.sources or self.directory is not None):
             raise ValueError(f"{self.runtime} has no weights, so the card has no sources and no directory")
-        if not self.computation and bool(self.sources) == (self.directory is not None):
+        if self.is_merged and (self.sources or self.directory is not None):
+            raise ValueError(
+                "a merged model has its parents' weights, so the card has no sources and no directory"
+            )
+        has_own = not self.computation and not self.is_merged
+        if has_own and bool(self.sources) == (self.directory is not None):
             raise ValueError("a card has either sources or a directory")
         if self.hashes and self.directory is None:
             raise ValueError("hashes are of the files of a directory; sources have their own")
@@ -113,6 +121,16 @@ class Card(Sourced):
         if not isinstance(self.options, kind):
             raise TypeError(f"{self.name} is a {self.runtime} card, not one for {kind.__name__}")
         return self.options
+
+    @property
+    def is_merged(self) -> bool:
+        """Whether the weights are made of other cards'."""
+        return False
+
+    @property
+    def parents(self) -> dict[str, EncoderCard]:
+        """The cards that a merged one is made of, by name; none of others."""
+        return {}
 
     @property
     def computation(self) -> str | None:
@@ -156,7 +174,8 @@ class EncoderCard(Card):
     offered. Each layer's vectors are in a space of their own. `deadline_exits` says that they were trained as
     exits, so that a request may allow to end at one when its deadline is near. `reductions` are methods that
     merge tokens inside of the model, by name, as they were measured: a request may ask for those that gain
-    enough, and the vectors stay in the card's space.
+    enough, and the vectors stay in the card's space. With `merge` the weights are made of those of other
+    encoders, and the revision is that of the recipe and of every parent.
 
     `shares` names a space that several cards lead into, whose vectors compare as they are: the towers of a
     dual encoder, or one encoder with the prompts of its two sides. A client asks each card by its own name,
@@ -182,6 +201,8 @@ class EncoderCard(Card):
     layers: tuple[Annotated[int, Field(gt=0)], ...] = ()
     deadline_exits: bool = False
     reductions: dict[str, TokenReduction] = Field(default_factory=dict)
+    merge: Merge | None = None
+    _parents: tuple[EncoderCard, ...] = PrivateAttr(())
 
     @field_validator("kinds")
     @classmethod
@@ -222,10 +243,38 @@ class EncoderCard(Card):
             raise ValueError(
                 f"no token reduction is named {unknown[0]!r}; they are: {', '.join(token_reductions.names())}"
             )
+        if self.merge is not None:
+            check_merged(self)
         self._check_sharing()
         if self.precision not in self.offered_precisions or "float32" in self.precisions:
             raise ValueError("precision is float32 or one of precisions, which are lower ones")
         return self
+
+    @property
+    def is_merged(self) -> bool:
+        """Whether the weights are made of other cards'."""
+        return self.merge is not None
+
+    def made_of(self, parents: Sequence[EncoderCard]) -> EncoderCard:
+        """The merged card with the cards of its parents, in the order in which the merge names them."""
+        card = self.model_copy()
+        card._parents = tuple(parents)
+        return card
+
+    @property
+    def parents(self) -> dict[str, EncoderCard]:
+        """As of any card. StartupError before they were looked up."""
+        if self.merge is not None and not self._parents:
+            raise StartupError(f"the card {self.name} is merged of cards that were not looked up")
+        return {parent.name: parent for parent in self._parents}
+
+    @property
+    def revision(self) -> str:
+        """Names the weights; of a merged model, the recipe and what each parent's weights are."""
+        if self.merge is None:
+            return super().revision
+        weights = (f"{one.name} {one.revision} {one.fingerprint}" for one in self.parents.values())
+        return short_hash(json.dumps(self.merge.recipe, sort_keys=True), *weights)
 
     @property
     def space(self) -> SpaceRef:

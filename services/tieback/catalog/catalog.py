@@ -10,6 +10,7 @@ import yaml
 from pydantic import Field, TypeAdapter, ValidationError
 
 from tieback.catalog.card import Card, EncoderCard, GeneratorCard, MediaCard, RecogniserCard, RerankerCard
+from tieback.catalog.merge import with_parents
 from tieback.core.errors import NotFound, StartupError
 
 HERE = Path(__file__).parent
@@ -51,7 +52,7 @@ class Catalog:
                 else:
                     cards[card.name] = card
         _check_shared(cards.values())
-        return cls(cards.values(), media.values())
+        return cls(with_parents(cards).values(), media.values())
 
     def __iter__(self) -> Iterator[Card]:
         return iter(self._cards.values())
@@ -114,6 +115,9 @@ def read_card(path: Path) -> CardOfARole:
         raise StartupError(f"{path}: is not a readable YAML file: {error}") from error
     if not isinstance(data, dict):
         raise StartupError(f"{path}: a card is a mapping of keys to values")
+    merge = data.get("merge")
+    if isinstance(merge, dict) and isinstance(probe := merge.get("probe"), dict) and "pairs" in probe:
+        probe["pairs"] = (path.parent / Path(str(probe["pairs"])).expanduser()).resolve()
     if isinstance(data.get("directory"), str):
         data["directory"] = _own_directory(path, data["directory"])
     try:

@@ -31,7 +31,7 @@ class StoredCard(EncoderCard):
 
 def write_snapshot(folder: Path, card: EncoderCard) -> None:
     """Puts the card into the folder in one step. Where the user's own weights lie is left out."""
-    data = card.model_dump(mode="json", exclude={"directory", "stored_in", "stored_revision"})
+    data = card.model_dump(mode="json", exclude={"directory", "merge", "stored_in", "stored_revision"})
     text = json.dumps({"revision": card.revision, "card": data}, indent=2, sort_keys=True)
     write_durably(folder / FILE_NAME, f"{text}\n".encode())
 

@@ -145,7 +145,7 @@ class Store:
 
     def has_weights(self, card: Sourced) -> bool:
         """Whether all weights are there and right."""
-        if isinstance(card, Card) and (card.directory is not None or card.computation):
+        if isinstance(card, Card) and (card.directory is not None or card.computation or card.is_merged):
             return True
         manifest = self.manifest(card)
         if manifest is None:
@@ -185,7 +185,7 @@ class Store:
         served = described(made)
         for name in served:
             (made / name).replace(folder / name)
-        weights = described(self.weights(card)) if card.directory is None else {}
+        weights = {} if card.directory is not None or card.is_merged else described(self.weights(card))
         self._write(card, weights=weights, served=served, provenance=provenance)
 
     def _write(self, card: Sourced, **held: Mapping[str, Any]) -> None:

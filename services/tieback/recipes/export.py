@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from tieback_client.installing import how_to_install
 
-from tieback.catalog.card import Card
+from tieback.catalog.card import Card, EncoderCard
 from tieback.catalog.own_directory import check_hashes
 from tieback.core.errors import StartupError
 from tieback.models.store import Store
@@ -34,7 +35,7 @@ class RecipeUnavailable(StartupError):  # noqa: N818 - it is named for what it i
 
 def export_model(card: Card, store: Store, report: Report) -> None:
     """Exports into the store, whose manifest is written last. RecipeUnavailable without `tieback[train]`."""
-    recipe = _recipe(card)
+    recipe = _recipe(card, store)
     if card.directory is not None:
         check_hashes(card.directory, card.hashes)
     folder = store.folder(card)
@@ -42,12 +43,33 @@ def export_model(card: Card, store: Store, report: Report) -> None:
     with tempfile.TemporaryDirectory(prefix=".export-", dir=folder) as out:
         begin = time.monotonic()
         metrics = recipe(card, store.weights(card), Path(out), report)
-        made = made_by(recipe, seconds=time.monotonic() - begin)
+        function = recipe.func if isinstance(recipe, partial) else recipe
+        made = made_by(function, seconds=time.monotonic() - begin)
         store.record_exported(card, Path(out), {"metrics": metrics, **made})
 
 
-def _recipe(card: Card) -> Recipe:
+def make_merged(cards: Iterable[Card], store: Store, report: Callable[[str, str], None]) -> None:
+    """Makes the merged models among the cards that are not in the store, of their parents, which are.
+
+    It takes seconds and no PyTorch, so a server does it when it starts. StartupError where one cannot be.
+    """
+    wanted = [card for card in cards if card.is_merged]
+    if all(map(store.is_ready, wanted)):
+        return
+    with store.lock(lambda: report("store", "waiting for another that writes into the store to end")):
+        for card in wanted:
+            if not store.is_ready(card):
+                export_model(card, store, partial(report, card.name))
+                store.keep_card(card)
+
+
+def _recipe(card: Card, store: Store) -> Recipe:
     try:
+        if isinstance(card, EncoderCard) and card.is_merged:
+            from tieback.recipes import export_merged
+
+            parents = {name: store.open(parent) for name, parent in card.parents.items()}
+            return partial(export_merged.export, parents=parents)
         recipe: Recipe = importlib.import_module(f"{__package__}.export_{card.runtime}").export
     except ModuleNotFoundError as error:
         raise RecipeUnavailable(

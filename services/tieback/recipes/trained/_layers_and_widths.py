@@ -29,6 +29,8 @@ Found = dict[tuple[int, int], Array]
 class Choices:
     """The exits before the last layer and the widths below the full one that are trained, the pairs of a
     batch, the temperature of the contrast, that of the distillation, and its weight.
+
+    Without exits, the last layer is trained alone, at its full width.
     """
 
     exits: tuple[int, ...]
@@ -54,6 +56,15 @@ class LayeredEncoder(torch.nn.Module):
         sizes = mask.float()
         return [self.pool(states[: layer + 1], sizes) for layer in layers]
 
+    def learned(self) -> dict[str, Array]:
+        """What training may move, by ``state.NAME``."""
+        moved = {name for name, one in self.backbone.model.named_parameters() if one.requires_grad}
+        return {
+            f"state.{name}": np.ascontiguousarray(one.detach().numpy())
+            for name, one in self.backbone.model.state_dict().items()
+            if name in moved
+        }
+
 
 def learn_layers(
     module: LayeredEncoder,
@@ -71,9 +82,12 @@ def learn_layers(
 
     def loss(draw: torch.Generator) -> Tensor:
         chosen = [pairs[place] for place in batch(len(pairs), choices.pairs, draw).tolist()]
+        texts = [left for left, _ in chosen] + [right for _, right in chosen]
+        if not choices.exits:
+            (vectors,) = module(texts, (last,))
+            return angular_contrast(*normalize(vectors, dim=1).chunk(2), temperature=choices.temperature)
         layer = choices.exits[int(torch.randint(len(choices.exits), (), generator=draw))]
         width = choices.widths[int(torch.randint(len(choices.widths), (), generator=draw))]
-        texts = [left for left, _ in chosen] + [right for _, right in chosen]
         early, late = module(texts, (layer, last))
         losses = [
             angular_contrast(*normalize(vectors, dim=1).chunk(2), temperature=choices.temperature)

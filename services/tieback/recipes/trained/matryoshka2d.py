@@ -112,13 +112,8 @@ def matryoshka2d(
             progress=said_every(10, run.say),
         )
         after = measured()
-        learned = {name for name, one in module.backbone.model.named_parameters() if one.requires_grad}
         return {
-            **{
-                f"state.{name}": np.ascontiguousarray(one.detach().numpy())
-                for name, one in module.backbone.model.state_dict().items()
-                if name in learned
-            },
+            **module.learned(),
             "cells": np.array(list(before), np.int64),
             "before": np.array([one.mean() for one in before.values()]),
             "after": np.array([one.mean() for one in after.values()]),

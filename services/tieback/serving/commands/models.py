@@ -25,6 +25,7 @@ from tieback.recipes.bind_default import bind_default, library
 from tieback.recipes.pull import pull as pull_cards
 from tieback.serving.commands.add_model import add
 from tieback.serving.commands.explained import explained
+from tieback.serving.commands.merge_models import merge
 from tieback.serving.commands.old_models import OldModel, old_models, remove_old
 from tieback.serving.commands.pull_progress import PullProgress, in_units
 from tieback.serving.precisions import at_chosen_precisions
@@ -40,6 +41,7 @@ def models() -> None:
 
 
 models.add_command(add)
+models.add_command(merge)
 
 
 @models.command("list")

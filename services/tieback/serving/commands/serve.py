@@ -197,7 +197,10 @@ def _check_models(settings: Settings) -> None:
 
     plan, store = Plan(settings), open_store(settings)
     cards = [*plan.encoders, *([plan.generator] if plan.generator is not None else [])]
-    missing = [card for card in cards if not store.is_ready(card)]
+    needed = {
+        one.name: one for card in cards for one in (card.parents.values() if card.is_merged else [card])
+    }
+    missing = [card for card in needed.values() if not store.is_ready(card)]
     if missing == [plan.generator]:
         raise StartupError(
             f"the language model {missing[0].name} is not in the store at {store.root}; run: "

@@ -1,0 +1,131 @@
+"""A card whose weights are made of other cards': which they are, how they are merged, and what it has to
+pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from tieback.catalog.source import Strict
+from tieback.core.errors import InvalidInput, NotFound, StartupError
+from tieback.methods.merging import mergings
+
+if TYPE_CHECKING:
+    from tieback.catalog.card import Card, EncoderCard
+
+ParentName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
+ONE_FOR_ALL = ("runtime", "width", "max_tokens", "pooling", "options")
+"""What the parents of a merge and its own card have in common."""
+
+
+class Probe(Strict):
+    """What a merged model has to reach before it is served.
+
+    `pairs` is a file of pairs of texts, as for `tieback train`, relative to the card's file. Each text should
+    find its partner among those of all pairs: `metric` is the mean of 1 / rank, or the share of first ranks.
+    The merged model's has to be at least that of `against` plus `margin`: of the base, the best parent, or
+    the parents' mean.
+    """
+
+    pairs: Path
+    metric: Literal["reciprocal_rank", "recall_at_1"] = "reciprocal_rank"
+    against: Literal["base", "best", "mean"] = "base"
+    margin: Annotated[float, Field(ge=-1, le=1)] = 0.0
+
+
+class Merge(Strict):
+    """A model made of a base and experts that were trained from it, all of them names of cards.
+
+    `serve` names one of them to be served in place of the merge: the way back, while the card stays.
+    """
+
+    method: str
+    base: ParentName
+    experts: Annotated[tuple[ParentName, ...], Field(min_length=1)]
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    probe: Probe | None = None
+    serve: ParentName | None = None
+
+    @field_validator("experts")
+    @classmethod
+    def _names_each_once(cls, experts: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(experts)) < len(experts):
+            raise ValueError("an expert is named twice")
+        return experts
+
+    @model_validator(mode="after")
+    def _can_be_made(self) -> Merge:
+        try:
+            mergings.configure(self.method, self.parameters)
+        except (NotFound, InvalidInput) as error:
+            raise ValueError(error.message) from None
+        if self.serve is not None and self.serve not in self.parents:
+            raise ValueError(f"serve names the base or an expert: {', '.join(self.parents)}")
+        return self
+
+    @property
+    def parents(self) -> tuple[str, ...]:
+        """The base, and the experts that are not it."""
+        return tuple(dict.fromkeys([self.base, *self.experts]))
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """All that decides which weights come out."""
+        return self.model_dump(mode="json", exclude={"probe"})
+
+
+def check_merged(card: EncoderCard) -> None:
+    """ValueError where a merged card cannot be one."""
+    if card.runtime != "transformer_text":
+        raise ValueError("merged are transformer_text encoders")
+    if card.merge is not None and card.name in card.merge.parents:
+        raise ValueError(f"merge: {card.name} cannot be merged of itself")
+    if card.layers or card.reductions:
+        raise ValueError("a merged encoder offers no layers and no reductions: they were measured of others")
+
+
+def with_parents(cards: Mapping[str, Card]) -> dict[str, Card]:
+    """The cards, each merged one with those that it is made of.
+
+    StartupError where a merge names a card that is not there or one that cannot be its parent.
+    """
+    return {
+        name: card
+        if (merge := getattr(card, "merge", None)) is None
+        else _made_of_parents(card, merge, cards)
+        for name, card in cards.items()
+    }
+
+
+def _made_of_parents(card: Any, merge: Merge, cards: Mapping[str, Card]) -> Card:
+    encoders = {name: one for name, one in cards.items() if one.role == "encoder"}
+    parents = []
+    for name in merge.parents:
+        if name not in encoders:
+            raise StartupError(f"the card {card.name}: merge: {NotFound('encoder', name, encoders).message}")
+        parents.append(encoders[name])
+        _check_parent(card, parents[-1])
+    made: Card = card.made_of(parents)
+    return made
+
+
+def _check_parent(card: Any, parent: Any) -> None:
+    if parent.is_merged:
+        raise StartupError(
+            f"the card {card.name}: merge: {parent.name} is itself merged; name what that is merged of"
+        )
+    for field in ONE_FOR_ALL:
+        ours, theirs = getattr(card, field), getattr(parent, field)
+        if ours != theirs:
+            raise StartupError(
+                f"the card {card.name}: merge: {field} of {parent.name} is {_shown(theirs)}, and of the card "
+                f"{_shown(ours)}; models that are merged have the same"
+            )
+
+
+def _shown(value: Any) -> str:
+    return str(value.model_dump(exclude_defaults=True)) if isinstance(value, Strict) else str(value)

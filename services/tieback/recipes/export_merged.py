@@ -1,0 +1,160 @@
+"""Merged text encoders: the graph of the base with weights that are merged of all parents' graphs.
+
+Graphs that were exported of one architecture have the same weights by the same names. So no PyTorch takes
+part, and a server makes a merged model when it starts. What a card's probe asks is measured here, before
+anything is served.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from onnx import ModelProto, TensorProto, numpy_helper
+
+from tieback.catalog.card import EncoderCard
+from tieback.catalog.merge import Merge, Probe
+from tieback.core.errors import InvalidInput, StartupError
+from tieback.core.types.arrays import Array
+from tieback.core.types.encoding import Truncation
+from tieback.methods.merging import Weights
+from tieback.methods.merging import merge as merged_weights
+from tieback.models.reference import DENSE, IDS, MASK
+from tieback.models.session import Session
+from tieback.models.store import ServedModel
+from tieback.models.tokenization import TextTokenizer
+from tieback.models.transformer_text import GRAPH, TOKENIZER, padded
+from tieback.recipes.external_data import save_graph
+from tieback.recipes.graph_edits import load_graph
+from tieback.recipes.lower_precisions import add_lower_precisions
+from tieback.training.ranks import ranks
+from tieback.training.text_pairs import pair_files, read_text_pairs
+
+AT_ONCE = 32
+"""Texts of a probe that are encoded together."""
+FEWEST_PAIRS, MOST_PAIRS = 10, 1000
+"""Of a probe."""
+
+
+def export(
+    card: EncoderCard,
+    weights: Path,  # noqa: ARG001 - a recipe takes it; a merged model has none of its own
+    out: Path,
+    report: Callable[[str], None],
+    *,
+    parents: Mapping[str, ServedModel],
+) -> dict[str, Any]:
+    """Writes the merged graphs and the vocabulary; returns what the probe found. Parents are by their names.
+
+    StartupError where the parents do not go together, or the merged model does not reach what the probe asks.
+    """
+    if card.merge is None:
+        raise TypeError(f"{card.name} is no merged card")
+    merge = card.merge
+    _check_vocabularies(card, parents)
+    shutil.copyfile(parents[merge.base].path(TOKENIZER), out / TOKENIZER)
+    if merge.serve is not None:
+        report(f"serving {merge.serve} in place of the merge")
+        save_graph(load_graph(parents[merge.serve].path(GRAPH)), out / GRAPH)
+    else:
+        report(f"merging {', '.join(merge.experts)} by {merge.method}")
+        _write_merged(card, merge, parents, out / GRAPH)
+    metrics = add_lower_precisions(card, out, report)
+    if merge.probe is not None and merge.serve is None:
+        report(f"probing by {merge.probe.pairs.name}")
+        metrics |= {"probe": _probed(card, merge, merge.probe, parents, out)}
+    return metrics
+
+
+def _write_merged(card: EncoderCard, merge: Merge, parents: Mapping[str, ServedModel], target: Path) -> None:
+    base = load_graph(parents[merge.base].path(GRAPH))
+    start = weights_of(base)
+    experts = [weights_of(load_graph(parents[name].path(GRAPH))) for name in merge.experts]
+    try:
+        merged = merged_weights(merge.method, start, experts, merge.parameters)
+    except InvalidInput as error:
+        raise StartupError(f"{card.name} cannot be merged: {_named(error, merge)}{error.message}") from error
+    write_with(base, merged, target)
+
+
+def write_with(model: ModelProto, weights: Weights, target: Path) -> None:
+    """Writes a graph with other weights, by their names; the model is changed."""
+    for tensor in model.graph.initializer:
+        if tensor.name in weights:
+            tensor.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(weights[tensor.name]), tensor.name))
+    save_graph(model, target)
+
+
+def weights_of(model: ModelProto) -> Weights:
+    """The float32 tensors of a graph, but for single numbers, which are the architecture's."""
+    return {
+        tensor.name: numpy_helper.to_array(tensor)
+        for tensor in model.graph.initializer
+        if tensor.data_type == TensorProto.FLOAT and int(np.prod(tensor.dims)) > 1
+    }
+
+
+def _named(error: InvalidInput, merge: Merge) -> str:
+    """The parent whose fault it is."""
+    field = str(error.field)
+    if field.startswith("experts["):
+        return f"{merge.experts[int(field.removeprefix('experts[').partition(']')[0])]}: "
+    return f"{merge.base}: " if field == "base" else ""
+
+
+def _check_vocabularies(card: EncoderCard, parents: Mapping[str, ServedModel]) -> None:
+    (first, model), *others = parents.items()
+    for name, other in others:
+        if other.manifest.served[TOKENIZER].sha256 != model.manifest.served[TOKENIZER].sha256:
+            raise StartupError(
+                f"{card.name} cannot be merged: {name} and {first} read texts by different vocabularies "
+                f"({TOKENIZER}); experts of one base have its vocabulary"
+            )
+
+
+def _probed(
+    card: EncoderCard, merge: Merge, probe: Probe, parents: Mapping[str, ServedModel], out: Path
+) -> dict[str, float]:
+    """The metric of the merged model and of each parent. StartupError where it does not reach its margin."""
+    try:
+        pairs = read_text_pairs(pair_files([probe.pairs]), most=MOST_PAIRS, fewest=FEWEST_PAIRS, seed=0)
+    except InvalidInput as error:
+        raise StartupError(f"the probe of {card.name} cannot be run: {error.message}") from error
+    tokens = TextTokenizer(out / TOKENIZER, max_tokens=card.max_tokens, special_tokens=True)
+    texts = [[tokens(text, Truncation.END)[0].ids for text in side] for side in zip(*pairs, strict=True)]
+    graphs = {name: model.path(GRAPH) for name, model in parents.items()} | {card.name: out / GRAPH}
+    found = {name: measured(Session(graph), texts, probe.metric) for name, graph in graphs.items()}
+    each = [found[name] for name in merge.parents]
+    wanted = {"base": found[merge.base], "best": max(each), "mean": float(np.mean(each))}[probe.against]
+    if not found[card.name] >= wanted + probe.margin:
+        raise StartupError(
+            f"{card.name} is not served: its {probe.metric} on {len(pairs)} pairs of {probe.pairs.name} is "
+            f"{found[card.name]:.3f}, and its card asks for {wanted + probe.margin:.3f} ({probe.against} "
+            f"{wanted:.3f}, margin {probe.margin:+g}); the parents have "
+            f"{', '.join(f'{name} {found[name]:.3f}' for name in merge.parents)}. Change the merge, or serve "
+            f"one of them: serve: {merge.base}"
+        )
+    return found
+
+
+def measured(session: Session, sides: Sequence[Sequence[Array]], metric: str) -> float:
+    """A probe's metric for two texts of each pair, as token numbers."""
+    left, right = (_encoded(session, side) for side in sides)
+    places = ranks(left @ right.T, np.arange(len(left)))
+    return float((places == 1).mean() if metric == "recall_at_1" else (1 / places).mean())
+
+
+def _encoded(session: Session, texts: Sequence[Array]) -> Array:
+    """Texts as token numbers to vectors `[texts, width]`, those of about one length together."""
+    order = np.argsort([len(text) for text in texts], kind="stable")
+    rows: list[Array] = [np.empty(0)] * len(texts)
+    for begin in range(0, len(order), AT_ONCE):
+        places = order[begin : begin + AT_ONCE]
+        ids, mask = padded([texts[place] for place in places])
+        (dense,) = session.run([DENSE], {IDS: ids, MASK: mask})
+        for place, row in zip(places, dense, strict=True):
+            rows[place] = row
+    return np.stack(rows)

@@ -1,0 +1,133 @@
+"""`tieback models merge`: writes the card of a model that is merged of others, and makes the model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+from tieback_client.cli.output import say
+
+from tieback.catalog.card import EncoderCard
+from tieback.catalog.catalog import Catalog
+from tieback.core.errors import AlreadyExists, InvalidInput, NotFound
+from tieback.methods.merging import mergings
+from tieback.models.store import Store
+from tieback.serving.commands.explained import explained
+from tieback.serving.commands.pull_progress import PullProgress
+from tieback.serving.commands.train import assigned
+from tieback.serving.settings import load_settings
+
+TAKEN = {
+    "runtime",
+    "modality",
+    "width",
+    "max_tokens",
+    "pooling",
+    "options",
+    "precision",
+    "precisions",
+    "upstream",
+}
+"""Fields that a merged card has of its base."""
+
+
+@click.command()
+@click.argument("name")
+@click.option("--method", required=True, help="How to merge: a method of docs/methods.md#merging.")
+@click.option("--base", required=True, metavar="MODEL", help="The model that the experts were trained from.")
+@click.option("--expert", "experts", multiple=True, required=True, metavar="MODEL", help="May be repeated.")
+@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="A parameter of the method.")
+@click.option(
+    "--probe",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Pairs of texts (JSONL or TSV) that the merged model has to do well on before it is served.",
+)
+@click.option("--metric", type=click.Choice(["reciprocal_rank", "recall_at_1"]), default="reciprocal_rank")
+@click.option("--against", type=click.Choice(["base", "best", "mean"]), default="base", show_default=True)
+@click.option("--margin", type=float, default=0.0, show_default=True, help="Of the metric, over --against.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+def merge(
+    name: str,
+    method: str,
+    base: str,
+    experts: tuple[str, ...],
+    assignments: tuple[str, ...],
+    probe: Path | None,
+    metric: str,
+    against: str,
+    margin: float,
+    as_json: bool,
+) -> None:
+    """Merge encoders that were trained from one base into the model NAME.
+
+    Writes a card into the folder that TIEBACK_CARDS names, and makes the model. It is kept only if it reaches
+    what the probe asks.
+    """
+    with explained():
+        settings = load_settings()
+        if settings.cards is None:
+            raise InvalidInput("set TIEBACK_CARDS to the folder where your cards are", field="cards")
+        if method not in mergings.names():
+            raise NotFound("merging method", method, mergings.names())
+        path = settings.cards / f"{name}.yaml"
+        catalog = Catalog.load(settings.cards)
+        if path.exists() or name in {card.name for card in catalog}:
+            raise AlreadyExists(
+                "model", name, f"the catalog has a model {name!r}; give the merge another name"
+            )
+        recipe: dict[str, Any] = {"method": method, "base": base, "experts": list(experts)}
+        if assignments:
+            recipe["parameters"] = assigned(assignments, mergings.schema(method))
+        if probe is not None:
+            recipe["probe"] = {
+                "pairs": str(probe.resolve()), "metric": metric, "against": against, "margin": margin
+            }  # fmt: skip
+        metrics = _made(name, recipe, catalog, path)
+    if as_json:
+        click.echo(json.dumps({"name": name, "card": str(path), "metrics": metrics}, indent=2))
+        return
+    for model, value in metrics.get("probe", {}).items():
+        say(f"{model}: {metric} {value:.3f}")
+    say(f"wrote: {path}")
+    say(f"To serve it: tieback serve (TIEBACK_SPACES={name} for it alone)")
+
+
+def _made(name: str, recipe: dict[str, Any], catalog: Catalog, path: Path) -> dict[str, Any]:
+    """Writes the card and makes its model; without the model no card is left. Returns the metrics."""
+    from tieback.recipes.export import make_merged
+    from tieback.recipes.written_card import write_card
+
+    settings = load_settings()
+    store = Store(settings.models)
+    parents = [catalog.get(one) for one in (recipe["base"], *recipe["experts"])]
+    base = parents[0]
+    if not isinstance(base, EncoderCard):
+        raise InvalidInput(f"{base.name} is no encoder", field="base")
+    fields = base.model_dump(mode="json", include=TAKEN, exclude_defaults=True)
+    fields["options"] = base.options.model_dump(mode="json", exclude_defaults=True, exclude={"runtime"})
+    for precision in fields.get("precisions", {}).values():
+        precision.pop("drift", None)  # it was measured with other weights
+    licences = sorted({card.license for card in parents})
+    write_card(
+        path,
+        {
+            "name": name,
+            "role": "encoder",
+            "description": f"{', '.join(recipe['experts'])}, merged by {recipe['method']}.",
+            "license": " AND ".join(licences),
+            **fields,
+            "kinds": sorted(kind.value for kind in base.kinds),
+            "merge": recipe,
+        },
+    )
+    try:
+        card = Catalog.load(settings.cards).get(name)
+        with PullProgress() as progress:
+            make_merged([card], store, progress.said)
+    except BaseException:
+        path.unlink()
+        raise
+    manifest = store.manifest(card)
+    return dict(manifest.metrics) if manifest is not None else {}

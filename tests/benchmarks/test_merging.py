@@ -1,0 +1,72 @@
+"""What the benchmark of merging makes of pairs and of what it found."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks.merging import HELD_OUT, held_out, pairs_of, tell
+from benchmarks.report import Report
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    for name in ("cacm", "med"):
+        folder = tmp_path / "retrieval" / name
+        folder.mkdir(parents=True)
+        texts = [f"About {name} {i}. It says a good deal more of that." for i in range(10)] + [
+            "One sentence."
+        ]
+        (folder / "documents.jsonl").write_text("\n".join(json.dumps({"text": text}) for text in texts))
+    (tmp_path / "captions").mkdir()
+    (tmp_path / "captions/captions.json").write_text(json.dumps({"a.jpg": ["a dog", "one dog", "dogs"]}))
+    (tmp_path / "nli").mkdir()
+    rows = [
+        {"premise": "It rains.", "hypothesis": "It is wet.", "label": "entailment"},
+        {"premise": "It rains.", "hypothesis": "It is dry.", "label": "contradiction"},
+    ]
+    (tmp_path / "nli/train.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return tmp_path
+
+
+def test_pairs_are_halves_of_documents_captions_of_a_photo_and_what_follows(data: Path) -> None:
+    found = pairs_of(data)
+
+    assert sorted(found["med"])[0] == ("About med 0.", "It says a good deal more of that.")
+    assert len(found["cacm"]) == 10
+    assert found["captions"] == [("a dog", "one dog")]
+    assert found["inferences"] == [("It rains.", "It is wet.")]
+
+
+def test_a_fifth_of_the_pairs_is_held_out_and_no_more_than_is_needed() -> None:
+    pairs = [(str(i), "") for i in range(5 * HELD_OUT + 500)]
+
+    assert held_out(pairs[:100]) == pairs[80:100]
+    assert held_out(pairs) == pairs[-HELD_OUT:]
+
+
+def test_merges_are_held_against_the_base_and_against_the_experts_on_their_own_domains() -> None:
+    even = {"a": 0.5, "b": 0.5}
+    found = {
+        "base": {"a": 0.4, "b": 0.4},
+        "expert of a": {"a": 0.8, "b": 0.1},
+        "expert of b": {"a": 0.1, "b": 0.6},
+        **dict.fromkeys(["averaged", "task arithmetic, 0.3", "TIES", "consensus of 2"], even),
+        "task arithmetic, 0.6": {"a": 0.6, "b": 0.6},
+        "TALL masks": {"a": 0.7, "b": 0.7},
+        "twin, rank 32": {"a": 0.7, "b": 0.6},
+    }
+    report = Report()
+
+    tell(report, found, {"TIES": 2.0, "averaged": 1.0}, {"TALL masks": (90.0, 3.0)}, 90.0)
+
+    claims = {claim.name: claim.value for claim in report.claims}
+    assert claims["experts on their own domains, over the base"] == pytest.approx(0.3)
+    assert claims["best merge (task arithmetic, 0.6), of the experts on their own domains"] == pytest.approx(
+        0.6 / 0.7, abs=1e-3
+    )
+    assert claims["TALL masks, of the experts on their own domains"] == pytest.approx(1.0)
+    assert claims["Twin-Merging of rank 32 over its task arithmetic"] == pytest.approx(0.05)
+    assert claims["slowest merge of four MiniLM"] == 2.0
