@@ -16,11 +16,11 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
+from tieback.catalog.base_card import NAME, Card, MediaCard, Method
 from tieback.catalog.merge import Merge, check_merged
 from tieback.catalog.options import (
     DualEncoder,
@@ -28,12 +28,10 @@ from tieback.catalog.options import (
     GeneratorOptions,
     RecogniserOptions,
     RerankerOptions,
-    Weightless,
 )
-from tieback.catalog.own_directory import directory_revision, own_files
 from tieback.catalog.precision import Drift, LowerPrecision, Precision
 from tieback.catalog.reduction import TokenReduction
-from tieback.catalog.source import FilePath, Source, Sourced, Strict, short_hash
+from tieback.catalog.source import Source, short_hash
 from tieback.core.errors import StartupError
 from tieback.core.types.content import Modality
 from tieback.core.types.fusion import JOINT_SPACE
@@ -51,113 +49,6 @@ __all__ = [
     "RerankerCard",
     "Source",
 ]
-
-O = TypeVar("O", bound=Strict)  # noqa: E741 - a type variable, not a number
-NAME = r"^[a-z0-9][a-z0-9.-]*$"
-
-
-class Method(Strict):
-    """A method by name with its parameters, for instance ``pooling: {name: mean}``."""
-
-    name: str
-    parameters: dict[str, Any] = Field(default_factory=dict)
-
-
-class MediaCard(Sourced):
-    """Files that are fetched like weights but are no model."""
-
-    role: Literal["media"]
-
-
-class Card(Sourced):
-    """What encoders, rerankers, recognisers and generators share.
-
-    The weights come from `sources`, or from the user's own `directory` (a transformers or ONNX folder,
-    relative to the card's file): one of the two. A model that is `Weightless` has neither, and one that is
-    merged has those of others. `hashes` are the SHA-256 sums of the files that the card was written for;
-    an export holds the files against them.
-    """
-
-    role: Literal["encoder", "reranker", "recogniser", "generator"]
-    runtime: str
-    options: Any
-    directory: Path | None = None
-    hashes: dict[FilePath, Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] = Field(default_factory=dict)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _tell_options_their_runtime(cls, data: Any) -> Any:
-        if isinstance(data, dict) and "runtime" in data:
-            options = data.get("options")
-            if options is None:
-                options = {}
-            if isinstance(options, dict):
-                return data | {"options": {"runtime": data["runtime"]} | options}
-        return data
-
-    @model_validator(mode="after")
-    def _has_one_origin(self) -> Card:
-        if self.computation and (self.sources or self.directory is not None):
-            raise ValueError(f"{self.runtime} has no weights, so the card has no sources and no directory")
-        if self.is_merged and (self.sources or self.directory is not None):
-            raise ValueError(
-                "a merged model has its parents' weights, so the card has no sources and no directory"
-            )
-        has_own = not self.computation and not self.is_merged
-        if has_own and bool(self.sources) == (self.directory is not None):
-            raise ValueError("a card has either sources or a directory")
-        if self.hashes and self.directory is None:
-            raise ValueError("hashes are of the files of a directory; sources have their own")
-        if self.directory is not None:
-            own_files(self.directory)  # refuses links that lead out of it
-        if self.options.runtime != self.runtime:
-            raise ValueError(
-                f"the options are those of {self.options.runtime}, the runtime is {self.runtime}"
-            )
-        return self
-
-    def options_for(self, kind: type[O]) -> O:
-        """The options as the type that the card's runtime reads."""
-        if not isinstance(self.options, kind):
-            raise TypeError(f"{self.name} is a {self.runtime} card, not one for {kind.__name__}")
-        return self.options
-
-    @property
-    def is_merged(self) -> bool:
-        """Whether the weights are made of other cards'."""
-        return False
-
-    @property
-    def parents(self) -> dict[str, EncoderCard]:
-        """The cards that a merged one is made of, by name; none of others."""
-        return {}
-
-    @property
-    def computation(self) -> str | None:
-        """Names what a model without weights computes; None for one that has some."""
-        return self.options.computation if isinstance(self.options, Weightless) else None
-
-    @property
-    def revision(self) -> str:
-        """Names the weights, or the computation: changes when any byte of them does."""
-        if self.computation:
-            return short_hash(self.computation)
-        if self.directory is not None:
-            return directory_revision(self.directory)
-        return super().revision
-
-    @property
-    def fingerprint(self) -> str:
-        """Names how the weights are used."""
-        return short_hash(json.dumps(self._construction(), sort_keys=True, default=str))
-
-    @property
-    def export(self) -> str:
-        """Names what is made of the weights: changes when they have to be exported again."""
-        return self.fingerprint
-
-    def _construction(self) -> dict[str, Any]:
-        return {"runtime": self.runtime, "options": self.options.model_dump(mode="json")}
 
 
 class EncoderCard(Card):

@@ -15,7 +15,8 @@ from tieback.core.errors import InvalidInput, NotFound, StartupError
 from tieback.methods.merging import mergings
 
 if TYPE_CHECKING:
-    from tieback.catalog.card import Card, EncoderCard
+    from tieback.catalog.base_card import Card
+    from tieback.catalog.card import EncoderCard
 
 ParentName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
 ONE_FOR_ALL = ("runtime", "width", "max_tokens", "pooling", "options")
