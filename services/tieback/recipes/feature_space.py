@@ -13,7 +13,8 @@ from pathlib import Path
 from safetensors.numpy import save
 
 from tieback.artifacts import Artifact, Kind, file_digest
-from tieback.catalog.card import NAME, EncoderCard
+from tieback.catalog.base_card import NAME
+from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import read_card
 from tieback.catalog.options import FeatureTable
 from tieback.core.durable_files import write_durably

@@ -20,7 +20,8 @@ import numpy as np
 from pydantic import Field
 
 from tieback.artifacts import file_digest
-from tieback.catalog.card import NAME, EncoderCard
+from tieback.catalog.base_card import NAME
+from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.field_path import at
 from tieback.core.types.arrays import Array
