@@ -43,3 +43,23 @@ class CharacterAlternatives:
             chances = [chance for _, chance in self._places[self._done]]
             row[: len(chances)] = np.log(np.maximum(chances, 1e-12))
         return row
+
+
+def of_scores(scores: Array, characters: Sequence[str], *, most: int) -> list[Alternatives]:
+    """A place for each character read in `scores` `[steps, 1 + characters]`, with `most` alternatives.
+
+    The first score of a step is that of no character, which is an alternative as well. Steps in a row of
+    which the same character is the best are one place, and their means its probabilities (Connectionist
+    Temporal Classification: Graves et al., 2006).
+    """
+    best = scores.argmax(axis=1)
+    begins = np.flatnonzero(np.append(True, best[1:] != best[:-1]))
+    ends = np.append(begins[1:], len(best))
+    places: list[Alternatives] = []
+    for begin, end in zip(begins, ends, strict=True):
+        if best[begin] != 0:
+            chances = scores[begin:end].mean(axis=0)
+            likely = np.argpartition(-chances, min(most, len(chances)) - 1)[:most]
+            order = likely[np.argsort(-chances[likely], kind="stable")]
+            places.append([(characters[one - 1] if one else "", float(chances[one])) for one in order])
+    return places
