@@ -1,7 +1,8 @@
 """Beam search over what a recogniser may have read or heard, alone or with a language model.
 
 A text ends only where the end is the recogniser's first choice: a language model that likes short texts
-cannot cut one off. Texts that ended stay among the best, with their scores, until all of these have ended.
+cannot cut one off. The search is over when so many texts have ended as are followed: a text that repeats
+itself for ever has likely tokens, so what is yet to end is not waited for.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def search(
 ) -> list[Found]:
     """The best texts of at most `most` tokens, best first, `width` at most.
 
-    Width 1 takes the recogniser's first choice each time. What did not end in time is returned as it is.
+    Width 1 takes the recogniser's first choice each time. What did not end is returned where nothing did.
     """
     live = [Found((), (), 0.0, ended=False)]
     ended: list[Found] = []
@@ -85,27 +86,25 @@ def search(
         if not made:
             break
         scores = fusion(hypotheses)
-        pool: list[tuple[float, int]] = [(one.score, -1 - place) for place, one in enumerate(ended)]
-        pool += [(float(score), place) for place, score in enumerate(scores)]
-        pool.sort(key=lambda entry: -entry[0])  # stable: what is as good stays in its order
-        before, live, ended = ended, [], []
+        live = []
         kept: list[int] = []
         tokens: list[int] = []
-        for score, place in pool[:width]:
-            if place < 0:
-                ended.append(before[-1 - place])
-                continue
+        for place in np.argsort(-scores, kind="stable"):
             one, token, chances = made[place]
             if token == steps.end:
-                ended.append(Found(one.tokens, chances, score, ended=True))
+                ended.append(Found(one.tokens, chances, float(scores[place]), ended=True))
             else:
-                live.append(Found((*one.tokens, token), chances, score, ended=False))
+                live.append(Found((*one.tokens, token), chances, float(scores[place]), ended=False))
                 kept.append(parents[place])
                 tokens.append(token)
+            if len(live) == width or len(ended) == width:
+                break
+        if len(ended) == width:
+            break
         if not live:
             break
         rows = steps.after(kept, tokens)
-    return sorted([*ended, *live], key=lambda one: -one.score)
+    return sorted(ended or live, key=lambda one: -one.score)
 
 
 def _choices(row: Array, end: int, width: int) -> list[int]:
