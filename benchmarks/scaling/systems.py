@@ -1,7 +1,8 @@
 """The systems that are compared: each keeps vectors and finds the nearest by inner product, on one thread.
 
-`efforts` ascend: with a larger one a system looks at more, finds more, and takes longer. Those of tieback's
-are one, since a collection measures itself how far it has to look.
+`efforts` ascend: with a larger one a system looks at more, finds more, and takes longer. A collection of
+tieback measures itself how far it has to look; so that it can be compared at equal recall, a graph is also
+asked for less.
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ from tieback.index.vectors import one_thread
 
 faiss: Any = _faiss
 AT_ONCE = 8192
-LADDER = (4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 1024)
-BY_ITSELF = (0,)
+LADDER = (4, 8, 12, 16, 20, 24, 28, 32, 36, 40, 48, 56, 64, 80, 96, 128, 192, 256, 384, 512, 1024)
+BY_ITSELF = (100,)
+BREADTHS = (25, 30, 35, 40, 50, 60, 70, 80, 90, 100, 120, 150, 200, 400)
+"""Of what a collection does by itself, in hundredths."""
 
 
 class System:
@@ -38,10 +41,9 @@ class System:
 class Tieback(System):
     """The vectors of a collection by a codec, as the index service searches them."""
 
-    efforts = BY_ITSELF
-
-    def __init__(self, vectors: Array, folder: Path, codec: str) -> None:
+    def __init__(self, vectors: Array, folder: Path, codec: str, efforts: Sequence[int] = BY_ITSELF) -> None:
         one_thread()
+        self.efforts = efforts
         self._store = vectors_of(vectors.shape[1], MethodChoice(codec), folder)
         for begin in range(0, len(vectors), AT_ONCE):
             rows = vectors[begin : begin + AT_ONCE]
@@ -50,19 +52,19 @@ class Tieback(System):
         while self._store.wants_training(len(vectors)):
             self._store.train(ReadWriteLock(), lambda: self._everything)
 
-    def search(self, query: Array, limit: int, effort: int) -> Array:  # noqa: ARG002 - see above
+    def search(self, query: Array, limit: int, effort: int) -> Array:
         """See `System`."""
-        return self._store.search(query, limit, self._everything)[0]
+        return self._store.search(query, limit, self._everything, effort / 100)[0]
 
 
 class FaissHNSW(System):
-    """A graph of 32 neighbours, over float32."""
+    """A graph over float32."""
 
     efforts = tuple(effort for effort in LADDER if effort >= 16)
 
-    def __init__(self, vectors: Array, folder: Path) -> None:  # noqa: ARG002 - in memory
+    def __init__(self, vectors: Array, folder: Path, links: int = 32) -> None:  # noqa: ARG002 - in memory
         faiss.omp_set_num_threads(1)
-        self._index = faiss.IndexHNSWFlat(vectors.shape[1], 32, faiss.METRIC_INNER_PRODUCT)
+        self._index = faiss.IndexHNSWFlat(vectors.shape[1], links, faiss.METRIC_INNER_PRODUCT)
         self._index.hnsw.efConstruction = 80
         self._index.add(vectors)
 
@@ -171,7 +173,10 @@ SYSTEMS: Mapping[str, Callable[[Array, Path], System]] = {
     "tieback binary": lambda vectors, folder: Tieback(vectors, folder, "binary"),
     "tieback int8": lambda vectors, folder: Tieback(vectors, folder, "int8"),
     "tieback float32": lambda vectors, folder: Tieback(vectors, folder, "float32"),
+    "tieback float32, least": lambda vectors, folder: Tieback(vectors, folder, "float32", BREADTHS),
+    "tieback float16": lambda vectors, folder: Tieback(vectors, folder, "float16"),
     "faiss HNSW": FaissHNSW,
+    "faiss HNSW, 16 links": lambda vectors, folder: FaissHNSW(vectors, folder, 16),
     "faiss IVF": FaissIVF,
     "faiss IVF, bytes": lambda vectors, folder: FaissIVF(vectors, folder, bytes_=True),
     "usearch": USearch,
@@ -179,5 +184,5 @@ SYSTEMS: Mapping[str, Callable[[Array, Path], System]] = {
     "Milvus Lite": MilvusLite,
 }
 OWN = tuple(name for name in SYSTEMS if name.startswith("tieback"))
-MOST = {"Milvus Lite": 20_000, "faiss HNSW": 300_000, "usearch": 300_000, "tieback float32": 300_000}
+MOST = {"Milvus Lite": 20_000, "faiss HNSW": 300_000, "usearch": 300_000, "faiss HNSW, 16 links": 300_000}
 """Vectors with which a system is still measured: beyond, it takes too long here, or too much memory."""

@@ -1,4 +1,4 @@
-"""A server that is killed while it keeps the lists of its vectors: nothing of the collection is lost."""
+"""A server that is killed while it keeps the lists or the graph of its vectors: nothing is lost."""
 
 import asyncio
 import os
@@ -15,6 +15,7 @@ from support.sections import SPACE, WIDTH, item, section
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.vectors import Vector
 from tieback.index import Index
+from tieback.index.graphed_vectors import GraphedVectors
 from tieback.index.learned_state import LISTS
 from tieback.index.listed_vectors import ListedVectors
 
@@ -36,8 +37,12 @@ KILLED = textwrap.dedent("""
 """)
 
 
-def lists_of(index: Index) -> ListedVectors:
-    return cast(ListedVectors, index._owned.to_write("docs").memory._wholes)
+def vectors_of(index: Index) -> ListedVectors | GraphedVectors:
+    return cast(ListedVectors | GraphedVectors, index._owned.to_write("docs").memory._wholes)
+
+
+def is_sorted(kept: ListedVectors | GraphedVectors) -> bool:
+    return kept._lists is not None if isinstance(kept, ListedVectors) else not kept.exact
 
 
 async def found(index: Index) -> set[str]:
@@ -45,10 +50,13 @@ async def found(index: Index) -> set[str]:
     return {hit.item_id for hit in reply.hits}
 
 
+@pytest.mark.parametrize("codec", ["int8", "float32"])
 @pytest.mark.parametrize("number", range(1, 9))
-async def test_a_server_killed_while_it_keeps_lists_starts_with_all_vectors(number: int, store: Path) -> None:
+async def test_a_server_killed_while_it_keeps_lists_or_a_graph_starts_with_all_vectors(
+    number: int, codec: str, store: Path
+) -> None:
     index = Index.open(store)
-    await index.create_collection("docs", SPACE, WIDTH, codec=MethodChoice("int8"))
+    await index.create_collection("docs", SPACE, WIDTH, codec=MethodChoice(codec))
     vectors = np.random.default_rng(0).standard_normal((COUNT, WIDTH), np.float32)
     await index.upsert("docs", [item(f"i{n}", section(vectors[n])) for n in range(COUNT)])
     await index.close()
@@ -64,14 +72,14 @@ async def test_a_server_killed_while_it_keeps_lists_starts_with_all_vectors(numb
     assert number > 1 or done.returncode == -signal.SIGKILL
     index = Index.open(store)
     assert len(await found(index)) >= COUNT * 0.97
-    kept = lists_of(index)
+    kept = vectors_of(index)
     kept._flat_up_to = FLAT
-    assert kept.wants_training(COUNT) == (kept._lists is None)
+    assert kept.wants_training(COUNT) != is_sorted(kept)
     index._owned.to_write("docs").memory.train()
-    assert kept._lists is not None
+    assert is_sorted(kept)
     await index.close()
     (folder,) = (store / "collections" / "docs.lance" / LISTS).iterdir()
     index = Index.open(store)
-    assert lists_of(index)._lists is not None
+    assert is_sorted(vectors_of(index))
     assert not folder.name.startswith(".")
     await index.close()

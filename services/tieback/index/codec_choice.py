@@ -1,8 +1,8 @@
 """What a collection's choice of a codec gives: the codec, and the store of its vectors.
 
-Where the rows of the codec are compared as they are, faiss searches them (`growing.py`). Where they choose
-candidates, these are compared by their rows on disk (`coded_vectors.py`), and many are sorted into lists
-(`listed_vectors.py`). A codec that is learned is that too once it has learned (`learned_vectors.py`).
+Where the rows of the codec are compared as they are, many become a graph (`graphed_vectors.py`). Where they
+choose candidates, these are compared by their rows on disk (`coded_vectors.py`), and many are sorted into
+lists (`listed_vectors.py`). A codec that is learned is that too once it has learned (`learned_vectors.py`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import numpy as np
 from tieback.core.errors import InvalidInput
 from tieback.core.field_path import at
 from tieback.core.types.method_choice import MethodChoice
-from tieback.index.growing import FLAT_UP_TO, GrowingVectors
+from tieback.index.graphed_vectors import GraphedVectors
+from tieback.index.growing import FLAT_UP_TO
 from tieback.index.learned_vectors import LearnedVectors
 from tieback.index.listed_vectors import ListedVectors
 from tieback.index.vectors import StoredVectors
@@ -30,7 +31,7 @@ def vectors_of(width: int, choice: MethodChoice, folder: Path, flat_up_to: int =
     if isinstance(codec, LearnedCodec):
         return LearnedVectors(width, codec, choice, folder, flat_up_to)
     if codec.shortlist is None:
-        return GrowingVectors(width, flat_up_to, half=codec.dtype == np.float16)
+        return GraphedVectors(width, folder, flat_up_to, half=codec.dtype == np.float16)
     return ListedVectors(width, codec, codec.shortlist, folder, flat_up_to)
 
 

@@ -20,6 +20,7 @@ from tieback.core.errors import StorageFull
 from tieback.core.state import Schema
 from tieback.core.types.arrays import Array
 from tieback.index.coded_vectors import CodedVectors
+from tieback.index.fingerprints import fingerprints
 from tieback.index.growing import FLAT_UP_TO
 from tieback.index.learned_state import LISTS, LearnedState
 from tieback.index.position_lists import Centres, PositionLists, trained
@@ -32,7 +33,6 @@ VECTOR_LISTS = Kind("vector-lists", "lists of vectors", 1, "the vectors are sort
 _SCHEMA: Schema = {"directions": ("lists", "width"), "rows": ("vectors",), "lists": ("vectors",)}
 _GROWTH_BEFORE_RETRAINING = 2.0
 _FEW_MOVED = 256  # vectors that are put into lists while searches wait: some ten milliseconds
-_GOLDEN = 0x9E3779B97F4A7C15  # multiples of it are spread evenly
 
 _log = logging.getLogger(__name__)
 
@@ -127,7 +127,7 @@ class ListedVectors(CodedVectors):
         rows, lists = self._known
         if not len(rows):
             return centres.nearest(vectors)
-        named = _fingerprints(self._rescoring.encode(vectors))
+        named = fingerprints(self._rescoring.encode(vectors))
         places = np.minimum(np.searchsorted(rows, named), len(rows) - 1)
         is_known = rows[places] == named
         found = lists[places]
@@ -145,7 +145,7 @@ class ListedVectors(CodedVectors):
     def _keep(self, centres: Centres, positions: Array, list_of: Array) -> None:
         """What cannot be kept is made again at the next start."""
         parts = (positions[begin : begin + 8192] for begin in range(0, len(positions), 8192))
-        named = np.concatenate([_fingerprints(self._file.take(part)) for part in parts])
+        named = np.concatenate([fingerprints(self._file.take(part)) for part in parts])
         order = np.argsort(named)
         arrays = {"directions": centres.directions, "rows": named[order], "lists": list_of[order]}
         facts = {"few": centres.few, "many": centres.many, "trained_on": centres.trained_on}
@@ -156,11 +156,3 @@ class ListedVectors(CodedVectors):
                 _log.warning(
                     "lists of vectors were not kept, and are made again at the next start: %s", error
                 )
-
-
-def _fingerprints(rows: Array) -> Array:
-    """A number of 64 bits for each row on disk, by its bytes."""
-    taken = np.ascontiguousarray(rows).view(np.uint8)
-    words = taken.view(np.uint32) if taken.shape[1] % 4 == 0 else taken
-    weights = np.arange(1, words.shape[1] + 1, dtype=np.uint64) * np.uint64(_GOLDEN) | np.uint64(1)
-    return np.asarray(words.astype(np.uint64) @ weights).view(np.int64)

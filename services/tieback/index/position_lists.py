@@ -18,6 +18,7 @@ import faiss as _faiss
 import numpy as np
 
 from tieback.core.types.arrays import Array
+from tieback.index.exact_neighbours import MANY, Neighbours
 from tieback.index.room import grown
 
 faiss: Any = _faiss  # its stubs leave out what its Python wrapper adds
@@ -25,8 +26,8 @@ faiss: Any = _faiss  # its stubs leave out what its Python wrapper adds
 RECALL = 0.985
 """Of the nearest neighbours, the share that the lists of a search hold."""
 
-FEW, MANY = 10, 100
-"""Hits for which the lists are counted."""
+FEW = 10
+"""Hits for which the lists are counted, beside `MANY`."""
 
 _LISTS_BY_ROOT = 4  # lists for the root of the number of vectors
 _POINTS_PER_LIST = 24  # of which k-means finds a centre
@@ -147,7 +148,7 @@ def trained(count: int, read: Callable[[Array], Array]) -> tuple[Centres, Array]
     directions = np.ascontiguousarray(found.centroids, np.float32)
     queries = _float32(read(measured))
     list_of = np.zeros(count, np.int32)
-    neighbours, first = _Neighbours(queries, measured), Centres(directions, 1, 1, count)
+    neighbours, first = Neighbours(queries, measured), Centres(directions, 1, 1, count)
     for numbers in _chunks(np.arange(count)):
         vectors = _float32(read(numbers))
         list_of[numbers] = first.nearest(vectors)
@@ -155,30 +156,6 @@ def trained(count: int, read: Callable[[Array], Array]) -> tuple[Centres, Array]
     ranks = _ranks(queries @ directions.T, list_of[neighbours.numbers])
     few, many = (_enough(ranks[:, :hits], lists) for hits in (FEW, MANY))
     return Centres(directions, few, max(few, many), count), list_of
-
-
-class _Neighbours:
-    """The nearest of all vectors to some of them, but for themselves."""
-
-    def __init__(self, queries: Array, own: Array) -> None:
-        self._queries, self._own = queries, own
-        self._numbers = np.zeros((len(queries), 0), np.int64)
-        self._similarities = np.zeros((len(queries), 0), np.float32)
-
-    def see(self, numbers: Array, vectors: Array) -> None:
-        """Looks at more of the vectors."""
-        similarities = self._queries @ vectors.T
-        similarities[self._own[:, None] == numbers] = -np.inf
-        every = np.concatenate((self._similarities, similarities), axis=1)
-        known = np.concatenate((self._numbers, np.broadcast_to(numbers, similarities.shape)), axis=1)
-        best = np.argpartition(-every, min(MANY, every.shape[1] - 1), axis=1)[:, :MANY]
-        self._similarities = np.take_along_axis(every, best, 1)
-        self._numbers = np.take_along_axis(known, best, 1)
-
-    @property
-    def numbers(self) -> Array:
-        """Of each, `MANY` neighbours or as many as there are, best first."""
-        return np.take_along_axis(self._numbers, np.argsort(-self._similarities, axis=1), 1)
 
 
 def _ranks(similarities: Array, lists: Array) -> Array:

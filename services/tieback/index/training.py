@@ -1,12 +1,16 @@
-"""Sorts vectors into lists, and learns codecs, in a thread beside the searches."""
+"""Makes graphs and lists of vectors, and learns codecs, in a thread beside the searches."""
 
 from __future__ import annotations
 
 import logging
+import os
+import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from tieback.index.memory import Memory
 from tieback.index.vectors import one_thread
+
+_NICE = 5  # not more: a search may wait for the lock that this thread holds
 
 _log = logging.getLogger(__name__)
 
@@ -15,7 +19,7 @@ class Trainer:
     """Trains one collection at a time. A failure is logged: search stays as it is."""
 
     def __init__(self) -> None:
-        self._thread = ThreadPoolExecutor(1, "index-train", initializer=one_thread)
+        self._thread = ThreadPoolExecutor(1, "index-train", initializer=_beside)
         self._closed = False
 
     def train(self, memory: Memory) -> None:
@@ -29,9 +33,15 @@ class Trainer:
         self._thread.shutdown()
 
 
+def _beside() -> None:
+    """Keeps faiss on this thread, and lets searches and writes go first."""
+    one_thread()
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+
+
 def _log_failure(trained: Future[None]) -> None:
     if not trained.cancelled() and trained.exception() is not None:
         _log.error(
-            "vectors could not be sorted into lists, or their codec not be learned; search stays exact",
+            "vectors got no graph or lists, or their codec was not learned; search stays as it is",
             exc_info=trained.exception(),
         )
