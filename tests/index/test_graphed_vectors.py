@@ -197,6 +197,35 @@ def test_a_graph_of_which_much_is_gone_is_made_anew(tmp_path: Path) -> None:
     assert recall(made, vectors, clustered(40, seed=1), living) >= 0.96
 
 
+def test_work_on_a_graph_can_be_given_up_and_goes_on_later(tmp_path: Path) -> None:
+    vectors, asked = clustered(COUNT), 0
+    made = store(tmp_path)
+    made.put(np.arange(COUNT), vectors)
+
+    def until(calls: int) -> Callable[[], Array]:
+        def living() -> Array:
+            nonlocal asked
+            asked += 1
+            if asked > calls:
+                raise InterruptedError
+            return np.ones(COUNT, bool)
+
+        return living
+
+    with pytest.raises(InterruptedError):
+        made.train(ReadWriteLock(), until(2))
+    assert made.exact
+    asked = 0
+    with pytest.raises(InterruptedError):
+        made.train(ReadWriteLock(), until(8))
+    assert graph_of(made).pending > 0
+    assert not store(tmp_path).exact, "what was made is kept"
+    assert recall(made, vectors, clustered(40, seed=1), np.ones(COUNT, bool)) >= 0.96
+    graph_of(made).put(np.arange(1100), vectors[:1100])
+    made.train(ReadWriteLock(), everything())
+    assert graph_of(made).pending == 0
+
+
 def test_equal_vectors_are_all_found(tmp_path: Path) -> None:
     vectors = clustered(COUNT)
     vectors[:500] = vectors[0]

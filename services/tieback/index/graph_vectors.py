@@ -71,12 +71,9 @@ class GraphVectors:
     def put(self, positions: Array, vectors: Array) -> None:
         """See `Vectors`. They are pending."""
         self.remove(positions)
+        if self._end + len(positions) > len(self._waiting):
+            self._make_room(len(positions))
         begin, self._end = self._end, self._end + len(positions)
-        if self._end > len(self._waiting):
-            room = np.zeros((max(self._end + self._end // 4, 256), self._waiting.shape[1]), np.float32)
-            room[:begin] = self._waiting[:begin]
-            self._waiting = room
-        self._waiting_position = grown(self._waiting_position, self._end, _NOWHERE)
         self._waiting[begin : self._end] = vectors
         self._waiting_position[begin : self._end] = positions
         self._place[positions] = np.arange(begin, self._end)
@@ -137,7 +134,7 @@ class GraphVectors:
             found, similarities = self.graph.search(query, most, effort)
             positions = self._position[found]
             if not all_count:
-                there = np.flatnonzero((positions >= 0) & allowed[positions])[:limit]
+                there = np.flatnonzero(_passing(positions, allowed))[:limit]
                 positions, similarities = positions[there], similarities[there]
             if len(positions) == limit:
                 best = positions, similarities
@@ -148,7 +145,7 @@ class GraphVectors:
     def similarities(self, query: Array, allowed: Array) -> tuple[Array, Array]:
         """See `Vectors`."""
         every = self._position[: len(self.graph)]
-        nodes = np.flatnonzero((every >= 0) & allowed[every])
+        nodes = np.flatnonzero(_passing(every, allowed))
         positions = every[nodes]
         if 2 * len(nodes) > len(self.graph):
             similarities = self.graph.similarities(query)[nodes]
@@ -173,12 +170,31 @@ class GraphVectors:
         """The pending ones that are allowed, and their similarities."""
         positions = self._waiting_position[self._begin : self._end]
         similarities = self._waiting[self._begin : self._end] @ query
-        there = (positions != _NOWHERE) & allowed[positions]
+        there = _passing(positions, allowed)
         return positions[there].astype(np.int64), similarities[there]
+
+    def _make_room(self, count: int) -> None:
+        """For so many more pending ones; what was added to the graph makes room."""
+        there = slice(self._begin, self._end)
+        size = self._end - self._begin
+        room = size + count + max(size // 4, 256)
+        waiting = np.zeros((room, self._waiting.shape[1]), np.float32)
+        positions = np.full(room, _NOWHERE, np.int32)
+        waiting[:size], positions[:size] = self._waiting[there], self._waiting_position[there]
+        self._waiting, self._waiting_position = waiting, positions
+        living = np.flatnonzero(positions[:size] != _NOWHERE)
+        self._place[positions[living]] = living
+        self._begin, self._end = 0, size
 
     def _fit(self, positions: Array) -> None:
         size = int(positions.max(initial=-1)) + 1
         self._node, self._place = (grown(one, size, _NOWHERE) for one in (self._node, self._place))
+
+
+def _passing(positions: Array, allowed: Array) -> Array:
+    """Which positions are allowed; nowhere, and what the mask does not know, is not."""
+    known = (positions >= 0) & (positions < len(allowed))
+    return np.asarray(known & allowed[np.where(known, positions, 0)])
 
 
 def _best(found: tuple[Array, Array], others: tuple[Array, Array], limit: int) -> tuple[Array, Array]:

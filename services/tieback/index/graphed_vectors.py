@@ -39,7 +39,7 @@ _SCHEMA: Schema = {
 }
 _MOST_GONE = 0.25  # of the nodes
 _GROWTH_BEFORE_MEASURING = 2.0
-_GROWTH_BEFORE_KEEPING = 1.1
+_GROWTH_BEFORE_KEEPING, _GROWTH_BEFORE_KEEPING_AMID = 1.1, 1.5  # the second while more is added
 _PENDING = 1024  # vectors that are compared with every query before they are added
 _AT_ONCE, _FEWEST = 1024, 4  # vectors that are added while nobody, or everybody, waits
 _WAIT = 0.005  # seconds that searches wait for vectors that are added
@@ -132,18 +132,20 @@ class GraphedVectors:
         try:
             made = known or self._made(positions, lock, living)
             if known is None:
+                self._kept_nodes = 0
                 self._swap_in(made, lock, living)
-            _add_pending(made, lock)
+            try:
+                self._add_pending(made, lock, living)
+            finally:  # also where it is stopped
+                self._keep(made, lock, _GROWTH_BEFORE_KEEPING)
         finally:
             with lock.writing():
                 self._moved = None
-        if known is None or len(made.graph) >= _GROWTH_BEFORE_KEEPING * self._kept_nodes:
-            self._keep(made, lock)
 
     def _is_worn(self, graph: GraphVectors, count: int) -> bool:
         """Whether so much is gone of a graph that it should be made anew; not where few are left."""
         gone = len(graph.graph) - graph.living
-        return count > self._flat_up_to and gone > _MOST_GONE * len(graph.graph) and graph.pending < count
+        return count > self._flat_up_to and gone > _MOST_GONE * len(graph.graph)
 
     def _made(self, positions: Array, lock: ReadWriteLock, living: Callable[[], Array]) -> GraphVectors:
         """A graph of vectors that are there, but for those by which it was measured."""
@@ -181,6 +183,24 @@ class GraphedVectors:
             made.put(positions, self.current.take(positions))
             self.current = made
 
+    def _add_pending(self, made: GraphVectors, lock: ReadWriteLock, living: Callable[[], Array]) -> None:
+        """Adds what is pending, with as much time between as it takes; measures again what has grown."""
+        most = _FEWEST
+        while made.pending:
+            with lock.reading():
+                living()  # ends the work where it is not wanted any more
+                has_grown = len(made.graph) > _GROWTH_BEFORE_MEASURING * made.efforts.measured_with
+                queries = made.next_pending(QUERIES if has_grown else 0)[0]
+            if len(queries):
+                made.efforts = made.graph.measured(queries)
+            self._keep(made, lock, _GROWTH_BEFORE_KEEPING_AMID)
+            with lock.writing():
+                begun = time.perf_counter()
+                made.add_pending(made.next_pending(most)[1])
+                taken = time.perf_counter() - begun
+            most = min(max(int(most * min(_WAIT / max(taken, 1e-6), 2.0)), _FEWEST), _AT_ONCE)
+            time.sleep(taken)
+
     def _flat(self) -> Vectors:
         return InvertedVectors(self._width, half=True) if self._half else FlatVectors(self._width)
 
@@ -202,8 +222,11 @@ class GraphedVectors:
         self._known, self._kept_nodes = Fingerprints(found.arrays["rows"]), len(graph)
         return GraphVectors(graph, Efforts(facts["few"], facts["many"], facts["measured_with"]), self._width)
 
-    def _keep(self, made: GraphVectors, lock: ReadWriteLock) -> None:
-        """What cannot be kept is made again at the next start."""
+    def _keep(self, made: GraphVectors, lock: ReadWriteLock, growth: float) -> None:
+        """Keeps a graph that has grown so much. What cannot be kept is made again at the next start."""
+        if len(made.graph) < growth * self._kept_nodes:
+            return
+        self._kept_nodes = len(made.graph)
         numbers = np.full(len(made.graph), _NONE, np.int64)
         for begin in range(0, len(numbers), _AT_ONCE):
             with lock.reading():
@@ -216,26 +239,8 @@ class GraphedVectors:
             self._kept.save(
                 {**made.graph.links(), "rows": numbers}, {**facts, "half": self._half, "width": self._width}
             )
-            self._kept_nodes = len(made.graph)
         except (OSError, StorageFull) as error:
             if not self._kept.is_gone:
                 _log.warning(
                     "a graph of vectors was not kept, and is made again at the next start: %s", error
                 )
-
-
-def _add_pending(made: GraphVectors, lock: ReadWriteLock) -> None:
-    """Adds what is pending, with as much time between as it takes; measures again what has grown."""
-    most = _FEWEST
-    while made.pending:
-        if len(made.graph) > _GROWTH_BEFORE_MEASURING * made.efforts.measured_with:
-            with lock.reading():
-                queries = made.next_pending(QUERIES)[0]
-            if len(queries):
-                made.efforts = made.graph.measured(queries)
-        with lock.writing():
-            begun = time.perf_counter()
-            made.add_pending(made.next_pending(most)[1])
-            taken = time.perf_counter() - begun
-        most = min(max(int(most * min(_WAIT / max(taken, 1e-6), 2.0)), _FEWEST), _AT_ONCE)
-        time.sleep(taken)

@@ -24,6 +24,7 @@ from tieback.index.filters import Check, Filter, Scans, evaluate, scan
 from tieback.index.filters.evaluation import comparisons
 from tieback.index.filters.fields import first_fault, refusal
 from tieback.index.filters.syntax import Field
+from tieback.index.graphed_vectors import GraphedVectors
 from tieback.index.growing import FLAT_UP_TO, GrowingVectors
 from tieback.index.item_rows import ItemRows, source_of
 from tieback.index.kept_items import KeptItems
@@ -316,12 +317,18 @@ class Memory:
         """Whether the vectors have outgrown exact search, or the lists they were sorted into."""
         return self._wholes.wants_training(self.section_count) or self.regions.wants_training()
 
-    def train(self) -> None:
-        """Builds inverted files beside the searches and swaps them in. Seconds; one at a time.
+    def train(self, check: Callable[[], None] = lambda: None) -> None:
+        """Makes graphs and lists beside the searches and swaps them in. Minutes for a million; one at a time.
 
-        Holds the lock for writing itself, at the beginning and at the end.
+        Holds the lock for writing itself, for moments. What `check` raises ends the work of a graph.
         """
-        self._wholes.train(self.lock, lambda: self._living[: self._used])
+
+        def living() -> Array:
+            if isinstance(self._wholes, GraphedVectors):
+                check()
+            return self._living[: self._used]
+
+        self._wholes.train(self.lock, living)
         self.regions.train(self.lock)
 
     def _add(self, items: ItemRows, words: Sequence[AnalysedSections]) -> None:

@@ -15,6 +15,10 @@ _NICE = 5  # not more: a search may wait for the lock that this thread holds
 _log = logging.getLogger(__name__)
 
 
+class Stopped(Exception):  # noqa: N818 - nothing went wrong
+    """Work of minutes is given up: the index is closed."""
+
+
 class Trainer:
     """Trains one collection at a time. A failure is logged: search stays as it is."""
 
@@ -25,12 +29,16 @@ class Trainer:
     def train(self, memory: Memory) -> None:
         """Begins with a collection's vectors, where they want it."""
         if memory.wants_training() and not self._closed:
-            self._thread.submit(memory.train).add_done_callback(_log_failure)
+            self._thread.submit(memory.train, self._stop_if_closed).add_done_callback(_log_failure)
 
     def close(self) -> None:
-        """Waits for what it has begun."""
+        """Waits for what it has begun; a graph that is being made or grows is left as it is."""
         self._closed = True
         self._thread.shutdown()
+
+    def _stop_if_closed(self) -> None:
+        if self._closed:
+            raise Stopped
 
 
 def _beside() -> None:
@@ -40,7 +48,7 @@ def _beside() -> None:
 
 
 def _log_failure(trained: Future[None]) -> None:
-    if not trained.cancelled() and trained.exception() is not None:
+    if not trained.cancelled() and not isinstance(trained.exception(), Stopped | None):
         _log.error(
             "vectors got no graph or lists, or their codec was not learned; search stays as it is",
             exc_info=trained.exception(),
