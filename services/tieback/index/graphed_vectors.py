@@ -137,7 +137,7 @@ class GraphedVectors:
             try:
                 self._add_pending(made, lock, living)
             finally:  # also where it is stopped
-                self._keep(made, lock, _GROWTH_BEFORE_KEEPING)
+                self._keep(made, lock, 1 if known is None else _GROWTH_BEFORE_KEEPING)
         finally:
             with lock.writing():
                 self._moved = None
