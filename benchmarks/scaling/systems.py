@@ -22,9 +22,9 @@ from tieback.index.vectors import one_thread
 
 faiss: Any = _faiss
 AT_ONCE = 8192
-LADDER = (4, 8, 12, 16, 20, 24, 28, 32, 36, 40, 48, 56, 64, 80, 96, 128, 192, 256, 384, 512, 1024)
+LADDER = (4, 8, 12, 16, *range(20, 48, 2), 48, 56, 64, 80, 96, 128, 192, 256, 384, 512, 1024)
 BY_ITSELF = (100,)
-BREADTHS = (25, 30, 35, 40, 50, 60, 70, 80, 90, 100, 120, 150, 200, 400)
+BREADTHS = (25, 30, 35, *range(38, 62, 3), 65, 70, 80, 90, 100, 120, 150, 200, 400)
 """Of what a collection does by itself, in hundredths."""
 
 

@@ -26,6 +26,7 @@ from tieback.index.graph_vectors import GraphVectors
 from tieback.index.growing import FLAT_UP_TO
 from tieback.index.learned_state import LISTS, LearnedState
 from tieback.index.readwrite import ReadWriteLock
+from tieback.index.unused_memory import give_back
 from tieback.index.vectors import FlatVectors, InvertedVectors, Vectors
 from tieback.methods.codecs import LARGEST_HALF
 
@@ -141,6 +142,7 @@ class GraphedVectors:
         finally:
             with lock.writing():
                 self._moved = None
+            give_back()  # the vectors as they were searched before, and what was measured with
 
     def _is_worn(self, graph: GraphVectors, count: int) -> bool:
         """Whether so much is gone of a graph that it should be made anew; not where few are left."""
