@@ -17,7 +17,6 @@ from tieback.core.types.locators import Locator, LocatorKind
 from tieback.core.types.recognition import RecognisedText
 from tieback.models.encoder_model import Prepared, Weight
 from tieback.models.image_decoding import decoded_bytes, made_of_picture, size_of
-from tieback.models.recogniser_model import Fusing
 
 FAULTY = 13
 """A picture of so many pixels in height makes the run fail."""
@@ -55,8 +54,6 @@ def bars(*widths: int, height: int = 20) -> bytes:
 class BarReader:
     """Writes each bar as its width in pixels. While `held`, a run waits before it begins."""
 
-    fuses = False
-
     def __init__(self, card: RecogniserCard) -> None:
         self.card = card
         self.runs = 0
@@ -71,8 +68,7 @@ class BarReader:
         pixels = made_of_picture(content, limits, lambda image: np.asarray(image.convert("L")), finest=4096)
         return Prepared(max(1, pixels.size // 1024), pixels, size=pixels.nbytes)
 
-    def run(self, prepared: Prepared, fusing: Fusing | None = None) -> RecognisedText:
-        assert fusing is None
+    def run(self, prepared: Prepared) -> RecognisedText:
         self.free.wait()
         self.runs += 1
         pixels = prepared.payload

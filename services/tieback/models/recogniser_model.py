@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from tieback.catalog.card import RecogniserCard
 from tieback.core.types.content import Content
@@ -34,8 +34,6 @@ class RecogniserModel(Protocol):
     """
 
     card: RecogniserCard
-    fuses: bool
-    """Whether a language model can take part."""
 
     def weigh(self, content: Content, limits: Limits) -> Weight:
         """Reads the header of one content: what decoding and running it take at most.
@@ -48,10 +46,19 @@ class RecogniserModel(Protocol):
         """Decodes one content. InvalidInput, its field named by the modality, where it cannot be read."""
         ...
 
-    def run(self, prepared: Prepared, fusing: Fusing | None = None) -> RecognisedText:
-        """What is written or said in it, in reading order; with a language model where one is given."""
+    def run(self, prepared: Prepared) -> RecognisedText:
+        """What is written or said in it, in reading order."""
         ...
 
     def warm_up(self) -> None:
         """Runs once, so that the first request does not pay for what is made on first use."""
+        ...
+
+
+@runtime_checkable
+class FusingRecogniserModel(RecogniserModel, Protocol):
+    """A recogniser in whose work a language model can take part."""
+
+    def run_with(self, prepared: Prepared, fusing: Fusing) -> RecognisedText:
+        """As `run`, with the language model."""
         ...

@@ -31,8 +31,6 @@ TOKENS_PER_SECOND = 50  # states of the encoder: what a sound is admitted by
 class SpeechRecogniserModel:
     """A `RecogniserModel` of sounds. A segment's score is its tokens' geometric mean."""
 
-    fuses = True
-
     def __init__(self, card: RecogniserCard, served: ServedModel, hardware: Hardware = PROCESSOR) -> None:
         self.card = card
         self.options = card.options_for(SpeechRecogniser)
@@ -50,10 +48,12 @@ class SpeechRecogniserModel:
         samples = samples_of(content, limits, rate=self.options.sample_rate)
         return Prepared(self._tokens(len(samples) / self.options.sample_rate), samples, size=samples.nbytes)
 
-    def run(self, prepared: Prepared, fusing: Fusing | None = None) -> RecognisedText:
+    def run(self, prepared: Prepared) -> RecognisedText:
         """The transcript: segments as the recogniser marks them, a space between."""
-        if fusing is None:
-            return self.transcript(prepared.payload, self._alone)
+        return self.transcript(prepared.payload, self._alone)
+
+    def run_with(self, prepared: Prepared, fusing: Fusing) -> RecognisedText:
+        """The transcript that recogniser and language model make together."""
         reader = functools.partial(fusing.reader, PROMPT, self.options.width)
         return self.transcript(prepared.payload, Manner(self.options.width, fusing.method, reader))
 

@@ -10,7 +10,7 @@ import asyncio
 import functools
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tieback.admission import Admission, Ticket
@@ -31,7 +31,7 @@ from tieback.methods.recognition_fusion import NO_FUSION, recognition_fusions
 from tieback.models.encoder_model import Prepared, Weight
 from tieback.models.language_model import LanguageModel
 from tieback.models.language_reading import LanguagePartner
-from tieback.models.recogniser_model import Fusing, RecogniserModel
+from tieback.models.recogniser_model import Fusing, FusingRecogniserModel, RecogniserModel
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ class Recogniser:
                 raise StartupError(f"two recognisers are named {name!r}; rename one of their cards")
             admission = Admission(self._limits.queued_tokens)
             batcher: Batcher[Prepared, RecognisedText] = Batcher(
-                lambda batch, fusing, model=model: [model.run(one, fusing) for one in batch],  # type: ignore[misc]
+                functools.partial(_run, model),
                 name=name,
                 pads=False,
                 budget=0,
@@ -203,7 +203,7 @@ class Recogniser:
         for content in contents:
             try:
                 queue = self._queue(content, model)
-                if fuses and not queue.model.fuses:
+                if fuses and not isinstance(queue.model, FusingRecogniserModel):
                     raise InvalidInput(
                         f"{queue.model.card.name} recognises without a language model; leave `fusion` out",
                         field=queue.model.card.modality,
@@ -278,6 +278,13 @@ class Recogniser:
         except Exception:
             logger.exception("%s could not prepare an input", model.card.name)
             return TiebackError("this input could not be prepared for the model")
+
+
+def _run(model: RecogniserModel, batch: Sequence[Prepared], fusing: Hashable) -> list[RecognisedText]:
+    """What a model makes of a batch; `fusing` is None where it is alone."""
+    if isinstance(fusing, Fusing) and isinstance(model, FusingRecogniserModel):
+        return [model.run_with(one, fusing) for one in batch]
+    return [model.run(one) for one in batch]
 
 
 def _admitted(asked: Mapping[int, tuple[_Queue, Weight]], deadline: Deadline) -> dict[int, Ticket]:
