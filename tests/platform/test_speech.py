@@ -14,7 +14,7 @@ from support.local_platform import Running, served_locally
 from tieback.catalog.catalog import Catalog
 from tieback.models.store import Store
 from tieback.serving.settings import Settings
-from tieback_client import Audio, Client, InvalidArgument, NotFound
+from tieback_client import Audio, Client, Evidence, InvalidArgument, NotFound
 from tieback_client.cli import app
 from tieback_client.vectors import LocatorKind
 
@@ -112,6 +112,18 @@ def test_a_server_without_a_language_model_refuses_to_fuse_by_name(tmp_path: Pat
         client.recognise(clip, fusion="gfd")
 
     assert error.value.field == "fusion.name"
+
+
+def test_a_transcript_is_evidence_that_is_cited_by_time(client: Client, clip: Path) -> None:
+    (found,) = client.recognise(clip)
+    evidence = Evidence(found.text, id="clip.wav", segments=found.segments)
+
+    checked = client.check(found.text, [evidence])
+
+    assert checked.supported, (found.text, checked.verdicts)
+    citation = checked.citations[0]
+    assert citation.time is not None
+    assert 0 <= citation.time[0] < citation.time[1] <= SECONDS
 
 
 def test_a_sound_without_speech_has_an_empty_transcript(client: Client, tmp_path: Path) -> None:
