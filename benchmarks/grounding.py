@@ -3,7 +3,8 @@
 --data has `grounding/dev.jsonl`: a JSON object on each line with "evidence", "claim", "source" and a "label",
 `supported`, `contradicted` or `unsupported`. Each claim is one check with its evidence as the only passage
 (with `--lines`: as a passage for each of its lines),
-through SDK, wire and service, of a server that is started for it.
+through SDK, wire and service, of a server that is started for it. With `--likelihood` the checker also asks
+the language model.
 
 Balanced accuracy is the mean of the shares of right decisions among supported claims and among the others;
 0.5 is chance. It is that of all claims, each taken for supported from a score of `--from` on, and that of the
@@ -29,10 +30,12 @@ from typing import Any
 
 import numpy as np
 from tieback_client import Check, Checked, Client, VerdictLabel
+from tieback_client.methods import MethodLike
 
 from benchmarks.report import Report
 from benchmarks.served import StartError, started
 
+WITH_LIKELIHOOD = ("token_alignment", {"likelihood": True})
 NO_GENERATOR = {"TIEBACK_GENERATOR_ENABLED": "false"}
 AT_ONCE = 16
 DRAWS = 2000
@@ -80,6 +83,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--checker", metavar="METHOD", help="a method of the family grounding [as served]")
     parser.add_argument(
+        "--likelihood", action="store_true", help="the learned checker asks the language model as well"
+    )
+    parser.add_argument(
         "--lines", action="store_true", help="each line of the evidence is a passage of its own"
     )
     parser.add_argument(
@@ -103,22 +109,24 @@ def run(options: argparse.Namespace) -> Report:
         sets = {
             name: [replace(one, evidence=tuple(_lines(one))) for one in rows] for name, rows in sets.items()
         }
-    return measured(sets, options.checker, least=options.least)
+    checker = WITH_LIKELIHOOD if options.likelihood else options.checker
+    return measured(sets, checker, least=options.least)
 
 
 def measured(
     sets: Mapping[str, Sequence[Labelled]],
-    checker: str | None,
+    checker: MethodLike | None,
     spaces: Sequence[str] = (),
     *,
     least: float = NEUTRAL,
 ) -> Report:
     """Measures the sets on a server of `spaces`, by default all."""
     report = Report()
+    settings = {} if checker == WITH_LIKELIHOOD else NO_GENERATOR
     with tempfile.TemporaryDirectory() as store:
         try:
             with (
-                started(Path(store), local=True, spaces=spaces, settings=NO_GENERATOR) as one,
+                started(Path(store), local=True, spaces=spaces, settings=settings) as one,
                 one.ready().client() as client,
             ):
                 measure(report, client, sets, checker, least)
@@ -142,7 +150,11 @@ def read(path: Path, most: int) -> dict[str, list[Labelled]]:
 
 
 def measure(
-    report: Report, client: Client, sets: Mapping[str, Sequence[Labelled]], checker: str | None, least: float
+    report: Report,
+    client: Client,
+    sets: Mapping[str, Sequence[Labelled]],
+    checker: MethodLike | None,
+    least: float,
 ) -> None:
     """A row for each set, the curve, and the claims over all."""
     rows, found = [], {}
@@ -194,7 +206,7 @@ def measure(
     )
 
 
-def checked(client: Client, labelled: Sequence[Labelled], checker: str | None) -> Iterable[Outcome]:
+def checked(client: Client, labelled: Sequence[Labelled], checker: MethodLike | None) -> Iterable[Outcome]:
     """The outcomes of claims that the server takes: evidence can be longer than one check reads."""
     for begin in range(0, len(labelled), AT_ONCE):
         some = labelled[begin : begin + AT_ONCE]

@@ -59,7 +59,8 @@ def test_the_network_computes_the_same_in_numpy_and_in_pytorch_whatever_the_padd
     count = len(SIGNALS)
     state |= {"mean": np.zeros(count), "spread": np.ones(count), "contradicted": np.array([0.5])}
     state |= {"calibrate.weight": np.zeros(count + 2), "calibrate.bias": np.zeros(1)}
-    state |= {"curve": np.zeros((4, 3))}
+    state |= {"curve": np.zeros((4, 3)), "heard.curve": np.zeros((1, 3))}
+    state |= {"heard.weight": np.zeros(0), "heard.bias": np.zeros(1)}
     check_state(state, STATE)
     batch = [read(3, 9, 1), read(12, 2, 3), read(1, 30, 5)]
 

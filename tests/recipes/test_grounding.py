@@ -16,7 +16,9 @@ from tieback.methods.grounding.token_alignment import STATE
 from tieback.models.state_artifact import CHECKER
 from tieback.recipes.train import REPORT, Outcome
 
-QUICK: dict[str, Any] = {"space": "own", "steps": 300, "batch": 32, "hidden": 16, "learning_rate": 0.01}
+QUICK: dict[str, Any] = {
+    "space": "own", "steps": 300, "batch": 32, "hidden": 16, "learning_rate": 0.01, "asked": 0,
+}  # fmt: skip
 BIRDS, TIMES = ["owl", "wren"], ["night", "flies"]
 
 
@@ -109,3 +111,5 @@ def test_too_few_pairs_or_labels_are_refused(world: SmallTraining) -> None:
         world.train("two", data=two)
     with pytest.raises(NotFound, match="own"):
         world.train("none", space="none-such")
+    with pytest.raises(NotFound, match="language model"):
+        world.train("none", asked=10, model="none-such")

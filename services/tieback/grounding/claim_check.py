@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import cast
 
 from tieback.core.errors import InvalidInput
 from tieback.core.field_path import FieldPath
 from tieback.core.recognised import region_of, time_of
 from tieback.core.state import State
+from tieback.core.types.arrays import Array
 from tieback.core.types.generation import (
     Citation,
     Claim,
@@ -21,6 +24,7 @@ from tieback.core.types.generation import (
 from tieback.core.types.method_choice import MethodChoice
 from tieback.grounding.languages import is_foreign
 from tieback.methods.grounding import (
+    EVIDENCE,
     SUMMARY,
     Finding,
     Passage,
@@ -37,6 +41,12 @@ LEARNED, WITHOUT_STATE = "token_alignment", "lexical_embedding"
 MOST_CITATIONS = 3
 LONGEST_CLAIM = 1000
 """Characters of a claim; text encoders cut what is longer, and the verdict would be of its beginning."""
+
+Likelihoods = Callable[[str, str], Array]
+"""Evidence and claim to the mean log-probabilities of the claim behind the evidence, and alone `[2]`."""
+
+ASKS_A_MODEL = "likelihood"
+"""The parameter by which a checker asks a language model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +65,17 @@ class ConfiguredChecker:
 
 
 class Checkers:
-    """The checkers that a server has: all that learn nothing, and the learned ones by their `states`."""
+    """The checkers that a server has: all that learn nothing, and the learned ones by their `states`.
 
-    def __init__(self, states: Mapping[str, State] | None = None) -> None:
+    `likelihoods` are those of a language model in the same process; None where there is none, or another one
+    than the states were learned with.
+    """
+
+    def __init__(
+        self, states: Mapping[str, State] | None = None, likelihoods: Likelihoods | None = None
+    ) -> None:
         self._states = dict(states or {})
+        self._likelihoods = likelihoods
         self.default = MethodChoice(LEARNED if LEARNED in self._states else WITHOUT_STATE)
 
     def configured(self, choice: MethodChoice | None, field: FieldPath) -> ConfiguredChecker:
@@ -72,7 +89,19 @@ class Checkers:
                 field=field,
             )
 
+        evidence_of = checkers.form(EVIDENCE, name, parameters) if checkers.has(EVIDENCE, name) else None
+        likelihoods = self._likelihoods
+        if cast("partial[Finding]", method).keywords.get(ASKS_A_MODEL) and likelihoods is None:
+            raise InvalidInput(
+                "likelihood asks a language model in the process of the checker, and there is none that the "
+                "checker was calibrated with; leave it out",
+                field=field[ASKS_A_MODEL],
+            )
+
         def check(claim: Statement, passages: Sequence[Passage]) -> Finding:
+            read = evidence_of(claim, passages) if evidence_of is not None else None
+            if read is not None and likelihoods is not None:
+                claim = replace(claim, likelihoods=likelihoods(read, claim.text))
             return method(claim, passages, state or {})
 
         summarise = checkers.form(SUMMARY, name, parameters, field=field)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from tieback.artifacts import Artifact, Kind, stored
 from tieback.core.errors import InvalidInput, OtherWeights
@@ -44,6 +45,10 @@ class StateArtifact:
         except OtherWeights:
             return None
         return artifact.arrays
+
+    def facts(self, folder: Path) -> Mapping[str, Any]:
+        """What is known of the one in a folder. ArtifactError where it is not whole."""
+        return Artifact.load(folder, self.kind).facts
 
 
 CHECKER = StateArtifact(

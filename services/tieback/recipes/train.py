@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from tieback.artifacts import Artifact, file_digest
-from tieback.catalog.card import EncoderCard
+from tieback.catalog.card import EncoderCard, GeneratorCard
 from tieback.models.store import Store
 from tieback.recipes import (
     encoder_head,
@@ -63,6 +63,7 @@ def train(
     data: Sequence[Path],
     output: Path,
     say: Callable[[str], None],
+    generators: Iterable[GeneratorCard] = (),
 ) -> Outcome:
     """Runs the recipe of that name and writes its artifact into `output`, and what serves it beside that.
 
@@ -76,7 +77,7 @@ def train(
         begin = time.monotonic()
         by_name = {card.name: card for card in cards}
         with one_thread():
-            learned = configured(Run(store, by_name, data, steps, say))
+            learned = configured(Run(store, by_name, data, steps, say, {one.name: one for one in generators}))
         seconds = time.monotonic() - begin
         provenance = {
             "recipe": name,

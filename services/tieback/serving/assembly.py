@@ -5,6 +5,7 @@ Every function imports what it needs when it is called, so that a process loads 
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from tieback.grounding import Checkers
     from tieback.models.cross_encoder import CrossEncoderModel
     from tieback.models.encoder_model import EncoderModel
+    from tieback.models.language_model import LanguageModel
     from tieback.models.recogniser_model import RecogniserModel
     from tieback.models.state_artifact import StateArtifact
     from tieback.models.store import Store
@@ -62,16 +64,23 @@ def open_store(settings: Settings) -> Store:
     return Store(settings.models.expanduser())
 
 
-def load_checkers(settings: Settings, plan: Plan) -> Checkers:
-    """The checkers of claims, with what was learned for the text space that is served.
+def load_checkers(settings: Settings, plan: Plan, model: LanguageModel | None) -> Checkers:
+    """The checkers of claims, with what was learned for the text space that is served. They ask the language
+    model where it is the one that they were calibrated with.
 
-    StartupError where the settings name a checker that was learned for another one.
+    StartupError where the settings name a checker that was learned for another space.
     """
     from tieback.grounding import LEARNED, Checkers
+    from tieback.models.likelihood import claim_likelihoods
     from tieback.models.state_artifact import CHECKER
 
     state = _learned(CHECKER, settings.checker, "TIEBACK_CHECKER", plan)
-    return Checkers({} if state is None else {LEARNED: state})
+    if state is None:
+        return Checkers()
+    asked = CHECKER.facts(_folder(CHECKER, settings.checker)).get("likelihood")
+    if model is None or model.name != asked:
+        return Checkers({LEARNED: state})
+    return Checkers({LEARNED: state}, functools.partial(claim_likelihoods, model))
 
 
 def load_judges(settings: Settings, plan: Plan) -> Judges:
@@ -89,13 +98,17 @@ def load_judges(settings: Settings, plan: Plan) -> Judges:
 def _learned(artifact: StateArtifact, folder: Path | None, setting: str, plan: Plan) -> State | None:
     """What was learned in the served text space: of the folder that a setting names, else what ships."""
     served = [card.space for card in plan.encoders if card.name == plan.text_space]
-    state = artifact.learned(folder.expanduser() if folder else artifact.shipped(), served)
+    state = artifact.learned(_folder(artifact, folder), served)
     if state is None and folder:
         raise StartupError(
             f"{setting}: {folder} was not learned in {plan.text_space} as it is served; "
             f"{artifact.kind.remedy}"
         )
     return state
+
+
+def _folder(artifact: StateArtifact, folder: Path | None) -> Path:
+    return folder.expanduser() if folder else artifact.shipped()
 
 
 def load_models(settings: Settings, cards: Sequence[EncoderCard]) -> list[EncoderModel]:

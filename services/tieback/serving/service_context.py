@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tieback.answer import Answerer, RetiredSpaces
     from tieback.batching import BatchReport
     from tieback.encoder import Encoder
+    from tieback.grounding import Checkers
     from tieback.models.language_model import LanguageModel
     from tieback.operations.service import Operations
     from tieback.serving.retired import RetiredCards
@@ -61,6 +62,12 @@ class ServiceContext:
         if self.plan.generator is None:
             raise StartupError("no model that writes is served: unset TIEBACK_GENERATOR_ENABLED")
         return load_language_model(self.plan.generator, assembly.open_store(self.settings))
+
+    def checkers(self) -> Checkers:
+        """The checkers of claims; they ask the model that writes where this process serves or has loaded it."""
+        is_here = self.in_one_process or "language_model" in self.__dict__
+        model = self.language_model if is_here and self.plan.generator is not None else None
+        return assembly.load_checkers(self.settings, self.plan, model)
 
     @functools.cached_property
     def retired_cards(self) -> RetiredCards:

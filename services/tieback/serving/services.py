@@ -182,7 +182,7 @@ async def _grounding(context: ServiceContext) -> None:
     checker = ClaimChecker(
         context.ports.encoder,
         space=context.plan.text_space,
-        checkers=await asyncio.to_thread(assembly.load_checkers, context.settings, context.plan),
+        checkers=await asyncio.to_thread(context.checkers),
         limits=context.settings.limits,
     )
     context.server.add(GroundingServicer(ObservedGrounding(checker, context.telemetry)))
@@ -198,7 +198,7 @@ async def _generator(context: ServiceContext) -> None:
         models,
         context.ports.encoder,
         space=context.plan.text_space,
-        checkers=await asyncio.to_thread(assembly.load_checkers, settings, context.plan),
+        checkers=await asyncio.to_thread(context.checkers),
         judges=await asyncio.to_thread(assembly.load_judges, settings, context.plan),
         slots=settings.generator_slots,
         cache_bytes=settings.generator_cache_bytes,

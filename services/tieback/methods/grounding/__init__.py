@@ -22,8 +22,10 @@ from tieback.core.types.generation import NotCheckedReason, VerdictLabel
 from tieback.methods.grounding._words import Words, words_of
 
 __all__ = [
+    "EVIDENCE",
     "SUMMARY",
     "Checker",
+    "EvidenceOf",
     "Finding",
     "Passage",
     "Statement",
@@ -42,11 +44,16 @@ NO_ROWS = np.zeros((0, 0), np.float32)
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A claim; its unit vector `[width]`; where they are read, those of its tokens `[tokens, width]`."""
+    """A claim; its unit vector `[width]`; where they are read, those of its tokens `[tokens, width]`.
+
+    `likelihoods`, where a language model was asked, are the mean log-probabilities of its tokens behind its
+    evidence and alone `[2]`.
+    """
 
     text: str
     vector: Array
     rows: Array = field(default_factory=lambda: NO_ROWS)
+    likelihoods: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -112,9 +119,18 @@ class Summary(Protocol):
         ...
 
 
-SUMMARY: Form[Summary] = Form("summary", Summary)
+class EvidenceOf(Protocol):
+    """Picks what a language model reads before it says how likely a claim is."""
 
-checkers: Family[Checker] = Family(__name__, Checker, SUMMARY)
+    def __call__(self, claim: Statement, passages: Sequence[Passage]) -> str | None:
+        """The text; None where the parameters ask no language model."""
+        ...
+
+
+SUMMARY: Form[Summary] = Form("summary", Summary)
+EVIDENCE: Form[EvidenceOf] = Form("evidence", EvidenceOf, required=False)
+
+checkers: Family[Checker] = Family(__name__, Checker, SUMMARY, EVIDENCE)
 
 
 def reads_words(name: str) -> bool:

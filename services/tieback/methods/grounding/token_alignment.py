@@ -54,9 +54,11 @@ STATE = {
     "sharpness": ("one",), "mean": ("signals",), "spread": ("signals",),
     "calibrate.weight": ("calibrated",), "calibrate.bias": ("one",),
     "contradicted": ("one",), "curve": ("points", "three"),
+    "heard.weight": ("heard",), "heard.bias": ("one",), "heard.curve": ("shares", "three"),
 }  # fmt: skip
 """`contradicted` is the threshold of contradiction. Each point of the `curve` is a likelihood, the share of
-the claims from it on without a doubt that are supported, and of those up to it that are not."""
+the claims from it on without a doubt that are supported, and of those up to it that are not. What is `heard`
+is in place of `calibrate` and `curve` where a language model is asked; without weights it learned of none."""
 
 FAR = -1e4
 """In place of what is padding, before a softmax or a maximum."""
@@ -104,6 +106,7 @@ def token_alignment(
     *,
     precision: Precision = PRECISION,
     contradicted: Threshold = None,
+    likelihood: bool = False,
 ) -> Finding:
     """A verdict where such verdicts are right in a share of `precision`, else LOW_CONFIDENCE.
 
@@ -112,6 +115,7 @@ def token_alignment(
     what was chosen in training; else UNSUPPORTED where support is unlikely enough. NOT_CHECKED where the
     claim states nothing, or is longer than is read. The score is calibrated: of claims with a score of 0.7,
     seven of ten are supported, where the claims are like those of the sets that it was calibrated by.
+    `likelihood` weighs what the served language model finds of the claim, at a run of it for each claim.
     """
     nothing = [Support(0.0, None) for _ in passages]
     stated = words_of(claim.text)
@@ -119,7 +123,8 @@ def token_alignment(
         return Finding(VerdictLabel.NOT_CHECKED, 0.0, nothing, NotCheckedReason.STATES_NOTHING)
     if len(claim.rows) > CLAIM_TOKENS:
         return Finding(VerdictLabel.NOT_CHECKED, 0.0, nothing, NotCheckedReason.TOO_LONG)
-    least, most = bounds(state["curve"], precision)
+    heard = claim.likelihoods if likelihood else None
+    least, most = bounds(state["curve" if heard is None else "heard.curve"], precision)
     against = contradicted if contradicted is not None else float(state["contradicted"][0])
     found = nothing
     is_supported = is_ruled = False
@@ -136,7 +141,7 @@ def token_alignment(
             is_supported = is_ruled = True
             continue
         raw = probabilities(read, state)
-        likely = likelihood(raw, read.signals, state)
+        likely = likelihood_of(raw, read.signals, state, heard)
         if OTHERWISE in ruled:
             against_it = passage.windows[read.windows[ruled.index(OTHERWISE)]]
             found[place] = Support(min(likely, max(most, 0.0)), against_it, contradicts=True)
@@ -150,7 +155,7 @@ def token_alignment(
         several = [passages[place] for place in speaking]
         read = together(claim, stated, several)
         raw = probabilities(read, state)
-        likely = likelihood(raw, read.signals, state)
+        likely = likelihood_of(raw, read.signals, state, heard)
         is_supported |= likely >= least and not is_doubted(read.signals)
         own = [found[place] for place in speaking]
         shared = _shared(own, likely, read, several, may_contradict=bool(raw[1] >= against))
@@ -196,6 +201,17 @@ def summary(finding: Finding) -> list[int]:
     else:
         cited = []
     return sorted(cited, key=lambda place: -finding.passages[place].score)
+
+
+def evidence(claim: Statement, passages: Sequence[Passage], *, likelihood: bool = False) -> str | None:
+    """The sentences of all passages that share most with the claim, for a language model to read."""
+    if not likelihood:
+        return None
+    words = [words for passage in passages for words in passage.window_words]
+    texts = [
+        passage.text.encode()[begin:end].decode() for passage in passages for begin, end in passage.windows
+    ]
+    return " ".join(texts[place] for place in windows(words_of(claim.text), words))
 
 
 def inputs(claim: Statement, stated: Words, passage: Passage) -> Inputs:
@@ -257,19 +273,27 @@ def windows(stated: Words, said: Sequence[Words]) -> list[int]:
     return sorted(sorted(range(len(said)), key=lambda place: -shared[place])[:WINDOWS])
 
 
-def likelihood(raw: Array, signals: Array, state: State) -> float:
+def likelihood_of(raw: Array, signals: Array, state: State, heard: Array | None = None) -> float:
     """How likely it is that the claim is supported, calibrated: a logistic regression on what the network
-    gives for `LABELS` `[3]` and on the signals.
+    gives for `LABELS` `[3]`, on the signals, and on what is `heard` of a language model `[2]`.
     """
-    weighed = calibrated_by(raw[None], signals[None])[0] @ state["calibrate.weight"]
-    return float(1 / (1 + np.exp(-(weighed + float(state["calibrate.bias"][0])))))
+    name = "calibrate" if heard is None else "heard"
+    columns = calibrated_by(raw[None], signals[None], None if heard is None else heard[None])
+    weighed = columns[0] @ state[f"{name}.weight"]
+    return float(1 / (1 + np.exp(-(weighed + float(state[f"{name}.bias"][0])))))
 
 
-def calibrated_by(raw: Array, signals: Array) -> Array:
-    """What calibration reads `[n, signals + 2]`: log odds of support, and of contradiction, and signals."""
+def calibrated_by(raw: Array, signals: Array, heard: Array | None = None) -> Array:
+    """What calibration reads `[n, signals + 2]`: log odds of support, and of contradiction, and signals.
+
+    Behind them, of what is `heard` `[n, 2]`: the claim's log-likelihood, and what the evidence adds to it.
+    """
     logs = np.log(np.clip(raw, LEAST_LIKELY, 1))
-    support = logs[:, 0] - np.logaddexp(logs[:, 1], logs[:, 2])
-    return np.concatenate([np.stack([support, logs[:, 1] - logs[:, 2]], axis=1), signals], axis=1)
+    odds = logs[:, 0] - np.logaddexp(logs[:, 1], logs[:, 2])
+    columns = [np.stack([odds, logs[:, 1] - logs[:, 2]], axis=1), signals]
+    if heard is not None:
+        columns.append(np.stack([heard[:, 0], heard[:, 0] - heard[:, 1]], axis=1))
+    return np.concatenate(columns, axis=1)
 
 
 def probabilities(read: Inputs, state: State) -> Array:

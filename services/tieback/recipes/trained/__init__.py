@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tieback.artifacts import Kind
-from tieback.catalog.card import EncoderCard
+from tieback.catalog.card import EncoderCard, GeneratorCard
 from tieback.core.family import Family
 from tieback.core.types.arrays import Array
 from tieback.core.types.vectors import SpaceRef
@@ -31,7 +31,7 @@ class Run:
     """What a recipe works with.
 
     `cards` are the encoders in the precisions that are served, by name; `data` the files and folders that are
-    learned from; `say` is called with each step.
+    learned from; `say` is called with each step. `generators` are the language models, by name.
     """
 
     store: Store
@@ -39,6 +39,7 @@ class Run:
     data: Sequence[Path]
     steps: StepCache
     say: Callable[[str], None]
+    generators: Mapping[str, GeneratorCard] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

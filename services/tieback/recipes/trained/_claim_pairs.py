@@ -27,6 +27,8 @@ from tieback.methods.grounding.token_alignment import (
     windows,
 )
 from tieback.models.encoder_model import EncoderModel, Prepared
+from tieback.models.language_model import LanguageModel
+from tieback.models.likelihood import claim_likelihoods
 
 NAMES = {str(label): place for place, label in enumerate(LABELS)}
 NAMES |= dict(zip(("entailment", "contradiction", "neutral"), NAMES.values(), strict=True))
@@ -108,14 +110,26 @@ def inputs_of(model: EncoderModel, pairs: Sequence[Pair], say: Callable[[str], N
     return found
 
 
+def likelihoods_of(model: LanguageModel, pairs: Sequence[Pair], say: Callable[[str], None]) -> Array:
+    """What a language model finds of each claim, behind the sentences that are read of its evidence and alone
+    `[pairs, 2]`.
+    """
+    say(f"asking {model.name} how likely {len(pairs)} claims are")
+    found = []
+    for pair in pairs:
+        cut = _cut(pair.evidence)
+        chosen = windows(words_of(pair.claim[:LONGEST]), [words_of(one) for one in cut])
+        found.append(claim_likelihoods(model, " ".join(cut[one] for one in chosen), pair.claim[:LONGEST]))
+    return np.array(found, np.float32).reshape(-1, 2)
+
+
 def standardised(pairs: Sequence[Inputs], mean: Array, spread: Array) -> list[Inputs]:
     """The same, with signals that have the mean 0 and the spread 1."""
     return [one._replace(signals=((one.signals - mean) / spread).astype(np.float32)) for one in pairs]
 
 
 def _read(pair: Pair, places: dict[str, int]) -> _Read:
-    cut = [pair.evidence[begin:end][:LONGEST] for begin, end in sentences(pair.evidence)]
-    cut = cut or [pair.evidence[:LONGEST] or "."]
+    cut = _cut(pair.evidence)
     stated, said = words_of(pair.claim[:LONGEST]), [words_of(one) for one in cut]
     chosen = windows(stated, said)
 
@@ -128,6 +142,11 @@ def _read(pair: Pair, places: dict[str, int]) -> _Read:
         stated,
         [said[one] for one in chosen],
     )
+
+
+def _cut(evidence: str) -> list[str]:
+    cut = [evidence[begin:end][:LONGEST] for begin, end in sentences(evidence)]
+    return cut or [evidence[:LONGEST] or "."]
 
 
 def encoded(model: EncoderModel, texts: Sequence[str]) -> tuple[Array, list[Array]]:

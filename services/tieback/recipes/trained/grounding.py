@@ -8,7 +8,8 @@ evidence by their tokens' vectors in a text space that stays as it is (decomposa
 
 Likelihoods are calibrated (Guo et al., 2017, arXiv:1706.04599) by pairs that were held out, and by sets that
 no step of training has seen, `unseen`: a network is surer than it may be of texts that are unlike those that
-it learned from. The report is of other pairs that were held out.
+it learned from. The report is of other pairs that were held out. Of `asked` of the same pairs the language
+model of that name says how likely it finds the claims, and a second calibration weighs that too.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from tieback.methods.grounding.token_alignment import PRECISION, bounds, calibra
 from tieback.models.state_artifact import CHECKER
 from tieback.recipes.trained import Learned, Run, recipes
 from tieback.recipes.trained._calibration import curve, logistic, weights_of
-from tieback.recipes.trained._claim_pairs import Pair, inputs_of, read_pairs, standardised
+from tieback.recipes.trained._claim_pairs import Pair, inputs_of, likelihoods_of, read_pairs, standardised
 from tieback.recipes.trained._made_claims import made_pairs
 from tieback.training.digests import digest
 from tieback.training.files import files_of
@@ -59,19 +60,25 @@ def grounding(
     steps: Annotated[int, Field(ge=0)] = 2500,
     batch: Annotated[int, Field(ge=2)] = 48,
     learning_rate: Annotated[float, Field(gt=0)] = 1.5e-3,
+    model: str = "smollm2-135m-instruct",
+    asked: Annotated[int, Field(ge=0)] = 800,
     seed: int = 0,
 ) -> Learned:
     """The state of the method, learned from at most `pairs` pairs of each set and `made` of each kind that is
-    made of them, in the space `space`.
+    made of them, in the space `space`. The language model `model` is asked of `asked` pairs, at about half a
+    second each; of none with 0.
     """
+    from tieback.models.language_model import load_language_model
     from tieback.models.loading import load_encoder
     from tieback.recipes.trained import _alignment_network
     from tieback.training.loop import Plan, said_every
 
     card = _card(run, space)
+    if asked and model not in run.generators:
+        raise NotFound("language model", model, run.generators)
     files = files_of(run.data, (".jsonl",), "labelled pairs")
     read = read_pairs(files, most=pairs, seed=seed)
-    asked = [one for one in read if one.source in unseen]
+    apart = [one for one in read if one.source in unseen]
     read = [one for one in read if one.source not in unseen]
     read += made_pairs(read, most=made, seed=seed)
     labels = np.array([one.label for one in read], np.int64)
@@ -86,13 +93,13 @@ def grounding(
     choices = _alignment_network.Choices(hidden, decision, batch)
     plan = Plan(steps, learning_rate, look_every=200, seed=seed)
     inputs: dict[str, Any] = {
-        "space": f"{card.space} {card.space.fingerprint}", "pairs": digest(*map(_values, [*read, *asked])),
+        "space": f"{card.space} {card.space.fingerprint}", "pairs": digest(*map(_values, [*read, *apart])),
         "hidden": hidden, "decision": decision, "batch": batch, "steps": steps,
         "learning_rate": learning_rate, "seed": seed,
     }  # fmt: skip
 
     def make() -> dict[str, Array]:
-        seen = inputs_of(load_encoder(card, run.store), [*read, *asked], run.say)
+        seen = inputs_of(load_encoder(card, run.store), [*read, *apart], run.say)
         signals = np.stack([seen[place].signals for place in parts.training])
         mean, spread = signals.mean(axis=0), signals.std(axis=0) + 1e-6
         ready = standardised(seen, mean, spread)
@@ -125,15 +132,33 @@ def grounding(
         beside=(inputs_of, checkers.get("token_alignment")),
     )
     state = {name[6:]: array for name, array in step.items() if name.startswith("state.")}
-    everything = [*read, *asked]
+    everything = [*read, *apart]
     found = Found(
         step["found"],
         step["signals"],
         np.array([one.label for one in everything], np.int64),
         [one.source for one in everything],
     )
-    by = found.of(np.concatenate([parts.held_out, np.arange(len(read), len(everything))]))
+    places = np.concatenate([parts.held_out, np.arange(len(read), len(everything))])
+    by = found.of(places)
     state |= _calibrated(by)
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(by.labels))[:asked])
+    of_pairs = [everything[place] for place in places[chosen].tolist()]
+    heard = (
+        run.steps.arrays(
+            f"likelihoods by {model}",
+            likelihoods_of,
+            {"model": f"{model} {run.generators[model].revision}", "pairs": digest(*map(_values, of_pairs))},
+            lambda: {
+                "heard": likelihoods_of(
+                    load_language_model(run.generators[model], run.store), of_pairs, run.say
+                )
+            },
+        )["heard"]
+        if asked
+        else None
+    )
+    state |= _heard(by.of(chosen), heard)
     metrics, rows = _measured(found.of(parts.validation), state)
     metrics["pairs"] = {
         "training": len(parts.training), "calibration": len(by.sources), "held_out": len(parts.validation),
@@ -144,6 +169,7 @@ def grounding(
         "space": card.name,
         "sets": sorted(set(sources)),
         "calibrated_by": sorted(set(by.sources)),
+        **({"likelihood": model} if asked else {}),
     }
     title = "Verdicts on pairs that were held out, by set"
     return Learned(CHECKER.kind, state, (card.space,), files, facts, metrics, {title: rows})
@@ -213,6 +239,27 @@ def _calibrated(by: Found) -> dict[str, Array]:
         "calibrate.bias": np.array([constant], np.float32),
         "contradicted": np.array([against], np.float32),
         "curve": curve(likely, own, doubted, weights),
+    }
+
+
+def _heard(by: Found, heard: Array | None) -> dict[str, Array]:
+    """The second calibration, by what a language model says as well; without weights where none was asked."""
+    nothing = np.zeros(1, np.float32)
+    if heard is None:
+        return {
+            "heard.weight": nothing[:0],
+            "heard.bias": nothing,
+            "heard.curve": np.zeros((1, 3), np.float32),
+        }
+    own = by.labels == SUPPORTED
+    weights = weights_of(by.sources, own)
+    read = calibrated_by(by.raw, by.signals, heard)
+    slopes, constant = logistic(read, own, weights)
+    doubted = np.array([is_doubted(one) for one in by.signals])
+    return {
+        "heard.weight": slopes,
+        "heard.bias": np.array([constant], np.float32),
+        "heard.curve": curve(_likely(read, slopes, constant), own, doubted, weights),
     }
 
 

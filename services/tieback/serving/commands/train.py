@@ -102,16 +102,17 @@ def train(
         from tieback.recipes.train import train as run  # with PyTorch
 
         settings = load_settings()
-        encoders = Catalog.load(settings.cards).encoders()
+        catalog = Catalog.load(settings.cards)
         with PullProgress() as progress:
             outcome = run(
                 name,
                 parameters,
-                cards=at_chosen_precisions(encoders, settings.precision, settings.provider),
+                cards=at_chosen_precisions(catalog.encoders(), settings.precision, settings.provider),
                 store=Store(settings.models),
                 data=data,
                 output=output,
                 say=progress.tell,
+                generators=catalog.generators(),
             )
     artifact = outcome.artifact
     if as_json:
