@@ -64,7 +64,7 @@ class ServiceContext:
         return load_language_model(self.plan.generator, assembly.open_store(self.settings))
 
     def checkers(self) -> Checkers:
-        """The checkers of claims; they ask the model that writes where this process serves or has loaded it."""
+        """The checkers of claims, which ask the model that writes where this process has it."""
         is_here = self.in_one_process or "language_model" in self.__dict__
         model = self.language_model if is_here and self.plan.generator is not None else None
         return assembly.load_checkers(self.settings, self.plan, model)
