@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -53,8 +53,11 @@ def card_of(run: Run, space: str) -> EncoderCard:
     return card
 
 
-def read_questions(files: Iterable[Path], *, most: int, seed: int) -> list[Asked]:
-    """The questions of JSONL files, and those that are made of their claims: at most so many of each set.
+def read_questions(
+    files: Iterable[Path], *, most: int, seed: int, left_out: Collection[str] = ()
+) -> list[Asked]:
+    """The questions of JSONL files, and those that are made of their claims: at most so many of each set but
+    those left out.
 
     StartupError where a line is another.
     """
@@ -64,6 +67,8 @@ def read_questions(files: Iterable[Path], *, most: int, seed: int) -> list[Asked
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
             if line.strip():
                 one = _line(line, path, number)
+                if one.source in left_out:
+                    continue
                 (asked if isinstance(one, Asked) else stated).append(one)  # type: ignore[arg-type]  # each its own
     draw = np.random.default_rng(seed)
     made = crowded(questions_of(stated, seed), draw)
