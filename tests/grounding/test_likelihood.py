@@ -36,7 +36,7 @@ def state() -> State:
 def test_a_server_without_a_language_model_refuses_to_ask_one(state: State) -> None:
     with pytest.raises(InvalidInput, match="asks a language model in the process of the checker") as error:
         Checkers({LEARNED: state}).configured(ASKED, at("checker"))
-    assert error.value.field == "checker.likelihood"
+    assert str(error.value.field) == "checker.parameters.likelihood"
 
     Checkers({LEARNED: state}).configured(MethodChoice(LEARNED, {"likelihood": False}), at("checker"))
 

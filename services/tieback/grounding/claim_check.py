@@ -95,7 +95,7 @@ class Checkers:
             raise InvalidInput(
                 "likelihood asks a language model in the process of the checker, and there is none that the "
                 "checker was calibrated with; leave it out",
-                field=field[ASKS_A_MODEL],
+                field=field["parameters"][ASKS_A_MODEL],
             )
 
         def check(claim: Statement, passages: Sequence[Passage]) -> Finding:
