@@ -1,11 +1,12 @@
 """How truthful decoding strategies make the served language model: MC1 and MC2 on TruthfulQA.
 
-The strategies are LOL (arXiv:2408.08769), ICD, which is LOL without a lower layer, and DoLa. The true and
-false answers to a question (Lin et al., 2022, arXiv:2109.07958) are scored token by token, after the prompt
-that the generator asks where there is no evidence, by the graph and the strategies that are served. MC1 is
-the share of questions whose best answer scores above all false ones, MC2 the share of the probability that
-true answers have together. As in the scripts of DoLa and ICD, an answer's score is the sum of its tokens'
-scores, and no token is masked.
+The strategies are ICD (arXiv:2312.15710), LOL (arXiv:2408.08769), which without a lower layer is ICD's
+difference alone, DoLa, and those that contrast evidence, of which there is none here. The true and false
+answers to a question (Lin et al., 2022, arXiv:2109.07958) are scored token by token, after the prompt that
+the generator asks where there is no evidence, by the graph and the strategies that are served. MC1 is the
+share of questions whose best answer scores above all false ones, MC2 the share of the probability that true
+answers have together. As in the scripts of DoLa and ICD, an answer's score is the sum of its tokens' scores,
+and no token is masked.
 
 A strategy also changes how sharp the distribution is from which tokens are drawn, and that alone moves both
 measures. So it is compared with plain decoding, and with plain decoding at the temperature, of a ladder, that
@@ -18,7 +19,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,7 +36,6 @@ from tieback.generator.prompting import messages, plain_request
 from tieback.generator.strategy_streams import StrategyStreams
 from tieback.generator.writing import AnswerWriter
 from tieback.methods.decoding import (
-    EXCLUDED,
     PLAIN,
     Step,
     Stream,
@@ -50,30 +49,39 @@ from tieback.models.store import Store
 
 from benchmarks.binding.measures import interval, paired
 from benchmarks.data_folder import add_data, data_of
+from benchmarks.kept_rows import KeptRows, add_kept
 from benchmarks.progress import Progress
 from benchmarks.report import Report
 from benchmarks.statistics import median
+from benchmarks.stream_scores import LADDER, StreamReader, Variant, entropy, log_probability, matched
 
 HOLDS = "questions, truthfulqa.jsonl"
 QUESTIONS = 400
 SECONDS = 3.0  # a question is expected to take
 ROUNDS, TOKENS = 5, 32
 INTERVAL = "95 %, bootstrap of questions"
-LADDER = tuple(2.0 ** (step / 4) for step in range(-12, 5))
-"""Temperatures of plain decoding, from an eighth to 2."""
-
 MEASURES = ("MC1", "MC2")
+TOLD = "truthful prompt"
 METHODS: Mapping[str, tuple[str, Mapping[str, float]]] = {
-    "ICD": ("lol", {"omega": 0, "refocus": 0}),
+    "ICD": ("icd", {}),
+    "ICD, the difference alone": ("lol", {"omega": 0, "refocus": 0}),
     "LOL": ("lol", {"refocus": 0}),
     "LOL, half refocused": ("lol", {"refocus": 0.5}),
     "LOL, refocused": ("lol", {"refocus": 1}),
     "DoLa": ("dola", {}),
+    "RITUAL": ("ritual", {}),
+    "VCD": ("vcd", {}),
+    "M3ID": ("m3id", {}),
+    "context-aware": ("context_aware", {}),
 }
+OF_EVIDENCE = ("RITUAL", "VCD", "M3ID", "context-aware")
+"""There is no evidence here, so these are plain decoding, RITUAL at a lower temperature. What they score are
+logits, so a token's score is its log-probability."""
 CLAIMED = {
     "LOL": "62 LOL (arXiv:2408.08769)",
     "LOL, refocused": "62 LOL, refocused (arXiv:2408.08769)",
     "DoLa": "DoLa (arXiv:2309.03883)",
+    "ICD": "ICD (arXiv:2312.15710)",
 }
 
 
@@ -85,16 +93,6 @@ class Question:
     correct: Sequence[str]
     incorrect: Sequence[str]
     best: int
-
-
-@dataclass(frozen=True)
-class Variant:
-    """A strategy as it is tried, with the streams that it reads: without its mask, and as served."""
-
-    name: str
-    streams: Sequence[Stream]
-    score: Callable[[Step], Array]
-    served: Callable[[Step], Array]
 
 
 @dataclass
@@ -115,6 +113,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", metavar="NAME", help="the language model; by default the first that is served"
     )
+    names = [*METHODS, TOLD]
+    parser.add_argument("--only", nargs="+", metavar="NAME", choices=names, help=f"of {', '.join(names)}")
+    add_kept(parser)
 
 
 def run(options: argparse.Namespace) -> Report:
@@ -127,8 +128,9 @@ def run(options: argparse.Namespace) -> Report:
         raise SystemExit(f"truthfulness: {card.name} is no language model")
     report = Report()
     questions, model = read(data, options.questions), load_language_model(card, Store())
-    cost(model, report)
-    measure(model, questions, report)
+    only = options.only or [*METHODS, TOLD]
+    measure(model, questions, report, only, KeptRows(options.kept))
+    cost(model, report, only)
     return report
 
 
@@ -145,15 +147,24 @@ def read(folder: Path, count: int) -> list[Question]:
     ]
 
 
-def measure(model: LanguageModel, questions: Sequence[Question], report: Report) -> None:
+def measure(
+    model: LanguageModel,
+    questions: Sequence[Question],
+    report: Report,
+    only: Sequence[str] = (*METHODS, TOLD),
+    kept: KeptRows | None = None,
+) -> None:
     """Scores all answers and adds tables and claims to the report."""
+    kept = kept or KeptRows(None)
     progress = Progress({"questions": SECONDS * len(questions)})
     progress.begin("questions")
-    variants = list(_variants())
+    variants = [one for one in _variants() if one.name in only]
     found = Found(defaultdict(list), defaultdict(float))
     tokens = 0
     for number, question in enumerate(questions, 1):
-        scores, entropies, count = _scored(model, question, variants)
+        if question.text not in kept.rows:
+            kept.keep(question.text, _scored(model, question, variants))
+        scores, entropies, count = kept.rows[question.text]
         for name, each in scores.items():
             found.measures[name].append(multiple_choice(each, len(question.correct), question.best))
             found.entropy[name] += entropies[name]
@@ -165,17 +176,19 @@ def measure(model: LanguageModel, questions: Sequence[Question], report: Report)
     _report(found, [one.name for one in variants], report)
 
 
-def cost(model: LanguageModel, report: Report) -> None:
+def cost(model: LanguageModel, report: Report, only: Sequence[str] = tuple(METHODS)) -> None:
     """Adds what a written token costs with each strategy, in rounds in which all take turns."""
     asked = plain_request("How do vaccines work?", (), system=model.system_prompt)
     times: dict[str, list[list[float]]] = defaultdict(list)
     reads: dict[str, StrategyStreams] = {}
     for _ in range(ROUNDS):
-        for name, (method, parameters) in {"plain": ("plain", {}), **METHODS}.items():
+        methods = {name: one for name, one in METHODS.items() if name in only}
+        for name, (method, parameters) in {"plain": ("plain", {}), **methods}.items():
             strategy = decodings.configure(method, parameters)
             streams = streams_of(method, parameters)
-            read = reads[name] = StrategyStreams.of(streams, model.layers, ROOT)
-            prompts = {form: model.prompt(messages(form(asked))) for form in read.forms}
+            read = StrategyStreams.of(streams, model.layers, ROOT)
+            read, prompts = read.shared({form: model.prompt(messages(form(asked))) for form in read.forms})
+            reads[name] = read
             writer = AnswerWriter(
                 model, prompts, strategy, read, SamplingParameters(temperature=1.0, seed=1), TOKENS
             )
@@ -202,32 +215,19 @@ def multiple_choice(scores: Sequence[float], correct: int, best: int) -> tuple[f
     return float(every[best] > every[correct:].max()), float(mass)
 
 
-def log_probability(scores: Array, token: int, temperature: float = 1.0) -> float:
-    """Of a token, under the softmax of the scores at a temperature."""
-    shifted = (scores - scores.max()) / np.float32(temperature)
-    return float(shifted[token]) - math.log(float(np.exp(shifted).sum()))
-
-
-def entropy(scores: Array, temperature: float = 1.0) -> float:
-    """Of the softmax of the scores at a temperature, in nats."""
-    shifted = (scores[scores > EXCLUDED] - scores.max()) / np.float32(temperature)
-    weights = np.exp(shifted)
-    total = float(weights.sum())
-    return math.log(total) - float(weights @ shifted) / total
-
-
-def matched(entropy: float, ladder: Mapping[float, float]) -> float:
-    """The temperature whose entropy is nearest; `ladder` has entropies by temperature."""
-    return min(ladder, key=lambda temperature: abs(ladder[temperature] - entropy))
-
-
 def _variants() -> Iterator[Variant]:
     for name, (method, parameters) in METHODS.items():
         unmasked = decodings.configure(method, {**parameters, "plausibility": 0})
         streams = streams_of(method, parameters)
+        if name in OF_EVIDENCE:
+            unmasked = _normalised(unmasked)
         yield Variant(name, streams, unmasked, decodings.configure(method, parameters))
     told = Stream(truthful)
-    yield Variant("truthful prompt", (told,), _log_probabilities_of(told), _log_probabilities_of(told))
+    yield Variant(TOLD, (told,), _log_probabilities_of(told), _log_probabilities_of(told))
+
+
+def _normalised(score: Callable[[Step], Array]) -> Callable[[Step], Array]:
+    return lambda step: log_probabilities(score(step))
 
 
 def _log_probabilities_of(stream: Stream) -> Callable[[Step], Array]:
@@ -244,7 +244,8 @@ def _scored(
     """Scores of each answer by name; sums of entropies by name, and how many tokens those are over."""
     answers = [model.tokens(f"{text.rstrip('.')}.") for text in (*question.correct, *question.incorrect)]
     streams = dict.fromkeys(stream for one in variants for stream in (PLAIN, *one.streams))
-    reader = _Reader(model, question.text, list(streams), room=max(map(len, answers)))
+    asked = plain_request(question.text, (), system=model.system_prompt)
+    reader = StreamReader(model, asked, list(streams), room=max(map(len, answers)))
     scores: dict[str, list[float]] = defaultdict(list)
     entropies: dict[str, float] = defaultdict(float)
     for number, tokens in enumerate(answers):
@@ -264,37 +265,6 @@ def _scored(
         for name, total in sums.items():
             scores[name].append(total)
     return scores, entropies, len(answers[question.best])
-
-
-class _Reader:
-    """What the model says, by stream, before each token of an answer to one question.
-
-    A prompt is read once: what an answer leaves in its cache, the next one writes over.
-    """
-
-    def __init__(self, model: LanguageModel, question: str, streams: Sequence[Stream], *, room: int) -> None:
-        asked = plain_request(question, (), system=model.system_prompt)
-        self._rows = []
-        for form in dict.fromkeys(stream.prompt for stream in streams):
-            own = [stream for stream in streams if stream.prompt is form]
-            read = StrategyStreams.of(own, model.layers, ROOT)
-            prompt = model.prompt(messages(form(asked)))
-            opened = model.open({form: prompt}, layers=read.layers, room=room)
-            while not opened.read(READ_TOKENS):
-                pass
-            self._rows.append((form, read, opened, np.array([len(prompt)])))
-
-    def logits(self, tokens: Sequence[int]) -> list[dict[Stream, Array]]:
-        steps: list[dict[Stream, Array]] = [{} for _ in tokens]
-        before, places = np.array([tokens[:-1]], np.int64), np.arange(len(tokens) - 1)[None]
-        for form, read, opened, past in self._rows:
-            said = opened.logits[form][None]
-            if before.size:
-                after = opened.run(slice(0, 1), before, past=past, places=places)[0]
-                said = np.concatenate([said, after])
-            for step, of_layers in zip(steps, said, strict=True):
-                step.update(read.logits({form: of_layers}))
-        return steps
 
 
 def _report(found: Found, variants: Sequence[str], report: Report) -> None:

@@ -9,24 +9,16 @@ import numpy as np
 import pytest
 from support import small_language_model
 from support.present import present
+from tieback.generator.prompting import plain_request
 from tieback.methods.decoding import PLAIN, Stream, amateur
 from tieback.models.language_model import LanguageModel, load_language_model
 from tieback.models.store import Store
 
 from benchmarks.__main__ import main
+from benchmarks.kept_rows import KeptRows
 from benchmarks.report import Report
-from benchmarks.truthfulness import (
-    METHODS,
-    Question,
-    _Reader,
-    cost,
-    entropy,
-    log_probability,
-    matched,
-    measure,
-    multiple_choice,
-    read,
-)
+from benchmarks.stream_scores import StreamReader, entropy, log_probability, matched
+from benchmarks.truthfulness import METHODS, TOLD, Question, cost, measure, multiple_choice, read
 
 
 @pytest.fixture(scope="module")
@@ -61,11 +53,12 @@ def test_the_matched_temperature_has_the_nearest_entropy() -> None:
 
 def test_an_answer_is_scored_as_if_it_were_read_after_the_prompt_alone(model: LanguageModel) -> None:
     streams = [PLAIN, Stream(layer=1), Stream(amateur)]
-    reader = _Reader(model, "Who?", streams, room=8)
+    asked = plain_request("Who?", ())
+    reader = StreamReader(model, asked, streams, room=8)
     reader.logits(model.tokens("a longer"))
 
     found = reader.logits(model.tokens("short"))
-    fresh = _Reader(model, "Who?", streams, room=8).logits(model.tokens("short"))
+    fresh = StreamReader(model, asked, streams, room=8).logits(model.tokens("short"))
 
     assert len(found) == len("short")
     for one, other in zip(found, fresh, strict=True):
@@ -83,10 +76,13 @@ def test_a_run_scores_every_variant(model: LanguageModel) -> None:
 
     [rows] = [rows for name, rows in report.tables.items() if name.startswith("MC1")]
     scored = {row["scored"]: row for row in rows}
-    assert {"plain", "truthful prompt", *METHODS} <= scored.keys()
+    assert {"plain", TOLD, *METHODS} <= scored.keys()
+    for name in ("VCD", "M3ID", "context-aware"):  # without evidence they are plain decoding
+        assert scored[name]["MC2"] == pytest.approx(scored["plain"]["MC2"])
+    assert scored["RITUAL"]["MC2"] == pytest.approx(scored["plain at 0.25"]["MC2"])
     assert all(0 <= row["MC2"] <= 100 for row in rows)
     assert scored["plain at 0.5"]["entropy"] < scored["plain"]["entropy"] < scored["plain at 2"]["entropy"]
-    assert len(report.claims) == 6
+    assert len(report.claims) == 8
     assert all(present(claim.low) <= present(claim.value) <= present(claim.high) for claim in report.claims)
 
 
@@ -116,3 +112,17 @@ def test_questions_are_read_in_an_order_of_their_own(tmp_path: Path) -> None:
 def test_a_folder_without_the_questions_ends_the_program_with_the_reason(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match=r"has no truthfulqa\.jsonl"):
         main(["truthfulness", "--data", str(tmp_path)])
+
+
+def test_a_run_goes_on_from_what_was_kept(model: LanguageModel, tmp_path: Path) -> None:
+    questions = [Question("Who?", ["me", "myself"], ["you"], 1), Question("Why?", ["so"], ["not", "no"], 0)]
+    whole, again = Report(), Report()
+    measure(model, questions, whole, ["ICD"], KeptRows(tmp_path / "kept"))
+    lines = (tmp_path / "kept").read_text().splitlines()
+    (tmp_path / "kept").write_text(lines[0] + "\n" + lines[1][:40])
+
+    measure(model, questions, again, ["ICD"], KeptRows(tmp_path / "kept"))
+
+    assert len(lines) == 2
+    assert again.tables == whole.tables
+    assert {row["scored"] for rows in again.tables.values() for row in rows} >= {"ICD", "plain"}
