@@ -122,7 +122,7 @@ async def answers(generator: Generator, one: Asked, temperatures: Mapping[str, f
         "plain, greedy": SamplingParameters(max_tokens=TOKENS),
         **{
             plain_at(warm): SamplingParameters(max_tokens=TOKENS, temperature=warm, seed=SEED)
-            for warm in {1.0, *temperatures.values()}
+            for warm in sorted({1.0, *temperatures.values()})
         },
     }
     for name in STRATEGIES:
@@ -222,11 +222,8 @@ def reported(rows: Sequence[Row], entropy: Mapping[str, float], temperatures: Ma
     gains: list[dict[str, Any]] = []
     for name in STRATEGIES:
         warm = temperatures[name]
-        for how, base in (
-            ("greedy", "plain, greedy"),
-            ("sampled", plain_at(1.0)),
-            ("sampled", plain_at(warm)),
-        ):
+        sampled = dict.fromkeys([("sampled", plain_at(1.0)), ("sampled", plain_at(warm))])
+        for how, base in (("greedy", "plain, greedy"), *sampled):
             written = f"{name}, {how}"
             right, words = (paired(of(written, one), of(base, one)) for one in ("right", "F1"))
             gain = {"written by": written, "over": base, "right": right.value, "low": right.low}
