@@ -217,7 +217,7 @@ def multiple_choice(scores: Sequence[float], correct: int, best: int) -> tuple[f
 
 def _variants() -> Iterator[Variant]:
     for name, (method, parameters) in METHODS.items():
-        unmasked = decodings.configure(method, {**parameters, "plausibility": 0})
+        unmasked: Callable[[Step], Array] = decodings.configure(method, {**parameters, "plausibility": 0})
         streams = streams_of(method, parameters)
         if name in OF_EVIDENCE:
             unmasked = _normalised(unmasked)
