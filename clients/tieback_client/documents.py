@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from tieback_client.content import ContentLike, Modality
 from tieback_client.query_plan import NO_PLAN, QueryPlan
+from tieback_client.recognition import Segment
 from tieback_client.token_vectors import TokenVectors
 from tieback_client.vectors import MultiVector, SpaceRef, Vector
 
@@ -37,6 +38,8 @@ class Section:
     """For `upsert`: words to find it by where it is no text; a text is found by its own."""
     modality: Modality | None = None
     """For `upsert`: its modality, if the content is a vector."""
+    segments: Sequence[Segment] = ()
+    """Of a stored picture or sound, and for `upsert`: where parts of its words (`search_text`) are in it."""
     regions: MultiVector | None = None
     """For `upsert`, of a picture: vectors of its regions, at most 64, beside `vector`, that of the whole."""
     tokens: MultiVector | None = None

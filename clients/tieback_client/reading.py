@@ -14,6 +14,7 @@ from tieback_client.errors import TiebackError
 from tieback_client.facts import facts
 from tieback_client.reading_query_plan import query_plan
 from tieback_client.reading_token_vectors import token_vectors
+from tieback_client.recognition import Segment
 from tieback_client.reports import CallInfo, Cost, Dropped, DroppedSection, Stage, Timing, Truncated
 from tieback_client.results import (
     Encoding,
@@ -278,6 +279,7 @@ def item(message: Any) -> Item:
             uri=one.uri,
             span=known_span(one),
             continues=one.continues,
+            segments=[Segment(span(part.span), locator(part.place), part.score) for part in one.segments],
         )
         for one in message.sections
     ]

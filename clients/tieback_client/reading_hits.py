@@ -20,6 +20,7 @@ from tieback_client.reading import (
     timing,
     truncated,
 )
+from tieback_client.reading_recognition import segments
 from tieback_client.reports import CallInfo
 from tieback_client.reranking import AlignedPair, Alignment, Reranked
 from tieback_client.results import (
@@ -60,6 +61,7 @@ def hit(message: Any, stages: Sequence[StageScore] = ()) -> Hit:
         stages=stages,
         signals=dict(message.signals),
         highlights=[_highlight(one) for one in message.highlights],
+        segments=segments(message.segments),
     )
 
 

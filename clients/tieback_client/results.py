@@ -10,6 +10,7 @@ from typing import NamedTuple
 from tieback_client.content import Modality
 from tieback_client.documents import Metadata
 from tieback_client.errors import TiebackError
+from tieback_client.recognition import Segment
 from tieback_client.reports import CallInfo, Timing, Truncated
 from tieback_client.reranking import Alignment
 from tieback_client.vectors import Box, MultiVector, SpaceRef, SparseVector, Vector
@@ -254,6 +255,8 @@ class Hit:
     """With ``explain``, what the steps that it passed made of it, in order."""
     signals: Mapping[str, float] = field(default_factory=dict)
     """What a learned ranking can go by, by name, where ``search(signals=…)`` asked for it."""
+    segments: Sequence[Segment] = ()
+    """Of a picture or sound: where parts of `text` are in it, which were read or heard."""
     highlights: Sequence[Highlight] = ()
     """The sentences of its text that say most of the query, best first, where they were asked for."""
 

@@ -13,6 +13,7 @@ from tieback_client.errors import InvalidArgument
 from tieback_client.facts import metadata
 from tieback_client.texts import text
 from tieback_client.writing import MODALITIES, content, multi_vector, vector
+from tieback_client.writing_generation import segment
 
 
 def item(value: Item, field: FieldPath) -> content_pb2.Item:
@@ -85,6 +86,7 @@ def _section(one: Section, place: FieldPath, *, with_content: bool) -> content_p
         uri=one.uri,
         span=None if one.span is None else _span(one.span, place["span"]),
         continues=one.continues,
+        segments=[segment(part, place["segments"][number]) for number, part in enumerate(one.segments)],
     )
 
 

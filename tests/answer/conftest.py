@@ -1,6 +1,7 @@
 """The whole pipeline over small models: two bags of words, a colour classifier, a real router and index."""
 
-from collections.abc import AsyncIterator, Sequence
+import functools
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,6 +76,8 @@ class Platform:
     generator: Quoting
     index: Index
     models: dict[str, BagOfWords]
+    rebuilt: Callable[..., Answerer]
+    """The pipeline over the same parts, and others that are given."""
 
 
 @pytest.fixture
@@ -91,7 +94,8 @@ async def platform(tmp_path: Path) -> AsyncIterator[Platform]:
     index = Index.open(tmp_path / "index", limits=limits)
     encoder, generator = Troubles(real), Quoting()
     router = Router([Component(one.space, WIDTH) for one in cards], bindings, limits=limits)
-    answerer = Answerer(
+    rebuilt = functools.partial(
+        Answerer,
         spaces=SPACES,
         encoder=encoder,
         joint=router.space,
@@ -103,7 +107,7 @@ async def platform(tmp_path: Path) -> AsyncIterator[Platform]:
         ranker=TrainedRanker.load(shipped()),
         highlight_space="words-a",
     )
-    yield Platform(answerer, encoder, generator, index, models)
+    yield Platform(rebuilt(), encoder, generator, index, models, rebuilt)
     await index.close()
     await real.close()
 

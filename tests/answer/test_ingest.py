@@ -11,6 +11,7 @@ from support.queries import words
 from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces
 from tieback.answer.encoding import JointInputs, SpaceEncoders
 from tieback.answer.ingestion import Ingestion
+from tieback.answer.recognition import Recognition
 from tieback.answer.splitting import Splitting
 from tieback.core.deadline import NO_DEADLINE
 from tieback.core.errors import InvalidInput, NotFound, SpaceMismatch, Unavailable
@@ -208,7 +209,10 @@ async def test_the_work_of_ingesting_grows_with_the_items_and_not_with_their_squ
     encoders = SpaceEncoders(nobody, JointInputs({}), no_limits)
     joint = CollectionSpace(SpaceRef("joint", "r", "f"), 4, dict.fromkeys(Role, encoders), nobody, {})
     spaces = CollectionSpaces(index, [joint])
-    ingestion = Ingestion(nobody, spaces, Splitting(nobody, no_limits), index, no_limits)
+    ingestion = Ingestion(
+        *(nobody, spaces, Splitting(nobody, no_limits), index, no_limits),
+        Recognition(None, frozenset(), no_limits),
+    )
     vector = Content(None, Vector(SpaceRef("joint", "r", "f"), np.ones(4, np.float32)))
 
     async def ingest(count: int) -> None:

@@ -22,6 +22,7 @@ from tieback_client.cli.connection import (
     with_modality,
 )
 from tieback_client.cli.output import Output, jsonable
+from tieback_client.cli.places import cited_place
 from tieback_client.cli.sampling_options import sampling_of, sampling_options
 from tieback_client.cli.search import (
     behind,
@@ -294,6 +295,8 @@ def sources(answer: Answer, words: tuple[str, ...], *, width: int, explain: bool
         if quoted:
             parts.append(snippet(quoted, words, width=width))
         facts = [f"support {cited[name].support:.2f}"] if name in cited else []
+        if name in cited and one.segments and (where := cited_place(cited[name])):
+            facts.insert(0, where)
         facts += [scores(found)] if explain else []
         facts += [in_a_line(one.uri)] if one.uri else []
         parts.append(indented(Text("   ".join(facts), style="dim"), width=width))

@@ -20,9 +20,9 @@ from tieback_client.cli.roots import Root, Scope
 from tieback_client.cli.search import indented, snippet
 from tieback_client.cli.walking import Found, Walk
 from tieback_client.client import Client
-from tieback_client.content import Modality, modality_of_path
+from tieback_client.content import Modality, content_of, modality_of_path
 from tieback_client.control_characters import in_a_line
-from tieback_client.errors import InvalidArgument
+from tieback_client.errors import InvalidArgument, Unimplemented
 from tieback_client.events import Citation, Claim, Evidence, VerdictLabel
 from tieback_client.files import read_document
 
@@ -34,7 +34,7 @@ CHARACTERS = 256 * 1024
     cls=Command,
     epilog="""\b
 Examples:
-  tieback check answer.txt --against handbook.md --against policies/
+  tieback check answer.txt --against handbook.md --against policies/ --against receipts/
   tieback check answer.txt --collection docs
   echo "Interns are paid for on-call." | tieback check - --collection docs
 
@@ -98,7 +98,7 @@ def check(
     text = sys.stdin.read() if str(file) == "-" else read_document(file).text
     checked = client.check(
         text,
-        _passages(against, output),
+        _passages(client, against, output),
         collection=collection,
         limit=limit,
         filter=filter,
@@ -117,7 +117,7 @@ def check(
         raise click.exceptions.Exit(1)
 
 
-def _passages(paths: tuple[Path, ...], output: Output) -> list[Evidence]:
+def _passages(client: Client, paths: tuple[Path, ...], output: Output) -> list[Evidence]:
     """The sections of files. `InvalidArgument` where they are more than one check reads."""
     found = Found()
     for path in paths:
@@ -126,7 +126,7 @@ def _passages(paths: tuple[Path, ...], output: Output) -> list[Evidence]:
         Walk().over(Scope(Root(folder.name, folder), inside, whole), found)
     for name, why in found.failures.items():
         output.note(f"{in_a_line(name)} is left out: {why}")
-    passages = list(_sections(found.files))
+    passages = [one for one in _sections(client, found.files, output) if one.text.strip()]
     size = sum(len(one.text) for one in passages)
     if size > CHARACTERS:
         raise InvalidArgument(
@@ -138,10 +138,21 @@ def _passages(paths: tuple[Path, ...], output: Output) -> list[Evidence]:
     return passages
 
 
-def _sections(files: dict[str, Path]) -> Iterator[Evidence]:
+def _sections(client: Client, files: dict[str, Path], output: Output) -> Iterator[Evidence]:
+    """The sections of texts, and what is written in photos and said in sounds."""
     number = 0
     for name, path in files.items():
-        if modality_of_path(path) not in (None, Modality.TEXT):
+        modality = modality_of_path(path)
+        if modality in (Modality.IMAGE, Modality.AUDIO):
+            try:
+                read = client.recognise(content_of(path))[0]
+            except (Unimplemented, InvalidArgument) as error:
+                output.note(f"{in_a_line(name)} is left out: {error}")
+                continue
+            number += 1
+            yield Evidence(read.text, str(number), "", name, modality=modality, segments=read.segments)
+            continue
+        if modality not in (None, Modality.TEXT):
             continue
         document = read_document(path)
         for section in document.item_sections(name):

@@ -157,6 +157,7 @@ def _passage(found: RetrievedHit, name: str) -> Evidence:
         hit.modality or Modality.TEXT,
         hit.score,
         hit.region,
+        hit.segments,
     )
 
 

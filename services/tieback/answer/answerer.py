@@ -24,6 +24,7 @@ from tieback.answer.ingestion import Ingestion
 from tieback.answer.learned_order import Ranker
 from tieback.answer.plan import ANSWER_PLAN
 from tieback.answer.query_words import words_of
+from tieback.answer.recognition import Recognition
 from tieback.answer.reindexing import Reindexing
 from tieback.answer.retrieval import ENCODE_SHARE, Retriever
 from tieback.answer.single_space import SingleSpace
@@ -33,7 +34,7 @@ from tieback.answer.upgrading import Upgrading
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, Unsupported
 from tieback.core.field_path import at
-from tieback.core.types.content import Item
+from tieback.core.types.content import Item, Modality
 from tieback.core.types.generation import (
     AnswerStyle,
     Finish,
@@ -56,6 +57,7 @@ from tieback.ports import (
     EncoderPort,
     GeneratorPort,
     IndexPort,
+    RecogniserPort,
     RerankerPort,
     RouterPort,
     StorePort,
@@ -114,6 +116,8 @@ class Answerer:
         compositions: Sequence[LearnedComposition] = (),
         highlight_space: str = "",
         conditions: Sequence[ConditionalSpace] = (),
+        recogniser: RecogniserPort | None = None,
+        recognised: frozenset[Modality] = frozenset(),
     ) -> None:
         self._limits = limits = limits or Limits()
         served = [CollectionSpace.single(one, encoder, limits) for one in single]
@@ -131,7 +135,9 @@ class Answerer:
         self._served = served
         self._known = known = CollectionSpaces(index, served, to_read, token_spaces)
         self._ingestion = Ingestion(
-            encoder, known, Splitting(encoder, limits), index, limits, keeps_originals=keeps_originals
+            *(encoder, known, Splitting(encoder, limits), index, limits),
+            Recognition(recogniser, recognised, limits),
+            keeps_originals=keeps_originals,
         )
         self._retriever = Retriever(
             *(known, index, reranker, encode_share, limits),

@@ -13,6 +13,7 @@ from tieback.core.field_path import at
 from tieback.core.types.content import Content, Section
 from tieback.core.types.encoding import Label, Truncated
 from tieback.core.types.fusion import FusePart
+from tieback.core.types.recognition import RecognisedText
 from tieback.core.types.vectors import MultiVector, Vector
 
 TOGETHER = 1024
@@ -26,7 +27,8 @@ TOGETHER_BY_TOKENS = 128
 class Draft:
     """A section on its way into the index; `item` and `place` are its places in the request.
 
-    `content` is what is encoded: a text with its heading, which has so many bytes.
+    `content` is what is encoded: a text with its heading, which has so many bytes. `recognised` is what is
+    written in a picture or said in a sound, where that is read.
     """
 
     item: int
@@ -38,6 +40,7 @@ class Draft:
     regions: MultiVector | None = None
     heading: int = 0
     tokens: MultiVector | None = None
+    recognised: RecognisedText | None = None
 
     @property
     def cut_off(self) -> Sequence[Truncated]:

@@ -6,10 +6,12 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
+from tieback.core.recognised import within
 from tieback.core.sentences import sentences
 from tieback.core.types.content import Modality
 from tieback.core.types.generation import Evidence
 from tieback.core.types.retrieval import RetrievedHit
+from tieback.core.types.search import Hit
 from tieback.ports import EVIDENCE_CHARACTERS, EVIDENCE_SENTENCES
 
 SEEN = {
@@ -30,13 +32,14 @@ def evidence_of(hits: Sequence[RetrievedHit], limit: int) -> list[Evidence]:
     found = list(islice(_readable(hits), limit))
     parts = max(len(found), 1)
     characters, most = EVIDENCE_CHARACTERS // parts, max(EVIDENCE_SENTENCES // parts, 1)
-    return [dataclasses.replace(one, text=_beginning(one.text[:characters], most)) for one in found]
+    return [_beginning(one, one.text[:characters], most) for one in found]
 
 
-def _beginning(text: str, most: int) -> str:
-    """The text up to the end of its last sentence of so many."""
+def _beginning(one: Evidence, text: str, most: int) -> Evidence:
+    """The passage up to the end of its last sentence of so many in `text`, its beginning."""
     spans = sentences(text)
-    return text if len(spans) <= most else text[: spans[most - 1][1]]
+    text = text if len(spans) <= most else text[: spans[most - 1][1]]
+    return dataclasses.replace(one, text=text, segments=within(one.segments, len(text.encode())))
 
 
 def _readable(hits: Sequence[RetrievedHit]) -> Iterator[Evidence]:
@@ -46,7 +49,7 @@ def _readable(hits: Sequence[RetrievedHit]) -> Iterator[Evidence]:
             if hit.text.strip():
                 yield Evidence(
                     id=name,
-                    text=f"{SEEN[hit.modality]} {hit.text}" if hit.modality in SEEN else hit.text,
+                    text=_text(hit),
                     title=hit.section_title or hit.item_title,
                     item_id=hit.item_id,
                     section_id=hit.section_id,
@@ -54,7 +57,13 @@ def _readable(hits: Sequence[RetrievedHit]) -> Iterator[Evidence]:
                     modality=hit.modality,
                     score=_score(retrieved),
                     region=hit.region,
+                    segments=hit.segments,
                 )
+
+
+def _text(hit: Hit) -> str:
+    """The words of a hit; where something was read in a picture, they are as they are found, to be quoted."""
+    return hit.text if hit.segments or hit.modality not in SEEN else f"{SEEN[hit.modality]} {hit.text}"
 
 
 def _score(retrieved: RetrievedHit) -> float:

@@ -11,6 +11,7 @@ from tieback.answer.cut_off import cut_off
 from tieback.answer.drafts import Draft, drafts_of, groups_of
 from tieback.answer.encoding import SpaceEncodings
 from tieback.answer.features import filtered_by_features, words_of_features
+from tieback.answer.recognition import Recognition, with_recognised
 from tieback.answer.splitting import Split, Splitting
 from tieback.answer.stopwatch import Stopwatch, hop
 from tieback.answer.token_vectors import below_heading, taken_out
@@ -20,9 +21,9 @@ from tieback.core.errors import InvalidInput, NotFound, TiebackError
 from tieback.core.field_path import ROOT, FieldPath
 from tieback.core.tenant import PRINCIPAL, Access
 from tieback.core.types.collection import IndexedItem, IndexedSection, UpsertReply
-from tieback.core.types.content import Features, Item, Modality, Section
+from tieback.core.types.content import Content, Features, Item, Modality, Section
 from tieback.core.types.encoding import Encoding, Label, Truncation
-from tieback.core.types.fusion import Fused, FusePart, Role
+from tieback.core.types.fusion import JOINT_SPACE, Fused, FusePart, Role
 from tieback.core.types.ingestion import IngestReply, IngestResult, LongTexts
 from tieback.core.types.limits import Limits
 from tieback.core.types.method_choice import MethodChoice
@@ -46,6 +47,7 @@ class Ingestion:
         splitting: Splitting,
         index: IndexPort,
         limits: Limits,
+        recognition: Recognition,
         *,
         keeps_originals: bool = False,
     ) -> None:
@@ -54,6 +56,7 @@ class Ingestion:
         self._splitting = splitting
         self._index = index
         self._limits = limits
+        self._recognition = recognition
         self._keeps = keeps_originals
 
     async def ingest(
@@ -112,9 +115,10 @@ class Ingestion:
         errors = split.errors
         drafts = [draft for own in group for draft in own]
         await self._encode(into, tokens, drafts, errors, watch, truncation, deadline)
-        await self._fuse(
-            into, [draft for draft in drafts if draft.item not in errors], errors, watch, deadline
-        )
+        good = [draft for draft in drafts if draft.item not in errors]
+        await self._recognition.read(good, watch, hop(deadline))
+        await self._encode_recognised(into, good, watch, deadline)
+        await self._fuse(into, good, errors, watch, deadline)
         whole = {own[0].item: own for own in group if own and own[0].item not in errors}
         if before_writing is not None:
             await before_writing()
@@ -138,7 +142,7 @@ class Ingestion:
         """Stored items with new vectors, in order, some at a time, each whole or with its error.
 
         Texts that are longer than the space reads are split. Pictures and sounds get new words where the
-        space names what they show; empty ones stand for the old.
+        space names what they show and nothing was recognised in them; empty ones stand for the old.
         """
         items, watch = [one.item for one in pending], Stopwatch()
         split = await self._splitting.split(items, into.readers(Modality.TEXT), hop(deadline))
@@ -177,9 +181,10 @@ class Ingestion:
                 results.append(errors[number])
                 continue
             indexed = _indexed(split.items[number], own, keeps=False)
+            stored = split.items[number].sections
             known = [
-                section if draft.labels else dataclasses.replace(section, text="")
-                for section, draft in zip(indexed.sections, own, strict=True)
+                section if draft.labels and not old.segments else dataclasses.replace(section, text="")
+                for section, draft, old in zip(indexed.sections, own, stored, strict=True)
             ]
             one = pending[number]
             results.append(ReindexedItem(one.item.id, one.version, known, _pieces(split, number, one.item)))
@@ -230,6 +235,26 @@ class Ingestion:
         for draft in texts:
             if draft.tokens is not None:
                 draft.tokens = below_heading(draft.tokens, draft.heading, self._limits.rerank_tokens)
+
+    async def _encode_recognised(
+        self, into: CollectionSpace, drafts: Sequence[Draft], watch: Stopwatch, deadline: Deadline
+    ) -> None:
+        """Adds the encodings of recognised texts, in a joint space: vectors are of picture and text then."""
+        written = [(draft, draft.recognised.text) for draft in drafts if draft.recognised is not None]
+        written = [(draft, text) for draft, text in written if text]
+        if not written or into.name != JOINT_SPACE or not into.readers(Modality.TEXT):
+            return
+        encoded = await into.encoders[Role.DOCUMENT].encode(
+            [Content(Modality.TEXT, text) for _, text in written],
+            watch,
+            truncation=Truncation.END,
+            deadline=hop(deadline),
+            role=Role.DOCUMENT,
+        )
+        for error in encoded.failed.values():
+            raise error
+        for (draft, _), made in zip(written, encoded.encodings, strict=True):
+            draft.encodings = [*draft.encodings, *(FusePart(one, content=1) for one in made)]
 
     async def _fuse(
         self,
@@ -327,13 +352,16 @@ def _indexed(item: Item, drafts: Sequence[Draft], *, keeps: bool) -> IndexedItem
     for section, draft in zip(item.sections, drafts, strict=True):
         is_text = isinstance(draft.content.data, str)
         stays = is_text or (keeps and not isinstance(draft.content.data, Vector))
-        sections.append(section if stays else dataclasses.replace(section, content=None))
+        words = "" if is_text else _words_of(draft, section.title or item.title)
+        words, segments = with_recognised(words, draft)
+        kept = section.content if stays else None
+        sections.append(dataclasses.replace(section, content=kept, segments=segments))
         if draft.vector is None:
             raise AssertionError("only whole items are written")
         indexed.append(
             IndexedSection(
                 vector=draft.vector,
-                text="" if is_text else _words_of(draft, section.title or item.title),
+                text=words,
                 modality=draft.content.modality or Modality.TEXT,
                 regions=draft.regions,
                 tokens=draft.tokens,

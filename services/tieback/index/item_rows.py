@@ -26,7 +26,7 @@ from tieback.index.words import AnalysedSections, analysed_sections
 
 _VALUE_BYTES = 8  # of a number, a truth value or a date, as a quota counts
 _TEXTS = ("text", "section_id", "section_title", "uri", "content", "item_title")
-_STORED_ARRAYS = ("regions", "boxes", "tokens")
+_STORED_ARRAYS = ("regions", "boxes", "tokens", "segments")
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from tieback.core.types.arrays import Array
 
 COLUMNS = (
     *("section_id", "modality", "text", "is_text", "content", "section_title", "uri", "item_title"),
-    *("metadata", "span_begin", "span_end", "original", "original_bytes", "continues"),
+    *("metadata", "span_begin", "span_end", "original", "original_bytes", "continues", "segments"),
 )
 """Those that an item is made of, beside its id; its vectors are kept elsewhere."""
 

@@ -303,6 +303,7 @@ class Memory:
             region=region,
             span=section.span,
             pieces=pieces,
+            segments=section.segments,
         )
 
     def found_piece(

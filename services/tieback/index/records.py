@@ -17,6 +17,7 @@ import pyarrow as pa
 from tieback.core.types.arrays import Array, Span
 from tieback.core.types.content import Content, Item, Modality, Section
 from tieback.index.metadata import scalars, to_json
+from tieback.index.segment_bytes import SEGMENT_BYTES, packed, unpacked
 
 REMOVED = -1
 
@@ -66,6 +67,7 @@ class Record:
         """Bytes of its vectors, words, names, metadata and originals: what a quota counts."""
         arrays = sum(one.vectors.nbytes + one.boxes.nbytes for one in self.regions.values())
         arrays += sum(rows.nbytes for rows in self.tokens.values())
+        arrays += SEGMENT_BYTES * sum(len(section.segments) for section in self.item.sections)
         words = [self.item.id, self.item.title, *self.texts]
         for section, text in zip(self.item.sections, self.texts, strict=True):
             content = section.content.data if section.content is not None else None
@@ -123,6 +125,7 @@ def schema(width: int, metadata: dict[str, str]) -> Any:
         pa.field("original_bytes", pa.int64()),
         pa.field("tokens", pa.large_binary()),  # stored rows of tokens, uint8 `[rows, row bytes]`
         pa.field("continues", pa.bool_()),  # whether the section and the one before are pieces of one text
+        pa.field("segments", pa.large_binary()),  # where parts of `text` are: `segment_bytes.py`
     ]
     return pa.schema(fields, metadata=metadata)
 
@@ -167,6 +170,7 @@ def to_rows(changes: Iterable[Change], table_schema: Any) -> Any:
                 original_bytes=None if original is None else original.bytes,
                 tokens=None if tokens is None else tokens.tobytes(),
                 continues=section.continues,
+                segments=packed(section.segments) if section.segments else None,
             )
         vectors.append(record.vectors)
     flat = pa.array(np.concatenate(vectors).reshape(-1)) if vectors else pa.array([], pa.float32())
@@ -282,6 +286,7 @@ def section_of(row: Mapping[str, Any]) -> Section:
         uri=row["uri"],
         span=_span(row),
         continues=bool(row["continues"]),
+        segments=() if row["segments"] is None else unpacked(row["segments"]),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 
@@ -18,6 +19,7 @@ from tieback.core.types.content import Content, Item, Modality, Section
 from tieback.core.types.fusion import IgnoredDimensions
 from tieback.core.types.limits import Limits
 from tieback.core.types.locators import LocatorKind
+from tieback.core.types.recognition import Segment
 from tieback.core.types.vectors import DType, MultiVector, SpaceRef, Vector
 from tieback.index.metadata import check_metadata
 from tieback.index.originals import original_of
@@ -30,6 +32,9 @@ TITLE_BYTES = 4096
 URI_BYTES = 8192
 MOST_REGIONS = 64
 """Vectors of regions that a section may have; a picture of nine windows needs 9."""
+
+MOST_SEGMENTS = 4096
+"""Parts of a section's words that have a place in its picture or sound."""
 
 MOST_IGNORED = 256
 """Ranges of dimensions that may be ignored of a query's vector; a joint vector has one for a block."""
@@ -245,6 +250,9 @@ def _check_item(
     }
     vectors, regions, tokens = check_vectors(sections, space, width, limits, coding)
     texts = [known.text or _own_text(section) for section, known in zip(kept, sections, strict=True)]
+    for position, (section, text) in enumerate(zip(kept, texts, strict=True)):
+        field = at("item", "sections", position, "segments")
+        check_segments(section.segments, sections[position].modality, text, field=field)
     metadata = check_metadata(item.metadata, limits)
     return Record(
         Item(item.id, kept, item.title, metadata),
@@ -283,6 +291,23 @@ def check_vectors(
     return vectors, regions, tokens
 
 
+def check_segments(segments: Sequence[Segment], modality: Modality, text: str, *, field: FieldPath) -> None:
+    """InvalidInput where segments are too many, of no picture or sound, or not of its words."""
+    if not segments:
+        return
+    if len(segments) > MOST_SEGMENTS:
+        raise InvalidInput(f"{len(segments)} segments; at most {MOST_SEGMENTS} are kept", field=field)
+    if modality not in (Modality.IMAGE, Modality.AUDIO):
+        raise InvalidInput(f"only pictures and sounds have segments; this section is {modality}", field=field)
+    size = len(text.encode())
+    if segments[-1].span[1] > size:
+        raise InvalidInput(
+            f"the last segment ends at byte {segments[-1].span[1]} of words of {size} bytes; segments are "
+            "bytes of the section's text",
+            field=field[len(segments) - 1]["span"],
+        )
+
+
 def check_sections(sections: Sequence[Section], limits: Limits) -> list[Section]:
     """The sections as they are kept: ids filled in, and no content but text."""
     kept: list[Section] = []
@@ -310,7 +335,7 @@ def check_sections(sections: Sequence[Section], limits: Limits) -> list[Section]
             raise InvalidInput(
                 "the first section of an item has none before it to continue", field=field["continues"]
             )
-        kept.append(Section(name, content, section.title, section.uri, section.span, section.continues))
+        kept.append(dataclasses.replace(section, id=name, content=content))
     return kept
 
 

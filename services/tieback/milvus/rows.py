@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from tieback.core.types.content import Content, Item, Modality, Section
 from tieback.index.collapsing import short_texts
 from tieback.index.metadata import from_json, to_json
 from tieback.index.records import Record
+from tieback.index.segment_bytes import packed, unpacked
 from tieback.milvus import sortable
 from tieback.milvus.facts import facts_of
 from tieback.milvus.words import section_words
@@ -88,6 +90,7 @@ def rows_of(records: Sequence[Record]) -> list[Row]:
                         "uri": section.uri,
                         "span": section.span,
                         "continues": section.continues,
+                        "segments": b64encode(packed(section.segments)).decode(),
                         "is_text": content is not None,
                         "own_text": content == text,
                         "bytes": record.bytes if ordinal == 0 else 0,
@@ -134,6 +137,7 @@ def section_of(row: Mapping[str, Any]) -> Section:
         uri=body["uri"],
         span=None if body["span"] is None else (body["span"][0], body["span"][1]),
         continues=body["continues"],
+        segments=unpacked(b64decode(body["segments"])),
     )
 
 

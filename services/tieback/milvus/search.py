@@ -109,6 +109,7 @@ def _hit(found: Candidates, hit: Sequence[int], kept: dict[str, Row]) -> Hit | N
         text_score=share,
         words_matched=_at(found.matched, first) if share else None,
         span=section.span,
+        segments=section.segments,
         pieces=[piece for one in others if (piece := _piece(found, one, kept)) is not None],
     )
 

@@ -21,6 +21,7 @@ from tieback.models.sparse_text import SparseTextModel
 from tieback.models.speech_recogniser import SpeechRecogniserModel
 from tieback.models.static_text import StaticTextModel
 from tieback.models.store import ServedModel, Store
+from tieback.models.text_recogniser import TextRecogniserModel
 from tieback.models.transformer_text import TransformerTextModel
 
 Loader = Callable[[EncoderCard, ServedModel, Hardware], EncoderModel]
@@ -39,7 +40,10 @@ RUNTIMES: dict[str, Loader] = {
 
 
 RecogniserLoader = Callable[[RecogniserCard, ServedModel, Hardware], RecogniserModel]
-RECOGNISERS: dict[str, RecogniserLoader] = {"speech_recogniser": SpeechRecogniserModel}
+RECOGNISERS: dict[str, RecogniserLoader] = {
+    "speech_recogniser": SpeechRecogniserModel,
+    "text_recogniser": TextRecogniserModel,
+}
 M = TypeVar("M")
 
 

@@ -197,6 +197,8 @@ def build_answerer(
         token_spaces=plan.token_spaces,
         ranker=TrainedRanker.load(settings.ranker or shipped()),
         highlight_space=plan.highlight_space,
+        recogniser=ports.recogniser,
+        recognised=frozenset(card.modality for card in plan.recognisers),
     )
 
 

@@ -34,6 +34,9 @@ _WIDTHS = {_EIGHT: 8, _FOUR: 4}
 _TEXTS = (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES)
 _CONTINUED = bytes(range(0x80, 0x100))
 _COSTS = {"tieback.v1.Item.sections": 32}  # what becomes of one is far larger than one: vectors, rows
+MOST_SEGMENTS = 4096
+"""Parts of one text that have a place in a picture or a sound."""
+
 UNKNOWN_FIELDS = 64
 """Fields of a newer contract, which are skipped, in one message of a request."""
 
@@ -81,6 +84,8 @@ def _own(limits: Limits) -> dict[str, Bound]:
         "tieback.v1.RetrieveRequest.query": Bound(limits.query_parts),
         "tieback.v1.Item.sections": Bound(limits.sections),
         "tieback.v1.IndexedItem.sections": Bound(limits.sections),
+        "tieback.v1.Section.segments": Bound(MOST_SEGMENTS),
+        "tieback.v1.Evidence.segments": Bound(MOST_SEGMENTS),
         "tieback.v1.FitHeadRequest.examples": Bound(MOST_EXAMPLES),
         "tieback.v1.FitHeadRequest.memory": Bound(MOST_EXAMPLES),
         "tieback.v1.SamplingParameters.stop": Bound(limits.stop_texts, limits.stop_bytes),

@@ -378,7 +378,7 @@ class SearchResponse(_message.Message):
     def __init__(self, hits: _Optional[_Iterable[_Union[Hit, _Mapping]]] = ..., timing: _Optional[_Union[_report_pb2.Timing, _Mapping]] = ..., expanded: _Optional[bool] = ..., vector_search: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., expected_recall: _Optional[float] = ..., steps: _Optional[_Iterable[_Union[StageScores, _Mapping]]] = ..., expected_us: _Optional[int] = ...) -> None: ...
 
 class Hit(_message.Message):
-    __slots__ = ("item_id", "item_title", "section_id", "section_title", "modality", "text", "uri", "metadata", "score", "vector_score", "text_score", "region", "span", "words_matched", "pieces", "multi_vector", "signals", "sections", "highlights", "vector")
+    __slots__ = ("item_id", "item_title", "section_id", "section_title", "modality", "text", "uri", "metadata", "score", "vector_score", "text_score", "region", "span", "words_matched", "pieces", "multi_vector", "signals", "sections", "highlights", "vector", "segments")
     class MetadataEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -413,6 +413,7 @@ class Hit(_message.Message):
     SECTIONS_FIELD_NUMBER: _ClassVar[int]
     HIGHLIGHTS_FIELD_NUMBER: _ClassVar[int]
     VECTOR_FIELD_NUMBER: _ClassVar[int]
+    SEGMENTS_FIELD_NUMBER: _ClassVar[int]
     item_id: str
     item_title: str
     section_id: str
@@ -433,7 +434,8 @@ class Hit(_message.Message):
     sections: _containers.RepeatedCompositeFieldContainer[Hit]
     highlights: _containers.RepeatedCompositeFieldContainer[Highlight]
     vector: _vector_pb2.Vector
-    def __init__(self, item_id: _Optional[str] = ..., item_title: _Optional[str] = ..., section_id: _Optional[str] = ..., section_title: _Optional[str] = ..., modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., text: _Optional[str] = ..., uri: _Optional[str] = ..., metadata: _Optional[_Mapping[str, _metadata_pb2.MetadataValue]] = ..., score: _Optional[float] = ..., vector_score: _Optional[float] = ..., text_score: _Optional[float] = ..., region: _Optional[_Union[_vector_pb2.Box, _Mapping]] = ..., span: _Optional[_Union[_vector_pb2.TextSpan, _Mapping]] = ..., words_matched: _Optional[float] = ..., pieces: _Optional[_Iterable[_Union[FoundPiece, _Mapping]]] = ..., multi_vector: _Optional[_Union[_vector_pb2.MultiVector, _Mapping]] = ..., signals: _Optional[_Mapping[str, float]] = ..., sections: _Optional[_Iterable[_Union[Hit, _Mapping]]] = ..., highlights: _Optional[_Iterable[_Union[Highlight, _Mapping]]] = ..., vector: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ...) -> None: ...
+    segments: _containers.RepeatedCompositeFieldContainer[_content_pb2.Segment]
+    def __init__(self, item_id: _Optional[str] = ..., item_title: _Optional[str] = ..., section_id: _Optional[str] = ..., section_title: _Optional[str] = ..., modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., text: _Optional[str] = ..., uri: _Optional[str] = ..., metadata: _Optional[_Mapping[str, _metadata_pb2.MetadataValue]] = ..., score: _Optional[float] = ..., vector_score: _Optional[float] = ..., text_score: _Optional[float] = ..., region: _Optional[_Union[_vector_pb2.Box, _Mapping]] = ..., span: _Optional[_Union[_vector_pb2.TextSpan, _Mapping]] = ..., words_matched: _Optional[float] = ..., pieces: _Optional[_Iterable[_Union[FoundPiece, _Mapping]]] = ..., multi_vector: _Optional[_Union[_vector_pb2.MultiVector, _Mapping]] = ..., signals: _Optional[_Mapping[str, float]] = ..., sections: _Optional[_Iterable[_Union[Hit, _Mapping]]] = ..., highlights: _Optional[_Iterable[_Union[Highlight, _Mapping]]] = ..., vector: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., segments: _Optional[_Iterable[_Union[_content_pb2.Segment, _Mapping]]] = ...) -> None: ...
 
 class Highlight(_message.Message):
     __slots__ = ("span", "words", "similarity")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from tieback.core.types.arrays import Array, Span
 from tieback.core.types.metadata import Metadata
+from tieback.core.types.recognition import Segment
 from tieback.core.types.vectors import Vector
 
 
@@ -62,7 +63,8 @@ class Section:
     """A citable part of an item. `content` of a stored section is its text, or None.
 
     `span` is which bytes of the original, as UTF-8, the text is; None where it is not known. It `continues`
-    the section before it where both are pieces of one text that was cut for its length.
+    the section before it where both are pieces of one text that was cut for its length. Of a picture or a
+    sound, `segments` say where parts of its words are: those that the index finds it by.
     """
 
     id: str
@@ -71,6 +73,7 @@ class Section:
     uri: str = ""
     span: Span | None = None
     continues: bool = False
+    segments: Sequence[Segment] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from tieback.core.types.content import Modality
 from tieback.core.types.fusion import IgnoredDimensions
 from tieback.core.types.metadata import Metadata
 from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.recognition import Segment
 from tieback.core.types.report import Timing
 from tieback.core.types.signals import Signals
 from tieback.core.types.vectors import MultiVector, Vector
@@ -116,7 +117,8 @@ class Hit:
     `pieces` are those of its text that collapsing left out as hits, best first. `multi_vector` has the
     vectors of a picture with regions, the whole's first, or those of a text's tokens, where they were asked
     for. `sections` are, in a search by documents, the item's next best sections, best first. `signals` are
-    there where they were asked for, and so are `highlights`, best first.
+    there where they were asked for, and so are `highlights`, best first. `segments` are where parts of the
+    words of a picture or a sound are in it.
     """
 
     item_id: str
@@ -139,6 +141,7 @@ class Hit:
     sections: Sequence[Hit] = ()
     signals: Signals = field(default_factory=dict)
     highlights: Sequence[Highlight] = ()
+    segments: Sequence[Segment] = ()
 
 
 @dataclass(frozen=True, slots=True)

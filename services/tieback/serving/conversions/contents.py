@@ -25,6 +25,7 @@ from tieback.core.types.vectors import DType, Vector
 from tieback.serving import failures
 from tieback.serving.conversions.frames import Numbers, filled, optional
 from tieback.serving.conversions.metadata import read_metadata, write_metadata
+from tieback.serving.conversions.recognition import segment_messages, segments_of
 from tieback.serving.conversions.reports import fill_cost, fill_timing, read_cost, read_timing
 from tieback.serving.conversions.vectors import (
     fill_multi_vector,
@@ -114,7 +115,8 @@ def read_item(message: content_pb2.Item, field: FieldPath, *, contents: bool = T
         )
         span = (section.span.begin_byte, section.span.end_byte) if section.HasField("span") else None
         name = section.id or str(index + 1)
-        sections.append(Section(name, content, section.title, section.uri, span, section.continues))
+        segments = segments_of(section.segments, None, field["sections"][index]["segments"])
+        sections.append(Section(name, content, section.title, section.uri, span, section.continues, segments))
     metadata = read_metadata(message.metadata, field["metadata"])
     return Item(message.id, sections, message.title, metadata)
 
@@ -132,6 +134,7 @@ def write_item(item: Item, *, sections: bool = True) -> content_pb2.Item:
                 uri=section.uri,
                 span=None if section.span is None else write_span(section.span),
                 continues=section.continues,
+                segments=segment_messages(section.segments),
             )
             for section in (item.sections if sections else ())
         ],

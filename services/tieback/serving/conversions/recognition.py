@@ -16,13 +16,16 @@ from tieback.serving.conversions.reports import fill_timing, finite, read_timing
 from tieback.serving.conversions.vectors import read_locator, write_locator, write_span
 from tieback.v1 import content_pb2, recognition_pb2
 
+LAST_BYTE = 2**32 - 1
 
-def segments_of(messages: Iterable[content_pb2.Segment], text: str, field: FieldPath) -> list[Segment]:
-    """The segments of a text: in its order, apart, each with a box or a time.
+
+def segments_of(messages: Iterable[content_pb2.Segment], text: str | None, field: FieldPath) -> list[Segment]:
+    """The segments of a text: in its order, apart, each with a box or a time; None for one not known here.
 
     InvalidInput where one is outside of the text or the picture, or is before or over another.
     """
-    size, end = len(text.encode(errors="replace")), 0
+    size = LAST_BYTE if text is None else len(text.encode(errors="replace"))
+    end = 0
     found: list[Segment] = []
     for number, message in enumerate(messages):
         path = field[number]

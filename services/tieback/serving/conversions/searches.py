@@ -32,6 +32,7 @@ from tieback.serving.conversions.contents import (
 from tieback.serving.conversions.frames import each, optional
 from tieback.serving.conversions.highlights import read_highlight, write_highlight
 from tieback.serving.conversions.metadata import read_metadata, write_metadata
+from tieback.serving.conversions.recognition import segment_messages, segments_of
 from tieback.serving.conversions.reports import (
     MICROSECONDS,
     finite,
@@ -120,6 +121,7 @@ def read_hit(message: index_pb2.Hit) -> Hit:
         sections=[read_hit(one) for one in message.sections],
         signals=dict(message.signals),
         highlights=[read_highlight(one) for one in message.highlights],
+        segments=segments_of(message.segments, message.text, at("hits", "segments")),
     )
 
 
@@ -146,6 +148,7 @@ def write_hit(hit: Hit) -> index_pb2.Hit:
         vector=None if hit.vector is None else write_vector(hit.vector),
         signals=hit.signals,
         highlights=[write_highlight(one) for one in hit.highlights],
+        segments=segment_messages(hit.segments),
     )
 
 

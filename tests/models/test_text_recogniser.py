@@ -1,0 +1,101 @@
+"""What is drawn into a picture is read again, with the place of each line."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+from tieback.catalog.catalog import Catalog
+from tieback.core.errors import InvalidInput
+from tieback.core.recognised import region_of
+from tieback.core.types.content import Content, Modality
+from tieback.core.types.limits import Limits
+from tieback.core.types.recognition import RecognisedText
+from tieback.models.loading import load_recogniser
+from tieback.models.recogniser_model import RecogniserModel
+from tieback.models.store import Store
+from tieback.models.text_recogniser import decoded
+from tieback.models.written_lines import in_reading_order, written_lines
+
+SIZE = (480, 240)
+
+
+@pytest.fixture(scope="module")
+def reader(store: Store) -> RecogniserModel:
+    card = next(one for one in Catalog.load().recognisers() if one.name == "pp-ocr-v6-small")
+    return load_recogniser(card, store)
+
+
+def read(reader: RecogniserModel, picture: Image.Image) -> RecognisedText:
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    content, limits = Content(Modality.IMAGE, buffer.getvalue()), Limits()
+    prepared = reader.prepare(content, limits)
+    assert prepared.tokens <= reader.weigh(content, limits).tokens
+    assert prepared.size <= reader.weigh(content, limits).size
+    return reader.run(prepared)
+
+
+def drawn(*lines: tuple[int, int, str], angle: float = 0.0) -> Image.Image:
+    """Lines of text at places in pixels, the whole turned by degrees."""
+    picture = Image.new("RGB", SIZE, "white")
+    pen = ImageDraw.Draw(picture)
+    for left, top, text in lines:
+        pen.text((left, top), text, "black", ImageFont.load_default(28))
+    return picture.rotate(angle, Image.Resampling.BICUBIC, fillcolor="white")
+
+
+def test_drawn_lines_are_read_row_by_row_with_their_boxes(reader: RecogniserModel) -> None:
+    found = read(reader, drawn((30, 150, "Total"), (340, 152, "9.00"), (30, 40, "HARBOUR CAFE")))
+
+    assert found.text == "HARBOUR CAFE\n\nTotal 9.00"
+    begin = found.text.index("9.00")
+    box = region_of(found.segments, (begin, begin + 4))
+    assert box is not None
+    left, top, width, height = (number * side for number, side in zip(box, SIZE * 2, strict=True))
+    assert left < 345 < 395 < left + width
+    assert top < 162 < 172 < top + height
+    assert width < 110
+    assert height < 60
+
+
+def test_a_slanted_line_is_read_too(reader: RecogniserModel) -> None:
+    found = read(reader, drawn((120, 100, "Open on Sunday"), angle=12.0))
+
+    assert found.text == "Open on Sunday"
+
+
+def test_a_picture_without_writing_has_no_text(reader: RecogniserModel) -> None:
+    found = read(reader, Image.new("RGB", (90, 200), "grey"))
+
+    assert (found.text, list(found.segments)) == ("", [])
+
+
+def test_what_is_no_picture_is_refused(reader: RecogniserModel) -> None:
+    with pytest.raises(InvalidInput, match="not a picture"):
+        reader.weigh(Content(Modality.IMAGE, b"no picture"), Limits())
+
+
+def test_repeats_of_a_character_are_one_unless_none_is_between() -> None:
+    steps = [1, 1, 0, 1, 2, 2, 0, 0]
+    scores = np.zeros((2, len(steps), 3), np.float32)
+    scores[0, np.arange(len(steps)), steps] = 0.5
+    scores[1, :, 0] = 1.0
+
+    assert list(decoded(scores, ["a", "b"])) == [("aab", 0.5), ("", 0.0)]
+
+
+def test_a_core_grows_to_its_line_and_thin_or_improbable_ones_are_left_out() -> None:
+    probabilities = np.zeros((64, 96))
+    probabilities[20:28, 10:60] = 0.9
+    probabilities[40:48, 10:60] = 0.35
+    probabilities[60, 10:60] = 0.9
+
+    [line] = written_lines(probabilities, 192.0, 128.0)
+
+    left, top, right, bottom = line.bounds
+    assert 0 <= left < 20 <= 118 < right <= 192
+    assert 20 < top < 40 <= 54 < bottom < 72
+    assert list(in_reading_order([line])) == [[0]]
