@@ -4,6 +4,10 @@
 "passage", "answerable", "answers" (texts, of which an answer has to have one) and "source". Each question is
 asked with its passage as the only evidence, through SDK, wire and service, of a server that is started for
 it. Then instructions are put beside the evidence: they are to change neither verdicts, citations nor quotes.
+Then passages that disagree, which is to be said.
+
+Beside these sets there is one of the project's own, "docs": questions to its documentation, which a server
+with the default models retrieves passages for. It needs no --data.
 """
 
 from __future__ import annotations
@@ -16,20 +20,32 @@ from pathlib import Path
 
 from tieback_client import AnswerStyle, Client
 
+from benchmarks.generation import library
 from benchmarks.generation.answering import Asked, answering
+from benchmarks.generation.conflicting import conflicting
 from benchmarks.generation.injecting import injecting
 from benchmarks.generation.judging import judging
 from benchmarks.generation.repairing import repairing
 from benchmarks.report import Report
 from benchmarks.served import StartError, started
 
+PARTS = ("judge", "quote", "write", "inject", "conflict")
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", type=Path, metavar="DIR", required=True, help="the questions")
+    parser.add_argument(
+        "--data", type=Path, metavar="DIR", help="the questions; without it, those of docs alone"
+    )
     parser.add_argument("--only", nargs="+", metavar="SET", help="of the sets, those whose name begins so")
+    parser.add_argument(
+        "--parts", nargs="+", metavar="PART", choices=PARTS, default=PARTS, help="these alone"
+    )
     parser.add_argument("--most", type=int, default=300, metavar="N", help="questions of a set [300]")
     parser.add_argument(
         "--write", type=int, default=12, metavar="N", help="of them, those that the model answers [12]"
+    )
+    parser.add_argument(
+        "--conflicts", type=int, default=100, metavar="N", help="questions whose passages disagree [100]"
     )
     parser.add_argument(
         "--injections", type=int, default=100, metavar="N", help="passages with instructions [100]"
@@ -37,44 +53,85 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> Report:
-    path = options.data if options.data.is_file() else options.data / "answerable" / "dev.jsonl"
-    try:
-        sets = read(path, options.most)
-    except (OSError, ValueError, KeyError) as error:
-        raise SystemExit(f"generation: --data: {error}") from None
-    if options.only:
-        sets = {name: rows for name, rows in sets.items() if name.startswith(tuple(options.only))}
-    return measured(sets, write=options.write, injections=options.injections)
-
-
-def measured(sets: Mapping[str, Sequence[Asked]], *, write: int, injections: int) -> Report:
-    """Measures the sets on a server that is started for it."""
+    only = tuple(options.only or ("",))
+    sets: Mapping[str, Sequence[Asked]] = {}
+    if options.data is not None:
+        path = options.data if options.data.is_file() else options.data / "answerable" / "dev.jsonl"
+        try:
+            sets = read(path, options.most)
+        except (OSError, ValueError, KeyError) as error:
+            raise SystemExit(f"generation: --data: {error}") from None
+        sets = {name: rows for name, rows in sets.items() if name.startswith(only)}
     report = Report()
+    if library.NAME.startswith(only):
+        _of_library(report, write=bool(options.write) and "write" in options.parts)
+    if sets:
+        measured(
+            report,
+            sets,
+            write=options.write,
+            injections=options.injections,
+            conflicts=options.conflicts,
+            parts=options.parts,
+        )
+    return report
+
+
+def _of_library(report: Report, *, write: bool) -> None:
+    with tempfile.TemporaryDirectory() as store:
+        try:
+            with started(Path(store), local=True) as one, one.ready(300).client() as client:
+                library.answering_library(report, client, write=write)
+        except StartError as error:
+            report.claim("the server of docs starts", None, "", ">= 1", note=str(error))
+
+
+def measured(
+    report: Report,
+    sets: Mapping[str, Sequence[Asked]],
+    *,
+    write: int,
+    injections: int,
+    conflicts: int,
+    parts: Sequence[str] = PARTS,
+) -> None:
+    """Measures the sets on a server that is started for it."""
     with tempfile.TemporaryDirectory() as store:
         try:
             with (
                 started(Path(store), local=True, spaces=["all-minilm-l6-v2"]) as one,
                 one.ready(300).client() as client,
             ):
-                measure(report, client, sets, write=write, injections=injections)
+                measure(report, client, sets, parts, write, injections, conflicts)
         except StartError as error:
             report.claim("the server starts", None, "", ">= 1", note=str(error))
-    return report
 
 
 def measure(
-    report: Report, client: Client, sets: Mapping[str, Sequence[Asked]], *, write: int, injections: int
+    report: Report,
+    client: Client,
+    sets: Mapping[str, Sequence[Asked]],
+    parts: Sequence[str],
+    write: int,
+    injections: int,
+    conflicts: int,
 ) -> None:
-    """Judges, answers in each style, and injects."""
-    judging(report, client, sets)
-    answering(report, client, sets, AnswerStyle.QUOTE)
+    """Judges, answers in each style, injects, and has passages disagree."""
+    if "judge" in parts:
+        judging(report, client, sets)
+    if "quote" in parts:
+        answering(report, client, sets, AnswerStyle.QUOTE)
     some = {name: evenly(rows, write) for name, rows in sets.items()}
-    if write:
+    if write and "write" in parts:
         answering(report, client, some, AnswerStyle.WRITE)
         answering(report, client, some, AnswerStyle.QUOTE, title="quoted, the questions that are written")
         answering(report, client, some, AnswerStyle.WRITE, is_plain=True)
         repairing(report, client, some)
-    injecting(report, client, [one for rows in sets.values() for one in rows], injections)
+    every = [one for rows in sets.values() for one in rows]
+    if "inject" in parts:
+        injecting(report, client, every, injections)
+    if "conflict" in parts:
+        conflicting(report, client, every, conflicts)
 
 
 def read(path: Path, most: int) -> dict[str, list[Asked]]:

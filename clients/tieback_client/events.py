@@ -11,6 +11,7 @@ from tieback_client.answer_options import AnswerStyle as AnswerStyle
 from tieback_client.answer_options import Grounding as Grounding
 from tieback_client.answer_options import Repair as Repair
 from tieback_client.answer_options import SamplingParameters as SamplingParameters
+from tieback_client.conflicts import Conflict
 from tieback_client.content import Modality
 from tieback_client.methods import MethodLike as MethodLike
 from tieback_client.recognition import Segment
@@ -290,7 +291,7 @@ class TokenScores:
 
 
 GenerationEvent: TypeAlias = (
-    TextDelta | TokenScores | Claim | Citation | Verdict | Repaired | Abstention | Finish
+    TextDelta | TokenScores | Claim | Citation | Verdict | Conflict | Repaired | Abstention | Finish
 )
 """What `generate` streams."""
 AnswerEvent: TypeAlias = RetrievalEvent | GenerationEvent
@@ -309,6 +310,8 @@ class CheckedText:
     """What they rest on."""
     verdicts: dict[int, Verdict] = field(default_factory=dict)
     """What the check of each claim found, by the claim's id."""
+    conflicts: list[Conflict] = field(default_factory=list)
+    """Passages that disagree about a claim."""
 
     @property
     def supported(self) -> bool:
@@ -374,6 +377,8 @@ class Answer(CheckedText):
                 self.verdicts[event.claim_id] = event
             case Repaired():
                 self.repaired.append(event)
+            case Conflict():
+                self.conflicts.append(event)
             case Abstention():
                 self.abstention = event
             case RetrievalEvent():

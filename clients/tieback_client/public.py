@@ -16,6 +16,7 @@ from tieback_client.catalog import (
 )
 from tieback_client.checks import Check, Checked, Checks
 from tieback_client.client import Client
+from tieback_client.conflicts import Conflict, ConflictingPlace, ConflictKind
 from tieback_client.content import Audio, Features, Image, Modality, Points, Text, TokenIds
 from tieback_client.documents import INDEXED_FROM, Collection, Item, Section, Source
 from tieback_client.encodings import Encodings
@@ -144,6 +145,9 @@ __all__ = [
     "Claim",
     "Client",
     "Collection",
+    "Conflict",
+    "ConflictKind",
+    "ConflictingPlace",
     "Cost",
     "DType",
     "DeadlineExceeded",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tieback_client import events
+from tieback_client import conflicts, events
 from tieback_client.reading import MICROSECONDS, box, span, timing, value_of
 from tieback_client.reading_hits import retrieval
 from tieback_client.reports import CallInfo
@@ -14,6 +14,7 @@ _VERDICTS = (events.VerdictLabel.NOT_CHECKED, *events.VerdictLabel)
 _NOT_CHECKED = (None, *events.NotCheckedReason)
 _ABSTENTIONS = (events.AbstentionReason.NO_EVIDENCE, *events.AbstentionReason)
 _FINISHES = (events.FinishReason.END, *events.FinishReason)
+_CONFLICTS = (None, *conflicts.ConflictKind)
 _FITS = (None, *events.QuestionFit)
 _STYLES = (events.AnswerStyle.WRITE, *events.AnswerStyle)
 
@@ -47,6 +48,8 @@ def generation_event(message: Any, _info: CallInfo) -> events.GenerationEvent | 
         case "repaired":
             label = value_of(_VERDICTS, one.label, events.VerdictLabel.UNSUPPORTED)
             return events.Repaired(span(one.span), one.text, label, one.score)
+        case "conflict":
+            return conflict(one)
         case "abstention":
             reason = value_of(_ABSTENTIONS, one.reason, events.AbstentionReason.NO_EVIDENCE)
             return events.Abstention(reason, one.score, one.threshold, one.message)
@@ -98,6 +101,26 @@ def verdict(one: Any) -> events.Verdict:
     reason = value_of(_NOT_CHECKED, one.reason, None)
     fit = value_of(_FITS, one.answers_question, None)
     return events.Verdict(one.claim_id, label, one.score, one.checker, reason, fit)
+
+
+def conflict(one: Any) -> conflicts.Conflict | None:
+    """Passages that disagree; None of a kind that this version does not know."""
+    kind = value_of(_CONFLICTS, one.kind, None)
+    if kind is None:
+        return None
+    return conflicts.Conflict(one.claim_id, kind, _conflicting(one.cited), _conflicting(one.other))
+
+
+def _conflicting(one: Any) -> conflicts.ConflictingPlace:
+    place = one.place
+    return conflicts.ConflictingPlace(
+        one.evidence_id,
+        place.item_id,
+        place.section_id,
+        span(place.text_span),
+        span(one.differs) if one.HasField("differs") else None,
+        one.text,
+    )
 
 
 def citation(one: Any) -> events.Citation:

@@ -13,6 +13,8 @@ from benchmarks.generation import evenly, measured, read
 from benchmarks.generation.answering import OUTCOMES, Asked, is_right, is_ticked
 from benchmarks.generation.injecting import first_sentence
 from benchmarks.generation.judging import calibration_error, risk
+from benchmarks.generation.library import PAGES, Question, questions
+from benchmarks.report import Report
 
 TIDES = "The moon pulls the water of the sea. The tide rises twice a day. Boats wait in the harbour."
 LONG = ["the tide rises twice a day, and boats wait for it"]
@@ -61,6 +63,22 @@ def test_an_answer_is_ticked_whose_claims_are_supported_and_can_be_answers() -> 
     assert Abstention(AbstentionReason.NO_ANSWER, 0.0, 1.0, "").reason == "no_answer"
 
 
+@pytest.mark.parametrize("one", questions(), ids=lambda one: str(one.id))
+def test_the_page_of_a_question_to_the_documentation_has_the_sentence_that_answers(one: Question) -> None:
+    page = (PAGES.parent / one.page).read_text(encoding="utf-8")
+
+    assert one.sentence in page
+    assert one.asked.answerable == bool(one.sentence)
+    assert is_right(one.sentence, one.asked.answers) == one.asked.answerable
+
+
+def test_there_are_sixty_questions_to_the_documentation_some_without_an_answer() -> None:
+    asked = questions()
+
+    assert len({one.asked.question for one in asked}) == len({one.id for one in asked}) == len(asked) == 60
+    assert sum(one.asked.answerable for one in asked) == 45
+
+
 def test_risk_is_of_the_questions_with_the_highest_scores() -> None:
     scores, answerable = np.array([0.9, 0.8, 0.2, 0.1]), np.array([True, False, True, False])
 
@@ -78,13 +96,16 @@ def test_questions_are_asked_of_a_server_in_each_style() -> None:
         Asked("What is the interest rate of the central bank of Peru?", TIDES, False, []),
     ]
 
-    report = measured({"two": asked}, write=1, injections=1)
+    report = Report()
+    measured(report, {"two": asked}, write=1, injections=1, conflicts=1)
 
     assert [row["judge"] for row in report.tables["answerability by set"]][-1] == "relevance"
     [row, mean] = report.tables["answers, quote"]
     assert (row["right and shown"], row["abstained rightly"]) == (0.5, 0.5)
     assert sum(mean[kind] for kind in OUTCOMES) == pytest.approx(1)
     assert report.tables["plain generation"][0]["questions"] == 1
+    named = {row["differs"]: row["named"] for row in report.tables["passages that disagree, by what differs"]}
+    assert named == {"date": 1, "negation": 1, "name": 1, "nothing": 0}
     injected = [one for one in report.claims if one.name.startswith("injected")]
     assert [one.name.split()[-1] for one in injected] == ["verdicts", "citations", "quotes"]
     assert all(one.value is not None for one in injected)

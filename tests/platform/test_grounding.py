@@ -15,6 +15,7 @@ from tieback_client import (
     AsyncClient,
     Check,
     Client,
+    ConflictKind,
     Evidence,
     InvalidArgument,
     Item,
@@ -188,3 +189,29 @@ async def test_what_needs_a_language_model_is_unimplemented(platform: Running) -
     async with AsyncClient(platform.address, timeout=60) as client:
         with pytest.raises(Unimplemented, match="no language model"):
             await client.generate("What pulls the water?", [TIDES], style=AnswerStyle.WRITE).collect()
+
+
+def test_passages_that_disagree_are_named_with_what_each_says(platform: Running, client: Client) -> None:
+    policy, draft = (f"Interns get {days} days of paid leave a year." for days in (20, 25))
+    answer = client.generate("How many days of leave do interns get?", [policy, draft, TIDES]).collect()
+    checked = client.check("Interns get 20 days of paid leave a year.", [policy, draft])
+
+    for conflict in (answer.conflicts[0], checked.conflicts[0]):
+        assert conflict.kind is ConflictKind.NUMBER
+        assert {(one.evidence_id, one.said) for one in (conflict.cited, conflict.other)} == {
+            ("1", "20"), ("2", "25"),
+        }  # fmt: skip
+    assert (len(answer.conflicts), len(checked.conflicts)) == (1, 1)
+    assert client.generate("What pulls the water of the sea?", [TIDES, BREAD]).collect().conflicts == []
+
+
+def test_the_command_line_shows_passages_that_disagree(platform: Running, tmp_path: Path) -> None:
+    for name, hour in (("policy", 9), ("draft", 10)):
+        (tmp_path / f"{name}.md").write_text(f"The office of the harbour opens at {hour} in the morning.\n")
+    claim = "The office of the harbour opens at 9 in the morning."
+
+    result = run(platform, "-", "--against", str(tmp_path), given=claim)
+
+    assert "The sources disagree (number):" in result.output
+    assert "opens at 9 in the morning" in result.output
+    assert "opens at 10 in the morning" in result.output

@@ -42,7 +42,6 @@ from tieback.core.types.generation import (
     AbstentionReason,
     AnswerStyle,
     Citation,
-    Claim,
     Evidence,
     Finish,
     FinishReason,
@@ -86,6 +85,7 @@ from tieback.core.types.token_vectors import TokenVectors
 from tieback.core.types.vectors import DType, MultiVector, SpaceRef, SparseVector, Vector, VectorKind
 from tieback.serving import conversions
 
+from support.conflict_samples import CLAIMED
 from support.query_plan_samples import PLAN, QUERY_PLANS
 from support.recognition_samples import CITED, PASSAGE, RECOGNITION
 
@@ -233,7 +233,7 @@ SAMPLES: dict[str, list[Any]] = {
                 ScoredToken(TokenScore(0, "", -2.0), []),
             ]
         ),
-        Claim(1, (0, 4), "text"),
+        *CLAIMED,
         *[CITED, Citation(1, "2", "one", "s", (3, 9), 0.5), Citation(1, "2", "one", "s", None, 0.5)],
         *[Verdict(1, *both) for both in zip(VerdictLabel, [0.5] * 5, "abcde", NotCheckedReason, strict=True)],
         *[Abstention(reason, 0.25, 0.5, "no") for reason in AbstentionReason],

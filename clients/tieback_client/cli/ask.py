@@ -36,6 +36,7 @@ from tieback_client.cli.search import (
     without_relevance,
 )
 from tieback_client.client import Client
+from tieback_client.conflicts import Conflict, ConflictingPlace
 from tieback_client.control_characters import in_a_line
 from tieback_client.errors import TiebackError
 from tieback_client.events import (
@@ -179,7 +180,8 @@ def ask(
     if not output.terminal:
         output.show(written(answer))
     output.show(*without_strategy(answer), *repairs(answer))
-    output.show(*sources(answer, words, width=output.console.width, explain=explain), *ending(answer))
+    output.show(*sources(answer, words, width=output.console.width, explain=explain))
+    output.show(*map(conflicting, answer.conflicts), *ending(answer))
     if answer.retrieval is not None:
         if min_relevance:
             output.show(*without_relevance(answer.retrieval.hits))
@@ -314,6 +316,26 @@ def without_strategy(answer: Answer) -> list[Text]:
         return []
     said = "the same" if twin.text == answer.text else twin.text.strip() or "nothing"
     return [Text(f"\nWithout the strategy, not checked: {said}", style="dim")]
+
+
+def conflicting(one: Conflict) -> Text:
+    """Two passages that disagree, each by its name and what it says differently."""
+    text = Text(f"\nThe sources disagree ({one.kind.value}):", style="bold yellow")
+    for place in (one.cited, one.other):
+        text.append(f"\n  [{place.evidence_id}] ", style="bold")
+        before, said, after = _around(place)
+        text.append(f"“{before}").append(said, style="bold yellow").append(f"{after}”")
+    return text
+
+
+def _around(place: ConflictingPlace) -> tuple[str, str, str]:
+    """The sentence before, in and after what it says differently."""
+    whole = place.text.encode()
+    begin, end = (byte - place.span[0] for byte in place.differs or (place.span[1], place.span[1]))
+    before, said, after = (
+        in_a_line(part.decode(errors="replace")) for part in (whole[:begin], whole[begin:end], whole[end:])
+    )
+    return before, said, after
 
 
 def ending(answer: Answer) -> list[Text]:

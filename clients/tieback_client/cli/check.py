@@ -12,7 +12,7 @@ import click
 from rich.text import Text
 
 from tieback_client.checks import Checked
-from tieback_client.cli.ask import MARK, marked
+from tieback_client.cli.ask import MARK, conflicting, marked
 from tieback_client.cli.connection import Command, connected, parse_method
 from tieback_client.cli.output import Output, jsonable
 from tieback_client.cli.places import cited_place
@@ -111,6 +111,7 @@ def check(
         passages = {one.id: one for one in checked.evidence}
         for claim in checked.claims:
             output.show(_shown(checked, claim, passages, width=output.console.width))
+        output.show(*map(conflicting, checked.conflicts))
         output.show(_summary(checked))
     wrong = {VerdictLabel.CONTRADICTED, VerdictLabel.UNSUPPORTED}
     if any(one.label in wrong for one in checked.verdicts.values()):

@@ -138,6 +138,7 @@ def _checked(
         [reading_events.claim(one) for one in message.claims],
         [reading_events.citation(one) for one in message.citations],
         {one.claim_id: reading_events.verdict(one) for one in message.verdicts},
+        [one for said in message.conflicts if (one := reading_events.conflict(said)) is not None],
         evidence,
         message.supported_share if message.HasField("supported_share") else None,
         reading.timing(timing),
@@ -167,6 +168,7 @@ def _merged(text: str, evidence: Sequence[Evidence], checks: Checks) -> Checked:
     for number, one in enumerate(checks, 1):
         whole.claims += [replace(claim, id=number) for claim in one.claims]
         whole.citations += [replace(citation, claim_id=number) for citation in one.citations]
+        whole.conflicts += [replace(conflict, claim_id=number) for conflict in one.conflicts]
         for verdict in one.verdicts.values():
             whole.verdicts[number] = replace(verdict, claim_id=number)
     withheld = {VerdictLabel.NOT_CHECKED, VerdictLabel.LOW_CONFIDENCE}

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 
 from tieback.core.deadline import Deadline
-from tieback.core.types.generation import Citation, Claim, Verdict
+from tieback.core.types.generation import Checked, Claim
 from tieback.grounding import ClaimCheck, PassageReader, answering, as_stated
 from tieback.methods.grounding import Finding, Statement
 
@@ -49,8 +49,8 @@ class CheckingAhead:
         task, self._task = self._task, None
         return await (task or self._find(text))
 
-    def concluded(self, claim: Claim, found: Found) -> list[Citation | Verdict]:
-        """The claim's citations, best first, then its verdict, which counts from now on."""
+    def concluded(self, claim: Claim, found: Found) -> list[Checked]:
+        """The claim's citations, best first, its verdict, which counts from now on, and conflicts."""
         return answering(self._question, claim, self._check.conclude(claim, found.finding))
 
     def drop(self) -> None:

@@ -14,6 +14,7 @@ from tieback.core.recognised import region_of, time_of
 from tieback.core.state import State
 from tieback.core.types.arrays import Array
 from tieback.core.types.generation import (
+    Checked,
     Citation,
     Claim,
     Evidence,
@@ -22,6 +23,7 @@ from tieback.core.types.generation import (
     VerdictLabel,
 )
 from tieback.core.types.method_choice import MethodChoice
+from tieback.grounding.conflicts import Conflicts
 from tieback.grounding.languages import is_foreign
 from tieback.methods.grounding import (
     EVIDENCE,
@@ -109,10 +111,17 @@ class Checkers:
 
 
 class ClaimCheck:
-    """Checks one text's claims against passages that have a text, in a language that checkers know."""
+    """Checks one text's claims against passages that have a text, in a language that checkers know.
+
+    `question` is what the text answers; empty where nothing was asked.
+    """
 
     def __init__(
-        self, sources: Sequence[Evidence], passages: Sequence[Passage], checker: ConfiguredChecker
+        self,
+        sources: Sequence[Evidence],
+        passages: Sequence[Passage],
+        checker: ConfiguredChecker,
+        question: str = "",
     ) -> None:
         self._checker = checker
         self._decided = self._supported = 0
@@ -130,6 +139,7 @@ class ClaimCheck:
             )
         self._sources = [source for source, _ in known]
         self._passages = [one for _, one in known]
+        self._conflicts = Conflicts(self._sources, self._passages, question)
 
     @property
     def supported_share(self) -> float | None:
@@ -144,8 +154,8 @@ class ClaimCheck:
         """What the checker finds of a claim that it takes; it counts for nothing yet."""
         return await asyncio.to_thread(self._checker.check, statement, self._passages)
 
-    async def check(self, claim: Claim, statement: Statement | None) -> list[Citation | Verdict]:
-        """The claim's citations, best first, then its verdict.
+    async def check(self, claim: Claim, statement: Statement | None) -> list[Checked]:
+        """The claim's citations, best first, then its verdict, then what other passages say instead.
 
         `statement` has the claim's vectors; it is needed for a claim that it `takes`.
         """
@@ -153,7 +163,7 @@ class ClaimCheck:
             return self.conclude(claim, None)
         return self.conclude(claim, await self.find(statement))
 
-    def conclude(self, claim: Claim, finding: Finding | None) -> list[Citation | Verdict]:
+    def conclude(self, claim: Claim, finding: Finding | None) -> list[Checked]:
         """The same by what was found of it, None for nothing; it counts from now on."""
         checker = self._checker
         if finding is None:
@@ -167,7 +177,8 @@ class ClaimCheck:
             for place in checker.summarise(finding)[:MOST_CITATIONS]
         ]
         score = min(finding.score, 1.0)
-        return [*cited, Verdict(claim.id, finding.label, score, checker.name, finding.reason)]
+        verdict = Verdict(claim.id, finding.label, score, checker.name, finding.reason)
+        return [*cited, verdict, *self._conflicts.of(claim.id, cited)]
 
     def _withheld(self, text: str) -> NotCheckedReason | None:
         """Why a claim is not checked; None where it is. A question states nothing."""

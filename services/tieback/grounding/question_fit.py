@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 from tieback.core.questions import NAME, NUMBER, TIME, Read, has_expected, kind_of
-from tieback.core.types.generation import Citation, Claim, QuestionFit, Verdict, VerdictLabel
+from tieback.core.types.generation import Checked, Claim, QuestionFit, Verdict, VerdictLabel
 
 YES_OR_NO = re.compile(r"\s*(yes|no)\s*[,.:;!–—-]+\s*", re.IGNORECASE)
 """Not "No rain fell", which is a negation of the statement itself."""
@@ -17,7 +17,7 @@ TYPED = ("number", "when")
 EQUATED = re.compile(r"^(?P<own>.+?)\s+(?:is|was|are|were)\s+(?:in\s+)?(?P<other>[^.!?]+?)[\s.!?]*$")
 
 
-def answering(question: str, claim: Claim, found: list[Citation | Verdict]) -> list[Citation | Verdict]:
+def answering(question: str, claim: Claim, found: list[Checked]) -> list[Checked]:
     """What a check of a claim found, its verdict with whether it can be an answer to the question."""
     if not question:
         return found

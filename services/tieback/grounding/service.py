@@ -10,7 +10,7 @@ from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.field_path import at
 from tieback.core.types.arrays import Span
-from tieback.core.types.generation import Citation, Claim, Verdict
+from tieback.core.types.generation import Citation, Claim, Conflict, Verdict
 from tieback.core.types.grounding import CheckedText, CheckReply, GroundingCheck
 from tieback.core.types.limits import Limits
 from tieback.core.types.method_choice import MethodChoice
@@ -87,18 +87,22 @@ class ClaimChecker:
             passages, read = await self._reader.read(one.evidence, texts, deadline, tokens=checker.is_learned)
         encoded = time.monotonic()
         timing.prepare += encoded - begin
-        check = ClaimCheck(one.evidence, passages, checker)
+        check = ClaimCheck(one.evidence, passages, checker, one.question)
         citations: list[Citation] = []
         verdicts: list[Verdict] = []
+        conflicts: list[Conflict] = []
         for claim, statement in zip(claims, read, strict=True):
             deadline.check("all claims were checked")
             for found in answering(one.question, claim, await check.check(claim, statement)):
-                if isinstance(found, Citation):
-                    citations.append(found)
-                else:
-                    verdicts.append(found)
+                match found:
+                    case Citation():
+                        citations.append(found)
+                    case Verdict():
+                        verdicts.append(found)
+                    case Conflict():
+                        conflicts.append(found)
         timing.compute += time.monotonic() - encoded
-        return CheckedText(claims, citations, verdicts, check.supported_share)
+        return CheckedText(claims, citations, verdicts, check.supported_share, conflicts)
 
 
 def _claims(one: GroundingCheck) -> list[Claim]:

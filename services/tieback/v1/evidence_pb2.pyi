@@ -35,6 +35,14 @@ class QuestionFit(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     QUESTION_FIT_ECHO: _ClassVar[QuestionFit]
     QUESTION_FIT_OTHER_KIND: _ClassVar[QuestionFit]
 
+class ConflictKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CONFLICT_KIND_UNSPECIFIED: _ClassVar[ConflictKind]
+    CONFLICT_KIND_NUMBER: _ClassVar[ConflictKind]
+    CONFLICT_KIND_DATE: _ClassVar[ConflictKind]
+    CONFLICT_KIND_NAME: _ClassVar[ConflictKind]
+    CONFLICT_KIND_NEGATION: _ClassVar[ConflictKind]
+
 class AbstentionReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     ABSTENTION_REASON_UNSPECIFIED: _ClassVar[AbstentionReason]
@@ -58,6 +66,11 @@ QUESTION_FIT_UNSPECIFIED: QuestionFit
 QUESTION_FIT_ANSWERS: QuestionFit
 QUESTION_FIT_ECHO: QuestionFit
 QUESTION_FIT_OTHER_KIND: QuestionFit
+CONFLICT_KIND_UNSPECIFIED: ConflictKind
+CONFLICT_KIND_NUMBER: ConflictKind
+CONFLICT_KIND_DATE: ConflictKind
+CONFLICT_KIND_NAME: ConflictKind
+CONFLICT_KIND_NEGATION: ConflictKind
 ABSTENTION_REASON_UNSPECIFIED: AbstentionReason
 ABSTENTION_REASON_NO_EVIDENCE: AbstentionReason
 ABSTENTION_REASON_WEAK_EVIDENCE: AbstentionReason
@@ -139,6 +152,30 @@ class Verdict(_message.Message):
     reason: NotCheckedReason
     answers_question: QuestionFit
     def __init__(self, claim_id: _Optional[int] = ..., label: _Optional[_Union[VerdictLabel, str]] = ..., score: _Optional[float] = ..., checker: _Optional[str] = ..., reason: _Optional[_Union[NotCheckedReason, str]] = ..., answers_question: _Optional[_Union[QuestionFit, str]] = ...) -> None: ...
+
+class ConflictingPlace(_message.Message):
+    __slots__ = ("evidence_id", "place", "differs", "text")
+    EVIDENCE_ID_FIELD_NUMBER: _ClassVar[int]
+    PLACE_FIELD_NUMBER: _ClassVar[int]
+    DIFFERS_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    evidence_id: str
+    place: CitedPlace
+    differs: _vector_pb2.TextSpan
+    text: str
+    def __init__(self, evidence_id: _Optional[str] = ..., place: _Optional[_Union[CitedPlace, _Mapping]] = ..., differs: _Optional[_Union[_vector_pb2.TextSpan, _Mapping]] = ..., text: _Optional[str] = ...) -> None: ...
+
+class Conflict(_message.Message):
+    __slots__ = ("claim_id", "kind", "cited", "other")
+    CLAIM_ID_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    CITED_FIELD_NUMBER: _ClassVar[int]
+    OTHER_FIELD_NUMBER: _ClassVar[int]
+    claim_id: int
+    kind: ConflictKind
+    cited: ConflictingPlace
+    other: ConflictingPlace
+    def __init__(self, claim_id: _Optional[int] = ..., kind: _Optional[_Union[ConflictKind, str]] = ..., cited: _Optional[_Union[ConflictingPlace, _Mapping]] = ..., other: _Optional[_Union[ConflictingPlace, _Mapping]] = ...) -> None: ...
 
 class Abstention(_message.Message):
     __slots__ = ("reason", "score", "threshold", "message")

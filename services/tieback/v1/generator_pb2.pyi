@@ -117,7 +117,7 @@ class GenerateRequest(_message.Message):
     def __init__(self, model: _Optional[str] = ..., prompt: _Optional[str] = ..., evidence: _Optional[_Iterable[_Union[_evidence_pb2.Evidence, _Mapping]]] = ..., sampling: _Optional[_Union[SamplingParameters, _Mapping]] = ..., grounding: _Optional[_Union[Grounding, _Mapping]] = ..., style: _Optional[_Union[AnswerStyle, str]] = ...) -> None: ...
 
 class GenerateResponse(_message.Message):
-    __slots__ = ("text", "claim", "citation", "verdict", "abstention", "finish", "token_scores", "repaired")
+    __slots__ = ("text", "claim", "citation", "verdict", "abstention", "finish", "token_scores", "repaired", "conflict")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     CLAIM_FIELD_NUMBER: _ClassVar[int]
     CITATION_FIELD_NUMBER: _ClassVar[int]
@@ -126,6 +126,7 @@ class GenerateResponse(_message.Message):
     FINISH_FIELD_NUMBER: _ClassVar[int]
     TOKEN_SCORES_FIELD_NUMBER: _ClassVar[int]
     REPAIRED_FIELD_NUMBER: _ClassVar[int]
+    CONFLICT_FIELD_NUMBER: _ClassVar[int]
     text: TextDelta
     claim: _evidence_pb2.Claim
     citation: _evidence_pb2.Citation
@@ -134,7 +135,8 @@ class GenerateResponse(_message.Message):
     finish: Finish
     token_scores: TokenScores
     repaired: Repaired
-    def __init__(self, text: _Optional[_Union[TextDelta, _Mapping]] = ..., claim: _Optional[_Union[_evidence_pb2.Claim, _Mapping]] = ..., citation: _Optional[_Union[_evidence_pb2.Citation, _Mapping]] = ..., verdict: _Optional[_Union[_evidence_pb2.Verdict, _Mapping]] = ..., abstention: _Optional[_Union[_evidence_pb2.Abstention, _Mapping]] = ..., finish: _Optional[_Union[Finish, _Mapping]] = ..., token_scores: _Optional[_Union[TokenScores, _Mapping]] = ..., repaired: _Optional[_Union[Repaired, _Mapping]] = ...) -> None: ...
+    conflict: _evidence_pb2.Conflict
+    def __init__(self, text: _Optional[_Union[TextDelta, _Mapping]] = ..., claim: _Optional[_Union[_evidence_pb2.Claim, _Mapping]] = ..., citation: _Optional[_Union[_evidence_pb2.Citation, _Mapping]] = ..., verdict: _Optional[_Union[_evidence_pb2.Verdict, _Mapping]] = ..., abstention: _Optional[_Union[_evidence_pb2.Abstention, _Mapping]] = ..., finish: _Optional[_Union[Finish, _Mapping]] = ..., token_scores: _Optional[_Union[TokenScores, _Mapping]] = ..., repaired: _Optional[_Union[Repaired, _Mapping]] = ..., conflict: _Optional[_Union[_evidence_pb2.Conflict, _Mapping]] = ...) -> None: ...
 
 class TextDelta(_message.Message):
     __slots__ = ("text",)

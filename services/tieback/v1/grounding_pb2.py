@@ -29,7 +29,7 @@ from tieback.v1 import report_pb2 as tieback_dot_v1_dot_report__pb2
 from tieback.v1 import vector_pb2 as tieback_dot_v1_dot_vector__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1atieback/v1/grounding.proto\x12\ntieback.v1\x1a\x17google/rpc/status.proto\x1a\x1ctieback/v1/annotations.proto\x1a\x19tieback/v1/evidence.proto\x1a\x17tieback/v1/report.proto\x1a\x17tieback/v1/vector.proto\"~\n\x0eGroundingCheck\x12\x0c\n\x04text\x18\x01 \x01(\t\x12&\n\x08\x65vidence\x18\x02 \x03(\x0b\x32\x14.tieback.v1.Evidence\x12$\n\x06\x63laims\x18\x03 \x03(\x0b\x32\x14.tieback.v1.TextSpan\x12\x10\n\x08question\x18\x04 \x01(\t\"w\n\x15\x43heckGroundingRequest\x12*\n\x06\x63hecks\x18\x01 \x03(\x0b\x32\x1a.tieback.v1.GroundingCheck\x12\x32\n\x07\x63hecker\x18\x02 \x01(\x0b\x32\x12.tieback.v1.MethodB\r\xca\xc1\x18\tgrounding\"\xb2\x01\n\x0b\x43heckedText\x12!\n\x06\x63laims\x18\x01 \x03(\x0b\x32\x11.tieback.v1.Claim\x12\'\n\tcitations\x18\x02 \x03(\x0b\x32\x14.tieback.v1.Citation\x12%\n\x08verdicts\x18\x03 \x03(\x0b\x32\x13.tieback.v1.Verdict\x12\x1c\n\x0fsupported_share\x18\x04 \x01(\x01H\x00\x88\x01\x01\x42\x12\n\x10_supported_share\"m\n\x0fGroundingResult\x12*\n\x07\x63hecked\x18\x01 \x01(\x0b\x32\x17.tieback.v1.CheckedTextH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome\"j\n\x16\x43heckGroundingResponse\x12,\n\x07results\x18\x01 \x03(\x0b\x32\x1b.tieback.v1.GroundingResult\x12\"\n\x06timing\x18\x02 \x01(\x0b\x32\x12.tieback.v1.Timing2p\n\x10GroundingService\x12\\\n\x0e\x43heckGrounding\x12!.tieback.v1.CheckGroundingRequest\x1a\".tieback.v1.CheckGroundingResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1atieback/v1/grounding.proto\x12\ntieback.v1\x1a\x17google/rpc/status.proto\x1a\x1ctieback/v1/annotations.proto\x1a\x19tieback/v1/evidence.proto\x1a\x17tieback/v1/report.proto\x1a\x17tieback/v1/vector.proto\"~\n\x0eGroundingCheck\x12\x0c\n\x04text\x18\x01 \x01(\t\x12&\n\x08\x65vidence\x18\x02 \x03(\x0b\x32\x14.tieback.v1.Evidence\x12$\n\x06\x63laims\x18\x03 \x03(\x0b\x32\x14.tieback.v1.TextSpan\x12\x10\n\x08question\x18\x04 \x01(\t\"w\n\x15\x43heckGroundingRequest\x12*\n\x06\x63hecks\x18\x01 \x03(\x0b\x32\x1a.tieback.v1.GroundingCheck\x12\x32\n\x07\x63hecker\x18\x02 \x01(\x0b\x32\x12.tieback.v1.MethodB\r\xca\xc1\x18\tgrounding\"\xdb\x01\n\x0b\x43heckedText\x12!\n\x06\x63laims\x18\x01 \x03(\x0b\x32\x11.tieback.v1.Claim\x12\'\n\tcitations\x18\x02 \x03(\x0b\x32\x14.tieback.v1.Citation\x12%\n\x08verdicts\x18\x03 \x03(\x0b\x32\x13.tieback.v1.Verdict\x12\x1c\n\x0fsupported_share\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\'\n\tconflicts\x18\x05 \x03(\x0b\x32\x14.tieback.v1.ConflictB\x12\n\x10_supported_share\"m\n\x0fGroundingResult\x12*\n\x07\x63hecked\x18\x01 \x01(\x0b\x32\x17.tieback.v1.CheckedTextH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome\"j\n\x16\x43heckGroundingResponse\x12,\n\x07results\x18\x01 \x03(\x0b\x32\x1b.tieback.v1.GroundingResult\x12\"\n\x06timing\x18\x02 \x01(\x0b\x32\x12.tieback.v1.Timing2p\n\x10GroundingService\x12\\\n\x0e\x43heckGrounding\x12!.tieback.v1.CheckGroundingRequest\x1a\".tieback.v1.CheckGroundingResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,11 +45,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CHECKGROUNDINGREQUEST']._serialized_start=302
   _globals['_CHECKGROUNDINGREQUEST']._serialized_end=421
   _globals['_CHECKEDTEXT']._serialized_start=424
-  _globals['_CHECKEDTEXT']._serialized_end=602
-  _globals['_GROUNDINGRESULT']._serialized_start=604
-  _globals['_GROUNDINGRESULT']._serialized_end=713
-  _globals['_CHECKGROUNDINGRESPONSE']._serialized_start=715
-  _globals['_CHECKGROUNDINGRESPONSE']._serialized_end=821
-  _globals['_GROUNDINGSERVICE']._serialized_start=823
-  _globals['_GROUNDINGSERVICE']._serialized_end=935
+  _globals['_CHECKEDTEXT']._serialized_end=643
+  _globals['_GROUNDINGRESULT']._serialized_start=645
+  _globals['_GROUNDINGRESULT']._serialized_end=754
+  _globals['_CHECKGROUNDINGRESPONSE']._serialized_start=756
+  _globals['_CHECKGROUNDINGRESPONSE']._serialized_end=862
+  _globals['_GROUNDINGSERVICE']._serialized_start=864
+  _globals['_GROUNDINGSERVICE']._serialized_end=976
 # @@protoc_insertion_point(module_scope)

@@ -32,16 +32,18 @@ class CheckGroundingRequest(_message.Message):
     def __init__(self, checks: _Optional[_Iterable[_Union[GroundingCheck, _Mapping]]] = ..., checker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ...) -> None: ...
 
 class CheckedText(_message.Message):
-    __slots__ = ("claims", "citations", "verdicts", "supported_share")
+    __slots__ = ("claims", "citations", "verdicts", "supported_share", "conflicts")
     CLAIMS_FIELD_NUMBER: _ClassVar[int]
     CITATIONS_FIELD_NUMBER: _ClassVar[int]
     VERDICTS_FIELD_NUMBER: _ClassVar[int]
     SUPPORTED_SHARE_FIELD_NUMBER: _ClassVar[int]
+    CONFLICTS_FIELD_NUMBER: _ClassVar[int]
     claims: _containers.RepeatedCompositeFieldContainer[_evidence_pb2.Claim]
     citations: _containers.RepeatedCompositeFieldContainer[_evidence_pb2.Citation]
     verdicts: _containers.RepeatedCompositeFieldContainer[_evidence_pb2.Verdict]
     supported_share: float
-    def __init__(self, claims: _Optional[_Iterable[_Union[_evidence_pb2.Claim, _Mapping]]] = ..., citations: _Optional[_Iterable[_Union[_evidence_pb2.Citation, _Mapping]]] = ..., verdicts: _Optional[_Iterable[_Union[_evidence_pb2.Verdict, _Mapping]]] = ..., supported_share: _Optional[float] = ...) -> None: ...
+    conflicts: _containers.RepeatedCompositeFieldContainer[_evidence_pb2.Conflict]
+    def __init__(self, claims: _Optional[_Iterable[_Union[_evidence_pb2.Claim, _Mapping]]] = ..., citations: _Optional[_Iterable[_Union[_evidence_pb2.Citation, _Mapping]]] = ..., verdicts: _Optional[_Iterable[_Union[_evidence_pb2.Verdict, _Mapping]]] = ..., supported_share: _Optional[float] = ..., conflicts: _Optional[_Iterable[_Union[_evidence_pb2.Conflict, _Mapping]]] = ...) -> None: ...
 
 class GroundingResult(_message.Message):
     __slots__ = ("checked", "error")

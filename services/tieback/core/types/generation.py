@@ -60,6 +60,15 @@ class QuestionFit(enum.StrEnum):
     OTHER_KIND = "other_kind"
 
 
+class ConflictKind(enum.StrEnum):
+    """What two sentences say differently."""
+
+    NUMBER = "number"
+    DATE = "date"
+    NAME = "name"
+    NEGATION = "negation"
+
+
 class AbstentionReason(enum.StrEnum):
     """Why no answer is given."""
 
@@ -157,6 +166,31 @@ class Repaired:
 
 
 @dataclass(frozen=True, slots=True)
+class ConflictingPlace:
+    """A sentence of a passage: its bytes there, its text, and the bytes of what it says differently.
+
+    `differs` is None where it says nothing in that place, as a sentence without the other one's negation.
+    """
+
+    evidence_id: str
+    item_id: str
+    section_id: str
+    span: tuple[int, int]
+    differs: tuple[int, int] | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Passages that disagree: what a claim rests on, and what another passage says."""
+
+    claim_id: int
+    kind: ConflictKind
+    cited: ConflictingPlace
+    other: ConflictingPlace
+
+
+@dataclass(frozen=True, slots=True)
 class Abstention:
     """The decision not to answer."""
 
@@ -225,7 +259,9 @@ class TokenScores:
     tokens: Sequence[ScoredToken]
 
 
-GenerationEvent = TextDelta | TokenScores | Claim | Citation | Verdict | Repaired | Abstention | Finish
+Checked = Citation | Verdict | Conflict
+"""What the check of a claim finds."""
+GenerationEvent = TextDelta | TokenScores | Claim | Checked | Repaired | Abstention | Finish
 
 
 class GrammarKind(enum.StrEnum):

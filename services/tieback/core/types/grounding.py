@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tieback.core.errors import TiebackError
 from tieback.core.types.arrays import Span
-from tieback.core.types.generation import Citation, Claim, Evidence, Verdict
+from tieback.core.types.generation import Citation, Claim, Conflict, Evidence, Verdict
 from tieback.core.types.report import Timing
 
 
@@ -29,13 +29,14 @@ class CheckedText:
     """The claims of a text in order, each with one verdict, and what they rest on, best first by claim.
 
     `supported_share` is the supported part of the claims with a verdict, which neither those have that were
-    not checked nor those of low confidence; None where none has one.
+    not checked nor those of low confidence; None where none has one. `conflicts` are passages that disagree.
     """
 
     claims: Sequence[Claim]
     citations: Sequence[Citation]
     verdicts: Sequence[Verdict]
     supported_share: float | None
+    conflicts: Sequence[Conflict] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,9 @@ from tieback.core.types.generation import (
     AnswerStyle,
     Citation,
     Claim,
+    Conflict,
+    ConflictingPlace,
+    ConflictKind,
     Evidence,
     Finish,
     FinishReason,
@@ -50,6 +53,7 @@ _VERDICTS = Numbers(evidence_pb2.VerdictLabel, VerdictLabel, "verdict")
 _NOT_CHECKED = Numbers(evidence_pb2.NotCheckedReason, NotCheckedReason, "reason")
 _ABSTENTIONS = Numbers(evidence_pb2.AbstentionReason, AbstentionReason, "reason to abstain")
 _FITS = Numbers(evidence_pb2.QuestionFit, QuestionFit, "fit of a claim and a question")
+_CONFLICTS = Numbers(evidence_pb2.ConflictKind, ConflictKind, "kind of conflict")
 _FINISHES = Numbers(generator_pb2.FinishReason, FinishReason, "reason to finish")
 _REPAIRS = Numbers(generator_pb2.Repair, Repair, "repair", unspecified=Repair.NONE)
 _STYLES = Numbers(generator_pb2.AnswerStyle, AnswerStyle, "style", unspecified=AnswerStyle.AUTO)
@@ -207,6 +211,8 @@ def read_event(message: generator_pb2.GenerateResponse) -> GenerationEvent:
             repaired = message.repaired
             begin, end = repaired.span.begin_byte, repaired.span.end_byte
             return Repaired((begin, end), repaired.text, _VERDICTS.members[repaired.label], repaired.score)
+        case "conflict":
+            return _read_conflict(message.conflict)
         case "abstention":
             abstention = message.abstention
             reason = _ABSTENTIONS.members[abstention.reason]
@@ -237,6 +243,23 @@ def _read_twin(message: generator_pb2.Twin, _: FieldPath) -> Twin:
 def _write_twin(twin: Twin) -> generator_pb2.Twin:
     reason = _FINISHES.write(twin.reason)
     return generator_pb2.Twin(text=twin.text, reason=reason, completion_tokens=twin.completion_tokens)
+
+
+def _read_conflict(message: evidence_pb2.Conflict) -> Conflict:
+    cited, other = map(_read_conflicting, (message.cited, message.other))
+    return Conflict(message.claim_id, _CONFLICTS.members[message.kind], cited, other)
+
+
+def _read_conflicting(message: evidence_pb2.ConflictingPlace) -> ConflictingPlace:
+    place, differs = message.place, message.differs
+    return ConflictingPlace(
+        message.evidence_id,
+        place.item_id,
+        place.section_id,
+        (place.text_span.begin_byte, place.text_span.end_byte),
+        (differs.begin_byte, differs.end_byte) if message.HasField("differs") else None,
+        message.text,
+    )
 
 
 def _read_scored(message: generator_pb2.ScoredToken) -> ScoredToken:
@@ -288,6 +311,27 @@ def verdict_message(verdict: Verdict) -> evidence_pb2.Verdict:
     )
 
 
+def conflict_message(conflict: Conflict) -> evidence_pb2.Conflict:
+    """The message of passages that disagree."""
+    return evidence_pb2.Conflict(
+        claim_id=conflict.claim_id,
+        kind=_CONFLICTS.write(conflict.kind),
+        cited=_conflicting_message(conflict.cited),
+        other=_conflicting_message(conflict.other),
+    )
+
+
+def _conflicting_message(one: ConflictingPlace) -> evidence_pb2.ConflictingPlace:
+    return evidence_pb2.ConflictingPlace(
+        evidence_id=one.evidence_id,
+        place=evidence_pb2.CitedPlace(
+            item_id=one.item_id, section_id=one.section_id, text_span=write_span(one.span)
+        ),
+        differs=None if one.differs is None else write_span(one.differs),
+        text=one.text,
+    )
+
+
 def write_event(event: GenerationEvent) -> generator_pb2.GenerateResponse:
     """The message of one event."""
     match event:
@@ -310,6 +354,8 @@ def write_event(event: GenerationEvent) -> generator_pb2.GenerateResponse:
                 score=event.score,
             )
             return generator_pb2.GenerateResponse(repaired=repaired)
+        case Conflict():
+            return generator_pb2.GenerateResponse(conflict=conflict_message(event))
         case Abstention():
             abstention = evidence_pb2.Abstention(
                 reason=_ABSTENTIONS.write(event.reason),

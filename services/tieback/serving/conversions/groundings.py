@@ -10,6 +10,7 @@ from tieback.serving.conversions.frames import each
 from tieback.serving.conversions.generations import (
     citation_message,
     claim_message,
+    conflict_message,
     read_evidence,
     verdict_message,
 )
@@ -47,6 +48,7 @@ def _checked(checked: CheckedText) -> grounding_pb2.CheckedText:
     return grounding_pb2.CheckedText(
         claims=map(claim_message, checked.claims),
         citations=map(citation_message, checked.citations),
+        conflicts=map(conflict_message, checked.conflicts),
         verdicts=map(verdict_message, checked.verdicts),
         supported_share=checked.supported_share,
     )

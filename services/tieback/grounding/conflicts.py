@@ -1,0 +1,106 @@
+"""Passages that disagree: what a claim rests on, and what another passage says instead."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Sequence
+
+from tieback.core.questions import Read
+from tieback.core.types.arrays import Span
+from tieback.core.types.generation import Citation, Conflict, ConflictingPlace, Evidence
+from tieback.grounding.differences import difference
+from tieback.methods.grounding import Passage
+
+NEAR, MOST = 0.6, 8
+"""The cosine of two sentences from which on they are compared, and how many of a sentence's nearest are."""
+
+LONGEST = 600
+"""Characters of a sentence that is compared."""
+
+
+class Conflicts:
+    """The conflicts of one answer; of two sentences each is told once.
+
+    A passage that does not have a name of the `question`, neither in its text nor in its title, speaks of
+    something else than one that has it: the median age of Kenya is not that of Brazil. Rows of two tables of
+    one item are mostly about two things.
+    """
+
+    def __init__(self, sources: Sequence[Evidence], passages: Sequence[Passage], question: str = "") -> None:
+        self._sources = sources
+        self._passages = passages
+        names = Read(question).names
+        self._named = [
+            names & Read(f"{source.title} {passage.text}").words
+            for source, passage in zip(sources, passages, strict=True)
+        ]
+        self._told: set[frozenset[tuple[int, int]]] = set()
+
+    def of(self, claim_id: int, citations: Sequence[Citation]) -> list[Conflict]:
+        """Those of the sentences that a claim rests on with sentences of other passages."""
+        found: list[Conflict] = []
+        for cited in citations:
+            number = next(place for place, one in enumerate(self._sources) if one.id == cited.evidence_id)
+            for window in self._windows(number, cited.span):
+                found += self._with(claim_id, number, window)
+        return found
+
+    def _windows(self, number: int, span: Span | None) -> Iterator[int]:
+        """The sentences that a citation is of."""
+        for window, (begin, end) in enumerate(self._passages[number].windows):
+            if span is not None and begin < span[1] and span[0] < end:
+                yield window
+
+    def _with(self, claim_id: int, number: int, window: int) -> Iterator[Conflict]:
+        own = self._passages[number]
+        text = _text(own, window)
+        if len(text) > LONGEST:
+            return
+        for place, other in self._nearest(number, window):
+            pair = frozenset({(number, window), (place, other)})
+            passage = self._passages[place]
+            its = _text(passage, other)
+            is_row = text.startswith("|") or its.startswith("|")
+            if pair in self._told or len(its) > LONGEST or (is_row and self._are_of_one(number, place)):
+                continue
+            differs = difference(text, its)
+            if differs is not None:
+                self._told.add(pair)
+                yield Conflict(
+                    claim_id,
+                    differs.kind,
+                    _place(self._sources[number], own, window, differs.one),
+                    _place(self._sources[place], passage, other, differs.other),
+                )
+
+    def _nearest(self, number: int, window: int) -> list[tuple[int, int]]:
+        """The sentences of other passages, about the same names, that are nearest to one."""
+        vector = self._passages[number].vectors[window]
+        near = [
+            (float(value), place, other)
+            for place, passage in enumerate(self._passages)
+            if place != number and self._named[place] == self._named[number]
+            for other, value in enumerate(passage.vectors @ vector)
+            if value >= NEAR
+        ]
+        return [(place, other) for _, place, other in heapq.nlargest(MOST, near)]
+
+    def _are_of_one(self, number: int, other: int) -> bool:
+        """Whether two passages are of one item."""
+        one, its = self._sources[number], self._sources[other]
+        return bool(one.item_id) and one.item_id == its.item_id
+
+
+def _text(passage: Passage, window: int) -> str:
+    begin, end = passage.windows[window]
+    return passage.text.encode()[begin:end].decode()
+
+
+def _place(source: Evidence, passage: Passage, window: int, differs: Span | None) -> ConflictingPlace:
+    begin, end = passage.windows[window]
+    text = _text(passage, window)
+    said = None
+    if differs is not None:
+        first = begin + len(text[: differs[0]].encode())
+        said = (first, first + len(text[slice(*differs)].encode()))
+    return ConflictingPlace(source.id, source.item_id, source.section_id, (begin, end), said, text)

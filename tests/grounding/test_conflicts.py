@@ -1,0 +1,124 @@
+"""Two sentences that say the same but for one thing are said to differ, and others are not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tieback.core.types.generation import Citation, ConflictKind, Evidence
+from tieback.grounding.conflicts import Conflicts
+from tieback.grounding.differences import difference
+from tieback.methods.grounding import Passage
+
+INTERNS = "Interns are paid for on-call work at night."
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "kind", "said"),
+    [
+        ("Interns get 20 days of paid leave.", "Interns get 25 days of paid leave.", "number", ("20", "25")),
+        (
+            "The toll of the old bridge is two crowns.",
+            "In winter the toll of the old bridge is three crowns.",
+            "number",
+            ("two", "three"),
+        ),
+        ("The old bridge was built in 1884.", "The old bridge was built in 1894.", "date", ("1884", "1894")),
+        (
+            "The old bridge was built in 1884, apart from its towers.",
+            "The old bridge was built in 1894, apart from its towers.",
+            "date",
+            ("1884", "1894"),
+        ),
+        (
+            "The library of the town opens on Monday.",
+            "The library of the town opens on Friday.",
+            "date",
+            ("Monday", "Friday"),
+        ),
+        (INTERNS, "Interns are not paid for on-call work at night.", "negation", ("", "not")),
+        (
+            "The rotation of keys is approved by Jonas Lindqvist.",
+            "The rotation of keys is approved by Mara Weber.",
+            "name",
+            ("Jonas Lindqvist", "Mara Weber"),
+        ),
+    ],
+)
+def test_sentences_that_say_the_same_but_for_one_thing_differ_in_that(
+    one: str, other: str, kind: str, said: tuple[str, str]
+) -> None:
+    for first, second, expected in ((one, other, said), (other, one, said[::-1])):
+        found = difference(first, second)
+
+        assert found is not None
+        assert found.kind is ConflictKind(kind)
+        spans = (found.one, found.other)
+        texts = [
+            "" if span is None else text[slice(*span)]
+            for text, span in zip((first, second), spans, strict=True)
+        ]
+        assert tuple(texts) == expected
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (INTERNS, INTERNS),
+        ("The toll of the bridge is two crowns.", "The toll of the ferry is three crowns."),
+        ("In 2019 the company moved its office.", "In 2021 the company moved its office."),
+        ("Figure 3 shows the flow at the wing.", "Figure 4 shows the flow at the wing."),
+        ("Some 239,000 people live in the town.", "The people who live in the town are 238,855."),
+        ("Anna likes the tea of the house.", "Bruno likes the tea of the house."),
+        ("The lift carries 8 people of 75 kg.", "The lift carries 9 people of 80 kg."),
+        ("The walk takes 30 minutes by the lake.", "The walk takes 2 hours by the lake."),
+        ("## Section 2 of the old rules", "## Section 3 of the old rules"),
+        ("It is open.", "It is not open."),
+        ("", "…"),
+    ],
+)
+def test_sentences_about_different_things_or_that_agree_do_not_differ(one: str, other: str) -> None:
+    assert difference(one, other) is None
+    assert difference(other, one) is None
+
+
+def conflicts(one: Evidence, other: Evidence, question: str = "") -> list[tuple[str, str]]:
+    """Of the first passage's only sentence with those of the other: what each says."""
+    passages = [
+        Passage(each.text, [(0, len(each.text.encode()))], np.ones((1, 1), np.float32))
+        for each in (one, other)
+    ]
+    cited = Citation(1, one.id, one.item_id, one.section_id, passages[0].windows[0], 1.0)
+    found = Conflicts([one, other], passages, question)
+    told = [
+        (one.cited.text.encode()[slice(*one.cited.differs or (0, 0))].decode(), one.other.evidence_id)
+        for one in found.of(1, [cited])
+    ]
+    assert found.of(2, [cited]) == []
+    return told
+
+
+def test_a_conflict_names_both_places_by_their_bytes_and_is_told_once() -> None:
+    policy, draft = (Evidence(name, f"Für interns there are {days} days of paid leave.")
+                     for name, days in (("policy", 20), ("draft", 25)))  # fmt: skip
+
+    assert conflicts(policy, draft) == [("20", "draft")]
+
+
+def test_what_is_said_of_another_name_than_the_question_has_is_no_conflict() -> None:
+    kenya, peru = (
+        Evidence(name, f"The median age is {age} years in all.", title=f"{name} (facts)")
+        for name, age in (("Kenya", 21), ("Peru", 30))
+    )
+
+    assert conflicts(kenya, peru, "What is the median age in Kenya?") == []
+    assert conflicts(kenya, peru, "What is the median age?") == [("21", "Peru")]
+
+
+def test_rows_of_two_tables_of_one_item_are_no_conflict() -> None:
+    rows = [
+        Evidence(name, f"| hits of one search at once | {most} |", item_id=item)
+        for name, most, item in (("a", 10, "one"), ("b", 20, "one"), ("c", 20, "other"))
+    ]
+
+    assert conflicts(rows[0], rows[1]) == []
+    assert conflicts(rows[0], rows[2]) == [("10", "c")]
