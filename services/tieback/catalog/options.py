@@ -79,6 +79,18 @@ class SparseText(Strict):
     config: FileName = "config.json"
 
 
+class DenseSparseText(Strict):
+    """A transformer that gives a vector and the weights of the terms of its vocabulary in one run.
+
+    `weights` is an ONNX file that takes `input_ids` and `attention_mask` `[batch, tokens]`, and gives
+    `dense` `[batch, the card's width]` and `term_weights` `[batch, vocabulary]`, 0 or more.
+    """
+
+    runtime: Literal["dense_sparse_text"] = "dense_sparse_text"
+    weights: FilePath = "model.onnx"
+    tokenizer: FilePath = "tokenizer.json"
+
+
 class CrossEncoder(Strict):
     """A transformer that reads a query and a passage as one input and gives one number, their score.
 
@@ -293,6 +305,7 @@ EncoderOptions = Annotated[
     TransformerText
     | DualEncoder
     | SparseText
+    | DenseSparseText
     | StaticText
     | ImageClassifier
     | ImageRegions

@@ -9,6 +9,7 @@ from tieback.catalog.card import Card, EncoderCard, RecogniserCard
 from tieback.core.errors import StartupError
 from tieback.models.audio_classifier import AudioClassifierModel
 from tieback.models.audio_encoder import AudioEncoderModel
+from tieback.models.dense_sparse_text import DenseSparseTextModel
 from tieback.models.dual_encoder import load_tower
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.feature_table import FeatureTableModel
@@ -29,6 +30,7 @@ RUNTIMES: dict[str, Loader] = {
     "transformer_text": TransformerTextModel,
     "dual_encoder": load_tower,
     "sparse_text": SparseTextModel,
+    "dense_sparse_text": DenseSparseTextModel,
     "static_text": StaticTextModel,
     "image_classifier": ImageClassifierModel,
     "image_regions": ImageRegionsModel,

@@ -35,9 +35,9 @@ class SparseTextModel(TransformerTextModel):
             return [RawEncoding(None, None) for _ in batch]
         texts: list[TokenizedText] = [prepared.payload for prepared in batch]
         return [
-            RawEncoding(None, None, sparse=_positive(row))
-            for part in _parts(texts)
-            for row in self._weights([text.ids for text in part])
+            RawEncoding(None, None, sparse=positive(row))
+            for part in parts_of(texts)
+            for row in self.outputs([WEIGHTS], [text.ids for text in part])[0]
         ]
 
     @cached_property
@@ -45,15 +45,16 @@ class SparseTextModel(TransformerTextModel):
         """The vocabulary: the name of each term by its number."""
         return self._tokenizer.names(self.card.width)
 
-    def _weights(self, rows: Sequence[Array]) -> Array:
+    def outputs(self, names: Sequence[str], rows: Sequence[Array]) -> list[Array]:
+        """What the graph gives by those names for texts of these token numbers, a row for each text."""
         ids, mask = padded(rows)
         if self._in_steps:
             ids, mask = in_steps(ids, mask, self.sizes)
-        (weights,) = self._session.run([WEIGHTS], {IDS: ids, MASK: mask})
-        return np.asarray(weights[: len(rows)])
+        found = self._session.run(list(names), {IDS: ids, MASK: mask})
+        return [np.asarray(one[: len(rows)]) for one in found]
 
 
-def _parts(texts: Sequence[TokenizedText]) -> Iterator[Sequence[TokenizedText]]:
+def parts_of(texts: Sequence[TokenizedText]) -> Iterator[Sequence[TokenizedText]]:
     """The texts in their order, as many at once as `TOKENS_AT_ONCE` allows, one at least."""
     longest = max(len(text.ids) for text in texts)
     at_once = max(1, TOKENS_AT_ONCE // longest)
@@ -61,6 +62,7 @@ def _parts(texts: Sequence[TokenizedText]) -> Iterator[Sequence[TokenizedText]]:
         yield texts[begin : begin + at_once]
 
 
-def _positive(weights: Array) -> tuple[Array, Array]:
+def positive(weights: Array) -> tuple[Array, Array]:
+    """The numbers and the weights of the terms of a row `[vocabulary]` that have some."""
     indices = np.flatnonzero(weights > 0.0)
     return indices.astype(np.int32), weights[indices]

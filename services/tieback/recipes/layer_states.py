@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from tokenizers import Tokenizer
 from torch import Tensor
 
 from tieback.catalog.card import EncoderCard
@@ -88,6 +89,19 @@ def token_numbers(card: EncoderCard, store: Store, texts: Sequence[str], most: i
         special_tokens=True,
     )
     return [tokenizer(text if text.strip() else ".", Truncation.END)[0].ids for text in texts]
+
+
+def no_words(card: EncoderCard, store: Store, rows: int) -> list[int]:
+    """Of so many rows of embeddings, those of no word: special tokens, and what is beyond the tokenizer."""
+    file = Tokenizer.from_file(str(store.weights(card) / card.options_for(TransformerText).tokenizer))
+    special = [number for number, token in file.get_added_tokens_decoder().items() if token.special]
+    return sorted({*special, *range(file.get_vocab_size(), rows)})
+
+
+def word_embeddings(backbone: LayeredBackbone) -> Tensor:
+    """The embeddings of the vocabulary `[vocabulary, width]`, which nothing is to change."""
+    weights: Tensor = backbone.model.get_input_embeddings().weight
+    return weights.detach()
 
 
 def read_states(

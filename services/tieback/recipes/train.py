@@ -13,6 +13,7 @@ from tieback.artifacts import Artifact, file_digest
 from tieback.catalog.card import EncoderCard, GeneratorCard
 from tieback.models.store import Store
 from tieback.recipes import (
+    dense_sparse_graph,
     encoder_head,
     feature_space,
     layer_pooling_head,
@@ -27,6 +28,7 @@ from tieback.training.step_cache import StepCache
 
 SERVED_BY = {
     encoder_head.HEAD: encoder_head.adapt,
+    dense_sparse_graph.DENSE_SPARSE: dense_sparse_graph.adapt,
     feature_space.FEATURE_TABLE: feature_space.adapt,
     layer_pooling_head.LAYER_POOLING: layer_pooling_head.adapt,
     layered_encoder.FINETUNED: layered_encoder.adapt,
