@@ -98,8 +98,8 @@ async def test_one_run_gives_both_views_and_the_backbones_own_vector(
         assert np.linalg.norm(sparse.weights) == pytest.approx(1, abs=1e-5)
         assert set(sparse.terms) <= set(WORDS)
         assert np.linalg.norm(present(views.dense).values) == pytest.approx(1, abs=1e-5)
-    for one in (own, both):
-        await one.close()
+    for encoder in (own, both):
+        await encoder.close()
 
 
 async def test_a_text_is_encoded_alike_alone_and_beside_a_longer_one(

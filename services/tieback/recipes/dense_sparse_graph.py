@@ -89,6 +89,9 @@ def write_graph(artifact: Artifact, card: EncoderCard, store: Store, path: Path)
     class Views(torch.nn.Module):
         """Token numbers and mask to the joined vector and the weights of all words."""
 
+        buckets: torch.Tensor
+        signs: torch.Tensor
+
         def __init__(self) -> None:
             super().__init__()
             self.backbone = backbone_of(card, store, field=at("space"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +66,8 @@ class WordHead(nn.Module):
         repeats the first token, which adds nothing to a maximum.
         """
         kept = torch.where(sizes[..., None] > 0, states, states[:, :1])
-        return (self.norm(gelu(self.layer(kept))) @ table.T).amax(dim=1) + bias
+        highest: Tensor = (self.norm(gelu(self.layer(kept))) @ table.T).amax(dim=1)
+        return highest + bias
 
 
 def learned(
@@ -102,7 +104,8 @@ def learned(
             wanted[row, np.searchsorted(chosen, there)] = words.rarity[there]
         (last,), sizes = states.of(places)
         numbers = torch.from_numpy(chosen)
-        found = head(last, sizes, words.table[numbers], head.bias[numbers]).log_softmax(dim=1)
+        logits: Tensor = head(last, sizes, words.table[numbers], head.bias[numbers])
+        found = logits.log_softmax(dim=1)
         weights = torch.from_numpy(wanted / wanted.sum(axis=1, keepdims=True).clip(min=1e-6))
         return -(weights * found).sum(dim=1).mean()
 
@@ -152,7 +155,7 @@ def joined(dense: Tensor, sketch: Tensor, weight: float) -> Tensor:
     """Both views as one vector of length 1: products are those of the dense view + `weight` · the sparse's,
     divided by 1 + `weight`.
     """
-    return torch.cat([dense, weight**0.5 * sketch], dim=1) / (1 + weight) ** 0.5
+    return torch.cat([dense, math.sqrt(weight) * sketch], dim=1) / math.sqrt(1 + weight)
 
 
 def places_of_partners(left: Sequence[Array], right: Sequence[Array], weight: float) -> Array:

@@ -24,7 +24,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from tieback.core.errors import NotFound
+from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.field_path import at
 from tieback.core.types.arrays import Array
 from tieback.recipes.dense_sparse_graph import DENSE_SPARSE
@@ -69,6 +69,11 @@ def dense_sparse(
     if space not in run.cards:
         raise NotFound("space", space, run.cards)
     card = run.cards[space]
+    if card.pooling is None or card.pooling.name != "mean":
+        raise InvalidInput(
+            f"{space} is not pooled by the mean of its tokens (pooling: mean), as the dense view is",
+            field=at("parameters", "space"),
+        )
     backbone = layer_states.backbone_of(card, run.store, field=at("parameters", "space"))
     files = pair_files(run.data)
     texts = read_text_pairs(files, most=pairs, fewest=FEWEST_PAIRS, seed=seed)
@@ -112,7 +117,7 @@ def dense_sparse(
 
     step = run.steps.arrays(f"words of {card.name}", heads.learned, inputs | settings, make)
     draw = np.random.default_rng(seed)
-    hashes = {
+    hashes: dict[str, Array] = {
         "buckets": draw.integers(0, sketch, len(words.table)),
         "signs": draw.choice([-1.0, 1.0], len(words.table)).astype(np.float32),
     }
