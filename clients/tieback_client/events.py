@@ -265,7 +265,7 @@ class TokenScore:
     """A token and how probable it was."""
 
     id: int
-    """Its number in the model's vocabulary."""
+    """Its number in the model's vocabulary; 0 where the model is an endpoint."""
     text: str
     """Its text; bytes that are no whole character are shown as U+FFFD."""
     log_probability: float

@@ -22,12 +22,13 @@ from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
 from tieback.core.types.method_choice import MethodChoice
 from tieback.generator.answering import Answer
+from tieback.generator.endpoint_writing import EndpointWriting
 from tieback.generator.engine import Engine
 from tieback.generator.grammar import check_size
 from tieback.generator.judging import Judges
 from tieback.generator.local_writing import LocalWriting
 from tieback.generator.quoting import style_of
-from tieback.generator.request import Request
+from tieback.generator.request import Request, Writing
 from tieback.generator.sampling import check as check_sampling
 from tieback.generator.slots import Slots
 from tieback.generator.strategy_streams import StrategyStreams
@@ -39,6 +40,7 @@ from tieback.grounding import (
     check_text,
 )
 from tieback.methods.decoding import decodings, streams_of
+from tieback.models.chat_endpoint import EndpointModel
 from tieback.models.language_model import LanguageModel
 from tieback.ports import DEFAULT_GROUNDING, DEFAULT_SAMPLING, EncoderPort
 
@@ -69,7 +71,7 @@ class Generator:
 
     def __init__(
         self,
-        models: Sequence[LanguageModel],
+        models: Sequence[LanguageModel | EndpointModel],
         encoder: EncoderPort,
         *,
         space: str,
@@ -94,6 +96,7 @@ class Generator:
         self._engines = {
             name: Engine(model, answers=slots, cache_bytes=cache_bytes, prefix_bytes=prefix_bytes)
             for name, model in self._models.items()
+            if isinstance(model, LanguageModel)
         }
 
     @property
@@ -138,6 +141,9 @@ class Generator:
         """Ends the threads."""
         for engine in self._engines.values():
             engine.close()
+        for model in self._models.values():
+            if isinstance(model, EndpointModel):
+                await model.close()
 
     def _read(
         self,
@@ -180,7 +186,7 @@ class Generator:
             self._judges.configured(grounding.answerability, at("grounding", "answerability")),
         )
 
-    def _writing(self, model: LanguageModel, sampling: SamplingParameters) -> LocalWriting:
+    def _writing(self, model: LanguageModel | EndpointModel, sampling: SamplingParameters) -> Writing:
         if sampling.grammar is not None:
             check_size(sampling.grammar)
         name, parameters = sampling.strategy.name, sampling.strategy.parameters
@@ -191,11 +197,13 @@ class Generator:
                 field=at("sampling", "twin"),
             )
         strategy = decodings.configure(name, parameters, field=field)
+        if isinstance(model, EndpointModel):
+            return EndpointWriting(model, self._slots, sampling)
         read = StrategyStreams.of(streams_of(name, parameters), model.layers, field["parameters"])
         return LocalWriting(model, self._engines[model.name], self._slots, sampling, strategy, read)
 
 
-def _check_prompt(prompt: str, model: LanguageModel) -> None:
+def _check_prompt(prompt: str, model: LanguageModel | EndpointModel) -> None:
     """Refuses, before anything is done for it, what is far too long; the rest is checked by its tokens."""
     most = MOST_CHARACTERS * model.context_tokens
     if len(prompt) > most:

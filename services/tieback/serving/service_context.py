@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tieback.batching import BatchReport
     from tieback.encoder import Encoder
     from tieback.grounding import Checkers
+    from tieback.models.chat_endpoint import EndpointModel
     from tieback.models.language_model import LanguageModel
     from tieback.operations.service import Operations
     from tieback.serving.retired import RetiredCards
@@ -55,18 +56,28 @@ class ServiceContext:
     operations: Operations | None = None
 
     @functools.cached_property
-    def language_model(self) -> LanguageModel:
+    def writer(self) -> LanguageModel | EndpointModel:
         """The model that writes, loaded at its first use. StartupError where none is served."""
-        from tieback.models.language_model import load_language_model
+        from tieback.models.generators import load_generator
 
         if self.plan.generator is None:
             raise StartupError("no model that writes is served: unset TIEBACK_GENERATOR_ENABLED")
-        return load_language_model(self.plan.generator, assembly.open_store(self.settings))
+        return load_generator(self.plan.generator, assembly.open_store(self.settings))
+
+    @property
+    def language_model(self) -> LanguageModel:
+        """The same, whose scores can be read. StartupError where it is an endpoint."""
+        from tieback.models.language_model import LanguageModel
+
+        if not isinstance(self.writer, LanguageModel):
+            raise StartupError("the model that writes is an endpoint, whose scores cannot be read")
+        return self.writer
 
     def checkers(self) -> Checkers:
         """The checkers of claims, which ask the model that writes where this process has it."""
-        is_here = self.in_one_process or "language_model" in self.__dict__
-        model = self.language_model if is_here and self.plan.generator is not None else None
+        is_here, card = self.in_one_process or "writer" in self.__dict__, self.plan.generator
+        has_scores = card is not None and card.computation is None  # those of an endpoint cannot be read
+        model = self.language_model if is_here and has_scores else None
         return assembly.load_checkers(self.settings, self.plan, model)
 
     @functools.cached_property

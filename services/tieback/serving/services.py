@@ -158,13 +158,14 @@ async def _recogniser(context: ServiceContext) -> None:
     from tieback.recogniser import Recogniser
     from tieback.serving.servicers.recognition import RecognitionServicer
 
-    settings, telemetry = context.settings, context.telemetry
+    settings, telemetry, card = context.settings, context.telemetry, context.plan.generator
+    has_scores = card is not None and card.computation is None  # those of an endpoint cannot be read
     models = await asyncio.to_thread(assembly.load_recognisers, settings, context.plan.recognisers)
     recogniser = Recogniser(
         models,
         limits=settings.limits,
         on_batch=context.on_batch,
-        language_model=None if context.plan.generator is None else lambda: context.language_model,
+        language_model=(lambda: context.language_model) if has_scores else None,
     )
     context.closing.push_async_callback(recogniser.close)
     await recogniser.warm_up()
@@ -193,7 +194,7 @@ async def _generator(context: ServiceContext) -> None:
     from tieback.serving.servicers.generator import GeneratorServicer
 
     settings, card = context.settings, context.plan.generator
-    models = [] if card is None else [await asyncio.to_thread(lambda: context.language_model)]
+    models = [] if card is None else [await asyncio.to_thread(lambda: context.writer)]
     generator = Generator(
         models,
         context.ports.encoder,
