@@ -90,6 +90,7 @@ def torch_model(weights: LlamaWeights) -> Any:
         rms_norm_eps=shape.norm_epsilon,
         rope_parameters={"rope_type": "default", "rope_theta": shape.rotary_base},
         tie_word_embeddings=weights.head is None,
+        pad_token_id=None,  # that of an architecture's default may lie outside of the vocabulary
         attention_bias=weights.layers[0].query_bias is not None,
     )
     with torch.device("meta"):

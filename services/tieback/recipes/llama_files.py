@@ -1,9 +1,9 @@
 """Reads a Llama-like decoder from a GGUF file, or from a folder that transformers saved.
 
 Of transformers' architectures those are read whose layers are Llama's with little besides: Mistral, Qwen2
-(biases of queries, keys and values), Qwen3 (norms of queries and keys), and the first Gemma (another
-activation, scaled embeddings, norms around 1). A model with anything more, such as experts, soft caps or
-other rotary embeddings, is refused by name.
+(biases of queries, keys and values), Qwen3 (norms of queries and keys), the first Gemma (another activation,
+scaled embeddings, norms around 1), and Phi-3 (its matrices are saved together). A model with anything more,
+such as experts, soft caps or other rotary embeddings, is refused by name.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from tieback.recipes.llama_weights import (
     BLOCK,
     MIDDLE,
     STATE_NAMES,
+    TOGETHER,
     Floats,
     LlamaLayer,
     LlamaShape,
@@ -33,8 +34,11 @@ from tieback.recipes.llama_weights import (
 
 Metadata = Mapping[str, Any]
 
-ARCHITECTURES = ("llama", "mistral", "qwen2", "qwen3", "gemma")
+ARCHITECTURES = ("llama", "mistral", "qwen2", "qwen3", "gemma", "phi3")
 """Transformers' types that can be exported; a test compares each with torch."""
+
+GGUF_ARCHITECTURES = ("llama", "qwen2", "qwen3")
+"""Those of GGUF files; a test compares each with what is read of the same model in safetensors."""
 
 ACTIVATIONS = ("silu", "gelu_pytorch_tanh")
 
@@ -53,52 +57,81 @@ GGUF_NAMES = {
     "down": "ffn_down",
 }
 """A layer's parts by their names in a GGUF file."""
+GGUF_OPTIONAL = {
+    "query_bias": "attn_q.bias",
+    "key_bias": "attn_k.bias",
+    "value_bias": "attn_v.bias",
+    "query_norm": "attn_q_norm.weight",
+    "key_norm": "attn_k_norm.weight",
+}
 
 
 def read_gguf(path: Path) -> tuple[LlamaWeights, Metadata]:
     """The weights, and the file's metadata (with the tokenizer and the chat template) by GGUF key.
 
     Block formats are kept as they are; others are dequantised and quantised to 8 bits. StartupError where the
-    file is not of the Llama architecture.
+    file is of another architecture than `GGUF_ARCHITECTURES`, or has weights that these have not.
     """
     reader = gguf.GGUFReader(str(path))
     metadata = {key: field.contents() for key, field in reader.fields.items()}
-    architecture = metadata.get("general.architecture")
-    if architecture != "llama":
-        raise StartupError(f"{path.name} is of architecture {architecture!r}; only llama can be exported")
-    heads = metadata["llama.attention.head_count"]
-    width = metadata["llama.embedding_length"]
-    shape = LlamaShape(
-        vocabulary=len(metadata["tokenizer.ggml.tokens"]),
-        layers=metadata["llama.block_count"],
-        width=width,
-        inner=metadata["llama.feed_forward_length"],
-        heads=heads,
-        key_value_heads=metadata.get("llama.attention.head_count_kv", heads),
-        head_width=metadata.get("llama.rope.dimension_count", width // heads),
-        context=metadata["llama.context_length"],
-        rotary_base=metadata.get("llama.rope.freq_base", 10_000.0),
-        norm_epsilon=metadata["llama.attention.layer_norm_rms_epsilon"],
-    )
+    shape = _gguf_shape(path.name, metadata)
     tensors = {tensor.name: _tensor(tensor) for tensor in reader.tensors}
+    # llama.cpp turns pairs of neighbours where the architecture is Llama's, and halves, as we do, elsewhere.
     orders = {
-        "query": _half_order(heads, shape.head_width),
+        "query": _half_order(shape.heads, shape.head_width),
         "key": _half_order(shape.key_value_heads, shape.head_width),
     }
+
+    def part(name: str) -> Any:
+        if name not in tensors:
+            raise StartupError(f"{path.name} has no weights {name!r}, which a {shape.architecture} has")
+        return tensors.pop(name)
+
     layers = []
     for n in range(shape.layers):
-        parts: dict[str, Any] = {
-            field: tensors[f"blk.{n}.{name}.weight"] for field, name in GGUF_NAMES.items()
-        }
-        for field, order in orders.items():
+        parts = {field: part(f"blk.{n}.{name}.weight") for field, name in GGUF_NAMES.items()}
+        for field, name in GGUF_OPTIONAL.items():
+            if f"blk.{n}.{name}" in tensors:
+                parts[field] = part(f"blk.{n}.{name}")
+        for field, order in orders.items() if shape.architecture == "llama" else ():
             parts[field] = parts[field].rows(order)
         layers.append(LlamaLayer(**parts))
     weights: dict[str, Any] = {
-        "embedding": tensors["token_embd.weight"],
-        "final_norm": tensors["output_norm.weight"],
-        "head": tensors.get("output.weight"),
+        "embedding": part("token_embd.weight"),
+        "final_norm": part("output_norm.weight"),
+        "head": tensors.pop("output.weight", None),
     }
+    if tensors:
+        others = ", ".join(sorted(tensors)[:3])
+        raise StartupError(f"{path.name} has weights that cannot be exported: {others}")
     return LlamaWeights(shape, layers=tuple(layers), **weights), metadata
+
+
+def _gguf_shape(name: str, metadata: Metadata) -> LlamaShape:
+    kind = metadata.get("general.architecture")
+    if kind not in GGUF_ARCHITECTURES:
+        known = ", ".join(GGUF_ARCHITECTURES)
+        raise StartupError(f"{name} is of architecture {kind!r}; those can be exported: {known}")
+    scaling = metadata.get(f"{kind}.rope.scaling.type", "none")
+    if scaling != "none":
+        raise StartupError(
+            f"rotary embeddings of type {scaling!r} cannot be exported; only unscaled ones can"
+        )
+    heads, width = metadata[f"{kind}.attention.head_count"], metadata[f"{kind}.embedding_length"]
+    turned = metadata.get(f"{kind}.rope.dimension_count", width // heads)
+    return LlamaShape(
+        vocabulary=len(metadata["tokenizer.ggml.tokens"]),
+        layers=metadata[f"{kind}.block_count"],
+        width=width,
+        inner=metadata[f"{kind}.feed_forward_length"],
+        heads=heads,
+        key_value_heads=metadata.get(f"{kind}.attention.head_count_kv", heads),
+        head_width=metadata.get(f"{kind}.attention.key_length", turned),
+        context=metadata[f"{kind}.context_length"],
+        rotary_base=metadata.get(f"{kind}.rope.freq_base", 10_000.0),
+        norm_epsilon=metadata[f"{kind}.attention.layer_norm_rms_epsilon"],
+        architecture=str(kind),
+    )
 
 
 def read_shape(config: Mapping[str, Any]) -> LlamaShape:
@@ -117,7 +150,11 @@ def read_shape(config: Mapping[str, Any]) -> LlamaShape:
     if width % BLOCK or config["intermediate_size"] % BLOCK:
         sizes = f"{width} and {config['intermediate_size']}"
         raise StartupError(f"sizes that are no multiples of {BLOCK} cannot be quantised: {sizes}")
-    window = config.get("sliding_window") if config.get("use_sliding_window", kind == "mistral") else None
+    window = (
+        config.get("sliding_window")
+        if config.get("use_sliding_window", kind in ("mistral", "phi3"))
+        else None
+    )
     gemma: dict[str, Any] = {"embedding_scale": width**0.5, "norm_offset": 1.0} if kind == "gemma" else {}
     return LlamaShape(
         vocabulary=config["vocab_size"],
@@ -147,6 +184,8 @@ def read_transformers(folder: Path) -> LlamaWeights:
     tensors: dict[str, Floats] = {}
     for file in sorted(folder.glob("*.safetensors")):
         tensors.update({name: value.float().numpy() for name, value in load_file(file).items()})
+    if shape.architecture == "phi3":
+        _separate(tensors, shape)
     tied = bool(config.get("tie_word_embeddings", shape.architecture == "gemma"))
 
     def part(name: str) -> Floats | Quantized:
@@ -179,11 +218,24 @@ def read_transformers(folder: Path) -> LlamaWeights:
     return LlamaWeights(shape, layers=tuple(layers), **weights)
 
 
+def _separate(tensors: dict[str, Floats], shape: LlamaShape) -> None:
+    """Takes apart what Phi-3 saves together."""
+    queries, keys = shape.heads * shape.head_width, shape.key_value_heads * shape.head_width
+    for name in [name for name in tensors if name.endswith(tuple(TOGETHER))]:
+        model, layers, number, together = name.split(".", 3)
+        cuts = [queries, queries + keys] if together == "self_attn.qkv_proj.weight" else [shape.inner]
+        for own, matrix in zip(TOGETHER[together], np.split(tensors.pop(name), cuts), strict=True):
+            tensors[f"{model}.{layers}.{number}.{STATE_NAMES[own]}"] = matrix
+
+
 def _rotary_base(config: Mapping[str, Any]) -> float:
     parameters = config.get("rope_parameters") or config.get("rope_scaling") or {}
     kind = parameters.get("rope_type", "default")
     if kind != "default":
         raise StartupError(f"rotary embeddings of type {kind!r} cannot be exported; only unscaled ones can")
+    share = parameters.get("partial_rotary_factor") or config.get("partial_rotary_factor") or 1.0
+    if share != 1:
+        raise StartupError(f"rotary embeddings of a share of {share} of a head cannot be exported")
     return float(parameters.get("rope_theta") or config.get("rope_theta") or 10_000.0)
 
 

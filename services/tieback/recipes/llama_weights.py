@@ -172,6 +172,10 @@ def to_state(weights: LlamaWeights) -> dict[str, Floats]:
                 state[f"model.layers.{n}.{name}"] = (
                     value.dequantize() if isinstance(value, Quantized) else value
                 )
+        if weights.shape.architecture == "phi3":
+            for together, parts in TOGETHER.items():
+                own = [state.pop(f"model.layers.{n}.{STATE_NAMES[part]}") for part in parts]
+                state[f"model.layers.{n}.{together}"] = np.concatenate(own)
     return state
 
 
@@ -192,3 +196,9 @@ STATE_NAMES = {
     "key_norm": "self_attn.k_norm.weight",
 }
 """A layer's parts by their names in transformers' state; biases and norms of heads may be missing."""
+
+TOGETHER = {
+    "self_attn.qkv_proj.weight": ("query", "key", "value"),
+    "mlp.gate_up_proj.weight": ("gate", "up"),
+}
+"""Matrices that Phi-3 has in one."""
