@@ -14,6 +14,7 @@ from tieback.core.types.method_choice import MethodChoice
 from tieback.generator import Generator
 from tieback.methods import decoding as family
 from tieback.methods.decoding import decodings
+from tieback.models.language_model import LanguageModel
 
 EVIDENCE = [Evidence("a", "the bridge is open on monday"), Evidence("b", "the library is shut")]
 QUESTION = "is the bridge open on monday"
@@ -146,8 +147,10 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("own")
-async def test_a_strategy_needs_its_file_alone(small_generator: Generator) -> None:
-    word = [small_generator._models["small"].tokens(letter)[0] for letter in "Hello"]
+async def test_a_strategy_needs_its_file_alone(
+    small_generator: Generator, small_model: LanguageModel
+) -> None:
+    word = [small_model.tokens(letter)[0] for letter in "Hello"]
     sampling = SamplingParameters(max_tokens=8, strategy=MethodChoice("spelling", {"word": word}))
 
     answer = await collect(small_generator, "hi", sampling=sampling)
