@@ -19,7 +19,10 @@ from tieback.core.questions import TIME
 from tieback.core.terms import function_words, terms_of
 from tieback.core.types.arrays import Span
 from tieback.core.types.generation import ConflictKind
-from tieback.methods.grounding._words import ENGLISH, NEGATIONS, WORD, YEARS, has_number
+from tieback.methods.grounding._words import ENGLISH, NEGATIONS, YEARS, has_number
+
+WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)*")
+"""A comma after a number is none of it."""
 
 LEAST_SHARED, SHARED_SHARE = 3, 0.6
 """Content words that both have, and their share of those of the sentence with more."""
