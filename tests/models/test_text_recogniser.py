@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -13,8 +14,9 @@ from tieback.core.recognised import region_of
 from tieback.core.types.content import Content, Modality
 from tieback.core.types.limits import Limits
 from tieback.core.types.recognition import RecognisedText
+from tieback.methods.recognition_fusion import Reading, recognition_fusions
 from tieback.models.loading import load_recogniser
-from tieback.models.recogniser_model import RecogniserModel
+from tieback.models.recogniser_model import Fusing, FusingRecogniserModel, RecogniserModel
 from tieback.models.store import Store
 from tieback.models.text_recogniser import decoded
 from tieback.models.written_lines import in_reading_order, written_lines
@@ -28,10 +30,14 @@ def reader(store: Store) -> RecogniserModel:
     return load_recogniser(card, store)
 
 
-def read(reader: RecogniserModel, picture: Image.Image) -> RecognisedText:
+def content_of(picture: Image.Image) -> Content:
     buffer = io.BytesIO()
     picture.save(buffer, "PNG")
-    content, limits = Content(Modality.IMAGE, buffer.getvalue()), Limits()
+    return Content(Modality.IMAGE, buffer.getvalue())
+
+
+def read(reader: RecogniserModel, picture: Image.Image) -> RecognisedText:
+    content, limits = content_of(picture), Limits()
     prepared = reader.prepare(content, limits)
     assert prepared.tokens <= reader.weigh(content, limits).tokens
     assert prepared.size <= reader.weigh(content, limits).size
@@ -59,6 +65,31 @@ def test_drawn_lines_are_read_row_by_row_with_their_boxes(reader: RecogniserMode
     assert top < 162 < 172 < top + height
     assert width < 110
     assert height < 60
+
+
+class NothingKnown:
+    """A language model that says nothing; it keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[bytes] = []
+
+    def read(self, texts: Sequence[bytes]) -> list[Reading]:
+        self.asked += texts
+        return [Reading((), (), ()) for _ in texts]
+
+
+def test_with_a_language_model_that_says_nothing_it_is_read_as_alone(reader: RecogniserModel) -> None:
+    assert isinstance(reader, FusingRecogniserModel)
+    partner = NothingKnown()
+    picture = drawn((30, 150, "Total"), (340, 152, "9.00"), (30, 40, "HARBOUR CAFE"))
+    prepared = reader.prepare(content_of(picture), Limits())
+
+    alone = reader.run(prepared)
+    fused = reader.run_with(prepared, Fusing(recognition_fusions.configure("gfd"), lambda *_: partner))
+
+    assert fused.text == alone.text
+    assert [one.place for one in fused.segments] == [one.place for one in alone.segments]
+    assert b"HARBOUR CAF" in partner.asked
 
 
 def test_a_slanted_line_is_read_too(reader: RecogniserModel) -> None:

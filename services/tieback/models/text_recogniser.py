@@ -22,8 +22,11 @@ from tieback.core.types.content import Content
 from tieback.core.types.limits import Limits
 from tieback.core.types.locators import Locator, LocatorKind
 from tieback.core.types.recognition import RecognisedText
+from tieback.models.character_alternatives import CharacterAlternatives, of_scores
 from tieback.models.encoder_model import Prepared, Weight
 from tieback.models.image_decoding import decoded_bytes, made_of_picture, size_of
+from tieback.models.recogniser_model import Fusing
+from tieback.models.recognition_search import search
 from tieback.models.session import PROCESSOR, Hardware, Session
 from tieback.models.store import ServedModel
 from tieback.models.written_lines import WrittenLine, in_reading_order, written_lines
@@ -36,6 +39,10 @@ LINE_HEIGHT, NARROWEST, WIDEST = 48, 320, 3200
 """Pixels of a line as the reader takes it: lines are padded to the narrowest, and pressed into the widest."""
 
 LINES_AT_ONCE = 6
+FOLLOWED = 5
+"""Texts of a line, and alternatives of a character, that a language model decides between."""
+
+PROMPT = "The following is a line of printed text: "
 UPRIGHT = 1.5
 """A line so many times as high as it is wide is turned by a quarter before it is read."""
 
@@ -85,12 +92,19 @@ class TextRecogniserModel:
 
     def run(self, prepared: Prepared) -> RecognisedText:
         """What is written in the picture, row by row."""
+        return self._recognised(prepared, None)
+
+    def run_with(self, prepared: Prepared, fusing: Fusing) -> RecognisedText:
+        """As `run`; each line is what reader and language model make of it together."""
+        return self._recognised(prepared, fusing)
+
+    def _recognised(self, prepared: Prepared, fusing: Fusing | None) -> RecognisedText:
         picture: _Picture = prepared.payload
         image = picture.image
         pixels = _scaled(image.resize(picture.seen, Image.Resampling.BILINEAR))[None]
         (maps,) = self._detector.run(self._detector.outputs[:1], {self._detector.inputs[0]: pixels})
         lines = written_lines(maps[0, 0], *image.size)
-        read = self._read([_cut_out(image, line) for line in lines])
+        read = self._read([_cut_out(image, line) for line in lines], fusing)
         rows: list[list[Part]] = []
         for row in in_reading_order(lines):
             parts = [
@@ -120,7 +134,7 @@ class TextRecogniserModel:
         seen = [max(STEP, round(side * scale / STEP) * STEP) for side in (width, height)]
         return seen[0], seen[1]
 
-    def _read(self, lines: Sequence[Image.Image]) -> list[tuple[str, float]]:
+    def _read(self, lines: Sequence[Image.Image], fusing: Fusing | None = None) -> list[tuple[str, float]]:
         """The text and the mean score of each line. Those of about one width are read together."""
         found: list[tuple[str, float]] = [("", 0.0)] * len(lines)
         order = sorted(range(len(lines)), key=lambda place: lines[place].width / lines[place].height)
@@ -132,9 +146,23 @@ class TextRecogniserModel:
                 line = lines[place].resize((width, LINE_HEIGHT), Image.Resampling.BILINEAR)
                 batch[row, :, :, :width] = _scaled(line)
             (scores,) = self._reader.run(self._reader.outputs[:1], {self._reader.inputs[0]: batch})
-            for place, text in zip(places, decoded(scores, self._characters), strict=True):
+            if fusing is None:
+                texts = list(decoded(scores, self._characters))
+            else:
+                texts = [self._fused(of_line, fusing) for of_line in scores]
+            for place, text in zip(places, texts, strict=True):
                 found[place] = text
         return found
+
+    def _fused(self, scores: Array, fusing: Fusing) -> tuple[str, float]:
+        """The text of a line's scores `[steps, 1 + characters]` by recogniser and language model together."""
+        places = of_scores(scores, self._characters, most=FOLLOWED)
+        if not places:
+            return "", 0.0
+        steps = CharacterAlternatives(places)
+        reader = fusing.reader(PROMPT, FOLLOWED)
+        best, *_ = search(steps, fusing.method, width=FOLLOWED, most=len(places) + 1, reader=reader)
+        return steps.text_of(best.tokens).decode().strip(), math.exp(best.mean_log_probability)
 
 
 def decoded(scores: Array, characters: Sequence[str]) -> Iterator[tuple[str, float]]:
