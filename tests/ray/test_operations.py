@@ -1,4 +1,7 @@
-"""Operations on Ray Serve: run where the store is, for a tenant whose token is not there, and killed."""
+"""Operations on Ray Serve: run where the store is, for a tenant whose token is not there, and killed.
+
+And the answers of that platform, which has no language model.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from support.tenants import write_tokens
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
 from tieback.serving.settings import Settings
-from tieback_client import Client, Item, NotFound, OperationState
+from tieback_client import AnswerStyle, Client, Item, NotFound, OperationState, Unimplemented
 
 pytestmark = pytest.mark.ray
 COUNT = 1500
@@ -33,6 +36,18 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         yield running.ready()
     finally:
         running.kill()
+
+
+def test_answers_are_quoted_where_no_language_model_is_served(guarded: Platform) -> None:
+    with Client(guarded.address, token="acme-admin", timeout=60) as client:
+        client.ingest("tides", [Item("1", "The moon pulls the water of the sea.")]).collect()
+        answer = client.answer("tides", "What pulls the water of the sea?").collect()
+        given = client.generate("When is it open?", ["It is open on Monday."]).collect()
+
+        assert (answer.text, given.text) == ("The moon pulls the water of the sea.", "It is open on Monday.")
+        assert client.server_info().styles == [AnswerStyle.QUOTE]
+        with pytest.raises(Unimplemented, match="no language model"):
+            client.answer("tides", "What pulls the water?", style=AnswerStyle.WRITE).collect()
 
 
 def test_an_operation_is_run_for_its_tenant_and_outlives_the_process_that_runs_it(guarded: Platform) -> None:
