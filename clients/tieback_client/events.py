@@ -85,6 +85,9 @@ class QuestionFit(enum.StrEnum):
     """It says what the question says, and nothing else."""
     OTHER_KIND = "other_kind"
     """It lacks what is asked for, equates a name with a number, or denies its own yes or no."""
+    UNSURE = "unsure"
+    """It has something of the kind that is asked for, and the judge is not sure that its passage answers; of
+    quotes."""
 
 
 class AbstentionReason(enum.StrEnum):

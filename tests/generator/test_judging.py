@@ -152,6 +152,7 @@ def test_an_answer_none_of_whose_claims_answers_is_taken_back() -> None:
     assert abstaining.after(one_answers, 1.0, Grounding()) is None
     assert abstaining.after(echoes, 1.0, Grounding(abstain_below=0.0)) is None
     assert abstaining.after(verdicts(None), 1.0, Grounding()) is None
+    assert abstaining.after(verdicts(QuestionFit.ECHO, QuestionFit.UNSURE), 1.0, Grounding()) is None
 
 
 def test_an_answer_of_which_too_little_is_supported_is_taken_back_first() -> None:

@@ -4,19 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from generator.conftest import collect
 from tieback.core.errors import InvalidInput, NotFound, Unsupported
+from tieback.core.field_path import at
 from tieback.core.types.generation import (
     AbstentionReason,
     AnswerStyle,
     Evidence,
     FinishReason,
     Grounding,
+    QuestionFit,
     SamplingParameters,
+    Verdict,
     VerdictLabel,
 )
+from tieback.core.types.method_choice import MethodChoice
 from tieback.generator import Generator
+from tieback.generator.evidence import ReadEvidence
+from tieback.generator.quoting import quoted
+from tieback.grounding import Checkers, ClaimCheck
+from tieback.methods.answerability import Judgement
+from tieback.methods.grounding import Passage
 from tieback.models.language_model import LanguageModel
 
 BRIDGE = "Der Bau begann früh. The bridge is open on monday.\nThe toll is two crowns. Is the bridge long?"
@@ -39,6 +49,31 @@ async def test_a_quote_is_a_sentence_of_the_evidence_cited_by_its_bytes(small_ge
         assert passages[citation.evidence_id][slice(*citation.span)].decode() == claim.text
     assert {one.label for one in answer.verdicts} == {VerdictLabel.SUPPORTED}
     assert (answer.citations[0].item_id, answer.citations[0].section_id) == ("bridge", "2")
+
+
+@pytest.mark.parametrize(("certain", "fit"), [(0.9, QuestionFit.ANSWERS), (0.91, QuestionFit.UNSURE)])
+async def test_a_quote_is_taken_for_the_answer_where_the_judge_is_certain_of_its_passage(
+    certain: float, fit: QuestionFit
+) -> None:
+    text, vector = "The toll is two crowns.", np.ones((1, 1), np.float32)
+    passage = Passage(text, [(0, len(text))], vector, [vector])
+    judgement = Judgement(np.array([0.9]), 0.5, certain)
+    evidence = ReadEvidence([passage], [np.ones(1)], judgement, [])
+    sources = [Evidence("a", text)]
+    checker = Checkers().configured(MethodChoice("verbatim"), at("checker"))
+    question = "How high is the toll?"
+    check = ClaimCheck(sources, [passage], checker, question)
+
+    [verdict] = [one async for one in quoted(question, evidence, check) if isinstance(one, Verdict)]
+
+    assert (verdict.label, verdict.answers_question) == (VerdictLabel.SUPPORTED, fit)
+
+
+async def test_a_judge_that_cannot_tell_is_certain_of_nothing(small_generator: Generator) -> None:
+    answer = await collect(small_generator, QUESTION, EVIDENCE, style=AnswerStyle.QUOTE)
+
+    assert {one.answers_question for one in answer.verdicts} == {QuestionFit.UNSURE}
+    assert answer.abstention is None
 
 
 async def test_no_model_writes_a_quote(small_generator: Generator) -> None:

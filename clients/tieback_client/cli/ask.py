@@ -274,7 +274,8 @@ def marked(verdict: Verdict | None) -> tuple[str, str]:
     if verdict is None:
         return MARK[VerdictLabel.NOT_CHECKED]
     mark, style = MARK[verdict.label]
-    return (mark if verdict.answers_question in (None, QuestionFit.ANSWERS) else f"{mark}≠"), style
+    is_none = verdict.answers_question in (QuestionFit.ECHO, QuestionFit.OTHER_KIND)
+    return (f"{mark}≠" if is_none else mark), style
 
 
 def sources(answer: Answer, words: tuple[str, ...], *, width: int, explain: bool = False) -> list[Text]:

@@ -11,8 +11,10 @@ from tieback.core.types.generation import (
     Claim,
     Evidence,
     GenerationEvent,
+    QuestionFit,
     SamplingParameters,
     TextDelta,
+    Verdict,
 )
 from tieback.generator.evidence import Place, ReadEvidence, ranked
 from tieback.grounding import ClaimCheck, answering
@@ -64,7 +66,12 @@ def best(evidence: ReadEvidence) -> list[Place]:
 async def quoted(
     question: str, evidence: ReadEvidence, check: ClaimCheck
 ) -> AsyncGenerator[GenerationEvent, None]:
-    """The sentences with a claim, its citations and its verdict each."""
+    """The sentences with a claim, its citations and its verdict each.
+
+    That a passage says them is no reason to take them for the answer: they are one where the judge is certain
+    of the passage.
+    """
+    judgement = evidence.judgement
     size = 0
     for number, place in enumerate(best(evidence), 1):
         text = evidence.text(*place)
@@ -74,5 +81,13 @@ async def quoted(
         claim = Claim(number, (begin, size), text)
         yield claim
         found = await check.check(claim, Statement(text, evidence.vector(*place)))
+        is_certain = judgement.scores[place[0]] >= judgement.certain
         for event in answering(question, claim, found):
-            yield event
+            yield event if is_certain else _unsure(event)
+
+
+def _unsure(event: GenerationEvent) -> GenerationEvent:
+    """A verdict that says no longer that its claim is an answer; other events as they are."""
+    if isinstance(event, Verdict) and event.answers_question is QuestionFit.ANSWERS:
+        return replace(event, answers_question=QuestionFit.UNSURE)
+    return event

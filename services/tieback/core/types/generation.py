@@ -58,6 +58,7 @@ class QuestionFit(enum.StrEnum):
     ANSWERS = "answers"
     ECHO = "echo"
     OTHER_KIND = "other_kind"
+    UNSURE = "unsure"
 
 
 class ConflictKind(enum.StrEnum):

@@ -6,6 +6,7 @@ those of sentences.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
@@ -18,10 +19,15 @@ __all__ = ["Answerability", "Judgement", "answerabilities"]
 
 
 class Judgement(NamedTuple):
-    """How well each passage answers a question, 0 to 1 `[passages]`, and from what on it is answered."""
+    """How well each passage answers a question, 0 to 1 `[passages]`, and from what on it is answered.
+
+    From `certain` on, the passage is taken to have the answer; no score reaches it where the method cannot
+    tell.
+    """
 
     scores: Array
     threshold: float
+    certain: float = math.inf
 
     @property
     def score(self) -> float:

@@ -53,6 +53,11 @@ are answered from there on the passage has the answer."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
+CERTAIN = 0.95
+"""The precision from which on a passage is taken to have the answer. Of questions that chose nothing, 7 of
+100 of SQuAD 2.0 and 16 of Natural Questions (QED) are quoted with certainty, and 1.5 and 3.3 of 100 wrongly.
+"""
+
 
 class Inputs(NamedTuple):
     """What the network reads of a passage: token rows of the question `[m, width]`, how well each is aligned
@@ -74,7 +79,7 @@ def question_alignment(
 ) -> Judgement:
     """The probability that each passage answers the question. It is answered from the threshold on from
     which, of the questions that were held out in training, the share `wanted_precision` had an answer, where
-    half of all had one.
+    half of all had one; it is certain from where the share is `CERTAIN` on.
     """
     scores = np.zeros(len(passages))
     for number, passage in enumerate(passages):
@@ -82,7 +87,7 @@ def question_alignment(
         if read is not None:
             near = float(read.signals[:, NEARNESS].max())
             scores[number] = probability(float(logits(read, state).max()), near, state)
-    return Judgement(scores, threshold_of(wanted_precision, state))
+    return Judgement(scores, threshold_of(wanted_precision, state), threshold_of(CERTAIN, state))
 
 
 def threshold_of(wanted: float, state: State) -> float:
