@@ -192,6 +192,15 @@ def test_a_quote_has_footnotes_and_no_mark_that_would_be_taken_for_a_right_answe
     assert written(answer).plain == "“PORT · The port that is public.” [3] “Is it so? Yes.” ≠"
 
 
+@pytest.mark.parametrize(("fit", "is_told"), [(QuestionFit.UNSURE, True), (QuestionFit.ANSWERS, False)])
+def test_a_quote_that_may_not_be_the_answer_is_said_to_be_uncertain(fit: QuestionFit, is_told: bool) -> None:
+    verdict = Verdict(1, VerdictLabel.SUPPORTED, 1.0, "verbatim", answers_question=fit)
+    finish = Finish(FinishReason.END, "", 0, 0, None, Timing(), 0.1, AnswerStyle.QUOTE)
+    answer = Answer("The toll is 2.", [Claim(1, (0, 14), "The toll is 2.")], [], {1: verdict}, finish=finish)
+
+    assert ("it is not certain that they answer" in written(answer).plain) == is_told
+
+
 def test_an_abstention_is_shown_plainly(run: Run) -> None:
     result = run("ask", "unanswerable")
 

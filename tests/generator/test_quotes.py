@@ -90,6 +90,13 @@ async def test_a_question_of_the_evidence_is_not_quoted_as_an_answer(small_gener
     assert "?" not in answer.text
 
 
+async def test_a_block_of_code_is_not_quoted_as_an_answer(small_generator: Generator) -> None:
+    code = "```\nbridge open on monday\n```\n\nThe bridge is open on monday."
+    answer = await collect(small_generator, QUESTION, [Evidence("a", code)], style=AnswerStyle.QUOTE)
+
+    assert answer.text == "The bridge is open on monday."
+
+
 async def test_a_quote_without_evidence_is_abstained_from(small_generator: Generator) -> None:
     answer = await collect(small_generator, QUESTION, style=AnswerStyle.QUOTE)
 

@@ -246,6 +246,9 @@ def written(answer: Answer) -> Text:
         )
         text.append(f" {mark}{numbers}", style=style)
     text.append(whole[at:].decode(errors="replace"))
+    fits = {verdict.answers_question for verdict in answer.verdicts.values()}
+    if is_quoted and QuestionFit.UNSURE in fits and QuestionFit.ANSWERS not in fits:
+        text.append("\nThese sentences are the nearest; it is not certain that they answer.", style="dim")
     return text
 
 

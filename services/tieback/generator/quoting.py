@@ -22,6 +22,7 @@ from tieback.methods.grounding import Statement
 from tieback.ports import DEFAULT_SAMPLING
 
 MOST_QUOTES = 2
+FENCE = "```"
 LEAST_OF_BEST, BEHIND_THE_BEST = 0.75, 0.08
 """A second sentence is quoted if it is about as good as the best one: by this share of its relevance, or so
 little behind its alignment, a mean of cosines. With alignments, quotes have the answer to 92 of 100 questions
@@ -52,7 +53,7 @@ def best(evidence: ReadEvidence) -> list[Place]:
     """The sentences to quote: those of a passage in their order, the passage of the best one first."""
     values = evidence.aligned or evidence.relevances
     places = ranked(values)
-    stating = [place for place in places if not evidence.text(*place).endswith("?")]
+    stating = [place for place in places if _states(evidence.text(*place))]
     places = (stating or places)[:MOST_QUOTES]
     if not places:
         return []
@@ -61,6 +62,11 @@ def best(evidence: ReadEvidence) -> list[Place]:
     chosen = [(number, window) for number, window in places if values[number][window] >= least]
     passages = list(dict.fromkeys(number for number, _ in chosen))
     return sorted(chosen, key=lambda place: (passages.index(place[0]), place[1]))
+
+
+def _states(text: str) -> bool:
+    """Whether a sentence states something: it asks nothing, and is no block of code."""
+    return not text.endswith("?") and FENCE not in text
 
 
 async def quoted(
