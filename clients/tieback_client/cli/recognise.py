@@ -60,7 +60,7 @@ def recognise(
     fusion: str | None,
     parameters: tuple[str, ...],
 ) -> None:
-    """Read what is written in photos, and write down what is said in sounds."""
+    """Read writing in photos and speech in sounds."""
     method = parse_method(fusion, parameters, "--fusion", "--set")
     failed = False
     for path in files:
