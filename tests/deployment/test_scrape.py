@@ -38,7 +38,7 @@ from tieback.serving.routing_watch import RoutingWatch
 from tieback.serving.scrape import MetricsListener, Scraper
 from tieback.serving.settings import Settings
 from tieback_client import Client, Item, NotFound, Overloaded, Section
-from tieback_client.events import AnswerStyle, SamplingParameters
+from tieback_client.events import AnswerStyle, Grounding, Repair, SamplingParameters
 
 WINDOW = "10s"
 QUEUED_TOKENS = 4000
@@ -214,6 +214,15 @@ def use_everything(client: Client, round_: int) -> None:
     client.answer("library", question, style=AnswerStyle.QUOTE).collect()
     refused = client.answer("library", "What is the interest rate of the central bank of Peru?").collect()
     assert refused.abstention is not None
+    other = LIGHTHOUSE.replace("41", "47")
+    disagreeing = client.generate(question, [LIGHTHOUSE, other], style=AnswerStyle.QUOTE).collect()
+    assert disagreeing.conflicts
+    dropped = Grounding(repair=Repair.DROP, abstain_below=0.0)
+    short = SamplingParameters(max_tokens=48)
+    repaired = client.generate(
+        "Who owns the red house?", [LIGHTHOUSE], style=AnswerStyle.WRITE, sampling=short, grounding=dropped
+    ).collect()
+    assert repaired.repaired
 
     left = client.generate("Write a long story about the sea.", sampling=SamplingParameters(max_tokens=400))
     next(iter(left))

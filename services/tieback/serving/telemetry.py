@@ -26,7 +26,7 @@ import tieback
 from tieback.batching import BatchReport
 from tieback.core.types.encoding import EncodeReply, Encoding
 from tieback.core.types.fusion import RoutingExplanation
-from tieback.core.types.generation import Abstention, Finish, GenerationEvent, Verdict
+from tieback.core.types.generation import Abstention, Conflict, Finish, GenerationEvent, Repaired, Verdict
 from tieback.core.types.load import Load
 from tieback.core.types.report import Timing
 from tieback.serving.long_text_metrics import LongTextMetrics
@@ -142,6 +142,12 @@ class Telemetry:
         self._abstentions = counter(
             "tieback_abstentions", "Abstentions: questions without an answer.", "reason"
         )
+        self._repairs = counter(
+            "tieback_repairs", "Claims that were written and are not in the answer.", "label", "outcome"
+        )
+        self._conflicts = counter(
+            "tieback_conflicts", "Passages of answers that disagree, by what they say differently.", "kind"
+        )
         self._answers = counter("tieback_answers", "Answers, by how they were made.", "style", "finish")
         self._first_token = histogram(
             "tieback_first_token_seconds", "Time to the first token.", SECONDS, "model"
@@ -239,6 +245,11 @@ class Telemetry:
         """Counts one event of an answer."""
         if isinstance(event, Verdict):
             self._verdicts.labels(event.label.value).inc()
+        elif isinstance(event, Repaired):
+            begin, end = event.span
+            self._repairs.labels(event.label.value, "rewritten" if end > begin else "dropped").inc()
+        elif isinstance(event, Conflict):
+            self._conflicts.labels(event.kind.value).inc()
         elif isinstance(event, Abstention):
             self._abstentions.labels(event.reason.value).inc()
         elif isinstance(event, Finish):
