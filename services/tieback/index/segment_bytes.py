@@ -27,10 +27,10 @@ def packed(segments: Sequence[Segment]) -> bytes:
     return rows.tobytes()
 
 
-def unpacked(data: bytes) -> list[Segment]:
+def unpacked(data: bytes) -> tuple[Segment, ...]:
     """The segments that `packed` wrote."""
     found = []
     for begin, end, number, score, place in np.frombuffer(data, _FORM).tolist():
         kind = _KINDS[number]
         found.append(Segment((begin, end), Locator(kind, tuple(place[: _PLACES[kind]])), score))
-    return found
+    return tuple(found)

@@ -19,7 +19,9 @@ from tieback.v1 import content_pb2, recognition_pb2
 LAST_BYTE = 2**32 - 1
 
 
-def segments_of(messages: Iterable[content_pb2.Segment], text: str | None, field: FieldPath) -> list[Segment]:
+def segments_of(
+    messages: Iterable[content_pb2.Segment], text: str | None, field: FieldPath
+) -> tuple[Segment, ...]:
     """The segments of a text: in its order, apart, each with a box or a time; None for one not known here.
 
     InvalidInput where one is outside of the text or the picture, or is before or over another.
@@ -39,7 +41,7 @@ def segments_of(messages: Iterable[content_pb2.Segment], text: str | None, field
             )
         end = last
         found.append(segment)
-    return found
+    return tuple(found)
 
 
 def _read_segment(message: content_pb2.Segment, field: FieldPath) -> Segment:
