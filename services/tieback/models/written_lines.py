@@ -10,8 +10,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
-from scipy.spatial import ConvexHull, QhullError
 
 from tieback.core.types.arrays import Array, Box
 
@@ -56,6 +54,8 @@ class WrittenLine:
 
 def written_lines(probabilities: Array, width: float, height: float) -> list[WrittenLine]:
     """The lines in a map `[rows, columns]` of a picture of that size, the first `MOST` from the top."""
+    from scipy import ndimage  # a process that reads no photos need not load it
+
     core = ndimage.binary_dilation(probabilities > WRITTEN, np.ones((2, 2), bool))
     numbers, _ = ndimage.label(core, NEIGHBOURS)
     rows, columns = probabilities.shape
@@ -99,10 +99,10 @@ def _grown(core: Array, probabilities: Array) -> Array | None:
     points = np.stack([across, down], axis=1).astype(np.float64)
     if len(points) < 4:
         return None
-    try:
-        middle, axes, half = _smallest_rectangle(points)
-    except QhullError:  # all on one line
+    found = _smallest_rectangle(points)
+    if found is None:
         return None
+    middle, axes, half = found
     if 2.0 * half.min() < THINNEST:
         return None
     grid = np.stack(np.meshgrid(np.arange(core.shape[1]), np.arange(core.shape[0])), axis=-1)
@@ -119,12 +119,18 @@ def _grown(core: Array, probabilities: Array) -> Array | None:
     return np.asarray(middle + (signs * half) @ axes)
 
 
-def _smallest_rectangle(points: Array) -> tuple[Array, Array, Array]:
+def _smallest_rectangle(points: Array) -> tuple[Array, Array, Array] | None:
     """Of the smallest rectangle around points `[n, 2]`: its middle, its two directions, half its sizes.
 
-    One of its sides lies on a side of the convex hull (Freeman and Shapira, 1975).
+    One of its sides lies on a side of the convex hull (Freeman and Shapira, 1975). None where all points lie
+    on one line.
     """
-    hull = points[ConvexHull(points).vertices]
+    from scipy.spatial import ConvexHull, QhullError
+
+    try:
+        hull = points[ConvexHull(points).vertices]
+    except QhullError:
+        return None
     edges = np.roll(hull, -1, axis=0) - hull
     angles = np.unique(np.arctan2(edges[:, 1], edges[:, 0]) % (np.pi / 2))
     cosines, sines = np.cos(angles), np.sin(angles)
