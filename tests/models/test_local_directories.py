@@ -307,14 +307,19 @@ def test_a_dense_layer_of_another_shape_is_refused(tmp_path: Path) -> None:
         served(card_for(tmp_path / "own", pooling=None, width=6), tmp_path)
 
 
-CARDS = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "docs/own-models.md").read_text(), re.S | re.M)
+CARDS = [
+    card
+    for page in ("own-models.md", "merging.md")
+    for card in re.findall(r"^```yaml\n(.*?)^```", (ROOT / "docs" / page).read_text(), re.S | re.M)
+]
 
 
 @pytest.mark.parametrize("card", CARDS, ids=lambda card: yaml.safe_load(card)["name"])
 def test_the_cards_of_the_documentation_can_be_read(tmp_path: Path, card: str) -> None:
     fields = yaml.safe_load(card)
     (tmp_path / "cards").mkdir()
-    (tmp_path / "cards" / fields["directory"]).mkdir(parents=True)
+    if "directory" in fields:  # what another server runs, or is merged of others, has none
+        (tmp_path / "cards" / fields["directory"]).mkdir(parents=True)
     (tmp_path / "cards/card.yaml").write_text(card)
 
     assert read_card(tmp_path / "cards/card.yaml").name == fields["name"]
