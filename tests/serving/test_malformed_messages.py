@@ -186,7 +186,9 @@ def test_a_source_to_rerank_that_is_neither_a_content_nor_vectors_is_refused() -
 
 
 def test_an_empty_content_is_refused_with_what_it_may_be() -> None:
-    with pytest.raises(errors.InvalidInput, match="text, image, audio, points, vector or token_ids"):
+    with pytest.raises(
+        errors.InvalidInput, match="text, image, audio, points, features, vector or token_ids"
+    ):
         FUNCTIONS["read_content"](content_pb2.Content(), at("contents", 0))
 
 
