@@ -19,6 +19,7 @@ from tieback.catalog.catalog import Catalog
 from tieback.core.errors import StartupError
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
+from tieback.recipes.export import make_merged
 from tieback.recipes.pull import pull
 
 PROBE = "\n".join(
@@ -127,6 +128,17 @@ def test_a_server_without_pytorch_makes_a_merged_model_when_it_loads_it(cards: P
 
     assert done.stdout.strip() == "both", done.stderr
     assert store.is_ready(card)
+
+
+def test_a_store_that_cannot_be_written_says_how_to_make_the_model(cards: Path, tmp_path: Path) -> None:
+    card = merged(cards)
+    store = Store(tmp_path / "store")
+    pull(list(card.parents.values()), [], store, Silent())
+    (store.root / "lock").unlink()
+    (store.root / "lock").mkdir()  # as a disk that is read only, for root too
+
+    with pytest.raises(StartupError, match=r"cannot be written .*tieback models pull both"):
+        make_merged([card], store, lambda _name, _said: None)
 
 
 def test_the_revision_is_that_of_the_recipe_and_of_every_parent(cards: Path) -> None:

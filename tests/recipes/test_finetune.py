@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from safetensors.numpy import load_file, save_file
 from support.own_encoder import Silent
 from support.own_folders import save_text_model
-from support.small_training import SmallTraining
+from support.small_training import SmallTraining, write_reordered_pairs
 from tieback.catalog.catalog import Catalog, read_card
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.models.store import Store
@@ -21,7 +21,6 @@ from tieback.recipes.pull import pull
 from tieback.recipes.train import Outcome
 from tieback.serving.commands.models import models
 
-WORDS = ["owl", "wren", "flies", "at"]
 QUICK: dict[str, Any] = {
     "space": "own", "domain": "birds", "steps": 60, "batch": 32, "learning_rate": 3e-3, "patience": 0
 }  # fmt: skip
@@ -29,7 +28,6 @@ QUICK: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> SmallTraining:
-    """Partners are the same words in another order, behind words that say nothing."""
     folder = tmp_path_factory.mktemp("finetune")
     save_text_model(folder / "own")
     draw = np.random.default_rng(0)
@@ -39,11 +37,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> SmallTraining:
         for key, array in load_file(weights).items()
     }
     save_file(trained, weights)
-    lines = []
-    for _ in range(600):
-        words = draw.choice(WORDS, draw.integers(3, 8))
-        lines.append(f"{' '.join(words)}\tnight night {' '.join(draw.permutation(words))}")
-    (folder / "pairs.tsv").write_text("\n".join(lines))
+    write_reordered_pairs(folder / "pairs.tsv")
     return SmallTraining.of(folder, "finetune", QUICK, "pairs.tsv")
 
 

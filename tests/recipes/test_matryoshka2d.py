@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 import yaml
@@ -14,7 +13,7 @@ from support.asking import encodings as answers
 from support.asking import texts
 from support.own_encoder import WIDTH, Silent, card_for
 from support.own_folders import save_text_model
-from support.small_training import SmallTraining
+from support.small_training import SmallTraining, write_reordered_pairs
 from tieback.artifacts import Artifact
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import read_card
@@ -30,21 +29,14 @@ from tieback.recipes.torch_backbone import load_tensors
 from tieback.recipes.train import REPORT, Outcome
 from tieback.training.losses import output_distillation
 
-WORDS = ["owl", "wren", "flies", "at"]
 QUICK: dict[str, Any] = {"space": "own", "widths": [4, 8], "steps": 60, "batch": 32, "learning_rate": 3e-3}
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> SmallTraining:
-    """Partners are the same words in another order, behind words that say nothing."""
     folder = tmp_path_factory.mktemp("matryoshka2d")
     save_text_model(folder / "own")
-    draw = np.random.default_rng(0)
-    lines = []
-    for _ in range(600):
-        words = draw.choice(WORDS, draw.integers(3, 8))
-        lines.append(f"{' '.join(words)}\tnight night {' '.join(draw.permutation(words))}")
-    (folder / "pairs.tsv").write_text("\n".join(lines))
+    write_reordered_pairs(folder / "pairs.tsv")
     return SmallTraining.of(folder, "matryoshka2d", QUICK, "pairs.tsv")
 
 

@@ -17,6 +17,19 @@ from tieback.recipes.train import Outcome, train
 
 from support.own_encoder import Silent, card_for
 
+PAIRED_WORDS = ["owl", "wren", "flies", "at"]
+
+
+def write_reordered_pairs(path: Path) -> None:
+    """Pairs of texts: partners are the same words in another order, behind words that say nothing."""
+    draw = np.random.default_rng(0)
+    lines = []
+    for _ in range(600):
+        words = draw.choice(PAIRED_WORDS, draw.integers(3, 8))
+        lines.append(f"{' '.join(words)}\tnight night {' '.join(draw.permutation(words))}")
+    path.write_text("\n".join(lines))
+
+
 WITHOUT_PYTORCH = """
 import sys
 sys.modules["torch"] = None

@@ -9,7 +9,8 @@
     root/bound/REVISION/                joint spaces that were bound
     root/steps/                         what steps of recipes have computed
 
-Serving only reads. Writers take the lock, write beside the target and rename, and write the header last.
+Serving only reads, but for models that are merged when they are loaded. Writers take the lock, write beside
+the target and rename, and write the header last.
 """
 
 from __future__ import annotations

@@ -15,16 +15,14 @@ import numpy as np
 
 from tieback.artifacts import Artifact, Kind, file_digest
 from tieback.catalog.card import EncoderCard
-from tieback.catalog.catalog import read_card
 from tieback.catalog.options import DenseSparseText
-from tieback.core.errors import AlreadyExists
 from tieback.core.field_path import at
 from tieback.core.types.vectors import VectorKind
 from tieback.models.reference import DENSE, IDS, MASK
 from tieback.models.sparse_text import WEIGHTS
 from tieback.models.store import Store
 from tieback.models.transformer_text import GRAPH, TOKENIZER
-from tieback.recipes.written_card import write_card
+from tieback.recipes.written_card import base_of, places, write_card
 
 DENSE_SPARSE = Kind("dense_sparse", "dense and sparse view", 1, "train it again: tieback train dense_sparse")
 SUFFIX = "dense-sparse"
@@ -42,17 +40,12 @@ def adapt(
     OtherWeights where the backbone is not the one that the head was learned for; AlreadyExists where `output`
     has another card of that name.
     """
-    artifact.check_weights([card.space for card in cards.values()])
-    card = next(card for card in cards.values() if card.space in artifact.made_for)
+    card = base_of(artifact, cards)
     name = f"{card.name}-{SUFFIX}"
-    path = output / f"{name}.yaml"
-    if path.exists() and not isinstance(getattr(read_card(path), "options", None), DenseSparseText):
-        raise AlreadyExists(
-            "card", path.name, f"{path} is there, and no training wrote it; name another folder: --output DIR"
-        )
+    path, folder = places(
+        artifact, name, output, is_ours=lambda one: isinstance(getattr(one, "options", None), DenseSparseText)
+    )
     say(f"putting the head into the graph of {card.name}")
-    folder = output / f"{name}-{artifact.revision}"
-    folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(store.open(card).path(TOKENIZER), folder / TOKENIZER)
     write_graph(artifact, card, store, folder / GRAPH)
     width, sketch = artifact.facts["width"], artifact.facts["sketch"]

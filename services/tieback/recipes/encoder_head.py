@@ -15,16 +15,15 @@ from typing import Any
 
 from tieback.artifacts import Artifact, Kind, file_digest
 from tieback.catalog.card import EncoderCard
-from tieback.catalog.catalog import read_card
 from tieback.catalog.options import TransformerText
-from tieback.core.errors import AlreadyExists, InvalidInput
+from tieback.core.errors import InvalidInput
 from tieback.core.field_path import FieldPath, at
 from tieback.core.types.arrays import Array
 from tieback.core.types.vectors import VectorKind
 from tieback.models.reference import IDS, MASK
 from tieback.models.store import Store
 from tieback.models.transformer_text import GRAPH, TOKENIZER, TOKENS
-from tieback.recipes.written_card import write_card
+from tieback.recipes.written_card import base_of, places, write_card
 
 HEAD = Kind("encoder_head", "encoder head", 1, "train it again: tieback train")
 MATRIX = "head"
@@ -69,14 +68,10 @@ def adapt(
     OtherWeights where the encoder is not the one that the head was made for; AlreadyExists where `output` has
     another card of that name.
     """
-    artifact.check_weights([card.space for card in cards.values()])
-    card = next(card for card in cards.values() if card.space in artifact.made_for)
+    card = base_of(artifact, cards)
     check_adaptable(card, field=at("space"))
-    path = output / f"{card.name}.yaml"
-    _check_free(path)
+    path, folder = places(artifact, card.name, output, is_ours=_is_turned)
     say(f"putting the head into the graph of {card.name}")
-    folder = output / f"{card.name}-{artifact.revision}"
-    folder.mkdir(parents=True, exist_ok=True)
     served = store.open(card)
     shutil.copyfile(served.path(TOKENIZER), folder / TOKENIZER)  # the folder is the user's to change
     write_turned_graph(served.path(GRAPH), artifact.arrays[MATRIX], folder / GRAPH)
@@ -125,15 +120,8 @@ def _card(card: EncoderCard, folder: Path, widths: tuple[int, ...]) -> dict[str,
     }
 
 
-def _check_free(path: Path) -> None:
-    """AlreadyExists where the file is a card that no training wrote."""
-    if not path.exists():
-        return
-    options = getattr(read_card(path), "options", None)
-    if getattr(options, "tokens_tensor", "") != TURNED:
-        raise AlreadyExists(
-            "card", path.name, f"{path} is there, and no training wrote it; name another folder: --output DIR"
-        )
+def _is_turned(card: Any) -> bool:
+    return bool(getattr(getattr(card, "options", None), "tokens_tensor", "") == TURNED)
 
 
 def _is_linear(card: EncoderCard) -> bool:

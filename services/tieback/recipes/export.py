@@ -53,14 +53,21 @@ def make_merged(cards: Iterable[Card], store: Store, report: Callable[[str, str]
 
     It takes seconds and no PyTorch, so a server does it when it starts. StartupError where one cannot be.
     """
-    wanted = [card for card in cards if card.is_merged]
-    if all(map(store.is_ready, wanted)):
+    wanted = [card for card in cards if card.is_merged and not store.is_ready(card)]
+    if not wanted:
         return
-    with store.lock(lambda: report("store", "waiting for another that writes into the store to end")):
-        for card in wanted:
-            if not store.is_ready(card):
-                export_model(card, store, partial(report, card.name))
-                store.keep_card(card)
+    try:
+        with store.lock(lambda: report("store", "waiting for another that writes into the store to end")):
+            for card in wanted:
+                if not store.is_ready(card):  # another process may have made it meanwhile
+                    export_model(card, store, partial(report, card.name))
+                    store.keep_card(card)
+    except OSError as error:
+        names = " ".join(card.name for card in wanted)
+        raise StartupError(
+            f"{names}: merged when loaded, and the store at {store.root} cannot be written "
+            f"({error.strerror}); where it can, run: tieback models pull {names}"
+        ) from error
 
 
 def _recipe(card: Card, store: Store) -> Recipe:

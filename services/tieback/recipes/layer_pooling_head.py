@@ -15,15 +15,13 @@ from typing import Any
 
 from tieback.artifacts import Artifact, Kind, file_digest
 from tieback.catalog.card import EncoderCard
-from tieback.catalog.catalog import read_card
 from tieback.catalog.options import TransformerText
-from tieback.core.errors import AlreadyExists
 from tieback.core.field_path import at
 from tieback.core.types.vectors import VectorKind
 from tieback.models.reference import IDS, MASK
 from tieback.models.store import Store
 from tieback.models.transformer_text import GRAPH, TOKENIZER
-from tieback.recipes.written_card import write_card
+from tieback.recipes.written_card import base_of, places, write_card
 
 LAYER_POOLING = Kind("layer_pooling", "layer pooling", 1, "train it again: tieback train layer_pooling")
 POOLED = "pooled"
@@ -42,15 +40,11 @@ def adapt(
     OtherWeights where the backbone is not the one that the pooling was learned for; AlreadyExists where
     `output` has another card of that name.
     """
-    artifact.check_weights([card.space for card in cards.values()])
-    card = next(card for card in cards.values() if card.space in artifact.made_for)
+    card = base_of(artifact, cards)
     facts = artifact.facts
     name = f"{card.name}-{facts['pooling'].replace('_', '-')}"
-    path = output / f"{name}.yaml"
-    _check_free(path)
+    path, folder = places(artifact, name, output, is_ours=_is_pooled)
     say(f"putting the pooling into the graph of {card.name}")
-    folder = output / f"{name}-{artifact.revision}"
-    folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(store.open(card).path(TOKENIZER), folder / TOKENIZER)
     write_graph(artifact, card, store, folder / GRAPH)
     return write_card(path, _card(name, card, folder, facts))
@@ -115,9 +109,5 @@ def _card(name: str, card: EncoderCard, folder: Path, facts: Mapping[str, Any]) 
     }
 
 
-def _check_free(path: Path) -> None:
-    """AlreadyExists where the file is a card that no training wrote."""
-    if path.exists() and getattr(getattr(read_card(path), "options", None), "vector_tensor", "") != POOLED:
-        raise AlreadyExists(
-            "card", path.name, f"{path} is there, and no training wrote it; name another folder: --output DIR"
-        )
+def _is_pooled(card: Any) -> bool:
+    return bool(getattr(getattr(card, "options", None), "vector_tensor", "") == POOLED)

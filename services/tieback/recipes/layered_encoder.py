@@ -15,12 +15,11 @@ from typing import Any
 
 from tieback.artifacts import Artifact, Kind, file_digest
 from tieback.catalog.card import EncoderCard, Method
-from tieback.catalog.catalog import read_card
 from tieback.catalog.options import TransformerText
-from tieback.core.errors import AlreadyExists, InvalidInput
+from tieback.core.errors import InvalidInput
 from tieback.core.field_path import FieldPath, at
 from tieback.models.store import Store
-from tieback.recipes.written_card import write_card
+from tieback.recipes.written_card import base_of, places, write_card
 
 LAYERED = Kind(
     "layered_encoder", "encoder of trained layers", 1, "train it again: tieback train matryoshka2d"
@@ -66,15 +65,11 @@ def adapt(
 
     from tieback.recipes.layer_states import backbone_of
 
-    artifact.check_weights([card.space for card in cards.values()])
-    card = next(card for card in cards.values() if card.space in artifact.made_for)
+    card = base_of(artifact, cards)
     suffix, own = _by_kind(artifact, card)
     name = f"{card.name}-{suffix}"
-    path = output / f"{name}.yaml"
-    _check_free(path, own)
+    path, folder = places(artifact, name, output, is_ours=lambda one: one.description == own["description"])
     say(f"writing the weights of {name}")
-    folder = output / f"{name}-{artifact.revision}"
-    folder.mkdir(parents=True, exist_ok=True)
     model = backbone_of(card, store, field=at("space")).model
     weights = dict(model.state_dict()) | _tensors(artifact)
     save_file({key: one.contiguous() for key, one in weights.items()}, folder / WEIGHTS)
@@ -118,11 +113,3 @@ def _card(name: str, card: EncoderCard, folder: Path, own: Mapping[str, Any]) ->
         **own,
         **({"options": options} if options else {}),
     }
-
-
-def _check_free(path: Path, own: Mapping[str, Any]) -> None:
-    """AlreadyExists where the file is a card that no such training wrote."""
-    if path.exists() and read_card(path).description != own["description"]:
-        raise AlreadyExists(
-            "card", path.name, f"{path} is there, and no training wrote it; name another folder: --output DIR"
-        )

@@ -13,15 +13,14 @@ from typing import Any
 
 from tieback.artifacts import Artifact, Kind, file_digest
 from tieback.catalog.card import EncoderCard
-from tieback.catalog.catalog import read_card
 from tieback.catalog.options import ImageClassifier
-from tieback.core.errors import AlreadyExists, InvalidInput, StartupError
+from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.field_path import FieldPath, at
 from tieback.core.types.content import Modality
 from tieback.core.types.vectors import VectorKind
 from tieback.models.image_regions import GRAPH
 from tieback.models.store import Store
-from tieback.recipes.written_card import write_card
+from tieback.recipes.written_card import base_of, places, write_card
 
 MAP_POOLING = Kind("map_pooling", "map pooling", 1, "train it again: tieback train dolg")
 RUNTIME = "image_regions"
@@ -61,15 +60,11 @@ def adapt(
     """
     from tieback.recipes.map_pooling_graph import write_graph
 
-    artifact.check_weights([card.space for card in cards.values()])
-    card = next(card for card in cards.values() if card.space in artifact.made_for)
+    card = base_of(artifact, cards)
     options, facts = network_of(card, field=at("space")), artifact.facts
     name = f"{card.name}-{facts['pooling'].replace('_', '-')}"
-    path = output / f"{name}.yaml"
-    _check_free(path)
+    path, folder = places(artifact, name, output, is_ours=lambda one: getattr(one, "runtime", "") == RUNTIME)
     say(f"putting the pooling into the graph of {card.name}")
-    folder = output / f"{name}-{artifact.revision}"
-    folder.mkdir(parents=True, exist_ok=True)
     write_graph(weights_of(card, store), artifact.arrays, facts["pooling"], facts["side"], folder / GRAPH)
     return write_card(path, _card(name, card, options, folder, facts))
 
@@ -97,11 +92,3 @@ def _card(
             "scale": options.scale,
         },
     }
-
-
-def _check_free(path: Path) -> None:
-    """AlreadyExists where the file is a card that no training wrote."""
-    if path.exists() and getattr(read_card(path), "runtime", "") != RUNTIME:
-        raise AlreadyExists(
-            "card", path.name, f"{path} is there, and no training wrote it; name another folder: --output DIR"
-        )

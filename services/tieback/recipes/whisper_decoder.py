@@ -9,13 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import cast
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tieback.core.errors import StartupError
 from tieback.core.types.arrays import Array
-from tieback.recipes.whisper_encoder import Attention, FeedForward, WhisperEncoder, renamed
+from tieback.recipes.whisper_encoder import (
+    Attention,
+    FeedForward,
+    WhisperEncoder,
+    heads_of,
+    readable,
+    state_of,
+)
 
 
 class CrossAttention(nn.Module):
@@ -124,34 +129,19 @@ class CrossStates(nn.Module):
 
 def load(variables: Mapping[str, Array]) -> WhisperDecoder:
     """The decoder out of a Whisper's variables. StartupError where one is missing or of another shape."""
-    state = {}
-    for name, value in variables.items():
-        part, found, name = name.partition("decoder/")
-        if part or not found or not value.ndim:
-            continue
-        if value.dtype not in (np.float32, np.float16):
-            raise StartupError(
-                f"decoder/{name} is quantised; convert the model with --quantization float16 or float32"
-            )
-        state[renamed(name)] = torch.from_numpy(value.astype(np.float32))
-    try:
+    state = state_of(variables, "decoder")
+    with readable("decoder"):
         state.setdefault("projection.weight", state["embeddings.weight"])
         vocabulary, width = state["embeddings.weight"].shape
-        heads = int(variables["decoder/num_heads"])
-        if heads <= 0 or width % heads:
-            raise ValueError(f"{heads} heads do not share a width of {width}")
         network = WhisperDecoder(
             vocabulary=vocabulary,
             width=width,
             inner=len(state["layers.0.ffn.linear_0.bias"]),
-            heads=heads,
+            heads=heads_of(variables, "decoder", width),
             layers=sum(name.endswith(".ffn.linear_0.bias") for name in state),
             positions=len(state["positions"]),
         )
         network.load_state_dict(state)
-    except (KeyError, RuntimeError, ValueError) as error:
-        message = str(error).partition("\n")[0]
-        raise StartupError(f"the file holds no Whisper decoder that can be read: {message}") from error
     if torch.equal(state["embeddings.weight"], state["embeddings.weight"].half().float()):
         network.embeddings.half()  # half the memory for the same numbers
     return network.eval()

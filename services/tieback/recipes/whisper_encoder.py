@@ -5,7 +5,8 @@ Two convolutions, of which the second halves the rate, sinusoidal positions, and
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from typing import cast
 
 import numpy as np
@@ -91,34 +92,52 @@ class WhisperEncoder(nn.Module):
 
 def load(variables: Mapping[str, Array]) -> WhisperEncoder:
     """The encoder out of a Whisper's variables. StartupError where one is missing or of another shape."""
-    state = {}
-    for name, value in variables.items():
-        part, found, name = name.partition("encoder/")
-        if part or not found or not value.ndim:
-            continue
-        if value.dtype not in (np.float32, np.float16):
-            raise StartupError(
-                f"encoder/{name} is quantised; convert the model with --quantization float16 or float32"
-            )
-        state[renamed(name)] = torch.from_numpy(value.astype(np.float32))
-    try:
+    state = state_of(variables, "encoder")
+    with readable("encoder"):
         width, bands, _ = state["conv1.weight"].shape
-        heads = int(variables["encoder/num_heads"])
-        if heads <= 0 or width % heads:
-            raise ValueError(f"{heads} heads do not share a width of {width}")
         network = WhisperEncoder(
             bands=bands,
             width=width,
             inner=len(state["layers.0.ffn.linear_0.bias"]),
-            heads=heads,
+            heads=heads_of(variables, "encoder", width),
             layers=sum(name.endswith(".ffn.linear_0.bias") for name in state),
             positions=len(state["positions"]),
         )
         network.load_state_dict(state)
+    return network.eval()
+
+
+def state_of(variables: Mapping[str, Array], part: str) -> dict[str, Tensor]:
+    """The parameters of a part, `encoder` or `decoder`, in float32. StartupError where they are quantised."""
+    state = {}
+    for name, value in variables.items():
+        before, found, name = name.partition(f"{part}/")
+        if before or not found or not value.ndim:
+            continue
+        if value.dtype not in (np.float32, np.float16):
+            raise StartupError(
+                f"{part}/{name} is quantised; convert the model with --quantization float16 or float32"
+            )
+        state[renamed(name)] = torch.from_numpy(value.astype(np.float32))
+    return state
+
+
+def heads_of(variables: Mapping[str, Array], part: str, width: int) -> int:
+    """Into how many heads attention divides the width. ValueError where these do not go together."""
+    heads = int(variables[f"{part}/num_heads"])
+    if heads <= 0 or width % heads:
+        raise ValueError(f"{heads} heads do not share a width of {width}")
+    return heads
+
+
+@contextlib.contextmanager
+def readable(part: str) -> Iterator[None]:
+    """StartupError where a variable of the part is missing or of another shape."""
+    try:
+        yield
     except (KeyError, RuntimeError, ValueError) as error:
         message = str(error).partition("\n")[0]
-        raise StartupError(f"the file holds no Whisper encoder that can be read: {message}") from error
-    return network.eval()
+        raise StartupError(f"the file holds no Whisper {part} that can be read: {message}") from error
 
 
 def renamed(name: str) -> str:

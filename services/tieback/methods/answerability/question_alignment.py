@@ -54,9 +54,8 @@ are answered from there on the passage has the answer."""
 Share = Annotated[float, Field(ge=0, le=1)]
 
 CERTAIN = 0.95
-"""The precision from which on a passage is taken to have the answer. Of questions that chose nothing, 7 of
-100 of SQuAD 2.0 and 16 of Natural Questions (QED) are quoted with certainty, and 1.5 and 3.3 of 100 wrongly.
-"""
+"""The precision from which on a passage is taken to have the answer. Few passages reach it, and few of these wrongly
+(docs/answers.md)."""
 
 
 class Inputs(NamedTuple):

@@ -121,6 +121,12 @@ def check_parents(base: Weights, experts: Sequence[Weights]) -> None:
         _check_numbers(expert, "the expert", field)
 
 
+def check_two(method: str, experts: Sequence[Weights]) -> None:
+    """InvalidInput where a method of two experts has another number of them."""
+    if len(experts) != 2:
+        raise InvalidInput(f"{method} merges two experts; there are {len(experts)}", field="experts")
+
+
 def task_vectors(base: Weights, experts: Sequence[Weights]) -> list[dict[str, Array]]:
     """What training changed: for each expert, its weights minus the base's."""
     return [{name: expert[name] - base[name] for name in base} for expert in experts]

@@ -23,7 +23,7 @@ from pydantic import Field
 
 from tieback.core.errors import InvalidInput
 from tieback.core.types.arrays import Array
-from tieback.methods.merging import Weights, mergings
+from tieback.methods.merging import Weights, check_two, mergings
 
 WEIGHT, BIAS = ".weight", ".bias"
 
@@ -33,8 +33,7 @@ def optimal_transport(
     base: Weights, experts: Sequence[Weights], *, share: Annotated[float, Field(ge=0, le=1)] = 0.5
 ) -> Weights:
     """`1 - share` of the aligned first expert and `share` of the second, whose order of neurons stays."""
-    if len(experts) != 2:
-        raise InvalidInput(f"optimal_transport merges two experts; there are {len(experts)}", field="experts")
+    check_two("optimal_transport", experts)
     first, second = aligned(base, *experts), experts[1]
     return {
         name: np.asarray(np.float32(1 - share) * first[name] + np.float32(share) * second[name], np.float32)

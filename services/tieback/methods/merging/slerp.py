@@ -13,9 +13,8 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from tieback.core.errors import InvalidInput
 from tieback.core.types.arrays import Array
-from tieback.methods.merging import Weights, mergings
+from tieback.methods.merging import Weights, check_two, mergings
 
 PARALLEL = 0.9995
 """The cosine from which on the interpolation is linear: the factors are ratios of two small sines there."""
@@ -26,8 +25,7 @@ def slerp(
     base: Weights, experts: Sequence[Weights], *, t: Annotated[float, Field(ge=0, le=1)] = 0.5
 ) -> Weights:
     """`sin((1 - t) θ) / sin θ` times the first expert, and `sin(t θ) / sin θ` times the second."""
-    if len(experts) != 2:
-        raise InvalidInput(f"slerp merges two experts; there are {len(experts)}", field="experts")
+    check_two("slerp", experts)
     first, second = experts
     return {name: _between(first[name], second[name], t) for name in base}
 
