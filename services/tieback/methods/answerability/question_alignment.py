@@ -54,8 +54,9 @@ are answered from there on the passage has the answer."""
 Share = Annotated[float, Field(ge=0, le=1)]
 
 CERTAIN = 0.95
-"""The precision from which on a passage is taken to have the answer. Few passages reach it, and few of these wrongly
-(docs/answers.md)."""
+"""The precision from which on a passage is taken to have the answer. Few passages reach it, and few of
+these wrongly (docs/answers.md).
+"""
 
 
 class Inputs(NamedTuple):
