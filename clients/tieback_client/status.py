@@ -51,6 +51,10 @@ BY_REASON: Mapping[str, type[TiebackError]] = {
 # other words.
 _BY_THE_SERVER = "CANCELLED"
 
+# What gRPC says of a call that the server does not have, and what is said instead.
+_NO_METHOD = "Method not found!"
+_NOT_SERVED = "the server has no such call: it serves no model for it, or is of another release"
+
 _NAMES = {code.value[0]: code.name for code in grpc.StatusCode}
 
 
@@ -62,6 +66,8 @@ def from_rpc_error(error: Any) -> TiebackError:
         code, message = error.code(), error.details() or ""
         if code is grpc.StatusCode.CANCELLED and message in ("", _BY_THE_SERVER):
             code, message = grpc.StatusCode.UNAVAILABLE, ""
+        elif code is grpc.StatusCode.UNIMPLEMENTED and message == _NO_METHOD:
+            message = _NOT_SERVED
         status = status_pb2.Status(code=code.value[0], message=message)
     known = readable(metadata)
     return from_status(status, metadata=known)

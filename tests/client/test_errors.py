@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
@@ -25,6 +26,7 @@ from tieback_client import (
     TiebackError,
     Unauthenticated,
     Unavailable,
+    Unimplemented,
 )
 from tieback_client.status import BY_CODE, from_status
 
@@ -159,3 +161,15 @@ def test_a_call_has_the_request_id_that_its_caller_gives(served: Any, options: d
 
     assert result.call.request_id == caught.value.request_id == "order-7"
     assert [one["x-request-id"] for one in served.log.metadata] == ["order-7", "order-7"]
+
+
+def test_a_call_that_the_server_does_not_have_is_told_without_words_of_grpc() -> None:
+    """A server with no service at all answers as one does that serves no model for a service."""
+    server = grpc.server(ThreadPoolExecutor(1))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    with Client(f"127.0.0.1:{port}") as client, pytest.raises(Unimplemented) as caught:
+        client.server_info()
+    server.stop(None)
+
+    assert "serves no model for it, or is of another release" in str(caught.value)

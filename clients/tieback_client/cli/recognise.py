@@ -13,8 +13,13 @@ from tieback_client.cli.places import place_shown
 from tieback_client.client import Client
 from tieback_client.content import content_of
 from tieback_client.control_characters import in_a_line
-from tieback_client.errors import TiebackError
+from tieback_client.errors import TiebackError, Unimplemented
 from tieback_client.recognition import RecognisedText
+
+HOW_TO_SERVE = (
+    "A server reads photos and sounds where its settings name recognisers: "
+    "TIEBACK_RECOGNISERS=pp-ocr-v6-small,whisper-tiny-en-recogniser tieback serve"
+)
 
 
 @click.command(
@@ -64,7 +69,10 @@ def recognise(
     method = parse_method(fusion, parameters, "--fusion", "--set")
     failed = False
     for path in files:
-        (outcome,) = client.recognise(content_of(path), model=model, fusion=method).outcomes
+        try:
+            (outcome,) = client.recognise(content_of(path), model=model, fusion=method).outcomes
+        except Unimplemented as error:
+            raise click.ClickException(f"{error}. {HOW_TO_SERVE}") from error
         if isinstance(outcome, TiebackError):
             failed = True
             output.note(f"{in_a_line(str(path))}: {outcome}")
