@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
+from support.damaged_files import damage_file
 from tieback.core.errors import InvalidInput
 from tieback.core.types.arrays import Array
 from tieback.core.types.method_choice import MethodChoice
@@ -316,14 +317,7 @@ def test_a_graph_that_is_damaged_is_dropped_and_made_again(
     vectors = clustered(COUNT)
     trained(tmp_path, vectors)
     (path,) = (tmp_path / LISTS).glob("*/state.safetensors")
-    if damage == "altered":
-        data = bytearray(path.read_bytes())
-        data[len(data) // 2] ^= 1
-        path.write_bytes(data)
-    elif damage == "cut":
-        path.write_bytes(path.read_bytes()[:-100])
-    else:
-        path.unlink()
+    damage_file(path, damage)
 
     with caplog.at_level(logging.ERROR):
         again = store(tmp_path)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.damaged_files import damage_file
 from tieback.core.types.arrays import Array
 from tieback.core.types.method_choice import MethodChoice
 from tieback.index import listed_vectors, position_lists
@@ -189,14 +190,7 @@ def test_lists_that_are_damaged_are_dropped_and_made_again(
     vectors = clustered(COUNT)
     trained(tmp_path, vectors)
     (path,) = (tmp_path / LISTS).glob("*/state.safetensors")
-    if damage == "altered":
-        data = bytearray(path.read_bytes())
-        data[len(data) // 2] ^= 1
-        path.write_bytes(data)
-    elif damage == "cut":
-        path.write_bytes(path.read_bytes()[:-100])
-    else:
-        path.unlink()
+    damage_file(path, damage)
 
     with caplog.at_level(logging.ERROR):
         again = store(tmp_path)

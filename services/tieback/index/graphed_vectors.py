@@ -20,6 +20,7 @@ from tieback.artifacts import Kind
 from tieback.core.errors import InvalidInput, StorageFull
 from tieback.core.state import Schema
 from tieback.core.types.arrays import Array
+from tieback.index.current_vectors import CurrentVectors
 from tieback.index.fingerprints import Fingerprints, fingerprints
 from tieback.index.graph import QUERIES, Efforts, Graph
 from tieback.index.graph_vectors import GraphVectors
@@ -49,7 +50,7 @@ _NONE = 0  # the number of a node whose row is gone
 _log = logging.getLogger(__name__)
 
 
-class GraphedVectors:
+class GraphedVectors(CurrentVectors):
     """`StoredVectors` of any number."""
 
     def __init__(self, width: int, folder: Path, flat_up_to: int = FLAT_UP_TO, *, half: bool = False) -> None:
@@ -59,11 +60,6 @@ class GraphedVectors:
         self._kept_nodes = 0
         self._known: Fingerprints | None = None  # nodes by their rows, until these are there
         self.current: Vectors = self._taken_over() or self._flat()
-
-    @property
-    def exact(self) -> bool:
-        """See `Vectors`."""
-        return self.current.exact
 
     @property
     def resident_bytes(self) -> int:
@@ -90,26 +86,7 @@ class GraphedVectors:
             positions, vectors = positions[~there], vectors[~there]
         if len(positions):
             self.current.put(positions, vectors)
-            if self._moved is not None:
-                self._moved.update(positions.tolist())
-
-    def remove(self, positions: Array) -> None:
-        """See `Vectors`."""
-        self.current.remove(positions)
-        if self._moved is not None:
-            self._moved.update(positions.tolist())
-
-    def take(self, positions: Array) -> Array:
-        """See `Vectors`."""
-        return self.current.take(positions)
-
-    def search(self, query: Array, limit: int, allowed: Array, breadth: float = 1.0) -> tuple[Array, Array]:
-        """See `Vectors`."""
-        return self.current.search(query, limit, allowed, breadth)
-
-    def similarities(self, query: Array, allowed: Array) -> tuple[Array, Array]:
-        """See `Vectors`."""
-        return self.current.similarities(query, allowed)
+            self._note(positions)
 
     def wants_training(self, count: int) -> bool:
         """See `StoredVectors`. Whether there should be a graph, another one, or more in it."""

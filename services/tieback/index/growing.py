@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from tieback.core.types.arrays import Array
+from tieback.index.current_vectors import CurrentVectors
 from tieback.index.readwrite import ReadWriteLock
 from tieback.index.vectors import FlatVectors, InvertedVectors, Vectors
 from tieback.methods.codecs import LARGEST_HALF
@@ -16,7 +17,7 @@ _GROWTH_BEFORE_RETRAINING = 2.0
 _CHUNK = 8192  # rows that are widened to float32 at a time
 
 
-class GrowingVectors:
+class GrowingVectors(CurrentVectors):
     """`StoredVectors` whose kind follows their number. `half` keeps them in half precision."""
 
     def __init__(self, width: int, flat_up_to: int, half: bool = False) -> None:
@@ -29,31 +30,7 @@ class GrowingVectors:
         if self._half:
             vectors = np.clip(vectors, -LARGEST_HALF, LARGEST_HALF)  # beyond is infinite in half precision
         self.current.put(positions, vectors)
-        if self._moved is not None:
-            self._moved.update(positions.tolist())
-
-    def remove(self, positions: Array) -> None:
-        """See `Vectors`."""
-        self.current.remove(positions)
-        if self._moved is not None:
-            self._moved.update(positions.tolist())
-
-    def take(self, positions: Array) -> Array:
-        """See `Vectors`."""
-        return self.current.take(positions)
-
-    def search(self, query: Array, limit: int, allowed: Array, breadth: float = 1.0) -> tuple[Array, Array]:
-        """See `Vectors`."""
-        return self.current.search(query, limit, allowed, breadth)
-
-    def similarities(self, query: Array, allowed: Array) -> tuple[Array, Array]:
-        """See `Vectors`."""
-        return self.current.similarities(query, allowed)
-
-    @property
-    def exact(self) -> bool:
-        """See `Vectors`."""
-        return self.current.exact
+        self._note(positions)
 
     @property
     def resident_bytes(self) -> int:
