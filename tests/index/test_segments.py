@@ -45,8 +45,8 @@ async def test_segments_are_those_of_the_hit_also_after_a_restart(tmp_path: Path
     stored = await again.get_item("signs", "a")
     await again.close()
 
-    assert {hit.item_id: hit.segments for hit in hits} == {"a": [SIGN], "b": [SAID]}
-    assert stored.sections[0].segments == [SIGN]
+    assert {hit.item_id: hit.segments for hit in hits} == {"a": (SIGN,), "b": (SAID,)}
+    assert stored.sections[0].segments == (SIGN,)
 
 
 @pytest.mark.parametrize(
