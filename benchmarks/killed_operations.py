@@ -1,11 +1,11 @@
 """Kills a whole server with SIGKILL at random points of an operation, which must end as if undisturbed.
 
 A collection of texts is encoded again into another space; some are longer than that space reads and are
-split. Or, with `--operation upgrade`, a transform between the two spaces is learned. The server is killed at
-a random moment of the operation, or of the start that goes on with it, and started again, until the operation
-has ended. Then its result, the collection's items and the scores of queries must be those of an operation
-that nothing disturbed. After each kill the journal is read as the next start reads it, and while a server
-runs, a second one on its journal must be refused.
+split. Or, with `--operation plan_upgrade`, a transform between the two spaces is learned. The server is
+killed at a random moment of the operation, or of the start that goes on with it, and started again, until the
+operation has ended. Then its result, the collection's items and the scores of queries must be those of an
+operation that nothing disturbed. After each kill the journal is read as the next start reads it, and while a
+server runs, a second one on its journal must be refused.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any
 
 from tieback.core.errors import StartupError
 from tieback.operations.journal import Journal
-from tieback_client import Client, Item, Operation, OperationStatus, Recall, TiebackError, UpgradeResult
+from tieback_client import Client, Item, Operation, OperationStatus, Recall, TiebackError, UpgradePlan
 
 from benchmarks.progress import Progress
 from benchmarks.report import Report
@@ -48,7 +48,7 @@ RECALL_TOLERANCE = 0.05
 """Of what an upgrade is worth, for the same reason."""
 OPERATIONS: Mapping[str, Callable[[Client], Operation[Any]]] = {
     "reindex": lambda client: client.reindex(COLLECTION, space=NEW),
-    "upgrade": lambda client: client.upgrade(COLLECTION, space=NEW, policy=("oca", {"steps": 200})),
+    "plan_upgrade": lambda client: client.plan_upgrade(COLLECTION, space=NEW, policy=("oca", {"steps": 200})),
 }
 MOST_KILLS = 4
 """Of one operation; then it is let run to its end."""
@@ -224,7 +224,7 @@ def _fill(base: Path, items: list[Item]) -> None:
 
 def _alike(one: object, other: object) -> bool:
     """Whether two results are the same, but for times and what rounding does to a training."""
-    if not (isinstance(one, UpgradeResult) and isinstance(other, UpgradeResult)):
+    if not (isinstance(one, UpgradePlan) and isinstance(other, UpgradePlan)):
         return one == other
     measured = ("old_old", "new_old", "new_new", "native")
     near = all(

@@ -1,6 +1,6 @@
 """Upgrades of collections as a user starts them: what they cost, and what the transform is worth.
 
-A server is started, collections are ingested through the SDK, and `StartUpgrade` is asked for, with OCA
+A server is started, collections are ingested through the SDK, and `PlanUpgrade` is asked for, with OCA
 (arXiv:2408.08793). Two kinds of pairs are tried:
 
     digits    handwritten digits of DIR/classes, by their labels. The old encoder learned the digits 0 to 4,
@@ -31,7 +31,7 @@ from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import read_card
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
-from tieback_client import Client, Image, Item, UpgradeResult
+from tieback_client import Client, Image, Item, UpgradePlan
 
 from benchmarks.claims._digits import Digits
 from benchmarks.claims.orthogonal_alignment import KNOWN, METHOD, NEW, OLD, OLD_WIDTH, digits, encoder
@@ -65,7 +65,7 @@ def run(options: argparse.Namespace) -> Report:
     return report
 
 
-def _of_digits(folder: Path, data: Path) -> tuple[dict[str, Any], UpgradeResult]:
+def _of_digits(folder: Path, data: Path) -> tuple[dict[str, Any], UpgradePlan]:
     torch.set_num_threads(1)
     learned, tested = digits(data, log)
     cards = [
@@ -85,7 +85,7 @@ def _of_digits(folder: Path, data: Path) -> tuple[dict[str, Any], UpgradeResult]
         return _upgraded(client, "digits", items, OLD_DIGITS, NEW_DIGITS, labels="digit")
 
 
-def _of_texts(data: Path, only: Sequence[str] | None) -> list[tuple[dict[str, Any], UpgradeResult]]:
+def _of_texts(data: Path, only: Sequence[str] | None) -> list[tuple[dict[str, Any], UpgradePlan]]:
     found = []
     for one in collections.read(data):
         if not (data / "retrieval" / one.name).is_dir() or (only and one.name not in only):
@@ -101,17 +101,17 @@ def _of_texts(data: Path, only: Sequence[str] | None) -> list[tuple[dict[str, An
 
 def _upgraded(
     client: Client, name: str, items: Iterable[Item], old: str, new: str, *, labels: str = ""
-) -> tuple[dict[str, Any], UpgradeResult]:
+) -> tuple[dict[str, Any], UpgradePlan]:
     """Ingests a collection and upgrades its space; a row of the table, and the result."""
     log(f"ingesting {name}")
     written = client.ingest(name, items, space=old, batch=100, timeout=600).collect()
     assert not written.errors, next(iter(written.errors.values()))
     log(f"upgrading {name}")
-    status = client.upgrade(name, space=new, labels=labels).wait(timeout=1800)
+    status = client.plan_upgrade(name, space=new, labels=labels).wait(timeout=1800)
     if status.error is not None:
         raise status.error
     result = status.result
-    assert isinstance(result, UpgradeResult)
+    assert isinstance(result, UpgradePlan)
     assert status.begun is not None
     assert status.ended is not None
     measured = {"old/old": result.old_old, "new/old": result.new_old, "new/new": result.new_new}
@@ -129,7 +129,7 @@ def _upgraded(
     return row, result
 
 
-def _claim(report: Report, name: str, result: UpgradeResult) -> None:
+def _claim(report: Report, name: str, result: UpgradePlan) -> None:
     """New/old against what old/old is, and new/new against what a reindex would give."""
     for way, recall, bound in (
         ("new/old", result.new_old, result.old_old),

@@ -127,7 +127,7 @@ class AsyncClient:
     search = _unary(procedures.search)
     ingest = _writes(procedures.ingest)
     reindex = _operated(procedures.reindex)
-    upgrade = _operated(procedures.upgrade)
+    plan_upgrade = _operated(procedures.plan_upgrade)
     operation = _operated(procedures.operation)
     operations = _pages(procedures.operations)
     wait_operation = _unary(procedures.wait_operation)

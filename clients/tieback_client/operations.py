@@ -14,7 +14,7 @@ from tieback_client import reading, reading_heads
 from tieback_client.errors import TiebackError
 from tieback_client.heads import Head
 from tieback_client.status import from_status
-from tieback_client.upgrades import Recall, UpgradeResult
+from tieback_client.upgrades import Recall, UpgradePlan
 from tieback_client.writes import ReindexResult
 
 R = TypeVar("R")
@@ -120,14 +120,14 @@ def _state(message: Any, number: int) -> OperationState:
     return OperationState.FAILED if message.HasField("error") else OperationState.SUCCEEDED
 
 
-def _result(packed: Any) -> ReindexResult | UpgradeResult | Head | None:
+def _result(packed: Any) -> ReindexResult | UpgradePlan | Head | None:
     """Its result; None for a kind that this version does not know."""
-    reindexed, upgraded = operation_pb2.ReindexResult(), operation_pb2.UpgradeResult()
+    reindexed, upgraded = operation_pb2.ReindexResult(), operation_pb2.UpgradePlan()
     head = classifier_pb2.Head()
     if packed.Unpack(reindexed):
         return _reindex_result(reindexed)
     if packed.Unpack(upgraded):
-        return _upgrade_result(upgraded)
+        return _upgrade_plan(upgraded)
     return reading_heads.head(head) if packed.Unpack(head) else None
 
 
@@ -145,11 +145,11 @@ def _reindex_result(message: Any) -> ReindexResult:
     )
 
 
-def _upgrade_result(message: Any) -> UpgradeResult:
+def _upgrade_plan(message: Any) -> UpgradePlan:
     def recall(measured: Any) -> Recall:
         return Recall(measured.value, measured.low, measured.high)
 
-    return UpgradeResult(
+    return UpgradePlan(
         old_space=reading.space_ref(message.old_space),
         new_space=reading.space_ref(message.new_space),
         policy=message.policy.name,

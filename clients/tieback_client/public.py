@@ -99,7 +99,7 @@ from tieback_client.results import (
 from tieback_client.snapshots import Snapshot
 from tieback_client.streams import EncodingStream, EventStream, Writes
 from tieback_client.token_vectors import TokenVectors, TokenVectorsLike
-from tieback_client.upgrades import Recall, UpgradeResult
+from tieback_client.upgrades import Recall, UpgradePlan
 from tieback_client.vectors import (
     Box,
     DType,
@@ -252,7 +252,7 @@ __all__ = [
     "Unauthenticated",
     "Unavailable",
     "Unimplemented",
-    "UpgradeResult",
+    "UpgradePlan",
     "Usage",
     "Vector",
     "VectorKind",

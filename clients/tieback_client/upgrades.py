@@ -21,7 +21,7 @@ class Recall:
 
 
 @dataclass(frozen=True, slots=True)
-class UpgradeResult:
+class UpgradePlan:
     """What an upgrade learned, and what it is worth."""
 
     old_space: SpaceRef

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from support.present import present
-from tieback_client import OperationState, OperationStatus, Recall, ReindexResult, SpaceRef, UpgradeResult
+from tieback_client import OperationState, OperationStatus, Recall, ReindexResult, SpaceRef, UpgradePlan
 
 from benchmarks.killed_operations import Outcome, killed
 
@@ -46,9 +46,9 @@ def test_an_end_that_is_another_is_found_out() -> None:
     assert [len(outcome().differences(one)) for one in others] == [1] * 6
 
 
-def upgraded(**changes: Any) -> UpgradeResult:
+def upgraded(**changes: Any) -> UpgradePlan:
     half = Recall(0.5, 0.4, 0.6)
-    made = UpgradeResult(
+    made = UpgradePlan(
         SPACE, SPACE, "oca", {"extra": 4.0}, "0123456789ab", 512, 80, 20, 0, half, half, half, half, 1.0, 2.0
     )
     return replace(made, **changes)

@@ -16,7 +16,7 @@ from tieback.methods.projection import unit_rows
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
-from tieback_client import Image, Recall, SpaceRef, UpgradeResult
+from tieback_client import Image, Recall, SpaceRef, UpgradePlan
 
 from benchmarks import upgrades
 from benchmarks.claims import orthogonal_alignment
@@ -47,7 +47,7 @@ def test_the_served_encoder_says_what_the_trained_layers_say(
 def test_an_upgrade_is_held_against_the_old_space_and_against_a_reindex() -> None:
     space, report = SpaceRef("a", "b", "c"), Report()
     low, high = Recall(0.5, 0.4, 0.6), Recall(0.8, 0.7, 0.9)
-    result = UpgradeResult(space, space, "oca", {}, "x", 4, 80, 20, 0, low, high, low, high, 1.0, 1.0)
+    result = UpgradePlan(space, space, "oca", {}, "x", 4, 80, 20, 0, low, high, low, high, 1.0, 1.0)
 
     upgrades._claim(report, "made", result)
 

@@ -17,7 +17,7 @@ from tieback_client import (
     OperationState,
     Recall,
     StorageFull,
-    UpgradeResult,
+    UpgradePlan,
 )
 from tieback_client.cli import app
 from tieback_client.cli.following import duration
@@ -178,12 +178,14 @@ def test_a_time_is_told_in_one_unit(seconds: float, told: str) -> None:
 
 
 def test_an_upgrade_is_started_with_what_was_asked_for_and_its_result_is_read(client: Client) -> None:
-    operation = client.upgrade("notes", space="tiny", policy=("oca", {"extra": 4}), labels="kind", items=50)
+    operation = client.plan_upgrade(
+        "notes", space="tiny", policy=("oca", {"extra": 4}), labels="kind", items=50
+    )
 
     result = operation.wait().result
 
-    assert (operation.id, operation.status.kind) == ("notes-0", "upgrade")
-    assert isinstance(result, UpgradeResult)
+    assert (operation.id, operation.status.kind) == ("notes-0", "plan_upgrade")
+    assert isinstance(result, UpgradePlan)
     assert (result.policy, result.parameters, result.artifact) == ("oca", {"extra": 4.0}, "0123456789ab")
     assert (result.width, result.trained, result.held_out, result.left_out) == (50, 80, 20, 3)
     assert result.old_old == Recall(0.5, 0.25, 0.75)
@@ -192,18 +194,18 @@ def test_an_upgrade_is_started_with_what_was_asked_for_and_its_result_is_read(cl
 
 
 async def test_the_asynchronous_client_upgrades_too(aclient: AsyncClient) -> None:
-    operation = await aclient.upgrade("notes", space="tiny")
+    operation = await aclient.plan_upgrade("notes", space="tiny")
 
     assert (await operation.result()).trained == 80
 
 
 def test_the_command_line_tells_what_an_upgrade_is_worth(served: Any) -> None:
-    words = ["upgrade", "start", "notes", "--to", "tiny", "--policy", "oca", "--parameter", "extra=4"]
+    words = ["upgrade", "plan", "notes", "--to", "tiny", "--policy", "oca", "--parameter", "extra=4"]
     told = run(served, *words)
     as_json = json.loads(run(served, *words, "--json").stdout)
     detached = run(served, *words, "--detach")
     shown = run(served, "operations", "show", "notes-0")
-    wrong = run(served, "upgrade", "start", "notes", "--parameter", "extra=4")
+    wrong = run(served, "upgrade", "plan", "notes", "--parameter", "extra=4")
 
     for output in (told.stdout, shown.stdout):
         assert "recall@1 new/old\t0.400 (0.200 to 0.600)" in output

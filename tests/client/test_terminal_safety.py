@@ -49,7 +49,7 @@ COMMANDS = [
     ["snapshots", "restore", "none\x1b]0;x\x07", "more"],
     ["snapshots", "delete", "none\x1b]0;x\x07"],
     ["reindex", "notes"],
-    ["upgrade", "start", "notes", "--to", "tiny"],
+    ["upgrade", "plan", "notes", "--to", "tiny"],
     ["heads"],
     ["heads", "fit", "pets", "--examples", "{examples}"],
     ["heads", "show", "pets"],

@@ -45,7 +45,7 @@ CASES: dict[str, Asked] = {
     "GetItem": lambda client, name: client.get(name, "tides"),
     "ListItems": lambda client, name: list(client.items(name)),
     "StartReindex": lambda client, name: client.reindex(name, space="wordllama-256"),
-    "StartUpgrade": lambda client, name: client.upgrade(name, space="wordllama-256"),
+    "PlanUpgrade": lambda client, name: client.plan_upgrade(name, space="wordllama-256"),
     "Search": lambda client, name: client.search(name, text="moon"),
     "Retrieve": lambda client, name: client.retrieve(name, "the moon"),
     "Answer": lambda client, name: client.answer(name, "What makes tides?", sampling=BRIEF).collect(),

@@ -34,7 +34,7 @@ from tieback_client import (
     NotFound,
     OperationState,
     Unimplemented,
-    UpgradeResult,
+    UpgradePlan,
 )
 from tieback_client.cli import app
 
@@ -117,15 +117,15 @@ def test_an_upgrade_learns_a_transform_and_says_what_it_is_worth(
 ) -> None:
     before = client.get_collection("texts")
 
-    operation = client.upgrade("texts", space="words-b", policy=QUICK)
+    operation = client.plan_upgrade("texts", space="words-b", policy=QUICK)
     steps = list(operation.follow(0.05))
     result = operation.result()
 
-    assert operation.id.startswith("upgrade-")
-    assert (operation.status.kind, operation.status.subject) == ("upgrade", "texts")
+    assert operation.id.startswith("plan_upgrade-")
+    assert (operation.status.kind, operation.status.subject) == ("plan_upgrade", "texts")
     assert (steps[-1].state, steps[-1].done) == (OperationState.SUCCEEDED, steps[-1].total)
     assert steps[-1].total == ITEMS + 101
-    assert isinstance(result, UpgradeResult)
+    assert isinstance(result, UpgradePlan)
     assert (result.old_space, result.new_space.name) == (before.space, "words-b")
     assert (result.policy, result.parameters["extra"], result.parameters["alignment"]) == ("oca", 4.0, 1.0)
     assert (result.width, result.held_out, result.left_out) == (12, ITEMS // 5 * 2, 0)
@@ -138,7 +138,7 @@ def test_an_upgrade_learns_a_transform_and_says_what_it_is_worth(
     assert result.training_seconds > 0
     assert client.get_collection("texts") == before
     assert client.operation(operation.id).result() == result
-    while not running.value("tieback_operation_seconds_count", kind="upgrade", state="succeeded"):
+    while not running.value("tieback_operation_seconds_count", kind="plan_upgrade", state="succeeded"):
         time.sleep(0.05)  # it is counted once its end is on the disk
 
     artifact = Artifact.load(folder / "store/upgrades/_/texts" / result.artifact, COMPATIBILITY)
@@ -153,7 +153,7 @@ def test_an_upgrade_learns_a_transform_and_says_what_it_is_worth(
 
 
 def test_with_labels_a_content_seeks_another_of_its_label(client: Client) -> None:
-    result = client.upgrade("texts", space="words-b", policy=QUICK, labels="kind").result(timeout=60)
+    result = client.plan_upgrade("texts", space="words-b", policy=QUICK, labels="kind").result(timeout=60)
 
     assert (result.trained, result.held_out, result.left_out) == (ITEMS * 4 // 5, ITEMS // 5, 0)
     assert result.new_new.value > 0.5
@@ -161,10 +161,10 @@ def test_with_labels_a_content_seeks_another_of_its_label(client: Client) -> Non
 
 async def test_the_asynchronous_client_and_the_command_line_do_the_same(running: Running) -> None:
     async with AsyncClient(running.address, timeout=60) as client:
-        operation = await client.upgrade("texts", space="words-b", policy=QUICK)
+        operation = await client.plan_upgrade("texts", space="words-b", policy=QUICK)
         result = await operation.result()
 
-    words = ["upgrade", "start", "texts", "--to", "words-b"]
+    words = ["upgrade", "plan", "texts", "--to", "words-b"]
     parameters = [word for name, value in QUICK[1].items() for word in ("--parameter", f"{name}={value}")]
     told = json.loads(run(running, *words, "--policy", "oca", *parameters, "--json").stdout)
     refused = run(running, *words, "--items", "7")
@@ -192,7 +192,7 @@ def test_what_does_not_go_together_is_refused_by_its_field(
     known = [one.id for one in client.operations()]
 
     with pytest.raises(InvalidArgument, match=says) as refusal:
-        client.upgrade("texts", **({"space": "words-b"} | asked))
+        client.plan_upgrade("texts", **({"space": "words-b"} | asked))
 
     assert [str(one.field) for one in refusal.value.violations] == [field]
     assert [one.id for one in client.operations()] == known
@@ -200,17 +200,17 @@ def test_what_does_not_go_together_is_refused_by_its_field(
 
 def test_what_is_not_there_is_not_found_with_the_choices(client: Client) -> None:
     with pytest.raises(NotFound, match="no collection is named 'nowhere'"):
-        client.upgrade("nowhere", space="words-b")
+        client.plan_upgrade("nowhere", space="words-b")
     with pytest.raises(NotFound, match="no space is named 'wrds-b'; did you mean 'words-b'"):
-        client.upgrade("texts", space="wrds-b")
+        client.plan_upgrade("texts", space="wrds-b")
     with pytest.raises(NotFound, match="no upgrade policy is named 'bt2'; the choices are: oca"):
-        client.upgrade("texts", space="words-b", policy="bt2")
+        client.plan_upgrade("texts", space="words-b", policy="bt2")
 
 
 def test_a_small_collection_and_labels_that_nobody_has_are_refused(client: Client) -> None:
     with pytest.raises(InvalidArgument, match="too small for an upgrade by oca: it takes 32 contents"):
-        client.upgrade("few", space="words-b")
-    operation = client.upgrade("texts", space="words-b", policy=QUICK, labels="colour")
+        client.plan_upgrade("few", space="words-b")
+    operation = client.plan_upgrade("texts", space="words-b", policy=QUICK, labels="colour")
 
     with pytest.raises(InvalidArgument, match=f"{ITEMS} sections could not be used"):
         operation.result(timeout=60)
@@ -222,18 +222,18 @@ def test_a_server_without_pytorch_refuses_and_says_what_to_install(
     monkeypatch.setattr("tieback.operations.fitting.importlib.util.find_spec", lambda *_: None)
 
     with pytest.raises(Unimplemented, match="install the extra 'train'"):
-        client.upgrade("texts", space="words-b", policy=QUICK)
+        client.plan_upgrade("texts", space="words-b", policy=QUICK)
 
 
 def test_a_cancelled_upgrade_leaves_no_process_and_nothing_that_it_made(client: Client, folder: Path) -> None:
     before = client.get_collection("texts")
-    operation = client.upgrade("texts", space="words-b", policy=ENDLESS)
+    operation = client.plan_upgrade("texts", space="words-b", policy=ENDLESS)
     learning = _work(folder)
     while not list(learning.glob("fit-*/checkpoint")):
         assert not operation.progress().is_over
         time.sleep(0.05)
     with pytest.raises(AlreadyExists, match=operation.id):
-        client.upgrade("texts", space="words-b", policy=QUICK)
+        client.plan_upgrade("texts", space="words-b", policy=QUICK)
 
     operation.cancel()
 
@@ -245,7 +245,7 @@ def test_a_cancelled_upgrade_leaves_no_process_and_nothing_that_it_made(client: 
 
 def test_an_upgrade_ends_with_its_collection(client: Client, folder: Path) -> None:
     client.ingest("gone", texts(ITEMS), space="words-a").collect()
-    operation = client.upgrade("gone", space="words-b", policy=ENDLESS)
+    operation = client.plan_upgrade("gone", space="words-b", policy=ENDLESS)
     while operation.progress().done < ITEMS:
         time.sleep(0.05)
 
@@ -276,7 +276,7 @@ async def main(folder):
         if known:
             operation = await client.operation(known[0])
         else:
-            operation = await client.upgrade("texts", space="words-b", policy=policy)
+            operation = await client.plan_upgrade("texts", space="words-b", policy=policy)
         print("started", flush=True)
         async for status in operation.follow(0.02):
             print(json.dumps({"done": status.done}), flush=True)

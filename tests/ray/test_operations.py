@@ -81,7 +81,7 @@ def test_an_upgrade_is_learned_beside_the_index_and_outlives_its_process(guarded
         )
         client.ingest("waves", items, space="wordllama-256", batch=100).collect()
         policy = ("oca", {"steps": 400, "hidden": 8, "extra": 0, "patience": 0})
-        operation = client.upgrade("waves", space="all-minilm-l6-v2", policy=policy)
+        operation = client.plan_upgrade("waves", space="all-minilm-l6-v2", policy=policy)
         wait_for(lambda: operation.progress().done > 110 or operation.status.is_over, 100)
         assert not operation.status.is_over
         wait_for(lambda: guarded.replica("index")).kill()
@@ -135,7 +135,7 @@ def test_an_upgrade_loads_an_old_model_that_is_not_served_any_more(tmp_path: Pat
     try:
         with Client(after.ready().address, timeout=60) as client:
             policy = ("oca", {"steps": 20, "hidden": 8, "extra": 0})
-            result = client.upgrade("notes", space="new", policy=policy).result(timeout=100)
+            result = client.plan_upgrade("notes", space="new", policy=policy).result(timeout=100)
 
             assert (result.old_space.name, result.new_space.name) == ("old", "new")
             assert (result.trained + result.held_out, result.left_out) == (200, 0)

@@ -13,11 +13,11 @@ from tieback_client.cli.following import duration, follow
 from tieback_client.cli.indexed import quoted
 from tieback_client.cli.list_by_default import ListByDefault
 from tieback_client.cli.output import Output
-from tieback_client.cli.upgrade import facts_of
+from tieback_client.cli.upgrade_plan import facts_of
 from tieback_client.client import Client
 from tieback_client.heads import Head
 from tieback_client.operations import OperationState, OperationStatus
-from tieback_client.upgrades import UpgradeResult
+from tieback_client.upgrades import UpgradePlan
 from tieback_client.writes import ReindexResult
 
 _CANCEL_SECONDS = 10.0
@@ -56,7 +56,7 @@ def list_(client: Client, output: Output, active: bool, kind: str | None, collec
         output.show(
             "No operation is one of these."
             if terms
-            else "There is no operation; `tieback reindex` and `tieback upgrade start` start one."
+            else "There is no operation; `tieback reindex` and `tieback upgrade plan` start one."
         )
         return
     output.table(
@@ -132,7 +132,7 @@ def _show(output: Output, status: OperationStatus[Any]) -> None:
         facts["left out"] = f"{status.result.failure_count} items cannot be encoded again; nothing changed"
     if isinstance(status.result, Head):
         facts |= heads.facts_of(status.result)
-    if isinstance(status.result, UpgradeResult):
+    if isinstance(status.result, UpgradePlan):
         facts |= facts_of(status.result)
     output.table(["", ""], [[key, value] for key, value in facts.items() if value != ""])
 

@@ -29,8 +29,8 @@ from tieback_client.procedures.operations import (
     delete_operation,
     operation,
     operations,
+    plan_upgrade,
     reindex,
-    upgrade,
     wait_operation,
 )
 from tieback_client.procedures.recognition import recognise
@@ -87,6 +87,7 @@ __all__ = [
     "models",
     "operation",
     "operations",
+    "plan_upgrade",
     "predict",
     "recognise",
     "recognisers",
@@ -104,7 +105,6 @@ __all__ = [
     "spaces",
     "split",
     "update_collection",
-    "upgrade",
     "upsert",
     "usage",
     "wait_operation",

@@ -14,7 +14,7 @@ from tieback_client.events import MethodLike
 from tieback_client.operations import OperationStatus, name_of, read_status
 from tieback_client.paging import Page, Pages
 from tieback_client.rpc import RPCS, Call, Procedure
-from tieback_client.upgrades import UpgradeResult
+from tieback_client.upgrades import UpgradePlan
 from tieback_client.writes import ReindexResult
 
 _ANSWER_SECONDS = 30.0
@@ -39,7 +39,7 @@ def reindex(
     return read_status(reply.message)
 
 
-def upgrade(
+def plan_upgrade(
     collection: str,
     *,
     space: str = "",
@@ -47,7 +47,7 @@ def upgrade(
     labels: str = "",
     items: int = 0,
     timeout: float | None = None,
-) -> Procedure[OperationStatus[UpgradeResult]]:
+) -> Procedure[OperationStatus[UpgradePlan]]:
     """Starts to learn how vectors of another space compare with the stored vectors of a collection.
 
     `space` is the one that is to take the place of the collection's own; by default the served revision of
@@ -58,14 +58,14 @@ def upgrade(
     this program ends, and when the server is started again. Where an equal one is under way, that is
     returned; `AlreadyExists` where another one is.
     """
-    request = operation_pb2.StartUpgradeRequest(
+    request = operation_pb2.PlanUpgradeRequest(
         collection=collection,
         space=writing.text(space, "space"),
         policy=writing.method(policy, at("policy")),
         labels=writing.text(labels, "labels"),
         items=items,
     )
-    reply = yield Call(RPCS["StartUpgrade"], request, timeout)
+    reply = yield Call(RPCS["PlanUpgrade"], request, timeout)
     return read_status(reply.message)
 
 

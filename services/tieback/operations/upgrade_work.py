@@ -25,7 +25,7 @@ from tieback.core.durable_files import write_durably
 from tieback.core.types.upgrading import Anchors
 
 COMPATIBILITY = Kind(
-    "compatibility", "compatible transform", 1, "start the upgrade again: tieback upgrade start"
+    "compatibility", "compatible transform", 1, "start the upgrade again: tieback upgrade plan"
 )
 KEPT = 10
 """Transforms of a collection that are kept; older ones are removed."""

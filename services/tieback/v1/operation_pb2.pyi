@@ -97,7 +97,7 @@ class ReindexFailure(_message.Message):
     status: _status_pb2.Status
     def __init__(self, id: _Optional[str] = ..., status: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
 
-class StartUpgradeRequest(_message.Message):
+class PlanUpgradeRequest(_message.Message):
     __slots__ = ("collection", "space", "policy", "labels", "items")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     SPACE_FIELD_NUMBER: _ClassVar[int]
@@ -111,7 +111,7 @@ class StartUpgradeRequest(_message.Message):
     items: int
     def __init__(self, collection: _Optional[str] = ..., space: _Optional[str] = ..., policy: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., labels: _Optional[str] = ..., items: _Optional[int] = ...) -> None: ...
 
-class UpgradeResult(_message.Message):
+class UpgradePlan(_message.Message):
     __slots__ = ("old_space", "new_space", "policy", "artifact", "width", "trained", "held_out", "left_out", "old_old", "new_old", "new_new", "native", "encoding_time", "training_time")
     OLD_SPACE_FIELD_NUMBER: _ClassVar[int]
     NEW_SPACE_FIELD_NUMBER: _ClassVar[int]

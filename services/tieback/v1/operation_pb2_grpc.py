@@ -44,9 +44,9 @@ class OperationServiceStub(object):
                 request_serializer=tieback_dot_v1_dot_operation__pb2.StartReindexRequest.SerializeToString,
                 response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
                 _registered_method=True)
-        self.StartUpgrade = channel.unary_unary(
-                '/tieback.v1.OperationService/StartUpgrade',
-                request_serializer=tieback_dot_v1_dot_operation__pb2.StartUpgradeRequest.SerializeToString,
+        self.PlanUpgrade = channel.unary_unary(
+                '/tieback.v1.OperationService/PlanUpgrade',
+                request_serializer=tieback_dot_v1_dot_operation__pb2.PlanUpgradeRequest.SerializeToString,
                 response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
                 _registered_method=True)
 
@@ -68,10 +68,10 @@ class OperationServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def StartUpgrade(self, request, context):
+    def PlanUpgrade(self, request, context):
         """Learns a transform after which vectors of another space can be compared with the stored vectors of a collection,
         from contents of the collection that both spaces encode, and measures it on items that are held out. The
-        collection itself stays as it is. One upgrade of a collection runs at a time, as for StartReindex. The server needs
+        collection itself stays as it is. One plan for a collection runs at a time, as for StartReindex. The server needs
         PyTorch for it, and else answers UNIMPLEMENTED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -86,9 +86,9 @@ def add_OperationServiceServicer_to_server(servicer, server):
                     request_deserializer=tieback_dot_v1_dot_operation__pb2.StartReindexRequest.FromString,
                     response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
             ),
-            'StartUpgrade': grpc.unary_unary_rpc_method_handler(
-                    servicer.StartUpgrade,
-                    request_deserializer=tieback_dot_v1_dot_operation__pb2.StartUpgradeRequest.FromString,
+            'PlanUpgrade': grpc.unary_unary_rpc_method_handler(
+                    servicer.PlanUpgrade,
+                    request_deserializer=tieback_dot_v1_dot_operation__pb2.PlanUpgradeRequest.FromString,
                     response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
             ),
     }
@@ -134,7 +134,7 @@ class OperationService(object):
             _registered_method=True)
 
     @staticmethod
-    def StartUpgrade(request,
+    def PlanUpgrade(request,
             target,
             options=(),
             channel_credentials=None,
@@ -147,8 +147,8 @@ class OperationService(object):
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/tieback.v1.OperationService/StartUpgrade',
-            tieback_dot_v1_dot_operation__pb2.StartUpgradeRequest.SerializeToString,
+            '/tieback.v1.OperationService/PlanUpgrade',
+            tieback_dot_v1_dot_operation__pb2.PlanUpgradeRequest.SerializeToString,
             google_dot_longrunning_dot_operations__pb2.Operation.FromString,
             options,
             channel_credentials,

@@ -36,8 +36,8 @@ class Operations(operations_pb2_grpc.OperationsServicer, operation_pb2_grpc.Oper
         self.asked[name] = 0
         return self._told(name)
 
-    def StartUpgrade(self, request: Any, context: Any) -> Any:
-        self.log.note("StartUpgrade", context)
+    def PlanUpgrade(self, request: Any, context: Any) -> Any:
+        self.log.note("PlanUpgrade", context)
         name = f"operations/{request.collection}-{len(self.asked)}"
         self.asked[name], self.upgrades[name] = 0, request
         return self._told(name)
@@ -85,7 +85,11 @@ class Operations(operations_pb2_grpc.OperationsServicer, operation_pb2_grpc.Oper
         subject = name.removeprefix("operations/").rpartition("-")[0]
         done = self.asked[name]
         known = operation_pb2.OperationMetadata(
-            kind="upgrade" if name in self.upgrades else "fit_head" if name in self.results else "reindex",
+            kind="plan_upgrade"
+            if name in self.upgrades
+            else "fit_head"
+            if name in self.results
+            else "reindex",
             subject=subject,
             state=operation_pb2.OPERATION_STATE_RUNNING,
             done=done,
@@ -123,9 +127,9 @@ class Operations(operations_pb2_grpc.OperationsServicer, operation_pb2_grpc.Oper
         return told
 
 
-def _upgraded(request: Any) -> operation_pb2.UpgradeResult:
+def _upgraded(request: Any) -> operation_pb2.UpgradePlan:
     half = operation_pb2.RecallAtOne(value=0.5, low=0.25, high=0.75)
-    return operation_pb2.UpgradeResult(
+    return operation_pb2.UpgradePlan(
         old_space=SPACE,
         new_space=SPACE,
         policy=request.policy,

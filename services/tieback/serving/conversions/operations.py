@@ -36,7 +36,7 @@ def reindex_request(message: operation_pb2.StartReindexRequest) -> dict[str, Any
     return {"collection": message.collection, "space": message.space, "drop_missing": message.drop_missing}
 
 
-def upgrade_request(message: operation_pb2.StartUpgradeRequest) -> dict[str, Any]:
+def plan_request(message: operation_pb2.PlanUpgradeRequest) -> dict[str, Any]:
     """A request for an upgrade; what it does not say is left to the kind."""
     policy = read_method(message.policy, at("policy"))
     said = {"policy": policy.name, "parameters": dict(policy.parameters), "items": message.items}
@@ -87,9 +87,9 @@ def _reindex_result(result: Json) -> operation_pb2.ReindexResult:
     )
 
 
-def _upgrade_result(result: Json) -> operation_pb2.UpgradeResult:
+def _upgrade_plan(result: Json) -> operation_pb2.UpgradePlan:
     recall = {name: operation_pb2.RecallAtOne(**one) for name, one in result["recall"].items()}
-    return operation_pb2.UpgradeResult(
+    return operation_pb2.UpgradePlan(
         old_space=write_space(SpaceRef(*result["old_space"])),
         new_space=write_space(SpaceRef(*result["new_space"])),
         policy=write_method(MethodChoice(result["policy"], result["parameters"])),
@@ -111,7 +111,7 @@ def _upgrade_result(result: Json) -> operation_pb2.UpgradeResult:
 _RESULTS: Mapping[str, Callable[[Json], Message]] = {
     "fit_head": lambda result: head_message(head_of(result)),
     "reindex": _reindex_result,
-    "upgrade": _upgrade_result,
+    "plan_upgrade": _upgrade_plan,
 }
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 from google.longrunning import operations_proto_pb2
 
-from tieback.serving.conversions.operations import operation_message, reindex_request, upgrade_request
+from tieback.serving.conversions.operations import operation_message, plan_request, reindex_request
 from tieback.v1 import operation_pb2, operation_pb2_grpc
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ class OperationServicer(operation_pb2_grpc.OperationServiceServicer):
         """Begins to encode a collection's items again."""
         return operation_message(await self._operations.start("reindex", reindex_request(request)))
 
-    async def StartUpgrade(
-        self, request: operation_pb2.StartUpgradeRequest, context: Context
+    async def PlanUpgrade(
+        self, request: operation_pb2.PlanUpgradeRequest, context: Context
     ) -> operations_proto_pb2.Operation:
         """Begins to learn a transform between a collection's space and another one."""
-        return operation_message(await self._operations.start("upgrade", upgrade_request(request)))
+        return operation_message(await self._operations.start("plan_upgrade", plan_request(request)))

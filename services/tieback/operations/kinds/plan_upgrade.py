@@ -43,7 +43,7 @@ TRAINING = 100
 SEED = 0
 
 
-class Upgrade(Kind):
+class PlanUpgrade(Kind):
     """See the module."""
 
     collection: str
@@ -118,7 +118,7 @@ class Upgrade(Kind):
             yield Progress(total - 1, total)
             fitted = await asyncio.to_thread(fitting.read, folder)
             if fitted is None:
-                raise TiebackError("the training ended without a result; start the upgrade again")
+                raise TiebackError("the training ended without a result; start the plan again")
             transform = await asyncio.to_thread(self._transform, pair, anchors, parts, fitted)
             await asyncio.to_thread(work.publish, transform)
             checkpoint = self._result(pair, anchors, parts, transform) | {
