@@ -1,5 +1,5 @@
 """Writes a collection through the index service, and starts it again: python -m benchmarks.scaling.service
-fill|bulk|sort|start FOLDER. Each is a process of its own; the result is one line of JSON.
+fill|bulk|sort|start FOLDER CODEC. Each is a process of its own; the result is one line of JSON.
 
 The folder has `vectors.npy`, `queries.npy`, `nearest.npy` and `texts.json`, and the store is made in it.
 """
@@ -30,21 +30,21 @@ from tieback.index.validation import check_items
 
 from benchmarks.scaling.measure import ROUNDS, resident
 
-SPACE, NAME, CODEC = SpaceRef("by-hand", "r1", "f1"), "docs", MethodChoice("binary")
+SPACE, NAME = SpaceRef("by-hand", "r1", "f1"), "docs"
 BATCH = 1000
 """Items of an upsert, each of one section."""
 
 AT_ONCE = 8192
 
 
-async def fill(folder: Path) -> dict[str, Any]:
+async def fill(folder: Path, codec: str) -> dict[str, Any]:
     """Seconds of durable upserts, one after the other, and how long searches waited while lists were made."""
     vectors = np.load(folder / "vectors.npy", mmap_mode="r")
     texts = json.loads((folder / "texts.json").read_text())
     queries = np.array(np.load(folder / "queries.npy"))
     before = resident()["RssAnon"]
-    index = Index.open(folder / "store")
-    await index.create_collection(NAME, SPACE, vectors.shape[1], codec=CODEC)
+    index = Index.open(folder / f"store-{codec}")
+    await index.create_collection(NAME, SPACE, vectors.shape[1], codec=MethodChoice(codec))
     walls, cpus = 0.0, 0.0
     for begin in range(0, len(vectors), BATCH):
         rows = np.array(vectors[begin : begin + BATCH])
@@ -67,14 +67,14 @@ async def fill(folder: Path) -> dict[str, Any]:
     }
 
 
-async def bulk(folder: Path) -> dict[str, Any]:
+async def bulk(folder: Path, codec: str) -> dict[str, Any]:
     """Appends to the table what upserts would, without taking it into memory: for very many sections."""
     vectors = np.load(folder / "vectors.npy", mmap_mode="r")
     texts = json.loads((folder / "texts.json").read_text())
-    index = Index.open(folder / "store")
-    await index.create_collection(NAME, SPACE, vectors.shape[1], codec=CODEC)
+    index = Index.open(folder / f"store-{codec}")
+    await index.create_collection(NAME, SPACE, vectors.shape[1], codec=MethodChoice(codec))
     await index.close()
-    store = Store(folder / "store")
+    store = Store(folder / f"store-{codec}")
     description, table = store.open(CollectionKey("", NAME))
     wall, cpu = time.perf_counter(), time.process_time()
     for begin in range(0, len(vectors), AT_ONCE):
@@ -88,10 +88,10 @@ async def bulk(folder: Path) -> dict[str, Any]:
     return {"sections": len(vectors), **taken}
 
 
-async def sort(folder: Path) -> dict[str, Any]:
-    """How long vectors are sorted into lists, and searches wait meanwhile."""
+async def sort(folder: Path, codec: str) -> dict[str, Any]:
+    """How long vectors are sorted into lists or linked, and searches wait meanwhile."""
     queries = np.array(np.load(folder / "queries.npy"))
-    index = Index.open(folder / "store")
+    index = Index.open(folder / f"store-{codec}")
     wall = time.perf_counter()
     waits = await _until_sorted(index, queries)
     sorting = time.perf_counter() - wall
@@ -99,11 +99,11 @@ async def sort(folder: Path) -> dict[str, Any]:
     return {"sorting s": sorting, "longest search while sorting ms": 1000 * max(waits, default=0.0)}
 
 
-async def start(folder: Path) -> dict[str, Any]:
+async def start(folder: Path, codec: str) -> dict[str, Any]:
     """Seconds and memory of a start, and the time and the recall of searches through the service."""
     queries, exact = (np.array(np.load(folder / f"{one}.npy")) for one in ("queries", "nearest"))
     before, wall, cpu = resident(), time.perf_counter(), time.process_time()
-    index = Index.open(folder / "store")
+    index = Index.open(folder / f"store-{codec}")
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     taken = resident()["RssAnon"]
     walls, cpus, shares = [], [], []
@@ -130,7 +130,7 @@ async def start(folder: Path) -> dict[str, Any]:
 
 
 async def _until_sorted(index: Index, queries: Array) -> list[float]:
-    """Searches one after the other while lists are made; seconds of each."""
+    """Searches one after the other while lists or a graph are made; seconds of each."""
     opened = index._owned.to_write(NAME)
     waits: list[float] = []
     while _is_sorting(opened):
@@ -143,7 +143,7 @@ async def _until_sorted(index: Index, queries: Array) -> list[float]:
 
 
 def _is_sorting(opened: OpenCollection) -> bool:
-    """Whether the thread that makes lists has something to do."""
+    """Whether the thread that makes them has something to do."""
     with opened.memory.lock.reading():
         moved = getattr(opened.memory._wholes, "_moved", None)
     return moved is not None or opened.memory.wants_training()
@@ -159,4 +159,4 @@ def _item(number: int, text: str, vector: Array) -> IndexedItem:
 STEPS = {"fill": fill, "bulk": bulk, "sort": sort, "start": start}
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(STEPS[sys.argv[1]](Path(sys.argv[2])))))
+    print(json.dumps(asyncio.run(STEPS[sys.argv[1]](Path(sys.argv[2]), sys.argv[3]))))
