@@ -62,9 +62,9 @@ async def measured(vectors: Array, queries: Array, texts: list[str], budgets: Se
         np.save(folder / "vectors.npy", vectors)
         np.save(folder / "queries.npy", queries)
         (folder / "texts.json").write_text(json.dumps(short_texts(texts, min(len(vectors), DIFFERENT_TEXTS))))
-        await fill(folder)
+        await fill(folder, "binary")
         log("searching")
-        index = Index.open(folder / "store")
+        index = Index.open(folder / "store-binary")
         found: dict[float, list[dict[str, float]]] = {one: [] for one in (*budgets, 0.0)}
         await _search(index, queries[0], exact[0], budgets[0])  # measures first
         for _ in range(ROUNDS):

@@ -219,6 +219,7 @@ def _stage(message: Any) -> Stage:
             )
             for one in message.dropped
         ],
+        message.structure,
     )
 
 

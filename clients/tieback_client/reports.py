@@ -68,6 +68,9 @@ class Stage(NamedTuple):
     """With ``explain``, how many sections it gave to the next step."""
     dropped: Sequence[Dropped] = ()
     """With ``explain``, the sections that it did not give to the next step, by reason."""
+    structure: str = ""
+    """With ``explain``, of a search by vectors: what candidates are found by, ``"graph"``, ``"lists"`` or
+    ``"none"`` (every vector is compared)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,9 +74,10 @@ def test_a_system_is_measured_where_it_finds_enough(name: str, folder: Path) -> 
     assert row["build CPU s"] > 0
 
 
-def test_the_service_is_filled_and_started_again(folder: Path) -> None:
-    filled = asyncio.run(service.fill(folder))
-    started = asyncio.run(service.start(folder))
+@pytest.mark.parametrize("codec", ["binary", "float16"])
+def test_the_service_is_filled_and_started_again(folder: Path, codec: str) -> None:
+    filled = asyncio.run(service.fill(folder, codec))
+    started = asyncio.run(service.start(folder, codec))
 
     assert filled["sections"] == COUNT
     assert filled["upserts a second"] > 0
@@ -85,9 +86,10 @@ def test_the_service_is_filled_and_started_again(folder: Path) -> None:
 
 
 def test_a_table_that_was_written_at_once_is_started_as_any_other(folder: Path) -> None:
-    written = asyncio.run(service.bulk(folder))
-    asyncio.run(service.sort(folder))
-    started = asyncio.run(service.start(folder))
+    codec = "binary"
+    written = asyncio.run(service.bulk(folder, codec))
+    asyncio.run(service.sort(folder, codec))
+    started = asyncio.run(service.start(folder, codec))
 
     assert written["sections"] == COUNT
     assert started["recall@10"] > 0.95

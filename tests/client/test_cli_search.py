@@ -76,6 +76,7 @@ def test_an_explained_search_shows_its_steps_and_what_they_made_of_each_hit(run:
     assert "merge 0.600 (0.800) #3 both · rerank not_compared" in lines
     merge = next(line for line in lines if line.startswith("merge █"))
     assert merge.endswith("1.0 ms 1,300 → 2 0.3 ms waiting, 1,298 depth")
+    assert next(line for line in lines if line.startswith("vector_search")).endswith("0.5 ms by graph")
     assert "merge, depth: waves.md § 4 (0.250)" in lines
     bars = {
         name: line for line in result.output.splitlines() for name in ("encode:", "search ") if name in line
@@ -87,7 +88,8 @@ def test_an_explained_search_is_whole_in_json_and_others_have_no_steps(run: Run)
     (told,) = documents(run("search", "moon", "--explain", "--json"))
     (plain,) = documents(run("search", "moon", "--json"))
 
-    merge = told["timing"]["stages"][-1]
+    found, merge = told["timing"]["stages"][-2:]
+    assert found["structure"] == "graph"
     assert (merge["within"], merge["candidates_in"], merge["dropped"][0]["count"]) == ("search", 1300, 1298)
     assert told["hits"][0]["hit"]["stages"][0]["kept"] == "both"
     assert told["hits"][0]["hit"]["stages"][1]["score"] is None

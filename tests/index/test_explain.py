@@ -2,6 +2,7 @@
 
 import itertools
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,9 @@ from tieback.core.types.content import Content, Item, Modality, Section
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.report import Dropped, Stage
 from tieback.core.types.search import Granularity, SearchReply
+from tieback.core.types.vectors import Vector
 from tieback.index import Index
+from tieback.index.codec_choice import vectors_of
 from tieback.index.grouping import takes_several_rows
 from tieback.index.memory import Memory
 from tieback.index.query import checked
@@ -148,6 +151,33 @@ async def test_a_search_that_is_not_explained_has_no_steps(news: Index) -> None:
 
     assert not reply.timing.stages
     assert not reply.steps
+
+
+@pytest.mark.parametrize(
+    ("codec", "count", "structure"),
+    [("float32", 300, "none"), ("float32", 600, "graph"), ("binary", 300, "none"), ("binary", 600, "lists")],
+)
+def test_a_search_by_vectors_says_what_finds_its_candidates(
+    tmp_path: Path, codec: str, count: int, structure: str
+) -> None:
+    width = 16
+    memory = Memory(width, wholes=vectors_of(width, MethodChoice(codec), tmp_path, 500))
+    vectors = np.random.default_rng(0).normal(size=(count, 1, width)).astype(np.float32)
+    own = [Section("1", Content(Modality.TEXT, "x"))]
+    memory.apply(
+        Put(n + 1, Record(Item(str(n), own), ["x"], [Modality.TEXT], rows)) for n, rows in enumerate(vectors)
+    )
+    memory.train()
+    wanted = checked(
+        Description(CollectionKey("", "docs"), SPACE, width, 0.0),
+        vector=Vector(SPACE, vectors[0, 0]),
+        limit=3,
+    )
+
+    told = search(memory, wanted, lambda doing: None, Recorder(memory, time.perf_counter()))
+
+    assert steps(told)["vector_search"].structure == structure
+    assert not steps(told)["filter"].structure
 
 
 TEXTS = st.lists(st.sampled_from(["storm", "sea", "calm", "the"]), max_size=4).map(" ".join)

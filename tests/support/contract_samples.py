@@ -111,7 +111,7 @@ EXPLAINED = Timing(
     total=0.006,
     stages=[
         Stage("search", 0.001, 0.002, queue=0.001, compute=0.001),
-        Stage("merge", 0.001, 0.001, "search", candidates_in=90, candidates_out=3, dropped=DROPPED),
+        Stage("merge", 0.001, 0.001, "search", 0.0, 0.0, 90, 3, DROPPED, "graph"),
     ],
 )
 COST = Cost(8, 100, 20, 3, 2)

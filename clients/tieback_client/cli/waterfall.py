@@ -63,9 +63,10 @@ def passed(stage: Stage) -> str:
 
 
 def remarks(stage: Stage) -> str:
-    """What a step waited, and the sections that it left out."""
+    """What a step waited, what found its candidates, and the sections that it left out."""
     waited = [f"{milliseconds(stage.queue)} waiting"] if stage.queue >= 0.0001 else []
-    return ", ".join([*waited, *(f"{one.count:,} {in_a_line(one.reason)}" for one in stage.dropped)])
+    found = [] if stage.structure in ("", "none") else [f"by {in_a_line(stage.structure)}"]
+    return ", ".join([*waited, *found, *(f"{one.count:,} {in_a_line(one.reason)}" for one in stage.dropped)])
 
 
 def left_out(timing: Timing) -> Text:

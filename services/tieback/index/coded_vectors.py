@@ -15,7 +15,7 @@ import numpy as np
 from tieback.core.types.arrays import Array
 from tieback.index.readwrite import ReadWriteLock
 from tieback.index.row_file import RowFile
-from tieback.index.vectors import Vectors
+from tieback.index.vectors import Structure, Vectors
 from tieback.methods.codecs import Codec, Shortlist, plain
 
 _AT_ONCE = 2 << 20  # bytes of rows that are compared at a time
@@ -33,6 +33,11 @@ class CodedVectors:
         self._rescoring = plain(shortlist.rescoring, width, field="rescoring")
         self._file = RowFile(folder, self._rescoring.dtype, self._rescoring.columns)
         self._rows = np.zeros((0, codec.columns), codec.dtype)
+
+    @property
+    def structure(self) -> Structure:
+        """See `Vectors`."""
+        return "none"
 
     @property
     def current(self) -> Vectors:

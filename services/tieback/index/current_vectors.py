@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tieback.core.types.arrays import Array
-from tieback.index.vectors import Vectors
+from tieback.index.vectors import Structure, Vectors
 
 
 class CurrentVectors:
@@ -16,6 +16,11 @@ class CurrentVectors:
     def exact(self) -> bool:
         """See `Vectors`."""
         return self.current.exact
+
+    @property
+    def structure(self) -> Structure:
+        """See `Vectors`."""
+        return self.current.structure
 
     def remove(self, positions: Array) -> None:
         """See `Vectors`."""

@@ -16,6 +16,7 @@ import numpy as np
 from tieback.core.types.arrays import Array
 from tieback.index.graph import Efforts, Graph
 from tieback.index.room import grown
+from tieback.index.vectors import Structure
 from tieback.methods.vector_search import EVERY
 
 _NOWHERE = -1
@@ -28,6 +29,7 @@ class GraphVectors:
     """`Vectors`. Changed under the collection's lock for writing, read under it."""
 
     exact = False
+    structure: Structure = "graph"
 
     def __init__(self, graph: Graph, efforts: Efforts, width: int) -> None:
         """Its nodes have no position yet: see `claim`."""

@@ -25,6 +25,7 @@ from tieback.index.growing import FLAT_UP_TO
 from tieback.index.learned_state import LISTS, LearnedState
 from tieback.index.position_lists import Centres, PositionLists, trained
 from tieback.index.readwrite import ReadWriteLock
+from tieback.index.vectors import Structure
 from tieback.methods.codecs import Codec, Shortlist
 from tieback.methods.vector_search import EVERY
 
@@ -51,6 +52,11 @@ class ListedVectors(CodedVectors):
         self._known = np.zeros(0, np.int64), np.zeros(0, np.int32)  # rows that had a list, and these
         if (found := self._kept.load(width)) is not None:
             self._take_over(found)
+
+    @property
+    def structure(self) -> Structure:
+        """See `Vectors`."""
+        return "none" if self._lists is None else "lists"
 
     @property
     def resident_bytes(self) -> int:

@@ -123,6 +123,7 @@ class Recorder:
                 step.begin - self._began,
                 step.seconds,
                 queue=step.queue,
+                structure=self._memory.vectors.structure if name.endswith(VECTORS) else "",
                 candidates_in=step.taken,
                 candidates_out=step.given,
                 dropped=[self._dropped(reason, *left) for reason, left in step.dropped.items()],

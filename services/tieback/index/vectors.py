@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import faiss as _faiss
 import numpy as np
@@ -34,6 +34,10 @@ SCANNED_FROM, SCANNED_FOR = 2_000, 256
 faiss takes longer to keep them in order than the scan saves."""
 
 _CHUNK = 8192  # rows that are widened to float32 at a time
+
+
+Structure = Literal["none", "lists", "graph"]
+"""What candidates are found by: without one, every vector is compared."""
 
 
 class Vectors(Protocol):
@@ -65,6 +69,11 @@ class Vectors(Protocol):
     @property
     def exact(self) -> bool:
         """Whether a search looks at every allowed vector."""
+        ...
+
+    @property
+    def structure(self) -> Structure:
+        """What a search finds candidates by; a filter or a breadth may still have all compared."""
         ...
 
     @property
@@ -106,6 +115,7 @@ class FlatVectors:
     """Exact search. Removed positions keep their vector: the mask hides them until they are reused."""
 
     exact = True
+    structure: Structure = "none"
 
     def __init__(self, width: int) -> None:
         self._width = width
@@ -225,6 +235,11 @@ class InvertedVectors:
     def exact(self) -> bool:
         """See `Vectors`."""
         return self._lists == 1
+
+    @property
+    def structure(self) -> Structure:
+        """See `Vectors`."""
+        return "none" if self.exact else "lists"
 
     @property
     def resident_bytes(self) -> int:

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17tieback/v1/report.proto\x12\ntieback.v1\x1a\x1cgoogle/protobuf/struct.proto\"w\n\x06Timing\x12\x10\n\x08queue_us\x18\x01 \x01(\x04\x12\x12\n\nprepare_us\x18\x02 \x01(\x04\x12\x12\n\ncompute_us\x18\x03 \x01(\x04\x12\x10\n\x08total_us\x18\x04 \x01(\x04\x12!\n\x06stages\x18\x05 \x03(\x0b\x32\x11.tieback.v1.Stage\"\xc7\x01\n\x05Stage\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x62\x65gin_us\x18\x02 \x01(\x04\x12\x13\n\x0b\x64uration_us\x18\x03 \x01(\x04\x12\x0e\n\x06within\x18\x04 \x01(\t\x12\x10\n\x08queue_us\x18\x05 \x01(\x04\x12\x12\n\ncompute_us\x18\x06 \x01(\x04\x12\x15\n\rcandidates_in\x18\x07 \x01(\x04\x12\x16\n\x0e\x63\x61ndidates_out\x18\x08 \x01(\x04\x12$\n\x07\x64ropped\x18\t \x03(\x0b\x32\x13.tieback.v1.Dropped\"R\n\x07\x44ropped\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x04\x12(\n\x04\x62\x65st\x18\x03 \x03(\x0b\x32\x1a.tieback.v1.DroppedSection\"D\n\x0e\x44roppedSection\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12\x12\n\nsection_id\x18\x02 \x01(\t\x12\r\n\x05score\x18\x03 \x01(\x01\"n\n\x04\x43ost\x12\x12\n\nbatch_size\x18\x01 \x01(\r\x12\x0e\n\x06tokens\x18\x02 \x01(\x04\x12\x16\n\x0epadding_tokens\x18\x03 \x01(\x04\x12\x14\n\x0c\x63\x61\x63hed_items\x18\x04 \x01(\r\x12\x14\n\x0cshared_items\x18\x05 \x01(\r\"C\n\x06Method\x12\x0c\n\x04name\x18\x01 \x01(\t\x12+\n\nparameters\x18\x02 \x01(\x0b\x32\x17.google.protobuf.Structb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17tieback/v1/report.proto\x12\ntieback.v1\x1a\x1cgoogle/protobuf/struct.proto\"w\n\x06Timing\x12\x10\n\x08queue_us\x18\x01 \x01(\x04\x12\x12\n\nprepare_us\x18\x02 \x01(\x04\x12\x12\n\ncompute_us\x18\x03 \x01(\x04\x12\x10\n\x08total_us\x18\x04 \x01(\x04\x12!\n\x06stages\x18\x05 \x03(\x0b\x32\x11.tieback.v1.Stage\"\xda\x01\n\x05Stage\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x62\x65gin_us\x18\x02 \x01(\x04\x12\x13\n\x0b\x64uration_us\x18\x03 \x01(\x04\x12\x0e\n\x06within\x18\x04 \x01(\t\x12\x10\n\x08queue_us\x18\x05 \x01(\x04\x12\x12\n\ncompute_us\x18\x06 \x01(\x04\x12\x15\n\rcandidates_in\x18\x07 \x01(\x04\x12\x16\n\x0e\x63\x61ndidates_out\x18\x08 \x01(\x04\x12$\n\x07\x64ropped\x18\t \x03(\x0b\x32\x13.tieback.v1.Dropped\x12\x11\n\tstructure\x18\n \x01(\t\"R\n\x07\x44ropped\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x04\x12(\n\x04\x62\x65st\x18\x03 \x03(\x0b\x32\x1a.tieback.v1.DroppedSection\"D\n\x0e\x44roppedSection\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12\x12\n\nsection_id\x18\x02 \x01(\t\x12\r\n\x05score\x18\x03 \x01(\x01\"n\n\x04\x43ost\x12\x12\n\nbatch_size\x18\x01 \x01(\r\x12\x0e\n\x06tokens\x18\x02 \x01(\x04\x12\x16\n\x0epadding_tokens\x18\x03 \x01(\x04\x12\x14\n\x0c\x63\x61\x63hed_items\x18\x04 \x01(\r\x12\x14\n\x0cshared_items\x18\x05 \x01(\r\"C\n\x06Method\x12\x0c\n\x04name\x18\x01 \x01(\t\x12+\n\nparameters\x18\x02 \x01(\x0b\x32\x17.google.protobuf.Structb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,13 +35,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TIMING']._serialized_start=69
   _globals['_TIMING']._serialized_end=188
   _globals['_STAGE']._serialized_start=191
-  _globals['_STAGE']._serialized_end=390
-  _globals['_DROPPED']._serialized_start=392
-  _globals['_DROPPED']._serialized_end=474
-  _globals['_DROPPEDSECTION']._serialized_start=476
-  _globals['_DROPPEDSECTION']._serialized_end=544
-  _globals['_COST']._serialized_start=546
-  _globals['_COST']._serialized_end=656
-  _globals['_METHOD']._serialized_start=658
-  _globals['_METHOD']._serialized_end=725
+  _globals['_STAGE']._serialized_end=409
+  _globals['_DROPPED']._serialized_start=411
+  _globals['_DROPPED']._serialized_end=493
+  _globals['_DROPPEDSECTION']._serialized_start=495
+  _globals['_DROPPEDSECTION']._serialized_end=563
+  _globals['_COST']._serialized_start=565
+  _globals['_COST']._serialized_end=675
+  _globals['_METHOD']._serialized_start=677
+  _globals['_METHOD']._serialized_end=744
 # @@protoc_insertion_point(module_scope)

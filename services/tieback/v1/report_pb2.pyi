@@ -22,7 +22,7 @@ class Timing(_message.Message):
     def __init__(self, queue_us: _Optional[int] = ..., prepare_us: _Optional[int] = ..., compute_us: _Optional[int] = ..., total_us: _Optional[int] = ..., stages: _Optional[_Iterable[_Union[Stage, _Mapping]]] = ...) -> None: ...
 
 class Stage(_message.Message):
-    __slots__ = ("name", "begin_us", "duration_us", "within", "queue_us", "compute_us", "candidates_in", "candidates_out", "dropped")
+    __slots__ = ("name", "begin_us", "duration_us", "within", "queue_us", "compute_us", "candidates_in", "candidates_out", "dropped", "structure")
     NAME_FIELD_NUMBER: _ClassVar[int]
     BEGIN_US_FIELD_NUMBER: _ClassVar[int]
     DURATION_US_FIELD_NUMBER: _ClassVar[int]
@@ -32,6 +32,7 @@ class Stage(_message.Message):
     CANDIDATES_IN_FIELD_NUMBER: _ClassVar[int]
     CANDIDATES_OUT_FIELD_NUMBER: _ClassVar[int]
     DROPPED_FIELD_NUMBER: _ClassVar[int]
+    STRUCTURE_FIELD_NUMBER: _ClassVar[int]
     name: str
     begin_us: int
     duration_us: int
@@ -41,7 +42,8 @@ class Stage(_message.Message):
     candidates_in: int
     candidates_out: int
     dropped: _containers.RepeatedCompositeFieldContainer[Dropped]
-    def __init__(self, name: _Optional[str] = ..., begin_us: _Optional[int] = ..., duration_us: _Optional[int] = ..., within: _Optional[str] = ..., queue_us: _Optional[int] = ..., compute_us: _Optional[int] = ..., candidates_in: _Optional[int] = ..., candidates_out: _Optional[int] = ..., dropped: _Optional[_Iterable[_Union[Dropped, _Mapping]]] = ...) -> None: ...
+    structure: str
+    def __init__(self, name: _Optional[str] = ..., begin_us: _Optional[int] = ..., duration_us: _Optional[int] = ..., within: _Optional[str] = ..., queue_us: _Optional[int] = ..., compute_us: _Optional[int] = ..., candidates_in: _Optional[int] = ..., candidates_out: _Optional[int] = ..., dropped: _Optional[_Iterable[_Union[Dropped, _Mapping]]] = ..., structure: _Optional[str] = ...) -> None: ...
 
 class Dropped(_message.Message):
     __slots__ = ("reason", "count", "best")

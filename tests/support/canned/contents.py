@@ -201,6 +201,9 @@ def explained() -> answer_pb2.RetrieveResponse:
     found = retrieval()
     left = report_pb2.DroppedSection(item_id="waves.md", section_id="4", score=0.25)
     found.timing.stages.add(
+        name="vector_search", within="search", begin_us=2000, duration_us=500, structure="graph"
+    )
+    found.timing.stages.add(
         name="merge",
         within="search",
         begin_us=2500,

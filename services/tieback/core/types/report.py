@@ -30,7 +30,8 @@ class Stage:
 
     It is a part of the stage `within`, or of the whole call where that is empty. `queue` and `compute` are
     parts of the duration that are known apart. Of a stage that is explained, the numbers of sections it was
-    given and gave on, and those that it `dropped`.
+    given and gave on, and those that it `dropped`; of a search by vectors the `structure` that finds its
+    candidates.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Stage:
     candidates_in: int = 0
     candidates_out: int = 0
     dropped: Sequence[Dropped] = ()
+    structure: str = ""
 
 
 @dataclass(slots=True)

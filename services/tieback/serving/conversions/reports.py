@@ -52,6 +52,7 @@ def _read_stage(message: report_pb2.Stage) -> Stage:
             )
             for one in message.dropped
         ],
+        message.structure,
     )
 
 
@@ -71,6 +72,7 @@ def fill_timing(message: report_pb2.Timing, timing: Timing) -> None:
             compute_us=microseconds(stage.compute),
             candidates_in=stage.candidates_in,
             candidates_out=stage.candidates_out,
+            structure=stage.structure,
         )
         for one in stage.dropped:
             dropped = written.dropped.add(reason=one.reason, count=one.count)
