@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import onnx
 import pytest
 from tieback.catalog.card import GeneratorCard
-from tieback.models.decoder import Decoder
+from tieback.core.errors import StartupError
+from tieback.models.decoder import Decoder, SoftTokens
 from tieback.models.language_model import LanguageModel
 from tieback.models.row_caches import RowCaches
 from tieback.models.store import Store
@@ -100,6 +104,47 @@ def test_logits_after_lower_layers_come_beside_the_last_in_the_order_asked(
         assert exits.logits["short"][[1, 2, 0]] == pytest.approx(upwards.logits["short"], abs=TOLERANCE)
         for streams in (plain, exits, upwards):
             streams.step(token)
+
+
+def test_states_come_with_every_step_where_they_are_asked_for(decoder: Decoder, tokens: list[int]) -> None:
+    plain = decoder.open({"long": tokens, "short": tokens[:5]}, room=2)
+    kept = decoder.open({"long": tokens, "short": tokens[:5]}, layers=[1, 2], room=2, states=True)
+    for streams in (plain, kept):
+        while not streams.read(most=16):
+            pass
+
+    for end, token in enumerate(tokens[:2], 5):
+        texts = {"long": [*tokens, *tokens[: end - 5]], "short": [*tokens[:5], *tokens[: end - 5]]}
+        for name, text in texts.items():
+            assert kept.states[name] == pytest.approx(decoder.states(text, layers=[1, 2]), abs=TOLERANCE)
+            assert kept.logits[name][1] == pytest.approx(plain.logits[name][0], abs=TOLERANCE)
+        plain.step(token), kept.step(token)
+    assert plain.states == {}
+
+
+def test_a_soft_token_is_read_in_the_place_of_a_token_and_changes_nothing_before_it(
+    decoder: Decoder, tokens: list[int]
+) -> None:
+    row = np.random.default_rng(3).normal(size=(1, decoder.width)).astype(np.float32)
+    soft = SoftTokens(np.array([20]), row)
+
+    other = [*tokens[:20], (tokens[20] + 1) % 256, *tokens[21:]]  # the token in its place is not read
+    assert decoder.states(tokens, soft=soft) == pytest.approx(decoder.states(other, soft=soft), abs=0)
+    assert np.abs(decoder.states(tokens, soft=soft) - decoder.states(tokens)).max() > 0.01
+    assert decoder.states(tokens[:20], soft=soft) == pytest.approx(decoder.states(tokens[:20]), abs=0)
+
+
+def test_a_graph_of_an_earlier_version_is_refused_with_the_way_out(decoder: Decoder, tmp_path: Path) -> None:
+    session = decoder._session
+    older = onnx.load(session._model_path, load_external_data=False)
+    [states] = [output for output in older.graph.output if output.name == "states"]
+    older.graph.output.remove(states)
+    data = Path(session._model_path).with_name("model.onnx.data")
+    (tmp_path / "model.onnx.data").hardlink_to(data)
+    onnx.save(older, tmp_path / "model.onnx")
+
+    with pytest.raises(StartupError, match="earlier version; remove its folder from the store"):
+        Decoder(tmp_path / "model.onnx")
 
 
 def test_the_embeddings_exit_knows_the_last_token_alone(decoder: Decoder, tokens: list[int]) -> None:

@@ -6,12 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from support.small_language_model import CHAT_TEMPLATE, CONTEXT, byte_tokenizer
 from tieback.catalog.card import GeneratorCard
 from tieback.core.errors import StartupError
 from tieback.models.chat_template import Message
+from tieback.models.decoder import Decoder, SoftTokens
 from tieback.models.language_model import GRAPH, load_language_model
 from tieback.models.store import Store
 from tieback.recipes.export_causal_language_model import export
@@ -40,6 +42,7 @@ OWN: dict[str, dict[str, Any]] = {
     "mistral": {"sliding_window": None},
 }
 TOKENS = 24
+TOLERANCE = 1e-4
 
 
 def save(folder: Path, architecture: str, **changed: Any) -> PreTrainedModel:
@@ -98,6 +101,35 @@ def test_greedy_answers_of_an_own_model_are_those_of_transformers(architecture: 
         assert written == expected.tolist()
     assert metrics["parity_logits"] < 1e-2
     assert metrics["parity_cached_logits"] < 1e-2
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_states_and_soft_tokens_of_an_own_model_are_those_of_transformers(
+    architecture: str, tmp_path: Path
+) -> None:
+    model: Any = save(tmp_path / "own", architecture)
+    held = recoded(read_transformers(tmp_path / "own"))
+    write_graph(held, tmp_path / GRAPH, arithmetic="float32")
+    model.load_state_dict({name: torch.from_numpy(value) for name, value in to_state(held).items()})
+    decoder = Decoder(tmp_path / GRAPH)
+    tokens = np.random.default_rng(1).integers(0, 256, 90)
+    soft = SoftTokens(
+        np.array([3, 63, 64]), np.random.default_rng(2).normal(size=(3, decoder.width)).astype(np.float32)
+    )
+    with torch.inference_mode():
+        embedded = model.get_input_embeddings()(torch.from_numpy(tokens[None])).clone()
+        embedded[0, soft.places] = torch.from_numpy(soft.rows)
+        expected = model(inputs_embeds=embedded, output_hidden_states=True)
+        lower = [model.model.norm(state[0, -1]).numpy() for state in expected.hidden_states[:-1]]
+
+    streams = decoder.open({"": tokens.tolist()}, room=0, soft={"": soft}, states=True)
+    while not streams.read(64):
+        pass
+    states = decoder.states(tokens.tolist(), layers=range(decoder.layers + 1), soft=soft)
+
+    assert streams.logits[""][0] == pytest.approx(expected.logits[0, -1].numpy(), abs=TOLERANCE)
+    assert streams.states[""][0] == pytest.approx(expected.hidden_states[-1][0, -1].numpy(), abs=TOLERANCE)
+    assert states == pytest.approx(np.stack([*lower, streams.states[""][0]]), abs=TOLERANCE)
 
 
 def test_a_folder_of_a_language_model_becomes_a_card_that_says_where_answers_end(tmp_path: Path) -> None:

@@ -4,14 +4,21 @@ The graph is written operator by operator rather than traced: what makes decodin
 that appends to its cache in place, products with quantised weights) are ONNX Runtime's own operators, which
 torch does not have.
 
-    input_ids   int64   [batch, length]      rows shorter than the longest are padded on the right last
-    int32   [batch]              index of each row's last token, counted from the row's beginning total
-    int32   []                   the largest of `last`, plus 1 positions   int64   [batch, selected]
-    which places of `input_ids` to give logits for exits       int64   [exits]              after which
-    layers: 0 for the embedding, their number for the last past.N.key, past.N.value      float32 [batch,
-    key_value_heads, capacity, head_width] → logits                      float32 [batch, selected, exits,
-    vocabulary] → present.N.key, present.N.value         to be bound to the memory of the past, which is
-    extended in place
+    input_ids       int64    [batch, length]      rows shorter than the longest are padded on the right
+    last            int32    [batch]              index of each row's last token, from the row's beginning
+    total           int32    []                   the largest of `last`, plus 1
+    positions       int64    [batch, selected]    which places of `input_ids` to give logits for
+    exits           int64    [exits]              after which layers: 0 for the embedding, their number for
+                                                  the last
+    soft_places     int64    [soft, 2]            row and place of soft tokens, whose `input_ids` are not read
+    soft_rows       float32  [soft, width]        what the first layer reads in their place
+    past.N.key, past.N.value        float32  [batch, key_value_heads, capacity, head_width]
+    → logits        float32  [batch, selected, exits, vocabulary]
+    → states        float32  [batch, selected, exits, width]   through the last norm: what the head reads
+    → present.N.key, present.N.value    to be bound to the memory of the past, which is extended in place
+
+The inputs of soft tokens may be left unbound, and then there are none; the output `states` costs nothing
+where it is not asked for.
 
 An early exit is the hidden state after a layer through the last norm and the head. The states of lower layers
 are gathered in a branch that runs only where one of them is asked for; the head is one product for all exits.
@@ -31,6 +38,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from tieback.models.decoder import LOGITS, SOFT_PLACES, SOFT_ROWS, STATES
 from tieback.recipes.llama_weights import BLOCK, LlamaLayer, LlamaShape, LlamaWeights, Quantized, stacked
 
 Arithmetic = Literal["int8", "float32"]
@@ -67,19 +75,24 @@ class _GraphWriter:
         self._constant("rotary.cosines", cosines)
         self._constant("rotary.sines", sines)
         self._spare_place()
-        states = [self._embedding(weights)]
+        states = [self._with_soft_tokens(self._embedding(weights))]
         for n, layer in enumerate(weights.layers):
             states.append(self._layer(n, layer, states[-1]))
-        self._norm(self._selected(states), weights.final_norm, "final_norm")
-        self._product("final_norm", "head", weights.head or weights.embedding, output="logits")
+        self._norm(self._selected(states), weights.final_norm, STATES)
+        self._product(STATES, "head", weights.head or weights.embedding, output=LOGITS)
         inputs = [
             _value("input_ids", TensorProto.INT64, "batch", "length"),
             _value("last", TensorProto.INT32, "batch"),
             _value("total", TensorProto.INT32),
             _value("positions", TensorProto.INT64, "batch", "selected"),
             _value("exits", TensorProto.INT64, "exits"),
+            _value(SOFT_PLACES, TensorProto.INT64, "soft", 2),
+            _value(SOFT_ROWS, TensorProto.FLOAT, "soft", shape.width),
         ]
-        outputs = [_value("logits", TensorProto.FLOAT, *SELECTED, shape.vocabulary)]
+        outputs = [
+            _value(LOGITS, TensorProto.FLOAT, *SELECTED, shape.vocabulary),
+            _value(STATES, TensorProto.FLOAT, *SELECTED, shape.width),
+        ]
         for n in range(shape.layers):
             for part in ("key", "value"):
                 cache = ("batch", shape.key_value_heads, "capacity", shape.head_width)
@@ -106,6 +119,15 @@ class _GraphWriter:
             return embedded
         scale = self._constant("embedding.scale", np.array(self._shape.embedding_scale, np.float32))
         return self._node("Mul", [embedded, scale], "embedded.scaled")
+
+    def _with_soft_tokens(self, embedded: str) -> str:
+        """What the first layer reads: soft tokens in their places, none where the inputs are left out.
+
+        An input that has a value of its own may be left out. Copying the rest is a thousandth of a step.
+        """
+        places = self._constant(SOFT_PLACES, np.zeros((0, 2), np.int64))
+        rows = self._constant(SOFT_ROWS, np.zeros((0, self._shape.width), np.float32))
+        return self._node("ScatterND", [embedded, places, rows], "embedded.with_soft")
 
     def _spare_place(self) -> None:
         """Adds one place behind the tokens of a single row, where its cache has room for it.
