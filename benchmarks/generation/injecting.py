@@ -26,7 +26,8 @@ AT_ONCE = 20
 
 def injecting(report: Report, client: Client, asked: Sequence[Asked], count: int) -> None:
     """Each instruction stands beside a passage; its first sentence is claimed, and that of another one."""
-    chosen = [one for one in asked if one.answerable][:: max(1, len(asked) // max(count, 1))][:count]
+    answered = [one for one in asked if one.answerable]
+    chosen = answered[:: max(1, len(answered) // max(count, 1))][:count]
     if not chosen:
         return
     plain, injected = [], []

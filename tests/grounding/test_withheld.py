@@ -72,6 +72,18 @@ async def test_passages_in_other_languages_are_left_out_and_citations_name_those
     assert [one.evidence_id for one in found.citations] == ["harbour"]
 
 
+async def test_nothing_is_unsupported_where_a_passage_was_left_out_that_may_support_it(
+    checker: ClaimChecker,
+) -> None:
+    elsewhere = "Bread is baked at 220 degrees."
+
+    assert (await verdict(checker, elsewhere, HARBOUR))[0] is VerdictLabel.UNSUPPORTED
+    assert await verdict(checker, elsewhere, HARBOUR, HAFEN) == (
+        VerdictLabel.NOT_CHECKED,
+        NotCheckedReason.LANGUAGE,
+    )
+
+
 async def test_a_checker_of_characters_knows_every_language(checker: ClaimChecker) -> None:
     asked = GroundingCheck("Die Boote warten darauf.", [HAFEN])
 
@@ -91,6 +103,16 @@ async def test_a_checker_of_characters_knows_every_language(checker: ClaimChecke
         ("Interns are not paid for on-call.", False),
         ("Jonas Lindqvist is 2021.", False),
         ("Schadenfreude is a German word.", False),
+        (
+            "Mauna Kea (/ˌmɔːnə ˈkeɪ.ə/, Hawaiian: [ˈmɐwnə ˈkɛjə]) is a volcano on the island of Hawaii.",
+            False,
+        ),
+        ("Die Donau (Danube (river) in English; it is long, and many ships are on it) ist lang.", True),
+        (
+            "Überblick über die Räte und Ämter der Stadt. The city has 14 offices that anyone may visit.",
+            False,
+        ),
+        ("(潮は一日に二回満ちる。)", True),
         ("x = 3.", False),
         ("", False),
     ],

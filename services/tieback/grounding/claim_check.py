@@ -137,6 +137,7 @@ class ClaimCheck:
                 if passages
                 else NotCheckedReason.NO_PASSAGES
             )
+        self._reads_all = len(known) == len(written)
         self._sources = [source for source, _ in known]
         self._passages = [one for _, one in known]
         self._conflicts = Conflicts(self._sources, self._passages, question)
@@ -169,6 +170,9 @@ class ClaimCheck:
         if finding is None:
             withheld = self._withheld(claim.text) or NotCheckedReason.NO_PASSAGES
             return [Verdict(claim.id, VerdictLabel.NOT_CHECKED, 0.0, checker.name, withheld)]
+        if finding.label is VerdictLabel.UNSUPPORTED and not self._reads_all:
+            # Of passages that were left out nobody knows whether they support it.
+            finding = Finding(VerdictLabel.NOT_CHECKED, 0.0, finding.passages, NotCheckedReason.LANGUAGE)
         if finding.label not in (VerdictLabel.NOT_CHECKED, VerdictLabel.LOW_CONFIDENCE):
             self._decided += 1
             self._supported += finding.label is VerdictLabel.SUPPORTED

