@@ -25,7 +25,7 @@ RUN pip wheel --no-deps --wheel-dir /wheels .
 FROM build AS serving
 ARG RUNTIME
 RUN python -m venv /opt/tieback \
- && /opt/tieback/bin/pip install --constraint constraints.txt "$(echo /wheels/*.whl)[${RUNTIME},milvus]"
+ && /opt/tieback/bin/pip install --constraint constraints.txt "$(echo /wheels/*.whl)[${RUNTIME},milvus,http]"
 
 # Exports always run on the processor, whatever the image is for.
 FROM build AS exporting
@@ -67,7 +67,7 @@ ENV PATH=/opt/tieback/bin:$PATH \
 USER 10001:10001
 WORKDIR /home/tieback
 VOLUME ["/data"]
-EXPOSE 50051 9464
+EXPOSE 50051 8080 9464
 # Asks the plaintext health port, which needs neither a certificate nor a token. AnswerService is ready when
 # every service behind it is.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=6 \

@@ -13,7 +13,7 @@ from tieback.serving.serve_config import serve_config
 from tieback.serving.services import SERVICES
 from tieback.serving.settings import Settings
 
-PUBLIC, HEALTH, METRICS = 50051, 50052, 9464
+PUBLIC, HTTP, HEALTH, METRICS = 50051, 8080, 50052, 9464
 
 
 def containers(overlay: Overlay) -> dict[str, dict[str, Any]]:
@@ -124,7 +124,8 @@ def test_the_settings_are_ones_that_the_server_knows_and_takes(overlay: Overlay)
     settings = Settings(**given)
 
     assert settings.host == "0.0.0.0"
-    assert (settings.port, settings.health_port, settings.metrics_port) == (PUBLIC, HEALTH, METRICS)
+    assert (settings.port, settings.http_port) == (PUBLIC, HTTP)
+    assert (settings.health_port, settings.metrics_port) == (HEALTH, METRICS)
 
 
 def test_every_pod_has_the_same_settings(overlay: Overlay) -> None:
@@ -257,7 +258,7 @@ def test_the_network_lets_in_clients_prometheus_and_the_operator_and_nobody_else
 
     assert allowed == {
         "tieback": {"tieback": set()},
-        "tieback-platform": {"true": {PUBLIC}, "monitoring": {METRICS}},
+        "tieback-platform": {"true": {PUBLIC, HTTP}, "monitoring": {METRICS}},
         "tieback-head": {"kuberay-system": {8265}},
     }
     clients = policies["tieback-platform"]["spec"]["ingress"][0]["from"]

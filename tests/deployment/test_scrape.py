@@ -8,6 +8,7 @@ import math
 import re
 import threading
 import time
+import urllib.request
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -57,6 +58,7 @@ class Platform:
             cache_disk=folder / "cache",
             port=0,
             metrics_port=None,
+            http_port=0,
             drain_seconds=0,
             queued_tokens=QUEUED_TOKENS,
             binding="none",  # the weights are those of the text spaces, whatever the model store holds
@@ -111,6 +113,13 @@ class Platform:
         """Has calls to Milvus be counted, of which one fails: the platform keeps its collections itself."""
         for failure in ("", "away"):
             self._server.telemetry.milvus.called("search", 0.01, failure)
+
+    def ask_at_the_door(self) -> None:
+        """Asks over HTTP, too."""
+        url = f"http://127.0.0.1:{self._server.http_port}/v1/models"
+        asked = urllib.request.Request(url, headers={"Authorization": f"Bearer {TOKEN}"})
+        with urllib.request.urlopen(asked, timeout=20) as answer:
+            assert answer.status == 200
 
     def lose_a_replica(self) -> None:
         """Calls a service of which one of two replicas has gone, until a call was repeated."""
@@ -177,6 +186,7 @@ def prometheus(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> 
             platform.route()
             platform.reduce()
             platform.call_milvus()
+            platform.ask_at_the_door()
             platform.lose_a_replica()
             if round_ == 0:
                 running.wait_for("tieback_abstentions_total")

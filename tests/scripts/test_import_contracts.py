@@ -23,7 +23,14 @@ def contracts() -> dict[str, dict[str, Any]]:
 def test_every_package_but_serving_is_kept_from_ray_and_grpc(contracts: dict[str, dict[str, Any]]) -> None:
     kept = contracts["Ray and gRPC stay under serving"]["source_modules"]
 
-    assert set(kept) == PACKAGES - {"tieback.serving"}
+    assert set(kept) == PACKAGES - {"tieback.serving", "tieback.doors"}
+
+
+def test_a_door_is_kept_from_every_package_behind_the_ports(contracts: dict[str, dict[str, Any]]) -> None:
+    forbidden = contracts["A door knows the client and the ports alone"]["forbidden_modules"]
+
+    may = {"tieback.doors", "tieback.core", "tieback.ports", "tieback.catalog"}
+    assert set(forbidden) - {"ray"} == PACKAGES - may
 
 
 def test_the_client_is_kept_from_every_package_of_the_server(contracts: dict[str, dict[str, Any]]) -> None:

@@ -26,6 +26,11 @@ class Running:
     def address(self) -> str:
         return f"localhost:{self.server.port}"
 
+    @property
+    def http(self) -> str:
+        """The address of the HTTP door."""
+        return f"http://127.0.0.1:{self.server.http_port}"
+
     def value(self, name: str, **labels: str) -> float:
         """A metric's value now."""
         return self.server.telemetry.registry.get_sample_value(name, labels) or 0.0

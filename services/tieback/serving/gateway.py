@@ -17,6 +17,7 @@ from tieback.serving.byte_proxy import ByteProxy
 from tieback.serving.coalescing import Coalescer
 from tieback.serving.credentials import server_credentials
 from tieback.serving.directory import DIRECTORY
+from tieback.serving.http_door import OpenedHttpDoor
 from tieback.serving.inner import channel_maker, inner_settings
 from tieback.serving.mesh import Mesh
 from tieback.serving.metrics_page import MetricsPage
@@ -49,6 +50,9 @@ class GatewayProcess:
         self._scraper = Scraper(DIRECTORY, self._make_channel)
         self._mesh: Mesh | None = None
         self._page: MetricsPage | None = None
+        self._http: OpenedHttpDoor | None = None
+        if settings.http_port is not None:
+            self._http = OpenedHttpDoor(settings, self._server, self._telemetry)
         self._host = ""
         self._tasks: list[asyncio.Task[None]] = []
         self._changed = asyncio.Event()
@@ -91,6 +95,8 @@ class GatewayProcess:
         DIRECTORY.listen(self._changed.set)
         heap.keep_what_is_there()
         port = await self._server.start(settings.host, settings.port)
+        if self._http is not None:
+            await self._http.start(shared=True)
         metrics = join_address(host, await self._listener.start(host))
         self._tasks.append(asyncio.create_task(self._follow_health()))
         if settings.metrics_port is not None:
@@ -102,6 +108,8 @@ class GatewayProcess:
         """Reports NOT_SERVING, lets running calls end, and frees the ports."""
         for task in self._tasks:
             task.cancel()
+        if self._http is not None:
+            await self._http.stop()
         await self._server.drain()
         if self._page is not None:
             await asyncio.to_thread(self._page.close)

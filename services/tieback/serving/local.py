@@ -11,6 +11,7 @@ from types import TracebackType
 
 from tieback.serving import assembly, heap, logs, targets
 from tieback.serving.assembly import Ports
+from tieback.serving.http_door import OpenedHttpDoor
 from tieback.serving.metrics_page import MetricsPage
 from tieback.serving.operation_owner import acting
 from tieback.serving.plan import Plan
@@ -31,7 +32,9 @@ class LocalServer:
         self._settings = settings
         self._closing = AsyncExitStack()
         self._page: MetricsPage | None = None
+        self._http: OpenedHttpDoor | None = None
         self.port = 0
+        self.http_port: int | None = None
         self.metrics_port: int | None = None
 
     async def __aenter__(self) -> LocalServer:
@@ -73,7 +76,11 @@ class LocalServer:
             if settings.metrics_port is not None:
                 self._page = MetricsPage(settings.host, settings.metrics_port, telemetry.page)
                 self.metrics_port = self._page.port
+            if settings.http_port is not None:
+                self._http = OpenedHttpDoor(settings, server, telemetry)
             self.port = await server.start(settings.host, settings.port)
+            if self._http is not None:
+                self.http_port = await self._http.start()
             await server.set_all_ready(True)
             if context.operations is not None:
                 await context.operations.begin()
@@ -85,10 +92,17 @@ class LocalServer:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self._stop_http()
         await self._server.drain()
         await self._close()
 
+    async def _stop_http(self) -> None:
+        if self._http is not None:
+            await self._http.stop()
+            self._http = None
+
     async def _close(self) -> None:
+        await self._stop_http()  # where the start failed
         await self._closing.aclose()
         if self._page is not None:  # whoever waits for its port finds the store free, too
             await asyncio.to_thread(self._page.close)

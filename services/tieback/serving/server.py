@@ -6,6 +6,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import grpc
@@ -114,6 +115,16 @@ class GrpcServer:
                 f"{way_out('port')}"
             )
         return bound
+
+    def open_socket(self, path: Path) -> None:
+        """Listens on a Unix socket too, once the server is started, for doors of this process.
+
+        StartupError where there is no such place.
+        """
+        try:
+            self.server.add_insecure_port(f"unix:{path}")
+        except RuntimeError:
+            raise StartupError(f"cannot listen on the socket {path}") from None
 
     async def start(self, host: str, port: int) -> int:
         """Starts, and listens with the settings' certificate; returns the port. StartupError as in `open`."""

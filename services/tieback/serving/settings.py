@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
 from tieback.core.errors import StartupError
 from tieback.core.types.limits import Limits
+from tieback.serving.door_settings import DoorSettings
 from tieback.serving.regions import Regions, regions_named
 from tieback.serving.wrong_settings import PREFIX, refuse_unknown_variables, shown, wrong
 
@@ -22,7 +23,7 @@ Names = Annotated[tuple[str, ...], NoDecode]
 NO_BINDING = "none"
 
 
-class Settings(BaseSettings):
+class Settings(DoorSettings):
     """What the deployment decides; cards decide what is served."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
@@ -343,7 +344,7 @@ class Settings(BaseSettings):
                 values[name] = tuple(part.strip() for part in names.split(",") if part.strip())
         if "regions" in values:
             values["regions"] = regions_named(str(values["regions"]))
-        for name in ("metrics_port", "health_port", "cache_disk"):
+        for name in ("http_port", "metrics_port", "health_port", "cache_disk"):
             if values.get(name) == "":
                 values[name] = None
         return values

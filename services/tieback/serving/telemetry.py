@@ -29,6 +29,7 @@ from tieback.core.types.fusion import RoutingExplanation
 from tieback.core.types.generation import Abstention, Conflict, Finish, GenerationEvent, Repaired, Verdict
 from tieback.core.types.load import Load
 from tieback.core.types.report import Timing
+from tieback.doors.metrics import DoorMetrics
 from tieback.serving.long_text_metrics import LongTextMetrics
 from tieback.serving.milvus_metrics import MilvusMetrics
 from tieback.serving.operation_metrics import OperationMetrics
@@ -163,6 +164,7 @@ class Telemetry:
         self.tenants = TenantMetrics(registry, settings.metric_tenants)
         self.long_texts = LongTextMetrics(registry)
         self.operations = OperationMetrics(registry)
+        self.doors = DoorMetrics(registry)
         self.milvus = MilvusMetrics(registry)
         self._tokens_current = Gauge(
             "tieback_tokens_file_current",

@@ -107,12 +107,17 @@ class _Report:
         else:
             say(text, err=True)
 
-    def ready(self, settings: Settings, port: int, metrics_port: int | None) -> None:
+    def ready(self, settings: Settings, port: int, metrics_port: int | None, http_port: int | None) -> None:
         seconds = round(time.monotonic() - self._begin, 1)
         address = f"{settings.host}:{port}"
         metrics = "" if metrics_port is None else f"http://{settings.host}:{metrics_port}/metrics"
-        text = f"ready in {seconds} s: gRPC on {address}" + (f", metrics on {metrics}" if metrics else "")
-        self.say("ready", text, address=address, metrics=metrics, seconds=seconds)
+        scheme = "http" if settings.tls_certificate is None else "https"
+        http = "" if http_port is None else f"{scheme}://{settings.host}:{http_port}"
+        text = f"ready in {seconds} s: gRPC on {address}"
+        text += "".join(
+            f", {name} on {where}" for name, where in (("HTTP", http), ("metrics", metrics)) if where
+        )
+        self.say("ready", text, address=address, http=http, metrics=metrics, seconds=seconds)
 
     def failed(self, message: str) -> None:
         if self._json:
@@ -127,7 +132,11 @@ def _serve_local(settings: Settings, report: _Report) -> None:
     from tieback.serving import local
 
     report.say("starting", "starting every service in this process", mode="local")
-    asyncio.run(local.run(settings, lambda server: report.ready(settings, server.port, server.metrics_port)))
+
+    def ready(server: local.LocalServer) -> None:
+        report.ready(settings, server.port, server.metrics_port, server.http_port)
+
+    asyncio.run(local.run(settings, ready))
     report.say("stopped", "stopped")
 
 
@@ -144,7 +153,7 @@ def _serve_on_ray(settings: Settings, report: _Report) -> None:
             _stop_on_signals()  # Ray has put its own handlers in their place
             report.say("deploying", "deploying the services")
             cluster.deploy(lambda name: report.say("deployed", f"  {name} is up", deployment=name))
-            report.ready(settings, settings.port, settings.metrics_port)
+            report.ready(settings, settings.port, settings.metrics_port, settings.http_port)
             while True:
                 signal.pause()
     except _Stopped:
@@ -177,7 +186,7 @@ def _placed(settings: Settings, report: _Report) -> Settings:
         for name in type(settings).model_fields
         if isinstance(value := getattr(settings, name), Path)
     }
-    for name in ("port", "metrics_port", "health_port"):
+    for name in ("port", "http_port", "metrics_port", "health_port"):
         port = getattr(settings, name)
         if port is not None:
             placed[name] = free_port(

@@ -1,0 +1,106 @@
+"""What an answer carries beside its text, as JSON: the object ``tieback`` that plain clients pass over.
+
+Spans are bytes in the UTF-8 of the text that they are of, as in the contract.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from tieback_client import (
+    Abstention,
+    Answer,
+    Citation,
+    Claim,
+    Conflict,
+    Evidence,
+    Repaired,
+    RetrievedHit,
+    Verdict,
+)
+
+NAMES: dict[type, str] = {
+    Claim: "claims",
+    Citation: "citations",
+    Verdict: "verdicts",
+    Conflict: "conflicts",
+    Repaired: "repaired",
+}
+"""Where events of a kind are listed."""
+
+
+def plain(value: Any) -> Any:
+    """A value of the SDK as JSON has it; numbers that JSON does not have are null."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {one.name: plain(getattr(value, one.name)) for one in dataclasses.fields(value)}
+    if isinstance(value, enum.Enum):
+        return value.value
+    if isinstance(value, dict):
+        return {str(key): plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def passages(hits: Sequence[RetrievedHit]) -> list[dict[str, Any]]:
+    """What was found, by the ids that citations name."""
+    return [passage(one, str(place)) for place, one in enumerate(hits, 1)]
+
+
+def passage(found: RetrievedHit, name: str) -> dict[str, Any]:
+    """One hit."""
+    hit = found.hit
+    return {
+        "id": name,
+        "item_id": hit.item_id,
+        "section_id": hit.section_id,
+        "title": hit.item_title,
+        "section_title": hit.section_title,
+        "modality": plain(hit.modality),
+        "text": hit.text,
+        "uri": hit.uri,
+        "span": plain(hit.span),
+        "region": plain(hit.region),
+        "metadata": plain(dict(hit.metadata)),
+        "score": plain(hit.score),
+        "relevance": plain(found.relevance),
+        "below_floor": found.below_floor,
+    }
+
+
+def given(one: Evidence) -> dict[str, Any]:
+    """A passage that a check was given, or found."""
+    return {
+        "id": one.id,
+        "item_id": one.item_id,
+        "section_id": one.section_id,
+        "title": one.title,
+        "text": one.text,
+        "uri": one.uri,
+    }
+
+
+def of_answer(answer: Answer) -> dict[str, Any]:
+    """All of a whole answer."""
+    return {
+        "evidence": passages(answer.retrieval.hits) if answer.retrieval is not None else [],
+        "claims": plain(answer.claims),
+        "citations": plain(answer.citations),
+        "verdicts": plain(list(answer.verdicts.values())),
+        "conflicts": plain(answer.conflicts),
+        "repaired": plain(answer.repaired),
+        "abstention": plain(answer.abstention),
+        "supported": answer.supported,
+        "style": plain(answer.finish.style) if answer.finish is not None else None,
+    }
+
+
+def refusal(abstention: Abstention, text: str) -> str:
+    """What a client that knows no abstention shows of one, after the text."""
+    return f"\n\n{abstention.message}" if text else abstention.message

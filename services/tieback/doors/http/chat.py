@@ -1,0 +1,194 @@
+"""``POST /v1/chat/completions``: answers that rest on a collection, or what a model writes alone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from tieback_client import (
+    Abstention,
+    Answer,
+    AsyncClient,
+    AsyncEventStream,
+    Finish,
+    FinishReason,
+    InvalidArgument,
+    RetrievalEvent,
+    TextDelta,
+    TiebackError,
+)
+from tieback_client.events import AnswerEvent, ScoredToken, TokenScore, TokenScores
+
+from tieback.core.field_path import at
+from tieback.doors.caller import CALLER, time_of
+from tieback.doors.http import answer_json
+from tieback.doors.http.chat_request import MISSING, Completion
+from tieback.doors.http.errors import told
+from tieback.doors.http.events import EventStream
+from tieback.doors.http.operation import Operation
+from tieback.doors.http.reading import read
+
+SECONDS = 300.0
+_SAMPLING = ("max_tokens", "temperature", "top_p", "seed", "stop")
+FIELDS = {
+    **{f"sampling.{name}": name for name in _SAMPLING},
+    "sampling.grammar": "response_format",
+    "sampling.log_probabilities": "top_logprobs",
+    "sampling": "model",
+    "retrieval.collection": "model",
+    "collection": "model",
+    "retrieval.query": "messages[-1]",
+    "query": "messages[-1]",
+    "prompt": "messages[-1]",
+    "retrieval.filter": "tieback.filter",
+    "filter": "tieback.filter",
+    "evidence_limit": "tieback.evidence",
+    "evidence": "tieback.evidence",
+    "style": "tieback.style",
+    "grounding.repair": "tieback.repair",
+}
+_REASONS = {
+    FinishReason.END: "stop",
+    FinishReason.STOP: "stop",
+    FinishReason.LENGTH: "length",
+    FinishReason.ABSTAINED: "stop",
+}
+
+
+def chat(client: AsyncClient) -> Operation:
+    """The operation."""
+
+    async def handle(request: Request) -> Response:
+        asked = await read(request, Completion, MISSING)
+        stream = _asked(client, asked)
+        if not asked.stream:
+            try:
+                answer = await stream.collect()
+            finally:
+                await stream.close()
+            return JSONResponse(_whole(asked, answer))
+        # The first event is waited for, so that what is refused has a status of its own.
+        first = await anext(stream)
+        return EventStream(_chunks(asked, stream, first))
+
+    return Operation("chat.completions", handle, FIELDS)
+
+
+def _asked(client: AsyncClient, asked: Completion) -> AsyncEventStream[Any]:
+    words, photos = asked.question()
+    sampling, seconds = asked.sampling(), time_of(SECONDS)
+    if not asked.collection:
+        _refuse_without_collection(asked, photos)
+        return client.generate(
+            words, model=asked.writer, sampling=sampling, style=asked.style, timeout=seconds
+        )
+    return client.answer(
+        asked.collection,
+        [*([words] if words else []), *photos],
+        model=asked.writer,
+        filter=asked.tieback.filter,
+        evidence_limit=asked.tieback.evidence,
+        sampling=sampling,
+        grounding=asked.grounding,
+        style=asked.style,
+        timeout=seconds,
+    )
+
+
+def _refuse_without_collection(asked: Completion, photos: list[Any]) -> None:
+    own = asked.tieback
+    way_out = 'name a collection: the model "collection:NAME", or tieback.collection'
+    if photos:
+        place = at("messages", len(asked.messages) - 1)
+        raise InvalidArgument.at(place, f"the model reads no photos; {way_out}", reason="UNSUPPORTED")
+    for name, given in (("filter", own.filter), ("evidence", own.evidence), ("repair", asked.grounding)):
+        if given:
+            raise InvalidArgument.at(at("tieback")[name], f"it is about passages; {way_out}")
+
+
+def _whole(asked: Completion, answer: Answer) -> dict[str, Any]:
+    finish = answer.finish
+    text = answer.text
+    if answer.abstention is not None:
+        text += answer_json.refusal(answer.abstention, text)
+    scores = [_scored(one) for one in answer.tokens]
+    choice = {
+        "index": 0,
+        "message": {"role": "assistant", "content": text, "refusal": None},
+        "finish_reason": _REASONS[finish.reason] if finish is not None else None,
+        "logprobs": {"content": scores, "refusal": None} if asked.logprobs else None,
+    }
+    return {
+        **_head(asked, "chat.completion"),
+        "choices": [choice],
+        "usage": _usage(finish),
+        "tieback": answer_json.of_answer(answer),
+    }
+
+
+async def _chunks(
+    asked: Completion, stream: AsyncEventStream[Any], first: AnswerEvent
+) -> AsyncGenerator[dict[str, Any], None]:
+    head = _head(asked, "chat.completion.chunk")
+
+    def chunk(delta: dict[str, Any], reason: str | None = None, **more: Any) -> dict[str, Any]:
+        logprobs = more.pop("logprobs", None)
+        choice = {"index": 0, "delta": delta, "finish_reason": reason, "logprobs": logprobs}
+        return {**head, "choices": [choice], **more}
+
+    async with stream:
+        try:
+            yield chunk({"role": "assistant", "content": ""})
+            async for event in _from(first, stream):
+                match event:
+                    case TextDelta():
+                        yield chunk({"content": event.text})
+                    case TokenScores():
+                        scores = [_scored(one) for one in event.tokens]
+                        yield chunk({}, logprobs={"content": scores, "refusal": None})
+                    case RetrievalEvent():
+                        yield chunk({}, tieback={"evidence": answer_json.passages(event.result.hits)})
+                    case Abstention():
+                        text = answer_json.refusal(event, stream.answer.text)
+                        yield chunk({"content": text}, tieback={"abstention": answer_json.plain(event)})
+                    case Finish():
+                        yield chunk({}, _REASONS[event.reason], tieback={"style": event.style.value})
+                    case _:
+                        yield chunk({}, tieback={answer_json.NAMES[type(event)]: [answer_json.plain(event)]})
+            if asked.stream_options is not None and asked.stream_options.include_usage:
+                yield {**head, "choices": [], "usage": _usage(stream.answer.finish)}
+        except (
+            TiebackError
+        ) as error:  # the status is sent, so the error is an event, as OpenAI's clients read it
+            yield {"error": told(error, FIELDS)[1]["error"]}
+
+
+async def _from(first: AnswerEvent, stream: AsyncEventStream[Any]) -> AsyncIterator[AnswerEvent]:
+    yield first
+    async for event in stream:
+        yield event
+
+
+def _head(asked: Completion, kind: str) -> dict[str, Any]:
+    return {
+        "id": f"chatcmpl-{CALLER.get().request_id}",
+        "object": kind,
+        "created": int(time.time()),
+        "model": asked.model,
+    }
+
+
+def _usage(finish: Finish | None) -> dict[str, int]:
+    read_, written = (0, 0) if finish is None else (finish.prompt_tokens, finish.completion_tokens)
+    return {"prompt_tokens": read_, "completion_tokens": written, "total_tokens": read_ + written}
+
+
+def _scored(one: ScoredToken) -> dict[str, Any]:
+    return {**_token(one.chosen), "top_logprobs": [_token(other) for other in one.alternatives]}
+
+
+def _token(one: TokenScore) -> dict[str, Any]:
+    return {"token": one.text, "logprob": one.log_probability, "bytes": list(one.text.encode())}

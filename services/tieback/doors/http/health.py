@@ -1,0 +1,40 @@
+"""``GET /healthz`` and ``GET /readyz``, for whoever watches and balances. They need no token."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from tieback_client import AsyncClient, Health, TiebackError
+
+from tieback.doors.http.errors import RETRY_SECONDS, Refused
+from tieback.doors.http.operation import Operation
+
+SECONDS = 2.0
+
+
+def alive() -> Operation:
+    """Whether this process answers."""
+
+    async def handle(_: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    return Operation("health", handle)
+
+
+def ready(client: AsyncClient, is_ending: Callable[[], bool]) -> Operation:
+    """Whether requests are taken, and the platform can work on them."""
+
+    async def handle(_: Request) -> Response:
+        if is_ending():
+            raise Refused(503, "ENDING", "the server ends", retry=RETRY_SECONDS)
+        try:
+            state = await client.health(timeout=SECONDS)
+        except TiebackError:
+            state = Health.UNKNOWN
+        if state is not Health.SERVING:
+            raise Refused(503, "PLATFORM_UNAVAILABLE", "the platform is not ready", retry=RETRY_SECONDS)
+        return JSONResponse({"status": "ready"})
+
+    return Operation("health", handle)

@@ -1,0 +1,103 @@
+"""``GET /v1/models``: what the field ``model`` of this door's requests may name."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from tieback_client import AsyncClient, NotFound
+from tieback_client.catalog import VectorKind
+from tieback_client.errors import Details, Resource
+
+from tieback.doors.caller import time_of
+from tieback.doors.http.operation import Operation
+
+SECONDS = 10.0
+COLLECTIONS = 1000
+"""Collections that are listed at most."""
+COLLECTION = "collection:"
+"""The beginning of a model's name that stands for the answers from a collection."""
+
+
+def models(client: AsyncClient) -> Operation:
+    """Lists all that the caller may name."""
+
+    async def handle(_: Request) -> Response:
+        return JSONResponse({"object": "list", "data": await _listed(client)})
+
+    return Operation("models", handle)
+
+
+def model(client: AsyncClient) -> Operation:
+    """Describes one."""
+
+    async def handle(request: Request) -> Response:
+        name = request.path_params["name"]
+        listed = await _listed(client)
+        for one in listed:
+            if one["id"] == name:
+                return JSONResponse(one)
+        choices = ", ".join(one["id"] for one in listed[:20])
+        raise NotFound(
+            f"there is no model {name[:200]!r}; there are {choices}",
+            Details("NOT_FOUND", "MODEL_NOT_FOUND", resource=Resource("model", name)),
+        )
+
+    return Operation("models", handle)
+
+
+async def _listed(client: AsyncClient) -> list[dict[str, Any]]:
+    seconds = time_of(SECONDS)
+    spaces, writers, rerankers, methods, collections = await asyncio.gather(
+        client.spaces(timeout=seconds),
+        client.models(timeout=seconds),
+        client.rerankers(timeout=seconds),
+        client.methods("reranking", timeout=seconds),
+        _first(client.collections(timeout=seconds)),
+    )
+    found = [
+        _entry(
+            one.name,
+            "embeddings",
+            one.description,
+            width=one.width,
+            widths=list(one.widths),
+            max_tokens=one.max_tokens,
+            modalities=[str(kind) for kind in one.modalities],
+        )
+        for one in spaces
+        if VectorKind.DENSE in one.kinds and not one.blocks
+    ]
+    found += [
+        _entry(one.name, "chat.completions", one.description, max_tokens=one.context_tokens)
+        for one in writers
+    ]
+    found += [
+        _entry(COLLECTION + one.name, "chat.completions", f"Answers from the collection {one.name}.")
+        for one in collections
+    ]
+    found += [_entry(one.name, "rerank", one.description, max_tokens=one.context_tokens) for one in rerankers]
+    return found + [_entry(one.name, "rerank", one.summary) for one in methods if one.name != "none"]
+
+
+def _entry(name: str, task: str, description: str, **more: Any) -> dict[str, Any]:
+    # OpenAI's type asks for a time of creation, which no card has.
+    return {
+        "id": name,
+        "object": "model",
+        "created": 0,
+        "owned_by": "tieback",
+        "tieback": {"task": task, "description": description, **more},
+    }
+
+
+async def _first(collections: AsyncIterator[Any]) -> list[Any]:
+    found: list[Any] = []
+    async for one in collections:
+        found.append(one)
+        if len(found) == COLLECTIONS:
+            break
+    return found

@@ -1,0 +1,76 @@
+"""The HTTP door in a process that has the platform's gRPC port: built from the settings, and ended in order.
+
+It calls the gRPC server of its own process over a Unix socket that only this user can open, so that it needs
+no certificate of the platform, and passes the same interceptor as every call from outside.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from pathlib import Path
+
+from tieback_client.installing import how_to_install
+
+from tieback.core.errors import StartupError
+from tieback.doors.caller import platform
+from tieback.serving.free_port import way_out
+from tieback.serving.server import GrpcServer
+from tieback.serving.settings import Settings
+from tieback.serving.telemetry import Telemetry
+
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_SOCKET_BYTES = 100  # of a Unix socket's path, less than what every system takes
+
+
+class OpenedHttpDoor:
+    """The door of a gRPC server that is not started yet. `port` is known once it listens."""
+
+    def __init__(self, settings: Settings, server: GrpcServer, telemetry: Telemetry) -> None:
+        try:
+            from tieback.doors.http import Certificate, ConnectionLimits, EdgeLimits, HttpDoor, HttpOptions
+        except ImportError as error:
+            raise StartupError(
+                f"TIEBACK_HTTP_PORT needs the package {error.name}: {how_to_install('http')}"
+            ) from None
+        self._settings = settings
+        self._folder = Path(tempfile.mkdtemp(prefix="tieback-"))
+        path = self._folder / "grpc"
+        if len(bytes(path)) > _SOCKET_BYTES:
+            raise StartupError(f"the path of a socket in {self._folder.parent} is too long; set TMPDIR")
+        server.open_socket(path)
+        certificate = None
+        if settings.tls_certificate is not None and settings.tls_key is not None:
+            certificate = Certificate(settings.tls_certificate, settings.tls_key, settings.tls_client_ca)
+        options = HttpOptions(
+            ConnectionLimits(connections=settings.open_calls, seconds=settings.stall_seconds),
+            EdgeLimits(
+                body_bytes=settings.message_bytes,
+                held_bytes=settings.request_bytes,
+                requests=settings.open_calls,
+                seconds=settings.stall_seconds,
+                only_local=settings.host in _LOOPBACK,
+            ),
+            settings.drain_seconds,
+            certificate,
+        )
+        self._door = HttpDoor(platform(f"unix:{path}"), options, telemetry.doors)
+        self.port = 0
+
+    async def start(self, *, shared: bool = False) -> int:
+        """Listens; returns the port. StartupError where it is taken."""
+        settings = self._settings
+        try:
+            self.port = await self._door.start(settings.host, settings.http_port or 0, shared=shared)
+        except OSError as error:
+            raise StartupError(
+                f"cannot serve HTTP on {settings.host}:{settings.http_port} ({error.strerror or error}); "
+                f"{way_out('http-port')}"
+            ) from None
+        return self.port
+
+    async def stop(self) -> None:
+        """Lets requests in work end. Before the gRPC server drains, which works for them."""
+        await self._door.stop()
+        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)

@@ -1,0 +1,196 @@
+"""OpenAI's Python package, as it is, asks a collection and a model over the HTTP door."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import openai
+import pytest
+from doors.conftest import SPACE
+from support.local_platform import Running, served_locally
+from tieback.serving.settings import Settings
+from tieback_client import Client, Item
+
+WRITER = "smollm2-135m-instruct"
+QUESTION = "What makes the tides?"
+COLLECTION = "collection:handbook"
+HANDBOOK = [
+    Item("tides", "The gravity of the moon pulls the sea and makes the tides."),
+    Item("bread", "Bread is made from flour, water, salt and yeast."),
+    Item("cats", "Cats sleep for most of the day, and hunt in the evening."),
+]
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    settings = Settings(
+        store=tmp_path_factory.mktemp("chat") / "store",
+        port=0,
+        http_port=0,
+        metrics_port=None,
+        drain_seconds=1,
+        spaces=(SPACE,),
+    )
+    with served_locally(settings) as running:
+        with Client(running.address, timeout=60) as own:
+            own.ingest("handbook", HANDBOOK).collect()
+        yield running
+
+
+@pytest.fixture(scope="module")
+def client(platform: Running) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(base_url=f"{platform.http}/v1", api_key="none", max_retries=0) as made:
+        yield made
+
+
+def user(text: Any) -> Any:
+    return [{"role": "user", "content": text}]
+
+
+def test_a_collection_answers_with_its_claims_citations_and_verdicts(client: openai.OpenAI) -> None:
+    found = client.chat.completions.create(model=COLLECTION, messages=user(QUESTION))
+    more: Any = found.model_extra
+    own = more["tieback"]
+
+    text = found.choices[0].message.content
+    assert text is not None
+    assert "moon" in text
+    assert found.choices[0].finish_reason == "stop"
+    (claim, *_), (citation, *_) = own["claims"], own["citations"]
+    begin, end = claim["span"]
+    assert text.encode()[begin:end].decode() == claim["text"]
+    cited = next(one for one in own["evidence"] if one["id"] == citation["evidence_id"])
+    assert cited["item_id"] == citation["item_id"] == "tides"
+    assert own["verdicts"][0]["label"] == "supported"
+
+
+def test_a_stream_says_the_same_as_the_whole(client: openai.OpenAI) -> None:
+    whole = client.chat.completions.create(model=COLLECTION, messages=user(QUESTION))
+    asked: Any = {"model": COLLECTION, "messages": user(QUESTION), "stream_options": {"include_usage": True}}
+    text, reasons, usage = "", [], None
+    own: dict[str, Any] = {}
+    for chunk in client.chat.completions.create(stream=True, **asked):
+        for choice in chunk.choices:
+            text += choice.delta.content or ""
+            reasons += [choice.finish_reason] if choice.finish_reason else []
+        for name, value in ((chunk.model_extra or {}).get("tieback") or {}).items():
+            own[name] = own.get(name, []) + value if isinstance(value, list) else value
+        usage = chunk.usage or usage
+
+    extra: Any = whole.model_extra
+    assert text == whole.choices[0].message.content
+    assert reasons == ["stop"]
+    assert usage == whole.usage
+    for name in ("claims", "citations", "verdicts", "style"):
+        assert own[name] == extra["tieback"][name], name
+    assert [one["id"] for one in own["evidence"]] == [one["id"] for one in extra["tieback"]["evidence"]]
+
+
+def test_a_question_that_nothing_answers_is_not_answered(client: openai.OpenAI) -> None:
+    found = client.chat.completions.create(model=COLLECTION, messages=user("Who painted the Mona Lisa?"))
+
+    own: Any = found.model_extra
+    assert own["tieback"]["abstention"] is not None
+    assert found.choices[0].message.content == own["tieback"]["abstention"]["message"]
+
+
+def test_a_model_writes_without_a_collection_and_its_claims_are_not_checked(client: openai.OpenAI) -> None:
+    asked: Any = {"model": WRITER, "messages": user("Say hello."), "max_tokens": 6, "logprobs": True}
+    found = client.chat.completions.create(**asked, top_logprobs=2)
+
+    assert found.choices[0].message.content
+    assert found.usage is not None
+    assert 0 < found.usage.completion_tokens <= 6
+    assert found.choices[0].logprobs is not None
+    scores = found.choices[0].logprobs.content
+    assert scores
+    assert len(scores[0].top_logprobs) == 2
+    own: Any = found.model_extra
+    assert all(one["label"] == "not_checked" for one in own["tieback"]["verdicts"])
+
+
+def test_a_model_writes_in_the_form_that_is_asked_for(client: openai.OpenAI) -> None:
+    schema = {"type": "object", "properties": {"yes": {"type": "boolean"}}, "required": ["yes"],
+              "additionalProperties": False}  # fmt: skip
+    form: Any = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
+    found = client.chat.completions.create(
+        model=WRITER, messages=user("Is water wet?"), response_format=form, max_completion_tokens=30
+    )
+
+    assert isinstance(json.loads(found.choices[0].message.content or "")["yes"], bool)
+
+
+def test_earlier_messages_are_refused_or_ignored_where_that_is_said(client: openai.OpenAI) -> None:
+    messages: Any = [{"role": "system", "content": "Be brief."}, *user(QUESTION)]
+    with pytest.raises(openai.BadRequestError, match="earlier_messages") as caught:
+        client.chat.completions.create(model=COLLECTION, messages=messages)
+
+    assert caught.value.param == "messages[0]"
+    ignoring = {"tieback": {"earlier_messages": "ignore", "style": "quote"}}
+    found = client.chat.completions.create(model=COLLECTION, messages=messages, extra_body=ignoring)
+    assert "moon" in (found.choices[0].message.content or "")
+
+
+@pytest.mark.parametrize(
+    ("fields", "param", "told"),
+    [
+        ({"n": 2}, "n", "other seeds"),
+        ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools", "MCP"),
+        ({"temperature": 3.0}, "temperature", "less than or equal to 2"),
+        ({"stop": [1]}, "stop[0]", "text"),
+        ({"messages": []}, "messages", "no question"),
+        ({"messages": [{"role": "assistant", "content": "x"}]}, "messages[0].role", "user"),
+        ({"messages": user([{"type": "input_audio"}])}, "messages[0].content[0]", "over gRPC"),
+        (
+            {"messages": user([{"type": "image_url", "image_url": {"url": "http://10.0.0.1/a.png"}}])},
+            "messages[0].content[0].image_url.url",
+            "fetches nothing",
+        ),
+        ({"extra_body": {"tieback": {"collection": "other"}}}, "tieback.collection", "another collection"),
+        ({"extra_body": {"tieback": {"filter": "year >"}}}, "tieback.filter", "year"),
+        ({"max_tokens": 5, "extra_body": {"tieback": {"style": "quote"}}}, "model", "quote"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_what_is_wrong_or_missing_is_named(
+    client: openai.OpenAI, fields: dict[str, Any], param: str, told: str
+) -> None:
+    with pytest.raises(openai.BadRequestError, match=told) as caught:
+        client.chat.completions.create(**({"model": COLLECTION, "messages": user(QUESTION)} | fields))
+
+    assert caught.value.param == param
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("model", ["gpt-9", "collection:none"])
+def test_what_is_not_there_has_a_status_of_its_own(client: openai.OpenAI, model: str, stream: bool) -> None:
+    with pytest.raises(openai.NotFoundError):
+        client.chat.completions.create(model=model, messages=user(QUESTION), stream=stream)
+
+
+def test_a_photo_is_part_of_a_question(client: openai.OpenAI) -> None:
+    photo = "data:image/png;base64," + base64.b64encode(b"no photo").decode()
+    parts = [{"type": "text", "text": QUESTION}, {"type": "image_url", "image_url": {"url": photo}}]
+    with pytest.raises(openai.APIStatusError) as caught:  # of this platform no space reads photos
+        client.chat.completions.create(model=COLLECTION, messages=user(parts))
+
+    assert caught.value.status_code in (400, 501)
+
+
+def test_a_caller_that_goes_away_ends_the_work(platform: Running, client: openai.OpenAI) -> None:
+    labels = {"service": "GeneratorService", "method": "Generate"}
+    asked: Any = {"model": WRITER, "messages": user("Write a long story."), "max_tokens": 500}
+    stream = client.chat.completions.create(stream=True, **asked)
+    next(iter(stream))
+    assert platform.value("tieback_in_flight", **labels) == 1
+    stream.close()
+
+    for _ in range(100):
+        if platform.value("tieback_in_flight", **labels) == 0:
+            break
+        time.sleep(0.05)
+    assert platform.value("tieback_in_flight", **labels) == 0
