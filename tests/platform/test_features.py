@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from support import milvus_lite
 from support.listeners import TRIBES, learn, pairs, pulled
 from support.local_platform import Running, served_locally
 from tieback.models.store import Store
@@ -21,17 +23,25 @@ GENRES = [genre for liked in TRIBES.values() for genre in liked]
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With a model store in which the space is."""
     folder = tmp_path_factory.mktemp("features")
-    learned = learn(folder, pairs(2000))
-    store = Store(folder / "store")
-    pulled(learned, store)
-    settings = Settings(
-        models=store.root, store=folder / "index", cards=folder / "cards", port=0, metrics_port=None,
-        spaces=("records",), binding="none", generator_enabled=False, drain_seconds=1, originals_bytes=10**6,
-    )  # fmt: skip
-    with served_locally(settings) as made:
-        yield made
+    pulled(learn(folder, pairs(2000)), Store(folder / "store"))
+    return folder
+
+
+@pytest.fixture(scope="module", params=["embedded", "milvus"])
+def running(folder: Path, request: pytest.FixtureRequest) -> Iterator[Running]:
+    with contextlib.ExitStack() as stack:
+        milvus = ""
+        if request.param == "milvus":
+            milvus = stack.enter_context(milvus_lite.in_own_process(folder / "lite")).address
+        settings = Settings(
+            models=folder / "store", store=folder / f"index-{request.param}", cards=folder / "cards", port=0,
+            metrics_port=None, spaces=("records",), binding="none", generator_enabled=False, drain_seconds=1,
+            originals_bytes=10**6, milvus=milvus,
+        )  # fmt: skip
+        yield stack.enter_context(served_locally(settings))
 
 
 @pytest.fixture(scope="module")
