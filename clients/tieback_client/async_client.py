@@ -123,6 +123,7 @@ class AsyncClient:
     upsert = _writes(procedures.upsert)
     delete = _unary(procedures.delete)
     get = _unary(procedures.get)
+    original = _unary(procedures.original)
     items = _pages(procedures.items)
     search = _unary(procedures.search)
     ingest = _writes(procedures.ingest)

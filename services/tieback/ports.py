@@ -211,7 +211,14 @@ class IndexPort(Protocol):
 
 
 class StoredItemsPort(Protocol):
-    """What an index has stored, as it was given; in the process that has the store, for the role admin."""
+    """What an index has stored, as it was given; in the process that has the store, for the role admin.
+
+    Whoever may read a collection may read an original.
+    """
+
+    async def original(self, collection: str, item_id: str, section_id: str) -> Content:
+        """What a section was encoded from; the text of a text. NotFound where it was not kept."""
+        ...
 
     async def sample(self, collection: str, most: int) -> list[str]:
         """The ids of at most so many items, evenly taken from all of them in order."""

@@ -17,8 +17,8 @@ from support.acting import begun
 from support.originals import files, photo
 from support.present import present
 from support.sections import SPACE, WIDTH, axis, vector
-from tieback.core.errors import QuotaExceeded, StorageFull
-from tieback.core.tenant import Principal, Quota
+from tieback.core.errors import NotFound, QuotaExceeded, StorageFull
+from tieback.core.tenant import Access, CollectionKey, Principal, Quota, Share
 from tieback.core.types.collection import IndexedItem, IndexedSection
 from tieback.core.types.content import Content, Item, Modality, Section
 from tieback.core.types.reindexing import PendingItem
@@ -76,6 +76,52 @@ async def test_the_same_bytes_are_stored_once_and_removed_with_the_last_that_ref
     assert files(store) == [b"blue"]
     await index.delete_collection("other")
     assert files(store) == []
+
+
+async def test_what_a_section_was_encoded_from_can_be_read(index: Index) -> None:
+    text = IndexedItem(
+        Item("b", [Section("1", Content(Modality.TEXT, "words"))]),
+        [IndexedSection(vector(*axis(0)), "words", Modality.TEXT)],
+    )
+    await index.upsert("docs", [photo("a", b"red", b"green"), text])
+
+    assert (await index.stored.original("docs", "a", "1")).data == b"green"
+    assert (await index.stored.original("docs", "b", "1")).data == "words"
+
+
+@pytest.mark.parametrize(
+    ("item", "section", "reason", "said"),
+    [
+        ("x", "1", "ITEM_NOT_FOUND", "no item of that id"),
+        ("a", "9", "SECTION_NOT_FOUND", "0, 1"),
+        ("a", "1", "ORIGINAL_NOT_FOUND", "TIEBACK_ORIGINALS_BYTES"),
+    ],
+)
+async def test_an_original_that_cannot_be_read_says_why(
+    index: Index, store: Path, item: str, section: str, reason: str, said: str
+) -> None:
+    await index.upsert("docs", [photo("a", b"red", b"green")])
+    for path in (store / "originals").glob("*/*"):
+        path.unlink()
+
+    with pytest.raises(NotFound, match=said) as error:
+        await index.stored.original("docs", item, section)
+
+    assert error.value.reason == reason
+
+
+async def test_originals_are_read_by_those_a_collection_is_shared_with_and_nobody_else(store: Path) -> None:
+    index = Index.open(store, originals_bytes=1000)
+    await begun(Principal("globex"), index.create_collection("docs", SPACE, WIDTH))
+    await begun(Principal("globex"), index.upsert("docs", [photo("a", b"red")]))
+    guest = Principal("acme", shared={CollectionKey("globex", "docs"): Share(Access.READ, Quota())})
+
+    read = await begun(guest, index.stored.original("globex/docs", "a", "0"))
+    with pytest.raises(NotFound, match="collection"):
+        await begun(Principal("acme"), index.stored.original("globex/docs", "a", "0"))
+
+    assert read.data == b"red"
+    await index.close()
 
 
 async def test_tenants_share_no_original(index: Index, store: Path) -> None:

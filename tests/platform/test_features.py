@@ -16,7 +16,16 @@ from support.listeners import TRIBES, learn, pairs, pulled
 from support.local_platform import Running, served_locally
 from tieback.models.store import Store
 from tieback.serving.settings import Settings
-from tieback_client import Client, Encoding, Features, InvalidArgument, Item, Modality, TiebackError
+from tieback_client import (
+    Client,
+    Encoding,
+    Features,
+    InvalidArgument,
+    Item,
+    Modality,
+    TiebackError,
+    Unimplemented,
+)
 from tieback_client.cli.app import tieback
 
 GENRES = [genre for liked in TRIBES.values() for genre in liked]
@@ -31,13 +40,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module", params=["embedded", "milvus"])
-def running(folder: Path, request: pytest.FixtureRequest) -> Iterator[Running]:
+def store(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def running(folder: Path, store: str) -> Iterator[Running]:
     with contextlib.ExitStack() as stack:
         milvus = ""
-        if request.param == "milvus":
+        if store == "milvus":
             milvus = stack.enter_context(milvus_lite.in_own_process(folder / "lite")).address
         settings = Settings(
-            models=folder / "store", store=folder / f"index-{request.param}", cards=folder / "cards", port=0,
+            models=folder / "store", store=folder / f"index-{store}", cards=folder / "cards", port=0,
             metrics_port=None, spaces=("records",), binding="none", generator_enabled=False, drain_seconds=1,
             originals_bytes=10**6, milvus=milvus,
         )  # fmt: skip
@@ -148,6 +162,28 @@ def test_a_collection_of_features_is_encoded_again_from_what_it_kept(client: Cli
 
     assert not report.failures
     assert ranking() == before
+
+
+def test_what_an_item_was_made_of_can_be_read_again(
+    running: Running, client: Client, shelf: str, tmp_path: Path, store: str
+) -> None:
+    def run(*words: str) -> Any:
+        return CliRunner().invoke(
+            tieback, ["collections", "original", shelf, *words], env={"TIEBACK_SERVER": running.address}
+        )
+
+    if store == "milvus":
+        with pytest.raises(Unimplemented, match="not kept beside collections in Milvus"):
+            client.original(shelf, "ska-1", "1")
+        return
+    assert client.original(shelf, "ska-1", "1") == Features({"genre": ["ska"], "label": ["l1"]})
+    path = tmp_path / "ska.json"
+    first, again = run("ska-1", "1", "--to", str(path)), run("ska-1", "1", "--to", str(path))
+    missing = run("ska-1", "7", "--to", "-")
+    assert json.loads(path.read_text()) == {"genre": ["ska"], "label": ["l1"]}
+    assert first.exit_code == 0
+    assert "is there already; --replace writes over it" in again.stderr
+    assert "no section is named '7'" in missing.stderr
 
 
 def test_a_space_says_which_features_it_has(client: Client) -> None:

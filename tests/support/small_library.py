@@ -64,7 +64,7 @@ class _Library:
             limits=limits,
         )
         joint = JointSpace.of(router.space, SPACES)
-        self._server.add(IndexServicer(self._index, self._index.snapshots))
+        self._server.add(IndexServicer(self._index, self._index.snapshots, self._index.stored))
         self._server.add(EncoderServicer(self._encoder))
         self._server.add(AnswerServicer(answerer, telemetry))
         self._server.add(

@@ -1,4 +1,4 @@
-"""`tieback collections`: list, show, set, delete."""
+"""`tieback collections`: list, show, set, delete; `original.py` has one command."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from rich.text import Text
 
 from tieback_client.cli.connection import Command, connected, granularity_of, method_of, plan_options
 from tieback_client.cli.list_by_default import ListByDefault
+from tieback_client.cli.original import original
 from tieback_client.cli.output import Output
 from tieback_client.client import Client
 from tieback_client.documents import Collection, Item, Section
@@ -23,6 +24,9 @@ def collections() -> None:
 
     Without a command, lists them.
     """
+
+
+collections.add_command(original)
 
 
 @collections.command("list", cls=Command)

@@ -7,8 +7,9 @@ from collections.abc import AsyncIterable, Iterable, Sequence
 from tieback.core.field_path import at
 from tieback.v1 import index_pb2
 
-from tieback_client import reading, reading_hits, reading_server, writing, writing_items
+from tieback_client import reading, reading_content, reading_hits, reading_server, writing, writing_items
 from tieback_client.catalog import Space, VectorKind
+from tieback_client.content import Content
 from tieback_client.documents import Collection, Item, Source
 from tieback_client.errors import InvalidArgument
 from tieback_client.events import MethodLike, Weights
@@ -200,6 +201,17 @@ def get(collection: str, id: str, *, timeout: float | None = None) -> Procedure[
     """An item as it was written, without bytes of pictures and sounds. `NotFound` where there is none."""
     reply = yield Call(RPCS["GetItem"], index_pb2.GetItemRequest(collection=collection, id=id), timeout)
     return reading.item(reply.message.item)
+
+
+def original(collection: str, item: str, section: str, *, timeout: float | None = None) -> Procedure[Content]:
+    """What a section of an item was encoded from: an `Image`, `Audio`, `Points` or `Features`, or its `Text`.
+
+    `NotFound`, with the reason ORIGINAL_NOT_FOUND, where the server did not keep it:
+    `TIEBACK_ORIGINALS_BYTES` says how much it keeps.
+    """
+    request = index_pb2.GetOriginalRequest(collection=collection, item_id=item, section_id=section)
+    reply = yield Call(RPCS["GetOriginal"], request, timeout)
+    return reading_content.content(reply.message.content)
 
 
 def items(

@@ -9,13 +9,18 @@ from pathlib import Path
 
 import numpy as np
 
+from tieback.core.errors import NotFound
 from tieback.core.tenant import Access
-from tieback.core.types.content import Item, Section
+from tieback.core.types.content import Content, Item, Section
 from tieback.index.collection import OpenCollection
 from tieback.index.entries import Entry
 from tieback.index.originals import Originals, content_of
 from tieback.index.ownership import OwnedCollections
 from tieback.index.store import Store
+
+_NOT_KEPT = (
+    "it was not kept when the item was written; TIEBACK_ORIGINALS_BYTES says how much the server keeps"
+)
 
 
 class StoredItems:
@@ -48,6 +53,26 @@ class StoredItems:
 
         return await asyncio.to_thread(items)
 
+    async def original(self, collection: str, item_id: str, section_id: str) -> Content:
+        """See `StoredItemsPort`."""
+        opened = self._owned.to_read(collection)
+
+        def read() -> Content:
+            with opened.memory.lock.reading():
+                entry = opened.memory.entry(item_id)
+            if entry is None:
+                raise NotFound("item", item_id, hint=f"collection {collection!r} has no item of that id")
+            places = {one.id: place for place, one in enumerate(entry.item.sections)}
+            place = places.get(section_id)
+            if place is None:
+                raise NotFound("section", section_id, places)
+            section = with_content(entry, place, opened.description.owner, self._originals)
+            if section.content is None:
+                raise NotFound("original", f"{item_id} § {section_id}", hint=_NOT_KEPT)
+            return section.content
+
+        return await asyncio.to_thread(read)
+
     def upgrades(self, collection: str) -> Path:
         """See `StoredItemsPort`."""
         return self._store.upgrades(self._opened(collection).description.key)
@@ -59,13 +84,14 @@ class StoredItems:
 
 def with_contents(entry: Entry, owner: str, originals: Originals) -> Item:
     """A stored item with the contents of its sections; None for one whose original is not there. Blocks."""
+    sections = [with_content(entry, ordinal, owner, originals) for ordinal in range(len(entry.item.sections))]
+    return replace(entry.item, sections=sections)
 
-    def whole(ordinal: int, section: Section) -> Section:
-        if section.content is not None or ordinal not in entry.originals:
-            return section
-        data = originals.read(owner, entry.originals[ordinal])
-        return replace(section, content=None if data is None else content_of(entry.modalities[ordinal], data))
 
-    return replace(
-        entry.item, sections=[whole(ordinal, one) for ordinal, one in enumerate(entry.item.sections)]
-    )
+def with_content(entry: Entry, ordinal: int, owner: str, originals: Originals) -> Section:
+    """The section of that number with its content; None for an original that is not there. Blocks."""
+    section = entry.item.sections[ordinal]
+    if section.content is not None or ordinal not in entry.originals:
+        return section
+    data = originals.read(owner, entry.originals[ordinal])
+    return replace(section, content=None if data is None else content_of(entry.modalities[ordinal], data))

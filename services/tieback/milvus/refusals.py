@@ -34,6 +34,8 @@ FIELDS = {
 
 CALLS = {
     "snapshots": "collections in Milvus have no snapshots here: keep backups with Milvus's own tools",
+    "originals": "pictures and sounds are not kept beside collections in Milvus; keep them where the "
+    "item's uri leads",
     "reindex": "collections in Milvus are not encoded again in place: make one in the new space, and "
     "index the items into it",
 }

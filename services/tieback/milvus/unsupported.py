@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from tieback.core.errors import TiebackError
 from tieback.core.types.collection import Collection
-from tieback.core.types.content import Item
+from tieback.core.types.content import Content, Item
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexState
 from tieback.core.types.snapshot import Snapshot, SnapshotPart
 from tieback.core.types.token_vectors import TokenVectors
@@ -82,6 +82,10 @@ class NoReindexing:
 
 class NoOriginals:
     """A `StoredItemsPort` of which every call is Unsupported."""
+
+    async def original(self, collection: str, item_id: str, section_id: str) -> Content:
+        """See `StoredItemsPort`."""
+        raise unsupported("originals")
 
     async def sample(self, collection: str, most: int) -> list[str]:
         """See `StoredItemsPort`."""

@@ -115,7 +115,7 @@ async def _index(context: ServiceContext) -> None:
     telemetry.loads.watch("index", "", lambda: index.load)
     context.store = index
     context.ports.index = observed = ObservedIndex(index, telemetry)
-    context.server.add(IndexServicer(observed, index.snapshots))
+    context.server.add(IndexServicer(observed, index.snapshots, index.stored))
 
 
 async def _index_in_milvus(context: ServiceContext, served: ServedSpaces) -> MilvusIndex:

@@ -263,6 +263,22 @@ class GetItemResponse(_message.Message):
     item: _content_pb2.Item
     def __init__(self, item: _Optional[_Union[_content_pb2.Item, _Mapping]] = ...) -> None: ...
 
+class GetOriginalRequest(_message.Message):
+    __slots__ = ("collection", "item_id", "section_id")
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    ITEM_ID_FIELD_NUMBER: _ClassVar[int]
+    SECTION_ID_FIELD_NUMBER: _ClassVar[int]
+    collection: str
+    item_id: str
+    section_id: str
+    def __init__(self, collection: _Optional[str] = ..., item_id: _Optional[str] = ..., section_id: _Optional[str] = ...) -> None: ...
+
+class GetOriginalResponse(_message.Message):
+    __slots__ = ("content",)
+    CONTENT_FIELD_NUMBER: _ClassVar[int]
+    content: _content_pb2.Content
+    def __init__(self, content: _Optional[_Union[_content_pb2.Content, _Mapping]] = ...) -> None: ...
+
 class ListItemsRequest(_message.Message):
     __slots__ = ("collection", "page_size", "page_token", "filter", "without_sections")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]

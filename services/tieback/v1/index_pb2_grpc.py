@@ -75,6 +75,11 @@ class IndexServiceStub(object):
                 request_serializer=tieback_dot_v1_dot_index__pb2.GetItemRequest.SerializeToString,
                 response_deserializer=tieback_dot_v1_dot_index__pb2.GetItemResponse.FromString,
                 _registered_method=True)
+        self.GetOriginal = channel.unary_unary(
+                '/tieback.v1.IndexService/GetOriginal',
+                request_serializer=tieback_dot_v1_dot_index__pb2.GetOriginalRequest.SerializeToString,
+                response_deserializer=tieback_dot_v1_dot_index__pb2.GetOriginalResponse.FromString,
+                _registered_method=True)
         self.ListItems = channel.unary_unary(
                 '/tieback.v1.IndexService/ListItems',
                 request_serializer=tieback_dot_v1_dot_index__pb2.ListItemsRequest.SerializeToString,
@@ -189,6 +194,14 @@ class IndexServiceServicer(object):
 
     def GetItem(self, request, context):
         """Reads one item.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetOriginal(self, request, context):
+        """Reads what a section of a picture, sound, point cloud or features was encoded from, where the server keeps that
+        (TIEBACK_ORIGINALS_BYTES). NOT_FOUND, reason ORIGINAL_NOT_FOUND, where it does not.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -323,6 +336,11 @@ def add_IndexServiceServicer_to_server(servicer, server):
                     servicer.GetItem,
                     request_deserializer=tieback_dot_v1_dot_index__pb2.GetItemRequest.FromString,
                     response_serializer=tieback_dot_v1_dot_index__pb2.GetItemResponse.SerializeToString,
+            ),
+            'GetOriginal': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetOriginal,
+                    request_deserializer=tieback_dot_v1_dot_index__pb2.GetOriginalRequest.FromString,
+                    response_serializer=tieback_dot_v1_dot_index__pb2.GetOriginalResponse.SerializeToString,
             ),
             'ListItems': grpc.unary_unary_rpc_method_handler(
                     servicer.ListItems,
@@ -597,6 +615,33 @@ class IndexService(object):
             '/tieback.v1.IndexService/GetItem',
             tieback_dot_v1_dot_index__pb2.GetItemRequest.SerializeToString,
             tieback_dot_v1_dot_index__pb2.GetItemResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetOriginal(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tieback.v1.IndexService/GetOriginal',
+            tieback_dot_v1_dot_index__pb2.GetOriginalRequest.SerializeToString,
+            tieback_dot_v1_dot_index__pb2.GetOriginalResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -10,14 +10,14 @@ from google.rpc import status_pb2
 
 from tieback.core.errors import TiebackError
 from tieback.core.field_path import at
-from tieback.ports import IndexPort
+from tieback.ports import IndexPort, StoredItemsPort
 from tieback.serving import failures
 from tieback.serving.conversions.collections import (
     read_collection_source,
     write_collection,
     write_collection_source,
 )
-from tieback.serving.conversions.contents import write_item
+from tieback.serving.conversions.contents import write_content, write_item
 from tieback.serving.conversions.frames import optional
 from tieback.serving.conversions.query_plans import read_granularity, read_query_plan
 from tieback.serving.conversions.reports import finite, read_method, write_timing
@@ -43,8 +43,8 @@ _DURABLE = status_pb2.Status()
 class IndexServicer(index_pb2_grpc.IndexServiceServicer):
     """Keeps and finds items, and keeps collections as they were."""
 
-    def __init__(self, index: IndexPort, snapshots: SnapshotsPort) -> None:
-        self._index, self._snapshots = index, snapshots
+    def __init__(self, index: IndexPort, snapshots: SnapshotsPort, stored: StoredItemsPort) -> None:
+        self._index, self._snapshots, self._stored = index, snapshots, stored
 
     async def CreateCollection(
         self, request: index_pb2.CreateCollectionRequest, context: Context
@@ -155,6 +155,13 @@ class IndexServicer(index_pb2_grpc.IndexServiceServicer):
         """Reads one item."""
         item = await self._index.get_item(request.collection, request.id)
         return index_pb2.GetItemResponse(item=write_item(item))
+
+    async def GetOriginal(
+        self, request: index_pb2.GetOriginalRequest, context: Context
+    ) -> index_pb2.GetOriginalResponse:
+        """Reads what a section was encoded from."""
+        content = await self._stored.original(request.collection, request.item_id, request.section_id)
+        return index_pb2.GetOriginalResponse(content=write_content(content))
 
     async def ListItems(
         self, request: index_pb2.ListItemsRequest, context: Context
