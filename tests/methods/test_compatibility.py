@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tieback.core.errors import InvalidInput, NotFound
-from tieback.methods.compatibility import compatibilities, fit, padded, shared
+from tieback.methods.compatibility import TRANSLATE, compatibilities, fit, padded, shared, translates
 from tieback.methods.projection import unit_rows
 
 OLD, NEW, ANCHORS = 8, 12, 300
@@ -199,3 +199,47 @@ def test_serving_it_imports_no_torch() -> None:
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
 
     assert told == "False\n"
+
+
+MAPS = [name for name in compatibilities.names() if translates(name)]
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_a_map_brings_new_queries_to_old_vectors_and_stored_vectors_to_new_queries(name: str) -> None:
+    learned = dict(fit(name, *things(ANCHORS, seed=1)))
+    old, new = things(60, seed=2)
+
+    led = compatibilities.get(name)(new, learned)
+    translated = compatibilities.form(TRANSLATE, name)(old, learned)
+
+    assert (led.shape, translated.shape) == (old.shape, new.shape)
+    for rows in (led, translated):
+        assert rows.dtype == np.float32
+        assert np.linalg.norm(rows, axis=1) == pytest.approx(1, abs=1e-5)
+    assert found_first(led, old) >= 0.8
+    assert found_first(new, translated) >= 0.7, "the old space has less than the new one"
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_a_map_of_a_space_that_was_only_turned_loses_nothing(name: str) -> None:
+    new = things(ANCHORS, seed=1)[1]
+    turned = np.linalg.qr(DRAW.normal(size=(NEW, NEW)))[0]
+    learned = dict(fit(name, unit_rows(new @ turned), new))
+    asked = things(60, seed=2)[1]
+
+    translated = compatibilities.form(TRANSLATE, name)(unit_rows(asked @ turned), learned)
+
+    assert found_first(asked, translated) == 1
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_a_map_is_fitted_the_same_again(name: str) -> None:
+    first, second = (fit(name, *things(ANCHORS, seed=1)) for _ in range(2))
+
+    assert all(np.array_equal(first[key], second[key]) for key in first)
+
+
+def test_trained_policies_translate_nothing() -> None:
+    assert not translates("oca")
+    with pytest.raises(NotFound, match="translate"):
+        compatibilities.form(TRANSLATE, "oca")

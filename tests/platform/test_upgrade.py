@@ -203,8 +203,8 @@ def test_what_is_not_there_is_not_found_with_the_choices(client: Client) -> None
         client.plan_upgrade("nowhere", space="words-b")
     with pytest.raises(NotFound, match="no space is named 'wrds-b'; did you mean 'words-b'"):
         client.plan_upgrade("texts", space="wrds-b")
-    with pytest.raises(NotFound, match="no upgrade policy is named 'bt2'; the choices are: oca"):
-        client.plan_upgrade("texts", space="words-b", policy="bt2")
+    with pytest.raises(NotFound, match="no upgrade policy is named 'none'; the choices are: affine"):
+        client.plan_upgrade("texts", space="words-b", policy="none")
 
 
 def test_a_small_collection_and_labels_that_nobody_has_are_refused(client: Client) -> None:

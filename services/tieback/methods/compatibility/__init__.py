@@ -5,6 +5,11 @@ so that their leading dimensions, as many as the old space has, are in the old s
 what the old space lacks. A method's file holds the method itself, which is all that serving needs (NumPy
 alone); `fit`, which learns its state; `STATE`, the arrays of that; and `least_anchors`, how many anchors
 `fit` needs for two widths.
+
+Two kinds of methods are here. Maps after the fact are for encoders that stay as they are: they are fitted in
+closed form, in both directions, and their form `translate` brings stored vectors of the old encoder into the
+new space, where they compare with what the new encoder says. Compatible training learns a layer behind the
+new encoder, with PyTorch, so that what it says compares with old vectors and loses nothing by it.
 """
 
 from __future__ import annotations
@@ -64,12 +69,29 @@ class LeastAnchors(Protocol):
         ...
 
 
+class Translate(Protocol):
+    """A map of stored vectors."""
+
+    def __call__(self, old: Array, state: State) -> Array:
+        """Unit rows `[n, new width]` of the old encoder's unit rows `old` `[n, old width]`.
+
+        They compare with vectors of the new encoder as it is.
+        """
+        ...
+
+
 FIT: Form[Fit] = Form("fit", Fit, own_parameters=True)
 LEAST_ANCHORS: Form[LeastAnchors] = Form("least_anchors", LeastAnchors)
+TRANSLATE: Form[Translate] = Form("translate", Translate, required=False)
 
 compatibilities: Family[Compatibility] = Family(
-    __name__, Compatibility, FIT, LEAST_ANCHORS, called="upgrade policy"
+    __name__, Compatibility, FIT, LEAST_ANCHORS, TRANSLATE, called="upgrade policy"
 )
+
+
+def translates(name: str) -> bool:
+    """Whether the method brings stored vectors into the new space. Its `fit` is then NumPy alone."""
+    return compatibilities.has(TRANSLATE, name)
 
 
 def fit(
