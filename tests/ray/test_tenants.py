@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from support.running_platform import Platform, wait_for
 from support.tenants import write_tokens
@@ -47,7 +48,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory, tokens: Path) -> Iterator[
     """A platform that asks for tokens, with one space and without a writer."""
     running = Platform(
         tmp_path_factory.mktemp("guarded"),
-        *("--tokens", str(tokens), "--spaces", SPACE, "--no-generator-enabled"),
+        *("--tokens", str(tokens), "--spaces", SPACE, "--no-generator-enabled", "--http-port", "0"),
     )
     try:
         running.ready()
@@ -134,3 +135,23 @@ def test_a_revoked_token_is_refused_by_all_processes(guarded: Platform, tokens: 
 
         wait_for(refused, 10)
         acme.search("globex/handbook", text="moon")
+
+
+def test_the_http_door_of_a_gateway_hands_the_token_on_and_is_on_the_page(guarded: Platform) -> None:
+    address = str(guarded._said("http"))
+
+    def asked(token: str) -> httpx.Response:
+        question = {
+            "model": "collection:secret",
+            "messages": [{"role": "user", "content": "What is in bread?"}],
+        }
+        headers = {"authorization": f"Bearer {token}"}
+        return httpx.post(f"{address}/v1/chat/completions", json=question, headers=headers, timeout=60)
+
+    assert "flour" in asked("globex-admin").raise_for_status().json()["choices"][0]["message"]["content"]
+    assert asked("acme-admin").status_code == 404
+    assert asked("nobody").status_code == 401
+    counted = {
+        code: guarded.value("tieback_door_requests_total", door="http", code=code) for code in ("200", "404")
+    }
+    assert counted == {"200": 1, "404": 1}

@@ -16,3 +16,7 @@ class DoorSettings(BaseSettings):
         description="The port of the HTTP door, for clients of OpenAI, Cohere, Jina and MCP. 0: a free one. "
         "Empty: none.",
     )
+    mcp: bool = Field(True, description="Whether the HTTP door serves MCP at /mcp, for agents that read.")
+    mcp_writes: bool = Field(
+        False, description="Whether agents get the tool that writes, too; their token has to allow it."
+    )

@@ -10,6 +10,7 @@ import asyncio
 import shutil
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tieback_client.installing import how_to_install
 
@@ -20,6 +21,9 @@ from tieback.serving.server import GrpcServer
 from tieback.serving.settings import Settings
 from tieback.serving.telemetry import Telemetry
 
+if TYPE_CHECKING:
+    from tieback.doors.http import HttpDoor
+
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _SOCKET_BYTES = 100  # of a Unix socket's path, less than what every system takes
 
@@ -28,34 +32,20 @@ class OpenedHttpDoor:
     """The door of a gRPC server that is not started yet. `port` is known once it listens."""
 
     def __init__(self, settings: Settings, server: GrpcServer, telemetry: Telemetry) -> None:
-        try:
-            from tieback.doors.http import Certificate, ConnectionLimits, EdgeLimits, HttpDoor, HttpOptions
-        except ImportError as error:
-            raise StartupError(
-                f"TIEBACK_HTTP_PORT needs the package {error.name}: {how_to_install('http')}"
-            ) from None
         self._settings = settings
         self._folder = Path(tempfile.mkdtemp(prefix="tieback-"))
         path = self._folder / "grpc"
         if len(bytes(path)) > _SOCKET_BYTES:
             raise StartupError(f"the path of a socket in {self._folder.parent} is too long; set TMPDIR")
         server.open_socket(path)
-        certificate = None
-        if settings.tls_certificate is not None and settings.tls_key is not None:
-            certificate = Certificate(settings.tls_certificate, settings.tls_key, settings.tls_client_ca)
-        options = HttpOptions(
-            ConnectionLimits(connections=settings.open_calls, seconds=settings.stall_seconds),
-            EdgeLimits(
-                body_bytes=settings.message_bytes,
-                held_bytes=settings.request_bytes,
-                requests=settings.open_calls,
-                seconds=settings.stall_seconds,
-                only_local=settings.host in _LOOPBACK,
-            ),
-            settings.drain_seconds,
-            certificate,
-        )
-        self._door = HttpDoor(platform(f"unix:{path}"), options, telemetry.doors)
+        try:
+            self._door = _made(settings, path, telemetry)
+        except ImportError as error:
+            raise StartupError(
+                f"TIEBACK_HTTP_PORT needs the package {error.name}: {how_to_install('http')}"
+            ) from None
+        except OSError as error:
+            raise StartupError(f"a TLS file cannot be read: {error}") from None
         self.port = 0
 
     async def start(self, *, shared: bool = False) -> int:
@@ -74,3 +64,27 @@ class OpenedHttpDoor:
         """Lets requests in work end. Before the gRPC server drains, which works for them."""
         await self._door.stop()
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+
+
+def _made(settings: Settings, socket: Path, telemetry: Telemetry) -> HttpDoor:
+    """The door that these settings describe. ImportError where a package of the extra is missing."""
+    from tieback.doors.http import Certificate, ConnectionLimits, EdgeLimits, HttpDoor, HttpOptions
+
+    certificate = None
+    if settings.tls_certificate is not None and settings.tls_key is not None:
+        certificate = Certificate(settings.tls_certificate, settings.tls_key, settings.tls_client_ca)
+    options = HttpOptions(
+        ConnectionLimits(connections=settings.open_calls, seconds=settings.stall_seconds),
+        EdgeLimits(
+            body_bytes=settings.message_bytes,
+            held_bytes=settings.request_bytes,
+            requests=settings.open_calls,
+            seconds=settings.stall_seconds,
+            only_local=settings.host in _LOOPBACK,
+        ),
+        settings.drain_seconds,
+        certificate,
+        mcp=settings.mcp,
+        mcp_writes=settings.mcp_writes,
+    )
+    return HttpDoor(platform(f"unix:{socket}"), options, telemetry.doors)

@@ -10,6 +10,7 @@ import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import uvicorn
 from starlette.routing import Route, Router
@@ -19,6 +20,9 @@ from tieback.doors.http import chat, embeddings, health, models, rerank
 from tieback.doors.http.edge import Edge, EdgeLimits
 from tieback.doors.http.protocol import ConnectionLimits, protocol
 from tieback.doors.metrics import DoorMetrics
+
+if TYPE_CHECKING:
+    from tieback.doors.mcp import McpServer
 
 log = logging.getLogger(__name__)
 IDLE_SECONDS = 75
@@ -52,6 +56,10 @@ class HttpOptions:
     request: EdgeLimits = field(default_factory=EdgeLimits)
     drain_seconds: float = 10.0
     certificate: Certificate | None = None
+    mcp: bool = True
+    """Whether agents are served too, at /mcp."""
+    mcp_writes: bool = False
+    """Whether they may write, where their token may."""
 
 
 class HttpDoor:
@@ -61,6 +69,7 @@ class HttpDoor:
         self._client = client
         self._options = options
         self._is_ending = False
+        self._mcp = _mcp(client, options, metrics) if options.mcp else None
         self._serving: asyncio.Task[None] | None = None
         self._server = _Server(self._config(Edge(self._router(), options.request, metrics)))
         self.port = 0
@@ -69,7 +78,7 @@ class HttpDoor:
         """Listens, and returns the port. OSError where it is taken. `shared`: others listen there, too."""
         listening = _listening(host, port, shared=shared)
         self.port = int(listening.getsockname()[1])
-        self._serving = asyncio.create_task(self._server.serve([listening]), name="http door")
+        self._serving = asyncio.create_task(self._serve(listening), name="http door")
         while not self._server.started:
             if self._serving.done():
                 await self._serving
@@ -86,11 +95,19 @@ class HttpDoor:
             await self._serving
         await self._client.close()
 
+    async def _serve(self, listening: socket.socket) -> None:
+        async with contextlib.AsyncExitStack() as running:
+            if self._mcp is not None:
+                await running.enter_async_context(self._mcp.running())
+            await self._server.serve([listening])
+
     def _router(self) -> Router:
         client = self._client
         reranking = rerank.rerank(client)
+        mcp = [] if self._mcp is None else [Route("/mcp", self._mcp.operation(), methods=["POST"])]
         return Router(
             [
+                *mcp,
                 Route("/v1/embeddings", embeddings.embeddings(client), methods=["POST"]),
                 Route("/v1/chat/completions", chat.chat(client), methods=["POST"]),
                 Route("/v1/rerank", reranking, methods=["POST"]),
@@ -147,6 +164,12 @@ class HttpDoor:
 
             config.callback_notify = reread
         return config
+
+
+def _mcp(client: AsyncClient, options: HttpOptions, metrics: DoorMetrics) -> McpServer:
+    from tieback.doors.mcp import McpServer  # here, since it takes half a second to import
+
+    return McpServer(client, metrics, body_bytes=options.request.body_bytes, writes=options.mcp_writes)
 
 
 class _Server(uvicorn.Server):
