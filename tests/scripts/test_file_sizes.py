@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 MOST_LINES = 400
 FOLDERS = ("services", "clients", "tests", "benchmarks", "docs", "examples", "scripts")
-GENERATED = ROOT / "services" / "tieback" / "v1"
+GENERATED = {ROOT / "services" / "tieback" / name for name in ("v1", "dialects")}
 
 
 def test_no_file_that_a_person_writes_has_more_than_400_lines() -> None:
@@ -15,7 +15,7 @@ def test_no_file_that_a_person_writes_has_more_than_400_lines() -> None:
         str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines())
         for folder in FOLDERS
         for path in (ROOT / folder).rglob("*.py")
-        if GENERATED not in path.parents
+        if path.parent not in GENERATED
     }
 
     assert lines

@@ -19,6 +19,7 @@ from tieback.ports import (
     AnswerPort,
     EncoderPort,
     GeneratorPort,
+    GroundingPort,
     IndexPort,
     RecogniserPort,
     RerankerPort,
@@ -55,6 +56,7 @@ class Ports:
     reranker: RerankerPort | None = None
     generator: GeneratorPort | None = None
     recogniser: RecogniserPort | None = None
+    grounding: GroundingPort | None = None
 
 
 def open_store(settings: Settings) -> Store:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from pydantic import Field
-from pydantic_settings import BaseSettings
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode
 
 
 class DoorSettings(BaseSettings):
     """What is served for clients of other protocols; docs/doors.md has them."""
 
+    doors: Annotated[tuple[Literal["kserve"], ...], NoDecode] = Field(
+        (),
+        description="The protocols of others that the gRPC port speaks too, separated by commas: kserve (of "
+        "clients of KServe and Triton).",
+    )
     http_port: int | None = Field(
         None,
         ge=0,
@@ -20,3 +27,8 @@ class DoorSettings(BaseSettings):
     mcp_writes: bool = Field(
         False, description="Whether agents get the tool that writes, too; their token has to allow it."
     )
+
+    @field_validator("doors", mode="before")
+    @classmethod
+    def _doors_apart(cls, names: object) -> object:
+        return tuple(filter(None, map(str.strip, names.split(",")))) if isinstance(names, str) else names

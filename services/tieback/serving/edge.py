@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import grpc
+from google.protobuf.descriptor import ServiceDescriptor
 
 from tieback.core.errors import DeadlineExceeded, TiebackError
 from tieback.core.tenant import act_for
@@ -65,6 +66,12 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # the stubs m
         self._health = HealthEdge()
         self._refusals: Refusals | None = None  # of Encode, once it was called
         self._wrapped: dict[str, tuple[Handler, Route | None]] = {}
+        self._requests = {method.path: method.request for method in METHODS.values()}
+
+    def add(self, service: ServiceDescriptor) -> None:
+        """Holds the requests of a service that is not of the contract to the limits too. Before `start`."""
+        for method in service.methods:
+            self._requests[f"/{service.full_name}/{method.name}"] = method.input_type
 
     def close(self) -> None:
         """Lets go of what it watches, when no more calls come."""
@@ -162,9 +169,7 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # the stubs m
         """The handler of a method for all its calls; health checks are no calls of the contract."""
         if method.startswith(health_edge.PREFIX):
             return self._health.wrap(handler), None
-        known = METHODS.get(method)
-        message = known.request if known is not None else None
-        reader = Reader(message, handler.request_deserializer, self._limits, self._gate)
+        reader = Reader(self._requests.get(method), handler.request_deserializer, self._limits, self._gate)
         route = Route(
             method,
             self._telemetry,

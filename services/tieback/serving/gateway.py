@@ -17,6 +17,7 @@ from tieback.serving.byte_proxy import ByteProxy
 from tieback.serving.coalescing import Coalescer
 from tieback.serving.credentials import server_credentials
 from tieback.serving.directory import DIRECTORY
+from tieback.serving.grpc_doors import door_servicers, door_services
 from tieback.serving.http_door import OpenedHttpDoor
 from tieback.serving.inner import channel_maker, inner_settings
 from tieback.serving.mesh import Mesh
@@ -67,6 +68,7 @@ class GatewayProcess:
         # The pipeline asks every service but the operations.
         asked = tuple(target for target in self._targets if target != targets.OPERATIONS)
         needs |= {"tieback.v1.AnswerService": asked, "tieback.v1.CatalogService": ()}
+        needs |= dict.fromkeys(door_services(settings), ())  # each model says itself whether it is there
         self._needs = dict(sorted(needs.items()))
 
     async def start(self, host: str) -> dict[str, str]:
@@ -83,15 +85,18 @@ class GatewayProcess:
         self._server.screen(proxy)
         # Known from cards and bindings alone, so the gateway need not ask the router for it.
         await asyncio.to_thread(lambda: plan.joint)
+        ports = remote_ports(mesh, plan, settings, deployments)
         for servicer in assembly.public_servicers(
             settings,
             plan,
-            assembly.build_answerer(settings, plan, remote_ports(mesh, plan, settings, deployments)),
+            assembly.build_answerer(settings, plan, ports),
             telemetry,
             states=self._states,
             endpoints=functools.partial(direct_endpoints, mesh),
         ):
             self._server.add(servicer)
+        for door in door_servicers(settings, plan, ports, self._states):
+            self._server.add(door)
         DIRECTORY.listen(self._changed.set)
         heap.keep_what_is_there()
         port = await self._server.start(settings.host, settings.port)

@@ -11,6 +11,7 @@ from types import TracebackType
 
 from tieback.serving import assembly, heap, logs, targets
 from tieback.serving.assembly import Ports
+from tieback.serving.grpc_doors import door_servicers
 from tieback.serving.http_door import OpenedHttpDoor
 from tieback.serving.metrics_page import MetricsPage
 from tieback.serving.operation_owner import acting
@@ -73,6 +74,8 @@ class LocalServer:
                 endpoints=lambda _: (),  # this server is the only one there is
             ):
                 server.add(servicer)
+            for door in door_servicers(settings, plan, context.ports, all_ready):
+                server.add(door)
             if settings.metrics_port is not None:
                 self._page = MetricsPage(settings.host, settings.metrics_port, telemetry.page)
                 self.metrics_port = self._page.port

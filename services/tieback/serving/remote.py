@@ -20,6 +20,7 @@ from tieback.core.types.generation import (
     Grounding,
     SamplingParameters,
 )
+from tieback.core.types.grounding import CheckReply, GroundingCheck
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.recognition import RecogniseReply
 from tieback.core.types.rerank import RerankCandidate, RerankReply, RerankSource
@@ -48,6 +49,7 @@ from tieback.serving.conversions.generations import (
     write_sampling,
     write_style,
 )
+from tieback.serving.conversions.groundings import read_check_response, write_checks
 from tieback.serving.conversions.recognition import read_recognise_reply
 from tieback.serving.conversions.reports import write_method
 from tieback.serving.conversions.routings import (
@@ -67,7 +69,7 @@ from tieback.serving.plan import Plan
 from tieback.serving.remote_call import call, stream
 from tieback.serving.remote_index import RemoteIndex
 from tieback.serving.settings import Settings
-from tieback.v1 import encoder_pb2, generator_pb2, recognition_pb2, reranker_pb2, router_pb2
+from tieback.v1 import encoder_pb2, generator_pb2, grounding_pb2, recognition_pb2, reranker_pb2, router_pb2
 
 
 class RemoteEncoder:
@@ -220,6 +222,26 @@ class RemoteGenerator:
                 yield read_event(event)
 
 
+class RemoteGrounding:
+    """The checker of claims, in the deployment `target`."""
+
+    def __init__(self, mesh: Mesh, target: str) -> None:
+        self._mesh = mesh
+        self._target = target
+
+    async def check(
+        self,
+        checks: Sequence[GroundingCheck],
+        *,
+        checker: MethodChoice | None = None,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> CheckReply:
+        """The claims of each text with citations and verdicts, in order."""
+        request = write_checks(checks, checker)
+        answer = grounding_pb2.CheckGroundingResponse
+        return read_check_response(await call(self._mesh, self._target, request, answer, deadline))
+
+
 class RemoteRecogniser:
     """The recogniser."""
 
@@ -254,4 +276,6 @@ def remote_ports(mesh: Mesh, plan: Plan, settings: Settings, deployments: Mappin
     if plan.answers:
         ports.generator = RemoteGenerator(mesh, deployments["tieback.v1.GeneratorService"])
     ports.recogniser = RemoteRecogniser(mesh) if plan.recognisers else None
+    if plan.reads_text:
+        ports.grounding = RemoteGrounding(mesh, deployments["tieback.v1.GroundingService"])
     return ports

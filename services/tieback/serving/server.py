@@ -29,6 +29,9 @@ from tieback.serving.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
 _PENDING_CALLS = 1_500
+DIALECTS = "tieback.dialects"
+"""Where the stubs of others' protocols are, which are loaded where a door is served."""
+
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
@@ -81,7 +84,13 @@ class GrpcServer:
         getattr(stubs, f"add_{base.__name__}_to_server")(servicer, self.server)
         if isinstance(servicer, Draining):
             self._draining.append(servicer)
-        self._names.append(f"{base.__module__.rpartition('.')[0]}.{base.__name__.removesuffix('Servicer')}")
+        package, name = base.__module__.rpartition(".")[0], base.__name__.removesuffix("Servicer")
+        if package == DIALECTS:  # whose files are named for us, and their packages by others
+            service = sys.modules[base.__module__.removesuffix("_grpc")].DESCRIPTOR.services_by_name[name]
+            self._edge.add(service)
+            self._names.append(service.full_name)
+        else:
+            self._names.append(f"{package}.{name}")
 
     def report(self, load: Callable[[], Load]) -> None:
         """Reports with every answer how busy the service is. Before `start`."""

@@ -186,7 +186,8 @@ async def _grounding(context: ServiceContext) -> None:
         checkers=await asyncio.to_thread(context.checkers),
         limits=context.settings.limits,
     )
-    context.server.add(GroundingServicer(ObservedGrounding(checker, context.telemetry)))
+    context.ports.grounding = observed = ObservedGrounding(checker, context.telemetry)
+    context.server.add(GroundingServicer(observed))
 
 
 async def _generator(context: ServiceContext) -> None:

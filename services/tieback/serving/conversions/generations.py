@@ -181,38 +181,17 @@ def read_event(message: generator_pb2.GenerateResponse) -> GenerationEvent:
         case "token_scores":
             return TokenScores([_read_scored(token) for token in message.token_scores.tokens])
         case "claim":
-            span = message.claim.span
-            return Claim(message.claim.id, (span.begin_byte, span.end_byte), message.claim.text)
+            return read_claim(message.claim)
         case "citation":
-            citation = message.citation
-            place = citation.place
-            has_span = place.HasField("text_span")
-            return Citation(
-                citation.claim_id,
-                citation.evidence_id,
-                place.item_id,
-                place.section_id,
-                (place.text_span.begin_byte, place.text_span.end_byte) if has_span else None,
-                citation.support,
-                optional(place, "region", read_box, at("citation", "place")),
-                optional(place, "time", read_time, at("citation", "place")),
-            )
+            return read_citation(message.citation)
         case "verdict":
-            verdict = message.verdict
-            return Verdict(
-                verdict.claim_id,
-                _VERDICTS.members[verdict.label],
-                verdict.score,
-                verdict.checker,
-                _NOT_CHECKED.members.get(verdict.reason),
-                _FITS.members.get(verdict.answers_question),
-            )
+            return read_verdict(message.verdict)
         case "repaired":
             repaired = message.repaired
             begin, end = repaired.span.begin_byte, repaired.span.end_byte
             return Repaired((begin, end), repaired.text, _VERDICTS.members[repaired.label], repaired.score)
         case "conflict":
-            return _read_conflict(message.conflict)
+            return read_conflict(message.conflict)
         case "abstention":
             abstention = message.abstention
             reason = _ABSTENTIONS.members[abstention.reason]
@@ -245,7 +224,41 @@ def _write_twin(twin: Twin) -> generator_pb2.Twin:
     return generator_pb2.Twin(text=twin.text, reason=reason, completion_tokens=twin.completion_tokens)
 
 
-def _read_conflict(message: evidence_pb2.Conflict) -> Conflict:
+def read_claim(message: evidence_pb2.Claim) -> Claim:
+    """A claim."""
+    return Claim(message.id, (message.span.begin_byte, message.span.end_byte), message.text)
+
+
+def read_citation(message: evidence_pb2.Citation) -> Citation:
+    """A citation."""
+    place = message.place
+    has_span = place.HasField("text_span")
+    return Citation(
+        message.claim_id,
+        message.evidence_id,
+        place.item_id,
+        place.section_id,
+        (place.text_span.begin_byte, place.text_span.end_byte) if has_span else None,
+        message.support,
+        optional(place, "region", read_box, at("citation", "place")),
+        optional(place, "time", read_time, at("citation", "place")),
+    )
+
+
+def read_verdict(message: evidence_pb2.Verdict) -> Verdict:
+    """A verdict."""
+    return Verdict(
+        message.claim_id,
+        _VERDICTS.members[message.label],
+        message.score,
+        message.checker,
+        _NOT_CHECKED.members.get(message.reason),
+        _FITS.members.get(message.answers_question),
+    )
+
+
+def read_conflict(message: evidence_pb2.Conflict) -> Conflict:
+    """Passages that disagree."""
     cited, other = map(_read_conflicting, (message.cited, message.other))
     return Conflict(message.claim_id, _CONFLICTS.members[message.kind], cited, other)
 

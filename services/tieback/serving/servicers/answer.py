@@ -13,6 +13,7 @@ from google.rpc import status_pb2
 from tieback.core.deadline import Deadline
 from tieback.core.errors import TiebackError
 from tieback.core.field_path import at
+from tieback.core.overlapping import Before, overlapped
 from tieback.core.types.fusion import Role
 from tieback.core.types.ingestion import IngestResult
 from tieback.core.types.retrieval import RetrieveReply
@@ -34,7 +35,6 @@ from tieback.serving.conversions.retrievals import (
 from tieback.serving.conversions.token_vectors import read_token_vectors
 from tieback.serving.reading import converted
 from tieback.serving.servicers.batch import Batch
-from tieback.serving.servicers.overlapping import Before, overlapped
 from tieback.serving.servicers.time_left import deadline_of
 from tieback.serving.telemetry import Telemetry
 from tieback.v1 import answer_pb2, answer_pb2_grpc

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 
 import pytest
-from tieback.serving.servicers.overlapping import Before, overlapped
+from tieback.core.overlapping import Before, overlapped
 
 
 async def asked(*numbers: int) -> AsyncIterator[int]:
