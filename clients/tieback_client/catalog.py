@@ -101,6 +101,8 @@ class Space:
     """Whether the layers are exits that a deadline may choose (``earliest_layer``)."""
     features: Sequence[str] = ()
     """Of a space of categorical features: their names."""
+    adapters: Sequence[str] = ()
+    """Of a merged model: the experts that a request may name."""
 
     @property
     def name(self) -> str:

@@ -1,5 +1,6 @@
 """The names of the package, as `tieback_client` shows them: what a user imports."""
 
+from tieback_client.applied import AppliedAdapter, Reduction
 from tieback_client.async_client import AsyncClient
 from tieback_client.async_operation import AsyncOperation
 from tieback_client.async_streams import AsyncEncodingStream, AsyncEventStream, AsyncWrites
@@ -86,7 +87,6 @@ from tieback_client.results import (
     Hit,
     IgnoredDimensions,
     Label,
-    Reduction,
     RetrievalPlan,
     RetrievalResult,
     RetrievedHit,
@@ -127,6 +127,7 @@ __all__ = [
     "AlreadyExists",
     "Answer",
     "AnswerStyle",
+    "AppliedAdapter",
     "AsyncClient",
     "AsyncEncodingStream",
     "AsyncEventStream",

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from tieback_client.applied import AppliedAdapter, Reduction
 from tieback_client.content import Modality
 from tieback_client.documents import Collection, Item, Section, Source
 from tieback_client.errors import TiebackError
@@ -22,7 +23,6 @@ from tieback_client.results import (
     Fused,
     IgnoredDimensions,
     Label,
-    Reduction,
     RoutingExplanation,
 )
 from tieback_client.status import from_status
@@ -118,6 +118,11 @@ def encoding(message: Any) -> Encoding:
             else None
         ),
         layer=message.layer or None,
+        adapter=(
+            AppliedAdapter(message.adapter.name, message.adapter.sha256, dict(message.adapter.weights))
+            if message.HasField("adapter")
+            else None
+        ),
     )
 
 

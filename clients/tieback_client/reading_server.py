@@ -44,6 +44,7 @@ def space(message: Any) -> catalog.Space:
         ],
         deadline_exits=message.deadline_exits,
         features=list(message.features),
+        adapters=list(message.adapters),
     )
 
 

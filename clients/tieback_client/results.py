@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from tieback_client.applied import AppliedAdapter, Reduction
 from tieback_client.content import Modality
 from tieback_client.documents import Metadata
 from tieback_client.errors import TiebackError
@@ -42,16 +43,6 @@ class EncodingSource(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Reduction:
-    """Tokens were merged inside of the model."""
-
-    method: str
-    """The method, of the family "token_reduction"."""
-    ratio: float
-    """The share of its tokens that each layer kept."""
-
-
-@dataclass(frozen=True, slots=True)
 class Encoding:
     """What a model computed for one input."""
 
@@ -77,6 +68,8 @@ class Encoding:
     """How tokens were merged, since that was asked for or too much waited; None where all were computed."""
     layer: int | None = None
     """The layer whose states were pooled; None where the space offers no layers."""
+    adapter: AppliedAdapter | None = None
+    """The expert of a merged model whose weights made the vectors; None for the merged weights."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -278,6 +278,7 @@ def output(
     layer: int | None = None,
     earliest_layer: int | None = None,
     condition: str = "",
+    adapter: str = "",
     token_reduction: MethodLike | None = None,
     field: FieldPath = OUTPUT,
 ) -> vector_pb2.OutputSpec:
@@ -307,6 +308,7 @@ def output(
         layer=layer or 0,
         earliest_layer=earliest_layer or 0,
         condition=text(condition, "output.condition"),
+        adapter=text(adapter, "output.adapter"),
         reduction=reduction(token_reduction, field["reduction"]),
     )
 

@@ -12,6 +12,7 @@ import pytest
 from support.asking import encodings, texts
 from support.bag_of_words import WIDTH, BagOfWords, card
 from tieback.catalog.card import EncoderCard
+from tieback.catalog.merge import Merge
 from tieback.core.types.content import Content, Modality
 from tieback.core.types.encoding import (
     CachePolicy,
@@ -42,6 +43,7 @@ OTHER: dict[str, Any] = {
     "reduction": Reduction("pitome", 0.8),
     "earliest_layer": 1,
     "condition": "colour",
+    "adapter": "owls",
 }
 """Another value of each field."""
 
@@ -66,7 +68,9 @@ class Listening(BagOfWords):
             "deadline_exits": True,
             "reductions": {"pitome": {"measured": measured}},
         }
-        super().__init__(card(folder, runtime="transformer_text", options=None, **offered))
+        own = card(folder, runtime="transformer_text", options=None, **offered)
+        merge = Merge(method="twin", base="birds", experts=("owls",))
+        super().__init__(own.model_copy(update={"merge": merge}).made_of([own]))
         self.plans: list[EncodePlan] = []
 
     def run(self, batch: Sequence[Prepared], plan: EncodePlan) -> list[RawEncoding]:

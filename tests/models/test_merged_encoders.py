@@ -10,14 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 from safetensors.numpy import load_file, save_file
-from support.own_encoder import TEXTS, WIDTH, WORDS, Silent, encodings, write_folder
+from support.merged_cards import merged, pulled, vectors, write_card, write_cards
+from support.own_encoder import WORDS, Silent, write_folder
 from support.present import present
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import StartupError
-from tieback.models.loading import load_encoder
 from tieback.models.store import Store
 from tieback.recipes.export import make_merged
 from tieback.recipes.pull import pull
@@ -29,59 +28,7 @@ PROBE = "\n".join(
 
 @pytest.fixture
 def cards(tmp_path: Path) -> Path:
-    """A folder with the cards of a base and two experts, whose weights lie beside them."""
-    folder = tmp_path / "cards"
-    folder.mkdir()
-    start: dict[str, np.ndarray[Any, Any]] = {}
-    for number, name in enumerate(("base", "owls", "wrens")):
-        weights = write_folder(folder / name) / "model.safetensors"
-        draw = np.random.default_rng(number)
-        moved = {
-            key: np.asarray(array + 0.1 * draw.standard_normal(array.shape), array.dtype)
-            for key, array in (start or load_file(weights)).items()
-        }
-        save_file(moved, weights)
-        start = start or moved
-        write_card(folder, name)
-    return folder
-
-
-def write_card(folder: Path, name: str, **changes: Any) -> None:
-    fields: dict[str, Any] = {
-        "name": name,
-        "role": "encoder",
-        "runtime": "transformer_text",
-        "description": "mine",
-        "license": "MIT",
-        "upstream": "me",
-        "modality": "text",
-        "width": WIDTH,
-        "kinds": ["dense", "multi_vector"],
-        "max_tokens": 16,
-        "pooling": {"name": "mean"},
-        **({} if "merge" in changes else {"directory": name}),
-        **changes,
-    }
-    (folder / f"{name}.yaml").write_text(yaml.safe_dump(fields))
-
-
-def merged(folder: Path, method: str = "linear", **changes: Any) -> EncoderCard:
-    """The card "both", merged of the experts."""
-    merge = {"method": method, "base": "base", "experts": ["owls", "wrens"]} | changes.pop("merge", {})
-    write_card(folder, "both", merge=merge, **changes)
-    card = Catalog.load(folder).get("both")
-    assert isinstance(card, EncoderCard)
-    return card
-
-
-def pulled(card: EncoderCard, tmp_path: Path) -> tuple[Store, list[str]]:
-    store, silent = Store(tmp_path / "store"), Silent()
-    assert pull([card], [card], store, silent) == []
-    return store, silent.heard
-
-
-def vectors(card: EncoderCard, store: Store) -> np.ndarray[Any, Any]:
-    return np.stack([present(one.dense) for one in encodings(load_encoder(card, store), TEXTS)])
+    return write_cards(tmp_path / "cards")
 
 
 def test_a_merged_card_serves_the_model_of_the_merged_weights(cards: Path, tmp_path: Path) -> None:

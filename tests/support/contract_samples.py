@@ -16,6 +16,7 @@ from tieback.core.tenant import Access, CollectionKey, Principal, Quota, Share, 
 from tieback.core.types.collection import Collection, IndexedItem, IndexedSection, Source
 from tieback.core.types.content import Content, Features, Item, Modality, Section, TokenIds
 from tieback.core.types.encoding import (
+    AppliedAdapter,
     CachePolicy,
     EncodePlan,
     EncodeReply,
@@ -167,7 +168,10 @@ ALIGNMENT = Alignment(
     np.full((2, 2), 0.25, np.float32),
 )
 SOURCE = Source("docs", "laptop", "/home/me/docs", 1_700_000_000.5, 3)
+ADAPTER = AppliedAdapter("owls", "ab12", {"owls": 0.75, "wrens": 0.25})
+
 SAMPLES: dict[str, list[Any]] = {
+    "adapter": [ADAPTER, AppliedAdapter("owls", "ab12")],
     "indexed_section": [IndexedSection(VECTOR, "words", Modality.IMAGE, REGIONS)],
     "alignment": [ALIGNMENT, Alignment([])],
     "box": [(0.25, 0.5, 0.75, 0.5)],
@@ -223,6 +227,7 @@ SAMPLES: dict[str, list[Any]] = {
         ENCODING,
         Encoding(SPACE, Modality.AUDIO),
         Encoding(SPACE, Modality.TEXT, VECTOR, layer=3),
+        Encoding(SPACE, Modality.TEXT, VECTOR, adapter=ADAPTER),
         Encoding(SPACE, Modality.IMAGE, sparse=SPARSE, multi_vector=REGIONS),
     ],
     "event": [
@@ -287,6 +292,7 @@ SAMPLES: dict[str, list[Any]] = {
         EncodePlan(batch_invariant=True, layer=3),
         EncodePlan(64, earliest_layer=2),
         EncodePlan(condition="colour"),
+        EncodePlan(adapter="owls"),
         EncodePlan(reduction=Reduction("pitome", 0.75)),
         EncodePlan(reduction=Reduction("pitome")),
         EncodePlan(kinds=frozenset({VectorKind.SPARSE, VectorKind.MULTI_VECTOR}), terms=True),

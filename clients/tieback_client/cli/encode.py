@@ -148,6 +148,12 @@ reported on standard error, and makes the exit code 1.
     help="Give the vector under a learned condition of the server's, such as colour. [none]",
 )
 @click.option(
+    "--adapter",
+    default="",
+    metavar="NAME",
+    help="Use an expert of a merged model; auto has its router choose. [the merged weights]",
+)
+@click.option(
     "--batch-invariant",
     is_flag=True,
     help="Give the same bits, independent of other requests; slower.",
@@ -180,6 +186,7 @@ def encode(
     truncate: bool,
     no_cache: bool,
     condition: str,
+    adapter: str,
     batch_invariant: bool,
     target: Path | None,
 ) -> None:
@@ -199,6 +206,7 @@ def encode(
         "layer": layer,
         "earliest_layer": earliest_layer,
         "condition": condition,
+        "adapter": adapter,
         "reduction": reduction if ratio is None else (reduction, {"ratio": ratio}),
         "dtype": dtype,
         "kinds": [*kinds, "labels"] if labels and "labels" not in kinds else list(kinds),
@@ -353,6 +361,7 @@ def _record(result: Encodings) -> dict[str, Any]:
         "labels": [one.labels if isinstance(one, Encoding) else None for one in result.outcomes],
         "tokens": [one.token_count if isinstance(one, Encoding) else None for one in result.outcomes],
         "sources": [one.source if isinstance(one, Encoding) else None for one in result.outcomes],
+        "adapters": [one.adapter if isinstance(one, Encoding) else None for one in result.outcomes],
         "layers": [one.layer if isinstance(one, Encoding) else None for one in result.outcomes],
         "reductions": [one.reduction if isinstance(one, Encoding) else None for one in result.outcomes],
         "truncated": [one.truncated_tokens if isinstance(one, Encoding) else None for one in result.outcomes],

@@ -161,6 +161,8 @@ def record(outcome: Encoding | TiebackError) -> dict[str, Any]:
         }
     if outcome.reduction is not None:
         known["reduction"] = outcome.reduction
+    if outcome.adapter is not None:
+        known["adapter"] = outcome.adapter
     if outcome.truncated_tokens:
         known["truncated"] = outcome.truncated_tokens
     return known | {"tokens": outcome.token_count, "source": outcome.source}

@@ -135,6 +135,7 @@ def _describe(space: Space, output: Output) -> None:
         "width": f"{space.width}" + (f" (or {', '.join(map(str, space.widths))})" if space.widths else ""),
         "layers": ", ".join(map(str, space.layers)) + (", exits" if space.deadline_exits else ""),
         "token reduction": "; ".join(map(_reduction, space.reductions)),
+        "adapters": ", ".join(space.adapters),
         "returns": space.kinds,
         "features": ", ".join(space.features),
         "reads": f"{space.max_tokens} tokens" if space.max_tokens else "any length",

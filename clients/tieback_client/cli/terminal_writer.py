@@ -39,6 +39,10 @@ class TerminalWriter:
             text.append(f", {SOURCES[outcome.source]}", style="dim")
         if outcome.reduction is not None:
             text.append(f", {outcome.reduction.method} at {outcome.reduction.ratio:g}", style="dim")
+        if outcome.adapter is not None:
+            weight = outcome.adapter.weights.get(outcome.adapter.name)
+            chosen = f" ({weight:.0%})" if weight is not None else ""
+            text.append(f", {outcome.adapter.name}{chosen}", style="dim")
         if outcome.layer is not None:
             text.append(f", layer {outcome.layer}", style="dim")
         if outcome.truncated_tokens:

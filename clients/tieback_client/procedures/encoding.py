@@ -62,6 +62,7 @@ def encode(
     layer: int | None = None,
     earliest_layer: int | None = None,
     condition: str = "",
+    adapter: str | Sequence[str] = "",
     reduction: MethodLike | None = None,
     batch: int = 256,
     timeout: float | None = None,
@@ -81,8 +82,10 @@ def encode(
     trained for it (`Space.deadline_exits`); `Encoding.layer` is the one. `reduction` merges tokens inside of
     the model, by a method's name or ``("pitome", {"ratio": 0.8})``, where the space serves it
     (`Space.reductions`): faster, and a little worse. `condition` gives the vector under a learned condition
-    of the server's, such as "colour", in a space of its own. Many contents go in several calls of at most
-    `batch`; for very many, `encode_stream` is faster.
+    of the server's, such as "colour", in a space of its own. `adapter` names the expert of a merged model
+    (`Space.adapters`) whose weights make the vectors, or one for each content; with "auto" the model's router
+    chooses, and `Encoding.adapter` has its weights. Many contents go in several calls of at most `batch`; for
+    very many, `encode_stream` is faster.
 
     An input that fails does not fail the others: see `Encodings.errors`.
     """
@@ -95,12 +98,19 @@ def encode(
         layer=layer,
         earliest_layer=earliest_layer,
         condition=condition,
+        adapter=adapter if isinstance(adapter, str) else "",
         token_reduction=reduction,
     )
+    given = _listed(contents)
+    adapters = _one_each(adapter, len(given))
     request = _batches_of(space, output, truncate, cache)
     replies: list[Reply] = []
-    for chunk in _chunks(_listed(contents), batch):
-        reply = yield Call(RPCS["Encode"], request(chunk), timeout)
+    done = 0
+    for chunk in _chunks(given, batch):
+        message = request(chunk)
+        message.adapters.extend(adapters[done : done + len(chunk)])
+        done += len(chunk)
+        reply = yield Call(RPCS["Encode"], message, timeout)
         replies.append(reply)
     return Encodings(replies)
 
@@ -119,6 +129,7 @@ def encode_stream(
     layer: int | None = None,
     earliest_layer: int | None = None,
     condition: str = "",
+    adapter: str = "",
     reduction: MethodLike | None = None,
     batch: int = 32,
     in_flight: int = 8,
@@ -144,6 +155,7 @@ def encode_stream(
         layer=layer,
         earliest_layer=earliest_layer,
         condition=condition,
+        adapter=adapter,
         token_reduction=reduction,
     )
     encode_request = _batches_of(space, output, truncate, cache)
@@ -250,6 +262,15 @@ def _batches_of(
         )
 
     return request
+
+
+def _one_each(adapter: str | Sequence[str], contents: int) -> Sequence[str]:
+    """The adapter of each content, where they are named one by one."""
+    if isinstance(adapter, str):
+        return ()
+    if len(adapter) != contents:
+        raise InvalidArgument.at("adapters", f"there are {len(adapter)} adapters for {contents} contents")
+    return [writing.text(one, "adapters") for one in adapter]
 
 
 def _id_of(response: encoder_pb2.EncodeStreamResponse) -> int:

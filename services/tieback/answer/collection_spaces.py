@@ -32,7 +32,7 @@ from tieback.core.types.limits import Limits
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.query_plan import QueryPlan
 from tieback.core.types.token_vectors import TokenVectors
-from tieback.core.types.vectors import SpaceRef
+from tieback.core.types.vectors import WITH, SpaceRef
 from tieback.methods.codecs import codecs, with_defaults
 from tieback.ports import DEFAULT_ROUTING, EncoderPort, IndexPort, RouterPort
 from tieback.token_spaces import TokenSpace, TokenSpaces
@@ -102,8 +102,9 @@ class CollectionSpace:
 
     def is_encoded_by(self, encoder: str) -> bool:
         """Whether the space is one encoder's, or shared by several, and this is one of them."""
-        every = self.encoders[Role.DOCUMENT].joint_inputs.spaces.values()
-        return self.name != JOINT_SPACE and any(encoder in names for names in every)
+        inputs = self.encoders[Role.DOCUMENT].joint_inputs
+        every = inputs.spaces.values()
+        return self.name != JOINT_SPACE and not inputs.adapter and any(encoder in names for names in every)
 
     def routing(self, asked: Routing, known: Routing) -> Routing:
         """How a query is weighted: as it asks, else as its collection was made.
@@ -290,7 +291,11 @@ class CollectionSpaces:
 
 
 def default_of(spaces: Names[str]) -> str:
-    """Of the names of spaces that collections can be in, that of new ones that do not say; "" if unclear."""
+    """Of the names of spaces that collections can be in, that of new ones that do not say; "" if unclear.
+
+    The space of an expert of a merged model is only taken where it is named.
+    """
     if JOINT_SPACE in spaces:
         return JOINT_SPACE
-    return next(iter(spaces)) if len(spaces) == 1 else ""
+    whole = [name for name in spaces if WITH not in name]
+    return whole[0] if len(whole) == 1 else ""

@@ -32,7 +32,7 @@ class JointInputs:
     `stored` is what is asked besides of what will be stored, and `per_region` whether the regions of a
     picture that come of that are stored in vectors of their own. `shared` are the names of the spaces that
     vectors carry, of encoders that are called by another: an encoder is asked by its own name, and what it
-    says, or fails to say, is told of its space.
+    says, or fails to say, is told of its space. `adapter` is what each encoder is asked for.
     """
 
     spaces: Spaces
@@ -41,6 +41,7 @@ class JointInputs:
     stored: Mapping[str, frozenset[VectorKind]] = field(default_factory=dict)
     per_region: bool = False
     shared: Mapping[str, str] = field(default_factory=dict)
+    adapter: str = ""
 
     def space(self, encoder: str) -> str:
         """The name of the space that the encoder's vectors carry."""
@@ -50,7 +51,7 @@ class JointInputs:
         """What to ask of a space."""
         kinds = self.kinds.get(space) or (DENSE if modality is Modality.TEXT else LABELS)
         stored = self.stored.get(space, frozenset()) if role is Role.DOCUMENT else frozenset()
-        return EncodePlan(kinds=kinds | stored, truncation=truncation)
+        return EncodePlan(kinds=kinds | stored, truncation=truncation, adapter=self.adapter)
 
     def unused(self, weights: Mapping[str, float]) -> frozenset[str]:
         """Spaces that reach only blocks of weight 0, so that nobody waits for them."""

@@ -28,7 +28,8 @@ class SingleSpace:
 
     `encoders` are by role, since an encoder may have one prompt for queries and another for documents, and
     by modality, since the towers of a dual encoder share a space. `naming` are those that name classes, and
-    `seeing` those whose pictures are stored by their regions too. A query of several contents is the weighted
+    `seeing` those whose pictures are stored by their regions too. Where it is the space of an expert of a
+    merged model, `adapter` names it. A query of several contents is the weighted
     sum of their vectors.
     """
 
@@ -37,6 +38,7 @@ class SingleSpace:
     encoders: Mapping[Role, Spaces]
     naming: frozenset[str] = frozenset()
     seeing: frozenset[str] = frozenset()
+    adapter: str = ""
 
     def joint_inputs(self, role: Role) -> JointInputs:
         """What is asked of which encoder in that role."""
@@ -49,6 +51,7 @@ class SingleSpace:
             stored=dict.fromkeys(self.seeing.intersection(names), REGIONS),
             per_region=bool(self.seeing),
             shared=dict.fromkeys(names, self.ref.name),
+            adapter=self.adapter,
         )
 
     async def fuse(

@@ -35,7 +35,7 @@ from tieback.catalog.source import Source, short_hash
 from tieback.core.errors import StartupError
 from tieback.core.types.content import Modality
 from tieback.core.types.fusion import JOINT_SPACE
-from tieback.core.types.vectors import SpaceRef, VectorKind
+from tieback.core.types.vectors import WITH, SpaceRef, VectorKind
 from tieback.methods.reranking import NO_RERANKING, rerankings
 from tieback.methods.token_reduction import token_reductions
 
@@ -184,6 +184,16 @@ class EncoderCard(Card):
         )
 
     @property
+    def adapters(self) -> tuple[str, ...]:
+        """The experts that a request may name."""
+        return () if self.merge is None else self.merge.kept
+
+    def space_with(self, adapter: str) -> SpaceRef:
+        """The space of the vectors that an expert's adapter makes, in float32 whatever the precision is."""
+        own = short_hash(self.fingerprint, f"adapter {adapter}")
+        return SpaceRef(f"{self.name}{WITH}{adapter}", self.revision, own)
+
+    @property
     def unbound_joint(self) -> str | None:
         """`joint` where no binding is served: shared spaces and pairs enter by a binding alone."""
         return None if self.shares is not None or self.joint == "pairs" else self.joint
@@ -222,6 +232,7 @@ class EncoderCard(Card):
         made = [
             *sorted(self.precisions),
             *(f"layer {layer}" for layer in self.layers),
+            *(f"router {name} {file}" for name, file in (self.merge.router if self.merge else {}).items()),
             *(f"{name} {json.dumps(parameters, sort_keys=True)}" for name, parameters in reduced.items()),
         ]
         return short_hash(self.fingerprint, *made) if made else self.fingerprint

@@ -12,7 +12,8 @@ from pydantic import Field, field_validator, model_validator
 
 from tieback.catalog.source import Strict
 from tieback.core.errors import InvalidInput, NotFound, StartupError
-from tieback.methods.merging import mergings
+from tieback.core.types.encoding import ROUTED
+from tieback.methods.merging import SPLIT, mergings
 
 if TYPE_CHECKING:
     from tieback.catalog.base_card import Card
@@ -41,13 +42,18 @@ class Probe(Strict):
 class Merge(Strict):
     """A model made of a base and experts that were trained from it, all of them names of cards.
 
-    `serve` names one of them to be served in place of the merge: the way back, while the card stays.
+    A method that can split its experts keeps an adapter for each, which requests name by the expert's name;
+    `adapters` are the parameters of that, and `router` has for each expert a file of pairs of texts, as for
+    `tieback train`, by which a router learns to choose one. `serve` names a parent to be served in place of
+    the merge: the way back, while the card stays.
     """
 
     method: str
     base: ParentName
     experts: Annotated[tuple[ParentName, ...], Field(min_length=1)]
     parameters: dict[str, Any] = Field(default_factory=dict)
+    adapters: dict[str, Any] = Field(default_factory=dict)
+    router: dict[ParentName, Path] = Field(default_factory=dict)
     probe: Probe | None = None
     serve: ParentName | None = None
 
@@ -62,8 +68,15 @@ class Merge(Strict):
     def _can_be_made(self) -> Merge:
         try:
             mergings.configure(self.method, self.parameters)
+            if self.adapters or mergings.has(SPLIT, self.method):
+                mergings.form(SPLIT, self.method, self.split_parameters)
         except (NotFound, InvalidInput) as error:
             raise ValueError(error.message) from None
+        if self.router and (set(self.router) != set(self.experts) or not mergings.has(SPLIT, self.method)):
+            raise ValueError(
+                "router has a file of texts for each expert, of a method that keeps adapters: "
+                f"{', '.join(self.experts)}"
+            )
         if self.serve is not None and self.serve not in self.parents:
             raise ValueError(f"serve names the base or an expert: {', '.join(self.parents)}")
         return self
@@ -74,9 +87,20 @@ class Merge(Strict):
         return tuple(dict.fromkeys([self.base, *self.experts]))
 
     @property
+    def kept(self) -> tuple[str, ...]:
+        """The experts of which an adapter is kept."""
+        return self.experts if self.serve is None and mergings.has(SPLIT, self.method) else ()
+
+    @property
+    def split_parameters(self) -> dict[str, Any]:
+        """Those of splitting the experts: `adapters`, and what merging and splitting have in common."""
+        common = mergings.schema(self.method, SPLIT)["properties"] if mergings.has(SPLIT, self.method) else ()
+        return {name: value for name, value in self.parameters.items() if name in common} | self.adapters
+
+    @property
     def recipe(self) -> dict[str, Any]:
         """All that decides which weights come out."""
-        return self.model_dump(mode="json", exclude={"probe"})
+        return self.model_dump(mode="json", exclude={"probe", "router"})
 
 
 def check_merged(card: EncoderCard) -> None:
@@ -85,6 +109,8 @@ def check_merged(card: EncoderCard) -> None:
         raise ValueError("merged are transformer_text encoders")
     if card.merge is not None and card.name in card.merge.parents:
         raise ValueError(f"merge: {card.name} cannot be merged of itself")
+    if card.merge is not None and ROUTED in card.merge.experts:
+        raise ValueError(f"merge: {ROUTED!r} is how requests ask the router for an expert")
     if card.layers or card.reductions:
         raise ValueError("a merged encoder offers no layers and no reductions: they were measured of others")
 

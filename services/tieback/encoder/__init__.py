@@ -2,5 +2,6 @@
 
 from tieback.encoder.encoding_cache import CacheOptions, CacheState
 from tieback.encoder.service import Encoder
+from tieback.models.adapters import AdapterState
 
-__all__ = ["CacheOptions", "CacheState", "Encoder"]
+__all__ = ["AdapterState", "CacheOptions", "CacheState", "Encoder"]

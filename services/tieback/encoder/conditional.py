@@ -43,6 +43,7 @@ class ConditionalSpaces:
             "layer": plan.layer is not None,
             "earliest_layer": plan.earliest_layer is not None,
             "reduction": plan.reduction is not None,
+            "adapter": bool(plan.adapter),
         }
         for field, is_asked in unused.items():
             if is_asked:

@@ -65,6 +65,12 @@ def resolve(plan: EncodePlan, card: EncoderCard, widths: Sequence[int]) -> Encod
         )
     if plan.layer is not None and plan.layer not in card.layers:
         raise InvalidInput(_no_such_layer(plan.layer, card), field=at("output", "layer"))
+    if plan.adapter and plan.adapter not in card.adapters:
+        offered = ", ".join(card.adapters) or "none"
+        raise InvalidInput(
+            f"the space {card.name!r} has no adapter {plan.adapter!r}; it has: {offered}",
+            field=at("output", "adapter"),
+        )
     if plan.earliest_layer is not None:
         _check_exit(plan.earliest_layer, plan, card)
     if plan.dtype is DType.BINARY and width % 8 and VectorKind.DENSE in plan.kinds:

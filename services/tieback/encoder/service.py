@@ -18,13 +18,15 @@ from tieback.catalog.card import EncoderCard
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import Overloaded, StartupError
 from tieback.core.types.content import Content
-from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeReply, SplitReply
+from tieback.core.types.encoding import ROUTED, CachePolicy, EncodePlan, EncodeReply, SplitReply
 from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
 from tieback.core.unknown_space import unknown_space
+from tieback.encoder.adapting import encode_routed, routing_adapters
 from tieback.encoder.conditional import ConditionalSpaces, computed_plan, projected
 from tieback.encoder.encoding_cache import CacheOptions, CacheState
 from tieback.encoder.space import Space
+from tieback.models.adapters import AdapterState
 from tieback.models.conditional_space import ConditionalSpace
 from tieback.models.encoder_model import EncoderModel
 from tieback.ports import DEFAULT_PLAN
@@ -98,9 +100,16 @@ class Encoder:
         """One result per content, in order; a bad content gets an error and the others succeed.
 
         NotFound, with the choices, for an unknown space. InvalidInput for an empty or too large batch, a
-        width, kind or condition that is not offered. Overloaded where too much waits. DeadlineExceeded.
+        width, kind, condition or adapter that is not offered. Overloaded where too much waits.
+        DeadlineExceeded.
         """
         found = self._space(space)
+        if plan.adapter == ROUTED:
+
+            async def encode(some: Sequence[Content], one: EncodePlan) -> EncodeReply:
+                return await found.encode(some, one, cache, deadline)
+
+            return await encode_routed(encode, routing_adapters(found.card, found.adapters), contents, plan)
         if not plan.condition:
             return await found.encode(contents, plan, cache, deadline)
         learned = self._conditions.find(space, plan)
@@ -148,6 +157,11 @@ class Encoder:
         NotFound as in `encode`.
         """
         return self._space(space).refusal(deadline)
+
+    def adapter_state(self, space: str) -> AdapterState:
+        """How many adapters of a space are in memory, and their bytes. NotFound as in `encode`."""
+        adapters = self._space(space).adapters
+        return AdapterState() if adapters is None else adapters.state
 
     def cache_state(self, space: str) -> CacheState:
         """What a space has cached and how often it helped; NotFound as in `encode`."""

@@ -17,6 +17,7 @@ from tieback.core.field_path import at
 from tieback.core.tenant import TENANT
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import (
+    AppliedAdapter,
     CachePolicy,
     EncodePlan,
     EncodeReply,
@@ -38,7 +39,7 @@ from tieback.encoder.request import check_content, check_size, resolve
 from tieback.encoder.shaping import shape, vectors
 from tieback.encoder.splitting import Splitting
 from tieback.encoder.worker import COMMON_KINDS, Worker
-from tieback.models.encoder_model import EncoderModel, NamesTerms
+from tieback.models.encoder_model import EncoderModel, KeepsExperts, NamesTerms
 
 INLINE_BYTES = 128 << 10
 """Contents of so many bytes together are hashed at once: a change of threads would take longer."""
@@ -67,6 +68,8 @@ class Space:
         self.card = model.card
         card = model.card
         self._refs = {layer: card.space_at(layer) for layer in (None, *card.layers)}
+        self.adapters = model.adapters if isinstance(model, KeepsExperts) else None
+        self._adapted = {name: card.space_with(name) for name in card.adapters}
         self._widths = model.card.offered_widths
         self._limits = limits
         self._closing = False
@@ -125,7 +128,7 @@ class Space:
         check_size(contents, self._limits)
         asked_plan = resolve(plan, self.card, self._widths)
         plan = dataclasses.replace(asked_plan, earliest_layer=None)
-        space = self._refs[plan.layer]
+        space = self._ref(plan)
         results = [self._at_once(place, content, plan, space) for place, content in enumerate(contents)]
         places = [place for place, result in enumerate(results) if result is None]
         asked = [contents[place] for place in places]
@@ -213,11 +216,17 @@ class Space:
         self, computed: Sequence[tuple[Computed, EncodingSource]], plan: EncodePlan
     ) -> list[Encoding]:
         """What was computed by one plan, as it asks for it."""
-        found = shape(computed, self._refs[plan.layer], self.card.modality, plan, self._vocabulary)
+        found = shape(computed, self._ref(plan), self.card.modality, plan, self._vocabulary)
+        if plan.adapter and self.adapters is not None:
+            applied = AppliedAdapter(plan.adapter, self.adapters.hashes[plan.adapter])
+            return [dataclasses.replace(one, adapter=applied) for one in found]
         if not self.card.layers:
             return found
         layer = plan.layer or self.card.layers[-1]
         return [dataclasses.replace(one, layer=layer) for one in found]
+
+    def _ref(self, plan: EncodePlan) -> SpaceRef:
+        return self._adapted[plan.adapter] if plan.adapter else self._refs[plan.layer]
 
     def _in_time(self, plan: EncodePlan, contents: Sequence[Content], deadline: Deadline) -> EncodePlan:
         """The plan, ended at an earlier layer where it allows that and its deadline is near."""

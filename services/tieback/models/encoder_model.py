@@ -12,6 +12,7 @@ from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, Label
 from tieback.core.types.limits import Limits
 from tieback.core.types.locators import Locators
+from tieback.models.adapters import Adapters
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,16 @@ class ReadsText(Protocol):
 
     def starts(self, text: str) -> Array:
         """The characters at which the tokens of a text begin `[tokens]`, int64, ascending."""
+        ...
+
+
+@runtime_checkable
+class KeepsExperts(Protocol):
+    """What an encoder that was merged of experts may be too: a plan can name one of them."""
+
+    @property
+    def adapters(self) -> Adapters | None:
+        """The adapters of the experts; None where the card keeps none."""
         ...
 
 

@@ -22,6 +22,7 @@ from tieback.models.captured_runs import ENABLED, CapturedRuns
 Provider = Literal["cpu", "cuda"]
 Options = dict[str, str]
 ERRORS_ONLY = 3
+ADAPTER_BYTES = 512 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +30,15 @@ class Hardware:
     """What graphs run on.
 
     `threads` are of one session. For CUDA, `tf32` lets it round factors to 10 bits, and with `cuda_graphs` it
-    launches all kernels of a run at once, where shapes come again and again.
+    launches all kernels of a run at once, where shapes come again and again. The adapters of a model may take
+    `adapter_bytes` of memory together; one is always kept.
     """
 
     provider: Provider = "cpu"
     threads: int = 1
     tf32: bool = False
     cuda_graphs: bool = False
+    adapter_bytes: int = ADAPTER_BYTES
 
     def providers(self, *, recurring_shapes: bool) -> list[str | tuple[str, Options]]:
         """ONNX Runtime's names, the preferred first, with their options."""
@@ -59,8 +62,8 @@ PROCESSOR = Hardware()
 class Session:
     """A graph, from its file or as it is, ready to run.
 
-    With `recurring_shapes` its inputs have few shapes, which come again. `widths` are the inputs' last
-    dimensions.
+    With `recurring_shapes` its inputs have few shapes, which come again. `heights` are the inputs' first
+    dimensions, and `widths` their last ones.
     """
 
     def __init__(
@@ -93,6 +96,7 @@ class Session:
         captures = recurring_shapes and provider == "cuda" and hardware.cuda_graphs
         self._captured = CapturedRuns(self._session) if captures else None
         self.inputs = [node.name for node in self._session.get_inputs()]
+        self.heights = {node.name: node.shape[0] for node in self._session.get_inputs() if node.shape}
         self.widths = {node.name: node.shape[-1] for node in self._session.get_inputs() if node.shape}
         self.outputs = [node.name for node in self._session.get_outputs()]
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +18,7 @@ from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.limits import Limits
 from tieback.core.types.locators import LocatorKind, Locators
 from tieback.core.types.vectors import VectorKind
+from tieback.models.adapters import Adapters
 from tieback.models.content import read_text
 from tieback.models.encoder_model import Prepared, RawEncoding
 from tieback.models.normalization import unit_rows
@@ -31,6 +34,7 @@ GRAPHS: Mapping[Precision, str] = {
     "float16": "model.float16.onnx",
     "int8": "model.int8.onnx",
 }
+Run = Callable[[Sequence[str], Mapping[str, Array]], list[Any]]
 TOKENS, RATIO = "token_states", "ratio"
 SHORTEST = 8  # tokens of the shortest text whose cost is measured
 UNBOUNDED_TOKENS = 512  # of the longest, where the card names no limit
@@ -40,7 +44,8 @@ class TransformerTextModel:
     """Runs the graph of the card's precision: `IDS` and `MASK` `[batch, tokens]` to `DENSE` and `TOKENS`.
 
     Where the card offers layers, the graph is cut at them, and is run no further than the one that is asked.
-    A token reduction has a graph of its own, which takes the `RATIO` too and gives `DENSE`.
+    A token reduction has a graph of its own, which takes the `RATIO` too and gives `DENSE`. The experts of a
+    merged model have one too, in float32.
     StartupError where a lower precision is further from float32 on this machine than its card allows.
     """
 
@@ -62,6 +67,7 @@ class TransformerTextModel:
         else:
             whole = served.path(graph_file(card.precision))
             self._session = Session(whole, hardware, recurring_shapes=self._in_steps)
+        self.adapters = Adapters(card, served, hardware) if card.adapters else None
         self._hardware = hardware
         self._reduced_graphs = {
             name: served.path(graph_file(card.precision, name)) for name in card.served_reductions
@@ -109,11 +115,16 @@ class TransformerTextModel:
             ratio = np.array(plan.reduction.ratio, np.float32)
             (dense,) = self._reducing(plan.reduction.method).run([DENSE], inputs | {RATIO: ratio})
             return [RawEncoding(row, None) for row in dense[: len(texts)]]
+        run: Run = self._session.run
+        if plan.adapter:
+            if self.adapters is None:
+                raise ValueError(f"{self.card.name} keeps no adapters")
+            run = functools.partial(self.adapters.run, plan.adapter)
         vectors, tokens = at_layer(DENSE, plan.layer), at_layer(TOKENS, plan.layer)
         if VectorKind.MULTI_VECTOR not in plan.kinds:
-            (dense,) = self._session.run([vectors], inputs)
+            (dense,) = run([vectors], inputs)
             return [RawEncoding(row) for row in dense[: len(texts)]]
-        dense, states = self._session.run([vectors, tokens], inputs)
+        dense, states = run([vectors, tokens], inputs)
         return [
             RawEncoding(
                 row if VectorKind.DENSE in plan.kinds else None,

@@ -22,19 +22,19 @@ from tieback.core.types.arrays import Array
 from tieback.core.types.encoding import Truncation
 from tieback.methods.merging import Weights
 from tieback.methods.merging import merge as merged_weights
-from tieback.models.reference import DENSE, IDS, MASK
 from tieback.models.session import Session
 from tieback.models.store import ServedModel
 from tieback.models.tokenization import TextTokenizer
-from tieback.models.transformer_text import GRAPH, TOKENIZER, padded
+from tieback.models.transformer_text import GRAPH, TOKENIZER
+from tieback.recipes.adapted_graph import write_adapters
+from tieback.recipes.encoded_texts import encoded_texts
+from tieback.recipes.expert_router import learn_router
 from tieback.recipes.external_data import save_graph
 from tieback.recipes.graph_edits import load_graph
 from tieback.recipes.lower_precisions import add_lower_precisions
 from tieback.training.ranks import ranks
 from tieback.training.text_pairs import pair_files, read_text_pairs
 
-AT_ONCE = 32
-"""Texts of a probe that are encoded together."""
 FEWEST_PAIRS, MOST_PAIRS = 10, 1000
 """Of a probe."""
 
@@ -61,15 +61,18 @@ def export(
         save_graph(load_graph(parents[merge.serve].path(GRAPH)), out / GRAPH)
     else:
         report(f"merging {', '.join(merge.experts)} by {merge.method}")
-        _write_merged(card, merge, parents, out / GRAPH)
+        _write_merged(card, merge, parents, out)
     metrics = add_lower_precisions(card, out, report)
+    if merge.router and merge.serve is None:
+        report("learning the router")
+        metrics |= {"router": learn_router(card, merge.router, out)}
     if merge.probe is not None and merge.serve is None:
         report(f"probing by {merge.probe.pairs.name}")
         metrics |= {"probe": _probed(card, merge, merge.probe, parents, out)}
     return metrics
 
 
-def _write_merged(card: EncoderCard, merge: Merge, parents: Mapping[str, ServedModel], target: Path) -> None:
+def _write_merged(card: EncoderCard, merge: Merge, parents: Mapping[str, ServedModel], out: Path) -> None:
     base = load_graph(parents[merge.base].path(GRAPH))
     start = weights_of(base)
     experts = [weights_of(load_graph(parents[name].path(GRAPH))) for name in merge.experts]
@@ -77,7 +80,10 @@ def _write_merged(card: EncoderCard, merge: Merge, parents: Mapping[str, ServedM
         merged = merged_weights(merge.method, start, experts, merge.parameters)
     except InvalidInput as error:
         raise StartupError(f"{card.name} cannot be merged: {_named(error, merge)}{error.message}") from error
-    write_with(base, merged, target)
+    write_with(base, merged, out / GRAPH)
+    if merge.kept:
+        named = dict(zip(merge.experts, experts, strict=True))
+        write_adapters(merge.method, merge.split_parameters, start, named, base, out)
 
 
 def write_with(model: ModelProto, weights: Weights, target: Path) -> None:
@@ -142,19 +148,6 @@ def _probed(
 
 def measured(session: Session, sides: Sequence[Sequence[Array]], metric: str) -> float:
     """A probe's metric for two texts of each pair, as token numbers."""
-    left, right = (_encoded(session, side) for side in sides)
+    left, right = (encoded_texts(session, side) for side in sides)
     places = ranks(left @ right.T, np.arange(len(left)))
     return float((places == 1).mean() if metric == "recall_at_1" else (1 / places).mean())
-
-
-def _encoded(session: Session, texts: Sequence[Array]) -> Array:
-    """Texts as token numbers to vectors `[texts, width]`, those of about one length together."""
-    order = np.argsort([len(text) for text in texts], kind="stable")
-    rows: list[Array] = [np.empty(0)] * len(texts)
-    for begin in range(0, len(order), AT_ONCE):
-        places = order[begin : begin + AT_ONCE]
-        ids, mask = padded([texts[place] for place in places])
-        (dense,) = session.run([DENSE], {IDS: ids, MASK: mask})
-        for place, row in zip(places, dense, strict=True):
-            rows[place] = row
-    return np.stack(rows)

@@ -121,7 +121,13 @@ def load_models(settings: Settings, cards: Sequence[EncoderCard]) -> list[Encode
 
     store = open_store(settings)
     make_merged(cards, store, lambda name, said: log.info("%s: %s", name, said))
-    hardware = Hardware(settings.provider, settings.session_threads, settings.cuda_tf32, settings.cuda_graphs)
+    hardware = Hardware(
+        settings.provider,
+        settings.session_threads,
+        settings.cuda_tf32,
+        settings.cuda_graphs,
+        settings.adapter_bytes,
+    )
     return [load_encoder(card, store, hardware) for card in cards]
 
 

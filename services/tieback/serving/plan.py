@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -188,7 +189,15 @@ class Plan:
         for card in self.encoders:
             if VectorKind.DENSE in card.kinds:
                 found.setdefault(card.space, {})[card.name] = card
-        return tuple(single_space(ref, cards, self._regions) for ref, cards in found.items())
+        whole = [single_space(ref, cards, self._regions) for ref, cards in found.items()]
+        of_experts = [
+            dataclasses.replace(
+                single_space(card.space_with(name), {card.name: card}, self._regions), adapter=name
+            )
+            for card in self.encoders
+            for name in card.adapters
+        ]
+        return (*whole, *of_experts)
 
     @property
     def default_space(self) -> str:

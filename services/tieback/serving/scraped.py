@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 from tieback.core.types.load import Load
 
 if TYPE_CHECKING:
-    from tieback.encoder import CacheState
+    from tieback.encoder import AdapterState, CacheState
     from tieback.index.size import IndexSize
 
 
@@ -91,6 +91,36 @@ class Caches(Collector):
                 disk_is_on.add_metric((space,), now.disk.is_on)
                 dropped.add_metric((space,), now.disk.dropped)
         yield from (hits, misses, shared, evictions, size, disk_is_on, dropped)
+
+
+class AdapterGauges(Collector):
+    """Which adapters of merged models are in memory."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._states: list[tuple[str, Callable[[str], AdapterState]]] = []
+        registry.register(self)
+
+    def watch(self, space: str, state: Callable[[str], AdapterState]) -> None:
+        """Reads the adapters of this space from now on."""
+        self._states.append((space, state))
+
+    def collect(self) -> Iterable[Metric]:
+        """See `Collector`."""
+        loads = CounterMetricFamily(
+            "tieback_adapter_loads", "Adapters read from the store.", labels=("space",)
+        )
+        evictions = CounterMetricFamily(
+            "tieback_adapter_evictions", "Adapters evicted from memory.", labels=("space",)
+        )
+        size = GaugeMetricFamily(
+            "tieback_adapter_bytes", "Size of the adapters in memory.", labels=("space",)
+        )
+        for space, state in self._states:
+            now = state(space)
+            loads.add_metric((space,), now.loads)
+            evictions.add_metric((space,), now.evictions)
+            size.add_metric((space,), now.bytes)
+        yield from (loads, evictions, size)
 
 
 class IndexGauges(Collector):

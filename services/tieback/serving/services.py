@@ -64,6 +64,7 @@ async def _encoder(context: ServiceContext) -> None:
         context.load = functools.partial(encoder.load, card.name)
         telemetry.loads.watch("encoder", card.name, context.load)
         telemetry.caches.watch(card.name, encoder.cache_state)
+        telemetry.adapters.watch(card.name, encoder.adapter_state)
     telemetry.watch_preparation(lambda: encoder.preparing, lambda: encoder.decoded_bytes)
     context.ports.encoder = observed = ObservedEncoder(encoder, telemetry)
     context.server.add(EncoderServicer(observed))

@@ -219,6 +219,11 @@ class Settings(DoorSettings):
         "the token reduction of the space's card. This includes documents that are indexed then. The "
         "encoding names the reduction. 0: never.",
     )
+    adapter_bytes: int = Field(
+        512 << 20,
+        ge=0,
+        description="Maximum size of each merged model's adapters in memory, in bytes. One is always kept.",
+    )
     cache_bytes: int = Field(
         64 << 20, ge=0, description="Maximum size of each space's cache in memory, in bytes. 0: no cache."
     )

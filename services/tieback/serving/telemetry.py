@@ -33,7 +33,7 @@ from tieback.doors.metrics import DoorMetrics
 from tieback.serving.long_text_metrics import LongTextMetrics
 from tieback.serving.milvus_metrics import MilvusMetrics
 from tieback.serving.operation_metrics import OperationMetrics
-from tieback.serving.scraped import Caches, IndexGauges, Loads
+from tieback.serving.scraped import AdapterGauges, Caches, IndexGauges, Loads
 from tieback.serving.settings import Settings
 from tieback.serving.tenant_metrics import TenantMetrics
 from tieback.serving.tracing import Tracing
@@ -58,6 +58,7 @@ class Telemetry:
         self.registry = registry = CollectorRegistry()
         self.tracing = Tracing(settings, process)
         self.loads, self.caches, self.index = Loads(registry), Caches(registry), IndexGauges(registry)
+        self.adapters = AdapterGauges(registry)
         # Looked up once: a lookup costs as much as an observation.
         self._labelled: dict[tuple[Histogram, str, str], Histogram] = {}
 

@@ -28,7 +28,7 @@ from tieback.v1 import generator_pb2 as tieback_dot_v1_dot_generator__pb2
 from tieback.v1 import vector_pb2 as tieback_dot_v1_dot_vector__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18tieback/v1/catalog.proto\x12\ntieback.v1\x1a\x17tieback/v1/answer.proto\x1a\x18tieback/v1/content.proto\x1a\x1atieback/v1/generator.proto\x1a\x17tieback/v1/vector.proto\"\x13\n\x11ListSpacesRequest\"7\n\x12ListSpacesResponse\x12!\n\x06spaces\x18\x01 \x03(\x0b\x32\x11.tieback.v1.Space\"\x1f\n\x0fGetSpaceRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"4\n\x10GetSpaceResponse\x12 \n\x05space\x18\x01 \x01(\x0b\x32\x11.tieback.v1.Space\"\x88\x04\n\x05Space\x12!\n\x03ref\x18\x01 \x01(\x0b\x32\x14.tieback.v1.SpaceRef\x12(\n\nmodalities\x18\x02 \x03(\x0e\x32\x14.tieback.v1.Modality\x12\r\n\x05width\x18\x03 \x01(\r\x12\x0e\n\x06widths\x18\x04 \x03(\r\x12%\n\x05kinds\x18\x05 \x03(\x0e\x32\x16.tieback.v1.VectorKind\x12\x12\n\nmax_tokens\x18\x06 \x01(\r\x12\x13\n\x0b\x64\x65scription\x18\x07 \x01(\t\x12\x0f\n\x07license\x18\x08 \x01(\t\x12\x10\n\x08upstream\x18\t \x01(\t\x12\x0f\n\x07\x62inding\x18\n \x01(\t\x12\r\n\x05ready\x18\x0b \x01(\x08\x12\x11\n\tprecision\x18\x0c \x01(\t\x12 \n\x05\x64rift\x18\r \x03(\x0b\x32\x11.tieback.v1.Drift\x12!\n\x06\x62locks\x18\x0e \x03(\x0b\x32\x11.tieback.v1.Block\x12\x13\n\x0bprojections\x18\x0f \x03(\t\x12\x18\n\x10\x62inding_revision\x18\x10 \x01(\t\x12\x0c\n\x04name\x18\x11 \x01(\t\x12\x0e\n\x06layers\x18\x12 \x03(\r\x12\x31\n\nreductions\x18\x13 \x03(\x0b\x32\x1d.tieback.v1.MeasuredReduction\x12\x16\n\x0e\x64\x65\x61\x64line_exits\x18\x14 \x01(\x08\x12\x10\n\x08\x66\x65\x61tures\x18\x15 \x03(\t\"_\n\x11MeasuredReduction\x12\x0e\n\x06method\x18\x01 \x01(\t\x12\r\n\x05ratio\x18\x02 \x01(\x01\x12\r\n\x05speed\x18\x03 \x01(\x01\x12\x0c\n\x04lost\x18\x04 \x01(\x01\x12\x0e\n\x06served\x18\x05 \x01(\x08\"%\n\x05\x42lock\x12\r\n\x05space\x18\x01 \x01(\t\x12\r\n\x05width\x18\x02 \x01(\r\">\n\x05\x44rift\x12\x0f\n\x07measure\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01\x12\x15\n\rfloat32_value\x18\x03 \x01(\x01\"\x13\n\x11ListModelsRequest\"\x85\x01\n\x12ListModelsResponse\x12!\n\x06models\x18\x01 \x03(\x0b\x32\x11.tieback.v1.Model\x12$\n\trerankers\x18\x02 \x03(\x0b\x32\x11.tieback.v1.Model\x12&\n\x0brecognisers\x18\x03 \x03(\x0b\x32\x11.tieback.v1.Model\"\x86\x01\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\x12\x16\n\x0e\x63ontext_tokens\x18\x03 \x01(\r\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\x0f\n\x07license\x18\x05 \x01(\t\x12\x10\n\x08upstream\x18\x06 \x01(\t\x12\r\n\x05ready\x18\x07 \x01(\x08\"$\n\x12ListMethodsRequest\x12\x0e\n\x06\x66\x61mily\x18\x01 \x01(\t\"E\n\x13ListMethodsResponse\x12.\n\x07methods\x18\x01 \x03(\x0b\x32\x1d.tieback.v1.MethodDescription\"]\n\x11MethodDescription\x12\x0e\n\x06\x66\x61mily\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07summary\x18\x03 \x01(\t\x12\x19\n\x11parameters_schema\x18\x04 \x01(\t\"\'\n\x14ListEndpointsRequest\x12\x0f\n\x07service\x18\x01 \x01(\t\"R\n\x15ListEndpointsResponse\x12\'\n\tendpoints\x18\x01 \x03(\x0b\x32\x14.tieback.v1.Endpoint\x12\x10\n\x08valid_ms\x18\x02 \x01(\r\"M\n\x08\x45ndpoint\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12\x15\n\rqueued_tokens\x18\x02 \x01(\x04\x12\x19\n\x11tokens_per_second\x18\x03 \x01(\x01\"\x16\n\x14GetServerInfoRequest\"\xcf\x01\n\x15GetServerInfoResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\"\n\x06limits\x18\x02 \x01(\x0b\x32\x12.tieback.v1.Limits\x12*\n\x08services\x18\x03 \x03(\x0b\x32\x18.tieback.v1.ServiceState\x12,\n\tretrieval\x18\x04 \x01(\x0b\x32\x19.tieback.v1.RetrievalPlan\x12\'\n\x06styles\x18\x05 \x03(\x0e\x32\x17.tieback.v1.AnswerStyle\"\xd7\x04\n\x06Limits\x12\x15\n\rmessage_bytes\x18\x01 \x01(\x04\x12\x13\n\x0b\x62\x61tch_items\x18\x02 \x01(\r\x12\x12\n\ntext_bytes\x18\x03 \x01(\x04\x12\x14\n\x0cimage_pixels\x18\x04 \x01(\x04\x12\x15\n\raudio_seconds\x18\x05 \x01(\x01\x12\x0e\n\x06points\x18\x06 \x01(\r\x12\x15\n\rqueued_tokens\x18\x07 \x01(\x04\x12\x13\n\x0bquery_parts\x18\x08 \x01(\r\x12\x15\n\rrerank_tokens\x18\t \x01(\r\x12\x14\n\x0crerank_steps\x18\n \x01(\x04\x12\x15\n\rdecoded_bytes\x18\x0b \x01(\x04\x12\x12\n\nstop_texts\x18\x0c \x01(\r\x12\x12\n\nstop_bytes\x18\r \x01(\r\x12\x12\n\nname_bytes\x18\x0e \x01(\r\x12\x14\n\x0c\x66ilter_bytes\x18\x0f \x01(\r\x12\x10\n\x08sections\x18\x10 \x01(\r\x12\x0f\n\x07\x65ntries\x18\x11 \x01(\r\x12\x0f\n\x07numbers\x18\x12 \x01(\r\x12\x0e\n\x06\x66ields\x18\x13 \x01(\r\x12\r\n\x05\x64\x65pth\x18\x14 \x01(\r\x12\x15\n\rrequest_bytes\x18\x15 \x01(\x04\x12\x12\n\nopen_calls\x18\x16 \x01(\r\x12\x14\n\x0ctenant_calls\x18\x17 \x01(\r\x12\x18\n\x10\x63onnection_calls\x18\x18 \x01(\r\x12\x1a\n\x12metadata_key_bytes\x18\x19 \x01(\r\x12\x16\n\x0emetadata_bytes\x18\x1a \x01(\r\x12\x17\n\x0f\x63ollection_keys\x18\x1b \x01(\r\x12\x13\n\x0b\x63ollections\x18\x1c \x01(\r\"=\n\x0cServiceState\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05ready\x18\x02 \x01(\x08\x12\x10\n\x08replicas\x18\x03 \x01(\r2\x8b\x04\n\x0e\x43\x61talogService\x12P\n\nListSpaces\x12\x1d.tieback.v1.ListSpacesRequest\x1a\x1e.tieback.v1.ListSpacesResponse\"\x03\x90\x02\x01\x12J\n\x08GetSpace\x12\x1b.tieback.v1.GetSpaceRequest\x1a\x1c.tieback.v1.GetSpaceResponse\"\x03\x90\x02\x01\x12P\n\nListModels\x12\x1d.tieback.v1.ListModelsRequest\x1a\x1e.tieback.v1.ListModelsResponse\"\x03\x90\x02\x01\x12S\n\x0bListMethods\x12\x1e.tieback.v1.ListMethodsRequest\x1a\x1f.tieback.v1.ListMethodsResponse\"\x03\x90\x02\x01\x12Y\n\rListEndpoints\x12 .tieback.v1.ListEndpointsRequest\x1a!.tieback.v1.ListEndpointsResponse\"\x03\x90\x02\x01\x12Y\n\rGetServerInfo\x12 .tieback.v1.GetServerInfoRequest\x1a!.tieback.v1.GetServerInfoResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18tieback/v1/catalog.proto\x12\ntieback.v1\x1a\x17tieback/v1/answer.proto\x1a\x18tieback/v1/content.proto\x1a\x1atieback/v1/generator.proto\x1a\x17tieback/v1/vector.proto\"\x13\n\x11ListSpacesRequest\"7\n\x12ListSpacesResponse\x12!\n\x06spaces\x18\x01 \x03(\x0b\x32\x11.tieback.v1.Space\"\x1f\n\x0fGetSpaceRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"4\n\x10GetSpaceResponse\x12 \n\x05space\x18\x01 \x01(\x0b\x32\x11.tieback.v1.Space\"\x9a\x04\n\x05Space\x12!\n\x03ref\x18\x01 \x01(\x0b\x32\x14.tieback.v1.SpaceRef\x12(\n\nmodalities\x18\x02 \x03(\x0e\x32\x14.tieback.v1.Modality\x12\r\n\x05width\x18\x03 \x01(\r\x12\x0e\n\x06widths\x18\x04 \x03(\r\x12%\n\x05kinds\x18\x05 \x03(\x0e\x32\x16.tieback.v1.VectorKind\x12\x12\n\nmax_tokens\x18\x06 \x01(\r\x12\x13\n\x0b\x64\x65scription\x18\x07 \x01(\t\x12\x0f\n\x07license\x18\x08 \x01(\t\x12\x10\n\x08upstream\x18\t \x01(\t\x12\x0f\n\x07\x62inding\x18\n \x01(\t\x12\r\n\x05ready\x18\x0b \x01(\x08\x12\x11\n\tprecision\x18\x0c \x01(\t\x12 \n\x05\x64rift\x18\r \x03(\x0b\x32\x11.tieback.v1.Drift\x12!\n\x06\x62locks\x18\x0e \x03(\x0b\x32\x11.tieback.v1.Block\x12\x13\n\x0bprojections\x18\x0f \x03(\t\x12\x18\n\x10\x62inding_revision\x18\x10 \x01(\t\x12\x0c\n\x04name\x18\x11 \x01(\t\x12\x0e\n\x06layers\x18\x12 \x03(\r\x12\x31\n\nreductions\x18\x13 \x03(\x0b\x32\x1d.tieback.v1.MeasuredReduction\x12\x16\n\x0e\x64\x65\x61\x64line_exits\x18\x14 \x01(\x08\x12\x10\n\x08\x66\x65\x61tures\x18\x15 \x03(\t\x12\x10\n\x08\x61\x64\x61pters\x18\x16 \x03(\t\"_\n\x11MeasuredReduction\x12\x0e\n\x06method\x18\x01 \x01(\t\x12\r\n\x05ratio\x18\x02 \x01(\x01\x12\r\n\x05speed\x18\x03 \x01(\x01\x12\x0c\n\x04lost\x18\x04 \x01(\x01\x12\x0e\n\x06served\x18\x05 \x01(\x08\"%\n\x05\x42lock\x12\r\n\x05space\x18\x01 \x01(\t\x12\r\n\x05width\x18\x02 \x01(\r\">\n\x05\x44rift\x12\x0f\n\x07measure\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01\x12\x15\n\rfloat32_value\x18\x03 \x01(\x01\"\x13\n\x11ListModelsRequest\"\x85\x01\n\x12ListModelsResponse\x12!\n\x06models\x18\x01 \x03(\x0b\x32\x11.tieback.v1.Model\x12$\n\trerankers\x18\x02 \x03(\x0b\x32\x11.tieback.v1.Model\x12&\n\x0brecognisers\x18\x03 \x03(\x0b\x32\x11.tieback.v1.Model\"\x86\x01\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\x12\x16\n\x0e\x63ontext_tokens\x18\x03 \x01(\r\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\x0f\n\x07license\x18\x05 \x01(\t\x12\x10\n\x08upstream\x18\x06 \x01(\t\x12\r\n\x05ready\x18\x07 \x01(\x08\"$\n\x12ListMethodsRequest\x12\x0e\n\x06\x66\x61mily\x18\x01 \x01(\t\"E\n\x13ListMethodsResponse\x12.\n\x07methods\x18\x01 \x03(\x0b\x32\x1d.tieback.v1.MethodDescription\"]\n\x11MethodDescription\x12\x0e\n\x06\x66\x61mily\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07summary\x18\x03 \x01(\t\x12\x19\n\x11parameters_schema\x18\x04 \x01(\t\"\'\n\x14ListEndpointsRequest\x12\x0f\n\x07service\x18\x01 \x01(\t\"R\n\x15ListEndpointsResponse\x12\'\n\tendpoints\x18\x01 \x03(\x0b\x32\x14.tieback.v1.Endpoint\x12\x10\n\x08valid_ms\x18\x02 \x01(\r\"M\n\x08\x45ndpoint\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12\x15\n\rqueued_tokens\x18\x02 \x01(\x04\x12\x19\n\x11tokens_per_second\x18\x03 \x01(\x01\"\x16\n\x14GetServerInfoRequest\"\xcf\x01\n\x15GetServerInfoResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\"\n\x06limits\x18\x02 \x01(\x0b\x32\x12.tieback.v1.Limits\x12*\n\x08services\x18\x03 \x03(\x0b\x32\x18.tieback.v1.ServiceState\x12,\n\tretrieval\x18\x04 \x01(\x0b\x32\x19.tieback.v1.RetrievalPlan\x12\'\n\x06styles\x18\x05 \x03(\x0e\x32\x17.tieback.v1.AnswerStyle\"\xd7\x04\n\x06Limits\x12\x15\n\rmessage_bytes\x18\x01 \x01(\x04\x12\x13\n\x0b\x62\x61tch_items\x18\x02 \x01(\r\x12\x12\n\ntext_bytes\x18\x03 \x01(\x04\x12\x14\n\x0cimage_pixels\x18\x04 \x01(\x04\x12\x15\n\raudio_seconds\x18\x05 \x01(\x01\x12\x0e\n\x06points\x18\x06 \x01(\r\x12\x15\n\rqueued_tokens\x18\x07 \x01(\x04\x12\x13\n\x0bquery_parts\x18\x08 \x01(\r\x12\x15\n\rrerank_tokens\x18\t \x01(\r\x12\x14\n\x0crerank_steps\x18\n \x01(\x04\x12\x15\n\rdecoded_bytes\x18\x0b \x01(\x04\x12\x12\n\nstop_texts\x18\x0c \x01(\r\x12\x12\n\nstop_bytes\x18\r \x01(\r\x12\x12\n\nname_bytes\x18\x0e \x01(\r\x12\x14\n\x0c\x66ilter_bytes\x18\x0f \x01(\r\x12\x10\n\x08sections\x18\x10 \x01(\r\x12\x0f\n\x07\x65ntries\x18\x11 \x01(\r\x12\x0f\n\x07numbers\x18\x12 \x01(\r\x12\x0e\n\x06\x66ields\x18\x13 \x01(\r\x12\r\n\x05\x64\x65pth\x18\x14 \x01(\r\x12\x15\n\rrequest_bytes\x18\x15 \x01(\x04\x12\x12\n\nopen_calls\x18\x16 \x01(\r\x12\x14\n\x0ctenant_calls\x18\x17 \x01(\r\x12\x18\n\x10\x63onnection_calls\x18\x18 \x01(\r\x12\x1a\n\x12metadata_key_bytes\x18\x19 \x01(\r\x12\x16\n\x0emetadata_bytes\x18\x1a \x01(\r\x12\x17\n\x0f\x63ollection_keys\x18\x1b \x01(\r\x12\x13\n\x0b\x63ollections\x18\x1c \x01(\r\"=\n\x0cServiceState\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05ready\x18\x02 \x01(\x08\x12\x10\n\x08replicas\x18\x03 \x01(\r2\x8b\x04\n\x0e\x43\x61talogService\x12P\n\nListSpaces\x12\x1d.tieback.v1.ListSpacesRequest\x1a\x1e.tieback.v1.ListSpacesResponse\"\x03\x90\x02\x01\x12J\n\x08GetSpace\x12\x1b.tieback.v1.GetSpaceRequest\x1a\x1c.tieback.v1.GetSpaceResponse\"\x03\x90\x02\x01\x12P\n\nListModels\x12\x1d.tieback.v1.ListModelsRequest\x1a\x1e.tieback.v1.ListModelsResponse\"\x03\x90\x02\x01\x12S\n\x0bListMethods\x12\x1e.tieback.v1.ListMethodsRequest\x1a\x1f.tieback.v1.ListMethodsResponse\"\x03\x90\x02\x01\x12Y\n\rListEndpoints\x12 .tieback.v1.ListEndpointsRequest\x1a!.tieback.v1.ListEndpointsResponse\"\x03\x90\x02\x01\x12Y\n\rGetServerInfo\x12 .tieback.v1.GetServerInfoRequest\x1a!.tieback.v1.GetServerInfoResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -56,39 +56,39 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETSPACERESPONSE']._serialized_start=255
   _globals['_GETSPACERESPONSE']._serialized_end=307
   _globals['_SPACE']._serialized_start=310
-  _globals['_SPACE']._serialized_end=830
-  _globals['_MEASUREDREDUCTION']._serialized_start=832
-  _globals['_MEASUREDREDUCTION']._serialized_end=927
-  _globals['_BLOCK']._serialized_start=929
-  _globals['_BLOCK']._serialized_end=966
-  _globals['_DRIFT']._serialized_start=968
-  _globals['_DRIFT']._serialized_end=1030
-  _globals['_LISTMODELSREQUEST']._serialized_start=1032
-  _globals['_LISTMODELSREQUEST']._serialized_end=1051
-  _globals['_LISTMODELSRESPONSE']._serialized_start=1054
-  _globals['_LISTMODELSRESPONSE']._serialized_end=1187
-  _globals['_MODEL']._serialized_start=1190
-  _globals['_MODEL']._serialized_end=1324
-  _globals['_LISTMETHODSREQUEST']._serialized_start=1326
-  _globals['_LISTMETHODSREQUEST']._serialized_end=1362
-  _globals['_LISTMETHODSRESPONSE']._serialized_start=1364
-  _globals['_LISTMETHODSRESPONSE']._serialized_end=1433
-  _globals['_METHODDESCRIPTION']._serialized_start=1435
-  _globals['_METHODDESCRIPTION']._serialized_end=1528
-  _globals['_LISTENDPOINTSREQUEST']._serialized_start=1530
-  _globals['_LISTENDPOINTSREQUEST']._serialized_end=1569
-  _globals['_LISTENDPOINTSRESPONSE']._serialized_start=1571
-  _globals['_LISTENDPOINTSRESPONSE']._serialized_end=1653
-  _globals['_ENDPOINT']._serialized_start=1655
-  _globals['_ENDPOINT']._serialized_end=1732
-  _globals['_GETSERVERINFOREQUEST']._serialized_start=1734
-  _globals['_GETSERVERINFOREQUEST']._serialized_end=1756
-  _globals['_GETSERVERINFORESPONSE']._serialized_start=1759
-  _globals['_GETSERVERINFORESPONSE']._serialized_end=1966
-  _globals['_LIMITS']._serialized_start=1969
-  _globals['_LIMITS']._serialized_end=2568
-  _globals['_SERVICESTATE']._serialized_start=2570
-  _globals['_SERVICESTATE']._serialized_end=2631
-  _globals['_CATALOGSERVICE']._serialized_start=2634
-  _globals['_CATALOGSERVICE']._serialized_end=3157
+  _globals['_SPACE']._serialized_end=848
+  _globals['_MEASUREDREDUCTION']._serialized_start=850
+  _globals['_MEASUREDREDUCTION']._serialized_end=945
+  _globals['_BLOCK']._serialized_start=947
+  _globals['_BLOCK']._serialized_end=984
+  _globals['_DRIFT']._serialized_start=986
+  _globals['_DRIFT']._serialized_end=1048
+  _globals['_LISTMODELSREQUEST']._serialized_start=1050
+  _globals['_LISTMODELSREQUEST']._serialized_end=1069
+  _globals['_LISTMODELSRESPONSE']._serialized_start=1072
+  _globals['_LISTMODELSRESPONSE']._serialized_end=1205
+  _globals['_MODEL']._serialized_start=1208
+  _globals['_MODEL']._serialized_end=1342
+  _globals['_LISTMETHODSREQUEST']._serialized_start=1344
+  _globals['_LISTMETHODSREQUEST']._serialized_end=1380
+  _globals['_LISTMETHODSRESPONSE']._serialized_start=1382
+  _globals['_LISTMETHODSRESPONSE']._serialized_end=1451
+  _globals['_METHODDESCRIPTION']._serialized_start=1453
+  _globals['_METHODDESCRIPTION']._serialized_end=1546
+  _globals['_LISTENDPOINTSREQUEST']._serialized_start=1548
+  _globals['_LISTENDPOINTSREQUEST']._serialized_end=1587
+  _globals['_LISTENDPOINTSRESPONSE']._serialized_start=1589
+  _globals['_LISTENDPOINTSRESPONSE']._serialized_end=1671
+  _globals['_ENDPOINT']._serialized_start=1673
+  _globals['_ENDPOINT']._serialized_end=1750
+  _globals['_GETSERVERINFOREQUEST']._serialized_start=1752
+  _globals['_GETSERVERINFOREQUEST']._serialized_end=1774
+  _globals['_GETSERVERINFORESPONSE']._serialized_start=1777
+  _globals['_GETSERVERINFORESPONSE']._serialized_end=1984
+  _globals['_LIMITS']._serialized_start=1987
+  _globals['_LIMITS']._serialized_end=2586
+  _globals['_SERVICESTATE']._serialized_start=2588
+  _globals['_SERVICESTATE']._serialized_end=2649
+  _globals['_CATALOGSERVICE']._serialized_start=2652
+  _globals['_CATALOGSERVICE']._serialized_end=3175
 # @@protoc_insertion_point(module_scope)

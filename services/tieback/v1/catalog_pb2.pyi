@@ -33,7 +33,7 @@ class GetSpaceResponse(_message.Message):
     def __init__(self, space: _Optional[_Union[Space, _Mapping]] = ...) -> None: ...
 
 class Space(_message.Message):
-    __slots__ = ("ref", "modalities", "width", "widths", "kinds", "max_tokens", "description", "license", "upstream", "binding", "ready", "precision", "drift", "blocks", "projections", "binding_revision", "name", "layers", "reductions", "deadline_exits", "features")
+    __slots__ = ("ref", "modalities", "width", "widths", "kinds", "max_tokens", "description", "license", "upstream", "binding", "ready", "precision", "drift", "blocks", "projections", "binding_revision", "name", "layers", "reductions", "deadline_exits", "features", "adapters")
     REF_FIELD_NUMBER: _ClassVar[int]
     MODALITIES_FIELD_NUMBER: _ClassVar[int]
     WIDTH_FIELD_NUMBER: _ClassVar[int]
@@ -55,6 +55,7 @@ class Space(_message.Message):
     REDUCTIONS_FIELD_NUMBER: _ClassVar[int]
     DEADLINE_EXITS_FIELD_NUMBER: _ClassVar[int]
     FEATURES_FIELD_NUMBER: _ClassVar[int]
+    ADAPTERS_FIELD_NUMBER: _ClassVar[int]
     ref: _vector_pb2.SpaceRef
     modalities: _containers.RepeatedScalarFieldContainer[_content_pb2.Modality]
     width: int
@@ -76,7 +77,8 @@ class Space(_message.Message):
     reductions: _containers.RepeatedCompositeFieldContainer[MeasuredReduction]
     deadline_exits: bool
     features: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, ref: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., modalities: _Optional[_Iterable[_Union[_content_pb2.Modality, str]]] = ..., width: _Optional[int] = ..., widths: _Optional[_Iterable[int]] = ..., kinds: _Optional[_Iterable[_Union[_vector_pb2.VectorKind, str]]] = ..., max_tokens: _Optional[int] = ..., description: _Optional[str] = ..., license: _Optional[str] = ..., upstream: _Optional[str] = ..., binding: _Optional[str] = ..., ready: _Optional[bool] = ..., precision: _Optional[str] = ..., drift: _Optional[_Iterable[_Union[Drift, _Mapping]]] = ..., blocks: _Optional[_Iterable[_Union[Block, _Mapping]]] = ..., projections: _Optional[_Iterable[str]] = ..., binding_revision: _Optional[str] = ..., name: _Optional[str] = ..., layers: _Optional[_Iterable[int]] = ..., reductions: _Optional[_Iterable[_Union[MeasuredReduction, _Mapping]]] = ..., deadline_exits: _Optional[bool] = ..., features: _Optional[_Iterable[str]] = ...) -> None: ...
+    adapters: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, ref: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., modalities: _Optional[_Iterable[_Union[_content_pb2.Modality, str]]] = ..., width: _Optional[int] = ..., widths: _Optional[_Iterable[int]] = ..., kinds: _Optional[_Iterable[_Union[_vector_pb2.VectorKind, str]]] = ..., max_tokens: _Optional[int] = ..., description: _Optional[str] = ..., license: _Optional[str] = ..., upstream: _Optional[str] = ..., binding: _Optional[str] = ..., ready: _Optional[bool] = ..., precision: _Optional[str] = ..., drift: _Optional[_Iterable[_Union[Drift, _Mapping]]] = ..., blocks: _Optional[_Iterable[_Union[Block, _Mapping]]] = ..., projections: _Optional[_Iterable[str]] = ..., binding_revision: _Optional[str] = ..., name: _Optional[str] = ..., layers: _Optional[_Iterable[int]] = ..., reductions: _Optional[_Iterable[_Union[MeasuredReduction, _Mapping]]] = ..., deadline_exits: _Optional[bool] = ..., features: _Optional[_Iterable[str]] = ..., adapters: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class MeasuredReduction(_message.Message):
     __slots__ = ("method", "ratio", "speed", "lost", "served")

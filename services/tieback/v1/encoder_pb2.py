@@ -28,47 +28,53 @@ from tieback.v1 import report_pb2 as tieback_dot_v1_dot_report__pb2
 from tieback.v1 import vector_pb2 as tieback_dot_v1_dot_vector__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18tieback/v1/encoder.proto\x12\ntieback.v1\x1a\x17google/rpc/status.proto\x1a\x18tieback/v1/content.proto\x1a\x17tieback/v1/report.proto\x1a\x17tieback/v1/vector.proto\"\xc1\x01\n\rEncodeRequest\x12\r\n\x05space\x18\x01 \x01(\t\x12%\n\x08\x63ontents\x18\x02 \x03(\x0b\x32\x13.tieback.v1.Content\x12&\n\x06output\x18\x03 \x01(\x0b\x32\x16.tieback.v1.OutputSpec\x12*\n\ntruncation\x18\x04 \x01(\x0e\x32\x16.tieback.v1.Truncation\x12&\n\x05\x63\x61\x63he\x18\x05 \x01(\x0e\x32\x17.tieback.v1.CachePolicy\"M\n\x13\x45ncodeStreamRequest\x12\n\n\x02id\x18\x01 \x01(\x04\x12*\n\x07request\x18\x02 \x01(\x0b\x32\x19.tieback.v1.EncodeRequest\"\x82\x01\n\x14\x45ncodeStreamResponse\x12\n\n\x02id\x18\x01 \x01(\x04\x12.\n\x08response\x18\x02 \x01(\x0b\x32\x1a.tieback.v1.EncodeResponseH\x00\x12#\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome\"\x7f\n\x0e\x45ncodeResponse\x12)\n\x07results\x18\x01 \x03(\x0b\x32\x18.tieback.v1.EncodeResult\x12\"\n\x06timing\x18\x02 \x01(\x0b\x32\x12.tieback.v1.Timing\x12\x1e\n\x04\x63ost\x18\x03 \x01(\x0b\x32\x10.tieback.v1.Cost\"h\n\x0c\x45ncodeResult\x12(\n\x08\x65ncoding\x18\x01 \x01(\x0b\x32\x14.tieback.v1.EncodingH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome\"g\n\x11SplitTextsRequest\x12\r\n\x05space\x18\x01 \x01(\t\x12\r\n\x05texts\x18\x02 \x03(\t\x12\x12\n\nmax_tokens\x18\x03 \x01(\r\x12\x14\n\x07overlap\x18\x04 \x01(\x02H\x00\x88\x01\x01\x42\n\n\x08_overlap\"v\n\x12SplitTextsResponse\x12,\n\x07results\x18\x01 \x03(\x0b\x32\x1b.tieback.v1.SplitTextResult\x12\x0e\n\x06window\x18\x02 \x01(\r\x12\"\n\x06timing\x18\x03 \x01(\x0b\x32\x12.tieback.v1.Timing\"k\n\x0fSplitTextResult\x12(\n\x06pieces\x18\x01 \x01(\x0b\x32\x16.tieback.v1.TextPiecesH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome\"3\n\nTextPieces\x12%\n\x06pieces\x18\x01 \x03(\x0b\x32\x15.tieback.v1.TextPiece\"D\n\tTextPiece\x12\"\n\x04span\x18\x01 \x01(\x0b\x32\x14.tieback.v1.TextSpan\x12\x13\n\x0btoken_count\x18\x02 \x01(\r\"\x8a\x03\n\x08\x45ncoding\x12#\n\x05space\x18\x01 \x01(\x0b\x32\x14.tieback.v1.SpaceRef\x12&\n\x08modality\x18\x02 \x01(\x0e\x32\x14.tieback.v1.Modality\x12!\n\x05\x64\x65nse\x18\x03 \x01(\x0b\x32\x12.tieback.v1.Vector\x12-\n\x0cmulti_vector\x18\x04 \x01(\x0b\x32\x17.tieback.v1.MultiVector\x12!\n\x06labels\x18\x05 \x03(\x0b\x32\x11.tieback.v1.Label\x12\x13\n\x0btoken_count\x18\x06 \x01(\r\x12\x18\n\x10truncated_tokens\x18\x07 \x01(\r\x12*\n\x06source\x18\x08 \x01(\x0e\x32\x1a.tieback.v1.EncodingSource\x12(\n\x06sparse\x18\t \x01(\x0b\x32\x18.tieback.v1.SparseVector\x12(\n\treduction\x18\n \x01(\x0b\x32\x15.tieback.v1.Reduction\x12\r\n\x05layer\x18\x0b \x01(\r*S\n\nTruncation\x12\x1a\n\x16TRUNCATION_UNSPECIFIED\x10\x00\x12\x15\n\x11TRUNCATION_REFUSE\x10\x01\x12\x12\n\x0eTRUNCATION_END\x10\x02*Z\n\x0b\x43\x61\x63hePolicy\x12\x1c\n\x18\x43\x41\x43HE_POLICY_UNSPECIFIED\x10\x00\x12\x14\n\x10\x43\x41\x43HE_POLICY_USE\x10\x01\x12\x17\n\x13\x43\x41\x43HE_POLICY_BYPASS\x10\x02*\xa4\x01\n\x0e\x45ncodingSource\x12\x1f\n\x1b\x45NCODING_SOURCE_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x45NCODING_SOURCE_COMPUTED\x10\x01\x12\x1a\n\x16\x45NCODING_SOURCE_MEMORY\x10\x02\x12\x18\n\x14\x45NCODING_SOURCE_DISK\x10\x03\x12\x1d\n\x19\x45NCODING_SOURCE_IN_FLIGHT\x10\x04\x32\x84\x02\n\x0e\x45ncoderService\x12\x44\n\x06\x45ncode\x12\x19.tieback.v1.EncodeRequest\x1a\x1a.tieback.v1.EncodeResponse\"\x03\x90\x02\x01\x12Z\n\x0c\x45ncodeStream\x12\x1f.tieback.v1.EncodeStreamRequest\x1a .tieback.v1.EncodeStreamResponse\"\x03\x90\x02\x01(\x01\x30\x01\x12P\n\nSplitTexts\x12\x1d.tieback.v1.SplitTextsRequest\x1a\x1e.tieback.v1.SplitTextsResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18tieback/v1/encoder.proto\x12\ntieback.v1\x1a\x17google/rpc/status.proto\x1a\x18tieback/v1/content.proto\x1a\x17tieback/v1/report.proto\x1a\x17tieback/v1/vector.proto\"\xd3\x01\n\rEncodeRequest\x12\r\n\x05space\x18\x01 \x01(\t\x12%\n\x08\x63ontents\x18\x02 \x03(\x0b\x32\x13.tieback.v1.Content\x12&\n\x06output\x18\x03 \x01(\x0b\x32\x16.tieback.v1.OutputSpec\x12*\n\ntruncation\x18\x04 \x01(\x0e\x32\x16.tieback.v1.Truncation\x12&\n\x05\x63\x61\x63he\x18\x05 \x01(\x0e\x32\x17.tieback.v1.CachePolicy\x12\x10\n\x08\x61\x64\x61pters\x18\x06 \x03(\t\"M\n\x13\x45ncodeStreamRequest\x12\n\n\x02id\x18\x01 \x01(\x04\x12*\n\x07request\x18\x02 \x01(\x0b\x32\x19.tieback.v1.EncodeRequest\"\x82\x01\n\x14\x45ncodeStreamResponse\x12\n\n\x02id\x18\x01 \x01(\x04\x12.\n\x08response\x18\x02 \x01(\x0b\x32\x1a.tieback.v1.EncodeResponseH\x00\x12#\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome\"\x7f\n\x0e\x45ncodeResponse\x12)\n\x07results\x18\x01 \x03(\x0b\x32\x18.tieback.v1.EncodeResult\x12\"\n\x06timing\x18\x02 \x01(\x0b\x32\x12.tieback.v1.Timing\x12\x1e\n\x04\x63ost\x18\x03 \x01(\x0b\x32\x10.tieback.v1.Cost\"h\n\x0c\x45ncodeResult\x12(\n\x08\x65ncoding\x18\x01 \x01(\x0b\x32\x14.tieback.v1.EncodingH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome\"g\n\x11SplitTextsRequest\x12\r\n\x05space\x18\x01 \x01(\t\x12\r\n\x05texts\x18\x02 \x03(\t\x12\x12\n\nmax_tokens\x18\x03 \x01(\r\x12\x14\n\x07overlap\x18\x04 \x01(\x02H\x00\x88\x01\x01\x42\n\n\x08_overlap\"v\n\x12SplitTextsResponse\x12,\n\x07results\x18\x01 \x03(\x0b\x32\x1b.tieback.v1.SplitTextResult\x12\x0e\n\x06window\x18\x02 \x01(\r\x12\"\n\x06timing\x18\x03 \x01(\x0b\x32\x12.tieback.v1.Timing\"k\n\x0fSplitTextResult\x12(\n\x06pieces\x18\x01 \x01(\x0b\x32\x16.tieback.v1.TextPiecesH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome\"3\n\nTextPieces\x12%\n\x06pieces\x18\x01 \x03(\x0b\x32\x15.tieback.v1.TextPiece\"D\n\tTextPiece\x12\"\n\x04span\x18\x01 \x01(\x0b\x32\x14.tieback.v1.TextSpan\x12\x13\n\x0btoken_count\x18\x02 \x01(\r\"\xb7\x03\n\x08\x45ncoding\x12#\n\x05space\x18\x01 \x01(\x0b\x32\x14.tieback.v1.SpaceRef\x12&\n\x08modality\x18\x02 \x01(\x0e\x32\x14.tieback.v1.Modality\x12!\n\x05\x64\x65nse\x18\x03 \x01(\x0b\x32\x12.tieback.v1.Vector\x12-\n\x0cmulti_vector\x18\x04 \x01(\x0b\x32\x17.tieback.v1.MultiVector\x12!\n\x06labels\x18\x05 \x03(\x0b\x32\x11.tieback.v1.Label\x12\x13\n\x0btoken_count\x18\x06 \x01(\r\x12\x18\n\x10truncated_tokens\x18\x07 \x01(\r\x12*\n\x06source\x18\x08 \x01(\x0e\x32\x1a.tieback.v1.EncodingSource\x12(\n\x06sparse\x18\t \x01(\x0b\x32\x18.tieback.v1.SparseVector\x12(\n\treduction\x18\n \x01(\x0b\x32\x15.tieback.v1.Reduction\x12\r\n\x05layer\x18\x0b \x01(\r\x12+\n\x07\x61\x64\x61pter\x18\x0c \x01(\x0b\x32\x1a.tieback.v1.AppliedAdapter\"\x98\x01\n\x0e\x41ppliedAdapter\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x38\n\x07weights\x18\x03 \x03(\x0b\x32\'.tieback.v1.AppliedAdapter.WeightsEntry\x1a.\n\x0cWeightsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01*S\n\nTruncation\x12\x1a\n\x16TRUNCATION_UNSPECIFIED\x10\x00\x12\x15\n\x11TRUNCATION_REFUSE\x10\x01\x12\x12\n\x0eTRUNCATION_END\x10\x02*Z\n\x0b\x43\x61\x63hePolicy\x12\x1c\n\x18\x43\x41\x43HE_POLICY_UNSPECIFIED\x10\x00\x12\x14\n\x10\x43\x41\x43HE_POLICY_USE\x10\x01\x12\x17\n\x13\x43\x41\x43HE_POLICY_BYPASS\x10\x02*\xa4\x01\n\x0e\x45ncodingSource\x12\x1f\n\x1b\x45NCODING_SOURCE_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x45NCODING_SOURCE_COMPUTED\x10\x01\x12\x1a\n\x16\x45NCODING_SOURCE_MEMORY\x10\x02\x12\x18\n\x14\x45NCODING_SOURCE_DISK\x10\x03\x12\x1d\n\x19\x45NCODING_SOURCE_IN_FLIGHT\x10\x04\x32\x84\x02\n\x0e\x45ncoderService\x12\x44\n\x06\x45ncode\x12\x19.tieback.v1.EncodeRequest\x1a\x1a.tieback.v1.EncodeResponse\"\x03\x90\x02\x01\x12Z\n\x0c\x45ncodeStream\x12\x1f.tieback.v1.EncodeStreamRequest\x1a .tieback.v1.EncodeStreamResponse\"\x03\x90\x02\x01(\x01\x30\x01\x12P\n\nSplitTexts\x12\x1d.tieback.v1.SplitTextsRequest\x1a\x1e.tieback.v1.SplitTextsResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tieback.v1.encoder_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_APPLIEDADAPTER_WEIGHTSENTRY']._loaded_options = None
+  _globals['_APPLIEDADAPTER_WEIGHTSENTRY']._serialized_options = b'8\001'
   _globals['_ENCODERSERVICE'].methods_by_name['Encode']._loaded_options = None
   _globals['_ENCODERSERVICE'].methods_by_name['Encode']._serialized_options = b'\220\002\001'
   _globals['_ENCODERSERVICE'].methods_by_name['EncodeStream']._loaded_options = None
   _globals['_ENCODERSERVICE'].methods_by_name['EncodeStream']._serialized_options = b'\220\002\001'
   _globals['_ENCODERSERVICE'].methods_by_name['SplitTexts']._loaded_options = None
   _globals['_ENCODERSERVICE'].methods_by_name['SplitTexts']._serialized_options = b'\220\002\001'
-  _globals['_TRUNCATION']._serialized_start=1638
-  _globals['_TRUNCATION']._serialized_end=1721
-  _globals['_CACHEPOLICY']._serialized_start=1723
-  _globals['_CACHEPOLICY']._serialized_end=1813
-  _globals['_ENCODINGSOURCE']._serialized_start=1816
-  _globals['_ENCODINGSOURCE']._serialized_end=1980
+  _globals['_TRUNCATION']._serialized_start=1856
+  _globals['_TRUNCATION']._serialized_end=1939
+  _globals['_CACHEPOLICY']._serialized_start=1941
+  _globals['_CACHEPOLICY']._serialized_end=2031
+  _globals['_ENCODINGSOURCE']._serialized_start=2034
+  _globals['_ENCODINGSOURCE']._serialized_end=2198
   _globals['_ENCODEREQUEST']._serialized_start=142
-  _globals['_ENCODEREQUEST']._serialized_end=335
-  _globals['_ENCODESTREAMREQUEST']._serialized_start=337
-  _globals['_ENCODESTREAMREQUEST']._serialized_end=414
-  _globals['_ENCODESTREAMRESPONSE']._serialized_start=417
-  _globals['_ENCODESTREAMRESPONSE']._serialized_end=547
-  _globals['_ENCODERESPONSE']._serialized_start=549
-  _globals['_ENCODERESPONSE']._serialized_end=676
-  _globals['_ENCODERESULT']._serialized_start=678
-  _globals['_ENCODERESULT']._serialized_end=782
-  _globals['_SPLITTEXTSREQUEST']._serialized_start=784
-  _globals['_SPLITTEXTSREQUEST']._serialized_end=887
-  _globals['_SPLITTEXTSRESPONSE']._serialized_start=889
-  _globals['_SPLITTEXTSRESPONSE']._serialized_end=1007
-  _globals['_SPLITTEXTRESULT']._serialized_start=1009
-  _globals['_SPLITTEXTRESULT']._serialized_end=1116
-  _globals['_TEXTPIECES']._serialized_start=1118
-  _globals['_TEXTPIECES']._serialized_end=1169
-  _globals['_TEXTPIECE']._serialized_start=1171
-  _globals['_TEXTPIECE']._serialized_end=1239
-  _globals['_ENCODING']._serialized_start=1242
-  _globals['_ENCODING']._serialized_end=1636
-  _globals['_ENCODERSERVICE']._serialized_start=1983
-  _globals['_ENCODERSERVICE']._serialized_end=2243
+  _globals['_ENCODEREQUEST']._serialized_end=353
+  _globals['_ENCODESTREAMREQUEST']._serialized_start=355
+  _globals['_ENCODESTREAMREQUEST']._serialized_end=432
+  _globals['_ENCODESTREAMRESPONSE']._serialized_start=435
+  _globals['_ENCODESTREAMRESPONSE']._serialized_end=565
+  _globals['_ENCODERESPONSE']._serialized_start=567
+  _globals['_ENCODERESPONSE']._serialized_end=694
+  _globals['_ENCODERESULT']._serialized_start=696
+  _globals['_ENCODERESULT']._serialized_end=800
+  _globals['_SPLITTEXTSREQUEST']._serialized_start=802
+  _globals['_SPLITTEXTSREQUEST']._serialized_end=905
+  _globals['_SPLITTEXTSRESPONSE']._serialized_start=907
+  _globals['_SPLITTEXTSRESPONSE']._serialized_end=1025
+  _globals['_SPLITTEXTRESULT']._serialized_start=1027
+  _globals['_SPLITTEXTRESULT']._serialized_end=1134
+  _globals['_TEXTPIECES']._serialized_start=1136
+  _globals['_TEXTPIECES']._serialized_end=1187
+  _globals['_TEXTPIECE']._serialized_start=1189
+  _globals['_TEXTPIECE']._serialized_end=1257
+  _globals['_ENCODING']._serialized_start=1260
+  _globals['_ENCODING']._serialized_end=1699
+  _globals['_APPLIEDADAPTER']._serialized_start=1702
+  _globals['_APPLIEDADAPTER']._serialized_end=1854
+  _globals['_APPLIEDADAPTER_WEIGHTSENTRY']._serialized_start=1808
+  _globals['_APPLIEDADAPTER_WEIGHTSENTRY']._serialized_end=1854
+  _globals['_ENCODERSERVICE']._serialized_start=2201
+  _globals['_ENCODERSERVICE']._serialized_end=2461
 # @@protoc_insertion_point(module_scope)

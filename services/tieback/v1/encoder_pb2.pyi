@@ -43,18 +43,20 @@ ENCODING_SOURCE_DISK: EncodingSource
 ENCODING_SOURCE_IN_FLIGHT: EncodingSource
 
 class EncodeRequest(_message.Message):
-    __slots__ = ("space", "contents", "output", "truncation", "cache")
+    __slots__ = ("space", "contents", "output", "truncation", "cache", "adapters")
     SPACE_FIELD_NUMBER: _ClassVar[int]
     CONTENTS_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_FIELD_NUMBER: _ClassVar[int]
     TRUNCATION_FIELD_NUMBER: _ClassVar[int]
     CACHE_FIELD_NUMBER: _ClassVar[int]
+    ADAPTERS_FIELD_NUMBER: _ClassVar[int]
     space: str
     contents: _containers.RepeatedCompositeFieldContainer[_content_pb2.Content]
     output: _vector_pb2.OutputSpec
     truncation: Truncation
     cache: CachePolicy
-    def __init__(self, space: _Optional[str] = ..., contents: _Optional[_Iterable[_Union[_content_pb2.Content, _Mapping]]] = ..., output: _Optional[_Union[_vector_pb2.OutputSpec, _Mapping]] = ..., truncation: _Optional[_Union[Truncation, str]] = ..., cache: _Optional[_Union[CachePolicy, str]] = ...) -> None: ...
+    adapters: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, space: _Optional[str] = ..., contents: _Optional[_Iterable[_Union[_content_pb2.Content, _Mapping]]] = ..., output: _Optional[_Union[_vector_pb2.OutputSpec, _Mapping]] = ..., truncation: _Optional[_Union[Truncation, str]] = ..., cache: _Optional[_Union[CachePolicy, str]] = ..., adapters: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class EncodeStreamRequest(_message.Message):
     __slots__ = ("id", "request")
@@ -137,7 +139,7 @@ class TextPiece(_message.Message):
     def __init__(self, span: _Optional[_Union[_vector_pb2.TextSpan, _Mapping]] = ..., token_count: _Optional[int] = ...) -> None: ...
 
 class Encoding(_message.Message):
-    __slots__ = ("space", "modality", "dense", "multi_vector", "labels", "token_count", "truncated_tokens", "source", "sparse", "reduction", "layer")
+    __slots__ = ("space", "modality", "dense", "multi_vector", "labels", "token_count", "truncated_tokens", "source", "sparse", "reduction", "layer", "adapter")
     SPACE_FIELD_NUMBER: _ClassVar[int]
     MODALITY_FIELD_NUMBER: _ClassVar[int]
     DENSE_FIELD_NUMBER: _ClassVar[int]
@@ -149,6 +151,7 @@ class Encoding(_message.Message):
     SPARSE_FIELD_NUMBER: _ClassVar[int]
     REDUCTION_FIELD_NUMBER: _ClassVar[int]
     LAYER_FIELD_NUMBER: _ClassVar[int]
+    ADAPTER_FIELD_NUMBER: _ClassVar[int]
     space: _vector_pb2.SpaceRef
     modality: _content_pb2.Modality
     dense: _vector_pb2.Vector
@@ -160,4 +163,22 @@ class Encoding(_message.Message):
     sparse: _vector_pb2.SparseVector
     reduction: _vector_pb2.Reduction
     layer: int
-    def __init__(self, space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., dense: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., multi_vector: _Optional[_Union[_vector_pb2.MultiVector, _Mapping]] = ..., labels: _Optional[_Iterable[_Union[_content_pb2.Label, _Mapping]]] = ..., token_count: _Optional[int] = ..., truncated_tokens: _Optional[int] = ..., source: _Optional[_Union[EncodingSource, str]] = ..., sparse: _Optional[_Union[_vector_pb2.SparseVector, _Mapping]] = ..., reduction: _Optional[_Union[_vector_pb2.Reduction, _Mapping]] = ..., layer: _Optional[int] = ...) -> None: ...
+    adapter: AppliedAdapter
+    def __init__(self, space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., dense: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., multi_vector: _Optional[_Union[_vector_pb2.MultiVector, _Mapping]] = ..., labels: _Optional[_Iterable[_Union[_content_pb2.Label, _Mapping]]] = ..., token_count: _Optional[int] = ..., truncated_tokens: _Optional[int] = ..., source: _Optional[_Union[EncodingSource, str]] = ..., sparse: _Optional[_Union[_vector_pb2.SparseVector, _Mapping]] = ..., reduction: _Optional[_Union[_vector_pb2.Reduction, _Mapping]] = ..., layer: _Optional[int] = ..., adapter: _Optional[_Union[AppliedAdapter, _Mapping]] = ...) -> None: ...
+
+class AppliedAdapter(_message.Message):
+    __slots__ = ("name", "sha256", "weights")
+    class WeightsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    WEIGHTS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    sha256: str
+    weights: _containers.ScalarMap[str, float]
+    def __init__(self, name: _Optional[str] = ..., sha256: _Optional[str] = ..., weights: _Optional[_Mapping[str, float]] = ...) -> None: ...

@@ -167,7 +167,7 @@ class Reduction(_message.Message):
     def __init__(self, method: _Optional[str] = ..., ratio: _Optional[float] = ...) -> None: ...
 
 class OutputSpec(_message.Message):
-    __slots__ = ("width", "dtype", "kinds", "batch_invariant", "terms", "layer", "reduction", "earliest_layer", "condition")
+    __slots__ = ("width", "dtype", "kinds", "batch_invariant", "terms", "layer", "reduction", "earliest_layer", "condition", "adapter")
     WIDTH_FIELD_NUMBER: _ClassVar[int]
     DTYPE_FIELD_NUMBER: _ClassVar[int]
     KINDS_FIELD_NUMBER: _ClassVar[int]
@@ -177,6 +177,7 @@ class OutputSpec(_message.Message):
     REDUCTION_FIELD_NUMBER: _ClassVar[int]
     EARLIEST_LAYER_FIELD_NUMBER: _ClassVar[int]
     CONDITION_FIELD_NUMBER: _ClassVar[int]
+    ADAPTER_FIELD_NUMBER: _ClassVar[int]
     width: int
     dtype: DataType
     kinds: _containers.RepeatedScalarFieldContainer[VectorKind]
@@ -186,4 +187,5 @@ class OutputSpec(_message.Message):
     reduction: Reduction
     earliest_layer: int
     condition: str
-    def __init__(self, width: _Optional[int] = ..., dtype: _Optional[_Union[DataType, str]] = ..., kinds: _Optional[_Iterable[_Union[VectorKind, str]]] = ..., batch_invariant: _Optional[bool] = ..., terms: _Optional[bool] = ..., layer: _Optional[int] = ..., reduction: _Optional[_Union[Reduction, _Mapping]] = ..., earliest_layer: _Optional[int] = ..., condition: _Optional[str] = ...) -> None: ...
+    adapter: str
+    def __init__(self, width: _Optional[int] = ..., dtype: _Optional[_Union[DataType, str]] = ..., kinds: _Optional[_Iterable[_Union[VectorKind, str]]] = ..., batch_invariant: _Optional[bool] = ..., terms: _Optional[bool] = ..., layer: _Optional[int] = ..., reduction: _Optional[_Union[Reduction, _Mapping]] = ..., earliest_layer: _Optional[int] = ..., condition: _Optional[str] = ..., adapter: _Optional[str] = ...) -> None: ...

@@ -59,6 +59,22 @@ class Reduction:
     ratio: float | None = None
 
 
+ROUTED = "auto"
+"""In place of an adapter's name: the one that the model's router chooses."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedAdapter:
+    """The expert whose weights made a vector, and the SHA-256 of its adapter's file.
+
+    Where the router chose it, `weights` are those that it gave to each expert; their sum is 1.
+    """
+
+    name: str
+    sha256: str
+    weights: Mapping[str, float] = field(default_factory=dict)
+
+
 class Concern(enum.Enum):
     """What a field of an `EncodePlan` is about, beside what the model computes."""
 
@@ -87,7 +103,8 @@ class EncodePlan:
     the time. `layer` is the one whose states are pooled, from 1, and None for the last. `reduction` is None
     where all tokens are computed. `earliest_layer` is the first at which a run may end that has too little
     time for the last, and None where none may. `condition` names the learned projection that is made of the
-    result; empty for none.
+    result; empty for none. `adapter` names the expert of a merged model whose weights are used: empty for the
+    merged ones, and `ROUTED` for the one that the router of the model chooses for each content.
     """
 
     width: int | None = field(default=None, metadata=_about(Concern.SHAPE))
@@ -100,6 +117,7 @@ class EncodePlan:
     reduction: Reduction | None = None
     earliest_layer: int | None = field(default=None, metadata=_about(Concern.DEADLINE))
     condition: str = field(default="", metadata=_about(Concern.SHAPE))
+    adapter: str = ""
 
     @property
     def result(self) -> EncodePlan:
@@ -114,7 +132,7 @@ class EncodePlan:
     @property
     def is_whole(self) -> bool:
         """Whether all of the model runs, as when the costs of batches were measured."""
-        return self.layer is None and self.reduction is None
+        return self.layer is None and self.reduction is None and not self.adapter
 
     def __str__(self) -> str:
         """What differs from the default, the same text in every process."""
@@ -144,7 +162,7 @@ class Encoding:
     """What a model computed for one input.
 
     `reduction` is how it merged the input's tokens, if it did. `layer` is the one whose states were pooled;
-    None where the space offers no layers.
+    None where the space offers no layers. `adapter` is the one that was applied, if any.
     """
 
     space: SpaceRef
@@ -158,6 +176,7 @@ class Encoding:
     sparse: SparseVector | None = None
     reduction: Reduction | None = None
     layer: int | None = None
+    adapter: AppliedAdapter | None = None
 
 
 @dataclass(frozen=True, slots=True)

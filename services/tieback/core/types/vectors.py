@@ -28,6 +28,10 @@ class VectorKind(enum.StrEnum):
     SPARSE = "sparse"
 
 
+WITH = "+"
+"""Stands between the name of a merged model and that of the expert whose adapter made a vector."""
+
+
 @dataclass(frozen=True, slots=True)
 class SpaceRef:
     """Names a space exactly: vectors compare only where all three agree."""

@@ -53,6 +53,14 @@ class Restore(Protocol):
         ...
 
 
+class Factors(Protocol):
+    """What of an adapter can be applied without restoring the expert's weights."""
+
+    def __call__(self, adapter: Weights) -> Mapping[str, tuple[Array, Array]]:
+        """By the name of a matrix `[m, n]`, what is added to what is shared: `[m, r]` times `[r, n]`."""
+        ...
+
+
 class Fit(Protocol):
     """Learns how to merge."""
 
@@ -74,9 +82,10 @@ class Fit(Protocol):
 
 SPLIT: Form[Split] = Form("split", Split, required=False, own_parameters=True)
 RESTORE: Form[Restore] = Form("restore", Restore, required=False)
+FACTORS: Form[Factors] = Form("factors", Factors, required=False)
 LEARN: Form[Fit] = Form("learn", Fit, required=False, own_parameters=True)
 
-mergings: Family[Merging] = Family(__name__, Merging, SPLIT, RESTORE, LEARN, called="merging method")
+mergings: Family[Merging] = Family(__name__, Merging, SPLIT, RESTORE, FACTORS, LEARN, called="merging method")
 
 
 def merge(

@@ -9,7 +9,7 @@ or a router chooses one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
 import numpy as np
@@ -50,6 +50,12 @@ def split(
 def restore(base: Weights, shared: Weights, adapter: Weights) -> Weights:
     """The shared model and the rest."""
     return {name: np.asarray(shared[name] + _rest(adapter, name, shared[name]), np.float32) for name in base}
+
+
+def factors(adapter: Weights) -> Mapping[str, tuple[Array, Array]]:
+    """The factors of the matrices that were compressed by their singular values."""
+    names = [name.removesuffix(LEFT) for name in adapter if name.endswith(LEFT)]
+    return {name: (adapter[name + LEFT], adapter[name + RIGHT]) for name in names}
 
 
 def _low_rank(rest: Weights, rank: int) -> dict[str, Array]:

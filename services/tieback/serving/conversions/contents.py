@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.field_path import FieldPath, at
+from tieback.core.field_path import ROOT, FieldPath, at
 from tieback.core.types.content import Content, Features, Item, Modality, Section, TokenIds
 from tieback.core.types.encoding import (
+    AppliedAdapter,
     CachePolicy,
     EncodeReply,
     Encoding,
@@ -185,7 +186,18 @@ def read_encoding(message: encoder_pb2.Encoding, field: FieldPath) -> Encoding:
         sparse=optional(message, "sparse", read_sparse, field),
         reduction=optional(message, "reduction", read_reduction, field),
         layer=message.layer or None,
+        adapter=optional(message, "adapter", read_adapter, field),
     )
+
+
+def read_adapter(message: encoder_pb2.AppliedAdapter, field: FieldPath = ROOT) -> AppliedAdapter:  # noqa: ARG001 - what reads a field takes its place
+    """The expert that was applied."""
+    return AppliedAdapter(message.name, message.sha256, dict(message.weights))
+
+
+def write_adapter(adapter: AppliedAdapter) -> encoder_pb2.AppliedAdapter:
+    """The message of the expert that was applied."""
+    return encoder_pb2.AppliedAdapter(name=adapter.name, sha256=adapter.sha256, weights=adapter.weights)
 
 
 def fill_encoding(message: encoder_pb2.Encoding, encoding: Encoding) -> None:
@@ -208,6 +220,8 @@ def fill_encoding(message: encoder_pb2.Encoding, encoding: Encoding) -> None:
         message.reduction.CopyFrom(write_reduction(encoding.reduction))
     if encoding.layer is not None:
         message.layer = encoding.layer
+    if encoding.adapter is not None:
+        message.adapter.CopyFrom(write_adapter(encoding.adapter))
 
 
 write_encoding = filled(encoder_pb2.Encoding, fill_encoding)

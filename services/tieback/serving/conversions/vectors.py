@@ -276,6 +276,7 @@ def read_output(message: vector_pb2.OutputSpec, field: FieldPath) -> EncodePlan:
         reduction=optional(message, "reduction", read_reduction, field),
         earliest_layer=message.earliest_layer or None,
         condition=message.condition,
+        adapter=message.adapter,
     )
 
 
@@ -307,6 +308,7 @@ def write_output(plan: EncodePlan) -> vector_pb2.OutputSpec:
         reduction=None if plan.reduction is None else write_reduction(plan.reduction),
         earliest_layer=plan.earliest_layer or 0,
         condition=plan.condition,
+        adapter=plan.adapter,
     )
 
 

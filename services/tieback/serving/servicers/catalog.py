@@ -246,6 +246,7 @@ def _write_card(card: EncoderCard, binding: str, ready: bool) -> catalog_pb2.Spa
         layers=card.layers,
         deadline_exits=card.deadline_exits,
         features=sorted(getattr(card.options, "features", ())),
+        adapters=card.adapters,
         reductions=[
             catalog_pb2.MeasuredReduction(
                 method=name,

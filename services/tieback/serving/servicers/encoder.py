@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
 import grpc
 
 from tieback.core.deadline import Deadline
+from tieback.core.errors import InvalidInput
 from tieback.core.field_path import at
+from tieback.core.types.content import Content
+from tieback.core.types.encoding import EncodePlan, EncodeReply
+from tieback.encoder.adapting import OUTPUT, encode_each
 from tieback.ports import EncoderPort
 from tieback.serving.conversions.contents import (
     fill_encode_reply,
@@ -96,10 +100,34 @@ class EncoderServicer(encoder_pb2_grpc.EncoderServiceServicer):
         cache = read_cache(request.cache, at("cache"))
         if batch.errors and not batch.good:
             raise next(iter(batch.errors.values()))
-        reply = await self._encoder.encode(request.space, batch.good, plan, cache=cache, deadline=deadline)
+
+        async def encode(contents: Sequence[Content], one: EncodePlan) -> EncodeReply:
+            return await self._encoder.encode(request.space, contents, one, cache=cache, deadline=deadline)
+
+        if request.adapters:
+            adapters = _one_each(request, plan)
+            fields = [at("adapters", place % len(request.adapters)) for place in range(len(adapters))]
+            good = [place for place in range(len(adapters)) if place not in batch.errors]
+            named, places = [adapters[place] for place in good], [fields[place] for place in good]
+            reply = await encode_each(encode, batch.good, plan, named, places)
+        else:
+            reply = await encode(batch.good, plan)
         if batch.errors:
             reply = dataclasses.replace(reply, results=batch.merged(reply.results))
         fill_encode_reply(response, reply)
+
+
+def _one_each(request: encoder_pb2.EncodeRequest, plan: EncodePlan) -> list[str]:
+    """The adapter of each content. InvalidInput where their number is wrong, or one is named for all too."""
+    named, contents = list(request.adapters), len(request.contents)
+    if plan.adapter:
+        raise InvalidInput("name one adapter for all here, or one for each in adapters", field=OUTPUT)
+    if len(named) not in (1, contents):
+        raise InvalidInput(
+            f"there are {len(named)} adapters for {contents} contents; name one for each, or one for all",
+            field="adapters",
+        )
+    return named * contents if len(named) == 1 else named
 
 
 def _copied(texts: Iterable[str]) -> list[str]:

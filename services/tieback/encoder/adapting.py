@@ -1,0 +1,129 @@
+"""Contents that are encoded by different experts of one merged model, grouped by expert.
+
+A caller names the expert of each content, or leaves the choice to the model's router: a head over the vectors
+of the merged weights, learned when the model was merged. What follows is the same: the contents of an expert
+are a request of their own, so that no run holds contents of two.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+import numpy as np
+
+from tieback.catalog.card import EncoderCard
+from tieback.core.all_or_none import all_or_none
+from tieback.core.errors import InvalidInput, TiebackError
+from tieback.core.field_path import FieldPath, at
+from tieback.core.types.arrays import Array
+from tieback.core.types.content import Content
+from tieback.core.types.encoding import EncodePlan, EncodeReply, Encoding
+from tieback.core.types.report import Cost, Timing
+from tieback.models.adapters import Adapters
+
+Encode = Callable[[Sequence[Content], EncodePlan], Coroutine[Any, Any, EncodeReply]]
+OUTPUT = at("output", "adapter")
+PARTS = ("queue", "prepare", "compute", "total")
+
+
+async def encode_each(
+    encode: Encode,
+    contents: Sequence[Content],
+    plan: EncodePlan,
+    adapters: Sequence[str],
+    fields: Sequence[FieldPath] = (),
+) -> EncodeReply:
+    """Each content by the adapter of its place; "" is the merged weights.
+
+    Where an adapter is refused, its contents are, each with the field at its place in `fields`.
+    """
+    places: dict[str, list[int]] = {}
+    for place, name in enumerate(adapters):
+        places.setdefault(name, []).append(place)
+    chosen = list(places.values())
+    replies = await all_or_none(
+        _refused_alone(encode([contents[place] for place in own], dataclasses.replace(plan, adapter=name)))
+        for name, own in places.items()
+    )
+    results: list[Encoding | TiebackError] = [TiebackError("it was not encoded")] * len(contents)
+    for own, reply in zip(chosen, replies, strict=True):
+        for number, place in enumerate(own):
+            if isinstance(reply, InvalidInput):
+                results[place] = reply.moved(OUTPUT, fields[place]) if fields else reply
+                continue
+            one = reply.results[number]
+            results[place] = _moved(one, number, place)
+    known = [reply for reply in replies if isinstance(reply, EncodeReply)]
+    return EncodeReply(results, _longest([one.timing for one in known]), _sum([one.cost for one in known]))
+
+
+async def encode_routed(
+    encode: Encode, adapters: Adapters, contents: Sequence[Content], plan: EncodePlan
+) -> EncodeReply:
+    """Each content by the expert that the router gives the largest weight; the encodings have all weights."""
+    merged = EncodePlan(truncation=plan.truncation, batch_invariant=plan.batch_invariant)
+    seen = await encode(contents, merged)
+    good = [place for place, one in enumerate(seen.results) if isinstance(one, Encoding)]
+    results: list[Encoding | TiebackError] = list(seen.results)
+    if not good:
+        return seen
+    weights = adapters.routed(np.stack([_dense(seen.results[place]) for place in good]))
+    names = [max(own, key=own.__getitem__) for own in weights]
+    reply = await encode_each(encode, [contents[place] for place in good], plan, names)
+    for number, place in enumerate(good):
+        one = _moved(reply.results[number], number, place)
+        if isinstance(one, Encoding) and one.adapter is not None:
+            applied = dataclasses.replace(one.adapter, weights=weights[number])
+            one = dataclasses.replace(one, adapter=applied)
+        results[place] = one
+    timing = Timing(**{name: sum(getattr(one.timing, name) for one in (seen, reply)) for name in PARTS})
+    return EncodeReply(results, timing, _sum([seen.cost, reply.cost]))
+
+
+def _moved(one: Encoding | TiebackError, number: int, place: int) -> Encoding | TiebackError:
+    """What became of a content, told of its place in the whole request."""
+    return one.moved(at("contents", number), at("contents", place)) if isinstance(one, TiebackError) else one
+
+
+def routing_adapters(card: EncoderCard, adapters: Adapters | None) -> Adapters:
+    """The adapters among which a router can choose. InvalidInput where there is none."""
+    if adapters is None or not adapters.has_router:
+        offered = ", ".join(card.adapters) or "none"
+        raise InvalidInput(
+            f"the space {card.name!r} has no router that could choose an adapter; it has the adapters: "
+            f"{offered}",
+            field=OUTPUT,
+        )
+    return adapters
+
+
+async def _refused_alone(coroutine: Coroutine[Any, Any, EncodeReply]) -> EncodeReply | InvalidInput:
+    try:
+        return await coroutine
+    except InvalidInput as error:
+        if error.field != OUTPUT:
+            raise
+        return error
+
+
+def _dense(encoding: Encoding | TiebackError) -> Array:
+    if isinstance(encoding, TiebackError) or encoding.dense is None:
+        raise TypeError("only what was encoded has a vector")
+    return encoding.dense.values
+
+
+def _longest(timings: Sequence[Timing]) -> Timing:
+    """Of requests side by side."""
+    return Timing(**{name: max((getattr(one, name) for one in timings), default=0.0) for name in PARTS})
+
+
+def _sum(costs: Sequence[Cost]) -> Cost:
+    return Cost(
+        max((one.batch_size for one in costs), default=0),
+        sum(one.tokens for one in costs),
+        sum(one.padding_tokens for one in costs),
+        sum(one.cached_items for one in costs),
+        sum(one.shared_items for one in costs),
+    )
