@@ -15,6 +15,7 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from recipes_page import recipes_page
 from tieback.core.types.load import Load
+from tieback.encoder import AdapterState
 from tieback.encoder.disk_cache import DiskState
 from tieback.encoder.encoding_cache import CacheState
 from tieback.index.size import IndexSize
@@ -40,6 +41,7 @@ def metrics_table() -> str:
     telemetry = Telemetry(Settings())
     telemetry.loads.watch("", "", Load)
     telemetry.caches.watch("", lambda _: CacheState(0, 0, 0, 0, 0, 0, 0, DiskState(True, 0, 0)))
+    telemetry.adapters.watch("", lambda _: AdapterState())
     telemetry.index.watch(lambda: IndexSize(0, 0, 0, 0, 0, 0, 0))
     telemetry.operations.watch(lambda: {("reindex", "running"): 1})
     asyncio.run(_add_mesh(telemetry))

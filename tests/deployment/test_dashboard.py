@@ -17,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from support.deployment import ROOT, Overlay, alerts, dashboard, queries
 from support.installed import need
 from tieback.core.types.load import Load
+from tieback.encoder import AdapterState
 from tieback.encoder.encoding_cache import CacheState
 from tieback.index.size import IndexSize
 from tieback.serving.contract import METHODS
@@ -41,6 +42,7 @@ async def metrics() -> set[str]:
     telemetry = Telemetry(Settings(models=Path("unused"), store=Path("unused")))
     telemetry.loads.watch("encoder", "a", Load)
     telemetry.caches.watch("a", lambda _: CacheState(0, 0, 0, 0, 0, 0, 0, None))
+    telemetry.adapters.watch("a", lambda _: AdapterState())
     telemetry.index.watch(lambda: IndexSize(0, 0, 0, 0, 0, 0, 0))
     mesh = Mesh(Directory(), registry=telemetry.registry)
     page = join({("gateway", "a"): generate_latest(telemetry.registry).decode()}).decode()
