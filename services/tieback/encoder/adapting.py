@@ -56,7 +56,9 @@ async def encode_each(
             one = reply.results[number]
             results[place] = _moved(one, number, place)
     known = [reply for reply in replies if isinstance(reply, EncodeReply)]
-    return EncodeReply(results, _longest([one.timing for one in known]), _sum([one.cost for one in known]))
+    return EncodeReply(
+        results, _times([one.timing for one in known], _longest), _sum([one.cost for one in known])
+    )
 
 
 async def encode_routed(
@@ -78,7 +80,7 @@ async def encode_routed(
             applied = dataclasses.replace(one.adapter, weights=weights[number])
             one = dataclasses.replace(one, adapter=applied)
         results[place] = one
-    timing = Timing(**{name: sum(getattr(one.timing, name) for one in (seen, reply)) for name in PARTS})
+    timing = _times([seen.timing, reply.timing], sum)
     return EncodeReply(results, timing, _sum([seen.cost, reply.cost]))
 
 
@@ -114,9 +116,14 @@ def _dense(encoding: Encoding | TiebackError) -> Array:
     return encoding.dense.values
 
 
-def _longest(timings: Sequence[Timing]) -> Timing:
-    """Of requests side by side."""
-    return Timing(**{name: max((getattr(one, name) for one in timings), default=0.0) for name in PARTS})
+def _times(timings: Sequence[Timing], together: Callable[[Sequence[float]], float]) -> Timing:
+    """Of requests side by side, or one after the other."""
+    queue, prepare, compute, total = (together([getattr(one, name) for one in timings]) for name in PARTS)
+    return Timing(queue, prepare, compute, total)
+
+
+def _longest(seconds: Sequence[float]) -> float:
+    return max(seconds, default=0.0)
 
 
 def _sum(costs: Sequence[Cost]) -> Cost:
