@@ -168,10 +168,8 @@ ALIGNMENT = Alignment(
     np.full((2, 2), 0.25, np.float32),
 )
 SOURCE = Source("docs", "laptop", "/home/me/docs", 1_700_000_000.5, 3)
-ADAPTER = AppliedAdapter("owls", "ab12", {"owls": 0.75, "wrens": 0.25})
-
 SAMPLES: dict[str, list[Any]] = {
-    "adapter": [ADAPTER, AppliedAdapter("owls", "ab12")],
+    "adapter": [AppliedAdapter("owls", "ab12", {"owls": 0.75, "wrens": 0.25})],
     "indexed_section": [IndexedSection(VECTOR, "words", Modality.IMAGE, REGIONS)],
     "alignment": [ALIGNMENT, Alignment([])],
     "box": [(0.25, 0.5, 0.75, 0.5)],
@@ -226,8 +224,7 @@ SAMPLES: dict[str, list[Any]] = {
     "encoding": [
         ENCODING,
         Encoding(SPACE, Modality.AUDIO),
-        Encoding(SPACE, Modality.TEXT, VECTOR, layer=3),
-        Encoding(SPACE, Modality.TEXT, VECTOR, adapter=ADAPTER),
+        Encoding(SPACE, Modality.TEXT, VECTOR, layer=3, adapter=AppliedAdapter("owls", "ab12")),
         Encoding(SPACE, Modality.IMAGE, sparse=SPARSE, multi_vector=REGIONS),
     ],
     "event": [
@@ -289,12 +286,9 @@ SAMPLES: dict[str, list[Any]] = {
     "multi_vector": [TOKENS, REGIONS, WINDOWS, NO_ROWS],
     "output": [
         EncodePlan(),
-        EncodePlan(batch_invariant=True, layer=3),
-        EncodePlan(64, earliest_layer=2),
-        EncodePlan(condition="colour"),
-        EncodePlan(adapter="owls"),
+        EncodePlan(batch_invariant=True, layer=3, condition="colour", adapter="owls"),
+        EncodePlan(64, earliest_layer=2, reduction=Reduction("pitome")),
         EncodePlan(reduction=Reduction("pitome", 0.75)),
-        EncodePlan(reduction=Reduction("pitome")),
         EncodePlan(kinds=frozenset({VectorKind.SPARSE, VectorKind.MULTI_VECTOR}), terms=True),
         *[EncodePlan(128, dtype, frozenset({VectorKind.DENSE, VectorKind.MULTI_VECTOR})) for dtype in DType],
     ],

@@ -220,9 +220,7 @@ class Settings(DoorSettings):
         "encoding names the reduction. 0: never.",
     )
     adapter_bytes: int = Field(
-        512 << 20,
-        ge=0,
-        description="Maximum size of each merged model's adapters in memory, in bytes. One is always kept.",
+        512 << 20, ge=0, description="Maximum size of a merged model's adapters in memory, in bytes."
     )
     cache_bytes: int = Field(
         64 << 20, ge=0, description="Maximum size of each space's cache in memory, in bytes. 0: no cache."
