@@ -9,12 +9,15 @@ and merged by the product's methods over the exported graphs. Measured on the la
 of each text's partner among those of all pairs. What is learned here is thrown away: some of the texts may
 not be trained on for anything that is shipped.
 
-Beside the merges there are the experts that masks and adapters bring back (TALL masks, arXiv:2405.07813;
-Twin-Merging, arXiv:2406.15479), each on its own domain, and what they take."""
+Beside the merges there are the experts that a request can name (TALL masks, arXiv:2405.07813; Twin-Merging,
+arXiv:2406.15479), each on its own domain, as they are served: by adapters that are fed to one graph. Of these
+there is what they take, what a batch of 32 texts costs that mixes eight of them, and how often the router is
+right on texts that it has not seen."""
 
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import random
 import re
@@ -28,7 +31,7 @@ import numpy as np
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog, read_card
 from tieback.core.types.encoding import Truncation
-from tieback.methods.merging import RESTORE, SPLIT, Weights, merge, mergings
+from tieback.methods.merging import SPLIT, Weights, merge, mergings
 from tieback.models.session import Session
 from tieback.models.store import Store
 from tieback.models.tokenization import TextTokenizer
@@ -39,6 +42,7 @@ from tieback.recipes.pull import pull
 from tieback.recipes.train import train
 
 from benchmarks.data_folder import add_data, data_of
+from benchmarks.expert_adapters import TOGETHER, Served, costs, eight
 from benchmarks.progress import log
 from benchmarks.report import Report
 
@@ -93,18 +97,49 @@ def run(options: argparse.Namespace) -> Report:
             merged = merge(method, bench.base, each, parameters)
             seconds[name] = time.process_time() - begin
             found[name] = bench.by_domain(merged)
-        sizes = {}
+        sizes, measured_costs, right = {}, {}, 0.0
+        router = {name: folder / f"{name}.jsonl" for name in domains}
         for name, (method, parameters) in RESTORED.items():
             log(name)
             shared, adapters = mergings.form(SPLIT, method, parameters)(bench.base, each)
-            restore = mergings.form(RESTORE, method)
-            found[name] = {
-                domain: bench.of(domain, restore(bench.base, shared, adapter))
-                for domain, adapter in zip(domains, adapters, strict=True)
-            }
             sizes[name] = (_megabytes(shared), float(np.mean([_megabytes(one) for one in adapters])))
+            graph = store.open(base).path(GRAPH)
+            makes = functools.partial(Served, method, parameters, base, graph, bench.base)
+            served = makes(experts, folder / method, router)
+            found[name] = {domain: bench.served(domain, served.expert(domain)) for domain in domains}
+            right = served.routed_right(bench.texts)
+            of_eight = makes(eight(bench.base, experts), folder / f"{method}-8")
+            measured_costs[name] = costs(of_eight, bench.texts["cacm"][0])
     tell(report, found, seconds, sizes, _megabytes(bench.base))
+    tell_costs(report, measured_costs, right)
     return report
+
+
+def tell_costs(report: Report, found: Mapping[str, Mapping[str, float]], right: float) -> None:
+    report.table(
+        f"processor time of a batch of {TOGETHER} texts, and memory of an expert",
+        [
+            {
+                "adapters": name,
+                "merged weights, ms": round(1e3 * one["merged"], 1),
+                "one expert, ms": round(1e3 * one["one"], 1),
+                "eight experts, ms": round(1e3 * one["mixed"], 1),
+                "throughput of eight over one": round(one["one"] / one["mixed"], 3),
+                "throughput of eight over merged": round(one["merged"] / one["mixed"], 3),
+                "first run of an expert, ms": round(1e3 * one["ready"], 1),
+                "MB in memory": round(one["bytes"] / 1e6, 1),
+            }
+            for name, one in found.items()
+        ],
+    )
+    for name, one in found.items():
+        report.claim(
+            f"{name}: throughput of a batch that mixes eight adapters, over one by one adapter",
+            one["one"] / one["mixed"],
+            "times",
+            ">= 0.7",
+        )
+    report.claim("the router, right on held-out texts of four domains", right, "share", ">= 0.9")
 
 
 def tell(
@@ -158,7 +193,7 @@ class Bench:
         self._graph, self._folder = served / GRAPH, folder
         self.base: Weights = weights_of(load_graph(self._graph))
         tokens = TextTokenizer(served / TOKENIZER, max_tokens=64, special_tokens=True)
-        self._texts = {
+        self.texts = {
             name: [
                 [tokens(text, Truncation.END)[0].ids for text in side]
                 for side in zip(*held_out(pairs), strict=True)
@@ -168,10 +203,10 @@ class Bench:
 
     def by_domain(self, weights: Weights) -> dict[str, float]:
         session = self._session(weights)
-        return {name: measured(session, texts, "reciprocal_rank") for name, texts in self._texts.items()}
+        return {name: measured(session, texts, "reciprocal_rank") for name, texts in self.texts.items()}
 
-    def of(self, domain: str, weights: Weights) -> float:
-        return measured(self._session(weights), self._texts[domain], "reciprocal_rank")
+    def served(self, domain: str, expert: Any) -> float:
+        return measured(expert, self.texts[domain], "reciprocal_rank")
 
     def _session(self, weights: Weights) -> Session:
         path = self._folder / "tried.onnx"

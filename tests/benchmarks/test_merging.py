@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from benchmarks.merging import HELD_OUT, held_out, pairs_of, tell
+from benchmarks.expert_adapters import eight
+from benchmarks.merging import HELD_OUT, held_out, pairs_of, tell, tell_costs
 from benchmarks.report import Report
 
 
@@ -70,3 +72,23 @@ def test_merges_are_held_against_the_base_and_against_the_experts_on_their_own_d
     assert claims["TALL masks, of the experts on their own domains"] == pytest.approx(1.0)
     assert claims["Twin-Merging of rank 32 over its task arithmetic"] == pytest.approx(0.05)
     assert claims["slowest merge of four MiniLM"] == 2.0
+
+
+def test_a_mixed_batch_is_held_against_one_by_a_single_expert() -> None:
+    report = Report()
+    measured = {"merged": 0.14, "one": 0.15, "mixed": 0.2, "ready": 0.05, "bytes": 5e6}
+
+    tell_costs(report, {"twin, rank 32": measured}, 0.95)
+
+    claims = {claim.name: claim.value for claim in report.claims}
+    name = "twin, rank 32: throughput of a batch that mixes eight adapters, over one by one adapter"
+    assert claims[name] == pytest.approx(0.75)
+    assert claims["the router, right on held-out texts of four domains"] == 0.95
+
+
+def test_experts_that_are_missing_to_eight_are_half_of_the_way() -> None:
+    base = {"w": np.zeros(2, np.float32)}
+    found = eight(base, {name: {"w": np.full(2, 2.0, np.float32)} for name in "abcd"})
+
+    assert len(found) == 8
+    np.testing.assert_array_equal(found["half-a"]["w"], [1, 1])

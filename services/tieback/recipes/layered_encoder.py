@@ -24,7 +24,9 @@ from tieback.recipes.written_card import base_of, places, write_card
 LAYERED = Kind(
     "layered_encoder", "encoder of trained layers", 1, "train it again: tieback train matryoshka2d"
 )
-FINETUNED = Kind("finetuned_encoder", "fine-tuned encoder", 1, "train it again: tieback train finetune")
+FINETUNED = Kind(
+    "finetuned_encoder", "fine-tuned encoder", 1, "train it again: tieback train finetune, or fusionsent"
+)
 SUFFIX = "2d"
 WEIGHTS, CONFIG, TOKENIZER = "model.safetensors", "config.json", "tokenizer.json"
 NOT_TAKEN = {
