@@ -1,11 +1,13 @@
 """Kills a whole server with SIGKILL at random points of an operation, which must end as if undisturbed.
 
 A collection of texts is encoded again into another space; some are longer than that space reads and are
-split. Or, with `--operation plan_upgrade`, a transform between the two spaces is learned. The server is
-killed at a random moment of the operation, or of the start that goes on with it, and started again, until the
-operation has ended. Then its result, the collection's items and the scores of queries must be those of an
-operation that nothing disturbed. After each kill the journal is read as the next start reads it, and while a
-server runs, a second one on its journal must be refused.
+split. With `--operation upgrade` it is moved there while it is read in both spaces, and the upgrade is
+finished: its items and scores must also be those of a reindex. With `--operation plan_upgrade` a transform
+between the two spaces is learned. The server is killed at a random moment of the operation, or of the start
+that goes on with it, and started again, until the operation has ended. Then its result, the collection's
+items and the scores of queries must be those of an operation that nothing disturbed. After each kill the
+journal is read as the next start reads it, and while a server runs, a second one on its journal must be
+refused.
 """
 
 from __future__ import annotations
@@ -48,6 +50,7 @@ RECALL_TOLERANCE = 0.05
 """Of what an upgrade is worth, for the same reason."""
 OPERATIONS: Mapping[str, Callable[[Client], Operation[Any]]] = {
     "reindex": lambda client: client.reindex(COLLECTION, space=NEW),
+    "upgrade": lambda client: client.upgrade(COLLECTION, space=NEW),
     "plan_upgrade": lambda client: client.plan_upgrade(COLLECTION, space=NEW, policy=("oca", {"steps": 200})),
 }
 MOST_KILLS = 4
@@ -130,6 +133,8 @@ class Trial:
                         self._kill(starting, "running")
                     else:
                         status = client.operation(name).wait(timeout=120)
+                        if self._operation == "upgrade":
+                            client.finish_upgrade(COLLECTION)
                         self.outcome = Outcome(client, status)
 
     def _kill(self, starting: Starting, when: str) -> None:
@@ -194,6 +199,13 @@ def killed(
     seconds = _took(undisturbed.outcome.status)
     points: Counter[tuple[str, str]] = Counter()
     faults: list[str] = []
+    if operation == "upgrade":
+        again = Trial(base, folder / "reindexed", chance, "reindex")
+        again.run(0, 0.0)
+        if again.outcome is None:
+            raise RuntimeError(f"the reindex did not run: {again.faults}")
+        alike = replace_status(again.outcome, undisturbed.outcome.status)
+        faults += [f"beside a reindex: {one}" for one in undisturbed.outcome.differences(alike)]
     ended = done = 0
     if progress is not None:
         progress.begin("kills")
@@ -212,6 +224,12 @@ def killed(
         if progress is not None:
             progress.say(f"{done} of {kills}")
     return _report(points, faults, ended, undisturbed.outcome, time.monotonic() - begun)
+
+
+def replace_status(outcome: Outcome, status: OperationStatus[Any]) -> Outcome:
+    """The outcome of another kind of operation, to be compared but for its result."""
+    outcome.status = status
+    return outcome
 
 
 def _fill(base: Path, items: list[Item]) -> None:

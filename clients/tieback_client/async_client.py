@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Coroutine
-from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar, cast
 
 import grpc
@@ -129,6 +128,11 @@ class AsyncClient:
     ingest = _writes(procedures.ingest)
     reindex = _operated(procedures.reindex)
     plan_upgrade = _operated(procedures.plan_upgrade)
+    upgrade = _operated(procedures.upgrade)
+    pause_upgrade = _unary(procedures.pause_upgrade)
+    resume_upgrade = _operated(procedures.resume_upgrade)
+    rollback_upgrade = _unary(procedures.rollback_upgrade)
+    finish_upgrade = _unary(procedures.finish_upgrade)
     operation = _operated(procedures.operation)
     operations = _pages(procedures.operations)
     wait_operation = _unary(procedures.wait_operation)
@@ -178,9 +182,7 @@ class AsyncClient:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     @property

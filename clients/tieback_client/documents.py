@@ -9,6 +9,7 @@ from os import PathLike
 from typing import TypeAlias
 
 from tieback_client.content import ContentLike, Modality
+from tieback_client.moves import Moving
 from tieback_client.query_plan import NO_PLAN, QueryPlan
 from tieback_client.recognition import Segment
 from tieback_client.token_vectors import TokenVectors
@@ -188,3 +189,5 @@ class Collection:
     """How it keeps vectors of the tokens of texts on the disk of the server; None where it keeps none."""
     plan: QueryPlan = NO_PLAN
     """What `retrieve` and `answer` do with it where a query does not say."""
+    moving: Moving | None = None
+    """Where an upgrade moves it; None where it is in one space."""

@@ -13,6 +13,7 @@ from tieback.v1 import classifier_pb2, operation_pb2
 from tieback_client import reading, reading_heads
 from tieback_client.errors import TiebackError
 from tieback_client.heads import Head
+from tieback_client.moves import UpgradeResult
 from tieback_client.status import from_status
 from tieback_client.upgrades import Recall, UpgradePlan
 from tieback_client.writes import ReindexResult
@@ -120,14 +121,16 @@ def _state(message: Any, number: int) -> OperationState:
     return OperationState.FAILED if message.HasField("error") else OperationState.SUCCEEDED
 
 
-def _result(packed: Any) -> ReindexResult | UpgradePlan | Head | None:
+def _result(packed: Any) -> ReindexResult | UpgradePlan | UpgradeResult | Head | None:
     """Its result; None for a kind that this version does not know."""
     reindexed, upgraded = operation_pb2.ReindexResult(), operation_pb2.UpgradePlan()
-    head = classifier_pb2.Head()
+    head, moved = classifier_pb2.Head(), operation_pb2.UpgradeResult()
     if packed.Unpack(reindexed):
         return _reindex_result(reindexed)
     if packed.Unpack(upgraded):
         return _upgrade_plan(upgraded)
+    if packed.Unpack(moved):
+        return _upgrade_result(moved)
     return reading_heads.head(head) if packed.Unpack(head) else None
 
 
@@ -142,6 +145,19 @@ def _reindex_result(message: Any) -> ReindexResult:
         failure_count=message.failure_count,
         split_sections=message.split_sections,
         added_sections=message.added_sections,
+    )
+
+
+def _upgrade_result(message: Any) -> UpgradeResult:
+    return UpgradeResult(
+        old_space=reading.space_ref(message.old_space),
+        new_space=reading.space_ref(message.new_space),
+        done=message.done,
+        total=message.total,
+        failures={one.id: from_status(one.status) for one in message.failures},
+        failure_count=message.failure_count,
+        paused=message.paused,
+        over=message.over,
     )
 
 

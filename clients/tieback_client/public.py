@@ -71,6 +71,7 @@ from tieback_client.events import (
     VerdictLabel,
 )
 from tieback_client.heads import Head, Prediction, Predictions
+from tieback_client.moves import Mixture, Moving, UpgradeResult
 from tieback_client.operation import Operation
 from tieback_client.operations import OperationState, OperationStatus
 from tieback_client.options import Hedging, Options, Retry, client_version
@@ -94,10 +95,10 @@ from tieback_client.results import (
     SearchResult,
     SignalShare,
     StageScore,
-    TextPiece,
 )
 from tieback_client.snapshots import Snapshot
 from tieback_client.streams import EncodingStream, EventStream, Writes
+from tieback_client.text_pieces import TextPiece
 from tieback_client.token_vectors import TokenVectors, TokenVectorsLike
 from tieback_client.upgrades import Recall, UpgradePlan
 from tieback_client.vectors import (
@@ -188,8 +189,10 @@ __all__ = [
     "LocatorKind",
     "Locators",
     "Method",
+    "Mixture",
     "Modality",
     "Model",
+    "Moving",
     "MultiVector",
     "NotCheckedReason",
     "NotFound",
@@ -254,6 +257,7 @@ __all__ = [
     "Unavailable",
     "Unimplemented",
     "UpgradePlan",
+    "UpgradeResult",
     "Usage",
     "Vector",
     "VectorKind",

@@ -13,6 +13,7 @@ from tieback_client.content import Modality
 from tieback_client.documents import Collection, Item, Section, Source
 from tieback_client.errors import TiebackError
 from tieback_client.facts import facts
+from tieback_client.moves import Moving
 from tieback_client.reading_query_plan import query_plan
 from tieback_client.reading_token_vectors import token_vectors
 from tieback_client.recognition import Segment
@@ -266,6 +267,19 @@ def collection(message: Any) -> Collection:
         codec_trained_on=message.codec_trained_on,
         token_vectors=token_vectors(message.token_vectors) if message.HasField("token_vectors") else None,
         plan=query_plan(message.plan),
+        moving=_moving(message.moving) if message.HasField("moving") else None,
+    )
+
+
+def _moving(message: Any) -> Moving:
+    return Moving(
+        space=space_ref(message.space),
+        width=message.width,
+        done=message.done,
+        total=message.total,
+        paused=message.paused,
+        translation=message.translation,
+        trust=message.trust,
     )
 
 

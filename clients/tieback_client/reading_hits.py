@@ -7,6 +7,7 @@ from math import nan
 from typing import Any
 
 from tieback_client.facts import facts
+from tieback_client.moves import Mixture
 from tieback_client.reading import (
     MICROSECONDS,
     array,
@@ -35,6 +36,7 @@ from tieback_client.results import (
 )
 
 # In the order of the contract's enum, whose zero is "not given".
+_READ_IN = ("", "old", "new", "translated")
 _GRANULARITIES = ("section", "section", "document")
 
 
@@ -62,6 +64,9 @@ def hit(message: Any, stages: Sequence[StageScore] = ()) -> Hit:
         signals=dict(message.signals),
         highlights=[_highlight(one) for one in message.highlights],
         segments=segments(message.segments),
+        read_in=_READ_IN[message.read_in] if message.read_in < len(_READ_IN) else "",
+        own_score=message.own_score if message.HasField("own_score") else None,
+        trust=message.trust if message.HasField("trust") else None,
     )
 
 
@@ -92,8 +97,13 @@ def retrieval(message: Any, info: CallInfo) -> RetrievalResult:
         timing=timing(message.timing),
         plan=plan(message.plan),
         truncated=truncated(message.truncated),
+        mixture=_mixture(message.mixture) if message.HasField("mixture") else None,
         call=info,
     )
+
+
+def _mixture(message: Any) -> Mixture:
+    return Mixture(message.old, message.new, message.translated, message.trust, message.done)
 
 
 def stages_of_hits(message: Any) -> list[Sequence[StageScore]]:

@@ -11,6 +11,7 @@ from tieback_client.applied import AppliedAdapter, Reduction
 from tieback_client.content import Modality
 from tieback_client.documents import Metadata
 from tieback_client.errors import TiebackError
+from tieback_client.moves import Mixture
 from tieback_client.recognition import Segment
 from tieback_client.reports import CallInfo, Timing, Truncated
 from tieback_client.reranking import Alignment
@@ -252,6 +253,12 @@ class Hit:
     """Of a picture or sound: where parts of `text` are in it, which were read or heard."""
     highlights: Sequence[Highlight] = ()
     """The sentences of its text that say most of the query, best first, where they were asked for."""
+    read_in: str = ""
+    """Of a collection between two spaces, by which vectors it was compared: "old", "new" or "translated"."""
+    own_score: float | None = None
+    """Its similarity there; `vector_score` is brought to the scale of the old space."""
+    trust: float | None = None
+    """1, or of a translated hit how much of what a reindex would find is found so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,17 +377,7 @@ class RetrievalResult:
     """How the query was answered."""
     truncated: Mapping[str, Truncated] = field(default_factory=dict)
     """What was not read of a query that is longer than a space reads, by space."""
+    mixture: Mixture | None = None
+    """Of a collection between two spaces: how much was read in which."""
     call: CallInfo = field(default_factory=CallInfo)
     """How the call went."""
-
-
-@dataclass(frozen=True, slots=True)
-class TextPiece:
-    """A piece of a text."""
-
-    text: str
-    """Its words."""
-    span: tuple[int, int]
-    """Its bytes of the whole text as UTF-8."""
-    token_count: int
-    """Its tokens, special ones not counted."""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
+from tieback.core.errors import TiebackError
+from tieback.core.types.collection import Collection
+from tieback.core.types.moving import MoveProgress, Moving
 from tieback.core.types.operation import Progress
-from tieback.core.types.reindexing import ReindexProgress
+from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexProgress, ReindexState
+from tieback.core.types.token_vectors import TokenVectors
 from tieback.core.types.upgrading import Anchors, SpacePair
+from tieback.core.types.vectors import SpaceRef
 
 
 class ReindexPort(Protocol):
@@ -35,6 +40,94 @@ class ReindexPort(Protocol):
 
     async def discard(self, collection: str) -> None:
         """Removes what runs that did not finish have made, so that the next one begins anew."""
+        ...
+
+
+class MovesPort(Protocol):
+    """Collections of an index that are moved to another space, and read in both until they have arrived.
+
+    In the process that has the store, for the tenant that a collection belongs to, with the role admin. Of a
+    collection that is not moved, every call but `begin` is NotFound.
+    """
+
+    async def check(self, collection: str, width: int) -> None:
+        """Raises what `begin` would for vectors of that width."""
+        ...
+
+    async def begin(self, collection: str, moving: Moving, token_vectors: TokenVectors | None) -> Moving:
+        """Begins to read it in both spaces, durably, or goes on. AlreadyExists where it goes elsewhere."""
+        ...
+
+    async def transform(self, collection: str, space: SpaceRef) -> tuple[str, float] | None:
+        """The revision of the newest transform from that space into the collection's own, and its trust.
+
+        None where none was learned.
+        """
+        ...
+
+    async def pause(self, collection: str, *, paused: bool) -> Moving:
+        """Notes, durably, whether sections are to get new vectors."""
+        ...
+
+    async def in_order_of_use(self, collection: str) -> list[str]:
+        """The ids of the items that lack new vectors: those that are found most first, then the newest."""
+        ...
+
+    async def read(self, collection: str, ids: Sequence[str]) -> list[PendingItem]:
+        """Those of these items that lack new vectors, with their contents."""
+        ...
+
+    async def write(self, collection: str, items: Sequence[ReindexedItem]) -> list[TiebackError | None]:
+        """Writes new vectors, durably; those of items that changed meanwhile are not taken."""
+        ...
+
+    async def finish(self, collection: str, dropped: Sequence[str] = ()) -> ReindexState:
+        """Drops the old vectors, durably and at once; the `dropped` items are left out.
+
+        InvalidInput where others lack new vectors.
+        """
+        ...
+
+    async def discard(self, collection: str) -> None:
+        """Drops the new vectors, durably: the collection is as if it had never been moved."""
+        ...
+
+
+class MovingPort(Protocol):
+    """Moves collections to another space, in the process that has the index's store."""
+
+    async def check(self, collection: str, *, space: str = "", least_trust: float = 0.0) -> Moving:
+        """Where `move` would move the collection. Raises what that would at once."""
+        ...
+
+    def move(
+        self,
+        collection: str,
+        *,
+        space: str = "",
+        least_trust: float = 0.0,
+        request: Mapping[str, Any],
+    ) -> AsyncIterator[MoveProgress]:
+        """Gives a collection's sections new vectors, in the order of their use; the last says how it ended.
+
+        It is read in both spaces from the first on. `request` is kept with it.
+        """
+        ...
+
+    async def state(self, collection: str) -> Collection:
+        """The collection, which says where it is being moved."""
+        ...
+
+    async def pause(self, collection: str, *, paused: bool) -> Collection:
+        """Has `move` end where it is, or lets it begin again."""
+        ...
+
+    async def finish(self, collection: str, *, drop_missing: bool = False) -> Collection:
+        """Drops the old vectors, and items without new ones if that is said. The collection as it is then."""
+        ...
+
+    async def roll_back(self, collection: str) -> Collection:
+        """Drops the new vectors. The collection as it is then."""
         ...
 
 

@@ -156,6 +156,8 @@ async def test_operations_are_counted_by_kind_and_state(folder: Path, opened: An
             ("fit_head", "waiting"): 0,
             ("reindex", "running"): 0,
             ("reindex", "waiting"): 0,
+            ("upgrade", "running"): 0,
+            ("upgrade", "waiting"): 0,
             ("plan_upgrade", "running"): 0,
             ("plan_upgrade", "waiting"): 0,
         }

@@ -22,7 +22,7 @@ from tieback.operations.service import Bounds, Operations
 
 
 async def test_a_kind_is_found_by_its_file_alone(folder: Path) -> None:
-    assert kinds.names() == ["count", "fit_head", "plan_upgrade", "reindex"]
+    assert kinds.names() == ["count", "fit_head", "plan_upgrade", "reindex", "upgrade"]
     with pytest.raises(NotFound, match="the choices are: count, fit_head, plan_upgrade, reindex"):
         kinds.read("cuont", {})
 

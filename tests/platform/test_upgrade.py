@@ -21,8 +21,8 @@ from support.own_encoder import Silent
 from support.small_spaces import write_colours, write_shapes, write_words
 from tieback.artifacts import Artifact
 from tieback.methods.compatibility import compatibilities, shared
+from tieback.models.compatible_transform import COMPATIBILITY
 from tieback.models.store import Store
-from tieback.operations.upgrade_work import COMPATIBILITY
 from tieback.recipes.pull import pull
 from tieback.serving.settings import Settings
 from tieback_client import (

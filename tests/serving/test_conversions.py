@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.contract_samples import COST, FUNCTIONS, SAMPLES, SPACE, TIMING
+from support.collection_samples import SPACE
+from support.contract_samples import COST, FUNCTIONS, SAMPLES, TIMING
 from tieback.core import errors
 from tieback.core.field_path import at
 from tieback.core.types.content import Modality

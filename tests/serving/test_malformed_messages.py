@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.contract_samples import FUNCTIONS, ITEM, REGIONS, SPACE, VECTOR
+from support.collection_samples import SPACE, VECTOR
+from support.contract_samples import FUNCTIONS, ITEM, REGIONS
 from tieback.core import errors
 from tieback.core.field_path import at
 from tieback.core.types.collection import IndexedItem, IndexedSection

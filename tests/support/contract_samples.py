@@ -13,7 +13,7 @@ import numpy as np
 from tieback.core import errors
 from tieback.core.field_path import at
 from tieback.core.tenant import Access, CollectionKey, Principal, Quota, Share, Usage
-from tieback.core.types.collection import Collection, IndexedItem, IndexedSection, Source
+from tieback.core.types.collection import IndexedItem, IndexedSection
 from tieback.core.types.content import Content, Features, Item, Modality, Section, TokenIds
 from tieback.core.types.encoding import (
     AppliedAdapter,
@@ -62,6 +62,7 @@ from tieback.core.types.generation import (
 from tieback.core.types.ingestion import LongTexts
 from tieback.core.types.locators import Locator, LocatorKind, Locators
 from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.moving import ReadIn
 from tieback.core.types.report import Cost, Dropped, DroppedSection, Stage, Timing
 from tieback.core.types.rerank import AlignedPair, Alignment, RerankCandidate, RerankReply, RerankResult
 from tieback.core.types.retrieval import (
@@ -82,16 +83,23 @@ from tieback.core.types.search import (
     StageScores,
 )
 from tieback.core.types.snapshot import Snapshot
-from tieback.core.types.token_vectors import TokenVectors
 from tieback.core.types.vectors import DType, MultiVector, SpaceRef, SparseVector, Vector, VectorKind
 from tieback.serving import conversions
 
+from support.collection_samples import (
+    COLLECTIONS,
+    FOLLOWING,
+    MIXTURE,
+    SECOND,
+    SOURCE,
+    SPACE,
+    TOKEN_VECTORS,
+    VECTOR,
+)
 from support.conflict_samples import CLAIMED
 from support.query_plan_samples import PLAN, QUERY_PLANS
 from support.recognition_samples import CITED, PASSAGE, RECOGNITION
 
-SPACE = SpaceRef("minilm", "abc123", "def456")
-VECTOR = Vector(SPACE, np.array([0.25, -0.5, 1.0], np.float32), normalized=False)
 TOKENS = MultiVector(
     SPACE, np.eye(2, 3, dtype=np.float32), Locators.of(LocatorKind.BYTE_SPAN, [(0, 2), (3, 2**32 - 1)])
 )
@@ -116,9 +124,6 @@ EXPLAINED = Timing(
     ],
 )
 COST = Cost(8, 100, 20, 3, 2)
-TOKEN_VECTORS = TokenVectors(
-    SPACE, 384, MethodChoice("ward", {"factor": 3}), MethodChoice("prefix", {"dimensions": 128})
-)
 EXPANSION = MethodChoice("rocchio", {"documents": 5})
 ROUTING = RoutingExplanation(
     "explicit",
@@ -167,7 +172,6 @@ ALIGNMENT = Alignment(
     [AlignedPair(LOCATORS[0], LOCATORS[1], 0.5, 0.25), AlignedPair(LOCATORS[2], LOCATORS[0], 0.5, 0.25)],
     np.full((2, 2), 0.25, np.float32),
 )
-SOURCE = Source("docs", "laptop", "/home/me/docs", 1_700_000_000.5, 3)
 SAMPLES: dict[str, list[Any]] = {
     "adapter": [AppliedAdapter("owls", "ab12", {"owls": 0.75, "wrens": 0.25})],
     "indexed_section": [IndexedSection(VECTOR, "words", Modality.IMAGE, REGIONS)],
@@ -175,33 +179,7 @@ SAMPLES: dict[str, list[Any]] = {
     "box": [(0.25, 0.5, 0.75, 0.5)],
     "cache": list(CachePolicy),
     "candidate": [RerankCandidate("1", TEXT, 0.5), RerankCandidate("2", TOKENS)],
-    "collection": [
-        Collection("books", SPACE, 384, 10, 20, 1_700_000_000.0),
-        Collection("books", SPACE, 384, 10, 20, 1_700_000_000.0, Routing("top_k", {}, {"k": 3.0}), 200),
-        Collection(
-            "books",
-            SPACE,
-            384,
-            10,
-            20,
-            1_700_000_000.0,
-            Routing(imputation=MethodChoice("nearest_neighbours", {"k": 3})),
-        ),
-        Collection("books", SPACE, 384, 0, 0, 1_700_000_000.0, damage="its files are gone", sources=[SOURCE]),
-        Collection("books", SPACE, 384, 0, 0, 1_700_000_000.0, stale="another revision is served"),
-        Collection(
-            "books",
-            SPACE,
-            384,
-            10,
-            20,
-            1_700_000_000.0,
-            codec=MethodChoice("binary", {"oversampling": 16, "rescoring": "int8"}),
-            resident_bytes=2**40,
-            token_vectors=TOKEN_VECTORS,
-            token_bytes=2**41,
-        ),
-    ],
+    "collection": COLLECTIONS,
     "collection_source": [SOURCE],
     "content": [
         TEXT,
@@ -266,12 +244,14 @@ SAMPLES: dict[str, list[Any]] = {
         ),
     ],
     "highlight": list(SHOWN.highlights),
-    "hit": [HIT, SHOWN],
+    "following": [FOLLOWING],
+    "hit": [HIT, SHOWN, dataclasses.replace(HIT, read_in=ReadIn.TRANSLATED, own_score=0.75, trust=0.5)],
+    "how": [None, *ReadIn],
     "ignored": [[], [IgnoredDimensions(one, 0, 2**31) for one in Modality]],
     "indexed_item": [
         IndexedItem(ITEM, [IndexedSection(VECTOR, "words", Modality.TEXT)]),
         IndexedItem(ITEM, [IndexedSection(VECTOR, "words", Modality.IMAGE, REGIONS)]),
-        IndexedItem(ITEM, [IndexedSection(VECTOR, "words", Modality.TEXT, None, TOKENS)]),
+        IndexedItem(ITEM, [IndexedSection(VECTOR, "words", Modality.TEXT, None, TOKENS)], FOLLOWING),
     ],
     "item": [ITEM],
     "labels": [LABELS],
@@ -282,6 +262,7 @@ SAMPLES: dict[str, list[Any]] = {
     "locator": LOCATORS,
     "long_texts": list(LongTexts),
     "method": [MethodChoice("power", {"exponent": 3, "strict": True, "name": "x", "part": 0.5})],
+    "mixture": [MIXTURE],
     "modality": list(Modality),
     "multi_vector": [TOKENS, REGIONS, WINDOWS, NO_ROWS],
     "output": [
@@ -342,6 +323,7 @@ SAMPLES: dict[str, list[Any]] = {
             TIMING,
             PLAN,
             steps=[STEP],
+            mixture=MIXTURE,
         )
     ],
     "role": list(Role),
@@ -361,6 +343,7 @@ SAMPLES: dict[str, list[Any]] = {
         Snapshot("before", "books", SPACE, 384, 10, 20, 30, 4096, 1_700_000_000.5, "0.2.0"),
         Snapshot("half", "", SpaceRef("", "", ""), 0, 0, 0, 0, 12, 0.0, "", "its manifest is damaged"),
     ],
+    "second": [SECOND],
     "source": list(EncodingSource),
     "sparse": [SPARSE, SparseVector(SPACE, np.zeros(0, np.int32), np.zeros(0, np.float32), [])],
     "space": [SPACE],

@@ -82,7 +82,7 @@ class Count(Kind):
         await asyncio.sleep(self.pause)
         yield Progress(self.steps, self.steps, result=end)
 '''
-NO_SERVICES: Any = Services(reindex=None, upgrade=None, heads=None)  # type: ignore[arg-type]  # this kind asks none
+NO_SERVICES: Any = Services(reindex=None, upgrade=None, heads=None, moving=None)  # type: ignore[arg-type]  # this kind asks none
 
 
 def write(folder: Path) -> Path:

@@ -21,6 +21,7 @@ from tieback_client.cli.connection import (
     query_options,
     with_modality,
 )
+from tieback_client.cli.mixture import between_spaces
 from tieback_client.cli.output import Output, jsonable
 from tieback_client.cli.places import cited_place
 from tieback_client.cli.sampling_options import sampling_of, sampling_options
@@ -185,7 +186,7 @@ def ask(
     if answer.retrieval is not None:
         if min_relevance:
             output.show(*without_relevance(answer.retrieval.hits))
-        output.show(*warnings(answer.retrieval.routing))
+        output.show(*warnings(answer.retrieval.routing), *between_spaces(answer.retrieval.mixture))
         if explain:
             output.show(*behind(answer.retrieval))
     if explain and answer.finish is not None:

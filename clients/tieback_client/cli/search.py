@@ -23,6 +23,7 @@ from tieback_client.cli.connection import (
     query_options,
     with_modality,
 )
+from tieback_client.cli.mixture import between_spaces
 from tieback_client.cli.output import Output, SafeConsole
 from tieback_client.cli.waterfall import left_out, steps_of, waterfall
 from tieback_client.client import Client
@@ -153,6 +154,7 @@ def search(
     if min_relevance:
         output.show(*without_relevance(result.hits))
     output.show(*below_floor(result.hits), *warnings(result.routing), *unread(result))
+    output.show(*between_spaces(result.mixture))
     if explain:
         output.show(*behind(result))
     if timing:

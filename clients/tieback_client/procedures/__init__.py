@@ -55,6 +55,13 @@ from tieback_client.procedures.snapshots import (
     snapshots,
 )
 from tieback_client.procedures.splitting import split
+from tieback_client.procedures.upgrades import (
+    finish_upgrade,
+    pause_upgrade,
+    resume_upgrade,
+    rollback_upgrade,
+    upgrade,
+)
 
 __all__ = [
     "answer",
@@ -73,6 +80,7 @@ __all__ = [
     "encode_stream",
     "endpoints",
     "export_snapshot",
+    "finish_upgrade",
     "fit_head",
     "fuse",
     "generate",
@@ -89,6 +97,7 @@ __all__ = [
     "operation",
     "operations",
     "original",
+    "pause_upgrade",
     "plan_upgrade",
     "predict",
     "recognise",
@@ -98,7 +107,9 @@ __all__ = [
     "rerank",
     "rerankers",
     "restore",
+    "resume_upgrade",
     "retrieve",
+    "rollback_upgrade",
     "search",
     "server_info",
     "snapshot",
@@ -107,6 +118,7 @@ __all__ = [
     "spaces",
     "split",
     "update_collection",
+    "upgrade",
     "upsert",
     "usage",
     "wait_operation",

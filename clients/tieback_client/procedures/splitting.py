@@ -5,9 +5,9 @@ from __future__ import annotations
 from tieback.v1 import encoder_pb2
 
 from tieback_client import writing
-from tieback_client.results import TextPiece
 from tieback_client.rpc import RPCS, Call, Procedure
 from tieback_client.status import from_status
+from tieback_client.text_pieces import TextPiece
 
 
 def split(

@@ -22,6 +22,7 @@ from tieback.answer.evidence import evidence_of
 from tieback.answer.highlighting import Highlighting
 from tieback.answer.ingestion import Ingestion
 from tieback.answer.learned_order import Ranker
+from tieback.answer.moving import MovingCollections
 from tieback.answer.plan import ANSWER_PLAN
 from tieback.answer.query_words import words_of
 from tieback.answer.recognition import Recognition
@@ -51,6 +52,7 @@ from tieback.core.types.token_vectors import TokenVectors
 from tieback.core.types.vectors import SpaceRef
 from tieback.models.conditional_space import ConditionalSpace
 from tieback.models.learned_composition import LearnedComposition
+from tieback.operation_ports import MovesPort
 from tieback.ports import (
     DEFAULT_GROUNDING,
     DEFAULT_SAMPLING,
@@ -183,6 +185,10 @@ class Answerer:
     def reindexing(self, index: StorePort) -> Reindexing:
         """What encodes collections again, where this process has their store."""
         return Reindexing(self._known, self._ingestion, index)
+
+    def moving(self, index: StorePort, moves: MovesPort) -> MovingCollections:
+        """What moves collections to other spaces, where this process has their store."""
+        return MovingCollections(self._known, self._ingestion, index, moves)
 
     def upgrading(self, index: StorePort) -> Upgrading:
         """What encodes collections in two spaces, where this process has their store."""

@@ -30,6 +30,7 @@ from tieback.core.types.content import Modality
 from tieback.core.types.fusion import JOINT_SPACE, Role, Routing
 from tieback.core.types.limits import Limits
 from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.moving import Moving
 from tieback.core.types.query_plan import QueryPlan
 from tieback.core.types.token_vectors import TokenVectors
 from tieback.core.types.vectors import WITH, SpaceRef
@@ -143,6 +144,8 @@ class RetiredSpaces(Protocol):
         ...
 
 
+LOADING_SECONDS = 60.0
+"""The time of a write, of which a share goes by until a space that is not served has been loaded."""
 LOADING_SHARE = 0.5
 """Of the time that is left, so much may go by until a space that is not served has been loaded."""
 
@@ -168,11 +171,26 @@ class CollectionSpaces:
     async def to_read(self, collection: str, deadline: Deadline) -> tuple[CollectionSpace, Routing]:
         """A collection's space, and how its queries are weighted where they do not say.
 
-        NotFound where there is no collection; StaleCollection where its space is not served any more, and
-        cannot be loaded in time.
+        Where its encoder is gone and it is being moved, that is the space that it is moved to: the index
+        leads queries of that into its own. NotFound where there is no collection; StaleCollection where its
+        space is not served any more, and cannot be loaded in time.
         """
         found = await self._found(collection, deadline)
-        return await self._to_read(found, deadline), found.routing
+        following = self._translating(found)
+        return following or await self.own(found, deadline), found.routing
+
+    async def moving(self, collection: str, deadline: Deadline) -> Moving | None:
+        """Where a collection is being moved; None where it is in one space."""
+        return (await self._found(collection, deadline)).moving
+
+    async def following(self, collection: str, deadline: Deadline) -> CollectionSpace | None:
+        """The served space that a collection is being moved to; None where there is none."""
+        moving = await self.moving(collection, deadline)
+        return None if moving is None or moving.translation else self._served.get(moving.space)
+
+    def _translating(self, found: Collection) -> CollectionSpace | None:
+        moving = found.moving
+        return self._served.get(moving.space) if moving is not None and moving.translation else None
 
     async def plan_to_read(self, collection: str, deadline: Deadline) -> QueryPlan:
         """How queries of a collection are answered where they do not say."""
@@ -202,11 +220,12 @@ class CollectionSpaces:
         asked: str,
         codec: MethodChoice | None = None,
         tokens: TokenVectors | None = None,
-    ) -> tuple[CollectionSpace, TokenVectors | None]:
+    ) -> tuple[CollectionSpace, TokenVectors | None, CollectionSpace | None]:
         """A collection's space, or that of one that is to be made: `asked`, else the default.
 
-        And how it keeps vectors of `tokens`. AlreadyExists where the collection is in another space than
-        `asked`, has another `codec`, or keeps other token vectors.
+        And how it keeps vectors of `tokens`, and the space that it is being moved to, if it is. AlreadyExists
+        where the collection is in another space than `asked`, has another `codec`, or keeps other token
+        vectors.
         """
         if codec is not None:
             codecs.configure(codec.name, codec.parameters, field="codec")
@@ -215,8 +234,15 @@ class CollectionSpaces:
         except NotFound as missing:
             if missing.kind != "collection" or "/" in collection:  # only its owner makes it
                 raise
-            return self._chosen(asked), None if tokens is None else self.token_spaces.resolved(tokens)
-        known = self._of(found)
+            kept = None if tokens is None else self.token_spaces.resolved(tokens)
+            return self._chosen(asked), kept, None
+        translating = self._translating(found)
+        if translating is not None:
+            known = translating
+        elif found.moving is not None:  # its own space need not be served any more
+            known = await self.own(found, Deadline.after(LOADING_SECONDS))
+        else:
+            known = self._of(found)
         if asked and asked != known.name and not known.is_encoded_by(asked):
             raise AlreadyExists(
                 "collection",
@@ -233,7 +259,9 @@ class CollectionSpaces:
             )
         if tokens is not None:
             self.token_spaces.check_same(collection, tokens, found.token_vectors)
-        return known, found.token_vectors
+        if translating is not None or found.moving is None:
+            return known, found.token_vectors, None
+        return known, found.token_vectors, self._served.get(found.moving.space)
 
     @property
     def names(self) -> list[str]:
@@ -249,7 +277,8 @@ class CollectionSpaces:
         """Forgets what was kept of a collection, which may have been made anew; whether something was."""
         return self._known.pop((TENANT.get(), collection), None) is not None
 
-    async def _to_read(self, found: Collection, deadline: Deadline) -> CollectionSpace:
+    async def own(self, found: Collection, deadline: Deadline) -> CollectionSpace:
+        """The space of a collection's own vectors. StaleCollection as in `to_read`."""
         try:
             return self._of(found)
         except StaleCollection:

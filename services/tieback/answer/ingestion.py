@@ -11,6 +11,7 @@ from tieback.answer.cut_off import cut_off
 from tieback.answer.drafts import Draft, drafts_of, groups_of
 from tieback.answer.encoding import SpaceEncodings
 from tieback.answer.features import filtered_by_features, words_of_features
+from tieback.answer.following import with_following
 from tieback.answer.recognition import Recognition, with_recognised
 from tieback.answer.splitting import Split, Splitting
 from tieback.answer.stopwatch import Stopwatch, hop
@@ -76,7 +77,7 @@ class Ingestion:
         principal.require(Access.WRITE, principal.find(collection))  # the index asks too, after all the work
         watch = Stopwatch()
         self._check(items)
-        into, kept = await self._spaces.to_write(collection, space, codec, token_vectors)
+        into, kept, following = await self._spaces.to_write(collection, space, codec, token_vectors)
         tokens = self._spaces.token_spaces.serving(kept)
         items, refused = filtered_by_features(items)
         if long_texts is LongTexts.SPLIT:
@@ -90,9 +91,12 @@ class Ingestion:
             drafts[draft.item].append(draft)
         truncation = Truncation.REFUSE if long_texts is LongTexts.REFUSE else Truncation.END
         write = functools.partial(self._write, collection, codec, token_vectors)
+        beside = None if following is None else functools.partial(with_following, self, following, tokens)
         results: list[IngestResult] = []
         for group in groups_of(drafts, by_tokens=tokens is not None):
-            await self._store(write, into, tokens, split, group, watch, truncation, before_writing, deadline)
+            await self._store(
+                *(write, beside, into, tokens, split, group, watch, truncation, before_writing, deadline)
+            )
             before_writing = None
             for number, own in enumerate(group, len(results)):
                 results.append(_result(split, number, own))
@@ -102,6 +106,7 @@ class Ingestion:
     async def _store(
         self,
         write: Callable[[Sequence[IndexedItem]], Awaitable[UpsertReply]],
+        beside: Callable[..., Awaitable[Sequence[IndexedItem]]] | None,
         into: CollectionSpace,
         tokens: TokenSpace | None,
         split: Split,
@@ -125,7 +130,11 @@ class Ingestion:
         if not whole:
             return
         deadline.check("writing the items")
+        indexed: Sequence[IndexedItem]
         indexed = [_indexed(split.items[number], own, keeps=self._keeps) for number, own in whole.items()]
+        if beside is not None:
+            with watch.stage("second"):
+                indexed = await beside([split.items[number] for number in whole], indexed, deadline)
         with watch.stage("upsert"):
             written = await write(indexed)
         for number, error in zip(whole, written.results, strict=True):

@@ -6,8 +6,9 @@ pending, so that it may be cut short at any point and gone on with.
 
 from __future__ import annotations
 
+import functools
 import itertools
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import replace
 
@@ -59,6 +60,7 @@ class Reindexing:
             return
         state = await self._index.begin_reindex(collection, into.ref, into.width, keeping)
         tokens = self._spaces.token_spaces.serving(keeping)
+        write = functools.partial(self._index.write_reindexed, collection)
         failures: dict[str, tuple[int, TiebackError]] = {}
         while True:
             yield _progress(state)
@@ -71,7 +73,7 @@ class Reindexing:
                         seen[one.item.id] = failures[one.item.id]
                 fresh = [one for one in page if one.item.id not in seen]
                 if fresh:
-                    errors = await self._encode(collection, into, tokens, fresh)
+                    errors = await encode_page(self._ingestion, into, tokens, fresh, write)
                     seen |= {
                         one.item.id: (one.version, error)
                         for one, error in zip(fresh, errors, strict=True)
@@ -103,35 +105,36 @@ class Reindexing:
         with suppress(NotFound):
             await self._index.discard_reindex(collection)
 
-    async def _encode(
-        self,
-        collection: str,
-        into: CollectionSpace,
-        tokens: TokenSpace | None,
-        page: Sequence[PendingItem],
-    ) -> list[TiebackError | None]:
-        """Encodes a page and writes its vectors; an error for each item that cannot be encoded."""
-        errors: list[TiebackError | None] = [_lacking(one) for one in page]
-        whole = [place for place, error in enumerate(errors) if error is None]
-        if not whole:
-            return errors
-        places = iter(whole)
-        async with aclosing(
-            self._ingestion.encode_again(into, tokens, [page[place] for place in whole], NO_DEADLINE)
-        ) as groups:
-            async for results in groups:
-                made: list[tuple[int, ReindexedItem]] = []
-                for place, result in zip(itertools.islice(places, len(results)), results, strict=True):
-                    if isinstance(result, TiebackError):
-                        errors[place] = result
-                    else:
-                        made.append((place, result))
-                if not made:
-                    continue
-                refusals = await self._index.write_reindexed(collection, [item for _, item in made])
-                for (place, _), error in zip(made, refusals, strict=True):
-                    errors[place] = error
+
+async def encode_page(
+    ingestion: Ingestion,
+    into: CollectionSpace,
+    tokens: TokenSpace | None,
+    page: Sequence[PendingItem],
+    write: Callable[[Sequence[ReindexedItem]], Awaitable[list[TiebackError | None]]],
+) -> list[TiebackError | None]:
+    """Encodes stored items and writes their vectors; an error for each item that cannot be encoded."""
+    errors: list[TiebackError | None] = [_lacking(one) for one in page]
+    whole = [place for place, error in enumerate(errors) if error is None]
+    if not whole:
         return errors
+    places = iter(whole)
+    async with aclosing(
+        ingestion.encode_again(into, tokens, [page[place] for place in whole], NO_DEADLINE)
+    ) as groups:
+        async for results in groups:
+            made: list[tuple[int, ReindexedItem]] = []
+            for place, result in zip(itertools.islice(places, len(results)), results, strict=True):
+                if isinstance(result, TiebackError):
+                    errors[place] = result
+                else:
+                    made.append((place, result))
+            if not made:
+                continue
+            refusals = await write([item for _, item in made])
+            for (place, _), error in zip(made, refusals, strict=True):
+                errors[place] = error
+    return errors
 
 
 def _progress(state: ReindexState) -> ReindexProgress:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 
-from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces
+from tieback.answer.collection_spaces import CollectionSpaces
 from tieback.answer.composing import Composing
 from tieback.answer.conditions import Conditions
-from tieback.answer.cut_off import cut_off
-from tieback.answer.degradation import losses_of, with_unencoded_contents, without
+from tieback.answer.degradation import without
 from tieback.answer.documents import ranked_documents, sections_of
 from tieback.answer.explanation import FINAL, explained
 from tieback.answer.highlighting import Highlighting
 from tieback.answer.ingestion import describe
 from tieback.answer.learned_order import Ranker, learned_order
+from tieback.answer.locating import STALE, Locating
+from tieback.answer.mixtures import mixed
 from tieback.answer.picture_query import is_picture_by_regions, plan_by_regions
 from tieback.answer.plan import (
     DEFAULT_LIMIT,
@@ -29,29 +30,26 @@ from tieback.answer.query_words import beginning, words_of
 from tieback.answer.relevance import with_relevance
 from tieback.answer.rerank_times import RerankTimes
 from tieback.answer.reranking import ranked, rerank, stored_tokens
-from tieback.answer.stopwatch import Stopwatch, hop, seconds_of, share
+from tieback.answer.stopwatch import Stopwatch, hop
 from tieback.core.deadline import Deadline
 from tieback.core.errors import (
-    InvalidInput,
     SpaceMismatch,
     StaleCollection,
-    TiebackError,
     Unsupported,
 )
-from tieback.core.field_path import at
-from tieback.core.types.encoding import Truncated, Truncation
-from tieback.core.types.fusion import Fused, FusePart, Role, RoutingExplanation
+from tieback.core.types.encoding import Truncated
+from tieback.core.types.fusion import Fused, RoutingExplanation
 from tieback.core.types.limits import Limits
+from tieback.core.types.moving import SecondVector
 from tieback.core.types.query_plan import NO_PLAN
 from tieback.core.types.report import Stage
 from tieback.core.types.rerank import RerankResult
 from tieback.core.types.retrieval import Retrieval, RetrievalPlan, RetrievedHit, RetrieveReply
 from tieback.core.types.search import Granularity, Hit, SearchReply, StageScores
 from tieback.core.types.signals import NAMES
-from tieback.core.types.vectors import Vector
 from tieback.ports import NO_EXPANSION, IndexPort, RerankerPort
 
-FULL_TEXT, STALE = "full_text", "stale"
+FULL_TEXT = "full_text"
 
 ENCODE_SHARE = 0.5
 """Of the time that is left, so much may go by until the spaces that have not answered are given up, unless a
@@ -86,7 +84,7 @@ class Retriever:
         self._index = index
         self._reranker = reranker
         self._rerank_times = RerankTimes()
-        self._encode_share = encode_share
+        self._locating = Locating(spaces, composing, encode_share)
         self._limits = limits
 
     async def retrieve(
@@ -126,9 +124,11 @@ class Retriever:
     ) -> RetrieveReply:
         fused: Fused | None = None
         unread: Sequence[Truncated] = ()
+        second: SecondVector | None = None
         if plan.vector_search.name != WORDS_ALONE.name:
             try:
-                fused, unread = await self._locate(retrieval, watch, deadline)
+                located = await self._locating.locate(retrieval, watch, deadline)
+                fused, unread, second = located.fused, located.unread, located.second
             except StaleCollection as stale:
                 return await self._by_words(retrieval, plan, stale, watch, deadline)
         labels = () if fused is None else fused.labels
@@ -165,6 +165,7 @@ class Retriever:
             multi_vectors=by_regions is not None or (under is not None and under.learned.regions),
             token_vectors=tokens is not None,
             vectors=under is not None and not under.learned.regions,
+            second=second,
         )
         documents = plan.granularity is Granularity.DOCUMENT
         compared = sections_of(found.hits) if documents else found.hits
@@ -196,7 +197,9 @@ class Retriever:
             ordered = conditional or self._ordered(retrieval, plan, _shown(found.hits), reranked)
             hits, steps = _ended(retrieval, plan, found, ordered, reranked, space_name, stage)
         hits = await self._highlighting.highlighted(hits, own, retrieval.highlights, watch, deadline)
-        return RetrieveReply(hits, routing, labels, watch.timing(), plan, unread, steps)
+        moving = await self._spaces.moving(retrieval.collection, hop(deadline))
+        hits, mixture = mixed(hits, moving)
+        return RetrieveReply(hits, routing, labels, watch.timing(), plan, unread, steps, mixture)
 
     async def _by_words(
         self,
@@ -249,62 +252,6 @@ class Retriever:
         order = ranked_documents if plan.granularity is Granularity.DOCUMENT else ranked
         return order(hits, reranked, limit)
 
-    async def _locate(
-        self, retrieval: Retrieval, watch: Stopwatch, deadline: Deadline
-    ) -> tuple[Fused, Sequence[Truncated]]:
-        """The query's vector in the collection's space, and what its encoders did not read of it."""
-        contents = [part.content for part in retrieval.query]
-        first = contents[0].data
-        with watch.stage("collection"):
-            space, known = await self._spaces.to_read(retrieval.collection, hop(deadline))
-        routing = space.routing(retrieval.routing, known)
-        if retrieval.composition:
-            composed, unread = await self._composing.compose(
-                retrieval.composition, retrieval.query, space.ref, watch, hop(deadline)
-            )
-            return dataclasses.replace(composed, routing=_marked(composed.routing, space)), unread
-        if len(contents) == 1 and isinstance(first, Vector) and first.space.name == space.name:
-            return Fused(first, _marked(RoutingExplanation("precomputed", {}, 0.0), space)), ()
-        encoders = space.encoders[Role.QUERY]
-        encoded = await encoders.encode(
-            contents,
-            watch,
-            truncation=Truncation.END,
-            deadline=hop(deadline),
-            patience=seconds_of(share(deadline, self._encode_share)),
-            skipped=encoders.joint_inputs.unused(routing.weights) if routing.weights else frozenset(),
-        )
-        parts = [
-            FusePart(encoding, retrieval.query[place].weight, place)
-            for place, encodings in enumerate(encoded.encodings)
-            for encoding in encodings
-        ]
-        lost = losses_of(encoded)
-        if not parts:
-            raise next(iter(encoded.failed.values()))
-        with watch.stage("fuse") as stage:
-            try:
-                reply = await space.router.fuse(
-                    [parts], role=Role.QUERY, routing=routing, deadline=hop(deadline)
-                )
-            except InvalidInput as error:
-                imputing = error.field.below(at("routing", "imputation")) is not None
-                asked = imputing and retrieval.routing.imputation is not None
-                if routing is not retrieval.routing and not asked:  # the caller never saw it
-                    raise InvalidInput(
-                        f"the routing that the collection was made with does not fit: {error.message}; "
-                        "say another with the query, or make the collection anew",
-                        field="collection",
-                    ) from None
-                raise
-            stage.queue, stage.compute = reply.timing.queue, reply.timing.compute
-        fused = reply.results[0]
-        if not isinstance(fused, Fused):
-            raise _blame_query(fused, parts)
-        explained = with_unencoded_contents(fused.routing, retrieval.query, encoded, space.losses)
-        unread = cut_off(part.encoding for part in parts)
-        return dataclasses.replace(fused, routing=_marked(without(explained, lost), space)), unread
-
     async def _search(
         self,
         retrieval: Retrieval,
@@ -317,6 +264,7 @@ class Retriever:
         multi_vectors: bool = False,
         token_vectors: bool = False,
         vectors: bool = False,
+        second: SecondVector | None = None,
     ) -> SearchReply:
         with watch.stage("search") as stage:
             reply = await self._index.search(
@@ -340,6 +288,7 @@ class Retriever:
                 vector_search=None if fused is None else plan.vector_search,
                 explain=retrieval.explain,
                 highlights=retrieval.highlights if words and plan.hybrid else 0,
+                second=second,
                 deadline=hop(deadline),
             )
             stage.queue, stage.compute = reply.timing.queue, reply.timing.compute
@@ -365,13 +314,6 @@ def _ended(
     return hits, explained(found, ordered, limit, hits, reranked, stage) if retrieval.explain else ()
 
 
-def _marked(routing: RoutingExplanation, space: CollectionSpace) -> RoutingExplanation:
-    """The explanation, saying of a space that is no longer served that it is; nothing is missing for that."""
-    if not space.is_retired:
-        return routing
-    return dataclasses.replace(routing, reasons={**routing.reasons, space.name: STALE})
-
-
 def _used(plan: RetrievalPlan, found: SearchReply) -> RetrievalPlan:
     """The plan as the search used it: a method may have left the query as it was, or chosen another."""
     if not found.expanded:
@@ -389,11 +331,3 @@ def _used(plan: RetrievalPlan, found: SearchReply) -> RetrievalPlan:
 def _shown(hits: Sequence[Hit]) -> list[Hit]:
     """The hits without vectors, which the caller did not ask for."""
     return [dataclasses.replace(hit, multi_vector=None, sections=_shown(hit.sections)) for hit in hits]
-
-
-def _blame_query(error: TiebackError, parts: Sequence[FusePart]) -> TiebackError:
-    """The router numbered encodings, which the caller never saw."""
-    match error.field.steps:
-        case ("inputs", 0, "parts", int(place), *_):
-            return error.about(at("query", parts[place].content, "content"))
-    return error.about(at("query"))

@@ -12,9 +12,12 @@ import logging
 import shutil
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar, cast
+
+import numpy as np
 
 from tieback.core.errors import InvalidInput, NotFound, TiebackError, Unavailable
 from tieback.core.field_path import at
@@ -28,6 +31,8 @@ from tieback.index.collection import OpenCollection
 from tieback.index.entries import Entry
 from tieback.index.key_budget import KeyBudget
 from tieback.index.memory import Memory
+from tieback.index.move_notes import MoveNotes
+from tieback.index.next_vectors import SAMPLE, NextVectors
 from tieback.index.originals import Originals
 from tieback.index.ownership import OwnedCollections
 from tieback.index.pieces import pieces_of
@@ -53,6 +58,7 @@ class Generations:
         self, store: Store, owned: OwnedCollections, originals: Originals, executor: Executor, limits: Limits
     ) -> None:
         self.made: dict[CollectionKey, OpenCollection] = {}
+        self.notes = MoveNotes(store.generations_folder)
         self._store, self._owned, self._originals = store, owned, originals
         self._executor, self._limits = executor, limits
 
@@ -93,6 +99,27 @@ class Generations:
             made = self.made[key] = await self._in(lambda: self._make(description, old))
         return await self._in(lambda: _state(old.memory, made))
 
+    async def in_order_of_use(self, old: OpenCollection) -> list[str]:
+        """The ids of all items that the generation lacks: those that searches found most, then the newest.
+
+        Where few are there, some of any are first: scores in both spaces are compared by them.
+        """
+        made = self._made(old)
+        return await self._in(lambda: in_order_of_use(old.memory, made.memory))
+
+    async def read(self, old: OpenCollection, ids: Sequence[str]) -> list[PendingItem]:
+        """Those of these items that the generation lacks, with their contents."""
+        made = self._made(old)
+
+        def lacking() -> list[PendingItem]:
+            with old.memory.lock.reading():
+                found = [old.memory.entry(item_id) for item_id in ids]
+                chosen = [one for one in found if one and made.memory.version_of(one.item.id) != one.version]
+            owner = old.description.owner
+            return [PendingItem(one.version, with_contents(one, owner, self._originals)) for one in chosen]
+
+        return await self._in(lacking)
+
     async def pending(self, old: OpenCollection, after: str) -> list[PendingItem]:
         """The next items by id that the generation lacks, with their contents; empty at the end."""
         made = self._made(old)
@@ -132,9 +159,13 @@ class Generations:
         return ReindexState(made.description.space, made.memory.item_count, made.memory.item_count)
 
     async def discard(self, key: CollectionKey) -> None:
-        """Drops the generation of a collection, if there is one, durably."""
+        """Drops the generation of a collection, if there is one, durably: it is then in one space."""
+        await self._in(lambda: self.notes.remove(key))
         made = self.made.pop(key, None)
         if made is not None:
+            old = self._owned.sound.get(key)
+            if old is not None:
+                await self._in(lambda: unlink(old, made))
             await made.writer.abandon()
         await self._in(lambda: self._store.remove_generation(key))
 
@@ -184,10 +215,31 @@ class Generations:
             new = OpenCollection(description, table, memory, following - 1, writer, old.sources, keys)
             self._owned.add(new)
             del self.made[key]
+            old.memory.next, memory.guard = None, unguarded
         return left
 
     async def _in(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+
+
+def link(old: OpenCollection, made: OpenCollection) -> None:
+    """Has searches of a collection read what a generation has of it. Blocks."""
+    following = NextVectors(made.memory, made.description.space)
+    with old.memory.lock.writing():
+        following.link(old.memory, made.memory.ids_after(""))
+        old.memory.next = following
+        made.memory.guard = following.guarded(old.memory)
+
+
+def unlink(old: OpenCollection, made: OpenCollection) -> None:
+    """Has searches of a collection read it alone. Blocks."""
+    with old.memory.lock.writing():
+        old.memory.next, made.memory.guard = None, unguarded
+
+
+def unguarded(_: Sequence[str]) -> AbstractContextManager[None]:
+    """The guard of what is in no search."""
+    return nullcontext()
 
 
 def _next_of(old: Description, space: SpaceRef, width: int, tokens: TokenVectors | None) -> Description:
@@ -206,6 +258,23 @@ def _lacking(old: Memory, new: Memory, after: str = "") -> Iterator[Entry]:
     for item_id in old.ids_after(after):
         if new.version_of(item_id) != old.version_of(item_id) and (entry := old.entry(item_id)) is not None:
             yield entry
+
+
+def in_order_of_use(old: Memory, new: Memory) -> list[str]:
+    """See `Generations`."""
+    with old.lock.reading():
+        versions = {item_id: old.version_of(item_id) or 0 for item_id in old.ids_after("")}
+        following = old.next
+    lacking = [item_id for item_id, version in versions.items() if new.version_of(item_id) != version]
+    uses = {} if following is None else dict(following.uses)
+    first: list[str] = []
+    if following is not None and following.count < SAMPLE:
+        chosen = np.random.default_rng(0).permutation(len(lacking))[:SAMPLE]
+        first = [lacking[place] for place in chosen.tolist()]
+    is_first = set(first)
+    others = [item_id for item_id in lacking if item_id not in is_first]
+    others.sort(key=lambda item_id: (-uses.get(item_id, 0), -versions[item_id]))
+    return first + others
 
 
 def _state(old: Memory, made: OpenCollection) -> ReindexState:

@@ -77,13 +77,15 @@ class ItemWriter:
         known = opened.description
         timing = Timing(prepare=time.perf_counter() - begin)
         records = {result.item.id: result for result in checked if isinstance(result, Record)}
+        versions: dict[str, int] = {}
         if records:
             writing = list(records.values())
             stored = self._owned.stored(known.owner)
             with self._writes.admitted(PRINCIPAL.get(), known.key, stored, opened.memory, writing):
                 written = await self._originals.write(opened, writing)
             timing.queue, timing.compute = written.queue, written.commit
+            versions = dict(zip(records, written.versions, strict=True))
         timing.total = time.perf_counter() - begin
         return UpsertReply(
-            [result if isinstance(result, TiebackError) else None for result in checked], timing
+            [result if isinstance(result, TiebackError) else None for result in checked], timing, versions
         )

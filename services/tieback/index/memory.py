@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ from tieback.index.kept_rows import lengths_of
 from tieback.index.measured_recall import MeasuredRecalls
 from tieback.index.metadata import from_json
 from tieback.index.nearest import all_scores, nearest, scores_of
+from tieback.index.next_vectors import NextVectors
 from tieback.index.readwrite import ReadWriteLock
 from tieback.index.records import Change, schema, section_of, to_rows
 from tieback.index.region_vectors import RegionVectors
@@ -76,6 +78,10 @@ class Memory:
         self._free: list[int] = []
         self._living = np.zeros(0, bool)  # by position
         self.recalls = MeasuredRecalls()
+        self.next: NextVectors | None = None
+        """The vectors of the space that the collection is being moved to; None where it is not."""
+        self.guard: Callable[[Sequence[str]], AbstractContextManager[None]] = lambda _: nullcontext()
+        """What changes of these items are within, beside the lock; it is asked for before the lock."""
 
     @property
     def vectors(self) -> Vectors:
@@ -136,7 +142,7 @@ class Memory:
             return
         items = ItemRows.of(rows)
         words = items.words()
-        with self.lock.writing():
+        with self.guard(items.gone), self.lock.writing():
             known = [item_id for item_id in items.gone if item_id in self._items]
             self._drop(known)
             if len(items):
@@ -163,6 +169,10 @@ class Memory:
     def version_of(self, item_id: str) -> int | None:
         """The version of the living item, or None."""
         return self._items.version_of(item_id)
+
+    def positions_of(self, item_id: str) -> Array:
+        """Where the sections of a living item are, in order."""
+        return self._items.positions_of(item_id)
 
     def ids_after(self, after: str) -> Sequence[str]:
         """The ids of living items that follow, in order."""
@@ -358,6 +368,8 @@ class Memory:
             self._forget_originals(entry)
             self.stale.append(entry.version)
             self._living[entry.positions] = False
+            if self.next is not None:
+                self.next.forget(entry.positions)
             self._wholes.remove(entry.positions)
             self.words.remove(entry.positions.tolist())
             self.facts.remove(entry.item, entry.modalities, entry.positions)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from tieback.core.errors import InvalidInput
 from tieback.core.field_path import at
 from tieback.core.terms import words_of
 from tieback.core.types.arrays import Array
 from tieback.core.types.fusion import IgnoredDimensions
 from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.moving import SecondVector
 from tieback.core.types.search import Granularity
 from tieback.core.types.signals import METADATA, NAMES, is_signal
 from tieback.core.types.vectors import SpaceRef, Vector
@@ -24,6 +27,15 @@ from tieback.methods.vector_search import AS_KEPT, Reach, vector_searches
 from tieback.ports import DEFAULT_RANK_FUSION, MOST_HIGHLIGHTS, NO_EXPANSION, SEARCH_TEXT_BYTES
 
 HITS, MOST_HITS = 10, 1000
+
+
+@dataclass(frozen=True, slots=True)
+class SecondQuery:
+    """A query's vector in the space that the collection is being moved to, float32 `[width]`."""
+
+    space: SpaceRef
+    vector: Array
+    ignored: Sequence[IgnoredDimensions] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +74,8 @@ class Query:
     """The names of the signals that hits come with."""
     highlights: int = 0
     """So many sentences of each hit are wanted, at most."""
+    second: SecondQuery | None = None
+    """For a collection that is between two spaces."""
 
 
 def checked(
@@ -86,8 +100,12 @@ def checked(
     explain: bool = False,
     signals: Collection[str] = (),
     highlights: int = 0,
+    second: SecondVector | None = None,
 ) -> Query:
     """The query of a `Search`, or InvalidInput, SpaceMismatch or NotFound with the field that is wrong."""
+    if second is not None and vector is not None and second.vector.space == known.space:
+        # The collection has just been moved.
+        vector, ignored, second = second.vector, second.ignored, None
     if vector is None:
         if not text.strip():
             raise InvalidInput("nothing to search for: give a vector, words, or both", field="vector")
@@ -139,7 +157,16 @@ def checked(
         explain=explain,
         signals=frozenset(signals),
         highlights=_highlights(highlights, text),
+        second=None if second is None or vector is None else _second(second),
     )
+
+
+def _second(given: SecondVector) -> SecondQuery:
+    """A query's second vector, or InvalidInput."""
+    space, width = given.vector.space, int(np.shape(given.vector.values)[-1])
+    check_ignored(given.ignored, width)
+    values = check_vector(given.vector, space, width, field=at("second", "vector"))
+    return SecondQuery(space, values, given.ignored)
 
 
 def _check_variety(diversity: float, hits_per_item: int) -> None:

@@ -9,11 +9,12 @@ from typing import NamedTuple
 import numpy as np
 
 from tieback.core.types.arrays import Array
+from tieback.core.types.moving import ReadIn
 from tieback.index.balance import SAMPLE, as_of_reference
 from tieback.index.comparison import Comparison
 from tieback.index.filters import Check
 from tieback.index.memory import Memory
-from tieback.index.query import Query
+from tieback.index.query import Query, SecondQuery
 from tieback.index.recorder import MERGE, NOBODY, VECTORS, WORDS, Recorder, enter
 from tieback.index.stage_notes import note_merge, note_vectors, note_words
 from tieback.index.words import Matches
@@ -71,6 +72,7 @@ class Ranker:
         vector: Array | None,
         words: Matches | None,
         recorder: Recorder | None = None,
+        second: SecondQuery | None = None,
     ) -> None:
         self._memory = memory
         self.recorder = recorder
@@ -91,7 +93,10 @@ class Ranker:
             self._shares[~allowed] = 0
         if vector is not None:
             self._compared = Comparison(
-                memory, vector, query.ignored, by_modality=query.balance, breadth=query.reach.breadth
+                *(memory, vector, query.ignored),
+                by_modality=query.balance,
+                breadth=query.reach.breadth,
+                second=second,
             )
             if query.balance and len(self._compared.groups) > 1:
                 self._balance = _Balance(memory, self._compared)
@@ -175,6 +180,10 @@ class Ranker:
     def vector_for(self, position: int) -> Array | None:
         """The vector that the section at a position is compared with."""
         return None if self._compared is None else self._compared.vector_for(position)
+
+    def read_as(self, position: int) -> tuple[ReadIn, float] | None:
+        """See `Comparison`; None too where no vector was given."""
+        return None if self._compared is None else self._compared.read_as(position)
 
     def words_at(self, position: int) -> tuple[float | None, float | None]:
         """Shares of the words' best score and of the words, of a section that has some of them."""

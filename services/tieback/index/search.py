@@ -16,6 +16,7 @@ import numpy as np
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.types.arrays import Array
 from tieback.core.types.locators import LocatorKind, Locators
+from tieback.core.types.moving import ReadIn
 from tieback.core.types.report import Timing
 from tieback.core.types.search import Granularity, Hit, Reached, SearchReply, StageScores
 from tieback.core.types.vectors import MultiVector, Vector
@@ -83,13 +84,20 @@ def search(
         allowed = memory.allowed(query.filter, scans, check)
         if recorder is not None:
             note_filter(recorder, memory.section_count, allowed)
+        query = _as_moved(memory, query)
         query, reached = _reaching(memory, query, check, recorder, deadline)
         allowed = _within(memory, query, allowed, recorder)
         if not allowed.any():
             return SearchReply([], _explained(recorder), reached=reached)
         enter(recorder, WORDS if query.text else VECTORS)
         words = memory.words.shares(query.text, check) if query.text else None
-        first = Ranker(memory, query, allowed, check, vector=query.vector, words=words, recorder=recorder)
+        first = Ranker(
+            *(memory, query, allowed, check),
+            vector=query.vector,
+            words=words,
+            recorder=recorder,
+            second=query.second,
+        )
         second = None
         if query.expansion is not None:
             second = expanded_ranker(memory, query, query.expansion, first, check, recorder)
@@ -118,13 +126,34 @@ def _reaching(
     return dataclasses.replace(query, reach=Reach(reached.breadth)), reached
 
 
+def _as_moved(memory: Memory, query: Query) -> Query:
+    """The query, without its second vector where that is of no use.
+
+    That is where the collection is not on its way to that space any more, or too few sections are there.
+    Documents, and queries that their first hits expand, are made of stored vectors: those of one space.
+    """
+    following, second = memory.next, query.second
+    if second is None:
+        return query
+    if (
+        following is not None
+        and following.space == second.space
+        and following.is_read(memory.section_count)
+        and len(second.vector) == following.made.width
+        and query.expansion is None
+        and query.granularity is Granularity.SECTION
+    ):
+        return query
+    return dataclasses.replace(query, second=None)
+
+
 def _within(memory: Memory, query: Query, allowed: Array, recorder: Recorder | None) -> Array:
     """The mask of sections that are similar enough."""
     least = query.reach.similarity
     if least is None or query.vector is None:
         return allowed
     enter(recorder, RANGE)
-    compared = Comparison(memory, query.vector, query.ignored, by_modality=False)
+    compared = Comparison(memory, query.vector, query.ignored, by_modality=False, second=query.second)
     within = compared.within(least, allowed)
     if recorder is not None:
         note_range(recorder, allowed, within)
@@ -296,7 +325,15 @@ class _Search:
         share, matched = self._asked.words_at(position)
         vector = self._asked.vector_for(position)
         region = None if vector is None else self._memory.regions.best_box(position, vector)
-        return self._memory.hit(position, score, similarity, share, matched, region, pieces)
+        hit = self._memory.hit(position, score, similarity, share, matched, region, pieces)
+        following = self._memory.next
+        if following is None:
+            return hit
+        following.uses[hit.item_id] += 1
+        if similarity is None:
+            return hit
+        read_in, own = self._asked.read_as(position) or (ReadIn.OLD, similarity)
+        return dataclasses.replace(hit, read_in=read_in, own_score=own)
 
 
 def _row(ranking: Ranking, row: int) -> tuple[int, float, float | None]:

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TypeVar, Unpack
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
-from tieback.core.errors import NotFound, TiebackError, Unavailable
+from tieback.core.errors import NotFound, Unavailable
 from tieback.core.field_path import at
-from tieback.core.tenant import PRINCIPAL, Access, Usage
+from tieback.core.tenant import PRINCIPAL, Usage
 from tieback.core.types.collection import Collection, IndexedItem, Source, UpsertReply
 from tieback.core.types.content import Item
 from tieback.core.types.fusion import Routing
@@ -21,17 +21,18 @@ from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.query_plan import QueryPlan
-from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexState
 from tieback.core.types.search import Search, SearchReply
 from tieback.core.types.token_vectors import TokenVectors
 from tieback.core.types.vectors import SpaceRef
 from tieback.index import query
 from tieback.index.collection import DamagedCollection, OpenCollection, ReadCollection
+from tieback.index.encoded_again import EncodedAgain
 from tieback.index.filters import Check, parse
 from tieback.index.generations import Generations
 from tieback.index.item_writer import ItemWriter
 from tieback.index.lifecycle import Lifecycle
 from tieback.index.memory import Memory
+from tieback.index.moves import Moves
 from tieback.index.opening import load
 from tieback.index.originals import Originals
 from tieback.index.ownership import OwnedCollections
@@ -48,6 +49,7 @@ from tieback.index.sources import check_source, check_source_name
 from tieback.index.store import Store
 from tieback.index.stored_items import StoredItems
 from tieback.index.training import Trainer
+from tieback.index.translation import translated, with_translated
 from tieback.index.unused_memory import give_back
 from tieback.index.vectors import one_thread
 from tieback.ports import DEFAULT_ROUTING
@@ -57,7 +59,7 @@ DEFAULT_LIMITS = Limits()
 T = TypeVar("T")
 
 
-class Index:
+class Index(EncodedAgain):
     """`IndexPort` over one store on this machine. Open it with `Index.open`."""
 
     def __init__(self, store: Store, limits: Limits, originals_bytes: int, served: ServedSpaces) -> None:
@@ -82,6 +84,10 @@ class Index:
         )
         self._items = ItemWriter(
             self._owned, self._references, self._readers, limits, keeps=self._originals.keeps
+        )
+        self.moves = Moves(
+            *(store, self._owned, self._generations, self._lifecycle, self._references, self._trainer),
+            self._to_reindex,
         )
         self._closed = False
 
@@ -111,6 +117,7 @@ class Index:
                 if isinstance(opened, OpenCollection):
                     index._trainer.train(opened.memory)
             index._generations.load()
+            index.moves.load()
             index.snapshots.load()
             index._references.sweep(path.name for path in store.originals.iterdir())
             give_back()
@@ -131,6 +138,8 @@ class Index:
             vector_bytes=sum(memory.resident_bytes for memory in readable),
             token_bytes=sum(memory.token_bytes for memory in readable),
             originals=self._originals.bytes,
+            moving=sum(memory.section_count for memory in readable if memory.next is not None),
+            moved=sum(memory.next.count for memory in readable if memory.next is not None),
         )
 
     @property
@@ -192,8 +201,9 @@ class Index:
         """See `IndexPort`."""
         self._refuse_where_closed()
         known = self._owned.known(name)
-        sources = () if isinstance(known, DamagedCollection) else known.list_sources()
-        return replace(self._described(known), sources=sources)
+        if isinstance(known, DamagedCollection):
+            return self._described(known)
+        return replace(self._described(known), sources=known.list_sources(), moving=self.moves.of(known))
 
     async def list_collections(
         self, *, page_size: int = 0, page_token: str = ""
@@ -221,60 +231,6 @@ class Index:
         stored = self._owned.stored(principal.tenant)
         return Usage(principal, stored.collections, stored.items, stored.bytes)
 
-    async def begin_reindex(
-        self, collection: str, space: SpaceRef, width: int, token_vectors: TokenVectors | None = None
-    ) -> ReindexState:
-        """See `StorePort`. Once begun it is finished: else nobody would know what is on the disk."""
-
-        async def begin() -> ReindexState:
-            async with self._lifecycle.changing:
-                opened = self._to_reindex(collection)
-                return await self._generations.begin(opened, space, width, token_vectors)
-
-        return await asyncio.shield(begin())
-
-    async def list_pending(self, collection: str, after: str = "") -> list[PendingItem]:
-        """See `IndexPort`."""
-        return await self._generations.pending(self._to_reindex(collection), after)
-
-    async def write_reindexed(
-        self, collection: str, items: Sequence[ReindexedItem]
-    ) -> list[TiebackError | None]:
-        """See `IndexPort`."""
-        opened = self._to_reindex(collection)
-        errors = await self._generations.write(opened, items)
-        made = self._generations.made.get(opened.description.key)
-        if made is not None:
-            self._trainer.train(made.memory)
-        return errors
-
-    async def finish_reindex(self, collection: str, dropped: Sequence[str] = ()) -> ReindexState:
-        """See `IndexPort`."""
-        async with self._lifecycle.changing:
-            opened = self._to_reindex(collection)
-            return await asyncio.shield(self._finish(opened, dropped))
-
-    async def _finish(self, opened: OpenCollection, dropped: Sequence[str]) -> ReindexState:
-        state = await self._generations.finish(opened, dropped)
-        await self._references.release(opened.description.owner, opened.memory.originals)
-        return state
-
-    async def discard_reindex(self, collection: str) -> None:
-        """See `StorePort`. As `begin_reindex`, once begun."""
-        await asyncio.shield(self._discard_reindex(collection))
-
-    async def _discard_reindex(self, collection: str) -> None:
-        async with self._lifecycle.changing:
-            key = self._to_reindex(collection).description.key
-            made = self._generations.made.get(key)
-            await self._generations.discard(key)
-        if made is not None:
-            await self._references.release(key.owner, made.memory.originals)
-
-    def _to_reindex(self, name: str) -> OpenCollection:
-        self._owned.known(name, Access.ADMIN)
-        return self._opened(name)
-
     async def record_source(self, collection: str, source: Source, *, moved: bool = False) -> Source:
         """See `IndexPort`."""
         check_source(source)
@@ -300,7 +256,9 @@ class Index:
     async def upsert(self, collection: str, items: Sequence[IndexedItem]) -> UpsertReply:
         """See `IndexPort`. Of several items with one id in a request, the last that is valid is written."""
         opened = self._opened(collection)
+        items = with_translated(opened.memory.next, opened.description, items)
         reply = await self._items.upsert(opened, items)
+        await self.moves.write_beside(opened, items, reply.versions)
         self._trainer.train(opened.memory)
         return reply
 
@@ -352,7 +310,9 @@ class Index:
         """
         begin = time.perf_counter()
         opened = self._read_from(collection)
-        wanted = query.checked(opened.description, **asked)
+        wanted = query.checked(
+            opened.description, **translated(opened.memory.next, opened.description, asked)
+        )
         queued = started = time.perf_counter()
 
         def work(check: Check) -> SearchReply:

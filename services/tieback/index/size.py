@@ -22,3 +22,7 @@ class IndexSize(NamedTuple):
     """Bytes on disk of the vectors of tokens."""
     originals: int
     """Bytes on disk of what sections were encoded from."""
+    moving: int = 0
+    """Sections of collections that are between two spaces."""
+    moved: int = 0
+    """Those of them that have vectors of the new one."""

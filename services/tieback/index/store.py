@@ -8,7 +8,8 @@ store/
   store.json     the format's version and the key of page tokens
   collections/   [TENANT/]NAME.lance, one per collection; what it is stands in its table's schema
   sources/       [TENANT/]NAME.json, the folders that a collection's items come from, and its plan of queries
-  generations/   [TENANT/]NAME.lance, tables that are to take a collection's place (`generations.py`)
+  generations/   [TENANT/]NAME.lance, tables that are to take a collection's place (`generations.py`);
+                 beside one that is read until then, [TENANT/]NAME.json (`move_notes.py`)
   originals/     what sections were encoded from (`originals.py`)
   upgrades/      TENANT/NAME/, what upgrades of a collection's space learned; "_" stands for no tenant
   heads/         TENANT/NAME/, classifiers over the vectors of a space (`tieback.classifier`)
@@ -147,17 +148,17 @@ class Store:
             self._collections, self._sources, self.making, self.leaving, self.views = (
                 directory / name for name in ("collections", "sources", "making", "leaving", "views")
             )
-            self._generations, self._upgrades = directory / "generations", directory / "upgrades"
+            self.generations_folder, self._upgrades = directory / "generations", directory / "upgrades"
             self.originals = directory / "originals"
             for folder in (self.making, self.leaving, self.views):  # what a killed server left half done
                 shutil.rmtree(folder, ignore_errors=True)
             for folder in (
                 *(self._collections, self._sources, self.making, self.leaving, self.views),
-                self._generations,
+                self.generations_folder,
             ):
                 folder.mkdir(exist_ok=True)
             sync_path(directory)
-            for key, folder in _tables(self._generations).items():
+            for key, folder in _tables(self.generations_folder).items():
                 if (folder / _COMPLETE).exists():
                     self._replace(key)
         except BaseException as error:
@@ -231,7 +232,7 @@ class Store:
 
     def generations(self) -> list[CollectionKey]:
         """The collections of which there is a generation."""
-        return sorted(_tables(self._generations))
+        return sorted(_tables(self.generations_folder))
 
     def open_generation(self, key: CollectionKey) -> tuple[Description, Table]:
         """A generation as it was last acknowledged. Whatever Lance raises passes where it is damaged."""
@@ -313,7 +314,7 @@ class Store:
         return self._upgrades / folder_of(key.owner) / key.name
 
     def _generation(self, key: CollectionKey) -> Path:
-        return self._generations / key.owner / f"{key.name}.lance"
+        return self.generations_folder / key.owner / f"{key.name}.lance"
 
     def _sources_path(self, key: CollectionKey) -> Path:
         return self._sources / key.owner / f"{key.name}.json"

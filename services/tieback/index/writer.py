@@ -29,11 +29,15 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What became of a request: items removed by it, seconds it waited, seconds of its commit."""
+    """What became of a request: items removed by it, seconds it waited, seconds of its commit.
+
+    `versions` are those of its records.
+    """
 
     removed: int
     queue: float
     commit: float
+    versions: Sequence[int] = ()
 
 
 @dataclass(slots=True)
@@ -186,7 +190,7 @@ class CollectionWriter:
         self._active_items = sum(len(r.records) + len(r.removals) for r in requests)
         loop = asyncio.get_running_loop()
         try:
-            removed = await loop.run_in_executor(self._executor, self._commit, requests)
+            changes = await loop.run_in_executor(self._executor, self._commit, requests)
         except Exception as error:  # noqa: BLE001 - whatever it is, those who wait for this commit must hear of it
             for request in requests:
                 if not request.done.done():
@@ -195,9 +199,12 @@ class CollectionWriter:
         finally:
             self._active_items = 0
         self._commit_seconds = time.perf_counter() - begin
-        for request, count in zip(requests, removed, strict=True):
+        for request, mine in zip(requests, changes, strict=True):
             if not request.done.done():
-                request.done.set_result(Written(count, begin - request.arrived, self._commit_seconds))
+                removed = sum(isinstance(one, Remove) for one in mine)
+                versions = [one.version for one in mine if isinstance(one, Put)]
+                waited = begin - request.arrived
+                request.done.set_result(Written(removed, waited, self._commit_seconds, versions))
 
     def _take(self, *, everything: bool = False) -> list[_Request]:
         """The requests of the next commit, in order of arrival: at least one, and as many as fit."""
@@ -212,8 +219,8 @@ class CollectionWriter:
         self._waiting_bytes = sum(request.bytes for request in self._waiting)
         return taken
 
-    def _commit(self, requests: Sequence[_Request]) -> list[int]:
-        """In a thread: one append for all requests; how many items each removed."""
+    def _commit(self, requests: Sequence[_Request]) -> list[list[Change]]:
+        """In a thread: one append for all requests; what each changed."""
         changes: list[list[Change]] = []
         version = self.next_version
         present: dict[str, bool] = {}  # what the changes so far made of an item
@@ -237,7 +244,7 @@ class CollectionWriter:
             self._memory.reserve(rows)
             self._table.append(rows)
             self._memory.apply_rows(rows)
-        return [sum(isinstance(one, Remove) for one in mine) for mine in changes]
+        return changes
 
     def _worth_compacting(self, *, busy: bool) -> bool:
         if self._pins:

@@ -38,6 +38,8 @@ CALLS = {
     "item's uri leads",
     "reindex": "collections in Milvus are not encoded again in place: make one in the new space, and "
     "index the items into it",
+    "upgrade": "collections in Milvus are in one space: make one in the new space, and index the items "
+    "into it",
 }
 """By what whole calls are for."""
 

@@ -49,7 +49,7 @@ from tieback.milvus.connection import Milvus, MissingCollection
 from tieback.milvus.filtering import expression
 from tieback.milvus.items import Items
 from tieback.milvus.reading import Reader
-from tieback.milvus.unsupported import NoOriginals, NoReindexing, NoSnapshots
+from tieback.milvus.unsupported import NoMoves, NoOriginals, NoReindexing, NoSnapshots
 from tieback.ports import DEFAULT_ROUTING
 
 DEFAULT_LIMITS = Limits()
@@ -73,7 +73,7 @@ class MilvusIndex(NoReindexing):
         self._tokens: PageTokens | None = None
         self._changing = asyncio.Lock()
         self._closed = False
-        self.stored = NoOriginals()
+        self.stored, self.moves = NoOriginals(), NoMoves()
         self.snapshots = NoSnapshots()
 
     @property

@@ -10,6 +10,7 @@ from typing import NoReturn
 from tieback.core.errors import TiebackError
 from tieback.core.types.collection import Collection
 from tieback.core.types.content import Content, Item
+from tieback.core.types.moving import Moving
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexState
 from tieback.core.types.snapshot import Snapshot, SnapshotPart
 from tieback.core.types.token_vectors import TokenVectors
@@ -98,3 +99,43 @@ class NoOriginals:
     def upgrades(self, collection: str) -> Path:
         """See `StoredItemsPort`."""
         raise unsupported("reindex")
+
+
+class NoMoves:
+    """A `MovesPort` of which every call is Unsupported."""
+
+    async def check(self, collection: str, width: int) -> None:
+        """See `MovesPort`."""
+        raise unsupported("upgrade")
+
+    async def begin(self, collection: str, moving: Moving, token_vectors: TokenVectors | None) -> Moving:
+        """See `MovesPort`."""
+        raise unsupported("upgrade")
+
+    async def transform(self, collection: str, space: SpaceRef) -> tuple[str, float] | None:
+        """See `MovesPort`."""
+        raise unsupported("upgrade")
+
+    async def pause(self, collection: str, *, paused: bool) -> Moving:
+        """See `MovesPort`."""
+        raise unsupported("upgrade")
+
+    async def in_order_of_use(self, collection: str) -> list[str]:
+        """See `MovesPort`."""
+        raise unsupported("upgrade")
+
+    async def read(self, collection: str, ids: Sequence[str]) -> list[PendingItem]:
+        """See `MovesPort`."""
+        raise unsupported("upgrade")
+
+    async def write(self, collection: str, items: Sequence[ReindexedItem]) -> list[TiebackError | None]:
+        """See `MovesPort`."""
+        raise unsupported("upgrade")
+
+    async def finish(self, collection: str, dropped: Sequence[str] = ()) -> ReindexState:
+        """See `MovesPort`."""
+        raise unsupported("upgrade")
+
+    async def discard(self, collection: str) -> None:
+        """See `MovesPort`."""
+        raise unsupported("upgrade")

@@ -154,13 +154,17 @@ class Operations:
         async with self._starting:
             active = [one for one in self._known.values() if one.owner == owner and not one.state.is_over]
             for one in active:
-                if (one.kind, one.subject) == (kind, made.subject):
-                    if one.request == made.model_dump(mode="json") and not one.cancelling:
+                if one.subject == made.subject and one.kind in {kind, *made.excludes}:
+                    if (
+                        one.kind == kind
+                        and one.request == made.model_dump(mode="json")
+                        and not one.cancelling
+                    ):
                         return one
                     raise AlreadyExists(
                         "operation",
                         one.id,
-                        f"the operation {one.id} of the kind {kind!r} works on {made.subject!r}"
+                        f"the operation {one.id} of the kind {one.kind!r} works on {made.subject!r}"
                         f"{' and is being cancelled' if one.cancelling else ''}; wait until it has ended, or "
                         "cancel it",
                     )
@@ -182,6 +186,16 @@ class Operations:
             self._known[operation.id] = operation
         self._run_next()
         return self._known[operation.id]
+
+    def active(self, kind: str, subject: str) -> Operation | None:
+        """The operation of that kind on a subject that waits or runs, of the running task's tenant."""
+        owner = PRINCIPAL.get().tenant
+        found = (
+            one
+            for one in self._known.values()
+            if (one.owner, one.kind, one.subject) == (owner, kind, subject)
+        )
+        return next((one for one in found if not one.state.is_over), None)
 
     async def get(self, name: str) -> Operation:
         """An operation of the running task's tenant. NotFound where it has none of that id."""

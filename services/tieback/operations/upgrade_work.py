@@ -20,13 +20,10 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save
 
-from tieback.artifacts import Artifact, Kind, stored
+from tieback.artifacts import Artifact, stored
 from tieback.core.durable_files import write_durably
 from tieback.core.types.upgrading import Anchors
 
-COMPATIBILITY = Kind(
-    "compatibility", "compatible transform", 1, "start the upgrade again: tieback upgrade plan"
-)
 KEPT = 10
 """Transforms of a collection that are kept; older ones are removed."""
 _CHOSEN = "chosen.json"

@@ -28,6 +28,7 @@ from tieback.serving.conversions.collections import (
     write_collection_source,
 )
 from tieback.serving.conversions.contents import read_item
+from tieback.serving.conversions.moves import write_second
 from tieback.serving.conversions.query_plans import write_granularity, write_query_plan
 from tieback.serving.conversions.reports import read_timing, write_method
 from tieback.serving.conversions.routings import write_ignored, write_routing
@@ -187,6 +188,7 @@ class RemoteIndex:
         """The nearest sections, best first."""
         vector, rank_fusion = asked.get("vector"), asked.get("rank_fusion")
         expansion, reach = asked.get("query_expansion"), asked.get("vector_search")
+        second = asked.get("second")
         request = index_pb2.SearchRequest(
             collection=collection,
             vector=None if vector is None else write_vector(vector),
@@ -208,6 +210,7 @@ class RemoteIndex:
             explain=asked.get("explain", False),
             signals=asked.get("signals", ()),
             highlights=asked.get("highlights", 0),
+            second=None if second is None else write_second(second),
         )
         return read_search_reply(await self._call(request, index_pb2.SearchResponse, deadline))
 

@@ -144,6 +144,8 @@ class IndexGauges(Collector):
                 ("vector_bytes", "Size of the vectors in memory.", now.vector_bytes),
                 ("token_vector_bytes", "Size of the vectors of tokens on disk.", now.token_bytes),
                 ("damaged_collections", "Collections with damaged files.", now.damaged),
+                ("moving_sections", "Sections of collections between two spaces.", now.moving),
+                ("moved_sections", "Sections between two spaces with vectors of the new one.", now.moved),
                 (
                     "stale_collections",
                     "Collections in a revision of their space that is not served.",

@@ -12,6 +12,7 @@ from tieback.catalog.card import EncoderCard
 from tieback.core.errors import StartupError
 from tieback.core.types.load import Load
 from tieback.core.types.operation import Operation
+from tieback.operation_ports import MovesPort
 from tieback.ports import StorePort
 from tieback.serving import assembly
 from tieback.serving.assembly import Ports
@@ -52,6 +53,7 @@ class ServiceContext:
     in_one_process: bool = False
     load: Callable[[], Load] | None = None
     store: StorePort = field(init=False)
+    moves: MovesPort = field(init=False)
     retired: RetiredSpaces | None = None
     operations: Operations | None = None
 

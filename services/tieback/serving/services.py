@@ -114,7 +114,7 @@ async def _index(context: ServiceContext) -> None:
         )
     telemetry.index.watch(lambda: index.size)
     telemetry.loads.watch("index", "", lambda: index.load)
-    context.store = index
+    context.store, context.moves = index, index.moves
     context.ports.index = observed = ObservedIndex(index, telemetry)
     context.server.add(IndexServicer(observed, index.snapshots, index.stored))
 
@@ -222,6 +222,7 @@ async def _operations(context: ServiceContext) -> None:
     from tieback.classifier import Classifier
     from tieback.operations.kinds import Services
     from tieback.operations.service import Bounds, Operations
+    from tieback.operations.upgrades import Upgrades
     from tieback.serving.servicers.classifier import ClassifierServicer
     from tieback.serving.servicers.long_running import LongRunningServicer
     from tieback.serving.servicers.operation import OperationServicer
@@ -233,7 +234,7 @@ async def _operations(context: ServiceContext) -> None:
         from tieback.serving import milvus_index
 
         own_index = milvus_index.build(settings, context.telemetry, ServedSpaces(context.plan.spaces))
-        context.store = own_index
+        context.store, context.moves = own_index, own_index.moves
         context.closing.push_async_callback(own_index.close)
     if isinstance(context.ports.encoder, RemoteEncoder) and settings.retired_spaces:
         # The encoders are elsewhere, so what an upgrade needs of an old space is loaded here.
@@ -243,12 +244,13 @@ async def _operations(context: ServiceContext) -> None:
         context.closing.push_async_callback(own.close)
         context.load_retired_by(own)
     answerer, store = context.answerer, context.store
+    moving = answerer.moving(store, context.moves)
     classifier = await asyncio.to_thread(Classifier, folder / "heads", answerer.embedding(), settings.limits)
     context.closing.push_async_callback(classifier.close)
     context.operations = operations = await asyncio.to_thread(
         Operations.open,
         folder / "operations",
-        Services(answerer.reindexing(store), answerer.upgrading(store), classifier),
+        Services(answerer.reindexing(store), answerer.upgrading(store), classifier, moving),
         bounds=Bounds(
             running=settings.operations_running,
             active=settings.operations_active,
@@ -260,7 +262,7 @@ async def _operations(context: ServiceContext) -> None:
     )
     context.closing.push_async_callback(operations.close)
     counted.watch(lambda: operations.counts)
-    context.server.add(OperationServicer(operations))
+    context.server.add(OperationServicer(operations, Upgrades(operations, moving)))
     context.server.add(LongRunningServicer(operations))
     context.server.add(ClassifierServicer(classifier, operations))
 

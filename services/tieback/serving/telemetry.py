@@ -28,6 +28,7 @@ from tieback.core.types.encoding import EncodeReply, Encoding
 from tieback.core.types.fusion import RoutingExplanation
 from tieback.core.types.generation import Abstention, Conflict, Finish, GenerationEvent, Repaired, Verdict
 from tieback.core.types.load import Load
+from tieback.core.types.moving import Mixture
 from tieback.core.types.report import Timing
 from tieback.doors.metrics import DoorMetrics
 from tieback.serving.long_text_metrics import LongTextMetrics
@@ -105,6 +106,10 @@ class Telemetry:
             COST_RATIOS,
             "space",
         )
+        mixed = counter(
+            "tieback_mixed_hits", "Hits of collections between two spaces, by how they were read.", "read_in"
+        )
+        self._mixed_hits = {name: mixed.labels(name) for name in ("old", "new", "translated")}
         self._tokens = counter("tieback_tokens", "Computed tokens, without padding.", "service", "space")
         self._padding = counter("tieback_padding_tokens", "Computed padding tokens.", "space")
         self._reduced = counter(
@@ -193,6 +198,12 @@ class Telemetry:
     def set_ready(self, service: str, ready: bool) -> None:
         """Sets whether a service is ready."""
         self._ready.labels(service).set(int(ready))
+
+    def observe_mixture(self, mixture: Mixture | None) -> None:
+        """Counts the hits of an answer from a collection between two spaces."""
+        if mixture is not None:
+            for name, counted in self._mixed_hits.items():
+                counted.inc(getattr(mixture, name))
 
     def observe_timing(self, service: str, space: str, timing: Timing) -> None:
         """Counts where the time of one call went."""

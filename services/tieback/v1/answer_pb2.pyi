@@ -179,7 +179,7 @@ class QueryPart(_message.Message):
     def __init__(self, content: _Optional[_Union[_content_pb2.Content, _Mapping]] = ..., weight: _Optional[float] = ...) -> None: ...
 
 class RetrieveResponse(_message.Message):
-    __slots__ = ("hits", "routing", "labels", "timing", "plan", "truncated", "steps")
+    __slots__ = ("hits", "routing", "labels", "timing", "plan", "truncated", "steps", "mixture")
     HITS_FIELD_NUMBER: _ClassVar[int]
     ROUTING_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
@@ -187,6 +187,7 @@ class RetrieveResponse(_message.Message):
     PLAN_FIELD_NUMBER: _ClassVar[int]
     TRUNCATED_FIELD_NUMBER: _ClassVar[int]
     STEPS_FIELD_NUMBER: _ClassVar[int]
+    MIXTURE_FIELD_NUMBER: _ClassVar[int]
     hits: _containers.RepeatedCompositeFieldContainer[RetrievedHit]
     routing: _router_pb2.RoutingExplanation
     labels: _containers.RepeatedCompositeFieldContainer[_content_pb2.Label]
@@ -194,7 +195,22 @@ class RetrieveResponse(_message.Message):
     plan: RetrievalPlan
     truncated: _containers.RepeatedCompositeFieldContainer[Truncated]
     steps: _containers.RepeatedCompositeFieldContainer[_index_pb2.StageScores]
-    def __init__(self, hits: _Optional[_Iterable[_Union[RetrievedHit, _Mapping]]] = ..., routing: _Optional[_Union[_router_pb2.RoutingExplanation, _Mapping]] = ..., labels: _Optional[_Iterable[_Union[_content_pb2.Label, _Mapping]]] = ..., timing: _Optional[_Union[_report_pb2.Timing, _Mapping]] = ..., plan: _Optional[_Union[RetrievalPlan, _Mapping]] = ..., truncated: _Optional[_Iterable[_Union[Truncated, _Mapping]]] = ..., steps: _Optional[_Iterable[_Union[_index_pb2.StageScores, _Mapping]]] = ...) -> None: ...
+    mixture: Mixture
+    def __init__(self, hits: _Optional[_Iterable[_Union[RetrievedHit, _Mapping]]] = ..., routing: _Optional[_Union[_router_pb2.RoutingExplanation, _Mapping]] = ..., labels: _Optional[_Iterable[_Union[_content_pb2.Label, _Mapping]]] = ..., timing: _Optional[_Union[_report_pb2.Timing, _Mapping]] = ..., plan: _Optional[_Union[RetrievalPlan, _Mapping]] = ..., truncated: _Optional[_Iterable[_Union[Truncated, _Mapping]]] = ..., steps: _Optional[_Iterable[_Union[_index_pb2.StageScores, _Mapping]]] = ..., mixture: _Optional[_Union[Mixture, _Mapping]] = ...) -> None: ...
+
+class Mixture(_message.Message):
+    __slots__ = ("old", "new", "translated", "trust", "done")
+    OLD_FIELD_NUMBER: _ClassVar[int]
+    NEW_FIELD_NUMBER: _ClassVar[int]
+    TRANSLATED_FIELD_NUMBER: _ClassVar[int]
+    TRUST_FIELD_NUMBER: _ClassVar[int]
+    DONE_FIELD_NUMBER: _ClassVar[int]
+    old: int
+    new: int
+    translated: int
+    trust: float
+    done: float
+    def __init__(self, old: _Optional[int] = ..., new: _Optional[int] = ..., translated: _Optional[int] = ..., trust: _Optional[float] = ..., done: _Optional[float] = ...) -> None: ...
 
 class RetrievedHit(_message.Message):
     __slots__ = ("hit", "search_score", "search_rank", "rerank_score", "alignment", "relevance", "below_floor", "signals", "sections")

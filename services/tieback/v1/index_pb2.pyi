@@ -23,12 +23,23 @@ class Granularity(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     GRANULARITY_UNSPECIFIED: _ClassVar[Granularity]
     GRANULARITY_SECTION: _ClassVar[Granularity]
     GRANULARITY_DOCUMENT: _ClassVar[Granularity]
+
+class ReadIn(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    READ_IN_UNSPECIFIED: _ClassVar[ReadIn]
+    READ_IN_OLD: _ClassVar[ReadIn]
+    READ_IN_NEW: _ClassVar[ReadIn]
+    READ_IN_TRANSLATED: _ClassVar[ReadIn]
 GRANULARITY_UNSPECIFIED: Granularity
 GRANULARITY_SECTION: Granularity
 GRANULARITY_DOCUMENT: Granularity
+READ_IN_UNSPECIFIED: ReadIn
+READ_IN_OLD: ReadIn
+READ_IN_NEW: ReadIn
+READ_IN_TRANSLATED: ReadIn
 
 class Collection(_message.Message):
-    __slots__ = ("name", "space", "width", "item_count", "section_count", "create_time", "routing", "vector_count", "sources", "damage", "stale", "codec", "resident_bytes", "codec_trained_on", "token_vectors", "plan")
+    __slots__ = ("name", "space", "width", "item_count", "section_count", "create_time", "routing", "vector_count", "sources", "damage", "stale", "codec", "resident_bytes", "codec_trained_on", "token_vectors", "plan", "moving")
     NAME_FIELD_NUMBER: _ClassVar[int]
     SPACE_FIELD_NUMBER: _ClassVar[int]
     WIDTH_FIELD_NUMBER: _ClassVar[int]
@@ -45,6 +56,7 @@ class Collection(_message.Message):
     CODEC_TRAINED_ON_FIELD_NUMBER: _ClassVar[int]
     TOKEN_VECTORS_FIELD_NUMBER: _ClassVar[int]
     PLAN_FIELD_NUMBER: _ClassVar[int]
+    MOVING_FIELD_NUMBER: _ClassVar[int]
     name: str
     space: _vector_pb2.SpaceRef
     width: int
@@ -61,7 +73,26 @@ class Collection(_message.Message):
     codec_trained_on: int
     token_vectors: TokenVectors
     plan: QueryPlan
-    def __init__(self, name: _Optional[str] = ..., space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., width: _Optional[int] = ..., item_count: _Optional[int] = ..., section_count: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., routing: _Optional[_Union[_router_pb2.Routing, _Mapping]] = ..., vector_count: _Optional[int] = ..., sources: _Optional[_Iterable[_Union[Source, _Mapping]]] = ..., damage: _Optional[str] = ..., stale: _Optional[str] = ..., codec: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., resident_bytes: _Optional[int] = ..., codec_trained_on: _Optional[int] = ..., token_vectors: _Optional[_Union[TokenVectors, _Mapping]] = ..., plan: _Optional[_Union[QueryPlan, _Mapping]] = ...) -> None: ...
+    moving: Moving
+    def __init__(self, name: _Optional[str] = ..., space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., width: _Optional[int] = ..., item_count: _Optional[int] = ..., section_count: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., routing: _Optional[_Union[_router_pb2.Routing, _Mapping]] = ..., vector_count: _Optional[int] = ..., sources: _Optional[_Iterable[_Union[Source, _Mapping]]] = ..., damage: _Optional[str] = ..., stale: _Optional[str] = ..., codec: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., resident_bytes: _Optional[int] = ..., codec_trained_on: _Optional[int] = ..., token_vectors: _Optional[_Union[TokenVectors, _Mapping]] = ..., plan: _Optional[_Union[QueryPlan, _Mapping]] = ..., moving: _Optional[_Union[Moving, _Mapping]] = ...) -> None: ...
+
+class Moving(_message.Message):
+    __slots__ = ("space", "width", "done", "total", "paused", "translation", "trust")
+    SPACE_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    DONE_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    PAUSED_FIELD_NUMBER: _ClassVar[int]
+    TRANSLATION_FIELD_NUMBER: _ClassVar[int]
+    TRUST_FIELD_NUMBER: _ClassVar[int]
+    space: _vector_pb2.SpaceRef
+    width: int
+    done: int
+    total: int
+    paused: bool
+    translation: str
+    trust: float
+    def __init__(self, space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., width: _Optional[int] = ..., done: _Optional[int] = ..., total: _Optional[int] = ..., paused: _Optional[bool] = ..., translation: _Optional[str] = ..., trust: _Optional[float] = ...) -> None: ...
 
 class TokenVectors(_message.Message):
     __slots__ = ("space", "width", "pooling", "codec", "stored_bytes")
@@ -196,12 +227,32 @@ class DeleteCollectionResponse(_message.Message):
     def __init__(self) -> None: ...
 
 class IndexedItem(_message.Message):
-    __slots__ = ("item", "sections")
+    __slots__ = ("item", "sections", "following")
     ITEM_FIELD_NUMBER: _ClassVar[int]
     SECTIONS_FIELD_NUMBER: _ClassVar[int]
+    FOLLOWING_FIELD_NUMBER: _ClassVar[int]
     item: _content_pb2.Item
     sections: _containers.RepeatedCompositeFieldContainer[IndexedSection]
-    def __init__(self, item: _Optional[_Union[_content_pb2.Item, _Mapping]] = ..., sections: _Optional[_Iterable[_Union[IndexedSection, _Mapping]]] = ...) -> None: ...
+    following: FollowingVectors
+    def __init__(self, item: _Optional[_Union[_content_pb2.Item, _Mapping]] = ..., sections: _Optional[_Iterable[_Union[IndexedSection, _Mapping]]] = ..., following: _Optional[_Union[FollowingVectors, _Mapping]] = ...) -> None: ...
+
+class FollowingVectors(_message.Message):
+    __slots__ = ("sections", "pieces")
+    SECTIONS_FIELD_NUMBER: _ClassVar[int]
+    PIECES_FIELD_NUMBER: _ClassVar[int]
+    sections: _containers.RepeatedCompositeFieldContainer[IndexedSection]
+    pieces: _containers.RepeatedCompositeFieldContainer[FollowingPiece]
+    def __init__(self, sections: _Optional[_Iterable[_Union[IndexedSection, _Mapping]]] = ..., pieces: _Optional[_Iterable[_Union[FollowingPiece, _Mapping]]] = ...) -> None: ...
+
+class FollowingPiece(_message.Message):
+    __slots__ = ("section", "id", "span")
+    SECTION_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    SPAN_FIELD_NUMBER: _ClassVar[int]
+    section: int
+    id: str
+    span: _vector_pb2.TextSpan
+    def __init__(self, section: _Optional[int] = ..., id: _Optional[str] = ..., span: _Optional[_Union[_vector_pb2.TextSpan, _Mapping]] = ...) -> None: ...
 
 class IndexedSection(_message.Message):
     __slots__ = ("vector", "text", "modality", "regions", "tokens")
@@ -332,7 +383,7 @@ class DeleteSourceResponse(_message.Message):
     def __init__(self, deleted_count: _Optional[int] = ...) -> None: ...
 
 class SearchRequest(_message.Message):
-    __slots__ = ("collection", "vector", "text", "limit", "filter", "rank_fusion", "balance_modalities", "collapse_pieces", "ignored", "multi_vectors", "query_expansion", "diversity", "hits_per_item", "signals", "granularity", "token_vectors", "explain", "vector_search", "highlights", "vectors")
+    __slots__ = ("collection", "vector", "text", "limit", "filter", "rank_fusion", "balance_modalities", "collapse_pieces", "ignored", "multi_vectors", "query_expansion", "diversity", "hits_per_item", "signals", "granularity", "token_vectors", "explain", "vector_search", "highlights", "vectors", "second")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     VECTOR_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
@@ -353,6 +404,7 @@ class SearchRequest(_message.Message):
     VECTOR_SEARCH_FIELD_NUMBER: _ClassVar[int]
     HIGHLIGHTS_FIELD_NUMBER: _ClassVar[int]
     VECTORS_FIELD_NUMBER: _ClassVar[int]
+    SECOND_FIELD_NUMBER: _ClassVar[int]
     collection: str
     vector: _vector_pb2.Vector
     text: str
@@ -373,7 +425,16 @@ class SearchRequest(_message.Message):
     vector_search: _report_pb2.Method
     highlights: int
     vectors: bool
-    def __init__(self, collection: _Optional[str] = ..., vector: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., text: _Optional[str] = ..., limit: _Optional[int] = ..., filter: _Optional[str] = ..., rank_fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., balance_modalities: _Optional[bool] = ..., collapse_pieces: _Optional[bool] = ..., ignored: _Optional[_Iterable[_Union[_router_pb2.IgnoredDimensions, _Mapping]]] = ..., multi_vectors: _Optional[bool] = ..., query_expansion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., diversity: _Optional[float] = ..., hits_per_item: _Optional[int] = ..., signals: _Optional[_Iterable[str]] = ..., granularity: _Optional[_Union[Granularity, str]] = ..., token_vectors: _Optional[bool] = ..., explain: _Optional[bool] = ..., vector_search: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., highlights: _Optional[int] = ..., vectors: _Optional[bool] = ...) -> None: ...
+    second: SecondVector
+    def __init__(self, collection: _Optional[str] = ..., vector: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., text: _Optional[str] = ..., limit: _Optional[int] = ..., filter: _Optional[str] = ..., rank_fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., balance_modalities: _Optional[bool] = ..., collapse_pieces: _Optional[bool] = ..., ignored: _Optional[_Iterable[_Union[_router_pb2.IgnoredDimensions, _Mapping]]] = ..., multi_vectors: _Optional[bool] = ..., query_expansion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., diversity: _Optional[float] = ..., hits_per_item: _Optional[int] = ..., signals: _Optional[_Iterable[str]] = ..., granularity: _Optional[_Union[Granularity, str]] = ..., token_vectors: _Optional[bool] = ..., explain: _Optional[bool] = ..., vector_search: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., highlights: _Optional[int] = ..., vectors: _Optional[bool] = ..., second: _Optional[_Union[SecondVector, _Mapping]] = ...) -> None: ...
+
+class SecondVector(_message.Message):
+    __slots__ = ("vector", "ignored")
+    VECTOR_FIELD_NUMBER: _ClassVar[int]
+    IGNORED_FIELD_NUMBER: _ClassVar[int]
+    vector: _vector_pb2.Vector
+    ignored: _containers.RepeatedCompositeFieldContainer[_router_pb2.IgnoredDimensions]
+    def __init__(self, vector: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., ignored: _Optional[_Iterable[_Union[_router_pb2.IgnoredDimensions, _Mapping]]] = ...) -> None: ...
 
 class SearchResponse(_message.Message):
     __slots__ = ("hits", "timing", "expanded", "vector_search", "expected_recall", "steps", "expected_us")
@@ -394,7 +455,7 @@ class SearchResponse(_message.Message):
     def __init__(self, hits: _Optional[_Iterable[_Union[Hit, _Mapping]]] = ..., timing: _Optional[_Union[_report_pb2.Timing, _Mapping]] = ..., expanded: _Optional[bool] = ..., vector_search: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., expected_recall: _Optional[float] = ..., steps: _Optional[_Iterable[_Union[StageScores, _Mapping]]] = ..., expected_us: _Optional[int] = ...) -> None: ...
 
 class Hit(_message.Message):
-    __slots__ = ("item_id", "item_title", "section_id", "section_title", "modality", "text", "uri", "metadata", "score", "vector_score", "text_score", "region", "span", "words_matched", "pieces", "multi_vector", "signals", "sections", "highlights", "vector", "segments")
+    __slots__ = ("item_id", "item_title", "section_id", "section_title", "modality", "text", "uri", "metadata", "score", "vector_score", "text_score", "region", "span", "words_matched", "pieces", "multi_vector", "signals", "sections", "highlights", "vector", "segments", "read_in", "own_score", "trust")
     class MetadataEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -430,6 +491,9 @@ class Hit(_message.Message):
     HIGHLIGHTS_FIELD_NUMBER: _ClassVar[int]
     VECTOR_FIELD_NUMBER: _ClassVar[int]
     SEGMENTS_FIELD_NUMBER: _ClassVar[int]
+    READ_IN_FIELD_NUMBER: _ClassVar[int]
+    OWN_SCORE_FIELD_NUMBER: _ClassVar[int]
+    TRUST_FIELD_NUMBER: _ClassVar[int]
     item_id: str
     item_title: str
     section_id: str
@@ -451,7 +515,10 @@ class Hit(_message.Message):
     highlights: _containers.RepeatedCompositeFieldContainer[Highlight]
     vector: _vector_pb2.Vector
     segments: _containers.RepeatedCompositeFieldContainer[_content_pb2.Segment]
-    def __init__(self, item_id: _Optional[str] = ..., item_title: _Optional[str] = ..., section_id: _Optional[str] = ..., section_title: _Optional[str] = ..., modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., text: _Optional[str] = ..., uri: _Optional[str] = ..., metadata: _Optional[_Mapping[str, _metadata_pb2.MetadataValue]] = ..., score: _Optional[float] = ..., vector_score: _Optional[float] = ..., text_score: _Optional[float] = ..., region: _Optional[_Union[_vector_pb2.Box, _Mapping]] = ..., span: _Optional[_Union[_vector_pb2.TextSpan, _Mapping]] = ..., words_matched: _Optional[float] = ..., pieces: _Optional[_Iterable[_Union[FoundPiece, _Mapping]]] = ..., multi_vector: _Optional[_Union[_vector_pb2.MultiVector, _Mapping]] = ..., signals: _Optional[_Mapping[str, float]] = ..., sections: _Optional[_Iterable[_Union[Hit, _Mapping]]] = ..., highlights: _Optional[_Iterable[_Union[Highlight, _Mapping]]] = ..., vector: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., segments: _Optional[_Iterable[_Union[_content_pb2.Segment, _Mapping]]] = ...) -> None: ...
+    read_in: ReadIn
+    own_score: float
+    trust: float
+    def __init__(self, item_id: _Optional[str] = ..., item_title: _Optional[str] = ..., section_id: _Optional[str] = ..., section_title: _Optional[str] = ..., modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., text: _Optional[str] = ..., uri: _Optional[str] = ..., metadata: _Optional[_Mapping[str, _metadata_pb2.MetadataValue]] = ..., score: _Optional[float] = ..., vector_score: _Optional[float] = ..., text_score: _Optional[float] = ..., region: _Optional[_Union[_vector_pb2.Box, _Mapping]] = ..., span: _Optional[_Union[_vector_pb2.TextSpan, _Mapping]] = ..., words_matched: _Optional[float] = ..., pieces: _Optional[_Iterable[_Union[FoundPiece, _Mapping]]] = ..., multi_vector: _Optional[_Union[_vector_pb2.MultiVector, _Mapping]] = ..., signals: _Optional[_Mapping[str, float]] = ..., sections: _Optional[_Iterable[_Union[Hit, _Mapping]]] = ..., highlights: _Optional[_Iterable[_Union[Highlight, _Mapping]]] = ..., vector: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., segments: _Optional[_Iterable[_Union[_content_pb2.Segment, _Mapping]]] = ..., read_in: _Optional[_Union[ReadIn, str]] = ..., own_score: _Optional[float] = ..., trust: _Optional[float] = ...) -> None: ...
 
 class Highlight(_message.Message):
     __slots__ = ("span", "words", "similarity")

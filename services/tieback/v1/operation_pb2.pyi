@@ -5,6 +5,7 @@ from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.rpc import status_pb2 as _status_pb2
 from tieback.v1 import annotations_pb2 as _annotations_pb2
+from tieback.v1 import index_pb2 as _index_pb2
 from tieback.v1 import report_pb2 as _report_pb2
 from tieback.v1 import vector_pb2 as _vector_pb2
 from google.protobuf.internal import containers as _containers
@@ -142,6 +143,80 @@ class UpgradePlan(_message.Message):
     encoding_time: _duration_pb2.Duration
     training_time: _duration_pb2.Duration
     def __init__(self, old_space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., new_space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., policy: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., artifact: _Optional[str] = ..., width: _Optional[int] = ..., trained: _Optional[int] = ..., held_out: _Optional[int] = ..., left_out: _Optional[int] = ..., old_old: _Optional[_Union[RecallAtOne, _Mapping]] = ..., new_old: _Optional[_Union[RecallAtOne, _Mapping]] = ..., new_new: _Optional[_Union[RecallAtOne, _Mapping]] = ..., native: _Optional[_Union[RecallAtOne, _Mapping]] = ..., encoding_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., training_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class StartUpgradeRequest(_message.Message):
+    __slots__ = ("collection", "space", "least_trust")
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    SPACE_FIELD_NUMBER: _ClassVar[int]
+    LEAST_TRUST_FIELD_NUMBER: _ClassVar[int]
+    collection: str
+    space: str
+    least_trust: float
+    def __init__(self, collection: _Optional[str] = ..., space: _Optional[str] = ..., least_trust: _Optional[float] = ...) -> None: ...
+
+class UpgradeResult(_message.Message):
+    __slots__ = ("old_space", "new_space", "done", "total", "failures", "failure_count", "paused", "over")
+    OLD_SPACE_FIELD_NUMBER: _ClassVar[int]
+    NEW_SPACE_FIELD_NUMBER: _ClassVar[int]
+    DONE_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    FAILURES_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    PAUSED_FIELD_NUMBER: _ClassVar[int]
+    OVER_FIELD_NUMBER: _ClassVar[int]
+    old_space: _vector_pb2.SpaceRef
+    new_space: _vector_pb2.SpaceRef
+    done: int
+    total: int
+    failures: _containers.RepeatedCompositeFieldContainer[ReindexFailure]
+    failure_count: int
+    paused: bool
+    over: bool
+    def __init__(self, old_space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., new_space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., done: _Optional[int] = ..., total: _Optional[int] = ..., failures: _Optional[_Iterable[_Union[ReindexFailure, _Mapping]]] = ..., failure_count: _Optional[int] = ..., paused: _Optional[bool] = ..., over: _Optional[bool] = ...) -> None: ...
+
+class PauseUpgradeRequest(_message.Message):
+    __slots__ = ("collection",)
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    collection: str
+    def __init__(self, collection: _Optional[str] = ...) -> None: ...
+
+class PauseUpgradeResponse(_message.Message):
+    __slots__ = ("collection",)
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    collection: _index_pb2.Collection
+    def __init__(self, collection: _Optional[_Union[_index_pb2.Collection, _Mapping]] = ...) -> None: ...
+
+class ResumeUpgradeRequest(_message.Message):
+    __slots__ = ("collection",)
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    collection: str
+    def __init__(self, collection: _Optional[str] = ...) -> None: ...
+
+class RollbackUpgradeRequest(_message.Message):
+    __slots__ = ("collection",)
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    collection: str
+    def __init__(self, collection: _Optional[str] = ...) -> None: ...
+
+class RollbackUpgradeResponse(_message.Message):
+    __slots__ = ("collection",)
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    collection: _index_pb2.Collection
+    def __init__(self, collection: _Optional[_Union[_index_pb2.Collection, _Mapping]] = ...) -> None: ...
+
+class FinishUpgradeRequest(_message.Message):
+    __slots__ = ("collection", "drop_missing")
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    DROP_MISSING_FIELD_NUMBER: _ClassVar[int]
+    collection: str
+    drop_missing: bool
+    def __init__(self, collection: _Optional[str] = ..., drop_missing: _Optional[bool] = ...) -> None: ...
+
+class FinishUpgradeResponse(_message.Message):
+    __slots__ = ("collection",)
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    collection: _index_pb2.Collection
+    def __init__(self, collection: _Optional[_Union[_index_pb2.Collection, _Mapping]] = ...) -> None: ...
 
 class RecallAtOne(_message.Message):
     __slots__ = ("value", "low", "high")

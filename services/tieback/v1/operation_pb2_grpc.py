@@ -49,6 +49,31 @@ class OperationServiceStub(object):
                 request_serializer=tieback_dot_v1_dot_operation__pb2.PlanUpgradeRequest.SerializeToString,
                 response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
                 _registered_method=True)
+        self.StartUpgrade = channel.unary_unary(
+                '/tieback.v1.OperationService/StartUpgrade',
+                request_serializer=tieback_dot_v1_dot_operation__pb2.StartUpgradeRequest.SerializeToString,
+                response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+                _registered_method=True)
+        self.PauseUpgrade = channel.unary_unary(
+                '/tieback.v1.OperationService/PauseUpgrade',
+                request_serializer=tieback_dot_v1_dot_operation__pb2.PauseUpgradeRequest.SerializeToString,
+                response_deserializer=tieback_dot_v1_dot_operation__pb2.PauseUpgradeResponse.FromString,
+                _registered_method=True)
+        self.ResumeUpgrade = channel.unary_unary(
+                '/tieback.v1.OperationService/ResumeUpgrade',
+                request_serializer=tieback_dot_v1_dot_operation__pb2.ResumeUpgradeRequest.SerializeToString,
+                response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+                _registered_method=True)
+        self.RollbackUpgrade = channel.unary_unary(
+                '/tieback.v1.OperationService/RollbackUpgrade',
+                request_serializer=tieback_dot_v1_dot_operation__pb2.RollbackUpgradeRequest.SerializeToString,
+                response_deserializer=tieback_dot_v1_dot_operation__pb2.RollbackUpgradeResponse.FromString,
+                _registered_method=True)
+        self.FinishUpgrade = channel.unary_unary(
+                '/tieback.v1.OperationService/FinishUpgrade',
+                request_serializer=tieback_dot_v1_dot_operation__pb2.FinishUpgradeRequest.SerializeToString,
+                response_deserializer=tieback_dot_v1_dot_operation__pb2.FinishUpgradeResponse.FromString,
+                _registered_method=True)
 
 
 class OperationServiceServicer(object):
@@ -78,6 +103,48 @@ class OperationServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def StartUpgrade(self, request, context):
+        """Moves a collection to another space while it is read in both: sections get their new vectors one after the other,
+        in the order of their use. A query is encoded by both encoders; each section is compared in the space that it is in,
+        and the scores of both are brought to one scale. What is written meanwhile gets vectors of both. The operation ends
+        when all sections have new vectors; the collection then stays between the spaces until FinishUpgrade or
+        RollbackUpgrade. What a cancelled operation made is removed, as by RollbackUpgrade.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PauseUpgrade(self, request, context):
+        """Has an upgrade encode no more; the collection stays between the two spaces as it is. Its operation ends.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResumeUpgrade(self, request, context):
+        """Goes on with an upgrade that was paused, that failed, or whose collection got items that have no new vectors, by
+        another operation.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RollbackUpgrade(self, request, context):
+        """Drops what an upgrade made, and cancels its operation: the collection is in its old space, with all that was written
+        meanwhile.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FinishUpgrade(self, request, context):
+        """Drops the old vectors: the collection is in the new space alone, and cannot go back. INVALID_ARGUMENT where items
+        have no new vectors.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_OperationServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -90,6 +157,31 @@ def add_OperationServiceServicer_to_server(servicer, server):
                     servicer.PlanUpgrade,
                     request_deserializer=tieback_dot_v1_dot_operation__pb2.PlanUpgradeRequest.FromString,
                     response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
+            ),
+            'StartUpgrade': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartUpgrade,
+                    request_deserializer=tieback_dot_v1_dot_operation__pb2.StartUpgradeRequest.FromString,
+                    response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
+            ),
+            'PauseUpgrade': grpc.unary_unary_rpc_method_handler(
+                    servicer.PauseUpgrade,
+                    request_deserializer=tieback_dot_v1_dot_operation__pb2.PauseUpgradeRequest.FromString,
+                    response_serializer=tieback_dot_v1_dot_operation__pb2.PauseUpgradeResponse.SerializeToString,
+            ),
+            'ResumeUpgrade': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResumeUpgrade,
+                    request_deserializer=tieback_dot_v1_dot_operation__pb2.ResumeUpgradeRequest.FromString,
+                    response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
+            ),
+            'RollbackUpgrade': grpc.unary_unary_rpc_method_handler(
+                    servicer.RollbackUpgrade,
+                    request_deserializer=tieback_dot_v1_dot_operation__pb2.RollbackUpgradeRequest.FromString,
+                    response_serializer=tieback_dot_v1_dot_operation__pb2.RollbackUpgradeResponse.SerializeToString,
+            ),
+            'FinishUpgrade': grpc.unary_unary_rpc_method_handler(
+                    servicer.FinishUpgrade,
+                    request_deserializer=tieback_dot_v1_dot_operation__pb2.FinishUpgradeRequest.FromString,
+                    response_serializer=tieback_dot_v1_dot_operation__pb2.FinishUpgradeResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -150,6 +242,141 @@ class OperationService(object):
             '/tieback.v1.OperationService/PlanUpgrade',
             tieback_dot_v1_dot_operation__pb2.PlanUpgradeRequest.SerializeToString,
             google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StartUpgrade(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tieback.v1.OperationService/StartUpgrade',
+            tieback_dot_v1_dot_operation__pb2.StartUpgradeRequest.SerializeToString,
+            google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PauseUpgrade(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tieback.v1.OperationService/PauseUpgrade',
+            tieback_dot_v1_dot_operation__pb2.PauseUpgradeRequest.SerializeToString,
+            tieback_dot_v1_dot_operation__pb2.PauseUpgradeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResumeUpgrade(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tieback.v1.OperationService/ResumeUpgrade',
+            tieback_dot_v1_dot_operation__pb2.ResumeUpgradeRequest.SerializeToString,
+            google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RollbackUpgrade(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tieback.v1.OperationService/RollbackUpgrade',
+            tieback_dot_v1_dot_operation__pb2.RollbackUpgradeRequest.SerializeToString,
+            tieback_dot_v1_dot_operation__pb2.RollbackUpgradeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FinishUpgrade(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tieback.v1.OperationService/FinishUpgrade',
+            tieback_dot_v1_dot_operation__pb2.FinishUpgradeRequest.SerializeToString,
+            tieback_dot_v1_dot_operation__pb2.FinishUpgradeResponse.FromString,
             options,
             channel_credentials,
             insecure,

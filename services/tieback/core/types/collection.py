@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from tieback.core.errors import TiebackError
 from tieback.core.types.content import Item, Modality
 from tieback.core.types.fusion import Routing
 from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.moving import Moving
 from tieback.core.types.query_plan import NO_PLAN, QueryPlan
 from tieback.core.types.report import Timing
 from tieback.core.types.token_vectors import TokenVectors
 from tieback.core.types.vectors import MultiVector, SpaceRef, Vector
+
+if TYPE_CHECKING:
+    from tieback.core.types.reindexing import FollowingVectors
 
 DEFAULT_CODEC = MethodChoice("float32")
 """Of a collection that is made without one."""
@@ -29,7 +34,8 @@ class Collection:
     where they and those of regions take `resident_bytes`. A codec that is learned was learned from
     `codec_trained_on` of them; until that is more than 0, vectors are kept and compared as they are.
     `token_vectors` is how those of the tokens of texts are kept on the disk, where they take `token_bytes`;
-    None where they are not. `plan` is how queries are answered that do not say.
+    None where they are not. `plan` is how queries are answered that do not say. `moving` is where it is being
+    moved; None where it is in one space.
     """
 
     name: str
@@ -49,6 +55,7 @@ class Collection:
     token_vectors: TokenVectors | None = None
     token_bytes: int = 0
     plan: QueryPlan = NO_PLAN
+    moving: Moving | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +90,23 @@ class IndexedSection:
 
 @dataclass(frozen=True, slots=True)
 class IndexedItem:
-    """An item with one `IndexedSection` per section."""
+    """An item with one `IndexedSection` per section.
+
+    `following` has its vectors in the space that the collection is being moved to, where they are made.
+    """
 
     item: Item
     sections: Sequence[IndexedSection]
+    following: FollowingVectors | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class UpsertReply:
-    """None for an item that is durable, an error for one that was refused."""
+    """None for an item that is durable, an error for one that was refused.
+
+    `versions` are those of the items that were written, by their ids, where the index is in this process.
+    """
 
     results: Sequence[TiebackError | None]
     timing: Timing
+    versions: Mapping[str, int] = field(default_factory=dict)

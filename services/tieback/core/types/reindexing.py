@@ -46,6 +46,14 @@ class ReindexedItem:
 
 
 @dataclass(frozen=True, slots=True)
+class FollowingVectors:
+    """An item's vectors in the space that its collection is moved to; `pieces` as of `ReindexedItem`."""
+
+    sections: Sequence[IndexedSection]
+    pieces: Sequence[ReindexedPiece] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ReindexState:
     """How far the reindexing of a collection is: items that have vectors of `space`, of `total`.
 

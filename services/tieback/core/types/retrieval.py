@@ -9,6 +9,7 @@ from tieback.core.types.content import Content
 from tieback.core.types.encoding import Label, Truncated
 from tieback.core.types.fusion import Routing, RoutingExplanation
 from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.moving import Mixture
 from tieback.core.types.report import Timing
 from tieback.core.types.rerank import Alignment
 from tieback.core.types.search import Granularity, Hit, StageScores
@@ -133,7 +134,7 @@ class RetrieveReply:
     """What was found, best first; `labels` are what pictures and sounds of the query were taken for.
 
     `truncated` is what spaces did not read of the query. Where it is explained, `steps` are what its steps
-    made of the hits.
+    made of the hits. Of a collection between two spaces, `mixture` says how much was read in which.
     """
 
     hits: Sequence[RetrievedHit]
@@ -143,3 +144,4 @@ class RetrieveReply:
     plan: RetrievalPlan
     truncated: Sequence[Truncated] = ()
     steps: Sequence[StageScores] = ()
+    mixture: Mixture | None = None

@@ -13,6 +13,7 @@ from tieback.core.types.content import Modality
 from tieback.core.types.fusion import IgnoredDimensions
 from tieback.core.types.metadata import Metadata
 from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.moving import ReadIn, SecondVector
 from tieback.core.types.recognition import Segment
 from tieback.core.types.report import Timing
 from tieback.core.types.signals import Signals
@@ -37,7 +38,8 @@ class Search(TypedDict, total=False):
     and there are at most `hits_per_item` hits of one item; 0 turns each of them off. By the `granularity`
     DOCUMENT items are ranked, and a hit is the best section of one. Hits come with the signals that are named
     in `signals`. `vector_search` says how far the vector is searched for. `explain` says of each step what it
-    did. Hits come with at most so many `highlights`.
+    did. Hits come with at most so many `highlights`. A `second` vector is the query's in the space that the
+    collection is being moved to.
     """
 
     vector: Vector | None
@@ -59,6 +61,7 @@ class Search(TypedDict, total=False):
     explain: bool
     signals: Collection[str]
     highlights: int
+    second: SecondVector | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +121,9 @@ class Hit:
     vectors of a picture with regions, the whole's first, or those of a text's tokens, where they were asked
     for. `sections` are, in a search by documents, the item's next best sections, best first. `signals` are
     there where they were asked for, and so are `highlights`, best first. `segments` are where parts of the
-    words of a picture or a sound are in it.
+    words of a picture or a sound are in it. Where the collection was between two spaces, `read_in` says by
+    which vectors the section was compared, and `own_score` is its similarity there; `vector_score` is on the
+    scale of the collection's own space. `trust` is 1 of a hit that was not translated.
     """
 
     item_id: str
@@ -142,6 +147,9 @@ class Hit:
     signals: Signals = field(default_factory=dict)
     highlights: Sequence[Highlight] = ()
     segments: Sequence[Segment] = ()
+    read_in: ReadIn | None = None
+    own_score: float | None = None
+    trust: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

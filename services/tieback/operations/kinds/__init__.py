@@ -14,14 +14,14 @@ import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.field_path import at
 from tieback.core.types.operation import Json, Progress
-from tieback.operation_ports import HeadsPort, ReindexPort, UpgradePort
+from tieback.operation_ports import HeadsPort, MovingPort, ReindexPort, UpgradePort
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +31,16 @@ class Services:
     reindex: ReindexPort
     upgrade: UpgradePort
     heads: HeadsPort
+    moving: MovingPort
 
 
 class Kind(BaseModel, ABC):
     """A request for an operation, checked."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    excludes: ClassVar[frozenset[str]] = frozenset()
+    """Other kinds that may not work on the same at the same time."""
 
     @property
     @abstractmethod

@@ -25,10 +25,11 @@ from tieback.core.types.operation import Json, Progress
 from tieback.core.types.upgrading import Anchors, SpacePair
 from tieback.core.types.vectors import SpaceRef
 from tieback.methods.compatibility import FIT, LEAST_ANCHORS, compatibilities
+from tieback.models.compatible_transform import COMPATIBILITY
 from tieback.operations import fitting
 from tieback.operations.kinds import Kind, Services
 from tieback.operations.upgrade_measures import FEWEST_HELD_OUT, Parts, measured, split
-from tieback.operations.upgrade_work import COMPATIBILITY, Work
+from tieback.operations.upgrade_work import Work
 from tieback.training.digests import digest
 from tieback.training.provenance import made_by
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from typing import Any
+from typing import Any, ClassVar
 
 from tieback.core.error_record import read_error, write_error
 from tieback.core.types.operation import Json, Progress
@@ -18,6 +18,8 @@ FAILURES = 1000
 
 class Reindex(Kind):
     """See `tieback.answer.reindexing`."""
+
+    excludes: ClassVar[frozenset[str]] = frozenset({"upgrade"})
 
     collection: str
     space: str = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tieback.core.field_path import at
 from tieback.core.types.collection import Collection, Source
 from tieback.core.types.fusion import Routing
+from tieback.core.types.moving import Moving
 from tieback.core.types.query_plan import NO_PLAN
 from tieback.serving.conversions.frames import optional
 from tieback.serving.conversions.query_plans import read_query_plan, write_query_plan
@@ -36,6 +37,28 @@ def read_collection(message: index_pb2.Collection) -> Collection:
         optional(message, "token_vectors", read_token_vectors),
         message.token_vectors.stored_bytes,
         read_query_plan(message.plan, at("plan")),
+        _moving(message.moving) if message.HasField("moving") else None,
+    )
+
+
+def _moving(message: index_pb2.Moving) -> Moving:
+    return Moving(
+        *(read_space(message.space), message.width, message.done, message.total, message.paused),
+        *(message.translation, message.trust),
+    )
+
+
+def _moving_message(moving: Moving | None) -> index_pb2.Moving | None:
+    if moving is None:
+        return None
+    return index_pb2.Moving(
+        space=write_space(moving.space),
+        width=moving.width,
+        done=moving.done,
+        total=moving.total,
+        paused=moving.paused,
+        translation=moving.translation,
+        trust=moving.trust,
     )
 
 
@@ -75,4 +98,5 @@ def write_collection(collection: Collection) -> index_pb2.Collection:
         codec_trained_on=collection.codec_trained_on,
         token_vectors=write_token_vectors(collection.token_vectors, collection.token_bytes),
         plan=None if collection.plan == NO_PLAN else write_query_plan(collection.plan),
+        moving=_moving_message(collection.moving),
     )

@@ -12,7 +12,8 @@ from google.protobuf.message import Message
 from google.rpc import status_pb2
 
 from tieback.classifier.records import head_of
-from tieback.core.errors import InvalidInput
+from tieback.core import error_record
+from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.field_path import at
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.operation import Json, Operation, OperationState
@@ -48,6 +49,14 @@ def plan_request(message: operation_pb2.PlanUpgradeRequest) -> dict[str, Any]:
     }
 
 
+def upgrade_request(message: operation_pb2.StartUpgradeRequest) -> dict[str, Any]:
+    """A request for an upgrade; what it does not say is left to the kind."""
+    said: dict[str, Any] = {"collection": message.collection, "space": message.space}
+    if message.HasField("least_trust"):
+        said["least_trust"] = message.least_trust
+    return said
+
+
 def id_in(name: str) -> str:
     """The id in an operation's name. InvalidInput where it is none."""
     if not name.startswith(PREFIX) or name == PREFIX:
@@ -74,10 +83,7 @@ def _reindex_result(result: Json) -> operation_pb2.ReindexResult:
     return operation_pb2.ReindexResult(
         total=end.total,
         done=end.done,
-        failures=[
-            operation_pb2.ReindexFailure(id=name, status=failures.to_status(error))
-            for name, error in end.failures.items()
-        ],
+        failures=_failures(end.failures),
         failure_count=end.failure_count,
         finished=end.finished,
         space=write_space(end.space),
@@ -107,11 +113,33 @@ def _upgrade_plan(result: Json) -> operation_pb2.UpgradePlan:
     )
 
 
+def _upgrade_result(result: Json) -> operation_pb2.UpgradeResult:
+    failed = {name: error_record.read_error(error) for name, error in result["failures"].items()}
+    return operation_pb2.UpgradeResult(
+        old_space=write_space(SpaceRef(*result["old_space"])),
+        new_space=write_space(SpaceRef(*result["new_space"])),
+        done=result["done"],
+        total=result["total"],
+        failures=_failures(failed),
+        failure_count=result["failure_count"],
+        paused=result["paused"],
+        over=result["over"],
+    )
+
+
+def _failures(failed: Mapping[str, TiebackError]) -> list[operation_pb2.ReindexFailure]:
+    return [
+        operation_pb2.ReindexFailure(id=name, status=failures.to_status(error))
+        for name, error in failed.items()
+    ]
+
+
 # By kind, the message of its result. A kind is a file of `tieback.operations.kinds` and a line here.
 _RESULTS: Mapping[str, Callable[[Json], Message]] = {
     "fit_head": lambda result: head_message(head_of(result)),
     "reindex": _reindex_result,
     "plan_upgrade": _upgrade_plan,
+    "upgrade": _upgrade_result,
 }
 
 

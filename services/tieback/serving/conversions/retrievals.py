@@ -16,6 +16,7 @@ from tieback.core.types.retrieval import (
 )
 from tieback.serving.conversions.contents import read_content, read_labels, write_content, write_labels
 from tieback.serving.conversions.frames import each, optional
+from tieback.serving.conversions.moves import read_mixture, write_mixture
 from tieback.serving.conversions.query_plans import read_granularity, write_granularity
 from tieback.serving.conversions.reports import (
     MICROSECONDS,
@@ -172,6 +173,7 @@ def read_retrieve_reply(message: answer_pb2.RetrieveResponse) -> RetrieveReply:
         read_plan(message.plan),
         read_truncated(message.truncated),
         [read_stage_scores(one) for one in message.steps],
+        read_mixture(message.mixture) if message.HasField("mixture") else None,
     )
 
 
@@ -185,6 +187,7 @@ def write_retrieve_reply(reply: RetrieveReply) -> answer_pb2.RetrieveResponse:
         plan=write_plan(reply.plan),
         truncated=write_truncated(reply.truncated),
         steps=[write_stage_scores(one) for one in reply.steps],
+        mixture=None if reply.mixture is None else write_mixture(reply.mixture),
     )
 
 

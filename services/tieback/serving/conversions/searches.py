@@ -10,7 +10,7 @@ import numpy as np
 from tieback.core.errors import InvalidInput
 from tieback.core.field_path import FieldPath, at
 from tieback.core.types.arrays import Span
-from tieback.core.types.collection import IndexedItem, IndexedSection
+from tieback.core.types.collection import IndexedItem
 from tieback.core.types.rerank import (
     AlignedPair,
     Alignment,
@@ -31,7 +31,9 @@ from tieback.serving.conversions.contents import (
 )
 from tieback.serving.conversions.frames import each, optional
 from tieback.serving.conversions.highlights import read_highlight, write_highlight
+from tieback.serving.conversions.indexed_sections import read_indexed_section, write_indexed_section
 from tieback.serving.conversions.metadata import read_metadata, write_metadata
+from tieback.serving.conversions.moves import read_following, read_how, write_following, write_how
 from tieback.serving.conversions.recognition import segment_messages, segments_of
 from tieback.serving.conversions.reports import (
     MICROSECONDS,
@@ -65,17 +67,7 @@ def read_indexed_item(message: index_pb2.IndexedItem, field: FieldPath) -> Index
     return IndexedItem(
         read_item(message.item, field["item"], contents=False),
         each(message.sections, read_indexed_section, field["sections"]),
-    )
-
-
-def read_indexed_section(message: index_pb2.IndexedSection, field: FieldPath) -> IndexedSection:
-    """What search knows of a section."""
-    return IndexedSection(
-        read_vector(message.vector, field["vector"]),
-        message.text,
-        read_modality(message.modality, field["modality"]),
-        optional(message, "regions", read_multi_vector, field),
-        optional(message, "tokens", read_multi_vector, field),
+        optional(message, "following", read_following, field),
     )
 
 
@@ -84,17 +76,7 @@ def write_indexed_item(item: IndexedItem) -> index_pb2.IndexedItem:
     return index_pb2.IndexedItem(
         item=write_item(item.item),
         sections=[write_indexed_section(section) for section in item.sections],
-    )
-
-
-def write_indexed_section(section: IndexedSection) -> index_pb2.IndexedSection:
-    """The message of what search knows of a section."""
-    return index_pb2.IndexedSection(
-        vector=write_vector(section.vector),
-        text=section.text,
-        modality=write_modality(section.modality),
-        regions=None if section.regions is None else write_multi_vector(section.regions),
-        tokens=None if section.tokens is None else write_multi_vector(section.tokens),
+        following=None if item.following is None else write_following(item.following),
     )
 
 
@@ -122,6 +104,9 @@ def read_hit(message: index_pb2.Hit) -> Hit:
         signals=dict(message.signals),
         highlights=[read_highlight(one) for one in message.highlights],
         segments=segments_of(message.segments, message.text, at("hits", "segments")),
+        read_in=read_how(message.read_in),
+        own_score=message.own_score if message.HasField("own_score") else None,
+        trust=message.trust if message.HasField("trust") else None,
     )
 
 
@@ -149,6 +134,9 @@ def write_hit(hit: Hit) -> index_pb2.Hit:
         signals=hit.signals,
         highlights=[write_highlight(one) for one in hit.highlights],
         segments=segment_messages(hit.segments),
+        read_in=write_how(hit.read_in),
+        own_score=hit.own_score,
+        trust=hit.trust,
     )
 
 

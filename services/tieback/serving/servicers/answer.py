@@ -142,6 +142,7 @@ class AnswerServicer(answer_pb2_grpc.AnswerServiceServicer):
     def _observe(self, reply: RetrieveReply) -> None:
         self._telemetry.observe_timing("answer", "retrieve", reply.timing)
         self._telemetry.long_texts.cut_off(reply.truncated, Role.QUERY)
+        self._telemetry.observe_mixture(reply.mixture)
 
 
 def _write_result(result: IngestResult) -> answer_pb2.IngestResult:

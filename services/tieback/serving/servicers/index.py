@@ -19,6 +19,7 @@ from tieback.serving.conversions.collections import (
 )
 from tieback.serving.conversions.contents import write_content, write_item
 from tieback.serving.conversions.frames import optional
+from tieback.serving.conversions.moves import read_second
 from tieback.serving.conversions.query_plans import read_granularity, read_query_plan
 from tieback.serving.conversions.reports import finite, read_method, write_timing
 from tieback.serving.conversions.routings import read_ignored, read_routing
@@ -203,6 +204,7 @@ class IndexServicer(index_pb2_grpc.IndexServiceServicer):
             explain=request.explain,
             signals=list(request.signals),
             highlights=request.highlights,
+            second=optional(request, "second", read_second),
             deadline=deadline,
         )
         return write_search_reply(reply)

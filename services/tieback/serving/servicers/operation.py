@@ -7,11 +7,18 @@ from typing import TYPE_CHECKING, Any
 import grpc
 from google.longrunning import operations_proto_pb2
 
-from tieback.serving.conversions.operations import operation_message, plan_request, reindex_request
+from tieback.serving.conversions.collections import write_collection
+from tieback.serving.conversions.operations import (
+    operation_message,
+    plan_request,
+    reindex_request,
+    upgrade_request,
+)
 from tieback.v1 import operation_pb2, operation_pb2_grpc
 
 if TYPE_CHECKING:
     from tieback.operations.service import Operations
+    from tieback.operations.upgrades import Upgrades
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -19,8 +26,8 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class OperationServicer(operation_pb2_grpc.OperationServiceServicer):
     """A method for each kind of operation."""
 
-    def __init__(self, operations: Operations) -> None:
-        self._operations = operations
+    def __init__(self, operations: Operations, upgrades: Upgrades) -> None:
+        self._operations, self._upgrades = operations, upgrades
 
     async def StartReindex(
         self, request: operation_pb2.StartReindexRequest, context: Context
@@ -33,3 +40,36 @@ class OperationServicer(operation_pb2_grpc.OperationServiceServicer):
     ) -> operations_proto_pb2.Operation:
         """Begins to learn a transform between a collection's space and another one."""
         return operation_message(await self._operations.start("plan_upgrade", plan_request(request)))
+
+    async def StartUpgrade(
+        self, request: operation_pb2.StartUpgradeRequest, context: Context
+    ) -> operations_proto_pb2.Operation:
+        """Begins to move a collection to another space."""
+        return operation_message(await self._upgrades.start(upgrade_request(request)))
+
+    async def PauseUpgrade(
+        self, request: operation_pb2.PauseUpgradeRequest, context: Context
+    ) -> operation_pb2.PauseUpgradeResponse:
+        """Has an upgrade encode no more."""
+        found = await self._upgrades.pause(request.collection)
+        return operation_pb2.PauseUpgradeResponse(collection=write_collection(found))
+
+    async def ResumeUpgrade(
+        self, request: operation_pb2.ResumeUpgradeRequest, context: Context
+    ) -> operations_proto_pb2.Operation:
+        """Goes on with an upgrade."""
+        return operation_message(await self._upgrades.resume(request.collection))
+
+    async def RollbackUpgrade(
+        self, request: operation_pb2.RollbackUpgradeRequest, context: Context
+    ) -> operation_pb2.RollbackUpgradeResponse:
+        """Has a collection stay in its old space."""
+        found = await self._upgrades.roll_back(request.collection)
+        return operation_pb2.RollbackUpgradeResponse(collection=write_collection(found))
+
+    async def FinishUpgrade(
+        self, request: operation_pb2.FinishUpgradeRequest, context: Context
+    ) -> operation_pb2.FinishUpgradeResponse:
+        """Has a collection be in its new space alone."""
+        found = await self._upgrades.finish(request.collection, drop_missing=request.drop_missing)
+        return operation_pb2.FinishUpgradeResponse(collection=write_collection(found))

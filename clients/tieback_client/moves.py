@@ -1,0 +1,72 @@
+"""Collections that are between two spaces, and what was found in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tieback_client.errors import TiebackError
+from tieback_client.vectors import SpaceRef
+
+
+@dataclass(frozen=True, slots=True)
+class Moving:
+    """Where a collection is being moved by an upgrade, and how far it is."""
+
+    space: SpaceRef
+    """The new space."""
+    width: int
+    """The width of its vectors."""
+    done: int
+    """Sections that have vectors of it."""
+    total: int
+    """Sections of the collection."""
+    paused: bool = False
+    """Whether it is paused: no other section gets its new vector."""
+    translation: str = ""
+    """The transform by which old vectors are read, where the old encoder is gone; else empty."""
+    trust: float = 1.0
+    """How much of what a reindex would find is found by old vectors."""
+
+    @property
+    def share(self) -> float:
+        """The share of sections that have new vectors, 0 to 1."""
+        return self.done / self.total if self.total else 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """How much of an answer was read in which space."""
+
+    old: int
+    """Hits that were compared by vectors of the old space."""
+    new: int
+    """Hits that were compared by vectors of the new space."""
+    translated: int
+    """Hits whose old vectors were compared with a translated query."""
+    trust: float
+    """The mean of the hits' trust; 1 where none was translated."""
+    done: float
+    """The share of the collection's sections that have new vectors, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class UpgradeResult:
+    """How an operation of an upgrade ended. The collection is between the spaces, unless it is `over`."""
+
+    old_space: SpaceRef
+    """The old space."""
+    new_space: SpaceRef
+    """The new space."""
+    done: int
+    """Sections that have vectors of the new space."""
+    total: int
+    """Sections of the collection."""
+    failures: Mapping[str, TiebackError] = field(default_factory=dict)
+    """Why items cannot be encoded in the new space, by their ids: at most 1000."""
+    failure_count: int = 0
+    """How many there are."""
+    paused: bool = False
+    """Whether it ended since the upgrade was paused."""
+    over: bool = False
+    """Whether it ended since the upgrade was finished or rolled back."""

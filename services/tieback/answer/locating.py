@@ -1,0 +1,149 @@
+"""A query's vector in the space of a collection, and in the one that the collection is being moved to."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces
+from tieback.answer.composing import Composing
+from tieback.answer.cut_off import cut_off
+from tieback.answer.degradation import losses_of, with_unencoded_contents, without
+from tieback.answer.stopwatch import Stopwatch, hop, seconds_of, share
+from tieback.core.deadline import Deadline
+from tieback.core.errors import InvalidInput, TiebackError
+from tieback.core.field_path import at
+from tieback.core.types.encoding import Truncated, Truncation
+from tieback.core.types.fusion import Fused, FusePart, Role, Routing, RoutingExplanation
+from tieback.core.types.moving import SecondVector
+from tieback.core.types.retrieval import Retrieval
+from tieback.core.types.vectors import Vector
+
+STALE = "stale"
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A query in its collection's space, and what its encoders did not read of it.
+
+    `second` is where it is in the space that the collection is being moved to, where that can be said.
+    """
+
+    fused: Fused
+    unread: Sequence[Truncated]
+    second: SecondVector | None = None
+
+
+class Locating:
+    """Has encoders and routers make vectors of queries."""
+
+    def __init__(self, spaces: CollectionSpaces, composing: Composing, encode_share: float) -> None:
+        self._spaces, self._composing, self._encode_share = spaces, composing, encode_share
+
+    async def locate(self, retrieval: Retrieval, watch: Stopwatch, deadline: Deadline) -> Located:
+        """The query's vectors. Where the collection is between two spaces, the old one has to answer.
+
+        It knows every section; without the new one, the answer is the old one's.
+        """
+        with watch.stage("collection"):
+            space, known = await self._spaces.to_read(retrieval.collection, hop(deadline))
+            following = await self._spaces.following(retrieval.collection, hop(deadline))
+        if following is None or retrieval.composition:
+            return await self._in(space, known, retrieval, watch, deadline)
+        beside = asyncio.create_task(
+            self._in(following, known, retrieval, Stopwatch(), deadline), name="the query in the new space"
+        )
+        try:
+            located = await self._in(space, known, retrieval, watch, deadline)
+            with watch.stage("second"):
+                await asyncio.wait([beside])
+        finally:
+            beside.cancel()
+        error = beside.exception()
+        if error is None:
+            there = beside.result().fused
+            return dataclasses.replace(located, second=SecondVector(there.vector, there.ignored))
+        if not isinstance(error, TiebackError):
+            raise error
+        _log.info("read in the old space alone, since the new one does not answer: %s", error.message)
+        return located
+
+    async def _in(
+        self,
+        space: CollectionSpace,
+        known: Routing,
+        retrieval: Retrieval,
+        watch: Stopwatch,
+        deadline: Deadline,
+    ) -> Located:
+        """The query's vector in one space."""
+        contents = [part.content for part in retrieval.query]
+        first = contents[0].data
+        routing = space.routing(retrieval.routing, known)
+        if retrieval.composition:
+            composed, unread = await self._composing.compose(
+                retrieval.composition, retrieval.query, space.ref, watch, hop(deadline)
+            )
+            return Located(dataclasses.replace(composed, routing=_marked(composed.routing, space)), unread)
+        if len(contents) == 1 and isinstance(first, Vector) and first.space.name == space.name:
+            return Located(Fused(first, _marked(RoutingExplanation("precomputed", {}, 0.0), space)), ())
+        encoders = space.encoders[Role.QUERY]
+        encoded = await encoders.encode(
+            contents,
+            watch,
+            truncation=Truncation.END,
+            deadline=hop(deadline),
+            patience=seconds_of(share(deadline, self._encode_share)),
+            skipped=encoders.joint_inputs.unused(routing.weights) if routing.weights else frozenset(),
+        )
+        parts = [
+            FusePart(encoding, retrieval.query[place].weight, place)
+            for place, encodings in enumerate(encoded.encodings)
+            for encoding in encodings
+        ]
+        lost = losses_of(encoded)
+        if not parts:
+            raise next(iter(encoded.failed.values()))
+        with watch.stage("fuse") as stage:
+            try:
+                reply = await space.router.fuse(
+                    [parts], role=Role.QUERY, routing=routing, deadline=hop(deadline)
+                )
+            except InvalidInput as error:
+                imputing = error.field.below(at("routing", "imputation")) is not None
+                asked = imputing and retrieval.routing.imputation is not None
+                if routing is not retrieval.routing and not asked:  # the caller never saw it
+                    raise InvalidInput(
+                        f"the routing that the collection was made with does not fit: {error.message}; "
+                        "say another with the query, or make the collection anew",
+                        field="collection",
+                    ) from None
+                raise
+            stage.queue, stage.compute = reply.timing.queue, reply.timing.compute
+        fused = reply.results[0]
+        if not isinstance(fused, Fused):
+            raise _blame_query(fused, parts)
+        explained = with_unencoded_contents(fused.routing, retrieval.query, encoded, space.losses)
+        unread = cut_off(part.encoding for part in parts)
+        routed = _marked(without(explained, lost), space)
+        return Located(dataclasses.replace(fused, routing=routed), unread)
+
+
+def _marked(routing: RoutingExplanation, space: CollectionSpace) -> RoutingExplanation:
+    """The explanation, saying of a space that is no longer served that it is; nothing is missing for that."""
+    if not space.is_retired:
+        return routing
+    return dataclasses.replace(routing, reasons={**routing.reasons, space.name: STALE})
+
+
+def _blame_query(error: TiebackError, parts: Sequence[FusePart]) -> TiebackError:
+    """The router numbered encodings, which the caller never saw."""
+    match error.field.steps:
+        case ("inputs", 0, "parts", int(place), *_):
+            return error.about(at("query", parts[place].content, "content"))
+    return error.about(at("query"))

@@ -1,0 +1,78 @@
+"""What says of a collection that it is being moved to another space, on the disk beside its generation.
+
+    generations/[TENANT/]NAME.json
+
+A generation without it is a reindex's, which nothing reads until it is complete.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tieback.core.durable_files import sync_path, write_durably
+from tieback.core.tenant import CollectionKey
+from tieback.core.types.vectors import SpaceRef
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Where a collection is being moved, and how: see `Moving`."""
+
+    space: SpaceRef
+    width: int
+    paused: bool = False
+    translation: str = ""
+    trust: float = 1.0
+    request: Mapping[str, Any] = field(default_factory=dict)
+
+
+class MoveNotes:
+    """The notes of all collections, in the folder of the generations. Its methods block."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def read(self, key: CollectionKey) -> Move | None:
+        """The note of a collection; None where it has none. ValueError or KeyError of a damaged one."""
+        try:
+            known = json.loads(self._path(key).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        return Move(
+            SpaceRef(*known["space"]),
+            int(known["width"]),
+            bool(known["paused"]),
+            str(known["translation"]),
+            float(known["trust"]),
+            dict(known["request"]),
+        )
+
+    def write(self, key: CollectionKey, move: Move) -> None:
+        """Writes the note of a collection, durably, in one step."""
+        space = move.space
+        said = {
+            "space": [space.name, space.revision, space.fingerprint],
+            "width": move.width,
+            "paused": move.paused,
+            "translation": move.translation,
+            "trust": move.trust,
+            "request": dict(move.request),
+        }
+        path = self._path(key)
+        path.parent.mkdir(exist_ok=True)
+        write_durably(path, json.dumps(said).encode())
+
+    def remove(self, key: CollectionKey) -> None:
+        """Removes the note of a collection, durably, if there is one."""
+        path = self._path(key)
+        with suppress(FileNotFoundError):
+            path.unlink()
+            sync_path(path.parent)
+
+    def _path(self, key: CollectionKey) -> Path:
+        return self._folder / key.owner / f"{key.name}.json"

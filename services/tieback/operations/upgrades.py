@@ -1,0 +1,59 @@
+"""What is done with an upgrade beside starting it: it is paused, resumed, rolled back and finished."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tieback.core.errors import InvalidInput, NotFound, Unavailable
+from tieback.core.types.collection import Collection
+from tieback.core.types.operation import Operation
+from tieback.operation_ports import MovingPort
+from tieback.operations.service import LONGEST_WAIT, Operations
+
+KIND = "upgrade"
+
+
+class Upgrades:
+    """The upgrades of the running task's tenant, beside the operations that encode for them."""
+
+    def __init__(self, operations: Operations, moving: MovingPort) -> None:
+        self._operations, self._moving = operations, moving
+
+    async def start(self, request: Mapping[str, Any]) -> Operation:
+        """See `Operations.start`."""
+        return await self._operations.start(KIND, request)
+
+    async def pause(self, collection: str) -> Collection:
+        """NotFound where the collection is in one space."""
+        return await self._moving.pause(collection, paused=True)
+
+    async def resume(self, collection: str) -> Operation:
+        """The operation that goes on: the one under way, or another one with the same request."""
+        found = await self._moving.pause(collection, paused=False)
+        if found.moving is None:
+            raise NotFound("upgrade", collection, hint="it has just ended")
+        return await self._operations.start(KIND, found.moving.request)
+
+    async def roll_back(self, collection: str) -> Collection:
+        """Cancels the operation under way, which drops what was made; without one, that is done here."""
+        under_way = self._operations.active(KIND, collection)
+        if under_way is None:
+            return await self._moving.roll_back(collection)
+        await self._operations.cancel(under_way.id)
+        ended = await self._operations.wait(under_way.id, LONGEST_WAIT)
+        if not ended.state.is_over:
+            raise Unavailable("the upgrade is still ending; call it again")
+        found = await self._moving.state(collection)
+        return found if found.moving is None else await self._moving.roll_back(collection)
+
+    async def finish(self, collection: str, *, drop_missing: bool = False) -> Collection:
+        """InvalidInput while an operation encodes for it, or where items have no new vectors."""
+        under_way = self._operations.active(KIND, collection)
+        if under_way is not None:
+            raise InvalidInput(
+                f"the operation {under_way.id} still encodes the collection {collection!r}: wait until it "
+                "has ended, then finish the upgrade",
+                field="collection",
+            )
+        return await self._moving.finish(collection, drop_missing=drop_missing)

@@ -1,0 +1,80 @@
+"""Collections between two spaces: vectors of items there, second vectors of queries, mixtures of answers."""
+
+from __future__ import annotations
+
+from tieback.core.field_path import FieldPath, at
+from tieback.core.types.moving import Mixture, ReadIn, SecondVector
+from tieback.core.types.reindexing import FollowingVectors, ReindexedPiece
+from tieback.serving.conversions.frames import Numbers, each
+from tieback.serving.conversions.indexed_sections import read_indexed_section, write_indexed_section
+from tieback.serving.conversions.routings import read_ignored, write_ignored
+from tieback.serving.conversions.vectors import read_vector, write_span, write_vector
+from tieback.v1 import answer_pb2, index_pb2
+
+_HOW = Numbers(index_pb2.ReadIn, ReadIn, "read_in")
+
+
+def read_how(number: int) -> ReadIn | None:
+    """By which vectors a section was compared; None where its collection is in one space."""
+    return _HOW.read(number, at("read_in")) if number else None
+
+
+def write_how(how: ReadIn | None) -> index_pb2.ReadIn:
+    """The number of that."""
+    return index_pb2.READ_IN_UNSPECIFIED if how is None else _HOW.write(how)
+
+
+def read_following(message: index_pb2.FollowingVectors, field: FieldPath) -> FollowingVectors:
+    """An item's vectors in the space that its collection is being moved to."""
+    return FollowingVectors(
+        each(message.sections, read_indexed_section, field["sections"]),
+        [
+            ReindexedPiece(
+                one.section,
+                one.id,
+                (one.span.begin_byte, one.span.end_byte) if one.HasField("span") else None,
+            )
+            for one in message.pieces
+        ],
+    )
+
+
+def write_following(following: FollowingVectors) -> index_pb2.FollowingVectors:
+    """The message of such vectors."""
+    return index_pb2.FollowingVectors(
+        sections=[write_indexed_section(one) for one in following.sections],
+        pieces=[
+            index_pb2.FollowingPiece(
+                section=one.section, id=one.id, span=None if one.span is None else write_span(one.span)
+            )
+            for one in following.pieces
+        ],
+    )
+
+
+def read_second(message: index_pb2.SecondVector, field: FieldPath) -> SecondVector:
+    """A query's vector in the space that a collection is being moved to."""
+    return SecondVector(
+        read_vector(message.vector, field["vector"]), read_ignored(message.ignored, field["ignored"])
+    )
+
+
+def write_second(second: SecondVector) -> index_pb2.SecondVector:
+    """The message of such a vector."""
+    return index_pb2.SecondVector(vector=write_vector(second.vector), ignored=write_ignored(second.ignored))
+
+
+def read_mixture(message: answer_pb2.Mixture) -> Mixture:
+    """How much of an answer was read in which space."""
+    return Mixture(message.old, message.new, message.translated, message.trust, message.done)
+
+
+def write_mixture(mixture: Mixture) -> answer_pb2.Mixture:
+    """The message of that."""
+    return answer_pb2.Mixture(
+        old=mixture.old,
+        new=mixture.new,
+        translated=mixture.translated,
+        trust=mixture.trust,
+        done=mixture.done,
+    )

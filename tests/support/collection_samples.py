@@ -1,0 +1,55 @@
+"""Collections, in one space and between two, to be written and read again."""
+
+from __future__ import annotations
+
+import numpy as np
+from tieback.core.types.collection import Collection, IndexedSection, Source
+from tieback.core.types.content import Modality
+from tieback.core.types.fusion import IgnoredDimensions, Routing
+from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.moving import Mixture, Moving, SecondVector
+from tieback.core.types.reindexing import FollowingVectors, ReindexedPiece
+from tieback.core.types.token_vectors import TokenVectors
+from tieback.core.types.vectors import SpaceRef, Vector
+
+SPACE = SpaceRef("minilm", "abc123", "def456")
+VECTOR = Vector(SPACE, np.array([0.25, -0.5, 1.0], np.float32), normalized=False)
+TOKEN_VECTORS = TokenVectors(
+    SPACE, 384, MethodChoice("ward", {"factor": 3}), MethodChoice("prefix", {"dimensions": 128})
+)
+SOURCE = Source("docs", "laptop", "/home/me/docs", 1_700_000_000.5, 3)
+FOLLOWING = FollowingVectors(
+    [IndexedSection(VECTOR, "", Modality.TEXT)] * 2,
+    [ReindexedPiece(0, "s", (0, 3)), ReindexedPiece(1, "t")],
+)
+SECOND = SecondVector(VECTOR, [IgnoredDimensions(Modality.IMAGE, 0, 2)])
+MIXTURE = Mixture(3, 4, 1, 0.75, 0.5)
+MOVING = Moving(SPACE, 768, 3, 20, paused=True, translation="a1b2", trust=0.75)
+COLLECTIONS = [
+    Collection("books", SPACE, 384, 10, 20, 1_700_000_000.0),
+    Collection("books", SPACE, 384, 10, 20, 1_700_000_000.0, Routing("top_k", {}, {"k": 3.0}), 200),
+    Collection(
+        "books",
+        SPACE,
+        384,
+        10,
+        20,
+        1_700_000_000.0,
+        Routing(imputation=MethodChoice("nearest_neighbours", {"k": 3})),
+    ),
+    Collection("books", SPACE, 384, 0, 0, 1_700_000_000.0, damage="its files are gone", sources=[SOURCE]),
+    Collection("books", SPACE, 384, 0, 0, 1_700_000_000.0, stale="another revision is served"),
+    Collection(
+        "books",
+        SPACE,
+        384,
+        10,
+        20,
+        1_700_000_000.0,
+        codec=MethodChoice("binary", {"oversampling": 16, "rescoring": "int8"}),
+        resident_bytes=2**40,
+        token_vectors=TOKEN_VECTORS,
+        token_bytes=2**41,
+    ),
+    Collection("books", SPACE, 384, 10, 20, 1_700_000_000.0, moving=MOVING),
+]
