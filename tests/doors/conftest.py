@@ -33,5 +33,5 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 @pytest.fixture(scope="session")
 def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """A platform in a process of its own, with every door on its gRPC port."""
-    with running(tmp_path_factory.mktemp("doors"), DOORS="kserve", SPACES=SPACES) as platform:
+    with running(tmp_path_factory.mktemp("doors"), DOORS="kserve,tei", SPACES=SPACES) as platform:
         yield platform

@@ -11,10 +11,15 @@ from pydantic_settings import BaseSettings, NoDecode
 class DoorSettings(BaseSettings):
     """What is served for clients of other protocols; docs/doors.md has them."""
 
-    doors: Annotated[tuple[Literal["kserve"], ...], NoDecode] = Field(
+    doors: Annotated[tuple[Literal["kserve", "tei"], ...], NoDecode] = Field(
         (),
         description="The protocols of others that the gRPC port speaks too, separated by commas: kserve (of "
-        "clients of KServe and Triton).",
+        "clients of KServe and Triton), tei (of text-embeddings-inference).",
+    )
+    tei_model: str = Field(
+        "",
+        description="The model of the door tei where a call names none in x-tieback-model: a text space, a "
+        "cross-encoder, or reranker. Empty: the text space that reranks.",
     )
     http_port: int | None = Field(
         None,

@@ -203,7 +203,12 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # the stubs m
                     await _write(responses, call, self._stall)
 
         elif handler.request_streaming:
-            raise TypeError(f"{method} streams requests only; no method of the contract does")
+            make = grpc.stream_unary_rpc_method_handler
+
+            async def behaviour(requests: AsyncIterator[bytes], context: Context) -> Any:
+                async with Stream(route, context) as call:
+                    return call.write(await handler.stream_unary(call.each(requests), context))
+
         else:
             make = grpc.unary_unary_rpc_method_handler
             refusals = None

@@ -5,9 +5,17 @@ Their stubs are loaded here and nowhere else, since they have the names of other
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tieback.serving import targets
+from tieback.catalog.base_card import Card
+from tieback.catalog.card import EncoderCard
+from tieback.catalog.options import TransformerText
+from tieback.core.errors import StartupError
+from tieback.core.types.content import Modality
+from tieback.core.types.vectors import VectorKind
+from tieback.serving import assembly, targets
 from tieback.serving.assembly import Ports
 from tieback.serving.plan import Plan
 from tieback.serving.servicers.catalog import States
@@ -16,21 +24,20 @@ from tieback.serving.settings import Settings
 
 if TYPE_CHECKING:
     from tieback.doors.kserve.model import Model
-
-KSERVE = "inference.GRPCInferenceService"
+    from tieback.doors.tei.door import Served
 
 
 def door_services(settings: Settings) -> tuple[str, ...]:
     """The services that the doors are, by their names on the wire."""
-    return tuple(_SERVICES[name] for name in settings.doors)
+    return tuple(service for name in settings.doors for service in _DOORS[name][1])
 
 
 def door_servicers(settings: Settings, plan: Plan, ports: Ports, states: States) -> list[object]:
     """Their servicers, over the services in this process or over the wire."""
-    return [_BUILDERS[name](settings, plan, ports, states) for name in settings.doors]
+    return [one for name in settings.doors for one in _DOORS[name][0](settings, plan, ports, states)]
 
 
-def _kserve(settings: Settings, plan: Plan, ports: Ports, states: States) -> object:
+def _kserve(settings: Settings, plan: Plan, ports: Ports, states: States) -> list[object]:
     from tieback.doors.kserve.checkers import CheckModel
     from tieback.doors.kserve.door import Door
     from tieback.doors.kserve.encoders import EncoderModel
@@ -51,8 +58,61 @@ def _kserve(settings: Settings, plan: Plan, ports: Ports, states: States) -> obj
         models.append((CheckModel(ports.grounding), targets_of(plan)["tieback.v1.GroundingService"]))
     door = Door((model for model, _ in models), settings.limits)
     needed = {model.name: target for model, target in models}
-    return KserveServicer(door, states, needed, settings.message_bytes)
+    return [KserveServicer(door, states, needed, settings.message_bytes)]
 
 
-_BUILDERS = {"kserve": _kserve}
-_SERVICES = {"kserve": KSERVE}
+def _tei(settings: Settings, plan: Plan, ports: Ports, _: States) -> list[object]:
+    from tieback.doors.tei.door import RERANKER, Models, Served
+    from tieback.doors.tei.embedding import Embedding
+    from tieback.doors.tei.reranking import Reranking
+    from tieback.serving.model_tokens import ModelTokens
+    from tieback.serving.servicers import tei
+
+    cards: dict[str, Card] = {card.name: card for card in plan.encoders if card.modality is Modality.TEXT}
+    models = [_embedder(card) for card in plan.encoders if card.modality is Modality.TEXT]
+    if ports.reranker is not None:
+        cards |= {card.name: card for card in plan.rerankers}
+        models += [
+            Served(card.name, card.revision, "float32", card.max_tokens, card.name, is_reranker=True)
+            for card in plan.rerankers
+        ]
+        by_name = {one.name: one for one in models}
+        if plan.has_multi_vectors and (space := by_name.get(plan.reranking_space)):
+            models.append(replace(space, name=RERANKER, is_reranker=True, prompt=""))
+    default = settings.tei_model or (plan.text_space if plan.reads_text else "")
+    if default not in {one.name for one in models}:
+        names = ", ".join(sorted(one.name for one in models)) or "there are none"
+        raise StartupError(f"TIEBACK_TEI_MODEL: {default!r} is no model of texts that is served: {names}")
+    served, limits, size = Models(models, default), settings.limits, settings.message_bytes
+    tokens = ModelTokens(assembly.open_store(settings), cards)
+    servicers: list[object] = [
+        tei.InfoServicer(served, limits, settings.batch_budget),
+        tei.EmbedServicer(Embedding(served, ports.encoder), size),
+        tei.TokenizeServicer(served, tokens, size),
+        tei.PredictServicer(),
+    ]
+    if ports.reranker is not None:
+        servicers.append(tei.RerankServicer(Reranking(served, ports.reranker, tokens), limits))
+    return servicers
+
+
+def _embedder(card: EncoderCard) -> Served:
+    from tieback.doors.tei.door import Served
+
+    return Served(
+        card.name,
+        card.revision,
+        card.precision,
+        card.max_tokens,
+        card.name,
+        is_sparse=VectorKind.DENSE not in card.kinds,
+        prompt=card.options.prompt if isinstance(card.options, TransformerText) else "",
+    )
+
+
+_TEI = tuple(f"tei.v1.{name}" for name in ("Info", "Embed", "Tokenize", "Predict", "Rerank"))
+_DOORS: dict[str, tuple[Callable[[Settings, Plan, Ports, States], list[object]], tuple[str, ...]]] = {
+    "kserve": (_kserve, ("inference.GRPCInferenceService",)),
+    "tei": (_tei, _TEI),
+}
+"""How the servicers of each are made, and their services on the wire."""
