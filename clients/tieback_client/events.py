@@ -74,6 +74,8 @@ class NotCheckedReason(enum.StrEnum):
     """It is longer than the checker reads."""
     NO_TEXT = "no_text"
     """No passage has a text."""
+    LABELS_ALONE = "labels_alone"
+    """The passages have labels alone, and the claim says more than what is in a photo or a sound."""
 
 
 class QuestionFit(enum.StrEnum):

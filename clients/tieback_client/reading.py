@@ -16,7 +16,7 @@ from tieback_client.facts import facts
 from tieback_client.moves import Moving
 from tieback_client.reading_query_plan import query_plan
 from tieback_client.reading_token_vectors import token_vectors
-from tieback_client.recognition import Segment
+from tieback_client.recognition import Segment, SegmentKind
 from tieback_client.reports import CallInfo, Cost, Dropped, DroppedSection, Stage, Timing, Truncated
 from tieback_client.results import (
     Encoding,
@@ -299,11 +299,21 @@ def item(message: Any) -> Item:
             uri=one.uri,
             span=known_span(one),
             continues=one.continues,
-            segments=[Segment(span(part.span), locator(part.place), part.score) for part in one.segments],
+            segments=segments(one.segments),
         )
         for one in message.sections
     ]
     return Item(message.id, parts, message.title, facts(message.metadata))
+
+
+def segments(messages: Iterable[Any]) -> list[Segment]:
+    """Parts of a text with their places."""
+    return [
+        Segment(
+            span(one.span), locator(one.place), one.score, value_of(_SEGMENTS, one.kind, SegmentKind.WORDS)
+        )
+        for one in messages
+    ]
 
 
 def known_span(message: Any) -> tuple[int, int] | None:
@@ -317,6 +327,7 @@ def span(message: Any) -> tuple[int, int]:
 
 
 T = TypeVar("T")
+_SEGMENTS = (SegmentKind.WORDS, *SegmentKind)  # in the order of the contract, whose zero is "not said"
 
 
 def value_of(known: tuple[T, ...], number: int, otherwise: T) -> T:

@@ -18,10 +18,10 @@ from tieback_client.reading import (
     modality,
     multi_vector,
     routing,
+    segments,
     timing,
     truncated,
 )
-from tieback_client.reading_recognition import segments
 from tieback_client.reports import CallInfo
 from tieback_client.reranking import AlignedPair, Alignment, Reranked
 from tieback_client.results import (

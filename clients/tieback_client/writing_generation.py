@@ -12,7 +12,7 @@ from tieback.v1 import content_pb2, evidence_pb2, generator_pb2, vector_pb2
 
 from tieback_client.errors import InvalidArgument
 from tieback_client.events import AnswerStyle, Evidence, Grounding, Repair, SamplingParameters
-from tieback_client.recognition import Segment
+from tieback_client.recognition import Segment, SegmentKind
 from tieback_client.texts import text
 from tieback_client.writing import MODALITIES, box, locator, method
 
@@ -20,6 +20,11 @@ STYLES = {
     AnswerStyle.AUTO: generator_pb2.ANSWER_STYLE_AUTO,
     AnswerStyle.QUOTE: generator_pb2.ANSWER_STYLE_QUOTE,
     AnswerStyle.WRITE: generator_pb2.ANSWER_STYLE_WRITE,
+}
+
+_SEGMENTS = {
+    SegmentKind.WORDS: content_pb2.SEGMENT_KIND_WORDS,
+    SegmentKind.LABEL: content_pb2.SEGMENT_KIND_LABEL,
 }
 
 REPAIRS = {
@@ -55,6 +60,7 @@ def segment(value: Segment, field: FieldPath) -> content_pb2.Segment:
         span=vector_pb2.TextSpan(begin_byte=begin, end_byte=end),
         place=locator(value.place, field["place"]),
         score=value.score,
+        kind=_SEGMENTS[value.kind],
     )
 
 

@@ -12,10 +12,10 @@ from tieback.core.errors import InvalidInput
 from tieback.core.types.collection import IndexedItem
 from tieback.core.types.content import Item, Modality
 from tieback.core.types.locators import Locator, LocatorKind
-from tieback.core.types.recognition import Segment
+from tieback.core.types.recognition import Segment, SegmentKind
 from tieback.index import Index
 
-SIGN = Segment((6, 10), Locator(LocatorKind.BOX, (0.25, 0.5, 0.5, 0.125)), 0.75)
+SIGN = Segment((6, 10), Locator(LocatorKind.BOX, (0.25, 0.5, 0.5, 0.125)), 0.75, SegmentKind.LABEL)
 SAID = Segment((0, 5), Locator(LocatorKind.TIME_RANGE, (0.5, 2.25)), 1.0)
 
 

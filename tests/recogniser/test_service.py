@@ -46,12 +46,27 @@ async def test_each_picture_gets_its_text_with_a_box_for_each_part(recogniser: R
 
     first, nothing = reply.results
     assert isinstance(first, RecognisedText)
-    assert (first.text, first.model) == ("20 30", "bar-reader")
+    assert (first.text, first.models) == ("20 30", ("bar-reader",))
     assert [first.text.encode()[slice(*one.span)] for one in first.segments] == [b"20", b"30"]
     assert first.segments[1].place.place == pytest.approx((40 / 80, 4 / 20, 30 / 80, 12 / 20))
     assert isinstance(nothing, RecognisedText)
     assert (nothing.text, nothing.segments) == ("", [])
     assert reply.timing.total >= reply.timing.compute > 0
+
+
+async def test_all_recognisers_of_a_modality_read_a_content_unless_one_is_named(tmp_path: Path) -> None:
+    first, second = (BarReader(card(tmp_path, name)) for name in ("first", "second"))
+    made = Recogniser([first, second, BarReader(card(tmp_path, "third", Modality.AUDIO))])
+    both, bad = (await made.recognise([picture(20, 30), Content(Modality.IMAGE, b"no picture")])).results
+    (named,) = (await made.recognise([picture(20, 30)], model="second")).results
+    await made.close()
+
+    assert isinstance(both, RecognisedText)
+    assert (both.text, both.models) == ("20 30\n\n20 30", ("first", "second"))
+    assert [both.text.encode()[slice(*one.span)] for one in both.segments] == [b"20", b"30"] * 2
+    assert isinstance(bad, InvalidInput)
+    assert isinstance(named, RecognisedText)
+    assert (named.text, named.models) == ("20 30", ("second",))
 
 
 async def test_a_bad_content_fails_alone_and_its_error_names_it(recogniser: Recogniser) -> None:

@@ -1,4 +1,4 @@
-"""`tieback recognise`: what is written in photos and said in sounds, with boxes and times."""
+"""`tieback recognise`: what is written or seen in photos, said or heard in sounds, with boxes and times."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tieback_client.client import Client
 from tieback_client.content import content_of
 from tieback_client.control_characters import in_a_line
 from tieback_client.errors import TiebackError, Unimplemented
-from tieback_client.recognition import RecognisedText
+from tieback_client.recognition import RecognisedText, SegmentKind
 
 HOW_TO_SERVE = (
     "A server reads photos and sounds where its settings name recognisers: "
-    "TIEBACK_RECOGNISERS=pp-ocr-v6-small,whisper-tiny-en-recogniser tieback serve"
+    "TIEBACK_RECOGNISERS=pp-ocr-v6-small,efficientnet-lite0-labels,whisper-tiny-en-recogniser tieback serve"
 )
 
 
@@ -28,11 +28,13 @@ HOW_TO_SERVE = (
 Examples:
   tieback recognise receipt.jpg
   tieback recognise scans/*.png --json
+  tieback recognise holiday.jpg --model efficientnet-lite0-labels
   tieback recognise interview.wav --fusion gfd --set weight=0.1
 
 \b
 Each line has what is written or said, and its place: x, y, width and height in percent of the photo, or
-begin and end in seconds of the sound.
+begin and end in seconds of the sound. A line with a likelihood is a label: the name of something that is
+seen or heard there.
 The exit code is 1 where a file fails; the others are recognised.
 """,
 )
@@ -43,7 +45,7 @@ The exit code is 1 where a file fails; the others are recognised.
     metavar="FILE...",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
 )
-@click.option("--model", default="", metavar="NAME", help="The recogniser. [as served]")
+@click.option("--model", default="", metavar="NAME", help="The recogniser. [all that are served]")
 @click.option(
     "--fusion",
     metavar="METHOD",
@@ -65,7 +67,7 @@ def recognise(
     fusion: str | None,
     parameters: tuple[str, ...],
 ) -> None:
-    """Read writing in photos and speech in sounds."""
+    """Read photos and sounds: writing, speech, and what is in them."""
     method = parse_method(fusion, parameters, "--fusion", "--set")
     failed = False
     for path in files:
@@ -88,7 +90,8 @@ def _shown(path: Path, recognised: RecognisedText, *, heading: bool) -> Text:
     """The segments, a line each, below the file's name where there are several."""
     lines = [Text(in_a_line(str(path)), "bold")] if heading else []
     for words, segment in recognised.parts:
-        lines.append(Text.assemble(in_a_line(words), "  ", (place_shown(segment.place), "dim")))
+        likely = f"  {segment.score:.2f}" if segment.kind is SegmentKind.LABEL else ""
+        lines.append(Text.assemble(in_a_line(words), "  ", (place_shown(segment.place) + likely, "dim")))
     if not recognised.segments:
         lines.append(Text("nothing was recognised", "dim"))
     return Text("\n").join(lines)

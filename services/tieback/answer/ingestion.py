@@ -12,7 +12,7 @@ from tieback.answer.drafts import Draft, drafts_of, groups_of
 from tieback.answer.encoding import SpaceEncodings
 from tieback.answer.features import filtered_by_features, words_of_features
 from tieback.answer.following import with_following
-from tieback.answer.recognition import Recognition, with_recognised
+from tieback.answer.recognition import Recognition, is_labelled, with_recognised
 from tieback.answer.splitting import Split, Splitting
 from tieback.answer.stopwatch import Stopwatch, hop
 from tieback.answer.token_vectors import below_heading, taken_out
@@ -20,6 +20,7 @@ from tieback.answer.token_vectors import token_vectors as vectors_of_tokens
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, NotFound, TiebackError
 from tieback.core.field_path import ROOT, FieldPath
+from tieback.core.recognised import words_of
 from tieback.core.tenant import PRINCIPAL, Access
 from tieback.core.types.collection import IndexedItem, IndexedSection, UpsertReply
 from tieback.core.types.content import Content, Features, Item, Modality, Section
@@ -249,7 +250,7 @@ class Ingestion:
         self, into: CollectionSpace, drafts: Sequence[Draft], watch: Stopwatch, deadline: Deadline
     ) -> None:
         """Adds the encodings of recognised texts, in a joint space: vectors are of picture and text then."""
-        written = [(draft, draft.recognised.text) for draft in drafts if draft.recognised is not None]
+        written = [(draft, words_of(draft.recognised)) for draft in drafts if draft.recognised is not None]
         written = [(draft, text) for draft, text in written if text]
         if not written or into.name != JOINT_SPACE or not into.readers(Modality.TEXT):
             return
@@ -361,7 +362,8 @@ def _indexed(item: Item, drafts: Sequence[Draft], *, keeps: bool) -> IndexedItem
     for section, draft in zip(item.sections, drafts, strict=True):
         is_text = isinstance(draft.content.data, str)
         stays = is_text or (keeps and not isinstance(draft.content.data, Vector))
-        words = "" if is_text else _words_of(draft, section.title or item.title)
+        title = section.title or item.title
+        words = "" if is_text else title if is_labelled(draft) else _words_of(draft, title)
         words, segments = with_recognised(words, draft)
         kept = section.content if stays else None
         sections.append(dataclasses.replace(section, content=kept, segments=segments))

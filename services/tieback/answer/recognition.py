@@ -11,7 +11,7 @@ from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.recognised import moved, within
 from tieback.core.types.content import Modality
 from tieback.core.types.limits import Limits
-from tieback.core.types.recognition import Segment
+from tieback.core.types.recognition import Segment, SegmentKind
 from tieback.ports import RecogniserPort
 
 MOST_SEGMENTS, MOST_BYTES = 4096, 64 * 1024
@@ -51,6 +51,12 @@ class Recognition:
                         draft.recognised = result
                     elif not isinstance(result, InvalidInput):
                         raise draft.blame(result)
+
+
+def is_labelled(draft: Draft) -> bool:
+    """Whether a recogniser named what is in it: a classifier's guesses add nothing to that."""
+    found = () if draft.recognised is None else draft.recognised.segments
+    return any(one.kind is SegmentKind.LABEL for one in found)
 
 
 def with_recognised(words: str, draft: Draft) -> tuple[str, list[Segment]]:

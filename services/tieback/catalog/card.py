@@ -26,6 +26,8 @@ from tieback.catalog.options import (
     DualEncoder,
     EncoderOptions,
     GeneratorOptions,
+    ImageClassifier,
+    LabelRecogniser,
     RecogniserOptions,
     RerankerOptions,
 )
@@ -297,16 +299,24 @@ class RerankerCard(Card):
 
 
 class RecogniserCard(Card):
-    """A model that reads what is written in pictures, or writes what is said in sounds.
+    """A model that reads pictures, writes down sounds, or names what is in either.
 
-    One of each modality is used where a request names none: the first by name. What is `optional` is served
-    where TIEBACK_RECOGNISERS names it.
+    All of a content's modality are used where a request names none. What is `optional` is served where
+    TIEBACK_RECOGNISERS names it.
     """
 
     role: Literal["recogniser"]
     options: RecogniserOptions
     modality: Literal[Modality.IMAGE, Modality.AUDIO]
     optional: bool = False
+
+    @model_validator(mode="after")
+    def _is_of_its_classifiers_modality(self) -> RecogniserCard:
+        if isinstance(self.options, LabelRecogniser):
+            is_of_pictures = isinstance(self.options.classifier, ImageClassifier)
+            if is_of_pictures is not (self.modality is Modality.IMAGE):
+                raise ValueError(f"the classifier is a {self.options.classifier.runtime}: correct modality")
+        return self
 
 
 class GeneratorCard(Card):

@@ -302,6 +302,20 @@ class SpeechRecogniser(Strict):
     width: Annotated[int, Field(ge=1, le=16)] = 5
 
 
+class LabelRecogniser(Strict):
+    """A classifier that names what is in regions of a picture, or in windows of a sound.
+
+    `labels` names a table of labels and of the classes that each is true of; empty: the classes' own names.
+    Labels of a score below `least_score` are left out, and of the others those beyond the `most` likeliest.
+    """
+
+    runtime: Literal["label_recogniser"] = "label_recogniser"
+    classifier: Annotated[ImageClassifier | AudioClassifier, Field(discriminator="runtime")]
+    labels: Literal["", "imagenet-1k"] = ""
+    least_score: Annotated[float, Field(ge=0, le=1)] = 0.3
+    most: Annotated[int, Field(gt=0, le=1000)] = 24
+
+
 class ChatEndpoint(Weightless):
     """A language model that another server runs, asked by the chat completions of OpenAI's API (vLLM).
 
@@ -358,4 +372,6 @@ EncoderOptions = Annotated[
 ]
 GeneratorOptions = Annotated[CausalLanguageModel | ChatEndpoint, Field(discriminator="runtime")]
 RerankerOptions = CrossEncoder
-RecogniserOptions = Annotated[TextRecogniser | SpeechRecogniser, Field(discriminator="runtime")]
+RecogniserOptions = Annotated[
+    TextRecogniser | SpeechRecogniser | LabelRecogniser, Field(discriminator="runtime")
+]

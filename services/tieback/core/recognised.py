@@ -7,10 +7,13 @@ from collections.abc import Iterable, Sequence
 
 from tieback.core.types.arrays import Box, Span, TimeRange
 from tieback.core.types.locators import Locator, LocatorKind
-from tieback.core.types.recognition import RecognisedText, Segment
+from tieback.core.types.recognition import RecognisedText, Segment, SegmentKind
 
 Part = tuple[str, Locator, float]
-"""A piece of writing or speech, its place and its score."""
+"""A piece of writing or speech, or a label, its place and its score."""
+
+APART = "\n\n"
+"""Ends a sentence where nothing else does."""
 
 
 def joined(lines: Iterable[Sequence[Part]], model: str = "") -> RecognisedText:
@@ -23,7 +26,7 @@ def joined(lines: Iterable[Sequence[Part]], model: str = "") -> RecognisedText:
     segments: list[Segment] = []
     byte = 0
     for line in lines:
-        between = "\n" if line and line[0][0][:1].islower() else "\n\n"
+        between = "\n" if line and line[0][0][:1].islower() else APART
         for part, place, score in line:
             if text:
                 text.append(between)
@@ -32,7 +35,43 @@ def joined(lines: Iterable[Sequence[Part]], model: str = "") -> RecognisedText:
             segments.append(Segment((byte, byte + size), place, score))
             text.append(part)
             byte, between = byte + size, " "
-    return RecognisedText("".join(text), segments, model)
+    return RecognisedText("".join(text), segments, (model,) if model else ())
+
+
+def labelled(labels: Iterable[Part], model: str = "") -> RecognisedText:
+    """Labels as a text, each a sentence of its own."""
+    labels = list(labels)
+    segments: list[Segment] = []
+    byte = 0
+    for label, place, score in labels:
+        size = len(label.encode())
+        segments.append(Segment((byte, byte + size), place, score, SegmentKind.LABEL))
+        byte += size + len(APART)
+    text = APART.join(label for label, _, _ in labels)
+    return RecognisedText(text, segments, (model,) if model else ())
+
+
+def together(found: Sequence[RecognisedText]) -> RecognisedText:
+    """What several recognisers found in one content, one after another."""
+    text: list[str] = []
+    segments: list[Segment] = []
+    byte = 0
+    for one in found:
+        if one.text:
+            segments += moved(one.segments, byte)
+            byte += len(one.text.encode()) + len(APART)
+            text.append(one.text)
+    return RecognisedText(APART.join(text), segments, tuple(name for one in found for name in one.models))
+
+
+def words_of(recognised: RecognisedText) -> str:
+    """The text without its labels: what is written or said."""
+    encoded = recognised.text.encode()
+    for one in reversed(recognised.segments):
+        if one.kind is SegmentKind.LABEL:
+            begin, end = one.span
+            encoded = encoded[:begin] + encoded[end:]
+    return encoded.decode().strip()
 
 
 def moved(segments: Iterable[Segment], by: int) -> list[Segment]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from typing import cast
 
+import numpy as np
+
 from tieback.core.errors import InvalidInput
-from tieback.core.field_path import FieldPath
+from tieback.core.field_path import FieldPath, at
 from tieback.core.recognised import region_of, time_of
 from tieback.core.state import State
 from tieback.core.types.arrays import Array
@@ -41,11 +43,17 @@ from tieback.methods.grounding import (
 LEARNED, WITHOUT_STATE = "token_alignment", "lexical_embedding"
 """The default checker, and the one of a server without what that has learned."""
 MOST_CITATIONS = 3
+LABELS = "labels"
+"""The checker that is asked first where passages have labels: the others read statements."""
+
 LONGEST_CLAIM = 1000
 """Characters of a claim; text encoders cut what is longer, and the verdict would be of its beginning."""
 
 Likelihoods = Callable[[str, str], Array]
 """Evidence and claim to the mean log-probabilities of the claim behind the evidence, and alone `[2]`."""
+
+NOTHING = np.zeros(0, np.float32)
+"""In place of a vector that nobody reads."""
 
 ASKS_A_MODEL = "likelihood"
 """The parameter by which a checker asks a language model."""
@@ -110,6 +118,12 @@ class Checkers:
         return ConfiguredChecker(name, check, summarise, is_learned(name), reads_words(name))
 
 
+@cache
+def labels_checker() -> ConfiguredChecker:
+    """The checker of claims that something is in a picture or a sound."""
+    return Checkers().configured(MethodChoice(LABELS), at("checker"))
+
+
 class ClaimCheck:
     """Checks one text's claims against passages that have a text, in a language that checkers know.
 
@@ -124,11 +138,14 @@ class ClaimCheck:
         question: str = "",
     ) -> None:
         self._checker = checker
+        self._by_labels = labels_checker()
         self._decided = self._supported = 0
         self._nothing: NotCheckedReason | None = None
         # Where nothing is to be checked, no passage was read of any source.
-        written = [(source, one) for source, one in zip(sources, passages, strict=False) if one.text.strip()]
-        known = [(source, one) for source, one in written if not self._is_foreign(one.text)]
+        stated = [one.without_labels() for one in passages]
+        every = list(zip(sources, passages, stated, strict=False))
+        written = [one for one in every if one[1].text.strip()]
+        known = [one for one in written if one[1].labels or not self._is_foreign(one[2].text)]
         if not known:
             self._nothing = (
                 NotCheckedReason.LANGUAGE
@@ -138,9 +155,10 @@ class ClaimCheck:
                 else NotCheckedReason.NO_PASSAGES
             )
         self._reads_all = len(known) == len(written)
-        self._sources = [source for source, _ in known]
-        self._passages = [one for _, one in known]
-        self._conflicts = Conflicts(self._sources, self._passages, question)
+        self._sources = [source for source, _, _ in known]
+        self._passages = [one for _, one, _ in known]
+        self._stated = [one for _, _, one in known]
+        self._conflicts = Conflicts(self._sources, self._stated, question)
 
     @property
     def supported_share(self) -> float | None:
@@ -153,7 +171,25 @@ class ClaimCheck:
 
     async def find(self, statement: Statement) -> Finding:
         """What the checker finds of a claim that it takes; it counts for nothing yet."""
-        return await asyncio.to_thread(self._checker.check, statement, self._passages)
+        return await asyncio.to_thread(self._found, statement)
+
+    def _found(self, statement: Statement) -> Finding:
+        """By labels, where they decide; else by what is stated."""
+        stating = [place for place, one in enumerate(self._stated) if one.text.strip()]
+        if len(stating) == len(self._stated) and not self._has_labels:
+            return self._checker.check(statement, self._stated)
+        seen = replace(self._by_labels.check(statement, self._passages), checker=LABELS)
+        if seen.label in (VerdictLabel.SUPPORTED, VerdictLabel.CONTRADICTED) or not stating:
+            return seen
+        found = self._checker.check(statement, [self._stated[place] for place in stating])
+        supports = dict(zip(stating, found.passages, strict=True))
+        nothing = Support(0.0, None)
+        every = [supports.get(place, nothing) for place in range(len(self._stated))]
+        return replace(found, passages=every)
+
+    @property
+    def _has_labels(self) -> bool:
+        return any(one.labels for one in self._passages)
 
     async def check(self, claim: Claim, statement: Statement | None) -> list[Checked]:
         """The claim's citations, best first, then its verdict, then what other passages say instead.
@@ -167,6 +203,8 @@ class ClaimCheck:
     def conclude(self, claim: Claim, finding: Finding | None) -> list[Checked]:
         """The same by what was found of it, None for nothing; it counts from now on."""
         checker = self._checker
+        if finding is not None and finding.checker == LABELS:
+            checker = self._by_labels
         if finding is None:
             withheld = self._withheld(claim.text) or NotCheckedReason.NO_PASSAGES
             return [Verdict(claim.id, VerdictLabel.NOT_CHECKED, 0.0, checker.name, withheld)]
@@ -192,7 +230,15 @@ class ClaimCheck:
             return NotCheckedReason.STATES_NOTHING
         if self._checker.reads_words and len(text) > LONGEST_CLAIM:
             return NotCheckedReason.TOO_LONG
-        return NotCheckedReason.LANGUAGE if self._is_foreign(text) else None
+        is_known = not self._is_foreign(text) or self._is_labelled(text)
+        return None if is_known else NotCheckedReason.LANGUAGE
+
+    def _is_labelled(self, text: str) -> bool:
+        """Whether a label has that name: alone, that of a breed can look foreign."""
+        if not self._has_labels:
+            return False
+        found = self._by_labels.check(Statement(text, NOTHING), self._passages)
+        return found.label is not VerdictLabel.NOT_CHECKED
 
     def _is_foreign(self, text: str) -> bool:
         """Whether it is of a language that the checker does not know."""

@@ -17,8 +17,10 @@ from tieback.core.types.content import Content, Modality
 from tieback.core.types.encoding import EncodePlan, Encoding, Truncation
 from tieback.core.types.generation import Evidence
 from tieback.core.types.limits import Limits
+from tieback.core.types.locators import LocatorKind
+from tieback.core.types.recognition import SegmentKind
 from tieback.core.types.vectors import VectorKind
-from tieback.methods.grounding import Passage, Statement
+from tieback.methods.grounding import Passage, PassageLabel, Statement
 from tieback.ports import EVIDENCE_CHARACTERS, EVIDENCE_SENTENCES, EncoderPort
 
 CUT = EncodePlan(truncation=Truncation.END)
@@ -47,7 +49,13 @@ class PassageReader:
         vectors = np.stack([one.vector for one in read])
         bounds = len(beside) + np.cumsum([0, *map(len, cut)])
         passages = [
-            Passage(source.text, spans, vectors[begin:end], [one.rows for one in read[begin:end]])
+            Passage(
+                source.text,
+                spans,
+                vectors[begin:end],
+                [one.rows for one in read[begin:end]],
+                _labels(source),
+            )
             for source, spans, begin, end in zip(evidence, cut, bounds[:-1], bounds[1:], strict=True)
         ]
         return passages, read[: len(beside)]
@@ -74,6 +82,14 @@ class PassageReader:
             Statement(text, nothing, rows) if one is None else one
             for text, one in zip(texts, found, strict=True)
         ]
+
+
+def _labels(source: Evidence) -> list[PassageLabel]:
+    return [
+        PassageLabel(one.span, one.score, one.place.kind is LocatorKind.TIME_RANGE)
+        for one in source.segments
+        if one.kind is SegmentKind.LABEL
+    ]
 
 
 def _statement(text: str, encoding: Encoding) -> Statement | None:

@@ -7,12 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from tieback.core.types.locators import Locator, LocatorKind
-from tieback.core.types.recognition import Segment
+from tieback.core.types.recognition import Segment, SegmentKind
 
+_SAID = tuple(SegmentKind)
 _PLACES = {LocatorKind.BOX: 4, LocatorKind.TIME_RANGE: 2}
 _KINDS = tuple(_PLACES)
 _FORM = np.dtype(
-    [("begin", "<u4"), ("end", "<u4"), ("kind", "<u4"), ("score", "<f4"), ("place", "<f4", (4,))]
+    [
+        *(("begin", "<u4"), ("end", "<u4"), ("said", "<u2"), ("kind", "<u2")),
+        *(("score", "<f4"), ("place", "<f4", (4,))),
+    ]
 )
 SEGMENT_BYTES = _FORM.itemsize
 
@@ -22,7 +26,8 @@ def packed(segments: Sequence[Segment]) -> bytes:
     rows = np.zeros(len(segments), _FORM)
     for row, one in zip(rows, segments, strict=True):
         row["begin"], row["end"] = one.span
-        row["kind"], row["score"] = _KINDS.index(one.place.kind), one.score
+        row["said"], row["kind"] = _SAID.index(one.kind), _KINDS.index(one.place.kind)
+        row["score"] = one.score
         row["place"][: len(one.place.place)] = one.place.place
     return rows.tobytes()
 
@@ -30,7 +35,7 @@ def packed(segments: Sequence[Segment]) -> bytes:
 def unpacked(data: bytes) -> tuple[Segment, ...]:
     """The segments that `packed` wrote."""
     found = []
-    for begin, end, number, score, place in np.frombuffer(data, _FORM).tolist():
+    for begin, end, said, number, score, place in np.frombuffer(data, _FORM).tolist():
         kind = _KINDS[number]
-        found.append(Segment((begin, end), Locator(kind, tuple(place[: _PLACES[kind]])), score))
+        found.append(Segment((begin, end), Locator(kind, tuple(place[: _PLACES[kind]])), score, _SAID[said]))
     return tuple(found)

@@ -59,7 +59,7 @@ class AudioClassifierModel:
     def sample(self, tokens: int) -> Prepared:
         """Silence of that many patches."""
         codes = np.zeros((tokens, 1, self._options.patch, self._options.bands), np.uint8)
-        return Prepared(tokens, Patches(codes, float(self._ends(tokens)[-1])))
+        return Prepared(tokens, Patches(codes, float(self._front_end.ends(tokens)[-1])))
 
     def weigh(self, content: Content, plan: EncodePlan, limits: Limits) -> Weight:  # noqa: ARG002 - all kinds come from the same patches
         """By the sound's header."""
@@ -71,9 +71,8 @@ class AudioClassifierModel:
         """Decodes a sound into patches, which wait in the network's own code of a byte a value."""
         options = self._options
         samples = samples_of(content, limits, rate=options.sample_rate)
-        patches = self._front_end(samples)
-        coded = np.clip(np.round(patches / options.quantum) + options.zero, 0, 255).astype(np.uint8)
-        payload = Patches(coded[:, None], len(samples) / options.sample_rate)
+        coded = self._front_end.codes(samples)
+        payload = Patches(coded, len(samples) / options.sample_rate)
         return Prepared(len(coded), payload, size=coded.nbytes)
 
     def run(self, batch: Sequence[Prepared], plan: EncodePlan) -> list[RawEncoding]:
@@ -104,18 +103,9 @@ class AudioClassifierModel:
         self.run([self.sample(1)], EncodePlan(kinds=self.card.kinds))
 
     def _times(self, sound: Patches) -> Locators:
-        """When the patches are; that of a sound shorter than a patch ends with the sound."""
-        ends = self._ends(len(sound.codes))
-        begins = ends - ends[0]
-        return Locators.of(
-            LocatorKind.TIME_RANGE, np.stack((begins, np.minimum(ends, sound.seconds)), axis=1)
-        )
-
-    def _ends(self, patches: int) -> Array:
-        """When so many patches end, in seconds `[patches]`."""
-        options = self._options
-        first = options.window + (options.patch - 1) * options.hop
-        return (first + options.patch_hop * options.hop * np.arange(patches)) / options.sample_rate
+        """When the patches are."""
+        times = self._front_end.times(len(sound.codes), sound.seconds)
+        return Locators.of(LocatorKind.TIME_RANGE, times)
 
     def _labels(self, scores: Array) -> list[Label]:
         """Sounds can be of several classes at once, so scores do not sum to 1; those of the labels do."""

@@ -15,6 +15,7 @@ from tieback.models.encoder_model import EncoderModel
 from tieback.models.feature_table import FeatureTableModel
 from tieback.models.image_classifier import ImageClassifierModel
 from tieback.models.image_regions import ImageRegionsModel
+from tieback.models.label_recogniser import load_labels
 from tieback.models.point_cloud import PointCloudModel
 from tieback.models.recogniser_model import RecogniserModel
 from tieback.models.session import PROCESSOR, Hardware
@@ -43,6 +44,7 @@ RUNTIMES: dict[str, Loader] = {
 
 RecogniserLoader = Callable[[RecogniserCard, ServedModel, Hardware], RecogniserModel]
 RECOGNISERS: dict[str, RecogniserLoader] = {
+    "label_recogniser": load_labels,
     "speech_recogniser": SpeechRecogniserModel,
     "text_recogniser": TextRecogniserModel,
 }

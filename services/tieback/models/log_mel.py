@@ -33,6 +33,22 @@ class LogMelPatches:
         patches = sliding_window_view(mel, options.patch, axis=0)[:: options.patch_hop]
         return np.ascontiguousarray(patches.transpose(0, 2, 1))
 
+    def codes(self, samples: Array) -> Array:
+        """The patches of samples in the network's own code, uint8 `[patches, 1, patch, bands]`."""
+        coded = np.round(self(samples) / self._options.quantum) + self._options.zero
+        return np.clip(coded, 0, 255).astype(np.uint8)[:, None]
+
+    def ends(self, patches: int) -> Array:
+        """When so many patches end, in seconds `[patches]`."""
+        options = self._options
+        first = options.window + (options.patch - 1) * options.hop
+        return (first + options.patch_hop * options.hop * np.arange(patches)) / options.sample_rate
+
+    def times(self, patches: int, seconds: float) -> Array:
+        """When patches begin and end `[patches, 2]`; that of a sound shorter than a patch ends with it."""
+        ends = self.ends(patches)
+        return np.stack((ends - ends[0], np.minimum(ends, seconds)), axis=1)
+
     def _log_mel(self, frames: Array) -> Array:
         options = self._options
         # The window lies centred in the transform, which moves the phase and leaves the magnitude.

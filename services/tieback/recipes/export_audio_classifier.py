@@ -24,7 +24,13 @@ BATCH = "patches_at_once"
 
 def export(card: EncoderCard, weights: Path, out: Path, report: Callable[[str], None]) -> dict[str, Any]:
     """Writes the graph and the class names; returns the parity with the graph it was made from."""
-    options = card.options_for(AudioClassifier)
+    return export_classifier(card.options_for(AudioClassifier), card.width, weights, out, report)
+
+
+def export_classifier(
+    options: AudioClassifier, width: int | None, weights: Path, out: Path, report: Callable[[str], None]
+) -> dict[str, Any]:
+    """The same of a classifier's options; `width` is that of its embeddings, None where nobody says."""
     link_or_copy(weights / options.class_names, out / options.class_names)
     report("naming the graph's outputs")
     source = weights / options.weights
@@ -41,7 +47,7 @@ def export(card: EncoderCard, weights: Path, out: Path, report: Callable[[str], 
             helper.make_node("Sigmoid", [options.logits_tensor], [SCORES], name="served/scores"),
         ]
     )
-    replace_outputs(graph, {EMBEDDINGS: [BATCH, card.width], SCORES: [BATCH, None]})
+    replace_outputs(graph, {EMBEDDINGS: [BATCH, width], SCORES: [BATCH, None]})
     del graph.value_info[:]  # shapes that were inferred for one patch
     onnx.save(model, out / GRAPH)
     report("checking parity")

@@ -27,12 +27,18 @@ OUTPUTS = (FEATURES, PROBABILITIES)
 
 def export(card: EncoderCard, weights: Path, out: Path, report: Callable[[str], None]) -> dict[str, Any]:
     """Writes the graph and the class names; returns the parity with what it was made from."""
+    return export_classifier(card.options_for(ImageClassifier), card.width, weights, out, report)
+
+
+def export_classifier(
+    options: ImageClassifier, width: int | None, weights: Path, out: Path, report: Callable[[str], None]
+) -> dict[str, Any]:
+    """The same of a classifier's options; `width` is that of its features, None where nobody says."""
     torch.set_num_threads(1)  # two threads on two shared cores were 28 times slower
-    options = card.options_for(ImageClassifier)
     link_or_copy(weights / options.class_names, out / options.class_names)
     if options.network == "onnx":
         report("naming the graph's outputs")
-        return _rewire(weights / options.weights, options, card.width, out / GRAPH)
+        return _rewire(weights / options.weights, options, width, out / GRAPH)
     report("exporting from torch")
     network = load_network(weights / options.weights)
     batch = {name: {0: "batch"} for name in (PIXELS, *OUTPUTS)}
@@ -56,7 +62,7 @@ def load_network(path: Path) -> efficientnet_lite.EfficientNetLite0:
         ) from error
 
 
-def _rewire(source: Path, options: ImageClassifier, width: int, path: Path) -> dict[str, Any]:
+def _rewire(source: Path, options: ImageClassifier, width: int | None, path: Path) -> dict[str, Any]:
     """Reads features and logits of the user's own graph, and puts a softmax behind the latter."""
     model = load_graph(source)
     tensors = [options.features_tensor, options.logits_tensor]

@@ -21,6 +21,7 @@ from tieback.core.all_or_none import all_or_none
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import WRONG_MODALITY, InvalidInput, NotFound, StartupError, TiebackError
 from tieback.core.field_path import at
+from tieback.core.recognised import together
 from tieback.core.types.content import Content, Modality
 from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
@@ -49,8 +50,17 @@ class _Queue:
 
 
 @dataclass(frozen=True, slots=True)
+class _Job:
+    """A model that reads a content of the request, by its place there."""
+
+    place: int
+    queue: _Queue
+    weight: Weight
+
+
+@dataclass(frozen=True, slots=True)
 class _Recognised:
-    """The outcome of one content, and its seconds."""
+    """The outcome of one content by one model, and its seconds."""
 
     outcome: RecognisedText | TiebackError
     prepare: float = 0.0
@@ -117,6 +127,7 @@ class Recogniser:
     ) -> RecogniseReply:
         """A result for each content, in order; a bad one gets an error and the others succeed.
 
+        Where no `model` is named, all of a content's modality read it, and their texts follow each other.
         NotFound, with the choices, for an unknown model or method of fusion; InvalidInput for a method that
         asks a language model where there is none. InvalidInput for an empty or too large batch.
         Overloaded, RateExceeded, DeadlineExceeded, Unavailable.
@@ -127,38 +138,32 @@ class Recogniser:
             raise NotFound("recogniser", model, self._queues)
         deadline.check("recognising began")
         fusing = await asyncio.to_thread(self._fusing, fusion)
-        weights = await asyncio.to_thread(self._weigh, contents, model, fusing is not None)
-        asked = {place: one for place, one in enumerate(weights) if not isinstance(one, TiebackError)}
-        done: dict[int, _Recognised] = {
-            place: _Recognised(one) for place, one in enumerate(weights) if isinstance(one, TiebackError)
-        }
-        tokens = sum(weight.tokens for _, weight in asked.values())
-        if asked:
-            with self._preparation.admit([weight.size for _, weight in asked.values()], deadline) as decoding:
-                tickets = _admitted(asked, deadline)
+        jobs, refused = await asyncio.to_thread(self._jobs, contents, model, fusing is not None)
+        done: list[list[_Recognised]] = [[] for _ in contents]
+        for place, error in refused.items():
+            done[place].append(_Recognised(error))
+        if jobs:
+            with self._preparation.admit([job.weight.size for job in jobs], deadline) as decoding:
+                tickets = _admitted(jobs, deadline)
                 try:
-                    self._allowance.take(tokens)
+                    self._allowance.take(sum(job.weight.tokens for job in jobs))
                     found = await all_or_none(
-                        self._one(contents[place], queue, weight, tickets[place], decoding, deadline, fusing)
-                        for place, (queue, weight) in asked.items()
+                        self._one(contents[job.place], job, ticket, decoding, deadline, fusing)
+                        for job, ticket in zip(jobs, tickets, strict=True)
                     )
                 finally:
-                    for ticket in tickets.values():
+                    for ticket in tickets:
                         ticket.release()
-            done |= dict(zip(asked, found, strict=True))
-        every = [done[place] for place in range(len(contents))]
+            for job, one in zip(jobs, found, strict=True):
+                done[job.place].append(one)
+        every = [one for own in done for one in own]
         timing = Timing(
             queue=max(one.queue for one in every),
             prepare=max(one.prepare for one in every),
             compute=sum(one.compute for one in every),
             total=time.monotonic() - begun,
         )
-        results = [
-            one.outcome.within(at("contents", place))
-            if isinstance(one.outcome, TiebackError)
-            else one.outcome
-            for place, one in enumerate(every)
-        ]
+        results = [_outcome(own, place) for place, own in enumerate(done)]
         return RecogniseReply(results, timing)
 
     async def warm_up(self) -> None:
@@ -195,26 +200,28 @@ class Recogniser:
             )
         return Fusing(method, self._partner.reader)
 
-    def _weigh(
+    def _jobs(
         self, contents: Sequence[Content], model: str, fuses: bool
-    ) -> list[tuple[_Queue, Weight] | TiebackError]:
-        """The model of each content, and what its header declares; or why it is refused."""
-        found: list[tuple[_Queue, Weight] | TiebackError] = []
-        for content in contents:
+    ) -> tuple[list[_Job], dict[int, TiebackError]]:
+        """The models of each content, and what its header declares to them; or why it is refused."""
+        jobs: list[_Job] = []
+        refused: dict[int, TiebackError] = {}
+        for place, content in enumerate(contents):
             try:
-                queue = self._queue(content, model)
-                if fuses and not isinstance(queue.model, FusingRecogniserModel):
+                queues = self._queues_for(content, model)
+                if fuses and not any(isinstance(one.model, FusingRecogniserModel) for one in queues):
+                    card = queues[0].model.card
                     raise InvalidInput(
-                        f"{queue.model.card.name} recognises without a language model; leave `fusion` out",
-                        field=queue.model.card.modality,
+                        f"{card.name} recognises without a language model; leave `fusion` out",
+                        field=card.modality,
                     )
-                found.append((queue, queue.model.weigh(content, self._limits)))
+                jobs += [_Job(place, one, one.model.weigh(content, self._limits)) for one in queues]
             except TiebackError as error:
-                found.append(error)
-        return found
+                refused[place] = error
+        return jobs, refused
 
-    def _queue(self, content: Content, model: str) -> _Queue:
-        """The named model, or the first of the content's modality. InvalidInput where it is of another."""
+    def _queues_for(self, content: Content, model: str) -> list[_Queue]:
+        """The named model, or all of the content's modality. InvalidInput where it is of another."""
         modality = content.modality
         if not isinstance(content.data, bytes) or modality is None or modality not in WRITTEN:
             raise InvalidInput(
@@ -223,9 +230,9 @@ class Recogniser:
                 reason=WRONG_MODALITY,
             )
         if not model:
-            for queue in self._queues.values():
-                if queue.model.card.modality is modality:
-                    return queue
+            queues = [one for one in self._queues.values() if one.model.card.modality is modality]
+            if queues:
+                return queues
             raise InvalidInput(
                 f"this server has no recogniser of {WRITTEN[modality]}; it has: {', '.join(self._queues)}",
                 field=modality,
@@ -239,25 +246,25 @@ class Recogniser:
                 field=modality,
                 reason=WRONG_MODALITY,
             )
-        return queue
+        return [queue]
 
     async def _one(
         self,
         content: Content,
-        queue: _Queue,
-        weight: Weight,
+        job: _Job,
         ticket: Ticket,
         decoding: Ticket,
         deadline: Deadline,
         fusing: Fusing | None,
     ) -> _Recognised:
         begun = time.monotonic()
+        queue = job.queue
 
         def decode() -> tuple[Prepared | TiebackError, int]:
             prepared = self._prepare(queue.model, content)
             return prepared, prepared.size if isinstance(prepared, Prepared) else 0
 
-        prepared, free = await self._preparation.decode(decode, weight.size, decoding, deadline)
+        prepared, free = await self._preparation.decode(decode, job.weight.size, decoding, deadline)
         try:
             if isinstance(prepared, TiebackError):
                 return _Recognised(prepared, time.monotonic() - begun)
@@ -287,14 +294,25 @@ def _run(model: RecogniserModel, batch: Sequence[Prepared], fusing: Hashable) ->
     return [model.run(one) for one in batch]
 
 
-def _admitted(asked: Mapping[int, tuple[_Queue, Weight]], deadline: Deadline) -> dict[int, Ticket]:
+def _outcome(found: Sequence[_Recognised], place: int) -> RecognisedText | TiebackError:
+    """What all models found in a content; the error of the first that failed."""
+    texts: list[RecognisedText] = []
+    for one in found:
+        if isinstance(one.outcome, TiebackError):
+            return one.outcome.within(at("contents", place))
+        texts.append(one.outcome)
+    return texts[0] if len(texts) == 1 else together(texts)
+
+
+def _admitted(jobs: Sequence[_Job], deadline: Deadline) -> list[Ticket]:
     """A place for each in the queue of its model: all, or none and the error."""
-    tickets: dict[int, Ticket] = {}
+    tickets: list[Ticket] = []
     try:
-        for place, (queue, weight) in asked.items():
-            tickets[place] = queue.admission.admit(weight.tokens, deadline=deadline)
+        for job in jobs:
+            ticket = job.queue.admission.admit(job.weight.tokens, deadline=deadline)
+            tickets.append(ticket)
     except TiebackError:
-        for ticket in tickets.values():
+        for ticket in tickets:
             ticket.release()
         raise
     return tickets

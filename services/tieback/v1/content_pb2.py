@@ -26,7 +26,7 @@ from tieback.v1 import metadata_pb2 as tieback_dot_v1_dot_metadata__pb2
 from tieback.v1 import vector_pb2 as tieback_dot_v1_dot_vector__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18tieback/v1/content.proto\x12\ntieback.v1\x1a\x19tieback/v1/metadata.proto\x1a\x17tieback/v1/vector.proto\"5\n\nPointCloud\x12\'\n\x0b\x63oordinates\x18\x01 \x01(\x0b\x32\x12.tieback.v1.Tensor\"\x86\x01\n\x08\x46\x65\x61tures\x12\x30\n\x06values\x18\x01 \x03(\x0b\x32 .tieback.v1.Features.ValuesEntry\x1aH\n\x0bValuesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12(\n\x05value\x18\x02 \x01(\x0b\x32\x19.tieback.v1.FeatureValues:\x02\x38\x01\"\x1f\n\rFeatureValues\x12\x0e\n\x06values\x18\x01 \x03(\t\"\x17\n\x08TokenIds\x12\x0b\n\x03ids\x18\x01 \x03(\r\"\xe8\x01\n\x07\x43ontent\x12\x0e\n\x04text\x18\x01 \x01(\tH\x00\x12\x0f\n\x05image\x18\x02 \x01(\x0cH\x00\x12\x0f\n\x05\x61udio\x18\x03 \x01(\x0cH\x00\x12(\n\x06points\x18\x04 \x01(\x0b\x32\x16.tieback.v1.PointCloudH\x00\x12$\n\x06vector\x18\x05 \x01(\x0b\x32\x12.tieback.v1.VectorH\x00\x12)\n\ttoken_ids\x18\x06 \x01(\x0b\x32\x14.tieback.v1.TokenIdsH\x00\x12(\n\x08\x66\x65\x61tures\x18\x07 \x01(\x0b\x32\x14.tieback.v1.FeaturesH\x00\x42\x06\n\x04kind\"\xb5\x01\n\x07Section\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12$\n\x07\x63ontent\x18\x03 \x01(\x0b\x32\x13.tieback.v1.Content\x12\x0b\n\x03uri\x18\x04 \x01(\t\x12\"\n\x04span\x18\x05 \x01(\x0b\x32\x14.tieback.v1.TextSpan\x12\x11\n\tcontinues\x18\x06 \x01(\x08\x12%\n\x08segments\x18\x07 \x03(\x0b\x32\x13.tieback.v1.Segment\"`\n\x07Segment\x12\"\n\x04span\x18\x01 \x01(\x0b\x32\x14.tieback.v1.TextSpan\x12\"\n\x05place\x18\x02 \x01(\x0b\x32\x13.tieback.v1.Locator\x12\r\n\x05score\x18\x03 \x01(\x02\"T\n\x0eRecognisedText\x12\x0c\n\x04text\x18\x01 \x01(\t\x12%\n\x08segments\x18\x02 \x03(\x0b\x32\x13.tieback.v1.Segment\x12\r\n\x05model\x18\x03 \x01(\t\"\xc6\x01\n\x04Item\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12%\n\x08sections\x18\x03 \x03(\x0b\x32\x13.tieback.v1.Section\x12\x30\n\x08metadata\x18\x04 \x03(\x0b\x32\x1e.tieback.v1.Item.MetadataEntry\x1aJ\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12(\n\x05value\x18\x02 \x01(\x0b\x32\x19.tieback.v1.MetadataValue:\x02\x38\x01\"9\n\x05Label\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05index\x18\x02 \x01(\r\x12\x13\n\x0bprobability\x18\x03 \x01(\x02*\x8b\x01\n\x08Modality\x12\x18\n\x14MODALITY_UNSPECIFIED\x10\x00\x12\x11\n\rMODALITY_TEXT\x10\x01\x12\x12\n\x0eMODALITY_IMAGE\x10\x02\x12\x12\n\x0eMODALITY_AUDIO\x10\x03\x12\x13\n\x0fMODALITY_POINTS\x10\x04\x12\x15\n\x11MODALITY_FEATURES\x10\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18tieback/v1/content.proto\x12\ntieback.v1\x1a\x19tieback/v1/metadata.proto\x1a\x17tieback/v1/vector.proto\"5\n\nPointCloud\x12\'\n\x0b\x63oordinates\x18\x01 \x01(\x0b\x32\x12.tieback.v1.Tensor\"\x86\x01\n\x08\x46\x65\x61tures\x12\x30\n\x06values\x18\x01 \x03(\x0b\x32 .tieback.v1.Features.ValuesEntry\x1aH\n\x0bValuesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12(\n\x05value\x18\x02 \x01(\x0b\x32\x19.tieback.v1.FeatureValues:\x02\x38\x01\"\x1f\n\rFeatureValues\x12\x0e\n\x06values\x18\x01 \x03(\t\"\x17\n\x08TokenIds\x12\x0b\n\x03ids\x18\x01 \x03(\r\"\xe8\x01\n\x07\x43ontent\x12\x0e\n\x04text\x18\x01 \x01(\tH\x00\x12\x0f\n\x05image\x18\x02 \x01(\x0cH\x00\x12\x0f\n\x05\x61udio\x18\x03 \x01(\x0cH\x00\x12(\n\x06points\x18\x04 \x01(\x0b\x32\x16.tieback.v1.PointCloudH\x00\x12$\n\x06vector\x18\x05 \x01(\x0b\x32\x12.tieback.v1.VectorH\x00\x12)\n\ttoken_ids\x18\x06 \x01(\x0b\x32\x14.tieback.v1.TokenIdsH\x00\x12(\n\x08\x66\x65\x61tures\x18\x07 \x01(\x0b\x32\x14.tieback.v1.FeaturesH\x00\x42\x06\n\x04kind\"\xb5\x01\n\x07Section\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12$\n\x07\x63ontent\x18\x03 \x01(\x0b\x32\x13.tieback.v1.Content\x12\x0b\n\x03uri\x18\x04 \x01(\t\x12\"\n\x04span\x18\x05 \x01(\x0b\x32\x14.tieback.v1.TextSpan\x12\x11\n\tcontinues\x18\x06 \x01(\x08\x12%\n\x08segments\x18\x07 \x03(\x0b\x32\x13.tieback.v1.Segment\"\x87\x01\n\x07Segment\x12\"\n\x04span\x18\x01 \x01(\x0b\x32\x14.tieback.v1.TextSpan\x12\"\n\x05place\x18\x02 \x01(\x0b\x32\x13.tieback.v1.Locator\x12\r\n\x05score\x18\x03 \x01(\x02\x12%\n\x04kind\x18\x04 \x01(\x0e\x32\x17.tieback.v1.SegmentKind\"U\n\x0eRecognisedText\x12\x0c\n\x04text\x18\x01 \x01(\t\x12%\n\x08segments\x18\x02 \x03(\x0b\x32\x13.tieback.v1.Segment\x12\x0e\n\x06models\x18\x03 \x03(\t\"\xc6\x01\n\x04Item\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12%\n\x08sections\x18\x03 \x03(\x0b\x32\x13.tieback.v1.Section\x12\x30\n\x08metadata\x18\x04 \x03(\x0b\x32\x1e.tieback.v1.Item.MetadataEntry\x1aJ\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12(\n\x05value\x18\x02 \x01(\x0b\x32\x19.tieback.v1.MetadataValue:\x02\x38\x01\"9\n\x05Label\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05index\x18\x02 \x01(\r\x12\x13\n\x0bprobability\x18\x03 \x01(\x02*\x8b\x01\n\x08Modality\x12\x18\n\x14MODALITY_UNSPECIFIED\x10\x00\x12\x11\n\rMODALITY_TEXT\x10\x01\x12\x12\n\x0eMODALITY_IMAGE\x10\x02\x12\x12\n\x0eMODALITY_AUDIO\x10\x03\x12\x13\n\x0fMODALITY_POINTS\x10\x04\x12\x15\n\x11MODALITY_FEATURES\x10\x05*[\n\x0bSegmentKind\x12\x1c\n\x18SEGMENT_KIND_UNSPECIFIED\x10\x00\x12\x16\n\x12SEGMENT_KIND_WORDS\x10\x01\x12\x16\n\x12SEGMENT_KIND_LABEL\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,8 +37,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FEATURES_VALUESENTRY']._serialized_options = b'8\001'
   _globals['_ITEM_METADATAENTRY']._loaded_options = None
   _globals['_ITEM_METADATAENTRY']._serialized_options = b'8\001'
-  _globals['_MODALITY']._serialized_start=1206
-  _globals['_MODALITY']._serialized_end=1345
+  _globals['_MODALITY']._serialized_start=1247
+  _globals['_MODALITY']._serialized_end=1386
+  _globals['_SEGMENTKIND']._serialized_start=1388
+  _globals['_SEGMENTKIND']._serialized_end=1479
   _globals['_POINTCLOUD']._serialized_start=92
   _globals['_POINTCLOUD']._serialized_end=145
   _globals['_FEATURES']._serialized_start=148
@@ -53,14 +55,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONTENT']._serialized_end=575
   _globals['_SECTION']._serialized_start=578
   _globals['_SECTION']._serialized_end=759
-  _globals['_SEGMENT']._serialized_start=761
-  _globals['_SEGMENT']._serialized_end=857
-  _globals['_RECOGNISEDTEXT']._serialized_start=859
-  _globals['_RECOGNISEDTEXT']._serialized_end=943
-  _globals['_ITEM']._serialized_start=946
-  _globals['_ITEM']._serialized_end=1144
-  _globals['_ITEM_METADATAENTRY']._serialized_start=1070
-  _globals['_ITEM_METADATAENTRY']._serialized_end=1144
-  _globals['_LABEL']._serialized_start=1146
-  _globals['_LABEL']._serialized_end=1203
+  _globals['_SEGMENT']._serialized_start=762
+  _globals['_SEGMENT']._serialized_end=897
+  _globals['_RECOGNISEDTEXT']._serialized_start=899
+  _globals['_RECOGNISEDTEXT']._serialized_end=984
+  _globals['_ITEM']._serialized_start=987
+  _globals['_ITEM']._serialized_end=1185
+  _globals['_ITEM_METADATAENTRY']._serialized_start=1111
+  _globals['_ITEM_METADATAENTRY']._serialized_end=1185
+  _globals['_LABEL']._serialized_start=1187
+  _globals['_LABEL']._serialized_end=1244
 # @@protoc_insertion_point(module_scope)

@@ -17,12 +17,21 @@ class Modality(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     MODALITY_AUDIO: _ClassVar[Modality]
     MODALITY_POINTS: _ClassVar[Modality]
     MODALITY_FEATURES: _ClassVar[Modality]
+
+class SegmentKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SEGMENT_KIND_UNSPECIFIED: _ClassVar[SegmentKind]
+    SEGMENT_KIND_WORDS: _ClassVar[SegmentKind]
+    SEGMENT_KIND_LABEL: _ClassVar[SegmentKind]
 MODALITY_UNSPECIFIED: Modality
 MODALITY_TEXT: Modality
 MODALITY_IMAGE: Modality
 MODALITY_AUDIO: Modality
 MODALITY_POINTS: Modality
 MODALITY_FEATURES: Modality
+SEGMENT_KIND_UNSPECIFIED: SegmentKind
+SEGMENT_KIND_WORDS: SegmentKind
+SEGMENT_KIND_LABEL: SegmentKind
 
 class PointCloud(_message.Message):
     __slots__ = ("coordinates",)
@@ -92,24 +101,26 @@ class Section(_message.Message):
     def __init__(self, id: _Optional[str] = ..., title: _Optional[str] = ..., content: _Optional[_Union[Content, _Mapping]] = ..., uri: _Optional[str] = ..., span: _Optional[_Union[_vector_pb2.TextSpan, _Mapping]] = ..., continues: _Optional[bool] = ..., segments: _Optional[_Iterable[_Union[Segment, _Mapping]]] = ...) -> None: ...
 
 class Segment(_message.Message):
-    __slots__ = ("span", "place", "score")
+    __slots__ = ("span", "place", "score", "kind")
     SPAN_FIELD_NUMBER: _ClassVar[int]
     PLACE_FIELD_NUMBER: _ClassVar[int]
     SCORE_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
     span: _vector_pb2.TextSpan
     place: _vector_pb2.Locator
     score: float
-    def __init__(self, span: _Optional[_Union[_vector_pb2.TextSpan, _Mapping]] = ..., place: _Optional[_Union[_vector_pb2.Locator, _Mapping]] = ..., score: _Optional[float] = ...) -> None: ...
+    kind: SegmentKind
+    def __init__(self, span: _Optional[_Union[_vector_pb2.TextSpan, _Mapping]] = ..., place: _Optional[_Union[_vector_pb2.Locator, _Mapping]] = ..., score: _Optional[float] = ..., kind: _Optional[_Union[SegmentKind, str]] = ...) -> None: ...
 
 class RecognisedText(_message.Message):
-    __slots__ = ("text", "segments", "model")
+    __slots__ = ("text", "segments", "models")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     SEGMENTS_FIELD_NUMBER: _ClassVar[int]
-    MODEL_FIELD_NUMBER: _ClassVar[int]
+    MODELS_FIELD_NUMBER: _ClassVar[int]
     text: str
     segments: _containers.RepeatedCompositeFieldContainer[Segment]
-    model: str
-    def __init__(self, text: _Optional[str] = ..., segments: _Optional[_Iterable[_Union[Segment, _Mapping]]] = ..., model: _Optional[str] = ...) -> None: ...
+    models: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, text: _Optional[str] = ..., segments: _Optional[_Iterable[_Union[Segment, _Mapping]]] = ..., models: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Item(_message.Message):
     __slots__ = ("id", "title", "sections", "metadata")

@@ -27,6 +27,7 @@ class NotCheckedReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     NOT_CHECKED_REASON_LANGUAGE: _ClassVar[NotCheckedReason]
     NOT_CHECKED_REASON_TOO_LONG: _ClassVar[NotCheckedReason]
     NOT_CHECKED_REASON_NO_TEXT: _ClassVar[NotCheckedReason]
+    NOT_CHECKED_REASON_LABELS_ALONE: _ClassVar[NotCheckedReason]
 
 class QuestionFit(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -63,6 +64,7 @@ NOT_CHECKED_REASON_STATES_NOTHING: NotCheckedReason
 NOT_CHECKED_REASON_LANGUAGE: NotCheckedReason
 NOT_CHECKED_REASON_TOO_LONG: NotCheckedReason
 NOT_CHECKED_REASON_NO_TEXT: NotCheckedReason
+NOT_CHECKED_REASON_LABELS_ALONE: NotCheckedReason
 QUESTION_FIT_UNSPECIFIED: QuestionFit
 QUESTION_FIT_ANSWERS: QuestionFit
 QUESTION_FIT_ECHO: QuestionFit

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class RecognitionServiceStub(object):
-    """Reads what is written in pictures, and writes down what is said in sounds.
+    """Reads what is written in pictures, writes down what is said in sounds, and names what is seen or heard in them.
     """
 
     def __init__(self, channel):
@@ -43,7 +43,7 @@ class RecognitionServiceStub(object):
 
 
 class RecognitionServiceServicer(object):
-    """Reads what is written in pictures, and writes down what is said in sounds.
+    """Reads what is written in pictures, writes down what is said in sounds, and names what is seen or heard in them.
     """
 
     def Recognise(self, request, context):
@@ -70,7 +70,7 @@ def add_RecognitionServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class RecognitionService(object):
-    """Reads what is written in pictures, and writes down what is said in sounds.
+    """Reads what is written in pictures, writes down what is said in sounds, and names what is seen or heard in them.
     """
 
     @staticmethod

@@ -50,6 +50,7 @@ class NotCheckedReason(enum.StrEnum):
     LANGUAGE = "language"
     TOO_LONG = "too_long"
     NO_TEXT = "no_text"
+    LABELS_ALONE = "labels_alone"
 
 
 class QuestionFit(enum.StrEnum):

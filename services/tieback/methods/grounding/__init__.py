@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Protocol
 
@@ -28,6 +28,7 @@ __all__ = [
     "EvidenceOf",
     "Finding",
     "Passage",
+    "PassageLabel",
     "Statement",
     "Summary",
     "Support",
@@ -56,18 +57,53 @@ class Statement:
     likelihoods: Array | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class PassageLabel:
+    """The name of something that is seen in a picture or heard in a sound: its bytes in the passage's text.
+
+    `score` is how likely it is there, 0 to 1.
+    """
+
+    span: tuple[int, int]
+    score: float
+    is_heard: bool
+
+
 @dataclass(frozen=True)
 class Passage:
     """A text; its windows (sentences) as byte ranges; a unit vector for each `[windows, width]`.
 
     `rows` are, where they are read, the unit vectors of each window's tokens `[tokens, width]`. What its
-    words are is read once, for all claims.
+    words are is read once, for all claims. `labels` are parts of the text that are no statements.
     """
 
     text: str
     windows: Sequence[tuple[int, int]]
     vectors: Array
     rows: Sequence[Array] = ()
+    labels: Sequence[PassageLabel] = ()
+
+    def without_labels(self) -> Passage:
+        """What is written or said in it: white space in place of labels, and none of their windows."""
+        if not self.labels:
+            return self
+        encoded = bytearray(self.text.encode())
+        for one in self.labels:
+            begin, end = one.span
+            encoded[begin:end] = b" " * (end - begin)
+        kept = [
+            place
+            for place, (begin, end) in enumerate(self.windows)
+            if not any(begin < one.span[1] and one.span[0] < end for one in self.labels)
+        ]
+        return replace(
+            self,
+            text=encoded.decode(),
+            windows=[self.windows[place] for place in kept],
+            vectors=self.vectors[kept],
+            rows=[self.rows[place] for place in kept] if self.rows else (),
+            labels=(),
+        )
 
     @cached_property
     def words(self) -> Words:
@@ -94,13 +130,14 @@ class Support:
 class Finding:
     """The outcome for one claim: `score` is the best support, `passages` has one for each passage.
 
-    `reason` is why it was not checked.
+    `reason` is why it was not checked; `checker` names the method where it is another one than was asked.
     """
 
     label: VerdictLabel
     score: float
     passages: Sequence[Support]
     reason: NotCheckedReason | None = None
+    checker: str = ""
 
 
 class Checker(Protocol):

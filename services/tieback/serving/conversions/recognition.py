@@ -10,13 +10,15 @@ from tieback.core.boxes import OUTSIDE, inside
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.field_path import FieldPath
 from tieback.core.types.locators import LocatorKind
-from tieback.core.types.recognition import RecognisedText, RecogniseReply, Segment
+from tieback.core.types.recognition import RecognisedText, RecogniseReply, Segment, SegmentKind
 from tieback.serving import failures
+from tieback.serving.conversions.frames import Numbers
 from tieback.serving.conversions.reports import fill_timing, finite, read_timing
 from tieback.serving.conversions.vectors import read_locator, write_locator, write_span
 from tieback.v1 import content_pb2, recognition_pb2
 
 LAST_BYTE = 2**32 - 1
+_KINDS = Numbers(content_pb2.SegmentKind, SegmentKind, "kind of segment", unspecified=SegmentKind.WORDS)
 
 
 def segments_of(
@@ -55,14 +57,22 @@ def _read_segment(message: content_pb2.Segment, field: FieldPath) -> Segment:
             "a time begins at 0 or later, and does not end before", field=field["place"]["time_range"]
         )
     return Segment(
-        (message.span.begin_byte, message.span.end_byte), place, finite(message.score, field["score"])
+        (message.span.begin_byte, message.span.end_byte),
+        place,
+        finite(message.score, field["score"]),
+        _KINDS.read(message.kind, field["kind"]),
     )
 
 
 def segment_messages(segments: Sequence[Segment]) -> list[content_pb2.Segment]:
     """The messages of segments."""
     return [
-        content_pb2.Segment(span=write_span(one.span), place=write_locator(one.place), score=one.score)
+        content_pb2.Segment(
+            span=write_span(one.span),
+            place=write_locator(one.place),
+            score=one.score,
+            kind=_KINDS.write(one.kind),
+        )
         for one in segments
     ]
 
@@ -70,13 +80,13 @@ def segment_messages(segments: Sequence[Segment]) -> list[content_pb2.Segment]:
 def read_recognised(message: content_pb2.RecognisedText, field: FieldPath) -> RecognisedText:
     """A text with its segments."""
     segments = segments_of(message.segments, message.text, field["segments"])
-    return RecognisedText(message.text, segments, message.model)
+    return RecognisedText(message.text, segments, tuple(message.models))
 
 
 def write_recognised(recognised: RecognisedText) -> content_pb2.RecognisedText:
     """The message of a text with its segments."""
     return content_pb2.RecognisedText(
-        text=recognised.text, segments=segment_messages(recognised.segments), model=recognised.model
+        text=recognised.text, segments=segment_messages(recognised.segments), models=recognised.models
     )
 
 
