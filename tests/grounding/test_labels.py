@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 from support import bag_of_words
 from tieback.core.recognised import joined, labelled, together
@@ -14,7 +15,8 @@ from tieback.core.types.grounding import CheckedText, GroundingCheck
 from tieback.core.types.locators import Locator, LocatorKind
 from tieback.encoder import Encoder
 from tieback.grounding import ClaimChecker
-from tieback.methods.grounding.labels import Presence, presence_of
+from tieback.methods.grounding import Passage, PassageLabel
+from tieback.methods.grounding.labels import Presence, presence_of, windows_that_answer
 
 LEFT = Locator(LocatorKind.BOX, (0.0, 0.0, 0.5, 0.5))
 LATE = Locator(LocatorKind.TIME_RANGE, (2.0, 3.5))
@@ -158,3 +160,15 @@ async def test_what_is_written_beside_labels_is_checked_as_before(checker: Claim
 )
 def test_claims_of_what_is_there_are_read(claim: str, stated: Presence | None) -> None:
     assert presence_of(claim) == stated
+
+
+def test_a_question_whether_something_is_there_is_answered_by_likely_labels() -> None:
+    text = "sofa\n\ndog, hound"
+    windows, vectors = [(0, 4), (6, 16)], np.zeros((2, 1), np.float32)
+    labels = [PassageLabel((0, 4), 0.5, is_heard=False), PassageLabel((6, 16), 0.8, is_heard=False)]
+    passages = [Passage("Dogs bark.", [(0, 10)], vectors[:1]), Passage(text, windows, vectors, (), labels)]
+
+    assert windows_that_answer("Is there a dog in one of the photos?", passages) == [(1, 1)]
+    assert windows_that_answer("Is there a sofa in the photo?", passages) == []
+    assert windows_that_answer("Is there a dog in the recording?", passages) == []
+    assert windows_that_answer("Where is the dog?", passages) == []

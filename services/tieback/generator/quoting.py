@@ -19,6 +19,7 @@ from tieback.core.types.generation import (
 from tieback.generator.evidence import Place, ReadEvidence, ranked
 from tieback.grounding import ClaimCheck, answering
 from tieback.methods.grounding import Statement
+from tieback.methods.grounding.labels import windows_that_answer
 from tieback.ports import DEFAULT_SAMPLING
 
 MOST_QUOTES = 2
@@ -75,11 +76,12 @@ async def quoted(
     """The sentences with a claim, its citations and its verdict each.
 
     That a passage says them is no reason to take them for the answer: they are one where the judge is certain
-    of the passage.
+    of the passage, or where a label names what the question looks for.
     """
     judgement = evidence.judgement
+    labelled = windows_that_answer(question, evidence.passages)[:MOST_QUOTES]
     size = 0
-    for number, place in enumerate(best(evidence), 1):
+    for number, place in enumerate(labelled or best(evidence), 1):
         text = evidence.text(*place)
         begin = size + (number > 1)
         size = begin + len(text.encode())
@@ -87,7 +89,7 @@ async def quoted(
         claim = Claim(number, (begin, size), text)
         yield claim
         found = await check.check(claim, Statement(text, evidence.vector(*place)))
-        is_certain = judgement.scores[place[0]] >= judgement.certain
+        is_certain = bool(labelled) or judgement.scores[place[0]] >= judgement.certain
         for event in answering(question, claim, found):
             yield event if is_certain else _unsure(event)
 

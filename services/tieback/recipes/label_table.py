@@ -23,13 +23,16 @@ MOST_ANIMALS, MOST = 400, 70
 """Classes below a label of animals ("animal" has 398), and of others ("vehicle" has 67; above it are
 "container" and "instrumentation", which nobody says of one)."""
 
-ANIMALS = ("03", "05")
+ANIMALS = "05"
 
 WORDS = 4
 """Of one label."""
 
-THINGS = frozenset({"03", "05", "06", "13", "17", "18", "20"})
-"""WordNet's files of the most general nouns, animals, artifacts, food, natural objects, people and plants."""
+GENERAL = frozenset({"n00015388", "n00021265"})
+"""Animal and food, which are in WordNet's file of the most general nouns."""
+
+THINGS = frozenset({"05", "06", "13", "17", "18", "20"})
+"""WordNet's files of animals, artifacts, food, natural objects, people and plants."""
 
 NOTICE = (
     "Made of WordNet 3.0, Copyright 2006 by Princeton University; its licence permits any use with this "
@@ -114,8 +117,10 @@ def table_of(
     for synset, numbers in wider:
         called = words(synset)
         is_used = any(senses[one.lower()].tagged for one in called)
-        most = MOST_ANIMALS if synsets[synset].file in ANIMALS else MOST
-        if synset not in own and len(numbers) <= most and synsets[synset].file in THINGS and is_used:
+        file = synsets[synset].file
+        most = MOST_ANIMALS if file == ANIMALS else MOST
+        is_thing = synset in GENERAL or (file in THINGS and len(numbers) <= most)
+        if synset not in own and is_thing and is_used:
             labels.append((_text(called), sorted(numbers)))
     return labels
 

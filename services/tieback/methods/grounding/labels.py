@@ -44,6 +44,7 @@ _FORMS = (
     rf"(?P<no>no\s+)?{_NAME}\s+(?:is|are|can\s+be)\s+{_SENSED}",
 )
 FORMS = [re.compile(form, re.IGNORECASE) for form in _FORMS]
+ASKED = re.compile(r"(?:is|are)\s+there\s+(?:any\s+)?(?P<rest>.+?)\s*\?", re.IGNORECASE)
 ANSWER = re.compile(r"\s*(?:yes|no)\s*[,.:;]\s*", re.IGNORECASE)
 ONE = re.compile(r"(?:an?|some|at least one)\s+", re.IGNORECASE)
 SOUND = re.compile(_SOUND, re.IGNORECASE)
@@ -116,6 +117,25 @@ def presence_of(text: str) -> Presence | None:
             is_heard = None if medium is None else bool(SOUND.fullmatch(medium))
             return Presence(_plain(match["name"]), not is_denied, is_heard)
     return None
+
+
+def windows_that_answer(question: str, passages: Sequence[Passage]) -> list[tuple[int, int]]:
+    """Of a question whether something is there: the windows of labels that say so, the likeliest first.
+
+    A window is named by its passage and its place there. Only labels of a score of `LEAST` or more; none
+    where the question asks something else.
+    """
+    match = ASKED.fullmatch(question.strip())
+    stated = None if match is None else presence_of(f"There is {match['rest']}")
+    found: list[tuple[float, tuple[int, int]]] = []
+    for number, passage in enumerate(passages):
+        for one in [] if stated is None else _matching(stated, passage):
+            windows = [
+                place for place, (begin, end) in enumerate(passage.windows) if begin <= one.span[0] < end
+            ]
+            if one.score >= LEAST and windows:
+                found.append((one.score, (number, windows[0])))
+    return [place for _, place in sorted(found, key=lambda one: -one[0])]
 
 
 def _matching(stated: Presence, passage: Passage) -> Iterator[PassageLabel]:
