@@ -35,6 +35,7 @@ TOP = 10
 Pairs = Mapping[str, Mapping[str, float]]
 """By photo and name, how likely the object is there, on a scale of the way's own."""
 
+MOST_HITS = 100
 MARK = " zebra zebra"
 """What stands in a prompt where soft tokens will."""
 
@@ -106,7 +107,10 @@ def _encoded(encoder: EncoderModel, texts: Sequence[str]) -> Array:
 
 
 def by_joint_space(folder: Path, photos: Sequence[str], names: Sequence[str]) -> Pairs:
-    """The score of a photo in a search for "a photo of a NAME" by vectors alone, through a server."""
+    """The score of a photo in a search for "a photo of a NAME" by vectors alone, through a server.
+
+    What is not among the `MOST_HITS` best has the least.
+    """
     found: dict[str, dict[str, float]] = {photo: dict.fromkeys(names, -1.0) for photo in photos}
     items = (Item(photo, [Section(Image((folder / photo).read_bytes()))]) for photo in photos)
     with (
@@ -118,7 +122,7 @@ def by_joint_space(folder: Path, photos: Sequence[str], names: Sequence[str]) ->
         for name in names:
             asked_for = f"a photo of a {name}"
             reply = client.retrieve(
-                "photos", asked_for, limit=len(photos), hybrid=False, balance=False, reranker="none"
+                "photos", asked_for, limit=MOST_HITS, hybrid=False, balance=False, reranker="none"
             )
             for one in reply.hits:
                 found[one.hit.item_id][name] = max(found[one.hit.item_id][name], one.search_score)
