@@ -174,7 +174,7 @@ def test_a_clip_is_written_down_with_times(
     found = recognised(model, samples)
 
     assert "it was the best of times" in found.text.lower()
-    assert found.model == NAME
+    assert found.models == (NAME,)
     times = [one.place.place for one in found.segments]
     assert all(one.place.kind is LocatorKind.TIME_RANGE for one in found.segments)
     assert all(0 <= begin <= end <= 9 for begin, end in times)

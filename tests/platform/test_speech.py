@@ -58,7 +58,7 @@ def run(platform: Running, *arguments: str) -> Result:
 def test_a_clip_is_written_down_with_times(client: Client, clip: Path) -> None:
     (found,) = client.recognise(clip)
 
-    assert found.model == MODEL
+    assert found.models == [MODEL]
     assert "best of times" in found.text.lower()
     for words, segment in found.parts:
         assert words
