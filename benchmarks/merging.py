@@ -10,14 +10,12 @@ of each text's partner among those of all pairs. What is learned here is thrown 
 not be trained on for anything that is shipped.
 
 Beside the merges there are the experts that a request can name (TALL masks, arXiv:2405.07813; Twin-Merging,
-arXiv:2406.15479), each on its own domain, as they are served: by adapters that are fed to one graph. Of these
-there is what they take, what a batch of 32 texts costs that mixes eight of them, and how often the router is
-right on texts that it has not seen."""
+arXiv:2406.15479), each on its own domain, as they are served: by adapters that are fed to one graph. What
+they cost is in `expert_adapters`."""
 
 from __future__ import annotations
 
 import argparse
-import functools
 import json
 import random
 import re
@@ -42,7 +40,7 @@ from tieback.recipes.pull import pull
 from tieback.recipes.train import train
 
 from benchmarks.data_folder import add_data, data_of
-from benchmarks.expert_adapters import TOGETHER, Served, costs, eight
+from benchmarks.expert_adapters import Served
 from benchmarks.progress import log
 from benchmarks.report import Report
 
@@ -97,49 +95,16 @@ def run(options: argparse.Namespace) -> Report:
             merged = merge(method, bench.base, each, parameters)
             seconds[name] = time.process_time() - begin
             found[name] = bench.by_domain(merged)
-        sizes, measured_costs, right = {}, {}, 0.0
-        router = {name: folder / f"{name}.jsonl" for name in domains}
+        sizes = {}
         for name, (method, parameters) in RESTORED.items():
             log(name)
             shared, adapters = mergings.form(SPLIT, method, parameters)(bench.base, each)
             sizes[name] = (_megabytes(shared), float(np.mean([_megabytes(one) for one in adapters])))
             graph = store.open(base).path(GRAPH)
-            makes = functools.partial(Served, method, parameters, base, graph, bench.base)
-            served = makes(experts, folder / method, router)
+            served = Served(method, parameters, base, graph, bench.base, experts, folder / method)
             found[name] = {domain: bench.served(domain, served.expert(domain)) for domain in domains}
-            right = served.routed_right(bench.texts)
-            of_eight = makes(eight(bench.base, experts), folder / f"{method}-8")
-            measured_costs[name] = costs(of_eight, bench.texts["cacm"][0])
     tell(report, found, seconds, sizes, _megabytes(bench.base))
-    tell_costs(report, measured_costs, right)
     return report
-
-
-def tell_costs(report: Report, found: Mapping[str, Mapping[str, float]], right: float) -> None:
-    report.table(
-        f"processor time of a batch of {TOGETHER} texts, and memory of an expert",
-        [
-            {
-                "adapters": name,
-                "merged weights, ms": round(1e3 * one["merged"], 1),
-                "one expert, ms": round(1e3 * one["one"], 1),
-                "eight experts, ms": round(1e3 * one["mixed"], 1),
-                "throughput of eight over one": round(one["one"] / one["mixed"], 3),
-                "throughput of eight over merged": round(one["merged"] / one["mixed"], 3),
-                "first run of an expert, ms": round(1e3 * one["ready"], 1),
-                "MB in memory": round(one["bytes"] / 1e6, 1),
-            }
-            for name, one in found.items()
-        ],
-    )
-    for name, one in found.items():
-        report.claim(
-            f"{name}: throughput of a batch that mixes eight adapters, over one by one adapter",
-            one["one"] / one["mixed"],
-            "times",
-            ">= 0.7",
-        )
-    report.claim("the router, right on held-out texts of four domains", right, "share", ">= 0.9")
 
 
 def tell(

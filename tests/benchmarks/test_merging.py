@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.expert_adapters import eight
-from benchmarks.merging import HELD_OUT, held_out, pairs_of, tell, tell_costs
+from benchmarks.expert_adapters import changed, tell_costs
+from benchmarks.merging import HELD_OUT, held_out, pairs_of, tell
 from benchmarks.report import Report
 
 
@@ -86,9 +86,13 @@ def test_a_mixed_batch_is_held_against_one_by_a_single_expert() -> None:
     assert claims["the router, right on held-out texts of four domains"] == 0.95
 
 
-def test_experts_that_are_missing_to_eight_are_half_of_the_way() -> None:
-    base = {"w": np.zeros(2, np.float32)}
-    found = eight(base, {name: {"w": np.full(2, 2.0, np.float32)} for name in "abcd"})
+def test_eight_experts_differ_in_their_matrices_alone() -> None:
+    draw = np.random.default_rng(1)
+    shapes = {"tokens": (50, 4), "matrix": (4, 4), "bias": (4,)}
+    base = {name: draw.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
+
+    found = changed(base)
 
     assert len(found) == 8
-    np.testing.assert_array_equal(found["half-a"]["w"], [1, 1])
+    for expert in found.values():
+        assert {name for name in base if not np.array_equal(expert[name], base[name])} == {"matrix"}
