@@ -33,6 +33,7 @@ from tieback.answer.reranking import ranked, rerank, stored_tokens
 from tieback.answer.stopwatch import Stopwatch, hop
 from tieback.core.deadline import Deadline
 from tieback.core.errors import (
+    InvalidInput,
     SpaceMismatch,
     StaleCollection,
     Unsupported,
@@ -141,7 +142,15 @@ class Retriever:
         if not searched and plan.hybrid:
             plan = dataclasses.replace(plan, hybrid=False, rank_fusion=None, ranker=NO_RANKER)
         by_regions = None
-        if not own and fused is not None and self._reranker is not None:
+        moving = await self._spaces.moving(retrieval.collection, hop(deadline))
+        translated = moving is not None and bool(moving.translation)
+        if translated and plan.condition:
+            raise InvalidInput(
+                "the collection's old model is gone, so there are no conditions until its upgrade is finished; "
+                "leave the condition out",
+                field="condition",
+            )
+        if not own and fused is not None and self._reranker is not None and not translated:
             space, _ = await self._spaces.to_read(retrieval.collection, hop(deadline))
             if is_picture_by_regions(retrieval.query, space):
                 plan = plan_by_regions(retrieval, plan, space, self._limits)
@@ -197,7 +206,6 @@ class Retriever:
             ordered = conditional or self._ordered(retrieval, plan, _shown(found.hits), reranked)
             hits, steps = _ended(retrieval, plan, found, ordered, reranked, space_name, stage)
         hits = await self._highlighting.highlighted(hits, own, retrieval.highlights, watch, deadline)
-        moving = await self._spaces.moving(retrieval.collection, hop(deadline))
         hits, mixture = mixed(hits, moving)
         return RetrieveReply(hits, routing, labels, watch.timing(), plan, unread, steps, mixture)
 

@@ -25,8 +25,13 @@ class Upgrades:
         return await self._operations.start(KIND, request)
 
     async def pause(self, collection: str) -> Collection:
-        """NotFound where the collection is in one space."""
-        return await self._moving.pause(collection, paused=True)
+        """NotFound where the collection is in one space; Unavailable where its upgrade waits for its turn."""
+        try:
+            return await self._moving.pause(collection, paused=True)
+        except NotFound as missing:
+            if missing.kind != KIND or self._operations.active(KIND, collection) is None:
+                raise
+            raise Unavailable("the upgrade has not begun yet; try again") from None
 
     async def resume(self, collection: str) -> Operation:
         """The operation that goes on: the one under way, or another one with the same request."""

@@ -1,0 +1,89 @@
+"""A collection whose old encoder is gone moves to another space, and is read by a transform meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from support.local_platform import served_locally
+from support.own_encoder import Silent
+from support.small_spaces import write_words
+from tieback.models.store import Store
+from tieback.recipes.pull import pull
+from tieback.serving.settings import Settings
+from tieback_client import Client, FailedPrecondition, Item
+
+WORDS = [f"word{n:02}" for n in range(40)]
+ITEMS = 400
+
+
+def words_of(number: int) -> str:
+    return " ".join(np.random.default_rng(number).choice(WORDS, 12))
+
+
+def texts(count: int) -> Iterator[Item]:
+    yield from (Item(f"{number:04}", words_of(number)) for number in range(count))
+
+
+def settings_of(folder: Path, *spaces: str, **more: Any) -> Settings:
+    return Settings(
+        store=folder / "store", models=folder / "models", cards=folder, port=0, metrics_port=None,
+        spaces=spaces, generator_enabled=False, drain_seconds=1, binding="none", **more,
+    )  # fmt: skip
+
+
+def first(client: Client, number: int) -> tuple[str, str]:
+    found = client.retrieve("planned", words_of(number), limit=5, hybrid=False).hits[0]
+    return found.hit.item_id, found.hit.read_in
+
+
+@pytest.mark.timeout(600)
+def test_old_vectors_are_read_by_what_the_plan_learned_once_their_encoder_is_gone(tmp_path: Path) -> None:
+    draw = np.random.default_rng(1)
+    old = draw.normal(size=(len(WORDS), 8))
+    new = np.concatenate([old, 0.3 * draw.normal(size=(len(WORDS), 4))], axis=1)
+    cards = [
+        write_words(tmp_path, name, dict(zip(WORDS, rows, strict=True)))
+        for name, rows in (("words-a", old), ("words-b", new @ np.linalg.qr(draw.normal(size=(12, 12)))[0]))
+    ]
+    assert pull(cards, cards, Store(tmp_path / "models"), Silent()) == []
+    both = settings_of(tmp_path, "words-a", "words-b")
+    with served_locally(both) as running, Client(running.address, timeout=60) as client:
+        for name in ("planned", "unplanned"):
+            client.ingest(name, texts(ITEMS), space="words-a").collect()
+        client.plan_upgrade("planned", space="words-b", policy="affine").result(120)
+
+    alone = settings_of(tmp_path, "words-b", retired_spaces=0)
+    with served_locally(alone) as running, Client(running.address, timeout=60) as client:
+        with pytest.raises(FailedPrecondition, match="no transform"):
+            client.upgrade("unplanned", space="words-b")
+        operation = client.upgrade("planned", space="words-b", least_trust=0.1)
+        moving = client.pause_upgrade("planned").moving  # sent again until it has begun
+        assert moving is not None
+        assert moving.translation
+        assert 0.1 <= moving.trust <= 1
+        assert operation.result(60).done < ITEMS
+
+        mixture = client.retrieve("planned", words_of(7), limit=5, hybrid=False).mixture
+        assert mixture is not None
+        assert (mixture.old, mixture.translated + mixture.new) == (0, 5)
+        assert mixture.trust <= 1
+        found = [first(client, number) for number in range(0, 40, 4)]
+        assert (
+            sum(
+                item_id == f"{number:04}" for (item_id, _), number in zip(found, range(0, 40, 4), strict=True)
+            )
+            >= 8
+        )
+        assert "translated" in {read_in for _, read_in in found}
+        client.ingest("planned", [Item("meanwhile", words_of(900))]).collect()
+        assert first(client, 900)[0] == "meanwhile"
+
+        result = client.resume_upgrade("planned").result(120)
+        assert (result.done, result.total) == (ITEMS + 1, ITEMS + 1)
+        assert first(client, 900) == ("meanwhile", "new")
+        assert client.finish_upgrade("planned").space.name == "words-b"
+        assert first(client, 900) == ("meanwhile", "")
