@@ -146,8 +146,8 @@ class Retriever:
         translated = moving is not None and bool(moving.translation)
         if translated and plan.condition:
             raise InvalidInput(
-                "the collection's old model is gone, so there are no conditions until its upgrade is finished; "
-                "leave the condition out",
+                "the collection's old model is gone, so there are no conditions until its upgrade is "
+                "finished; leave the condition out",
                 field="condition",
             )
         if not own and fused is not None and self._reranker is not None and not translated:
