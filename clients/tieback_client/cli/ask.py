@@ -22,7 +22,7 @@ from tieback_client.cli.connection import (
     with_modality,
 )
 from tieback_client.cli.mixture import between_spaces
-from tieback_client.cli.output import Output, jsonable
+from tieback_client.cli.output import Output
 from tieback_client.cli.places import cited_place
 from tieback_client.cli.sampling_options import sampling_of, sampling_options
 from tieback_client.cli.search import (
@@ -47,11 +47,10 @@ from tieback_client.events import (
     Grounding,
     QuestionFit,
     Repair,
-    RetrievalEvent,
-    TextDelta,
     Verdict,
     VerdictLabel,
 )
+from tieback_client.jsonable import event_as_json
 from tieback_client.streams import EventStream
 
 MARK = {
@@ -61,8 +60,6 @@ MARK = {
     VerdictLabel.LOW_CONFIDENCE: ("~", "dim yellow"),
     VerdictLabel.NOT_CHECKED: ("·", "dim"),
 }
-
-KINDS = {RetrievalEvent: "retrieval", TextDelta: "text"}
 
 
 @click.command(
@@ -205,7 +202,7 @@ def broken_off(answer: Answer, output: Output) -> None:
 def _lines(stream: EventStream[AnswerEvent], output: Output) -> None:
     """One JSON object per line, each with the kind of its event."""
     for event in stream:
-        output.document({"event": KINDS.get(type(event), type(event).__name__.lower()), **jsonable(event)})
+        output.document(event_as_json(event))
 
 
 def _watched(stream: EventStream[AnswerEvent], output: Output) -> Answer:

@@ -14,7 +14,7 @@ from rich.text import Text
 from tieback_client.checks import Checked
 from tieback_client.cli.ask import MARK, conflicting, marked
 from tieback_client.cli.connection import Command, connected, parse_method
-from tieback_client.cli.output import Output, jsonable
+from tieback_client.cli.output import Output
 from tieback_client.cli.places import cited_place
 from tieback_client.cli.roots import Root, Scope
 from tieback_client.cli.search import indented, snippet
@@ -25,6 +25,7 @@ from tieback_client.control_characters import in_a_line
 from tieback_client.errors import InvalidArgument, Unimplemented
 from tieback_client.events import Citation, Claim, Evidence, VerdictLabel
 from tieback_client.files import read_document
+from tieback_client.jsonable import jsonable
 
 CHARACTERS = 256 * 1024
 """Of all passages of one check: the server reads no more."""

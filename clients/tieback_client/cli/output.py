@@ -5,25 +5,20 @@ All that a person sees goes through `SafeConsole` or `say`, which let no control
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
-from enum import Enum
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
-import numpy as np
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 from tieback_client.control_characters import in_a_line, in_json, printable
-from tieback_client.errors import InvalidArgument, TiebackError
-from tieback_client.reports import CallInfo
+from tieback_client.errors import TiebackError
+from tieback_client.jsonable import jsonable
 
 PLAIN_WIDTH = 100
 
@@ -147,47 +142,6 @@ class Failure(click.ClickException):
         if self.error.retry_delay is not None and self.error.retryable:
             text.append(f" (try again in {self.error.retry_delay:.1f} s)")
         console.print(text)
-
-
-def jsonable(value: Any) -> Any:
-    """A value as JSON can hold it: dataclasses as objects, arrays as lists, what is unset as null."""
-    match value:
-        case TiebackError():
-            return _error(value)
-        case CallInfo():
-            return {"request_id": value.request_id, "retries": value.retries, "seconds": value.seconds}
-        case Enum():
-            return value.value
-        case None | bool() | int() | float() | str():
-            return value
-        case np.ndarray():
-            return value.tolist()
-        case np.generic():
-            return value.item()
-        case date():  # a datetime is one
-            return value.isoformat()
-        case Path():
-            return str(value)
-        case Mapping():
-            return {str(key): jsonable(one) for key, one in value.items()}
-    if dataclasses.is_dataclass(value):
-        return {field.name: jsonable(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if hasattr(value, "_asdict"):  # a named tuple
-        return jsonable(value._asdict())
-    return [jsonable(one) for one in value]
-
-
-def _error(error: TiebackError) -> dict[str, Any]:
-    known = {
-        "code": error.code,
-        "reason": error.reason,
-        "message": error.message,
-        "hint": error.hint,
-        "field": error.field if isinstance(error, InvalidArgument) else "",
-        "retry_delay": error.retry_delay,
-        "request_id": error.request_id,
-    }
-    return {key: value for key, value in known.items() if value not in ("", None)}
 
 
 def _cell(value: Any) -> str:

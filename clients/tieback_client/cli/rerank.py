@@ -13,11 +13,12 @@ from rich.text import Text
 from tieback_client import content
 from tieback_client.catalog import VectorKind
 from tieback_client.cli.connection import Command, connected, parse_method
-from tieback_client.cli.output import Output, jsonable
+from tieback_client.cli.output import Output
 from tieback_client.cli.search import MARKS, aligned, indented, snippet
 from tieback_client.client import Client
 from tieback_client.content import Content, Modality, content_of, modality_of, modality_of_path
 from tieback_client.control_characters import in_a_line
+from tieback_client.jsonable import jsonable
 from tieback_client.reranking import Reranked, RerankResult
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
@@ -31,6 +32,15 @@ class DoorSettings(BaseSettings):
     mcp: bool = Field(True, description="Whether the HTTP door serves MCP at /mcp, for agents that read.")
     mcp_writes: bool = Field(
         False, description="Whether agents get the tool that writes, too; their token has to allow it."
+    )
+    console: bool = Field(
+        True,
+        description="Whether the HTTP door serves the console at /console/, a page for people.",
+    )
+    votes: Path | None = Field(
+        None,
+        description="The folder where the console keeps votes on hits and claims, for `tieback train ranker` "
+        "and `tieback train grounding`. Empty: there are no votes.",
     )
 
     @field_validator("doors", mode="before")

@@ -68,6 +68,8 @@ class OpenedHttpDoor:
 
 def _made(settings: Settings, socket: Path, telemetry: Telemetry) -> HttpDoor:
     """The door that these settings describe. ImportError where a package of the extra is missing."""
+    from tieback.doors.console import ConsoleOptions
+    from tieback.doors.console import routes as console_routes
     from tieback.doors.http import Certificate, ConnectionLimits, EdgeLimits, HttpDoor, HttpOptions
 
     certificate = None
@@ -87,4 +89,7 @@ def _made(settings: Settings, socket: Path, telemetry: Telemetry) -> HttpDoor:
         mcp=settings.mcp,
         mcp_writes=settings.mcp_writes,
     )
-    return HttpDoor(platform(f"unix:{socket}"), options, telemetry.doors)
+    client = platform(f"unix:{socket}")
+    shown = ConsoleOptions(telemetry.registry, settings.votes)
+    more = console_routes(client, shown) if settings.console else ()
+    return HttpDoor(client, options, telemetry.doors, more)

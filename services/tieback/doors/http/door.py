@@ -7,13 +7,13 @@ import contextlib
 import logging
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import uvicorn
-from starlette.routing import Route, Router
+from starlette.routing import BaseRoute, Route, Router
 from tieback_client import AsyncClient
 
 from tieback.doors.http import chat, embeddings, health, models, rerank
@@ -65,8 +65,14 @@ class HttpOptions:
 class HttpDoor:
     """Serves HTTP for a platform. Made and started in one event loop, and stopped there."""
 
-    def __init__(self, client: AsyncClient, options: HttpOptions, metrics: DoorMetrics) -> None:
-        self._client = client
+    def __init__(
+        self,
+        client: AsyncClient,
+        options: HttpOptions,
+        metrics: DoorMetrics,
+        more: Sequence[BaseRoute] = (),
+    ) -> None:
+        self._client, self._more = client, more
         self._options = options
         self._is_ending = False
         self._mcp = _mcp(client, options, metrics) if options.mcp else None
@@ -116,6 +122,7 @@ class HttpDoor:
                 Route("/v1/models/{name:path}", models.model(client), methods=["GET"]),
                 Route("/healthz", health.alive(), methods=["GET"]),
                 Route("/readyz", health.ready(client, lambda: self._is_ending), methods=["GET"]),
+                *self._more,
             ],
             redirect_slashes=False,
         )

@@ -1,0 +1,199 @@
+"""Searches and answers of the console: JSON in, lines of JSON out."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import math
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any, Literal
+
+from pydantic import Field
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+from tieback_client import (
+    AnswerStyle,
+    AsyncClient,
+    Audio,
+    Grounding,
+    Image,
+    InvalidArgument,
+    Repair,
+    SamplingParameters,
+    TiebackError,
+)
+from tieback_client.jsonable import event_as_json, jsonable
+
+from tieback.doors.caller import CALLER, time_of
+from tieback.doors.console.kept import LINES, KeptReplies
+from tieback.doors.http.errors import told
+from tieback.doors.http.operation import Operation
+from tieback.doors.http.reading import Payload, read
+
+SEARCH_SECONDS, ASK_SECONDS = 60.0, 300.0
+FIELDS = {
+    "retrieval.collection": "collection",
+    "retrieval.query": "text",
+    "query": "text",
+    "retrieval.filter": "filter",
+    "sampling.strategy": "strategy",
+}
+
+
+class Search(Payload):
+    """What to find. Contents are base64."""
+
+    collection: str
+    text: str = ""
+    image: str = ""
+    audio: str = ""
+    filter: str = ""
+    limit: int = Field(10, ge=1, le=100)
+    reranker: str = ""
+    hybrid: bool | None = None
+    diversity: float | None = Field(None, ge=0, le=1)
+    documents: bool = False
+
+    @property
+    def query(self) -> list[Any]:
+        """Its contents."""
+        given: list[Any] = [self.text] if self.text else []
+        for name, kind in (("image", Image), ("audio", Audio)):
+            data = getattr(self, name)
+            if data:
+                given.append(kind(_decoded(data, name)))
+        if not given:
+            raise InvalidArgument.at("text", "there is nothing to look for: give words, a photo or a sound")
+        return given
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The arguments of a search or an answer."""
+        said = {
+            "reranker": self.reranker or None,
+            "hybrid": self.hybrid,
+            "diversity": self.diversity,
+            "granularity": "document" if self.documents else None,
+        }
+        return {"filter": self.filter, "limit": self.limit, "explain": True} | {
+            name: value for name, value in said.items() if value is not None
+        }
+
+
+class Ask(Search):
+    """What to answer."""
+
+    style: Literal["auto", "quote", "write"] = "auto"
+    repair: Literal["none", "drop", "rewrite"] = "none"
+    strategy: str = ""
+    twin: bool = False
+
+    @property
+    def sampling(self) -> SamplingParameters | None:
+        """How tokens are chosen; None where nothing is said."""
+        if not self.strategy and not self.twin:
+            return None
+        return SamplingParameters(strategy=self.strategy or None, twin=self.twin)
+
+
+def search(client: AsyncClient, kept: KeptReplies) -> Operation:
+    """Finds, with reasons."""
+
+    async def handle(request: Request) -> Response:
+        asked = await read(request, Search, {})
+        found = await client.retrieve(
+            asked.collection, asked.query, highlights=1 if asked.text else 0,
+            timeout=time_of(SEARCH_SECONDS), **asked.options,
+        )  # fmt: skip
+        lines = _line(_asked(asked, "search")) + _line({"event": "retrieval", "result": jsonable(found)})
+        kept.keep(lines)
+        return Response(lines, media_type=LINES)
+
+    return Operation("console.search", handle, FIELDS)
+
+
+def ask(client: AsyncClient, kept: KeptReplies) -> Operation:
+    """Answers, event by event."""
+
+    async def handle(request: Request) -> Response:
+        asked = await read(request, Ask, {})
+        stream = client.answer(
+            asked.collection, asked.query, style=AnswerStyle(asked.style), sampling=asked.sampling,
+            grounding=Grounding(repair=Repair(asked.repair)) if asked.repair != "none" else None,
+            timeout=time_of(ASK_SECONDS), **asked.options,
+        )  # fmt: skip
+        # The first event is waited for, so that what is refused has a status of its own.
+        first = await anext(stream)
+
+        async def lines() -> AsyncGenerator[bytes, None]:
+            sent = [_line(_asked(asked, "ask")), _line(event_as_json(first))]
+            for one in sent:
+                yield one
+            try:
+                async for event in stream:
+                    sent.append(_line(event_as_json(event)))
+                    yield sent[-1]
+            except TiebackError as error:
+                sent.append(_line({"event": "error", **told(error, FIELDS)[1]}))
+                yield sent[-1]
+            finally:
+                await stream.close()
+            kept.keep(b"".join(sent))
+
+        return Lines(lines())
+
+    return Operation("console.ask", handle, FIELDS)
+
+
+class Lines(Response):
+    """Lines of JSON as they come."""
+
+    def __init__(self, lines: AsyncGenerator[bytes, None]) -> None:
+        super().__init__()
+        self._lines = lines
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
+        """Sends them."""
+        headers = [
+            (b"content-type", LINES.encode()),
+            (b"cache-control", b"no-store"),
+            (b"x-accel-buffering", b"no"),
+        ]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        async with aclosing(self._lines) as lines:
+            async for line in lines:
+                await send({"type": "http.response.body", "body": line, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _asked(asked: Search, kind: str) -> dict[str, Any]:
+    """The first line: what was asked, without pictures and sounds."""
+    said = asked.model_dump(exclude={"image", "audio"}, exclude_defaults=True)
+    given = [name for name in ("image", "audio") if getattr(asked, name)]
+    return {"event": "asked", "kind": kind, "request_id": CALLER.get().request_id, **said, "given": given}
+
+
+def _line(value: dict[str, Any]) -> bytes:
+    return json.dumps(_finite(value), ensure_ascii=False, allow_nan=False).encode() + b"\n"
+
+
+def _finite(value: Any) -> Any:
+    """Numbers that JSON does not have become null."""
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
+        case dict():
+            return {key: _finite(one) for key, one in value.items()}
+        case list():
+            return [_finite(one) for one in value]
+    return value
+
+
+def _decoded(data: str, name: str) -> bytes:
+    try:
+        return base64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError):
+        raise InvalidArgument.at(name, "it is not base64") from None

@@ -1,0 +1,80 @@
+"""The page and its files. They hold nothing of a tenant's, so they need no token; what they ask for does."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from importlib.resources import files as resources
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from tieback.doors.http.operation import Operation
+
+TYPES = {
+    "html": "text/html; charset=utf-8",
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
+}
+HEADERS: Mapping[str, str] = {
+    # Scripts, styles and calls of this host alone, and none within the markup: a stored text would not run
+    # even where it became a part of the page.
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src 'self' blob:; media-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+}
+
+
+def moved() -> Operation:
+    """To the path by which the page's files are found."""
+
+    async def handle(_: Request) -> Response:
+        return RedirectResponse("/console/", status_code=308)
+
+    return Operation("console", handle)
+
+
+def file(name: str) -> Operation:
+    """One file."""
+
+    async def handle(request: Request) -> Response:
+        return _served(request, name)
+
+    return Operation("console", handle)
+
+
+def files() -> Operation:
+    """The file that the path names. Not found for every other name."""
+
+    async def handle(request: Request) -> Response:
+        return _served(request, str(request.path_params["name"]))
+
+    return Operation("console", handle)
+
+
+def _read() -> dict[str, bytes]:
+    folder = resources("tieback.doors.console") / "static"
+    return {one.name: one.read_bytes() for one in folder.iterdir() if one.name.rpartition(".")[2] in TYPES}
+
+
+_FILES: dict[str, bytes] = {}
+
+
+def _served(request: Request, name: str) -> Response:
+    if not _FILES:
+        _FILES.update(_read())
+    content = _FILES.get(name)
+    if content is None:
+        raise HTTPException(404)
+    tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+    headers = {**HEADERS, "etag": tag, "cache-control": "no-cache"}
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers=headers)
+    return Response(content, media_type=TYPES[name.rpartition(".")[2]], headers=headers)
