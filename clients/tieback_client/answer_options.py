@@ -81,3 +81,7 @@ class Grounding:
     """A method of the family "answerability" that judges whether the evidence answers the question."""
     repair: Repair = Repair.NONE
     """What is done about claims that are written and unsupported or contradicted."""
+    context: str = ""
+    """The name of a learned compression by which the model reads the evidence; empty for its text."""
+    evidence_tokens: int = 0
+    """Have the most relevant sentences of so many tokens in the prompt; 0 for the two most relevant."""

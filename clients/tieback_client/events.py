@@ -263,6 +263,8 @@ class Finish:
     "none" where the evidence is too short for it."""
     twin: Twin | None = None
     """What plain decoding writes, where `SamplingParameters.twin` asked for it and the model wrote."""
+    soft_tokens: int = 0
+    """Tokens of the prompt that stand for sentences of the evidence, by `Grounding.context`."""
 
 
 @dataclass(frozen=True, slots=True)

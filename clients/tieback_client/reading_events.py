@@ -82,6 +82,7 @@ def _finish(one: Any) -> events.Finish:
         reused_tokens=one.reused_tokens,
         evidence_transforms=list(one.evidence_transforms),
         twin=_twin(one.twin) if one.HasField("twin") else None,
+        soft_tokens=one.soft_tokens,
     )
 
 

@@ -112,4 +112,5 @@ def grounding(value: Grounding | None) -> generator_pb2.Grounding | None:
         disabled=value.disabled,
         answerability=method(value.answerability, at("grounding", "answerability")),
         repair=REPAIRS[value.repair],
+        context=text(value.context, at("grounding", "context")),
     )

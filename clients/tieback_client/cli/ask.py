@@ -97,6 +97,19 @@ and whether that answers the question is for you to read.
     help="Leave out written sentences that no source supports, or write them again. [none]",
 )
 @click.option(
+    "--evidence-tokens",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="Have the best sentences of N tokens in the prompt. [the two best]",
+)
+@click.option(
+    "--context",
+    default="",
+    metavar="NAME",
+    help="Have the model read the evidence as soft tokens, by a compression of the server. [as text]",
+)
+@click.option(
     "--abstain-below",
     type=click.FloatRange(0, 1),
     metavar="X",
@@ -136,6 +149,8 @@ def ask(
     evidence: int,
     style: str,
     repair: str,
+    evidence_tokens: int,
+    context: str,
     abstain_below: float | None,
     explain: bool,
     **sampling: Any,
@@ -163,7 +178,12 @@ def ask(
         model=model,
         evidence_limit=evidence,
         sampling=sampling_of(**sampling),
-        grounding=Grounding(abstain_below=abstain_below, repair=Repair(repair)),
+        grounding=Grounding(
+            abstain_below=abstain_below,
+            repair=Repair(repair),
+            context=context,
+            evidence_tokens=evidence_tokens,
+        ),
         style=AnswerStyle(style),
     )
     with stream:
@@ -352,6 +372,8 @@ def ending(answer: Answer) -> list[Text]:
         parts.append(f"first after {bars.milliseconds(done.first_token)}")
     if done.changed_tokens:
         parts.append(f"{done.changed_tokens} changed by the strategy")
+    if done.soft_tokens:
+        parts.append(f"evidence read as {done.soft_tokens} soft tokens")
     if done.evidence_transforms:
         parts.append(f"second view of the evidence: {', '.join(done.evidence_transforms)}")
     if done.reason.value == "length":

@@ -89,7 +89,10 @@ class Answer:
         self, work: Work, evidence: ReadEvidence | None, check: ClaimCheck
     ) -> AsyncGenerator[GenerationEvent, None]:
         request = self._request
-        prompt = await work.prepare(evidence.excerpt if evidence else lambda _: [])
+        if evidence is None:
+            prompt = await work.prepare(lambda _: [])
+        else:
+            prompt = await work.prepare(evidence.excerpt, evidence.excerpt_vectors)
         self._timing.prepare = self._elapsed()
         checking = CheckingAhead(
             *(check, self._reader, request.prompt, self._deadline), tokens=self._reads_tokens
@@ -146,6 +149,7 @@ class Answer:
             accepted_tokens=counts.accepted,
             reused_tokens=counts.reused,
             evidence_transforms=counts.transforms,
+            soft_tokens=counts.soft,
             twin=self._twin,
         )
 

@@ -21,8 +21,9 @@ from tieback.core.types.generation import (
     Twin,
 )
 from tieback.generator.local_writing import DEFAULT_TOKENS
-from tieback.generator.prompting import EXCERPT_SENTENCES, messages, plain_request
-from tieback.generator.request import Counts, Excerpt
+from tieback.generator.packing import packed
+from tieback.generator.prompting import messages, plain_request
+from tieback.generator.request import Counts, Excerpt, Vectors
 from tieback.generator.slots import Slots
 from tieback.generator.stopping import StopTexts
 from tieback.generator.token_scores import LEAST
@@ -42,11 +43,14 @@ FINISHES = {"length": FinishReason.LENGTH}
 
 @dataclass(frozen=True, slots=True)
 class EndpointWriting:
-    """An endpoint, and how tokens are chosen. InvalidInput for what it cannot do."""
+    """An endpoint, how tokens are chosen, and how many of the evidence it reads. InvalidInput for what it
+    cannot do.
+    """
 
     model: EndpointModel
     slots: Slots
     sampling: SamplingParameters
+    evidence_tokens: int = 0
 
     def __post_init__(self) -> None:
         sampling, options, name = self.sampling, self.model.options, self.model.name
@@ -94,10 +98,12 @@ class EndpointWork:
         self._room = writing.sampling.max_tokens or DEFAULT_TOKENS
         self._counts = Counts()
 
-    async def prepare(self, excerpt: Excerpt) -> list[Message]:
+    async def prepare(self, excerpt: Excerpt, _vectors: Vectors | None = None) -> list[Message]:
         """The conversation that asks it."""
         system = self._writing.model.system_prompt
-        return messages(plain_request(self._question, excerpt(EXCERPT_SENTENCES), system=system))
+        budget = self._writing.evidence_tokens
+        sentences = packed(excerpt, lambda text: len(text) // CHARACTERS_OF_A_TOKEN, budget)
+        return messages(plain_request(self._question, excerpt(sentences), system=system))
 
     def twin(self, prompt: list[Message]) -> Coroutine[None, None, Twin] | None:  # noqa: ARG002 - see Work
         """None: there is no strategy but plain."""

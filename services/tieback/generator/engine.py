@@ -27,6 +27,7 @@ from tieback.core.types.arrays import Array
 from tieback.generator.jobs import Job
 from tieback.generator.writing_ahead import Written
 from tieback.methods.decoding import PromptForm
+from tieback.models.decoder import SoftTokens
 from tieback.models.language_model import LanguageModel
 from tieback.models.prefix_cache import PrefixCache
 
@@ -159,7 +160,7 @@ class Engine:
         job.waited = time.monotonic() - job.arrived
         for form, prompt in job.prompts.items():
             row, tokens = len(self._rows), np.array(prompt, np.int64)
-            reused = self._prefixes.fill(self._caches, row, tokens, job.tenant.encode())
+            reused = self._prefixes.fill(self._caches, row, tokens, job.salt)
             self._rows.append((job, form))
             self._lengths[row] = reused
             job.reused += reused
@@ -172,12 +173,14 @@ class Engine:
         most = READ_TOKENS_BESIDE if self._written_rows else READ_TOKENS
         piece, job.unread[form] = tokens[:most], tokens[most:]
         row = self._rows.index((job, form))
-        logits = self._advance(row, row + 1, piece[None], [len(piece) - 1], job.layers, [job])
+        begin = int(self._lengths[row])
+        soft = None if job.soft is None else job.soft.within(begin, begin + len(piece))
+        logits = self._advance(row, row + 1, piece[None], [len(piece) - 1], job.layers, [job], soft)
         self._lengths[row] += len(piece)
         if len(job.unread[form]):
             return
         job.logits[form] = logits[0, 0]
-        self._prefixes.keep(self._caches, row, np.array(job.prompts[form]), job.tenant.encode())
+        self._prefixes.keep(self._caches, row, np.array(job.prompts[form]), job.salt)
         if not any(map(len, job.unread.values())):
             self._reading = None
             self._written_rows = len(self._rows)
@@ -217,6 +220,7 @@ class Engine:
         places: Sequence[int],
         layers: Sequence[int],
         jobs: Sequence[Job],
+        soft: SoftTokens | None = None,
     ) -> Array:
         began = time.monotonic()
         logits = self._decoder.advance(
@@ -226,6 +230,7 @@ class Engine:
             past=self._lengths[begin:end],
             places=np.tile(np.array(places, np.int64), (end - begin, 1)),
             exits=np.array(layers or [self._decoder.layers], np.int64),
+            soft=soft,
         )
         for job in jobs:
             job.busy += time.monotonic() - began

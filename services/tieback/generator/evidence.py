@@ -50,13 +50,22 @@ class ReadEvidence:
         A small model takes what stands nearest to the question for the answer, and is lost in more than it
         needs.
         """
+        return [
+            " ".join(self.text(number, window) for window in windows)
+            for number, windows in self._chosen(most)
+        ]
+
+    def excerpt_vectors(self, most: int) -> Array:
+        """The vectors of the same sentences in the same order `[sentences, width]`."""
+        return np.stack(
+            [self.vector(number, one) for number, windows in self._chosen(most) for one in windows]
+        )
+
+    def _chosen(self, most: int) -> list[tuple[int, list[int]]]:
         chosen: dict[int, list[int]] = {}
         for number, window in ranked(self.relevances)[:most]:
             chosen.setdefault(number, []).append(window)
-        return [
-            " ".join(self.text(number, window) for window in sorted(windows))
-            for number, windows in reversed(chosen.items())
-        ]
+        return [(number, sorted(windows)) for number, windows in reversed(chosen.items())]
 
     def nearest(self, vector: Array, wanted: int, most: int) -> list[str]:
         """The `wanted` sentences nearest to a unit vector `[width]`, `most` at most, the nearest last."""

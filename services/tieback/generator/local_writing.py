@@ -13,15 +13,24 @@ from tieback.core.field_path import at
 from tieback.core.types.generation import SamplingParameters, Twin
 from tieback.generator.engine import Engine
 from tieback.generator.jobs import Job, new_job
-from tieback.generator.prompting import EXCERPT_SENTENCES, messages, plain_request
-from tieback.generator.request import Counts, Excerpt
+from tieback.generator.packing import MOST_SENTENCES, packed
+from tieback.generator.prompting import (
+    EXCERPT_SENTENCES,
+    compressed_request,
+    messages,
+    plain_request,
+    quoted,
+)
+from tieback.generator.request import Counts, Excerpt, Vectors
 from tieback.generator.slots import Slots
 from tieback.generator.strategy_streams import StrategyStreams
 from tieback.generator.twin import plain_twin
 from tieback.generator.writing import AnswerWriter
 from tieback.generator.writing_ahead import Written
 from tieback.methods.decoding import DecodingStrategy, EvidenceTransform, PromptForm, with_evidence
+from tieback.models.decoder import SoftTokens
 from tieback.models.language_model import LanguageModel
+from tieback.models.soft_context import SoftContext
 
 DEFAULT_TOKENS = 96
 
@@ -30,7 +39,8 @@ DEFAULT_TOKENS = 96
 class Prompts:
     """The prompts' tokens, where the strategy's streams are in them, and how many tokens may follow.
 
-    `plain` is the prompt of plain decoding, where it is needed; `transforms` what was drawn for the evidence.
+    `plain` is the prompt of plain decoding, where it is needed; `transforms` what was drawn for the evidence;
+    `soft` are soft tokens in the only prompt.
     """
 
     tokens: Mapping[PromptForm, list[int]]
@@ -38,6 +48,7 @@ class Prompts:
     room: int
     plain: list[int]
     transforms: Sequence[str] = ()
+    soft: SoftTokens | None = None
 
     @property
     def length(self) -> int:
@@ -47,7 +58,10 @@ class Prompts:
 
 @dataclass(frozen=True, slots=True)
 class LocalWriting:
-    """A model with its engine, and how tokens are chosen."""
+    """A model with its engine, and how tokens are chosen.
+
+    `evidence_tokens` is the budget of the evidence, 0 for none; `context` compresses the evidence.
+    """
 
     model: LanguageModel
     engine: Engine
@@ -55,6 +69,8 @@ class LocalWriting:
     sampling: SamplingParameters
     strategy: DecodingStrategy
     read: StrategyStreams
+    evidence_tokens: int = 0
+    context: SoftContext | None = None
 
     @property
     def name(self) -> str:
@@ -77,12 +93,16 @@ class LocalWork:
         self._prompts: list[Prompts] = []
         self._queued = 0.0
 
-    async def prepare(self, excerpt: Excerpt) -> Prompts:
+    async def prepare(self, excerpt: Excerpt, vectors: Vectors | None = None, /) -> Prompts:
         """The prompts' tokens. Sentences of the excerpt give way before the question does.
 
-        InvalidInput where the question alone is too long.
+        A compression of contexts reads `vectors` in place of the sentences; without these, as for a claim
+        that is written again, they are text. InvalidInput where the question alone is too long.
         """
-        prompts = await asyncio.to_thread(self._prompts_of, excerpt)
+        if self._writing.context is not None and vectors is not None:
+            prompts = await asyncio.to_thread(self._compressed, self._writing.context, vectors)
+        else:
+            prompts = await asyncio.to_thread(self._prompts_of, excerpt)
         self._prompts.append(prompts)
         return prompts
 
@@ -123,24 +143,44 @@ class LocalWork:
             queued=self._queued,
             computed=sum(job.busy for job in jobs),
             transforms=self._prompts[0].transforms if self._prompts else (),
+            soft=sum(len(one.soft.places) for one in self._prompts if one.soft is not None),
         )
 
     def _new_job(self, prompts: Prompts) -> Job:
         of, read, room = self._writing, prompts.read, prompts.room
         writer = AnswerWriter(of.model, prompts.tokens, of.strategy, read, of.sampling, room)
         drafts = of.sampling.prompt_lookup is not False
-        return new_job(writer, prompts.tokens, read.layers, room=room, deadline=self._deadline, drafts=drafts)
+        return new_job(
+            *(writer, prompts.tokens, read.layers),
+            room=room, deadline=self._deadline, drafts=drafts, soft=prompts.soft,
+        )  # fmt: skip
+
+    @property
+    def _wanted(self) -> int:
+        """Tokens of the answer. InvalidInput where they leave no room for a prompt."""
+        wanted, most = self._writing.sampling.max_tokens or DEFAULT_TOKENS, self._writing.model.context_tokens
+        if wanted >= most:
+            raise InvalidInput(
+                f"max_tokens is {wanted} and prompt and answer together have {most} tokens",
+                field=at("sampling", "max_tokens"),
+            )
+        return wanted
+
+    def _compressed(self, context: SoftContext, vectors: Vectors) -> Prompts:
+        of, model, wanted = self._writing, self._writing.model, self._wanted
+        rows = context.soft_tokens(vectors(min(of.evidence_tokens or EXCERPT_SENTENCES, MOST_SENTENCES)))
+        tokens, places = model.prompt_with_places(messages(compressed_request(self._question)), len(rows))
+        if len(tokens) + wanted > model.context_tokens:
+            raise self._too_long(len(tokens), wanted)
+        of.engine.check(len(tokens) + wanted)
+        return Prompts({with_evidence: tokens}, of.read, wanted, tokens, soft=SoftTokens(places, rows))
 
     def _prompts_of(self, excerpt: Excerpt) -> Prompts:
         of, model, sampling = self._writing, self._writing.model, self._writing.sampling
         forms = dict.fromkeys([*of.read.forms, *([with_evidence] if sampling.twin else [])])
-        wanted = sampling.max_tokens or DEFAULT_TOKENS
-        if wanted >= model.context_tokens:
-            raise InvalidInput(
-                f"max_tokens is {wanted} and prompt and answer together have {model.context_tokens} tokens",
-                field=at("sampling", "max_tokens"),
-            )
-        for sentences in range(EXCERPT_SENTENCES, 0, -1):
+        wanted = self._wanted
+        most = packed(excerpt, lambda text: len(model.tokens(quoted(text))), of.evidence_tokens)
+        for sentences in range(most, 0, -1):
             asked = plain_request(
                 self._question, excerpt(sentences), system=model.system_prompt, seed=sampling.seed or 0
             )
@@ -153,8 +193,12 @@ class LocalWork:
                 prompts = Prompts(tokens, read, wanted, plain, drawn)
                 of.engine.check(prompts.length + len(tokens) * wanted)
                 return prompts
-        raise InvalidInput(
-            f"the prompt has {longest} tokens; with {wanted} for the answer that is more than the "
+        raise self._too_long(longest, wanted)
+
+    def _too_long(self, tokens: int, wanted: int) -> InvalidInput:
+        model = self._writing.model
+        return InvalidInput(
+            f"the prompt has {tokens} tokens; with {wanted} for the answer that is more than the "
             f"{model.context_tokens} that {model.name} reads; ask in fewer words or lower max_tokens",
             field="prompt",
             reason="PROMPT_TOO_LONG",

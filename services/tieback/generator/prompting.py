@@ -54,6 +54,11 @@ def plain_request(question: str, excerpt: Sequence[str], *, system: str = "", se
     return PromptRequest(GROUNDED, question, tuple(excerpt), EXAMPLES, seed)
 
 
+def compressed_request(question: str) -> PromptRequest:
+    """The request of a question whose evidence is soft tokens: these have learned what examples show."""
+    return PromptRequest(GROUNDED, question)
+
+
 def messages(asked: PromptRequest) -> list[Message]:
     """The conversation that asks it. A question that follows no example stands for itself."""
     if not asked.examples and not asked.excerpt:

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 
 from tieback.core.errors import InvalidInput
+from tieback.core.field_path import at
 from tieback.core.types.generation import (
     AnswerStyle,
     Claim,
@@ -31,14 +32,24 @@ of SQuAD 2.0, and 73 of Natural Questions (QED), in 1.2 and 1.4 sentences; the b
 
 
 def style_of(
-    asked: AnswerStyle, sampling: SamplingParameters, evidence: Sequence[Evidence], *, quotes: bool | None
+    asked: AnswerStyle,
+    sampling: SamplingParameters,
+    evidence: Sequence[Evidence],
+    context: str,
+    *,
+    quotes: bool | None,
 ) -> AnswerStyle:
-    """QUOTE or WRITE. AUTO quotes where `quotes`, there is evidence, and nothing says how tokens are chosen.
+    """QUOTE or WRITE. AUTO quotes where `quotes`, there is evidence, and nothing says how it is written.
 
     `quotes` is None where there is no model: AUTO quotes then without evidence too, which is abstained from.
     InvalidInput for a quote of which is said how its tokens are chosen.
     """
     is_sampled = replace(sampling, stop=tuple(sampling.stop)) != DEFAULT_SAMPLING
+    if asked is AnswerStyle.QUOTE and context:
+        raise InvalidInput(
+            "a quote needs no context for a model; leave it out, or ask for the style write",
+            field=at("grounding", "context"),
+        )
     if asked is AnswerStyle.QUOTE and is_sampled:
         raise InvalidInput(
             "a quote has no tokens to choose; leave sampling out, or ask for the style write",
@@ -47,7 +58,7 @@ def style_of(
     if asked is not AnswerStyle.AUTO:
         return asked
     is_better = quotes is None or (quotes and evidence)
-    return AnswerStyle.QUOTE if is_better and not is_sampled else AnswerStyle.WRITE
+    return AnswerStyle.QUOTE if is_better and not is_sampled and not context else AnswerStyle.WRITE
 
 
 def best(evidence: ReadEvidence) -> list[Place]:

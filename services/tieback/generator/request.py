@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from tieback.core.deadline import Deadline
+from tieback.core.types.arrays import Array
 from tieback.core.types.generation import AnswerStyle, Evidence, Grounding, Twin
 from tieback.generator.judging import Judge
 from tieback.generator.writing_ahead import Written
@@ -15,11 +16,14 @@ from tieback.grounding import ConfiguredChecker
 Excerpt = Callable[[int], Sequence[str]]
 """At most so many sentences of the evidence, the most relevant last."""
 
+Vectors = Callable[[int], Array]
+"""The vectors `[sentences, width]` of the excerpt's sentences."""
+
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Tokens of an answer, as `Finish` has them; seconds that it waited and was computed; the transforms that
-    its strategy drew for the evidence.
+    """Tokens of an answer, as `Finish` has them, `soft` among the prompt's; seconds that it waited and was
+    computed; the transforms that its strategy drew for the evidence.
     """
 
     prompt: int = 0
@@ -31,13 +35,17 @@ class Counts:
     queued: float = 0.0
     computed: float = 0.0
     transforms: Sequence[str] = ()
+    soft: int = 0
 
 
 class Work(Protocol):
     """The writing of one answer."""
 
-    async def prepare(self, excerpt: Excerpt) -> Any:
-        """The prompt for an excerpt. InvalidInput where the question alone is too long."""
+    async def prepare(self, excerpt: Excerpt, vectors: Vectors | None = None, /) -> Any:
+        """The prompt for an excerpt, which a compression of contexts reads by its `vectors` where there are.
+
+        InvalidInput where the question alone is too long.
+        """
         ...
 
     def written(self, prompt: Any) -> AsyncGenerator[Written, None]:

@@ -42,6 +42,7 @@ from tieback.grounding import (
 from tieback.methods.decoding import decodings, streams_of
 from tieback.models.chat_endpoint import EndpointModel
 from tieback.models.language_model import LanguageModel
+from tieback.models.soft_context import SoftContext
 from tieback.ports import DEFAULT_GROUNDING, DEFAULT_SAMPLING, EncoderPort
 
 ANSWER_SECONDS = 300.0
@@ -57,6 +58,8 @@ MOST_CHARACTERS = 16
 VERBATIM = MethodChoice("verbatim")
 """The default checker of quotes."""
 
+NO_CONTEXT = "this server has none; train one, and name it in TIEBACK_SOFT_CONTEXTS: docs/compression.md"
+
 NO_MODEL = "this server has no language model, so it quotes: ask for the style quote, without sampling"
 
 
@@ -64,9 +67,10 @@ class Generator:
     """Writes with the models it is given; the first is the default. Without a model it quotes.
 
     `encoder` and its text `space` give the vectors by which evidence is ranked, judged by `judges`, and
-    claims are checked by `checkers`. `slots` answers are written at once, in `cache_bytes` of each model;
-    `prefix_bytes` are kept of prompts that were read. `limits.queued_tokens` bounds what waits. An answer
-    ends after `seconds` at the latest, waiting included. StartupError for two models of one name.
+    claims are checked by `checkers`. `contexts` compress evidence for the models, by their names. `slots`
+    answers are written at once, in `cache_bytes` of each model; `prefix_bytes` are kept of prompts that were
+    read. `limits.queued_tokens` bounds what waits. An answer ends after `seconds` at the latest, waiting
+    included. StartupError for two models of one name.
     """
 
     def __init__(
@@ -82,6 +86,7 @@ class Generator:
         prefix_bytes: int = PREFIX_BYTES,
         limits: Limits | None = None,
         seconds: float = ANSWER_SECONDS,
+        contexts: Sequence[SoftContext] = (),
     ) -> None:
         self._seconds = seconds
         self._models = {model.name: model for model in models}
@@ -91,6 +96,7 @@ class Generator:
         self._reader = PassageReader(encoder, space)
         self._checkers = checkers or Checkers()
         self._judges = judges or Judges()
+        self._contexts = {one.name: one for one in contexts}
         self._limits = limits if limits is not None else Limits()
         self._slots = Slots(slots, self._limits.queued_tokens)
         self._engines = {
@@ -165,10 +171,12 @@ class Generator:
             _check_prompt(prompt, served)
         check_evidence(evidence, self._limits)
         check_sampling(sampling, self._limits)
-        style = style_of(asked, sampling, evidence, quotes=served.card.quotes if served else None)
+        style = style_of(
+            *(asked, sampling, evidence, grounding.context), quotes=served.card.quotes if served else None
+        )
         writing = None
         if served is not None:
-            writing = self._writing(served, sampling)
+            writing = self._writing(served, sampling, grounding)
         elif style is AnswerStyle.WRITE:
             raise Unsupported(NO_MODEL)
         checked_by = grounding.checker or (VERBATIM if style is AnswerStyle.QUOTE else None)
@@ -186,7 +194,9 @@ class Generator:
             self._judges.configured(grounding.answerability, at("grounding", "answerability")),
         )
 
-    def _writing(self, model: LanguageModel | EndpointModel, sampling: SamplingParameters) -> Writing:
+    def _writing(
+        self, model: LanguageModel | EndpointModel, sampling: SamplingParameters, grounding: Grounding
+    ) -> Writing:
         if sampling.grammar is not None:
             check_size(sampling.grammar)
         name, parameters = sampling.strategy.name, sampling.strategy.parameters
@@ -197,10 +207,32 @@ class Generator:
                 field=at("sampling", "twin"),
             )
         strategy = decodings.configure(name, parameters, field=field)
+        context = self._context(grounding.context, model, sampling) if grounding.context else None
         if isinstance(model, EndpointModel):
-            return EndpointWriting(model, self._slots, sampling)
+            return EndpointWriting(model, self._slots, sampling, grounding.evidence_tokens)
         read = StrategyStreams.of(streams_of(name, parameters), model.layers, field["parameters"])
-        return LocalWriting(model, self._engines[model.name], self._slots, sampling, strategy, read)
+        engine = self._engines[model.name]
+        how = (sampling, strategy, read, grounding.evidence_tokens, context)
+        return LocalWriting(model, engine, self._slots, *how)
+
+    def _context(
+        self, name: str, model: LanguageModel | EndpointModel, sampling: SamplingParameters
+    ) -> SoftContext:
+        if name not in self._contexts:
+            raise NotFound("context", name, self._contexts, hint="" if self._contexts else NO_CONTEXT)
+        found = self._contexts[name]
+        if found.model != model.name:
+            raise InvalidInput(
+                f"the context {name} was learned for {found.model}, and {model.name} is asked",
+                field=at("grounding", "context"),
+            )
+        if sampling.strategy.name != PLAIN_DECODING.name:
+            raise InvalidInput(
+                "evidence that is compressed goes with plain decoding alone; leave out the strategy, or the "
+                "context",
+                field=at("grounding", "context"),
+            )
+        return found
 
 
 def _check_prompt(prompt: str, model: LanguageModel | EndpointModel) -> None:

@@ -11,6 +11,7 @@ from tokenizers import Tokenizer
 from tieback.catalog.card import GeneratorCard
 from tieback.catalog.options import CausalLanguageModel
 from tieback.core.errors import StartupError
+from tieback.core.types.arrays import Array
 from tieback.models.chat_template import ChatTemplate, Message
 from tieback.models.decoder import Decoder, N, Streams
 from tieback.models.detokenization import Detokenizer
@@ -19,6 +20,9 @@ from tieback.models.store import ServedModel, Store
 
 GRAPH, TOKENIZER, CHAT_TEMPLATE = "model.onnx", "tokenizer.json", "chat_template.jinja"
 """The files of an exported language model; the weights lie beside the graph in `model.onnx.data`."""
+
+NOT_READ = 0
+"""The token in the place of a soft token."""
 
 
 class LanguageModel:
@@ -50,11 +54,20 @@ class LanguageModel:
 
     def prompt(self, messages: Sequence[Message]) -> list[int]:
         """The tokens that ask for the assistant's next message."""
-        return [
-            token
-            for piece in self._template.pieces(messages)
-            for token in (self._template_tokens(piece.text) if piece.is_template else self.tokens(piece.text))
-        ]
+        return self.prompt_with_places(messages, 0)[0]
+
+    def prompt_with_places(self, messages: Sequence[Message], count: int) -> tuple[list[int], Array]:
+        """The same, and so many places for soft tokens where the last message begins."""
+        pieces = self._template.pieces(messages)
+        last = max(number for number, piece in enumerate(pieces) if not piece.is_template)
+        tokens: list[int] = []
+        places = np.zeros(0, np.int64)
+        for number, piece in enumerate(pieces):
+            if number == last:
+                places = len(tokens) + np.arange(count)
+                tokens += [NOT_READ] * count
+            tokens += self._template_tokens(piece.text) if piece.is_template else self.tokens(piece.text)
+        return tokens, places
 
     def open(
         self, prompts: Mapping[N, Sequence[int]], *, layers: Sequence[int] = (), room: int

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tieback.models.conditional_space import ConditionalSpace
     from tieback.models.joint_space_artifact import JointSpaceArtifact
     from tieback.models.learned_composition import LearnedComposition
+    from tieback.models.soft_context import SoftContext
     from tieback.router import Component, JointSpace
 
 NO_RECOGNISER = "none"
@@ -73,6 +74,15 @@ class Plan:
         from tieback.serving.compositions import served_compositions
 
         return served_compositions(self._settings.compositions, self.encoders)
+
+    @cached_property
+    def soft_contexts(self) -> tuple[SoftContext, ...]:
+        """The learned compressions of contexts, held against the language model and its text space."""
+        from tieback.serving.soft_contexts import served_soft_contexts
+
+        reading = [card for card in self.encoders if card.name == self.text_space]
+        writing = [] if self.generator is None else [self.generator]
+        return served_soft_contexts(self._settings.soft_contexts, reading, writing)
 
     @cached_property
     def conditions(self) -> tuple[ConditionalSpace, ...]:

@@ -46,7 +46,6 @@ from tieback.serving.conversions.generations import (
     read_event,
     write_evidence,
     write_grounding,
-    write_sampling,
     write_style,
 )
 from tieback.serving.conversions.groundings import read_check_response, write_checks
@@ -58,6 +57,7 @@ from tieback.serving.conversions.routings import (
     write_role,
     write_routing,
 )
+from tieback.serving.conversions.sampling import write_sampling
 from tieback.serving.conversions.searches import (
     read_rerank_reply,
     write_candidate,

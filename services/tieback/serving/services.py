@@ -208,6 +208,7 @@ async def _generator(context: ServiceContext) -> None:
         prefix_bytes=settings.generator_prefix_bytes,
         limits=settings.limits,
         seconds=settings.generator_seconds,
+        contexts=context.plan.soft_contexts,
     )
     context.closing.push_async_callback(generator.close)
     if card is not None:  # a quote waits for no slot

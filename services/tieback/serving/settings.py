@@ -81,9 +81,8 @@ class Settings(DoorSettings):
         description="The recognisers of writing and speech to serve. Empty: those of the served modalities "
         "but the optional ones; none: none.",
     )
-    compositions: Names = Field(
-        (), description="Folders of learned compositions of queries, separated by commas."
-    )
+    compositions: Names = Field((), description="Folders of compositions of queries, separated by commas.")
+    soft_contexts: Names = Field((), description="Folders of compressions of evidence, separated by commas.")
     conditions: Names = Field((), description="Folders of learned conditional spaces, separated by commas.")
     ranker: Path | None = Field(
         None, description="The folder of a trained ranker. Empty: the one that comes with the package."
@@ -341,7 +340,8 @@ class Settings(DoorSettings):
     @model_validator(mode="before")
     @classmethod
     def _split(cls, values: dict[str, object]) -> dict[str, object]:
-        for name in ("spaces", "rerankers", "recognisers", "compositions", "conditions", "precision"):
+        models = ("spaces", "rerankers", "recognisers", "compositions", "soft_contexts", "conditions")
+        for name in (*models, "precision"):
             names = values.get(name)
             if isinstance(names, str):
                 values[name] = tuple(part.strip() for part in names.split(",") if part.strip())

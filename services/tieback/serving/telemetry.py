@@ -136,6 +136,7 @@ class Telemetry:
         self._drafted = counter("tieback_drafted_tokens", "Tokens drafted from prompt and answer.", "model")
         self._accepted = counter("tieback_accepted_tokens", "Drafted tokens that were written.", "model")
         self._reused = counter("tieback_reused_tokens", "Prompt tokens that were read before.", "model")
+        self._soft = counter("tieback_soft_tokens", "Sentences that were read as one token each.", "model")
         self._changed = counter(
             "tieback_changed_tokens",
             "Tokens that differ from plain decoding.",
@@ -273,6 +274,7 @@ class Telemetry:
                 self._drafted.labels(event.model).inc(event.drafted_tokens)
                 self._accepted.labels(event.model).inc(event.accepted_tokens)
                 self._reused.labels(event.model).inc(event.reused_tokens)
+                self._soft.labels(event.model).inc(event.soft_tokens)
                 self.tenants.computed("generator", event.prompt_tokens + event.completion_tokens)
                 self._changed.labels(event.model, strategy).inc(event.changed_tokens or 0)
             if event.completion_tokens:

@@ -220,6 +220,7 @@ class Finish:
     `drafted_tokens` were drafted from the prompt and the answer, `accepted_tokens` of them written.
     `reused_tokens` of the prompt were read for an earlier answer. `evidence_transforms` are what the strategy
     drew for the evidence of its other prompts. `twin` is there where it was asked for and the model wrote.
+    `soft_tokens` of the prompt stand for sentences of the evidence.
     """
 
     reason: FinishReason
@@ -235,6 +236,7 @@ class Finish:
     reused_tokens: int = 0
     evidence_transforms: Sequence[str] = ()
     twin: Twin | None = None
+    soft_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,10 +309,16 @@ class SamplingParameters:
 
 @dataclass(frozen=True, slots=True)
 class Grounding:
-    """How the answer is held to the evidence; None for the server's default."""
+    """How the answer is held to the evidence; None for the server's default.
+
+    `context` names a learned compression by which the model reads the evidence; empty for its text.
+    `evidence_tokens` are those of its most relevant sentences that stand in the prompt; 0 for the default.
+    """
 
     checker: MethodChoice | None = None
     abstain_below: float | None = None
     disabled: bool = False
     answerability: MethodChoice | None = None
     repair: Repair = Repair.NONE
+    context: str = ""
+    evidence_tokens: int = 0

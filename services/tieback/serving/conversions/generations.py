@@ -1,4 +1,4 @@
-"""Evidence, decoding, grounding and the events of an answer."""
+"""Evidence, grounding and the events of an answer."""
 
 from __future__ import annotations
 
@@ -18,14 +18,11 @@ from tieback.core.types.generation import (
     Finish,
     FinishReason,
     GenerationEvent,
-    Grammar,
-    GrammarKind,
     Grounding,
     NotCheckedReason,
     QuestionFit,
     Repair,
     Repaired,
-    SamplingParameters,
     ScoredToken,
     TextDelta,
     TokenScore,
@@ -34,7 +31,6 @@ from tieback.core.types.generation import (
     Verdict,
     VerdictLabel,
 )
-from tieback.core.types.method_choice import MethodChoice
 from tieback.serving.conversions.contents import read_modality, write_modality
 from tieback.serving.conversions.frames import Numbers, optional
 from tieback.serving.conversions.recognition import segment_messages, segments_of
@@ -94,53 +90,6 @@ def write_evidence(evidence: Evidence) -> evidence_pb2.Evidence:
     )
 
 
-def read_sampling(message: generator_pb2.SamplingParameters, field: FieldPath) -> SamplingParameters:
-    """How to choose tokens; the generator checks the ranges."""
-    return SamplingParameters(
-        max_tokens=message.max_tokens,
-        temperature=finite(message.temperature, field["temperature"]),
-        top_p=finite(message.top_p, field["top_p"]),
-        top_k=message.top_k,
-        seed=message.seed if message.HasField("seed") else None,
-        stop=list(message.stop),
-        strategy=optional(message, "strategy", read_method, field) or MethodChoice("plain"),
-        min_p=finite(message.min_p, field["min_p"]),
-        repetition_penalty=finite(message.repetition_penalty, field["repetition_penalty"]),
-        log_probabilities=message.log_probabilities if message.HasField("log_probabilities") else None,
-        grammar=_read_grammar(message.grammar),
-        prompt_lookup=message.prompt_lookup if message.HasField("prompt_lookup") else None,
-        twin=message.twin,
-    )
-
-
-def _read_grammar(message: generator_pb2.Grammar) -> Grammar | None:
-    kind = message.WhichOneof("language")
-    return None if kind is None else Grammar(GrammarKind(kind), getattr(message, kind))
-
-
-def write_sampling(sampling: SamplingParameters) -> generator_pb2.SamplingParameters:
-    """The message of how to choose tokens."""
-    return generator_pb2.SamplingParameters(
-        max_tokens=sampling.max_tokens,
-        temperature=sampling.temperature,
-        top_p=sampling.top_p,
-        top_k=sampling.top_k,
-        seed=sampling.seed,
-        stop=sampling.stop,
-        strategy=write_method(sampling.strategy),
-        min_p=sampling.min_p,
-        repetition_penalty=sampling.repetition_penalty,
-        log_probabilities=sampling.log_probabilities,
-        grammar=_write_grammar(sampling.grammar),
-        prompt_lookup=sampling.prompt_lookup,
-        twin=sampling.twin,
-    )
-
-
-def _write_grammar(grammar: Grammar | None) -> generator_pb2.Grammar | None:
-    return None if grammar is None else generator_pb2.Grammar(**{grammar.kind.value: grammar.text})
-
-
 def read_grounding(message: generator_pb2.Grounding, field: FieldPath) -> Grounding:
     """How to check the answer."""
     return Grounding(
@@ -149,6 +98,8 @@ def read_grounding(message: generator_pb2.Grounding, field: FieldPath) -> Ground
         disabled=message.disabled,
         answerability=optional(message, "answerability", read_method, field),
         repair=_REPAIRS.read(message.repair, field["repair"]),
+        context=message.context,
+        evidence_tokens=message.evidence_tokens,
     )
 
 
@@ -160,6 +111,8 @@ def write_grounding(grounding: Grounding) -> generator_pb2.Grounding:
         disabled=grounding.disabled,
         answerability=None if grounding.answerability is None else write_method(grounding.answerability),
         repair=_REPAIRS.write(grounding.repair),
+        context=grounding.context,
+        evidence_tokens=grounding.evidence_tokens,
     )
 
 
@@ -212,6 +165,7 @@ def read_event(message: generator_pb2.GenerateResponse) -> GenerationEvent:
                 finish.reused_tokens,
                 list(finish.evidence_transforms),
                 optional(finish, "twin", _read_twin, at("finish")),
+                finish.soft_tokens,
             )
 
 
@@ -392,5 +346,6 @@ def write_event(event: GenerationEvent) -> generator_pb2.GenerateResponse:
                 reused_tokens=event.reused_tokens,
                 evidence_transforms=event.evidence_transforms,
                 twin=None if event.twin is None else _write_twin(event.twin),
+                soft_tokens=event.soft_tokens,
             )
             return generator_pb2.GenerateResponse(finish=finish)
