@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import secrets
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -10,8 +12,10 @@ from typing import Any
 import grpc
 import pytest
 from support.trace_collector import TraceCollector, trace_collector
+from tieback.serving import context, logs
 from tieback.serving.local import LocalServer
 from tieback.serving.settings import Settings
+from tieback.serving.tracing import trace_ids
 from tieback.v1 import answer_pb2, answer_pb2_grpc, content_pb2, report_pb2
 from tieback_client import AsyncClient, Item, Section
 
@@ -133,3 +137,57 @@ async def test_no_span_holds_what_was_asked_or_found(server: LocalServer, collec
     said = str(collector.spans)
     assert "lighthouse" not in said
     assert "tall light" not in said
+
+
+async def test_log_lines_of_a_call_have_its_trace(server: LocalServer, collector: TraceCollector) -> None:
+    trace, caller, header = traceparent()
+    log = io.StringIO()
+    logs.configure(Settings(log_format="json"), log)
+    await retrieve(server, header)
+    server.telemetry.tracing.close()
+
+    [call] = collector.of(trace)["tieback.v1.AnswerService/Retrieve"]
+    [line] = [json.loads(line) for line in log.getvalue().splitlines() if "Retrieve" in line]
+    assert (line["trace_id"], line["span_id"]) == (trace, call.id)
+    assert call.parent == caller
+
+
+def test_without_a_collector_the_log_has_the_callers_trace() -> None:
+    trace, caller, header = traceparent()
+    context.enter([("traceparent", header)])
+
+    assert trace_ids() == {"trace_id": trace, "span_id": caller}
+
+    context.enter([("traceparent", "nonsense\n")])
+    assert trace_ids() == {}
+
+
+async def test_spans_follow_the_conventions_of_generative_ai_where_they_are_asked_for(
+    collector: TraceCollector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_SEMCONV_STABILITY_OPT_IN", "http, gen_ai_latest_experimental")
+    settings = Settings(
+        store=tmp_path / "store",
+        port=0,
+        metrics_port=None,
+        spaces=(SPACE,),
+        generator_enabled=False,
+        drain_seconds=0,
+        otlp_endpoint=collector.address,
+    )
+    trace, _, header = traceparent()
+    async with LocalServer(settings) as running:
+        async with AsyncClient(f"127.0.0.1:{running.port}") as client:
+            section = Section("The lighthouse was built in 1873.", id="1")
+            await client.ingest("library", [Item(id="lighthouse", sections=[section])]).collect()
+        await retrieve(running, header)
+        running.telemetry.tracing.close()
+
+    spans = collector.of(trace)
+    found = spans[f"embeddings {SPACE}"][0].attributes
+    assert found["gen_ai.operation.name"] == "embeddings"
+    assert found["gen_ai.provider.name"] == "tieback"
+    assert found["gen_ai.request.model"] == SPACE
+    assert found["gen_ai.usage.input_tokens"] > 0
+    assert spans["retrieval library"][0].attributes["gen_ai.data_source.id"] == "library"
+    assert "search" not in spans

@@ -24,6 +24,7 @@ from tieback.serving.load_report import write_load
 from tieback.serving.open_calls import running_task
 from tieback.serving.reading import done_with
 from tieback.serving.route import Route
+from tieback.serving.tracing import trace_ids
 
 log = logging.getLogger(__name__)
 STATUS_SECONDS = 1.0
@@ -139,6 +140,7 @@ class Call:
     def _finish(self) -> None:
         took = time.perf_counter() - self._begin
         route = self._route
+        traced = trace_ids()
         if self._span is not None:
             route.telemetry.tracing.say_outcome(self._code)
             self._span.__exit__(None, None, None)
@@ -166,6 +168,7 @@ class Call:
                 request_bytes=self._request_bytes,
                 response_bytes=self._response_bytes,
                 **({"calls": alike} if alike > 1 else {}),
+                **traced,
             )
 
 

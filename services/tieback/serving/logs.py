@@ -16,6 +16,7 @@ from tieback_client.control_characters import in_a_line, in_json
 
 from tieback.serving import context, standard_error
 from tieback.serving.settings import Settings
+from tieback.serving.tracing import trace_ids
 
 ROOT = "tieback"
 _LIBRARIES = ("grpc", "asyncio", "py.warnings")
@@ -31,7 +32,7 @@ class _Json(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        entry.update(getattr(record, "fields", {}))
+        entry.update(trace_ids() | getattr(record, "fields", {}))
         call = context.current()
         if call.request_id:
             entry.setdefault("request_id", call.request_id)
@@ -44,7 +45,7 @@ class _Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         clock = time.strftime("%H:%M:%S", time.localtime(record.created))
         line = f"{clock} {record.levelname.lower():7} {in_a_line(record.getMessage())}"
-        fields = getattr(record, "fields", {})
+        fields = trace_ids() | getattr(record, "fields", {})
         if fields:
             line += "  " + " ".join(
                 f"{key}={in_a_line(str(value))}" for key, value in fields.items() if value not in ("", None)

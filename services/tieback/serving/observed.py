@@ -19,6 +19,7 @@ from tieback.core.types.fusion import Fused, FusePart, FuseReply, Role, Routing
 from tieback.core.types.generation import (
     AnswerStyle,
     Evidence,
+    Finish,
     GenerationEvent,
     Grounding,
     SamplingParameters,
@@ -42,6 +43,7 @@ from tieback.ports import (
     RerankerPort,
     RouterPort,
 )
+from tieback.serving.semantic_conventions import embeddings, generation, retrieval
 from tieback.serving.telemetry import Telemetry
 
 
@@ -62,8 +64,10 @@ class ObservedEncoder:
         deadline: Deadline = NO_DEADLINE,
     ) -> EncodeReply:
         """As the encoder does."""
-        with self._telemetry.tracing.step(f"encode {space}"):
+        tracing = self._telemetry.tracing
+        with tracing.step(f"encode {space}", operation=embeddings(space)) as span:
             reply = await self._encoder.encode(space, contents, plan, cache=cache, deadline=deadline)
+            tracing.note(span, usage__input_tokens=reply.cost.tokens)
         self._telemetry.observe_timing("encoder", space, reply.timing)
         self._telemetry.tenants.computed("encoder", reply.cost.tokens)
         self._telemetry.observe_reductions(space, reply)
@@ -143,7 +147,7 @@ class ObservedIndex:
         self, collection: str, *, deadline: Deadline = NO_DEADLINE, **asked: Unpack[Search]
     ) -> SearchReply:
         """As the index does."""
-        with self._telemetry.tracing.step("search"):
+        with self._telemetry.tracing.step("search", operation=retrieval(collection)):
             reply = await self._index.search(collection, deadline=deadline, **asked)
         self._telemetry.observe_timing("index", "search", reply.timing)
         return reply
@@ -213,10 +217,20 @@ class ObservedGenerator:
             deadline=deadline,
         )
         # The span does not become the current one: a stream is resumed in contexts that are not its own.
-        with self._telemetry.tracing.step("generate", current=False):
+        operation = generation(model, sampling.temperature, sampling.max_tokens)
+        tracing = self._telemetry.tracing
+        with tracing.step("generate", current=False, operation=operation) as span:
             async with aclosing(events) as stream:  # type: ignore[type-var]  # the ports' iterators are generators
                 async for event in stream:
                     self._telemetry.observe_generation(event, sampling.strategy.name)
+                    if isinstance(event, Finish):
+                        tracing.note(
+                            span,
+                            usage__input_tokens=event.prompt_tokens,
+                            usage__output_tokens=event.completion_tokens,
+                            response__model=event.model,
+                            response__finish_reasons=[str(event.reason)],
+                        )
                     yield event
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
@@ -10,11 +11,14 @@ import grpc
 from opentelemetry import propagate, trace
 
 import tieback
+from tieback.serving import context as call_context
+from tieback.serving.semantic_conventions import Operation, Value, asks_for_gen_ai
 from tieback.serving.settings import Settings
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
 
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
 _NO_SPAN: AbstractContextManager[None] = nullcontext()
 
 # The others are the caller's, and no error of the server's span.
@@ -36,6 +40,7 @@ class Tracing:
     def __init__(self, settings: Settings, process: str) -> None:
         self._provider = _provider(settings, process)
         self._tracer = self._provider.get_tracer("tieback", tieback.__version__) if self._provider else None
+        self._conventions = asks_for_gen_ai()
 
     def span(
         self, name: str, metadata: Iterable[tuple[str, str | bytes]], request_id: str
@@ -59,16 +64,28 @@ class Tracing:
         if code in _SERVER_FAULTS:
             span.set_status(trace.StatusCode.ERROR, code.name)
 
-    def step(self, name: str, *, current: bool = True) -> AbstractContextManager[object]:
+    def step(
+        self, name: str, *, current: bool = True, operation: Operation | None = None
+    ) -> AbstractContextManager[object]:
         """A span of work within a call; nothing where no endpoint is set.
 
-        `current` makes what runs inside a child of it.
+        `current` makes what runs inside a child of it. Where OpenTelemetry's conventions are asked for, the
+        span is that of the `operation`.
         """
         if self._tracer is None:
             return _NO_SPAN
+        attributes: dict[str, Value] = {}
+        if self._conventions and operation is not None:
+            name, attributes = operation.span, operation.begin
         if current:
-            return self._tracer.start_as_current_span(name, record_exception=False)
-        return self._tracer.start_span(name, record_exception=False)
+            return self._tracer.start_as_current_span(name, attributes=attributes, record_exception=False)
+        return self._tracer.start_span(name, attributes=attributes, record_exception=False)
+
+    def note(self, span: object, **attributes: Value) -> None:
+        """Adds attributes of the conventions to a span: without `gen_ai.`, and with `__` for a point."""
+        if self._conventions and isinstance(span, trace.Span):
+            for name, value in attributes.items():
+                span.set_attribute(f"gen_ai.{name.replace('__', '.')}", value)
 
     def close(self) -> None:
         """Sends the spans that are not sent yet."""
@@ -91,3 +108,16 @@ def _provider(settings: Settings, process: str) -> TracerProvider | None:
     )
     provider.add_span_processor(BatchSpanProcessor(exporter))
     return provider
+
+
+def trace_ids() -> dict[str, str]:
+    """The trace and the span of what runs, by OpenTelemetry's names; of a caller that traces, its own.
+
+    Empty where nothing is traced.
+    """
+    context = trace.get_current_span().get_span_context()
+    if context.is_valid:
+        return {"trace_id": f"{context.trace_id:032x}", "span_id": f"{context.span_id:016x}"}
+    header = dict(call_context.current().traces).get("traceparent", "")
+    found = _TRACEPARENT.fullmatch(header)
+    return {} if found is None else {"trace_id": found[1], "span_id": found[2]}
