@@ -58,6 +58,7 @@ from benchmarks.objects.ways import (
 from benchmarks.progress import log
 from benchmarks.report import Report
 
+WAYS = ("text", "joint", "model")
 HOLDS = "coco128/labels.json and images"
 LABELS, CAPTIONS = "labels, exact words", "language model, caption of labels"
 SOFT = "language model, soft tokens of classes"
@@ -71,9 +72,9 @@ SOUNDS = "yamnet-labels"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_data(parser, HOLDS)
     parser.add_argument("--seed", type=int, default=0, help="chooses the objects that are asked for [0]")
-    parser.add_argument(
-        "--asked", type=int, default=64, metavar="N", help="photos that the model is asked of; 0: none [64]"
-    )
+    parser.add_argument("--photos", type=int, default=1000, metavar="N", help="the first so many [1000]")
+    parser.add_argument("--asked", type=int, default=64, metavar="N", help="of them by the model [64]")
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS, help="beside labels; default all")
 
 
 def run(options: argparse.Namespace) -> Report:
@@ -81,18 +82,22 @@ def run(options: argparse.Namespace) -> Report:
     photos = folder / "coco128"
     shown = objects_of(photos / "labels.json")
     questions = questions_of(shown, options.seed)
+    shown = {photo: shown[photo] for photo in sorted(shown)[: options.photos]}
+    questions = [one for one in questions if one.photo in shown]
     names = sorted({name for there in shown.values() for name in there})
     report = Report()
     views = Views(photos / "images", shown)
     log(f"object_questions: {len(shown)} photos, {len(names)} names, {len(questions)} questions")
     ways: dict[str, Pairs] = {LABELS: by_labels(views, names)}
-    for space in TEXT_SPACES:
-        ways[f"label vectors in {space}"] = by_text_space(views, names, [space])
-    ways["label vectors in both"] = by_text_space(views, names, TEXT_SPACES)
-    ways["joint space"] = by_joint_space(photos / "images", sorted(shown), names)
+    if "text" in options.ways:
+        for space in TEXT_SPACES:
+            ways[f"label vectors in {space}"] = by_text_space(views, names, [space])
+        ways["label vectors in both"] = by_text_space(views, names, TEXT_SPACES)
+    if "joint" in options.ways:
+        ways["joint space"] = by_joint_space(photos / "images", sorted(shown), names)
     rows = [row for way, pairs in ways.items() for row in answered(way, pairs, questions)]
     report.table("object questions", rows)
-    if options.asked:
+    if "model" in options.ways:
         fewer = set(sorted(shown)[: options.asked])
         own = [one for one in questions if one.photo in fewer]
         asked = [(one.photo, one.name) for one in own]
