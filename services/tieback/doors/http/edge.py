@@ -73,15 +73,12 @@ class Edge:
                     if not await self._answered(scope, content, receive, answer):
                         outcome.code = GONE
                         return
-            except asyncio.CancelledError:  # the server ends, and has waited as long as it may
+            except asyncio.CancelledError:
+                # The server ends, and has waited as long as it may. Not raised: nobody waits for this task,
+                # and the connection ends all the same.
                 if not answer.begun:
-                    await self._fail(
-                        Refused(503, "ENDING", "the server ends; try again", retry=1.0),
-                        scope,
-                        receive,
-                        answer,
-                    )
-                raise
+                    ending = Refused(503, "ENDING", "the server ends; try again", retry=1.0, close=True)
+                    await self._fail(ending, scope, receive, answer)
             except Exception as error:  # noqa: BLE001 - whatever it is, it has an answer
                 await self._fail(error, scope, receive, answer)
             finally:
