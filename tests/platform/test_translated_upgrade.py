@@ -40,16 +40,21 @@ def first(client: Client, number: int) -> tuple[str, str]:
     return found.hit.item_id, found.hit.read_in
 
 
-@pytest.mark.timeout(600)
-def test_old_vectors_are_read_by_what_the_plan_learned_once_their_encoder_is_gone(tmp_path: Path) -> None:
+def write_spaces(folder: Path) -> None:
+    """Two spaces of the same words, the second wider and turned."""
     draw = np.random.default_rng(1)
     old = draw.normal(size=(len(WORDS), 8))
     new = np.concatenate([old, 0.3 * draw.normal(size=(len(WORDS), 4))], axis=1)
     cards = [
-        write_words(tmp_path, name, dict(zip(WORDS, rows, strict=True)))
+        write_words(folder, name, dict(zip(WORDS, rows, strict=True)))
         for name, rows in (("words-a", old), ("words-b", new @ np.linalg.qr(draw.normal(size=(12, 12)))[0]))
     ]
-    assert pull(cards, cards, Store(tmp_path / "models"), Silent()) == []
+    assert pull(cards, cards, Store(folder / "models"), Silent()) == []
+
+
+@pytest.mark.timeout(600)
+def test_old_vectors_are_read_by_what_the_plan_learned_once_their_encoder_is_gone(tmp_path: Path) -> None:
+    write_spaces(tmp_path)
     both = settings_of(tmp_path, "words-a", "words-b")
     with served_locally(both) as running, Client(running.address, timeout=60) as client:
         for name in ("planned", "unplanned"):
@@ -86,4 +91,28 @@ def test_old_vectors_are_read_by_what_the_plan_learned_once_their_encoder_is_gon
         assert (result.done, result.total) == (ITEMS + 1, ITEMS + 1)
         assert first(client, 900) == ("meanwhile", "new")
         assert client.finish_upgrade("planned").space.name == "words-b"
+        assert first(client, 900) == ("meanwhile", "")
+
+
+@pytest.mark.timeout(600)
+def test_a_space_that_is_no_longer_served_is_read_and_written_by_its_own_encoder(tmp_path: Path) -> None:
+    write_spaces(tmp_path)
+    both = settings_of(tmp_path, "words-a", "words-b")
+    with served_locally(both) as running, Client(running.address, timeout=60) as client:
+        client.ingest("planned", texts(300), space="words-a").collect()
+
+    with (
+        served_locally(settings_of(tmp_path, "words-b")) as running,
+        Client(running.address, timeout=60) as client,
+    ):
+        operation = client.upgrade("planned", space="words-b")
+        paused = client.pause_upgrade("planned").moving
+        assert paused is not None
+        assert not paused.translation
+        operation.result(60)
+        client.ingest("planned", [Item("meanwhile", words_of(900))]).collect()
+        assert first(client, 900) in {("meanwhile", "old"), ("meanwhile", "new")}
+        client.resume_upgrade("planned").result(120)
+        assert first(client, 900) == ("meanwhile", "new")
+        client.rollback_upgrade("planned")
         assert first(client, 900) == ("meanwhile", "")
