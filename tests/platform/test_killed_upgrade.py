@@ -19,7 +19,7 @@ from tieback.models.store import Store
 from tieback.recipes.pull import pull
 
 WORDS = ["owl", "wren", "night", "day"]
-POINTS = 7
+POINTS = 5
 # Serves the folder, and moves a collection into a space that splits some texts, or goes on with that. An item
 # is written meanwhile. Kills itself with SIGKILL before the call of that number that writes durably.
 PROGRAM = """
