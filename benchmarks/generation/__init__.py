@@ -17,6 +17,7 @@ import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from tieback_client import AnswerStyle, Client
 
@@ -28,6 +29,8 @@ from benchmarks.generation.judging import judging
 from benchmarks.generation.repairing import repairing
 from benchmarks.report import Report
 from benchmarks.served import StartError, started
+
+T = TypeVar("T")
 
 PARTS = ("judge", "quote", "write", "inject", "conflict")
 
@@ -145,6 +148,6 @@ def read(path: Path, most: int) -> dict[str, list[Asked]]:
     return {name: evenly(rows, most) for name, rows in sorted(found.items())}
 
 
-def evenly(rows: Sequence[Asked], most: int) -> list[Asked]:
+def evenly(rows: Sequence[T], most: int) -> list[T]:
     """At most so many rows, evenly taken."""
     return [rows[len(rows) * place // most] for place in range(most)] if len(rows) > most else list(rows)

@@ -79,6 +79,9 @@ class Grounding:
     """Leave claims unchecked."""
     answerability: MethodLike | None = None
     """A method of the family "answerability" that judges whether the evidence answers the question."""
+    decision: MethodLike | None = None
+    """A method of the family "answer_decision" that decides to answer, to give the item itself, to ask for
+    another search, or to abstain, see `Answer.decision`; None to leave it to the judge of answerability."""
     repair: Repair = Repair.NONE
     """What is done about claims that are written and unsupported or contradicted."""
     context: str = ""

@@ -13,10 +13,12 @@ from tieback_client.answer_options import Repair as Repair
 from tieback_client.answer_options import SamplingParameters as SamplingParameters
 from tieback_client.conflicts import Conflict
 from tieback_client.content import Modality
+from tieback_client.decisions import Decision
 from tieback_client.methods import MethodLike as MethodLike
 from tieback_client.recognition import Segment
 from tieback_client.reports import CallInfo, Timing
 from tieback_client.results import RetrievalResult
+from tieback_client.token_scores import ScoredToken, TokenScores
 from tieback_client.vectors import Box
 
 
@@ -103,6 +105,8 @@ class AbstentionReason(enum.StrEnum):
     """An answer was written, and too little of it was supported."""
     NO_ANSWER = "no_answer"
     """An answer was written, and none of its claims can be an answer to the question."""
+    SEARCH_AGAIN = "search_again"
+    """The passages are about the question and do not answer it; another search may."""
 
 
 class FinishReason(enum.StrEnum):
@@ -116,6 +120,8 @@ class FinishReason(enum.StrEnum):
     """A stop text was reached."""
     ABSTAINED = "abstained"
     """The server abstained."""
+    ITEM = "item"
+    """The item itself was asked for: `Answer.decision` names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,38 +273,17 @@ class Finish:
     """Tokens of the prompt that stand for sentences of the evidence, by `Grounding.context`."""
 
 
-@dataclass(frozen=True, slots=True)
-class TokenScore:
-    """A token and how probable it was."""
-
-    id: int
-    """Its number in the model's vocabulary; 0 where the model is an endpoint."""
-    text: str
-    """Its text; bytes that are no whole character are shown as U+FFFD."""
-    log_probability: float
-    """Its natural log-probability, before penalties, temperature and grammar; at least -1000."""
-
-
-@dataclass(frozen=True, slots=True)
-class ScoredToken:
-    """A token that was written."""
-
-    chosen: TokenScore
-    """What was chosen."""
-    alternatives: Sequence[TokenScore] = ()
-    """The most probable tokens in its place, best first; the chosen one may be among them."""
-
-
-@dataclass(frozen=True, slots=True)
-class TokenScores:
-    """The scores of tokens, where they were asked for; before the text that the tokens complete."""
-
-    tokens: Sequence[ScoredToken]
-    """In the order in which they were written."""
-
-
 GenerationEvent: TypeAlias = (
-    TextDelta | TokenScores | Claim | Citation | Verdict | Conflict | Repaired | Abstention | Finish
+    TextDelta
+    | TokenScores
+    | Claim
+    | Citation
+    | Verdict
+    | Conflict
+    | Repaired
+    | Decision
+    | Abstention
+    | Finish
 )
 """What `generate` streams."""
 AnswerEvent: TypeAlias = RetrievalEvent | GenerationEvent
@@ -338,6 +323,8 @@ class Answer(CheckedText):
 
     abstention: Abstention | None = None
     """The decision not to answer, where it was taken."""
+    decision: Decision | None = None
+    """What was decided before anything was written, where `Grounding.decision` asked for it."""
     retrieval: RetrievalResult | None = None
     """What was found; None for `generate`."""
     repaired: list[Repaired] = field(default_factory=list)
@@ -386,6 +373,8 @@ class Answer(CheckedText):
                 self.repaired.append(event)
             case Conflict():
                 self.conflicts.append(event)
+            case Decision():
+                self.decision = event
             case Abstention():
                 self.abstention = event
             case RetrievalEvent():

@@ -19,6 +19,7 @@ from tieback_client.checks import Check, Checked, Checks
 from tieback_client.client import Client
 from tieback_client.conflicts import Conflict, ConflictingPlace, ConflictKind
 from tieback_client.content import Audio, Features, Image, Modality, Points, Text, TokenIds
+from tieback_client.decisions import AnswerAction, Decision
 from tieback_client.documents import INDEXED_FROM, Collection, Item, Section, Source
 from tieback_client.encodings import Encodings
 from tieback_client.endpoints import Endpoint, Endpoints
@@ -62,10 +63,7 @@ from tieback_client.events import (
     Repaired,
     RetrievalEvent,
     SamplingParameters,
-    ScoredToken,
     TextDelta,
-    TokenScore,
-    TokenScores,
     Twin,
     Verdict,
     VerdictLabel,
@@ -99,6 +97,7 @@ from tieback_client.results import (
 from tieback_client.snapshots import Snapshot
 from tieback_client.streams import EncodingStream, EventStream, Writes
 from tieback_client.text_pieces import TextPiece
+from tieback_client.token_scores import ScoredToken, TokenScore, TokenScores
 from tieback_client.token_vectors import TokenVectors, TokenVectorsLike
 from tieback_client.upgrades import Recall, UpgradePlan
 from tieback_client.vectors import (
@@ -127,6 +126,7 @@ __all__ = [
     "Alignment",
     "AlreadyExists",
     "Answer",
+    "AnswerAction",
     "AnswerStyle",
     "AppliedAdapter",
     "AsyncClient",
@@ -153,6 +153,7 @@ __all__ = [
     "Cost",
     "DType",
     "DeadlineExceeded",
+    "Decision",
     "Drift",
     "Dropped",
     "DroppedSection",

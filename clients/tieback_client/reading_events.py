@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tieback_client import conflicts, events
+from tieback_client import conflicts, decisions, events, token_scores
 from tieback_client.reading import MICROSECONDS, box, span, timing, value_of
 from tieback_client.reading_hits import retrieval
 from tieback_client.reports import CallInfo
@@ -15,6 +15,7 @@ _NOT_CHECKED = (None, *events.NotCheckedReason)
 _ABSTENTIONS = (events.AbstentionReason.NO_EVIDENCE, *events.AbstentionReason)
 _FINISHES = (events.FinishReason.END, *events.FinishReason)
 _CONFLICTS = (None, *conflicts.ConflictKind)
+_ACTIONS = (decisions.AnswerAction.ABSTAIN, *decisions.AnswerAction)
 _FITS = (None, *events.QuestionFit)
 _STYLES = (events.AnswerStyle.WRITE, *events.AnswerStyle)
 
@@ -38,7 +39,7 @@ def generation_event(message: Any, _info: CallInfo) -> events.GenerationEvent | 
         case "text":
             return events.TextDelta(one.text)
         case "token_scores":
-            return events.TokenScores([_scored(token) for token in one.tokens])
+            return token_scores.TokenScores([_scored(token) for token in one.tokens])
         case "claim":
             return claim(one)
         case "citation":
@@ -50,6 +51,8 @@ def generation_event(message: Any, _info: CallInfo) -> events.GenerationEvent | 
             return events.Repaired(span(one.span), one.text, label, one.score)
         case "conflict":
             return conflict(one)
+        case "decision":
+            return _decision(one)
         case "abstention":
             reason = value_of(_ABSTENTIONS, one.reason, events.AbstentionReason.NO_EVIDENCE)
             return events.Abstention(reason, one.score, one.threshold, one.message)
@@ -59,12 +62,24 @@ def generation_event(message: Any, _info: CallInfo) -> events.GenerationEvent | 
             return None
 
 
-def _scored(token: Any) -> events.ScoredToken:
+def _decision(one: Any) -> decisions.Decision:
+    default = decisions.AnswerAction.ABSTAIN
+    return decisions.Decision(
+        value_of(_ACTIONS, one.action, default),
+        {value_of(_ACTIONS, each.action, default): each.probability for each in one.probabilities},
+        one.method,
+        one.evidence_id,
+        one.item_id,
+        one.section_id,
+    )
+
+
+def _scored(token: Any) -> token_scores.ScoredToken:
     scores = [
-        events.TokenScore(one.id, one.text, one.log_probability)
+        token_scores.TokenScore(one.id, one.text, one.log_probability)
         for one in (token.chosen, *token.alternatives)
     ]
-    return events.ScoredToken(scores[0], scores[1:])
+    return token_scores.ScoredToken(scores[0], scores[1:])
 
 
 def _finish(one: Any) -> events.Finish:

@@ -111,6 +111,7 @@ def grounding(value: Grounding | None) -> generator_pb2.Grounding | None:
         abstain_below=value.abstain_below,
         disabled=value.disabled,
         answerability=method(value.answerability, at("grounding", "answerability")),
+        decision=method(value.decision, at("grounding", "decision")),
         repair=REPAIRS[value.repair],
         context=text(value.context, at("grounding", "context")),
     )

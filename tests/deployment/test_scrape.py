@@ -224,6 +224,7 @@ def use_everything(client: Client, round_: int) -> None:
     client.answer("library", question, style=AnswerStyle.QUOTE).collect()
     refused = client.answer("library", "What is the interest rate of the central bank of Peru?").collect()
     assert refused.abstention is not None
+    client.answer("library", question, grounding=Grounding(decision="thresholds")).collect()
     other = LIGHTHOUSE.replace("41", "47")
     disagreeing = client.generate(question, [LIGHTHOUSE, other], style=AnswerStyle.QUOTE).collect()
     assert disagreeing.conflicts

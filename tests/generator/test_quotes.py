@@ -26,7 +26,7 @@ from tieback.generator.evidence import ReadEvidence
 from tieback.generator.quoting import quoted
 from tieback.grounding import Checkers, ClaimCheck
 from tieback.methods.answerability import Judgement
-from tieback.methods.grounding import Passage
+from tieback.methods.grounding import Passage, Statement
 from tieback.models.language_model import LanguageModel
 
 BRIDGE = "Der Bau begann früh. The bridge is open on monday.\nThe toll is two crowns. Is the bridge long?"
@@ -58,10 +58,10 @@ async def test_a_quote_is_taken_for_the_answer_where_the_judge_is_certain_of_its
     text, vector = "The toll is two crowns.", np.ones((1, 1), np.float32)
     passage = Passage(text, [(0, len(text))], vector, [vector])
     judgement = Judgement(np.array([0.9]), 0.5, certain)
-    evidence = ReadEvidence([passage], [np.ones(1)], judgement, [])
+    question = "How high is the toll?"
+    evidence = ReadEvidence(Statement(question, vector[0]), [passage], [np.ones(1)], judgement, [])
     sources = [Evidence("a", text)]
     checker = Checkers().configured(MethodChoice("verbatim"), at("checker"))
-    question = "How high is the toll?"
     check = ClaimCheck(sources, [passage], checker, question)
 
     [verdict] = [one async for one in quoted(question, evidence, check) if isinstance(one, Verdict)]

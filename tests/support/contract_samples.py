@@ -41,8 +41,10 @@ from tieback.core.types.fusion import (
 from tieback.core.types.generation import (
     Abstention,
     AbstentionReason,
+    AnswerAction,
     AnswerStyle,
     Citation,
+    Decision,
     Evidence,
     Finish,
     FinishReason,
@@ -172,6 +174,9 @@ ALIGNMENT = Alignment(
     [AlignedPair(LOCATORS[0], LOCATORS[1], 0.5, 0.25), AlignedPair(LOCATORS[2], LOCATORS[0], 0.5, 0.25)],
     np.full((2, 2), 0.25, np.float32),
 )
+DECISIONS = [
+    Decision(one, {one: 0.75, AnswerAction.ANSWER: 0.25}, "linear", "1", "a", "b") for one in AnswerAction
+]
 SAMPLES: dict[str, list[Any]] = {
     "adapter": [AppliedAdapter("owls", "ab12", {"owls": 0.75, "wrens": 0.25})],
     "indexed_section": [IndexedSection(VECTOR, "words", Modality.IMAGE, REGIONS)],
@@ -216,6 +221,7 @@ SAMPLES: dict[str, list[Any]] = {
         *CLAIMED,
         *[CITED, Citation(1, "2", "one", "s", (3, 9), 0.5), Citation(1, "2", "one", "s", None, 0.5)],
         *[Verdict(1, one, 0.5, "a", why) for one in VerdictLabel for why in NotCheckedReason],
+        *DECISIONS,
         *[Abstention(reason, 0.25, 0.5, "no") for reason in AbstentionReason],
         *[Finish(one, "m", 10, 5, 1, TIMING, 0.25, twin=Twin("b", one, 3)) for one in FinishReason],
         *[
@@ -235,6 +241,7 @@ SAMPLES: dict[str, list[Any]] = {
         FuseReply([Fused(VECTOR, ROUTING, LABELS, REGIONS)], TIMING),
         FuseReply([Fused(VECTOR, ROUTING, ignored=[IgnoredDimensions(Modality.TEXT, 4, 9)])], TIMING),
     ],
+    "decision": DECISIONS,
     "granularity": list(Granularity),
     "style": list(AnswerStyle),
     "grounding": [
@@ -242,6 +249,7 @@ SAMPLES: dict[str, list[Any]] = {
         Grounding(
             MethodChoice("lexical_embedding"), 0.0, True, MethodChoice("relevance", {"threshold": 0.3})
         ),
+        Grounding(decision=MethodChoice("linear", {"hidden": True})),
     ],
     "highlight": list(SHOWN.highlights),
     "following": [FOLLOWING],

@@ -21,6 +21,7 @@ from tieback_client.cli.connection import (
     query_options,
     with_modality,
 )
+from tieback_client.cli.decided import asked_for, decided
 from tieback_client.cli.mixture import between_spaces
 from tieback_client.cli.output import Output
 from tieback_client.cli.places import cited_place
@@ -39,6 +40,7 @@ from tieback_client.cli.search import (
 from tieback_client.client import Client
 from tieback_client.conflicts import Conflict, ConflictingPlace
 from tieback_client.control_characters import in_a_line
+from tieback_client.decisions import AnswerAction
 from tieback_client.errors import TiebackError
 from tieback_client.events import (
     Answer,
@@ -116,6 +118,11 @@ and whether that answers the question is for you to read.
     help="Abstain if the evidence is weaker than X.",
 )
 @click.option(
+    "--decide",
+    metavar="METHOD",
+    help="Decide first: answer, name the item, search again, or abstain; `tieback methods` lists how.",
+)
+@click.option(
     "--explain", is_flag=True, help="Show scores, weights of the spaces, and the time of each step."
 )
 @connected
@@ -152,6 +159,7 @@ def ask(
     evidence_tokens: int,
     context: str,
     abstain_below: float | None,
+    decide: str | None,
     explain: bool,
     **sampling: Any,
 ) -> None:
@@ -180,6 +188,7 @@ def ask(
         sampling=sampling_of(**sampling),
         grounding=Grounding(
             abstain_below=abstain_below,
+            decision=decide,
             repair=Repair(repair),
             context=context,
             evidence_tokens=evidence_tokens,
@@ -197,7 +206,7 @@ def ask(
             raise
     if not output.terminal:
         output.show(written(answer))
-    output.show(*without_strategy(answer), *repairs(answer))
+    output.show(*without_strategy(answer), *repairs(answer), *decided(answer))
     output.show(*sources(answer, words, width=output.console.width, explain=explain))
     output.show(*map(conflicting, answer.conflicts), *ending(answer))
     if answer.retrieval is not None:
@@ -242,6 +251,8 @@ def written(answer: Answer) -> Text:
 
     A quote has no ✓: that a source says it is no news, and a ✓ would be taken for a right answer.
     """
+    if answer.decision is not None and answer.decision.action is AnswerAction.ITEM:
+        return Text.assemble(("The item itself is what you ask for: ", "bold"), asked_for(answer))
     if answer.abstention is not None:
         one = answer.abstention
         text = Text.assemble(("No answer. ", "bold yellow"), one.message[:1].upper() + one.message[1:])

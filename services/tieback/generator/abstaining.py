@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from tieback.core.types.generation import (
     Abstention,
     AbstentionReason,
+    AnswerAction,
+    Decision,
     Grounding,
     QuestionFit,
     Verdict,
@@ -33,6 +35,19 @@ def before(judgement: Judgement | None, grounding: Grounding, *, is_needed: bool
         return None
     message = "The passages do not bear on the question enough to answer it."
     return Abstention(AbstentionReason.WEAK_EVIDENCE, judgement.score, threshold, message)
+
+
+def decided(decision: Decision) -> Abstention | None:
+    """Why nothing is answered where that was decided; None where it was not."""
+    if decision.action is AnswerAction.ANSWER:
+        return None
+    likely = decision.probabilities[decision.action]
+    answering = decision.probabilities[AnswerAction.ANSWER]
+    if decision.action is AnswerAction.SEARCH:
+        message = "The passages are about the question and do not answer it; search again in other words."
+        return Abstention(AbstentionReason.SEARCH_AGAIN, answering, likely, message)
+    message = "Nothing that was found bears on the question."
+    return Abstention(AbstentionReason.WEAK_EVIDENCE, answering, likely, message)
 
 
 def after(verdicts: Sequence[Verdict], supported: float | None, grounding: Grounding) -> Abstention | None:

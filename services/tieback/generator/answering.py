@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -9,6 +10,7 @@ from functools import partial
 
 from tieback.core.deadline import Deadline
 from tieback.core.types.generation import (
+    AnswerAction,
     Finish,
     FinishReason,
     GenerationEvent,
@@ -19,6 +21,7 @@ from tieback.core.types.generation import (
 from tieback.core.types.report import Timing
 from tieback.generator import abstaining
 from tieback.generator.checking_ahead import CheckingAhead
+from tieback.generator.deciding import decided
 from tieback.generator.evidence import ReadEvidence, read_evidence
 from tieback.generator.quoting import quoted
 from tieback.generator.request import Counts, Request, Work
@@ -66,7 +69,17 @@ class Answer:
                 tokens=self._reads_tokens,
             )
         judgement = None if evidence is None else evidence.judgement
+        decision = None
+        if evidence is not None and request.decide is not None:
+            decision = await asyncio.to_thread(decided, request.decide, evidence, request.evidence)
+            yield decision
+            if decision.action is AnswerAction.ITEM:
+                self._timing.prepare = self._elapsed()
+                yield self._finish(FinishReason.ITEM)
+                return
         abstention = abstaining.before(judgement, request.grounding, is_needed=request.needs_evidence)
+        if decision is not None:
+            abstention = abstaining.decided(decision) or abstention
         if abstention is not None:
             self._timing.prepare = self._elapsed()
             yield abstention

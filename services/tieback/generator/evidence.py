@@ -26,9 +26,11 @@ Place = tuple[int, int]
 class ReadEvidence:
     """Passages in the request's order, each with how its windows bear on the question, 0 to 1 `[windows]`.
 
-    `aligned` is how well the question's tokens are aligned with those of each window, where they are read.
+    `asked` is the question. `aligned` is how well its tokens are aligned with those of each window, where
+    they are read.
     """
 
+    asked: Statement
     passages: Sequence[Passage]
     relevances: Sequence[Array]
     judgement: Judgement
@@ -104,4 +106,4 @@ def _read(asked: Statement, passages: Sequence[Passage], judge: Judge, deadline:
         relevances.append(window_relevance(words, asked.vector, passage))
         if len(asked.rows):
             aligned.append(alignment(asked.rows, passage.rows).mean(axis=1))
-    return ReadEvidence(passages, relevances, judge.judge(asked, passages), aligned)
+    return ReadEvidence(asked, passages, relevances, judge.judge(asked, passages), aligned)

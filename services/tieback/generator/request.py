@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from tieback.core.deadline import Deadline
 from tieback.core.types.arrays import Array
 from tieback.core.types.generation import AnswerStyle, Evidence, Grounding, Twin
+from tieback.generator.deciding import Decide
 from tieback.generator.judging import Judge
 from tieback.generator.writing_ahead import Written
 from tieback.grounding import ConfiguredChecker
@@ -86,6 +87,7 @@ class Request:
     checker: ConfiguredChecker
     style: AnswerStyle
     judge: Judge
+    decide: Decide | None = None
 
     @property
     def needs_evidence(self) -> bool:

@@ -22,6 +22,7 @@ from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
 from tieback.core.types.method_choice import MethodChoice
 from tieback.generator.answering import Answer
+from tieback.generator.deciding import Deciders
 from tieback.generator.endpoint_writing import EndpointWriting
 from tieback.generator.engine import Engine
 from tieback.generator.grammar import check_size
@@ -67,7 +68,8 @@ class Generator:
     """Writes with the models it is given; the first is the default. Without a model it quotes.
 
     `encoder` and its text `space` give the vectors by which evidence is ranked, judged by `judges`, and
-    claims are checked by `checkers`. `contexts` compress evidence for the models, by their names. `slots`
+    claims are checked by `checkers`; `deciders` decide about questions where that is asked for.
+    `contexts` compress evidence for the models, by their names. `slots`
     answers are written at once, in `cache_bytes` of each model; `prefix_bytes` are kept of prompts that were
     read. `limits.queued_tokens` bounds what waits. An answer ends after `seconds` at the latest, waiting
     included. StartupError for two models of one name.
@@ -81,6 +83,7 @@ class Generator:
         space: str,
         checkers: Checkers | None = None,
         judges: Judges | None = None,
+        deciders: Deciders | None = None,
         slots: int = ANSWERS,
         cache_bytes: int = CACHE_BYTES,
         prefix_bytes: int = PREFIX_BYTES,
@@ -97,6 +100,7 @@ class Generator:
         self._checkers = checkers or Checkers()
         self._judges = judges or Judges()
         self._contexts = {one.name: one for one in contexts}
+        self._deciders = deciders or Deciders()
         self._limits = limits if limits is not None else Limits()
         self._slots = Slots(slots, self._limits.queued_tokens)
         self._engines = {
@@ -192,6 +196,7 @@ class Generator:
         return Request(
             *(prompt, evidence, writing if style is AnswerStyle.WRITE else None, grounding, checker, style),
             self._judges.configured(grounding.answerability, at("grounding", "answerability")),
+            self._deciders.configured(grounding.decision, at("grounding", "decision")),
         )
 
     def _writing(

@@ -12,6 +12,7 @@ from tieback.artifacts import Artifact, Kind, stored
 from tieback.core.errors import InvalidInput, OtherWeights
 from tieback.core.state import Schema, State, check_state
 from tieback.core.types.vectors import SpaceRef
+from tieback.methods.answer_decision import decisions
 from tieback.methods.answerability import answerabilities
 from tieback.methods.grounding import checkers
 
@@ -55,6 +56,11 @@ CHECKER = StateArtifact(
     Kind("grounding", "checker of claims", 1, "train it again: tieback train grounding"),
     lambda: checkers.state("token_alignment"),
     "shipped_checker",
+)
+DECIDER = StateArtifact(
+    Kind("answer_decision", "decision about questions", 1, "train it again: tieback train answer_decision"),
+    lambda: decisions.state("linear"),
+    "shipped_decision",
 )
 JUDGE = StateArtifact(
     Kind("answerability", "judge of answerability", 1, "train it again: tieback train answerability"),

@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from tieback.answer import Answerer, RetiredSpaces
+    from tieback.generator.deciding import Deciders
     from tieback.generator.judging import Judges
     from tieback.grounding import Checkers
     from tieback.models.cross_encoder import CrossEncoderModel
@@ -95,6 +96,22 @@ def load_judges(settings: Settings, plan: Plan) -> Judges:
 
     state = _learned(JUDGE, settings.answerability, "TIEBACK_ANSWERABILITY", plan)
     return Judges({} if state is None else {LEARNED: state})
+
+
+def load_deciders(settings: Settings, plan: Plan, model: LanguageModel | None) -> Deciders:
+    """What decides about questions, with what was learned for the text space that is served. It reads states
+    of the language model where it is the one that they were read of in training.
+
+    StartupError where the settings name one that was learned for another space.
+    """
+    from tieback.generator.deciding import LEARNED, Deciders
+    from tieback.models.state_artifact import DECIDER
+
+    state = _learned(DECIDER, settings.decider, "TIEBACK_DECIDER", plan)
+    if state is None:
+        return Deciders()
+    asked = DECIDER.facts(_folder(DECIDER, settings.decider)).get("model")
+    return Deciders({LEARNED: state}, model if model is not None and model.name == asked else None)
 
 
 def _learned(artifact: StateArtifact, folder: Path | None, setting: str, plan: Plan) -> State | None:

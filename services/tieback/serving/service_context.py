@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tieback.answer import Answerer, RetiredSpaces
     from tieback.batching import BatchReport
     from tieback.encoder import Encoder
+    from tieback.generator.deciding import Deciders
     from tieback.grounding import Checkers
     from tieback.models.chat_endpoint import EndpointModel
     from tieback.models.language_model import LanguageModel
@@ -77,10 +78,17 @@ class ServiceContext:
 
     def checkers(self) -> Checkers:
         """The checkers of claims, which ask the model that writes where this process has it."""
+        return assembly.load_checkers(self.settings, self.plan, self._read_model())
+
+    def deciders(self) -> Deciders:
+        """What decides about questions, by states of the model that writes where this process has it."""
+        return assembly.load_deciders(self.settings, self.plan, self._read_model())
+
+    def _read_model(self) -> LanguageModel | None:
+        """The model that writes, where this process has it."""
         is_here, card = self.in_one_process or "writer" in self.__dict__, self.plan.generator
         has_scores = card is not None and card.computation is None  # those of an endpoint cannot be read
-        model = self.language_model if is_here and has_scores else None
-        return assembly.load_checkers(self.settings, self.plan, model)
+        return self.language_model if is_here and has_scores else None
 
     @functools.cached_property
     def retired_cards(self) -> RetiredCards:

@@ -203,6 +203,7 @@ async def _generator(context: ServiceContext) -> None:
         space=context.plan.text_space,
         checkers=await asyncio.to_thread(context.checkers),
         judges=await asyncio.to_thread(assembly.load_judges, settings, context.plan),
+        deciders=await asyncio.to_thread(context.deciders),
         slots=settings.generator_slots,
         cache_bytes=settings.generator_cache_bytes,
         prefix_bytes=settings.generator_prefix_bytes,

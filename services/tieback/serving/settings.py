@@ -91,12 +91,12 @@ class Settings(DoorSettings):
     generator_enabled: bool = Field(
         True, description="Whether to serve a language model. Without one, answers are quoted."
     )
-    checker: Path | None = Field(
-        None,
-        description="The folder of a trained checker of claims. Empty: the one that comes with the package.",
-    )
+    checker: Path | None = Field(None, description="A trained checker of claims. Empty: the shipped one.")
     answerability: Path | None = Field(
         None, description="A trained judge of answerability. Empty: the shipped one."
+    )
+    decider: Path | None = Field(
+        None, description="A trained decision about questions. Empty: the shipped one."
     )
 
     host: str = Field("127.0.0.1", description="The address to listen on. 0.0.0.0: all interfaces.")

@@ -26,7 +26,15 @@ import tieback
 from tieback.batching import BatchReport
 from tieback.core.types.encoding import EncodeReply, Encoding
 from tieback.core.types.fusion import RoutingExplanation
-from tieback.core.types.generation import Abstention, Conflict, Finish, GenerationEvent, Repaired, Verdict
+from tieback.core.types.generation import (
+    Abstention,
+    Conflict,
+    Decision,
+    Finish,
+    GenerationEvent,
+    Repaired,
+    Verdict,
+)
 from tieback.core.types.load import Load
 from tieback.core.types.moving import Mixture
 from tieback.core.types.report import Timing
@@ -147,6 +155,9 @@ class Telemetry:
         self._checked = counter(
             "tieback_checked_claims", "Claims of texts that CheckGrounding checked, by verdict.", "label"
         )
+        self._decisions = counter(
+            "tieback_decisions", "Decisions about questions, where they were asked for.", "action"
+        )
         self._abstentions = counter(
             "tieback_abstentions", "Abstentions: questions without an answer.", "reason"
         )
@@ -265,6 +276,8 @@ class Telemetry:
             self._repairs.labels(event.label.value, "rewritten" if end > begin else "dropped").inc()
         elif isinstance(event, Conflict):
             self._conflicts.labels(event.kind.value).inc()
+        elif isinstance(event, Decision):
+            self._decisions.labels(event.action.value).inc()
         elif isinstance(event, Abstention):
             self._abstentions.labels(event.reason.value).inc()
         elif isinstance(event, Finish):

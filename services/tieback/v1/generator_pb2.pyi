@@ -25,6 +25,14 @@ class AnswerStyle(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ANSWER_STYLE_QUOTE: _ClassVar[AnswerStyle]
     ANSWER_STYLE_WRITE: _ClassVar[AnswerStyle]
 
+class AnswerAction(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ANSWER_ACTION_UNSPECIFIED: _ClassVar[AnswerAction]
+    ANSWER_ACTION_ANSWER: _ClassVar[AnswerAction]
+    ANSWER_ACTION_ITEM: _ClassVar[AnswerAction]
+    ANSWER_ACTION_SEARCH: _ClassVar[AnswerAction]
+    ANSWER_ACTION_ABSTAIN: _ClassVar[AnswerAction]
+
 class FinishReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     FINISH_REASON_UNSPECIFIED: _ClassVar[FinishReason]
@@ -32,6 +40,7 @@ class FinishReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     FINISH_REASON_LENGTH: _ClassVar[FinishReason]
     FINISH_REASON_STOP: _ClassVar[FinishReason]
     FINISH_REASON_ABSTAINED: _ClassVar[FinishReason]
+    FINISH_REASON_ITEM: _ClassVar[FinishReason]
 REPAIR_UNSPECIFIED: Repair
 REPAIR_NONE: Repair
 REPAIR_DROP: Repair
@@ -40,11 +49,17 @@ ANSWER_STYLE_UNSPECIFIED: AnswerStyle
 ANSWER_STYLE_AUTO: AnswerStyle
 ANSWER_STYLE_QUOTE: AnswerStyle
 ANSWER_STYLE_WRITE: AnswerStyle
+ANSWER_ACTION_UNSPECIFIED: AnswerAction
+ANSWER_ACTION_ANSWER: AnswerAction
+ANSWER_ACTION_ITEM: AnswerAction
+ANSWER_ACTION_SEARCH: AnswerAction
+ANSWER_ACTION_ABSTAIN: AnswerAction
 FINISH_REASON_UNSPECIFIED: FinishReason
 FINISH_REASON_END: FinishReason
 FINISH_REASON_LENGTH: FinishReason
 FINISH_REASON_STOP: FinishReason
 FINISH_REASON_ABSTAINED: FinishReason
+FINISH_REASON_ITEM: FinishReason
 
 class SamplingParameters(_message.Message):
     __slots__ = ("max_tokens", "temperature", "top_p", "top_k", "seed", "stop", "strategy", "min_p", "repetition_penalty", "log_probabilities", "grammar", "prompt_lookup", "twin")
@@ -87,7 +102,7 @@ class Grammar(_message.Message):
     def __init__(self, json_schema: _Optional[str] = ..., regex: _Optional[str] = ..., lark: _Optional[str] = ...) -> None: ...
 
 class Grounding(_message.Message):
-    __slots__ = ("checker", "abstain_below", "disabled", "answerability", "repair", "context", "evidence_tokens")
+    __slots__ = ("checker", "abstain_below", "disabled", "answerability", "repair", "context", "evidence_tokens", "decision")
     CHECKER_FIELD_NUMBER: _ClassVar[int]
     ABSTAIN_BELOW_FIELD_NUMBER: _ClassVar[int]
     DISABLED_FIELD_NUMBER: _ClassVar[int]
@@ -95,6 +110,7 @@ class Grounding(_message.Message):
     REPAIR_FIELD_NUMBER: _ClassVar[int]
     CONTEXT_FIELD_NUMBER: _ClassVar[int]
     EVIDENCE_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    DECISION_FIELD_NUMBER: _ClassVar[int]
     checker: _report_pb2.Method
     abstain_below: float
     disabled: bool
@@ -102,7 +118,8 @@ class Grounding(_message.Message):
     repair: Repair
     context: str
     evidence_tokens: int
-    def __init__(self, checker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., abstain_below: _Optional[float] = ..., disabled: _Optional[bool] = ..., answerability: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., repair: _Optional[_Union[Repair, str]] = ..., context: _Optional[str] = ..., evidence_tokens: _Optional[int] = ...) -> None: ...
+    decision: _report_pb2.Method
+    def __init__(self, checker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., abstain_below: _Optional[float] = ..., disabled: _Optional[bool] = ..., answerability: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., repair: _Optional[_Union[Repair, str]] = ..., context: _Optional[str] = ..., evidence_tokens: _Optional[int] = ..., decision: _Optional[_Union[_report_pb2.Method, _Mapping]] = ...) -> None: ...
 
 class GenerateRequest(_message.Message):
     __slots__ = ("model", "prompt", "evidence", "sampling", "grounding", "style")
@@ -121,7 +138,7 @@ class GenerateRequest(_message.Message):
     def __init__(self, model: _Optional[str] = ..., prompt: _Optional[str] = ..., evidence: _Optional[_Iterable[_Union[_evidence_pb2.Evidence, _Mapping]]] = ..., sampling: _Optional[_Union[SamplingParameters, _Mapping]] = ..., grounding: _Optional[_Union[Grounding, _Mapping]] = ..., style: _Optional[_Union[AnswerStyle, str]] = ...) -> None: ...
 
 class GenerateResponse(_message.Message):
-    __slots__ = ("text", "claim", "citation", "verdict", "abstention", "finish", "token_scores", "repaired", "conflict")
+    __slots__ = ("text", "claim", "citation", "verdict", "abstention", "finish", "token_scores", "repaired", "conflict", "decision")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     CLAIM_FIELD_NUMBER: _ClassVar[int]
     CITATION_FIELD_NUMBER: _ClassVar[int]
@@ -131,6 +148,7 @@ class GenerateResponse(_message.Message):
     TOKEN_SCORES_FIELD_NUMBER: _ClassVar[int]
     REPAIRED_FIELD_NUMBER: _ClassVar[int]
     CONFLICT_FIELD_NUMBER: _ClassVar[int]
+    DECISION_FIELD_NUMBER: _ClassVar[int]
     text: TextDelta
     claim: _evidence_pb2.Claim
     citation: _evidence_pb2.Citation
@@ -140,7 +158,32 @@ class GenerateResponse(_message.Message):
     token_scores: TokenScores
     repaired: Repaired
     conflict: _evidence_pb2.Conflict
-    def __init__(self, text: _Optional[_Union[TextDelta, _Mapping]] = ..., claim: _Optional[_Union[_evidence_pb2.Claim, _Mapping]] = ..., citation: _Optional[_Union[_evidence_pb2.Citation, _Mapping]] = ..., verdict: _Optional[_Union[_evidence_pb2.Verdict, _Mapping]] = ..., abstention: _Optional[_Union[_evidence_pb2.Abstention, _Mapping]] = ..., finish: _Optional[_Union[Finish, _Mapping]] = ..., token_scores: _Optional[_Union[TokenScores, _Mapping]] = ..., repaired: _Optional[_Union[Repaired, _Mapping]] = ..., conflict: _Optional[_Union[_evidence_pb2.Conflict, _Mapping]] = ...) -> None: ...
+    decision: Decision
+    def __init__(self, text: _Optional[_Union[TextDelta, _Mapping]] = ..., claim: _Optional[_Union[_evidence_pb2.Claim, _Mapping]] = ..., citation: _Optional[_Union[_evidence_pb2.Citation, _Mapping]] = ..., verdict: _Optional[_Union[_evidence_pb2.Verdict, _Mapping]] = ..., abstention: _Optional[_Union[_evidence_pb2.Abstention, _Mapping]] = ..., finish: _Optional[_Union[Finish, _Mapping]] = ..., token_scores: _Optional[_Union[TokenScores, _Mapping]] = ..., repaired: _Optional[_Union[Repaired, _Mapping]] = ..., conflict: _Optional[_Union[_evidence_pb2.Conflict, _Mapping]] = ..., decision: _Optional[_Union[Decision, _Mapping]] = ...) -> None: ...
+
+class ActionProbability(_message.Message):
+    __slots__ = ("action", "probability")
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    PROBABILITY_FIELD_NUMBER: _ClassVar[int]
+    action: AnswerAction
+    probability: float
+    def __init__(self, action: _Optional[_Union[AnswerAction, str]] = ..., probability: _Optional[float] = ...) -> None: ...
+
+class Decision(_message.Message):
+    __slots__ = ("action", "probabilities", "method", "evidence_id", "item_id", "section_id")
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    PROBABILITIES_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    EVIDENCE_ID_FIELD_NUMBER: _ClassVar[int]
+    ITEM_ID_FIELD_NUMBER: _ClassVar[int]
+    SECTION_ID_FIELD_NUMBER: _ClassVar[int]
+    action: AnswerAction
+    probabilities: _containers.RepeatedCompositeFieldContainer[ActionProbability]
+    method: str
+    evidence_id: str
+    item_id: str
+    section_id: str
+    def __init__(self, action: _Optional[_Union[AnswerAction, str]] = ..., probabilities: _Optional[_Iterable[_Union[ActionProbability, _Mapping]]] = ..., method: _Optional[str] = ..., evidence_id: _Optional[str] = ..., item_id: _Optional[str] = ..., section_id: _Optional[str] = ...) -> None: ...
 
 class TextDelta(_message.Message):
     __slots__ = ("text",)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tieback.core.types.arrays import Box, TimeRange
@@ -78,6 +78,16 @@ class AbstentionReason(enum.StrEnum):
     WEAK_EVIDENCE = "weak_evidence"
     UNSUPPORTED_ANSWER = "unsupported_answer"
     NO_ANSWER = "no_answer"
+    SEARCH_AGAIN = "search_again"
+
+
+class AnswerAction(enum.StrEnum):
+    """What is done about a question, by what was found for it."""
+
+    ANSWER = "answer"
+    ITEM = "item"
+    SEARCH = "search"
+    ABSTAIN = "abstain"
 
 
 class FinishReason(enum.StrEnum):
@@ -87,6 +97,7 @@ class FinishReason(enum.StrEnum):
     LENGTH = "length"
     STOP = "stop"
     ABSTAINED = "abstained"
+    ITEM = "item"
 
 
 class AnswerStyle(enum.StrEnum):
@@ -203,6 +214,22 @@ class Abstention:
 
 
 @dataclass(frozen=True, slots=True)
+class Decision:
+    """What is done about a question: the likeliest action, the probability of each, and the method.
+
+    `item_id` and `section_id` are those of the passage that is nearest to the question, which is the item
+    that is asked for where the action is ITEM; `evidence_id` names it.
+    """
+
+    action: AnswerAction
+    probabilities: Mapping[AnswerAction, float]
+    method: str
+    evidence_id: str = ""
+    item_id: str = ""
+    section_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Twin:
     """What plain decoding writes for the same request. Its claims are not checked."""
 
@@ -265,7 +292,7 @@ class TokenScores:
 
 Checked = Citation | Verdict | Conflict
 """What the check of a claim finds."""
-GenerationEvent = TextDelta | TokenScores | Claim | Checked | Repaired | Abstention | Finish
+GenerationEvent = TextDelta | TokenScores | Claim | Checked | Repaired | Decision | Abstention | Finish
 
 
 class GrammarKind(enum.StrEnum):
@@ -319,6 +346,7 @@ class Grounding:
     abstain_below: float | None = None
     disabled: bool = False
     answerability: MethodChoice | None = None
+    decision: MethodChoice | None = None
     repair: Repair = Repair.NONE
     context: str = ""
     evidence_tokens: int = 0

@@ -20,7 +20,8 @@ from tieback_client import (
     TextDelta,
     TiebackError,
 )
-from tieback_client.events import AnswerEvent, ScoredToken, TokenScore, TokenScores
+from tieback_client.events import AnswerEvent
+from tieback_client.token_scores import ScoredToken, TokenScore, TokenScores
 
 from tieback.core.field_path import at
 from tieback.doors.caller import CALLER, time_of
@@ -55,6 +56,7 @@ _REASONS = {
     FinishReason.STOP: "stop",
     FinishReason.LENGTH: "length",
     FinishReason.ABSTAINED: "stop",
+    FinishReason.ITEM: "stop",
 }
 
 

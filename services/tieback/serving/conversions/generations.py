@@ -14,6 +14,7 @@ from tieback.core.types.generation import (
     Conflict,
     ConflictingPlace,
     ConflictKind,
+    Decision,
     Evidence,
     Finish,
     FinishReason,
@@ -32,6 +33,7 @@ from tieback.core.types.generation import (
     VerdictLabel,
 )
 from tieback.serving.conversions.contents import read_modality, write_modality
+from tieback.serving.conversions.decisions import read_decision, write_decision
 from tieback.serving.conversions.frames import Numbers, optional
 from tieback.serving.conversions.recognition import segment_messages, segments_of
 from tieback.serving.conversions.reports import (
@@ -97,6 +99,7 @@ def read_grounding(message: generator_pb2.Grounding, field: FieldPath) -> Ground
         abstain_below=optional(message, "abstain_below", finite, field),
         disabled=message.disabled,
         answerability=optional(message, "answerability", read_method, field),
+        decision=optional(message, "decision", read_method, field),
         repair=_REPAIRS.read(message.repair, field["repair"]),
         context=message.context,
         evidence_tokens=message.evidence_tokens,
@@ -110,6 +113,7 @@ def write_grounding(grounding: Grounding) -> generator_pb2.Grounding:
         abstain_below=grounding.abstain_below,
         disabled=grounding.disabled,
         answerability=None if grounding.answerability is None else write_method(grounding.answerability),
+        decision=None if grounding.decision is None else write_method(grounding.decision),
         repair=_REPAIRS.write(grounding.repair),
         context=grounding.context,
         evidence_tokens=grounding.evidence_tokens,
@@ -145,6 +149,8 @@ def read_event(message: generator_pb2.GenerateResponse) -> GenerationEvent:
             return Repaired((begin, end), repaired.text, _VERDICTS.members[repaired.label], repaired.score)
         case "conflict":
             return read_conflict(message.conflict)
+        case "decision":
+            return read_decision(message.decision)
         case "abstention":
             abstention = message.abstention
             reason = _ABSTENTIONS.members[abstention.reason]
@@ -323,6 +329,8 @@ def write_event(event: GenerationEvent) -> generator_pb2.GenerateResponse:
             return generator_pb2.GenerateResponse(repaired=repaired)
         case Conflict():
             return generator_pb2.GenerateResponse(conflict=conflict_message(event))
+        case Decision():
+            return generator_pb2.GenerateResponse(decision=write_decision(event))
         case Abstention():
             abstention = evidence_pb2.Abstention(
                 reason=_ABSTENTIONS.write(event.reason),
