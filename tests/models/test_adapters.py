@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,15 +10,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.asking import encodings, texts, vector
 from support.merged_cards import merged, pulled, write_cards
 from support.own_encoder import TEXTS
 from support.present import present
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import StartupError, Unavailable
 from tieback.core.types.content import Content
-from tieback.core.types.encoding import EncodePlan
+from tieback.core.types.encoding import CachePolicy, EncodePlan
 from tieback.core.types.limits import Limits
 from tieback.core.types.vectors import VectorKind
+from tieback.encoder import Encoder
 from tieback.methods.merging import RESTORE, SPLIT, Weights, mergings
 from tieback.models.adapters import adapter_file
 from tieback.models.loading import load_encoder
@@ -198,3 +201,37 @@ def test_parameters_of_adapters_are_checked_when_cards_are_read(
 ) -> None:
     with pytest.raises(StartupError, match=says):
         merged(cards, method, merge={"adapters": adapters})
+
+
+@pytest.mark.parametrize("method", ["tall_masks", "twin"])
+async def test_an_adapter_that_is_evicted_while_requests_wait_for_it_is_read_again(
+    cards: Path, tmp_path: Path, method: str
+) -> None:
+    card = keeping(cards, method)
+    store, _ = pulled(card, tmp_path)
+    alone = {name: vectors(loaded(card, store), name, TEXTS[0])[0] for name in ("", *card.adapters)}
+    model = loaded(card, store, Hardware(adapter_bytes=1))  # so each change of the expert evicts the last
+    encoder = Encoder([model])
+    asked = random.Random(1).choices(list(alone), k=60)
+
+    replies = await asyncio.gather(
+        *(
+            encoder.encode(
+                card.name,
+                texts(TEXTS[0]),
+                EncodePlan(adapter=name, batch_invariant=True),
+                cache=CachePolicy.BYPASS,
+            )
+            for name in asked
+        )
+    )
+    state = encoder.adapter_state(card.name)
+    await encoder.close()
+
+    for name, reply in zip(asked, replies, strict=True):
+        (found,) = encodings(reply)
+        np.testing.assert_array_equal(vector(found).values, alone[name])
+        assert (found.adapter.name if found.adapter else "") == name
+        assert found.space == (card.space_with(name) if name else card.space)
+    assert state.loaded == 1
+    assert state.evictions > 0

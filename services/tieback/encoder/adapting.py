@@ -1,8 +1,9 @@
 """Contents that are encoded by different experts of one merged model, grouped by expert.
 
-A caller names the expert of each content, or leaves the choice to the model's router: a head over the vectors
-of the merged weights, learned when the model was merged. What follows is the same: the contents of an expert
-are a request of their own, so that no run holds contents of two.
+A caller names the expert of each content (enforced routing by a known domain, as in Hallee et al., 2024,
+arXiv:2401.15713), or leaves the choice to the model's router (Twin-Merging, arXiv:2406.15479): a head over
+the vectors of the merged weights, learned when the model was merged. What follows is the same: the contents
+of an expert are a request of their own, so that no run holds contents of two.
 """
 
 from __future__ import annotations
