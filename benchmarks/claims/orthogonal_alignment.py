@@ -212,7 +212,7 @@ def texts_found(judged: Judged, seed: int, say: Callable[[str], None]) -> dict[s
     pieces = list(dict.fromkeys(piece for two in cut for piece in two))
     queries = [question.words for question in judged.questions]
     anchors, documents, asked = (
-        Sides(*(_encoded(space, part, say) for space in (OLD, NEW))) for part in (pieces, texts, queries)
+        Sides(*(encoded(space, part, say) for space in (OLD, NEW))) for part in (pieces, texts, queries)
     )
     found = {
         "old/old": _ndcg(asked.old, documents.old, judged),
@@ -232,7 +232,7 @@ def _mapped(rows: Floats, state: State) -> Floats:
     return compatibilities.get("oca")(rows, state)
 
 
-def _encoded(space: str, texts: Sequence[str], say: Callable[[str], None]) -> Floats:
+def encoded(space: str, texts: Sequence[str], say: Callable[[str], None]) -> Floats:
     """Unit rows of the served encoder; kept as the steps of recipes are."""
     card = next(card for card in Catalog.load().encoders() if card.name == space)
 

@@ -15,7 +15,15 @@ from tieback_client.errors import TiebackError
 from tieback_client.heads import Head
 from tieback_client.moves import UpgradeResult
 from tieback_client.status import from_status
-from tieback_client.upgrades import Recall, UpgradePlan
+from tieback_client.upgrades import (
+    MeasuredNumber,
+    PolicyWorth,
+    Recall,
+    UpgradeAdvice,
+    UpgradePlan,
+    UpgradePoint,
+    UpgradeWorth,
+)
 from tieback_client.writes import ReindexResult
 
 R = TypeVar("R")
@@ -82,6 +90,9 @@ _STATES: tuple[OperationState | None, ...] = (
     None,
     *OperationState,
 )  # in the order of the contract's enum, whose zero is "not given"
+
+
+_ADVICES = dict(enumerate(UpgradeAdvice, 1))  # in the order of the contract's enum
 
 
 def name_of(id: str) -> str:
@@ -181,7 +192,37 @@ def _upgrade_plan(message: Any) -> UpgradePlan:
         native=recall(message.native),
         encoding_seconds=_seconds(message.encoding_time),
         training_seconds=_seconds(message.training_time),
+        judged=message.judged,
+        old=_worth(message.old),
+        reembedded=_worth(message.reembedded),
+        policies=[
+            PolicyWorth(
+                one.policy,
+                _worth(one.translated) if one.HasField("translated") else None,
+                _worth(one.led),
+                _measured(one.retention),
+                one.refused,
+            )
+            for one in message.policies
+        ],
+        curve=[
+            UpgradePoint(one.share, one.both, one.translated if one.HasField("translated") else None)
+            for one in message.curve
+        ],
+        sections=message.cost.sections,
+        encode_all_seconds=_seconds(message.cost.encoding_time),
+        translate_all_seconds=_seconds(message.cost.translation_time),
+        advice=_ADVICES.get(message.advice),
+        reason=message.reason,
     )
+
+
+def _worth(message: Any) -> UpgradeWorth:
+    return UpgradeWorth(_measured(message.ndcg), message.recall)
+
+
+def _measured(message: Any) -> MeasuredNumber:
+    return MeasuredNumber(message.value, message.low, message.high)
 
 
 def _seconds(duration: Any) -> float:

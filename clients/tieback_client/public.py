@@ -99,7 +99,16 @@ from tieback_client.streams import EncodingStream, EventStream, Writes
 from tieback_client.text_pieces import TextPiece
 from tieback_client.token_scores import ScoredToken, TokenScore, TokenScores
 from tieback_client.token_vectors import TokenVectors, TokenVectorsLike
-from tieback_client.upgrades import Recall, UpgradePlan
+from tieback_client.upgrades import (
+    JudgedQuery,
+    MeasuredNumber,
+    PolicyWorth,
+    Recall,
+    UpgradeAdvice,
+    UpgradePlan,
+    UpgradePoint,
+    UpgradeWorth,
+)
 from tieback_client.vectors import (
     Box,
     DType,
@@ -184,11 +193,13 @@ __all__ = [
     "InternalError",
     "InvalidArgument",
     "Item",
+    "JudgedQuery",
     "Label",
     "Limits",
     "Locator",
     "LocatorKind",
     "Locators",
+    "MeasuredNumber",
     "Method",
     "Mixture",
     "Modality",
@@ -205,6 +216,7 @@ __all__ = [
     "Overloaded",
     "PermissionDenied",
     "Points",
+    "PolicyWorth",
     "Prediction",
     "Predictions",
     "QueryPlan",
@@ -257,8 +269,11 @@ __all__ = [
     "Unauthenticated",
     "Unavailable",
     "Unimplemented",
+    "UpgradeAdvice",
     "UpgradePlan",
+    "UpgradePoint",
     "UpgradeResult",
+    "UpgradeWorth",
     "Usage",
     "Vector",
     "VectorKind",

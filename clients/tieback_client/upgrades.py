@@ -1,9 +1,10 @@
-"""What came of an upgrade of a collection's space."""
+"""What an upgrade of a collection's space is worth."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 
 from tieback_client.vectors import SpaceRef
 
@@ -18,6 +19,77 @@ class Recall:
     """The lower bound."""
     high: float
     """The upper bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredNumber:
+    """A number with its 95 % interval, by the bootstrap of queries."""
+
+    value: float
+    """The number."""
+    low: float
+    """The lower bound."""
+    high: float
+    """The upper bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class UpgradeWorth:
+    """What searches are worth."""
+
+    ndcg: MeasuredNumber
+    """nDCG of the first ten items."""
+    recall: float
+    """The share of a query's items that are among the first ten, of at most ten."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyWorth:
+    """An upgrade policy that was tried."""
+
+    policy: str
+    """Its name."""
+    translated: UpgradeWorth | None
+    """Stored vectors translated into the new space; None for a policy that does not translate."""
+    led: UpgradeWorth
+    """New queries led to stored vectors."""
+    retention: MeasuredNumber
+    """The share of re-embedded nDCG that is kept: translated, or led by a policy that does not translate."""
+    refused: bool
+    """Whether that is below the floor."""
+
+
+@dataclass(frozen=True, slots=True)
+class UpgradePoint:
+    """nDCG@10 at a share that is re-embedded."""
+
+    share: float
+    """The share, 0 to 1."""
+    both: float
+    """Where both spaces are read: the others in the old space."""
+    translated: float | None
+    """Where the others are translated by the best policy; None where none translates."""
+
+
+class UpgradeAdvice(Enum):
+    """What to do with a collection."""
+
+    KEEP = "keep"
+    """Stay in the old space."""
+    REEMBED = "reembed"
+    """Encode again, and read both spaces meanwhile."""
+    TRANSLATE = "translate"
+    """Translate the stored vectors, and encode again later or never."""
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedQuery:
+    """A query and what answers it."""
+
+    text: str
+    """The query."""
+    grades: Mapping[str, int]
+    """The grades of items by their ids, 1 to 20; the gain of a grade is 2^grade − 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +126,23 @@ class UpgradePlan:
     """Time for encoding, both spaces together."""
     training_seconds: float
     """Time for the training; of its last part where it was interrupted."""
+    judged: int
+    """Judged queries that were tried: those with an item of the collection."""
+    old: UpgradeWorth
+    """Searches in the old space, as today."""
+    reembedded: UpgradeWorth
+    """Searches in the new space, as after a reindex."""
+    policies: Sequence[PolicyWorth]
+    """The policies that were tried, the best first; artifact and recalls are of the best one."""
+    curve: Sequence[UpgradePoint]
+    """By the share that is re-embedded."""
+    sections: int
+    """Sections of the collection."""
+    encode_all_seconds: float
+    """Time to encode all of them, as fast as the sample was encoded."""
+    translate_all_seconds: float
+    """Time to translate all of them by the best policy."""
+    advice: UpgradeAdvice | None
+    """What to do; None for an advice that this version does not know."""
+    reason: str
+    """Why, in a sentence with the numbers."""

@@ -12,7 +12,7 @@ from tieback.core.types.moving import MoveProgress, Moving
 from tieback.core.types.operation import Progress
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexProgress, ReindexState
 from tieback.core.types.token_vectors import TokenVectors
-from tieback.core.types.upgrading import Anchors, SpacePair
+from tieback.core.types.upgrading import Anchors, Asked, SpacePair
 from tieback.core.types.vectors import SpaceRef
 
 
@@ -150,6 +150,10 @@ class UpgradePort(Protocol):
         self, collection: str, ids: Sequence[str], *, space: str = "", labels: str = ""
     ) -> Anchors:
         """The contents of these items in both spaces; with `labels`, by that field of their metadata."""
+        ...
+
+    async def encode_queries(self, collection: str, texts: Sequence[str], *, space: str = "") -> Asked:
+        """These texts in both spaces, as queries. InvalidInput where a space refuses one."""
         ...
 
     def folder(self, collection: str) -> Path:

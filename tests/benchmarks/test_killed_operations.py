@@ -6,8 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from support.plans import plan
 from support.present import present
-from tieback_client import OperationState, OperationStatus, Recall, ReindexResult, SpaceRef, UpgradePlan
+from tieback_client import OperationState, OperationStatus, Recall, ReindexResult, SpaceRef
 
 from benchmarks.killed_operations import Outcome, killed
 
@@ -46,16 +47,8 @@ def test_an_end_that_is_another_is_found_out() -> None:
     assert [len(outcome().differences(one)) for one in others] == [1] * 6
 
 
-def upgraded(**changes: Any) -> UpgradePlan:
-    half = Recall(0.5, 0.4, 0.6)
-    made = UpgradePlan(
-        SPACE, SPACE, "oca", {"extra": 4.0}, "0123456789ab", 512, 80, 20, 0, half, half, half, half, 1.0, 2.0
-    )
-    return replace(made, **changes)
-
-
 def test_an_upgrade_may_take_longer_and_round_otherwise_but_not_be_worth_less() -> None:
-    status = replace(outcome().status, result=upgraded())
+    status = replace(outcome().status, result=plan())
     same: list[dict[str, Any]] = [
         {"training_seconds": 9.0},
         {"artifact": "ba9876543210"},
@@ -64,7 +57,7 @@ def test_an_upgrade_may_take_longer_and_round_otherwise_but_not_be_worth_less() 
     others: list[dict[str, Any]] = [{"new_old": Recall(0.44, 0.4, 0.6)}, {"trained": 79}, {"policy": "other"}]
 
     found = [
-        len(outcome(status=status).differences(outcome(status=replace(status, result=upgraded(**changes)))))
+        len(outcome(status=status).differences(outcome(status=replace(status, result=plan(**changes)))))
         for changes in (*same, *others)
     ]
 

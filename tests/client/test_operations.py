@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,10 +14,12 @@ from tieback_client import (
     Client,
     DeadlineExceeded,
     InternalError,
+    JudgedQuery,
     NotFound,
     OperationState,
     Recall,
     StorageFull,
+    UpgradeAdvice,
     UpgradePlan,
 )
 from tieback_client.cli import app
@@ -183,9 +186,19 @@ def test_an_upgrade_is_started_with_what_was_asked_for_and_its_result_is_read(cl
     )
 
     result = operation.wait().result
+    by_queries = client.plan_upgrade("notes", queries=[JudgedQuery("what is red", {"red": 2})]).result()
 
     assert (operation.id, operation.status.kind) == ("notes-0", "plan_upgrade")
     assert isinstance(result, UpgradePlan)
+    assert (by_queries.judged, result.judged) == (1, 0)
+    assert (result.advice, result.reason) == (UpgradeAdvice.REEMBED, "translation is refused")
+    assert [(one.policy, one.translated is None, one.refused) for one in result.policies] == [
+        ("affine", False, True),
+        ("oca", True, True),
+    ]
+    assert [(one.share, one.both, one.translated) for one in result.curve] == [(0, 0.5, 0.45), (1, 0.6, None)]
+    assert (result.old.ndcg.value, result.reembedded.recall) == (0.5, 0.3)
+    assert (result.sections, result.encode_all_seconds, result.translate_all_seconds) == (1000, 120.0, 1.0)
     assert (result.policy, result.parameters, result.artifact) == ("oca", {"extra": 4.0}, "0123456789ab")
     assert (result.width, result.trained, result.held_out, result.left_out) == (50, 80, 20, 3)
     assert result.old_old == Recall(0.5, 0.25, 0.75)
@@ -211,6 +224,22 @@ def test_the_command_line_tells_what_an_upgrade_is_worth(served: Any) -> None:
         assert "recall@1 new/old\t0.400 (0.200 to 0.600)" in output
         assert "0123456789ab, by oca" in output
     assert (as_json["operation"], as_json["result"]["native"]["value"]) == ("notes-1", 1.0)
+    assert "affine\t0.450\t0.400\t0.750 (0.650 to 0.850)\trefused: below the floor" in told.stdout
+    assert "advice\treembed: translation is refused" in told.stdout
     assert as_json["result"]["parameters"] == {"extra": 4.0}
     assert (detached.exit_code, detached.stdout) == (0, "notes-2\n")
     assert (wrong.exit_code, "--policy" in wrong.stderr) == (2, True)
+
+
+def test_judged_queries_are_read_from_a_file_and_a_wrong_line_is_named(served: Any, tmp_path: Path) -> None:
+    right, wrong = tmp_path / "right.jsonl", tmp_path / "wrong.jsonl"
+    rows = [{"a": 2, "b": 0}, {"a": 0}]
+    right.write_text("\n\n".join(json.dumps({"text": "red", "judgements": row}) for row in rows))
+    wrong.write_text('{"text": "red", "judgements": {"a": 2}}\n{"text": "blue"}\n')
+
+    told = json.loads(run(served, "upgrade", "plan", "notes", "--queries", str(right), "--json").stdout)
+    refused = run(served, "upgrade", "plan", "notes", "--queries", str(wrong))
+
+    assert told["result"]["judged"] == 1, "a query that nothing answers is left out"
+    assert refused.exit_code == 2
+    assert "line 2 of wrong.jsonl is no judged query" in refused.output

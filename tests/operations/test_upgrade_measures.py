@@ -26,8 +26,10 @@ def test_no_item_is_learned_from_and_measured_on_and_equal_pairs_are_learned_onc
     rows[4] = rows[2]  # of the items 2 and 1
 
     parts = split(Anchors(rows, rows, items))
+    judged = split(Anchors(rows, rows, items), {1, 2})
 
     assert set(items[parts.held_out]) == {0, 5, 10, 15}
+    assert set(items[judged.held_out]) == {0, 1, 2, 5, 10, 15}, "judged items are not learned from"
     assert set(items[parts.training]).isdisjoint(items[parts.held_out])
     assert len(parts.training) == 31
     assert parts.classes is None
@@ -45,13 +47,13 @@ def test_labels_become_numbers_of_what_is_learned_from() -> None:
 
 
 def test_without_labels_a_half_seeks_its_other_half() -> None:
-    old = np.repeat(ROWS[:20], 2, axis=0)  # the halves of a text are equal in the old space
+    old = np.repeat(ROWS[:20], 3, axis=0)  # the halves of a text are equal in the old space
     new = old.copy()
-    new[3] = -new[3]  # and one is lost in the new one
-    mapped = np.concatenate([new, np.zeros((40, 2), np.float32)], axis=1)
-    parts = Parts(np.zeros(0, np.int64), np.arange(40), None)
+    new[4] = -new[4]  # and one is lost in the new one
+    mapped = np.concatenate([new, np.zeros((60, 2), np.float32)], axis=1)
+    parts = Parts(np.zeros(0, np.int64), np.arange(60), None)
 
-    found = measured(Anchors(old, new, np.repeat(np.arange(20), 2)), parts, mapped)
+    found = measured(Anchors(old, new, np.repeat(np.arange(20), 3)), parts, mapped)
 
     assert {name: one.value for name, one in found.items()} == {
         "old_old": 1.0,

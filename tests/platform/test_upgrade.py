@@ -31,6 +31,7 @@ from tieback_client import (
     Client,
     InvalidArgument,
     Item,
+    JudgedQuery,
     NotFound,
     OperationState,
     Unimplemented,
@@ -128,8 +129,8 @@ def test_an_upgrade_learns_a_transform_and_says_what_it_is_worth(
     assert isinstance(result, UpgradePlan)
     assert (result.old_space, result.new_space.name) == (before.space, "words-b")
     assert (result.policy, result.parameters["extra"], result.parameters["alignment"]) == ("oca", 4.0, 1.0)
-    assert (result.width, result.held_out, result.left_out) == (12, ITEMS // 5 * 2, 0)
-    assert result.trained == ITEMS * 2 - result.held_out
+    assert (result.width, result.held_out, result.left_out) == (12, ITEMS // 5 * 3, 0)
+    assert result.trained == ITEMS * 3 - result.held_out
     for one in (result.old_old, result.new_old, result.new_new, result.native):
         assert 0 <= one.low <= one.value <= one.high <= 1
     assert result.new_old.value >= result.old_old.value - 0.15
@@ -150,6 +151,42 @@ def test_an_upgrade_learns_a_transform_and_says_what_it_is_worth(
     leading = shared(compatibilities.get("oca")(new, artifact.arrays), 8)
     assert ((leading @ old.T).argmax(axis=1) == [0, 1]).all()
     assert not (folder / "store/upgrades/_/texts/work").exists()
+
+
+def test_policies_that_need_no_pytorch_are_compared_where_none_is_named(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tieback.operations.fitting.importlib.util.find_spec", lambda *_: None)
+
+    result = client.plan_upgrade("texts", space="words-b").result(timeout=60)
+
+    assert {one.policy for one in result.policies} == {"affine", "local_mixture", "orthogonal"}
+    assert result.policy == result.policies[0].policy
+    assert all(one.translated is not None for one in result.policies)
+    kept = [one.retention.value for one in result.policies]
+    assert kept == sorted(kept, reverse=True)
+    assert result.policies[0].retention.low <= kept[0] <= result.policies[0].retention.high
+    assert [round(point.share, 1) for point in result.curve] == [step / 10 for step in range(11)]
+    assert result.curve[0].both == pytest.approx(result.old.ndcg.value)
+    assert result.curve[-1].translated == pytest.approx(result.reembedded.ndcg.value)
+    assert result.sections == ITEMS
+    assert result.encode_all_seconds > 0
+    assert result.translate_all_seconds > 0
+    assert result.advice is not None
+    assert f"{result.old.ndcg.value:.3f}" in result.reason
+
+
+def test_judged_queries_say_what_an_upgrade_is_worth_to_them(client: Client) -> None:
+    wanted = next(iter(client.items("texts")))
+    words = str(wanted.sections[0].content)
+    asked = [JudgedQuery(words, {wanted.id: 2}), JudgedQuery("word00", {"gone": 1})]
+
+    result = client.plan_upgrade("texts", space="words-b", queries=asked).result(timeout=60)
+
+    assert result.judged == 1, "what a query asks for is not there"
+    assert result.old.ndcg.value == pytest.approx(1)
+    with pytest.raises(InvalidArgument, match="no judged item is in the collection"):
+        client.plan_upgrade("texts", space="words-b", queries=asked[1:]).result(timeout=60)
 
 
 def test_with_labels_a_content_seeks_another_of_its_label(client: Client) -> None:
@@ -182,6 +219,11 @@ async def test_the_asynchronous_client_and_the_command_line_do_the_same(running:
         ({"space": "shapes"}, "space", "nothing that both encode"),
         ({"policy": ("oca", {"extra": -1})}, "policy.parameters.extra", "greater than or equal to 0"),
         ({"policy": ("oca", {"wide": 1})}, "policy.parameters.wide", "its parameters are: extra, "),
+        ({"floor": 1.5}, "floor", "less than or equal to 1"),
+        ({"queries": [JudgedQuery("", {"a": 1})]}, "queries[0].text", "at least 1 character"),
+        ({"queries": [JudgedQuery("a", {})]}, "queries[0].grades", "at least 1 item"),
+        ({"queries": [JudgedQuery("a", {"b": 21})]}, "queries[0].grades.b", "less than or equal to 20"),
+        ({"queries": [JudgedQuery("a", {"b": 1})], "labels": "kind"}, "queries", "give one of them"),
         ({"items": 49}, "items", "greater than or equal to 50"),
         ({"items": 20_001}, "items", "less than or equal to 20000"),
     ],
@@ -208,7 +250,9 @@ def test_what_is_not_there_is_not_found_with_the_choices(client: Client) -> None
 
 
 def test_a_small_collection_and_labels_that_nobody_has_are_refused(client: Client) -> None:
-    with pytest.raises(InvalidArgument, match="too small for an upgrade by oca: it takes 32 contents"):
+    with pytest.raises(
+        InvalidArgument, match="too small for an upgrade by local_mixture: it takes 128 contents"
+    ):
         client.plan_upgrade("few", space="words-b")
     operation = client.plan_upgrade("texts", space="words-b", policy=QUICK, labels="colour")
 

@@ -1,6 +1,9 @@
-"""`tieback upgrade plan`: learns how vectors of a new space compare with the stored ones of a collection."""
+"""`tieback upgrade plan`: what moving a collection to another space is worth, and by which way."""
 
 from __future__ import annotations
+
+import json
+from pathlib import Path
 
 import click
 
@@ -8,7 +11,7 @@ from tieback_client.cli.connection import Command, connected, parse_method
 from tieback_client.cli.following import duration, follow, tell_started
 from tieback_client.cli.output import Output
 from tieback_client.client import Client
-from tieback_client.upgrades import Recall, UpgradePlan
+from tieback_client.upgrades import JudgedQuery, MeasuredNumber, Recall, UpgradePlan
 
 
 @click.command(
@@ -17,14 +20,14 @@ from tieback_client.upgrades import Recall, UpgradePlan
     epilog="""\b
 Examples:
   tieback upgrade plan handbook --to paraphrase-minilm-l3-v2
-  tieback upgrade plan digits --to strokes-v2 --labels digit --parameter extra=64
+  tieback upgrade plan handbook --to paraphrase-minilm-l3-v2 --queries judged.jsonl
+  tieback upgrade plan digits --policy oca --to strokes-v2 --labels digit --parameter extra=64
   tieback upgrade plan handbook --detach       start it, and follow it with `tieback operations`
 
 \b
-Contents of the collection are encoded in both spaces. From these the server learns a transform after which
-vectors of the new space compare with the stored ones, and it measures what that is worth on other items. The
-collection stays as it is. The server runs it as an operation, which continues if this command is interrupted
-or the server restarts.
+Contents of the collection are encoded in both spaces. Policies learn from most of them how vectors of
+both compare; searches are tried on the others. The collection stays as it is. The server runs it as an
+operation, which continues if this command is interrupted or the server restarts.
 """,
 )
 @click.argument("collection")
@@ -42,7 +45,16 @@ or the server restarts.
     help="The field of the items' metadata that says their class. [texts are compared by their halves]",
 )
 @click.option("--items", default=0, metavar="NUMBER", help="Learn from at most so many items. [2000]")
-@click.option("--policy", metavar="NAME", help="How the transform is learned. [oca]")
+@click.option(
+    "--queries",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Judged queries, a JSON object a line: text, and judgements: grades by the ids of items.",
+)
+@click.option(
+    "--floor", default=0.0, metavar="SHARE", help="Refuse translation that keeps less of nDCG. [0.8]"
+)
+@click.option("--policy", metavar="NAME", help="Try this policy alone. [those that need no training]")
 @click.option("--parameter", multiple=True, metavar="NAME=VALUE", help="A parameter of the policy.")
 @click.option("--detach", is_flag=True, help="Start it and return; `tieback operations` follows it.")
 @connected
@@ -53,17 +65,21 @@ def plan(
     space: str,
     labels: str,
     items: int,
+    queries: Path | None,
+    floor: float,
     policy: str | None,
     parameter: tuple[str, ...],
     detach: bool,
 ) -> None:
-    """Learn a transform from a new space, and measure it."""
+    """Measure what moving a collection to another space is worth, and by which way."""
     operation = client.plan_upgrade(
         collection,
         space=space,
         policy=parse_method(policy, parameter, "--policy", "--parameter"),
         labels=labels,
         items=items,
+        queries=() if queries is None else judged(queries),
+        floor=floor,
     )
     if detach:
         tell_started(output, operation)
@@ -74,11 +90,62 @@ def plan(
         output.document({"operation": operation.id, "collection": collection, "result": result})
     else:
         output.table(["", ""], [[key, value] for key, value in facts_of(result).items()])
+        output.table(
+            ["policy", "translated", "queries led", "keeps", ""],
+            [
+                [
+                    one.policy,
+                    "" if one.translated is None else f"{one.translated.ndcg.value:.3f}",
+                    f"{one.led.ndcg.value:.3f}",
+                    _number(one.retention),
+                    "refused: below the floor" if one.refused else "",
+                ]
+                for one in result.policies
+            ],
+        )
+        output.table(
+            ["re-embedded", "both spaces read", "the others translated"],
+            [
+                [
+                    f"{one.share:.0%}",
+                    f"{one.both:.3f}",
+                    "" if one.translated is None else f"{one.translated:.3f}",
+                ]
+                for one in result.curve
+            ],
+        )
+
+
+def judged(path: Path) -> list[JudgedQuery]:
+    """The queries of a file; those without a grade above 0 are left out. UsageError names a wrong line."""
+    found = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            grades = {str(item): int(grade) for item, grade in row["judgements"].items() if grade > 0}
+            text = row["text"]
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise click.UsageError(
+                f"line {number} of {path.name} is no judged query; one is: "
+                '{"text": "how are wings cooled", "judgements": {"doc-7": 3}}'
+            ) from None
+        if grades:
+            found.append(JudgedQuery(text, grades))
+    return found
 
 
 def facts_of(result: UpgradePlan) -> dict[str, str]:
     """What an upgrade learned and what it is worth, in words."""
+    advice = "unknown to this version" if result.advice is None else result.advice.value
     return {
+        "advice": f"{advice}: {result.reason}",
+        "nDCG@10 today": _number(result.old.ndcg),
+        "nDCG@10 re-embedded": _number(result.reembedded.ndcg),
+        "tried by": f"{result.judged} judged queries" if result.judged else "the collection's own contents",
+        "encoding all": f"{result.sections} sections, about {duration(result.encode_all_seconds)}",
+        "translating all": duration(result.translate_all_seconds),
         "from": str(result.old_space),
         "to": str(result.new_space),
         "transform": f"{result.artifact}, by {result.policy}, {result.width} dimensions",
@@ -90,6 +157,10 @@ def facts_of(result: UpgradePlan) -> dict[str, str]:
         "encoding took": duration(result.encoding_seconds),
         "training took": duration(result.training_seconds),
     }
+
+
+def _number(measured: MeasuredNumber) -> str:
+    return f"{measured.value:.3f} ({measured.low:.3f} to {measured.high:.3f})"
 
 
 def _share(recall: Recall) -> str:

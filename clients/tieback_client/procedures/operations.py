@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from google.longrunning import operations_proto_pb2
@@ -14,7 +15,7 @@ from tieback_client.events import MethodLike
 from tieback_client.operations import OperationStatus, name_of, read_status
 from tieback_client.paging import Page, Pages
 from tieback_client.rpc import RPCS, Call, Procedure
-from tieback_client.upgrades import UpgradePlan
+from tieback_client.upgrades import JudgedQuery, UpgradePlan
 from tieback_client.writes import ReindexResult
 
 _ANSWER_SECONDS = 30.0
@@ -46,17 +47,22 @@ def plan_upgrade(
     policy: MethodLike | None = None,
     labels: str = "",
     items: int = 0,
+    queries: Sequence[JudgedQuery] = (),
+    floor: float = 0.0,
     timeout: float | None = None,
 ) -> Procedure[OperationStatus[UpgradePlan]]:
-    """Starts to learn how vectors of another space compare with the stored vectors of a collection.
+    """Starts to measure what moving a collection to another space is worth, what it costs, and by which way.
 
     `space` is the one that is to take the place of the collection's own; by default the served revision of
-    its own. `policy` is a method of the family "compatibility", for instance ``"oca"`` or
-    ``("oca", {"extra": 64})``. Of at most `items` items of the collection, by default 2000, it learns from
-    most and is measured on the others. `labels` names the field of their metadata that has their class;
-    without it, texts are compared by their halves. The collection stays as it is. The operation goes on when
-    this program ends, and when the server is started again. Where an equal one is under way, that is
-    returned; `AlreadyExists` where another one is.
+    its own. `policy` is a method of the family "compatibility", for instance ``"affine"`` or ``("oca",
+    {"extra": 64})``; without one, those are compared that need no training. Of at most `items` items of
+    the collection, by default 2000, it learns from most and is measured on the others. `queries` are
+    judged queries that searches are tried by; without them halves of texts ask for their other halves,
+    which says little of how good searches will be. A translation that keeps less than `floor` of
+    re-embedded nDCG, by default 0.8, is refused. `labels` names the field of their metadata that has
+    their class; without it, texts are compared by their halves. The collection stays as it is. The
+    operation goes on when this program ends, and when the server is started again. Where an equal one
+    is under way, that is returned; `AlreadyExists` where another one is.
     """
     request = operation_pb2.PlanUpgradeRequest(
         collection=collection,
@@ -64,6 +70,8 @@ def plan_upgrade(
         policy=writing.method(policy, at("policy")),
         labels=writing.text(labels, "labels"),
         items=items,
+        queries=[operation_pb2.JudgedQuery(text=one.text, grades=dict(one.grades)) for one in queries],
+        floor=floor,
     )
     reply = yield Call(RPCS["PlanUpgrade"], request, timeout)
     return read_status(reply.message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces
 from tieback.answer.stopwatch import Stopwatch
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput
+from tieback.core.field_path import at
 from tieback.core.tenant import PRINCIPAL, Access
 from tieback.core.types.arrays import Array
 from tieback.core.types.collection import Collection
@@ -19,7 +21,7 @@ from tieback.core.types.content import Content, Item, Modality, Section
 from tieback.core.types.encoding import Truncation
 from tieback.core.types.fusion import Fused, FusePart, Role
 from tieback.core.types.limits import Limits
-from tieback.core.types.upgrading import Anchors, SpacePair
+from tieback.core.types.upgrading import WITH_HALVES, Anchors, Asked, SpacePair
 from tieback.ports import StorePort
 
 SECTIONS = 4
@@ -95,8 +97,12 @@ class Upgrading:
                 else:
                     left_out += 1
         every = [one for group in sought for one in group]
-        rows = [await self._encoded(one, every) for one in (old, new)]
-        each = 1 if labels else 2
+        rows, took = [], 0.0
+        for one in (old, new):
+            begun = time.monotonic()
+            rows.append(await self._encoded(one, every))
+            took = time.monotonic() - begun
+        each = 1 if labels else WITH_HALVES
         is_there = (rows[0].any(axis=1) & rows[1].any(axis=1)).reshape(-1, each).all(axis=1)
         kept = np.repeat(is_there, each)
         return Anchors(
@@ -105,7 +111,20 @@ class Upgrading:
             np.array([one.item for one in every], np.int64)[kept],
             [one.label for one, keep in zip(every, kept, strict=True) if keep] if labels else (),
             left_out + int((~is_there).sum()),
+            took if labels else took / 2,  # two halves are together as long as the whole
         )
+
+    async def encode_queries(self, collection: str, texts: Sequence[str], *, space: str = "") -> Asked:
+        """See `UpgradePort`."""
+        _, old, new = await self._both(collection, space)
+        sought = [
+            _Sought(place, Content(Modality.TEXT, text), Role.QUERY) for place, text in enumerate(texts)
+        ]
+        rows = [await self._encoded(one, sought) for one in (old, new)]
+        for place in range(len(texts)):
+            if not all(side[place].any() for side in rows):
+                raise InvalidInput("a space says nothing of this query", field=at("queries")[place]["text"])
+        return Asked(*rows)
 
     def folder(self, collection: str) -> Path:
         """See `UpgradePort`."""
@@ -150,7 +169,7 @@ def _read_by(space: CollectionSpace) -> list[Modality]:
 
 
 def _sought(place: int, item: Item, section: Section, labels: str) -> list[_Sought]:
-    """What a section gives: itself where it has a label, else the halves of its text; nothing else."""
+    """What a section gives: itself where it has a label, else its text with its halves; nothing else."""
     content = section.content
     if content is None:
         return []
@@ -162,8 +181,8 @@ def _sought(place: int, item: Item, section: Section, labels: str) -> list[_Soug
     cut = halves(content.data) if isinstance(content.data, str) else None
     if cut is None:
         return []
-    roles = (Role.QUERY, Role.DOCUMENT)
-    return [_Sought(place, Content(Modality.TEXT, text), role) for text, role in zip(cut, roles, strict=True)]
+    given = zip((*cut, content.data), (Role.QUERY, Role.DOCUMENT, Role.DOCUMENT), strict=True)
+    return [_Sought(place, Content(Modality.TEXT, text), role) for text, role in given]
 
 
 async def _encode(

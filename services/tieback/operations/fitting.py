@@ -68,10 +68,11 @@ async def fit(
 ) -> AsyncGenerator[float, None]:
     """The share that is done, 0 to 1, until `read` finds the state. Continues what was interrupted.
 
-    Raises what `compatibility.fit` does, and Unsupported without PyTorch. Where it is closed, the process is
-    killed.
+    Raises what `compatibility.fit` does, and Unsupported where the method needs PyTorch and there is none.
+    Where it is closed, the process is killed.
     """
-    check_installed()
+    if not compatibility.translates(method):
+        check_installed()
     await asyncio.to_thread(_write, folder / _ANCHORS, anchors)
     request = json.dumps({"method": method, "parameters": dict(parameters), "seed": seed})
     with _process(folder, request) as process:

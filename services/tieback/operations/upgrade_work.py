@@ -1,6 +1,7 @@
 """What an upgrade keeps while it runs, and what it publishes at the end.
 
     work/chosen.json            the items in the order in which they are read, and what they were chosen for
+    work/asked.safetensors      the vectors of both spaces for judged queries
     work/NUMBER.safetensors     the vectors of both spaces for a page of them
     work/fit-DIGEST/            a training, by its method and parameters (`tieback.operations.fitting`)
     REVISION/                   a transform that was learned, as an artifact
@@ -18,15 +19,15 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import safe_open
-from safetensors.numpy import save
+from safetensors.numpy import load, save
 
 from tieback.artifacts import Artifact, stored
 from tieback.core.durable_files import write_durably
-from tieback.core.types.upgrading import Anchors
+from tieback.core.types.upgrading import Anchors, Asked
 
 KEPT = 10
 """Transforms of a collection that are kept; older ones are removed."""
-_CHOSEN = "chosen.json"
+_CHOSEN, _ASKED = "chosen.json", "asked.safetensors"
 
 
 class Work:
@@ -64,7 +65,7 @@ class Work:
         """Keeps the next page, whose first item has the place `begin`, and how long it took."""
         arrays = {"old": page.old, "new": page.new, "items": page.items + begin}
         labels = json.dumps(list(page.labels))
-        told = {"labels": labels, "left_out": str(page.left_out), "seconds": str(seconds)}
+        told = {"labels": labels, "left_out": str(page.left_out), "seconds": f"{seconds} {page.seconds}"}
         write_durably(self._page(self.pages), save(arrays, told))
 
     def anchors(self) -> tuple[Anchors, float]:
@@ -77,8 +78,21 @@ class Work:
             np.concatenate([page.items for page in found]),
             [label for page in found for label in page.labels],
             sum(page.left_out for page in found),
+            sum(page.seconds for page in found),
         )
         return every, sum(seconds for _, seconds in read)
+
+    def asked(self) -> Asked | None:
+        """The judged queries; None where they are not encoded yet."""
+        path = self._work / _ASKED
+        if not path.exists():
+            return None
+        found = load(path.read_bytes())
+        return Asked(found["old"], found["new"])
+
+    def ask(self, asked: Asked) -> None:
+        """Keeps the judged queries."""
+        write_durably(self._work / _ASKED, save({"old": asked.old, "new": asked.new}))
 
     def training(self, name: str) -> Path:
         """The folder of a training."""
@@ -104,4 +118,5 @@ def _read(path: Path) -> tuple[Anchors, float]:
     with safe_open(path, "np") as file:
         told = file.metadata()
         old, new, items = (file.get_tensor(name) for name in ("old", "new", "items"))
-    return Anchors(old, new, items, json.loads(told["labels"]), int(told["left_out"])), float(told["seconds"])
+    both, alone = map(float, told["seconds"].split())
+    return Anchors(old, new, items, json.loads(told["labels"]), int(told["left_out"]), alone), both

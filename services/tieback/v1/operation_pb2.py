@@ -32,7 +32,7 @@ from tieback.v1 import report_pb2 as tieback_dot_v1_dot_report__pb2
 from tieback.v1 import vector_pb2 as tieback_dot_v1_dot_vector__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1atieback/v1/operation.proto\x12\ntieback.v1\x1a#google/longrunning/operations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x1ctieback/v1/annotations.proto\x1a\x16tieback/v1/index.proto\x1a\x17tieback/v1/report.proto\x1a\x17tieback/v1/vector.proto\"\xda\x02\n\x11OperationMetadata\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12)\n\x05state\x18\x03 \x01(\x0e\x32\x1a.tieback.v1.OperationState\x12\x0c\n\x04\x64one\x18\x04 \x01(\x04\x12\r\n\x05total\x18\x05 \x01(\x04\x12,\n\tremaining\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\ncancelling\x18\x07 \x01(\x08\x12\x0f\n\x07trouble\x18\x08 \x01(\t\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08run_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"N\n\x13StartReindexRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\r\n\x05space\x18\x02 \x01(\t\x12\x14\n\x0c\x64rop_missing\x18\x03 \x01(\x08\"\xe8\x01\n\rReindexResult\x12\r\n\x05total\x18\x01 \x01(\x04\x12\x0c\n\x04\x64one\x18\x02 \x01(\x04\x12,\n\x08\x66\x61ilures\x18\x03 \x03(\x0b\x32\x1a.tieback.v1.ReindexFailure\x12\x15\n\rfailure_count\x18\x04 \x01(\x04\x12\x10\n\x08\x66inished\x18\x05 \x01(\x08\x12#\n\x05space\x18\x06 \x01(\x0b\x32\x14.tieback.v1.SpaceRef\x12\x16\n\x0esplit_sections\x18\x07 \x01(\x04\x12\x16\n\x0e\x61\x64\x64\x65\x64_sections\x18\x08 \x01(\x04\x12\x0e\n\x06needed\x18\t \x01(\x08\"@\n\x0eReindexFailure\x12\n\n\x02id\x18\x01 \x01(\t\x12\"\n\x06status\x18\x02 \x01(\x0b\x32\x12.google.rpc.Status\"\x8d\x01\n\x12PlanUpgradeRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\r\n\x05space\x18\x02 \x01(\t\x12\x35\n\x06policy\x18\x03 \x01(\x0b\x32\x12.tieback.v1.MethodB\x11\xca\xc1\x18\rcompatibility\x12\x0e\n\x06labels\x18\x04 \x01(\t\x12\r\n\x05items\x18\x05 \x01(\r\"\xe4\x03\n\x0bUpgradePlan\x12\'\n\told_space\x18\x01 \x01(\x0b\x32\x14.tieback.v1.SpaceRef\x12\'\n\tnew_space\x18\x02 \x01(\x0b\x32\x14.tieback.v1.SpaceRef\x12\"\n\x06policy\x18\x03 \x01(\x0b\x32\x12.tieback.v1.Method\x12\x10\n\x08\x61rtifact\x18\x04 \x01(\t\x12\r\n\x05width\x18\x05 \x01(\r\x12\x0f\n\x07trained\x18\x06 \x01(\x04\x12\x10\n\x08held_out\x18\x07 \x01(\x04\x12\x10\n\x08left_out\x18\x08 \x01(\x04\x12(\n\x07old_old\x18\t \x01(\x0b\x32\x17.tieback.v1.RecallAtOne\x12(\n\x07new_old\x18\n \x01(\x0b\x32\x17.tieback.v1.RecallAtOne\x12(\n\x07new_new\x18\x0b \x01(\x0b\x32\x17.tieback.v1.RecallAtOne\x12\'\n\x06native\x18\x0c \x01(\x0b\x32\x17.tieback.v1.RecallAtOne\x12\x30\n\rencoding_time\x18\r \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x30\n\rtraining_time\x18\x0e \x01(\x0b\x32\x19.google.protobuf.Duration\"b\n\x13StartUpgradeRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\r\n\x05space\x18\x02 \x01(\t\x12\x18\n\x0bleast_trust\x18\x03 \x01(\x01H\x00\x88\x01\x01\x42\x0e\n\x0c_least_trust\"\xe1\x01\n\rUpgradeResult\x12\'\n\told_space\x18\x01 \x01(\x0b\x32\x14.tieback.v1.SpaceRef\x12\'\n\tnew_space\x18\x02 \x01(\x0b\x32\x14.tieback.v1.SpaceRef\x12\x0c\n\x04\x64one\x18\x03 \x01(\x04\x12\r\n\x05total\x18\x04 \x01(\x04\x12,\n\x08\x66\x61ilures\x18\x05 \x03(\x0b\x32\x1a.tieback.v1.ReindexFailure\x12\x15\n\rfailure_count\x18\x06 \x01(\x04\x12\x0e\n\x06paused\x18\x07 \x01(\x08\x12\x0c\n\x04over\x18\x08 \x01(\x08\")\n\x13PauseUpgradeRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\"B\n\x14PauseUpgradeResponse\x12*\n\ncollection\x18\x01 \x01(\x0b\x32\x16.tieback.v1.Collection\"*\n\x14ResumeUpgradeRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\",\n\x16RollbackUpgradeRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\"E\n\x17RollbackUpgradeResponse\x12*\n\ncollection\x18\x01 \x01(\x0b\x32\x16.tieback.v1.Collection\"@\n\x14\x46inishUpgradeRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x14\n\x0c\x64rop_missing\x18\x02 \x01(\x08\"C\n\x15\x46inishUpgradeResponse\x12*\n\ncollection\x18\x01 \x01(\x0b\x32\x16.tieback.v1.Collection\"7\n\x0bRecallAtOne\x12\r\n\x05value\x18\x01 \x01(\x01\x12\x0b\n\x03low\x18\x02 \x01(\x01\x12\x0c\n\x04high\x18\x03 \x01(\x01*\xc5\x01\n\x0eOperationState\x12\x1f\n\x1bOPERATION_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17OPERATION_STATE_WAITING\x10\x01\x12\x1b\n\x17OPERATION_STATE_RUNNING\x10\x02\x12\x1d\n\x19OPERATION_STATE_SUCCEEDED\x10\x03\x12\x1a\n\x16OPERATION_STATE_FAILED\x10\x04\x12\x1d\n\x19OPERATION_STATE_CANCELLED\x10\x05\x32\x8c\x06\n\x10OperationService\x12x\n\x0cStartReindex\x12\x1f.tieback.v1.StartReindexRequest\x1a\x1d.google.longrunning.Operation\"(\x90\x02\x02\xca\x41\"\n\rReindexResult\x12\x11OperationMetadata\x12t\n\x0bPlanUpgrade\x12\x1e.tieback.v1.PlanUpgradeRequest\x1a\x1d.google.longrunning.Operation\"&\x90\x02\x02\xca\x41 \n\x0bUpgradePlan\x12\x11OperationMetadata\x12x\n\x0cStartUpgrade\x12\x1f.tieback.v1.StartUpgradeRequest\x1a\x1d.google.longrunning.Operation\"(\x90\x02\x02\xca\x41\"\n\rUpgradeResult\x12\x11OperationMetadata\x12V\n\x0cPauseUpgrade\x12\x1f.tieback.v1.PauseUpgradeRequest\x1a .tieback.v1.PauseUpgradeResponse\"\x03\x90\x02\x02\x12z\n\rResumeUpgrade\x12 .tieback.v1.ResumeUpgradeRequest\x1a\x1d.google.longrunning.Operation\"(\x90\x02\x02\xca\x41\"\n\rUpgradeResult\x12\x11OperationMetadata\x12_\n\x0fRollbackUpgrade\x12\".tieback.v1.RollbackUpgradeRequest\x1a#.tieback.v1.RollbackUpgradeResponse\"\x03\x90\x02\x02\x12Y\n\rFinishUpgrade\x12 .tieback.v1.FinishUpgradeRequest\x1a!.tieback.v1.FinishUpgradeResponse\"\x03\x90\x02\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1atieback/v1/operation.proto\x12\ntieback.v1\x1a#google/longrunning/operations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x1ctieback/v1/annotations.proto\x1a\x16tieback/v1/index.proto\x1a\x17tieback/v1/report.proto\x1a\x17tieback/v1/vector.proto\"\xda\x02\n\x11OperationMetadata\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12)\n\x05state\x18\x03 \x01(\x0e\x32\x1a.tieback.v1.OperationState\x12\x0c\n\x04\x64one\x18\x04 \x01(\x04\x12\r\n\x05total\x18\x05 \x01(\x04\x12,\n\tremaining\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x12\n\ncancelling\x18\x07 \x01(\x08\x12\x0f\n\x07trouble\x18\x08 \x01(\t\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08run_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"N\n\x13StartReindexRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\r\n\x05space\x18\x02 \x01(\t\x12\x14\n\x0c\x64rop_missing\x18\x03 \x01(\x08\"\xe8\x01\n\rReindexResult\x12\r\n\x05total\x18\x01 \x01(\x04\x12\x0c\n\x04\x64one\x18\x02 \x01(\x04\x12,\n\x08\x66\x61ilures\x18\x03 \x03(\x0b\x32\x1a.tieback.v1.ReindexFailure\x12\x15\n\rfailure_count\x18\x04 \x01(\x04\x12\x10\n\x08\x66inished\x18\x05 \x01(\x08\x12#\n\x05space\x18\x06 \x01(\x0b\x32\x14.tieback.v1.SpaceRef\x12\x16\n\x0esplit_sections\x18\x07 \x01(\x04\x12\x16\n\x0e\x61\x64\x64\x65\x64_sections\x18\x08 \x01(\x04\x12\x0e\n\x06needed\x18\t \x01(\x08\"@\n\x0eReindexFailure\x12\n\n\x02id\x18\x01 \x01(\t\x12\"\n\x06status\x18\x02 \x01(\x0b\x32\x12.google.rpc.Status\"\xc6\x01\n\x12PlanUpgradeRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\r\n\x05space\x18\x02 \x01(\t\x12\x35\n\x06policy\x18\x03 \x01(\x0b\x32\x12.tieback.v1.MethodB\x11\xca\xc1\x18\rcompatibility\x12\x0e\n\x06labels\x18\x04 \x01(\t\x12\r\n\x05items\x18\x05 \x01(\r\x12(\n\x07queries\x18\x06 \x03(\x0b\x32\x17.tieback.v1.JudgedQuery\x12\r\n\x05\x66loor\x18\x07 \x01(\x01\"\x7f\n\x0bJudgedQuery\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x33\n\x06grades\x18\x02 \x03(\x0b\x32#.tieback.v1.JudgedQuery.GradesEntry\x1a-\n\x0bGradesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\"\xff\x05\n\x0bUpgradePlan\x12\'\n\told_space\x18\x01 \x01(\x0b\x32\x14.tieback.v1.SpaceRef\x12\'\n\tnew_space\x18\x02 \x01(\x0b\x32\x14.tieback.v1.SpaceRef\x12\"\n\x06policy\x18\x03 \x01(\x0b\x32\x12.tieback.v1.Method\x12\x10\n\x08\x61rtifact\x18\x04 \x01(\t\x12\r\n\x05width\x18\x05 \x01(\r\x12\x0f\n\x07trained\x18\x06 \x01(\x04\x12\x10\n\x08held_out\x18\x07 \x01(\x04\x12\x10\n\x08left_out\x18\x08 \x01(\x04\x12(\n\x07old_old\x18\t \x01(\x0b\x32\x17.tieback.v1.RecallAtOne\x12(\n\x07new_old\x18\n \x01(\x0b\x32\x17.tieback.v1.RecallAtOne\x12(\n\x07new_new\x18\x0b \x01(\x0b\x32\x17.tieback.v1.RecallAtOne\x12\'\n\x06native\x18\x0c \x01(\x0b\x32\x17.tieback.v1.RecallAtOne\x12\x30\n\rencoding_time\x18\r \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x30\n\rtraining_time\x18\x0e \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06judged\x18\x0f \x01(\r\x12%\n\x03old\x18\x10 \x01(\x0b\x32\x18.tieback.v1.UpgradeWorth\x12,\n\nreembedded\x18\x11 \x01(\x0b\x32\x18.tieback.v1.UpgradeWorth\x12)\n\x08policies\x18\x12 \x03(\x0b\x32\x17.tieback.v1.PolicyWorth\x12\'\n\x05\x63urve\x18\x13 \x03(\x0b\x32\x18.tieback.v1.UpgradePoint\x12%\n\x04\x63ost\x18\x14 \x01(\x0b\x32\x17.tieback.v1.UpgradeCost\x12)\n\x06\x61\x64vice\x18\x15 \x01(\x0e\x32\x19.tieback.v1.UpgradeAdvice\x12\x0e\n\x06reason\x18\x16 \x01(\t\":\n\x0eMeasuredNumber\x12\r\n\x05value\x18\x01 \x01(\x01\x12\x0b\n\x03low\x18\x02 \x01(\x01\x12\x0c\n\x04high\x18\x03 \x01(\x01\"H\n\x0cUpgradeWorth\x12(\n\x04ndcg\x18\x01 \x01(\x0b\x32\x1a.tieback.v1.MeasuredNumber\x12\x0e\n\x06recall\x18\x02 \x01(\x01\"\xc6\x01\n\x0bPolicyWorth\x12\x0e\n\x06policy\x18\x01 \x01(\t\x12\x31\n\ntranslated\x18\x02 \x01(\x0b\x32\x18.tieback.v1.UpgradeWorthH\x00\x88\x01\x01\x12%\n\x03led\x18\x03 \x01(\x0b\x32\x18.tieback.v1.UpgradeWorth\x12-\n\tretention\x18\x04 \x01(\x0b\x32\x1a.tieback.v1.MeasuredNumber\x12\x0f\n\x07refused\x18\x05 \x01(\x08\x42\r\n\x0b_translated\"S\n\x0cUpgradePoint\x12\r\n\x05share\x18\x01 \x01(\x01\x12\x0c\n\x04\x62oth\x18\x02 \x01(\x01\x12\x17\n\ntranslated\x18\x03 \x01(\x01H\x00\x88\x01\x01\x42\r\n\x0b_translated\"\x86\x01\n\x0bUpgradeCost\x12\x10\n\x08sections\x18\x01 \x01(\x04\x12\x30\n\rencoding_time\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x33\n\x10translation_time\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"b\n\x13StartUpgradeRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\r\n\x05space\x18\x02 \x01(\t\x12\x18\n\x0bleast_trust\x18\x03 \x01(\x01H\x00\x88\x01\x01\x42\x0e\n\x0c_least_trust\"\xe1\x01\n\rUpgradeResult\x12\'\n\told_space\x18\x01 \x01(\x0b\x32\x14.tieback.v1.SpaceRef\x12\'\n\tnew_space\x18\x02 \x01(\x0b\x32\x14.tieback.v1.SpaceRef\x12\x0c\n\x04\x64one\x18\x03 \x01(\x04\x12\r\n\x05total\x18\x04 \x01(\x04\x12,\n\x08\x66\x61ilures\x18\x05 \x03(\x0b\x32\x1a.tieback.v1.ReindexFailure\x12\x15\n\rfailure_count\x18\x06 \x01(\x04\x12\x0e\n\x06paused\x18\x07 \x01(\x08\x12\x0c\n\x04over\x18\x08 \x01(\x08\")\n\x13PauseUpgradeRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\"B\n\x14PauseUpgradeResponse\x12*\n\ncollection\x18\x01 \x01(\x0b\x32\x16.tieback.v1.Collection\"*\n\x14ResumeUpgradeRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\",\n\x16RollbackUpgradeRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\"E\n\x17RollbackUpgradeResponse\x12*\n\ncollection\x18\x01 \x01(\x0b\x32\x16.tieback.v1.Collection\"@\n\x14\x46inishUpgradeRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x14\n\x0c\x64rop_missing\x18\x02 \x01(\x08\"C\n\x15\x46inishUpgradeResponse\x12*\n\ncollection\x18\x01 \x01(\x0b\x32\x16.tieback.v1.Collection\"7\n\x0bRecallAtOne\x12\r\n\x05value\x18\x01 \x01(\x01\x12\x0b\n\x03low\x18\x02 \x01(\x01\x12\x0c\n\x04high\x18\x03 \x01(\x01*\xc5\x01\n\x0eOperationState\x12\x1f\n\x1bOPERATION_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17OPERATION_STATE_WAITING\x10\x01\x12\x1b\n\x17OPERATION_STATE_RUNNING\x10\x02\x12\x1d\n\x19OPERATION_STATE_SUCCEEDED\x10\x03\x12\x1a\n\x16OPERATION_STATE_FAILED\x10\x04\x12\x1d\n\x19OPERATION_STATE_CANCELLED\x10\x05*\x82\x01\n\rUpgradeAdvice\x12\x1e\n\x1aUPGRADE_ADVICE_UNSPECIFIED\x10\x00\x12\x17\n\x13UPGRADE_ADVICE_KEEP\x10\x01\x12\x1a\n\x16UPGRADE_ADVICE_REEMBED\x10\x02\x12\x1c\n\x18UPGRADE_ADVICE_TRANSLATE\x10\x03\x32\x8c\x06\n\x10OperationService\x12x\n\x0cStartReindex\x12\x1f.tieback.v1.StartReindexRequest\x1a\x1d.google.longrunning.Operation\"(\x90\x02\x02\xca\x41\"\n\rReindexResult\x12\x11OperationMetadata\x12t\n\x0bPlanUpgrade\x12\x1e.tieback.v1.PlanUpgradeRequest\x1a\x1d.google.longrunning.Operation\"&\x90\x02\x02\xca\x41 \n\x0bUpgradePlan\x12\x11OperationMetadata\x12x\n\x0cStartUpgrade\x12\x1f.tieback.v1.StartUpgradeRequest\x1a\x1d.google.longrunning.Operation\"(\x90\x02\x02\xca\x41\"\n\rUpgradeResult\x12\x11OperationMetadata\x12V\n\x0cPauseUpgrade\x12\x1f.tieback.v1.PauseUpgradeRequest\x1a .tieback.v1.PauseUpgradeResponse\"\x03\x90\x02\x02\x12z\n\rResumeUpgrade\x12 .tieback.v1.ResumeUpgradeRequest\x1a\x1d.google.longrunning.Operation\"(\x90\x02\x02\xca\x41\"\n\rUpgradeResult\x12\x11OperationMetadata\x12_\n\x0fRollbackUpgrade\x12\".tieback.v1.RollbackUpgradeRequest\x1a#.tieback.v1.RollbackUpgradeResponse\"\x03\x90\x02\x02\x12Y\n\rFinishUpgrade\x12 .tieback.v1.FinishUpgradeRequest\x1a!.tieback.v1.FinishUpgradeResponse\"\x03\x90\x02\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,6 +41,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_PLANUPGRADEREQUEST'].fields_by_name['policy']._loaded_options = None
   _globals['_PLANUPGRADEREQUEST'].fields_by_name['policy']._serialized_options = b'\312\301\030\rcompatibility'
+  _globals['_JUDGEDQUERY_GRADESENTRY']._loaded_options = None
+  _globals['_JUDGEDQUERY_GRADESENTRY']._serialized_options = b'8\001'
   _globals['_OPERATIONSERVICE'].methods_by_name['StartReindex']._loaded_options = None
   _globals['_OPERATIONSERVICE'].methods_by_name['StartReindex']._serialized_options = b'\220\002\002\312A\"\n\rReindexResult\022\021OperationMetadata'
   _globals['_OPERATIONSERVICE'].methods_by_name['PlanUpgrade']._loaded_options = None
@@ -55,8 +57,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_OPERATIONSERVICE'].methods_by_name['RollbackUpgrade']._serialized_options = b'\220\002\002'
   _globals['_OPERATIONSERVICE'].methods_by_name['FinishUpgrade']._loaded_options = None
   _globals['_OPERATIONSERVICE'].methods_by_name['FinishUpgrade']._serialized_options = b'\220\002\002'
-  _globals['_OPERATIONSTATE']._serialized_start=2427
-  _globals['_OPERATIONSTATE']._serialized_end=2624
+  _globals['_OPERATIONSTATE']._serialized_start=3453
+  _globals['_OPERATIONSTATE']._serialized_end=3650
+  _globals['_UPGRADEADVICE']._serialized_start=3653
+  _globals['_UPGRADEADVICE']._serialized_end=3783
   _globals['_OPERATIONMETADATA']._serialized_start=274
   _globals['_OPERATIONMETADATA']._serialized_end=620
   _globals['_STARTREINDEXREQUEST']._serialized_start=622
@@ -66,29 +70,43 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REINDEXFAILURE']._serialized_start=937
   _globals['_REINDEXFAILURE']._serialized_end=1001
   _globals['_PLANUPGRADEREQUEST']._serialized_start=1004
-  _globals['_PLANUPGRADEREQUEST']._serialized_end=1145
-  _globals['_UPGRADEPLAN']._serialized_start=1148
-  _globals['_UPGRADEPLAN']._serialized_end=1632
-  _globals['_STARTUPGRADEREQUEST']._serialized_start=1634
-  _globals['_STARTUPGRADEREQUEST']._serialized_end=1732
-  _globals['_UPGRADERESULT']._serialized_start=1735
-  _globals['_UPGRADERESULT']._serialized_end=1960
-  _globals['_PAUSEUPGRADEREQUEST']._serialized_start=1962
-  _globals['_PAUSEUPGRADEREQUEST']._serialized_end=2003
-  _globals['_PAUSEUPGRADERESPONSE']._serialized_start=2005
-  _globals['_PAUSEUPGRADERESPONSE']._serialized_end=2071
-  _globals['_RESUMEUPGRADEREQUEST']._serialized_start=2073
-  _globals['_RESUMEUPGRADEREQUEST']._serialized_end=2115
-  _globals['_ROLLBACKUPGRADEREQUEST']._serialized_start=2117
-  _globals['_ROLLBACKUPGRADEREQUEST']._serialized_end=2161
-  _globals['_ROLLBACKUPGRADERESPONSE']._serialized_start=2163
-  _globals['_ROLLBACKUPGRADERESPONSE']._serialized_end=2232
-  _globals['_FINISHUPGRADEREQUEST']._serialized_start=2234
-  _globals['_FINISHUPGRADEREQUEST']._serialized_end=2298
-  _globals['_FINISHUPGRADERESPONSE']._serialized_start=2300
-  _globals['_FINISHUPGRADERESPONSE']._serialized_end=2367
-  _globals['_RECALLATONE']._serialized_start=2369
-  _globals['_RECALLATONE']._serialized_end=2424
-  _globals['_OPERATIONSERVICE']._serialized_start=2627
-  _globals['_OPERATIONSERVICE']._serialized_end=3407
+  _globals['_PLANUPGRADEREQUEST']._serialized_end=1202
+  _globals['_JUDGEDQUERY']._serialized_start=1204
+  _globals['_JUDGEDQUERY']._serialized_end=1331
+  _globals['_JUDGEDQUERY_GRADESENTRY']._serialized_start=1286
+  _globals['_JUDGEDQUERY_GRADESENTRY']._serialized_end=1331
+  _globals['_UPGRADEPLAN']._serialized_start=1334
+  _globals['_UPGRADEPLAN']._serialized_end=2101
+  _globals['_MEASUREDNUMBER']._serialized_start=2103
+  _globals['_MEASUREDNUMBER']._serialized_end=2161
+  _globals['_UPGRADEWORTH']._serialized_start=2163
+  _globals['_UPGRADEWORTH']._serialized_end=2235
+  _globals['_POLICYWORTH']._serialized_start=2238
+  _globals['_POLICYWORTH']._serialized_end=2436
+  _globals['_UPGRADEPOINT']._serialized_start=2438
+  _globals['_UPGRADEPOINT']._serialized_end=2521
+  _globals['_UPGRADECOST']._serialized_start=2524
+  _globals['_UPGRADECOST']._serialized_end=2658
+  _globals['_STARTUPGRADEREQUEST']._serialized_start=2660
+  _globals['_STARTUPGRADEREQUEST']._serialized_end=2758
+  _globals['_UPGRADERESULT']._serialized_start=2761
+  _globals['_UPGRADERESULT']._serialized_end=2986
+  _globals['_PAUSEUPGRADEREQUEST']._serialized_start=2988
+  _globals['_PAUSEUPGRADEREQUEST']._serialized_end=3029
+  _globals['_PAUSEUPGRADERESPONSE']._serialized_start=3031
+  _globals['_PAUSEUPGRADERESPONSE']._serialized_end=3097
+  _globals['_RESUMEUPGRADEREQUEST']._serialized_start=3099
+  _globals['_RESUMEUPGRADEREQUEST']._serialized_end=3141
+  _globals['_ROLLBACKUPGRADEREQUEST']._serialized_start=3143
+  _globals['_ROLLBACKUPGRADEREQUEST']._serialized_end=3187
+  _globals['_ROLLBACKUPGRADERESPONSE']._serialized_start=3189
+  _globals['_ROLLBACKUPGRADERESPONSE']._serialized_end=3258
+  _globals['_FINISHUPGRADEREQUEST']._serialized_start=3260
+  _globals['_FINISHUPGRADEREQUEST']._serialized_end=3324
+  _globals['_FINISHUPGRADERESPONSE']._serialized_start=3326
+  _globals['_FINISHUPGRADERESPONSE']._serialized_end=3393
+  _globals['_RECALLATONE']._serialized_start=3395
+  _globals['_RECALLATONE']._serialized_end=3450
+  _globals['_OPERATIONSERVICE']._serialized_start=3786
+  _globals['_OPERATIONSERVICE']._serialized_end=4566
 # @@protoc_insertion_point(module_scope)

@@ -25,12 +25,23 @@ class OperationState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     OPERATION_STATE_SUCCEEDED: _ClassVar[OperationState]
     OPERATION_STATE_FAILED: _ClassVar[OperationState]
     OPERATION_STATE_CANCELLED: _ClassVar[OperationState]
+
+class UpgradeAdvice(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    UPGRADE_ADVICE_UNSPECIFIED: _ClassVar[UpgradeAdvice]
+    UPGRADE_ADVICE_KEEP: _ClassVar[UpgradeAdvice]
+    UPGRADE_ADVICE_REEMBED: _ClassVar[UpgradeAdvice]
+    UPGRADE_ADVICE_TRANSLATE: _ClassVar[UpgradeAdvice]
 OPERATION_STATE_UNSPECIFIED: OperationState
 OPERATION_STATE_WAITING: OperationState
 OPERATION_STATE_RUNNING: OperationState
 OPERATION_STATE_SUCCEEDED: OperationState
 OPERATION_STATE_FAILED: OperationState
 OPERATION_STATE_CANCELLED: OperationState
+UPGRADE_ADVICE_UNSPECIFIED: UpgradeAdvice
+UPGRADE_ADVICE_KEEP: UpgradeAdvice
+UPGRADE_ADVICE_REEMBED: UpgradeAdvice
+UPGRADE_ADVICE_TRANSLATE: UpgradeAdvice
 
 class OperationMetadata(_message.Message):
     __slots__ = ("kind", "subject", "state", "done", "total", "remaining", "cancelling", "trouble", "create_time", "run_time", "end_time")
@@ -99,21 +110,40 @@ class ReindexFailure(_message.Message):
     def __init__(self, id: _Optional[str] = ..., status: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
 
 class PlanUpgradeRequest(_message.Message):
-    __slots__ = ("collection", "space", "policy", "labels", "items")
+    __slots__ = ("collection", "space", "policy", "labels", "items", "queries", "floor")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     SPACE_FIELD_NUMBER: _ClassVar[int]
     POLICY_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
     ITEMS_FIELD_NUMBER: _ClassVar[int]
+    QUERIES_FIELD_NUMBER: _ClassVar[int]
+    FLOOR_FIELD_NUMBER: _ClassVar[int]
     collection: str
     space: str
     policy: _report_pb2.Method
     labels: str
     items: int
-    def __init__(self, collection: _Optional[str] = ..., space: _Optional[str] = ..., policy: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., labels: _Optional[str] = ..., items: _Optional[int] = ...) -> None: ...
+    queries: _containers.RepeatedCompositeFieldContainer[JudgedQuery]
+    floor: float
+    def __init__(self, collection: _Optional[str] = ..., space: _Optional[str] = ..., policy: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., labels: _Optional[str] = ..., items: _Optional[int] = ..., queries: _Optional[_Iterable[_Union[JudgedQuery, _Mapping]]] = ..., floor: _Optional[float] = ...) -> None: ...
+
+class JudgedQuery(_message.Message):
+    __slots__ = ("text", "grades")
+    class GradesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    GRADES_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    grades: _containers.ScalarMap[str, int]
+    def __init__(self, text: _Optional[str] = ..., grades: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class UpgradePlan(_message.Message):
-    __slots__ = ("old_space", "new_space", "policy", "artifact", "width", "trained", "held_out", "left_out", "old_old", "new_old", "new_new", "native", "encoding_time", "training_time")
+    __slots__ = ("old_space", "new_space", "policy", "artifact", "width", "trained", "held_out", "left_out", "old_old", "new_old", "new_new", "native", "encoding_time", "training_time", "judged", "old", "reembedded", "policies", "curve", "cost", "advice", "reason")
     OLD_SPACE_FIELD_NUMBER: _ClassVar[int]
     NEW_SPACE_FIELD_NUMBER: _ClassVar[int]
     POLICY_FIELD_NUMBER: _ClassVar[int]
@@ -128,6 +158,14 @@ class UpgradePlan(_message.Message):
     NATIVE_FIELD_NUMBER: _ClassVar[int]
     ENCODING_TIME_FIELD_NUMBER: _ClassVar[int]
     TRAINING_TIME_FIELD_NUMBER: _ClassVar[int]
+    JUDGED_FIELD_NUMBER: _ClassVar[int]
+    OLD_FIELD_NUMBER: _ClassVar[int]
+    REEMBEDDED_FIELD_NUMBER: _ClassVar[int]
+    POLICIES_FIELD_NUMBER: _ClassVar[int]
+    CURVE_FIELD_NUMBER: _ClassVar[int]
+    COST_FIELD_NUMBER: _ClassVar[int]
+    ADVICE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
     old_space: _vector_pb2.SpaceRef
     new_space: _vector_pb2.SpaceRef
     policy: _report_pb2.Method
@@ -142,7 +180,67 @@ class UpgradePlan(_message.Message):
     native: RecallAtOne
     encoding_time: _duration_pb2.Duration
     training_time: _duration_pb2.Duration
-    def __init__(self, old_space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., new_space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., policy: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., artifact: _Optional[str] = ..., width: _Optional[int] = ..., trained: _Optional[int] = ..., held_out: _Optional[int] = ..., left_out: _Optional[int] = ..., old_old: _Optional[_Union[RecallAtOne, _Mapping]] = ..., new_old: _Optional[_Union[RecallAtOne, _Mapping]] = ..., new_new: _Optional[_Union[RecallAtOne, _Mapping]] = ..., native: _Optional[_Union[RecallAtOne, _Mapping]] = ..., encoding_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., training_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    judged: int
+    old: UpgradeWorth
+    reembedded: UpgradeWorth
+    policies: _containers.RepeatedCompositeFieldContainer[PolicyWorth]
+    curve: _containers.RepeatedCompositeFieldContainer[UpgradePoint]
+    cost: UpgradeCost
+    advice: UpgradeAdvice
+    reason: str
+    def __init__(self, old_space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., new_space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., policy: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., artifact: _Optional[str] = ..., width: _Optional[int] = ..., trained: _Optional[int] = ..., held_out: _Optional[int] = ..., left_out: _Optional[int] = ..., old_old: _Optional[_Union[RecallAtOne, _Mapping]] = ..., new_old: _Optional[_Union[RecallAtOne, _Mapping]] = ..., new_new: _Optional[_Union[RecallAtOne, _Mapping]] = ..., native: _Optional[_Union[RecallAtOne, _Mapping]] = ..., encoding_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., training_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., judged: _Optional[int] = ..., old: _Optional[_Union[UpgradeWorth, _Mapping]] = ..., reembedded: _Optional[_Union[UpgradeWorth, _Mapping]] = ..., policies: _Optional[_Iterable[_Union[PolicyWorth, _Mapping]]] = ..., curve: _Optional[_Iterable[_Union[UpgradePoint, _Mapping]]] = ..., cost: _Optional[_Union[UpgradeCost, _Mapping]] = ..., advice: _Optional[_Union[UpgradeAdvice, str]] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class MeasuredNumber(_message.Message):
+    __slots__ = ("value", "low", "high")
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    LOW_FIELD_NUMBER: _ClassVar[int]
+    HIGH_FIELD_NUMBER: _ClassVar[int]
+    value: float
+    low: float
+    high: float
+    def __init__(self, value: _Optional[float] = ..., low: _Optional[float] = ..., high: _Optional[float] = ...) -> None: ...
+
+class UpgradeWorth(_message.Message):
+    __slots__ = ("ndcg", "recall")
+    NDCG_FIELD_NUMBER: _ClassVar[int]
+    RECALL_FIELD_NUMBER: _ClassVar[int]
+    ndcg: MeasuredNumber
+    recall: float
+    def __init__(self, ndcg: _Optional[_Union[MeasuredNumber, _Mapping]] = ..., recall: _Optional[float] = ...) -> None: ...
+
+class PolicyWorth(_message.Message):
+    __slots__ = ("policy", "translated", "led", "retention", "refused")
+    POLICY_FIELD_NUMBER: _ClassVar[int]
+    TRANSLATED_FIELD_NUMBER: _ClassVar[int]
+    LED_FIELD_NUMBER: _ClassVar[int]
+    RETENTION_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_FIELD_NUMBER: _ClassVar[int]
+    policy: str
+    translated: UpgradeWorth
+    led: UpgradeWorth
+    retention: MeasuredNumber
+    refused: bool
+    def __init__(self, policy: _Optional[str] = ..., translated: _Optional[_Union[UpgradeWorth, _Mapping]] = ..., led: _Optional[_Union[UpgradeWorth, _Mapping]] = ..., retention: _Optional[_Union[MeasuredNumber, _Mapping]] = ..., refused: _Optional[bool] = ...) -> None: ...
+
+class UpgradePoint(_message.Message):
+    __slots__ = ("share", "both", "translated")
+    SHARE_FIELD_NUMBER: _ClassVar[int]
+    BOTH_FIELD_NUMBER: _ClassVar[int]
+    TRANSLATED_FIELD_NUMBER: _ClassVar[int]
+    share: float
+    both: float
+    translated: float
+    def __init__(self, share: _Optional[float] = ..., both: _Optional[float] = ..., translated: _Optional[float] = ...) -> None: ...
+
+class UpgradeCost(_message.Message):
+    __slots__ = ("sections", "encoding_time", "translation_time")
+    SECTIONS_FIELD_NUMBER: _ClassVar[int]
+    ENCODING_TIME_FIELD_NUMBER: _ClassVar[int]
+    TRANSLATION_TIME_FIELD_NUMBER: _ClassVar[int]
+    sections: int
+    encoding_time: _duration_pb2.Duration
+    translation_time: _duration_pb2.Duration
+    def __init__(self, sections: _Optional[int] = ..., encoding_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., translation_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class StartUpgradeRequest(_message.Message):
     __slots__ = ("collection", "space", "least_trust")

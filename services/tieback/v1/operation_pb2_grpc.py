@@ -94,9 +94,9 @@ class OperationServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def PlanUpgrade(self, request, context):
-        """Learns a transform after which vectors of another space can be compared with the stored vectors of a collection,
-        from contents of the collection that both spaces encode, and measures it on items that are held out. The
-        collection itself stays as it is. One plan for a collection runs at a time, as for StartReindex. The server needs
+        """Measures what moving a collection to another space is worth: today, re-embedded, translated by policies that are
+        learned for it, and in between; what it costs; and whether it is advised. It encodes a sample of the collection in
+        both spaces, and tries searches on items that no policy has learned from. The collection itself stays as it is. One plan for a collection runs at a time, as for StartReindex. The server needs
         PyTorch for it, and else answers UNIMPLEMENTED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -144,4 +144,36 @@ def _upgraded(request: Any) -> operation_pb2.UpgradePlan:
         native=operation_pb2.RecallAtOne(value=1, low=0.9, high=1),
         encoding_time=duration_pb2.Duration(seconds=90),
         training_time=duration_pb2.Duration(seconds=1, nanos=500_000_000),
+        judged=len(request.queries),
+        old=_worth(0.5),
+        reembedded=_worth(0.6),
+        policies=[
+            operation_pb2.PolicyWorth(
+                policy="affine",
+                translated=_worth(0.45),
+                led=_worth(0.4),
+                retention=_number(0.75),
+                refused=True,
+            ),
+            operation_pb2.PolicyWorth(policy="oca", led=_worth(0.4), retention=_number(0.7), refused=True),
+        ],
+        curve=[
+            operation_pb2.UpgradePoint(share=0, both=0.5, translated=0.45),
+            operation_pb2.UpgradePoint(share=1, both=0.6),
+        ],
+        cost=operation_pb2.UpgradeCost(
+            sections=1000,
+            encoding_time=duration_pb2.Duration(seconds=120),
+            translation_time=duration_pb2.Duration(seconds=1),
+        ),
+        advice=operation_pb2.UPGRADE_ADVICE_REEMBED,
+        reason="translation is refused",
     )
+
+
+def _worth(ndcg: float) -> operation_pb2.UpgradeWorth:
+    return operation_pb2.UpgradeWorth(ndcg=_number(ndcg), recall=ndcg / 2)
+
+
+def _number(value: float) -> operation_pb2.MeasuredNumber:
+    return operation_pb2.MeasuredNumber(value=value, low=value - 0.1, high=value + 0.1)

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from tieback.core.types.arrays import Array
 from tieback.core.types.vectors import SpaceRef
 
+WITH_HALVES = 3
+"""Contents of a text without a label: its halves and itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class SpacePair:
@@ -27,9 +30,10 @@ class SpacePair:
 class Anchors:
     """Contents of a collection in both spaces: unit rows `old` `[n, old width]` and `new` `[n, new width]`.
 
-    `items` `[n]` is which of the items that were asked for a row is of. Without labels, rows come in pairs:
-    the first half of a text as a query, then the second half as a document. `labels` are the items' own, one
-    a row, where they were asked for. `left_out` counts the sections that are not here.
+    `items` `[n]` is which of the items that were asked for a row is of. Without labels, rows come in threes:
+    the first half of a text as a query, the second half as a document, the whole text as a document. `labels`
+    are the items' own, one a row, where they were asked for. `left_out` counts the sections that are not
+    here. `seconds` is what the new encoder took for whole contents.
     """
 
     old: Array
@@ -37,3 +41,12 @@ class Anchors:
     items: Array
     labels: Sequence[str] = ()
     left_out: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """Queries in both spaces: unit rows `old` `[n, old width]` and `new` `[n, new width]`."""
+
+    old: Array
+    new: Array

@@ -1,9 +1,9 @@
-"""A transform is learned after which vectors of a new space compare with a collection's stored ones.
+"""What an upgrade of a collection to another space is worth, by policy, before anything depends on it.
 
-Contents of the collection are encoded in both spaces, the transform is learned from most of them, and what it
-is worth is measured on the items that are held out. Each stage keeps what it made in the collection's folder
-(`tieback.operations.upgrade_work`), so a run continues where the last one ended. The collection itself stays
-as it is.
+Contents of the collection are encoded in both spaces, policies are learned from most of them, and searches
+are tried on those that are held out: in the old space, re-embedded, translated, and with both spaces read.
+Each stage keeps what it made in the collection's folder (`tieback.operations.upgrade_work`), so a run
+continues where the last one ended. The collection itself stays as it is.
 """
 
 from __future__ import annotations
@@ -14,27 +14,31 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from tieback.artifacts import Artifact
 from tieback.core.errors import InvalidInput, NotFound, StorageFull, TiebackError
+from tieback.core.types.arrays import Array
 from tieback.core.types.operation import Json, Progress
-from tieback.core.types.upgrading import Anchors, SpacePair
+from tieback.core.types.upgrading import WITH_HALVES, Anchors, Asked, SpacePair
 from tieback.core.types.vectors import SpaceRef
-from tieback.methods.compatibility import FIT, LEAST_ANCHORS, compatibilities
+from tieback.methods.compatibility import FIT, LEAST_ANCHORS, compatibilities, translates
 from tieback.models.compatible_transform import COMPATIBILITY
 from tieback.operations import fitting
 from tieback.operations.kinds import Kind, Services
-from tieback.operations.upgrade_measures import FEWEST_HELD_OUT, Parts, measured, split
+from tieback.operations.upgrade_advice import FLOOR
+from tieback.operations.upgrade_comparison import Tried, compare
+from tieback.operations.upgrade_measures import FEWEST_HELD_OUT, Parts, measured, split, trial
 from tieback.operations.upgrade_work import Work
 from tieback.training.digests import digest
 from tieback.training.provenance import made_by
 
-POLICY = "oca"
-"""What a request that names no policy is given."""
+POLICIES = ("affine", "local_mixture", "orthogonal")
+"""What are compared where a request names no policy; none needs PyTorch."""
 ITEMS, FEWEST_ITEMS, MOST_ITEMS = 2000, 50, 20_000
 """Items that are learned from and measured on, where a request names no number, and its range."""
 PAGE = 32
@@ -42,6 +46,21 @@ PAGE = 32
 TRAINING = 100
 """Steps of progress that the training counts; the measurement counts one."""
 SEED = 0
+MOST_QUERIES, MOST_GRADES, HIGHEST_GRADE = 1000, 1000, 20
+MOST_JUDGED = 5000
+"""Items that were judged, of all queries."""
+
+
+class JudgedQuery(BaseModel):
+    """A query and the grades of the items that answer it, from 1."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    text: Annotated[str, Field(min_length=1, max_length=10_000)]
+    grades: Annotated[
+        dict[str, Annotated[int, Field(ge=1, le=HIGHEST_GRADE)]],
+        Field(min_length=1, max_length=MOST_GRADES),
+    ]
 
 
 class PlanUpgrade(Kind):
@@ -49,10 +68,12 @@ class PlanUpgrade(Kind):
 
     collection: str
     space: str = ""
-    policy: str = POLICY
+    policy: str = ""
     parameters: dict[str, Any] = Field(default_factory=dict)
     labels: str = ""
     items: Annotated[int, Field(ge=FEWEST_ITEMS, le=MOST_ITEMS)] = ITEMS
+    queries: Annotated[list[JudgedQuery], Field(max_length=MOST_QUERIES)] = Field(default_factory=list)
+    floor: Annotated[float, Field(gt=0, le=1)] = FLOOR
 
     @property
     def subject(self) -> str:
@@ -64,10 +85,20 @@ class PlanUpgrade(Kind):
 
         InvalidInput too where the collection is too small, Unsupported without PyTorch.
         """
-        compatibilities.form(FIT, self.policy, self.parameters, field="policy")
+        for policy in self._policies:
+            compatibilities.form(FIT, policy, self.parameters, field="policy")
+        if self.queries and self.labels:
+            raise InvalidInput(
+                "an upgrade is tried by queries or by labels; give one of them", field="queries"
+            )
+        if len(self._judged) > MOST_JUDGED:
+            raise InvalidInput(
+                f"{len(self._judged)} items are judged; at most {MOST_JUDGED} are encoded", field="queries"
+            )
         pair = await self._pair(services)
-        fitting.check_installed()
-        contents = pair.sections * (1 if self.labels else 2)
+        if not all(map(translates, self._policies)):
+            fitting.check_installed()
+        contents = pair.sections * (1 if self.labels else WITH_HALVES)
         self._check_enough(pair, contents, contents, f"it has {pair.sections} sections")
 
     async def discard(self, services: Services) -> None:
@@ -106,30 +137,90 @@ class PlanUpgrade(Kind):
                 await self._encode(services, work, ids, begin)
             yield Progress(len(ids), total)
             anchors, seconds = await asyncio.to_thread(work.anchors)
-            parts = await asyncio.to_thread(split, anchors)
+            asked = await self._asked(services, work)
+            numbers = {item: number for number, item in enumerate(ids)}
+            judged = {numbers[one] for one in self._judged if one in numbers}
+            parts = await asyncio.to_thread(split, anchors, judged)
             self._check_parts(pair, anchors, parts)
-            folder = work.training(digest(self.policy, self.parameters))
-            if await asyncio.to_thread(fitting.read, folder) is None:
-                learned_from = parts.arrays(anchors)
-                shares = fitting.fit(folder, self.policy, self.parameters, learned_from, seed=SEED)
-                async with aclosing(shares) as progress:
+            fitted = {}
+            for place, policy in enumerate(self._policies):
+                learning = aclosing(self._learn(work, policy, parts.arrays(anchors)))
+                async with learning as progress:
                     async for share in progress:
-                        yield Progress(len(ids) + int(share * TRAINING), total)
+                        done = (place + share) / len(self._policies)
+                        yield Progress(len(ids) + int(done * TRAINING), total)
                         await self._pair(services)  # which ends it where the collection was removed
+                found = await asyncio.to_thread(fitting.read, self._folder(work, policy))
+                if found is None:
+                    raise TiebackError("the training ended without a result; start the plan again")
+                fitted[policy] = found
             yield Progress(total - 1, total)
-            fitted = await asyncio.to_thread(fitting.read, folder)
-            if fitted is None:
-                raise TiebackError("the training ended without a result; start the plan again")
-            transform = await asyncio.to_thread(self._transform, pair, anchors, parts, fitted)
+            gains = [
+                {numbers[item]: 2.0**grade - 1 for item, grade in one.grades.items() if item in numbers}
+                for one in self.queries
+            ]
+            tried = await asyncio.to_thread(trial, anchors, parts, asked, gains)
+            if not tried.gains:
+                raise InvalidInput(
+                    "nothing can be searched for: no judged item is in the collection with a text of eight "
+                    "words or more" if self.queries else "no held-out content has another one to find",
+                    field="queries" if self.queries else "labels",
+                )  # fmt: skip
+            states = {name: one.state for name, one in fitted.items()}
+            comparison = await asyncio.to_thread(compare, tried, states, self.floor)
+            best = comparison.tried[0]
+            transform = await asyncio.to_thread(
+                self._transform, pair, anchors, parts, fitted[best.policy], best
+            )
             await asyncio.to_thread(work.publish, transform)
+            whole = len(anchors.items) // (1 if self.labels else WITH_HALVES)
             checkpoint = self._result(pair, anchors, parts, transform) | {
                 "items": len(ids),
-                "seconds": {"encoding": seconds, "training": fitted.seconds},
+                "seconds": {"encoding": seconds, "training": sum(one.seconds for one in fitted.values())},
+                "judged": len(tried.gains) if self.queries else 0,
+                "cost": {
+                    "sections": pair.sections,
+                    "encoding": anchors.seconds / whole * pair.sections,
+                    "translation": comparison.translation_seconds * pair.sections,
+                },
+                **comparison.told(self.floor),
             }
             yield Progress(total, total, checkpoint=checkpoint, committing=True)
         await asyncio.to_thread(work.remove)
         total = checkpoint["items"] + TRAINING + 1
         yield Progress(total, total, result=checkpoint)
+
+    @property
+    def _policies(self) -> tuple[str, ...]:
+        return (self.policy,) if self.policy else POLICIES
+
+    @property
+    def _judged(self) -> list[str]:
+        """The items that were judged, each once."""
+        return list(dict.fromkeys(item for one in self.queries for item in one.grades))
+
+    def _folder(self, work: Work, policy: str) -> Path:
+        return work.training(digest(policy, self.parameters))
+
+    async def _learn(self, work: Work, policy: str, arrays: dict[str, Array]) -> AsyncGenerator[float, None]:
+        """Learns a policy, if it is not learned yet, and says which share is done."""
+        folder = self._folder(work, policy)
+        if await asyncio.to_thread(fitting.read, folder) is None:
+            shares = fitting.fit(folder, policy, self.parameters, arrays, seed=SEED)
+            async with aclosing(shares) as progress:
+                async for share in progress:
+                    yield share
+
+    async def _asked(self, services: Services, work: Work) -> Asked | None:
+        """The judged queries in both spaces; None where there are none."""
+        if not self.queries:
+            return None
+        known = await asyncio.to_thread(work.asked)
+        if known is None:
+            texts = [one.text for one in self.queries]
+            known = await services.upgrade.encode_queries(self.collection, texts, space=self.space)
+            await asyncio.to_thread(work.ask, known)
+        return known
 
     async def _pair(self, services: Services) -> SpacePair:
         return await services.upgrade.check(self.collection, space=self.space, labels=self.labels)
@@ -137,11 +228,12 @@ class PlanUpgrade(Kind):
     async def _chosen(self, services: Services, work: Work, pair: SpacePair) -> list[str]:
         """The ids of the items, in the order in which they are encoded."""
         key = digest([[one.name, one.revision, one.fingerprint] for one in (pair.old, pair.new)],
-                     self.labels, self.items)  # fmt: skip
+                     self.labels, self.items, [one.model_dump() for one in self.queries])  # fmt: skip
         known = await asyncio.to_thread(work.chosen, key)
         if known is not None:
             return known
-        ids = await services.upgrade.sample(self.collection, self.items)
+        ids = self._judged + await services.upgrade.sample(self.collection, self.items)
+        ids = list(dict.fromkeys(ids))
         return await asyncio.to_thread(work.choose, key, ids, SEED)
 
     async def _encode(self, services: Services, work: Work, ids: list[str], begin: int) -> None:
@@ -162,29 +254,36 @@ class PlanUpgrade(Kind):
             )
 
     def _check_enough(self, pair: SpacePair, training: int, held_out: int, why: str) -> None:
-        least = compatibilities.form(LEAST_ANCHORS, self.policy)(pair.old_width, pair.new_width)
+        needed = {
+            one: compatibilities.form(LEAST_ANCHORS, one)(pair.old_width, pair.new_width)
+            for one in self._policies
+        }
+        policy, least = max(needed.items(), key=lambda one: one[1])
         if training < least or held_out < FEWEST_HELD_OUT:
             raise InvalidInput(
-                f"the collection {self.collection!r} is too small for an upgrade by {self.policy}: it takes "
+                f"the collection {self.collection!r} is too small for an upgrade by {policy}: it takes "
                 f"{least} contents to learn from and {FEWEST_HELD_OUT} to measure on; {why}",
                 field="collection",
             )
 
-    def _transform(self, pair: SpacePair, anchors: Anchors, parts: Parts, fitted: fitting.Fitted) -> Artifact:
-        """What was learned, with what it is worth."""
-        method = compatibilities.get(self.policy)
+    def _transform(
+        self, pair: SpacePair, anchors: Anchors, parts: Parts, fitted: fitting.Fitted, best: Tried
+    ) -> Artifact:
+        """What was learned by the best policy, with what it is worth."""
+        method = compatibilities.get(best.policy)
         mapped = method(anchors.new, fitted.state)
         recall = measured(anchors, parts, mapped)
-        parameters = compatibilities.schema(self.policy, FIT).get("properties", {})
+        parameters = compatibilities.schema(best.policy, FIT).get("properties", {})
         configuration = {name: one.get("default") for name, one in parameters.items()} | self.parameters
         return Artifact(
             COMPATIBILITY,
             fitted.state,
             {
-                "method": self.policy,
+                "method": best.policy,
                 "old_width": pair.old_width,
                 "width": mapped.shape[1],
                 "recall": {name: asdict(one) for name, one in recall.items()},
+                "trust": min(1.0, best.retention.value),
             },
             (pair.old, pair.new),
             provenance={
@@ -199,7 +298,7 @@ class PlanUpgrade(Kind):
         return {
             "old_space": _written(pair.old),
             "new_space": _written(pair.new),
-            "policy": self.policy,
+            "policy": transform.facts["method"],
             "parameters": transform.provenance["configuration"],
             "artifact": transform.revision,
             "width": transform.facts["width"],

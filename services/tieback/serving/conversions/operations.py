@@ -19,6 +19,7 @@ from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.operation import Json, Operation, OperationState
 from tieback.core.types.vectors import SpaceRef
 from tieback.operations.kinds import reindex
+from tieback.operations.upgrade_advice import Advice
 from tieback.serving import failures
 from tieback.serving.conversions.frames import Numbers
 from tieback.serving.conversions.heads import head_message
@@ -29,6 +30,7 @@ from tieback.v1 import operation_pb2
 
 PREFIX = "operations/"
 _CANCELLED = status_pb2.Status(code=grpc.StatusCode.CANCELLED.value[0], message="the operation was cancelled")
+_ADVICES = Numbers(operation_pb2.UpgradeAdvice, Advice, "advice")
 _STATES = Numbers(operation_pb2.OperationState, OperationState, "state")
 
 
@@ -40,7 +42,13 @@ def reindex_request(message: operation_pb2.StartReindexRequest) -> dict[str, Any
 def plan_request(message: operation_pb2.PlanUpgradeRequest) -> dict[str, Any]:
     """A request for an upgrade; what it does not say is left to the kind."""
     policy = read_method(message.policy, at("policy"))
-    said = {"policy": policy.name, "parameters": dict(policy.parameters), "items": message.items}
+    said = {
+        "policy": policy.name,
+        "parameters": dict(policy.parameters),
+        "items": message.items,
+        "queries": [{"text": one.text, "grades": dict(one.grades)} for one in message.queries],
+        "floor": message.floor,
+    }
     return {
         "collection": message.collection,
         "space": message.space,
@@ -110,6 +118,36 @@ def _upgrade_plan(result: Json) -> operation_pb2.UpgradePlan:
         native=recall["native"],
         encoding_time=_duration(result["seconds"]["encoding"]),
         training_time=_duration(result["seconds"]["training"]),
+        judged=result["judged"],
+        old=_worth(result["old"]),
+        reembedded=_worth(result["reembedded"]),
+        policies=[
+            operation_pb2.PolicyWorth(
+                policy=one["policy"],
+                translated=None if one["translated"] is None else _worth(one["translated"]),
+                led=_worth(one["led"]),
+                retention=operation_pb2.MeasuredNumber(**one["retention"]),
+                refused=one["refused"],
+            )
+            for one in result["policies"]
+        ],
+        curve=[
+            operation_pb2.UpgradePoint(share=share, both=both, translated=translated)
+            for share, both, translated in result["curve"]
+        ],
+        cost=operation_pb2.UpgradeCost(
+            sections=result["cost"]["sections"],
+            encoding_time=_duration(result["cost"]["encoding"]),
+            translation_time=_duration(result["cost"]["translation"]),
+        ),
+        advice=_ADVICES.write(Advice(result["advice"])),
+        reason=result["reason"],
+    )
+
+
+def _worth(told: Json) -> operation_pb2.UpgradeWorth:
+    return operation_pb2.UpgradeWorth(
+        ndcg=operation_pb2.MeasuredNumber(**told["ndcg"]), recall=told["recall"]
     )
 
 

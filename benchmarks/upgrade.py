@@ -1,7 +1,11 @@
-"""Upgrades of collections as a user starts them: what they cost, and what the transform is worth.
+"""What an upgrade of a collection is worth by each way, and what its plan says of it beforehand.
 
-A server is started, collections are ingested through the SDK, and `PlanUpgrade` is asked for, with OCA
-(arXiv:2408.08793). Two kinds of pairs are tried:
+By `--parts ways`: with the judged collections of DIR (retrieval/*, cranfield) and pairs of text encoders, in
+arrays: both spaces read, by the share re-embedded; translation, by policy and by what it was learned from;
+and the plan against what is then measured. Any folder of the same layout does.
+
+By `--parts served`: through the product. A server is started, collections are ingested through the SDK, and
+`PlanUpgrade` is asked for, with OCA (arXiv:2408.08793). Two kinds of pairs are tried:
 
     digits    handwritten digits of DIR/classes, by their labels. The old encoder learned the digits 0 to 4,
               the new one all ten; both are small networks that are trained here, and served from a card. What
@@ -9,7 +13,7 @@ A server is started, collections are ingested through the SDK, and `PlanUpgrade`
     texts     collections of DIR/retrieval, without labels, from all-minilm-l6-v2 to paraphrase-minilm-l3-v2
 
 Recall@1 is the operation's own, on held-out items, with its interval (Wilson). Seconds are those of the whole
-operation. The collections' own queries are judged by `scripts/bench claims --topics orthogonal_alignment`.
+operation.
 """
 
 from __future__ import annotations
@@ -33,6 +37,7 @@ from tieback.models.store import Store
 from tieback.recipes.pull import pull
 from tieback_client import Client, Image, Item, UpgradePlan
 
+from benchmarks import upgrade_ways
 from benchmarks.claims._digits import Digits
 from benchmarks.claims.orthogonal_alignment import KNOWN, METHOD, NEW, OLD, OLD_WIDTH, digits, encoder
 from benchmarks.data_folder import add_data, data_of
@@ -41,6 +46,7 @@ from benchmarks.progress import PullProgress, log
 from benchmarks.report import Report
 from benchmarks.served import served
 
+PARTS = ("ways", "served")
 HOLDS = "digits and judged texts"
 SIDE, KINDS, NEW_WIDTH = 28, 10, 64
 OLD_DIGITS, NEW_DIGITS = "digits-old", "digits-new"
@@ -51,11 +57,18 @@ INTERVAL = "95 %, Wilson"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_data(parser, HOLDS)
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these collections of texts alone")
+    parser.add_argument(
+        "--parts", nargs="+", choices=PARTS, default=[*PARTS], help="what is measured; by default both"
+    )
 
 
 def run(options: argparse.Namespace) -> Report:
     data = data_of(options, HOLDS)
     report, rows = Report(), []
+    if "ways" in options.parts:
+        upgrade_ways.study(report, data, options.only, log)
+    if "served" not in options.parts:
+        return report
     with tempfile.TemporaryDirectory() as folder:
         rows.append(_of_digits(Path(folder), data))
     rows += _of_texts(data, options.only)

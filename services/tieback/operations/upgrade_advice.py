@@ -1,0 +1,51 @@
+"""Whether an upgrade is advised, and by which way, from what was measured."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from tieback.operations.upgrade_worth import Measured, Worth
+
+LEAST_GAIN = 0.005
+"""Of nDCG@10: a re-embedding that gains less is not worth its cost."""
+FLOOR = 0.8
+"""The share of re-embedded nDCG that a translation has to keep, where a request names none."""
+
+
+class Advice(StrEnum):
+    """What to do."""
+
+    KEEP = "keep"
+    """Stay in the old space."""
+    REEMBED = "reembed"
+    """Encode again, and read both spaces meanwhile."""
+    TRANSLATE = "translate"
+    """Translate the stored vectors, and encode again later or never."""
+
+
+def advised(
+    old: Worth, native: Worth, translation: tuple[str, Measured] | None, floor: float
+) -> tuple[Advice, str]:
+    """What to do and why; `translation` is the best policy that translates, and what it keeps."""
+    gain = native.ndcg.value - old.ndcg.value
+    said = f"re-embedded, nDCG@10 is {native.ndcg.value:.3f}; today it is {old.ndcg.value:.3f}"
+    if gain < LEAST_GAIN:
+        return Advice.KEEP, f"the new space is not better: {said}"
+    if translation is None:
+        return Advice.REEMBED, f"{said}, and no policy translates"
+    name, kept = translation
+    if kept.value < floor:
+        return (
+            Advice.REEMBED,
+            f"{said}; translated by {name} it keeps {kept.value:.2f} of that, below the floor of {floor:g}, "
+            "so translation is refused",
+        )
+    if kept.value * native.ndcg.value < old.ndcg.value:
+        return (
+            Advice.REEMBED,
+            f"{said}; translated by {name} it would be {kept.value * native.ndcg.value:.3f}, less than today",
+        )
+    return (
+        Advice.TRANSLATE,
+        f"{said}; translated by {name} it keeps {kept.value:.2f} of that, more than today, at once",
+    )

@@ -1,0 +1,123 @@
+"""What searches are worth in either space, translated and in between, and what follows from it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tieback.core.types.upgrading import Anchors, Asked
+from tieback.methods import compatibility
+from tieback.methods.projection import unit_rows
+from tieback.operations.upgrade_advice import Advice, advised
+from tieback.operations.upgrade_comparison import compare
+from tieback.operations.upgrade_measures import split, trial
+from tieback.operations.upgrade_worth import SHARES, Measured, Sides, Trial, Worth
+
+DRAW = np.random.default_rng(0)
+WIDTH, ITEMS = 12, 400
+TURN = np.linalg.qr(DRAW.normal(size=(WIDTH, WIDTH)))[0]
+
+
+def halves_and_wholes(noise: float) -> Anchors:
+    """Texts whose halves are near to each other; the old space is the new one, turned, with noise."""
+    wholes = DRAW.normal(size=(ITEMS, WIDTH))
+    new = unit_rows(np.repeat(wholes, 3, axis=0) + 0.3 * DRAW.normal(size=(3 * ITEMS, WIDTH)))
+    old = unit_rows(new @ TURN + noise * DRAW.normal(size=new.shape))
+    return Anchors(old, new, np.repeat(np.arange(ITEMS), 3))
+
+
+def test_a_search_is_worth_what_its_first_ten_items_are() -> None:
+    eye = np.eye(20, dtype=np.float32)
+    tried = Trial(
+        Sides(eye[:2], eye[:2]), Sides(eye, eye), np.arange(20) // 2, [{0: 3.0}, {5: 1.0, 6: 1.0}],
+        Sides(eye, eye),
+    )  # fmt: skip
+    scores = np.zeros((2, 20))
+    scores[0, 1] = 1  # an item is as near as its nearest content
+    scores[1, [4, 10]] = 2, 1  # of two items that answer it, one is second
+
+    gained, recalled = tried.by_question(scores)
+
+    # Items of score 0 follow in their order: item 6 is the seventh.
+    assert gained == pytest.approx([1, (1 / np.log2(3) + 1 / np.log2(8)) / (1 + 1 / np.log2(3))], abs=1e-6)
+    assert recalled.tolist() == [1, 1]
+
+
+def test_reading_both_spaces_goes_from_what_today_is_worth_to_what_a_reindex_is() -> None:
+    anchors = halves_and_wholes(noise=0.25)
+    tried = trial(anchors, split(anchors))
+
+    curve = tried.curve(tried.old, tried.questions.old @ tried.background.old.T)
+
+    today, reindexed = tried.worth(tried.old).ndcg.value, tried.worth(tried.native).ndcg.value
+    assert len(curve) == len(SHARES)
+    assert curve[0] == pytest.approx(today, abs=1e-6)
+    assert curve[-1] == pytest.approx(reindexed)
+    assert today < reindexed
+    assert min(curve) >= today - 0.01
+
+
+def test_a_space_that_was_only_turned_is_translated_without_loss_and_the_plan_stays() -> None:
+    anchors = halves_and_wholes(noise=0)
+    parts = split(anchors)
+    learned = parts.arrays(anchors)
+    states = {
+        name: compatibility.fit(name, learned["old"], learned["new"]) for name in ("affine", "orthogonal")
+    }
+
+    found = compare(trial(anchors, parts), states, 0.8)
+
+    assert {one.policy for one in found.tried} == {"affine", "orthogonal"}
+    assert found.tried[0].retention.value == pytest.approx(1, abs=0.01)
+    assert found.advice == Advice.KEEP
+    assert found.curve[0][1] == pytest.approx(found.curve[-1][1], abs=0.01)
+    assert [one["refused"] for one in found.told(0.8)["policies"]] == [False, False]
+
+
+def test_judged_queries_ask_for_the_items_that_they_name() -> None:
+    anchors = halves_and_wholes(noise=0.1)
+    wholes = anchors.new[2::3]
+    asked = Asked(anchors.old[2::3][:3], wholes[:3])
+    gains = [{0: 1.0}, {1: 3.0}, {ITEMS + 7: 1.0}]
+
+    parts = split(anchors, {0, 1})
+    tried = trial(anchors, parts, asked, gains)
+
+    assert len(tried.gains) == 2, "a query of which no item is there is left out"
+    assert tried.worth(tried.native).ndcg.value == 1
+
+
+def test_contents_with_labels_ask_for_others_of_their_label_and_not_for_themselves() -> None:
+    rows = unit_rows(np.repeat(np.eye(4), 25, axis=0) + 0.01 * DRAW.normal(size=(100, 4)))
+    anchors = Anchors(rows, rows, np.arange(100), ["a"] * 25 + ["b"] * 25 + ["c"] * 25 + ["d"] * 25)
+
+    tried = trial(anchors, split(anchors))
+
+    assert tried.worth(tried.native).ndcg.value == 1
+    assert all(place not in found for place, found in zip(range(20), tried.gains, strict=True))
+
+
+def worth(ndcg: float) -> Worth:
+    return Worth(Measured(ndcg, ndcg, ndcg), ndcg)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "kept", "advice", "says"),
+    [
+        (0.50, 0.45, 0.99, Advice.KEEP, "not better"),
+        (0.50, 0.503, 0.99, Advice.KEEP, "not better"),
+        (0.40, 0.50, 0.75, Advice.REEMBED, "below the floor of 0.8, so translation is refused"),
+        (0.45, 0.50, 0.85, Advice.REEMBED, "it would be 0.425, less than today"),
+        (0.40, 0.50, 0.95, Advice.TRANSLATE, "keeps 0.95 of that, more than today"),
+    ],
+)
+def test_an_upgrade_is_advised_only_where_it_gains(
+    old: float, new: float, kept: float, advice: Advice, says: str
+) -> None:
+    found, reason = advised(worth(old), worth(new), ("affine", Measured(kept, kept, kept)), 0.8)
+
+    assert found is advice
+    assert says in reason
+
+
+def test_what_cannot_translate_is_encoded_again() -> None:
+    assert advised(worth(0.4), worth(0.5), None, 0.8)[0] is Advice.REEMBED
