@@ -135,6 +135,9 @@ def translated(
     rows = compatibilities.form(TRANSLATE, best)(truth.background.old, states[best])
     curve = truth.curve(_scores(truth, best, states[best]), truth.questions.new @ rows.T)
     found["best, a fifth re-embedded"] = curve[2] / curve[-1]
+    for name in ("orthogonal", "affine"):
+        led = compatibilities.get(name)(truth.questions.new, states[name])
+        found[f"queries led by {name}"] = truth.retained(led @ truth.gallery.old.T).value
     if others:
         sides = [np.concatenate([np.concatenate([one[side].documents, one[side].pieces]) for one in others])
                  for side in (0, 1)]  # fmt: skip
@@ -215,8 +218,9 @@ def share(found: Comparison) -> float:
 
 
 def kept_by(found: Comparison) -> float:
-    """What the policy keeps."""
-    return found.tried[0].retention.value
+    """What the policy keeps where stored vectors are translated."""
+    translated = found.tried[0].translated
+    return 0.0 if translated is None else translated.ndcg.value / found.reembedded.ndcg.value
 
 
 def map_times(states: Mapping[str, State]) -> dict[str, float]:

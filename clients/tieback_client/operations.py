@@ -205,10 +205,7 @@ def _upgrade_plan(message: Any) -> UpgradePlan:
             )
             for one in message.policies
         ],
-        curve=[
-            UpgradePoint(one.share, one.both, one.translated if one.HasField("translated") else None)
-            for one in message.curve
-        ],
+        curve=[UpgradePoint(one.share, one.both, one.translated) for one in message.curve],
         sections=message.cost.sections,
         encode_all_seconds=_seconds(message.cost.encoding_time),
         translate_all_seconds=_seconds(message.cost.translation_time),

@@ -50,11 +50,11 @@ class PolicyWorth:
     policy: str
     """Its name."""
     translated: UpgradeWorth | None
-    """Stored vectors translated into the new space; None for a policy that does not translate."""
+    """Stored vectors translated into the new space, which no operation does yet; None where it cannot."""
     led: UpgradeWorth
     """New queries led to stored vectors."""
     retention: MeasuredNumber
-    """The share of re-embedded nDCG that is kept: translated, or led by a policy that does not translate."""
+    """The share of re-embedded nDCG that is kept where queries are led: without the old model."""
     refused: bool
     """Whether that is below the floor."""
 
@@ -67,8 +67,8 @@ class UpgradePoint:
     """The share, 0 to 1."""
     both: float
     """Where both spaces are read: the others in the old space."""
-    translated: float | None
-    """Where the others are translated by the best policy; None where none translates."""
+    translated: float
+    """Where the old model is gone: queries are led to the others by the best policy."""
 
 
 class UpgradeAdvice(Enum):
@@ -79,7 +79,7 @@ class UpgradeAdvice(Enum):
     REEMBED = "reembed"
     """Encode again, and read both spaces meanwhile."""
     TRANSLATE = "translate"
-    """Translate the stored vectors, and encode again later or never."""
+    """Encode again; the old model is not needed meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)

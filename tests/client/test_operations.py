@@ -196,7 +196,7 @@ def test_an_upgrade_is_started_with_what_was_asked_for_and_its_result_is_read(cl
         ("affine", False, True),
         ("oca", True, True),
     ]
-    assert [(one.share, one.both, one.translated) for one in result.curve] == [(0, 0.5, 0.45), (1, 0.6, None)]
+    assert [(one.share, one.both, one.translated) for one in result.curve] == [(0, 0.5, 0.45), (1, 0.6, 0.6)]
     assert (result.old.ndcg.value, result.reembedded.recall) == (0.5, 0.3)
     assert (result.sections, result.encode_all_seconds, result.translate_all_seconds) == (1000, 120.0, 1.0)
     assert (result.policy, result.parameters, result.artifact) == ("oca", {"extra": 4.0}, "0123456789ab")

@@ -178,7 +178,7 @@ def test_policies_that_need_no_pytorch_are_compared_where_none_is_named(
 
 def test_judged_queries_say_what_an_upgrade_is_worth_to_them(client: Client) -> None:
     wanted = next(iter(client.items("texts")))
-    words = str(wanted.sections[0].content)
+    words = str(next(texts(1)).sections)
     asked = [JudgedQuery(words, {wanted.id: 2}), JudgedQuery("word00", {"gone": 1})]
 
     result = client.plan_upgrade("texts", space="words-b", queries=asked).result(timeout=60)

@@ -91,7 +91,7 @@ def plan(
     else:
         output.table(["", ""], [[key, value] for key, value in facts_of(result).items()])
         output.table(
-            ["policy", "translated", "queries led", "keeps", ""],
+            ["policy", "stored translated", "queries led", "keeps", ""],
             [
                 [
                     one.policy,
@@ -104,12 +104,12 @@ def plan(
             ],
         )
         output.table(
-            ["re-embedded", "both spaces read", "the others translated"],
+            ["re-embedded", "both models", "without the old one"],
             [
                 [
                     f"{one.share:.0%}",
                     f"{one.both:.3f}",
-                    "" if one.translated is None else f"{one.translated:.3f}",
+                    f"{one.translated:.3f}",
                 ]
                 for one in result.curve
             ],

@@ -20,19 +20,15 @@ class Advice(StrEnum):
     REEMBED = "reembed"
     """Encode again, and read both spaces meanwhile."""
     TRANSLATE = "translate"
-    """Translate the stored vectors, and encode again later or never."""
+    """Encode again; the old encoder is not needed meanwhile, since queries of the new one are led well."""
 
 
-def advised(
-    old: Worth, native: Worth, translation: tuple[str, Measured] | None, floor: float
-) -> tuple[Advice, str]:
-    """What to do and why; `translation` is the best policy that translates, and what it keeps."""
+def advised(old: Worth, native: Worth, translation: tuple[str, Measured], floor: float) -> tuple[Advice, str]:
+    """What to do and why; `translation` is the best policy, and what it keeps where queries are led by it."""
     gain = native.ndcg.value - old.ndcg.value
     said = f"re-embedded, nDCG@10 is {native.ndcg.value:.3f}; today it is {old.ndcg.value:.3f}"
     if gain < LEAST_GAIN:
         return Advice.KEEP, f"the new space is not better: {said}"
-    if translation is None:
-        return Advice.REEMBED, f"{said}, and no policy translates"
     name, kept = translation
     if kept.value < floor:
         return (
@@ -47,5 +43,5 @@ def advised(
         )
     return (
         Advice.TRANSLATE,
-        f"{said}; translated by {name} it keeps {kept.value:.2f} of that, more than today, at once",
+        f"{said}; translated by {name} it keeps {kept.value:.2f} of that at once, more than today",
     )

@@ -21,9 +21,10 @@ TIMED = 1000
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """A policy: stored vectors translated for new queries, and new queries led to stored vectors.
+    """A policy: new queries led to stored vectors, and stored vectors translated for new queries.
 
-    `retention` is the share of re-embedded nDCG that it keeps: translated where it translates, else led.
+    `retention` is the share of re-embedded nDCG that is kept where queries are led, as an upgrade does it
+    whose old encoder is gone.
     """
 
     policy: str
@@ -39,8 +40,8 @@ class Comparison:
     old: Worth
     reembedded: Worth
     tried: tuple[Tried, ...]
-    curve: tuple[tuple[float, float, float | None], ...]
-    """The share re-embedded; nDCG where both spaces are read; nDCG where the others are translated."""
+    curve: tuple[tuple[float, float, float], ...]
+    """The share re-embedded; nDCG where both spaces are read; nDCG where queries are led to the others."""
     translation_seconds: float
     """Of one vector; 0 where nothing translates."""
     advice: str
@@ -63,33 +64,32 @@ def compare(trial: Trial, states: Mapping[str, State], floor: float) -> Comparis
     old, native = trial.worth(trial.old), trial.worth(trial.native)
     tried = sorted(
         (_tried(trial, name, state) for name, state in states.items()),
-        key=lambda one: (one.translated is None, -one.retention.value),
+        key=lambda one: -one.retention.value,
     )
     both = trial.curve(trial.old, trial.questions.old @ trial.background.old.T)
-    translated: list[float | None] = [None] * len(SHARES)
-    best, seconds = tried[0], 0.0
+    best = tried[0]
+    queries = _led(trial, best.policy, states[best.policy])
+    led = trial.curve(queries @ trial.gallery.old.T, queries @ trial.background.old.T)
+    seconds = 0.0
     if best.translated is not None:
-        state = states[best.policy]
-        rows = _translated(best.policy, trial.background.old, state)
-        translated = [*trial.curve(_scores(trial, best.policy, state), trial.questions.new @ rows.T)]
-        seconds = _seconds(best.policy, trial.gallery.old[:TIMED], state)
-    kept = None if best.translated is None else (best.policy, best.retention)
-    advice, reason = advised(old, native, kept, floor)
-    curve = tuple(zip(SHARES, both, translated, strict=True))
+        seconds = _seconds(best.policy, trial.gallery.old[:TIMED], states[best.policy])
+    advice, reason = advised(old, native, (best.policy, best.retention), floor)
+    curve = tuple(zip(SHARES, both, led, strict=True))
     return Comparison(old, native, tuple(tried), curve, seconds, advice, reason)
 
 
 def _tried(trial: Trial, name: str, state: State) -> Tried:
-    queries = shared(compatibilities.get(name)(trial.questions.new, state), trial.gallery.old.shape[1])
-    by_led = np.asarray(queries @ trial.gallery.old.T)
-    if not translates(name):
-        return Tried(name, None, trial.worth(by_led), trial.retained(by_led))
-    scores = _scores(trial, name, state)
-    return Tried(name, trial.worth(scores), trial.worth(by_led), trial.retained(scores))
+    by_led = np.asarray(_led(trial, name, state) @ trial.gallery.old.T)
+    translated = None
+    if translates(name):
+        rows = _translated(name, trial.gallery.old, state)
+        translated = trial.worth(np.asarray(trial.questions.new @ rows.T))
+    return Tried(name, translated, trial.worth(by_led), trial.retained(by_led))
 
 
-def _scores(trial: Trial, name: str, state: State) -> Array:
-    return np.asarray(trial.questions.new @ _translated(name, trial.gallery.old, state).T)
+def _led(trial: Trial, name: str, state: State) -> Array:
+    """The questions in the old space, of what the new encoder says."""
+    return shared(compatibilities.get(name)(trial.questions.new, state), trial.gallery.old.shape[1])
 
 
 def _translated(name: str, rows: Array, state: State) -> Array:

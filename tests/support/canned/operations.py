@@ -159,7 +159,7 @@ def _upgraded(request: Any) -> operation_pb2.UpgradePlan:
         ],
         curve=[
             operation_pb2.UpgradePoint(share=0, both=0.5, translated=0.45),
-            operation_pb2.UpgradePoint(share=1, both=0.6),
+            operation_pb2.UpgradePoint(share=1, both=0.6, translated=0.6),
         ],
         cost=operation_pb2.UpgradeCost(
             sections=1000,
