@@ -120,7 +120,7 @@ def _upgraded(
     written = client.ingest(name, items, space=old, batch=100, timeout=600).collect()
     assert not written.errors, next(iter(written.errors.values()))
     log(f"upgrading {name}")
-    status = client.plan_upgrade(name, space=new, labels=labels).wait(timeout=1800)
+    status = client.plan_upgrade(name, space=new, policy="oca", labels=labels).wait(timeout=1800)
     if status.error is not None:
         raise status.error
     result = status.result

@@ -87,7 +87,7 @@ def test_an_upgrade_is_learned_beside_the_index_and_outlives_its_process(guarded
         wait_for(lambda: guarded.replica("index")).kill()
         result = operation.result(timeout=120)
 
-        assert (result.trained + result.held_out, result.left_out, result.width) == (200, 0, 384)
+        assert (result.trained + result.held_out, result.left_out, result.width) == (300, 0, 384)
         assert client.get_collection("waves").space.name == "wordllama-256"
 
 
@@ -138,6 +138,6 @@ def test_an_upgrade_loads_an_old_model_that_is_not_served_any_more(tmp_path: Pat
             result = client.plan_upgrade("notes", space="new", policy=policy).result(timeout=100)
 
             assert (result.old_space.name, result.new_space.name) == ("old", "new")
-            assert (result.trained + result.held_out, result.left_out) == (200, 0)
+            assert (result.trained + result.held_out, result.left_out) == (300, 0)
     finally:
         after.kill()
