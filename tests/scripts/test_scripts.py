@@ -92,7 +92,8 @@ def test_no_message_and_no_page_installs_from_a_package_index_where_tieback_is_n
 def test_constraints_pin_nothing_whose_build_depends_on_the_machine() -> None:
     for name, version in pinned().items():
         assert version.local is None, name
-        assert not name.startswith(("torch", "nvidia", "cuda", "triton")), name
+        assert not name.startswith(("torch", "nvidia", "cuda")), name
+        assert name != "triton", "the compiler; tritonclient is a wheel for every machine"
 
 
 def test_setup_says_how_much_it_will_download_before_it_does(tmp_path: Path) -> None:
