@@ -27,6 +27,8 @@ COMMANDS = {
     "encode": "tieback_client.cli.encode:encode",
     "collections": "tieback_client.cli.collections:collections",
     "snapshots": "tieback_client.cli.snapshots:snapshots",
+    "backup": "tieback_client.cli.backup:backup",
+    "restore": "tieback_client.cli.backup:restore",
     "heads": "tieback_client.cli.heads:heads",
     "reindex": "tieback_client.cli.reindex:reindex",
     "upgrade": "tieback_client.cli.upgrade:upgrade",

@@ -1,0 +1,102 @@
+"""`tieback backup` and `tieback restore`: collections as files, and back."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from tieback_client.backups import NotABackup, back_up, remove_old, restore_backup
+from tieback_client.cli.connection import Command, connected
+from tieback_client.cli.output import Output
+from tieback_client.client import Client
+
+_FOLDER = click.Path(file_okay=False, path_type=Path)
+
+
+@click.command(
+    "backup",
+    cls=Command,
+    epilog="""\b
+Examples:
+  tieback backup /backups --keep 7
+  tieback backup /backups library --timeout 3600
+""",
+)
+@click.argument("folder", type=_FOLDER)
+@click.argument("collections", nargs=-1)
+@click.option("--no-verify", is_flag=True, help="Do not restore each collection to see that it can be.")
+@click.option(
+    "--keep", type=click.IntRange(min=1), metavar="N", help="Then remove all backups but the newest N."
+)
+@connected
+def backup(
+    client: Client,
+    output: Output,
+    folder: Path,
+    collections: tuple[str, ...],
+    no_verify: bool,
+    keep: int | None,
+) -> None:
+    """Save collections in a new folder within FOLDER.
+
+    Without COLLECTIONS, saves all that are yours. Each is verified: it is restored under another name, its
+    items are counted, and it is removed again. Needs the role admin, and room for one more collection.
+    """
+    try:
+        made, saved = back_up(client, folder, collections, verify=not no_verify)
+    except NotABackup as error:
+        raise click.UsageError(str(error)) from None
+    removed = remove_old(folder, keep) if keep else []
+    if output.json:
+        output.document(
+            {
+                "backup": str(made),
+                "collections": [asdict(one) for one in saved],
+                "removed": [one.name for one in removed],
+            }
+        )
+        return
+    output.table(
+        ["collection", "items", "bytes", "verified"],
+        [[one.name, one.items, one.bytes, "yes" if one.verified else "no"] for one in saved],
+        right=(1, 2),
+    )
+    output.note(f"saved {len(saved)} collections in {made}")
+    if removed:
+        output.note(f"removed {len(removed)} older backups")
+
+
+@click.command(
+    "restore",
+    cls=Command,
+    epilog="""\b
+Examples:
+  tieback restore /backups                       (the newest backup)
+  tieback restore /backups/20261127T053500Z library --prefix restored-
+""",
+)
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("collections", nargs=-1)
+@click.option("--prefix", default="", metavar="TEXT", help="Put before the names of the collections.")
+@click.option("--any-space", is_flag=True, help="Restore them though the server does not serve their space.")
+@connected
+def restore(
+    client: Client, output: Output, folder: Path, collections: tuple[str, ...], prefix: str, any_space: bool
+) -> None:
+    """Make collections of a backup again.
+
+    FOLDER is a backup, or a folder of backups, of which the newest is taken. Nothing is overwritten: delete a
+    collection first, or give a --prefix.
+    """
+    made = []
+    try:
+        for one in restore_backup(client, folder, collections, prefix=prefix, any_space=any_space):
+            made.append(one)
+            if not output.json:
+                output.note(f"restored {one.name} with {one.item_count} items")
+    except NotABackup as error:
+        raise click.UsageError(str(error)) from None
+    if output.json:
+        output.document(made)
