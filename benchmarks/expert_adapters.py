@@ -177,8 +177,8 @@ def changed(base: Weights) -> dict[str, Weights]:
 
 def costs(served: Served, texts: Sequence[Array]) -> dict[str, float]:
     """Processor seconds of a batch: by one expert, mixed, by the merged weights; and of a first run."""
-    chosen = list(texts[:TOGETHER])
-    share = len(chosen) // len(served.names)
+    share = min(TOGETHER, len(texts)) // len(served.names)
+    chosen = list(texts[: share * len(served.names)])
     parts = [padded(chosen[begin : begin + share]) for begin in range(0, len(chosen), share)]
     whole = padded(chosen)
     begin = time.process_time()
