@@ -135,7 +135,7 @@ def translated(
     rows = compatibilities.form(TRANSLATE, best)(truth.background.old, states[best])
     curve = truth.curve(_scores(truth, best, states[best]), truth.questions.new @ rows.T)
     found["best, a fifth re-embedded"] = curve[2] / curve[-1]
-    for name in ("orthogonal", "affine"):
+    for name in states:
         led = compatibilities.get(name)(truth.questions.new, states[name])
         found[f"queries led by {name}"] = truth.retained(led @ truth.gallery.old.T).value
     if others:
