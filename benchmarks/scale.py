@@ -75,8 +75,8 @@ def run(options: argparse.Namespace) -> Report:
     rows: list[Mapping[str, Any]] = []
     for count in sorted(options.vectors):
         log(f"{count:,} vectors")
-        with tempfile.TemporaryDirectory(dir=options.folder) as made:
-            folder = Path(made)
+        with tempfile.TemporaryDirectory(dir=options.folder) as temporary:
+            folder = Path(temporary)
             vectors = more_of(known, count)
             np.save(folder / "vectors.npy", vectors)
             np.save(folder / "queries.npy", queries)
@@ -88,7 +88,8 @@ def run(options: argparse.Namespace) -> Report:
             title = f"{count:,} vectors of {options.space}, {min(len(known), count):,} of them of texts"
             report.table(title, rows)
             if not options.no_service:
-                served += [_served(folder, codec, bulk=options.bulk) for codec in options.service_codecs]
+                made = (_served(folder, codec, bulk=options.bulk) for codec in options.service_codecs)
+                served += filter(None, made)
     if served:
         report.table("the index service", served)
     claim(rows, served, report)
@@ -137,11 +138,17 @@ def _fastest(rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     return min(rows, key=lambda row: float(row["p50 CPU ms"]))
 
 
-def _served(folder: Path, codec: str, *, bulk: bool) -> dict[str, Any]:
+def _served(folder: Path, codec: str, *, bulk: bool) -> dict[str, Any] | None:
+    """None where a step ends early, so that what other codecs gave is not lost."""
     found: dict[str, Any] = {"codec": codec}
     for step in ("bulk", "sort", "start") if bulk else ("fill", "start"):
         log(f"the index service, {codec}: {step}")
-        found |= _child("service", step, folder, codec)
+        try:
+            found |= _child("service", step, folder, codec)
+        except subprocess.CalledProcessError as error:
+            log(f"{codec} is left out: {(error.stderr or str(error)).strip().splitlines()[-1]}")
+            return None
+        log(f"the index service, {codec}: {found}")
     return found
 
 
