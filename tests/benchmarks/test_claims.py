@@ -185,7 +185,7 @@ def test_alignment_of_texts_is_measured_by_their_judged_queries(monkeypatch: pyt
         counts = [[text.split().count(f"w{number}") for number in range(50)] for text in asked]
         return unit_rows(np.array(counts) @ words)
 
-    monkeypatch.setattr(orthogonal_alignment, "_encoded", encoded)
+    monkeypatch.setattr(orthogonal_alignment, "encoded", encoded)
     monkeypatch.setattr(orthogonal_alignment, "LEARNED", {"trained": 3})
 
     found = orthogonal_alignment.texts_found(Judged("made", documents, questions), 0, lambda _line: None)
