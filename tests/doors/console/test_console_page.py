@@ -19,7 +19,7 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-PATIENCE = 30_000
+PATIENCE = 60_000
 """Milliseconds that a test waits at most for what it expects."""
 
 
@@ -150,6 +150,15 @@ def test_keys_lead_through_the_page(page: Page) -> None:
     page.keyboard.press("j")
     page.keyboard.press("o")
     expect(page.locator("dialog")).to_be_visible()
+
+
+def test_the_view_that_was_asked_for_last_is_shown(page: Page) -> None:
+    views = ["ask", "collections", "search?c=notes&q=tide", "services"]
+    for _ in range(3):
+        page.evaluate("views => { for (const view of views) location.hash = view; }", views)
+        expect(page.locator("h2").first).to_contain_text("Services of tieback")
+    page.wait_for_timeout(500)
+    expect(page.locator("h2").first).to_contain_text("Services of tieback")
 
 
 def test_services_and_collections_are_listed(page: Page) -> None:

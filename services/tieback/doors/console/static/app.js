@@ -9,6 +9,7 @@ const main = document.getElementById("main");
 const views = { ask: asking, search: asking, request: asking, collections, services };
 let known = null; // what /overview says
 let leave = () => {};
+let shown = 0; // counts what was asked to be shown: what is overtaken is not shown any more
 
 /** What the caller may see; asked once, and again on `fresh`. */
 async function overview(fresh = false) {
@@ -25,13 +26,20 @@ async function show() {
     if (link.dataset.view === view) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
+  const mine = (shown += 1);
   leave();
   leave = () => {};
   try {
     const about = await overview(view === "collections");
-    leave = (await views[view](main, { view, rest, about, fresh: () => overview(true) })) ?? (() => {});
+    if (mine !== shown) return;
+    const place = document.createElement("div");
+    place.className = "view";
+    main.replaceChildren(place); // a view that is overtaken writes into what is not there any more
+    const end = (await views[view](place, { view, rest, about, fresh: () => overview(true) })) ?? (() => {});
+    if (mine === shown) leave = end;
+    else end();
   } catch (error) {
-    failed(error);
+    if (mine === shown) failed(error);
   }
 }
 

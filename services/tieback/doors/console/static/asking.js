@@ -118,7 +118,7 @@ async function follow(lines, found, about, begun = () => {}) {
     if (line.event === "asked") {
       asked = line;
       begun(asked);
-      history.replaceState(null, "", `#request/${encodeURIComponent(asked.request_id)}`);
+      if (found.isConnected) history.replaceState(null, "", `#request/${encodeURIComponent(asked.request_id)}`);
       replace(found, places.answer, places.hits, places.behind);
       if (asked.kind === "ask") answer = new Answer(asked, about, (id) => show(id));
     } else if (line.event === "retrieval") {
