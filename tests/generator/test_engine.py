@@ -281,7 +281,7 @@ def test_a_model_with_weights_that_are_no_numbers_does_not_start(
     made, store = tmp_path / "made", Store(tmp_path / "store")
     shutil.copytree(small_store.folder(small_card), made, ignore=shutil.ignore_patterns("artifact.json"))
     graph = onnx.load(made / "model.onnx", load_external_data=False).graph
-    [norm] = [one for one in graph.initializer if one.name == "final_norm.weight"]
+    [norm] = [one for one in graph.initializer if one.name == "states.weight"]
     place = {entry.key: entry.value for entry in norm.external_data}
     with (made / "model.onnx.data").open("r+b") as data:
         data.seek(int(place["offset"]))

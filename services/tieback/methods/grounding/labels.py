@@ -73,6 +73,8 @@ def labels(
     UNSUPPORTED where no passage has the label. NOT_CHECKED where the claim says something else than what is
     there. The score is the label's: how likely the claim is.
     """
+    if not passages:
+        return Finding(VerdictLabel.UNSUPPORTED, 0.0, [])
     nothing = [Support(0.0, None) for _ in passages]
     stated = presence_of(claim.text)
     found = list(nothing)
