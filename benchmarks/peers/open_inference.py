@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,10 +11,10 @@ from typing import Any
 import grpc
 import numpy as np
 from numpy.typing import NDArray
+from tritonclient.grpc import service_pb2
 
 from benchmarks.load.target import Rejected
 
-PROTOCOL = "benchmarks/peers/open_inference.proto"
 METHOD = "/inference.GRPCInferenceService/ModelInfer"
 # Triton says UNAVAILABLE of a full queue and of what has waited for longer than it may.
 SHED = (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE)
@@ -36,12 +35,11 @@ class OpenInferenceTarget:
     _infer: Any = field(default=None, init=False, repr=False)
 
     async def open(self) -> None:
-        protocol = messages()
         self._channel = grpc.aio.insecure_channel(self.address, options=UNLIMITED)
         self._infer = self._channel.unary_unary(
             METHOD,
-            request_serializer=protocol.ModelInferRequest.SerializeToString,
-            response_deserializer=protocol.ModelInferResponse.FromString,
+            request_serializer=service_pb2.ModelInferRequest.SerializeToString,
+            response_deserializer=service_pb2.ModelInferResponse.FromString,
         )
 
     async def close(self) -> None:
@@ -56,7 +54,7 @@ class OpenInferenceTarget:
         return np.concatenate(await asyncio.gather(*map(self._encode, parts)))
 
     async def _encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        request = messages().ModelInferRequest(model_name=self.model)
+        request = service_pb2.ModelInferRequest(model_name=self.model)
         request.inputs.add(name="texts", datatype="BYTES", shape=[len(texts), 1])
         request.raw_input_contents.append(b"".join(_element(text) for text in texts))
         try:
@@ -66,12 +64,6 @@ class OpenInferenceTarget:
                 raise Rejected(error.details() or "") from error
             raise
         return np.frombuffer(response.raw_output_contents[0], np.float32).reshape(len(texts), -1)
-
-
-@functools.cache
-def messages() -> Any:
-    """The protocol's messages, made from its file."""
-    return grpc.protos(PROTOCOL)
 
 
 def _element(text: str) -> bytes:

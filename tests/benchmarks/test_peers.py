@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from packaging.requirements import Requirement
 from tieback.catalog.catalog import Catalog
 from tieback.models.store import Store
+from tritonclient.grpc import service_pb2
 
 from benchmarks.__main__ import main
 from benchmarks.load.target import Rejected, Target
@@ -31,7 +32,7 @@ from benchmarks.peers.check import check
 from benchmarks.peers.environment import HERE
 from benchmarks.peers.infinity import InfinityTarget
 from benchmarks.peers.litserve import LitServeTarget
-from benchmarks.peers.open_inference import METHOD, OpenInferenceTarget, messages
+from benchmarks.peers.open_inference import METHOD, OpenInferenceTarget
 from benchmarks.peers.peer import PROGRAMS, Model, Peer
 from benchmarks.peers.process import Launch, free_ports, started
 from benchmarks.peers.ray_proxy import RayProxyTarget
@@ -210,7 +211,6 @@ def test_a_peer_that_is_set_up_computes_what_tieback_computes(name: str) -> None
 @contextlib.asynccontextmanager
 async def _open_inference_server(sizes: list[int]) -> AsyncIterator[str]:
     """A server whose vector of a text is its length and 0.5; it has no room for the text "full"."""
-    protocol = messages()
 
     async def infer(request: Any, context: Any) -> Any:
         [data], texts, begin = request.raw_input_contents, [], 0
@@ -223,13 +223,13 @@ async def _open_inference_server(sizes: list[int]) -> AsyncIterator[str]:
         if texts == [b"full"]:
             await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "enough")
         vectors = np.array([[len(text), 0.5] for text in texts], np.float32)
-        return protocol.ModelInferResponse(raw_output_contents=[vectors.tobytes()])
+        return service_pb2.ModelInferResponse(raw_output_contents=[vectors.tobytes()])
 
     service, method = METHOD.strip("/").split("/")
     handler = grpc.unary_unary_rpc_method_handler(
         infer,
-        request_deserializer=protocol.ModelInferRequest.FromString,
-        response_serializer=protocol.ModelInferResponse.SerializeToString,
+        request_deserializer=service_pb2.ModelInferRequest.FromString,
+        response_serializer=service_pb2.ModelInferResponse.SerializeToString,
     )
     server = grpc.aio.server()
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {method: handler}),))
