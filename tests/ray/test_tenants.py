@@ -140,17 +140,18 @@ def test_a_revoked_token_is_refused_by_all_processes(guarded: Platform, tokens: 
 def test_the_http_door_of_a_gateway_hands_the_token_on_and_is_on_the_page(guarded: Platform) -> None:
     address = str(guarded._said("http"))
 
-    def asked(token: str) -> httpx.Response:
+    def asked(token: str, collection: str) -> httpx.Response:
         question = {
-            "model": "collection:secret",
+            "model": f"collection:{collection}",
             "messages": [{"role": "user", "content": "What is in bread?"}],
         }
         headers = {"authorization": f"Bearer {token}"}
         return httpx.post(f"{address}/v1/chat/completions", json=question, headers=headers, timeout=60)
 
-    assert "flour" in asked("globex-admin").raise_for_status().json()["choices"][0]["message"]["content"]
-    assert asked("acme-admin").status_code == 404
-    assert asked("nobody").status_code == 401
+    own = asked("globex-admin", "secret").raise_for_status().json()
+    assert "flour" in own["choices"][0]["message"]["content"]
+    assert asked("acme-admin", "globex/secret").status_code == 404
+    assert asked("nobody", "secret").status_code == 401
     counted = {
         code: guarded.value("tieback_door_requests_total", door="http", code=code) for code in ("200", "404")
     }
