@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from datetime import date
 from enum import Enum
@@ -25,7 +26,10 @@ def event_as_json(event: AnswerEvent) -> dict[str, Any]:
 
 
 def jsonable(value: Any) -> Any:
-    """A value as JSON can hold it: dataclasses as objects, arrays as lists, what is unset as null."""
+    """A value as JSON can hold it: dataclasses as objects, arrays as lists.
+
+    What is unset is null, and so is a number that JSON does not have.
+    """
     match value:
         case TiebackError():
             return _error(value)
@@ -33,12 +37,14 @@ def jsonable(value: Any) -> Any:
             return {"request_id": value.request_id, "retries": value.retries, "seconds": value.seconds}
         case Enum():
             return value.value
+        case float() if not math.isfinite(value):  # JSON has no such numbers
+            return None
         case None | bool() | int() | float() | str():
             return value
         case np.ndarray():
             return value.tolist()
         case np.generic():
-            return value.item()
+            return jsonable(value.item())
         case date():  # a datetime is one
             return value.isoformat()
         case Path():

@@ -249,10 +249,18 @@ def test_what_is_not_there_is_not_found_with_the_choices(client: Client) -> None
         client.plan_upgrade("texts", space="words-b", policy="none")
 
 
+def test_policies_that_a_small_collection_is_too_little_for_are_left_out(client: Client) -> None:
+    client.ingest("some", texts(40), space="words-a").collect()
+
+    plan = client.plan_upgrade("some", space="words-b").result(60)
+
+    assert {one.policy for one in plan.policies} == {"affine", "orthogonal"}
+    with pytest.raises(InvalidArgument, match="too small for an upgrade by local_mixture: it takes 128"):
+        client.plan_upgrade("some", space="words-b", policy="local_mixture").result(60)
+
+
 def test_a_small_collection_and_labels_that_nobody_has_are_refused(client: Client) -> None:
-    with pytest.raises(
-        InvalidArgument, match="too small for an upgrade by local_mixture: it takes 128 contents"
-    ):
+    with pytest.raises(InvalidArgument, match="too small for an upgrade by orthogonal: it takes 9 contents"):
         client.plan_upgrade("few", space="words-b")
     operation = client.plan_upgrade("texts", space="words-b", policy=QUICK, labels="colour")
 

@@ -63,7 +63,7 @@ def backup(
         [[one.name, one.items, one.bytes, "yes" if one.verified else "no"] for one in saved],
         right=(1, 2),
     )
-    output.note(f"saved {len(saved)} collections in {made}")
+    output.note(f"saved {len(saved)} {'collection' if len(saved) == 1 else 'collections'} in {made}")
     if removed:
         output.note(f"removed {len(removed)} older backups")
 

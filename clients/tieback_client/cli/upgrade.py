@@ -140,8 +140,9 @@ def facts_of(collection: str, result: UpgradeResult) -> dict[str, str]:
     elif result.paused:
         following = f"paused: tieback upgrade resume {collection}"
     elif result.failure_count:
+        left = "1 item" if result.failure_count == 1 else f"{result.failure_count} items"
         following = (
-            f"{result.failure_count} items cannot be encoded: ingest them again, or finish --drop-missing"
+            f"{left} cannot be encoded: ingest again, or tieback upgrade finish {collection} --drop-missing"
         )
     else:
         following = f"tieback upgrade finish {collection}, or tieback upgrade rollback {collection}"

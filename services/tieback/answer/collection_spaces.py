@@ -77,7 +77,7 @@ class CollectionSpace:
         cls, space: SingleSpace, encoder: EncoderPort, limits: Limits, *, is_retired: bool = False
     ) -> CollectionSpace:
         """A space without a joint one."""
-        reader = f"the space {space.ref.name!r}, which the collection is in,"
+        reader = f"the space {space.ref.name!r} of the collection"
         encoders = {
             role: SpaceEncoders(encoder, space.joint_inputs(role), limits, reader=reader) for role in Role
         }

@@ -5,9 +5,6 @@ Spans are bytes in the UTF-8 of the text that they are of, as in the contract.
 
 from __future__ import annotations
 
-import dataclasses
-import enum
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,6 +19,7 @@ from tieback_client import (
     RetrievedHit,
     Verdict,
 )
+from tieback_client.jsonable import jsonable
 
 NAMES: dict[type, str] = {
     Claim: "claims",
@@ -31,21 +29,6 @@ NAMES: dict[type, str] = {
     Repaired: "repaired",
 }
 """Where events of a kind are listed."""
-
-
-def plain(value: Any) -> Any:
-    """A value of the SDK as JSON has it; numbers that JSON does not have are null."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {one.name: plain(getattr(value, one.name)) for one in dataclasses.fields(value)}
-    if isinstance(value, enum.Enum):
-        return value.value
-    if isinstance(value, dict):
-        return {str(key): plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(one) for one in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
 
 
 def passages(hits: Sequence[RetrievedHit]) -> list[dict[str, Any]]:
@@ -62,14 +45,14 @@ def passage(found: RetrievedHit, name: str) -> dict[str, Any]:
         "section_id": hit.section_id,
         "title": hit.item_title,
         "section_title": hit.section_title,
-        "modality": plain(hit.modality),
+        "modality": jsonable(hit.modality),
         "text": hit.text,
         "uri": hit.uri,
-        "span": plain(hit.span),
-        "region": plain(hit.region),
-        "metadata": plain(dict(hit.metadata)),
-        "score": plain(hit.score),
-        "relevance": plain(found.relevance),
+        "span": jsonable(hit.span),
+        "region": jsonable(hit.region),
+        "metadata": jsonable(hit.metadata),
+        "score": jsonable(hit.score),
+        "relevance": jsonable(found.relevance),
         "below_floor": found.below_floor,
     }
 
@@ -90,14 +73,14 @@ def of_answer(answer: Answer) -> dict[str, Any]:
     """All of a whole answer."""
     return {
         "evidence": passages(answer.retrieval.hits) if answer.retrieval is not None else [],
-        "claims": plain(answer.claims),
-        "citations": plain(answer.citations),
-        "verdicts": plain(list(answer.verdicts.values())),
-        "conflicts": plain(answer.conflicts),
-        "repaired": plain(answer.repaired),
-        "abstention": plain(answer.abstention),
+        "claims": jsonable(answer.claims),
+        "citations": jsonable(answer.citations),
+        "verdicts": jsonable(list(answer.verdicts.values())),
+        "conflicts": jsonable(answer.conflicts),
+        "repaired": jsonable(answer.repaired),
+        "abstention": jsonable(answer.abstention),
         "supported": answer.supported,
-        "style": plain(answer.finish.style) if answer.finish is not None else None,
+        "style": jsonable(answer.finish.style) if answer.finish is not None else None,
     }
 
 

@@ -21,6 +21,7 @@ from tieback_client import (
     TiebackError,
 )
 from tieback_client.events import AnswerEvent
+from tieback_client.jsonable import jsonable
 from tieback_client.token_scores import ScoredToken, TokenScore, TokenScores
 
 from tieback.core.field_path import at
@@ -155,11 +156,11 @@ async def _chunks(
                         yield chunk({}, tieback={"evidence": answer_json.passages(event.result.hits)})
                     case Abstention():
                         text = answer_json.refusal(event, stream.answer.text)
-                        yield chunk({"content": text}, tieback={"abstention": answer_json.plain(event)})
+                        yield chunk({"content": text}, tieback={"abstention": jsonable(event)})
                     case Finish():
                         yield chunk({}, _REASONS[event.reason], tieback={"style": event.style.value})
                     case _:
-                        yield chunk({}, tieback={answer_json.NAMES[type(event)]: [answer_json.plain(event)]})
+                        yield chunk({}, tieback={answer_json.NAMES[type(event)]: [jsonable(event)]})
             if asked.stream_options is not None and asked.stream_options.include_usage:
                 yield {**head, "choices": [], "usage": _usage(stream.answer.finish)}
         except (

@@ -99,7 +99,7 @@ class PlanUpgrade(Kind):
         if not all(map(translates, self._policies)):
             fitting.check_installed()
         contents = pair.sections * (1 if self.labels else WITH_HALVES)
-        self._check_enough(pair, contents, contents, f"it has {pair.sections} sections")
+        self._learnable(pair, contents - FEWEST_HELD_OUT, contents, f"it has {pair.sections} sections")
 
     async def discard(self, services: Services) -> None:
         """What was encoded and learned."""
@@ -141,13 +141,13 @@ class PlanUpgrade(Kind):
             numbers = {item: number for number, item in enumerate(ids)}
             judged = {numbers[one] for one in self._judged if one in numbers}
             parts = await asyncio.to_thread(split, anchors, judged)
-            self._check_parts(pair, anchors, parts)
+            policies = self._of_parts(pair, anchors, parts)
             fitted = {}
-            for place, policy in enumerate(self._policies):
+            for place, policy in enumerate(policies):
                 learning = aclosing(self._learn(work, policy, parts.arrays(anchors)))
                 async with learning as progress:
                     async for share in progress:
-                        done = (place + share) / len(self._policies)
+                        done = (place + share) / len(policies)
                         yield Progress(len(ids) + int(done * TRAINING), total)
                         await self._pair(services)  # which ends it where the collection was removed
                 found = await asyncio.to_thread(fitting.read, self._folder(work, policy))
@@ -244,27 +244,30 @@ class PlanUpgrade(Kind):
         )
         await asyncio.to_thread(work.add, page, begin, time.monotonic() - started)
 
-    def _check_parts(self, pair: SpacePair, anchors: Anchors, parts: Parts) -> None:
-        """InvalidInput where what was encoded is too little."""
+    def _of_parts(self, pair: SpacePair, anchors: Anchors, parts: Parts) -> tuple[str, ...]:
+        """The policies that are tried. InvalidInput where what was encoded is too little for any."""
         why = f"{anchors.left_out} sections could not be used"
-        self._check_enough(pair, len(parts.training), len(parts.held_out), why)
+        learnable = self._learnable(pair, len(parts.training), len(parts.held_out), why)
         if parts.classes is not None and len(np.unique(parts.classes[parts.training])) < 2:
             raise InvalidInput(
                 f"all items have the same {self.labels!r}; name a field that tells them apart", field="labels"
             )
+        return learnable
 
-    def _check_enough(self, pair: SpacePair, training: int, held_out: int, why: str) -> None:
+    def _learnable(self, pair: SpacePair, training: int, held_out: int, why: str) -> tuple[str, ...]:
+        """The policies that so many contents are enough for; InvalidInput where they are for none."""
         needed = {
             one: compatibilities.form(LEAST_ANCHORS, one)(pair.old_width, pair.new_width)
             for one in self._policies
         }
-        policy, least = max(needed.items(), key=lambda one: one[1])
+        policy, least = min(needed.items(), key=lambda one: one[1])
         if training < least or held_out < FEWEST_HELD_OUT:
             raise InvalidInput(
                 f"the collection {self.collection!r} is too small for an upgrade by {policy}: it takes "
                 f"{least} contents to learn from and {FEWEST_HELD_OUT} to measure on; {why}",
                 field="collection",
             )
+        return tuple(one for one, least in needed.items() if training >= least)
 
     def _transform(
         self, pair: SpacePair, anchors: Anchors, parts: Parts, fitted: fitting.Fitted, best: Tried

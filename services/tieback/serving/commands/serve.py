@@ -117,6 +117,8 @@ class _Report:
         text += "".join(
             f", {name} on {where}" for name, where in (("HTTP", http), ("metrics", metrics)) if where
         )
+        if http and settings.console:
+            text += f"; the console: {http}/console/"
         self.say("ready", text, address=address, http=http, metrics=metrics, seconds=seconds)
 
     def failed(self, message: str) -> None:
