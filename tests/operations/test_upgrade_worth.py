@@ -117,3 +117,12 @@ def test_an_upgrade_is_advised_only_where_it_gains(
 
     assert found is advice
     assert says in reason
+    assert "overlap" not in reason
+
+
+def test_advice_says_where_it_may_be_chance() -> None:
+    old, new = Worth(Measured(0.4, 0.3, 0.5), 0.4), Worth(Measured(0.5, 0.4, 0.6), 0.5)
+
+    _, reason = advised(old, new, ("affine", Measured(0.95, 0.9, 1.0)), 0.8)
+
+    assert "the intervals overlap: more items, or judged queries" in reason

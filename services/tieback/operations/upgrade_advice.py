@@ -27,6 +27,8 @@ def advised(old: Worth, native: Worth, translation: tuple[str, Measured], floor:
     """What to do and why; `translation` is the best policy, and what it keeps where queries are led by it."""
     gain = native.ndcg.value - old.ndcg.value
     said = f"re-embedded, nDCG@10 is {native.ndcg.value:.3f}; today it is {old.ndcg.value:.3f}"
+    if native.ndcg.low <= old.ndcg.high and old.ndcg.low <= native.ndcg.high:
+        said += " (the intervals overlap: more items, or judged queries, would say it more surely)"
     if gain < LEAST_GAIN:
         return Advice.KEEP, f"the new space is not better: {said}"
     name, kept = translation
