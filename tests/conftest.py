@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 from collections.abc import Iterator
 
 import grpc
@@ -27,3 +28,8 @@ def local_channel(local_platform: Running) -> Iterator[grpc.Channel]:
         local_platform.address, options=[("grpc.max_send_message_length", -1)]
     ) as channel:
         yield channel
+
+
+def pytest_unconfigure() -> None:
+    """Says which thread keeps the process, and ends it, where it has not ended a minute after the last test."""
+    faulthandler.dump_traceback_later(60, exit=True)

@@ -6,6 +6,7 @@ import io
 import json
 import secrets
 from collections.abc import AsyncIterator, Iterator
+from contextvars import copy_context
 from pathlib import Path
 from typing import Any
 
@@ -154,12 +155,18 @@ async def test_log_lines_of_a_call_have_its_trace(server: LocalServer, collector
 
 def test_without_a_collector_the_log_has_the_callers_trace() -> None:
     trace, caller, header = traceparent()
-    context.enter([("traceparent", header)])
 
-    assert trace_ids() == {"trace_id": trace, "span_id": caller}
+    def entered(header: str) -> tuple[dict[str, str], dict[str, str]]:
+        context.enter([("traceparent", header), ("tracestate", "vendor=1")])
+        return trace_ids(), dict(context.outgoing())
 
-    context.enter([("traceparent", "nonsense\n")])
-    assert trace_ids() == {}
+    ids, handed_on = copy_context().run(entered, header)
+    assert ids == {"trace_id": trace, "span_id": caller}
+    assert (handed_on["traceparent"], handed_on["tracestate"]) == (header, "vendor=1")
+    for broken in ("nonsense\n", header + "\n", header.upper().replace("0", "A"), ""):
+        ids, handed_on = copy_context().run(entered, broken)
+        assert ids == {}
+        assert handed_on.keys() == {"x-request-id"}, broken
 
 
 async def test_spans_follow_the_conventions_of_generative_ai_where_they_are_asked_for(

@@ -16,6 +16,8 @@ AUTHORIZATION_KEY = "authorization"
 _ID = re.compile(r"[A-Za-z0-9._:/=+@,;~-]{1,128}")
 # What may pass on to the services behind the gateway; everything else a caller sends stays at the door.
 _FORWARDED = ("traceparent", "tracestate")
+# The form of W3C Trace Context. Of any other value the trace ends here, as the standard asks.
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +48,22 @@ def enter(metadata: Iterable[tuple[str, str | bytes]]) -> CallContext:
     context = CallContext(
         request_id=request_id,
         authorization=found.get(AUTHORIZATION_KEY, ""),
-        traces=tuple((key, found[key]) for key in _FORWARDED if key in found),
+        traces=_traces(found),
     )
     _current.set(context)
     return context
+
+
+def _traces(found: dict[str, str]) -> tuple[tuple[str, str], ...]:
+    if not _TRACEPARENT.fullmatch(found.get("traceparent", "")):
+        return ()
+    return tuple((key, found[key]) for key in _FORWARDED if key in found)
+
+
+def caller_ids() -> tuple[str, str] | None:
+    """The ids of the trace and of the span that the caller named; None where it named none."""
+    found = _TRACEPARENT.fullmatch(dict(_current.get().traces).get("traceparent", ""))
+    return None if found is None else (found[1], found[2])
 
 
 def set_current(context: CallContext) -> None:

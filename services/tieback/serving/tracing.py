@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
@@ -18,7 +17,6 @@ from tieback.serving.settings import Settings
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
 
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
 _NO_SPAN: AbstractContextManager[None] = nullcontext()
 
 # The others are the caller's, and no error of the server's span.
@@ -118,6 +116,5 @@ def trace_ids() -> dict[str, str]:
     context = trace.get_current_span().get_span_context()
     if context.is_valid:
         return {"trace_id": f"{context.trace_id:032x}", "span_id": f"{context.span_id:016x}"}
-    header = dict(call_context.current().traces).get("traceparent", "")
-    found = _TRACEPARENT.fullmatch(header)
-    return {} if found is None else {"trace_id": found[1], "span_id": found[2]}
+    ids = call_context.caller_ids()
+    return {} if ids is None else {"trace_id": ids[0], "span_id": ids[1]}
