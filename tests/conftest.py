@@ -31,5 +31,5 @@ def local_channel(local_platform: Running) -> Iterator[grpc.Channel]:
 
 
 def pytest_unconfigure() -> None:
-    """Says which thread keeps the process, and ends it, where it has not ended a minute after the last test."""
+    """Ends a process that has not ended a minute after the last test, and says which threads kept it."""
     faulthandler.dump_traceback_later(60, exit=True)
