@@ -82,7 +82,7 @@ class RayProxy(Peer):
             ],
             folder,
             RayProxyTarget(f"127.0.0.1:{port}"),
-            model.variables | {"RAY_USAGE_STATS_ENABLED": "0"},
+            model.variables | {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"},
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from support.running_platform import Platform
@@ -29,3 +30,10 @@ def test_a_call_is_counted_at_the_gateway_and_at_the_service(platform: Platform,
 
     after = [platform.value("tieback_requests_total", deployment=name, **labels) for name in deployments]
     assert [now - then for now, then in zip(after, before, strict=True)] == [1, 1]
+
+
+def test_replicas_have_the_priority_of_the_process_that_started_them(platform: Platform) -> None:
+    replica = platform.replica("encoder:all-minilm-l6-v2")
+
+    assert replica is not None
+    assert replica.nice() == psutil.Process(platform.process.pid).nice()

@@ -45,6 +45,7 @@ class RayNodes:
             "RAY_AUTH_MODE": overlay.cluster["authOptions"]["mode"],
             "RAY_AUTH_TOKEN": self._token,
             "RAY_USAGE_STATS_ENABLED": "0",
+            "RAY_worker_niceness": "0",  # beside other processes, as on a node of its own
             "OMP_NUM_THREADS": "1",
             "TOKENIZERS_PARALLELISM": "false",
         }

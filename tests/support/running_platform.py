@@ -19,10 +19,14 @@ import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
 START_SECONDS = 120
+MOST_LATE = 2
+"""How many platforms of a run may not be ready in time before the next ones are not waited for."""
 COMMAND = [sys.executable, "-c", "from tieback.serving.commands.serve import serve; serve()"]
 
 
 T = TypeVar("T")
+late: list[Path] = []
+"""The logs of the platforms that were not ready in time."""
 
 
 class Platform:
@@ -55,7 +59,14 @@ class Platform:
 
     def ready(self) -> Platform:
         """Waits for the line that says so."""
-        found = wait_for(lambda: self._event("ready") or self._ended(), START_SECONDS)
+        assert len(late) < MOST_LATE, (
+            f"not started: {len(late)} before it were not ready in {START_SECONDS} s"
+        )
+        try:
+            found = wait_for(lambda: self._event("ready") or self._ended(), START_SECONDS)
+        except AssertionError:
+            late.append(self.log)
+            raise AssertionError(f"not ready: {self.events} {self.log.read_text()[-3000:]}") from None
         if self._event("ready") is None:
             raise RuntimeError(
                 f"the platform did not start: {found} {self.events} {self.log.read_text()[-3000:]}"
