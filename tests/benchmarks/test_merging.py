@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.expert_adapters import changed, tell_costs
-from benchmarks.merging import HELD_OUT, held_out, pairs_of, tell
+from benchmarks.expert_adapters import TOKENS, changed, equally_long, tell_costs
+from benchmarks.merging import ABSTRACTS, HELD_OUT, held_out, pairs_of, tell
 from benchmarks.report import Report
 
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    for name in ("cacm", "med"):
+    for name in ABSTRACTS:
         folder = tmp_path / "retrieval" / name
         folder.mkdir(parents=True)
         texts = [f"About {name} {i}. It says a good deal more of that." for i in range(10)] + [
@@ -40,6 +40,13 @@ def test_pairs_are_halves_of_documents_captions_of_a_photo_and_what_follows(data
     assert len(found["cacm"]) == 10
     assert found["captions"] == [("a dog", "one dog")]
     assert found["inferences"] == [("It rains.", "It is wet.")]
+
+
+def test_a_title_is_what_stands_before_two_spaces(data: Path) -> None:
+    text = "fast compact memories  a store with a capacity up to some bits"
+    (data / "retrieval/npl/documents.jsonl").write_text(json.dumps({"text": text}))
+
+    assert pairs_of(data)["npl"] == [("fast compact memories", "a store with a capacity up to some bits")]
 
 
 def test_a_fifth_of_the_pairs_is_held_out_and_no_more_than_is_needed() -> None:
@@ -71,19 +78,23 @@ def test_merges_are_held_against_the_base_and_against_the_experts_on_their_own_d
     )
     assert claims["TALL masks, of the experts on their own domains"] == pytest.approx(1.0)
     assert claims["Twin-Merging of rank 32 over its task arithmetic"] == pytest.approx(0.05)
-    assert claims["slowest merge of four MiniLM"] == 2.0
+    assert claims["slowest merge of 2 MiniLM"] == 2.0
 
 
 def test_a_mixed_batch_is_held_against_one_by_a_single_expert() -> None:
     report = Report()
     measured = {"merged": 0.14, "one": 0.15, "mixed": 0.2, "ready": 0.05, "bytes": 5e6}
 
-    tell_costs(report, {"twin, rank 32": measured}, 0.95)
+    tell_costs(report, {"twin, rank 32": measured}, {"law": 1.0, "code": 0.9})
 
     claims = {claim.name: claim.value for claim in report.claims}
     name = "twin, rank 32: throughput of a batch that mixes eight adapters, over one by one adapter"
     assert claims[name] == pytest.approx(0.75)
-    assert claims["the router, right on held-out texts of four domains"] == 0.95
+    assert claims["the router, right on held-out texts of 2 domains"] == 0.95
+
+
+def test_texts_of_a_batch_are_equally_long() -> None:
+    assert [len(one) for one in equally_long([np.arange(5), np.arange(TOKENS + 9)])] == [TOKENS]
 
 
 def test_eight_experts_differ_in_their_matrices_alone() -> None:

@@ -27,8 +27,9 @@ from tieback.models.loading import load_encoder
 from tieback.models.session import Hardware, Session
 from tieback.models.store import Store
 from tieback.models.transformer_text import GRAPH, TransformerTextModel
-from tieback.recipes.export_merged import weights_of, write_with
+from tieback.recipes.export_merged import write_with
 from tieback.recipes.graph_edits import load_graph
+from tieback.recipes.graph_modules import weights_of
 
 KINDS = frozenset({VectorKind.DENSE, VectorKind.MULTI_VECTOR})
 METHODS: Mapping[str, dict[str, Any]] = {

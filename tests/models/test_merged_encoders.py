@@ -14,6 +14,7 @@ from safetensors.numpy import load_file, save_file
 from support.merged_cards import merged, pulled, vectors, write_card, write_cards
 from support.own_encoder import WORDS, Silent, write_folder
 from support.present import present
+from support.reordered_transformer import reordered
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import StartupError
@@ -44,6 +45,32 @@ def test_a_merged_card_serves_the_model_of_the_merged_weights(cards: Path, tmp_p
 
     np.testing.assert_allclose(vectors(card, store), vectors(by_hand, store), atol=1e-5)
     assert "both: merging owls, wrens by linear" in heard
+
+
+def test_models_whose_neurons_are_in_another_order_are_merged_by_transport(
+    cards: Path, tmp_path: Path
+) -> None:
+    weights = cards / "wrens" / "model.safetensors"
+    moved, order = reordered(load_file(weights), head_size=8)
+    save_file(
+        {k: np.ascontiguousarray(one) for k, one in moved.items()}, cards / "owls" / "model.safetensors"
+    )
+    parts = {"base": "wrens", "parameters": {"head_size": 8}}
+    card = merged(cards, "optimal_transport", merge=parts)
+    store, _ = pulled(card, tmp_path)
+    owls, wrens = (present(card.parents.get(name)) for name in ("owls", "wrens"))
+
+    np.testing.assert_allclose(vectors(owls, store), vectors(wrens, store)[:, order], atol=1e-5)
+    np.testing.assert_allclose(vectors(card, store), vectors(wrens, store), atol=1e-5)
+
+
+def test_a_parent_that_cannot_be_aligned_is_refused_by_its_reason(cards: Path, tmp_path: Path) -> None:
+    card = merged(cards, "optimal_transport")
+
+    with pytest.raises(
+        StartupError, match=r"both cannot be merged: .* give head_size, the width of one head"
+    ):
+        pulled(card, tmp_path)
 
 
 def test_parents_are_pulled_before_what_is_merged_of_them(cards: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from onnx import ModelProto, TensorProto, numpy_helper
+from onnx import ModelProto, numpy_helper
 
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.merge import Merge, Probe
@@ -31,6 +31,7 @@ from tieback.recipes.encoded_texts import encoded_texts
 from tieback.recipes.expert_router import learn_router
 from tieback.recipes.external_data import save_graph
 from tieback.recipes.graph_edits import load_graph
+from tieback.recipes.graph_modules import by_layers, by_tensors, layer_names, weights_of
 from tieback.recipes.lower_precisions import add_lower_precisions
 from tieback.training.ranks import ranks
 from tieback.training.text_pairs import pair_files, read_text_pairs
@@ -74,16 +75,18 @@ def export(
 
 def _write_merged(card: EncoderCard, merge: Merge, parents: Mapping[str, ServedModel], out: Path) -> None:
     base = load_graph(parents[merge.base].path(GRAPH))
-    start = weights_of(base)
-    experts = [weights_of(load_graph(parents[name].path(GRAPH))) for name in merge.experts]
+    graphs = [load_graph(parents[name].path(GRAPH)) for name in merge.experts]
+    start, *experts = (weights_of(graph) for graph in (base, *graphs))
+    layers = layer_names(base)
+    named = [by_layers(one, layer_names(graph)) for one, graph in zip(experts, graphs, strict=True)]
     try:
-        merged = merged_weights(merge.method, start, experts, merge.parameters)
+        merged = merged_weights(merge.method, by_layers(start, layers), named, merge.parameters)
     except InvalidInput as error:
         raise StartupError(f"{card.name} cannot be merged: {_named(error, merge)}{error.message}") from error
-    write_with(base, merged, out / GRAPH)
+    write_with(base, by_tensors(merged, layers), out / GRAPH)
     if merge.kept:
-        named = dict(zip(merge.experts, experts, strict=True))
-        write_adapters(merge.method, merge.split_parameters, start, named, base, out)
+        each = dict(zip(merge.experts, experts, strict=True))
+        write_adapters(merge.method, merge.split_parameters, start, each, base, out)
 
 
 def write_with(model: ModelProto, weights: Weights, target: Path) -> None:
@@ -92,15 +95,6 @@ def write_with(model: ModelProto, weights: Weights, target: Path) -> None:
         if tensor.name in weights:
             tensor.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(weights[tensor.name]), tensor.name))
     save_graph(model, target)
-
-
-def weights_of(model: ModelProto) -> Weights:
-    """The float32 tensors of a graph, but for single numbers, which are the architecture's."""
-    return {
-        tensor.name: numpy_helper.to_array(tensor)
-        for tensor in model.graph.initializer
-        if tensor.data_type == TensorProto.FLOAT and int(np.prod(tensor.dims)) > 1
-    }
 
 
 def _named(error: InvalidInput, merge: Merge) -> str:

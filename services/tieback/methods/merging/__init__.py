@@ -25,6 +25,8 @@ Scale = Annotated[float, Field(ge=-10, le=10)]
 """A factor of task vectors."""
 Share = Annotated[float, Field(gt=0, le=1)]
 """A share of the parameters."""
+Activations = Mapping[str, Array]
+"""What the layers of a model gave, `[samples, neurons]` by their names, on samples that all models saw."""
 Weight = Annotated[float, Field(ge=0)]
 """How much an expert counts beside the others."""
 
@@ -80,12 +82,34 @@ class Fit(Protocol):
         ...
 
 
+class WithActivations(Protocol):
+    """The method where what the experts gave on the same samples is known."""
+
+    def __call__(
+        self, base: Weights, experts: Sequence[Weights], activations: Sequence[Activations]
+    ) -> Weights:
+        """As the method, with the activations of each expert."""
+        ...
+
+
+class Check(Protocol):
+    """Which parents go together, of a method for other parents than those that `check_parents` lets pass."""
+
+    def __call__(self, base: Weights, experts: Sequence[Weights]) -> None:
+        """InvalidInput as of `check_parents`."""
+        ...
+
+
 SPLIT: Form[Split] = Form("split", Split, required=False, own_parameters=True)
 RESTORE: Form[Restore] = Form("restore", Restore, required=False)
 FACTORS: Form[Factors] = Form("factors", Factors, required=False)
 LEARN: Form[Fit] = Form("learn", Fit, required=False, own_parameters=True)
+ACTIVATIONS: Form[WithActivations] = Form("with_activations", WithActivations, required=False)
+CHECK: Form[Check] = Form("check", Check, required=False)
 
-mergings: Family[Merging] = Family(__name__, Merging, SPLIT, RESTORE, FACTORS, LEARN, called="merging method")
+mergings: Family[Merging] = Family(
+    __name__, Merging, SPLIT, RESTORE, FACTORS, LEARN, ACTIVATIONS, CHECK, called="merging method"
+)
 
 
 def merge(
@@ -94,14 +118,19 @@ def merge(
     experts: Sequence[Weights],
     parameters: Mapping[str, Any] | None = None,
     *,
+    activations: Sequence[Activations] = (),
     field: FieldPath | str = ROOT,
 ) -> Weights:
-    """The experts merged by the method of that name.
+    """The experts merged by the method of that name, by activations of each where there are any.
 
-    NotFound for an unknown method. InvalidInput for parents that do not go together (`check_parents`), and
-    with a parameter, under `field`, that is unknown or out of its range.
+    NotFound for an unknown method, and where it takes no activations. InvalidInput for parents that do not go
+    together (`check_parents`, or what the method says), and with a parameter, under `field`, that is unknown
+    or out of its range.
     """
-    check_parents(base, experts)
+    check = mergings.form(CHECK, name) if mergings.has(CHECK, name) else check_parents
+    check(base, experts)
+    if activations:
+        return mergings.form(ACTIVATIONS, name, parameters, field=field)(base, experts, activations)
     return mergings.configure(name, parameters, field=field)(base, experts)
 
 
@@ -113,21 +142,31 @@ def check_parents(base: Weights, experts: Sequence[Weights]) -> None:
     """
     if not experts:
         raise InvalidInput("there is no expert to merge", field="experts")
-    _check_numbers(base, "the base", at("base"))
+    check_base(base)
     for number, expert in enumerate(experts):
-        field = at("experts")[number]
-        if lacking := sorted(base.keys() - expert.keys()):
-            raise InvalidInput(f"the expert lacks the tensor {lacking[0]}, which the base has", field=field)
-        if strange := sorted(expert.keys() - base.keys()):
-            raise InvalidInput(f"the expert has a tensor {strange[0]}, which the base lacks", field=field)
-        for name, array in base.items():
-            if expert[name].shape != array.shape:
-                raise InvalidInput(
-                    f"the tensor {name} of the expert is {list(expert[name].shape)}, and {list(array.shape)} "
-                    "in the base; experts of one base have its shapes",
-                    field=field,
-                )
-        _check_numbers(expert, "the expert", field)
+        check_expert(base, expert, at("experts")[number])
+
+
+def check_base(base: Weights) -> None:
+    """InvalidInput, with the field "base", where a value of the base is no number."""
+    _check_numbers(base, "the base", at("base"))
+
+
+def check_expert(base: Weights, expert: Weights, field: FieldPath, *, widths: bool = True) -> None:
+    """As `check_parents`, of one expert; without `widths` a tensor has only as many axes as the base's."""
+    if lacking := sorted(base.keys() - expert.keys()):
+        raise InvalidInput(f"the expert lacks the tensor {lacking[0]}, which the base has", field=field)
+    if strange := sorted(expert.keys() - base.keys()):
+        raise InvalidInput(f"the expert has a tensor {strange[0]}, which the base lacks", field=field)
+    for name, array in base.items():
+        shapes = expert[name].shape, array.shape
+        if shapes[0] != shapes[1] if widths else len(shapes[0]) != len(shapes[1]):
+            raise InvalidInput(
+                f"the tensor {name} of the expert is {list(shapes[0])}, and {list(shapes[1])} in the base; "
+                "experts of one base have its shapes",
+                field=field,
+            )
+    _check_numbers(expert, "the expert", field)
 
 
 def check_two(method: str, experts: Sequence[Weights]) -> None:

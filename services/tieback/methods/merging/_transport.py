@@ -1,0 +1,129 @@
+"""Transports between the neurons of a layer of one model and those of the same layer of another."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tieback.core.errors import InvalidInput
+from tieback.core.field_path import at
+from tieback.core.types.arrays import Array
+
+MOST_COPIES = 8192
+"""Neurons that an exact transport between layers of two widths may be solved over."""
+ITERATIONS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Transport:
+    """How much of each neuron of the first model goes to each one of the second.
+
+    `plan` is `[n0, n1]`; its rows sum to 1 / n0, and its columns to 1 / n1. A neuron of the second takes the
+    mean of what its neurons produce, and what reads a neuron of the first is shared among those it goes to:
+    so a model whose neurons are doubled still computes the same.
+    """
+
+    plan: Array
+
+    @classmethod
+    def identity(cls, width: int) -> Transport:
+        """Each neuron to itself."""
+        return cls(np.eye(width, dtype=np.float32) / np.float32(width))
+
+    def produced(self, rows: Array) -> Array:
+        """What the first's neurons produce `[n0, ...]`, as the second's `[n1, ...]`."""
+        return np.asarray(_divided(self.plan, 0).T @ rows)
+
+    def read(self, columns: Array) -> Array:
+        """What reads the first's neurons `[..., n0]`, as it reads the second's `[..., n1]`."""
+        return np.asarray(columns @ _divided(self.plan, 1))
+
+    def mixed(self, other: Transport, weight: Array | float) -> Transport:
+        """`weight` of the other, a number or one for each neuron of the second, and the rest of this."""
+        return Transport(np.asarray((1 - weight) * self.plan + weight * other.plan, np.float32))
+
+
+def _divided(plan: Array, axis: int) -> Array:
+    """A plan whose sums along an axis are 1: exactly 0 and 1 where each neuron goes to one."""
+    sums = plan.sum(axis, keepdims=True)
+    return np.asarray(plan / np.where(sums > 0, sums, 1), np.float32)
+
+
+def squared_distances(first: Array, second: Array) -> Array:
+    """Between the rows `[..., n0, d]` and `[..., n1, d]`: `[..., n0, n1]`."""
+    one, other = first.astype(np.float64), second.astype(np.float64)
+    products = one @ np.swapaxes(other, -1, -2)
+    squares = (one**2).sum(-1)[..., :, None] + (other**2).sum(-1)[..., None, :] - 2 * products
+    return np.asarray(np.maximum(squares, 0))
+
+
+def transport(costs: Array, smoothing: float) -> Transport:
+    """The plan for which Σ plan · costs `[n0, n1]` is smallest, both sides of equal masses.
+
+    With `smoothing`, a share of the mean cost, that of Sinkhorn (Cuturi, 2013, arXiv:1306.0895), in which a
+    neuron goes to several.
+    """
+    return Transport(_smooth(costs, smoothing) if smoothing else _exact(costs))
+
+
+def among_heads(parts: Sequence[tuple[Array, Array]], smoothing: float) -> list[Transport]:
+    """Heads as wholes to heads, and within each pair of heads the values of each part to values.
+
+    A part has rows of the first `[heads0, size, d]` and of the second `[heads1, size, d]`. Two heads cost
+    what the transports of their parts cost together. The transports are over all values of all heads.
+    """
+    inner = [_between_heads(first, second, smoothing) for first, second in parts]
+    heads = transport(np.sum([costs for _, costs in inner], axis=0), smoothing).plan
+    found = []
+    for plans, _ in inner:
+        size0, size1 = plans.shape[2:]
+        whole = heads[:, :, None, None] * plans
+        spread = whole.transpose(0, 2, 1, 3).reshape(len(heads) * size0, heads.shape[1] * size1)
+        found.append(Transport(np.asarray(spread, np.float32)))
+    return found
+
+
+def _between_heads(first: Array, second: Array, smoothing: float) -> tuple[Array, Array]:
+    """For each pair of heads the plan `[heads0, heads1, size, size]`, and what it costs."""
+    costs = squared_distances(first[:, None], second[None])
+    pairs = costs.reshape(-1, *costs.shape[2:])
+    plans = np.stack([transport(one, smoothing).plan for one in pairs]).reshape(costs.shape)
+    return plans, (plans * costs).sum((2, 3))
+
+
+def _exact(costs: Array) -> Array:
+    """By an assignment of equally many copies of the neurons of either side."""
+    from scipy.optimize import linear_sum_assignment
+
+    n0, n1 = costs.shape
+    copies = math.lcm(n0, n1)
+    if copies > MOST_COPIES:
+        raise InvalidInput(
+            f"an exact transport of {n0} neurons to {n1} takes {copies} copies, and {MOST_COPIES} are the "
+            "most; give a smoothing above 0",
+            field=at("parameters", "smoothing"),
+        )
+    spread = np.repeat(np.repeat(costs, copies // n0, 0), copies // n1, 1)
+    rows, columns = linear_sum_assignment(spread)
+    plan = np.zeros((n0, n1), np.float32)
+    np.add.at(plan, (rows // (copies // n0), columns // (copies // n1)), np.float32(1 / copies))
+    return plan
+
+
+def _smooth(costs: Array, smoothing: float) -> Array:
+    """Sinkhorn's plan, in logarithms; the columns are exact."""
+    n0, n1 = costs.shape
+    kernel = -costs / max(smoothing * float(costs.mean()), np.finfo(np.float64).tiny)
+    left, right = np.zeros((n0, 1)), np.zeros((1, n1))
+    for _ in range(ITERATIONS):
+        left = -_log_sums(kernel + right, 1) - math.log(n0)
+        right = -_log_sums(kernel + left, 0) - math.log(n1)
+    return np.asarray(np.exp(kernel + left + right), np.float32)
+
+
+def _log_sums(values: Array, axis: int) -> Array:
+    largest = values.max(axis, keepdims=True)
+    return np.asarray(largest + np.log(np.exp(values - largest).sum(axis, keepdims=True)))
