@@ -88,3 +88,5 @@ class Grounding:
     """The name of a learned compression by which the model reads the evidence; empty for its text."""
     evidence_tokens: int = 0
     """Have the most relevant sentences of so many tokens in the prompt; 0 for the two most relevant."""
+    demonstrations: Sequence[str] = ()
+    """Ids of kept demonstrations (`Client.put_demonstration`), which the model reads before the evidence."""

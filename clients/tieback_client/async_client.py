@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar, cast
 
 import grpc
@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 
 from tieback_client import procedures
 from tieback_client.async_operation import AsyncOperation
-from tieback_client.async_streams import AsyncEncodingStream, AsyncEventStream, AsyncWrites
+from tieback_client.async_streams import AsyncEncodingStream, AsyncEventStream, AsyncWrites, items_of
 from tieback_client.attempts import ALWAYS_TAKEN, Attempts, Session
 from tieback_client.channels import AsyncioChannels
 from tieback_client.encodings import Encodings
@@ -143,6 +143,9 @@ class AsyncClient:
     heads = _unary(procedures.heads)
     head = _unary(procedures.head)
     delete_head = _unary(procedures.delete_head)
+    put_demonstration = _unary(procedures.put_demonstration)
+    demonstrations = _unary(procedures.demonstrations)
+    delete_demonstration = _unary(procedures.delete_demonstration)
     retrieve = _unary(procedures.retrieve)
     answer = _stream(procedures.answer)
     generate = _stream(procedures.generate)
@@ -296,7 +299,7 @@ class AsyncClient:
     async def _exchange(self, window: Window[R]) -> AsyncGenerator[R, None]:
         exchange = window.exchange
         attempts = Attempts(self._session, exchange.rpc, exchange.timeout)
-        source = _source(exchange.items)
+        source = items_of(exchange.items)
         while True:
             # Written beside the reading: a server that holds back answers until they are read would wait
             # for ever.
@@ -389,12 +392,3 @@ async def _taken(outbox: asyncio.Queue[Any]) -> AsyncIterator[Any]:
 async def _paired(running: Any) -> tuple[Any, Any]:
     """A call's answer beside the call, which has the metadata."""
     return await running, running
-
-
-async def _source(items: Any) -> AsyncIterator[Any]:
-    if isinstance(items, AsyncIterable):
-        async for item in items:
-            yield item
-    else:
-        for item in items:
-            yield item

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from tieback_client.encodings import Encodings
@@ -132,3 +132,13 @@ async def _outcomes(batches: AsyncIterator[Encodings]) -> AsyncIterator[Encoding
     async for batch in batches:
         for outcome in batch.outcomes:
             yield outcome
+
+
+async def items_of(items: Any) -> AsyncIterator[Any]:
+    """The items of an iterable, asynchronous or not."""
+    if isinstance(items, AsyncIterable):
+        async for item in items:
+            yield item
+    else:
+        for item in items:
+            yield item

@@ -271,6 +271,8 @@ class Finish:
     """What plain decoding writes, where `SamplingParameters.twin` asked for it and the model wrote."""
     soft_tokens: int = 0
     """Tokens of the prompt that stand for sentences of the evidence, by `Grounding.context`."""
+    demonstration_tokens: int = 0
+    """Tokens of the prompt that are virtual tokens of `Grounding.demonstrations`."""
 
 
 GenerationEvent: TypeAlias = (

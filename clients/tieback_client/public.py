@@ -20,6 +20,7 @@ from tieback_client.client import Client
 from tieback_client.conflicts import Conflict, ConflictingPlace, ConflictKind
 from tieback_client.content import Audio, Features, Image, Modality, Points, Text, TokenIds
 from tieback_client.decisions import AnswerAction, Decision
+from tieback_client.demonstrations import Demonstration, StoredDemonstration
 from tieback_client.documents import INDEXED_FROM, Collection, Item, Section, Source
 from tieback_client.encodings import Encodings
 from tieback_client.endpoints import Endpoint, Endpoints
@@ -163,6 +164,7 @@ __all__ = [
     "DType",
     "DeadlineExceeded",
     "Decision",
+    "Demonstration",
     "Drift",
     "Dropped",
     "DroppedSection",
@@ -254,6 +256,7 @@ __all__ = [
     "Stage",
     "StageScore",
     "StorageFull",
+    "StoredDemonstration",
     "Text",
     "TextDelta",
     "TextPiece",

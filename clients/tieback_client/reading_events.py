@@ -98,6 +98,7 @@ def _finish(one: Any) -> events.Finish:
         evidence_transforms=list(one.evidence_transforms),
         twin=_twin(one.twin) if one.HasField("twin") else None,
         soft_tokens=one.soft_tokens,
+        demonstration_tokens=one.demonstration_tokens,
     )
 
 

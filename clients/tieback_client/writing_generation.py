@@ -114,4 +114,9 @@ def grounding(value: Grounding | None) -> generator_pb2.Grounding | None:
         decision=method(value.decision, at("grounding", "decision")),
         repair=REPAIRS[value.repair],
         context=text(value.context, at("grounding", "context")),
+        evidence_tokens=value.evidence_tokens,
+        demonstrations=[
+            text(one, at("grounding", "demonstrations", place))
+            for place, one in enumerate(value.demonstrations)
+        ],
     )

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from support import small_language_model
-from support.own_encoder import Silent, card_for, write_folder
+import torch
+from support.asked_birds import World
 from tieback.artifacts import Artifact, file_digest
-from tieback.catalog.card import EncoderCard, GeneratorCard
 from tieback.core.errors import InvalidInput, NotFound, OtherWeights, StartupError
+from tieback.methods.context_compression.xrag import bridged
 from tieback.models.decoder import Decoder
 from tieback.models.language_model import load_language_model
 from tieback.models.soft_context import SOFT_CONTEXT, SoftContext
-from tieback.models.store import Store
 from tieback.recipes.language_model_drift import torch_model
 from tieback.recipes.llama_files import read_transformers
-from tieback.recipes.pull import pull
-from tieback.recipes.train import Outcome, train
+from tieback.recipes.train import Outcome
 from tieback.recipes.trained._soft_examples import beginning_of, costs, paraphrases
 from tieback.recipes.trained._soft_reading import Bridge, Choices, FrozenReader, packed, unpacked
 from tieback.serving.soft_contexts import served_soft_contexts
@@ -30,36 +27,10 @@ QUICK: dict[str, Any] = {
     "name": "bridge", "model": "small", "space": "own", "sentences": 110, "questions": 100, "start_steps": 20,
     "paraphrase_steps": 12, "answer_steps": 4, "batch": 4,
 }  # fmt: skip
-WORDS = ["owl", "wren", "flies", "at", "night"]
 
 
-class World:
-    """A small encoder and a small language model in a store, and questions about birds."""
-
-    def __init__(self, folder: Path) -> None:
-        write_folder(folder / "own")
-        self.folder, self.store = folder, Store(folder / "store")
-        self.encoder: EncoderCard = card_for(folder / "own")
-        assert pull([self.encoder], [self.encoder], self.store, Silent()) == []
-        self.model: GeneratorCard = small_language_model.build(folder / "small", self.store)
-        draw = np.random.default_rng(0)
-        rows = []
-        for number in range(130):
-            said = " ".join(draw.choice(WORDS, int(draw.integers(5, 9))))
-            rows.append(
-                {
-                    "question": f"when flies owl {number}", "passage": f"{said}. wren flies at night.",
-                    "answerable": True, "answers": ["night"], "source": "birds",
-                }
-            )  # fmt: skip
-        self.data = folder / "questions.jsonl"
-        self.data.write_text("".join(f"{json.dumps(one)}\n" for one in rows))
-
-    def train(self, output: str, say: Callable[[str], None] = lambda _: None, **parameters: Any) -> Outcome:
-        return train(
-            "xrag", {**QUICK, **parameters}, cards=[self.encoder], generators=[self.model], store=self.store,
-            data=[self.data], output=self.folder / output, say=say,
-        )  # fmt: skip
+def _train(world: World, output: str, **parameters: Any) -> Outcome:
+    return world.train("xrag", output, **{**QUICK, **parameters})
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +40,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 @pytest.fixture(scope="module")
 def outcome(world: World) -> Outcome:
-    return world.train("out")
+    return _train(world, "out")
 
 
 def test_it_measures_soft_tokens_beside_shuffled_ones_none_and_the_text(outcome: Outcome) -> None:
@@ -85,8 +56,8 @@ def test_it_measures_soft_tokens_beside_shuffled_ones_none_and_the_text(outcome:
 def test_the_same_run_finds_all_its_steps_and_another_one_those_that_it_shares(
     world: World, outcome: Outcome
 ) -> None:
-    again = world.train("out")
-    other = world.train("other", answer_steps=3)
+    again = _train(world, "out")
+    other = _train(world, "other", answer_steps=3)
 
     assert again.folder == outcome.folder
     assert again.made == ()
@@ -138,7 +109,8 @@ def test_what_is_learned_from_is_what_is_served(world: World) -> None:
         "inner": vectors[:, :, None].mean(0) * np.ones((16, 64), np.float32), "inner_bias": np.zeros(64),
         "outer": np.eye(64), "outer_bias": np.zeros(64),
     }  # fmt: skip
-    bridge = Bridge({name: np.asarray(array, np.float32) for name, array in state.items()})
+    start = {name: np.asarray(array, np.float32) for name, array in state.items()}
+    bridge = Bridge(start, partial(bridged, torch))
     reader = FrozenReader(torch_model(read_transformers(world.folder / "small")), beginning_of(model))
 
     trained = -reader.likelihood(rows, bridge, size=2)
@@ -177,12 +149,12 @@ def test_readings_are_kept_as_they_are(world: World) -> None:
 )
 def test_what_it_cannot_learn_from_is_refused(world: World, parameters: dict[str, Any], said: str) -> None:
     with pytest.raises(InvalidInput, match=said):
-        world.train("refused", **parameters)
+        _train(world, "refused", **parameters)
 
 
 def test_a_language_model_that_is_not_there_is_named_with_the_choices(world: World) -> None:
     with pytest.raises(NotFound, match="small"):
-        world.train("refused", model="large")
+        _train(world, "refused", model="large")
 
 
 def test_a_server_is_refused_what_it_cannot_serve_by_its_setting(world: World, outcome: Outcome) -> None:

@@ -112,6 +112,12 @@ and whether that answers the question is for you to read.
     help="Have the model read the evidence as soft tokens, by a compression of the server. [as text]",
 )
 @click.option(
+    "--demonstration",
+    multiple=True,
+    metavar="ID",
+    help="Have the model read a kept demonstration first; may be repeated. [none]",
+)
+@click.option(
     "--abstain-below",
     type=click.FloatRange(0, 1),
     metavar="X",
@@ -158,6 +164,7 @@ def ask(
     repair: str,
     evidence_tokens: int,
     context: str,
+    demonstration: tuple[str, ...],
     abstain_below: float | None,
     decide: str | None,
     explain: bool,
@@ -192,6 +199,7 @@ def ask(
             repair=Repair(repair),
             context=context,
             evidence_tokens=evidence_tokens,
+            demonstrations=demonstration,
         ),
         style=AnswerStyle(style),
     )
@@ -385,6 +393,8 @@ def ending(answer: Answer) -> list[Text]:
         parts.append(f"{done.changed_tokens} changed by the strategy")
     if done.soft_tokens:
         parts.append(f"evidence read as {done.soft_tokens} soft tokens")
+    if done.demonstration_tokens:
+        parts.append(f"demonstrations read as {done.demonstration_tokens} virtual tokens")
     if done.evidence_transforms:
         parts.append(f"second view of the evidence: {', '.join(done.evidence_transforms)}")
     if done.reason.value == "length":

@@ -7,6 +7,11 @@ of pages or of an exchange. `client` and `async_client` turn each into a method.
 
 from tieback_client.procedures.answering import answer, generate, ingest, retrieve
 from tieback_client.procedures.checking import check, check_all
+from tieback_client.procedures.demonstrations import (
+    delete_demonstration,
+    demonstrations,
+    put_demonstration,
+)
 from tieback_client.procedures.encoding import encode, encode_stream, fuse, rerank
 from tieback_client.procedures.heads import delete_head, fit_head, head, heads, predict
 from tieback_client.procedures.index import (
@@ -72,10 +77,12 @@ __all__ = [
     "create_collection",
     "delete",
     "delete_collection",
+    "delete_demonstration",
     "delete_head",
     "delete_operation",
     "delete_snapshot",
     "delete_source",
+    "demonstrations",
     "encode",
     "encode_stream",
     "endpoints",
@@ -100,6 +107,7 @@ __all__ = [
     "pause_upgrade",
     "plan_upgrade",
     "predict",
+    "put_demonstration",
     "recognise",
     "recognisers",
     "record_source",

@@ -10,13 +10,11 @@ A version is there once head.json names it, which is replaced in one step. Its m
 from __future__ import annotations
 
 import dataclasses
-import errno
 import json
 import logging
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,8 +24,8 @@ from safetensors.numpy import save
 
 from tieback.artifacts import Artifact, Kind
 from tieback.classifier.records import head_of, record_of
-from tieback.core.durable_files import sync_path, write_durably
-from tieback.core.errors import InvalidInput, StorageFull, Unavailable
+from tieback.core.durable_files import storing, sync_path, write_durably
+from tieback.core.errors import InvalidInput
 from tieback.core.types.arrays import Array
 from tieback.core.types.heads import Head
 from tieback.training.digests import digest
@@ -102,7 +100,7 @@ class HeadStore:
         made = dataclasses.replace(head, version=number, artifact=learned.revision)
         kept = (*known, made)[-KEPT:]
         folder = self._folder(key)
-        with _written():
+        with storing():
             learned.save(folder)  # which repairs one that is damaged
             if known and known[-1].artifact == made.artifact:
                 return known[-1]
@@ -116,7 +114,7 @@ class HeadStore:
         """Removes a head with all its versions and drafts."""
         folder = self._folder(key)
         left = folder.with_name(f".removed-{uuid.uuid4().hex[:8]}")
-        with _written():
+        with storing():
             folder.rename(left)
             sync_path(left.parent)
         self._known.pop(key, None)
@@ -125,7 +123,7 @@ class HeadStore:
     def write_draft(self, key: HeadKey, draft: Draft) -> None:
         """Keeps a draft, durably."""
         path = self._draft(key, draft.name)
-        with _written():
+        with storing():
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             write_durably(path, save(dict(draft.arrays), {"facts": json.dumps(dict(draft.facts))}))
 
@@ -154,14 +152,3 @@ class HeadStore:
 
     def _folder(self, key: HeadKey) -> Path:
         return self._root / (key.owner or _NOBODY) / key.name
-
-
-@contextmanager
-def _written() -> Iterator[None]:
-    """StorageFull or Unavailable where the disk does not take what is written inside."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StorageFull("the disk is full; nothing was changed: free space and try again") from error
-        raise Unavailable("the disk does not take it, and nothing was changed; try again") from error

@@ -6,8 +6,11 @@ import errno
 import os
 import shutil
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from tieback.core.errors import StorageFull, Unavailable
 
 # What file systems say that have no hard links, have as many of a file as they allow, or are two.
 _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV})
@@ -31,6 +34,17 @@ def write_through(path: Path, content: bytes, mode: int = 0o644) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+
+
+@contextmanager
+def storing() -> Iterator[None]:
+    """StorageFull or Unavailable where the disk does not take what is written inside."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StorageFull("the disk is full; nothing was changed: free space and try again") from error
+        raise Unavailable("the disk does not take it, and nothing was changed; try again") from error
 
 
 def link_or_copy(source: Path, target: Path) -> None:

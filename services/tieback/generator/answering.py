@@ -163,6 +163,7 @@ class Answer:
             reused_tokens=counts.reused,
             evidence_transforms=counts.transforms,
             soft_tokens=counts.soft,
+            demonstration_tokens=counts.demonstrations,
             twin=self._twin,
         )
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput
 from tieback.core.field_path import at
+from tieback.core.types.arrays import Array
 from tieback.core.types.generation import SamplingParameters, Twin
 from tieback.generator.engine import Engine
 from tieback.generator.jobs import Job, new_job
@@ -17,6 +18,7 @@ from tieback.generator.packing import MOST_SENTENCES, packed
 from tieback.generator.prompting import (
     EXCERPT_SENTENCES,
     compressed_request,
+    demonstrated_messages,
     messages,
     plain_request,
     quoted,
@@ -28,6 +30,7 @@ from tieback.generator.twin import plain_twin
 from tieback.generator.writing import AnswerWriter
 from tieback.generator.writing_ahead import Written
 from tieback.methods.decoding import DecodingStrategy, EvidenceTransform, PromptForm, with_evidence
+from tieback.models.chat_template import Message
 from tieback.models.decoder import SoftTokens
 from tieback.models.language_model import LanguageModel
 from tieback.models.soft_context import SoftContext
@@ -40,7 +43,7 @@ class Prompts:
     """The prompts' tokens, where the strategy's streams are in them, and how many tokens may follow.
 
     `plain` is the prompt of plain decoding, where it is needed; `transforms` what was drawn for the evidence;
-    `soft` are soft tokens in the only prompt.
+    `soft` are soft tokens in the only prompt, those of demonstrations where these `are_demonstrations`.
     """
 
     tokens: Mapping[PromptForm, list[int]]
@@ -49,6 +52,7 @@ class Prompts:
     plain: list[int]
     transforms: Sequence[str] = ()
     soft: SoftTokens | None = None
+    are_demonstrations: bool = False
 
     @property
     def length(self) -> int:
@@ -60,7 +64,8 @@ class Prompts:
 class LocalWriting:
     """A model with its engine, and how tokens are chosen.
 
-    `evidence_tokens` is the budget of the evidence, 0 for none; `context` compresses the evidence.
+    `evidence_tokens` is the budget of the evidence, 0 for none; `context` compresses the evidence;
+    `demonstrated` reads the virtual tokens `[n, width]` of demonstrations.
     """
 
     model: LanguageModel
@@ -71,6 +76,7 @@ class LocalWriting:
     read: StrategyStreams
     evidence_tokens: int = 0
     context: SoftContext | None = None
+    demonstrated: Callable[[], Array] | None = None
 
     @property
     def name(self) -> str:
@@ -101,6 +107,8 @@ class LocalWork:
         """
         if self._writing.context is not None and vectors is not None:
             prompts = await asyncio.to_thread(self._compressed, self._writing.context, vectors)
+        elif self._writing.demonstrated is not None:
+            prompts = await asyncio.to_thread(self._demonstrated, self._writing.demonstrated, excerpt)
         else:
             prompts = await asyncio.to_thread(self._prompts_of, excerpt)
         self._prompts.append(prompts)
@@ -143,7 +151,15 @@ class LocalWork:
             queued=self._queued,
             computed=sum(job.busy for job in jobs),
             transforms=self._prompts[0].transforms if self._prompts else (),
-            soft=sum(len(one.soft.places) for one in self._prompts if one.soft is not None),
+            soft=self._soft(of_demonstrations=False),
+            demonstrations=self._soft(of_demonstrations=True),
+        )
+
+    def _soft(self, *, of_demonstrations: bool) -> int:
+        return sum(
+            len(one.soft.places)
+            for one in self._prompts
+            if one.soft is not None and one.are_demonstrations is of_demonstrations
         )
 
     def _new_job(self, prompts: Prompts) -> Job:
@@ -167,20 +183,44 @@ class LocalWork:
         return wanted
 
     def _compressed(self, context: SoftContext, vectors: Vectors) -> Prompts:
-        of, model, wanted = self._writing, self._writing.model, self._wanted
-        rows = context.soft_tokens(vectors(min(of.evidence_tokens or EXCERPT_SENTENCES, MOST_SENTENCES)))
-        tokens, places = model.prompt_with_places(messages(compressed_request(self._question)), len(rows))
-        if len(tokens) + wanted > model.context_tokens:
-            raise self._too_long(len(tokens), wanted)
-        of.engine.check(len(tokens) + wanted)
-        return Prompts({with_evidence: tokens}, of.read, wanted, tokens, soft=SoftTokens(places, rows))
+        most = min(self._writing.evidence_tokens or EXCERPT_SENTENCES, MOST_SENTENCES)
+        rows = context.soft_tokens(vectors(most))
+        prompts = self._with_soft(messages(compressed_request(self._question)), rows)
+        self._check(prompts)
+        return prompts
+
+    def _demonstrated(self, demonstrated: Callable[[], Array], excerpt: Excerpt) -> Prompts:
+        rows = demonstrated()
+        for sentences in range(self._most(excerpt), -1, -1):
+            said = demonstrated_messages(self._question, excerpt(sentences) if sentences else ())
+            prompts = replace(self._with_soft(said, rows), are_demonstrations=True)
+            if prompts.length + prompts.room <= self._writing.model.context_tokens:
+                break
+        self._check(prompts)
+        return prompts
+
+    def _with_soft(self, said: Sequence[Message], rows: Array) -> Prompts:
+        """The one prompt of plain decoding, with soft tokens before its last message."""
+        tokens, places = self._writing.model.prompt_with_places(said, len(rows))
+        read = self._writing.read
+        return Prompts({with_evidence: tokens}, read, self._wanted, tokens, soft=SoftTokens(places, rows))
+
+    def _check(self, prompts: Prompts) -> None:
+        """InvalidInput where prompt and answer are longer than the model or the caches have room for."""
+        if prompts.length + prompts.room > self._writing.model.context_tokens:
+            raise self._too_long(prompts.length, prompts.room)
+        self._writing.engine.check(prompts.length + prompts.room)
+
+    def _most(self, excerpt: Excerpt) -> int:
+        """Sentences of the excerpt within the budget of the evidence."""
+        of = self._writing
+        return packed(excerpt, lambda text: len(of.model.tokens(quoted(text))), of.evidence_tokens)
 
     def _prompts_of(self, excerpt: Excerpt) -> Prompts:
         of, model, sampling = self._writing, self._writing.model, self._writing.sampling
         forms = dict.fromkeys([*of.read.forms, *([with_evidence] if sampling.twin else [])])
         wanted = self._wanted
-        most = packed(excerpt, lambda text: len(model.tokens(quoted(text))), of.evidence_tokens)
-        for sentences in range(most, 0, -1):
+        for sentences in range(self._most(excerpt), 0, -1):
             asked = plain_request(
                 self._question, excerpt(sentences), system=model.system_prompt, seed=sampling.seed or 0
             )

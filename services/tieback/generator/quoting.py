@@ -12,6 +12,7 @@ from tieback.core.types.generation import (
     Claim,
     Evidence,
     GenerationEvent,
+    Grounding,
     QuestionFit,
     SamplingParameters,
     TextDelta,
@@ -35,7 +36,7 @@ def style_of(
     asked: AnswerStyle,
     sampling: SamplingParameters,
     evidence: Sequence[Evidence],
-    context: str,
+    grounding: Grounding,
     *,
     quotes: bool | None,
 ) -> AnswerStyle:
@@ -45,10 +46,11 @@ def style_of(
     InvalidInput for a quote of which is said how its tokens are chosen.
     """
     is_sampled = replace(sampling, stop=tuple(sampling.stop)) != DEFAULT_SAMPLING
-    if asked is AnswerStyle.QUOTE and context:
+    read = {"context": bool(grounding.context), "demonstrations": bool(grounding.demonstrations)}
+    for name in (name for name, is_asked in read.items() if is_asked and asked is AnswerStyle.QUOTE):
         raise InvalidInput(
-            "a quote needs no context for a model; leave it out, or ask for the style write",
-            field=at("grounding", "context"),
+            f"a quote needs no {name} for a model; leave it out, or ask for the style write",
+            field=at("grounding", name),
         )
     if asked is AnswerStyle.QUOTE and is_sampled:
         raise InvalidInput(
@@ -58,7 +60,7 @@ def style_of(
     if asked is not AnswerStyle.AUTO:
         return asked
     is_better = quotes is None or (quotes and evidence)
-    return AnswerStyle.QUOTE if is_better and not is_sampled and not context else AnswerStyle.WRITE
+    return AnswerStyle.QUOTE if is_better and not is_sampled and not any(read.values()) else AnswerStyle.WRITE
 
 
 def best(evidence: ReadEvidence) -> list[Place]:

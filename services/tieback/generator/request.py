@@ -23,8 +23,8 @@ Vectors = Callable[[int], Array]
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Tokens of an answer, as `Finish` has them, `soft` among the prompt's; seconds that it waited and was
-    computed; the transforms that its strategy drew for the evidence.
+    """Tokens of an answer, as `Finish` has them, `soft` and `demonstrations` among the prompt's; seconds that
+    it waited and was computed; the transforms that its strategy drew for the evidence.
     """
 
     prompt: int = 0
@@ -37,6 +37,7 @@ class Counts:
     computed: float = 0.0
     transforms: Sequence[str] = ()
     soft: int = 0
+    demonstrations: int = 0
 
 
 class Work(Protocol):

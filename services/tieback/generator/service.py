@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
+from functools import partial
+from pathlib import Path
 
 from tieback.catalog.card import GeneratorCard
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, NotFound, StartupError, Unsupported
 from tieback.core.field_path import at
+from tieback.core.types.arrays import Array
 from tieback.core.types.generation import (
     AnswerStyle,
     Evidence,
@@ -23,6 +26,7 @@ from tieback.core.types.load import Load
 from tieback.core.types.method_choice import MethodChoice
 from tieback.generator.answering import Answer
 from tieback.generator.deciding import Deciders
+from tieback.generator.demonstrations import Demonstrations
 from tieback.generator.endpoint_writing import EndpointWriting
 from tieback.generator.engine import Engine
 from tieback.generator.grammar import check_size
@@ -60,6 +64,10 @@ VERBATIM = MethodChoice("verbatim")
 """The default checker of quotes."""
 
 NO_CONTEXT = "this server has none; train one, and name it in TIEBACK_SOFT_CONTEXTS: docs/compression.md"
+NO_DEMONSTRATIONS = (
+    "this server has no compression of demonstrations; train one (tieback train aim), and name it in "
+    "TIEBACK_SOFT_CONTEXTS: docs/compression.md"
+)
 
 NO_MODEL = "this server has no language model, so it quotes: ask for the style quote, without sampling"
 
@@ -69,10 +77,10 @@ class Generator:
 
     `encoder` and its text `space` give the vectors by which evidence is ranked, judged by `judges`, and
     claims are checked by `checkers`; `deciders` decide about questions where that is asked for.
-    `contexts` compress evidence for the models, by their names. `slots`
-    answers are written at once, in `cache_bytes` of each model; `prefix_bytes` are kept of prompts that were
-    read. `limits.queued_tokens` bounds what waits. An answer ends after `seconds` at the latest, waiting
-    included. StartupError for two models of one name.
+    `contexts` compress evidence for the models, by their names, and demonstrations, which are kept in the
+    folder `demonstrations_in`. `slots` answers are written at once, in `cache_bytes` of each model;
+    `prefix_bytes` are kept of prompts that were read. `limits.queued_tokens` bounds what waits. An answer
+    ends after `seconds` at the latest, waiting included. StartupError for two models of one name.
     """
 
     def __init__(
@@ -90,6 +98,7 @@ class Generator:
         limits: Limits | None = None,
         seconds: float = ANSWER_SECONDS,
         contexts: Sequence[SoftContext] = (),
+        demonstrations_in: Path | None = None,
     ) -> None:
         self._seconds = seconds
         self._models = {model.name: model for model in models}
@@ -99,10 +108,16 @@ class Generator:
         self._reader = PassageReader(encoder, space)
         self._checkers = checkers or Checkers()
         self._judges = judges or Judges()
-        self._contexts = {one.name: one for one in contexts}
+        self._contexts = {one.name: one for one in contexts if not one.is_of_demonstrations}
         self._deciders = deciders or Deciders()
         self._limits = limits if limits is not None else Limits()
         self._slots = Slots(slots, self._limits.queued_tokens)
+        self._demonstrations: Demonstrations | None = None
+        for one in contexts:
+            reader = self._models.get(one.model)
+            if one.is_of_demonstrations and demonstrations_in and isinstance(reader, LanguageModel):
+                how = (reader, one, self._slots, self._limits)
+                self._demonstrations = Demonstrations(demonstrations_in, *how)
         self._engines = {
             name: Engine(model, answers=slots, cache_bytes=cache_bytes, prefix_bytes=prefix_bytes)
             for name, model in self._models.items()
@@ -113,6 +128,13 @@ class Generator:
     def cards(self) -> list[GeneratorCard]:
         """The cards of the models that are served, by name."""
         return [self._models[name].card for name in sorted(self._models)]
+
+    @property
+    def demonstrations(self) -> Demonstrations:
+        """The kept demonstrations. Unsupported where nothing compresses them."""
+        if self._demonstrations is None:
+            raise Unsupported(NO_DEMONSTRATIONS)
+        return self._demonstrations
 
     @property
     def load(self) -> Load:
@@ -176,7 +198,7 @@ class Generator:
         check_evidence(evidence, self._limits)
         check_sampling(sampling, self._limits)
         style = style_of(
-            *(asked, sampling, evidence, grounding.context), quotes=served.card.quotes if served else None
+            *(asked, sampling, evidence, grounding), quotes=served.card.quotes if served else None
         )
         writing = None
         if served is not None:
@@ -213,11 +235,12 @@ class Generator:
             )
         strategy = decodings.configure(name, parameters, field=field)
         context = self._context(grounding.context, model, sampling) if grounding.context else None
+        demonstrated = self._demonstrated(grounding, model, sampling) if grounding.demonstrations else None
         if isinstance(model, EndpointModel):
             return EndpointWriting(model, self._slots, sampling, grounding.evidence_tokens)
         read = StrategyStreams.of(streams_of(name, parameters), model.layers, field["parameters"])
         engine = self._engines[model.name]
-        how = (sampling, strategy, read, grounding.evidence_tokens, context)
+        how = (sampling, strategy, read, grounding.evidence_tokens, context, demonstrated)
         return LocalWriting(model, engine, self._slots, *how)
 
     def _context(
@@ -231,13 +254,35 @@ class Generator:
                 f"the context {name} was learned for {found.model}, and {model.name} is asked",
                 field=at("grounding", "context"),
             )
-        if sampling.strategy.name != PLAIN_DECODING.name:
-            raise InvalidInput(
-                "evidence that is compressed goes with plain decoding alone; leave out the strategy, or the "
-                "context",
-                field=at("grounding", "context"),
-            )
+        _check_plain(sampling, "evidence that is compressed", "context")
         return found
+
+    def _demonstrated(
+        self, grounding: Grounding, model: LanguageModel | EndpointModel, sampling: SamplingParameters
+    ) -> Callable[[], Array]:
+        field, kept, ids = at("grounding", "demonstrations"), self.demonstrations, grounding.demonstrations
+        if kept.model != model.name:
+            raise InvalidInput(
+                f"demonstrations are kept for {kept.model}, and {model.name} is asked", field=field
+            )
+        if grounding.context:
+            raise InvalidInput(
+                "nothing was trained to read demonstrations and compressed evidence together; leave one "
+                "of them out",
+                field=field,
+            )
+        _check_plain(sampling, "a prompt with demonstrations", "demonstrations")
+        kept.check(ids)
+        return partial(kept.virtual_tokens, ids)
+
+
+def _check_plain(sampling: SamplingParameters, what: str, name: str) -> None:
+    """InvalidInput for another strategy: it would compare prompts by their text."""
+    if sampling.strategy.name != PLAIN_DECODING.name:
+        raise InvalidInput(
+            f"{what} goes with plain decoding alone; leave out the strategy, or the {name}",
+            field=at("grounding", name),
+        )
 
 
 def _check_prompt(prompt: str, model: LanguageModel | EndpointModel) -> None:

@@ -107,6 +107,19 @@ class Decoder(Session):
             pass
         return streams.states["text"]
 
+    def last_states(self, tokens: Sequence[int], count: int, *, layer: int) -> Array:
+        """The states of a text's last tokens after a layer, through the last norm: `[count, width]`."""
+        streams = Streams(self, {"text": tokens}, layers=[layer], room=0)
+        ids, before = np.array(tokens, np.int64)[None], len(tokens) - count
+        for begin in range(0, before, READ_TOKENS):
+            piece = ids[:, begin : min(begin + READ_TOKENS, before)]
+            none = np.zeros((1, 1), np.int64)
+            streams.run(slice(0, 1), piece, past=np.array([begin]), places=none)
+        states = np.empty((1, count, 1, self.width), np.float32)
+        every = np.arange(count)[None]
+        streams.run(slice(0, 1), ids[:, before:], past=np.array([before]), places=every, states=states)
+        return states[0, :, 0]
+
     def score(self, tokens: Array) -> Array:
         """Logits after each token of a text: `[n]` to `[n, vocabulary]`."""
         streams = Streams(self, {"text": tokens.tolist()}, room=0)

@@ -1,7 +1,8 @@
-"""A learned compression of contexts: how evidence becomes soft tokens of a language model.
+"""A learned compression of contexts: how evidence or demonstrations become soft tokens of a language model.
 
-An artifact that `tieback train xrag` made, for one language model and one encoder of texts. It is arrays for
-a method of the family `context_compression`, and knows neither model by more than its weights.
+An artifact that `tieback train xrag` or `tieback train aim` made, for one language model and, where it reads
+vectors, one encoder of texts. It is arrays for a method of the family `context_compression`, and knows
+neither model by more than its weights.
 """
 
 from __future__ import annotations
@@ -19,13 +20,17 @@ from tieback.core.state import State, check_state
 from tieback.core.types.arrays import Array
 from tieback.methods.context_compression import context_compressions
 
-SOFT_CONTEXT = Kind("soft_context", "compression of contexts", 1, "train it again: tieback train xrag")
+SOFT_CONTEXT = Kind(
+    "soft_context", "compression of contexts", 1, "train it again: tieback train xrag, or aim"
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SoftContext:
-    """By `method`, with `state`, from vectors of the encoder `space` to soft tokens of the language model
-    `model`.
+    """By `method`, with `state`, to soft tokens of the language model `model`.
+
+    It is of vectors of the encoder `space`, one for a sentence of the evidence. Without a space it is of
+    demonstrations: of the states of their tokens after the model's own `layer`.
     """
 
     name: str
@@ -33,6 +38,13 @@ class SoftContext:
     state: State
     space: str
     model: str
+    layer: int = 0
+    revision: str = ""
+
+    @property
+    def is_of_demonstrations(self) -> bool:
+        """Whether demonstrations are compressed by it, and not evidence."""
+        return not self.space
 
     @classmethod
     def load(
@@ -46,7 +58,7 @@ class SoftContext:
         artifact.check_weights([card.space for card in encoders])
         facts = artifact.facts
         models = {card.name: card for card in generators}
-        if facts["space"] not in {card.name for card in encoders}:
+        if facts["space"] and facts["space"] not in {card.name for card in encoders}:
             raise StartupError(f"the context {facts['name']} needs the encoder {facts['space']}; serve it")
         if facts["model"] not in models:
             raise StartupError(
@@ -61,9 +73,17 @@ class SoftContext:
             check_state(artifact.arrays, context_compressions.state(facts["method"]))
         except InvalidInput as error:
             raise SOFT_CONTEXT.unreadable(folder, error) from error
-        return cls(facts["name"], facts["method"], artifact.arrays, facts["space"], facts["model"])
+        return cls(
+            facts["name"],
+            facts["method"],
+            artifact.arrays,
+            facts["space"],
+            facts["model"],
+            facts["layer"],
+            artifact.revision,
+        )
 
     def soft_tokens(self, vectors: Array) -> Array:
-        """One for each vector: `[n, width of the space]` to `[n, width of the language model]`."""
+        """One for each vector or state: `[n, its width]` to `[n, width of the language model]`."""
         method = context_compressions.configure(self.method)
         return np.asarray(method(vectors, self.state))

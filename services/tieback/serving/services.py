@@ -193,6 +193,7 @@ async def _grounding(context: ServiceContext) -> None:
 
 async def _generator(context: ServiceContext) -> None:
     from tieback.generator import Generator
+    from tieback.serving.servicers.demonstration import DemonstrationServicer
     from tieback.serving.servicers.generator import GeneratorServicer
 
     settings, card = context.settings, context.plan.generator
@@ -210,6 +211,7 @@ async def _generator(context: ServiceContext) -> None:
         limits=settings.limits,
         seconds=settings.generator_seconds,
         contexts=context.plan.soft_contexts,
+        demonstrations_in=settings.store.expanduser() / "demonstrations",
     )
     context.closing.push_async_callback(generator.close)
     if card is not None:  # a quote waits for no slot
@@ -217,6 +219,7 @@ async def _generator(context: ServiceContext) -> None:
         context.telemetry.loads.watch("generator", card.name, context.load)
     context.ports.generator = observed = ObservedGenerator(generator, context.telemetry)
     context.server.add(GeneratorServicer(observed))
+    context.server.add(DemonstrationServicer(generator))
 
 
 async def _operations(context: ServiceContext) -> None:
@@ -346,7 +349,7 @@ SERVICES = (
     ),
     Service(
         targets.GENERATOR,
-        ("tieback.v1.GeneratorService",),
+        ("tieback.v1.GeneratorService", "tieback.v1.DemonstrationService"),
         _generator,
         lambda plan: plan.answers,
         calls=_ENCODERS,

@@ -15,7 +15,8 @@ def served_soft_contexts(
 ) -> tuple[SoftContext, ...]:
     """What TIEBACK_SOFT_CONTEXTS names, for the `text_space` that reads evidence and the `generators`.
 
-    StartupError where one is absent, is of other models than these, or has the name of another.
+    StartupError where one is absent, is of other models than these, or has the name of another, and where two
+    are of demonstrations.
     """
     found: dict[str, SoftContext] = {}
     for folder in folders:
@@ -27,6 +28,12 @@ def served_soft_contexts(
         if one.name in found:
             raise StartupError(
                 f"TIEBACK_SOFT_CONTEXTS: two contexts are named {one.name!r}; train one with another name"
+            )
+        others = [other.name for other in found.values() if other.is_of_demonstrations]
+        if one.is_of_demonstrations and others:
+            raise StartupError(
+                f"TIEBACK_SOFT_CONTEXTS: {others[0]} and {one.name} both compress demonstrations; "
+                "name one of them"
             )
         found[one.name] = one
     return tuple(found.values())

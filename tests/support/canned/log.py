@@ -8,6 +8,7 @@ from typing import Any
 from tieback.v1 import (
     answer_pb2,
     classifier_pb2,
+    demonstration_pb2,
     encoder_pb2,
     generator_pb2,
     index_pb2,
@@ -30,6 +31,7 @@ class Log:
         self.samplings: list[generator_pb2.SamplingParameters] = []
         self.searches: list[index_pb2.SearchRequest] = []
         self.upserted: list[index_pb2.IndexedItem] = []
+        self.demonstrations: list[demonstration_pb2.Demonstration] = []
         self.fitted: list[classifier_pb2.FitHeadRequest] = []
         self.predicted: list[classifier_pb2.PredictRequest] = []
         self.endpoints: list[str] = []

@@ -11,6 +11,7 @@ from tieback.v1 import (
     answer_pb2_grpc,
     catalog_pb2_grpc,
     classifier_pb2_grpc,
+    demonstration_pb2_grpc,
     encoder_pb2_grpc,
     generator_pb2_grpc,
     index_pb2_grpc,
@@ -20,6 +21,7 @@ from tieback.v1 import (
 )
 
 from support.canned.classifier import Classifier
+from support.canned.demonstrations import Demonstrations
 from support.canned.describing import MESSAGE_BYTES, Catalog, Generator
 from support.canned.encoding import Encoder, Reranker, Router
 from support.canned.library import Answers, Index
@@ -48,6 +50,7 @@ def serve(port: int = 0, *, gone_after: int = 0, poison: str = "") -> tuple[grpc
     operation_pb2_grpc.add_OperationServiceServicer_to_server(operations, server)
     operations_pb2_grpc.add_OperationsServicer_to_server(operations, server)
     classifier_pb2_grpc.add_ClassifierServiceServicer_to_server(Classifier(log, operations), server)
+    demonstration_pb2_grpc.add_DemonstrationServiceServicer_to_server(Demonstrations(log), server)
     probe = health.HealthServicer()
     probe.set("", health_pb2.HealthCheckResponse.SERVING)
     probe.set("tieback.v1.GeneratorService", health_pb2.HealthCheckResponse.NOT_SERVING)

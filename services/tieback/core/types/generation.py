@@ -247,7 +247,8 @@ class Finish:
     `drafted_tokens` were drafted from the prompt and the answer, `accepted_tokens` of them written.
     `reused_tokens` of the prompt were read for an earlier answer. `evidence_transforms` are what the strategy
     drew for the evidence of its other prompts. `twin` is there where it was asked for and the model wrote.
-    `soft_tokens` of the prompt stand for sentences of the evidence.
+    `soft_tokens` of the prompt stand for sentences of the evidence, `demonstration_tokens` for
+    demonstrations.
     """
 
     reason: FinishReason
@@ -264,6 +265,7 @@ class Finish:
     evidence_transforms: Sequence[str] = ()
     twin: Twin | None = None
     soft_tokens: int = 0
+    demonstration_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,6 +342,7 @@ class Grounding:
 
     `context` names a learned compression by which the model reads the evidence; empty for its text.
     `evidence_tokens` are those of its most relevant sentences that stand in the prompt; 0 for the default.
+    `demonstrations` are ids of kept ones, which are read before.
     """
 
     checker: MethodChoice | None = None
@@ -350,3 +353,4 @@ class Grounding:
     repair: Repair = Repair.NONE
     context: str = ""
     evidence_tokens: int = 0
+    demonstrations: Sequence[str] = ()

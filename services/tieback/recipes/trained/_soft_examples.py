@@ -113,19 +113,26 @@ def costs(
 
     Behind the soft tokens, behind those of the next reading (shuffled), behind none, and by the teacher.
     """
-    beginning = beginning_of(model)
     others = [
         replace(one, vectors=np.resize(other.vectors, one.vectors.shape))
         for one, other in zip(readings, [*readings[1:], readings[0]], strict=True)
     ]
     without = [replace(one, vectors=one.vectors[:0]) for one in readings]
     ways = {"soft tokens": readings, "shuffled": others, "nothing": without}
-    found = {
-        name: _mean([_surprise(_scores(model, beginning, one, soft), one.answer) for one in rows])
-        for name, rows in ways.items()
-    }
+    beginning = beginning_of(model)
+    found = {name: cost(model, beginning, soft, rows) for name, rows in ways.items()}
     taught = [_surprise(one.taught, one.answer) for one in readings if one.taught is not None]
     return found | ({"the text": _mean(taught)} if taught else {})
+
+
+def cost(
+    model: LanguageModel,
+    beginning: Sequence[int],
+    soft: Callable[[Array], Array],
+    readings: Sequence[Reading],
+) -> float:
+    """The same of the answers of these readings, behind `beginning` and their soft tokens."""
+    return _mean([_surprise(_scores(model, beginning, one, soft), one.answer) for one in readings])
 
 
 def _cut(one: Asked) -> list[str]:

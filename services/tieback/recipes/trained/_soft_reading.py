@@ -6,7 +6,7 @@ head, which is a third of the model, is run where an answer is predicted.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,9 @@ from transformers import DynamicCache
 
 from tieback.core.state import State
 from tieback.core.types.arrays import Array
-from tieback.methods.context_compression.xrag import bridged
 from tieback.training.loop import History, Plan, Progress, batch, train
+
+Makes = Callable[[Any, Any], Any]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,17 +74,18 @@ class Choices:
 
 
 class Bridge(torch.nn.Module):
-    """The method whose state is trained."""
+    """A method whose state is trained: `makes` soft tokens of rows and a state, in torch."""
 
-    def __init__(self, start: State) -> None:
+    def __init__(self, start: State, makes: Makes) -> None:
         super().__init__()
+        self._makes = makes
         self.state = torch.nn.ParameterDict(
             {name: torch.nn.Parameter(torch.from_numpy(array.copy())) for name, array in start.items()}
         )
 
     def forward(self, rows: Tensor) -> Tensor:
         """Soft tokens `[n, width]` of rows `[n, vector]`."""
-        made: Tensor = bridged(torch, rows, dict(self.state.items()))
+        made: Tensor = self._makes(rows, dict(self.state.items()))
         return made
 
     def learned(self) -> State:
@@ -110,7 +112,7 @@ class FrozenReader:
 
     def loss(self, rows: Sequence[Reading], bridge: Bridge, choices: Choices) -> Tensor:
         """The mean negative log-likelihood of the answers' tokens, and the divergence from the teacher."""
-        logits, wanted = self._logits(rows, bridge)
+        logits, wanted = self.logits(rows, bridge)
         found = cross_entropy(logits, wanted)
         if not choices.teacher or rows[0].taught is None:
             return found
@@ -129,12 +131,12 @@ class FrozenReader:
         """The mean log-likelihood of a token of the answers."""
         total, count = 0.0, 0
         for begin in range(0, len(rows), size):
-            logits, wanted = self._logits(rows[begin : begin + size], bridge)
+            logits, wanted = self.logits(rows[begin : begin + size], bridge)
             total -= float(cross_entropy(logits, wanted, reduction="sum"))
             count += len(wanted)
         return total / max(count, 1)
 
-    def _logits(self, rows: Sequence[Reading], bridge: Bridge) -> tuple[Tensor, Tensor]:
+    def logits(self, rows: Sequence[Reading], bridge: Bridge) -> tuple[Tensor, Tensor]:
         """Logits `[answers' tokens, vocabulary]` of all rows, one after another, and these tokens."""
         soft = bridge(torch.from_numpy(np.concatenate([one.vectors for one in rows])))
         parts = torch.split(soft, [len(one.vectors) for one in rows])

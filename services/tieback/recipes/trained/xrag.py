@@ -78,6 +78,8 @@ def xrag(
     Learned from at most so many sentences and questions. `teacher` weighs the divergence from what the model
     says behind the text, beside the likelihood of the answer.
     """
+    import torch
+
     from tieback.models.language_model import LanguageModel, load_language_model
     from tieback.models.loading import load_encoder
     from tieback.recipes.export_causal_language_model import read_weights
@@ -86,6 +88,7 @@ def xrag(
     from tieback.recipes.trained._claim_pairs import encoded
     from tieback.training.loop import Plan, said_every
 
+    bridge_of = partial(_soft_reading.Bridge, makes=partial(xrag_method.bridged, torch))
     if not re.fullmatch(NAME, name):
         raise InvalidInput(
             f"a name is of small letters, digits, '.' and '-', not {name!r}", field=at("parameters", "name")
@@ -149,14 +152,14 @@ def xrag(
         run.say(f"moving the bridge to the embeddings of {len(rows)} sentences")
         vectors = np.concatenate([one.vectors for one in rows])
         targets = _soft_reading.token_means(reader().embeddings, [one.answer[:-1] for one in rows])
-        bridge = _soft_reading.Bridge(xrag_method.start(vectors.shape[1], targets.shape[1], seed=seed))
+        bridge = bridge_of(xrag_method.start(vectors.shape[1], targets.shape[1], seed=seed))
         plan = Plan(start_steps, START_RATE, weight_decay=0.0, look_every=500, seed=seed)
         progress = said_every(500, run.say)
         _soft_reading.learn_start(bridge, vectors, targets, plan, size=START_BATCH, progress=progress)
         return dict(bridge.learned())
 
     def reading(phase: str, state: Mapping[str, Array], steps: int, inputs: object) -> dict[str, Array]:
-        rows, part, bridge = readings[phase], parts[phase], _soft_reading.Bridge(state)
+        rows, part, bridge = readings[phase], parts[phase], bridge_of(state)
         run.say(f"learning from {len(part.training)} readings: {phase}")
         history = _soft_reading.learn_reading(
             reader(),
@@ -213,7 +216,7 @@ def xrag(
     metrics["costs"] = rows
     facts = {
         "name": name, "method": METHOD, "space": card.name, "model": model,
-        "model_revision": generator.revision,
+        "model_revision": generator.revision, "layer": 0,
     }  # fmt: skip
     title = f"What a token costs the served model, in nats, on {HELD_OUT} held-out readings each"
     return Learned(SOFT_CONTEXT, state, (card.space,), files, facts, metrics, {title: rows})

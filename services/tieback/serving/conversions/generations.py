@@ -103,6 +103,7 @@ def read_grounding(message: generator_pb2.Grounding, field: FieldPath) -> Ground
         repair=_REPAIRS.read(message.repair, field["repair"]),
         context=message.context,
         evidence_tokens=message.evidence_tokens,
+        demonstrations=tuple(message.demonstrations),
     )
 
 
@@ -117,6 +118,7 @@ def write_grounding(grounding: Grounding) -> generator_pb2.Grounding:
         repair=_REPAIRS.write(grounding.repair),
         context=grounding.context,
         evidence_tokens=grounding.evidence_tokens,
+        demonstrations=grounding.demonstrations,
     )
 
 
@@ -172,6 +174,7 @@ def read_event(message: generator_pb2.GenerateResponse) -> GenerationEvent:
                 list(finish.evidence_transforms),
                 optional(finish, "twin", _read_twin, at("finish")),
                 finish.soft_tokens,
+                finish.demonstration_tokens,
             )
 
 
@@ -355,5 +358,6 @@ def write_event(event: GenerationEvent) -> generator_pb2.GenerateResponse:
                 evidence_transforms=event.evidence_transforms,
                 twin=None if event.twin is None else _write_twin(event.twin),
                 soft_tokens=event.soft_tokens,
+                demonstration_tokens=event.demonstration_tokens,
             )
             return generator_pb2.GenerateResponse(finish=finish)

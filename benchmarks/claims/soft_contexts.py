@@ -1,0 +1,127 @@
+"""Method 56: one token, made of a document's vector, in the place of the document (xRAG, arXiv:2405.13792).
+
+A language model of two layers learns to answer questions about documents of three facts, as text, and is then
+frozen. A bridge learns to make one token of a document's vector, by the likelihood of the answers and the
+divergence from what the model says behind the text. The vectors are those of the real MiniLM, which is not
+changed either. The bridge is the served one, trained as `tieback train xrag` does. Documents of the test have
+facts that stood together in none of the training; shuffled tokens are those of another document.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import torch
+from tieback.catalog.catalog import Catalog
+from tieback.core.types.arrays import Array
+from tieback.methods.context_compression import xrag
+from tieback.models.loading import load_encoder
+from tieback.models.store import Store
+from tieback.recipes.trained import _soft_reading
+from tieback.recipes.trained._claim_pairs import encoded
+from tieback.recipes.trained._soft_reading import Bridge, Choices, FrozenReader, Reading
+from tieback.training.loop import Plan
+
+from benchmarks.claims import by_seed, claim
+from benchmarks.claims._toy_language_model import BEGIN, WIDTH, language_model, learn_language, right
+from benchmarks.report import Report
+
+METHOD = "56 (arXiv:2405.13792)"
+ENCODER = "all-minilm-l6-v2"
+FACTS = {
+    "car": "red blue green black white yellow silver brown orange purple pink",
+    "city": "Paris London Rome Berlin Madrid Vienna Oslo Athens Dublin Lisbon Prague",
+    "instrument": "piano violin guitar flute drums cello trumpet harp organ banjo clarinet",
+}
+VALUES = {name: values.split() for name, values in FACTS.items()}
+WORDS = ["<begin>", *VALUES, *itertools.chain(*VALUES.values()), "the", "is", ".", "?"]
+TOKENS = {word: number for number, word in enumerate(WORDS)}
+DOCUMENTS, TESTED = 1000, 200
+LANGUAGE = {"steps": 1500, "batch": 64, "rate": 3e-3}
+START_STEPS, STEPS, BATCH, RATE, TEACHER = 500, 1500, 64, 3e-3, 0.5
+FULL, TOKEN, SHUFFLED, NOTHING = "the document", "one token", "shuffled token", "nothing"
+
+
+def study(report: Report, seeds: Sequence[int], say: Callable[[str], None]) -> None:
+    """Claims how much of what the document tells is read of one token, and that it is read of the vector."""
+    rows = by_seed(report, f"{METHOD}: right answers by what is read, share", seeds, measured, say)
+    claim(
+        report, f"{METHOD}: right answers by one token, as a share of those by the document",
+        [row[TOKEN] / row[FULL] for row in rows], "", ">= 0.9",
+        note=f"{np.mean([row[TOKEN] for row in rows]):.2f} by one token",
+    )  # fmt: skip
+    claim(
+        report, f"{METHOD}: right answers by a shuffled token, minus those by nothing",
+        [row[SHUFFLED] - row[NOTHING] for row in rows], "", "<= 0.1",
+        note=f"{np.mean([row[SHUFFLED] for row in rows]):.2f} by a shuffled token",
+    )  # fmt: skip
+
+
+def measured(seed: int) -> dict[str, float]:
+    """The share of right answers to a question about each document of the test, by what the model reads."""
+    draw = np.random.default_rng(seed)
+    facts = draw.permutation(list(itertools.product(*(range(len(one)) for one in VALUES.values()))))
+    told, tested = facts[:DOCUMENTS], facts[DOCUMENTS:][:TESTED]
+    model = language_model(len(WORDS), seed)
+
+    def sample(drawn: np.random.Generator) -> tuple[Array, Array]:
+        texts = []
+        for row in drawn.integers(len(told), size=LANGUAGE["batch"]):
+            read, asked, answer = _asked(told[row], drawn)
+            texts.append([BEGIN, *read, *asked, answer])
+        found = np.array(texts)
+        return found, np.tile(np.arange(found.shape[1]) == found.shape[1] - 1, (len(found), 1))
+
+    learn_language(model, sample, Plan(LANGUAGE["steps"], LANGUAGE["rate"], look_every=500, seed=seed))
+    reader = FrozenReader(model, [BEGIN])
+    vectors = _vectors([*told, *tested], draw)
+    readings, documents = [], []
+    for facts_of, vector in zip([*told, *tested], vectors, strict=True):
+        read, asked, answer = _asked(facts_of, draw)
+        documents.append(read)
+        readings.append(Reading(vector[None], asked, [answer]))
+    nothing = [replace(one, vectors=one.vectors[:0]) for one in readings]
+    whole = [
+        replace(one, question=[*read, *one.question]) for one, read in zip(nothing, documents, strict=True)
+    ]
+    state = xrag.start(vectors.shape[1], WIDTH, seed=seed)
+    bridge = Bridge(state, partial(xrag.bridged, torch))
+    with torch.no_grad():
+        logits = reader.logits(whole, bridge)[0].numpy()
+    taught = [replace(one, taught=row[None]) for one, row in zip(readings, logits, strict=True)]
+    targets = _soft_reading.token_means(reader.embeddings, documents[:DOCUMENTS])
+    start = Plan(START_STEPS, RATE, weight_decay=0.0, look_every=START_STEPS, seed=seed)
+    _soft_reading.learn_start(
+        bridge, vectors[:DOCUMENTS], targets, start, size=BATCH, progress=lambda *_: None
+    )
+    _soft_reading.learn_reading(
+        reader, bridge, taught[:DOCUMENTS], [], Choices(BATCH, TEACHER),
+        Plan(STEPS, RATE, weight_decay=0.0, look_every=STEPS, seed=seed),
+        checkpoint=None, trained_on="", progress=lambda *_: None,
+    )  # fmt: skip
+    last = readings[DOCUMENTS:]
+    shuffled = [
+        replace(one, vectors=other.vectors) for one, other in zip(last, [*last[1:], last[0]], strict=True)
+    ]
+    ways = {FULL: whole[DOCUMENTS:], TOKEN: last, SHUFFLED: shuffled, NOTHING: nothing[DOCUMENTS:]}
+    return {name: right(reader, rows, bridge) for name, rows in ways.items()}
+
+
+def _asked(facts: Array, draw: np.random.Generator) -> tuple[list[int], list[int], int]:
+    """The document, a question about one of its facts, and the answer, as tokens."""
+    told = [(name, VALUES[name][value]) for name, value in zip(VALUES, facts.tolist(), strict=True)]
+    document = [TOKENS[word] for name, value in told for word in ("the", name, "is", value, ".")]
+    name, value = told[int(draw.integers(len(told)))]
+    return document, [TOKENS[name], TOKENS["?"]], TOKENS[value]
+
+
+def _vectors(documents: Sequence[Array], draw: np.random.Generator) -> Array:
+    card = next(card for card in Catalog.load().encoders() if card.name == ENCODER)
+    texts = [
+        " ".join(WORDS[token] for token in _asked(facts, draw)[0]).replace(" .", ".") for facts in documents
+    ]
+    return encoded(load_encoder(card, Store()), texts)[0]

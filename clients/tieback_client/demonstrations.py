@@ -1,0 +1,34 @@
+"""Demonstrations: answered questions that show a language model how it is to answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Demonstration:
+    """A question that is answered, with what it is answered from."""
+
+    id: str
+    """Names it: 1 to 63 lower-case letters, digits and hyphens, a letter first."""
+    passage: str
+    """What is answered from: a text, or the words of a picture. It is read once, and stands in no prompt."""
+    question: str
+    """The question."""
+    answer: str
+    """Its answer, as answers are to be."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDemonstration:
+    """A demonstration that is kept."""
+
+    demonstration: Demonstration
+    """What was put."""
+    tokens: int
+    """Its virtual tokens: as many as its question and answer have."""
+    passage_tokens: int
+    """The tokens of its passage, which no prompt has."""
+    created: datetime | None = None
+    """When it was put."""

@@ -1,0 +1,56 @@
+"""Demonstrations, which the server keeps as virtual tokens."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import Any
+
+from tieback.core.field_path import at
+from tieback.v1 import demonstration_pb2
+
+from tieback_client import texts
+from tieback_client.demonstrations import Demonstration, StoredDemonstration
+from tieback_client.rpc import RPCS, Call, Procedure
+
+
+def put_demonstration(
+    demonstration: Demonstration, *, timeout: float | None = None
+) -> Procedure[StoredDemonstration]:
+    """Keeps a demonstration, in place of one of the same id; `Grounding.demonstrations` names it.
+
+    `Unimplemented` where the server has no compression of demonstrations.
+    """
+    field = at("demonstration")
+    request = demonstration_pb2.PutDemonstrationRequest(
+        demonstration=demonstration_pb2.Demonstration(
+            id=texts.text(demonstration.id, field["id"]),
+            passage=texts.text(demonstration.passage, field["passage"]),
+            question=texts.text(demonstration.question, field["question"]),
+            answer=texts.text(demonstration.answer, field["answer"]),
+        )
+    )
+    reply = yield Call(RPCS["PutDemonstration"], request, timeout)
+    return _stored(reply.message.stored)
+
+
+def demonstrations(*, timeout: float | None = None) -> Procedure[list[StoredDemonstration]]:
+    """The demonstrations of this tenant by id."""
+    request = demonstration_pb2.ListDemonstrationsRequest()
+    reply = yield Call(RPCS["ListDemonstrations"], request, timeout)
+    return [_stored(one) for one in reply.message.demonstrations]
+
+
+def delete_demonstration(id: str, *, timeout: float | None = None) -> Procedure[None]:
+    """Removes a demonstration. `NotFound`, with the choices, where there is none."""
+    request = demonstration_pb2.DeleteDemonstrationRequest(id=texts.text(id, at("id")))
+    yield Call(RPCS["DeleteDemonstration"], request, timeout)
+
+
+def _stored(message: Any) -> StoredDemonstration:
+    one = message.demonstration
+    return StoredDemonstration(
+        Demonstration(one.id, one.passage, one.question, one.answer),
+        message.tokens,
+        message.passage_tokens,
+        message.create_time.ToDatetime(UTC) if message.HasField("create_time") else None,
+    )

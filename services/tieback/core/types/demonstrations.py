@@ -1,0 +1,38 @@
+"""Demonstrations: answered questions that show a language model how it is to answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tieback.core.types.report import Timing
+
+
+@dataclass(frozen=True, slots=True)
+class Demonstration:
+    """A question that is answered, with what it is answered from."""
+
+    id: str
+    passage: str
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDemonstration:
+    """A demonstration that is kept since `created`, in seconds since the epoch.
+
+    It has `tokens` virtual tokens; the `passage_tokens` stand in no prompt.
+    """
+
+    demonstration: Demonstration
+    tokens: int
+    passage_tokens: int
+    created: float
+
+
+@dataclass(frozen=True, slots=True)
+class PutReply:
+    """What was kept, and where the time went."""
+
+    stored: StoredDemonstration
+    timing: Timing = field(default_factory=Timing)

@@ -1,0 +1,48 @@
+"""A demonstration becomes virtual tokens of its text's length (AIM; Gao et al., 2024, arXiv:2406.07588).
+
+The first layers of the frozen language model read what the demonstration shows, an image in the paper, with
+its text behind it. Their states of the text's tokens hold both. A trained projection makes of each state one
+embedding, which the model reads in the place of the demonstration. What was shown is not read again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tieback.core.state import State
+from tieback.core.types.arrays import Array
+from tieback.methods.context_compression import context_compressions
+
+STATE = {"weights": ("states", "width"), "bias": ("width",)}
+
+RIDGE = 1e-2
+"""Of the start, times the mean variance of the states."""
+
+
+@context_compressions.method
+def aim(rows: Array, state: State) -> Array:
+    """The tokens are states · weights + bias: one for each token of the text."""
+    return np.asarray(projected(rows.astype(np.float32), state), np.float32)
+
+
+def start(states: Array, embeddings: Array) -> dict[str, Array]:
+    """The state that training begins with: ridge regression of tokens' own embeddings `[n, width]` on their
+    `states` `[n, states]`. By it a model reads about the demonstrations' texts.
+    """
+    rows, wanted = states.astype(np.float64), embeddings.astype(np.float64)
+    middle, target = rows.mean(axis=0), wanted.mean(axis=0)
+    rows, wanted = rows - middle, wanted - target
+    within = rows.T @ rows
+    within += RIDGE * np.trace(within) / len(within) * np.eye(len(within))
+    weights = np.linalg.solve(within, rows.T @ wanted)
+    return {
+        "weights": weights.astype(np.float32),
+        "bias": (target - middle @ weights).astype(np.float32),
+    }
+
+
+def projected(rows: Any, state: Any) -> Any:
+    """The method on arrays of NumPy, or of torch."""
+    return rows @ state["weights"] + state["bias"]

@@ -1,0 +1,300 @@
+"""Demonstrations that are kept as virtual tokens, and read before the question."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextvars import copy_context
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tieback_client
+from generator.conftest import collect
+from support import bag_of_words
+from tieback.core.errors import Damaged, InvalidInput, NotFound, PermissionDenied, QuotaExceeded, Unsupported
+from tieback.core.tenant import Access, Principal, act_for
+from tieback.core.types.demonstrations import Demonstration
+from tieback.core.types.generation import AnswerStyle, Evidence, Grounding, SamplingParameters
+from tieback.core.types.method_choice import MethodChoice
+from tieback.encoder import Encoder
+from tieback.generator import Generator, demonstrations
+from tieback.generator.prompting import demonstrated_beginning, demonstrated_messages, demonstration_texts
+from tieback.methods.context_compression.aim import start
+from tieback.models.decoder import SoftTokens
+from tieback.models.language_model import LanguageModel
+from tieback.models.soft_context import SoftContext
+from tieback.serving.observed import ObservedGenerator
+from tieback.serving.server import GrpcServer
+from tieback.serving.servicers.demonstration import DemonstrationServicer
+from tieback.serving.servicers.generator import GeneratorServicer
+from tieback.serving.settings import Settings
+from tieback.serving.telemetry import Telemetry
+
+EVIDENCE = [Evidence("a", "the bridge is open on monday")]
+QUESTION = "is the bridge open"
+SHORT = SamplingParameters(max_tokens=16)
+LIBRARY = Demonstration(
+    "library", "the library opens at nine. it closes at six.", "when does it open?", "at nine"
+)
+OWLS = Demonstration("owls", "owls fly at night, wrens by day.", "when do owls fly?", "at night")
+BY_TWO = Grounding(demonstrations=("library", "owls"), abstain_below=0.0)
+
+Made = Callable[..., Generator]
+
+
+@pytest.fixture
+async def made(small_model: LanguageModel, tmp_path: Path) -> AsyncIterator[Made]:
+    """Makes generators on one folder, by compressions of their own."""
+    encoder = Encoder([bag_of_words.BagOfWords(bag_of_words.card(tmp_path))])
+    open_ones = []
+
+    def make(*, seed: int = 1) -> Generator:
+        width = small_model.decoder.width
+        draw = np.random.default_rng(seed)
+        state = start(draw.normal(size=(200, width)), draw.normal(size=(200, width)))
+        context = SoftContext("shown", "aim", state, "", small_model.name, 1, f"revision-{seed}")
+        one = Generator(
+            [small_model], encoder, space="bag-of-words", slots=2, contexts=[context],
+            demonstrations_in=tmp_path / "kept",
+        )  # fmt: skip
+        open_ones.append(one)
+        return one
+
+    yield make
+    for one in open_ones:
+        await one.close()
+    await encoder.close()
+
+
+@pytest.fixture
+async def generator(made: Made) -> Generator:
+    one = made()
+    for demonstration in (LIBRARY, OWLS):
+        await one.demonstrations.put(demonstration)
+    return one
+
+
+def text_length(model: LanguageModel, one: Demonstration) -> int:
+    return len(model.tokens(demonstration_texts(one.passage, one.question, one.answer)[1]))
+
+
+async def test_the_prompt_grows_by_the_lengths_of_the_texts_and_not_of_the_passages(
+    generator: Generator, small_model: LanguageModel
+) -> None:
+    texts = sum(text_length(small_model, one) for one in (LIBRARY, OWLS))
+
+    answer = await collect(generator, QUESTION, EVIDENCE, sampling=SHORT, grounding=BY_TWO)
+
+    alone, _ = small_model.prompt_with_places(demonstrated_messages(QUESTION, [EVIDENCE[0].text]), 0)
+    assert answer.finish.demonstration_tokens == texts
+    assert answer.finish.prompt_tokens == len(alone) + texts
+    assert answer.finish.soft_tokens == 0
+    listed = await generator.demonstrations.list_demonstrations()
+    assert [one.demonstration for one in listed] == [LIBRARY, OWLS]
+    assert sum(one.tokens for one in listed) == texts
+    assert all(one.passage_tokens > 0 for one in listed)
+
+
+async def test_what_is_kept_gives_the_logits_of_what_is_made_again(
+    generator: Generator, small_model: LanguageModel
+) -> None:
+    kept = generator.demonstrations.virtual_tokens(["library", "owls"])
+
+    (context,) = [generator.demonstrations._context]
+    again = []
+    for one in (LIBRARY, OWLS):
+        passage, text = map(small_model.tokens, demonstration_texts(one.passage, one.question, one.answer))
+        tokens = [*demonstrated_beginning(small_model), *passage, *text]
+        again.append(context.soft_tokens(small_model.decoder.last_states(tokens, len(text), layer=1)))
+    found = [logits(small_model, rows) for rows in (kept, np.concatenate(again))]
+
+    np.testing.assert_array_equal(found[0], found[1])
+    other = logits(small_model, np.concatenate(again[::-1]))
+    assert np.abs(found[0] - other).max() > 1e-3
+
+
+def logits(model: LanguageModel, rows: np.ndarray) -> np.ndarray:
+    tokens, places = model.prompt_with_places(demonstrated_messages(QUESTION, ()), len(rows))
+    streams = model.decoder.open({"one": tokens}, room=0, soft={"one": SoftTokens(places, rows)})
+    while not streams.read(64):
+        pass
+    return streams.logits["one"]
+
+
+async def test_the_passage_is_read_into_the_virtual_tokens(generator: Generator) -> None:
+    before = generator.demonstrations.virtual_tokens(["owls"])
+
+    await generator.demonstrations.put(replace(OWLS, passage="owls sleep at night"))
+
+    after = generator.demonstrations.virtual_tokens(["owls"])
+    assert after.shape == before.shape
+    assert np.abs(after - before).max() > 1e-3
+
+
+async def test_what_is_written_depends_on_the_demonstrations_and_their_order(generator: Generator) -> None:
+    orders = (("library", "owls"), ("owls", "library"), ("library", "owls"))
+    found = [
+        await collect(
+            generator, QUESTION, EVIDENCE, sampling=SHORT, grounding=replace(BY_TWO, demonstrations=order)
+        )
+        for order in orders
+    ]
+
+    assert found[0].text == found[2].text
+    assert found[0].text != found[1].text
+
+
+async def test_they_are_read_without_evidence_too(generator: Generator) -> None:
+    answer = await collect(generator, QUESTION, sampling=SHORT, grounding=replace(BY_TWO, abstain_below=None))
+
+    assert answer.finish.demonstration_tokens > 0
+
+
+async def test_a_replica_that_starts_later_reads_what_is_kept(generator: Generator, made: Made) -> None:
+    rows = generator.demonstrations.virtual_tokens(["owls"])
+    later = made()
+
+    assert [one.demonstration for one in await later.demonstrations.list_demonstrations()] == [LIBRARY, OWLS]
+    np.testing.assert_array_equal(later.demonstrations.virtual_tokens(["owls"]), rows)
+    await later.demonstrations.delete("owls")
+    with pytest.raises(NotFound, match="library"):
+        generator.demonstrations.virtual_tokens(["owls"])
+
+
+async def test_by_another_compression_they_are_made_again_from_their_texts(
+    generator: Generator, made: Made
+) -> None:
+    old = generator.demonstrations.virtual_tokens(["owls"])
+    fresh = made(seed=2)
+
+    new = fresh.demonstrations.virtual_tokens(["owls"])
+
+    assert np.abs(new - old).max() > 1e-3
+    np.testing.assert_array_equal(fresh.demonstrations.virtual_tokens(["owls"]), new)
+    [_, stored] = await fresh.demonstrations.list_demonstrations()
+    assert stored.demonstration == OWLS
+
+
+async def test_a_damaged_one_is_named_and_can_be_put_again(generator: Generator, tmp_path: Path) -> None:
+    path = tmp_path / "kept" / "_" / "owls.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+    with pytest.raises(Damaged, match="'owls' is damaged; put it again"):
+        await collect(generator, QUESTION, EVIDENCE, grounding=BY_TWO)
+    await generator.demonstrations.put(OWLS)
+
+    assert len(generator.demonstrations.virtual_tokens(["owls"]))
+
+
+def of_tenant(tenant: str, access: Access, work: Callable[[], Any]) -> Any:
+    def run() -> Any:
+        act_for(Principal(tenant, access))
+        return work()
+
+    return copy_context().run(run)
+
+
+async def test_each_tenant_has_its_own(generator: Generator) -> None:
+    kept = generator.demonstrations
+
+    with pytest.raises(NotFound):
+        of_tenant("acme", Access.READ, lambda: kept.check(["owls"]))
+    with pytest.raises(NotFound):
+        of_tenant("acme", Access.READ, lambda: kept.virtual_tokens(["owls"]))
+    with pytest.raises(PermissionDenied, match="needs the role write"):
+        of_tenant("acme", Access.READ, lambda: kept.put(OWLS).send(None))
+    with pytest.raises(PermissionDenied, match="needs the role write"):
+        of_tenant("acme", Access.READ, lambda: kept.delete("owls").send(None))
+
+
+async def test_a_tenant_has_so_many_at_most(generator: Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demonstrations, "MOST", 2)
+
+    await generator.demonstrations.put(replace(OWLS, answer="by night"))
+
+    with pytest.raises(QuotaExceeded, match="2 at most; delete one"):
+        await generator.demonstrations.put(replace(OWLS, id="more"))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field", "said"),
+    [
+        ({"id": "No Id"}, "id", "lower-case"),
+        ({"id": "../up"}, "id", "lower-case"),
+        ({"passage": " "}, "passage", "has a passage"),
+        ({"answer": ""}, "answer", "has a answer"),
+        ({"question": "why " * 60}, "answer", "128 at most"),
+        ({"passage": "owls fly. " * 200}, "passage", "1024 tokens at most"),
+        ({"passage": "x" * 20_000}, "passage", "20000 characters"),
+        ({"question": "\ud800"}, "question", "surrogate"),
+    ],
+)
+async def test_what_cannot_be_kept_is_refused_by_its_field(
+    generator: Generator, wrong: dict[str, str], field: str, said: str
+) -> None:
+    with pytest.raises(InvalidInput, match=said) as error:
+        await generator.demonstrations.put(replace(OWLS, **wrong))
+
+    assert str(error.value.field) == f"demonstration.{field}"
+
+
+async def test_what_does_not_go_with_demonstrations_is_refused_by_its_field(generator: Generator) -> None:
+    lol = replace(SHORT, strategy=MethodChoice("lol"))
+    many = replace(BY_TWO, demonstrations=("owls",) * 17)
+    with pytest.raises(NotFound, match="library, owls"):
+        await collect(generator, QUESTION, EVIDENCE, grounding=replace(BY_TWO, demonstrations=("owl",)))
+    with pytest.raises(NotFound, match="shown"):
+        await collect(generator, QUESTION, EVIDENCE, grounding=replace(BY_TWO, context="shown"))
+    with pytest.raises(InvalidInput, match="16 at most") as most:
+        await collect(generator, QUESTION, EVIDENCE, grounding=many)
+    with pytest.raises(InvalidInput, match="plain decoding alone") as strategy:
+        await collect(generator, QUESTION, EVIDENCE, sampling=lol, grounding=BY_TWO)
+    with pytest.raises(InvalidInput, match="a quote needs no demonstrations") as quote:
+        await collect(generator, QUESTION, EVIDENCE, grounding=BY_TWO, style=AnswerStyle.QUOTE)
+
+    for error in (most, strategy, quote):
+        assert str(error.value.field) == "grounding.demonstrations"
+
+
+async def test_a_server_without_a_compression_says_how_to_get_one(small_generator: Generator) -> None:
+    with pytest.raises(Unsupported, match="tieback train aim"):
+        await collect(small_generator, QUESTION, EVIDENCE, grounding=BY_TWO)
+    with pytest.raises(Unsupported, match="TIEBACK_SOFT_CONTEXTS"):
+        _ = small_generator.demonstrations
+
+
+async def test_clients_put_ask_by_and_delete_them(generator: Generator, tmp_path: Path) -> None:
+    settings = Settings(models=tmp_path, store=tmp_path, drain_seconds=1)
+    telemetry = Telemetry(settings)
+    server = GrpcServer(settings, telemetry)
+    server.add(GeneratorServicer(ObservedGenerator(generator, telemetry)))
+    server.add(DemonstrationServicer(generator))
+    port = await server.start("127.0.0.1", 0)
+    await server.set_all_ready(True)
+    try:
+        async with tieback_client.AsyncClient(f"localhost:{port}") as client:
+            wrens = tieback_client.Demonstration("wrens", "wrens sing.", "who sings?", "wrens")
+            stored = await client.put_demonstration(wrens)
+            asked = tieback_client.Grounding(demonstrations=["wrens"], abstain_below=0.0)
+            answer = await client.generate(QUESTION, ["the bridge is open"], grounding=asked).collect()
+            listed = [one.demonstration.id for one in await client.demonstrations()]
+            await client.delete_demonstration("wrens")
+            with pytest.raises(tieback_client.NotFound, match="library, owls"):
+                await client.generate(QUESTION, grounding=asked).collect()
+            with pytest.raises(tieback_client.InvalidArgument) as refused:
+                await client.put_demonstration(replace(wrens, answer=" "))
+    finally:
+        await server.drain(0)
+
+    assert (stored.demonstration, listed) == (wrens, ["library", "owls", "wrens"])
+    assert answer.finish is not None
+    assert answer.finish.demonstration_tokens == stored.tokens
+    assert str(refused.value.field) == "demonstration.answer"
+    counted = telemetry.registry.get_sample_value(
+        "tieback_demonstration_tokens_total", {"model": answer.finish.model}
+    )
+    assert counted == stored.tokens
