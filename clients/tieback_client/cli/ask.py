@@ -10,6 +10,7 @@ from rich.live import Live
 from rich.text import Text
 
 from tieback_client.cli import bars
+from tieback_client.cli.conflicting import conflicting
 from tieback_client.cli.connection import (
     Command,
     connected,
@@ -38,7 +39,6 @@ from tieback_client.cli.search import (
     without_relevance,
 )
 from tieback_client.client import Client
-from tieback_client.conflicts import Conflict, ConflictingPlace
 from tieback_client.control_characters import in_a_line
 from tieback_client.decisions import AnswerAction
 from tieback_client.errors import TiebackError
@@ -357,26 +357,6 @@ def without_strategy(answer: Answer) -> list[Text]:
         return []
     said = "the same" if twin.text == answer.text else twin.text.strip() or "nothing"
     return [Text(f"\nWithout the strategy, not checked: {said}", style="dim")]
-
-
-def conflicting(one: Conflict) -> Text:
-    """Two passages that disagree, each by its name and what it says differently."""
-    text = Text(f"\nThe sources disagree ({one.kind.value}):", style="bold yellow")
-    for place in (one.cited, one.other):
-        text.append(f"\n  [{place.evidence_id}] ", style="bold")
-        before, said, after = _around(place)
-        text.append(f"“{before}").append(said, style="bold yellow").append(f"{after}”")
-    return text
-
-
-def _around(place: ConflictingPlace) -> tuple[str, str, str]:
-    """The sentence before, in and after what it says differently."""
-    whole = place.text.encode()
-    begin, end = (byte - place.span[0] for byte in place.differs or (place.span[1], place.span[1]))
-    before, said, after = (
-        in_a_line(part.decode(errors="replace")) for part in (whole[:begin], whole[begin:end], whole[end:])
-    )
-    return before, said, after
 
 
 def ending(answer: Answer) -> list[Text]:

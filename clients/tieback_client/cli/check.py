@@ -12,7 +12,8 @@ import click
 from rich.text import Text
 
 from tieback_client.checks import Checked
-from tieback_client.cli.ask import MARK, conflicting, marked
+from tieback_client.cli.ask import MARK, marked
+from tieback_client.cli.conflicting import conflicting
 from tieback_client.cli.connection import Command, connected, parse_method
 from tieback_client.cli.output import Output
 from tieback_client.cli.places import cited_place
