@@ -41,7 +41,8 @@ VALUES = {name: values.split() for name, values in FACTS.items()}
 WORDS = ["<begin>", *VALUES, *itertools.chain(*VALUES.values()), "the", "is", ".", "?"]
 TOKENS = {word: number for number, word in enumerate(WORDS)}
 DOCUMENTS, TESTED = 1000, 200
-LANGUAGE = {"steps": 1500, "batch": 64, "rate": 3e-3}
+LANGUAGE_STEPS, LANGUAGE_BATCH, LANGUAGE_RATE = 1000, 32, 3e-3
+"""Of what the language model learns before it is frozen."""
 START_STEPS, STEPS, BATCH, RATE, TEACHER = 500, 1500, 64, 3e-3, 0.5
 FULL, TOKEN, SHUFFLED, NOTHING = "the document", "one token", "shuffled token", "nothing"
 
@@ -70,13 +71,13 @@ def measured(seed: int) -> dict[str, float]:
 
     def sample(drawn: np.random.Generator) -> tuple[Array, Array]:
         texts = []
-        for row in drawn.integers(len(told), size=LANGUAGE["batch"]):
+        for row in drawn.integers(len(told), size=LANGUAGE_BATCH):
             read, asked, answer = _asked(told[row], drawn)
             texts.append([BEGIN, *read, *asked, answer])
         found = np.array(texts)
         return found, np.tile(np.arange(found.shape[1]) == found.shape[1] - 1, (len(found), 1))
 
-    learn_language(model, sample, Plan(LANGUAGE["steps"], LANGUAGE["rate"], look_every=500, seed=seed))
+    learn_language(model, sample, Plan(LANGUAGE_STEPS, LANGUAGE_RATE, look_every=500, seed=seed))
     reader = FrozenReader(model, [BEGIN])
     vectors = _vectors([*told, *tested], draw)
     readings, documents = [], []

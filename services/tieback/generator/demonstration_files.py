@@ -66,7 +66,7 @@ class DemonstrationFiles:
     def write(self, owner: str, kept: Kept) -> None:
         """Keeps one durably, in place of one of the same id."""
         path = self._path(owner, kept.stored.demonstration.id)
-        facts = {"stored": asdict(kept.stored), "made_with": kept.made_with}
+        facts: dict[str, object] = {"stored": asdict(kept.stored), "made_with": kept.made_with}
         header = {FACTS: json.dumps({**facts, "digest": _digest(facts, kept.virtual)})}
         with storing():
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

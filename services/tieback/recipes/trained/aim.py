@@ -31,6 +31,7 @@ from tieback.catalog.options import CausalLanguageModel
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.field_path import at
 from tieback.core.types.arrays import Array
+from tieback.generator.prompting import demonstrated_beginning
 from tieback.methods.context_compression import aim as aim_method
 from tieback.models.soft_context import SOFT_CONTEXT
 from tieback.recipes.trained import Learned, Run, recipes
@@ -108,7 +109,7 @@ def aim(
     def reader() -> _soft_reading.FrozenReader:
         weights = generator.options_for(CausalLanguageModel).weights
         frozen = torch_model(read_weights(run.store.weights(generator), weights))
-        return _soft_reading.FrozenReader(frozen, _demonstrated.demonstrated_beginning(served()))
+        return _soft_reading.FrozenReader(frozen, demonstrated_beginning(served()))
 
     def reading() -> dict[str, Array]:
         known: dict[tuple[int, ...], Array] = {}
@@ -161,7 +162,7 @@ def aim(
 
     def measuring() -> dict[str, Array]:
         run.say(f"measuring {len(held)} questions")
-        found = {}
+        found: dict[str, Array] = {}
         for name, learned in (("before training", start), ("trained", state)):
             soft = functools.partial(aim_method.aim, state=learned)
             ways = _demonstrated.costs(served(), soft, held, held_rows)
