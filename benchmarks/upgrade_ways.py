@@ -220,7 +220,7 @@ def share(found: Comparison) -> float:
 def kept_by(found: Comparison) -> float:
     """What the policy keeps where stored vectors are translated."""
     translated = found.tried[0].translated
-    return 0.0 if translated is None else translated.ndcg.value / found.reembedded.ndcg.value
+    return 0.0 if translated is None else translated[1].value
 
 
 def map_times(states: Mapping[str, State]) -> dict[str, float]:

@@ -27,6 +27,8 @@ class Moving:
     """The transform by which old vectors are read, where the old encoder is gone; else empty."""
     trust: float = 1.0
     """How much of what a reindex would find is found by old vectors."""
+    translates_stored: bool = False
+    """Whether that brings stored vectors into the new space; else it leads queries into the old one."""
 
     @property
     def share(self) -> float:
@@ -43,7 +45,7 @@ class Mixture:
     new: int
     """Hits that were compared by vectors of the new space."""
     translated: int
-    """Hits whose old vectors were compared with a translated query."""
+    """Hits by old vectors that were translated, or compared with a translated query."""
     trust: float
     """The mean of the hits' trust; 1 where none was translated."""
     done: float

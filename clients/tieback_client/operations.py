@@ -202,6 +202,7 @@ def _upgrade_plan(message: Any) -> UpgradePlan:
                 _worth(one.led),
                 _measured(one.retention),
                 one.refused,
+                one.translates_stored,
             )
             for one in message.policies
         ],

@@ -280,6 +280,7 @@ def _moving(message: Any) -> Moving:
         paused=message.paused,
         translation=message.translation,
         trust=message.trust,
+        translates_stored=message.translates_stored,
     )
 
 

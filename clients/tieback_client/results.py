@@ -256,7 +256,7 @@ class Hit:
     read_in: str = ""
     """Of a collection between two spaces, by which vectors it was compared: "old", "new" or "translated"."""
     own_score: float | None = None
-    """Its similarity there; `vector_score` is brought to the scale of the old space."""
+    """Its similarity there; `vector_score` is brought to one scale for all hits."""
     trust: float | None = None
     """1, or of a translated hit how much of what a reindex would find is found so."""
 

@@ -50,13 +50,15 @@ class PolicyWorth:
     policy: str
     """Its name."""
     translated: UpgradeWorth | None
-    """Stored vectors translated into the new space, which no operation does yet; None where it cannot."""
+    """Stored vectors translated into the new space; None where it cannot."""
     led: UpgradeWorth
     """New queries led to stored vectors."""
     retention: MeasuredNumber
-    """The share of re-embedded nDCG that is kept where queries are led: without the old model."""
+    """The share of re-embedded nDCG that is kept by the better of both ways: without the old model."""
     refused: bool
     """Whether that is below the floor."""
+    translates_stored: bool
+    """Whether the better way is to translate stored vectors; else queries are led to them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class UpgradePoint:
     both: float
     """Where both spaces are read: the others in the old space."""
     translated: float
-    """Where the old model is gone: queries are led to the others by the best policy."""
+    """Where the old model is gone: the others are translated, or queries led to them, by the best policy."""
 
 
 class UpgradeAdvice(Enum):

@@ -196,6 +196,7 @@ def test_an_upgrade_is_started_with_what_was_asked_for_and_its_result_is_read(cl
         ("affine", False, True),
         ("oca", True, True),
     ]
+    assert [one.translates_stored for one in result.policies] == [True, False]
     assert [(one.share, one.both, one.translated) for one in result.curve] == [(0, 0.5, 0.45), (1, 0.6, 0.6)]
     assert (result.old.ndcg.value, result.reembedded.recall) == (0.5, 0.3)
     assert (result.sections, result.encode_all_seconds, result.translate_all_seconds) == (1000, 120.0, 1.0)
@@ -224,7 +225,7 @@ def test_the_command_line_tells_what_an_upgrade_is_worth(served: Any) -> None:
         assert "recall@1 new/old\t0.400 (0.200 to 0.600)" in output
         assert "0123456789ab, by oca" in output
     assert (as_json["operation"], as_json["result"]["native"]["value"]) == ("notes-1", 1.0)
-    assert "affine\t0.450\t0.400\t0.750 (0.650 to 0.850)\trefused: below the floor" in told.stdout
+    assert "affine\t0.450\t0.400\tstored translated\t0.750 (0.650 to 0.850)\trefused: below" in told.stdout
     assert "advice\treembed: translation is refused" in told.stdout
     assert as_json["result"]["parameters"] == {"extra": 4.0}
     assert (detached.exit_code, detached.stdout) == (0, "notes-2\n")

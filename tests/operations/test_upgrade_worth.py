@@ -8,7 +8,7 @@ from tieback.core.types.upgrading import Anchors, Asked
 from tieback.methods import compatibility
 from tieback.methods.projection import unit_rows
 from tieback.operations.upgrade_advice import Advice, advised
-from tieback.operations.upgrade_comparison import compare
+from tieback.operations.upgrade_comparison import Tried, compare
 from tieback.operations.upgrade_measures import split, trial
 from tieback.operations.upgrade_worth import SHARES, Measured, Sides, Trial, Worth
 
@@ -73,6 +73,20 @@ def test_a_space_that_was_only_turned_is_translated_without_loss_and_the_plan_st
     assert [one["refused"] for one in found.told(0.8)["policies"]] == [False, False]
 
 
+def test_a_policy_is_worth_what_its_better_way_keeps() -> None:
+    worse, better = Measured(0.7, 0.6, 0.8), Measured(0.9, 0.8, 1.0)
+    led, translating = (
+        Tried("a", (worth(0.4), worse), (worth(0.5), better)),
+        Tried("b", (worth(0.5), better), (worth(0.4), worse)),
+    )
+    trained = Tried("oca", None, (worth(0.4), worse))
+
+    assert [one.translates_stored for one in (led, translating, trained)] == [False, True, False]
+    assert [one.retention.value for one in (led, translating, trained)] == [0.9, 0.9, 0.7]
+    assert [one.told(0.8)["refused"] for one in (led, translating, trained)] == [False, False, True]
+    assert (led.way, translating.way) == ("queries led by a", "stored vectors translated by b")
+
+
 def test_judged_queries_ask_for_the_items_that_they_name() -> None:
     anchors = halves_and_wholes(noise=0.1)
     wholes = anchors.new[2::3]
@@ -105,7 +119,13 @@ def worth(ndcg: float) -> Worth:
     [
         (0.50, 0.45, 0.99, Advice.KEEP, "not better"),
         (0.50, 0.503, 0.99, Advice.KEEP, "not better"),
-        (0.40, 0.50, 0.75, Advice.REEMBED, "below the floor of 0.8, so translation is refused"),
+        (
+            0.40,
+            0.50,
+            0.75,
+            Advice.REEMBED,
+            "queries led by affine, it keeps 0.75 of that, below the floor of 0.8",
+        ),
         (0.45, 0.50, 0.85, Advice.REEMBED, "it would be 0.425, less than today"),
         (0.40, 0.50, 0.95, Advice.TRANSLATE, "keeps 0.95 of that at once, more than today"),
     ],
@@ -113,7 +133,9 @@ def worth(ndcg: float) -> Worth:
 def test_an_upgrade_is_advised_only_where_it_gains(
     old: float, new: float, kept: float, advice: Advice, says: str
 ) -> None:
-    found, reason = advised(worth(old), worth(new), ("affine", Measured(kept, kept, kept)), 0.8)
+    found, reason = advised(
+        worth(old), worth(new), ("queries led by affine", Measured(kept, kept, kept)), 0.8
+    )
 
     assert found is advice
     assert says in reason
@@ -123,6 +145,6 @@ def test_an_upgrade_is_advised_only_where_it_gains(
 def test_advice_says_where_it_may_be_chance() -> None:
     old, new = Worth(Measured(0.4, 0.3, 0.5), 0.4), Worth(Measured(0.5, 0.4, 0.6), 0.5)
 
-    _, reason = advised(old, new, ("affine", Measured(0.95, 0.9, 1.0)), 0.8)
+    _, reason = advised(old, new, ("queries led by affine", Measured(0.95, 0.9, 1.0)), 0.8)
 
     assert "the intervals overlap: more items, or judged queries" in reason

@@ -24,7 +24,7 @@ FOLLOWING = FollowingVectors(
 )
 SECOND = SecondVector(VECTOR, [IgnoredDimensions(Modality.IMAGE, 0, 2)])
 MIXTURE = Mixture(3, 4, 1, 0.75, 0.5)
-MOVING = Moving(SPACE, 768, 3, 20, paused=True, translation="a1b2", trust=0.75)
+MOVING = Moving(SPACE, 768, 3, 20, paused=True, translation="a1b2", trust=0.75, translates_stored=True)
 COLLECTIONS = [
     Collection("books", SPACE, 384, 10, 20, 1_700_000_000.0),
     Collection("books", SPACE, 384, 10, 20, 1_700_000_000.0, Routing("top_k", {}, {"k": 3.0}), 200),

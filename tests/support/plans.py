@@ -42,7 +42,7 @@ def plan(**changes: Any) -> UpgradePlan:
         judged=0,
         old=WORTH,
         reembedded=WORTH,
-        policies=[PolicyWorth("oca", None, WORTH, MeasuredNumber(1.0, 0.9, 1.1), refused=False)],
+        policies=[PolicyWorth("oca", None, WORTH, MeasuredNumber(1.0, 0.9, 1.1), False, False)],
         curve=[UpgradePoint(0.0, 0.5, 0.4), UpgradePoint(1.0, 0.5, 0.5)],
         sections=100,
         encode_all_seconds=10.0,

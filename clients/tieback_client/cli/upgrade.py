@@ -165,5 +165,6 @@ def _tell(output: Output, found: Collection) -> None:
         facts["sections with new vectors"] = f"{moving.done} of {moving.total} ({moving.share:.0%})"
         facts["state"] = "paused" if moving.paused else "between two spaces"
         if moving.translation:
-            facts["old vectors"] = f"translated by {moving.translation}, trust {moving.trust:.2f}"
+            way = "translated" if moving.translates_stored else "queries led to them"
+            facts["old vectors"] = f"{way} by {moving.translation}, trust {moving.trust:.2f}"
     output.table(["", ""], [[key, value] for key, value in facts.items()])

@@ -91,12 +91,13 @@ def plan(
     else:
         output.table(["", ""], [[key, value] for key, value in facts_of(result).items()])
         output.table(
-            ["policy", "stored translated", "queries led", "keeps", ""],
+            ["policy", "stored translated", "queries led", "without the old model", "keeps", ""],
             [
                 [
                     one.policy,
                     "" if one.translated is None else f"{one.translated.ndcg.value:.3f}",
                     f"{one.led.ndcg.value:.3f}",
+                    "stored translated" if one.translates_stored else "queries led",
                     _number(one.retention),
                     "refused: below the floor" if one.refused else "",
                 ]

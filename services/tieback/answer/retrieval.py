@@ -206,7 +206,7 @@ class Retriever:
             ordered = conditional or self._ordered(retrieval, plan, _shown(found.hits), reranked)
             hits, steps = _ended(retrieval, plan, found, ordered, reranked, space_name, stage)
         hits = await self._highlighting.highlighted(hits, own, retrieval.highlights, watch, deadline)
-        hits, mixture = mixed(hits, moving)
+        mixture = mixed(hits, moving)
         return RetrieveReply(hits, routing, labels, watch.timing(), plan, unread, steps, mixture)
 
     async def _by_words(

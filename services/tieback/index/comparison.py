@@ -5,12 +5,15 @@ balanced, backgrounds use that vector.
 
 Of a collection between two spaces, sections with new vectors are compared by these with the query's second
 vector, and the scores brought to the scale of the old space: by what both spaces say of the same sample.
+Where the old encoder is gone and stored vectors are translated, all are compared with that vector, and the
+scores of translated ones brought to the scale of the new ones.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -21,6 +24,7 @@ from tieback.core.types.moving import ReadIn
 from tieback.index.memory import Memory
 from tieback.index.next_vectors import NextVectors
 from tieback.index.query import SecondQuery
+from tieback.index.translated_vectors import TranslatedVectors
 from tieback.methods.score_calibration import FEWEST, score_calibrations
 
 CALIBRATION = "standard_scores"
@@ -29,31 +33,44 @@ CALIBRATION = "standard_scores"
 Found = tuple[Array, Array]  # positions and scores, in any order
 
 
+class Rows(Protocol):
+    """Vectors of sections in one space, by the collection's positions."""
+
+    def nearest(self, query: Array, limit: int, allowed: Array, breadth: float = 1.0) -> Found:
+        """As `Memory.nearest`."""
+        ...
+
+    def scores(self, positions: Array, query: Array) -> Array:
+        """As `Memory.scores`."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Living sections that are compared with one vector; `mask` is None where they are all that live."""
+    """Living sections that are compared with one vector; `mask` is None where they are all that live.
+
+    They are compared by `rows`, and the scores brought to another `scale` where there is one.
+    """
 
     mask: Array | None
     vector: Array
+    rows: Rows
+    read_in: ReadIn = ReadIn.OLD
     scale: Scale | None = None
-    """Of those that are compared by their new vectors."""
 
 
 class Scale:
-    """Brings scores in the next space to the scale of a collection's own, for one query.
+    """Brings scores of one query in one space to the scale of another, by what both say of the same sample.
 
-    `vector` is the query's in the next space; `own` compares with it in the collection's own space.
+    `background` `[n]` are the sample's scores in the one, `reference` `[n]` those in the other.
     """
 
-    def __init__(self, following: NextVectors, vector: Array, own: Comparison) -> None:
-        self.following = following
+    def __init__(self, background: Array, reference: Array) -> None:
         self._calibrated = score_calibrations.get(CALIBRATION)
-        sample = following.sample()
-        self._background = following.scores(sample, vector)
-        self._reference = own.scores(sample)
+        self._background, self._reference = background, reference
 
     def __call__(self, scores: Array) -> Array:
-        """The scores `[n]`, on the scale of the collection's own space."""
+        """The scores `[n]`, on the other scale."""
         if len(self._background) < FEWEST:  # of so few sections, all are there
             return scores
         return self._calibrated(scores, self._background, self._reference)
@@ -75,15 +92,23 @@ class Comparison:
         self._memory, self._breadth = memory, breadth
         self.groups = self._own = _groups(memory, vector, ignored, by_modality)
         following = memory.next
-        if second is not None and following is not None:
-            size = len(memory.living())
-            linked = following.linked(size)
-            own = Comparison(memory, vector, ignored, by_modality=False)
-            moved = [
-                Group(_both(group.mask, linked), group.vector, Scale(following, group.vector, own))
-                for group in _groups(memory, second.vector, second.ignored, by_modality)
-            ]
-            self.groups = [Group(_both(one.mask, ~linked), one.vector) for one in self._own] + moved
+        if second is None or following is None:
+            return
+        linked = following.linked(len(memory.living()))
+        moved = _groups(memory, second.vector, second.ignored, by_modality)
+        if (translated := following.by_translation) is not None:
+            if not following.is_read(memory.section_count):
+                linked = np.zeros(len(linked), bool)
+            self.groups = _in_next_space(following, translated, moved, linked)
+            return
+        own = Comparison(memory, vector, ignored, by_modality=False)
+        self.groups = [replace(one, mask=_both(one.mask, ~linked)) for one in self._own]
+        sample = following.sample()
+        reference = own.scores(sample)
+        for one in moved:
+            scale = Scale(following.scores(sample, one.vector), reference)
+            mask = _both(one.mask, linked)
+            self.groups.append(Group(mask, one.vector, following, ReadIn.NEW, scale))
 
     def nearest(self, limit: int, allowed: Array) -> Found:
         """Of each group, the best that the mask `allowed` lets through, `limit` at most."""
@@ -96,21 +121,20 @@ class Comparison:
         )
 
     def _nearest(self, group: Group, limit: int, allowed: Array) -> Found:
-        if group.scale is None:
-            return self._memory.nearest(group.vector, limit, allowed, self._breadth)
-        positions, scores = group.scale.following.nearest(group.vector, limit, allowed, self._breadth)
-        return positions, group.scale(scores)
+        positions, scores = group.rows.nearest(group.vector, limit, allowed, self._breadth)
+        return positions, scores if group.scale is None else group.scale(scores)
 
     def within(self, least: float, allowed: Array) -> Array:
         """The mask of the sections of a mask that are at least so similar."""
         found = np.zeros(len(allowed), bool)
         for group, one in zip(self.groups, self._parts(allowed), strict=True):
-            if group.scale is not None:
-                positions = np.flatnonzero(one)
-                scores = group.scale(group.scale.following.scores(positions, group.vector))
-                found[positions] = scores >= least
-            elif one.any():
+            if not one.any():
+                continue
+            if group.rows is self._memory:
                 found |= self._memory.within(group.vector, least, one)
+            else:
+                positions = np.flatnonzero(one)
+                found[positions] = self._scores(group, positions) >= least
         return found
 
     def scores(self, positions: Array) -> Array:
@@ -122,9 +146,8 @@ class Comparison:
         return scores
 
     def _scores(self, group: Group, positions: Array) -> Array:
-        if group.scale is None:
-            return self._memory.scores(positions, group.vector)
-        return group.scale(group.scale.following.scores(positions, group.vector))
+        scores = group.rows.scores(positions, group.vector)
+        return scores if group.scale is None else group.scale(scores)
 
     def vector_for(self, position: int) -> Array:
         """What the section at a position is compared with in the collection's own space."""
@@ -137,11 +160,8 @@ class Comparison:
         """
         if self.groups is self._own:
             return None
-        group = next(one for one in self.groups if one.mask is not None and one.mask[position])
-        where = np.array([position])
-        if group.scale is None:
-            return ReadIn.OLD, float(self._memory.scores(where, group.vector)[0])
-        return ReadIn.NEW, float(group.scale.following.scores(where, group.vector)[0])
+        group = next(one for one in self.groups if one.mask is None or one.mask[position])
+        return group.read_in, float(group.rows.scores(np.array([position]), group.vector)[0])
 
     def _parts(self, allowed: Array) -> list[Array]:
         return [allowed if group.mask is None else allowed & group.mask for group in self.groups]
@@ -154,7 +174,7 @@ def _groups(
     for one in ignored:
         masked.setdefault(one.modality, vector.copy())[one.begin : one.end] = 0
     if not masked and not by_modality:
-        return [Group(None, vector)]
+        return [Group(None, vector, memory)]
     masks: dict[object, Array] = {}
     vectors: dict[object, Array] = {}
     for modality in Modality:
@@ -163,8 +183,27 @@ def _groups(
             key = modality if by_modality else own.tobytes()
             masks[key], vectors[key] = masks.get(key, False) | mask, own
     if len(masks) == 1:
-        return [Group(None, next(iter(vectors.values())))]
-    return [Group(mask, vectors[key]) for key, mask in masks.items()]
+        return [Group(None, next(iter(vectors.values())), memory)]
+    return [Group(mask, vectors[key], memory) for key, mask in masks.items()]
+
+
+def _in_next_space(
+    following: NextVectors, translated: TranslatedVectors, groups: Sequence[Group], linked: Array
+) -> list[Group]:
+    """Groups of the next space: sections that are linked by their new vectors, the others by translated ones.
+
+    The scores of these are brought to the scale of the others.
+    """
+    found = []
+    sample = following.sample() if linked.any() else None
+    for one in groups:
+        scale = None
+        if sample is not None:
+            scale = Scale(translated.scores(sample, one.vector), following.scores(sample, one.vector))
+            found.append(Group(_both(one.mask, linked), one.vector, following, ReadIn.NEW))
+        mask = _both(one.mask, ~linked)
+        found.append(Group(mask, one.vector, translated, ReadIn.TRANSLATED, scale))
+    return found
 
 
 def _both(mask: Array | None, other: Array) -> Array:

@@ -111,7 +111,8 @@ class Memory:
     @property
     def resident_bytes(self) -> int:
         """Bytes of all vectors in memory."""
-        return self._wholes.resident_bytes + self.regions.resident_bytes
+        more = 0 if self.next is None else self.next.translated_bytes
+        return self._wholes.resident_bytes + self.regions.resident_bytes + more
 
     @property
     def codec_trained_on(self) -> int:
@@ -351,8 +352,9 @@ class Memory:
         self.indexed_from.update(items.sources())
         self.originals.update(items.originals())
         self.facts.put(items.item_facts(), items.section_facts(positions))
-        vectors = items.vectors
-        self._wholes.put(positions, vectors)
+        self._wholes.put(positions, vectors := items.vectors)
+        if self.next is not None:
+            self.next.stored(self, positions)
         self.words.put(positions, words)
         for section, regions in items.regions():
             self.regions.put(int(positions[section]), vectors[section], regions)
@@ -368,9 +370,9 @@ class Memory:
             self._forget_originals(entry)
             self.stale.append(entry.version)
             self._living[entry.positions] = False
-            if self.next is not None:
-                self.next.forget(entry.positions)
             self._wholes.remove(entry.positions)
+            if self.next is not None:
+                self.next.removed(entry.positions)
             self.words.remove(entry.positions.tolist())
             self.facts.remove(entry.item, entry.modalities, entry.positions)
             for position in entry.positions.tolist():

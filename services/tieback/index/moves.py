@@ -28,6 +28,7 @@ from tieback.index.ownership import OwnedCollections
 from tieback.index.references import ReferredOriginals
 from tieback.index.store import Store
 from tieback.index.training import Trainer
+from tieback.index.translated_vectors import TranslatedVectors
 from tieback.models.compatible_transform import CompatibleTransform, newest_transform
 
 _log = logging.getLogger(__name__)
@@ -79,6 +80,7 @@ class Moves:
             self._link(old, move)
             self._known[key] = move
             self._trainer.train(made.memory)
+            self._translate(old)
 
     def of(self, opened: OpenCollection) -> Moving | None:
         """Where a collection is being moved; None where it is not."""
@@ -94,6 +96,7 @@ class Moves:
             move.translation,
             move.trust,
             move.request,
+            following.translated is not None,
         )
 
     async def check(self, collection: str, width: int) -> None:
@@ -103,7 +106,7 @@ class Moves:
     async def begin(self, collection: str, moving: Moving, token_vectors: TokenVectors | None) -> Moving:
         """See `MovesPort`. Once begun it is finished."""
 
-        async def begin() -> Moving:
+        async def begin() -> OpenCollection:
             async with self._lifecycle.changing:
                 opened = self._to_move(collection)
                 key = opened.description.key
@@ -127,9 +130,11 @@ class Moves:
                 await asyncio.to_thread(self._notes.write, key, move)
                 self._known[key] = move
                 await asyncio.to_thread(self._link, opened, move)
-                return self._of(opened)
+                return opened
 
-        return await asyncio.shield(begin())
+        opened = await asyncio.shield(begin())
+        await asyncio.to_thread(self._translate, opened)
+        return self._of(opened)
 
     async def transform(self, collection: str, space: SpaceRef) -> tuple[str, float] | None:
         """See `MovesPort`."""
@@ -149,10 +154,22 @@ class Moves:
         if opened.memory.next is None:
             link(opened, self._generations.made[opened.description.key])
         following = opened.memory.next
-        if following is not None:
-            following.transform = (
-                self._transform(opened, move.space, move.translation) if move.translation else None
-            )
+        known = "" if following is None or following.transform is None else following.transform.revision
+        if following is None or known == move.translation:
+            return
+        transform = self._transform(opened, move.space, move.translation) if move.translation else None
+        translated = None
+        if transform is not None and transform.translates_stored:
+            translated = TranslatedVectors(opened.memory, transform.translate, move.width)
+        with opened.memory.lock.writing():
+            following.transform, following.translated = transform, translated
+
+    def _translate(self, opened: OpenCollection) -> None:
+        """Translates the stored vectors, where searches are to read these. Blocks."""
+        following = opened.memory.next
+        if following is not None and following.translated is not None:
+            following.translated.fill()
+            self._trainer.train(following.translated)
 
     async def pause(self, collection: str, *, paused: bool) -> Moving:
         """See `MovesPort`."""

@@ -20,6 +20,8 @@ import numpy as np
 from tieback.core.types.arrays import Array
 from tieback.core.types.vectors import SpaceRef
 from tieback.index.room import grown
+from tieback.index.translated_vectors import TranslatedVectors
+from tieback.models.compatible_transform import CompatibleTransform
 
 if TYPE_CHECKING:
     from tieback.index.memory import Memory
@@ -35,8 +37,10 @@ class NextVectors:
 
     def __init__(self, made: Memory, space: SpaceRef) -> None:
         self.made, self.space = made, space
-        self.transform: Callable[[Array], Array] | None = None
+        self.transform: CompatibleTransform | None = None
         """Leads vectors `[n, width]` into the collection's own space, where its encoder is gone."""
+        self.translated: TranslatedVectors | None = None
+        """The stored vectors in this space, where its encoder is gone and that keeps more than leading."""
         self.count = 0
         """Sections that are linked."""
         self.uses: Counter[str] = Counter()
@@ -53,7 +57,7 @@ class NextVectors:
                 self._link(memory, item_id)
 
     def forget(self, positions: Array) -> None:
-        """Unlinks sections that are gone."""
+        """Unlinks sections."""
         linked = positions[positions < len(self._first)]
         linked = linked[self._first[linked] >= 0]
         self.count -= len(linked)
@@ -63,6 +67,28 @@ class NextVectors:
         self._first[linked] = -1
         if len(linked):
             self._sample = None
+
+    @property
+    def by_translation(self) -> TranslatedVectors | None:
+        """The translated vectors, once all sections have one."""
+        translated = self.translated
+        return translated if translated is not None and translated.is_complete else None
+
+    @property
+    def translated_bytes(self) -> int:
+        """Bytes of translated vectors in memory."""
+        return 0 if self.translated is None else self.translated.resident_bytes
+
+    def stored(self, memory: Memory, positions: Array) -> None:
+        """Takes over what was just stored at positions."""
+        if self.translated is not None:
+            self.translated.put(positions, memory.vectors.take(positions))
+
+    def removed(self, positions: Array) -> None:
+        """Forgets sections that are gone for good."""
+        self.forget(positions)
+        if self.translated is not None:
+            self.translated.remove(positions)
 
     def guarded(self, memory: Memory) -> Callable[[Sequence[str]], AbstractContextManager[None]]:
         """For a change of the generation that touches these items: under the collection's lock."""

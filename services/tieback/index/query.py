@@ -76,6 +76,8 @@ class Query:
     """So many sentences of each hit are wanted, at most."""
     second: SecondQuery | None = None
     """For a collection that is between two spaces."""
+    led: bool = False
+    """Whether the vector was led into the collection's space by a transform."""
 
 
 def checked(

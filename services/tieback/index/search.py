@@ -138,7 +138,7 @@ def _as_moved(memory: Memory, query: Query) -> Query:
     if (
         following is not None
         and following.space == second.space
-        and following.is_read(memory.section_count)
+        and (following.by_translation is not None or following.is_read(memory.section_count))
         and len(second.vector) == following.made.width
         and query.expansion is None
         and query.granularity is Granularity.SECTION
@@ -333,7 +333,12 @@ class _Search:
         if similarity is None:
             return hit
         read_in, own = self._asked.read_as(position) or (ReadIn.OLD, similarity)
-        return dataclasses.replace(hit, read_in=read_in, own_score=own)
+        trust = 1.0
+        if read_in is ReadIn.TRANSLATED and following.transform is not None:
+            trust = following.transform.trust
+        elif read_in is ReadIn.OLD and self._query.led and following.transform is not None:
+            read_in, trust = ReadIn.TRANSLATED, following.transform.led_trust
+        return dataclasses.replace(hit, read_in=read_in, own_score=own, trust=trust)
 
 
 def _row(ranking: Ranking, row: int) -> tuple[int, float, float | None]:

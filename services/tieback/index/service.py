@@ -310,9 +310,8 @@ class Index(EncodedAgain):
         """
         begin = time.perf_counter()
         opened = self._read_from(collection)
-        wanted = query.checked(
-            opened.description, **translated(opened.memory.next, opened.description, asked)
-        )
+        moved = translated(opened.memory.next, opened.description, asked)
+        wanted = replace(query.checked(opened.description, **moved), led=moved is not asked)
         queued = started = time.perf_counter()
 
         def work(check: Check) -> SearchReply:

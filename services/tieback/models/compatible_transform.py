@@ -1,4 +1,4 @@
-"""A transform that leads vectors of a new encoder into an old space, as the plan of an upgrade learned it."""
+"""A transform between a new encoder's space and an old one, as the plan of an upgrade learned it."""
 
 from __future__ import annotations
 
@@ -11,32 +11,58 @@ from tieback.artifacts import Artifact, Kind, stored
 from tieback.core.errors import ArtifactError
 from tieback.core.types.arrays import Array
 from tieback.core.types.vectors import SpaceRef
-from tieback.methods.compatibility import compatibilities, shared
+from tieback.methods.compatibility import TRANSLATE, compatibilities, shared
 
 COMPATIBILITY = Kind(
-    "compatibility", "compatible transform", 1, "start the upgrade's plan again: tieback upgrade plan"
+    "compatibility", "compatible transform", 2, "start the upgrade's plan again: tieback upgrade plan"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class CompatibleTransform:
-    """A transform that was learned. `trust` is what was measured that it keeps of re-encoding, 0 to 1."""
+    """A transform that was learned, with what was measured that it keeps of re-encoding.
+
+    Its facts: `method`, `old_width`, `led` (the share kept where queries are led into the old space), and
+    `translated` (that where stored vectors are translated into the new one; None where the method cannot).
+    """
 
     artifact: Artifact
-    trust: float
 
     @property
     def revision(self) -> str:
         """Of the artifact."""
         return self.artifact.revision
 
+    @property
+    def translates_stored(self) -> bool:
+        """Whether stored vectors are to be translated, which keeps as much as leading queries, or more."""
+        translated = self.artifact.facts["translated"]
+        return translated is not None and translated >= self.artifact.facts["led"]
+
+    @property
+    def trust(self) -> float:
+        """What is kept by the better way, 0 to 1."""
+        return (
+            min(float(self.artifact.facts["translated"]), 1.0) if self.translates_stored else self.led_trust
+        )
+
+    @property
+    def led_trust(self) -> float:
+        """What is kept where queries are led, 0 to 1."""
+        return min(float(self.artifact.facts["led"]), 1.0)
+
     def __call__(self, vectors: Array) -> Array:
         """Vectors of the old space `[n, old width]` for those of the new one `[n, new width]`, unit rows."""
         facts = self.artifact.facts
-        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-        rows = np.asarray(vectors / np.where(norms > 0, norms, 1), np.float32)
-        mapped = compatibilities.get(facts["method"])(rows, self.artifact.arrays)
+        mapped = compatibilities.get(facts["method"])(_units(vectors), self.artifact.arrays)
         return np.asarray(shared(mapped, int(facts["old_width"])), np.float32)
+
+    def translate(self, stored: Array) -> Array:
+        """Vectors of the new space `[n, new width]` for those of the old one `[n, old width]`, unit rows."""
+        method = self.artifact.facts["method"]
+        return np.asarray(
+            compatibilities.form(TRANSLATE, method)(_units(stored), self.artifact.arrays), np.float32
+        )
 
 
 def newest_transform(
@@ -51,14 +77,11 @@ def newest_transform(
         except ArtifactError:
             continue
         if artifact.made_for == (old, new):
-            return CompatibleTransform(artifact, _trust(artifact))
+            return CompatibleTransform(artifact)
     return None
 
 
-def _trust(artifact: Artifact) -> float:
-    """What the plan says, or what old vectors found of what new ones would, by the queries held out."""
-    if "trust" in artifact.facts:
-        return float(artifact.facts["trust"])
-    recall = artifact.facts["recall"]
-    native = float(recall["native"]["value"])
-    return min(float(recall["new_old"]["value"]) / native, 1.0) if native else 0.0
+def _units(vectors: Array) -> Array:
+    """Unit rows; those of a joint space are not."""
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.where(norms > 0, norms, 1), np.float32)

@@ -20,30 +20,31 @@ class Advice(StrEnum):
     REEMBED = "reembed"
     """Encode again, and read both spaces meanwhile."""
     TRANSLATE = "translate"
-    """Encode again; the old encoder is not needed meanwhile, since queries of the new one are led well."""
+    """Encode again; the old encoder is not needed meanwhile, since a transform stands for it well."""
 
 
 def advised(old: Worth, native: Worth, translation: tuple[str, Measured], floor: float) -> tuple[Advice, str]:
-    """What to do and why; `translation` is the best policy, and what it keeps where queries are led by it."""
+    """What to do and why; `translation` is the best policy with its way, in words, and what that keeps."""
     gain = native.ndcg.value - old.ndcg.value
     said = f"re-embedded, nDCG@10 is {native.ndcg.value:.3f}; today it is {old.ndcg.value:.3f}"
     if native.ndcg.low <= old.ndcg.high and old.ndcg.low <= native.ndcg.high:
         said += " (the intervals overlap: more items, or judged queries, would say it more surely)"
     if gain < LEAST_GAIN:
         return Advice.KEEP, f"the new space is not better: {said}"
-    name, kept = translation
+    way, kept = translation
     if kept.value < floor:
         return (
             Advice.REEMBED,
-            f"{said}; translated by {name} it keeps {kept.value:.2f} of that, below the floor of {floor:g}, "
-            "so translation is refused",
+            f"{said}; without the old model, {way}, it keeps {kept.value:.2f} of that, below the floor of "
+            f"{floor:g}, so that is refused",
         )
     if kept.value * native.ndcg.value < old.ndcg.value:
         return (
             Advice.REEMBED,
-            f"{said}; translated by {name} it would be {kept.value * native.ndcg.value:.3f}, less than today",
+            f"{said}; without the old model, {way}, it would be {kept.value * native.ndcg.value:.3f}, "
+            "less than today",
         )
     return (
         Advice.TRANSLATE,
-        f"{said}; translated by {name} it keeps {kept.value:.2f} of that at once, more than today",
+        f"{said}; without the old model, {way}, it keeps {kept.value:.2f} of that at once, more than today",
     )

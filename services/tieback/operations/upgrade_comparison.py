@@ -21,16 +21,41 @@ TIMED = 1000
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """A policy: new queries led to stored vectors, and stored vectors translated for new queries.
+    """A policy: stored vectors translated for new queries, and new queries led to stored vectors.
 
-    `retention` is the share of re-embedded nDCG that is kept where queries are led, as an upgrade does it
-    whose old encoder is gone.
+    Of both ways it has what searches are worth, and which share of re-embedded nDCG is kept. A policy that
+    cannot translate has None.
     """
 
     policy: str
-    translated: Worth | None
-    led: Worth
-    retention: Measured
+    translated: tuple[Worth, Measured] | None
+    led: tuple[Worth, Measured]
+
+    @property
+    def translates_stored(self) -> bool:
+        """Whether an upgrade translates stored vectors by it: where that keeps as much, or more."""
+        return self.translated is not None and self.translated[1].value >= self.led[1].value
+
+    @property
+    def retention(self) -> Measured:
+        """The share that is kept by the better way, as an upgrade does it whose old encoder is gone."""
+        return self.translated[1] if self.translated is not None and self.translates_stored else self.led[1]
+
+    @property
+    def way(self) -> str:
+        """What is done, in words."""
+        return f"{'stored vectors translated' if self.translates_stored else 'queries led'} by {self.policy}"
+
+    def told(self, floor: float) -> dict[str, Any]:
+        """As values that JSON knows."""
+        return {
+            "policy": self.policy,
+            "translated": None if self.translated is None else asdict(self.translated[0]),
+            "led": asdict(self.led[0]),
+            "translates_stored": self.translates_stored,
+            "retention": asdict(self.retention),
+            "refused": self.retention.value < floor,
+        }
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,7 +66,7 @@ class Comparison:
     reembedded: Worth
     tried: tuple[Tried, ...]
     curve: tuple[tuple[float, float, float], ...]
-    """The share re-embedded; nDCG where both spaces are read; nDCG where queries are led to the others."""
+    """The share re-embedded; nDCG where both spaces are read; nDCG without the old encoder, by the best."""
     translation_seconds: float
     """Of one vector; 0 where nothing translates."""
     advice: str
@@ -52,7 +77,7 @@ class Comparison:
         return {
             "old": asdict(self.old),
             "reembedded": asdict(self.reembedded),
-            "policies": [asdict(one) | {"refused": one.retention.value < floor} for one in self.tried],
+            "policies": [one.told(floor) for one in self.tried],
             "curve": [list(point) for point in self.curve],
             "advice": self.advice,
             "reason": self.reason,
@@ -68,23 +93,31 @@ def compare(trial: Trial, states: Mapping[str, State], floor: float) -> Comparis
     )
     both = trial.curve(trial.old, trial.questions.old @ trial.background.old.T)
     best = tried[0]
-    queries = _led(trial, best.policy, states[best.policy])
-    led = trial.curve(queries @ trial.gallery.old.T, queries @ trial.background.old.T)
+    state = states[best.policy]
     seconds = 0.0
     if best.translated is not None:
-        seconds = _seconds(best.policy, trial.gallery.old[:TIMED], states[best.policy])
-    advice, reason = advised(old, native, (best.policy, best.retention), floor)
-    curve = tuple(zip(SHARES, both, led, strict=True))
+        seconds = _seconds(best.policy, trial.gallery.old[:TIMED], state)
+    if best.translates_stored:
+        sides = [_translated(best.policy, one.old, state) for one in (trial.gallery, trial.background)]
+        queries = trial.questions.new
+    else:
+        sides = [trial.gallery.old, trial.background.old]
+        queries = _led(trial, best.policy, state)
+    alone = trial.curve(*(queries @ one.T for one in sides))
+    advice, reason = advised(old, native, (best.way, best.retention), floor)
+    curve = tuple(zip(SHARES, both, alone, strict=True))
     return Comparison(old, native, tuple(tried), curve, seconds, advice, reason)
 
 
 def _tried(trial: Trial, name: str, state: State) -> Tried:
-    by_led = np.asarray(_led(trial, name, state) @ trial.gallery.old.T)
+    def both(scores: Array) -> tuple[Worth, Measured]:
+        return trial.worth(scores), trial.retained(scores)
+
     translated = None
     if translates(name):
         rows = _translated(name, trial.gallery.old, state)
-        translated = trial.worth(np.asarray(trial.questions.new @ rows.T))
-    return Tried(name, translated, trial.worth(by_led), trial.retained(by_led))
+        translated = both(np.asarray(trial.questions.new @ rows.T))
+    return Tried(name, translated, both(np.asarray(_led(trial, name, state) @ trial.gallery.old.T)))
 
 
 def _led(trial: Trial, name: str, state: State) -> Array:

@@ -77,7 +77,7 @@ class Collection(_message.Message):
     def __init__(self, name: _Optional[str] = ..., space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., width: _Optional[int] = ..., item_count: _Optional[int] = ..., section_count: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., routing: _Optional[_Union[_router_pb2.Routing, _Mapping]] = ..., vector_count: _Optional[int] = ..., sources: _Optional[_Iterable[_Union[Source, _Mapping]]] = ..., damage: _Optional[str] = ..., stale: _Optional[str] = ..., codec: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., resident_bytes: _Optional[int] = ..., codec_trained_on: _Optional[int] = ..., token_vectors: _Optional[_Union[TokenVectors, _Mapping]] = ..., plan: _Optional[_Union[QueryPlan, _Mapping]] = ..., moving: _Optional[_Union[Moving, _Mapping]] = ...) -> None: ...
 
 class Moving(_message.Message):
-    __slots__ = ("space", "width", "done", "total", "paused", "translation", "trust")
+    __slots__ = ("space", "width", "done", "total", "paused", "translation", "trust", "translates_stored")
     SPACE_FIELD_NUMBER: _ClassVar[int]
     WIDTH_FIELD_NUMBER: _ClassVar[int]
     DONE_FIELD_NUMBER: _ClassVar[int]
@@ -85,6 +85,7 @@ class Moving(_message.Message):
     PAUSED_FIELD_NUMBER: _ClassVar[int]
     TRANSLATION_FIELD_NUMBER: _ClassVar[int]
     TRUST_FIELD_NUMBER: _ClassVar[int]
+    TRANSLATES_STORED_FIELD_NUMBER: _ClassVar[int]
     space: _vector_pb2.SpaceRef
     width: int
     done: int
@@ -92,7 +93,8 @@ class Moving(_message.Message):
     paused: bool
     translation: str
     trust: float
-    def __init__(self, space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., width: _Optional[int] = ..., done: _Optional[int] = ..., total: _Optional[int] = ..., paused: _Optional[bool] = ..., translation: _Optional[str] = ..., trust: _Optional[float] = ...) -> None: ...
+    translates_stored: bool
+    def __init__(self, space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., width: _Optional[int] = ..., done: _Optional[int] = ..., total: _Optional[int] = ..., paused: _Optional[bool] = ..., translation: _Optional[str] = ..., trust: _Optional[float] = ..., translates_stored: _Optional[bool] = ...) -> None: ...
 
 class TokenVectors(_message.Message):
     __slots__ = ("space", "width", "pooling", "codec", "stored_bytes")

@@ -209,18 +209,20 @@ class UpgradeWorth(_message.Message):
     def __init__(self, ndcg: _Optional[_Union[MeasuredNumber, _Mapping]] = ..., recall: _Optional[float] = ...) -> None: ...
 
 class PolicyWorth(_message.Message):
-    __slots__ = ("policy", "translated", "led", "retention", "refused")
+    __slots__ = ("policy", "translated", "led", "retention", "refused", "translates_stored")
     POLICY_FIELD_NUMBER: _ClassVar[int]
     TRANSLATED_FIELD_NUMBER: _ClassVar[int]
     LED_FIELD_NUMBER: _ClassVar[int]
     RETENTION_FIELD_NUMBER: _ClassVar[int]
     REFUSED_FIELD_NUMBER: _ClassVar[int]
+    TRANSLATES_STORED_FIELD_NUMBER: _ClassVar[int]
     policy: str
     translated: UpgradeWorth
     led: UpgradeWorth
     retention: MeasuredNumber
     refused: bool
-    def __init__(self, policy: _Optional[str] = ..., translated: _Optional[_Union[UpgradeWorth, _Mapping]] = ..., led: _Optional[_Union[UpgradeWorth, _Mapping]] = ..., retention: _Optional[_Union[MeasuredNumber, _Mapping]] = ..., refused: _Optional[bool] = ...) -> None: ...
+    translates_stored: bool
+    def __init__(self, policy: _Optional[str] = ..., translated: _Optional[_Union[UpgradeWorth, _Mapping]] = ..., led: _Optional[_Union[UpgradeWorth, _Mapping]] = ..., retention: _Optional[_Union[MeasuredNumber, _Mapping]] = ..., refused: _Optional[bool] = ..., translates_stored: _Optional[bool] = ...) -> None: ...
 
 class UpgradePoint(_message.Message):
     __slots__ = ("share", "both", "translated")

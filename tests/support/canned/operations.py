@@ -154,6 +154,7 @@ def _upgraded(request: Any) -> operation_pb2.UpgradePlan:
                 led=_worth(0.4),
                 retention=_number(0.75),
                 refused=True,
+                translates_stored=True,
             ),
             operation_pb2.PolicyWorth(policy="oca", led=_worth(0.4), retention=_number(0.7), refused=True),
         ],

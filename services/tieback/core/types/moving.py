@@ -15,8 +15,8 @@ from tieback.core.types.vectors import SpaceRef, Vector
 class ReadIn(enum.StrEnum):
     """By which vectors a section was compared with a query, while its collection is between two spaces.
 
-    OLD and NEW are both vectors of that space. TRANSLATED is an old vector with the new encoder's query, led
-    into the old space by a transform.
+    OLD and NEW are both vectors of that space. TRANSLATED is an old vector with the new encoder's query, one
+    of which a transform brought into the other's space.
     """
 
     OLD = "old"
@@ -30,7 +30,8 @@ class Moving:
 
     Of `total` sections `done` have their vectors there. `paused` says that nothing encodes the others now.
     `translation` is the revision of the transform by which the old vectors are read where the old encoder is
-    gone, with the `trust` in it, 0 to 1; empty where both encoders are asked. `request` is what the upgrade
+    gone, with the `trust` in it, 0 to 1; empty where both encoders are asked. It brings the stored vectors
+    into the new space where `translates_stored`, else queries into the old one. `request` is what the upgrade
     was started with.
     """
 
@@ -42,6 +43,7 @@ class Moving:
     translation: str = ""
     trust: float = 1.0
     request: Mapping[str, Any] = field(default_factory=dict)
+    translates_stored: bool = False
 
     @property
     def share(self) -> float:

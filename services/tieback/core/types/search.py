@@ -122,8 +122,8 @@ class Hit:
     for. `sections` are, in a search by documents, the item's next best sections, best first. `signals` are
     there where they were asked for, and so are `highlights`, best first. `segments` are where parts of the
     words of a picture or a sound are in it. Where the collection was between two spaces, `read_in` says by
-    which vectors the section was compared, and `own_score` is its similarity there; `vector_score` is on the
-    scale of the collection's own space. `trust` is 1 of a hit that was not translated.
+    which vectors the section was compared, and `own_score` is its similarity there; `vector_score` is on one
+    scale for all hits. `trust` is 1 of a hit that was not translated.
     """
 
     item_id: str

@@ -286,7 +286,8 @@ class PlanUpgrade(Kind):
                 "old_width": pair.old_width,
                 "width": mapped.shape[1],
                 "recall": {name: asdict(one) for name, one in recall.items()},
-                "trust": min(1.0, best.retention.value),
+                "translated": None if best.translated is None else best.translated[1].value,
+                "led": best.led[1].value,
             },
             (pair.old, pair.new),
             provenance={

@@ -45,6 +45,7 @@ def _moving(message: index_pb2.Moving) -> Moving:
     return Moving(
         *(read_space(message.space), message.width, message.done, message.total, message.paused),
         *(message.translation, message.trust),
+        translates_stored=message.translates_stored,
     )
 
 
@@ -59,6 +60,7 @@ def _moving_message(moving: Moving | None) -> index_pb2.Moving | None:
         paused=moving.paused,
         translation=moving.translation,
         trust=moving.trust,
+        translates_stored=moving.translates_stored,
     )
 
 

@@ -128,6 +128,7 @@ def _upgrade_plan(result: Json) -> operation_pb2.UpgradePlan:
                 led=_worth(one["led"]),
                 retention=operation_pb2.MeasuredNumber(**one["retention"]),
                 refused=one["refused"],
+                translates_stored=one["translates_stored"],
             )
             for one in result["policies"]
         ],
