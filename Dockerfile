@@ -12,6 +12,7 @@
 ARG PYTHON=3.11
 ARG WEIGHTS=volume
 ARG RUNTIME=serve
+ARG PRECISION=
 
 FROM python:${PYTHON}-slim AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
@@ -30,10 +31,15 @@ RUN python -m venv /opt/tieback \
 # Exports always run on the processor, whatever the image is for.
 FROM build AS exporting
 ARG TORCH_INDEX
+ARG PRECISION
 RUN python -m venv /opt/exporting \
  && if [ -n "${TORCH_INDEX}" ]; then /opt/exporting/bin/pip install --index-url "${TORCH_INDEX}" torch; fi \
  && /opt/exporting/bin/pip install --constraint constraints.txt "$(echo /wheels/*.whl)[serve,train]"
 RUN TIEBACK_MODELS=/models /opt/exporting/bin/tieback models pull
+# What a GPU may compute in, as TIEBACK_PRECISION of the deployment names it.
+RUN if [ -n "${PRECISION}" ]; then \
+      TIEBACK_MODELS=/models TIEBACK_PROVIDER=cuda TIEBACK_PRECISION="${PRECISION}" /opt/exporting/bin/tieback models pull; \
+    fi
 
 FROM build AS weights-volume
 RUN mkdir /models

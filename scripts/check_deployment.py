@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import helm_chart
 import jsonschema
 import kubernetes_validate
 import yaml
@@ -23,11 +24,16 @@ RULE_OBJECT = ROOT / "k8s/components/monitoring/prometheusrule.yaml"
 # KubeRay's schema is large and not ours to ship; where it lies beside a checkout, it is used.
 RAYSERVICE_SCHEMA = ROOT.parent / "shared/schemas/rayservice-v1.json"
 KUBERNETES = "1.34"
+SCHEMAS = ROOT / "k8s/schemas"
 CUSTOM = {
     "RayService",
     "ServiceMonitor",
     "PrometheusRule",
+    "ScaledObject",
+    "InferencePool",
+    "HTTPRoute",
 }  # no part of Kubernetes, which knows no schema of them
+HELM = str(ROOT / "scripts/helm")
 
 
 def rule_object() -> str:
@@ -78,6 +84,7 @@ def check_overlays() -> None:
                 check_object(place, pod)
             if item["kind"] == "RayService" and schema is not None:
                 check_schema(place, item, schema)
+            check_custom(place, item)
         print(f"  {overlay.name}: {len(objects)} objects")
 
 
@@ -101,6 +108,67 @@ def check_schema(place: str, item: dict[str, Any], schema: dict[str, Any]) -> No
     """Holds an object against a JSON schema."""
     for fault in jsonschema.Draft202012Validator(schema).iter_errors(item):
         raise SystemExit(f"{place}: {dotted(fault)}: {fault.message}")
+
+
+def check_custom(place: str, item: dict[str, Any]) -> None:
+    """Holds an object against the schema of its kind in k8s/schemas, if there is one."""
+    file = SCHEMAS / f"{item['kind'].lower()}.json"
+    if file.exists():
+        check_schema(place, item, json.loads(file.read_text()))
+    if item["kind"] == "ScaledObject":  # KEDA makes an autoscaler of it, with what is under this name
+        behavior = item["spec"]["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
+        autoscaler = {
+            "apiVersion": "autoscaling/v2",
+            "kind": "HorizontalPodAutoscaler",
+            "metadata": item["metadata"],
+            "spec": {"maxReplicas": 1, "scaleTargetRef": {"kind": "a", "name": "a"}, "behavior": behavior},
+        }
+        check_object(place, autoscaler)
+
+
+def check_chart() -> None:
+    """Compares what Helm makes of the chart with what kustomize builds: each overlay and component."""
+    if is_missing("kustomize", "kustomize"):
+        return
+    if subprocess.run([HELM, "version"], capture_output=True, check=False).returncode:
+        if os.environ.get("CI") == "true":
+            raise SystemExit(run(HELM, "version"))
+        print("  skipped: Helm is neither installed nor to be had (scripts/helm version says why)")
+        return
+    there = {str(path.relative_to(helm_chart.CHART)): path for path in helm_chart.CHART.rglob("*")}
+    if {name: path.read_text() for name, path in there.items() if path.is_file()} != helm_chart.chart():
+        raise SystemExit("k8s/chart is not made of what is in k8s: scripts/check_deployment --write")
+    run(HELM, "lint", "--strict", "--quiet", str(helm_chart.CHART))
+    for overlay in sorted((ROOT / "k8s/overlays").iterdir()):
+        built = helm_chart.by_name(yaml.safe_load_all(run("kustomize", "build", str(overlay))))
+        preset = helm_chart.CHART / f"presets/{overlay.name}.yaml"
+        compare(f"overlay {overlay.name}", built, rendered("--values", str(preset)))
+    components = helm_chart.components()
+    for name, component in components.items():
+        needed = [*component.get("needs", ()), name]
+        folders = tuple(components[one]["folder"] for one in needed)
+        on = [word for one in needed for word in ("--set", f"{one}.enabled=true")]
+        compare(f"component {component['folder']}", helm_chart.build(folders), rendered(*on))
+    print(f"  k8s/chart: the objects of kustomize, for every overlay and {len(components)} components alone")
+
+
+def rendered(*options: str) -> dict[tuple[str, str], dict[str, Any]]:
+    """The objects that Helm makes of the chart."""
+    fixed = ("--namespace", helm_chart.NAME, "--set", "namespace.create=true")
+    made = run(HELM, "template", helm_chart.NAME, str(helm_chart.CHART), *fixed, *options)
+    return helm_chart.by_name(yaml.safe_load_all(made))
+
+
+def compare(place: str, kustomized: Any, helmed: Any, path: str = "") -> None:
+    """Ends the check at the first difference."""
+    if isinstance(kustomized, dict) and isinstance(helmed, dict) and kustomized.keys() == helmed.keys():
+        for key, value in kustomized.items():
+            compare(place, value, helmed[key], f"{path}.{'/'.join(key) if isinstance(key, tuple) else key}")
+    elif isinstance(kustomized, list) and isinstance(helmed, list) and len(kustomized) == len(helmed):
+        for number, value in enumerate(kustomized):
+            compare(place, value, helmed[number], f"{path}.{number}")
+    elif kustomized != helmed or type(kustomized) is not type(helmed):
+        raise SystemExit(f"{place}: {path[1:]}: kustomize has {kustomized!r}, Helm {helmed!r}")
 
 
 def dotted(fault: jsonschema.ValidationError) -> str:
@@ -139,9 +207,11 @@ def check_rules() -> None:
 def main() -> None:
     if "--write" in sys.argv[1:]:
         RULE_OBJECT.write_text(rule_object())
+        helm_chart.write()
     print("deployment:")
     check_rules()
     check_overlays()
+    check_chart()
     check_compose()
 
 

@@ -25,3 +25,9 @@ def gpu() -> Overlay:
 @pytest.fixture
 def replicated() -> Overlay:
     return build("replicated")
+
+
+@pytest.fixture
+def pool() -> Overlay:
+    """The overlay with a pool of encoders beside the platform."""
+    return build("encoders")

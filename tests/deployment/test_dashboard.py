@@ -22,6 +22,7 @@ from tieback.encoder.encoding_cache import CacheState
 from tieback.index.size import IndexSize
 from tieback.serving.contract import METHODS
 from tieback.serving.directory import Directory
+from tieback.serving.grpc_doors import door_services
 from tieback.serving.mesh import Mesh
 from tieback.serving.scrape import join
 from tieback.serving.settings import Settings
@@ -64,6 +65,8 @@ def used(expression: str) -> set[str]:
 def expressions() -> Iterator[tuple[str, str]]:
     yield from ((f"dashboard: {query.panel}", query.over("1m")) for query in queries())
     yield from ((f"alert: {rule['alert']}", rule["expr"]) for rule in alerts())
+    scaled = yaml.safe_load((ROOT / "k8s/components/keda/scaledobject.yaml").read_text())
+    yield from (("KEDA", trigger["metadata"]["query"]) for trigger in scaled["spec"]["triggers"])
 
 
 def test_every_expression_is_one_that_prometheus_can_read(tmp_path: Path) -> None:
@@ -121,6 +124,17 @@ def test_calls_are_counted_where_clients_make_them() -> None:
     for query in queries():
         if used(query.expression) & {"tieback_requests_total", "tieback_request_seconds_bucket"}:
             assert 'deployment=~"|gateway"' in query.expression
+
+
+def test_panels_of_grpc_doors_show_every_service_of_a_door() -> None:
+    services = {name.rpartition(".")[2] for name in door_services(Settings(doors=("kserve", "tei")))}
+
+    shown = [query.expression for query in queries() if "GRPCInferenceService" in query.expression]
+
+    assert len(shown) == 2
+    for expression in shown:
+        [listed] = re.findall(r'service=~"([^"]+)"', expression)
+        assert set(listed.split("|")) == services
 
 
 def test_slowness_is_not_told_of_streams() -> None:
@@ -199,7 +213,8 @@ def test_panels_do_not_lie_over_one_another() -> None:
 
 
 @pytest.mark.parametrize("spec", [{"prots": []}, {"ports": 5}], ids=["an unknown field", "a wrong type"])
-def test_the_check_finds_a_broken_object(spec: dict[str, Any]) -> None:
+def test_the_check_finds_a_broken_object(spec: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "scripts")  # it imports what is beside it
     source = importlib.util.spec_from_file_location("check_deployment", ROOT / "scripts/check_deployment.py")
     assert source is not None
     assert source.loader is not None

@@ -121,6 +121,12 @@ class Platform:
         with urllib.request.urlopen(asked, timeout=20) as answer:
             assert answer.status == 200
 
+    def call_at_a_grpc_door(self) -> None:
+        """Has a call of KServe be counted: its stubs have the names of a client's, which is here too."""
+        telemetry = self._server.telemetry
+        telemetry.requests.labels("GRPCInferenceService", "ModelInfer", "OK").inc()
+        telemetry.request_seconds.labels("GRPCInferenceService", "ModelInfer").observe(0.01)
+
     def lose_a_replica(self) -> None:
         """Calls a service of which one of two replicas has gone, until a call was repeated."""
         self._run(self._call_until_repeated())
@@ -187,6 +193,7 @@ def prometheus(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> 
             platform.reduce()
             platform.call_milvus()
             platform.ask_at_the_door()
+            platform.call_at_a_grpc_door()
             platform.lose_a_replica()
             if round_ == 0:
                 running.wait_for("tieback_abstentions_total")
@@ -298,6 +305,16 @@ def test_spaces_weights_and_refusals_are_told_apart(prometheus: Prometheus) -> N
     assert labels("tieback_requests_total", "code") >= {"OK", "NOT_FOUND", "RESOURCE_EXHAUSTED", "CANCELLED"}
     assert labels("tieback_dropped_total", "reason") == {"cancelled"}
     assert labels("tieback_padding_tokens_total", "space") & set(TEXT_SPACES)
+
+
+def test_what_keda_asks_is_a_number_where_the_job_is_that_of_the_pool(prometheus: Prometheus) -> None:
+    scaled = yaml.safe_load((ROOT / "k8s/components/keda/scaledobject.yaml").read_text())
+    query = scaled["spec"]["triggers"][0]["metadata"]["query"]
+    [job] = {labels["job"] for labels, _ in prometheus.query("tieback_waiting_items")}
+
+    [(_, value)] = prometheus.query(re.sub(r'job="[^"]+"', f'job="{job}"', query))
+
+    assert value >= 0
 
 
 def test_prometheus_evaluates_every_alert(prometheus: Prometheus) -> None:

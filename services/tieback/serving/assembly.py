@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -230,13 +230,13 @@ def build_answerer(
 def public_servicers(
     settings: Settings,
     plan: Plan,
-    answerer: AnswerPort,
+    answerer: Callable[[], AnswerPort],
     telemetry: Telemetry,
     *,
     states: States,
     endpoints: Endpoints,
 ) -> tuple[object, ...]:
-    """The servicers that a public server has itself: of the pipeline and of the catalog.
+    """The servicers that a public server has itself: of the catalog, and of the pipeline over collections.
 
     The joint space is described from cards and bindings alone, which takes reading files the first time.
     """
@@ -258,7 +258,7 @@ def public_servicers(
         endpoints,
         plan.styles,
     )
-    return AnswerServicer(answerer, telemetry), catalog
+    return (AnswerServicer(answerer(), telemetry), catalog) if plan.keeps_collections else (catalog,)
 
 
 def request_families() -> list[Family[Any]]:

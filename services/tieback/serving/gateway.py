@@ -67,7 +67,8 @@ class GatewayProcess:
         self._targets = tuple(dict.fromkeys(target for needed in needs.values() for target in needed))
         # The pipeline asks every service but the operations.
         asked = tuple(target for target in self._targets if target != targets.OPERATIONS)
-        needs |= {"tieback.v1.AnswerService": asked, "tieback.v1.CatalogService": ()}
+        needs |= {"tieback.v1.AnswerService": asked} if plan.keeps_collections else {}
+        needs |= {"tieback.v1.CatalogService": ()}
         needs |= dict.fromkeys(door_services(settings), ())  # each model says itself whether it is there
         self._needs = dict(sorted(needs.items()))
 
@@ -89,7 +90,7 @@ class GatewayProcess:
         for servicer in assembly.public_servicers(
             settings,
             plan,
-            assembly.build_answerer(settings, plan, ports),
+            lambda: assembly.build_answerer(settings, plan, ports),
             telemetry,
             states=self._states,
             endpoints=functools.partial(direct_endpoints, mesh),
@@ -129,6 +130,8 @@ class GatewayProcess:
         for target in self._targets:
             replicas = len(DIRECTORY.replicas(target))
             found.append(ServiceState(target, replicas > 0, replicas))
+        if not self._plan.keeps_collections:
+            return found
         ready = all(state.ready for state in found)
         return [*found, ServiceState("answer", ready, len(DIRECTORY.replicas(targets.GATEWAY)))]
 

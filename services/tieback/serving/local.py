@@ -56,7 +56,8 @@ class LocalServer:
             in_one_process=True,
         )
         served = [service for service in SERVICES if service.is_served(plan)]
-        names = [*dict.fromkeys(name for one in served for name in one.deployments(plan)), "answer"]
+        names = list(dict.fromkeys(name for one in served for name in one.deployments(plan)))
+        names += ["answer"] if plan.keeps_collections else []
 
         async def all_ready() -> list[ServiceState]:
             return [ServiceState(name, True) for name in names]
@@ -68,7 +69,7 @@ class LocalServer:
             for servicer in assembly.public_servicers(
                 settings,
                 plan,
-                context.answerer,
+                lambda: context.answerer,
                 telemetry,
                 states=all_ready,
                 endpoints=lambda _: (),  # this server is the only one there is

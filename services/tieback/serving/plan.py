@@ -59,6 +59,11 @@ class Plan:
             self.generator = generators[name]
 
     @property
+    def keeps_collections(self) -> bool:
+        """Whether there is an index, and with it the pipeline over collections, operations and heads."""
+        return self._settings.index_enabled
+
+    @property
     def is_stored_elsewhere(self) -> bool:
         """Whether collections are in a store that several processes of the index may use."""
         return bool(self._settings.milvus)

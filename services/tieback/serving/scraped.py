@@ -41,14 +41,20 @@ class Loads(Collector):
         dropped = CounterMetricFamily(
             "tieback_dropped", "Items removed from the queue before computation.", labels=(*labels, "reason")
         )
+        waiting = 0
         for service, space, load in self._loads:
             now = load()
+            waiting += now.queued_items
             for name, family in gauges.items():
                 family.add_metric((service, space), getattr(now, name))
             dropped.add_metric((service, space, "cancelled"), now.dropped_cancelled)
             dropped.add_metric((service, space, "deadline"), now.dropped_deadline)
         yield from gauges.values()
         yield dropped
+        # One series, since those who choose among processes by it read one and add none up.
+        yield GaugeMetricFamily(
+            "tieback_waiting_items", "Items that wait for a worker, of all services of the process.", waiting
+        )
 
 
 class Caches(Collector):

@@ -329,6 +329,7 @@ SERVICES = (
         targets.INDEX,
         ("tieback.v1.IndexService",),
         _index,
+        lambda plan: plan.keeps_collections,
         calls=(targets.ENCODER, targets.ROUTER),  # operations encode
         place=_stores_collections,
     ),
@@ -368,6 +369,7 @@ SERVICES = (
         targets.OPERATIONS,
         ("tieback.v1.OperationService", "google.longrunning.Operations", "tieback.v1.ClassifierService"),
         _operations,
+        lambda plan: plan.keeps_collections,
         calls=(targets.ENCODER, targets.ROUTER, targets.INDEX),
         place=lambda _: "store",
         within=targets.INDEX,

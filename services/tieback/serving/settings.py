@@ -13,6 +13,7 @@ from pydantic_settings.exceptions import SettingsError
 from tieback.core.errors import StartupError
 from tieback.core.types.limits import Limits
 from tieback.serving.door_settings import DoorSettings
+from tieback.serving.placement_settings import PlacementSettings
 from tieback.serving.regions import Regions, regions_named
 from tieback.serving.wrong_settings import PREFIX, refuse_unknown_variables, shown, wrong
 
@@ -21,9 +22,10 @@ _LIMITS = Limits()
 _BATCH_TOKENS = {"cpu": 512, "cuda": 16_384}
 Names = Annotated[tuple[str, ...], NoDecode]
 NO_BINDING = "none"
+NO_TLS = "none"  # said, not left empty: a variable that is empty by mistake must not open a server
 
 
-class Settings(DoorSettings):
+class Settings(PlacementSettings, DoorSettings):
     """What the deployment decides; cards decide what is served."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
@@ -38,6 +40,11 @@ class Settings(DoorSettings):
         "TIEBACK_STORE.",
     )
     milvus_token: Path | None = Field(None, description="A file with the token for Milvus, or USER:PASSWORD.")
+    index_enabled: bool = Field(
+        True,
+        description="Whether to keep collections. Without an index, a server stores nothing: it encodes, "
+        "reranks, checks and generates, and any number of them are alike.",
+    )
     originals_bytes: int = Field(
         16 * 1024**3,
         ge=0,
@@ -113,7 +120,7 @@ class Settings(DoorSettings):
     )
 
     tls_certificate: Path | None = Field(
-        None, description="The server's certificate chain (PEM). Turns TLS on."
+        None, description="The server's certificate chain (PEM). Turns TLS on. none: as if it were not set."
     )
     tls_key: Path | None = Field(None, description="The server's private key (PEM).")
     tls_client_ca: Path | None = Field(
@@ -279,43 +286,6 @@ class Settings(DoorSettings):
     )
     cuda_graphs: bool = Field(False, description="Whether to use CUDA graphs for text encoders.")
     cuda_tf32: bool = Field(False, description="Whether CUDA may use TF32 in float32 matrix products.")
-    replicas: int = Field(
-        1,
-        gt=0,
-        description="Number of replicas of every service that stores nothing: encoders, router, reranker, "
-        "generator. On Ray Serve.",
-    )
-    replicas_per_node: int = Field(
-        0,
-        ge=0,
-        description="Maximum number of replicas of one service on one machine, gateways too. 0: no limit. "
-        "With a limit, a rollout stops a replica before it starts the next, so have two. On Ray Serve.",
-    )
-    replicas_max: int = Field(
-        0, ge=0, description="If above TIEBACK_REPLICAS: the maximum of an encoder's autoscaling."
-    )
-    target_wait: float = Field(
-        0.5, gt=0, description="The waiting time for a worker that autoscaling aims at, in seconds."
-    )
-    scale_up_seconds: float = Field(
-        10.0, gt=0, description="How long the load must be high before replicas are added, in seconds."
-    )
-    scale_down_seconds: float = Field(
-        300.0, gt=0, description="How long the load must be low before replicas are removed, in seconds."
-    )
-    gateways: int = Field(
-        1, gt=0, description="Number of gateway processes on the public port, on Ray Serve."
-    )
-    direct: bool = Field(
-        False, description="Whether clients may call encoders directly, on free ports. Only on Ray Serve."
-    )
-    coalescing: bool = Field(True, description="Whether a gateway combines small Encode calls into one.")
-    replica_cpus: float = Field(0.0, ge=0, description="CPU cores that Ray reserves for a replica.")
-    replica_gpus: float = Field(0.0, ge=0, description="GPUs that Ray reserves for a replica with models.")
-    pin_resource: str = Field("", description="The Ray resource of the machines on which gateways may run.")
-    store_resource: str = Field(
-        "", description="The Ray resource of the machine that has the store. Empty: TIEBACK_PIN_RESOURCE."
-    )
     connection_seconds: float = Field(
         0.0, ge=0, description="Age at which clients must reconnect, for load balancing. 0: never."
     )
@@ -350,6 +320,9 @@ class Settings(DoorSettings):
         for name in ("http_port", "metrics_port", "health_port", "cache_disk"):
             if values.get(name) == "":
                 values[name] = None
+        for name in ("tls_certificate", "tls_key", "tls_client_ca"):
+            if values.get(name) == NO_TLS:
+                values[name] = None
         return values
 
     @model_validator(mode="after")
@@ -358,6 +331,8 @@ class Settings(DoorSettings):
             raise wrong("tls_certificate", "it and TIEBACK_TLS_KEY go together; set both or none")
         if 0 < self.replicas_max < self.replicas:
             raise wrong("replicas_max", f"{self.replicas_max} is below TIEBACK_REPLICAS, {self.replicas}")
+        if self.milvus and not self.index_enabled:
+            raise wrong("milvus", "it keeps collections, and TIEBACK_INDEX_ENABLED is false")
         if self.regions is Regions.TOGETHER and self.binding == NO_BINDING:
             raise wrong("regions", "together needs a binding: only a joint vector is made of several regions")
         if self.milvus and self.regions is Regions.EACH:

@@ -87,6 +87,9 @@ class Telemetry:
         self.in_flight = Gauge(
             "tieback_in_flight", "Running calls.", ("service", "method"), registry=registry
         )
+        Gauge(
+            "tieback_running_calls", "Running calls, of all services of the process.", registry=registry
+        ).set_function(lambda: sum(one.value for each in self.in_flight.collect() for one in each.samples))
         self.loop_lag = histogram(
             "tieback_event_loop_lag_seconds",
             "Delay of the event loop, measured twenty times a second.",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from tieback_client import AsyncClient, NotFound
 from tieback_client.catalog import VectorKind
-from tieback_client.errors import Details, Resource
+from tieback_client.errors import Details, Resource, Unimplemented
 
 from tieback.doors.caller import time_of
 from tieback.doors.http.operation import Operation
@@ -96,8 +97,9 @@ def _entry(name: str, task: str, description: str, **more: Any) -> dict[str, Any
 
 async def _first(collections: AsyncIterator[Any]) -> list[Any]:
     found: list[Any] = []
-    async for one in collections:
-        found.append(one)
-        if len(found) == COLLECTIONS:
-            break
+    with suppress(Unimplemented):  # a server without an index
+        async for one in collections:
+            found.append(one)
+            if len(found) == COLLECTIONS:
+                break
     return found
