@@ -185,8 +185,10 @@ async def test_a_damaged_one_is_named_and_can_be_put_again(generator: Generator,
 
     with pytest.raises(Damaged, match="'owls' is damaged; put it again"):
         await collect(generator, QUESTION, EVIDENCE, grounding=BY_TWO)
+    listed = await generator.demonstrations.list_demonstrations()
     await generator.demonstrations.put(OWLS)
 
+    assert [one.demonstration.id for one in listed] == ["library"]
     assert len(generator.demonstrations.virtual_tokens(["owls"]))
 
 
@@ -225,8 +227,8 @@ async def test_a_tenant_has_so_many_at_most(generator: Generator, monkeypatch: p
     [
         ({"id": "No Id"}, "id", "lower-case"),
         ({"id": "../up"}, "id", "lower-case"),
-        ({"passage": " "}, "passage", "has a passage"),
-        ({"answer": ""}, "answer", "has a answer"),
+        ({"passage": " "}, "passage", "passage of the demonstration is empty"),
+        ({"answer": ""}, "answer", "answer of the demonstration is empty"),
         ({"question": "why " * 60}, "answer", "128 at most"),
         ({"passage": "owls fly. " * 200}, "passage", "1024 tokens at most"),
         ({"passage": "x" * 20_000}, "passage", "20000 characters"),

@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
-from tieback.core.errors import InvalidInput, NotFound, QuotaExceeded
+from tieback.core.errors import Damaged, InvalidInput, NotFound, QuotaExceeded
 from tieback.core.field_path import FieldPath, at
 from tieback.core.tenant import NAME, PRINCIPAL, TENANT, Access
 from tieback.core.types.arrays import Array
@@ -79,7 +80,7 @@ class Demonstrations:
         return PutReply(stored, timing)
 
     async def list_demonstrations(self) -> list[StoredDemonstration]:
-        """The demonstrations of the running task's tenant by id."""
+        """The demonstrations of the running task's tenant by id, without damaged ones."""
         return await asyncio.to_thread(self._listed, TENANT.get())
 
     async def delete(self, id: str) -> None:
@@ -113,7 +114,7 @@ class Demonstrations:
             raise self._not_found(owner, id)
         if kept.made_with != self._made_with:
             one = kept.stored.demonstration
-            passage, text = self._read(one, at("demonstration"))
+            passage, text = self._read(one, at("grounding", "demonstrations"))
             counted = replace(kept.stored, tokens=len(text), passage_tokens=len(passage))
             kept = Kept(counted, self._made(passage, text), self._made_with)
             self._files.write(owner, kept)
@@ -130,7 +131,7 @@ class Demonstrations:
         for name in ("passage", "question", "answer"):
             said = getattr(one, name)
             if not said.strip():
-                raise InvalidInput(f"a demonstration has a {name}", field=field[name])
+                raise InvalidInput(f"the {name} of the demonstration is empty", field=field[name])
             check_text(said, self._limits, field[name])
             if len(said) > MOST_CHARACTERS:
                 raise self._too_long(name, f"{len(said)} characters", field)
@@ -167,8 +168,12 @@ class Demonstrations:
         self._files.write(owner, kept)
 
     def _listed(self, owner: str) -> list[StoredDemonstration]:
-        found = (self._files.read(owner, id) for id in self._files.ids(owner))
-        return [one.stored for one in found if one is not None]
+        found = []
+        for id in self._files.ids(owner):
+            with suppress(Damaged):  # which the log says, and whoever asks for it
+                if (kept := self._files.read(owner, id)) is not None:
+                    found.append(kept.stored)
+        return found
 
     def _check_there(self, owner: str, id: str) -> None:
         if not (NAME.fullmatch(id) and self._files.has(owner, id)):

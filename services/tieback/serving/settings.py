@@ -89,7 +89,7 @@ class Settings(PlacementSettings, DoorSettings):
         "but the optional ones; none: none.",
     )
     compositions: Names = Field((), description="Folders of compositions of queries, separated by commas.")
-    soft_contexts: Names = Field((), description="Folders of compressions of evidence, separated by commas.")
+    soft_contexts: Names = Field((), description="Folders of compressions of contexts, separated by commas.")
     conditions: Names = Field((), description="Folders of learned conditional spaces, separated by commas.")
     ranker: Path | None = Field(
         None, description="The folder of a trained ranker. Empty: the one that comes with the package."
