@@ -79,12 +79,13 @@ def measured(seed: int) -> dict[str, float]:
 
     learn_language(model, sample, Plan(LANGUAGE_STEPS, LANGUAGE_RATE, look_every=500, seed=seed))
     reader = FrozenReader(model, [BEGIN])
-    vectors = _vectors([*told, *tested], draw)
-    readings, documents = [], []
-    for facts_of, vector in zip([*told, *tested], vectors, strict=True):
-        read, asked, answer = _asked(facts_of, draw)
-        documents.append(read)
-        readings.append(Reading(vector[None], asked, [answer]))
+    made = [_asked(one, draw) for one in (*told, *tested)]
+    documents = [read for read, _, _ in made]
+    vectors = _vectors(documents)
+    readings = [
+        Reading(vector[None], asked, [answer])
+        for vector, (_, asked, answer) in zip(vectors, made, strict=True)
+    ]
     nothing = [replace(one, vectors=one.vectors[:0]) for one in readings]
     whole = [
         replace(one, question=[*read, *one.question]) for one, read in zip(nothing, documents, strict=True)
@@ -105,6 +106,7 @@ def measured(seed: int) -> dict[str, float]:
         checkpoint=None, trained_on="", progress=lambda *_: None,
     )  # fmt: skip
     last = readings[DOCUMENTS:]
+    print("train", right(reader, readings[:200], bridge), right(reader, last, bridge))
     shuffled = [
         replace(one, vectors=other.vectors) for one, other in zip(last, [*last[1:], last[0]], strict=True)
     ]
@@ -115,14 +117,13 @@ def measured(seed: int) -> dict[str, float]:
 def _asked(facts: Array, draw: np.random.Generator) -> tuple[list[int], list[int], int]:
     """The document, a question about one of its facts, and the answer, as tokens."""
     told = [(name, VALUES[name][value]) for name, value in zip(VALUES, facts.tolist(), strict=True)]
+    told = [told[place] for place in draw.permutation(len(told))]
     document = [TOKENS[word] for name, value in told for word in ("the", name, "is", value, ".")]
     name, value = told[int(draw.integers(len(told)))]
     return document, [TOKENS[name], TOKENS["?"]], TOKENS[value]
 
 
-def _vectors(documents: Sequence[Array], draw: np.random.Generator) -> Array:
+def _vectors(documents: Sequence[Sequence[int]]) -> Array:
     card = next(card for card in Catalog.load().encoders() if card.name == ENCODER)
-    texts = [
-        " ".join(WORDS[token] for token in _asked(facts, draw)[0]).replace(" .", ".") for facts in documents
-    ]
+    texts = [" ".join(WORDS[token] for token in one).replace(" .", ".") for one in documents]
     return encoded(load_encoder(card, Store()), texts)[0]

@@ -42,8 +42,8 @@ def test_what_is_no_text_is_refused_before_it_is_sent(client: Client) -> None:
 def test_the_command_line_puts_lists_and_deletes(run: Run, served: Any) -> None:
     how = ("--passage", OWLS.passage, "--question", OWLS.question, "--answer", OWLS.answer)
 
-    put, listed = run("demonstrations", "put", "owls", *how), run("demonstrations", "--json")
-    deleted = run("demonstrations", "delete", "owls")
+    put, listed = run("demos", "put", "owls", *how), run("demos", "--json")
+    deleted = run("demos", "delete", "owls")
 
     assert "6 virtual tokens" in put.stderr
     [one] = json.loads(listed.stdout)

@@ -30,7 +30,7 @@ COMMANDS = {
     "backup": "tieback_client.cli.backup:backup",
     "restore": "tieback_client.cli.backup:restore",
     "heads": "tieback_client.cli.heads:heads",
-    "demonstrations": "tieback_client.cli.demonstrations:demonstrations",
+    "demos": "tieback_client.cli.demos:demos",
     "reindex": "tieback_client.cli.reindex:reindex",
     "upgrade": "tieback_client.cli.upgrade:upgrade",
     "operations": "tieback_client.cli.operations:operations",

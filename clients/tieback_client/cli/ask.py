@@ -112,7 +112,8 @@ and whether that answers the question is for you to read.
     help="Have the model read the evidence as soft tokens, by a compression of the server. [as text]",
 )
 @click.option(
-    "--demonstration",
+    "--demo",
+    "demonstration",
     multiple=True,
     metavar="ID",
     help="Have the model read a kept demonstration first; may be repeated. [none]",

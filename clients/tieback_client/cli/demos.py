@@ -1,4 +1,4 @@
-"""`tieback demonstrations`: put, list and delete what shows a language model how to answer."""
+"""`tieback demos`: put, list and delete what shows a language model how to answer."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tieback_client.demonstrations import Demonstration
 
 
 @click.group(cls=ListByDefault)
-def demonstrations() -> None:
+def demos() -> None:
     """Keep answered questions that show the model how to answer.
 
-    `tieback ask --demonstration ID` has the model read them. Without a command, lists them.
+    `tieback ask --demo ID` has the model read them. Without a command, lists them.
     """
 
 
-@demonstrations.command("list", cls=Command)
+@demos.command("list", cls=Command)
 @connected
 def list_(client: Client, output: Output) -> None:
     """List the demonstrations."""
@@ -29,7 +29,7 @@ def list_(client: Client, output: Output) -> None:
         output.document(found)
         return
     if not found and output.terminal:
-        output.show("There is no demonstration yet; `tieback demonstrations put ID` keeps one.")
+        output.show("There is no demonstration yet; `tieback demos put ID` keeps one.")
         return
     output.table(
         ["id", "tokens", "of its passage", "question", "answer"],
@@ -47,13 +47,13 @@ def list_(client: Client, output: Output) -> None:
     )
 
 
-@demonstrations.command(
+@demos.command(
     "put",
     cls=Command,
     epilog="""\b
 Example:
-  tieback demonstrations put hours --passage "It opens at 9." --question "When does it open?" --answer "At 9."
-  tieback ask "When does the museum open?" --demonstration hours
+  tieback demos put hours --passage "It opens at 9." --question "When does it open?" --answer "At 9."
+  tieback ask "When does the museum open?" --demo hours
 """,
 )
 @click.argument("id")
@@ -73,7 +73,7 @@ def put(client: Client, output: Output, id: str, passage: str, question: str, an
         )
 
 
-@demonstrations.command("delete", cls=Command)
+@demos.command("delete", cls=Command)
 @click.argument("id")
 @connected
 def delete(client: Client, output: Output, id: str) -> None:
