@@ -122,6 +122,7 @@ def fitted(old: Floats, new: Floats) -> dict[str, State]:
         name: compatibility.fit(name, old[first], new[first])
         for name in compatibilities.names()
         if translates(name)
+        and name != compatibility.AS_TRAINED
         and len(first) >= compatibilities.form(compatibility.LEAST_ANCHORS, name)(old.shape[1], new.shape[1])
     }
 

@@ -61,8 +61,8 @@ class CollectionSpace:
     """A space that collections can be in.
 
     The encoders of a role say something of contents, and the router makes one vector of it. `losses` are what
-    a missing encoder costs a query. Where it
-    `is_retired`, it is no longer served, and loaded to read collections in it.
+    a missing encoder costs a query. Where it `is_retired`, it is no longer served, and loaded to read
+    collections in it. `compatible` are earlier spaces that its leading dimensions are in.
     """
 
     ref: SpaceRef
@@ -71,6 +71,7 @@ class CollectionSpace:
     router: RouterPort
     losses: Losses
     is_retired: bool = False
+    compatible: tuple[SpaceRef, ...] = ()
 
     @classmethod
     def single(
@@ -81,7 +82,7 @@ class CollectionSpace:
         encoders = {
             role: SpaceEncoders(encoder, space.joint_inputs(role), limits, reader=reader) for role in Role
         }
-        return cls(space.ref, space.width, encoders, space, {}, is_retired)
+        return cls(space.ref, space.width, encoders, space, {}, is_retired, space.compatible)
 
     @classmethod
     def joint(

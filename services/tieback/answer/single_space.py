@@ -29,8 +29,8 @@ class SingleSpace:
     `encoders` are by role, since an encoder may have one prompt for queries and another for documents, and
     by modality, since the towers of a dual encoder share a space. `naming` are those that name classes, and
     `seeing` those whose pictures are stored by their regions too. Where it is the space of an expert of a
-    merged model, `adapter` names it. A query of several contents is the weighted
-    sum of their vectors.
+    merged model, `adapter` names it. `compatible` are earlier spaces that its leading dimensions are in. A
+    query of several contents is the weighted sum of their vectors.
     """
 
     ref: SpaceRef
@@ -39,6 +39,7 @@ class SingleSpace:
     naming: frozenset[str] = frozenset()
     seeing: frozenset[str] = frozenset()
     adapter: str = ""
+    compatible: tuple[SpaceRef, ...] = ()
 
     def joint_inputs(self, role: Role) -> JointInputs:
         """What is asked of which encoder in that role."""

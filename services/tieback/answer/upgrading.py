@@ -75,7 +75,8 @@ class Upgrading:
                 "field of the items' metadata that says what they show",
                 field="labels",
             )
-        return SpacePair(old.ref, old.width, new.ref, new.width, found.section_count)
+        is_compatible = old.ref in new.compatible
+        return SpacePair(old.ref, old.width, new.ref, new.width, found.section_count, is_compatible)
 
     async def sample(self, collection: str, most: int) -> list[str]:
         """See `UpgradePort`."""

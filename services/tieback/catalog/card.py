@@ -33,7 +33,7 @@ from tieback.catalog.options import (
 )
 from tieback.catalog.precision import Drift, LowerPrecision, Precision
 from tieback.catalog.reduction import TokenReduction
-from tieback.catalog.source import Source, short_hash
+from tieback.catalog.source import Source, Strict, short_hash
 from tieback.core.errors import StartupError
 from tieback.core.types.content import Modality
 from tieback.core.types.fusion import JOINT_SPACE
@@ -53,6 +53,20 @@ __all__ = [
 ]
 
 
+class EarlierSpace(Strict):
+    """A space that vectors of another encoder compare with by their leading dimensions, and its width."""
+
+    name: str
+    revision: str
+    fingerprint: str
+    width: Annotated[int, Field(gt=0)]
+
+    @property
+    def ref(self) -> SpaceRef:
+        """The space."""
+        return SpaceRef(self.name, self.revision, self.fingerprint)
+
+
 class EncoderCard(Card):
     """A model that turns contents into vectors.
 
@@ -68,7 +82,8 @@ class EncoderCard(Card):
     exits, so that a request may allow to end at one when its deadline is near. `reductions` are methods that
     merge tokens inside of the model, by name, as they were measured: a request may ask for those that gain
     enough, and the vectors stay in the card's space. With `merge` the weights are made of those of other
-    encoders, and the revision is that of the recipe and of every parent.
+    encoders, and the revision is that of the recipe and of every parent. `compatible` are spaces of earlier
+    models, the oldest first, that the leading dimensions of this one's vectors are in, as it was trained.
 
     `shares` names a space that several cards lead into, whose vectors compare as they are: the towers of a
     dual encoder, or one encoder with the prompts of its two sides. A client asks each card by its own name,
@@ -95,6 +110,7 @@ class EncoderCard(Card):
     deadline_exits: bool = False
     reductions: dict[str, TokenReduction] = Field(default_factory=dict)
     merge: Merge | None = None
+    compatible: tuple[EarlierSpace, ...] = ()
     _parents: tuple[EncoderCard, ...] = PrivateAttr(())
 
     @field_validator("kinds")
@@ -138,6 +154,8 @@ class EncoderCard(Card):
             )
         if self.merge is not None:
             check_merged(self)
+        if any(one.width > self.width for one in self.compatible):
+            raise ValueError("a compatible space is at most as wide as the model's own")
         self._check_sharing()
         if self.precision not in self.offered_precisions or "float32" in self.precisions:
             raise ValueError("precision is float32 or one of precisions, which are lower ones")

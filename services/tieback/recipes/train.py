@@ -13,6 +13,7 @@ from tieback.artifacts import Artifact, file_digest
 from tieback.catalog.card import EncoderCard, GeneratorCard
 from tieback.models.store import Store
 from tieback.recipes import (
+    compatible_graph,
     dense_sparse_graph,
     encoder_head,
     feature_space,
@@ -27,6 +28,7 @@ from tieback.training.provenance import made_by
 from tieback.training.step_cache import StepCache
 
 SERVED_BY = {
+    compatible_graph.COMPATIBLE: compatible_graph.adapt,
     encoder_head.HEAD: encoder_head.adapt,
     dense_sparse_graph.DENSE_SPARSE: dense_sparse_graph.adapt,
     feature_space.FEATURE_TABLE: feature_space.adapt,

@@ -348,6 +348,7 @@ def single_space(ref: SpaceRef, encoders: Mapping[str, EncoderCard], regions: Re
             and card.modality is Modality.IMAGE
             and VectorKind.MULTI_VECTOR in card.kinds
         ),
+        compatible=tuple(one.ref for card in encoders.values() for one in card.compatible),
     )
 
 

@@ -16,7 +16,8 @@ WITH_HALVES = 3
 class SpacePair:
     """The space of a collection's vectors and the one that is to take its place, with their widths.
 
-    `sections` is how many the collection has.
+    `sections` is how many the collection has. Where the new space `is_compatible`, its leading dimensions are
+    in the old one, as its encoder was trained.
     """
 
     old: SpaceRef
@@ -24,6 +25,7 @@ class SpacePair:
     new: SpaceRef
     new_width: int
     sections: int
+    is_compatible: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,14 +9,17 @@ alone); `fit`, which learns its state; `STATE`, the arrays of that; and `least_a
 Two kinds of methods are here. Maps after the fact are for encoders that stay as they are: they are fitted in
 closed form, in both directions, and their form `translate` brings stored vectors of the old encoder into the
 new space, where they compare with what the new encoder says. Compatible training learns a layer behind the
-new encoder, with PyTorch, so that what it says compares with old vectors and loses nothing by it.
+new encoder, with PyTorch, so that what it says compares with old vectors and loses nothing by it. Its form
+`graph` puts the layer into the encoder's own graph (`tieback train compatible`): that makes an encoder whose
+vectors compare with old ones `as_trained`. A method that needs a first version of its kind has the form
+`first_version`, and learns from classes alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -25,7 +28,10 @@ from tieback.core.family import Family, Form
 from tieback.core.field_path import ROOT, FieldPath
 from tieback.core.state import State, check_state
 from tieback.core.types.arrays import Array
-from tieback.methods.projection import Progress, check_anchors, unit_rows
+from tieback.methods.projection import Progress, Tensors, check_anchors, unit_rows
+
+if TYPE_CHECKING:  # serving trains nothing and exports nothing
+    from torch import Tensor
 
 
 class Compatibility(Protocol):
@@ -80,18 +86,46 @@ class Translate(Protocol):
         ...
 
 
+class First(Protocol):
+    """Learns a first version, which later ones are compatible with."""
+
+    def __call__(
+        self, new: Array, classes: Array, *, seed: int, checkpoint: Path | None, progress: Progress
+    ) -> State:
+        """The state for unit rows `new` `[n, new width]` of contents of `classes` `[n]`, as for `Fit`."""
+        ...
+
+
+class Graph(Protocol):
+    """The form of a trained layer in an exported graph."""
+
+    def __call__(self, vectors: Tensor, state: Tensors) -> Tensor:
+        """As the method, in torch, for unit rows."""
+        ...
+
+
 FIT: Form[Fit] = Form("fit", Fit, own_parameters=True)
 LEAST_ANCHORS: Form[LeastAnchors] = Form("least_anchors", LeastAnchors)
 TRANSLATE: Form[Translate] = Form("translate", Translate, required=False)
+FIRST: Form[First] = Form("first_version", First, required=False, own_parameters=True)
+GRAPH: Form[Graph] = Form("graph", Graph, required=False)
+
+AS_TRAINED = "as_trained"
+"""The policy of encoders that were trained to be compatible."""
 
 compatibilities: Family[Compatibility] = Family(
-    __name__, Compatibility, FIT, LEAST_ANCHORS, TRANSLATE, called="upgrade policy"
+    __name__, Compatibility, FIT, LEAST_ANCHORS, TRANSLATE, FIRST, GRAPH, called="upgrade policy"
 )
 
 
 def translates(name: str) -> bool:
     """Whether the method brings stored vectors into the new space. Its `fit` is then NumPy alone."""
     return compatibilities.has(TRANSLATE, name)
+
+
+def needs_classes(name: str) -> bool:
+    """Whether the method learns from contents with classes alone."""
+    return compatibilities.has(FIRST, name)
 
 
 def fit(
@@ -118,10 +152,32 @@ def fit(
     needed = compatibilities.form(LEAST_ANCHORS, name)(old.shape[1], new.shape[1])
     if len(old) < needed:
         raise InvalidInput(f"{name} needs {needed} anchors; there are {len(old)}", field="anchors")
-    state = fitted(
-        old, new, _numbered(classes, len(old)), seed=seed, checkpoint=checkpoint, progress=progress
-    )
+    numbered = None if classes is None else _numbered(classes, len(old))
+    state = fitted(old, new, numbered, seed=seed, checkpoint=checkpoint, progress=progress)
     check_state(state, compatibilities.state(name), new=new.shape[1])
+    return state
+
+
+def first_version(
+    name: str,
+    new: Array,
+    classes: Array,
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    seed: int = 0,
+    checkpoint: Path | None = None,
+    progress: Progress = lambda _share, _doing: None,
+    field: FieldPath | str = ROOT,
+) -> State:
+    """The state of a first version, learned from contents `new` `[n, d]` of `classes` `[n]`.
+
+    NotFound, with those that have one, for a method without a first version; InvalidInput as `fit`.
+    """
+    learned = compatibilities.form(FIRST, name, parameters, field=field)
+    rows, _ = check_anchors(new, new)
+    numbered = _numbered(classes, len(rows))
+    state = learned(rows, numbered, seed=seed, checkpoint=checkpoint, progress=progress)
+    check_state(state, compatibilities.state(name), new=rows.shape[1])
     return state
 
 
@@ -145,10 +201,8 @@ def padded(old: Array, width: int) -> Array:
     return np.pad(old, ((0, 0), (0, width - old.shape[1])))
 
 
-def _numbered(classes: Array | None, count: int) -> Array | None:
+def _numbered(classes: Array, count: int) -> Array:
     """The classes as numbers from 0, in the order of what they were called."""
-    if classes is None:
-        return None
     found = np.asarray(classes)
     if found.shape != (count,) or not np.issubdtype(found.dtype, np.integer):
         raise InvalidInput(

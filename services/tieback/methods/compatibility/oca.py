@@ -21,7 +21,7 @@ of h those of the old one.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from pydantic import Field
@@ -29,8 +29,20 @@ from pydantic import Field
 from tieback.core.state import State
 from tieback.core.types.arrays import Array
 from tieback.methods.compatibility import compatibilities
-from tieback.methods.projection import Count, NotNegative, Positive, Progress, affine, unit_rows
-from tieback.methods.projection._trained import Steps, project
+from tieback.methods.compatibility._starts import nearest_turn
+from tieback.methods.projection import (
+    Count,
+    NotNegative,
+    Positive,
+    Progress,
+    Tensors,
+    affine,
+    unit_rows,
+)
+from tieback.methods.projection._trained import Steps, project, project_tensor
+
+if TYPE_CHECKING:  # serving trains nothing
+    from torch import Tensor
 
 STATE = {
     "map": ("new", "width"),
@@ -40,14 +52,16 @@ STATE = {
     "second": ("hidden", "width"),
 }
 
-VALIDATION = 0.1
-"""Share of the anchors that chooses among the steps of the training."""
-
 
 @compatibilities.method
 def oca(vectors: Array, state: State) -> Array:
     """normalise(f V + c + max(f U + a, 0) S)."""
     return project(vectors, state)
+
+
+def graph(vectors: Tensor, state: Tensors) -> Tensor:
+    """The method in torch."""
+    return project_tensor(vectors, state)
 
 
 def fit(
@@ -73,68 +87,50 @@ def fit(
     vectors, so that R h can be one of them.
     """
     import torch
-    from torch import Tensor
-    from torch.nn.functional import cross_entropy, normalize
+    from torch.nn.functional import normalize
 
+    from tieback.training import compatible_layer as layers
     from tieback.training.digests import digest
-    from tieback.training.loop import Plan, train
-    from tieback.training.loop import batch as drawn
+    from tieback.training.loop import Plan
     from tieback.training.rotation import Rotation
 
-    order = np.random.default_rng(seed).permutation(len(old))
-    count = max(2, round(VALIDATION * len(old)))
-    validation, learned = (torch.from_numpy(np.sort(part)) for part in (order[:count], order[count:]))
+    parts = layers.Parts.of(len(old), seed)
+    learned = parts.learned.numpy()
     old_width, width = old.shape[1], old.shape[1] + extra
     if classes is None:
         width = max(width, new.shape[1])
-    matrix, offset = _start(old[learned.numpy()], new[learned.numpy()], width)
+    matrix, offset = _start(old[learned], new[learned], width)
     draws = torch.Generator().manual_seed(seed)
-    weights = {
-        "map": torch.from_numpy(matrix),
-        "offset": torch.from_numpy(offset),
-        # Unit rows have entries of 1/√width; entries of 1 here give the hidden units a variance of 1.
-        "first": torch.randn(new.shape[1], hidden, generator=draws),
-        "bias": torch.zeros(hidden),
-        "second": torch.zeros(hidden, width),
-    }
-    features, answers = torch.from_numpy(new), torch.arange(len(new))
+    layer = layers.Layer(matrix, offset, hidden, draws)
+    module = torch.nn.ModuleDict({"layer": layer})
+    told_by: layers.Rows
     if classes is None:
-        wanted = torch.from_numpy(np.pad(new, ((0, 0), (0, width - new.shape[1]))))
-        prototypes = torch.from_numpy(old)
-        start = _turned(unit_rows(new @ matrix + offset), wanted.numpy())
+        wanted = np.pad(new, ((0, 0), (0, width - new.shape[1])))
+        told_by = layers.prototypes(wanted, None)
+        start = nearest_turn(unit_rows(new @ matrix + offset), wanted)
     else:
-        answers = torch.from_numpy(classes)
-        members = [old[classes == one] for one in range(int(classes.max()) + 1)]
-        prototypes = torch.from_numpy(unit_rows(np.stack([rows.mean(axis=0) for rows in members])))
-        weights["classifier"] = torch.randn(len(members), width, generator=draws)
+        told_by = module["classifier"] = layers.Classifier(classes, width, draws)
         start = np.eye(width, dtype=np.float32)
-    rotation = Rotation(start)
-    layer = torch.nn.ParameterDict({name: torch.nn.Parameter(one) for name, one in weights.items()})
+    module["rotation"] = rotation = Rotation(start)
+    features, aligned_by = torch.from_numpy(new), layers.prototypes(old, classes)
 
     def loss(places: Tensor) -> Tensor:
-        given = features[places]
-        inner = torch.relu(given @ layer["first"] + layer["bias"])
-        mapped = given @ layer["map"] + layer["offset"] + inner @ layer["second"]
-        turned = normalize(mapped, dim=1) @ rotation()
-        leading = normalize(mapped[:, :old_width], dim=1)
-        if classes is None:
-            right, rows, aligned = torch.arange(len(places)), wanted[places], prototypes[places]
-        else:
-            right, rows, aligned = answers[places], normalize(layer["classifier"], dim=1), prototypes
-        told = cross_entropy(turned @ rows.T / temperature, right)
-        kept = cross_entropy(leading @ aligned.T / temperature, right)
-        return told + alignment * kept
+        mapped = layer(features[places])
+        turned, leading = normalize(mapped, dim=1) @ rotation(), normalize(mapped[:, :old_width], dim=1)
+        told = layers.recognised(turned, told_by, places, temperature)
+        return told + alignment * layers.recognised(leading, aligned_by, places, temperature)
 
-    train(
-        torch.nn.ModuleList([layer, rotation]),
-        lambda draw: loss(learned[drawn(len(learned), batch, draw)]),
+    layers.learn(
+        module,
+        loss,
+        parts,
         Plan(steps, rate, patience=patience, seed=seed),
-        validate=lambda: -float(loss(validation)),
+        batch=batch,
         checkpoint=checkpoint,
         trained_on=digest(old, new, [] if classes is None else classes, [alignment, temperature, batch]),
         progress=progress,
     )
-    return {name: layer[name].detach().numpy().copy() for name in STATE}
+    return layer.state()
 
 
 def least_anchors(old_width: int, new_width: int) -> int:  # noqa: ARG001 - the ridge fills the rest
@@ -151,9 +147,3 @@ def _start(old: Array, new: Array, width: int) -> tuple[Array, Array]:
     axes = np.linalg.svd(new, full_matrices=False)[2][: width - old_width]
     matrix[:, old_width : old_width + len(axes)] = axes.T
     return matrix, offset
-
-
-def _turned(rows: Array, wanted: Array) -> Array:
-    """The orthogonal matrix that brings `rows` `[n, width]` nearest to `wanted` (Schönemann, 1966)."""
-    left, _, right = np.linalg.svd(rows.astype(np.float64).T @ wanted)
-    return np.asarray(left @ right, np.float32)

@@ -26,7 +26,14 @@ from tieback.core.types.arrays import Array
 from tieback.core.types.operation import Json, Progress
 from tieback.core.types.upgrading import WITH_HALVES, Anchors, Asked, SpacePair
 from tieback.core.types.vectors import SpaceRef
-from tieback.methods.compatibility import FIT, LEAST_ANCHORS, compatibilities, translates
+from tieback.methods.compatibility import (
+    AS_TRAINED,
+    FIT,
+    LEAST_ANCHORS,
+    compatibilities,
+    needs_classes,
+    translates,
+)
 from tieback.models.compatible_transform import COMPATIBILITY
 from tieback.operations import fitting
 from tieback.operations.kinds import Kind, Services
@@ -38,7 +45,10 @@ from tieback.training.digests import digest
 from tieback.training.provenance import made_by
 
 POLICIES = ("affine", "local_mixture", "orthogonal")
-"""What are compared where a request names no policy; none needs PyTorch."""
+"""What are compared where a request names no policy; none needs PyTorch.
+
+Where the new space is compatible with the old one, it is tried as it is besides.
+"""
 ITEMS, FEWEST_ITEMS, MOST_ITEMS = 2000, 50, 20_000
 """Items that are learned from and measured on, where a request names no number, and its range."""
 PAGE = 32
@@ -87,6 +97,11 @@ class PlanUpgrade(Kind):
         """
         for policy in self._policies:
             compatibilities.form(FIT, policy, self.parameters, field="policy")
+            if needs_classes(policy) and not self.labels:
+                raise InvalidInput(
+                    f"{policy} learns from classes; name the field of the items' metadata that says them",
+                    field="labels",
+                )
         if self.queries and self.labels:
             raise InvalidInput(
                 "an upgrade is tried by queries or by labels; give one of them", field="queries"
@@ -255,10 +270,21 @@ class PlanUpgrade(Kind):
         return learnable
 
     def _learnable(self, pair: SpacePair, training: int, held_out: int, why: str) -> tuple[str, ...]:
-        """The policies that so many contents are enough for; InvalidInput where they are for none."""
+        """The policies that so many contents are enough for; InvalidInput where they are for none.
+
+        InvalidInput too where the new space is to be used as it is, and is not compatible.
+        """
+        if self.policy == AS_TRAINED and not pair.is_compatible:
+            raise InvalidInput(
+                f"{AS_TRAINED} is for a space whose card names the old one as compatible; that of "
+                f"{pair.new.name!r} does not name {pair.old}",
+                field="policy",
+            )
+        tried = self._policies
+        if pair.is_compatible and not self.policy:
+            tried = (AS_TRAINED, *tried)
         needed = {
-            one: compatibilities.form(LEAST_ANCHORS, one)(pair.old_width, pair.new_width)
-            for one in self._policies
+            one: compatibilities.form(LEAST_ANCHORS, one)(pair.old_width, pair.new_width) for one in tried
         }
         policy, least = min(needed.items(), key=lambda one: one[1])
         if training < least or held_out < FEWEST_HELD_OUT:

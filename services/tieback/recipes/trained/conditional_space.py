@@ -18,18 +18,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from tieback.artifacts import file_digest
 from tieback.catalog.base_card import NAME
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.field_path import at
 from tieback.core.types.arrays import Array
-from tieback.core.types.content import Content, Modality
+from tieback.core.types.content import Modality
 from tieback.core.types.vectors import VectorKind
 from tieback.methods.conditional_projection import cross_attention
-from tieback.models.conditional_space import CONDITIONAL_SPACE, padded, row_kinds
-from tieback.models.encoder_model import RawEncoding
+from tieback.models.conditional_space import CONDITIONAL_SPACE, row_kinds
 from tieback.recipes.trained import Learned, Run, recipes
+from tieback.recipes.trained._encoded_rows import labelled_rows
 from tieback.training.digests import digest
 from tieback.training.labelled_contents import LabelledContent, labelled_files, read_labelled
 from tieback.training.splits import Split, split
@@ -45,9 +44,6 @@ FEWEST_CONTENTS = 32
 
 FEWEST_LABELS, FEWEST_OF_A_LABEL = 2, 2
 """Of a condition, so that there are contents that agree in it, and some that do not."""
-
-AT_ONCE = 16
-"""Contents that an encoder reads at once."""
 
 
 @recipes.method
@@ -80,7 +76,8 @@ def conditional_space(
     files = labelled_files(run.data)
     given = read_labelled(files, texts=card.modality is Modality.TEXT)
     conditions = _checked(given)
-    labelled = _conditions.Labelled(*_rows(run, card, given, regions=regions), _numbers(given, conditions))
+    rows, mask = labelled_rows(run, card, given, regions=regions)
+    labelled = _conditions.Labelled(rows, mask, _numbers(given, conditions))
     parts = split(len(given), seed)
     plan = Plan(steps, learning_rate, weight_decay=weight_decay, patience=patience, seed=seed)
     inputs: dict[str, Any] = {
@@ -193,48 +190,6 @@ def _numbers(given: Sequence[LabelledContent], conditions: Sequence[str]) -> Arr
             if name in one.labels:
                 found[place, number] = known[one.labels[name]]
     return found
-
-
-def _rows(
-    run: Run, card: EncoderCard, given: Sequence[LabelledContent], *, regions: bool
-) -> tuple[Array, Array]:
-    """`[contents, most rows, width]` and the mask; the whole's row first."""
-    from tieback.models.loading import RUNTIMES, load_encoder
-    from tieback.recipes.trained._encoded_rows import encoded_rows
-
-    contents = [
-        (
-            Content(card.modality, one.data if isinstance(one.data, str) else one.data.read_bytes()),
-            one.place,
-        )
-        for one in given
-    ]
-    names = [one.data if isinstance(one.data, str) else file_digest(one.data) for one in given]
-
-    def make() -> dict[str, Array]:
-        run.say(f"encoding {len(contents)} contents by {card.name}")
-        found = encoded_rows(load_encoder(card, run.store), contents, row_kinds(regions), at_once=AT_ONCE)
-        rows, mask = padded([rows_of(one) for one in found])
-        return {"rows": rows, "mask": mask.astype(np.uint8)}
-
-    inputs = {
-        "space": f"{card.space} {card.space.fingerprint}",
-        "kinds": sorted(row_kinds(regions)),
-        "contents": names,
-    }
-    step = run.steps.arrays(
-        f"rows of {card.name}", encoded_rows, inputs, make, beside=(RUNTIMES[card.runtime], padded)
-    )
-    return step["rows"], step["mask"].astype(bool)
-
-
-def rows_of(encoding: RawEncoding) -> Array:
-    """The rows of a content, the whole's first."""
-    if encoding.rows is not None:
-        return encoding.rows
-    if encoding.dense is None:
-        raise ValueError("the encoder gave no vector, and one was asked for")
-    return encoding.dense[None]
 
 
 def _card(run: Run, name: str, *, regions: bool) -> EncoderCard:
