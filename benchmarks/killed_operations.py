@@ -2,12 +2,13 @@
 
 A collection of texts is encoded again into another space; some are longer than that space reads and are
 split. With `--operation upgrade` it is moved there while it is read in both spaces, and the upgrade is
-finished: its items and scores must also be those of a reindex. With `--operation plan_upgrade` a transform
-between the two spaces is learned. The server is killed at a random moment of the operation, or of the start
-that goes on with it, and started again, until the operation has ended. Then its result, the collection's
-items and the scores of queries must be those of an operation that nothing disturbed. After each kill the
-journal is read as the next start reads it, and while a server runs, a second one on its journal must be
-refused.
+finished: its items and scores must also be those of a reindex. With `--operation translated_upgrade` the old
+encoder is gone, and stored vectors are read by a transform that was learned before. With
+`--operation plan_upgrade` such a transform is learned. The server is killed at a random moment of the
+operation, or of the start that goes on with it, and started again, until the operation has ended. Then its
+result, the collection's items and the scores of queries must be those of an operation that nothing disturbed.
+After each kill the journal is read as the next start reads it, and while a server runs, a second one on its
+journal must be refused.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -51,8 +53,10 @@ RECALL_TOLERANCE = 0.05
 OPERATIONS: Mapping[str, Callable[[Client], Operation[Any]]] = {
     "reindex": lambda client: client.reindex(COLLECTION, space=NEW),
     "upgrade": lambda client: client.upgrade(COLLECTION, space=NEW),
+    "translated_upgrade": lambda client: client.upgrade(COLLECTION, space=NEW, least_trust=0.0),
     "plan_upgrade": lambda client: client.plan_upgrade(COLLECTION, space=NEW, policy=("oca", {"steps": 200})),
 }
+UPGRADES = ("upgrade", "translated_upgrade")
 MOST_KILLS = 4
 """Of one operation; then it is let run to its end."""
 
@@ -115,7 +119,7 @@ class Trial:
         """Starts the operation, kills the server up to so many times within so many seconds, and looks."""
         name = ""
         for left in range(kills, -1, -1):
-            with started(self.folder, local=True, spaces=(OLD, NEW), settings=SETTINGS) as starting:
+            with _served(self.folder, self._operation) as starting:
                 if left and name and self._chance.random() < 0.3:
                     time.sleep(self._chance.uniform(0.0, 3.0))  # somewhere in the start
                     self._kill(starting, "starting")
@@ -133,7 +137,7 @@ class Trial:
                         self._kill(starting, "running")
                     else:
                         status = client.operation(name).wait(timeout=120)
-                        if self._operation == "upgrade":
+                        if self._operation in UPGRADES:
                             client.finish_upgrade(COLLECTION)
                         self.outcome = Outcome(client, status)
 
@@ -149,7 +153,7 @@ class Trial:
         journal.close()
         if journal.damage:
             self.faults.append(journal.damage)
-        state: dict[str, Any] = dict(next(iter(journal.states.values()), {}))
+        state: dict[str, Any] = dict(next(reversed(journal.states.values()), {}))
         if not whole.endswith(b"\n"):
             return "a line half written"
         if state.get("ended"):
@@ -190,7 +194,7 @@ def killed(
     """Kills servers so many times in operations on so many short and long texts."""
     chance = random.Random(seed)
     base = folder / "base"
-    _fill(base, texts(*items))
+    _fill(base, texts(*items), plans=operation == "translated_upgrade")
     undisturbed = Trial(base, folder / "undisturbed", chance, operation)
     begun = time.monotonic()
     undisturbed.run(0, 0.0)
@@ -199,7 +203,7 @@ def killed(
     seconds = _took(undisturbed.outcome.status)
     points: Counter[tuple[str, str]] = Counter()
     faults: list[str] = []
-    if operation == "upgrade":
+    if operation in UPGRADES:
         again = Trial(base, folder / "reindexed", chance, "reindex")
         again.run(0, 0.0)
         if again.outcome is None:
@@ -232,12 +236,22 @@ def replace_status(outcome: Outcome, status: OperationStatus[Any]) -> Outcome:
     return outcome
 
 
-def _fill(base: Path, items: list[Item]) -> None:
+def _served(folder: Path, operation: str) -> AbstractContextManager[Starting]:
+    """A server with both encoders, or with the new one alone where the old one is to be gone."""
+    if operation != "translated_upgrade":
+        return started(folder, local=True, spaces=(OLD, NEW), settings=SETTINGS)
+    return started(folder, local=True, spaces=(NEW,), settings={**SETTINGS, "TIEBACK_RETIRED_SPACES": "0"})
+
+
+def _fill(base: Path, items: list[Item], *, plans: bool) -> None:
+    """Makes the collection, and learns a transform where the operation needs one."""
     with (
-        started(base, local=True, spaces=(OLD, NEW), settings=SETTINGS) as starting,
+        _served(base, "reindex") as starting,
         Client(starting.ready().address, timeout=60) as client,
     ):
         client.ingest(COLLECTION, items, space=OLD, batch=100).collect()
+        if plans:
+            client.plan_upgrade(COLLECTION, space=NEW, policy="affine").result(timeout=300)
 
 
 def _alike(one: object, other: object) -> bool:

@@ -168,6 +168,46 @@ def test_a_transform_translates_where_that_keeps_as_much() -> None:
     assert [one.trust for one in learned] == [0.9, 0.9, 0.9, 1.0]
 
 
+@pytest.mark.parametrize("learned", [artifact(0.9, 0.8), artifact(0.7, 0.8)], ids=["translated", "led"])
+async def test_a_collection_with_a_graph_is_moved_to_another_with_a_graph(
+    store: Path, learned: Artifact
+) -> None:
+    def graphed(memory: Memory) -> bool:
+        memory._wholes._flat_up_to = 100  # type: ignore[attr-defined]
+        memory.train()
+        return memory.vectors.structure == "graph"
+
+    index = await begun(store, COUNT, learned)
+    translates = CompatibleTransform(learned).translates_stored
+    memory = index._owned.to_write("docs").memory
+    assert graphed(memory)
+    await moved(index, range(300))
+    assert memory.next is not None
+    assert graphed(memory.next.made)
+    hits = await search(index, 350)
+    assert len({hit.item_id for hit in hits}) >= 0.97 * COUNT, "a graph finds nearly all"
+    if translates:
+        check_exact(hits, 350, set(range(300)))
+    await index.close()
+
+    index = Index.open(store)
+    assert index._owned.to_write("docs").memory.vectors.structure == "graph"
+    again = await search(index, 350)
+    assert [hit.item_id for hit in again[:20]] == [hit.item_id for hit in hits[:20]]
+    assert {hit.read_in for hit in again} == {ReadIn.NEW, ReadIn.TRANSLATED}
+    await moved(index, range(COUNT))
+    await index.moves.finish("docs")
+    memory = index._owned.to_write("docs").memory
+    assert memory.vectors.structure == "graph"
+    expected = [name(row) for row in np.argsort(-(NEW_ROWS @ NEW_ROWS[350]))[:10].tolist()]
+    assert [hit.item_id for hit in await search(index, 350, limit=10)] == expected
+    await index.close()
+    index = Index.open(store)
+    assert index._owned.to_write("docs").memory.vectors.structure == "graph"
+    assert [hit.item_id for hit in await search(index, 350, limit=10)] == expected
+    await index.close()
+
+
 async def test_many_translated_vectors_are_sorted_into_lists(index: Index) -> None:
     await index.upsert("docs", [written(number) for number in range(COUNT)])
     memory: Memory = index._owned.to_write("docs").memory
