@@ -91,8 +91,7 @@ def _encodings(
 class AsyncClient:
     """A connection to a tieback server, for asyncio: `Client` with the same methods, to be awaited.
 
-    Streams and pages are asynchronous iterators and are not awaited. The channel belongs to the event loop of
-    the first call.
+    Streams and pages are asynchronous iterators, not awaited. The channel is of the first call's event loop.
     """
 
     def __init__(self, server: str | None = None, **options: Any) -> None:
@@ -133,6 +132,7 @@ class AsyncClient:
     resume_upgrade = _operated(procedures.resume_upgrade)
     rollback_upgrade = _unary(procedures.rollback_upgrade)
     finish_upgrade = _unary(procedures.finish_upgrade)
+    upgrade_report = _unary(procedures.upgrade_report)
     operation = _operated(procedures.operation)
     operations = _pages(procedures.operations)
     wait_operation = _unary(procedures.wait_operation)

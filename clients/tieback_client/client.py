@@ -128,6 +128,7 @@ class Client:
     resume_upgrade = _operated(procedures.resume_upgrade)
     rollback_upgrade = _unary(procedures.rollback_upgrade)
     finish_upgrade = _unary(procedures.finish_upgrade)
+    upgrade_report = _unary(procedures.upgrade_report)
     operation = _operated(procedures.operation)
     operations = _pages(procedures.operations)
     wait_operation = _unary(procedures.wait_operation)

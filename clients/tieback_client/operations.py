@@ -16,6 +16,8 @@ from tieback_client.heads import Head
 from tieback_client.moves import UpgradeResult
 from tieback_client.status import from_status
 from tieback_client.upgrades import (
+    CompatibilityCell,
+    CompatibilityMatrix,
     MeasuredNumber,
     PolicyWorth,
     Recall,
@@ -212,11 +214,21 @@ def _upgrade_plan(message: Any) -> UpgradePlan:
         translate_all_seconds=_seconds(message.cost.translation_time),
         advice=_ADVICES.get(message.advice),
         reason=message.reason,
+        gain=_measured(message.gain),
+        matrix=CompatibilityMatrix(
+            spaces=[reading.space_ref(one) for one in message.matrix.spaces],
+            cells=[
+                CompatibilityCell(one.query, one.gallery, _measured(one.ndcg), one.policy)
+                for one in message.matrix.cells
+            ],
+            average_compatibility=message.matrix.average_compatibility,
+            average_accuracy=message.matrix.average_accuracy,
+        ),
     )
 
 
 def _worth(message: Any) -> UpgradeWorth:
-    return UpgradeWorth(_measured(message.ndcg), message.recall)
+    return UpgradeWorth(_measured(message.ndcg), message.recall, _measured(message.kept))
 
 
 def _measured(message: Any) -> MeasuredNumber:

@@ -101,6 +101,8 @@ from tieback_client.text_pieces import TextPiece
 from tieback_client.token_scores import ScoredToken, TokenScore, TokenScores
 from tieback_client.token_vectors import TokenVectors, TokenVectorsLike
 from tieback_client.upgrades import (
+    CompatibilityCell,
+    CompatibilityMatrix,
     JudgedQuery,
     MeasuredNumber,
     PolicyWorth,
@@ -157,6 +159,8 @@ __all__ = [
     "Claim",
     "Client",
     "Collection",
+    "CompatibilityCell",
+    "CompatibilityMatrix",
     "Conflict",
     "ConflictKind",
     "ConflictingPlace",

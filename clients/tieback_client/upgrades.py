@@ -41,6 +41,8 @@ class UpgradeWorth:
     """nDCG of the first ten items."""
     recall: float
     """The share of a query's items that are among the first ten, of at most ten."""
+    kept: MeasuredNumber
+    """nDCG as a share of re-embedded nDCG; its interval takes both of the same queries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,34 @@ class JudgedQuery:
 
 
 @dataclass(frozen=True, slots=True)
+class CompatibilityCell:
+    """What queries of one revision find among vectors of one that is not later."""
+
+    query: int
+    """The revision of the queries, by its place in the matrix, from 0."""
+    gallery: int
+    """The revision of the vectors that they are compared with."""
+    ndcg: MeasuredNumber
+    """nDCG@10."""
+    policy: str
+    """The policy by which they are compared; empty where both are of one revision."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompatibilityMatrix:
+    """What revisions of a space find among the vectors of each other."""
+
+    spaces: Sequence[SpaceRef]
+    """The revisions, the oldest first."""
+    cells: Sequence[CompatibilityCell]
+    """Each revision with itself and with those before it."""
+    average_compatibility: float
+    """AC: the share of pairs in which the later revision finds more than the earlier one does itself."""
+    average_accuracy: float
+    """AA: the mean of all cells."""
+
+
+@dataclass(frozen=True, slots=True)
 class UpgradePlan:
     """What an upgrade learned, and what it is worth."""
 
@@ -111,9 +141,9 @@ class UpgradePlan:
     width: int
     """Dimensions of transformed vectors; the leading ones compare with stored vectors."""
     trained: int
-    """Contents that it was learned from."""
+    """Contents that it was learned from in the end."""
     held_out: int
-    """Contents that it was measured on."""
+    """Contents that it was measured on, before it had learned from them."""
     left_out: int
     """Sections that were not used."""
     old_old: Recall
@@ -148,3 +178,7 @@ class UpgradePlan:
     """What to do; None for an advice that this version does not know."""
     reason: str
     """Why, in a sentence with the numbers."""
+    gain: MeasuredNumber
+    """Re-embedded nDCG less that of today; its interval takes both of the same queries."""
+    matrix: CompatibilityMatrix
+    """The old space, the new one, and earlier ones that the request named."""

@@ -134,8 +134,10 @@ class MovingPort(Protocol):
 class UpgradePort(Protocol):
     """Encodes contents of collections in two spaces, in the process that has the index's store."""
 
-    async def check(self, collection: str, *, space: str = "", labels: str = "") -> SpacePair:
-        """The collection's space and the one that is to take its place.
+    async def check(
+        self, collection: str, *, space: str = "", labels: str = "", earlier: Sequence[str] = ()
+    ) -> SpacePair:
+        """The collection's space and the one that is to take its place; `earlier` spaces are served ones.
 
         Raises what `encode` would at once: what is not there, that the role is not enough, or that the two
         spaces have nothing to compare.
@@ -147,13 +149,21 @@ class UpgradePort(Protocol):
         ...
 
     async def encode(
-        self, collection: str, ids: Sequence[str], *, space: str = "", labels: str = ""
+        self,
+        collection: str,
+        ids: Sequence[str],
+        *,
+        space: str = "",
+        labels: str = "",
+        earlier: Sequence[str] = (),
     ) -> Anchors:
-        """The contents of these items in both spaces; with `labels`, by that field of their metadata."""
+        """The contents of these items in all spaces; with `labels`, by that field of their metadata."""
         ...
 
-    async def encode_queries(self, collection: str, texts: Sequence[str], *, space: str = "") -> Asked:
-        """These texts in both spaces, as queries. InvalidInput where a space refuses one."""
+    async def encode_queries(
+        self, collection: str, texts: Sequence[str], *, space: str = "", earlier: Sequence[str] = ()
+    ) -> Asked:
+        """These texts in all spaces, as queries. InvalidInput where a space refuses one."""
         ...
 
     def folder(self, collection: str) -> Path:

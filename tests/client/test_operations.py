@@ -205,6 +205,11 @@ def test_an_upgrade_is_started_with_what_was_asked_for_and_its_result_is_read(cl
     assert result.old_old == Recall(0.5, 0.25, 0.75)
     assert (result.new_old.value, result.new_new.value, result.native.value) == (0.4, 0.5, 1.0)
     assert (result.encoding_seconds, result.training_seconds) == (90.0, 1.5)
+    assert (result.gain.value, result.old.kept.value) == (0.1, 1.0)
+    assert [(one.query, one.gallery, one.policy) for one in result.matrix.cells] == [
+        (0, 0, ""), (1, 0, "affine"), (1, 1, ""),
+    ]  # fmt: skip
+    assert (result.matrix.average_compatibility, result.matrix.average_accuracy) == (0.0, 0.5)
 
 
 async def test_the_asynchronous_client_upgrades_too(aclient: AsyncClient) -> None:
@@ -225,11 +230,25 @@ def test_the_command_line_tells_what_an_upgrade_is_worth(served: Any) -> None:
         assert "recall@1 new/old\t0.400 (0.200 to 0.600)" in output
         assert "0123456789ab, by oca" in output
     assert (as_json["operation"], as_json["result"]["native"]["value"]) == ("notes-1", 1.0)
-    assert "affine\t0.450\t0.400\tstored translated\t0.750 (0.650 to 0.850)\trefused: below" in told.stdout
+    kept = "1.000 (0.900 to 1.100)"
+    assert f"affine\t{kept}\t{kept}\tstored translated\trefused: below the floor" in told.stdout
+    assert "compatibility\tAC 0.00, AA 0.500" in told.stdout
+    assert "\t0.450\t0.600" in told.stdout
     assert "advice\treembed: translation is refused" in told.stdout
     assert as_json["result"]["parameters"] == {"extra": 4.0}
     assert (detached.exit_code, detached.stdout) == (0, "notes-2\n")
     assert (wrong.exit_code, "--policy" in wrong.stderr) == (2, True)
+
+
+def test_a_page_about_an_upgrade_is_written_into_a_file(served: Any, client: Client, tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+
+    told = run(served, "upgrade", "report", "notes", "--output", str(path))
+    as_json = json.loads(run(served, "upgrade", "report", "notes", "--output", str(path), "--json").stdout)
+
+    assert told.exit_code == 0
+    assert path.read_text() == client.upgrade_report("notes") == "<!doctype html>notes"
+    assert as_json == {"collection": "notes", "page": str(path)}
 
 
 def test_judged_queries_are_read_from_a_file_and_a_wrong_line_is_named(served: Any, tmp_path: Path) -> None:

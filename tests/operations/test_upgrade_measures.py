@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tieback.core.types.upgrading import Anchors
 from tieback.methods.projection import unit_rows
-from tieback.operations.upgrade_measures import Parts, Recall, measured, split
+from tieback.operations.upgrade_measures import Parts, Recall, mapped, measured, split
 
 ROWS = unit_rows(np.random.default_rng(0).normal(size=(40, 6)))
 
@@ -20,13 +20,13 @@ def test_a_recall_has_the_interval_of_wilson() -> None:
     assert (none.low, none.high) == pytest.approx((0.0, 0.2775), abs=1e-4)
 
 
-def test_no_item_is_learned_from_and_measured_on_and_equal_pairs_are_learned_once() -> None:
+def test_what_is_learned_once_learns_from_no_item_that_it_is_measured_on_and_from_equal_pairs_once() -> None:
     items = np.repeat(np.arange(20), 2)
     rows = ROWS.copy()
     rows[4] = rows[2]  # of the items 2 and 1
 
-    parts = split(Anchors(rows, rows, items))
-    judged = split(Anchors(rows, rows, items), {1, 2})
+    parts = split(Anchors(rows, rows, items), folds=1)
+    judged = split(Anchors(rows, rows, items), {1, 2}, folds=1)
 
     assert set(items[parts.held_out]) == {0, 5, 10, 15}
     assert set(items[judged.held_out]) == {0, 1, 2, 5, 10, 15}, "judged items are not learned from"
@@ -36,10 +36,32 @@ def test_no_item_is_learned_from_and_measured_on_and_equal_pairs_are_learned_onc
     assert parts.arrays(Anchors(rows, rows, items)).keys() == {"old", "new"}
 
 
+def test_every_item_is_measured_on_by_what_has_not_learned_from_it_and_learned_from_in_the_end() -> None:
+    items = np.repeat(np.arange(20), 2)
+
+    parts = split(Anchors(ROWS, ROWS, items), {1, 2})
+
+    assert (len(parts.training), len(parts.held_out), len(parts.learned)) == (40, 40, 5)
+    assert sorted(np.unique(parts.by_fold, return_counts=True)[1].tolist()) == [8] * 5
+    for fold, learned in enumerate(parts.learned):
+        assert len(learned) == 32
+        assert set(items[parts.training[learned]]).isdisjoint(items[parts.held_out[parts.by_fold == fold]])
+
+
+def test_contents_are_mapped_by_the_state_of_their_fold() -> None:
+    anchors = Anchors(ROWS, ROWS, np.arange(40))
+    parts = split(anchors)
+    states = [{"factor": np.full(1, fold, np.float32)} for fold in range(5)]
+
+    rows = mapped(lambda vectors, state: vectors * state["factor"], anchors, parts, states)
+
+    assert rows == pytest.approx(ROWS * (np.arange(40) % 5)[:, None])
+
+
 def test_labels_become_numbers_of_what_is_learned_from() -> None:
     anchors = Anchors(ROWS, ROWS, np.arange(40), ["b", "a"] * 20)
 
-    parts = split(anchors)
+    parts = split(anchors, folds=1)
 
     assert parts.classes is not None
     assert parts.classes[:4].tolist() == [1, 0, 1, 0]
@@ -50,10 +72,10 @@ def test_without_labels_a_half_seeks_its_other_half() -> None:
     old = np.repeat(ROWS[:20], 3, axis=0)  # the halves of a text are equal in the old space
     new = old.copy()
     new[4] = -new[4]  # and one is lost in the new one
-    mapped = np.concatenate([new, np.zeros((60, 2), np.float32)], axis=1)
+    rows = np.concatenate([new, np.zeros((60, 2), np.float32)], axis=1)
     parts = Parts(np.zeros(0, np.int64), np.arange(60), None)
 
-    found = measured(Anchors(old, new, np.repeat(np.arange(20), 3)), parts, mapped)
+    found = measured(Anchors(old, new, np.repeat(np.arange(20), 3)), parts, rows)
 
     assert {name: one.value for name, one in found.items()} == {
         "old_old": 1.0,

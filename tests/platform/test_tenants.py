@@ -51,6 +51,7 @@ CASES: dict[str, Asked] = {
     "PauseUpgrade": lambda client, name: client.pause_upgrade(name),
     "ResumeUpgrade": lambda client, name: client.resume_upgrade(name),
     "RollbackUpgrade": lambda client, name: client.rollback_upgrade(name),
+    "GetUpgradeReport": lambda client, name: client.upgrade_report(name),
     "FinishUpgrade": lambda client, name: client.finish_upgrade(name),
     "Search": lambda client, name: client.search(name, text="moon"),
     "Retrieve": lambda client, name: client.retrieve(name, "the moon"),

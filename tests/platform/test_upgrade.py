@@ -17,20 +17,15 @@ import psutil
 import pytest
 from click.testing import CliRunner, Result
 from support.local_platform import Running, served_locally
-from support.own_encoder import Silent
-from support.small_spaces import write_colours, write_shapes, write_words
+from support.revised_spaces import settings_of, texts, write_spaces
 from tieback.artifacts import Artifact
 from tieback.methods.compatibility import compatibilities, shared
 from tieback.models.compatible_transform import COMPATIBILITY
-from tieback.models.store import Store
-from tieback.recipes.pull import pull
-from tieback.serving.settings import Settings
 from tieback_client import (
     AlreadyExists,
     AsyncClient,
     Client,
     InvalidArgument,
-    Item,
     JudgedQuery,
     NotFound,
     OperationState,
@@ -39,43 +34,9 @@ from tieback_client import (
 )
 from tieback_client.cli import app
 
-WORDS = [f"word{n:02}" for n in range(40)]
 ITEMS = 120
 QUICK: Any = ("oca", {"extra": 4, "hidden": 8, "steps": 120, "batch": 64})
 ENDLESS: Any = ("oca", {"extra": 4, "hidden": 8, "steps": 10_000_000, "batch": 64, "patience": 0})
-SPACES = ("words-a", "words-b", "colours", "shapes")
-
-
-def texts(count: int) -> Iterator[Item]:
-    """Texts of sixteen words whose halves have six words in common; every other one is odd."""
-    draw = np.random.default_rng(3)
-    for number in range(count):
-        kind, own = "even" if number % 2 == 0 else "odd", draw.choice(WORDS, 5, replace=False)
-        halves = [[kind, *own, *draw.choice(WORDS, 2)] for _ in range(2)]
-        yield Item(f"{number:04}", " ".join([*halves[0], *halves[1]]), metadata={"kind": kind})
-
-
-def write_spaces(folder: Path) -> None:
-    """Two spaces of words: the new one sees what the old one sees, turned, and more; and two of no words."""
-    draw = np.random.default_rng(1)
-    old = draw.normal(size=(len(WORDS) + 2, 8))
-    turn = np.linalg.qr(draw.normal(size=(12, 12)))[0]
-    new = np.concatenate([old, draw.normal(size=(len(WORDS) + 2, 4))], axis=1) @ turn
-    names = [*WORDS, "even", "odd"]
-    cards = [
-        write_words(folder, "words-a", dict(zip(names, old, strict=True))),
-        write_words(folder, "words-b", dict(zip(names, new, strict=True))),
-        write_colours(folder, "colours"),
-        write_shapes(folder, "shapes"),
-    ]
-    assert pull(cards, cards, Store(folder / "models"), Silent()) == []
-
-
-def settings_of(folder: Path, **more: Any) -> Settings:
-    return Settings(
-        store=folder / "store", models=folder / "models", cards=folder, port=0, metrics_port=None,
-        spaces=SPACES, generator_enabled=False, drain_seconds=1, binding="none", **more,
-    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -189,6 +150,31 @@ def test_judged_queries_say_what_an_upgrade_is_worth_to_them(client: Client) -> 
         client.plan_upgrade("texts", space="words-b", queries=asked[1:]).result(timeout=60)
 
 
+def test_a_series_is_compared_in_a_matrix_and_its_plan_is_shown_on_a_page(
+    client: Client, running: Running, tmp_path: Path
+) -> None:
+    result = client.plan_upgrade("texts", space="words-b", policy="affine", earlier=["words-0"]).result(60)
+
+    matrix = result.matrix
+    assert [one.name for one in matrix.spaces] == ["words-0", "words-a", "words-b"]
+    found = {(one.query, one.gallery): one for one in matrix.cells}
+    assert sorted(found) == [(0, 0), (1, 0), (1, 1), (2, 0), (2, 1), (2, 2)]
+    assert {one.policy for pair, one in found.items() if len(set(pair)) == 2} == {"affine"}
+    assert (found[1, 1].ndcg, found[2, 2].ndcg) == (result.old.ndcg, result.reembedded.ndcg)
+    best = result.policies[0]
+    assert found[2, 1].ndcg in [one.ndcg for one in (best.led, best.translated) if one is not None]
+    assert found[0, 0].ndcg.value < found[1, 1].ndcg.value
+    assert matrix.average_accuracy == pytest.approx(np.mean([one.ndcg.value for one in found.values()]))
+    page = client.upgrade_report("texts")
+    assert all(f"{one.name}@{one.revision[:8]}" in page for one in matrix.spaces)
+    assert f"{result.gain.value:.3f}".removeprefix("-") in page
+    written = run(running, "upgrade", "report", "texts", "--output", str(tmp_path / "page.html"))
+    assert written.exit_code == 0
+    assert (tmp_path / "page.html").read_text() == page
+    with pytest.raises(NotFound, match="no upgrade plan is named 'few'"):
+        client.upgrade_report("few")
+
+
 def test_with_labels_a_content_seeks_another_of_its_label(client: Client) -> None:
     result = client.plan_upgrade("texts", space="words-b", policy=QUICK, labels="kind").result(timeout=60)
 
@@ -224,6 +210,8 @@ async def test_the_asynchronous_client_and_the_command_line_do_the_same(running:
         ({"queries": [JudgedQuery("a", {})]}, "queries[0].grades", "at least 1 item"),
         ({"queries": [JudgedQuery("a", {"b": 21})]}, "queries[0].grades.b", "less than or equal to 20"),
         ({"queries": [JudgedQuery("a", {"b": 1})], "labels": "kind"}, "queries", "give one of them"),
+        ({"earlier": ["words-a"]}, "earlier[0]", "'words-a' is in the series already"),
+        ({"earlier": ["words-0", "colours"]}, "earlier[1]", "'colours' reads image; the others read text"),
         ({"items": 49}, "items", "greater than or equal to 50"),
         ({"items": 20_001}, "items", "less than or equal to 20000"),
     ],
@@ -313,7 +301,6 @@ PROGRAM = """
 import asyncio, json, sys
 from pathlib import Path
 from tieback.serving.local import LocalServer
-from tieback.serving.settings import Settings
 from tieback_client import AsyncClient
 from tieback_client.jsonable import jsonable
 

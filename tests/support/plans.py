@@ -6,6 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from tieback_client import (
+    CompatibilityCell,
+    CompatibilityMatrix,
     MeasuredNumber,
     PolicyWorth,
     Recall,
@@ -17,7 +19,7 @@ from tieback_client import (
 )
 
 HALF = Recall(0.5, 0.4, 0.6)
-WORTH = UpgradeWorth(MeasuredNumber(0.5, 0.4, 0.6), 0.7)
+WORTH = UpgradeWorth(MeasuredNumber(0.5, 0.4, 0.6), 0.7, MeasuredNumber(1.0, 0.9, 1.1))
 SPACE = SpaceRef("a", "b", "c")
 
 
@@ -49,5 +51,9 @@ def plan(**changes: Any) -> UpgradePlan:
         translate_all_seconds=0.0,
         advice=UpgradeAdvice.KEEP,
         reason="the new space is not better",
+        gain=MeasuredNumber(0.0, -0.1, 0.1),
+        matrix=CompatibilityMatrix(
+            [SPACE, SPACE], [CompatibilityCell(0, 0, MeasuredNumber(0.5, 0.4, 0.6), "")], 0.0, 0.5
+        ),
     )
     return replace(made, **changes)

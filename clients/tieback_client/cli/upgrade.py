@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from tieback_client.cli.connection import Command, connected
@@ -117,6 +119,39 @@ def finish(client: Client, output: Output, collection: str, drop_missing: bool, 
         if output.json or not output.confirm(question):
             raise click.UsageError("Nothing was dropped. --yes finishes without a question.")
     _tell(output, client.finish_upgrade(collection, drop_missing=drop_missing))
+
+
+@upgrade.command(
+    "report",
+    cls=Command,
+    epilog="""\b
+Examples:
+  tieback upgrade report handbook                       into upgrade-handbook.html
+  tieback upgrade report handbook --output page.html
+
+\b
+The page shows the newest plan: what it is worth, the curve, policies, the compatibility matrix, cost and
+advice; and how far an upgrade is. It loads nothing, so it can be sent or kept as it is.
+""",
+)
+@click.argument("collection")
+@click.option(
+    "--output",
+    "path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Where the page is written. [upgrade-COLLECTION.html]",
+)
+@connected
+def report(client: Client, output: Output, collection: str, path: Path | None) -> None:
+    """Write a page about an upgrade, for people."""
+    page = client.upgrade_report(collection)
+    written = path or Path(f"upgrade-{collection.replace('/', '-')}.html")
+    written.write_text(page, encoding="utf-8")
+    if output.json:
+        output.document({"collection": collection, "page": str(written)})
+    else:
+        output.note(f"written to {written}")
 
 
 def _followed(output: Output, collection: str, operation: Operation[UpgradeResult], detach: bool) -> None:

@@ -11,7 +11,10 @@ from tieback_client.cli.connection import Command, connected, parse_method
 from tieback_client.cli.following import duration, follow, tell_started
 from tieback_client.cli.output import Output
 from tieback_client.client import Client
-from tieback_client.upgrades import JudgedQuery, MeasuredNumber, Recall, UpgradePlan
+from tieback_client.upgrades import CompatibilityMatrix, JudgedQuery, MeasuredNumber, Recall, UpgradePlan
+
+REVISION = 8
+"""Letters of a revision that tell two apart."""
 
 
 @click.command(
@@ -54,6 +57,12 @@ operation, which continues if this command is interrupted or the server restarts
 @click.option(
     "--floor", default=0.0, metavar="SHARE", help="Refuse translation that keeps less of nDCG. [0.8]"
 )
+@click.option(
+    "--earlier",
+    multiple=True,
+    metavar="SPACE",
+    help="A space that the collection was in before; the first one first. Compared in the matrix.",
+)
 @click.option("--policy", metavar="NAME", help="Try this policy alone. [those that need no training]")
 @click.option("--parameter", multiple=True, metavar="NAME=VALUE", help="A parameter of the policy.")
 @click.option("--detach", is_flag=True, help="Start it and return; `tieback operations` follows it.")
@@ -67,6 +76,7 @@ def plan(
     items: int,
     queries: Path | None,
     floor: float,
+    earlier: tuple[str, ...],
     policy: str | None,
     parameter: tuple[str, ...],
     detach: bool,
@@ -80,6 +90,7 @@ def plan(
         items=items,
         queries=() if queries is None else judged(queries),
         floor=floor,
+        earlier=earlier,
     )
     if detach:
         tell_started(output, operation)
@@ -91,14 +102,13 @@ def plan(
     else:
         output.table(["", ""], [[key, value] for key, value in facts_of(result).items()])
         output.table(
-            ["policy", "stored translated", "queries led", "without the old model", "keeps", ""],
+            ["policy", "keeps, stored translated", "keeps, queries led", "without the old model", ""],
             [
                 [
                     one.policy,
-                    "" if one.translated is None else f"{one.translated.ndcg.value:.3f}",
-                    f"{one.led.ndcg.value:.3f}",
+                    "" if one.translated is None else _number(one.translated.kept),
+                    _number(one.led.kept),
                     "stored translated" if one.translates_stored else "queries led",
-                    _number(one.retention),
                     "refused: below the floor" if one.refused else "",
                 ]
                 for one in result.policies
@@ -115,6 +125,16 @@ def plan(
                 for one in result.curve
             ],
         )
+        output.table(*matrix_of(result.matrix))
+
+
+def matrix_of(matrix: CompatibilityMatrix) -> tuple[list[str], list[list[str]]]:
+    """nDCG@10 by the revision of queries, in rows, and of stored vectors."""
+    names = [f"{one.name}@{one.revision[:REVISION]}" for one in matrix.spaces]
+    rows = [[name, *[""] * len(names)] for name in names]
+    for one in matrix.cells:
+        rows[one.query][one.gallery + 1] = f"{one.ndcg.value:.3f}"
+    return ["queries by, vectors by", *names], rows
 
 
 def judged(path: Path) -> list[JudgedQuery]:
@@ -144,6 +164,10 @@ def facts_of(result: UpgradePlan) -> dict[str, str]:
         "advice": f"{advice}: {result.reason}",
         "nDCG@10 today": _number(result.old.ndcg),
         "nDCG@10 re-embedded": _number(result.reembedded.ndcg),
+        "gain": _number(result.gain),
+        "today, of re-embedded": _number(result.old.kept),
+        "compatibility": f"AC {result.matrix.average_compatibility:.2f}, "
+        f"AA {result.matrix.average_accuracy:.3f}",
         "tried by": f"{result.judged} judged queries" if result.judged else "the collection's own contents",
         "encoding all": f"{result.sections} sections, about {duration(result.encode_all_seconds)}",
         "translating all": duration(result.translate_all_seconds),

@@ -66,6 +66,7 @@ from tieback_client.procedures.upgrades import (
     resume_upgrade,
     rollback_upgrade,
     upgrade,
+    upgrade_report,
 )
 
 __all__ = [
@@ -127,6 +128,7 @@ __all__ = [
     "split",
     "update_collection",
     "upgrade",
+    "upgrade_report",
     "upsert",
     "usage",
     "wait_operation",

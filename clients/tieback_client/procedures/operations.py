@@ -49,6 +49,7 @@ def plan_upgrade(
     items: int = 0,
     queries: Sequence[JudgedQuery] = (),
     floor: float = 0.0,
+    earlier: Sequence[str] = (),
     timeout: float | None = None,
 ) -> Procedure[OperationStatus[UpgradePlan]]:
     """Starts to measure what moving a collection to another space is worth, what it costs, and by which way.
@@ -56,12 +57,13 @@ def plan_upgrade(
     `space` is the one that is to take the place of the collection's own; by default the served revision of
     its own. `policy` is a method of the family "compatibility", for instance ``"affine"`` or ``("oca",
     {"extra": 64})``; without one, those are compared that need no training. Of at most `items` items of
-    the collection, by default 2000, it learns from most and is measured on the others. `queries` are
-    judged queries that searches are tried by; without them halves of texts ask for their other halves,
-    which says little of how good searches will be. A translation that keeps less than `floor` of
-    re-embedded nDCG, by default 0.8, is refused. `labels` names the field of their metadata that has
-    their class; without it, texts are compared by their halves. The collection stays as it is. The
-    operation goes on when this program ends, and when the server is started again. Where an equal one
+    the collection, by default 2000, each policy learns and is measured on what it has not learned from.
+    `queries` are judged queries that searches are tried by; without them halves of texts ask for their other
+    halves, which says little of how good searches will be. A translation that keeps less than `floor` of
+    re-embedded nDCG, by default 0.8, is refused. `earlier` are served spaces that the collection was in
+    before, the first one first, for the compatibility matrix. `labels` names the field of the items'
+    metadata that has their class; without it, texts are compared by their halves. The collection stays as it
+    is. The operation goes on when this program ends, and when the server is started again. Where an equal one
     is under way, that is returned; `AlreadyExists` where another one is.
     """
     request = operation_pb2.PlanUpgradeRequest(
@@ -72,6 +74,7 @@ def plan_upgrade(
         items=items,
         queries=[operation_pb2.JudgedQuery(text=one.text, grades=dict(one.grades)) for one in queries],
         floor=floor,
+        earlier=[writing.text(one, at("earlier")[place]) for place, one in enumerate(earlier)],
     )
     reply = yield Call(RPCS["PlanUpgrade"], request, timeout)
     return read_status(reply.message)

@@ -52,6 +52,16 @@ def rollback_upgrade(collection: str, *, timeout: float | None = None) -> Proced
     return reading.collection(reply.message.collection)
 
 
+def upgrade_report(collection: str, *, timeout: float | None = None) -> Procedure[str]:
+    """A page about an upgrade, as HTML that loads nothing: its newest plan, and how far it is.
+
+    `NotFound` where the collection has no plan and is in one space.
+    """
+    request = operation_pb2.GetUpgradeReportRequest(collection=collection)
+    reply = yield Call(RPCS["GetUpgradeReport"], request, timeout)
+    return str(reply.message.page)
+
+
 def finish_upgrade(
     collection: str, *, drop_missing: bool = False, timeout: float | None = None
 ) -> Procedure[Collection]:

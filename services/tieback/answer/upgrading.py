@@ -51,7 +51,9 @@ class Upgrading:
         self._spaces, self._index = spaces, index
         self._together = min(TOGETHER, limits.batch_items or TOGETHER)
 
-    async def check(self, collection: str, *, space: str = "", labels: str = "") -> SpacePair:
+    async def check(
+        self, collection: str, *, space: str = "", labels: str = "", earlier: Sequence[str] = ()
+    ) -> SpacePair:
         """See `UpgradePort`."""
         found, old, new = await self._both(collection, space)
         if new.ref == found.space:
@@ -63,6 +65,7 @@ class Upgrading:
             )
         by_old, by_new = (_read_by(one) for one in (old, new))
         by_both = [one for one in by_old if one in by_new]
+        before = self._before(found, old, new, earlier)
         if not by_both:
             raise InvalidInput(
                 f"the space {new.name!r} reads {', '.join(by_new)}, and the collection's space {old.name!r} "
@@ -75,18 +78,39 @@ class Upgrading:
                 "field of the items' metadata that says what they show",
                 field="labels",
             )
-        is_compatible = old.ref in new.compatible
-        return SpacePair(old.ref, old.width, new.ref, new.width, found.section_count, is_compatible)
+        for place, one in enumerate(before):
+            if not set(by_both) & set(_read_by(one)):
+                raise InvalidInput(
+                    f"the space {one.name!r} reads {', '.join(_read_by(one))}; the others read "
+                    f"{', '.join(by_both)}",
+                    field=at("earlier")[place],
+                )
+        return SpacePair(
+            old.ref,
+            old.width,
+            new.ref,
+            new.width,
+            found.section_count,
+            old.ref in new.compatible,
+            tuple(one.ref for one in before),
+        )
 
     async def sample(self, collection: str, most: int) -> list[str]:
         """See `UpgradePort`."""
         return await self._index.stored.sample(collection, most)
 
     async def encode(
-        self, collection: str, ids: Sequence[str], *, space: str = "", labels: str = ""
+        self,
+        collection: str,
+        ids: Sequence[str],
+        *,
+        space: str = "",
+        labels: str = "",
+        earlier: Sequence[str] = (),
     ) -> Anchors:
         """See `UpgradePort`. Contents that a space refuses, or says nothing of, are left out."""
-        _, old, new = await self._both(collection, space)
+        found, old, new = await self._both(collection, space)
+        before = self._before(found, old, new, earlier)
         sought: list[list[_Sought]] = []
         left_out = 0
         for place, item in enumerate(await self._index.stored.read(collection, ids)):
@@ -99,33 +123,37 @@ class Upgrading:
                     left_out += 1
         every = [one for group in sought for one in group]
         rows, took = [], 0.0
-        for one in (old, new):
+        for one in (*before, old, new):
             begun = time.monotonic()
             rows.append(await self._encoded(one, every))
             took = time.monotonic() - begun
         each = 1 if labels else WITH_HALVES
-        is_there = (rows[0].any(axis=1) & rows[1].any(axis=1)).reshape(-1, each).all(axis=1)
+        is_there = np.all([one.any(axis=1) for one in rows], axis=0).reshape(-1, each).all(axis=1)
         kept = np.repeat(is_there, each)
         return Anchors(
-            rows[0][kept],
-            rows[1][kept],
+            rows[-2][kept],
+            rows[-1][kept],
             np.array([one.item for one in every], np.int64)[kept],
             [one.label for one, keep in zip(every, kept, strict=True) if keep] if labels else (),
             left_out + int((~is_there).sum()),
             took if labels else took / 2,  # two halves are together as long as the whole
+            tuple(one[kept] for one in rows[:-2]),
         )
 
-    async def encode_queries(self, collection: str, texts: Sequence[str], *, space: str = "") -> Asked:
+    async def encode_queries(
+        self, collection: str, texts: Sequence[str], *, space: str = "", earlier: Sequence[str] = ()
+    ) -> Asked:
         """See `UpgradePort`."""
-        _, old, new = await self._both(collection, space)
+        found, old, new = await self._both(collection, space)
+        before = self._before(found, old, new, earlier)
         sought = [
             _Sought(place, Content(Modality.TEXT, text), Role.QUERY) for place, text in enumerate(texts)
         ]
-        rows = [await self._encoded(one, sought) for one in (old, new)]
+        rows = [await self._encoded(one, sought) for one in (*before, old, new)]
         for place in range(len(texts)):
             if not all(side[place].any() for side in rows):
                 raise InvalidInput("a space says nothing of this query", field=at("queries")[place]["text"])
-        return Asked(*rows)
+        return Asked(rows[-2], rows[-1], tuple(rows[:-2]))
 
     def folder(self, collection: str) -> Path:
         """See `UpgradePort`."""
@@ -138,6 +166,22 @@ class Upgrading:
         new = self._spaces.to_reindex(found, space)
         old, _ = await self._spaces.to_read(collection, Deadline.after(LOADING_SECONDS))
         return found, old, new
+
+    def _before(
+        self, found: Collection, old: CollectionSpace, new: CollectionSpace, earlier: Sequence[str]
+    ) -> list[CollectionSpace]:
+        """The earlier spaces. NotFound where one is not served; InvalidInput where one is there twice."""
+        series = [old.ref, new.ref]
+        before = []
+        for place, name in enumerate(earlier):
+            one = self._spaces.to_reindex(found, name)
+            if one.ref in series:
+                raise InvalidInput(
+                    f"the space {one.name!r} is in the series already", field=at("earlier")[place]
+                )
+            series.append(one.ref)
+            before.append(one)
+        return before
 
     async def _encoded(self, space: CollectionSpace, sought: Sequence[_Sought]) -> Array:
         """Unit rows `[n, width]`, zeros for what the space refuses or says nothing of."""

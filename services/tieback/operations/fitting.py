@@ -1,8 +1,9 @@
 """A method is fitted in a process of its own: PyTorch is imported there, and never by the server.
 
-    anchors.safetensors   what it is fitted on: `old`, `new` and, where there are some, `classes`
+    anchors.safetensors   what it is fitted on: `old`, `new` and, where there are some, `classes`; and the
+                          places of those that it is fitted on besides
     checkpoint            the training as it stands; one that was interrupted continues from it
-    state.safetensors     the state, written in one step, with the seconds that the fit took
+    state.safetensors     the states, written in one step, with the seconds that the fits took
     log                   what the process wrote to its standard error
 
 are the files of a folder. The process ends with the one that started it, however that ends: it waits for the
@@ -20,7 +21,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +42,7 @@ NICE = 10
 TOLD_SECONDS = 0.2
 """How often it reports how far it is."""
 _ANCHORS, _CHECKPOINT, _STATE, _LOG = "anchors.safetensors", "checkpoint", "state.safetensors", "log"
+_PART, _OF = "part ", "/"
 _END_BYTES = 4096
 
 _log = logging.getLogger(__name__)
@@ -48,9 +50,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fitted:
-    """A state, and the seconds that the last run of its fit took."""
+    """A state, those of parts of its anchors, and the seconds that the last run of the fits took."""
 
     state: State
+    parts: tuple[State, ...]
     seconds: float
 
 
@@ -64,16 +67,24 @@ def check_installed() -> None:
 
 
 async def fit(
-    folder: Path, method: str, parameters: Mapping[str, Any], anchors: Mapping[str, Array], *, seed: int
+    folder: Path,
+    method: str,
+    parameters: Mapping[str, Any],
+    anchors: Mapping[str, Array],
+    *,
+    seed: int,
+    parts: Sequence[Array] = (),
 ) -> AsyncGenerator[float, None]:
     """The share that is done, 0 to 1, until `read` finds the state. Continues what was interrupted.
 
+    `parts` are places of anchors: the method is fitted on each of them besides.
     Raises what `compatibility.fit` does, and Unsupported where the method needs PyTorch and there is none.
     Where it is closed, the process is killed.
     """
     if not compatibility.translates(method):
         check_installed()
-    await asyncio.to_thread(_write, folder / _ANCHORS, anchors)
+    numbered = {f"{_PART}{number}": places for number, places in enumerate(parts)}
+    await asyncio.to_thread(_write, folder / _ANCHORS, {**anchors, **numbered})
     request = json.dumps({"method": method, "parameters": dict(parameters), "seed": seed})
     with _process(folder, request) as process:
         lines = cast("IO[str]", process.stdout)
@@ -99,7 +110,12 @@ def read(folder: Path) -> Fitted | None:
         return None
     with safe_open(path, "np") as file:
         arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
-        return Fitted(arrays, float(file.metadata()["seconds"]))
+        told = file.metadata()
+    states: list[dict[str, Array]] = [{} for _ in range(int(told["states"]))]
+    for name, array in arrays.items():
+        number, _, called = name.partition(_OF)
+        states[int(number)][called] = array
+    return Fitted(states[0], tuple(states[1:]), float(told["seconds"]))
 
 
 @contextmanager
@@ -134,30 +150,42 @@ def _write(path: Path, arrays: Mapping[str, Array]) -> None:
 def _work(folder: Path, request: Mapping[str, Any]) -> None:
     """In the process: fits, and reports how far it is."""
     arrays = load((folder / _ANCHORS).read_bytes())
+    parts = [arrays.pop(name) for name in sorted(arrays, key=_number) if name.startswith(_PART)]
     begin = told = time.monotonic()
+    states: list[State] = []
 
     def progress(share: float, _: str) -> None:
         nonlocal told
         if share == 1 or time.monotonic() - told > TOLD_SECONDS:
             told = time.monotonic()
-            _tell({"share": share})
+            _tell({"share": (len(states) + share) / (len(parts) + 1)})
 
     try:
-        state = compatibility.fit(
-            request["method"],
-            arrays["old"],
-            arrays["new"],
-            arrays.get("classes"),
-            request["parameters"],
-            seed=request["seed"],
-            checkpoint=folder / _CHECKPOINT,
-            progress=progress,
-        )
+        for places in (None, *parts):
+            chosen = arrays if places is None else {name: rows[places] for name, rows in arrays.items()}
+            state = compatibility.fit(
+                request["method"],
+                chosen["old"],
+                chosen["new"],
+                chosen.get("classes"),
+                request["parameters"],
+                seed=request["seed"],
+                checkpoint=folder / _CHECKPOINT if places is None else None,
+                progress=progress,
+            )
+            states.append(state)
     except TiebackError as error:
         _tell({"error": write_error(error)})
         return
-    seconds = f"{time.monotonic() - begin:.3f}"
-    write_durably(folder / _STATE, save(dict(state), {"seconds": seconds}))
+    figures = {"seconds": f"{time.monotonic() - begin:.3f}", "states": str(len(states))}
+    every = {
+        f"{number}{_OF}{name}": one for number, state in enumerate(states) for name, one in state.items()
+    }
+    write_durably(folder / _STATE, save(every, figures))
+
+
+def _number(name: str) -> int:
+    return int(name.removeprefix(_PART)) if name.startswith(_PART) else -1
 
 
 def _tell(told: Mapping[str, Any]) -> None:

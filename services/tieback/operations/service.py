@@ -197,6 +197,16 @@ class Operations:
         )
         return next((one for one in found if not one.state.is_over), None)
 
+    def succeeded(self, kind: str, subject: str) -> list[Operation]:
+        """Those with a result of that kind on a subject, of the running task's tenant, the newest first."""
+        wanted = (PRINCIPAL.get().tenant, kind, subject)
+        found = [
+            one
+            for one in self._known.values()
+            if (one.owner, one.kind, one.subject) == wanted and one.result is not None
+        ]
+        return sorted(found, key=lambda one: one.created, reverse=True)
+
     async def get(self, name: str) -> Operation:
         """An operation of the running task's tenant. NotFound where it has none of that id."""
         return self._own(name)

@@ -23,13 +23,17 @@ class Advice(StrEnum):
     """Encode again; the old encoder is not needed meanwhile, since a transform stands for it well."""
 
 
-def advised(old: Worth, native: Worth, translation: tuple[str, Measured], floor: float) -> tuple[Advice, str]:
+def advised(
+    old: Worth, native: Worth, gain: Measured, translation: tuple[str, Measured], floor: float
+) -> tuple[Advice, str]:
     """What to do and why; `translation` is the best policy with its way, in words, and what that keeps."""
-    gain = native.ndcg.value - old.ndcg.value
     said = f"re-embedded, nDCG@10 is {native.ndcg.value:.3f}; today it is {old.ndcg.value:.3f}"
-    if native.ndcg.low <= old.ndcg.high and old.ndcg.low <= native.ndcg.high:
-        said += " (the intervals overlap: more items, or judged queries, would say it more surely)"
-    if gain < LEAST_GAIN:
+    if gain.low <= 0 <= gain.high:
+        said += (
+            f" (the gain is {gain.low:+.3f} to {gain.high:+.3f}, so it may be chance: more items, or judged "
+            "queries, would say it more surely)"
+        )
+    if gain.value < LEAST_GAIN:
         return Advice.KEEP, f"the new space is not better: {said}"
     way, kept = translation
     if kept.value < floor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -28,18 +28,23 @@ class Tried:
     """
 
     policy: str
-    translated: tuple[Worth, Measured] | None
-    led: tuple[Worth, Measured]
+    translated: Worth | None
+    led: Worth
 
     @property
     def translates_stored(self) -> bool:
         """Whether an upgrade translates stored vectors by it: where that keeps as much, or more."""
-        return self.translated is not None and self.translated[1].value >= self.led[1].value
+        return self.translated is not None and self.translated.kept.value >= self.led.kept.value
+
+    @property
+    def served(self) -> Worth:
+        """What the better way is worth, as an upgrade does it whose old encoder is gone."""
+        return self.translated if self.translated is not None and self.translates_stored else self.led
 
     @property
     def retention(self) -> Measured:
-        """The share that is kept by the better way, as an upgrade does it whose old encoder is gone."""
-        return self.translated[1] if self.translated is not None and self.translates_stored else self.led[1]
+        """The share of re-embedded nDCG that it keeps."""
+        return self.served.kept
 
     @property
     def way(self) -> str:
@@ -48,10 +53,7 @@ class Tried:
 
     def told(self, floor: float) -> dict[str, Any]:
         """As values that JSON knows."""
-        return {
-            "policy": self.policy,
-            "translated": None if self.translated is None else asdict(self.translated[0]),
-            "led": asdict(self.led[0]),
+        return asdict(self) | {
             "translates_stored": self.translates_stored,
             "retention": asdict(self.retention),
             "refused": self.retention.value < floor,
@@ -64,6 +66,8 @@ class Comparison:
 
     old: Worth
     reembedded: Worth
+    gain: Measured
+    """Re-embedded nDCG less today's."""
     tried: tuple[Tried, ...]
     curve: tuple[tuple[float, float, float], ...]
     """The share re-embedded; nDCG where both spaces are read; nDCG without the old encoder, by the best."""
@@ -77,6 +81,8 @@ class Comparison:
         return {
             "old": asdict(self.old),
             "reembedded": asdict(self.reembedded),
+            "gain": asdict(self.gain),
+            "floor": floor,
             "policies": [one.told(floor) for one in self.tried],
             "curve": [list(point) for point in self.curve],
             "advice": self.advice,
@@ -84,52 +90,57 @@ class Comparison:
         }
 
 
-def compare(trial: Trial, states: Mapping[str, State], floor: float) -> Comparison:
-    """Tries the policies, whose states were learned from other contents than those of the trial."""
-    old, native = trial.worth(trial.old), trial.worth(trial.native)
+def compare(trial: Trial, states: Mapping[str, Sequence[State]], floor: float) -> Comparison:
+    """Tries the policies. Of each there is a state for every fold, which has not learned from it."""
+    old, native, gain = trial.worth(trial.old), trial.worth(trial.native), trial.gained()
     tried = sorted(
-        (_tried(trial, name, state) for name, state in states.items()),
+        (try_policy(trial, name, by_fold) for name, by_fold in states.items()),
         key=lambda one: -one.retention.value,
     )
-    both = trial.curve(trial.old, trial.questions.old @ trial.background.old.T)
+    both = trial.curve(trial.old)
     best = tried[0]
-    state = states[best.policy]
+    alone = trial.curve(_served_scores(trial, best, states[best.policy]))
     seconds = 0.0
     if best.translated is not None:
-        seconds = _seconds(best.policy, trial.gallery.old[:TIMED], state)
-    if best.translates_stored:
-        sides = [_translated(best.policy, one.old, state) for one in (trial.gallery, trial.background)]
-        queries = trial.questions.new
-    else:
-        sides = [trial.gallery.old, trial.background.old]
-        queries = _led(trial, best.policy, state)
-    alone = trial.curve(*(queries @ one.T for one in sides))
-    advice, reason = advised(old, native, (best.way, best.retention), floor)
+        seconds = _seconds(best.policy, trial.gallery.old[:TIMED], states[best.policy][0])
+    advice, reason = advised(old, native, gain, (best.way, best.retention), floor)
     curve = tuple(zip(SHARES, both, alone, strict=True))
-    return Comparison(old, native, tuple(tried), curve, seconds, advice, reason)
+    return Comparison(old, native, gain, tuple(tried), curve, seconds, advice, reason)
 
 
-def _tried(trial: Trial, name: str, state: State) -> Tried:
-    def both(scores: Array) -> tuple[Worth, Measured]:
-        return trial.worth(scores), trial.retained(scores)
+def led_scores(trial: Trial, name: str, states: Sequence[State]) -> Array:
+    """Scores of the old vectors where the new encoder's questions are led into the old space."""
+    scores = np.empty((len(trial.questions.new), len(trial.items)), np.float32)
+    for fold, state in enumerate(states):
+        is_in = trial.folds == fold
+        led = shared(compatibilities.get(name)(trial.questions.new, state), trial.gallery.old.shape[1])
+        scores[:, is_in] = led @ trial.gallery.old[is_in].T
+    return scores
 
+
+def translated_scores(trial: Trial, name: str, states: Sequence[State]) -> Array:
+    """Scores of the old vectors, translated into the new space."""
+    rows = np.empty(trial.gallery.new.shape, np.float32)
+    for fold, state in enumerate(states):
+        is_in = trial.folds == fold
+        rows[is_in] = compatibilities.form(TRANSLATE, name)(trial.gallery.old[is_in], state)
+    return np.asarray(trial.questions.new @ rows.T)
+
+
+def _served_scores(trial: Trial, tried: Tried, states: Sequence[State]) -> Array:
+    scores = translated_scores if tried.translates_stored else led_scores
+    return scores(trial, tried.policy, states)
+
+
+def try_policy(trial: Trial, name: str, states: Sequence[State]) -> Tried:
+    """Searches by a policy, with a state for every fold."""
     translated = None
     if translates(name):
-        rows = _translated(name, trial.gallery.old, state)
-        translated = both(np.asarray(trial.questions.new @ rows.T))
-    return Tried(name, translated, both(np.asarray(_led(trial, name, state) @ trial.gallery.old.T)))
-
-
-def _led(trial: Trial, name: str, state: State) -> Array:
-    """The questions in the old space, of what the new encoder says."""
-    return shared(compatibilities.get(name)(trial.questions.new, state), trial.gallery.old.shape[1])
-
-
-def _translated(name: str, rows: Array, state: State) -> Array:
-    return compatibilities.form(TRANSLATE, name)(rows, state)
+        translated = trial.worth(translated_scores(trial, name, states))
+    return Tried(name, translated, trial.worth(led_scores(trial, name, states)))
 
 
 def _seconds(name: str, rows: Array, state: State) -> float:
     begun = time.monotonic()
-    _translated(name, rows, state)
+    compatibilities.form(TRANSLATE, name)(rows, state)
     return (time.monotonic() - begun) / len(rows)

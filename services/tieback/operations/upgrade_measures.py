@@ -1,4 +1,9 @@
-"""What a compatible transform is worth, on contents that it has not learned from."""
+"""What a compatible transform is worth, on contents that it has not learned from.
+
+Contents are divided into folds by their items. A policy is learned once for each fold, from the other folds,
+so every content is measured on by a transform that has not learned from it (cross-validation; Stone, 1974).
+What trains for a minute is learned once: then one fold is measured on, and the judged items.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +13,17 @@ from math import sqrt
 
 import numpy as np
 
+from tieback.core.state import State
 from tieback.core.types.arrays import Array
 from tieback.core.types.upgrading import WITH_HALVES, Anchors, Asked
-from tieback.methods.compatibility import shared
-from tieback.operations.upgrade_worth import BACKGROUND, Sides, Trial
+from tieback.methods.compatibility import Compatibility, shared
+from tieback.operations.upgrade_worth import Sides, Trial
 
-HELD_OUT = 5
-"""Of so many items, the contents of one are held out."""
+FOLDS = 5
 QUESTIONS = 1000
 """Contents that ask, at most."""
+GALLERY = 10_000
+"""Contents that are searched, at most, besides those of judged items."""
 FEWEST_HELD_OUT = 10
 """Contents to measure on."""
 NORMAL = 1.96  # of a 95 % interval
@@ -26,17 +33,26 @@ NORMAL = 1.96  # of a 95 % interval
 class Parts:
     """Places of contents: to learn from, each pair of vectors once, and to measure on.
 
-    `classes` are the labels of all contents as numbers; None where they have none.
+    `classes` are the labels of all contents as numbers; None where they have none. `folds` `[held out]` are
+    the folds of what is measured on, from 0; None where there is one. `learned` are, for each fold, the
+    places in `training` of what is learned from to measure on it; empty where that is all of `training`.
     """
 
     training: Array
     held_out: Array
     classes: Array | None
+    folds: Array | None = None
+    learned: tuple[Array, ...] = ()
 
     def arrays(self, anchors: Anchors) -> dict[str, Array]:
         """What is learned from."""
         found = {"old": anchors.old[self.training], "new": anchors.new[self.training]}
         return found if self.classes is None else found | {"classes": self.classes[self.training]}
+
+    @property
+    def by_fold(self) -> Array:
+        """The folds `[held out]`."""
+        return np.zeros(len(self.held_out), np.int64) if self.folds is None else self.folds
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,33 +73,61 @@ class Recall:
         return cls(share, max(0.0, middle - reach), min(1.0, middle + reach))
 
 
-def split(anchors: Anchors, judged: Collection[int] = ()) -> Parts:
-    """Holds out the contents of `judged` items and of one in `HELD_OUT` others: no item is on both sides."""
-    is_held_out = (anchors.items % HELD_OUT == 0) | np.isin(anchors.items, list(judged))
+def split(anchors: Anchors, judged: Collection[int] = (), *, folds: int = FOLDS) -> Parts:
+    """Divides contents into folds, all of which are measured on; all are learned from in the end.
+
+    With one fold, the contents of `judged` items and of one in `FOLDS` others are held out from all learning:
+    no item is on both sides.
+    """
     pairs = np.concatenate([anchors.old, anchors.new], axis=1)
-    places = np.flatnonzero(~is_held_out)
-    first = np.sort(np.unique(pairs[places], axis=0, return_index=True)[1])
+    numbers = anchors.items % FOLDS
+    held_out = np.ones(len(pairs), bool) if folds > 1 else (numbers == 0) | np.isin(anchors.items, [*judged])
+    places = np.arange(len(pairs)) if folds > 1 else np.flatnonzero(~held_out)
+    training = places[np.sort(np.unique(pairs[places], axis=0, return_index=True)[1])]
     classes = np.unique(np.asarray(anchors.labels), return_inverse=True)[1] if anchors.labels else None
-    return Parts(places[first], np.flatnonzero(is_held_out), classes)
+    if folds == 1:
+        return Parts(training, np.flatnonzero(held_out), classes)
+    numbers = anchors.items % folds
+    learned = tuple(np.flatnonzero(numbers[training] != fold) for fold in range(folds))
+    return Parts(training, places, classes, numbers, learned)
 
 
-def measured(anchors: Anchors, parts: Parts, mapped: Array) -> Mapping[str, Recall]:
-    """Recall@1 by which vectors are compared; `mapped` are those of the new encoder after the transform.
+def mapped(method: Compatibility, anchors: Anchors, parts: Parts, states: Sequence[State]) -> Array:
+    """The new encoder's held-out vectors, mapped, `[held out, width]`: each by the state of its fold."""
+    order = np.argsort(parts.by_fold, kind="stable")
+    rows = [
+        method(anchors.new[parts.held_out[parts.by_fold == fold]], state) for fold, state in enumerate(states)
+    ]
+    return np.asarray(np.concatenate(rows)[np.argsort(order)])
 
-    With labels, each held-out content seeks one of its label among the others. Without, the first half of a
-    text seeks its second half among those of all held-out texts.
+
+def measured(anchors: Anchors, parts: Parts, rows: Array) -> Mapping[str, Recall]:
+    """Recall@1 by which vectors are compared.
+
+    `rows` are the new encoder's held-out vectors after the transform: see `mapped`.
+
+    With labels, each held-out content seeks one of its label among the others of its fold. Without, the first
+    half of a text seeks its second half among those of all held-out texts of its fold.
     """
     places = parts.held_out
-    old, native, new = anchors.old[places], anchors.new[places], mapped[places]
+    old, native, new = anchors.old[places], anchors.new[places], rows
     leading = shared(new, old.shape[1])
-    labels = None if parts.classes is None else parts.classes[places]
     compared = {
         "old_old": (old, old),
         "new_old": (leading, old),
         "new_new": (new, new),
         "native": (native, native),
     }
-    return {name: Recall.of(_found(*sides, labels)) for name, sides in compared.items()}
+    labels = None if parts.classes is None else parts.classes[places]
+    folds = [parts.by_fold == fold for fold in np.unique(parts.by_fold)]
+    return {
+        name: Recall.of(
+            np.concatenate(
+                [_found(queries[one], gallery[one], None if labels is None else labels[one]) for one in folds]
+            )
+        )
+        for name, (queries, gallery) in compared.items()
+    }
 
 
 def trial(
@@ -92,35 +136,48 @@ def trial(
     """How searches are tried on the held-out contents.
 
     With `asked` questions by those, whose `gains` are by numbers of items as in `anchors`. Else with labels a
-    content asks for the others of its label, and without them a half of a text for its other half.
+    content asks for the others of its label, and without them a half of a text for its other half, among what
+    is of the same fold.
     """
-    places = parts.held_out
-    others = np.setdiff1d(np.arange(len(anchors.items)), places)
+    places, folds = parts.held_out, parts.by_fold
     if parts.classes is not None:
+        places, folds = places[:GALLERY], folds[:GALLERY]
         classes = parts.classes[places]
-        own = np.flatnonzero([(classes == one).sum() > 1 for one in classes])[:QUESTIONS]
-        alike = [np.flatnonzero(classes == classes[one]) for one in own]
-        wanted = [
-            {int(one): 1.0 for one in found if one != place} for place, found in zip(own, alike, strict=True)
-        ]
-        questions = _sides(anchors, places[own])
-        return Trial(questions, _sides(anchors, places), np.arange(len(places)), wanted,
-                     _sides(anchors, others[:BACKGROUND]), own)  # fmt: skip
-    if asked is None:
-        first, second = places[0::WITH_HALVES][:QUESTIONS], places[1::WITH_HALVES]
-        wanted = [{number: 1.0} for number in range(len(first))]
-        background = _sides(anchors, others[1::WITH_HALVES][:BACKGROUND])
-        return Trial(
-            _sides(anchors, first), _sides(anchors, second), np.arange(len(second)), wanted, background
+        _, kinds, counts = np.unique(
+            np.stack([classes, folds]), axis=1, return_inverse=True, return_counts=True
         )
-    whole = places[WITH_HALVES - 1 :: WITH_HALVES]
+        own = np.flatnonzero(counts[kinds] > 1)[:QUESTIONS]
+        is_wanted = kinds[own][:, None] == kinds
+        is_wanted[np.arange(len(own)), own] = False
+        hidden = folds[own][:, None] != folds
+        hidden[np.arange(len(own)), own] = True
+        wanted = [dict.fromkeys(np.flatnonzero(row).tolist(), 1.0) for row in is_wanted]
+        return Trial(
+            _sides(anchors, places[own]),
+            _sides(anchors, places),
+            np.arange(len(places)),
+            wanted,
+            folds,
+            hidden,
+        )
+    if asked is None:
+        first = places[0::WITH_HALVES][:QUESTIONS]
+        second, of_halves = (one[1::WITH_HALVES][:GALLERY] for one in (places, folds))
+        wanted = [{number: 1.0} for number in range(len(first))]
+        hidden = of_halves[: len(first), None] != of_halves
+        return Trial(
+            _sides(anchors, first), _sides(anchors, second), np.arange(len(second)), wanted, of_halves, hidden
+        )
+    whole, of_whole = (one[WITH_HALVES - 1 :: WITH_HALVES] for one in (places, folds))
+    judged = {item for one in gains for item in one}
+    in_gallery = np.isin(anchors.items[whole], [*judged]) | (np.arange(len(whole)) < GALLERY)
+    whole, of_whole = whole[in_gallery], of_whole[in_gallery]
     known, items = np.unique(anchors.items[whole], return_inverse=True)
     numbers = {int(item): number for number, item in enumerate(known)}
     found = [{numbers[item]: gain for item, gain in one.items() if item in numbers} for one in gains]
     kept = [place for place, one in enumerate(found) if one]
-    background = _sides(anchors, others[WITH_HALVES - 1 :: WITH_HALVES][:BACKGROUND])
     questions = Sides(asked.old[kept], asked.new[kept])
-    return Trial(questions, _sides(anchors, whole), items, [found[place] for place in kept], background)
+    return Trial(questions, _sides(anchors, whole), items, [found[place] for place in kept], of_whole)
 
 
 def _sides(anchors: Anchors, places: Array) -> Sides:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +23,13 @@ from safetensors.numpy import load, save
 
 from tieback.artifacts import Artifact, stored
 from tieback.core.durable_files import write_durably
+from tieback.core.types.arrays import Array
 from tieback.core.types.upgrading import Anchors, Asked
 
 KEPT = 10
 """Transforms of a collection that are kept; older ones are removed."""
 _CHOSEN, _ASKED = "chosen.json", "asked.safetensors"
+_EARLIER = "earlier "
 
 
 class Work:
@@ -63,7 +65,7 @@ class Work:
 
     def add(self, page: Anchors, begin: int, seconds: float) -> None:
         """Keeps the next page, whose first item has the place `begin`, and how long it took."""
-        arrays = {"old": page.old, "new": page.new, "items": page.items + begin}
+        arrays = _arrays(page) | {"items": page.items + begin}
         labels = json.dumps(list(page.labels))
         told = {"labels": labels, "left_out": str(page.left_out), "seconds": f"{seconds} {page.seconds}"}
         write_durably(self._page(self.pages), save(arrays, told))
@@ -79,6 +81,7 @@ class Work:
             [label for page in found for label in page.labels],
             sum(page.left_out for page in found),
             sum(page.seconds for page in found),
+            tuple(map(np.concatenate, zip(*(page.earlier for page in found), strict=True))),
         )
         return every, sum(seconds for _, seconds in read)
 
@@ -88,11 +91,11 @@ class Work:
         if not path.exists():
             return None
         found = load(path.read_bytes())
-        return Asked(found["old"], found["new"])
+        return Asked(found["old"], found["new"], _earlier(found))
 
     def ask(self, asked: Asked) -> None:
         """Keeps the judged queries."""
-        write_durably(self._work / _ASKED, save({"old": asked.old, "new": asked.new}))
+        write_durably(self._work / _ASKED, save(_arrays(asked)))
 
     def training(self, name: str) -> Path:
         """The folder of a training."""
@@ -114,9 +117,21 @@ class Work:
         return self._work / f"{number:05}.safetensors"
 
 
+def _arrays(rows: Anchors | Asked) -> dict[str, Array]:
+    earlier = {f"{_EARLIER}{number}": one for number, one in enumerate(rows.earlier)}
+    return {"old": rows.old, "new": rows.new, **earlier}
+
+
+def _earlier(arrays: Mapping[str, Array]) -> tuple[Array, ...]:
+    count = sum(name.startswith(_EARLIER) for name in arrays)
+    return tuple(arrays[f"{_EARLIER}{number}"] for number in range(count))
+
+
 def _read(path: Path) -> tuple[Anchors, float]:
     with safe_open(path, "np") as file:
         told = file.metadata()
-        old, new, items = (file.get_tensor(name) for name in ("old", "new", "items"))
+        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
     both, alone = map(float, told["seconds"].split())
-    return Anchors(old, new, items, json.loads(told["labels"]), int(told["left_out"]), alone), both
+    labels, left_out = json.loads(told["labels"]), int(told["left_out"])
+    rows = arrays["old"], arrays["new"], arrays["items"]
+    return Anchors(*rows, labels, left_out, alone, _earlier(arrays)), both

@@ -21,10 +21,12 @@ BEST = 10
 SHARES = tuple(step / 10 for step in range(11))
 CALIBRATION = "standard_scores"
 BACKGROUND = 256
-"""Contents that set the scale of both spaces, as when both are read."""
+"""Contents that set the scale of both spaces, as many as when both are read."""
 DRAWS = 1000
 ORDERS = 3
 """Random orders of re-embedding, whose mean is the curve."""
+LEAST = 1e-9
+"""An nDCG that is divided by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +40,13 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Worth:
-    """nDCG@10 with its interval, and recall@10."""
+    """nDCG@10, and which share that is of re-embedded nDCG, both with intervals; and recall@10.
+
+    The interval of the share is of pairs: of each draw of questions, both ways are taken.
+    """
 
     ndcg: Measured
+    kept: Measured
     recall: float
 
 
@@ -56,27 +62,28 @@ class Sides:
 class Trial:
     """Questions, the gallery, and the gains of items by question.
 
-    `items` `[gallery]` are whole numbers from 0, one an item. `own` `[questions]` are the places in the
-    gallery that a question does not find, where questions are contents of it. `background` are contents
-    besides, which set scales.
+    `items` `[gallery]` are whole numbers from 0 that do not fall, and skip none. `folds` `[gallery]` say
+    which of a policy's states has not learned from a content. `hidden` `[questions, gallery]` are the
+    contents that a question does not find; None where it finds all.
     """
 
     questions: Sides
     gallery: Sides
     items: Array
     gains: Sequence[Mapping[int, float]]
-    background: Sides
-    own: Array | None = None
+    folds: Array
+    hidden: Array | None = None
 
     def by_question(self, scores: Array) -> tuple[Array, Array]:
         """The nDCG and recall of each question, by its scores of the gallery `[questions, gallery]`."""
-        scored = scores
-        if self.own is not None:
-            scored = scores.copy()
-            scored[np.arange(len(scored)), self.own] = -np.inf
-        by_item = np.full((int(self.items.max()) + 1, len(scored)), -np.inf)
-        np.maximum.at(by_item, self.items, scored.T)
-        best = np.argsort(-by_item.T, axis=1, kind="stable")[:, :BEST]
+        seen = scores if self.hidden is None else np.where(self.hidden, -np.inf, scores)
+        by_item = np.maximum.reduceat(seen, np.flatnonzero(np.diff(self.items, prepend=-1)), axis=1)
+        if by_item.shape[1] > BEST:
+            best = np.argpartition(-by_item, BEST, axis=1)[:, :BEST]
+        else:
+            best = np.tile(np.arange(by_item.shape[1]), (len(by_item), 1))
+        order = np.argsort(-np.take_along_axis(by_item, best, axis=1), axis=1, kind="stable")
+        best = np.take_along_axis(best, order, axis=1)
         return (
             np.array([_ndcg(found, gains) for found, gains in zip(best, self.gains, strict=True)]),
             np.array([_recall(found, gains) for found, gains in zip(best, self.gains, strict=True)]),
@@ -85,15 +92,19 @@ class Trial:
     def worth(self, scores: Array) -> Worth:
         """What a search by these scores is worth."""
         gained, recalled = self.by_question(scores)
-        return Worth(_mean(gained), float(recalled.mean()))
-
-    def retained(self, scores: Array) -> Measured:
-        """The share of re-embedded nDCG that a search by these scores keeps."""
-        gained, whole = (self.by_question(one)[0] for one in (scores, self.native))
+        whole, _ = self.by_question(self.native)
         drawn = _draws(len(gained))
-        shares = gained[drawn].mean(axis=1) / np.maximum(whole[drawn].mean(axis=1), 1e-9)
-        low, high = np.percentile(shares, [2.5, 97.5])
-        return Measured(float(gained.mean() / max(whole.mean(), 1e-9)), float(low), float(high))
+        means, of_whole = gained[drawn].mean(axis=1), np.maximum(whole[drawn].mean(axis=1), LEAST)
+        return Worth(
+            _measured(float(gained.mean()), means),
+            _measured(float(gained.mean() / max(whole.mean(), LEAST)), means / of_whole),
+            float(recalled.mean()),
+        )
+
+    def gained(self) -> Measured:
+        """Re-embedded nDCG less that of the old space, of the same questions."""
+        more = self.by_question(self.native)[0] - self.by_question(self.old)[0]
+        return _measured(float(more.mean()), more[_draws(len(more))].mean(axis=1))
 
     @property
     def old(self) -> Array:
@@ -105,17 +116,19 @@ class Trial:
         """Scores in the new space."""
         return np.asarray(self.questions.new @ self.gallery.new.T)
 
-    def curve(self, scores: Array, background: Array) -> list[float]:
+    def curve(self, scores: Array) -> list[float]:
         """The nDCG by the share of items that is re-embedded; the others have `scores`.
 
-        `background` `[questions, background]` are such scores of the background, which set the scale.
+        As in an upgrade, a sample of the gallery sets the scale for each question.
         """
         new = self.native
-        reference = self.questions.new @ self.background.new.T
+        size = len(self.items)
+        sample = np.linspace(0, size - 1, min(BACKGROUND, size)).round().astype(np.int64)
         calibrate = score_calibrations.configure(CALIBRATION)
-        if reference.shape[1] >= FEWEST:
-            rows = [calibrate(*one) for one in zip(scores, background, reference, strict=True)]
-            scores = np.stack(rows)
+        if size >= FEWEST:
+            scores = np.stack(
+                [calibrate(row, row[sample], own[sample]) for row, own in zip(scores, new, strict=True)]
+            )
         count = int(self.items.max()) + 1
         found = []
         for share in SHARES:
@@ -139,9 +152,9 @@ def _recall(found: Array, gains: Mapping[int, float]) -> float:
     return sum(int(item) in gains for item in found) / min(BEST, len(gains))
 
 
-def _mean(values: Array) -> Measured:
-    low, high = np.percentile(values[_draws(len(values))].mean(axis=1), [2.5, 97.5])
-    return Measured(float(values.mean()), float(low), float(high))
+def _measured(value: float, drawn: Array) -> Measured:
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    return Measured(value, float(low), float(high))
 
 
 def _draws(count: int) -> Array:

@@ -11,7 +11,7 @@ from tieback.core.types.operation import Operation
 from tieback.operation_ports import MovingPort
 from tieback.operations.service import LONGEST_WAIT, Operations
 
-KIND = "upgrade"
+KIND, PLAN = "upgrade", "plan_upgrade"
 
 
 class Upgrades:
@@ -51,6 +51,17 @@ class Upgrades:
             raise Unavailable("the upgrade is still ending; call it again")
         found = await self._moving.state(collection)
         return found if found.moving is None else await self._moving.roll_back(collection)
+
+    async def known(self, collection: str) -> tuple[Collection, list[Operation]]:
+        """The collection, and its plans that have a result, the newest first. NotFound where it has neither.
+
+        Plans of a collection of this name that was removed are left out.
+        """
+        found = await self._moving.state(collection)
+        plans = [one for one in self._operations.succeeded(PLAN, collection) if one.created >= found.created]
+        if found.moving is None and not plans:
+            raise NotFound("upgrade plan", collection, hint="PlanUpgrade makes one for a collection")
+        return found, plans
 
     async def finish(self, collection: str, *, drop_missing: bool = False) -> Collection:
         """InvalidInput while an operation encodes for it, or where items have no new vectors."""

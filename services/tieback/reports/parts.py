@@ -24,16 +24,19 @@ def section(title: str, said: str, content: str) -> str:
 
 
 def cards(title: str, said: str, found: Sequence[Claim]) -> str:
-    """A card per claim."""
+    """A card per claim. One without a target is a number alone."""
     return section(title, said, f"<div class=cards>{''.join(map(_card, found))}</div>" if found else "")
 
 
 def _card(claim: Claim) -> str:
     kind, verdict = VERDICTS[claim.met]
     note = f"<p>{escape(claim.note)}</p>" if claim.note else ""
+    aim = (
+        f"<p>target {escape(claim.target)} · <span class=verdict>{verdict}</span></p>" if claim.target else ""
+    )
     return (
         f'<div class="card {kind}"><h3>{escape(claim.name)}</h3><div class=value>{escape(claim.value)}</div>'
-        f"<p>target {escape(claim.target)} · <span class=verdict>{verdict}</span></p>{note}</div>"
+        f"{aim}{note}</div>"
     )
 
 

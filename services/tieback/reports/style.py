@@ -101,6 +101,13 @@ align-items:center;padding:.15rem 0;font-size:.92rem}
 .bar{fill:var(--bar)}.bar.best{fill:var(--best)}
 .whisker{stroke:var(--ink);stroke-width:1.5;fill:none;vector-effect:non-scaling-stroke}
 .mark{stroke:var(--soft);stroke-width:1.5;stroke-dasharray:3 3;fill:none;vector-effect:non-scaling-stroke}
+.chart{flex:1 1 18rem;max-width:30rem}
+.chart svg[role]{display:block;width:100%;height:auto}
+.chart .first,.chart .other{fill:none;stroke:var(--best);stroke-width:2.5;stroke-linejoin:round}
+.chart .other{stroke:var(--ink);stroke-dasharray:6 3}
+.chart .legend{flex-wrap:wrap;gap:.2rem 1rem}
+.chart .legend span{display:inline-flex;gap:.4rem;align-items:center}
+.chart+figure{flex:1 1 14rem}
 .curves{display:grid;grid-template-columns:repeat(auto-fill,minmax(13rem,1fr));gap:1rem 1.5rem}
 .curves figure{margin:0}
 .curve{display:block;width:100%;height:auto}

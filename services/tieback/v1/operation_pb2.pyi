@@ -110,7 +110,7 @@ class ReindexFailure(_message.Message):
     def __init__(self, id: _Optional[str] = ..., status: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
 
 class PlanUpgradeRequest(_message.Message):
-    __slots__ = ("collection", "space", "policy", "labels", "items", "queries", "floor")
+    __slots__ = ("collection", "space", "policy", "labels", "items", "queries", "floor", "earlier")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     SPACE_FIELD_NUMBER: _ClassVar[int]
     POLICY_FIELD_NUMBER: _ClassVar[int]
@@ -118,6 +118,7 @@ class PlanUpgradeRequest(_message.Message):
     ITEMS_FIELD_NUMBER: _ClassVar[int]
     QUERIES_FIELD_NUMBER: _ClassVar[int]
     FLOOR_FIELD_NUMBER: _ClassVar[int]
+    EARLIER_FIELD_NUMBER: _ClassVar[int]
     collection: str
     space: str
     policy: _report_pb2.Method
@@ -125,7 +126,8 @@ class PlanUpgradeRequest(_message.Message):
     items: int
     queries: _containers.RepeatedCompositeFieldContainer[JudgedQuery]
     floor: float
-    def __init__(self, collection: _Optional[str] = ..., space: _Optional[str] = ..., policy: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., labels: _Optional[str] = ..., items: _Optional[int] = ..., queries: _Optional[_Iterable[_Union[JudgedQuery, _Mapping]]] = ..., floor: _Optional[float] = ...) -> None: ...
+    earlier: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, collection: _Optional[str] = ..., space: _Optional[str] = ..., policy: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., labels: _Optional[str] = ..., items: _Optional[int] = ..., queries: _Optional[_Iterable[_Union[JudgedQuery, _Mapping]]] = ..., floor: _Optional[float] = ..., earlier: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class JudgedQuery(_message.Message):
     __slots__ = ("text", "grades")
@@ -143,7 +145,7 @@ class JudgedQuery(_message.Message):
     def __init__(self, text: _Optional[str] = ..., grades: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class UpgradePlan(_message.Message):
-    __slots__ = ("old_space", "new_space", "policy", "artifact", "width", "trained", "held_out", "left_out", "old_old", "new_old", "new_new", "native", "encoding_time", "training_time", "judged", "old", "reembedded", "policies", "curve", "cost", "advice", "reason")
+    __slots__ = ("old_space", "new_space", "policy", "artifact", "width", "trained", "held_out", "left_out", "old_old", "new_old", "new_new", "native", "encoding_time", "training_time", "judged", "old", "reembedded", "policies", "curve", "cost", "advice", "reason", "gain", "matrix")
     OLD_SPACE_FIELD_NUMBER: _ClassVar[int]
     NEW_SPACE_FIELD_NUMBER: _ClassVar[int]
     POLICY_FIELD_NUMBER: _ClassVar[int]
@@ -166,6 +168,8 @@ class UpgradePlan(_message.Message):
     COST_FIELD_NUMBER: _ClassVar[int]
     ADVICE_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    GAIN_FIELD_NUMBER: _ClassVar[int]
+    MATRIX_FIELD_NUMBER: _ClassVar[int]
     old_space: _vector_pb2.SpaceRef
     new_space: _vector_pb2.SpaceRef
     policy: _report_pb2.Method
@@ -188,7 +192,33 @@ class UpgradePlan(_message.Message):
     cost: UpgradeCost
     advice: UpgradeAdvice
     reason: str
-    def __init__(self, old_space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., new_space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., policy: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., artifact: _Optional[str] = ..., width: _Optional[int] = ..., trained: _Optional[int] = ..., held_out: _Optional[int] = ..., left_out: _Optional[int] = ..., old_old: _Optional[_Union[RecallAtOne, _Mapping]] = ..., new_old: _Optional[_Union[RecallAtOne, _Mapping]] = ..., new_new: _Optional[_Union[RecallAtOne, _Mapping]] = ..., native: _Optional[_Union[RecallAtOne, _Mapping]] = ..., encoding_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., training_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., judged: _Optional[int] = ..., old: _Optional[_Union[UpgradeWorth, _Mapping]] = ..., reembedded: _Optional[_Union[UpgradeWorth, _Mapping]] = ..., policies: _Optional[_Iterable[_Union[PolicyWorth, _Mapping]]] = ..., curve: _Optional[_Iterable[_Union[UpgradePoint, _Mapping]]] = ..., cost: _Optional[_Union[UpgradeCost, _Mapping]] = ..., advice: _Optional[_Union[UpgradeAdvice, str]] = ..., reason: _Optional[str] = ...) -> None: ...
+    gain: MeasuredNumber
+    matrix: CompatibilityMatrix
+    def __init__(self, old_space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., new_space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., policy: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., artifact: _Optional[str] = ..., width: _Optional[int] = ..., trained: _Optional[int] = ..., held_out: _Optional[int] = ..., left_out: _Optional[int] = ..., old_old: _Optional[_Union[RecallAtOne, _Mapping]] = ..., new_old: _Optional[_Union[RecallAtOne, _Mapping]] = ..., new_new: _Optional[_Union[RecallAtOne, _Mapping]] = ..., native: _Optional[_Union[RecallAtOne, _Mapping]] = ..., encoding_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., training_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., judged: _Optional[int] = ..., old: _Optional[_Union[UpgradeWorth, _Mapping]] = ..., reembedded: _Optional[_Union[UpgradeWorth, _Mapping]] = ..., policies: _Optional[_Iterable[_Union[PolicyWorth, _Mapping]]] = ..., curve: _Optional[_Iterable[_Union[UpgradePoint, _Mapping]]] = ..., cost: _Optional[_Union[UpgradeCost, _Mapping]] = ..., advice: _Optional[_Union[UpgradeAdvice, str]] = ..., reason: _Optional[str] = ..., gain: _Optional[_Union[MeasuredNumber, _Mapping]] = ..., matrix: _Optional[_Union[CompatibilityMatrix, _Mapping]] = ...) -> None: ...
+
+class CompatibilityMatrix(_message.Message):
+    __slots__ = ("spaces", "cells", "average_compatibility", "average_accuracy")
+    SPACES_FIELD_NUMBER: _ClassVar[int]
+    CELLS_FIELD_NUMBER: _ClassVar[int]
+    AVERAGE_COMPATIBILITY_FIELD_NUMBER: _ClassVar[int]
+    AVERAGE_ACCURACY_FIELD_NUMBER: _ClassVar[int]
+    spaces: _containers.RepeatedCompositeFieldContainer[_vector_pb2.SpaceRef]
+    cells: _containers.RepeatedCompositeFieldContainer[CompatibilityCell]
+    average_compatibility: float
+    average_accuracy: float
+    def __init__(self, spaces: _Optional[_Iterable[_Union[_vector_pb2.SpaceRef, _Mapping]]] = ..., cells: _Optional[_Iterable[_Union[CompatibilityCell, _Mapping]]] = ..., average_compatibility: _Optional[float] = ..., average_accuracy: _Optional[float] = ...) -> None: ...
+
+class CompatibilityCell(_message.Message):
+    __slots__ = ("query", "gallery", "ndcg", "policy")
+    QUERY_FIELD_NUMBER: _ClassVar[int]
+    GALLERY_FIELD_NUMBER: _ClassVar[int]
+    NDCG_FIELD_NUMBER: _ClassVar[int]
+    POLICY_FIELD_NUMBER: _ClassVar[int]
+    query: int
+    gallery: int
+    ndcg: MeasuredNumber
+    policy: str
+    def __init__(self, query: _Optional[int] = ..., gallery: _Optional[int] = ..., ndcg: _Optional[_Union[MeasuredNumber, _Mapping]] = ..., policy: _Optional[str] = ...) -> None: ...
 
 class MeasuredNumber(_message.Message):
     __slots__ = ("value", "low", "high")
@@ -201,12 +231,14 @@ class MeasuredNumber(_message.Message):
     def __init__(self, value: _Optional[float] = ..., low: _Optional[float] = ..., high: _Optional[float] = ...) -> None: ...
 
 class UpgradeWorth(_message.Message):
-    __slots__ = ("ndcg", "recall")
+    __slots__ = ("ndcg", "recall", "kept")
     NDCG_FIELD_NUMBER: _ClassVar[int]
     RECALL_FIELD_NUMBER: _ClassVar[int]
+    KEPT_FIELD_NUMBER: _ClassVar[int]
     ndcg: MeasuredNumber
     recall: float
-    def __init__(self, ndcg: _Optional[_Union[MeasuredNumber, _Mapping]] = ..., recall: _Optional[float] = ...) -> None: ...
+    kept: MeasuredNumber
+    def __init__(self, ndcg: _Optional[_Union[MeasuredNumber, _Mapping]] = ..., recall: _Optional[float] = ..., kept: _Optional[_Union[MeasuredNumber, _Mapping]] = ...) -> None: ...
 
 class PolicyWorth(_message.Message):
     __slots__ = ("policy", "translated", "led", "retention", "refused", "translates_stored")
@@ -303,6 +335,18 @@ class RollbackUpgradeResponse(_message.Message):
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     collection: _index_pb2.Collection
     def __init__(self, collection: _Optional[_Union[_index_pb2.Collection, _Mapping]] = ...) -> None: ...
+
+class GetUpgradeReportRequest(_message.Message):
+    __slots__ = ("collection",)
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    collection: str
+    def __init__(self, collection: _Optional[str] = ...) -> None: ...
+
+class GetUpgradeReportResponse(_message.Message):
+    __slots__ = ("page",)
+    PAGE_FIELD_NUMBER: _ClassVar[int]
+    page: str
+    def __init__(self, page: _Optional[str] = ...) -> None: ...
 
 class FinishUpgradeRequest(_message.Message):
     __slots__ = ("collection", "drop_missing")

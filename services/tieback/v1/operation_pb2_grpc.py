@@ -69,6 +69,11 @@ class OperationServiceStub(object):
                 request_serializer=tieback_dot_v1_dot_operation__pb2.RollbackUpgradeRequest.SerializeToString,
                 response_deserializer=tieback_dot_v1_dot_operation__pb2.RollbackUpgradeResponse.FromString,
                 _registered_method=True)
+        self.GetUpgradeReport = channel.unary_unary(
+                '/tieback.v1.OperationService/GetUpgradeReport',
+                request_serializer=tieback_dot_v1_dot_operation__pb2.GetUpgradeReportRequest.SerializeToString,
+                response_deserializer=tieback_dot_v1_dot_operation__pb2.GetUpgradeReportResponse.FromString,
+                _registered_method=True)
         self.FinishUpgrade = channel.unary_unary(
                 '/tieback.v1.OperationService/FinishUpgrade',
                 request_serializer=tieback_dot_v1_dot_operation__pb2.FinishUpgradeRequest.SerializeToString,
@@ -96,8 +101,10 @@ class OperationServiceServicer(object):
     def PlanUpgrade(self, request, context):
         """Measures what moving a collection to another space is worth: today, re-embedded, translated by policies that are
         learned for it, and in between; what it costs; and whether it is advised. It encodes a sample of the collection in
-        both spaces, and tries searches on items that no policy has learned from. The collection itself stays as it is. One plan for a collection runs at a time, as for StartReindex. The server needs
-        PyTorch for it, and else answers UNIMPLEMENTED.
+        both spaces. Policies are learned once for each fifth of it, without that fifth, and tried on it; what the plan
+        publishes is then learned from all. The collection itself stays as it is. One plan for a collection runs at a time,
+        as for StartReindex. A policy that trains needs PyTorch on the server, which else answers UNIMPLEMENTED; it is
+        learned once, and tried on a fifth and on what was judged.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -132,6 +139,14 @@ class OperationServiceServicer(object):
     def RollbackUpgrade(self, request, context):
         """Drops what an upgrade made, and cancels its operation: the collection is in its old space, with all that was written
         meanwhile.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetUpgradeReport(self, request, context):
+        """A page about an upgrade, for people: what the newest plan has measured, and how far the upgrade is. NOT_FOUND where the
+        collection has no plan and is in one space.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -177,6 +192,11 @@ def add_OperationServiceServicer_to_server(servicer, server):
                     servicer.RollbackUpgrade,
                     request_deserializer=tieback_dot_v1_dot_operation__pb2.RollbackUpgradeRequest.FromString,
                     response_serializer=tieback_dot_v1_dot_operation__pb2.RollbackUpgradeResponse.SerializeToString,
+            ),
+            'GetUpgradeReport': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetUpgradeReport,
+                    request_deserializer=tieback_dot_v1_dot_operation__pb2.GetUpgradeReportRequest.FromString,
+                    response_serializer=tieback_dot_v1_dot_operation__pb2.GetUpgradeReportResponse.SerializeToString,
             ),
             'FinishUpgrade': grpc.unary_unary_rpc_method_handler(
                     servicer.FinishUpgrade,
@@ -350,6 +370,33 @@ class OperationService(object):
             '/tieback.v1.OperationService/RollbackUpgrade',
             tieback_dot_v1_dot_operation__pb2.RollbackUpgradeRequest.SerializeToString,
             tieback_dot_v1_dot_operation__pb2.RollbackUpgradeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetUpgradeReport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tieback.v1.OperationService/GetUpgradeReport',
+            tieback_dot_v1_dot_operation__pb2.GetUpgradeReportRequest.SerializeToString,
+            tieback_dot_v1_dot_operation__pb2.GetUpgradeReportResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -42,6 +42,10 @@ class Operations(operations_pb2_grpc.OperationsServicer, operation_pb2_grpc.Oper
         self.asked[name], self.upgrades[name] = 0, request
         return self._told(name)
 
+    def GetUpgradeReport(self, request: Any, context: Any) -> Any:
+        self.log.note("GetUpgradeReport", context)
+        return operation_pb2.GetUpgradeReportResponse(page=f"<!doctype html>{request.collection}")
+
     def started(self, subject: str, result: Any) -> Any:
         """A fit of a head, with what comes of it."""
         name = f"operations/{subject}-{len(self.asked)}"
@@ -169,11 +173,22 @@ def _upgraded(request: Any) -> operation_pb2.UpgradePlan:
         ),
         advice=operation_pb2.UPGRADE_ADVICE_REEMBED,
         reason="translation is refused",
+        gain=_number(0.1),
+        matrix=operation_pb2.CompatibilityMatrix(
+            spaces=[SPACE, SPACE],
+            cells=[
+                operation_pb2.CompatibilityCell(ndcg=_number(0.5)),
+                operation_pb2.CompatibilityCell(query=1, ndcg=_number(0.45), policy="affine"),
+                operation_pb2.CompatibilityCell(query=1, gallery=1, ndcg=_number(0.6)),
+            ],
+            average_compatibility=0.0,
+            average_accuracy=0.5,
+        ),
     )
 
 
 def _worth(ndcg: float) -> operation_pb2.UpgradeWorth:
-    return operation_pb2.UpgradeWorth(ndcg=_number(ndcg), recall=ndcg / 2)
+    return operation_pb2.UpgradeWorth(ndcg=_number(ndcg), recall=ndcg / 2, kept=_number(1.0))
 
 
 def _number(value: float) -> operation_pb2.MeasuredNumber:

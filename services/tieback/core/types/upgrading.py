@@ -17,7 +17,7 @@ class SpacePair:
     """The space of a collection's vectors and the one that is to take its place, with their widths.
 
     `sections` is how many the collection has. Where the new space `is_compatible`, its leading dimensions are
-    in the old one, as its encoder was trained.
+    in the old one, as its encoder was trained. `earlier` are spaces before the old one, the first one first.
     """
 
     old: SpaceRef
@@ -26,6 +26,7 @@ class SpacePair:
     new_width: int
     sections: int
     is_compatible: bool = False
+    earlier: tuple[SpaceRef, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,7 +36,8 @@ class Anchors:
     `items` `[n]` is which of the items that were asked for a row is of. Without labels, rows come in threes:
     the first half of a text as a query, the second half as a document, the whole text as a document. `labels`
     are the items' own, one a row, where they were asked for. `left_out` counts the sections that are not
-    here. `seconds` is what the new encoder took for whole contents.
+    here. `seconds` is what the new encoder took for whole contents. `earlier` are the same contents in the
+    spaces before the old one, the first one first.
     """
 
     old: Array
@@ -44,11 +46,16 @@ class Anchors:
     labels: Sequence[str] = ()
     left_out: int = 0
     seconds: float = 0.0
+    earlier: tuple[Array, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Asked:
-    """Queries in both spaces: unit rows `old` `[n, old width]` and `new` `[n, new width]`."""
+    """Queries in both spaces: unit rows `old` `[n, old width]` and `new` `[n, new width]`.
+
+    `earlier` are the same in the spaces before the old one.
+    """
 
     old: Array
     new: Array
+    earlier: tuple[Array, ...] = ()

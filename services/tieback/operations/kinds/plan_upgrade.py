@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import asdict
 from pathlib import Path
@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tieback.artifacts import Artifact
 from tieback.core.errors import InvalidInput, NotFound, StorageFull, TiebackError
+from tieback.core.state import State
 from tieback.core.types.arrays import Array
 from tieback.core.types.operation import Json, Progress
 from tieback.core.types.upgrading import WITH_HALVES, Anchors, Asked, SpacePair
@@ -37,9 +38,10 @@ from tieback.methods.compatibility import (
 from tieback.models.compatible_transform import COMPATIBILITY
 from tieback.operations import fitting
 from tieback.operations.kinds import Kind, Services
+from tieback.operations.revisions import Pair, Series, told
 from tieback.operations.upgrade_advice import FLOOR
 from tieback.operations.upgrade_comparison import Tried, compare
-from tieback.operations.upgrade_measures import FEWEST_HELD_OUT, Parts, measured, split, trial
+from tieback.operations.upgrade_measures import FEWEST_HELD_OUT, FOLDS, Parts, mapped, measured, split, trial
 from tieback.operations.upgrade_work import Work
 from tieback.training.digests import digest
 from tieback.training.provenance import made_by
@@ -59,6 +61,8 @@ SEED = 0
 MOST_QUERIES, MOST_GRADES, HIGHEST_GRADE = 1000, 1000, 20
 MOST_JUDGED = 5000
 """Items that were judged, of all queries."""
+MOST_EARLIER = 4
+"""Spaces before the collection's own that are compared with it."""
 
 
 class JudgedQuery(BaseModel):
@@ -84,6 +88,7 @@ class PlanUpgrade(Kind):
     items: Annotated[int, Field(ge=FEWEST_ITEMS, le=MOST_ITEMS)] = ITEMS
     queries: Annotated[list[JudgedQuery], Field(max_length=MOST_QUERIES)] = Field(default_factory=list)
     floor: Annotated[float, Field(gt=0, le=1)] = FLOOR
+    earlier: Annotated[list[str], Field(max_length=MOST_EARLIER)] = Field(default_factory=list)
 
     @property
     def subject(self) -> str:
@@ -111,7 +116,7 @@ class PlanUpgrade(Kind):
                 f"{len(self._judged)} items are judged; at most {MOST_JUDGED} are encoded", field="queries"
             )
         pair = await self._pair(services)
-        if not all(map(translates, self._policies)):
+        if not self._is_quick:
             fitting.check_installed()
         contents = pair.sections * (1 if self.labels else WITH_HALVES)
         self._learnable(pair, contents - FEWEST_HELD_OUT, contents, f"it has {pair.sections} sections")
@@ -155,20 +160,18 @@ class PlanUpgrade(Kind):
             asked = await self._asked(services, work)
             numbers = {item: number for number, item in enumerate(ids)}
             judged = {numbers[one] for one in self._judged if one in numbers}
-            parts = await asyncio.to_thread(split, anchors, judged)
+            folds = FOLDS if self._is_quick else 1
+            parts = await asyncio.to_thread(split, anchors, judged, folds=folds)
             policies = self._of_parts(pair, anchors, parts)
             fitted = {}
             for place, policy in enumerate(policies):
-                learning = aclosing(self._learn(work, policy, parts.arrays(anchors)))
+                learning = aclosing(self._learn(work, policy, parts.arrays(anchors), parts.learned))
                 async with learning as progress:
                     async for share in progress:
                         done = (place + share) / len(policies)
                         yield Progress(len(ids) + int(done * TRAINING), total)
                         await self._pair(services)  # which ends it where the collection was removed
-                found = await asyncio.to_thread(fitting.read, self._folder(work, policy))
-                if found is None:
-                    raise TiebackError("the training ended without a result; start the plan again")
-                fitted[policy] = found
+                fitted[policy] = await asyncio.to_thread(self._read, work, policy)
             yield Progress(total - 1, total)
             gains = [
                 {numbers[item]: 2.0**grade - 1 for item, grade in one.grades.items() if item in numbers}
@@ -181,9 +184,20 @@ class PlanUpgrade(Kind):
                     "words or more" if self.queries else "no held-out content has another one to find",
                     field="queries" if self.queries else "labels",
                 )  # fmt: skip
-            states = {name: one.state for name, one in fitted.items()}
+            states = {name: _by_fold(one) for name, one in fitted.items()}
             comparison = await asyncio.to_thread(compare, tried, states, self.floor)
             best = comparison.tried[0]
+            series = Series(anchors, asked, gains, judged, folds)
+            cells = []
+            for one in series.others():
+                policy = await asyncio.to_thread(series.policy, one, comparison)
+                two, of_two = await asyncio.to_thread(series.two, one)
+                learning = aclosing(self._learn(work, policy, of_two.arrays(two), of_two.learned, one))
+                async with learning as progress:
+                    async for _ in progress:
+                        yield Progress(total - 1, total)
+                learned = await asyncio.to_thread(self._read, work, policy, one)
+                cells += await asyncio.to_thread(series.cells, one, policy, _by_fold(learned))
             transform = await asyncio.to_thread(
                 self._transform, pair, anchors, parts, fitted[best.policy], best
             )
@@ -199,6 +213,7 @@ class PlanUpgrade(Kind):
                     "translation": comparison.translation_seconds * pair.sections,
                 },
                 **comparison.told(self.floor),
+                "matrix": told(pair, [*cells, *series.of_plan(comparison)]),
             }
             yield Progress(total, total, checkpoint=checkpoint, committing=True)
         await asyncio.to_thread(work.remove)
@@ -214,14 +229,40 @@ class PlanUpgrade(Kind):
         """The items that were judged, each once."""
         return list(dict.fromkeys(item for one in self.queries for item in one.grades))
 
-    def _folder(self, work: Work, policy: str) -> Path:
-        return work.training(digest(policy, self.parameters))
+    def _folder(self, work: Work, policy: str, pair: Pair | None = None) -> Path:
+        return work.training(digest(policy, self._parameters(policy), pair))
 
-    async def _learn(self, work: Work, policy: str, arrays: dict[str, Array]) -> AsyncGenerator[float, None]:
-        """Learns a policy, if it is not learned yet, and says which share is done."""
-        folder = self._folder(work, policy)
+    def _parameters(self, policy: str) -> dict[str, Any]:
+        """Those of the request, which are for the policy that it names."""
+        return {} if self.policy and policy != self.policy else self.parameters
+
+    def _read(self, work: Work, policy: str, pair: Pair | None = None) -> fitting.Fitted:
+        """What was learned."""
+        found = fitting.read(self._folder(work, policy, pair))
+        if found is None:
+            raise TiebackError("the training ended without a result; start the plan again")
+        return found
+
+    @property
+    def _is_quick(self) -> bool:
+        """Whether the policies are learned in seconds: then each is learned again for every fold."""
+        return all(map(translates, self._policies))
+
+    async def _learn(
+        self,
+        work: Work,
+        policy: str,
+        arrays: dict[str, Array],
+        parts: Sequence[Array],
+        pair: Pair | None = None,
+    ) -> AsyncGenerator[float, None]:
+        """Learns a policy, if it is not learned yet, and says which share is done.
+
+        For two other revisions than those that the plan is about, where there is a `pair`.
+        """
+        folder = self._folder(work, policy, pair)
         if await asyncio.to_thread(fitting.read, folder) is None:
-            shares = fitting.fit(folder, policy, self.parameters, arrays, seed=SEED)
+            shares = fitting.fit(folder, policy, self._parameters(policy), arrays, seed=SEED, parts=parts)
             async with aclosing(shares) as progress:
                 async for share in progress:
                     yield share
@@ -233,16 +274,20 @@ class PlanUpgrade(Kind):
         known = await asyncio.to_thread(work.asked)
         if known is None:
             texts = [one.text for one in self.queries]
-            known = await services.upgrade.encode_queries(self.collection, texts, space=self.space)
+            known = await services.upgrade.encode_queries(
+                self.collection, texts, space=self.space, earlier=self.earlier
+            )
             await asyncio.to_thread(work.ask, known)
         return known
 
     async def _pair(self, services: Services) -> SpacePair:
-        return await services.upgrade.check(self.collection, space=self.space, labels=self.labels)
+        return await services.upgrade.check(
+            self.collection, space=self.space, labels=self.labels, earlier=self.earlier
+        )
 
     async def _chosen(self, services: Services, work: Work, pair: SpacePair) -> list[str]:
         """The ids of the items, in the order in which they are encoded."""
-        key = digest([[one.name, one.revision, one.fingerprint] for one in (pair.old, pair.new)],
+        key = digest([_written(one) for one in (*pair.earlier, pair.old, pair.new)],
                      self.labels, self.items, [one.model_dump() for one in self.queries])  # fmt: skip
         known = await asyncio.to_thread(work.chosen, key)
         if known is not None:
@@ -255,14 +300,19 @@ class PlanUpgrade(Kind):
         """Has both spaces encode the page of items that begins there."""
         started = time.monotonic()
         page = await services.upgrade.encode(
-            self.collection, ids[begin : begin + PAGE], space=self.space, labels=self.labels
+            self.collection,
+            ids[begin : begin + PAGE],
+            space=self.space,
+            labels=self.labels,
+            earlier=self.earlier,
         )
         await asyncio.to_thread(work.add, page, begin, time.monotonic() - started)
 
     def _of_parts(self, pair: SpacePair, anchors: Anchors, parts: Parts) -> tuple[str, ...]:
         """The policies that are tried. InvalidInput where what was encoded is too little for any."""
         why = f"{anchors.left_out} sections could not be used"
-        learnable = self._learnable(pair, len(parts.training), len(parts.held_out), why)
+        training = min((len(one) for one in parts.learned), default=len(parts.training))
+        learnable = self._learnable(pair, training, len(parts.held_out), why)
         if parts.classes is not None and len(np.unique(parts.classes[parts.training])) < 2:
             raise InvalidInput(
                 f"all items have the same {self.labels!r}; name a field that tells them apart", field="labels"
@@ -300,8 +350,8 @@ class PlanUpgrade(Kind):
     ) -> Artifact:
         """What was learned by the best policy, with what it is worth."""
         method = compatibilities.get(best.policy)
-        mapped = method(anchors.new, fitted.state)
-        recall = measured(anchors, parts, mapped)
+        rows = mapped(method, anchors, parts, _by_fold(fitted))
+        recall = measured(anchors, parts, rows)
         parameters = compatibilities.schema(best.policy, FIT).get("properties", {})
         configuration = {name: one.get("default") for name, one in parameters.items()} | self.parameters
         return Artifact(
@@ -310,10 +360,10 @@ class PlanUpgrade(Kind):
             {
                 "method": best.policy,
                 "old_width": pair.old_width,
-                "width": mapped.shape[1],
+                "width": rows.shape[1],
                 "recall": {name: asdict(one) for name, one in recall.items()},
-                "translated": None if best.translated is None else best.translated[1].value,
-                "led": best.led[1].value,
+                "translated": None if best.translated is None else best.translated.kept.value,
+                "led": best.led.kept.value,
             },
             (pair.old, pair.new),
             provenance={
@@ -337,6 +387,11 @@ class PlanUpgrade(Kind):
             "left_out": anchors.left_out,
             "recall": transform.facts["recall"],
         }
+
+
+def _by_fold(fitted: fitting.Fitted) -> tuple[State, ...]:
+    """The states by which the folds are measured on."""
+    return fitted.parts or (fitted.state,)
 
 
 def _written(space: SpaceRef) -> list[str]:

@@ -48,6 +48,7 @@ def plan_request(message: operation_pb2.PlanUpgradeRequest) -> dict[str, Any]:
         "items": message.items,
         "queries": [{"text": one.text, "grades": dict(one.grades)} for one in message.queries],
         "floor": message.floor,
+        "earlier": list(message.earlier),
     }
     return {
         "collection": message.collection,
@@ -143,12 +144,28 @@ def _upgrade_plan(result: Json) -> operation_pb2.UpgradePlan:
         ),
         advice=_ADVICES.write(Advice(result["advice"])),
         reason=result["reason"],
+        gain=operation_pb2.MeasuredNumber(**result["gain"]),
+        matrix=_matrix(result["matrix"]),
+    )
+
+
+def _matrix(told: Json) -> operation_pb2.CompatibilityMatrix:
+    return operation_pb2.CompatibilityMatrix(
+        spaces=[write_space(SpaceRef(*one)) for one in told["spaces"]],
+        cells=[
+            operation_pb2.CompatibilityCell(**(one | {"ndcg": operation_pb2.MeasuredNumber(**one["ndcg"])}))
+            for one in told["cells"]
+        ],
+        average_compatibility=told["average_compatibility"],
+        average_accuracy=told["average_accuracy"],
     )
 
 
 def _worth(told: Json) -> operation_pb2.UpgradeWorth:
     return operation_pb2.UpgradeWorth(
-        ndcg=operation_pb2.MeasuredNumber(**told["ndcg"]), recall=told["recall"]
+        ndcg=operation_pb2.MeasuredNumber(**told["ndcg"]),
+        recall=told["recall"],
+        kept=operation_pb2.MeasuredNumber(**told["kept"]),
     )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import grpc
 from google.longrunning import operations_proto_pb2
 
+from tieback.reports.upgrade.page import page
 from tieback.serving.conversions.collections import write_collection
 from tieback.serving.conversions.operations import (
     operation_message,
@@ -66,6 +68,13 @@ class OperationServicer(operation_pb2_grpc.OperationServiceServicer):
         """Has a collection stay in its old space."""
         found = await self._upgrades.roll_back(request.collection)
         return operation_pb2.RollbackUpgradeResponse(collection=write_collection(found))
+
+    async def GetUpgradeReport(
+        self, request: operation_pb2.GetUpgradeReportRequest, context: Context
+    ) -> operation_pb2.GetUpgradeReportResponse:
+        """A page for people about what an upgrade is worth, and how far it is."""
+        collection, plans = await self._upgrades.known(request.collection)
+        return operation_pb2.GetUpgradeReportResponse(page=await asyncio.to_thread(page, collection, plans))
 
     async def FinishUpgrade(
         self, request: operation_pb2.FinishUpgradeRequest, context: Context
