@@ -316,6 +316,9 @@ def write() -> None:
     for name, text in chart().items():
         (CHART / name).parent.mkdir(parents=True, exist_ok=True)
         (CHART / name).write_text(text)
+    for name, path in yaml.safe_load((K8S / "chart-values.yaml").read_text())["files"].items():
+        (CHART / "files" / name).unlink()
+        (CHART / "files" / name).symlink_to(Path("../..") / path)  # Helm puts the contents into a package
 
 
 def project_version() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import socket
 from collections.abc import AsyncIterator
@@ -230,6 +231,16 @@ async def test_a_body_that_is_wrong_is_told_what_is_wrong(body: bytes, code: str
         assert told["error"]["code"] == code
         assert told["error"]["param"] == param
         assert told["error"]["type"] == "invalid_request_error"
+
+
+async def test_a_compressed_body_is_not_expanded() -> None:
+    bomb = gzip.compress(b'{"model": "' + b"m" * 4_000_000 + b'"}')
+    head = EMBED + b"content-encoding: gzip\r\n" + f"content-length: {len(bomb)}\r\n\r\n".encode()
+    async with opened() as door:
+        status, _, told, _ = await door.send(head + bomb)
+
+        assert len(bomb) < 10_000
+        assert (status, told["error"]["code"]) == (400, "INVALID_JSON")
 
 
 async def test_another_content_type_and_another_method_are_refused() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import queue
 import subprocess
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tritonclient.grpc as triton
+from PIL import Image
 from support.running_platform import Platform
 from tieback.catalog.catalog import Catalog
 from tieback.core.types.vectors import DType
@@ -154,6 +156,18 @@ def test_a_photo_gives_a_vector_and_its_classes(client: Any) -> None:
     best = found.as_numpy("labels")[0, found.as_numpy("probabilities")[0].argmax()]
     assert b"espresso" in best or b"cup" in best
     assert found.as_numpy("embedding").shape == (1, 1280)
+
+
+def test_a_photo_of_a_few_kilobytes_that_would_fill_the_memory_is_refused(client: Any) -> None:
+    file = io.BytesIO()
+    Image.new("1", (8_000, 8_000)).save(file, "PNG")
+    bomb = file.getvalue()
+
+    error = refused(lambda: client.infer("efficientnet-lite0", [texts("image", bomb)]))
+
+    assert len(bomb) < 20_000
+    assert error.status() == "StatusCode.INVALID_ARGUMENT"
+    assert "pixels" in error.message()
 
 
 def test_a_sparse_space_has_terms_and_weights(client: Any, sdk: Client) -> None:

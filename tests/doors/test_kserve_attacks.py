@@ -8,7 +8,7 @@ from typing import Any
 
 import grpc
 import pytest
-from support.doors import TOKEN, guarded
+from support.doors import LITTLE, TOKEN, end_of_a_stream_that_is_not_read, guarded
 from support.running_platform import Platform
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
@@ -122,6 +122,30 @@ def test_a_deadline_and_a_timeout_end_a_call(stub: Any) -> None:
     late = refusal(lambda: stub.ModelInfer(asked(b"never seen before", parameters=timeout), metadata=MINE))
 
     assert late.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+def test_the_rate_of_one_tenant_is_not_that_of_another(stub: Any) -> None:
+    def ask(times: int, token: str) -> None:
+        for number in range(times):
+            texts = [f"text {number} of {place}".encode() for place in range(16)]
+            stub.ModelInfer(asked(*texts), metadata=(("authorization", f"Bearer {token}"),))
+
+    error = refusal(lambda: ask(100, LITTLE))
+    ask(1, TOKEN)
+
+    assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert "may have 1 tokens a second" in error.details()
+
+
+def test_a_stream_that_nobody_reads_ends_and_the_server_goes_on(platform: Platform, stub: Any) -> None:
+    large = asked(*[b"the same text"] * 16)
+    call = stub.ModelStreamInfer((large for _ in range(5000)), metadata=MINE)
+
+    end = end_of_a_stream_that_is_not_read(platform, call, "GRPCInferenceService", "ModelStreamInfer")
+
+    assert end.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert "nothing of the stream was read" in end.details()
+    assert stub.ModelInfer(asked(b"text"), metadata=MINE).outputs
 
 
 def test_a_stream_that_is_drained_answers_what_it_read_and_says_that_it_ends(

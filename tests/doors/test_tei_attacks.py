@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterator
 from typing import Any
 
 import grpc
 import pytest
-from support.doors import TOKEN, guarded
+from support.doors import LITTLE, TOKEN, end_of_a_stream_that_is_not_read, guarded
 from support.running_platform import Platform
 from tei_client.stubs import tei_pb2, tei_pb2_grpc
 
@@ -76,10 +77,40 @@ def test_what_is_too_long_or_too_much_is_refused_by_its_field(channel: grpc.Chan
     assert "at most 16" in errors["stream"].details()
 
 
-def test_a_message_that_is_torn_is_refused_and_the_server_goes_on(channel: grpc.Channel) -> None:
+def test_a_message_that_is_torn_or_a_bomb_is_refused_and_the_server_goes_on(channel: grpc.Channel) -> None:
     call = channel.unary_unary("/tei.v1.Embed/Embed", None, None)
 
     torn = refusal(lambda: call(b"\x0a\xff\xff", metadata=MINE))
+    bomb = refusal(lambda: call(gzip.compress(b"\x12\x00" * 4_000_000), metadata=MINE))
 
-    assert torn.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert torn.code() is bomb.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert "100 times its size" in bomb.details()
     assert tei_pb2_grpc.EmbedStub(channel).Embed(embedded("still there"), metadata=MINE).embeddings
+
+
+def test_the_rate_of_one_tenant_is_not_that_of_another(channel: grpc.Channel) -> None:
+    embed = tei_pb2_grpc.EmbedStub(channel)
+
+    def ask(times: int, token: str) -> None:
+        for number in range(times):
+            text = embedded(f"text number {number} " * 20)
+            embed.Embed(text, metadata=(("authorization", f"Bearer {token}"),))
+
+    error = refusal(lambda: ask(200, LITTLE))
+    ask(1, TOKEN)
+
+    assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert "may have 1 tokens a second" in error.details()
+
+
+def test_a_stream_that_nobody_reads_ends_and_the_server_goes_on(
+    platform: Platform, channel: grpc.Channel
+) -> None:
+    embed = tei_pb2_grpc.EmbedStub(channel)
+    call = embed.EmbedStream((embedded("the same text") for _ in range(50_000)), metadata=MINE)
+
+    end = end_of_a_stream_that_is_not_read(platform, call, "Embed", "EmbedStream")
+
+    assert end.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert "nothing of the stream was read" in end.details()
+    assert embed.Embed(embedded("still there"), metadata=MINE).embeddings

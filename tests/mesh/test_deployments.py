@@ -54,6 +54,12 @@ def test_an_index_in_milvus_is_replicated_and_the_operations_stay_at_the_store()
     assert resources(found["gateway"]).keys() == {DOOR}
 
 
+def test_without_an_index_there_is_nothing_at_the_store() -> None:
+    found = built(index_enabled=False)
+
+    assert replicas(found) == {"encoder:wordllama-256": 2, "reranker": 2, "gateway": 3}
+
+
 def test_with_a_limit_for_each_machine_a_rollout_needs_room_for_no_more() -> None:
     for one in built(replicas_per_node=1).values():
         assert one._replica_config.max_replicas_per_node == 1

@@ -57,6 +57,16 @@ def test_half_a_pair_of_tls_files_is_refused(tmp_path: Path) -> None:
         load_settings(tls_certificate=tmp_path / "a")
 
 
+def test_tls_is_turned_off_by_a_word_and_not_by_an_empty_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CERTIFICATE", "KEY"):
+        monkeypatch.setenv(f"TIEBACK_TLS_{name}", "none")
+    assert load_settings().tls_certificate is None
+
+    for name in ("CERTIFICATE", "KEY"):
+        monkeypatch.setenv(f"TIEBACK_TLS_{name}", "")
+    assert load_settings().tls_certificate is not None, "the start then says that the file cannot be read"
+
+
 def test_every_setting_says_what_it_is() -> None:
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import grpc
 import pytest
 
-from support.running_platform import Platform
+from support.running_platform import Platform, wait_for
 from support.tenants import write_tokens
 
 TOKEN = "a-token-of-the-tenant-alpha-0123456789"
+LITTLE = "a-token-of-the-tenant-beta-0123456789"
+"""Of a tenant that may have one token computed a second."""
+STALL_SECONDS = 1.0
 SMALL = {
     "BINDING": "none",
     "GENERATOR_ENABLED": "false",
@@ -37,7 +42,11 @@ def running(folder: Path, **settings: str) -> Iterator[Platform]:
 @contextmanager
 def guarded(folder: Path, doors: str, spaces: str) -> Iterator[Platform]:
     """One that asks for a token, and takes little."""
-    tokens = write_tokens(folder / "tokens.yaml", {"alpha": {TOKEN: "read"}})
+    tokens = write_tokens(
+        folder / "tokens.yaml",
+        {"alpha": {TOKEN: "read"}, "beta": {LITTLE: "read"}},
+        beta={"quota": {"tokens_per_second": 1}},
+    )
     with running(
         folder,
         DOORS=doors,
@@ -46,5 +55,16 @@ def guarded(folder: Path, doors: str, spaces: str) -> Iterator[Platform]:
         MESSAGE_BYTES=str(1 << 20),
         TEXT_BYTES="10000",
         BATCH_ITEMS="16",
+        STALL_SECONDS=str(STALL_SECONDS),
     ) as platform:
         yield platform
+
+
+def end_of_a_stream_that_is_not_read(platform: Platform, call: Any, service: str, method: str) -> Any:
+    """How a stream ends whose caller takes one answer and then none until the server has let it go."""
+    next(call)
+    wait_for(lambda: platform.value("tieback_in_flight", service=service, method=method) == 0, 30)
+    with pytest.raises(grpc.RpcError) as caught:
+        for _ in call:
+            pass
+    return caught.value
