@@ -18,24 +18,27 @@ from tieback.training.loop import Plan
 from torch import Tensor
 from torch.nn.functional import normalize
 
-HIDDEN, STEPS, BATCH, RATE, PATIENCE, TEMPERATURE = 256, 600, 256, 1e-3, 5, 0.05  # as the methods have
+HIDDEN, BATCH, RATE, PATIENCE, TEMPERATURE = 256, 256, 1e-3, 5, 0.05
+"""As the methods have by default."""
 
 
-def independent(new: Array, classes: Array, asked: Sequence[Array], width: int, seed: int) -> list[Array]:
+def independent(
+    new: Array, classes: Array, asked: Sequence[Array], width: int, *, steps: int, seed: int
+) -> list[Array]:
     """Vectors of each of `asked` by a layer that was trained with a classifier of its own, from any start."""
     draws = torch.Generator().manual_seed(seed)
     matrix = torch.randn(new.shape[1], width, generator=draws).numpy() / np.float32(np.sqrt(new.shape[1]))
     layer = layers.Layer(matrix, np.zeros(width, np.float32), HIDDEN, draws)
-    return _trained(layer, layers.Classifier(classes, width, draws), None, new, asked, seed)
+    return _trained(layer, layers.Classifier(classes, width, draws), None, new, asked, steps, seed)
 
 
-def bct(old: Array, new: Array, classes: Array, asked: Array, seed: int) -> Array:
+def bct(old: Array, new: Array, classes: Array, asked: Array, *, steps: int, seed: int) -> Array:
     """Vectors of `asked` by a layer that was trained with a classifier of its own and with the old one."""
     draws = torch.Generator().manual_seed(seed)
     start = affine.fit(new, old)
     layer = layers.Layer(start["map"], start["offset"], HIDDEN, draws)
     own = layers.Classifier(classes, old.shape[1], draws)
-    return _trained(layer, own, layers.prototypes(old, classes), new, (asked,), seed)[0]
+    return _trained(layer, own, layers.prototypes(old, classes), new, (asked,), steps, seed)[0]
 
 
 def recall(queries: Array, gallery: Array, classes: Array, *, of: Array | None = None) -> float:
@@ -62,6 +65,7 @@ def _trained(
     aligned_by: layers.Rows | None,
     new: Array,
     asked: Sequence[Array],
+    steps: int,
     seed: int,
 ) -> list[Array]:
     given = torch.from_numpy(new)
@@ -73,7 +77,7 @@ def _trained(
             return told
         return told + layers.recognised(mapped, aligned_by, places, TEMPERATURE)
 
-    parts, plan = layers.Parts.of(len(new), seed), Plan(STEPS, RATE, patience=PATIENCE, seed=seed)
+    parts, plan = layers.Parts.of(len(new), seed), Plan(steps, RATE, patience=PATIENCE, seed=seed)
     module = torch.nn.ModuleList([layer, own])
     layers.learn(
         module, loss, parts, plan, batch=BATCH, checkpoint=None, trained_on="", progress=lambda *_: None

@@ -1,7 +1,8 @@
 """Method 11: versions that share a fixed simplex are compatible, more so with HOC (arXiv:2405.02581).
 
-Digits, as for method 20. A first version learns the digits 0 to 4, a second one all ten; each is a layer of
-its own behind the picture. Each picture that neither has learned from seeks another one of its digit.
+Digits, as for `orthogonal_alignment`. A first version learns the digits 0 to 4, a second one all ten; each is
+a layer of its own behind the picture. Each picture that neither has learned from seeks another one of its
+digit.
 
 The second version is learned in four ways: with a classifier of its own, as the first one is then too; by
 BCT (arXiv:2003.11942) towards that first one; with the fixed simplex; and with HOC beside that. Claimed is
@@ -31,6 +32,7 @@ from benchmarks.report import Report
 
 METHOD = "11 d-Simplex, HOC (arXiv:2405.02581)"
 ALLOCATED = 128  # vertices
+STEPS = 300
 OTHER = 1000  # added to the seed of the second version
 
 
@@ -70,18 +72,19 @@ def found(learned: Digits, tested: Digits, seed: int) -> dict[str, float]:
         percent[f"{name}, known digits, old/old"] = recall(old, old, tested.shown, of=is_asked_known)
 
     later = seed + OTHER
-    before, old = independent(known, classes, (pictures, asked), OLD_WIDTH, seed)
+    before, old = independent(known, classes, (pictures, asked), OLD_WIDTH, steps=STEPS, seed=seed)
     told_old("learned classifiers", old)
-    (new,) = independent(pictures, learned.shown, (asked,), OLD_WIDTH, later)
+    (new,) = independent(pictures, learned.shown, (asked,), OLD_WIDTH, steps=STEPS, seed=later)
     compare("learned classifiers", new, old)
-    compare("BCT", bct(before, pictures, learned.shown, asked, later), old)
-    first = compatibility.first_version("stationary", known, classes, {"allocated": ALLOCATED}, seed=seed)
+    compare("BCT", bct(before, pictures, learned.shown, asked, steps=STEPS, seed=later), old)
+    given = {"allocated": ALLOCATED, "steps": STEPS}
+    first = compatibility.first_version("stationary", known, classes, given, seed=seed)
     mapped = compatibilities.get("stationary")
     before, stored = mapped(pictures, first), mapped(asked, first)
     told_old("simplex", stored)
     for name, contrast in (("simplex", 0.0), ("simplex and HOC", 0.1)):
         state = compatibility.fit(
-            "stationary", before, pictures, learned.shown, {"contrast": contrast}, seed=later
+            "stationary", before, pictures, learned.shown, {"contrast": contrast, "steps": STEPS}, seed=later
         )
         compare(name, mapped(asked, state), stored)
     return percent

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -11,7 +12,13 @@ from support.present import present
 from tieback.catalog.catalog import read_card
 from tieback.models.store import Store
 
-from benchmarks.claims import _digits, concatenation, orthogonal_alignment
+from benchmarks.claims import (
+    _digits,
+    basis_transformation,
+    concatenation,
+    orthogonal_alignment,
+    stationary_classes,
+)
 from benchmarks.report import Report
 
 
@@ -74,3 +81,23 @@ def test_alignment_is_measured_on_digits_and_says_that_there_are_no_judged_texts
     ]
     assert all(present(one.low) <= present(one.value) <= present(one.high) for one in measured)
     assert (texts.met, "TIEBACK_DATA" in texts.note) == (None, True)
+
+
+@pytest.mark.usefixtures("digits")
+@pytest.mark.parametrize("topic", [basis_transformation, stationary_classes])
+def test_compatible_training_is_measured_on_digits_beside_independent_training_and_bct(
+    monkeypatch: pytest.MonkeyPatch, topic: ModuleType
+) -> None:
+    monkeypatch.setattr(topic, "STEPS", 2)
+    monkeypatch.setattr(topic, "KNOWN", 8)
+    monkeypatch.setattr(orthogonal_alignment, "WRITTEN", 40)
+    monkeypatch.setattr(orthogonal_alignment, "EPOCHS", 1)
+    monkeypatch.delenv("TIEBACK_DATA", raising=False)
+    report = Report()
+
+    topic.study(report, range(1), lambda _line: None)
+
+    assert len(report.claims) == 3
+    ((row,),) = report.tables.values()
+    assert {"BCT, new/old", "BCT new/old"} & row.keys()
+    assert all(0 <= value <= 100 for value in row.values())

@@ -149,9 +149,7 @@ def fit(
     """
     fitted = compatibilities.form(FIT, name, parameters, field=field)
     old, new = check_anchors(old, new)
-    needed = compatibilities.form(LEAST_ANCHORS, name)(old.shape[1], new.shape[1])
-    if len(old) < needed:
-        raise InvalidInput(f"{name} needs {needed} anchors; there are {len(old)}", field="anchors")
+    _check_count(name, len(old), old.shape[1], new.shape[1])
     numbered = None if classes is None else _numbered(classes, len(old))
     state = fitted(old, new, numbered, seed=seed, checkpoint=checkpoint, progress=progress)
     check_state(state, compatibilities.state(name), new=new.shape[1])
@@ -175,6 +173,7 @@ def first_version(
     """
     learned = compatibilities.form(FIRST, name, parameters, field=field)
     rows, _ = check_anchors(new, new)
+    _check_count(name, len(rows), rows.shape[1], rows.shape[1])
     numbered = _numbered(classes, len(rows))
     state = learned(rows, numbered, seed=seed, checkpoint=checkpoint, progress=progress)
     check_state(state, compatibilities.state(name), new=rows.shape[1])
@@ -199,6 +198,12 @@ def padded(old: Array, width: int) -> Array:
     if old.shape[1] > width:
         raise InvalidInput(f"vectors of width {old.shape[1]} cannot be padded to {width}", field="width")
     return np.pad(old, ((0, 0), (0, width - old.shape[1])))
+
+
+def _check_count(name: str, count: int, old_width: int, new_width: int) -> None:
+    needed = compatibilities.form(LEAST_ANCHORS, name)(old_width, new_width)
+    if count < needed:
+        raise InvalidInput(f"{name} needs {needed} anchors; there are {count}", field="anchors")
 
 
 def _numbered(classes: Array, count: int) -> Array:
