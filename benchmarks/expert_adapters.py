@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> Report:
     graph, report = Store().open(base).path(GRAPH), Report()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        bench = Bench(graph.parent, domains, folder)
+        bench = Bench(graph.parent, {name: held_out(pairs) for name, pairs in domains.items()}, folder)
         experts = changed(bench.base)
         found = {}
         for name, (method, parameters) in WAYS.items():

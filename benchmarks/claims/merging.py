@@ -29,10 +29,11 @@ from torch.nn.functional import cross_entropy
 
 from benchmarks.claims import by_seed, claim
 from benchmarks.claims._frozen import data_folder
+from benchmarks.claims._weights import accuracy, trained
 from benchmarks.report import Report
 
 TURNS = (0, 1, 2, 3)
-HIDDEN, HIDDEN_ALONE, BATCH, RATE = 1024, 128, 64, 1e-3
+HIDDEN, HIDDEN_ALONE = 1024, 128
 BASE_STEPS, EXPERT_STEPS, ALONE_STEPS = 160, 200, 400
 """The base then has four fifths of the digits right, and narrow perceptrons are hard to average."""
 EXAMPLES = 1500
@@ -64,8 +65,8 @@ def study(report: Report, seeds: Sequence[int], say: Callable[[str], None]) -> N
             )
         ]
         everything = (torch.cat([x for x, _ in learnt]), torch.cat([y for _, y in learnt]))
-        base = _trained(_start(seed), *everything, BASE_STEPS, seed)
-        experts = [_trained(base, x, y, EXPERT_STEPS, seed) for x, y in learnt]
+        base = trained(_forward, _start(seed), *everything, BASE_STEPS, seed)
+        experts = [trained(_forward, base, x, y, EXPERT_STEPS, seed) for x, y in learnt]
         return _of_experts(base, experts, learnt, tests, seed)
 
     title = "merging (arXiv:2405.07813, arXiv:2406.15479): accuracy on turned digits, %"
@@ -93,12 +94,13 @@ def study(report: Report, seeds: Sequence[int], say: Callable[[str], None]) -> N
         order = np.random.default_rng(seed).permutation(len(shown))[:5000]
         x, y = _rows(pictures[order]), torch.from_numpy(shown[order]).long()
         base, other = (
-            _trained(_start(start, HIDDEN_ALONE), x, y, ALONE_STEPS, start) for start in (seed, seed + 1000)
+            trained(_forward, _start(start, HIDDEN_ALONE), x, y, ALONE_STEPS, start)
+            for start in (seed, seed + 1000)
         )
-        again = _trained(base, x, y, EXPERT_STEPS, seed + 1)
+        again = trained(_forward, base, x, y, EXPERT_STEPS, seed + 1)
 
         def right(weights: Weights) -> float:
-            return _accuracy(weights, *tests[0])
+            return accuracy(_forward, weights, *tests[0])
 
         between = [
             merge("linear", base, [base, again], {"weights": (1 - t, t)}) for t in np.linspace(0, 1, 11)
@@ -129,7 +131,7 @@ def _of_experts(
 ) -> dict[str, float]:
     def mean(models: Weights | Sequence[Weights]) -> float:
         each = [models] * len(tests) if isinstance(models, Mapping) else models
-        return float(np.mean([_accuracy(one, *test) for one, test in zip(each, tests, strict=True)]))
+        return float(np.mean([accuracy(_forward, one, *test) for one, test in zip(each, tests, strict=True)]))
 
     def restored(name: str, **parameters: Any) -> float:
         shared, adapters = mergings.form(SPLIT, name, parameters)(base, experts)
@@ -144,7 +146,7 @@ def _of_experts(
             shared, adapters = mergings.form(SPLIT, "tall_masks", {"threshold": threshold})(base, experts)
             for own, adapter, examples in zip(tried, adapters, learnt, strict=True):
                 weights = restore(base, shared, adapter)
-                own.append((_accuracy(weights, *examples), weights))
+                own.append((accuracy(_forward, weights, *examples), weights))
         return mean([max(own, key=lambda one: one[0])[1] for own in tried])
 
     scales = {
@@ -201,21 +203,3 @@ def _forward(weights: Mapping[str, Tensor], x: Tensor) -> Tensor:
     for layer in ("0", "2"):
         x = torch.relu(x @ weights[f"{layer}.weight"].T + weights[f"{layer}.bias"])
     return x @ weights["4.weight"].T + weights["4.bias"]
-
-
-def _trained(start: Weights, x: Tensor, y: Tensor, steps: int, seed: int) -> Weights:
-    weights = {name: torch.from_numpy(one.copy()).requires_grad_() for name, one in start.items()}
-    optimiser = torch.optim.Adam(weights.values(), lr=RATE)
-    draw = torch.Generator().manual_seed(seed)
-    for _ in range(steps):
-        chosen = torch.randint(len(x), (BATCH,), generator=draw)
-        optimiser.zero_grad()
-        cross_entropy(_forward(weights, x[chosen]), y[chosen]).backward()  # type: ignore[no-untyped-call]  # torch's own
-        optimiser.step()
-    return {name: one.detach().numpy() for name, one in weights.items()}
-
-
-def _accuracy(weights: Weights, x: Tensor, y: Tensor) -> float:
-    with torch.no_grad():
-        tensors = {name: torch.from_numpy(np.asarray(one)) for name, one in weights.items()}
-        return 100 * float((_forward(tensors, x).argmax(1) == y).float().mean())

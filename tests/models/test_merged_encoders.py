@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +182,42 @@ def test_parents_with_other_vocabularies_are_refused(cards: Path, tmp_path: Path
 
     with pytest.raises(StartupError, match="wrens and base read texts by different vocabularies"):
         pull([card], [card], Store(tmp_path / "store"), Silent())
+
+
+def with_nan(weights: dict[str, Any]) -> None:
+    weights["encoder.layer.0.output.dense.weight"][0, 0] = np.nan
+
+
+def of_another_start(weights: dict[str, Any]) -> None:
+    draw = np.random.default_rng(9)
+    weights |= {name: draw.standard_normal(one.shape).astype(np.float32) for name, one in weights.items()}
+
+
+def without_a_tensor(weights: dict[str, Any]) -> None:
+    del weights["encoder.layer.0.output.dense.weight"]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (with_nan, "the tensor encoder.layer.0.output.dense.weight holds NaN or infinity"),
+        (of_another_start, "wrens was not trained from base: .* merged by optimal_transport"),
+        (without_a_tensor, "encoder.layer.0.output.dense.weight"),
+    ],
+)
+def test_an_expert_that_is_none_of_its_base_is_refused(
+    cards: Path, tmp_path: Path, spoil: Callable[[dict[str, Any]], None], says: str
+) -> None:
+    weights = load_file(cards / "wrens" / "model.safetensors")
+    spoil(weights)
+    save_file(weights, cards / "wrens" / "model.safetensors")
+    card = merged(cards)
+    store = Store(tmp_path / "store")
+
+    with pytest.raises(StartupError, match=says):
+        pull([card], [card], store, Silent())
+
+    assert not store.is_ready(card)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,9 @@ from click.testing import CliRunner
 from safetensors.numpy import load_file, save_file
 from support.own_encoder import Silent
 from support.own_folders import save_text_model
+from support.present import present
 from support.small_training import SmallTraining, write_reordered_pairs
+from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog, read_card
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.models.store import Store
@@ -100,6 +102,21 @@ def test_experts_are_merged_by_one_command_and_held_to_a_probe(world: SmallTrain
     assert Store(world.store.root).is_ready(card)
 
 
+def test_a_merge_that_keeps_its_experts_is_made_by_one_command(world: SmallTraining, shelf: Path) -> None:
+    router = [f"--router={name}={world.data}" for name in ("own-birds", "own-owls")]
+
+    done = merged("--method", "twin", "--set", "scale=0.5", "--adapters", "rank=3", *router)
+
+    assert done.exit_code == 0, done.output
+    assert "router: right on 0." in done.output
+    assert "--space flock --adapter own-birds" in done.output
+    card = Catalog.load(shelf).get("flock")
+    assert isinstance(card, EncoderCard)
+    assert card.adapters == ("own-birds", "own-owls")
+    merge = present(card.merge)
+    assert (merge.parameters, merge.adapters) == ({"scale": 0.5}, {"rank": 3})
+
+
 def test_a_merge_below_its_probe_leaves_no_card(world: SmallTraining, shelf: Path) -> None:
     done = merged("--method", "linear", "--probe", str(world.data), "--against", "best", "--margin", "0.9")
 
@@ -115,6 +132,14 @@ def test_a_merge_below_its_probe_leaves_no_card(world: SmallTraining, shelf: Pat
         (("--method", "ties", "--set", "density=2"), "density"),
         (("--method", "ties", "--set", "depth=2"), "has no parameter 'depth'"),
         (("--method", "ties", "--expert", "nobody"), "nobody"),
+        (("--method", "ties", "--adapters", "rank=3"), "those that keep them are: tall_masks, twin"),
+        (("--method", "twin", "--adapters", "depth=2"), "has no parameter 'depth'"),
+        (("--method", "twin", "--adapters", "rank"), "--adapters takes KEY=VALUE"),
+        (("--method", "twin", "--router", "own-owls=no.jsonl"), "--router own-owls: there is no file"),
+        (
+            ("--method", "twin", "--router", f"own-owls={__file__}"),
+            "router has a file of texts for each expert",
+        ),
     ],
 )
 def test_a_merge_that_cannot_be_made_says_why(shelf: Path, words: tuple[str, ...], says: str) -> None:

@@ -20,7 +20,7 @@ from tieback.catalog.merge import Merge, Probe
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types.arrays import Array
 from tieback.core.types.encoding import Truncation
-from tieback.methods.merging import Weights
+from tieback.methods.merging import CHECK, Weights, mergings
 from tieback.methods.merging import merge as merged_weights
 from tieback.models.session import Session
 from tieback.models.store import ServedModel
@@ -38,6 +38,9 @@ from tieback.training.text_pairs import pair_files, read_text_pairs
 
 FEWEST_PAIRS, MOST_PAIRS = 10, 1000
 """Of a probe."""
+LEAST_ALIKE = 0.5
+"""The median cosine of an expert's matrices with its base's: near 1 behind fine-tuning, near 0 of another
+start."""
 
 
 def export(
@@ -78,6 +81,8 @@ def _write_merged(card: EncoderCard, merge: Merge, parents: Mapping[str, ServedM
     graphs = [load_graph(parents[name].path(GRAPH)) for name in merge.experts]
     start, *experts = (weights_of(graph) for graph in (base, *graphs))
     layers = layer_names(base)
+    if not mergings.has(CHECK, merge.method):
+        _check_starts(card, merge, start, experts)
     named = [by_layers(one, layer_names(graph)) for one, graph in zip(experts, graphs, strict=True)]
     try:
         merged = merged_weights(merge.method, by_layers(start, layers), named, merge.parameters)
@@ -95,6 +100,29 @@ def write_with(model: ModelProto, weights: Weights, target: Path) -> None:
         if tensor.name in weights:
             tensor.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(weights[tensor.name]), tensor.name))
     save_graph(model, target)
+
+
+def _check_starts(card: EncoderCard, merge: Merge, base: Weights, experts: Sequence[Weights]) -> None:
+    """StartupError for an expert whose weights have nothing of the base's, but for their shapes."""
+    matrices = [name for name, array in base.items() if array.ndim > 1]
+    for name, expert in zip(merge.experts, experts, strict=True):
+        alike = [_cosine(base[one], expert[one]) for one in matrices if _fits(base, expert, one)]
+        if alike and (found := float(np.median(alike))) < LEAST_ALIKE:
+            raise StartupError(
+                f"{card.name} cannot be merged: {name} was not trained from {merge.base}: their matrices "
+                f"have a cosine of {found:.2f}, and those of an expert one above {LEAST_ALIKE}; models "
+                "of different starts are merged by optimal_transport"
+            )
+
+
+def _fits(base: Weights, expert: Weights, name: str) -> bool:
+    """What does not is refused by its tensor."""
+    return name in expert and expert[name].shape == base[name].shape and bool(np.isfinite(expert[name]).all())
+
+
+def _cosine(one: Array, other: Array) -> float:
+    lengths = float(np.linalg.norm(one)) * float(np.linalg.norm(other))
+    return float(np.vdot(one, other)) / lengths if lengths else 1.0
 
 
 def _named(error: InvalidInput, merge: Merge) -> str:

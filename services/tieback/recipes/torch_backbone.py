@@ -62,7 +62,7 @@ def load_model(
     """The model of the configuration with the weights, in float32, on the processor.
 
     `weights` is a safetensors file, or the index of several. With `scores` the model has the head of a
-    sequence classification. StartupError where tensors are missing, too many or of other shapes.
+    sequence classification. StartupError where tensors are missing, too many, of other shapes, or hold NaN.
     """
     checkpoint = Checkpoint.open(folder, weights)
     with torch.device("meta"):  # names and shapes, without a byte for the values
@@ -73,6 +73,9 @@ def load_model(
     _check_shapes(checkpoint.name, config_name, names, wanted)
     model = _build(config, config_name, scores)
     state = {names[theirs][0]: tensor for theirs, tensor in checkpoint.read(names)}
+    for name, tensor in state.items():
+        if not bool(torch.isfinite(tensor).all()):
+            raise StartupError(f"{checkpoint.name}: the tensor {name} holds NaN or infinity")
     model.load_state_dict({name: value for name, value in state.items() if name in wanted}, strict=False)
     return model.eval()
 

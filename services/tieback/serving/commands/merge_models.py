@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
+import yaml
 from tieback_client.cli.output import say
 
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound
-from tieback.methods.merging import mergings
+from tieback.methods.merging import SPLIT, mergings
 from tieback.models.store import Store
 from tieback.serving.commands.explained import explained
 from tieback.serving.commands.pull_progress import PullProgress
@@ -40,6 +42,20 @@ TAKEN = {
 @click.option("--expert", "experts", multiple=True, required=True, metavar="MODEL", help="May be repeated.")
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="A parameter of the method.")
 @click.option(
+    "--adapters",
+    "adapter_assignments",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A parameter of how each expert is kept, for methods that keep them: rank=16. May be repeated.",
+)
+@click.option(
+    "--router",
+    "routed",
+    multiple=True,
+    metavar="EXPERT=FILE",
+    help="Pairs of texts (JSONL or TSV) of an expert, by which a router learns to choose; one for each.",
+)
+@click.option(
     "--probe",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Pairs of texts (JSONL or TSV) that the merged model has to do well on before it is served.",
@@ -54,6 +70,8 @@ def merge(
     base: str,
     experts: tuple[str, ...],
     assignments: tuple[str, ...],
+    adapter_assignments: tuple[str, ...],
+    routed: tuple[str, ...],
     probe: Path | None,
     metric: str,
     against: str,
@@ -79,7 +97,9 @@ def merge(
             )
         recipe: dict[str, Any] = {"method": method, "base": base, "experts": list(experts)}
         if assignments:
-            recipe["parameters"] = assigned(assignments, mergings.schema(method))
+            recipe["parameters"] = _plain(assigned(assignments, mergings.schema(method)))
+        if adapter_assignments or routed:
+            recipe |= _kept(method, adapter_assignments, routed)
         if probe is not None:
             recipe["probe"] = {
                 "pairs": str(probe.resolve()), "metric": metric, "against": against, "margin": margin
@@ -90,8 +110,43 @@ def merge(
         return
     for model, value in metrics.get("probe", {}).items():
         say(f"{model}: {metric} {value:.3f}")
+    if router := metrics.get("router"):
+        say(f"router: right on {router['right']:.3f} of the texts that it did not learn from")
     say(f"wrote: {path}")
     say(f"To serve it: tieback serve (TIEBACK_SPACES={name} for it alone)")
+    if mergings.has(SPLIT, method):
+        say(f"To ask one expert: tieback encode TEXT --space {name} --adapter {experts[0]}")
+
+
+def _kept(method: str, adapters: Sequence[str], router: Sequence[str]) -> dict[str, Any]:
+    """The parts of a recipe that are about experts by request."""
+    if not mergings.has(SPLIT, method):
+        keeping = ", ".join(one for one in mergings.names() if mergings.has(SPLIT, one))
+        raise InvalidInput(
+            f"{method} makes one model of its experts and keeps none; those that keep them are: {keeping}",
+            field="method",
+        )
+    files = {expert: Path(file).resolve() for expert, file in assigned(router, {}, "router").items()}
+    for expert, file in files.items():
+        if not file.is_file():
+            raise InvalidInput(f"--router {expert}: there is no file {file}", field="router")
+    kept = {
+        "adapters": _plain(assigned(adapters, mergings.schema(method, SPLIT), "adapters")),
+        "router": {expert: str(file) for expert, file in files.items()},
+    }
+    return {key: value for key, value in kept.items() if value}
+
+
+def _plain(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Numbers as numbers, as who writes a card by hand has them."""
+    return {
+        key: [yaml.safe_load(one) for one in value]
+        if isinstance(value, list)
+        else yaml.safe_load(value)
+        if isinstance(value, str)
+        else value
+        for key, value in given.items()
+    }
 
 
 def _made(name: str, recipe: dict[str, Any], catalog: Catalog, path: Path) -> dict[str, Any]:

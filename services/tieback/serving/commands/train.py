@@ -154,7 +154,7 @@ def asked(judgements: Sequence[Path], server: str | None, token: str | None, out
     return path
 
 
-def assigned(assignments: Sequence[str], schema: Mapping[str, Any]) -> dict[str, Any]:
+def assigned(assignments: Sequence[str], schema: Mapping[str, Any], option: str = "set") -> dict[str, Any]:
     """The parameters of ``KEY=VALUE``, whose values are JSON of a mapping and lie between commas of a list.
 
     Which are which, the schema knows. InvalidInput where one has no ``=``, is given twice, or is no JSON. The
@@ -164,9 +164,9 @@ def assigned(assignments: Sequence[str], schema: Mapping[str, Any]) -> dict[str,
     for one in assignments:
         key, sign, value = one.partition("=")
         if not sign or not key:
-            raise InvalidInput(f"--set takes KEY=VALUE, not {one!r}", field="set")
+            raise InvalidInput(f"--{option} takes KEY=VALUE, not {one!r}", field=option)
         if key in found:
-            raise InvalidInput(f"--set {key} is given twice", field="set")
+            raise InvalidInput(f"--{option} {key} is given twice", field=option)
         kind = schema.get("properties", {}).get(key, {}).get("type")
         if kind == "object":
             found[key] = _mapping(key, value)
