@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 from support.local_platform import served_locally
 from support.own_encoder import Silent
 from support.small_spaces import write_words
+from tieback.artifacts import Artifact
+from tieback.models.compatible_transform import COMPATIBILITY
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
 from tieback.serving.settings import Settings
@@ -64,12 +67,19 @@ def test_old_vectors_are_read_by_what_the_plan_learned_once_their_encoder_is_gon
     with served_locally(both) as running, Client(running.address, timeout=60) as client:
         for name in ("planned", "unplanned"):
             client.ingest(name, texts(ITEMS), space="words-a").collect()
-        [planned] = client.plan_upgrade("planned", space="words-b", policy="affine").result(120).policies
+        plan = client.plan_upgrade("planned", space="words-b", policy="affine").result(120)
+        [planned] = plan.policies
+        learned = Artifact.load(tmp_path / "store/upgrades/_/planned" / plan.artifact, COMPATIBILITY)
 
     alone = settings_of(tmp_path, "words-b", retired_spaces=0)
     with served_locally(alone) as running, Client(running.address, timeout=60) as client:
         with pytest.raises(FailedPrecondition, match="no transform"):
             client.upgrade("unplanned", space="words-b")
+        poor = replace(learned, facts={**learned.facts, "translated": 0.5, "led": 0.4})
+        poor.save(tmp_path / "store/upgrades/_/unplanned")
+        with pytest.raises(FailedPrecondition, match=r"keeps 0\.50 .* less than 0\.8"):
+            client.upgrade("unplanned", space="words-b")
+        assert client.get_collection("unplanned").moving is None
         for _ in range(20):  # until it is paused before its end
             operation = client.upgrade("planned", space="words-b", least_trust=0.1)
             moving = client.pause_upgrade("planned").moving  # sent again until it has begun
