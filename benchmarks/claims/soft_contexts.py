@@ -41,9 +41,9 @@ VALUES = {name: values.split() for name, values in FACTS.items()}
 WORDS = ["<begin>", *VALUES, *itertools.chain(*VALUES.values()), "the", "is", ".", "?"]
 TOKENS = {word: number for number, word in enumerate(WORDS)}
 DOCUMENTS, TESTED = 1000, 200
-LANGUAGE_STEPS, LANGUAGE_BATCH, LANGUAGE_RATE = 1000, 32, 3e-3
+LANGUAGE_STEPS, LANGUAGE_BATCH, LANGUAGE_RATE = 900, 32, 3e-3
 """Of what the language model learns before it is frozen."""
-START_STEPS, STEPS, BATCH, RATE, TEACHER = 500, 1500, 64, 3e-3, 0.5
+START_STEPS, STEPS, BATCH, RATE, TEACHER = 200, 2500, 32, 3e-3, 0.5
 FULL, TOKEN, SHUFFLED, NOTHING = "the document", "one token", "shuffled token", "nothing"
 
 
