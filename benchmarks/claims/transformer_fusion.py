@@ -100,8 +100,8 @@ def study(report: Report, seeds: Sequence[int], say: Callable[[str], None]) -> N
         )
     for name in ("averaged", "better parent"):
         gained = [row["by activations, trained on"] - row[f"{name}, trained on"] for row in rows]
-        claim(report, f"1: aligned by activations and trained on, over the {name} trained on as long", gained,
-              "points", "> 0")  # fmt: skip
+        called = f"1 (arXiv:2310.05719): aligned and trained on, over the {name} trained on as long"
+        claim(report, called, gained, "points", "> 0")
 
 
 def patches(pictures: Array) -> Tensor:
