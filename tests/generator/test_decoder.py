@@ -195,6 +195,23 @@ def test_eight_bit_blocks_keep_floats_to_a_254th_of_the_largest() -> None:
     assert (error <= np.abs(matrix).reshape(8, -1, BLOCK).max(axis=-1) / 253).all()
 
 
+def test_four_bit_blocks_clip_where_that_errs_less_and_keep_zeros() -> None:
+    matrix = np.random.default_rng(0).standard_normal((64, 64)).astype(np.float32)
+    matrix[0] = 0
+    blocks = matrix.reshape(64, -1, BLOCK)
+    steps = (blocks.max(axis=-1) - blocks.min(axis=-1)) / 15
+
+    found = quantize(matrix, 4)
+
+    assert found.codes.max() == 15
+    assert (found.dequantize()[0] == 0).all()
+    zeros = found.zero_points()
+    assert zeros is not None
+    assert np.allclose(-found.offsets, zeros * found.scales, atol=1e-6)
+    # Uniform rounding errs a twelfth of a squared step.
+    assert np.square(found.dequantize() - matrix).mean() < np.square(steps).mean() / 12
+
+
 @pytest.mark.parametrize("offset", [-0.7, 0.0, 0.3, -9.0])
 def test_recoding_moves_a_four_bit_block_by_a_34th_of_a_step_at_most(offset: float) -> None:
     codes = np.arange(64, dtype=np.uint8).reshape(1, 64) % 16

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 import torch
+from support.own_encoder import write_folder
 from support.small_language_model import CHAT_TEMPLATE, CONTEXT, byte_tokenizer
 from tieback.catalog.card import GeneratorCard
 from tieback.core.errors import StartupError
@@ -19,7 +22,7 @@ from tieback.models.store import Store
 from tieback.recipes.export_causal_language_model import export
 from tieback.recipes.llama_files import ARCHITECTURES, read_transformers
 from tieback.recipes.llama_graph import write_graph
-from tieback.recipes.llama_weights import recoded, to_state
+from tieback.recipes.llama_weights import LlamaWeights, Plain, recoded, to_state
 from tieback.recipes.own_model import FolderOptions, inspect
 from transformers import CONFIG_MAPPING, AutoModelForCausalLM, PreTrainedModel
 
@@ -63,21 +66,23 @@ def save(folder: Path, architecture: str, **changed: Any) -> PreTrainedModel:
     return made
 
 
-def card_of(folder: Path, **changed: Any) -> GeneratorCard:
-    found = inspect(folder, "own", FolderOptions())
+def card_of(folder: Path, *, bits: int = 8, **changed: Any) -> GeneratorCard:
+    found = inspect(folder, "own", FolderOptions(bits=bits))
     assert not found.missing
     [fields] = found.cards
     return GeneratorCard(**fields | changed)
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_greedy_answers_of_an_own_model_are_those_of_transformers(architecture: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("architecture", "bits"), [*((one, 8) for one in ARCHITECTURES), ("qwen2", 4)])
+def test_greedy_answers_of_an_own_model_are_those_of_transformers(
+    architecture: str, bits: Literal[4, 8], tmp_path: Path
+) -> None:
     torch_model = save(tmp_path / "own", architecture)
-    card = card_of(tmp_path / "own")
+    card = card_of(tmp_path / "own", bits=bits)
     out = tmp_path / "out"
     out.mkdir()
     metrics = export(card, tmp_path / "own", out, lambda _: None)
-    held = recoded(read_transformers(tmp_path / "own"))
+    held = recoded(read_transformers(tmp_path / "own"), bits)
     write_graph(held, out / GRAPH, arithmetic="float32")
     store = Store(tmp_path / "store")
     store.record_exported(card, out, {"metrics": dict(metrics)})
@@ -143,6 +148,34 @@ def test_a_folder_of_a_language_model_becomes_a_card_that_says_where_answers_end
     assert card["options"] == {"weights": "model.safetensors", "end_tokens": ["<|im_end|>"]}
     assert found.facts["architecture"] == "qwen3, 2 layers of width 64"
     assert not found.missing
+
+
+def test_four_bits_take_half_the_memory_of_the_layers(tmp_path: Path) -> None:
+    save(tmp_path / "own", "llama", num_hidden_layers=8)
+    sizes, served = {}, {}
+    for bits in (8, 4):
+        out = tmp_path / str(bits)
+        out.mkdir()
+        metrics = export(card_of(tmp_path / "own", bits=bits), tmp_path / "own", out, lambda _: None)
+        sizes[bits] = (out / f"{GRAPH}.data").stat().st_size
+        served[bits] = metrics["drift_divergence"]
+
+    layers = sum(matrix.values.size for matrix in matrices(read_transformers(tmp_path / "own")))
+    # A zero point of half a byte comes with each block of 32; parts of the file begin on pages of 4 KiB.
+    assert sizes[8] - sizes[4] == pytest.approx(layers / 2 - layers / 64, abs=8 * 6 * 4096)
+    assert served[8] < served[4]
+
+
+def matrices(weights: LlamaWeights) -> Iterator[Plain]:
+    for layer in weights.layers:
+        yield from (one for field in fields(layer) if isinstance(one := getattr(layer, field.name), Plain))
+
+
+def test_bits_are_asked_for_of_language_models_alone(tmp_path: Path) -> None:
+    write_folder(tmp_path / "own")
+
+    with pytest.raises(StartupError, match="--bits is for language models"):
+        inspect(tmp_path / "own", "own", FolderOptions(pooling="mean", bits=4))
 
 
 def test_what_the_folder_lacks_is_named(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ import pytest
 from support.running_platform import Platform, wait_for
 from tieback_client import Client, Item, SamplingParameters, TextDelta, TiebackError, Unavailable
 
+RESTART_SECONDS = 60
+
 pytestmark = pytest.mark.ray
 SPACE = "wordllama-256"
 CALLERS = 4
@@ -62,7 +64,7 @@ def test_no_idempotent_call_fails_when_a_replica_is_killed(platform: Platform, d
         before = load.succeeded
         wait_for(lambda: load.succeeded >= before + 200, 60)
 
-    replacement = wait_for(lambda: platform.replica(deployment))
+    replacement = wait_for(lambda: platform.replica(deployment), RESTART_SECONDS)
     hops = wait_for(lambda: page(platform))
     print(
         f"\n{deployment} killed: {sum(load.outcomes.values())} calls, {load.succeeded} good, "
@@ -88,7 +90,7 @@ def test_no_acknowledged_item_is_lost_when_the_index_is_killed(platform: Platfor
     assert len(acknowledged) == 15
     assert not writes.report.errors
     assert stored == {item.id for item in items}
-    assert wait_for(lambda: platform.replica("index")).pid != victim.pid
+    assert wait_for(lambda: platform.replica("index"), RESTART_SECONDS).pid != victim.pid
 
 
 def test_an_answer_whose_replica_is_killed_is_unavailable_and_what_was_sent_is_incomplete(
@@ -106,7 +108,9 @@ def test_an_answer_whose_replica_is_killed_is_unavailable_and_what_was_sent_is_i
 
         assert stream.answer.text == "".join(one.text for one in sent if isinstance(one, TextDelta)) != ""
         assert not stream.answer.is_complete
-        wait_for(lambda: (found := platform.replica("generator")) and found.pid != victim.pid)
+        wait_for(
+            lambda: (found := platform.replica("generator")) and found.pid != victim.pid, RESTART_SECONDS
+        )
         again = client.generate("Say yes.", sampling=SamplingParameters(max_tokens=3)).collect()
         assert again.is_complete
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from support.running_platform import Platform
+from support.running_platform import Platform, wait_for
 from tieback_client import Client
 
 pytestmark = pytest.mark.ray
@@ -14,10 +14,11 @@ pytestmark = pytest.mark.ray
 def test_the_page_shows_every_deployment(platform: Platform, client: Client) -> None:
     states = {state.name for state in client.server_info().services} - {"answer"}
 
-    families = list(text_string_to_metric_families(platform.metrics))
+    def shown() -> set[str]:
+        families = text_string_to_metric_families(platform.metrics)
+        return {sample.labels["deployment"] for family in families for sample in family.samples}
 
-    deployments = {sample.labels["deployment"] for family in families for sample in family.samples}
-    assert deployments == states | {"gateway"}
+    wait_for(lambda: shown() == states | {"gateway"}, 60)  # another test may have killed a replica
     assert platform.value("tieback_scrape_failures") == 0
 
 

@@ -254,13 +254,17 @@ class PointCloud(Weightless):
 
 
 class CausalLanguageModel(Strict):
-    """A decoder-only language model with key-value cache, served as an ONNX graph."""
+    """A decoder-only language model with key-value cache, served as an ONNX graph.
+
+    `bits` are those of a weight in the layers. 4 take half the memory of 8, and cost a small model more.
+    """
 
     graph: ClassVar[str] = "early exits, drafts"
     """Names what the graph offers; to be changed where the recipe makes another of the same weights."""
 
     runtime: Literal["causal_language_model"] = "causal_language_model"
     weights: FileName
+    bits: Literal[4, 8] = 8
     system_prompt: str = ""
     end_tokens: tuple[str, ...] = ()
 

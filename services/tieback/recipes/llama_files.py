@@ -28,8 +28,9 @@ from tieback.recipes.llama_weights import (
     LlamaLayer,
     LlamaShape,
     LlamaWeights,
+    Matrix,
+    Plain,
     Quantized,
-    quantize,
 )
 
 Metadata = Mapping[str, Any]
@@ -175,7 +176,7 @@ def read_shape(config: Mapping[str, Any]) -> LlamaShape:
 
 
 def read_transformers(folder: Path) -> LlamaWeights:
-    """The weights of a saved causal language model (config.json and safetensors), quantised to 8 bits.
+    """The weights of a saved causal language model (config.json and safetensors), in float32.
 
     StartupError where it is of another architecture, or has weights that these have not.
     """
@@ -188,11 +189,11 @@ def read_transformers(folder: Path) -> LlamaWeights:
         _separate(tensors, shape)
     tied = bool(config.get("tie_word_embeddings", shape.architecture == "gemma"))
 
-    def part(name: str) -> Floats | Quantized:
+    def part(name: str) -> Floats | Matrix:
         if name not in tensors:
             raise StartupError(f"the model has no weights {name!r}, which a {shape.architecture} has")
         value = tensors.pop(name)
-        return quantize(value) if value.ndim == 2 else value
+        return Plain(value) if value.ndim == 2 else value
 
     layers = []
     for n in range(shape.layers):
@@ -245,7 +246,7 @@ def _half_order(heads: int, head_width: int) -> NDArray[np.intp]:
     return rows.transpose(0, 2, 1).reshape(-1)
 
 
-def _tensor(tensor: gguf.ReaderTensor) -> Floats | Quantized:
+def _tensor(tensor: gguf.ReaderTensor) -> Floats | Matrix:
     if len(tensor.shape) == 1:
         return np.array(tensor.data, np.float32)
     inputs, outputs = (int(size) for size in tensor.shape)
@@ -262,4 +263,4 @@ def _tensor(tensor: gguf.ReaderTensor) -> Floats | Quantized:
         # Two's complement, shifted to start at 0.
         codes = (raw[..., 2:] ^ np.uint8(MIDDLE)).reshape(outputs, inputs)
         return Quantized(codes, scales, -MIDDLE * scales, 8)
-    return quantize(gguf.dequantize(tensor.data, kind).astype(np.float32).reshape(outputs, inputs))
+    return Plain(gguf.dequantize(tensor.data, kind).astype(np.float32).reshape(outputs, inputs))

@@ -23,9 +23,9 @@ where it is not asked for.
 An early exit is the hidden state after a layer through the last norm and the head. The states of lower layers
 are gathered in a branch that runs only where one of them is asked for; the head is one product for all exits.
 
-Matrices are 8-bit in blocks of 32. With `arithmetic="int8"` the activations are quantised too, block by block
-as they come, and the products run on integer instructions; with "float32" the weights are expanded and
-nothing else is lost, which is slow and serves to prove the graph.
+Matrices are in blocks of 32: those of layers in 8 or 4 bits, embedding and head in 8. By `arithmetic="int8"`
+activations are quantised too, block by block as they come, and the products run on integer instructions;
+with "float32" the weights are expanded and nothing else is lost, which is slow and serves to prove the graph.
 """
 
 from __future__ import annotations
@@ -39,7 +39,16 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from tieback.models.decoder import LOGITS, SOFT_PLACES, SOFT_ROWS, STATES
-from tieback.recipes.llama_weights import BLOCK, LlamaLayer, LlamaShape, LlamaWeights, Quantized, stacked
+from tieback.recipes.llama_weights import (
+    BLOCK,
+    Bytes,
+    LlamaLayer,
+    LlamaShape,
+    LlamaWeights,
+    Matrix,
+    held,
+    stacked,
+)
 
 Arithmetic = Literal["int8", "float32"]
 
@@ -103,7 +112,7 @@ class _GraphWriter:
         return helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
 
     def _embedding(self, weights: LlamaWeights) -> str:
-        table = weights.embedding
+        table = held(weights.embedding)
         inputs = ["head.codes", "input_ids", "head.scales"]
         if weights.head is None:
             codes = self._constant("head.codes", table.codes.reshape(*table.scales.shape, BLOCK))
@@ -247,14 +256,17 @@ class _GraphWriter:
         epsilon = self._shape.norm_epsilon
         return self._node("SimplifiedLayerNormalization", inputs, name, axis=-1, epsilon=epsilon)
 
-    def _product(self, tensor: str, name: str, matrix: Quantized, *, output: str = "") -> str:
+    def _product(self, tensor: str, name: str, weights: Matrix, *, output: str = "") -> str:
+        matrix = held(weights)
         rows, columns = matrix.codes.shape
         inputs = [tensor, f"{name}.codes", f"{name}.scales"]
         if not any(kept.name == inputs[1] for kept in self._initializers):
-            self._constant(f"{name}.codes", matrix.codes.reshape(rows, columns // BLOCK, BLOCK))
+            codes = matrix.codes if matrix.bits == 8 else _in_pairs(matrix.codes)
+            self._constant(f"{name}.codes", codes.reshape(rows, columns // BLOCK, -1))
             self._constant(f"{name}.scales", matrix.scales)
         zeros = matrix.zero_points()
         if zeros is not None:
+            zeros = zeros if matrix.bits == 8 else _in_pairs(zeros)
             inputs.append(self._constant(f"{name}.zeros", zeros))
         return self._node(
             "MatMulNBits",
@@ -263,7 +275,7 @@ class _GraphWriter:
             domain=CONTRIB,
             K=columns,
             N=rows,
-            bits=8,
+            bits=matrix.bits,
             block_size=BLOCK,
             accuracy_level=self._accuracy,
         )
@@ -300,6 +312,12 @@ class _GraphWriter:
             tensor.external_data.add(key=key, value=str(value))
         self._initializers.append(tensor)
         return name
+
+
+def _in_pairs(codes: Bytes) -> Bytes:
+    """4-bit codes `[rows, n]`, two in a byte, the first in the lower half: `[rows, ceil(n / 2)]`."""
+    even = np.pad(codes, ((0, 0), (0, codes.shape[1] % 2)))
+    return (even[:, ::2] | (even[:, 1::2] << 4)).astype(np.uint8)
 
 
 def rotary_tables(shape: LlamaShape) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

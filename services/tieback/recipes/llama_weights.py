@@ -1,14 +1,15 @@
 """The weights of a Llama-like decoder, its matrices quantised in blocks.
 
-A matrix stays in blocks of 32 inputs as `weight = scale · code + offset`. GGUF's Q4_1 and Q8_0 are exactly
-that, so nothing is lost in reading such a file. Floats are quantised to 8 bits as Q8_0 does, with an error of
-at most 1/254 of the block's largest magnitude.
+A matrix is read as it was published: in floats, or in blocks of 32 inputs as
+`weight = scale · code + offset`. GGUF's Q4_1 and Q8_0 are exactly that, so nothing is lost in reading such a
+file. What is served is in blocks of 8 or of 4 bits. Floats are quantised to 8 bits as Q8_0 does, with an
+error of at most 1/254 of the block's largest magnitude.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +20,28 @@ BLOCK = 32
 Floats: TypeAlias = NDArray[np.float32]
 Bytes: TypeAlias = NDArray[np.uint8]
 
+Bits: TypeAlias = Literal[4, 8]
+
 MIDDLE = 128
 """The code of zero in a symmetric 8-bit block."""
+
+SHRUNK = (1.0, 0.95, 0.9, 0.85, 0.8)
+"""Shares of a block's range that its 4-bit codes are tried over: a narrower one clips few and steps finer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """A matrix `[outputs, inputs]` that was published in floats."""
+
+    values: Floats
+
+    def dequantize(self) -> Floats:
+        """The matrix itself."""
+        return self.values
+
+    def rows(self, order: NDArray[np.intp]) -> Plain:
+        """The same matrix with its outputs in another order."""
+        return Plain(self.values[order])
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +65,12 @@ class Quantized:
 
     def zero_points(self) -> Bytes | None:
         """The code of zero in each block; None where all are in the middle of 8 bits."""
-        if np.array_equal(self.offsets, -MIDDLE * self.scales):
+        if self.bits == 8 and np.array_equal(self.offsets, -MIDDLE * self.scales):
             return None
         return np.rint(-self.offsets / np.where(self.scales > 0, self.scales, 1)).astype(np.uint8)
+
+
+Matrix: TypeAlias = Plain | Quantized
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +99,14 @@ class LlamaLayer:
     """One block: attention and gated feed-forward, each behind a norm."""
 
     attention_norm: Floats
-    query: Quantized
-    key: Quantized
-    value: Quantized
-    output: Quantized
+    query: Matrix
+    key: Matrix
+    value: Matrix
+    output: Matrix
     feed_forward_norm: Floats
-    gate: Quantized
-    up: Quantized
-    down: Quantized
+    gate: Matrix
+    up: Matrix
+    down: Matrix
     query_bias: Floats | None = None
     key_bias: Floats | None = None
     value_bias: Floats | None = None
@@ -95,29 +119,55 @@ class LlamaWeights:
     """A whole decoder; `head` is None where it is tied to `embedding`."""
 
     shape: LlamaShape
-    embedding: Quantized
+    embedding: Matrix
     layers: tuple[LlamaLayer, ...]
     final_norm: Floats
-    head: Quantized | None
+    head: Matrix | None
 
 
-def quantize(matrix: Floats) -> Quantized:
-    """Symmetric 8-bit blocks of a float matrix."""
+def quantize(matrix: Floats, bits: Bits = 8) -> Quantized:
+    """Blocks of a float matrix `[outputs, inputs]`: symmetric in 8 bits, from the least to the most in 4."""
     outputs, inputs = matrix.shape
     blocks = matrix.reshape(outputs, inputs // BLOCK, BLOCK)
+    if bits == 4:
+        return _in_four_bits(blocks)
     scales = (np.abs(blocks).max(axis=-1) / (MIDDLE - 1)).astype(np.float32)
     steps = np.rint(blocks / np.where(scales > 0, scales, 1)[..., None])
     codes = (steps + MIDDLE).astype(np.uint8).reshape(outputs, inputs)
     return Quantized(codes, scales, -MIDDLE * scales, 8)
 
 
-def recode(matrix: Quantized) -> Quantized:
-    """The same matrix in 8-bit blocks whose code of zero is an integer, as ONNX Runtime's fast kernel wants.
+def _in_four_bits(blocks: Floats) -> Quantized:
+    """Blocks `[outputs, blocks, 32]`, each over the share of its range that errs least in squares."""
+    most = 15
+    low, high = np.minimum(blocks.min(axis=-1), 0), np.maximum(blocks.max(axis=-1), 0)
+    best = np.full(low.shape, np.inf, np.float32)
+    codes = np.zeros(blocks.shape, np.uint8)
+    scales, zeros = np.zeros_like(low), np.zeros_like(low)
+    for share in SHRUNK:
+        scale = (high - low) * np.float32(share / most)
+        step = np.where(scale > 0, scale, 1)
+        zero = np.rint(-low * np.float32(share) / step)
+        tried = np.clip(np.rint(blocks / step[..., None]) + zero[..., None], 0, most)
+        error = np.square((tried - zero[..., None]) * step[..., None] - blocks).sum(axis=-1)
+        better = error < best
+        best = np.where(better, error, best)
+        scales, zeros = np.where(better, scale, scales), np.where(better, zero, zeros)
+        codes = np.where(better[..., None], tried, codes).astype(np.uint8)
+    offsets = (-zeros * scales).astype(np.float32)
+    return Quantized(codes.reshape(len(blocks), -1), scales.astype(np.float32), offsets, 4)
+
+
+def recode(matrix: Matrix, bits: Bits = 8) -> Quantized:
+    """The same matrix in blocks whose code of zero is an integer, as ONNX Runtime's fast kernel wants.
 
     A 4-bit block has a float offset; rounding it at 4 bits would move every weight of the block by up to half
-    a step. Seventeen finer steps make one of the old, so the weights stay exact relative to each other and
-    all move together by at most 1/34 of an old step. An 8-bit block that fits already is left as it is.
+    a step. Seventeen finer steps make one of the old, so in 8 bits the weights stay exact relative to each
+    other and all move together by at most 1/34 of an old step. An 8-bit block that fits already is left as it
+    is.
     """
+    if isinstance(matrix, Plain) or bits == 4:
+        return quantize(matrix.dequantize(), bits)
     if matrix.bits == 8:
         return matrix
     most = 2**matrix.bits - 1
@@ -131,14 +181,18 @@ def recode(matrix: Quantized) -> Quantized:
     return Quantized(codes, scales, (-zeros * scales).astype(np.float32), 8)
 
 
-def recoded(weights: LlamaWeights) -> LlamaWeights:
-    """All matrices recoded: the weights that the graph really holds."""
+def recoded(weights: LlamaWeights, bits: Bits = 8) -> LlamaWeights:
+    """All matrices recoded: the weights that the graph really holds.
+
+    `bits` are those of the layers. Embedding and head keep 8: they err most where the choice of a token is
+    close, and are a small part of a large model.
+    """
 
     def of_layer(layer: LlamaLayer) -> LlamaLayer:
         parts: dict[str, Any] = {
-            field.name: recode(value)
+            field.name: recode(value, bits)
             for field in fields(layer)
-            if isinstance(value := getattr(layer, field.name), Quantized)
+            if isinstance(value := getattr(layer, field.name), Plain | Quantized)
         }
         return replace(layer, **parts)
 
@@ -147,14 +201,22 @@ def recoded(weights: LlamaWeights) -> LlamaWeights:
     return replace(weights, embedding=recode(weights.embedding), layers=layers, head=head)
 
 
-def stacked(*parts: Quantized) -> Quantized:
-    """Several matrices of the same inputs, one below the other, so that one product computes them all."""
+def stacked(*matrices: Matrix) -> Quantized:
+    """Several recoded matrices of the same inputs, one below the other, so that one product has them all."""
+    parts = [held(matrix) for matrix in matrices]
     return Quantized(
         np.concatenate([part.codes for part in parts]),
         np.concatenate([part.scales for part in parts]),
         np.concatenate([part.offsets for part in parts]),
         parts[0].bits,
     )
+
+
+def held(matrix: Matrix) -> Quantized:
+    """A recoded matrix, as the graph holds it. TypeError for one in floats."""
+    if not isinstance(matrix, Quantized):
+        raise TypeError("the weights of a graph are recoded ones")
+    return matrix
 
 
 def to_state(weights: LlamaWeights) -> dict[str, Floats]:
@@ -170,7 +232,7 @@ def to_state(weights: LlamaWeights) -> dict[str, Floats]:
             value = getattr(layer, field)
             if value is not None:
                 state[f"model.layers.{n}.{name}"] = (
-                    value.dequantize() if isinstance(value, Quantized) else value
+                    value.dequantize() if isinstance(value, Plain | Quantized) else value
                 )
         if weights.shape.architecture == "phi3":
             for together, parts in TOGETHER.items():

@@ -16,6 +16,9 @@ GENERATION, SETTINGS = "generation_config.json", "tokenizer_config.json"
 LONGEST_CONTEXT = 4096
 """Tokens that a card names where the model has places for more: keys and values of each take memory."""
 
+DEFAULT_BITS = 8
+"""Of a weight, where a card names none."""
+
 TURN_ENDS = ("<|im_end|>", "<end_of_turn>", "<|eot_id|>", "<|end|>", "</s>", "<|endoftext|>")
 """Control tokens that end a message in the templates of chat models."""
 
@@ -27,7 +30,12 @@ def writes(config: Mapping[str, Any]) -> bool:
 
 
 def generator_card(
-    directory: Path, config: Mapping[str, Any], weights: str, facts: dict[str, str], missing: list[str]
+    directory: Path,
+    config: Mapping[str, Any],
+    weights: str,
+    facts: dict[str, str],
+    missing: list[str],
+    bits: int,
 ) -> dict[str, Any]:
     """The card's fields beside its name; adds to the facts and to what is missing.
 
@@ -54,7 +62,8 @@ def generator_card(
         "role": "generator",
         "runtime": "causal_language_model",
         "context_tokens": context,
-        "options": {"weights": weights, "end_tokens": ends},
+        "options": {"weights": weights, "end_tokens": ends}
+        | ({"bits": bits} if bits != DEFAULT_BITS else {}),
     }
 
 

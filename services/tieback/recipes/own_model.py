@@ -36,7 +36,7 @@ from tieback.recipes.export_cross_encoder import check_one_score, check_pairs
 from tieback.recipes.export_transformer_text import vocabulary_of
 from tieback.recipes.extend_text_graph import read_tensor
 from tieback.recipes.graph_edits import load_graph
-from tieback.recipes.own_generator import generator_card, writes
+from tieback.recipes.own_generator import DEFAULT_BITS, generator_card, writes
 from tieback.recipes.sentence_modules import SentenceModules, read_modules
 from tieback.recipes.text_graph_tensors import TYPES, described, find_tensors
 from tieback.recipes.torch_backbone import read_config
@@ -60,6 +60,8 @@ class FolderOptions:
     pooling: str = ""
     prompt: str = ""
     licence: str = ""
+    bits: int = DEFAULT_BITS
+    """Of a weight of a language model."""
 
 
 @dataclass(slots=True)
@@ -89,7 +91,7 @@ def inspect(directory: Path, name: str, given: FolderOptions) -> OwnModel:
     if architecture in DUAL_ENCODERS:
         cards = _dual(directory, name, files, found)
     elif weights is not None and writes(config) and not given.pooling:
-        cards = [generator_card(directory, config, weights, found.facts, found.missing)]
+        cards = [generator_card(directory, config, weights, found.facts, found.missing, given.bits)]
     elif weights is not None and _is_classifier(directory, modules, given):
         cards = [_reranker(directory, weights, found)]
     elif weights is not None:
@@ -98,6 +100,8 @@ def inspect(directory: Path, name: str, given: FolderOptions) -> OwnModel:
         cards = [_graph(directory, modules, graph, given, found)]
     else:
         raise _nothing(directory, files)
+    if given.bits != DEFAULT_BITS and cards[0].get("role") != "generator":
+        raise StartupError("--bits is for language models, and the folder has none")
     if TOKENIZER not in files and not any(one.endswith(f"/{TOKENIZER}") for one in files):
         found.missing.append(
             f'{TOKENIZER}: write it with python -c "from transformers import AutoTokenizer; '

@@ -31,22 +31,35 @@ LINE = 100
 @click.option("--pooling", default="", help="How tokens become one vector, if the folder does not say.")
 @click.option("--prompt", default="", help="The prompt of the folder that is put before texts.")
 @click.option("--license", "licence", default="", help="The licence of the weights, as an SPDX expression.")
+@click.option(
+    "--bits",
+    type=click.Choice(["8", "4"]),
+    default="8",
+    help="Of a language model's weights; 4 take half the memory.",
+)
 @click.option("--print", "only_print", is_flag=True, help="Print the card and write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 def add(
-    directory: Path, name: str, pooling: str, prompt: str, licence: str, only_print: bool, as_json: bool
+    directory: Path,
+    name: str,
+    pooling: str,
+    prompt: str,
+    licence: str,
+    bits: str,
+    only_print: bool,
+    as_json: bool,
 ) -> None:
     """Add a model of your own, from its folder.
 
-    The folder has a model of transformers, sentence-transformers, ONNX, a dual encoder like CLIP, or a
-    cross-encoder, which reranks.
+    The folder has a model of transformers, sentence-transformers, ONNX, a dual encoder like CLIP, a
+    cross-encoder, which reranks, or a language model, which writes answers.
 
     Says what was found, and writes a card, with the hashes of the files, into the folder that TIEBACK_CARDS
     names, or else prints it. No code of the folder is run.
     """
     with explained():
         settings = load_settings()
-        found = _inspect(directory, name or _name_of(directory), pooling, prompt, licence)
+        found = _inspect(directory, name or _name_of(directory), (pooling, prompt, licence, int(bits)))
         written: list[Path] = []
         if not found.missing:
             _check_names(found.cards, Catalog.load(settings.cards))
@@ -63,14 +76,14 @@ def add(
         raise click.exceptions.Exit(1)
 
 
-def _inspect(directory: Path, name: str, pooling: str, prompt: str, licence: str) -> OwnModel:
+def _inspect(directory: Path, name: str, given: tuple[str, str, str, int]) -> OwnModel:
     try:
         from tieback.recipes.own_model import FolderOptions, inspect
     except ModuleNotFoundError as error:
         raise StartupError(
             f"looking into a model needs the package {error.name}: {how_to_install('train')}"
         ) from error
-    return inspect(directory.resolve(), name, FolderOptions(pooling, prompt, licence))
+    return inspect(directory.resolve(), name, FolderOptions(*given))
 
 
 def _name_of(directory: Path) -> str:
