@@ -115,6 +115,16 @@ def test_a_stored_passage_of_very_many_sentences_does_not_keep_a_question_from_b
     assert short.text == "Short. Text."
 
 
+def test_a_text_that_is_stored_twice_is_one_passage_of_evidence_and_the_next_hit_follows() -> None:
+    texts = ("The tide rises.", "The  tide\nrises.", "The tide falls.", "")
+    hits = [RetrievedHit(_hit(text), 1.0, place) for place, text in enumerate(texts)]
+
+    assert [(one.id, one.text) for one in evidence_of(hits, 2)] == [
+        ("1", "The tide rises."),
+        ("3", "The tide falls."),
+    ]
+
+
 def _hit(text: str) -> Hit:
     return Hit("i", "", "s", "", Modality.TEXT, text, "", {}, 1.0)
 

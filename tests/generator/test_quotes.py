@@ -97,6 +97,13 @@ async def test_a_block_of_code_is_not_quoted_as_an_answer(small_generator: Gener
     assert answer.text == "The bridge is open on monday."
 
 
+async def test_a_sentence_that_stands_in_two_passages_is_quoted_once(small_generator: Generator) -> None:
+    again = [EVIDENCE[1], Evidence("c", f"A copy. {BRIDGE}".replace("open on", "open\n on"))]
+    answer = await collect(small_generator, QUESTION, again, style=AnswerStyle.QUOTE)
+
+    assert answer.text == "The bridge is open on monday."
+
+
 async def test_a_quote_without_evidence_is_abstained_from(small_generator: Generator) -> None:
     answer = await collect(small_generator, QUESTION, style=AnswerStyle.QUOTE)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tieback_client.cli.roots import Scope, leads_out
 from tieback_client.content import modality_of_path
-from tieback_client.files import SAMPLE, drawing_of, is_binary, is_pdf, kind_of_bytes
+from tieback_client.files import SAMPLE, drawing_of, is_binary, is_built, is_pdf, kind_of_bytes
 
 
 @dataclass(slots=True)
@@ -130,6 +130,9 @@ class Walk:
                     found.failures[name] = f"it is {kind}, and not text, a photo or a sound"
                 else:
                     found.ignored[name] = path.suffix.lower() or kind
+                return
+            if not is_named and is_built(path.name, head.decode(errors="replace")):
+                found.ignored[name] = f"built {path.suffix.lower()}"
                 return
         found.files[name] = path
 

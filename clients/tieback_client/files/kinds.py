@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePath
 
 MARKDOWN, RESTRUCTURED_TEXT, HTML, PDF, TEXT = "markdown", "restructuredtext", "html", "pdf", "text"
@@ -14,6 +15,11 @@ _SUFFIXES = {
 }
 _DRAWINGS = {".svg": "an SVG drawing", ".eps": "an EPS drawing", ".ps": "a PostScript drawing"}
 
+_OF_BROWSERS = frozenset({".js", ".mjs", ".css", ".map"})
+_BUILT = re.compile(r"[.-](min|bundle|[0-9a-f]{8,64})\.(js|mjs|css)(\.map)?", re.IGNORECASE)
+MINIFIED = 500
+"""Characters of a line, on average, from which on a script or style sheet was written by a program."""
+
 
 def format_of(name: str) -> str | None:
     """The format by the suffix of a name; None if only the bytes can show it."""
@@ -23,3 +29,13 @@ def format_of(name: str) -> str | None:
 def drawing_of(name: str) -> str | None:
     """What a file is, for people, if its text only says how to draw a picture; None otherwise."""
     return _DRAWINGS.get(PurePath(name).suffix.lower())
+
+
+def is_built(name: str, text: str) -> bool:
+    """Whether a program wrote a script or a style sheet for browsers alone. `text` is at least its beginning.
+
+    By its name (app.min.js, book-a0b12cfe.js), or by its long lines.
+    """
+    if PurePath(name).suffix.lower() not in _OF_BROWSERS:
+        return False
+    return bool(_BUILT.search(PurePath(name).name)) or len(text) > MINIFIED * (text.count("\n") + 1)

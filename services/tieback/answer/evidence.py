@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from tieback.core.recognised import within
@@ -25,11 +25,12 @@ def evidence_of(hits: Sequence[RetrievedHit], limit: int) -> list[Evidence]:
     """The best hits that have words; a passage keeps its own bytes, for citations to point into.
 
     Ids count all hits from 1, so that "3" is the third hit also where the second has no words. Of a document
-    the next best section follows: "3.2" is that of the third. Scores are the reranker's (a mean cosine) where
+    the next best section follows: "3.2" is that of the third. A text that repeats an earlier one is left out:
+    it says nothing more, and the next hit may. Scores are the reranker's (a mean cosine) where
     it ran, else the search's. Of long passages the beginning is read, each by an equal part of what a
     generator reads. Splitting them takes milliseconds: call it on a thread.
     """
-    found = list(islice(_readable(hits), limit))
+    found = list(islice(_told_once(_readable(hits)), limit))
     parts = max(len(found), 1)
     characters, most = EVIDENCE_CHARACTERS // parts, max(EVIDENCE_SENTENCES // parts, 1)
     return [_beginning(one, one.text[:characters], most) for one in found]
@@ -40,6 +41,16 @@ def _beginning(one: Evidence, text: str, most: int) -> Evidence:
     spans = sentences(text)
     text = text if len(spans) <= most else text[: spans[most - 1][1]]
     return dataclasses.replace(one, text=text, segments=within(one.segments, len(text.encode())))
+
+
+def _told_once(passages: Iterable[Evidence]) -> Iterator[Evidence]:
+    """All but texts that repeat one before them, spaces apart. Of two pictures the words may be the same."""
+    told = set()
+    for one in passages:
+        words = " ".join(one.text.split())
+        if one.modality is not Modality.TEXT or words not in told:
+            told.add(words)
+            yield one
 
 
 def _readable(hits: Sequence[RetrievedHit]) -> Iterator[Evidence]:

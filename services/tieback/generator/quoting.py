@@ -68,7 +68,7 @@ def best(evidence: ReadEvidence) -> list[Place]:
     values = evidence.aligned or evidence.relevances
     places = ranked(values)
     stating = [place for place in places if _states(evidence.text(*place))]
-    places = (stating or places)[:MOST_QUOTES]
+    places = _told_once(evidence, stating or places)
     if not places:
         return []
     highest = float(values[places[0][0]][places[0][1]])
@@ -76,6 +76,16 @@ def best(evidence: ReadEvidence) -> list[Place]:
     chosen = [(number, window) for number, window in places if values[number][window] >= least]
     passages = list(dict.fromkeys(number for number, _ in chosen))
     return sorted(chosen, key=lambda place: (passages.index(place[0]), place[1]))
+
+
+def _told_once(evidence: ReadEvidence, places: Sequence[Place]) -> list[Place]:
+    """The first few places that say different things: a sentence may stand in several passages."""
+    found: dict[str, Place] = {}
+    for place in places:
+        found.setdefault(" ".join(evidence.text(*place).split()), place)
+        if len(found) == MOST_QUOTES:
+            break
+    return list(found.values())
 
 
 def _states(text: str) -> bool:

@@ -84,6 +84,22 @@ def test_files_of_a_folder_are_told_apart_by_their_bytes(run: Run, folder: Path,
     }
 
 
+def test_scripts_that_were_built_for_browsers_are_read_where_they_are_named(
+    run: Run, folder: Path, client: Client
+) -> None:
+    (folder / "page.js").write_text("export function tides() {\n  return 2;\n}\n")
+    (folder / "book-a0b12cfe.js").write_text("function open() {}\n")
+    (folder / "app.min.css").write_text("a{}\n")
+    (folder / "search.js").write_text("x=1;" * 500)
+    (folder / "log.txt").write_text("a long line of words " * 100)
+
+    result = run(folder)
+
+    assert "3 of other kinds (2 built .js, 1 built .css)" in " ".join(result.stdout.split())
+    assert {one.id for one in client.items("docs")} == {"f/page.js", "f/log.txt"}
+    assert report(run(folder / "app.min.css", "--json"))["written"] == 1
+
+
 def test_lists_and_dates_of_front_matter_can_be_filtered_by(run: Run, folder: Path, client: Client) -> None:
     (folder / "a.md").write_text("---\ntags: [tls, http]\nday: 2024-01-02\ndraft: true\n---\nWords.\n")
     (folder / "b.md").write_text("---\ntags: [smtp]\nday: 2025-01-02\n---\nWords.\n")
