@@ -164,6 +164,23 @@ def test_a_section_points_into_the_original_and_what_pages_show_does_not() -> No
     assert [one.span for one in page] == [None]
 
 
+def test_a_section_of_a_page_is_located_by_the_id_that_leads_to_it() -> None:
+    page = """<div id="menu"><h1>Tides</h1><p>Words.
+<h2 id="spring">Spring</h2><p>More.
+<section id="neap"><h2>Neap</h2><p>More.</section>
+<h2><a id="slack" href="#slack">Slack</a></h2><p>More <a id="note">noted</a>.
+<h2 id='"no id"'>Ebb</h2><p>More."""
+    found = read_document(page.encode(), "a.html").item_sections("b/a.html")
+
+    assert [one.uri for one in found] == [
+        "b/a.html#L1",
+        "b/a.html#spring",
+        "b/a.html#neap",
+        "b/a.html#slack",
+        "b/a.html#L5",
+    ]
+
+
 def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
     with pytest.raises(InvalidArgument, match="cannot read it: No such file"):
         read_document(tmp_path / "none.md")

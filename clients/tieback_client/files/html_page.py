@@ -1,7 +1,8 @@
 """HTML by Python's own html.parser: what a page shows, without scripts, styles and navigation.
 
 The parser reports tags as they come and builds no tree, so that no nesting is too deep, and says at which
-line each stands. Where a page has a `main` element with text in it, that is the page.
+line each stands. Where a page has a `main` element with text in it, that is the page. A section is located by
+the id of its heading, or of what its heading opens or stands in, as a browser finds it; else by its line.
 """
 
 from __future__ import annotations
@@ -62,7 +63,11 @@ _BREAKS = {
 _NOT_IN_HEADINGS = frozenset(
     ("p", "ul", "ol", "dl", "table", "pre", "blockquote", "section", "article", *_HEADINGS)
 )
+# Whose ids lead to a heading that follows, if no words stand between.
+_LEADING = frozenset(("section", "article", "a", "span", *_HEADINGS))
 _SEPARATORS = ("", " ", "\n", "\n\n")
+_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]{0,199}")
+"""Ids that stand in a URI as they are."""
 _CHARSET = re.compile(rb"""<meta[^>]{0,200}charset\s*=\s*["']?\s*([\w.:-]{2,40})""", re.IGNORECASE)
 
 
@@ -81,7 +86,9 @@ def read(source: str) -> Parsed:
     headings = [one for one in page.headings if begin <= one.begin and one.end <= end]
     headings = [Heading(one.level, one.title, one.begin - begin, one.end - begin) for one in headings]
     headings, notes = few_enough(headings)
-    sections = sections_under(headings, text, lambda at: f"L{page.line(at + begin)}")
+    sections = sections_under(
+        headings, text, lambda at: page.anchor(at + begin) or f"L{page.line(at + begin)}"
+    )
     first = next((one.title for one in headings if one.level == 1), "")
     title = first or shortened(" ".join(page.titles)) or (headings[0].title if headings else "")
     return Parsed(text, sections, title, notes, is_original=False)
@@ -104,6 +111,10 @@ class _Page(HTMLParser):
         self._in_title = False
         self._pre = 0
         self._heading: tuple[int, int, int] | None = None  # level, first character, first part
+        self._anchors: list[
+            tuple[int, str]
+        ] = []  # of each heading, where it begins and the id that leads to it
+        self._id = ""  # of what was opened last, since the last words before a heading, or in it
         self._main: list[int] = []
         self._main_depth = 0
 
@@ -121,6 +132,11 @@ class _Page(HTMLParser):
         at = bisect.bisect_right(self._begins, character) - 1
         return self._lines[max(at, 0)] if self._lines else 1
 
+    def anchor(self, character: int) -> str:
+        """The id that leads to the heading that a character of all text stands under; "" for none."""
+        at = bisect.bisect_right(self._anchors, character, key=lambda one: one[0]) - 1
+        return self._anchors[at][1] if at >= 0 else ""
+
     def read_rest(self) -> None:
         """Ends the page. A tag without an end is text: the parser would look for its end over and over."""
         rest, self.rawdata = self.rawdata, ""
@@ -136,6 +152,8 @@ class _Page(HTMLParser):
         title = shortened("".join(self._parts[part:])).rstrip("¶").strip()
         if title:
             self.headings.append(Heading(level, title, begin, self._length))
+            self._anchors.append((begin, self._id))
+        self._id = ""
 
     def parse_html_declaration(self, i: int) -> int:
         """As browsers do it: older Pythons raise on `<![` with anything but CDATA after it."""
@@ -158,6 +176,7 @@ class _Page(HTMLParser):
             return
         if self._heading is not None and tag in _NOT_IN_HEADINGS:
             self.close_heading()
+        self._note_id(tag, values)
         self._break(_BREAKS.get(tag, 0))
         if tag == "title":
             self._in_title = True
@@ -215,6 +234,13 @@ class _Page(HTMLParser):
         self._emit(words)
         self._break(_SPACE if data[-1].isspace() else 0)
 
+    def _note_id(self, tag: str, values: dict[str, str | None]) -> None:
+        """The heading's own counts for more than that of what it stands in, that for more than one in it."""
+        own = values.get("id") or (values.get("name") if tag == "a" else None) or ""
+        leads = tag in _LEADING or "section" in (values.get("class") or "").split()
+        if _ID.fullmatch(own) and (leads if self._heading is None else not self._id):
+            self._id = own
+
     def _break(self, separator: int) -> None:
         self._separator = max(self._separator, separator)
 
@@ -225,6 +251,8 @@ class _Page(HTMLParser):
         self._separator = 0
 
     def _emit(self, text: str) -> None:
+        if self._heading is None:
+            self._id = ""
         self._write_separator()
         self._begins.append(self._length)
         self._lines.append(self.getpos()[0])
