@@ -124,6 +124,18 @@ def test_the_name_of_a_hits_file_stays_in_its_line(client: Client) -> None:
     assert "notes/new\\nline.md#L2" in shown
 
 
+def test_a_text_that_was_shown_is_not_shown_again(client: Client) -> None:
+    found = client.retrieve("notes", "moon").hits[0]
+
+    first, copy = (hit(rank, found, (), first=1, explain=False, width=100).plain for rank in (1, 3))
+
+    assert found.hit.text[:20] in first
+    assert "same text" not in first
+    assert found.hit.text[:20] not in copy
+    assert "the same text as hit 1" in copy
+    assert found.hit.uri in copy
+
+
 def test_a_summary_is_one_line_in_a_pipe(run: Command, folder: Path) -> None:
     for number, suffix in enumerate(("aaaaaaaaaa", "bbbbbbbbbb", "cccccccccc", "dddddddddd", "eeeeeeeeee")):
         (folder / f"{number}.{suffix}").write_bytes(b"\0\1\2")

@@ -149,8 +149,10 @@ def search(
         narrow = " The filter may be too narrow." if filter or modality else ""
         high = f" --min-relevance {min_relevance:g} may leave out too much." if min_relevance else ""
         output.show(f"Nothing was found.{narrow}{high}")
+    told: dict[str, int] = {}
     for rank, found in enumerate(result.hits, 1):
-        output.show(hit(rank, found, words, explain=explain, width=output.console.width))
+        first = told.setdefault(" ".join(found.hit.text.split()) or str(rank), rank)
+        output.show(hit(rank, found, words, first=first, explain=explain, width=output.console.width))
     if min_relevance:
         output.show(*without_relevance(result.hits))
     output.show(*below_floor(result.hits), *warnings(result.routing), *unread(result))
@@ -161,8 +163,13 @@ def search(
         output.show(*time_spent(result.timing, seconds=result.call.seconds))
 
 
-def hit(rank: int, found: RetrievedHit, words: tuple[str, ...], *, explain: bool, width: int) -> Text:
-    """One hit: title, section, a snippet, its score; where it is explained, what the score is made of."""
+def hit(
+    rank: int, found: RetrievedHit, words: tuple[str, ...], *, explain: bool, width: int, first: int = 0
+) -> Text:
+    """One hit: title, section, a snippet, its score; where it is explained, what the score is made of.
+
+    `first` is the rank of another hit with its text, which is not shown again.
+    """
     one = found.hit
     title = Text(in_a_line(one.item_title or one.item_id), style="bold")
     title.append(f"  {mark_of(one)}", style="magenta not bold")
@@ -170,7 +177,9 @@ def hit(rank: int, found: RetrievedHit, words: tuple[str, ...], *, explain: bool
     section = section_of(one)
     if section:
         lines.append(indented(Text(section, style="cyan"), width=width))
-    if one.highlights:
+    if first not in (0, rank):
+        lines.append(indented(Text(f"the same text as hit {first}", style="dim"), width=width))
+    elif one.highlights:
         lines.append(indented(highlighted(one), width=width))
     elif one.text:
         lines.append(snippet(one.text, words, width=width))
