@@ -53,7 +53,9 @@ _BY_THE_SERVER = "CANCELLED"
 
 # What gRPC says of a call that the server does not have, and what is said instead.
 _NO_METHOD = "Method not found!"
-_NOT_SERVED = "the server has no such call: it serves no model for it, or is of another release"
+_NOT_SERVED = (
+    "the server has no such call: it keeps no collections, serves no model for it, or is of another release"
+)
 
 _NAMES = {code.value[0]: code.name for code in grpc.StatusCode}
 
