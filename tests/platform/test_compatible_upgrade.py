@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from support.local_platform import served_locally
 from support.own_encoder import Silent
 from support.small_spaces import write_words
+from tieback.catalog.card import EncoderCard
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
 from tieback.serving.settings import Settings
@@ -28,6 +30,11 @@ def texts() -> Iterator[Item]:
         yield Item(f"{number:04}", " ".join([*halves[0], *halves[1]]))
 
 
+def earlier(card: EncoderCard) -> dict[str, Any]:
+    """How a later card names its space."""
+    return asdict(card.space) | {"width": card.width}
+
+
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     """An old space, a new one that has it in its leading dimensions, and one that has it turned."""
@@ -35,16 +42,14 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     old, more = draw.normal(size=(len(WORDS), 8)), draw.normal(size=(len(WORDS), 8))
     turn = np.linalg.qr(draw.normal(size=(16, 16)))[0]
     first = write_words(folder, "words-1", dict(zip(WORDS, old, strict=True)))
-    space = first.space
-    earlier: dict[str, Any] = {
-        "name": space.name, "revision": space.revision, "fingerprint": space.fingerprint, "width": 8,
-    }  # fmt: skip
     wide = np.concatenate([old, more], axis=1)
-    cards = [
-        first,
-        write_words(folder, "words-2", dict(zip(WORDS, wide, strict=True)), compatible=[earlier]),
-        write_words(folder, "turned", dict(zip(WORDS, wide @ turn, strict=True))),
-    ]
+    second = write_words(folder, "words-2", dict(zip(WORDS, wide, strict=True)), compatible=[earlier(first)])
+    wider = np.concatenate([wide, draw.normal(size=(len(WORDS), 4))], axis=1)
+    third = write_words(
+        folder, "words-3", dict(zip(WORDS, wider, strict=True)), compatible=[earlier(first), earlier(second)]
+    )
+    turned = write_words(folder, "turned", dict(zip(WORDS, wide @ turn, strict=True)))
+    cards = [first, second, third, turned]
     assert pull(cards, cards, Store(folder / "models"), Silent()) == []
     settings = Settings(
         store=folder / "store", models=folder / "models", cards=folder, port=0, metrics_port=None,
@@ -52,6 +57,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     )  # fmt: skip
     with served_locally(settings) as running, Client(running.address, timeout=60) as client:
         client.ingest("texts", texts(), space="words-1").collect()
+        client.ingest("moved", texts(), space="words-2").collect()
         yield client
 
 
@@ -74,6 +80,16 @@ def test_it_may_be_tried_alone_and_the_transform_of_it_is_published(client: Clie
     assert plan.new_old.value == pytest.approx(plan.old_old.value)
     assert plan.new_new.value == pytest.approx(plan.native.value)
     assert plan.artifact
+
+
+def test_the_matrix_has_all_versions_that_the_new_one_is_compatible_with(client: Client) -> None:
+    plan = client.plan_upgrade("moved", space="words-3", policy="as_trained").result(60)
+    found = plan.matrix
+
+    assert [one.name for one in found.spaces] == ["words-1", "words-2", "words-3"]
+    cells = {(one.query, one.gallery): one.ndcg.value for one in found.cells}
+    assert cells[1, 0] == cells[2, 0] == pytest.approx(cells[0, 0]), "leading dimensions are the first space"
+    assert found.average_accuracy == pytest.approx(np.mean(list(cells.values())))
 
 
 def test_a_space_that_is_not_known_to_be_compatible_is_not_tried_as_it_is(client: Client) -> None:

@@ -269,6 +269,10 @@ class CollectionSpaces:
         """The served spaces that collections can be in, sorted."""
         return sorted(one.name for one in self._served.values())
 
+    def served(self, ref: SpaceRef) -> CollectionSpace | None:
+        """The served space of that exact name; None where there is none."""
+        return self._served.get(ref)
+
     def to_reindex(self, found: Collection, asked: str) -> CollectionSpace:
         """The space a collection is to be in: `asked`, else the served one of its name, else the default."""
         named = any(one.name == found.space.name for one in self._served.values())

@@ -30,6 +30,8 @@ FEWEST_WORDS = 8
 """A text of fewer is not cut into halves."""
 TOGETHER = 64
 """Contents that are encoded at once."""
+MOST_KNOWN = 4
+"""Earlier spaces that are compared without being named."""
 LOADING_SECONDS = 30.0
 """How long a space that is no longer served may take to be loaded."""
 
@@ -91,7 +93,7 @@ class Upgrading:
             new.ref,
             new.width,
             found.section_count,
-            old.ref in new.compatible,
+            all(one.ref in new.compatible for one in (*before, old)),
             tuple(one.ref for one in before),
         )
 
@@ -170,7 +172,13 @@ class Upgrading:
     def _before(
         self, found: Collection, old: CollectionSpace, new: CollectionSpace, earlier: Sequence[str]
     ) -> list[CollectionSpace]:
-        """The earlier spaces. NotFound where one is not served; InvalidInput where one is there twice."""
+        """The earlier spaces; where none is named, those served ones before the old that the new one names.
+
+        NotFound where one is not served; InvalidInput where one is there twice.
+        """
+        if not earlier and old.ref in new.compatible:
+            known = new.compatible[: new.compatible.index(old.ref)][-MOST_KNOWN:]
+            return [one for ref in known if (one := self._spaces.served(ref)) is not None]
         series = [old.ref, new.ref]
         before = []
         for place, name in enumerate(earlier):

@@ -16,8 +16,9 @@ WITH_HALVES = 3
 class SpacePair:
     """The space of a collection's vectors and the one that is to take its place, with their widths.
 
-    `sections` is how many the collection has. Where the new space `is_compatible`, its leading dimensions are
-    in the old one, as its encoder was trained. `earlier` are spaces before the old one, the first one first.
+    `sections` is how many the collection has. `earlier` are spaces before the old one, the first one first.
+    Where the new space `is_compatible`, its leading dimensions are in all of these, as its encoder was
+    trained.
     """
 
     old: SpaceRef

@@ -326,8 +326,8 @@ class PlanUpgrade(Kind):
         """
         if self.policy == AS_TRAINED and not pair.is_compatible:
             raise InvalidInput(
-                f"{AS_TRAINED} is for a space whose card names the old one as compatible; that of "
-                f"{pair.new.name!r} does not name {pair.old}",
+                f"{AS_TRAINED} is for a space whose card names the old ones as compatible; "
+                f"that of {pair.new.name!r} does not name {', '.join(map(str, (*pair.earlier, pair.old)))}",
                 field="policy",
             )
         tried = self._policies
