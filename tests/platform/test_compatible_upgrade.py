@@ -88,7 +88,10 @@ def test_the_matrix_has_all_versions_that_the_new_one_is_compatible_with(client:
 
     assert [one.name for one in found.spaces] == ["words-1", "words-2", "words-3"]
     cells = {(one.query, one.gallery): one.ndcg.value for one in found.cells}
-    assert cells[1, 0] == cells[2, 0] == pytest.approx(cells[0, 0]), "leading dimensions are the first space"
+    for later in (1, 2):
+        assert cells[later, 0] == pytest.approx(cells[0, 0], abs=0.03), (
+            "its leading dimensions are that space"
+        )
     assert found.average_accuracy == pytest.approx(np.mean(list(cells.values())))
 
 
