@@ -43,7 +43,7 @@ TOKENS = {word: number for number, word in enumerate(WORDS)}
 DOCUMENTS, TESTED = 1000, 200
 LANGUAGE_STEPS, LANGUAGE_BATCH, LANGUAGE_RATE = 900, 32, 3e-3
 """Of what the language model learns before it is frozen."""
-START_STEPS, STEPS, BATCH, RATE, TEACHER = 200, 2500, 32, 3e-3, 0.5
+START_STEPS, STEPS, BATCH, RATE, TEACHER = 200, 3000, 32, 3e-3, 0.5
 FULL, TOKEN, SHUFFLED, NOTHING = "the document", "one token", "shuffled token", "nothing"
 
 
@@ -63,7 +63,7 @@ def study(report: Report, seeds: Sequence[int], say: Callable[[str], None]) -> N
 
 
 def measured(seed: int) -> dict[str, float]:
-    """The share of right answers to a question about each document of the test, by what the model reads."""
+    """The share of right answers to questions about each document of the test, by what the model reads."""
     draw = np.random.default_rng(seed)
     facts = draw.permutation(list(itertools.product(*(range(len(one)) for one in VALUES.values()))))
     told, tested = facts[:DOCUMENTS], facts[DOCUMENTS:][:TESTED]
@@ -72,24 +72,23 @@ def measured(seed: int) -> dict[str, float]:
     def sample(drawn: np.random.Generator) -> tuple[Array, Array]:
         texts = []
         for row in drawn.integers(len(told), size=LANGUAGE_BATCH):
-            read, asked, answer = _asked(told[row], drawn)
+            read, questions = _told(told[row], drawn)
+            asked, answer = questions[int(drawn.integers(len(questions)))]
             texts.append([BEGIN, *read, *asked, answer])
         found = np.array(texts)
         return found, np.tile(np.arange(found.shape[1]) == found.shape[1] - 1, (len(found), 1))
 
     learn_language(model, sample, Plan(LANGUAGE_STEPS, LANGUAGE_RATE, look_every=500, seed=seed))
     reader = FrozenReader(model, [BEGIN])
-    made = [_asked(one, draw) for one in (*told, *tested)]
-    documents = [read for read, _, _ in made]
+    made = [_told(one, draw) for one in (*told, *tested)]
+    documents = [read for read, _ in made]
     vectors = _vectors(documents)
-    readings = [
-        Reading(vector[None], asked, [answer])
-        for vector, (_, asked, answer) in zip(vectors, made, strict=True)
-    ]
+    readings, whole = [], []
+    for vector, (read, questions) in zip(vectors, made, strict=True):
+        readings += [Reading(vector[None], asked, [answer]) for asked, answer in questions]
+        whole += [Reading(vector[None][:0], [*read, *asked], [answer]) for asked, answer in questions]
     nothing = [replace(one, vectors=one.vectors[:0]) for one in readings]
-    whole = [
-        replace(one, question=[*read, *one.question]) for one, read in zip(nothing, documents, strict=True)
-    ]
+    each = len(FACTS)
     state = xrag.start(vectors.shape[1], WIDTH, seed=seed)
     bridge = Bridge(state, partial(xrag.bridged, torch))
     with torch.no_grad():
@@ -101,26 +100,25 @@ def measured(seed: int) -> dict[str, float]:
         bridge, vectors[:DOCUMENTS], targets, start, size=BATCH, progress=lambda *_: None
     )
     _soft_reading.learn_reading(
-        reader, bridge, taught[:DOCUMENTS], [], Choices(BATCH, TEACHER),
+        reader, bridge, taught[: each * DOCUMENTS], [], Choices(BATCH, TEACHER),
         Plan(STEPS, RATE, weight_decay=0.0, look_every=STEPS, seed=seed),
         checkpoint=None, trained_on="", progress=lambda *_: None,
     )  # fmt: skip
-    last = readings[DOCUMENTS:]
-    print("train", right(reader, readings[:200], bridge), right(reader, last, bridge))
+    whole, last, nothing = (rows[each * DOCUMENTS :] for rows in (whole, readings, nothing))
     shuffled = [
-        replace(one, vectors=other.vectors) for one, other in zip(last, [*last[1:], last[0]], strict=True)
+        replace(one, vectors=other.vectors)
+        for one, other in zip(last, [*last[each:], *last[:each]], strict=True)
     ]
-    ways = {FULL: whole[DOCUMENTS:], TOKEN: last, SHUFFLED: shuffled, NOTHING: nothing[DOCUMENTS:]}
+    ways = {FULL: whole, TOKEN: last, SHUFFLED: shuffled, NOTHING: nothing}
     return {name: right(reader, rows, bridge) for name, rows in ways.items()}
 
 
-def _asked(facts: Array, draw: np.random.Generator) -> tuple[list[int], list[int], int]:
-    """The document, a question about one of its facts, and the answer, as tokens."""
+def _told(facts: Array, draw: np.random.Generator) -> tuple[list[int], list[tuple[list[int], int]]]:
+    """A document with its facts in any order, and a question about each with its answer, as tokens."""
     told = [(name, VALUES[name][value]) for name, value in zip(VALUES, facts.tolist(), strict=True)]
     told = [told[place] for place in draw.permutation(len(told))]
     document = [TOKENS[word] for name, value in told for word in ("the", name, "is", value, ".")]
-    name, value = told[int(draw.integers(len(told)))]
-    return document, [TOKENS[name], TOKENS["?"]], TOKENS[value]
+    return document, [([TOKENS[name], TOKENS["?"]], TOKENS[value]) for name, value in told]
 
 
 def _vectors(documents: Sequence[Sequence[int]]) -> Array:
