@@ -34,6 +34,17 @@ FORMS: dict[str, Callable[[str, str], str]] = {
 """How an answer is said, of its words and the sentence that has it."""
 WINDOWS = 2
 """Sentences of a passage that are read."""
+WAYS = (
+    "virtual tokens",
+    "virtual tokens before training",
+    "shuffled virtual tokens",
+    "texts without passages",
+    "texts with passages",
+    "none",
+)
+"""What stands for the demonstrations in a prompt."""
+
+Soft = Callable[[Array], Array]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +103,12 @@ def reading_of(episode: Episode, states: Array) -> Reading:
 
 
 def costs(
-    model: LanguageModel,
-    soft: Callable[[Array], Array],
-    made: Sequence[Episode],
-    readings: Sequence[Reading],
+    model: LanguageModel, begun: Soft, learned: Soft, made: Sequence[Episode], readings: Sequence[Reading]
 ) -> dict[str, float]:
-    """The mean negative log-likelihood of a token of the answers under the served model, in nats.
+    """The mean negative log-likelihood of a token of the answers under the served model, in nats, by `WAYS`.
 
-    Behind the virtual tokens; behind those of demonstrations in another form (shuffled); behind the texts of
-    the demonstrations without their passages, which have as many tokens; behind the demonstrations as text;
-    and behind none.
+    `begun` makes virtual tokens by what training began with. Shuffled ones are of demonstrations in another
+    form; the texts alone have as many tokens.
     """
     none = [replace(one, vectors=one.vectors[:0]) for one in readings]
     texts, whole, shuffled = [], [], []
@@ -113,15 +120,13 @@ def costs(
         later = [*range(place + 1, len(made)), *range(place)]
         other = next((number for number in later if made[number].form != one.form), place)
         shuffled.append(replace(bare, vectors=readings[other].vectors))
-    ways = {
-        "virtual tokens": readings,
-        "shuffled": shuffled,
-        "texts alone": texts,
-        "with passages, as text": whole,
-        "nothing": none,
-    }
     beginning = demonstrated_beginning(model)
-    return {name: cost(model, beginning, soft, rows) for name, rows in ways.items()}
+    ways = (
+        (learned, readings),
+        (begun, readings),
+        *((learned, rows) for rows in (shuffled, texts, whole, none)),
+    )
+    return {name: cost(model, beginning, soft, rows) for name, (soft, rows) in zip(WAYS, ways, strict=True)}
 
 
 def _read(one: Asked) -> tuple[str, str]:

@@ -162,22 +162,16 @@ def aim(
 
     def measuring() -> dict[str, Array]:
         run.say(f"measuring {len(held)} questions")
-        found: dict[str, Array] = {}
-        for name, learned in (("before training", start), ("trained", state)):
-            soft = functools.partial(aim_method.aim, state=learned)
-            ways = _demonstrated.costs(served(), soft, held, held_rows)
-            found |= {f"{name}.{way}": np.array(value) for way, value in ways.items()}
-        return found
+        begun, learned = (functools.partial(aim_method.aim, state=one) for one in (start, state))
+        found = _demonstrated.costs(served(), begun, learned, held, held_rows)
+        return {way: np.array(value) for way, value in found.items()}
 
     found = run.steps.arrays(
         f"costs of {name}",
         *(_demonstrated.costs, {**of, "start": dict(start), "state": dict(state)}, measuring),
         beside=(aim_method.aim,),
     )
-    table: list[dict[str, Any]] = []
-    for learned in ("before training", "trained"):
-        ways = {key.split(".")[1]: value.item() for key, value in found.items() if key.startswith(learned)}
-        table.append({"projection": learned} | dict(sorted(ways.items())))
+    table = [{"demonstrations": way, "cost": found[way].item()} for way in _demonstrated.WAYS]
     counts = [{
         "virtual tokens of the demonstrations": float(np.mean([len(one.vectors) for one in held_rows])),
         "their tokens as text": float(
