@@ -43,7 +43,7 @@ TOKENS = {word: number for number, word in enumerate(WORDS)}
 DOCUMENTS, TESTED = 1000, 200
 LANGUAGE_STEPS, LANGUAGE_BATCH, LANGUAGE_RATE = 900, 32, 3e-3
 """Of what the language model learns before it is frozen."""
-START_STEPS, STEPS, BATCH, RATE, TEACHER = 200, 3000, 32, 3e-3, 0.5
+START_STEPS, STEPS, BATCH, RATE, TEACHER = 200, 6000, 32, 3e-3, 0.5
 FULL, TOKEN, SHUFFLED, NOTHING = "the document", "one token", "shuffled token", "nothing"
 
 
