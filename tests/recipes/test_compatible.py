@@ -111,7 +111,9 @@ def test_the_report_has_the_matrix_of_all_versions(series: list[Outcome]) -> Non
     assert np.mean([value for row in found["recall_at_1"] for value in row]) > 0.5, "a quarter is chance"
     assert 0 <= found["average_compatibility"] <= 1
     assert series[0].learned.metrics["average_compatibility"] is None
-    assert "AC" in (series[2].folder / "report.md").read_text()
+    report = (series[2].folder / "report.md").read_text()
+    assert "| queries | v1 | v2 | v3 |" in report
+    assert "AC" in report
 
 
 def test_served_vectors_are_those_of_the_layer_and_compare_with_those_of_earlier_versions(

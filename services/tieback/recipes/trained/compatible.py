@@ -146,7 +146,13 @@ def _measured(
     title = f"Recall@1 of {len(classes)} held-out contents: queries of a row, stored vectors of a column"
     report = {
         title: [
-            {"queries": name, **dict(zip(names[: place + 1], found[place], strict=False))}
+            {
+                "queries": name,
+                **{
+                    old: float(found[place, column]) if column <= place else ""
+                    for column, old in enumerate(names)
+                },
+            }
             for place, name in enumerate(names)
         ],
         "Compatibility": [
