@@ -103,8 +103,10 @@ def study(report: Report, data: Path, only: Sequence[str] | None, say: Say) -> N
             plans += [names | row for row in planned(old, new, gains)]
             say(f"{one.name}, {pair[0]} to {pair[1]}: {curve[0]:.3f} to {curve[-1]:.3f}")
     report.table("nDCG@10 where both spaces are read, by the share re-embedded", curves)
+    columns = dict.fromkeys(column for row in kept for column in row)
     report.table(
-        "share of re-embedded nDCG@10 that is kept by translation, and with a fifth re-embedded besides", kept
+        "share of re-embedded nDCG@10 that is kept by translation, and with a fifth re-embedded besides",
+        [{column: row.get(column) for column in columns} for row in kept],
     )
     report.table("share of re-embedded nDCG@10: what a plan says, and what is then measured", plans)
     report.table("microseconds of a query through a map", [map_times(states)])
