@@ -26,6 +26,7 @@ import numpy as np
 from pydantic import Field
 
 from tieback.core.errors import InvalidInput
+from tieback.core.field_path import at
 from tieback.core.state import State
 from tieback.core.types.arrays import Array
 from tieback.methods.compatibility import compatibilities
@@ -107,7 +108,8 @@ def first_version(
     count = int(classes.max()) + 1
     if count > allocated:
         raise InvalidInput(
-            f"there are {count} classes, and {allocated} vertices for them", field="parameters.allocated"
+            f"there are {count} classes, and {allocated} vertices for them",
+            field=at("parameters", "allocated"),
         )
     settings = _Settings(0.0, 1.0, temperature, hidden, steps, batch, rate, patience, seed)
     return _learned(new, classes, simplex(allocated)[:count], None, settings, checkpoint, progress)
