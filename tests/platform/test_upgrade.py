@@ -301,6 +301,7 @@ PROGRAM = """
 import asyncio, json, sys
 from pathlib import Path
 from tieback.serving.local import LocalServer
+from tieback.serving.settings import Settings
 from tieback_client import AsyncClient
 from tieback_client.jsonable import jsonable
 
