@@ -239,14 +239,17 @@ WRITER = textwrap.dedent("""
     from support.sections import SPACE, WIDTH
     from tieback.index import Index
 
+    def say(*words):  # in one write, so that a kill tears no line
+        print(" ".join(words) + "\\n", end="", flush=True)
+
     async def write(index, lane):
         for n in range(10_000):
             name = f"{lane}-{n}"
             await index.upsert("docs", [photo(name, name.encode() * 50, b"shared" * (n % 3 + 1))])
-            print("put", name, flush=True)
+            say("put", name)
             if n % 4 == 3:
                 gone = f"{lane}-{n - 2}"
-                print("removing", gone, flush=True)
+                say("removing", gone)
                 await index.delete_items("docs", [gone])
 
     async def main():
