@@ -11,7 +11,6 @@ from typing import Any
 import grpc
 import numpy as np
 from numpy.typing import NDArray
-from tritonclient.grpc import service_pb2
 
 from benchmarks.load.target import Rejected
 
@@ -35,6 +34,7 @@ class OpenInferenceTarget:
     _infer: Any = field(default=None, init=False, repr=False)
 
     async def open(self) -> None:
+        service_pb2 = _messages()
         self._channel = grpc.aio.insecure_channel(self.address, options=UNLIMITED)
         self._infer = self._channel.unary_unary(
             METHOD,
@@ -54,7 +54,7 @@ class OpenInferenceTarget:
         return np.concatenate(await asyncio.gather(*map(self._encode, parts)))
 
     async def _encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        request = service_pb2.ModelInferRequest(model_name=self.model)
+        request = _messages().ModelInferRequest(model_name=self.model)
         request.inputs.add(name="texts", datatype="BYTES", shape=[len(texts), 1])
         request.raw_input_contents.append(b"".join(_element(text) for text in texts))
         try:
@@ -64,6 +64,13 @@ class OpenInferenceTarget:
                 raise Rejected(error.details() or "") from error
             raise
         return np.frombuffer(response.raw_output_contents[0], np.float32).reshape(len(texts), -1)
+
+
+def _messages() -> Any:
+    """Loaded when a server is asked: a process cannot have these and the messages of our own door."""
+    from tritonclient.grpc import service_pb2
+
+    return service_pb2
 
 
 def _element(text: str) -> bytes:

@@ -18,9 +18,13 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_the_script_lists_every_benchmark_of_the_folder() -> None:
-    shown = subprocess.run([sys.executable, "-m", "benchmarks"], cwd=ROOT, capture_output=True, text=True)
+    # A process that lists them can still load the messages of our doors: it has those of no client.
+    program = (
+        "from benchmarks.__main__ import main; main([]); from tieback.dialects import kserve_pb2, tei_pb2"
+    )
+    shown = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
 
-    assert shown.returncode == 0
+    assert shown.returncode == 0, shown.stderr
     assert {"overhead", "footprint"} <= set(found())
     for name in found():
         assert name in shown.stdout
