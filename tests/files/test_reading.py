@@ -169,7 +169,8 @@ def test_a_section_of_a_page_is_located_by_the_id_that_leads_to_it() -> None:
 <h2 id="spring">Spring</h2><p>More.
 <section id="neap"><h2>Neap</h2><p>More.</section>
 <h2><a id="slack" href="#slack">Slack</a></h2><p>More <a id="note">noted</a>.
-<h2 id='"no id"'>Ebb</h2><p>More."""
+<h2 id='"no id"'>Ebb</h2><p>More.
+<h2 id="L12">Flood</h2><p>More."""
     found = read_document(page.encode(), "a.html").item_sections("b/a.html")
 
     assert [one.uri for one in found] == [
@@ -178,6 +179,7 @@ def test_a_section_of_a_page_is_located_by_the_id_that_leads_to_it() -> None:
         "b/a.html#neap",
         "b/a.html#slack",
         "b/a.html#L5",
+        "b/a.html#L6",
     ]
 
 

@@ -131,7 +131,7 @@ class Walk:
                 else:
                     found.ignored[name] = path.suffix.lower() or kind
                 return
-            if not is_named and is_built(path.name, head.decode(errors="replace")):
+            if not is_named and is_built(path.name, head):
                 found.ignored[name] = f"built {path.suffix.lower()}"
                 return
         found.files[name] = path

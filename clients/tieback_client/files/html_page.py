@@ -66,8 +66,8 @@ _NOT_IN_HEADINGS = frozenset(
 # Whose ids lead to a heading that follows, if no words stand between.
 _LEADING = frozenset(("section", "article", "a", "span", *_HEADINGS))
 _SEPARATORS = ("", " ", "\n", "\n\n")
-_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]{0,199}")
-"""Ids that stand in a URI as they are."""
+_ID = re.compile(r"(?!L\d+$)[A-Za-z0-9_][A-Za-z0-9_.:-]{0,199}")
+"""Ids that stand in a URI as they are, and would not be taken for a line."""
 _CHARSET = re.compile(rb"""<meta[^>]{0,200}charset\s*=\s*["']?\s*([\w.:-]{2,40})""", re.IGNORECASE)
 
 
@@ -111,9 +111,8 @@ class _Page(HTMLParser):
         self._in_title = False
         self._pre = 0
         self._heading: tuple[int, int, int] | None = None  # level, first character, first part
-        self._anchors: list[
-            tuple[int, str]
-        ] = []  # of each heading, where it begins and the id that leads to it
+        # Of each heading, where it begins and the id that leads to it.
+        self._anchors: list[tuple[int, str]] = []
         self._id = ""  # of what was opened last, since the last words before a heading, or in it
         self._main: list[int] = []
         self._main_depth = 0

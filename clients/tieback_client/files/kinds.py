@@ -18,7 +18,7 @@ _DRAWINGS = {".svg": "an SVG drawing", ".eps": "an EPS drawing", ".ps": "a PostS
 _OF_BROWSERS = frozenset({".js", ".mjs", ".css", ".map"})
 _BUILT = re.compile(r"[.-](min|bundle|[0-9a-f]{8,64})\.(js|mjs|css)(\.map)?", re.IGNORECASE)
 MINIFIED = 500
-"""Characters of a line, on average, from which on a script or style sheet was written by a program."""
+"""Bytes of a line, on average, from which on a script or style sheet was written by a program."""
 
 
 def format_of(name: str) -> str | None:
@@ -31,11 +31,11 @@ def drawing_of(name: str) -> str | None:
     return _DRAWINGS.get(PurePath(name).suffix.lower())
 
 
-def is_built(name: str, text: str) -> bool:
-    """Whether a program wrote a script or a style sheet for browsers alone. `text` is at least its beginning.
+def is_built(name: str, head: bytes) -> bool:
+    """Whether a program wrote a script or a style sheet for browsers alone; `head` is its beginning.
 
     By its name (app.min.js, book-a0b12cfe.js), or by its long lines.
     """
     if PurePath(name).suffix.lower() not in _OF_BROWSERS:
         return False
-    return bool(_BUILT.search(PurePath(name).name)) or len(text) > MINIFIED * (text.count("\n") + 1)
+    return bool(_BUILT.search(PurePath(name).name)) or len(head) > MINIFIED * (head.count(b"\n") + 1)

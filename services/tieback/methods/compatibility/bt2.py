@@ -30,7 +30,6 @@ from pydantic import Field
 from tieback.core.state import State
 from tieback.core.types.arrays import Array
 from tieback.methods.compatibility import compatibilities
-from tieback.methods.compatibility._starts import nearest_turn, principal_axes
 from tieback.methods.projection import (
     Count,
     NotNegative,
@@ -38,6 +37,7 @@ from tieback.methods.projection import (
     Progress,
     Tensors,
     affine,
+    procrustes,
     unit_rows,
     unit_tensor,
 )
@@ -116,14 +116,15 @@ def fit(
     added = min(max(added, old_width - new_width), old_width)
     parts = layers.Parts.of(len(old), seed)
     learned = parts.learned.numpy()
-    axes = principal_axes(old[learned])
+    axes = _principal_axes(old[learned])
     along = old[learned] @ axes.T
     start = affine.fit(new[learned], along[:, :added])
     rest = np.pad(along[:, added:], ((0, 0), (0, new_width - old_width + added)))
     draws = torch.Generator().manual_seed(seed)
     imitating = layers.Layer(start["map"], start["offset"], hidden, draws)
     free = layers.Layer(np.eye(new_width, dtype=np.float32), np.zeros(new_width, np.float32), hidden, draws)
-    inner, outer = Rotation(nearest_turn(new[learned], rest)), Rotation(axes)
+    turn = procrustes.fit(new[learned], rest, centred=False)["rotation"]
+    inner, outer = Rotation(turn), Rotation(axes)
     module = torch.nn.ModuleList([imitating, free, inner, outer])
     told_by: layers.Rows = layers.prototypes(new, None)
     if classes is not None:
@@ -169,6 +170,13 @@ def fit(
 def least_anchors(old_width: int, new_width: int) -> int:  # noqa: ARG001 - the ridge fills the rest
     """Thirty-two: with few wrong answers, a cross entropy says little about the order of the others."""
     return 32
+
+
+def _principal_axes(rows: Array) -> Array:
+    """An orthonormal basis `[d, d]`, a row each, of the directions of `rows` `[n, d]`: most energy first."""
+    wide = rows.astype(np.float64)
+    _, axes = np.linalg.eigh(wide.T @ wide)
+    return np.ascontiguousarray(axes.T[::-1], np.float32)
 
 
 def _basis(inner: Array, outer: Array, added: int, scale: float) -> Array:

@@ -29,7 +29,6 @@ from pydantic import Field
 from tieback.core.state import State
 from tieback.core.types.arrays import Array
 from tieback.methods.compatibility import compatibilities
-from tieback.methods.compatibility._starts import nearest_turn
 from tieback.methods.projection import (
     Count,
     NotNegative,
@@ -37,6 +36,7 @@ from tieback.methods.projection import (
     Progress,
     Tensors,
     affine,
+    procrustes,
     unit_rows,
 )
 from tieback.methods.projection._trained import Steps, project, project_tensor
@@ -107,7 +107,8 @@ def fit(
     if classes is None:
         wanted = np.pad(new, ((0, 0), (0, width - new.shape[1])))
         told_by = layers.prototypes(wanted, None)
-        start = nearest_turn(unit_rows(new @ matrix + offset), wanted)
+        begun = unit_rows(new @ matrix + offset)
+        start = procrustes.fit(begun, wanted, centred=False)["rotation"]
     else:
         told_by = module["classifier"] = layers.Classifier(classes, width, draws)
         start = np.eye(width, dtype=np.float32)

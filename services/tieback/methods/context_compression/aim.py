@@ -14,11 +14,12 @@ import numpy as np
 from tieback.core.state import State
 from tieback.core.types.arrays import Array
 from tieback.methods.context_compression import context_compressions
+from tieback.methods.projection import affine
 
 STATE = {"weights": ("states", "width"), "bias": ("width",)}
 
 RIDGE = 1e-2
-"""Of the start, times the mean variance of the states."""
+"""Of the start: see `affine`."""
 
 
 @context_compressions.method
@@ -31,16 +32,8 @@ def start(states: Array, embeddings: Array) -> dict[str, Array]:
     """The state that training begins with: ridge regression of tokens' own embeddings `[n, width]` on their
     `states` `[n, states]`. By it a model reads about the demonstrations' texts.
     """
-    rows, wanted = states.astype(np.float64), embeddings.astype(np.float64)
-    middle, target = rows.mean(axis=0), wanted.mean(axis=0)
-    rows, wanted = rows - middle, wanted - target
-    within = rows.T @ rows
-    within += RIDGE * np.trace(within) / len(within) * np.eye(len(within))
-    weights = np.linalg.solve(within, rows.T @ wanted)
-    return {
-        "weights": weights.astype(np.float32),
-        "bias": (target - middle @ weights).astype(np.float32),
-    }
+    found = affine.fit(states, embeddings, ridge=RIDGE)
+    return {"weights": found["map"], "bias": found["offset"]}
 
 
 def projected(rows: Any, state: Any) -> Any:
