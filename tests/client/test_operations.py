@@ -250,6 +250,9 @@ def test_a_page_about_an_upgrade_is_written_into_a_file(served: Any, client: Cli
     assert path.read_text() == client.upgrade_report("notes") == "<!doctype html>notes"
     assert as_json == {"collection": "notes", "page": str(path)}
 
+    refused = run(served, "upgrade", "report", "notes", "--output", str(tmp_path / "missing/page.html"))
+    assert (refused.exit_code, "cannot be written: No such file" in refused.stderr) == (1, True)
+
 
 def test_judged_queries_are_read_from_a_file_and_a_wrong_line_is_named(served: Any, tmp_path: Path) -> None:
     right, wrong = tmp_path / "right.jsonl", tmp_path / "wrong.jsonl"

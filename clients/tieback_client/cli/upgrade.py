@@ -147,7 +147,10 @@ def report(client: Client, output: Output, collection: str, path: Path | None) -
     """Write a page about an upgrade, for people."""
     page = client.upgrade_report(collection)
     written = path or Path(f"upgrade-{collection.replace('/', '-')}.html")
-    written.write_text(page, encoding="utf-8")
+    try:
+        written.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise click.ClickException(f"{written} cannot be written: {error.strerror}") from None
     if output.json:
         output.document({"collection": collection, "page": str(written)})
     else:

@@ -60,7 +60,8 @@ class Upgrades:
         found = await self._moving.state(collection)
         plans = [one for one in self._operations.succeeded(PLAN, collection) if one.created >= found.created]
         if found.moving is None and not plans:
-            raise NotFound("upgrade plan", collection, hint="PlanUpgrade makes one for a collection")
+            hint = "PlanUpgrade (tieback upgrade plan) makes one for a collection"
+            raise NotFound("upgrade plan", collection, hint=hint)
         return found, plans
 
     async def finish(self, collection: str, *, drop_missing: bool = False) -> Collection:
