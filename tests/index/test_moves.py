@@ -18,6 +18,7 @@ from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.moving import Moving, ReadIn, SecondVector
 from tieback.core.types.reindexing import FollowingVectors, ReindexedItem, ReindexedPiece
 from tieback.core.types.search import Hit
+from tieback.core.types.vectors import SpaceRef, Vector
 from tieback.index import Index
 
 COUNT = 400
@@ -234,3 +235,59 @@ async def test_a_restart_goes_on_between_the_two_spaces(store: Path) -> None:
     assert len({hit.item_id for hit in hits}) == COUNT
     check_exact(hits, 5, set(range(300)) - {5})
     await index.close()
+
+
+WIDE, WIDE_NEXT, DIMENSIONS = SpaceRef("wide", "r1", "f1"), SpaceRef("wide", "r2", "f2"), 32
+
+
+async def coded(index: Index, codec: MethodChoice, moved: int) -> tuple[Array, Array]:
+    """A collection of rows in a codec, of which so many have a new vector; the rows of both spaces.
+
+    The old rows are far from each other. The new ones are in two heaps, where a shortlist finds fewer.
+    """
+    draw = np.random.default_rng(0)
+    old = unit(draw.standard_normal((600, DIMENSIONS)))
+    heaps = draw.standard_normal((2, DIMENSIONS))[np.arange(600) % 2]
+    new = unit(heaps + 0.2 * draw.standard_normal((600, DIMENSIONS)))
+    await index.create_collection("coded", WIDE, DIMENSIONS, codec=codec)
+    items = [item(name(n), section(Vector(WIDE, row))) for n, row in enumerate(old)]
+    await index.upsert("coded", items)
+    await index.moves.begin("coded", Moving(WIDE_NEXT, DIMENSIONS, request={"collection": "coded"}), None)
+    for begin in range(0, moved, 60):
+        pending = await index.moves.read("coded", [name(n) for n in range(begin, begin + 60)])
+        made = [
+            ReindexedItem(
+                one.item.id,
+                one.version,
+                [IndexedSection(Vector(WIDE_NEXT, new[int(one.item.id[1:])]), "", Modality.TEXT)],
+            )
+            for one in pending
+        ]
+        assert not any(await index.moves.write("coded", made))
+    return old, new
+
+
+@pytest.mark.parametrize("moved", [300, 600])
+async def test_a_wanted_recall_is_kept_of_what_both_spaces_hold(index: Index, moved: int) -> None:
+    old, new = await coded(index, MethodChoice("binary", {"oversampling": 2}), moved)
+    how = MethodChoice("wanted_recall", {"recall": 0.9})
+    draw = np.random.default_rng(1)
+    missed, chosen = [], set()
+    for number in range(0, moved, moved // 20):
+        one, two = [
+            Vector(space, unit(rows[number] + 0.02 * draw.standard_normal(DIMENSIONS)))
+            for space, rows in ((WIDE, old), (WIDE_NEXT, new))
+        ]
+        found = {}
+        for search in (how, MethodChoice("exact")):
+            reply = await index.search(
+                "coded", vector=one, second=SecondVector(two), vector_search=search, limit=10
+            )
+            found[search.name] = {hit.item_id for hit in reply.hits}
+            if reply.reached is not None:
+                chosen.add(reply.reached.breadth)
+        missed.append(len(found["exact"] - found["wanted_recall"]) / 10)
+    alone = await index.search("coded", vector=Vector(WIDE, old[0]), vector_search=how)
+    assert alone.reached is not None
+    assert np.mean(missed) <= 0.15
+    assert min(chosen) > alone.reached.breadth, "the new vectors need a wider search than the old ones"

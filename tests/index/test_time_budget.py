@@ -9,11 +9,13 @@ from support.sections import item, section, vector
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput
 from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.moving import ReadIn
 from tieback.core.types.search import Reached
 from tieback.core.types.vectors import SpaceRef, Vector
 from tieback.index import Index
 from tieback.index.measured_recall import BREADTHS
 from tieback.index.memory import Memory
+from tieback.index.searched import searched
 from tieback.methods.vector_search import EVERY
 
 NORTH, WIDE = vector(1, 0, 0, 0), SpaceRef("wide", "r1", "f1")
@@ -66,12 +68,13 @@ async def test_searches_that_take_longer_than_measured_make_later_ones_narrower(
     known = memory.recalls
 
     def chosen(seconds: float) -> Reached:
-        return known.breadth_within(memory, seconds, lambda doing: None)
+        with searched(memory, by_both=False) as kinds:
+            return known.breadth_within(kinds, seconds, lambda doing: None)
 
     chosen(1.0)  # measures
-    measured = present(known._known)
+    measured = known._known[ReadIn.OLD]
     seconds = {breadth: 0.1 * breadth for breadth in measured.seconds if breadth != EVERY} | {EVERY: 10.0}
-    known._known = dataclasses.replace(measured, seconds=seconds)
+    known._known[ReadIn.OLD] = dataclasses.replace(measured, seconds=seconds)
 
     before = chosen(1.0)
     for _ in range(30):

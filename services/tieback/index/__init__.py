@@ -65,6 +65,7 @@ Where to look:
     collapsing.py   which sections are pieces of one short text
     diversity.py    hits that are unlike those before them
     balance.py      scores of several modalities made comparable
+    searched.py     which vectors a search looks through, for the measurement of how far it has to look
     page.py         a page of a listing, bounded by bytes
     page_token.py   where a listing goes on
     size.py         how much an index holds

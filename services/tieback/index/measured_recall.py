@@ -5,6 +5,9 @@ each, the ten nearest are looked for by growing breadths and by an exact search.
 searches for as many candidates as a hybrid search takes. The result is kept as long as the collection is in
 memory, and made anew once the collection has doubled or halved, or its vectors are kept in another way.
 
+Of a collection between two spaces a search looks through vectors of both. Each kind is measured by itself,
+with queries of its own space: the search has the recall of the worst kind, and takes the time of all.
+
 The time of a search depends on what else the machine does. So it is expected to take as many times what was
 measured as the last searches did.
 """
@@ -14,18 +17,16 @@ from __future__ import annotations
 import threading
 import time
 import weakref
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from tieback.core.types.arrays import Array
+from tieback.core.types.moving import ReadIn
 from tieback.core.types.search import Reached
 from tieback.index.filters import Check
 from tieback.methods.vector_search import EVERY
-
-if TYPE_CHECKING:
-    from tieback.index.memory import Memory
 
 BREADTHS = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 NEAREST = 10
@@ -38,44 +39,67 @@ _NEWEST, _LEAST_FACTOR, _MOST_FACTOR = 0.2, 0.25, 32.0  # of the factor on times
 
 
 @dataclass(frozen=True, slots=True)
+class Searched:
+    """Vectors of one kind that a search looks through: by `nearest`, as `Memory.nearest`.
+
+    `kept` is what holds them, `living` the mask of those that may be found, `take` gives those at positions.
+    `exact` says whether every search compares with all.
+    """
+
+    read_in: ReadIn
+    kept: object
+    living: Array
+    exact: bool
+    nearest: Callable[[Array, int, Array, float], tuple[Array, Array]]
+    take: Callable[[Array], Array]
+
+
+@dataclass(frozen=True, slots=True)
 class _Measured:
-    vectors: weakref.ref[object]
+    kept: weakref.ref[object]
     sections: int
-    recalls: dict[float, float]
-    seconds: dict[float, float]
+    seconds: Mapping[float, float]
+    recalls: Mapping[float, float] = field(default_factory=dict)
+
+    def recall_at(self, breadth: float) -> float:
+        """What was not measured is wider than what found all."""
+        return self.recalls.get(breadth, 1.0)
+
+    def seconds_at(self, breadth: float) -> float:
+        """Of a breadth that was not measured, as long as an exact search."""
+        return self.seconds.get(breadth, self.seconds[EVERY])
 
 
 class MeasuredRecalls:
-    """The measurements of one collection. Asked under the collection's lock for reading."""
+    """The measurements of one collection. Asked under the locks, for reading, of all that is searched."""
 
     def __init__(self) -> None:
-        self._known: _Measured | None = None
+        self._known: dict[ReadIn, _Measured] = {}
         self._measuring = threading.Lock()
         self._factor = 1.0
 
-    def breadth_for(self, memory: Memory, wanted: float, check: Check) -> tuple[float, float]:
+    def breadth_for(self, searched: Sequence[Searched], wanted: float, check: Check) -> tuple[float, float]:
         """The smallest breadth whose recall at ten is what is `wanted`, and that recall.
 
-        `EVERY` and 1 where none has it. Measures first where nothing fits the collection as it is.
+        `EVERY` and 1 where none has it. Measures first where nothing fits the vectors as they are.
         """
-        if memory.vectors.exact and memory.regions.exact:
+        if all(one.exact for one in searched):
             return 1.0, 1.0
-        known = self._fitting(memory, check)
-        enough = [(breadth, recall) for breadth, recall in known.recalls.items() if recall >= wanted]
+        enough = [
+            (one.breadth, one.recall)
+            for one in self._expected(searched, check)
+            if one.breadth < EVERY and one.recall >= wanted
+        ]
         return min(enough, default=(EVERY, 1.0))
 
-    def breadth_within(self, memory: Memory, within: float, check: Check) -> Reached:
+    def breadth_within(self, searched: Sequence[Searched], within: float, check: Check) -> Reached:
         """The breadth that finds most in so many seconds; the narrowest where none is so fast.
 
-        Measures first where nothing fits the collection as it is.
+        Measures first where nothing fits the vectors as they are.
         """
-        if memory.vectors.exact and memory.regions.exact:
+        if all(one.exact for one in searched):
             return Reached(1.0, 1.0)
-        known = self._fitting(memory, check)
-        every = [
-            Reached(breadth, known.recalls.get(breadth, 1.0), self._factor * seconds)
-            for breadth, seconds in known.seconds.items()
-        ]
+        every = self._expected(searched, check)
         fast = [one for one in every if (one.seconds or 0.0) <= within]
         if not fast:
             return min(every, key=lambda one: one.breadth)
@@ -86,65 +110,78 @@ class MeasuredRecalls:
         factor = self._factor * (1 - _NEWEST + _NEWEST * seconds / max(expected.seconds or 0.0, 1e-9))
         self._factor = min(max(factor, _LEAST_FACTOR), _MOST_FACTOR)
 
-    def _fitting(self, memory: Memory, check: Check) -> _Measured:
+    def _expected(self, searched: Sequence[Searched], check: Check) -> list[Reached]:
+        """What is expected of each breadth, of all kinds together."""
         with self._measuring:
-            known = self._known
-            if known is None or not _fits(known, memory):
-                known = self._known = _measured(memory, check)
-                self._factor = 1.0
-            return known
+            known = [self._fitting(one, check) for one in searched]
+        return [
+            Reached(
+                breadth,
+                min(one.recall_at(breadth) for one in known),
+                self._factor * sum(one.seconds_at(breadth) for one in known),
+            )
+            for breadth in sorted({breadth for one in known for breadth in one.seconds})
+        ]
+
+    def _fitting(self, searched: Searched, check: Check) -> _Measured:
+        known = self._known.get(searched.read_in)
+        if known is None or not _fits(known, searched):
+            known = self._known[searched.read_in] = _measured(searched, check)
+            self._factor = 1.0
+        return known
 
 
-def _fits(known: _Measured, memory: Memory) -> bool:
-    growth = memory.section_count / known.sections
-    return known.vectors() is memory.vectors and 1 / _GROWTH <= growth <= _GROWTH
+def _fits(known: _Measured, searched: Searched) -> bool:
+    growth = int(np.count_nonzero(searched.living)) / known.sections
+    return known.kept() is searched.kept and 1 / _GROWTH <= growth <= _GROWTH
 
 
-def _measured(memory: Memory, check: Check) -> _Measured:
-    living = memory.living()
-    positions = np.flatnonzero(living)
+def _measured(searched: Searched, check: Check) -> _Measured:
+    positions = np.flatnonzero(searched.living)
     random = np.random.default_rng(0)  # the same of the same collection
     chosen = np.sort(random.choice(positions, min(_QUERIES, len(positions)), replace=False))
-    vectors = memory.vectors.take(chosen)
+    vectors = searched.take(chosen)
     noise = random.standard_normal(vectors.shape) * (_NOISE / vectors.shape[1] ** 0.5)
     queries = (vectors + np.linalg.norm(vectors, axis=1, keepdims=True) * noise).astype(np.float32)
-    least = [_lowest(memory, query, living, check) for query in queries]
     recalls: dict[float, float] = {}
-    seconds = {}
+    seconds = {EVERY: _seconds(searched, queries, EVERY, check)}
+    kept = weakref.ref(searched.kept)
+    if searched.exact:
+        return _Measured(kept, len(positions), seconds)
+    least = [_lowest(searched, query, check) for query in queries]
     for breadth in BREADTHS:
         found = [
-            _found(memory, query, living, breadth, lowest, check)
+            _found(searched, query, breadth, lowest, check)
             for query, lowest in zip(queries, least, strict=True)
         ]
         recalls[breadth] = float(np.mean(found))
-        seconds[breadth] = _seconds(memory, queries, living, breadth, check)
+        seconds[breadth] = _seconds(searched, queries, breadth, check)
         if recalls[breadth] == 1:
             break
-    seconds[EVERY] = _seconds(memory, queries, living, EVERY, check)
-    return _Measured(weakref.ref(memory.vectors), memory.section_count, recalls, seconds)
+    return _Measured(kept, len(positions), seconds, recalls)
 
 
-def _seconds(memory: Memory, queries: Array, living: Array, breadth: float, check: Check) -> float:
+def _seconds(searched: Searched, queries: Array, breadth: float, check: Check) -> float:
     """How long nearly all searches of a breadth take."""
     taken = []
     for query in queries[:_TIMED]:
         check("the measurement of the time")
         begun = time.perf_counter()
-        memory.nearest(query, _CANDIDATES, living, breadth)
+        searched.nearest(query, _CANDIDATES, searched.living, breadth)
         taken.append(time.perf_counter() - begun)
     return float(np.quantile(taken, _LATE_SEARCHES))
 
 
-def _lowest(memory: Memory, query: Array, living: Array, check: Check) -> float:
+def _lowest(searched: Searched, query: Array, check: Check) -> float:
     """The similarity of the last of the nearest, by an exact search."""
     check("the measurement of the recall")
-    _, scores = memory.nearest(query, NEAREST, living, EVERY)
+    _, scores = searched.nearest(query, NEAREST, searched.living, EVERY)
     return float(scores[-1])
 
 
-def _found(memory: Memory, query: Array, living: Array, breadth: float, lowest: float, check: Check) -> float:
+def _found(searched: Searched, query: Array, breadth: float, lowest: float, check: Check) -> float:
     """The share of the nearest that is found."""
     check("the measurement of the recall")
-    _, scores = memory.nearest(query, NEAREST, living, breadth)
-    most = min(NEAREST, int(living.sum()))
+    _, scores = searched.nearest(query, NEAREST, searched.living, breadth)
+    most = min(NEAREST, int(searched.living.sum()))
     return min(float((scores >= lowest - _CLOSE * abs(lowest)).sum()) / most, 1.0)

@@ -44,6 +44,7 @@ from tieback.index.recorder import (
     Recorder,
     enter,
 )
+from tieback.index.searched import searched
 from tieback.index.signals import signals_of
 from tieback.index.stage_notes import (
     note_diversity,
@@ -117,12 +118,12 @@ def _reaching(
     if wanted is None and seconds is None:
         return query, None
     enter(recorder, MEASURE)
-    if seconds is None:
-        breadth, recall = memory.recalls.breadth_for(memory, wanted or 0.0, check)
-        reached = Reached(breadth, recall)
-    else:
-        seconds = min(seconds, _TIME_SHARE * deadline.remaining())
-        reached = memory.recalls.breadth_within(memory, seconds, check)
+    with searched(memory, by_both=query.second is not None) as kinds:
+        if seconds is None:
+            reached = Reached(*memory.recalls.breadth_for(kinds, wanted or 0.0, check))
+        else:
+            seconds = min(seconds, _TIME_SHARE * deadline.remaining())
+            reached = memory.recalls.breadth_within(kinds, seconds, check)
     return dataclasses.replace(query, reach=Reach(reached.breadth)), reached
 
 

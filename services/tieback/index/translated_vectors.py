@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tieback.core.types.arrays import Array
+from tieback.core.types.moving import ReadIn
 from tieback.index.growing import FLAT_UP_TO, GrowingVectors
+from tieback.index.measured_recall import Searched
 from tieback.index.room import grown
 
 if TYPE_CHECKING:
@@ -84,6 +86,11 @@ class TranslatedVectors:
         if not len(positions):
             return np.zeros(0, np.float32)
         return np.asarray(self._rows.take(positions) @ query, np.float32)
+
+    def searched(self, living: Array) -> Searched:
+        """What a search by them looks through, of the collection's `living` sections."""
+        rows = self._rows.current
+        return Searched(ReadIn.TRANSLATED, rows, living, rows.exact, self.nearest, rows.take)
 
     def wants_training(self) -> bool:
         """Whether they have outgrown exact search, or the lists that they were sorted into."""
