@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -163,6 +164,16 @@ def test_an_answer_that_breaks_off_is_shown_and_said_to_be_incomplete(run: Run) 
     assert "broke off here; it is not complete" in result.output
     assert "Sources" not in result.output
     assert result.exit_code == 1
+
+
+def test_a_question_needs_words(run: Run, tmp_path: Path) -> None:
+    photo = tmp_path / "cup.png"
+    photo.write_bytes(b"")
+
+    result = run("ask", "--image", str(photo))
+
+    assert "Give a question in words" in result.output
+    assert result.exit_code == 2
 
 
 def test_an_answer_has_footnotes_with_verdicts_and_a_list_of_sources(run: Run) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -14,18 +13,12 @@ from tieback_client.cli.conflicting import conflicting
 from tieback_client.cli.connection import (
     Command,
     connected,
-    granularity_of,
-    method_of,
-    note_files,
-    parse_weights,
-    query_of,
-    query_options,
-    with_modality,
 )
 from tieback_client.cli.decided import asked_for, decided
 from tieback_client.cli.mixture import between_spaces
 from tieback_client.cli.output import Output
 from tieback_client.cli.places import cited_place
+from tieback_client.cli.query_options import Query, query_options
 from tieback_client.cli.sampling_options import sampling_of, sampling_options
 from tieback_client.cli.search import (
     behind,
@@ -81,7 +74,6 @@ to say, · not checked, ≠ it is no answer to the question. “…” is quoted
 and whether that answers the question is for you to read.
 """,
 )
-@click.argument("words", nargs=-1, required=True)
 @query_options
 @click.option("--model", default="", metavar="NAME", help="The model that generates the answer.")
 @click.option("--evidence", type=click.IntRange(0), default=0, metavar="N", help="Use at most N passages.")
@@ -136,29 +128,7 @@ and whether that answers the question is for you to read.
 def ask(
     client: Client,
     output: Output,
-    words: tuple[str, ...],
-    image: tuple[Path, ...],
-    audio: tuple[Path, ...],
-    points: tuple[Path, ...],
-    features: tuple[str, ...],
-    collection: str,
-    limit: int,
-    filter: str,
-    modality: str | None,
-    weights: str | None,
-    policy: str | None,
-    imputation: str | None,
-    hybrid: bool | None,
-    vector_search: str | None,
-    balance: bool | None,
-    collapse: bool | None,
-    feedback: str | None,
-    ranker: str | None,
-    diversity: float | None,
-    per_item: int | None,
-    documents: bool | None,
-    rerank: str | None,
-    min_relevance: float,
+    query: Query,
     model: str,
     evidence: int,
     style: str,
@@ -172,25 +142,13 @@ def ask(
     **sampling: Any,
 ) -> None:
     """Answer a question from a collection, with sources."""
-    note_files(output, words)
+    if not query.words:
+        raise click.UsageError("Give a question in words; a photo or a sound can go with it.")
+    query.note_files(output)
+    least = query.arguments["min_relevance"]
     stream = client.answer(
-        collection,
-        query_of(words, image, audio, points, features),
-        limit=limit,
-        filter=with_modality(filter, modality),
-        weights=parse_weights(weights, policy),
-        imputation=imputation,
-        reranker=rerank,
-        hybrid=hybrid,
-        balance=balance,
-        collapse=collapse,
-        query_expansion=feedback,
-        ranker=ranker,
-        diversity=diversity,
-        hits_per_item=per_item,
-        granularity=granularity_of(documents=documents),
-        vector_search=method_of(vector_search),
-        min_relevance=min_relevance,
+        query.collection,
+        query.contents(),
         model=model,
         evidence_limit=evidence,
         sampling=sampling_of(**sampling),
@@ -203,6 +161,7 @@ def ask(
             demonstrations=demonstration,
         ),
         style=AnswerStyle(style),
+        **query.arguments,
     )
     with stream:
         if output.json:
@@ -216,10 +175,10 @@ def ask(
     if not output.terminal:
         output.show(written(answer))
     output.show(*without_strategy(answer), *repairs(answer), *decided(answer))
-    output.show(*sources(answer, words, width=output.console.width, explain=explain))
+    output.show(*sources(answer, query.words, width=output.console.width, explain=explain))
     output.show(*map(conflicting, answer.conflicts), *ending(answer))
     if answer.retrieval is not None:
-        if min_relevance:
+        if least:
             output.show(*without_relevance(answer.retrieval.hits))
         output.show(*warnings(answer.retrieval.routing), *between_spaces(answer.retrieval.mixture))
         if explain:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import datetime
+from typing import Any
 
 import click
 from rich.text import Text
 
-from tieback_client.cli.connection import Command, connected, granularity_of, method_of, plan_options
+from tieback_client.cli.connection import Command, connected
 from tieback_client.cli.list_by_default import ListByDefault
 from tieback_client.cli.original import original
 from tieback_client.cli.output import Output
+from tieback_client.cli.query_options import plan_options
 from tieback_client.client import Client
 from tieback_client.documents import Collection, Item, Section
 from tieback_client.query_plan import NO_PLAN, QueryPlan
@@ -117,16 +119,7 @@ def set_(
     client: Client,
     output: Output,
     name: str,
-    hybrid: bool | None,
-    vector_search: str | None,
-    balance: bool | None,
-    collapse: bool | None,
-    feedback: str | None,
-    ranker: str | None,
-    diversity: float | None,
-    per_item: int | None,
-    documents: bool | None,
-    rerank: str | None,
+    plan: dict[str, Any],
     candidates: int | None,
     defaults: bool,
 ) -> None:
@@ -134,22 +127,10 @@ def set_(
 
     It replaces what was said before: what is not given is the server's choice. A query's own options win.
     """
-    plan = QueryPlan(
-        hybrid=hybrid,
-        balance=balance,
-        reranker=method_of(rerank),
-        candidates=candidates or 0,
-        collapse=collapse,
-        query_expansion=method_of(feedback),
-        diversity=diversity or 0.0,
-        hits_per_item=per_item or 0,
-        granularity=granularity_of(documents=documents),
-        ranker=method_of(ranker),
-        vector_search=method_of(vector_search),
-    )
-    if (plan == NO_PLAN) != defaults:
+    chosen = QueryPlan(candidates=candidates or 0, **plan)
+    if (chosen == NO_PLAN) != defaults:
         raise click.UsageError("Give options of queries, or --defaults alone.")
-    found = client.update_collection(name, plan=plan)
+    found = client.update_collection(name, plan=chosen)
     if output.json:
         output.document(found)
     else:

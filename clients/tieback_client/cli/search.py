@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import click
@@ -15,16 +14,10 @@ from tieback_client.cli import bars
 from tieback_client.cli.connection import (
     Command,
     connected,
-    granularity_of,
-    method_of,
-    note_files,
-    parse_weights,
-    query_of,
-    query_options,
-    with_modality,
 )
 from tieback_client.cli.mixture import between_spaces
 from tieback_client.cli.output import Output, SafeConsole
+from tieback_client.cli.query_options import Query, query_options
 from tieback_client.cli.waterfall import left_out, steps_of, waterfall
 from tieback_client.client import Client
 from tieback_client.control_characters import in_a_line
@@ -53,7 +46,6 @@ Examples:
 docs/filters.md has all that a filter can say.
 """,
 )
-@click.argument("words", nargs=-1)
 @query_options
 @click.option(
     "--composition",
@@ -85,29 +77,7 @@ docs/filters.md has all that a filter can say.
 def search(
     client: Client,
     output: Output,
-    words: tuple[str, ...],
-    image: tuple[Path, ...],
-    audio: tuple[Path, ...],
-    points: tuple[Path, ...],
-    features: tuple[str, ...],
-    collection: str,
-    limit: int,
-    filter: str,
-    modality: str | None,
-    weights: str | None,
-    policy: str | None,
-    imputation: str | None,
-    hybrid: bool | None,
-    vector_search: str | None,
-    balance: bool | None,
-    collapse: bool | None,
-    feedback: str | None,
-    ranker: str | None,
-    diversity: float | None,
-    per_item: int | None,
-    documents: bool | None,
-    rerank: str | None,
-    min_relevance: float,
+    query: Query,
     composition: str,
     condition: str,
     explain: bool,
@@ -118,42 +88,29 @@ def search(
 
     Point clouds too, if the server reads them. Several contents make one query.
     """
-    note_files(output, words)
+    query.note_files(output)
+    least = query.arguments["min_relevance"]
     result = client.retrieve(
-        collection,
-        query_of(words, image, audio, points, features),
-        limit=limit,
-        filter=with_modality(filter, modality),
-        weights=parse_weights(weights, policy),
-        imputation=imputation,
-        reranker=rerank,
-        hybrid=hybrid,
-        balance=balance,
-        collapse=collapse,
-        query_expansion=feedback,
-        ranker=ranker,
-        diversity=diversity,
-        hits_per_item=per_item,
-        granularity=granularity_of(documents=documents),
+        query.collection,
+        query.contents(),
         composition=composition,
         condition=condition,
-        vector_search=method_of(vector_search),
-        min_relevance=min_relevance,
         explain=explain,
         highlights=highlights,
+        **query.arguments,
     )
     if output.json:
         output.document(result)
         return
     if not result.hits:
-        narrow = " The filter may be too narrow." if filter or modality else ""
-        high = f" --min-relevance {min_relevance:g} may leave out too much." if min_relevance else ""
+        narrow = " The filter may be too narrow." if query.arguments["filter"] else ""
+        high = f" --min-relevance {least:g} may leave out too much." if least else ""
         output.show(f"Nothing was found.{narrow}{high}")
     told: dict[str, int] = {}
     for rank, found in enumerate(result.hits, 1):
         first = told.setdefault(" ".join(found.hit.text.split()) or str(rank), rank)
-        output.show(hit(rank, found, words, first=first, explain=explain, width=output.console.width))
-    if min_relevance:
+        output.show(hit(rank, found, query.words, first=first, explain=explain, width=output.console.width))
+    if least:
         output.show(*without_relevance(result.hits))
     output.show(*below_floor(result.hits), *warnings(result.routing), *unread(result))
     output.show(*between_spaces(result.mixture))
