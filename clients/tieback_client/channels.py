@@ -29,8 +29,11 @@ class Channels(ABC):
         self._session = session
         self._credentials = session.options.credentials()
         address, arguments = session.address, session.options.arguments()
+        given = session.options.channel
         self._pool = Pool(
-            [Line(address, self._channel(address, arguments)) for _ in range(session.options.channels)]
+            [Line(address, given)]
+            if given is not None
+            else [Line(address, self._channel(address, arguments)) for _ in range(session.options.channels)]
         )
         self._replicas = (
             Replicas(self._list, self._replica, self._connect, self._end) if session.options.direct else None

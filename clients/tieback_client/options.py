@@ -100,6 +100,8 @@ class Options:
     Other servers than tieback's may punish less than 300."""
     channel_options: Mapping[str, Any] = field(default_factory=dict)
     """More gRPC channel arguments, by name; they win over the defaults."""
+    channel: Any = field(default=None, repr=False)
+    """A channel that was made already, in place of those to the address; it is closed with the client."""
 
     def __post_init__(self) -> None:
         if (self.certificate is None) != (self.key is None):

@@ -1,15 +1,11 @@
 """The HTTP door in a process that has the platform's gRPC port: built from the settings, and ended in order.
 
-It calls the gRPC server of its own process over a Unix socket that only this user can open, so that it needs
-no certificate of the platform, and passes the same interceptor as every call from outside.
+It calls the gRPC server of its own process without a socket, so that it needs no certificate of the platform,
+and passes the same interceptor as every call from outside.
 """
 
 from __future__ import annotations
 
-import asyncio
-import shutil
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tieback_client.installing import how_to_install
@@ -25,7 +21,6 @@ if TYPE_CHECKING:
     from tieback.doors.http import HttpDoor
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
-_SOCKET_BYTES = 100  # of a Unix socket's path, less than what every system takes
 
 
 class OpenedHttpDoor:
@@ -33,13 +28,8 @@ class OpenedHttpDoor:
 
     def __init__(self, settings: Settings, server: GrpcServer, telemetry: Telemetry) -> None:
         self._settings = settings
-        self._folder = Path(tempfile.mkdtemp(prefix="tieback-"))
-        path = self._folder / "grpc"
-        if len(bytes(path)) > _SOCKET_BYTES:
-            raise StartupError(f"the path of a socket in {self._folder.parent} is too long; set TMPDIR")
-        server.open_socket(path)
         try:
-            self._door = _made(settings, path, telemetry)
+            self._door = _made(settings, server, telemetry)
         except ImportError as error:
             raise StartupError(
                 f"TIEBACK_HTTP_PORT needs the package {error.name}: {how_to_install('http')}"
@@ -63,10 +53,9 @@ class OpenedHttpDoor:
     async def stop(self) -> None:
         """Lets requests in work end. Before the gRPC server drains, which works for them."""
         await self._door.stop()
-        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 
 
-def _made(settings: Settings, socket: Path, telemetry: Telemetry) -> HttpDoor:
+def _made(settings: Settings, server: GrpcServer, telemetry: Telemetry) -> HttpDoor:
     """The door that these settings describe. ImportError where a package of the extra is missing."""
     from tieback.doors.console import ConsoleOptions
     from tieback.doors.console import routes as console_routes
@@ -89,7 +78,7 @@ def _made(settings: Settings, socket: Path, telemetry: Telemetry) -> HttpDoor:
         mcp=settings.mcp,
         mcp_writes=settings.mcp_writes,
     )
-    client = platform(f"unix:{socket}")
+    client = platform("localhost", channel=server.channel())
     shown = ConsoleOptions(telemetry.registry, settings.votes)
     more = console_routes(client, shown) if settings.console else ()
     return HttpDoor(client, options, telemetry.doors, more)

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import sys
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import grpc
@@ -20,6 +19,7 @@ from tieback.serving.credentials import Tokens, server_credentials
 from tieback.serving.edge import Edge
 from tieback.serving.free_port import way_out
 from tieback.serving.health_edge import REQUEST_BYTES, WATCHES
+from tieback.serving.in_process import Handlers, InProcessChannel
 from tieback.serving.inflation import OPTIONS as LEAVE_COMPRESSED
 from tieback.serving.inner_tokens import InnerTokens
 from tieback.serving.loop_lag import LoopLag
@@ -75,13 +75,14 @@ class GrpcServer:
         self.server = grpc.aio.server(
             interceptors=[self._edge], options=_options(settings, shared_port=shared_port, behind=behind)
         )
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self.server)
+        self._handlers = Handlers(self.server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._handlers)
 
     def add(self, servicer: object) -> None:
         """Registers a servicer under the service whose generated base class it has."""
         base = next(kind for kind in type(servicer).__mro__ if kind.__module__.endswith("_pb2_grpc"))
         stubs = sys.modules[base.__module__]
-        getattr(stubs, f"add_{base.__name__}_to_server")(servicer, self.server)
+        getattr(stubs, f"add_{base.__name__}_to_server")(servicer, self._handlers)
         if isinstance(servicer, Draining):
             self._draining.append(servicer)
         package, name = base.__module__.rpartition(".")[0], base.__name__.removesuffix("Servicer")
@@ -102,7 +103,7 @@ class GrpcServer:
 
     def add_generic(self, names: Iterable[str], handler: grpc.GenericRpcHandler[Any, Any]) -> None:
         """Registers a handler of several services at once, for a server that passes bytes on."""
-        self.server.add_generic_rpc_handlers((handler,))
+        self._handlers.add_generic_rpc_handlers((handler,))
         self._names.extend(names)
 
     def open(self, host: str, port: int, credentials: grpc.ServerCredentials | None) -> int:
@@ -125,15 +126,9 @@ class GrpcServer:
             )
         return bound
 
-    def open_socket(self, path: Path) -> None:
-        """Listens on a Unix socket too, once the server is started, for doors of this process.
-
-        StartupError where there is no such place.
-        """
-        try:
-            self.server.add_insecure_port(f"unix:{path}")
-        except RuntimeError:
-            raise StartupError(f"cannot listen on the socket {path}") from None
+    def channel(self) -> InProcessChannel:
+        """A channel for doors of this process, whose calls pass the edge as those from outside."""
+        return InProcessChannel(self._edge.intercept_service, self._handlers)
 
     async def start(self, host: str, port: int) -> int:
         """Starts, and listens with the settings' certificate; returns the port. StartupError as in `open`."""
