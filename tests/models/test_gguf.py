@@ -40,8 +40,19 @@ OUTER = {
 }
 
 
-def written(path: Path, model: PreTrainedModel, architecture: str, **more: Any) -> Path:
-    """The model as llama.cpp's converter writes it, in float32."""
+def written(
+    path: Path,
+    model: PreTrainedModel,
+    architecture: str,
+    *,
+    pieces: tuple[list[str], list[float], list[int]] | None = None,
+    template: str = CHAT_TEMPLATE,
+    **more: Any,
+) -> Path:
+    """The model as llama.cpp's converter writes it, in float32.
+
+    By `pieces`, tokens with scores and types, its tokenizer is of SentencePiece.
+    """
     writer, config = gguf.GGUFWriter(str(path), architecture), model.config
     writer.add_block_count(config.num_hidden_layers)
     writer.add_embedding_length(config.hidden_size)
@@ -52,12 +63,20 @@ def written(path: Path, model: PreTrainedModel, architecture: str, **more: Any) 
     writer.add_layer_norm_rms_eps(config.rms_norm_eps)
     head_width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     writer.add_key_length(head_width)
-    writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre("qwen2" if architecture.startswith("qwen") else "llama-bpe")
-    writer.add_token_list(TOKENS)
-    writer.add_token_types(TYPES)
-    writer.add_token_merges(MERGES)
-    writer.add_chat_template(CHAT_TEMPLATE)
+    if pieces is None:
+        writer.add_tokenizer_model("gpt2")
+        writer.add_tokenizer_pre("qwen2" if architecture.startswith("qwen") else "llama-bpe")
+        writer.add_token_list(TOKENS)
+        writer.add_token_types(TYPES)
+        writer.add_token_merges(MERGES)
+    else:
+        writer.add_tokenizer_model("llama")
+        writer.add_token_list(pieces[0])
+        writer.add_token_scores(pieces[1])
+        writer.add_token_types(pieces[2])
+        writer.add_bos_token_id(1)
+        writer.add_eos_token_id(2)
+    writer.add_chat_template(template)
     for key, value in more.items():
         writer.add_string(key.replace("__", "."), value)
     tied = bool(config.tie_word_embeddings)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,10 +19,11 @@ from tieback.models.chat_template import Message
 from tieback.models.decoder import Decoder, SoftTokens
 from tieback.models.language_model import GRAPH, load_language_model
 from tieback.models.store import Store
+from tieback.recipes import llama_graph
 from tieback.recipes.export_causal_language_model import export
 from tieback.recipes.llama_files import ARCHITECTURES, read_transformers
 from tieback.recipes.llama_graph import write_graph
-from tieback.recipes.llama_weights import LlamaWeights, Plain, recoded, to_state
+from tieback.recipes.llama_weights import Bits, LlamaWeights, Plain, recode, recoded, to_state
 from tieback.recipes.own_model import FolderOptions, inspect
 from transformers import CONFIG_MAPPING, AutoModelForCausalLM, PreTrainedModel
 
@@ -73,10 +74,14 @@ def card_of(folder: Path, *, bits: int = 8, **changed: Any) -> GeneratorCard:
     return GeneratorCard(**fields | changed)
 
 
-@pytest.mark.parametrize(("architecture", "bits"), [*((one, 8) for one in ARCHITECTURES), ("qwen2", 4)])
+@pytest.mark.parametrize(
+    ("architecture", "bits"),
+    [*((one, 8) for one in ARCHITECTURES), ("qwen2", 4), ("gemma", 16), ("qwen3", 16)],
+)
 def test_greedy_answers_of_an_own_model_are_those_of_transformers(
-    architecture: str, bits: Literal[4, 8], tmp_path: Path
+    architecture: str, bits: Bits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(llama_graph, "WIDENED", 1 << 11)  # so that its small matrices are in pieces
     torch_model = save(tmp_path / "own", architecture)
     card = card_of(tmp_path / "own", bits=bits)
     out = tmp_path / "out"
@@ -106,6 +111,11 @@ def test_greedy_answers_of_an_own_model_are_those_of_transformers(
         assert written == expected.tolist()
     assert metrics["parity_logits"] < 1e-2
     assert metrics["parity_cached_logits"] < 1e-2
+
+
+def test_weights_too_large_for_16_bits_are_refused_with_the_other_choices() -> None:
+    with pytest.raises(StartupError, match="too large for floats of 16 bits; take 8, or 32"):
+        recode(Plain(np.full((2, 32), 7e4, np.float32)), 16)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)

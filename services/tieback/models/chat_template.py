@@ -58,8 +58,10 @@ class ChatTemplate:
 def _filled(rendered: str, messages: Sequence[Message]) -> Iterator[Piece]:
     end = 0
     for place in PLACEHOLDERS.finditer(rendered):
-        yield Piece(rendered[end : place.start()], is_template=True)
-        yield Piece(messages[int(place[1])].content.strip(), is_template=False)
+        before = rendered[end : place.start()]
+        own = before.rstrip(" ")  # a space belongs to the word behind it, for most tokenizers
+        yield Piece(own, is_template=True)
+        yield Piece(before[len(own) :] + messages[int(place[1])].content.strip(), is_template=False)
         end = place.end()
     yield Piece(rendered[end:], is_template=True)
 

@@ -15,6 +15,7 @@ from tieback.core.types.arrays import Array
 from tieback.models.chat_template import ChatTemplate, Message
 from tieback.models.decoder import Decoder, N, Streams
 from tieback.models.detokenization import Detokenizer
+from tieback.models.leading_space import LeadingSpace
 from tieback.models.plain_text import PlainText
 from tieback.models.store import ServedModel, Store
 
@@ -40,8 +41,11 @@ class LanguageModel:
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self._plain = PlainText(self._tokenizer)
+        self._space = LeadingSpace(self._tokenizer)
+        self._space.going_on.encode_special_tokens = True
         added = self._tokenizer.get_added_tokens_decoder()
         self._control = {token.content: number for number, token in added.items() if token.special}
+        self._control_numbers = frozenset(self._control.values())
         self._control_names = re.compile("|".join(map(re.escape, self._control)) or r"(?!)")
         options = card.options_for(CausalLanguageModel)
         self.system_prompt = options.system_prompt
@@ -49,8 +53,7 @@ class LanguageModel:
 
     def tokens(self, text: str) -> list[int]:
         """A plain text's tokens: what reads like a control token is text."""
-        ids = np.array(self._tokenizer.encode(text, add_special_tokens=False).ids, np.int64)
-        return [int(token) for token in self._plain.held(ids, np.zeros(len(ids), bool))]
+        return self._tokens_by(self._tokenizer, text)
 
     def prompt(self, messages: Sequence[Message]) -> list[int]:
         """The tokens that ask for the assistant's next message."""
@@ -66,7 +69,10 @@ class LanguageModel:
             if number == last:
                 places = len(tokens) + np.arange(count)
                 tokens += [NOT_READ] * count
-            tokens += self._template_tokens(piece.text) if piece.is_template else self.tokens(piece.text)
+            if piece.is_template:
+                self._add_template(tokens, piece.text)
+            else:
+                self._add_text(tokens, piece.text)
         return tokens, places
 
     def open(
@@ -112,13 +118,22 @@ class LanguageModel:
                 f"remove its folder in the store and run: tieback models pull {self.name}"
             )
 
-    def _template_tokens(self, text: str) -> Iterator[int]:
+    def _add_template(self, tokens: list[int], text: str) -> None:
         end = 0
         for name in self._control_names.finditer(text):
-            yield from self.tokens(text[end : name.start()])
-            yield self._control[name[0]]
+            self._add_text(tokens, text[end : name.start()])
+            tokens.append(self._control[name[0]])
             end = name.end()
-        yield from self.tokens(text[end:])
+        self._add_text(tokens, text[end:])
+
+    def _add_text(self, tokens: list[int], text: str) -> None:
+        begins = not tokens or (self._space.after_control and tokens[-1] in self._control_numbers)
+        if text:
+            tokens += self._tokens_by(self._tokenizer if begins else self._space.going_on, text)
+
+    def _tokens_by(self, tokenizer: Tokenizer, text: str) -> list[int]:
+        ids = np.array(tokenizer.encode(text, add_special_tokens=False).ids, np.int64)
+        return [int(token) for token in self._plain.held(ids, np.zeros(len(ids), bool))]
 
     def _end_tokens(self, names: Sequence[str]) -> Iterator[int]:
         for name in names:

@@ -14,7 +14,6 @@ Larger models bear 4 bits better; a card asks for them by `bits`.
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +30,7 @@ from tieback.recipes.language_model_drift import SAMPLE_TOKENS, measure
 from tieback.recipes.llama_files import read_gguf, read_transformers
 from tieback.recipes.llama_graph import write_graph
 from tieback.recipes.llama_weights import LlamaWeights, recoded
+from tieback.recipes.published_template import template_of_folder, template_of_gguf
 from tieback.training.sample_text import SAMPLE
 
 PARITY = 1e-2
@@ -84,19 +84,7 @@ def read_weights(folder: Path, name: str) -> LlamaWeights:
 def _read(weights: Path, name: str) -> tuple[LlamaWeights, Tokenizer, str]:
     if name.endswith(".gguf"):
         published, metadata = read_gguf(weights / name)
-        return published, tokenizer_of(metadata), str(metadata.get("tokenizer.chat_template", ""))
+        return published, tokenizer_of(metadata), template_of_gguf(metadata)
     published = read_transformers(weights)
     tokenizer = Tokenizer.from_file(str(weights / TOKENIZER))
-    return published, tokenizer, _chat_template(weights)
-
-
-def _chat_template(folder: Path) -> str:
-    own = folder / CHAT_TEMPLATE
-    if own.exists():
-        return own.read_text(encoding="utf-8")
-    configuration = folder / "tokenizer_config.json"
-    settings = json.loads(configuration.read_text(encoding="utf-8")) if configuration.exists() else {}
-    template = settings.get("chat_template")
-    if not isinstance(template, str):
-        raise StartupError(f"the model has no chat template: add a {CHAT_TEMPLATE} to its folder")
-    return template
+    return published, tokenizer, template_of_folder(weights)

@@ -73,9 +73,7 @@ def read_gguf(path: Path) -> tuple[LlamaWeights, Metadata]:
     Block formats are kept as they are; others are dequantised and quantised to 8 bits. StartupError where the
     file is of another architecture than `GGUF_ARCHITECTURES`, or has weights that these have not.
     """
-    reader = gguf.GGUFReader(str(path))
-    metadata = {key: field.contents() for key, field in reader.fields.items()}
-    shape = _gguf_shape(path.name, metadata)
+    shape, metadata, reader = _opened(path)
     tensors = {tensor.name: _tensor(tensor) for tensor in reader.tensors}
     # llama.cpp turns pairs of neighbours where the architecture is Llama's, and halves, as we do, elsewhere.
     orders = {
@@ -106,6 +104,22 @@ def read_gguf(path: Path) -> tuple[LlamaWeights, Metadata]:
         others = ", ".join(sorted(tensors)[:3])
         raise StartupError(f"{path.name} has weights that cannot be exported: {others}")
     return LlamaWeights(shape, layers=tuple(layers), **weights), metadata
+
+
+def read_gguf_shape(path: Path) -> tuple[LlamaShape, Metadata]:
+    """The sizes and the metadata, without the weights. StartupError where the file cannot be exported."""
+    return _opened(path)[:2]
+
+
+def _opened(path: Path) -> tuple[LlamaShape, Metadata, gguf.GGUFReader]:
+    try:
+        reader = gguf.GGUFReader(str(path))
+        metadata = {key: field.contents() for key, field in reader.fields.items()}
+        return _gguf_shape(path.name, metadata), metadata, reader
+    except KeyError as error:
+        raise StartupError(f"{path.name} does not say {error}, which a language model's file does") from None
+    except (ValueError, IndexError, OverflowError) as error:
+        raise StartupError(f"{path.name} is no GGUF file that can be read: {error}") from None
 
 
 def _gguf_shape(name: str, metadata: Metadata) -> LlamaShape:

@@ -26,6 +26,10 @@ are gathered in a branch that runs only where one of them is asked for; the head
 Matrices are in blocks of 32: those of layers in 8 or 4 bits, embedding and head in 8. By `arithmetic="int8"`
 activations are quantised too, block by block as they come, and the products run on integer instructions;
 with "float32" the weights are expanded and nothing else is lost, which is slow and serves to prove the graph.
+
+Or they are floats, and the products too. ONNX Runtime has no product of 16-bit floats for x86 processors: it
+would expand all weights when it loads them, and they would take the memory of 32 bits. So they are expanded
+in each run, out of the file, in pieces that are small enough for a processor's nearest cache.
 """
 
 from __future__ import annotations
@@ -46,6 +50,7 @@ from tieback.recipes.llama_weights import (
     LlamaShape,
     LlamaWeights,
     Matrix,
+    Plain,
     held,
     stacked,
 )
@@ -55,6 +60,7 @@ Arithmetic = Literal["int8", "float32"]
 CONTRIB = "com.microsoft"
 OPSET, IR_VERSION = 21, 10
 PAGE = 4096  # weights begin on pages, so that they are mapped from the file instead of read
+WIDENED = 1 << 18  # weights of 16 bits that are expanded at once
 FEW = 8  # such small constants steer the graph, so its optimiser wants to see them
 SELECTED = ("batch", "selected", "exits")
 ACCURACY_LEVEL = {"float32": 1, "int8": 4}  # MatMulNBits' names for them
@@ -75,6 +81,7 @@ class _GraphWriter:
         self._shape = shape
         self._accuracy = ACCURACY_LEVEL[arithmetic]
         self._data = data
+        self._offsets: dict[str, int] = {}
         self._nodes: list[onnx.NodeProto] = []
         self._initializers: list[onnx.TensorProto] = []
 
@@ -112,6 +119,18 @@ class _GraphWriter:
         return helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
 
     def _embedding(self, weights: LlamaWeights) -> str:
+        embedded = self._looked_up(weights)
+        if self._shape.embedding_scale == 1.0:
+            return embedded
+        scale = self._constant("embedding.scale", np.array(self._shape.embedding_scale, np.float32))
+        return self._node("Mul", [embedded, scale], "embedded.scaled")
+
+    def _looked_up(self, weights: LlamaWeights) -> str:
+        if isinstance(weights.embedding, Plain):
+            name = "head" if weights.head is None else "embedding"
+            rows = self._constant(f"{name}.values", weights.embedding.values)
+            self._node("Gather", [rows, "input_ids"], "embedded.rows", axis=0)
+            return self._node("Cast", ["embedded.rows"], "embedded", to=TensorProto.FLOAT)
         table = held(weights.embedding)
         inputs = ["head.codes", "input_ids", "head.scales"]
         if weights.head is None:
@@ -123,11 +142,7 @@ class _GraphWriter:
             inputs[0] = self._constant("embedding.codes", table.codes)
             inputs[2] = self._constant("embedding.scales", table.scales)
         attributes = {"bits": 8, "block_size": BLOCK, "gather_axis": 0, "quantize_axis": 1}
-        embedded = self._node("GatherBlockQuantized", inputs, "embedded", domain=CONTRIB, **attributes)
-        if self._shape.embedding_scale == 1.0:
-            return embedded
-        scale = self._constant("embedding.scale", np.array(self._shape.embedding_scale, np.float32))
-        return self._node("Mul", [embedded, scale], "embedded.scaled")
+        return self._node("GatherBlockQuantized", inputs, "embedded", domain=CONTRIB, **attributes)
 
     def _with_soft_tokens(self, embedded: str) -> str:
         """What the first layer reads: soft tokens in their places, none where the inputs are left out.
@@ -257,6 +272,8 @@ class _GraphWriter:
         return self._node("SimplifiedLayerNormalization", inputs, name, axis=-1, epsilon=epsilon)
 
     def _product(self, tensor: str, name: str, weights: Matrix, *, output: str = "") -> str:
+        if isinstance(weights, Plain):
+            return self._product_of_floats(tensor, name, weights, output or f"{name}.product")
         matrix = held(weights)
         rows, columns = matrix.codes.shape
         inputs = [tensor, f"{name}.codes", f"{name}.scales"]
@@ -280,6 +297,33 @@ class _GraphWriter:
             accuracy_level=self._accuracy,
         )
 
+    def _product_of_floats(self, tensor: str, name: str, matrix: Plain, output: str) -> str:
+        values, table = matrix.values, f"{name}.values"
+        times = {"domain": CONTRIB, "transB": 1}
+        if values.dtype == np.float32:
+            return self._node("FusedMatMul", [tensor, self._constant(table, values)], output, **times)
+        # By a shape that only a run knows, so that nothing is expanded for good. A 0 leaves a size as it is.
+        if not any("as_it_is" in node.output for node in self._nodes):
+            self._node("Shape", ["input_ids"], "ids.shape")
+            self._node("Sub", ["ids.shape", "ids.shape"], "as_it_is")
+        self._write(table, values)
+        count = max(1, WIDENED // values.shape[1])
+        products = []
+        for begin in range(0, len(values), count):
+            piece = self._rows(table, values, begin, min(begin + count, len(values)))
+            again = self._node("Reshape", [piece, "as_it_is"], f"{piece}.again")
+            wide = self._node("Cast", [again], f"{piece}.wide", to=TensorProto.FLOAT)
+            products.append(self._node("FusedMatMul", [tensor, wide], f"{piece}.product", **times))
+        return self._node("Concat", products, output, axis=-1)
+
+    def _rows(self, table: str, values: NDArray[Any], begin: int, end: int) -> str:
+        """Declares rows of a matrix that is in the file under a name of their own."""
+        part = values[begin:end]
+        start = self._offsets[table] + begin * values[0].nbytes
+        kind = helper.np_dtype_to_tensor_dtype(values.dtype)
+        place = {"location": Path(self._data.name).name, "offset": start, "length": part.nbytes}
+        return self._declare(f"{table}.{begin}", kind, part.shape, place)
+
     def _node(
         self, operator: str, inputs: list[str], *outputs: str, domain: str = "", **attributes: Any
     ) -> str:
@@ -294,11 +338,17 @@ class _GraphWriter:
         if value.size < FEW:
             self._initializers.append(numpy_helper.from_array(value, name))
             return name
-        self._data.write(b"\0" * (-self._data.tell() % PAGE))
-        place = {"offset": self._data.tell(), "length": value.nbytes}
-        self._data.write(np.ascontiguousarray(value).tobytes())
         kind = helper.np_dtype_to_tensor_dtype(value.dtype)
-        return self._declare(name, kind, value.shape, {"location": Path(self._data.name).name} | place)
+        place = {"location": Path(self._data.name).name, "offset": self._write(name, value)}
+        return self._declare(name, kind, value.shape, place | {"length": value.nbytes})
+
+    def _write(self, name: str, value: NDArray[Any]) -> int:
+        """Writes the values to the data file, once; returns where they begin."""
+        if name not in self._offsets:
+            self._data.write(b"\0" * (-self._data.tell() % PAGE))
+            self._offsets[name] = self._data.tell()
+            self._data.write(np.ascontiguousarray(value).tobytes())
+        return self._offsets[name]
 
     def _alias(self, name: str, of: str, shape: tuple[int, ...]) -> str:
         """Declares bytes that are written already under another name and shape."""

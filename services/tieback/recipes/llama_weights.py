@@ -2,8 +2,8 @@
 
 A matrix is read as it was published: in floats, or in blocks of 32 inputs as
 `weight = scale · code + offset`. GGUF's Q4_1 and Q8_0 are exactly that, so nothing is lost in reading such a
-file. What is served is in blocks of 8 or of 4 bits. Floats are quantised to 8 bits as Q8_0 does, with an
-error of at most 1/254 of the block's largest magnitude.
+file. What is served is in blocks of 8 or of 4 bits, or in floats of 16 or 32. Floats are quantised to 8 bits
+as Q8_0 does, with an error of at most 1/254 of the block's largest magnitude.
 """
 
 from __future__ import annotations
@@ -14,13 +14,19 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from tieback.core.errors import StartupError
+
 BLOCK = 32
 """Inputs that share a scale and an offset: what GGUF's formats have, and ONNX Runtime's kernels like."""
 
 Floats: TypeAlias = NDArray[np.float32]
 Bytes: TypeAlias = NDArray[np.uint8]
 
-Bits: TypeAlias = Literal[4, 8]
+Bits: TypeAlias = Literal[4, 8, 16, 32]
+"""Of a weight: 4 and 8 are codes in blocks, 16 and 32 floats."""
+
+QUANTIZED = 8
+"""The most bits of a code."""
 
 MIDDLE = 128
 """The code of zero in a symmetric 8-bit block."""
@@ -31,13 +37,13 @@ SHRUNK = (1.0, 0.95, 0.9, 0.85, 0.8)
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """A matrix `[outputs, inputs]` that was published in floats."""
+    """A matrix `[outputs, inputs]` of floats: of 32 bits as it is read, of 16 or 32 as it is served."""
 
-    values: Floats
+    values: Floats | NDArray[np.float16]
 
     def dequantize(self) -> Floats:
         """The matrix itself."""
-        return self.values
+        return self.values.astype(np.float32, copy=False)
 
     def rows(self, order: NDArray[np.intp]) -> Plain:
         """The same matrix with its outputs in another order."""
@@ -158,14 +164,17 @@ def _in_four_bits(blocks: Floats) -> Quantized:
     return Quantized(codes.reshape(len(blocks), -1), scales.astype(np.float32), offsets, 4)
 
 
-def recode(matrix: Matrix, bits: Bits = 8) -> Quantized:
-    """The same matrix in blocks whose code of zero is an integer, as ONNX Runtime's fast kernel wants.
+def recode(matrix: Matrix, bits: Bits = 8) -> Matrix:
+    """The same matrix in floats, or in blocks of 4 or 8 bits.
 
-    A 4-bit block has a float offset; rounding it at 4 bits would move every weight of the block by up to half
-    a step. Seventeen finer steps make one of the old, so in 8 bits the weights stay exact relative to each
-    other and all move together by at most 1/34 of an old step. An 8-bit block that fits already is left as it
-    is.
+    A block's code of zero is an integer, as ONNX Runtime's fast kernel wants. A published block of 4 bits has
+    a float offset; rounding it at 4 bits would move every weight of the block by up to half a step. Seventeen
+    finer steps make one of the old, so in 8 bits the weights stay exact relative to each other and all move
+    together by at most 1/34 of an old step. An 8-bit block that fits already is left as it is.
+    StartupError where a weight is too large for a float of 16 bits.
     """
+    if bits > QUANTIZED:
+        return _in_floats(matrix.dequantize(), bits)
     if isinstance(matrix, Plain) or bits == 4:
         return quantize(matrix.dequantize(), bits)
     if matrix.bits == 8:
@@ -181,12 +190,23 @@ def recode(matrix: Matrix, bits: Bits = 8) -> Quantized:
     return Quantized(codes, scales, (-zeros * scales).astype(np.float32), 8)
 
 
+def _in_floats(matrix: Floats, bits: Bits) -> Plain:
+    if bits == 32:
+        return Plain(matrix)
+    with np.errstate(over="ignore"):
+        values = matrix.astype(np.float16)
+    if not np.isfinite(values).all():
+        raise StartupError("the model has weights that are too large for floats of 16 bits; take 8, or 32")
+    return Plain(values)
+
+
 def recoded(weights: LlamaWeights, bits: Bits = 8) -> LlamaWeights:
     """All matrices recoded: the weights that the graph really holds.
 
-    `bits` are those of the layers. Embedding and head keep 8: they err most where the choice of a token is
-    close, and are a small part of a large model.
+    `bits` are those of the layers. Embedding and head have 8 at least: they err most where the choice of a
+    token is close, and are a small part of a large model.
     """
+    outer: Bits = 8 if bits == 4 else bits
 
     def of_layer(layer: LlamaLayer) -> LlamaLayer:
         parts: dict[str, Any] = {
@@ -197,12 +217,15 @@ def recoded(weights: LlamaWeights, bits: Bits = 8) -> LlamaWeights:
         return replace(layer, **parts)
 
     layers = tuple(of_layer(layer) for layer in weights.layers)
-    head = None if weights.head is None else recode(weights.head)
-    return replace(weights, embedding=recode(weights.embedding), layers=layers, head=head)
+    head = None if weights.head is None else recode(weights.head, outer)
+    return replace(weights, embedding=recode(weights.embedding, outer), layers=layers, head=head)
 
 
-def stacked(*matrices: Matrix) -> Quantized:
+def stacked(*matrices: Matrix) -> Matrix:
     """Several recoded matrices of the same inputs, one below the other, so that one product has them all."""
+    floats = [matrix.values for matrix in matrices if isinstance(matrix, Plain)]
+    if len(floats) == len(matrices):
+        return Plain(np.concatenate(floats))
     parts = [held(matrix) for matrix in matrices]
     return Quantized(
         np.concatenate([part.codes for part in parts]),
@@ -213,9 +236,9 @@ def stacked(*matrices: Matrix) -> Quantized:
 
 
 def held(matrix: Matrix) -> Quantized:
-    """A recoded matrix, as the graph holds it. TypeError for one in floats."""
+    """A matrix in blocks. TypeError for one in floats: all of a layer are of one kind."""
     if not isinstance(matrix, Quantized):
-        raise TypeError("the weights of a graph are recoded ones")
+        raise TypeError("a matrix is in floats where its layer's others are in blocks")
     return matrix
 
 

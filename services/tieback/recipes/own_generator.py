@@ -1,4 +1,4 @@
-"""The card of a language model that is a folder of the user's."""
+"""The card of a language model that is a folder of the user's, or a GGUF file in one."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ from typing import Any
 
 from tieback.catalog.own_directory import LARGEST_TOKENIZER, own_file, own_files, read_object
 from tieback.models.language_model import CHAT_TEMPLATE, TOKENIZER
-from tieback.recipes.llama_files import read_shape
+from tieback.recipes.gguf_tokenizer import CONTROL, tokenizer_of
+from tieback.recipes.llama_files import Metadata, read_gguf_shape, read_shape
+from tieback.recipes.llama_weights import LlamaShape
 
 WRITES = "ForCausalLM"
 GENERATION, SETTINGS = "generation_config.json", "tokenizer_config.json"
 LONGEST_CONTEXT = 4096
 """Tokens that a card names where the model has places for more: keys and values of each take memory."""
+
+GGUF = ".gguf"
 
 DEFAULT_BITS = 8
 """Of a weight, where a card names none."""
@@ -42,18 +46,36 @@ def generator_card(
     StartupError, with the reason, for an architecture that cannot be exported.
     """
     shape = read_shape(config)
-    context = min(shape.context, LONGEST_CONTEXT)
-    facts |= {
-        "kind": "language model's folder",
-        "architecture": f"{shape.architecture}, {shape.layers} layers of width {shape.width}",
-        "context": f"{context} tokens" + (f" of {shape.context}" if shape.context > context else ""),
-        "keys and values": f"{8 * shape.layers * shape.key_value_heads * shape.head_width:,} bytes a token",
-    }
     files = own_files(directory)
     settings = read_object(directory, SETTINGS) if SETTINGS in files else {}
     if CHAT_TEMPLATE not in files and not isinstance(settings.get("chat_template"), str):
         missing.append(f"{CHAT_TEMPLATE}: a model that was not trained for conversations has none; write one")
-    ends = list(dict.fromkeys(_ends(directory, settings))) if TOKENIZER in files else []
+    ends = list(_ends(directory, settings)) if TOKENIZER in files else []
+    facts["kind"] = "language model's folder"
+    return _card(shape, weights, ends, facts, missing, bits)
+
+
+def gguf_card(
+    directory: Path, name: str, facts: dict[str, str], missing: list[str], bits: int
+) -> dict[str, Any]:
+    """The same for a GGUF file of the folder, which has its tokenizer and its chat template."""
+    shape, metadata = read_gguf_shape(own_file(directory, name))
+    tokenizer_of(metadata)  # refuses a kind that cannot be converted
+    if not metadata.get("tokenizer.chat_template"):
+        missing.append(f"a chat template: {name} has none, and only models for conversations are served")
+    facts["kind"] = "language model's GGUF file"
+    return _card(shape, name, list(_gguf_ends(metadata)), facts, missing, bits)
+
+
+def _card(
+    shape: LlamaShape, weights: str, ends: list[str], facts: dict[str, str], missing: list[str], bits: int
+) -> dict[str, Any]:
+    context, ends = min(shape.context, LONGEST_CONTEXT), list(dict.fromkeys(ends))
+    facts |= {
+        "architecture": f"{shape.architecture}, {shape.layers} layers of width {shape.width}",
+        "context": f"{context} tokens" + (f" of {shape.context}" if shape.context > context else ""),
+        "keys and values": f"{8 * shape.layers * shape.key_value_heads * shape.head_width:,} bytes a token",
+    }
     if ends:
         facts["answers end at"] = ", ".join(ends)
     else:
@@ -65,6 +87,15 @@ def generator_card(
         "options": {"weights": weights, "end_tokens": ends}
         | ({"bits": bits} if bits != DEFAULT_BITS else {}),
     }
+
+
+def _gguf_ends(metadata: Metadata) -> Iterator[str]:
+    """By the file's tokens that end a text or a turn, and by the names that templates give the end."""
+    tokens, types = metadata["tokenizer.ggml.tokens"], metadata["tokenizer.ggml.token_type"]
+    control = {token for token, type_ in zip(tokens, types, strict=True) if type_ == CONTROL}
+    numbers = (metadata.get(f"tokenizer.ggml.{name}_token_id") for name in ("eos", "eot"))
+    named = [tokens[number] for number in numbers if number is not None]
+    yield from (one for one in (*named, *TURN_ENDS) if one in control)
 
 
 def _ends(directory: Path, settings: Mapping[str, Any]) -> Iterator[str]:

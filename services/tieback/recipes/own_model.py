@@ -36,7 +36,7 @@ from tieback.recipes.export_cross_encoder import check_one_score, check_pairs
 from tieback.recipes.export_transformer_text import vocabulary_of
 from tieback.recipes.extend_text_graph import read_tensor
 from tieback.recipes.graph_edits import load_graph
-from tieback.recipes.own_generator import DEFAULT_BITS, generator_card, writes
+from tieback.recipes.own_generator import DEFAULT_BITS, GGUF, generator_card, gguf_card, writes
 from tieback.recipes.sentence_modules import SentenceModules, read_modules
 from tieback.recipes.text_graph_tensors import TYPES, described, find_tensors
 from tieback.recipes.torch_backbone import read_config
@@ -48,6 +48,7 @@ LICENCES = ("LICENSE", "LICENSE.txt", "LICENSE.md", "LICENCE", "COPYING")
 UNSTATED = "unstated"
 CLASSIFIER = "ForSequenceClassification"
 TYPICAL_TOKENS = 512
+SHOWN = 10
 ENDLESS = 1_000_000  # transformers writes a number of thirty digits where a tokenizer has no limit
 OTHERS = (*PICKLES, ".h5", ".msgpack", ".ot", ".md", ".txt", ".gitattributes")
 NAMED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*){0,3}")
@@ -96,13 +97,16 @@ def inspect(directory: Path, name: str, given: FolderOptions) -> OwnModel:
         cards = [_reranker(directory, weights, found)]
     elif weights is not None:
         cards = [_text(directory, modules, weights, given, found)]
+    elif (file := _only_gguf(files)) is not None and graph is None:
+        cards = [gguf_card(directory, file, found.facts, found.missing, given.bits)]
     elif graph is not None:
         cards = [_graph(directory, modules, graph, given, found)]
     else:
         raise _nothing(directory, files)
     if given.bits != DEFAULT_BITS and cards[0].get("role") != "generator":
         raise StartupError("--bits is for language models, and the folder has none")
-    if TOKENIZER not in files and not any(one.endswith(f"/{TOKENIZER}") for one in files):
+    is_gguf = str(cards[0].get("options", {}).get("weights", "")).endswith(GGUF)
+    if not is_gguf and not any(one.split("/")[-1] == TOKENIZER for one in files):
         found.missing.append(
             f'{TOKENIZER}: write it with python -c "from transformers import AutoTokenizer; '
             f"AutoTokenizer.from_pretrained('{directory}').save_pretrained('{directory}')\""
@@ -345,6 +349,13 @@ def _only_graph(files: Mapping[str, Path]) -> list[str]:
     return graphs if len(graphs) == 1 else []
 
 
+def _only_gguf(files: Mapping[str, Path]) -> str | None:
+    found = [name for name in files if name.endswith(GGUF)]
+    if len(found) > 1:
+        raise StartupError(f"the folder has several GGUF files; leave one in it: {', '.join(found[:SHOWN])}")
+    return next(iter(found), None)
+
+
 def _weights(name: str, files: Mapping[str, Path]) -> str | None:
     """The file of that name, or the index of its parts where it lies in several; None where neither does."""
     index = f"{name.removesuffix('.safetensors')}{INDEX}"
@@ -366,7 +377,8 @@ def _nothing(directory: Path, files: Mapping[str, Path]) -> StartupError:
     pickles = [name for name in files if name.endswith(PICKLES)]
     if pickles:
         return StartupError(how_to_convert(directory, pickles[0]))
-    names = ", ".join(list(files)[:10]) or "nothing"
+    names = ", ".join(list(files)[:SHOWN]) or "nothing"
     return StartupError(
-        f"{directory} has no weights: {WEIGHTS} with {CONFIG}, or {' or '.join(GRAPHS)}. It has: {names}"
+        f"{directory} has no weights: {WEIGHTS} with {CONFIG}, {' or '.join(GRAPHS)}, or a {GGUF} file. "
+        f"It has: {names}"
     )

@@ -33,9 +33,9 @@ LINE = 100
 @click.option("--license", "licence", default="", help="The licence of the weights, as an SPDX expression.")
 @click.option(
     "--bits",
-    type=click.Choice(["8", "4"]),
+    type=click.Choice(["4", "8", "16", "32"]),
     default="8",
-    help="Of a language model's weights; 4 take half the memory.",
+    help="Of a language model's weights: 4 take half the memory of 8, 16 and 32 are floats.",
 )
 @click.option("--print", "only_print", is_flag=True, help="Print the card and write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
