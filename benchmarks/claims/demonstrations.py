@@ -135,7 +135,8 @@ def _picture(draw: np.random.Generator, look: int) -> list[int]:
 def _other(things: Sequence[Sequence[int]], place: int) -> int:
     """The next row with demonstrations of the same things, or the next one where there is none."""
     later = [*range(place + 1, len(things)), *range(place)]
-    return next((number for number in later if things[number] == things[place]), later[0])
+    alike = [number for number in later if things[number] == things[place]]
+    return [*alike, *later][0]
 
 
 @torch.no_grad()

@@ -13,7 +13,7 @@ from tieback.models.decoder import Decoder, SoftTokens
 from tieback.models.language_model import LanguageModel
 from tieback.models.row_caches import RowCaches
 from tieback.models.store import Store
-from tieback.recipes.llama_weights import BLOCK, Quantized, quantize, recode
+from tieback.recipes.llama_weights import BLOCK, Quantized, held, quantize, recode
 
 TOLERANCE = 1e-4
 
@@ -218,7 +218,7 @@ def test_recoding_moves_a_four_bit_block_by_a_34th_of_a_step_at_most(offset: flo
     scales = np.full((1, 2), 0.1, np.float32)
     published = Quantized(codes, scales, np.full((1, 2), offset, np.float32), 4)
 
-    recoded = recode(published)
+    recoded = held(recode(published))
     span = max(offset + 1.5, 0.0) - min(offset, 0.0)
 
     assert np.abs(recoded.dequantize() - published.dequantize()).max() <= span / 255

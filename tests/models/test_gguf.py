@@ -178,7 +178,7 @@ def test_a_tokenizer_of_qwen_in_a_gguf_file_is_that_of_transformers(text: str) -
     ],
 )
 def test_what_a_gguf_file_has_and_cannot_be_exported_is_refused_by_name(
-    architecture: str, more: dict[str, str], reason: str, tmp_path: Path
+    architecture: str, more: dict[str, Any], reason: str, tmp_path: Path
 ) -> None:
     model = saved(tmp_path / "own", "qwen2")
 

@@ -91,6 +91,8 @@ class _GraphWriter:
         self._constant("rotary.cosines", cosines)
         self._constant("rotary.sines", sines)
         self._spare_place()
+        if isinstance(weights.embedding, Plain) and weights.embedding.values.dtype == np.float16:
+            self._same_shape()
         states = [self._with_soft_tokens(self._embedding(weights))]
         for n, layer in enumerate(weights.layers):
             states.append(self._layer(n, layer, states[-1]))
@@ -299,13 +301,8 @@ class _GraphWriter:
 
     def _product_of_floats(self, tensor: str, name: str, matrix: Plain, output: str) -> str:
         values, table = matrix.values, f"{name}.values"
-        times = {"domain": CONTRIB, "transB": 1}
         if values.dtype == np.float32:
-            return self._node("FusedMatMul", [tensor, self._constant(table, values)], output, **times)
-        # By a shape that only a run knows, so that nothing is expanded for good. A 0 leaves a size as it is.
-        if not any("as_it_is" in node.output for node in self._nodes):
-            self._node("Shape", ["input_ids"], "ids.shape")
-            self._node("Sub", ["ids.shape", "ids.shape"], "as_it_is")
+            return self._times(tensor, self._constant(table, values), output)
         self._write(table, values)
         count = max(1, WIDENED // values.shape[1])
         products = []
@@ -313,8 +310,16 @@ class _GraphWriter:
             piece = self._rows(table, values, begin, min(begin + count, len(values)))
             again = self._node("Reshape", [piece, "as_it_is"], f"{piece}.again")
             wide = self._node("Cast", [again], f"{piece}.wide", to=TensorProto.FLOAT)
-            products.append(self._node("FusedMatMul", [tensor, wide], f"{piece}.product", **times))
+            products.append(self._times(tensor, wide, f"{piece}.product"))
         return self._node("Concat", products, output, axis=-1)
+
+    def _times(self, tensor: str, matrix: str, output: str) -> str:
+        return self._node("FusedMatMul", [tensor, matrix], output, domain=CONTRIB, transB=1)
+
+    def _same_shape(self) -> None:
+        """A shape that only a run knows: what is given it is no constant. A 0 leaves a size as it is."""
+        self._node("Shape", ["input_ids"], "ids.shape")
+        self._node("Sub", ["ids.shape", "ids.shape"], "as_it_is")
 
     def _rows(self, table: str, values: NDArray[Any], begin: int, end: int) -> str:
         """Declares rows of a matrix that is in the file under a name of their own."""

@@ -225,7 +225,8 @@ def stacked(*matrices: Matrix) -> Matrix:
     """Several recoded matrices of the same inputs, one below the other, so that one product has them all."""
     floats = [matrix.values for matrix in matrices if isinstance(matrix, Plain)]
     if len(floats) == len(matrices):
-        return Plain(np.concatenate(floats))
+        together: Any = np.concatenate(floats)
+        return Plain(together)
     parts = [held(matrix) for matrix in matrices]
     return Quantized(
         np.concatenate([part.codes for part in parts]),
