@@ -136,7 +136,8 @@ def _other(things: Sequence[Sequence[int]], place: int) -> int:
     """The next row with demonstrations of the same things, or the next one where there is none."""
     later = [*range(place + 1, len(things)), *range(place)]
     alike = [number for number in later if things[number] == things[place]]
-    return [*alike, *later][0]
+    first: int = [*alike, *later][0]
+    return first
 
 
 @torch.no_grad()
