@@ -31,7 +31,7 @@ def newest(cards: Sequence[EncoderCard], store: Store, say: Say) -> JointSpaceAr
     if stored(root):
         return JointSpaceArtifact.load(folder_of(None, root))
     say("there is no binding in the store: binding")
-    return bind(cards, store, Options(data=_shipped(store)), say).bound
+    return bind(cards, store, Options(data=shipped(store)), say).bound
 
 
 def of_other_seeds(
@@ -72,7 +72,7 @@ def _again(
         for card in cards
         if card.name in spaces or bound.takes(card.space.name, card.modality)
     ]
-    options = Options(**(chosen | {"data": _shipped(store)} | changes))
+    options = Options(**(chosen | {"data": shipped(store)} | changes))
     with tempfile.TemporaryDirectory() as folder:
         return bind(again, store, options, say, out=Path(folder)).bound
 
@@ -81,7 +81,7 @@ def _known() -> set[str]:
     return {field.name for field in dataclasses.fields(Options)}
 
 
-def _shipped(store: Store) -> tuple[Path, ...]:
+def shipped(store: Store) -> tuple[Path, ...]:
     """What `tieback bind` binds from where no data are named: the project's library and the store's media."""
     media = [store.media(card) for card in Catalog.load().media() if store.is_ready(card)]
     return (LIBRARY.parent, *media)

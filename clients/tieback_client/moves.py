@@ -72,3 +72,5 @@ class UpgradeResult:
     """Whether it ended since the upgrade was paused."""
     over: bool = False
     """Whether it ended since the upgrade was finished or rolled back."""
+    staying: int = 0
+    """Sections whose vectors are the same in both spaces, and were copied."""

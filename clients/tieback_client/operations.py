@@ -171,6 +171,7 @@ def _upgrade_result(message: Any) -> UpgradeResult:
         failure_count=message.failure_count,
         paused=message.paused,
         over=message.over,
+        staying=message.staying,
     )
 
 
@@ -212,6 +213,9 @@ def _upgrade_plan(message: Any) -> UpgradePlan:
         sections=message.cost.sections,
         encode_all_seconds=_seconds(message.cost.encoding_time),
         translate_all_seconds=_seconds(message.cost.translation_time),
+        items=message.cost.items,
+        staying_items=message.cost.staying_items,
+        staying_sections=message.cost.staying_sections,
         advice=_ADVICES.get(message.advice),
         reason=message.reason,
         gain=_measured(message.gain),

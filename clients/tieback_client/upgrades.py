@@ -171,7 +171,7 @@ class UpgradePlan:
     sections: int
     """Sections of the collection."""
     encode_all_seconds: float
-    """Time to encode all of them, as fast as the sample was encoded."""
+    """Time to encode those whose vectors do not stay, as fast as the sample was encoded."""
     translate_all_seconds: float
     """Time to translate all of them by the best policy."""
     advice: UpgradeAdvice | None
@@ -182,3 +182,9 @@ class UpgradePlan:
     """Re-embedded nDCG less that of today; its interval takes both of the same queries."""
     matrix: CompatibilityMatrix
     """The old space, the new one, and earlier ones that the request named."""
+    items: int = 0
+    """Items of the collection."""
+    staying_items: int = 0
+    """Items whose vectors stay the same, since a replaced component of a joint space does not encode them."""
+    staying_sections: int = 0
+    """Sections of these."""

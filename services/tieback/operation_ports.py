@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Collection as AnyOf
 from pathlib import Path
 from typing import Any, Protocol
 
 from tieback.core.errors import TiebackError
 from tieback.core.types.collection import Collection
+from tieback.core.types.content import Modality
 from tieback.core.types.moving import MoveProgress, Moving
 from tieback.core.types.operation import Progress
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexProgress, ReindexState
@@ -75,6 +77,13 @@ class MovesPort(Protocol):
 
     async def read(self, collection: str, ids: Sequence[str]) -> list[PendingItem]:
         """Those of these items that lack new vectors, with their contents."""
+        ...
+
+    async def keep(self, collection: str, ids: Sequence[str], modalities: AnyOf[Modality]) -> int:
+        """Copies, durably, the old vectors of those of these items that lack new ones and keep theirs.
+
+        These are of contents of those modalities alone. It says how many there are.
+        """
         ...
 
     async def write(self, collection: str, items: Sequence[ReindexedItem]) -> list[TiebackError | None]:

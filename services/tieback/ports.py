@@ -8,6 +8,7 @@ needs another takes the port, and does not know which it is. Every method raises
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Collection as AnyOf
 from pathlib import Path
 from typing import Protocol, Unpack
 
@@ -15,7 +16,7 @@ from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import TiebackError
 from tieback.core.tenant import Usage
 from tieback.core.types.collection import Collection, IndexedItem, Source, UpsertReply
-from tieback.core.types.content import Content, Item
+from tieback.core.types.content import Content, Item, Modality
 from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeReply, SplitReply
 from tieback.core.types.fusion import FusePart, FuseReply, Role, Routing
 from tieback.core.types.generation import (
@@ -229,6 +230,10 @@ class StoredItemsPort(Protocol):
 
         A section whose original is not there has no content.
         """
+        ...
+
+    async def staying(self, collection: str, modalities: AnyOf[Modality]) -> tuple[int, int]:
+        """How many items, and sections of these, have vectors of contents of these modalities alone."""
         ...
 
     def upgrades(self, collection: str) -> Path:

@@ -35,7 +35,10 @@ def result(**changes: Any) -> dict[str, Any]:
         "artifact": "0123456789ab", "width": 12, "trained": 300, "held_out": 300, "left_out": 1, "items": 100,
         "recall": {name: number(0.5) for name in ("old_old", "new_old", "new_new", "native")},
         "seconds": {"encoding": 12.0, "training": 3.0}, "judged": 7, "floor": 0.8,
-        "cost": {"sections": 480, "encoding": 7200.0, "translation": 0.01},
+        "cost": {
+            "sections": 480, "encoding": 7200.0, "translation": 0.01, "items": 120, "staying_items": 0,
+            "staying_sections": 0,
+        },
         "old": worth(0.5), "reembedded": worth(0.6), "gain": number(0.1),
         "policies": [
             {"policy": "affine", "translated": worth(0.55), "led": worth(0.5), "retention": number(0.9),
@@ -81,6 +84,16 @@ def test_the_page_has_the_advice_the_series_and_what_each_policy_keeps() -> None
     assert "encoding all of them 2.0 h" in said
     assert "Asked by 7 judged queries" in said
     assert "How far it is" not in said
+
+
+def test_the_page_says_how_many_items_stay_where_one_component_of_a_joint_space_was_replaced() -> None:
+    found = result()
+    found["cost"] |= {"staying_items": 70, "staying_sections": 80}
+
+    said = words(page(COLLECTION, [plan(found)]))
+
+    assert "items whose vectors stay 70 of 120" in said
+    assert "encoding the others 2.0 h" in said
 
 
 def test_the_page_loads_nothing_runs_nothing_and_escapes_what_it_is_told() -> None:

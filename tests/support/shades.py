@@ -91,8 +91,8 @@ def write_words(
     )  # fmt: skip
 
 
-def write_eyes(folder: Path, name: str, colours: np.ndarray) -> EncoderCard:
-    draw = np.random.default_rng(9)
+def write_eyes(folder: Path, name: str, colours: np.ndarray, seed: int = 9) -> EncoderCard:
+    draw = np.random.default_rng(seed)
     (folder / name).mkdir()
     mixing = draw.normal(size=(FEATURES, 3)).astype(np.float32)
     features = np.maximum(colours @ mixing.T, 0)

@@ -184,10 +184,11 @@ def facts_of(collection: str, result: UpgradeResult) -> dict[str, str]:
         )
     else:
         following = f"tieback upgrade finish {collection}, or tieback upgrade rollback {collection}"
+    stayed = f", of which {result.staying} stayed as they were" if result.staying else ""
     return {
         "from": str(result.old_space),
         "to": str(result.new_space),
-        "sections with new vectors": f"{result.done} of {result.total}",
+        "sections with new vectors": f"{result.done} of {result.total}{stayed}",
         "next": following,
     }
 

@@ -169,7 +169,7 @@ def facts_of(result: UpgradePlan) -> dict[str, str]:
         "compatibility": f"AC {result.matrix.average_compatibility:.2f}, "
         f"AA {result.matrix.average_accuracy:.3f}",
         "tried by": f"{result.judged} judged queries" if result.judged else "the collection's own contents",
-        "encoding all": f"{result.sections} sections, about {duration(result.encode_all_seconds)}",
+        **_encoding(result),
         "translating all": duration(result.translate_all_seconds),
         "from": str(result.old_space),
         "to": str(result.new_space),
@@ -181,6 +181,18 @@ def facts_of(result: UpgradePlan) -> dict[str, str]:
         "recall@1 new as it is": _share(result.native),
         "encoding took": duration(result.encoding_seconds),
         "training took": duration(result.training_seconds),
+    }
+
+
+def _encoding(result: UpgradePlan) -> dict[str, str]:
+    """What has to be encoded, and what stays."""
+    took = duration(result.encode_all_seconds)
+    if not result.staying_items:
+        return {"encoding all": f"{result.sections} sections, about {took}"}
+    return {
+        "stays as it is": f"{result.staying_items} of {result.items} items, "
+        f"{result.staying_sections} of {result.sections} sections",
+        "encoding the rest": f"{result.sections - result.staying_sections} sections, about {took}",
     }
 
 

@@ -55,6 +55,11 @@ class Joint(Protocol):
         """The width of its vectors."""
         ...
 
+    @property
+    def stays(self) -> Mapping[SpaceRef, frozenset[Modality]]:
+        """By earlier joint spaces, the modalities whose stored vectors are the same in this one."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class CollectionSpace:
@@ -62,7 +67,8 @@ class CollectionSpace:
 
     The encoders of a role say something of contents, and the router makes one vector of it. `losses` are what
     a missing encoder costs a query. Where it `is_retired`, it is no longer served, and loaded to read
-    collections in it. `compatible` are earlier spaces that its leading dimensions are in.
+    collections in it. `compatible` are earlier spaces that its leading dimensions are in; `stays` are, by
+    earlier spaces, the modalities whose stored vectors are the same in this one, bit by bit.
     """
 
     ref: SpaceRef
@@ -72,6 +78,7 @@ class CollectionSpace:
     losses: Losses
     is_retired: bool = False
     compatible: tuple[SpaceRef, ...] = ()
+    stays: Mapping[SpaceRef, frozenset[Modality]] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def single(
@@ -91,7 +98,8 @@ class CollectionSpace:
         """A joint one."""
         encoders = dict.fromkeys(Role, SpaceEncoders(encoder, space.joint_inputs, limits))
         ref, width = space.joint.ref, space.joint.width
-        return cls(ref, width, encoders, space.router, space.losses, is_retired)
+        stays = space.joint.stays
+        return cls(ref, width, encoders, space.router, space.losses, is_retired, stays=stays)
 
     @property
     def name(self) -> str:

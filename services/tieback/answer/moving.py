@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import AsyncGenerator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces
@@ -74,13 +75,17 @@ class MovingCollections:
         tokens = self._spaces.token_spaces.serving(keeping)
         write = functools.partial(self._moves.write, collection)
         failures: dict[str, tuple[int, TiebackError]] = {}
+        stays = into.stays.get(found.space, frozenset())
         try:
             more = True
             while more:
                 more = False
                 ids = await self._moves.in_order_of_use(collection)
                 ids = [item_id for item_id in ids if item_id not in failures] + [*failures]
-                for begin in range(0, min(len(ids), ORDERED), PAGE):
+                ids = ids[:ORDERED]
+                if stays and not (await self._state(collection, found.space, into.ref, failures)).ended:
+                    more = await self._moves.keep(collection, ids, stays) > 0
+                for begin in range(0, len(ids), PAGE):
                     state = await self._state(collection, found.space, into.ref, failures)
                     yield state
                     if state.ended:
@@ -96,14 +101,8 @@ class MovingCollections:
                             failures.pop(one.item.id, None)
             self._spaces.forget(collection)
             state = await self._state(collection, found.space, into.ref, failures)
-            yield (
-                state
-                if state.ended
-                else MoveProgress(
-                    *(state.old, state.new, state.done, state.total, state.failures, state.failure_count),
-                    ended=True,
-                )
-            )
+            _, staying = await self._index.stored.staying(collection, stays)
+            yield state if state.ended else replace(state, ended=True, staying=staying)
         except NotFound as missing:
             if missing.kind != "upgrade":
                 raise

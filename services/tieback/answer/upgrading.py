@@ -95,6 +95,8 @@ class Upgrading:
             found.section_count,
             all(one.ref in new.compatible for one in (*before, old)),
             tuple(one.ref for one in before),
+            found.item_count,
+            *await self._index.stored.staying(collection, new.stays.get(old.ref, frozenset())),
         )
 
     async def sample(self, collection: str, most: int) -> list[str]:

@@ -22,6 +22,7 @@ import numpy as np
 from tieback.core.errors import InvalidInput, NotFound, TiebackError, Unavailable
 from tieback.core.field_path import at
 from tieback.core.tenant import CollectionKey
+from tieback.core.types.content import Modality
 from tieback.core.types.limits import Limits
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexState
 from tieback.core.types.token_vectors import TokenVectors
@@ -37,6 +38,7 @@ from tieback.index.originals import Originals
 from tieback.index.ownership import OwnedCollections
 from tieback.index.pieces import pieces_of
 from tieback.index.records import Record
+from tieback.index.staying_items import COLUMNS, staying_records, stays
 from tieback.index.store import Description, Store
 from tieback.index.stored_items import with_contents
 from tieback.index.table import Table
@@ -133,6 +135,32 @@ class Generations:
         if records:
             await made.writer.write(records=records, versions=versions)
         return errors
+
+    async def keep(self, old: OpenCollection, ids: Sequence[str], modalities: Collection[Modality]) -> int:
+        """Copies those of these items that the generation lacks and whose vectors stay; says how many.
+
+        Those of contents of these modalities do. Tokens of texts stay where they are kept alike.
+        """
+        made = self._made(old)
+        if made.description.token_vectors != old.description.token_vectors:
+            modalities = frozenset(modalities) - {Modality.TEXT}
+        if made.description.width != old.description.width or not modalities:
+            return 0
+
+        def staying() -> list[tuple[int, Record]]:
+            with old.memory.lock.reading():
+                found = [old.memory.entry(item_id) for item_id in ids]
+                chosen = [one for one in found if one and made.memory.version_of(one.item.id) != one.version]
+            chosen = [one for one in chosen if stays(one, modalities)]
+            rows = cast(Table, old.table).rows_of([one.version for one in chosen], COLUMNS)
+            return staying_records(chosen, rows, old.description.width) if chosen else []
+
+        with old.writer.pinned():
+            kept = await self._in(staying)
+        if kept:
+            versions, records = zip(*kept, strict=True)
+            await made.writer.write(records=records, versions=versions)
+        return len(kept)
 
     async def finish(self, old: OpenCollection, dropped: Collection[str]) -> ReindexState:
         """Has the generation take the collection's place, where it lacks no item but those that are dropped.

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, TiebackError, Unavailable
 from tieback.core.tenant import CollectionKey
 from tieback.core.types.collection import IndexedItem
+from tieback.core.types.content import Modality
 from tieback.core.types.moving import Moving
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexState
 from tieback.core.types.token_vectors import TokenVectors
@@ -189,6 +190,11 @@ class Moves:
         """See `MovesPort`."""
         opened, _ = self._moving(collection)
         return await self._generations.read(opened, ids)
+
+    async def keep(self, collection: str, ids: Sequence[str], modalities: Collection[Modality]) -> int:
+        """See `MovesPort`."""
+        opened, _ = self._moving(collection)
+        return await self._generations.keep(opened, ids, modalities)
 
     async def write(self, collection: str, items: Sequence[ReindexedItem]) -> list[TiebackError | None]:
         """See `MovesPort`."""

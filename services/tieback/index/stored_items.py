@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,11 +11,12 @@ import numpy as np
 
 from tieback.core.errors import NotFound
 from tieback.core.tenant import Access
-from tieback.core.types.content import Content, Item, Section
+from tieback.core.types.content import Content, Item, Modality, Section
 from tieback.index.collection import OpenCollection
 from tieback.index.entries import Entry
 from tieback.index.originals import Originals, content_of
 from tieback.index.ownership import OwnedCollections
+from tieback.index.staying_items import count_staying
 from tieback.index.store import Store
 
 _NOT_KEPT = (
@@ -72,6 +73,10 @@ class StoredItems:
             return section.content
 
         return await asyncio.to_thread(read)
+
+    async def staying(self, collection: str, modalities: Collection[Modality]) -> tuple[int, int]:
+        """See `StoredItemsPort`."""
+        return await asyncio.to_thread(count_staying, self._opened(collection).memory, modalities)
 
     def upgrades(self, collection: str) -> Path:
         """See `StoredItemsPort`."""

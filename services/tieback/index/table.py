@@ -35,6 +35,7 @@ _TERMS_PER_DELETE = 2000
 # much as some ten rows.
 _ROWS_PER_APPEND = 10
 _TAG = "acknowledged"
+_ROWS_PER_BATCH = 1024
 _MOST_ROUNDS = 16  # of compaction; after three there was never anything left to do
 
 _log = logging.getLogger(__name__)
@@ -75,6 +76,12 @@ class Table(TableReader):
                 self._take_back()
                 raise
         self._tail += rows.num_rows + _ROWS_PER_APPEND
+
+    def rows_of(self, versions: Sequence[int], columns: Sequence[str]) -> Iterator[Any]:
+        """Some columns of the rows of these versions, as record batches."""
+        for predicate in _predicates(versions):
+            query = self._lance.search().where(predicate).limit(None).select(list(columns))
+            yield from query.to_batches(batch_size=_ROWS_PER_BATCH)
 
     def worth_compacting(self, stale: int, rows: int, *, busy: bool) -> bool:
         """Whether enough was appended, or enough of the `rows` is stale. Compaction rewrites the table.

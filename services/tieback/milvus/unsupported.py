@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection as AnyOf
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from tieback.core.errors import TiebackError
 from tieback.core.types.collection import Collection
-from tieback.core.types.content import Content, Item
+from tieback.core.types.content import Content, Item, Modality
 from tieback.core.types.moving import Moving
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexState
 from tieback.core.types.snapshot import Snapshot, SnapshotPart
@@ -96,6 +97,10 @@ class NoOriginals:
         """See `StoredItemsPort`."""
         raise unsupported("reindex")
 
+    async def staying(self, collection: str, modalities: AnyOf[Modality]) -> tuple[int, int]:
+        """See `StoredItemsPort`."""
+        raise unsupported("reindex")
+
     def upgrades(self, collection: str) -> Path:
         """See `StoredItemsPort`."""
         raise unsupported("reindex")
@@ -125,6 +130,10 @@ class NoMoves:
         raise unsupported("upgrade")
 
     async def read(self, collection: str, ids: Sequence[str]) -> list[PendingItem]:
+        """See `MovesPort`."""
+        raise unsupported("upgrade")
+
+    async def keep(self, collection: str, ids: Sequence[str], modalities: AnyOf[Modality]) -> int:
         """See `MovesPort`."""
         raise unsupported("upgrade")
 

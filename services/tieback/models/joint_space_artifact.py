@@ -109,6 +109,8 @@ class JointSpaceArtifact:
     `centres` are, by space and modality, what is taken off a dense vector before anything reads it: two
     encoders of one space hold the same thing a constant apart (Liang et al., 2022, arXiv:2203.02053).
     `graphs` are ONNX graphs by their names (`models/bound_graph.py`); what has none is left to its methods.
+    `stays` are, by the joint spaces that this one was made of by replacing components, the modalities whose
+    stored vectors are the same in both, bit by bit (`recipes/binding/replacing.py`).
     """
 
     blocks: tuple[Block, ...]
@@ -120,6 +122,7 @@ class JointSpaceArtifact:
     centres: Mapping[str, Mapping[Modality, Array]] = field(default_factory=dict)
     graphs: Mapping[str, bytes] = field(default_factory=dict)
     imputations: tuple[BoundImputation, ...] = ()
+    stays: Mapping[SpaceRef, frozenset[Modality]] = field(default_factory=dict)
 
     @cached_property
     def revision(self) -> str:
@@ -226,6 +229,12 @@ class JointSpaceArtifact:
             centres,
             {name.removesuffix(GRAPH): graph for name, graph in artifact.files.items()},
             tuple(imputations),
+            {
+                SpaceRef(**one["space"]): frozenset(map(Modality, one["modalities"]))
+                for one in facts.get(
+                    "stays", ()
+                )  # of a binding in which nothing was replaced, there are none
+            },
         )
         bound._check_projections()
         return bound
@@ -277,6 +286,11 @@ class JointSpaceArtifact:
             "losses": _plain(self.losses),
             "metrics": dict(self.metrics),
         }
+        if self.stays:
+            facts["stays"] = [
+                {"space": asdict(space), "modalities": sorted(modalities)}
+                for space, modalities in self.stays.items()
+            ]
         arrays = {
             f"{kind}.{number}.{name}": array
             for kind, states in (

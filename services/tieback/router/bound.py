@@ -56,6 +56,7 @@ def joint_space_of(
         binding=bound.revision,
         graphs=graphs,
         native=native,
+        stays=bound.stays,
     )
 
 

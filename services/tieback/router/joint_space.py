@@ -48,7 +48,7 @@ class JointSpace:
     block, the modalities that the block's own space encodes; a block that is not in it is of texts. `binding`
     is the revision of the artifact that the space was made from, empty where it was made from the names of
     classes. `graphs` compute all projections of a modality's dense vectors at once, if the artifact
-    has them.
+    has them. `stays` are, by earlier joint spaces, the modalities whose stored vectors are the same here.
     """
 
     components: tuple[Component, ...]
@@ -59,6 +59,7 @@ class JointSpace:
     binding: str = ""
     graphs: Mapping[Modality, ProjectionGraph] = field(default_factory=dict)
     native: Mapping[str, Collection[Modality]] = field(default_factory=dict)
+    stays: Mapping[SpaceRef, frozenset[Modality]] = field(default_factory=dict)
     names: tuple[str, ...] = ()
     width: int = 0
     _slices: Mapping[str, slice] = field(default_factory=dict)
@@ -78,6 +79,7 @@ class JointSpace:
         binding: str = "",
         graphs: Mapping[Modality, ProjectionGraph] | None = None,
         native: Mapping[str, Collection[Modality]] | None = None,
+        stays: Mapping[SpaceRef, frozenset[Modality]] | None = None,
     ) -> JointSpace:
         """The space with its blocks in that order. StartupError where there are none, or two of one name."""
         components = tuple(components)
@@ -97,6 +99,7 @@ class JointSpace:
             binding,
             graphs or {},
             native or {},
+            stays or {},
             names,
             width,
             slices,

@@ -74,6 +74,21 @@ def _offered(
     return [card.space for card in served], {(card.space, card.modality) for card in served}
 
 
+def kept_binding(settings: Settings, name: str) -> JointSpaceArtifact:
+    """The binding of which a component is to be replaced: by its revision or folder, else the served one.
+
+    StartupError where there is none.
+    """
+    from tieback.models.store import Store
+
+    served = "" if settings.binding == NO_BINDING else settings.binding
+    default = DefaultBinding.read(Store(settings.models).bound)
+    name = name or served or ("" if default is None else default.revision)
+    if not name:
+        raise StartupError("there is no default binding; say which to keep: --keep")
+    return _load(settings, name, "--keep")
+
+
 def rollout_of(settings: Settings) -> Rollout:
     """The canary and the shadow."""
     from tieback.router import Rollout

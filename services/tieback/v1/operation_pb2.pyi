@@ -267,14 +267,20 @@ class UpgradePoint(_message.Message):
     def __init__(self, share: _Optional[float] = ..., both: _Optional[float] = ..., translated: _Optional[float] = ...) -> None: ...
 
 class UpgradeCost(_message.Message):
-    __slots__ = ("sections", "encoding_time", "translation_time")
+    __slots__ = ("sections", "encoding_time", "translation_time", "items", "staying_items", "staying_sections")
     SECTIONS_FIELD_NUMBER: _ClassVar[int]
     ENCODING_TIME_FIELD_NUMBER: _ClassVar[int]
     TRANSLATION_TIME_FIELD_NUMBER: _ClassVar[int]
+    ITEMS_FIELD_NUMBER: _ClassVar[int]
+    STAYING_ITEMS_FIELD_NUMBER: _ClassVar[int]
+    STAYING_SECTIONS_FIELD_NUMBER: _ClassVar[int]
     sections: int
     encoding_time: _duration_pb2.Duration
     translation_time: _duration_pb2.Duration
-    def __init__(self, sections: _Optional[int] = ..., encoding_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., translation_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    items: int
+    staying_items: int
+    staying_sections: int
+    def __init__(self, sections: _Optional[int] = ..., encoding_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., translation_time: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., items: _Optional[int] = ..., staying_items: _Optional[int] = ..., staying_sections: _Optional[int] = ...) -> None: ...
 
 class StartUpgradeRequest(_message.Message):
     __slots__ = ("collection", "space", "least_trust")
@@ -287,7 +293,7 @@ class StartUpgradeRequest(_message.Message):
     def __init__(self, collection: _Optional[str] = ..., space: _Optional[str] = ..., least_trust: _Optional[float] = ...) -> None: ...
 
 class UpgradeResult(_message.Message):
-    __slots__ = ("old_space", "new_space", "done", "total", "failures", "failure_count", "paused", "over")
+    __slots__ = ("old_space", "new_space", "done", "total", "failures", "failure_count", "paused", "over", "staying")
     OLD_SPACE_FIELD_NUMBER: _ClassVar[int]
     NEW_SPACE_FIELD_NUMBER: _ClassVar[int]
     DONE_FIELD_NUMBER: _ClassVar[int]
@@ -296,6 +302,7 @@ class UpgradeResult(_message.Message):
     FAILURE_COUNT_FIELD_NUMBER: _ClassVar[int]
     PAUSED_FIELD_NUMBER: _ClassVar[int]
     OVER_FIELD_NUMBER: _ClassVar[int]
+    STAYING_FIELD_NUMBER: _ClassVar[int]
     old_space: _vector_pb2.SpaceRef
     new_space: _vector_pb2.SpaceRef
     done: int
@@ -304,7 +311,8 @@ class UpgradeResult(_message.Message):
     failure_count: int
     paused: bool
     over: bool
-    def __init__(self, old_space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., new_space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., done: _Optional[int] = ..., total: _Optional[int] = ..., failures: _Optional[_Iterable[_Union[ReindexFailure, _Mapping]]] = ..., failure_count: _Optional[int] = ..., paused: _Optional[bool] = ..., over: _Optional[bool] = ...) -> None: ...
+    staying: int
+    def __init__(self, old_space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., new_space: _Optional[_Union[_vector_pb2.SpaceRef, _Mapping]] = ..., done: _Optional[int] = ..., total: _Optional[int] = ..., failures: _Optional[_Iterable[_Union[ReindexFailure, _Mapping]]] = ..., failure_count: _Optional[int] = ..., paused: _Optional[bool] = ..., over: _Optional[bool] = ..., staying: _Optional[int] = ...) -> None: ...
 
 class PauseUpgradeRequest(_message.Message):
     __slots__ = ("collection",)

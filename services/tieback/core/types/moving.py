@@ -56,7 +56,8 @@ class MoveProgress:
     """How far a collection is moved: of `total` sections `done` have new vectors.
 
     The last has `ended`: all have them, but for those of the items in `failures`, which cannot be encoded; or
-    it was `paused`; or it `is_over`, since the move was finished or rolled back meanwhile.
+    it was `paused`; or it `is_over`, since the move was finished or rolled back meanwhile. At the end,
+    `staying` are the sections whose vectors are the same in both spaces: they were copied, and not encoded.
     """
 
     old: SpaceRef
@@ -68,6 +69,7 @@ class MoveProgress:
     paused: bool = False
     is_over: bool = False
     ended: bool = False
+    staying: int = 0
 
 
 @dataclass(frozen=True, slots=True)

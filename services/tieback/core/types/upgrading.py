@@ -18,7 +18,7 @@ class SpacePair:
 
     `sections` is how many the collection has. `earlier` are spaces before the old one, the first one first.
     Where the new space `is_compatible`, its leading dimensions are in all of these, as its encoder was
-    trained.
+    trained. Of `items` items, the vectors of `staying_items` are the same in both, with `staying_sections`.
     """
 
     old: SpaceRef
@@ -28,6 +28,15 @@ class SpacePair:
     sections: int
     is_compatible: bool = False
     earlier: tuple[SpaceRef, ...] = ()
+    items: int = 0
+    staying_items: int = 0
+    staying_sections: int = 0
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Sections and items of the collection, and those of them whose vectors stay."""
+        names = ("sections", "items", "staying_items", "staying_sections")
+        return {name: getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

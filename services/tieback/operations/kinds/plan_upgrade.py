@@ -208,8 +208,8 @@ class PlanUpgrade(Kind):
                 "seconds": {"encoding": seconds, "training": sum(one.seconds for one in fitted.values())},
                 "judged": len(tried.gains) if self.queries else 0,
                 "cost": {
-                    "sections": pair.sections,
-                    "encoding": anchors.seconds / whole * pair.sections,
+                    **pair.counts,
+                    "encoding": anchors.seconds / whole * (pair.sections - pair.staying_sections),
                     "translation": comparison.translation_seconds * pair.sections,
                 },
                 **comparison.told(self.floor),

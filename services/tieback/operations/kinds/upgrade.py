@@ -74,4 +74,5 @@ def result_of(end: MoveProgress) -> dict[str, Any]:
         "failure_count": end.failure_count,
         "paused": end.paused,
         "over": end.is_over,
+        "staying": end.staying,
     }

@@ -12,6 +12,7 @@ caption_modalities  texts by the modality that they describe
 partners            what texts of each kind are to find, for the routers
 tasks               the retrieval tasks that are measured
 measure             the numbers of the report
+replacing           one component replaced, with all else as it was; replacement_fit has what is learned
 bind                all of it, step by step
 
 What is learned is fitted by `recipes/fitting/`.
@@ -19,5 +20,6 @@ What is learned is fitted by `recipes/fitting/`.
 
 from tieback.recipes.binding.bind import bind
 from tieback.recipes.binding.options import Options
+from tieback.recipes.binding.replacing import Replacement, replace_component
 
-__all__ = ["Options", "bind"]
+__all__ = ["Options", "Replacement", "bind", "replace_component"]

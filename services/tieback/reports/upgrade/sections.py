@@ -208,12 +208,23 @@ def cost(result: Json) -> str:
         "As fast as the sample was encoded; a busy server is slower. Vectors are stored twice until the end.",
         {
             "sections": found["sections"],
-            "encoding all of them": spoken(found["encoding"]),
+            **_encoded(found),
             "translating all of them": spoken(found["translation"]),
             "encoding the sample took": spoken(result["seconds"]["encoding"]),
             "learning took": spoken(result["seconds"]["training"]),
         },
     )
+
+
+def _encoded(found: Json) -> dict[str, str]:
+    took = spoken(found["encoding"])
+    if not found["staying_items"]:
+        return {"encoding all of them": took}
+    return {
+        "items whose vectors stay": f"{found['staying_items']} of {found['items']}",
+        "sections of these": str(found["staying_sections"]),
+        "encoding the others": took,
+    }
 
 
 def spoken(seconds: float) -> str:

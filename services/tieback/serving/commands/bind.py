@@ -18,6 +18,7 @@ from tieback.models.joint_space_artifact import JointSpaceArtifact
 from tieback.models.store import Store
 from tieback.recipes.bind_default import library
 from tieback.recipes.packages import check_packages
+from tieback.serving.bound import kept_binding
 from tieback.serving.commands.bind_report import report
 from tieback.serving.commands.explained import explained
 from tieback.serving.commands.pull_progress import PullProgress
@@ -25,6 +26,11 @@ from tieback.serving.precisions import at_chosen_precisions
 from tieback.serving.settings import Settings, load_settings
 
 SHOWN = "R@1"
+WHOLE = {
+    "spaces": "--spaces", "image_width": "--image-width", "audio_width": "--audio-width", "steps": "--steps",
+    "force": "--force-space",
+}  # fmt: skip
+"""Options, by their parameters, that go with binding anew alone."""
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 folder = click.Path(file_okay=False, path_type=Path)
 
@@ -63,6 +69,19 @@ folder = click.Path(file_okay=False, path_type=Path)
     metavar="NAME",
     help="Bind this text space even if it adds nothing; may be repeated.",
 )
+@click.option(
+    "--replace",
+    "replaced",
+    metavar="OLD=NEW",
+    help="Replace one encoder of a binding by another, and keep all else: what the encoder does not encode "
+    "stays valid as it is stored.",
+)
+@click.option(
+    "--keep",
+    default="",
+    metavar="BINDING",
+    help="With --replace: the binding, a revision or a folder; by default the one that is served.",
+)
 @click.option("--out", type=folder, help="Where to write the binding, instead of into the store.")
 @as_json
 @click.pass_context
@@ -72,6 +91,8 @@ def bind(
     data: tuple[Path, ...],
     seed: int,
     spaces: str,
+    replaced: str | None,
+    keep: str,
     out: Path | None,
     as_json: bool,
     **further: Any,
@@ -82,11 +103,12 @@ def bind(
     """
     if context.invoked_subcommand is not None:
         return
+    names = _replacement(context, replaced, keep)
     with explained():
         settings, store = _opened()
         catalog = Catalog.load(settings.cards)
         cards = at_chosen_precisions(catalog.encoders(), settings.precision, settings.provider)
-        if settings.spaces:  # what is served takes part, optional or not
+        if settings.spaces and not names:  # what is served takes part, optional or not
             served = [card for card in cards if card.name in settings.spaces]
             cards = tuple(card.model_copy(update={"optional": False}) for card in served)
         check_packages("binding")
@@ -98,20 +120,52 @@ def bind(
             spaces=tuple(name.strip() for name in spaces.split(",") if name.strip()),
             **further,
         )
+        kept = kept_binding(settings, keep) if names else None
         begin = time.monotonic()
         with PullProgress() as progress:
-            outcome = recipe.bind(cards, store, options, progress.tell, out=out)
+            if kept is None:
+                outcome = recipe.bind(cards, store, options, progress.tell, out=out)
+            else:
+                one = recipe.Replacement(*names)
+                outcome = recipe.replace_component(kept, one, cards, store, options, progress.tell, out=out)
         seconds = time.monotonic() - begin
     bound: JointSpaceArtifact = outcome.bound
     if as_json:
         steps = {"computed": len(outcome.made), "found": len(outcome.found)}
-        described = _described(outcome.folder, bound) | {"seconds": round(seconds, 1), "steps": steps}
+        stays = [
+            {"space": str(ref), "modalities": sorted(modalities)} for ref, modalities in bound.stays.items()
+        ]
+        described = _described(outcome.folder, bound) | {
+            "stays": stays,
+            "seconds": round(seconds, 1),
+            "steps": steps,
+        }
         click.echo(json.dumps(described | {"metrics": bound.metrics, "losses": bound.losses}, indent=2))
         return
     _show(bound)
+    for ref, modalities in bound.stays.items():
+        say(f"Stored vectors of {', '.join(sorted(modalities))} stay as they are in collections of {ref}.")
     say(f"Bound {', '.join(bound.spaces)} in {seconds:.0f} s: {bound.revision}, in {outcome.folder}")
     place = bound.revision if out is None else outcome.folder
     say(f"Serve with it: TIEBACK_BINDING={place} tieback serve")
+
+
+def _replacement(context: click.Context, replaced: str | None, keep: str) -> tuple[str, ...]:
+    """The names of the old and the new encoder; empty where all is bound. UsageError where options clash."""
+    if replaced is None:
+        if keep:
+            raise click.UsageError("--keep goes with --replace: it says in which binding")
+        return ()
+    names = tuple(name.strip() for name in replaced.split("="))
+    if len(names) != 2 or not all(names) or names[0] == names[1]:
+        raise click.BadParameter(f"{replaced!r} is not OLD=NEW, two encoders", param_hint="--replace")
+    given = [
+        name for name in WHOLE if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+    ]
+    if given:
+        option = WHOLE[given[0]]
+        raise click.UsageError(f"{option} is for binding anew; with --replace all else stays as it is")
+    return names
 
 
 bind.add_command(report)

@@ -141,6 +141,9 @@ def _upgrade_plan(result: Json) -> operation_pb2.UpgradePlan:
             sections=result["cost"]["sections"],
             encoding_time=_duration(result["cost"]["encoding"]),
             translation_time=_duration(result["cost"]["translation"]),
+            items=result["cost"]["items"],
+            staying_items=result["cost"]["staying_items"],
+            staying_sections=result["cost"]["staying_sections"],
         ),
         advice=_ADVICES.write(Advice(result["advice"])),
         reason=result["reason"],
@@ -180,6 +183,7 @@ def _upgrade_result(result: Json) -> operation_pb2.UpgradeResult:
         failure_count=result["failure_count"],
         paused=result["paused"],
         over=result["over"],
+        staying=result["staying"],
     )
 
 
