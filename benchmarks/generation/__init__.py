@@ -7,7 +7,9 @@ it. Then instructions are put beside the evidence: they are to change neither ve
 Then passages that disagree, which is to be said.
 
 Beside these sets there is one of the project's own, "docs": questions to its documentation, which a server
-with the default models retrieves passages for. It needs no --data.
+with the default models retrieves passages for. "pairs" are made sentences that disagree in other words, or do
+not. "structured" are questions to manuals of others (--manuals), whose answers stand in code, lists and
+tables. These need no --data.
 """
 
 from __future__ import annotations
@@ -15,13 +17,13 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from tieback_client import AnswerStyle, Client
 
-from benchmarks.generation import library
+from benchmarks.generation import library, other_words, structured_answers
 from benchmarks.generation.answering import Asked, answering
 from benchmarks.generation.conflicting import conflicting
 from benchmarks.generation.injecting import injecting
@@ -32,12 +34,16 @@ from benchmarks.served import StartError, started
 
 T = TypeVar("T")
 
+SPACES = ["all-minilm-l6-v2"]
 PARTS = ("judge", "quote", "write", "inject", "conflict")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", type=Path, metavar="DIR", help="the questions; without it, those of docs alone"
+    )
+    parser.add_argument(
+        "--manuals", type=Path, metavar="DIR", help="the manuals of structured/README.md; without it, none"
     )
     parser.add_argument("--only", nargs="+", metavar="SET", help="of the sets, those whose name begins so")
     parser.add_argument(
@@ -67,7 +73,17 @@ def run(options: argparse.Namespace) -> Report:
         sets = {name: rows for name, rows in sets.items() if name.startswith(only)}
     report = Report()
     if library.NAME.startswith(only):
-        _of_library(report, write=bool(options.write) and "write" in options.parts)
+        is_written = bool(options.write) and "write" in options.parts
+        _served(report, library.NAME, lambda one: library.answering_library(report, one, write=is_written))
+    if other_words.NAME.startswith(only):
+        _served(report, other_words.NAME, lambda one: other_words.disagreeing(report, one), SPACES)
+    if options.manuals is not None and structured_answers.NAME.startswith(only):
+        answering_manuals = structured_answers.answering_manuals
+        _served(
+            *(report, structured_answers.NAME),
+            lambda one: answering_manuals(report, one, options.manuals),
+            SPACES,
+        )
     if sets:
         measured(
             report,
@@ -80,13 +96,14 @@ def run(options: argparse.Namespace) -> Report:
     return report
 
 
-def _of_library(report: Report, *, write: bool) -> None:
+def _served(report: Report, name: str, measure: Callable[[Client], None], spaces: Sequence[str] = ()) -> None:
+    """Measures on a server that is started for it, in the default spaces or in some alone."""
     with tempfile.TemporaryDirectory() as store:
         try:
-            with started(Path(store), local=True) as one, one.ready(300).client() as client:
-                library.answering_library(report, client, write=write)
+            with started(Path(store), local=True, spaces=spaces) as one, one.ready(300).client() as client:
+                measure(client)
         except StartError as error:
-            report.claim("the server of docs starts", None, "", ">= 1", note=str(error))
+            report.claim(f"the server of {name} starts", None, "", ">= 1", note=str(error))
 
 
 def measured(

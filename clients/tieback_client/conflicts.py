@@ -17,6 +17,8 @@ class ConflictKind(enum.StrEnum):
     """Another name."""
     NEGATION = "negation"
     """One says so, the other says not."""
+    STATEMENT = "statement"
+    """Another thing in other words; a checker finds that each contradicts the other."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from tieback_client import Abstention, AbstentionReason, Answer, QuestionFit, Verdict, VerdictLabel
 
-from benchmarks.generation import evenly, measured, read
+from benchmarks.generation import evenly, measured, read, structured_answers
 from benchmarks.generation.answering import OUTCOMES, Asked, is_right, is_ticked
 from benchmarks.generation.injecting import first_sentence
 from benchmarks.generation.judging import calibration_error, risk
 from benchmarks.generation.library import PAGES, Question, questions
+from benchmarks.generation.other_words import pairs
 from benchmarks.report import Report
 
 TIDES = "The moon pulls the water of the sea. The tide rises twice a day. Boats wait in the harbour."
@@ -77,6 +78,25 @@ def test_there_are_sixty_questions_to_the_documentation_some_without_an_answer()
 
     assert len({one.asked.question for one in asked}) == len({one.id for one in asked}) == len(asked) == 60
     assert sum(one.asked.answerable for one in asked) == 45
+
+
+def test_half_of_the_pairs_of_sentences_disagree_and_no_topic_is_in_both_splits() -> None:
+    made = pairs()
+
+    topics = {split: {one["topic"] for one in made if one["split"] == split} for split in ("dev", "held out")}
+    assert len({one["id"] for one in made}) == len(made) == 190
+    assert 0.45 < sum(one["conflict"] for one in made) / len(made) < 0.55
+    assert topics["dev"]
+    assert topics["held out"]
+    assert not topics["dev"] & topics["held out"]
+
+
+def test_questions_to_manuals_have_answers_in_code_lists_and_tables() -> None:
+    asked = structured_answers.questions()
+
+    assert len({one.id for one in asked}) == len(asked) == 65
+    assert {one.kind for one in asked} == {"code", "list", "table", "nothing"}
+    assert all(one.asked.answerable == (one.kind != "nothing") for one in asked)
 
 
 def test_risk_is_of_the_questions_with_the_highest_scores() -> None:

@@ -71,7 +71,30 @@ def test_html_shows_what_a_reader_sees() -> None:
     assert document.title == "Tides & moon"
     assert sections(document) == [
         ("1", "Tides & moon", "L3", "The moon pulls the sea.\n\nTwice a day."),
-        ("1.1", "Table", "L5", "1 2\n3\n\na\n  b"),
+        ("1.1", "Table", "L5", "| 1 | 2 |\n| 3 |\n\n```\na\n  b\n```"),
+    ]
+
+
+def test_lists_tables_and_code_of_html_are_written_as_in_markdown() -> None:
+    page = (
+        "<h1>Profiles</h1><p>Options:</p><ul><li>fast<ul><li>very</ul><li><p>slow</ul>"
+        "<ol start=3><li>c<li>d</ol>"
+        "<table><thead><tr><th>Command<th>Profile</thead>\n<tr><td><p>cargo\ninstall</p><td>a|b</table>"
+        "<table><tr><td><h2>Layout</h2><p>One<td><table><tr><td>x<td>y<tr><td>1<td>2</table></table>"
+        "<pre><code>opt-level = 3\nlto = false\n</code></pre>"
+    )
+
+    document = read_document(page.encode(), "a.html")
+
+    assert sections(document) == [
+        (
+            "1",
+            "Profiles",
+            "L1",
+            "Options:\n\n- fast\n\n  - very\n\n- slow\n\n3. c\n4. d\n\n"
+            "| Command | Profile |\n| --- | --- |\n| cargo install | a\\|b |",
+        ),
+        ("1.1", "Layout", "L3", "One\n\n| x | y |\n| 1 | 2 |\n\n```\nopt-level = 3\nlto = false\n```"),
     ]
 
 

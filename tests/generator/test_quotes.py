@@ -90,11 +90,12 @@ async def test_a_question_of_the_evidence_is_not_quoted_as_an_answer(small_gener
     assert "?" not in answer.text
 
 
-async def test_a_block_of_code_is_not_quoted_as_an_answer(small_generator: Generator) -> None:
-    code = "```\nbridge open on monday\n```\n\nThe bridge is open on monday."
-    answer = await collect(small_generator, QUESTION, [Evidence("a", code)], style=AnswerStyle.QUOTE)
+async def test_code_is_quoted_with_the_sentence_that_leads_to_it(small_generator: Generator) -> None:
+    code = "Is the bridge open on monday, see:\n\n```\nopen = monday\n```"
+    text = f"It is shut.\n\n{code}\n\nThe toll is two crowns."
+    answer = await collect(small_generator, QUESTION, [Evidence("a", text)], style=AnswerStyle.QUOTE)
 
-    assert answer.text == "The bridge is open on monday."
+    assert answer.text == code
 
 
 async def test_a_sentence_that_stands_in_two_passages_is_quoted_once(small_generator: Generator) -> None:

@@ -9,6 +9,6 @@ CLAIMED = [
     Claim(1, (0, 4), "text"),
     *(
         Conflict(1, kind, ConflictingPlace("1", "one", "s", (3, 9), differs, "é 5"), OTHER)
-        for kind, differs in zip(ConflictKind, [(4, 5), None, None, None], strict=True)
+        for kind, differs in zip(ConflictKind, [(4, 5), None, None, None, None], strict=True)
     ),
 ]

@@ -262,11 +262,17 @@ def repairs(answer: Answer) -> list[Text]:
 
 
 def _in_a_sentence(quote: str) -> str:
-    """A quote without line ends, and the row of a table by its cells."""
+    """A quote without line ends, the row of a table by its cells, and code by its lines."""
     words = " ".join(quote.split())
-    if not words.startswith("|"):
+    if words.startswith("|"):
+        return " · ".join(cell for cell in map(str.strip, words.split("|")) if cell)
+    lead, fence, code = quote.partition("```")
+    lines = [line.rstrip() for line in code.split("\n")[1:] if not line.strip().startswith("```")]
+    if not fence or not lines:
         return words
-    return " · ".join(cell.strip() for cell in words.split("|") if cell.strip())
+    if len(lines) == 1:
+        return " ".join([*lead.split(), lines[0].strip()])
+    return "\n    ".join([" ".join(lead.split()), *lines])
 
 
 def marked(verdict: Verdict | None) -> tuple[str, str]:

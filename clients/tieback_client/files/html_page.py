@@ -1,8 +1,9 @@
 """HTML by Python's own html.parser: what a page shows, without scripts, styles and navigation.
 
 The parser reports tags as they come and builds no tree, so that no nesting is too deep, and says at which
-line each stands. Where a page has a `main` element with text in it, that is the page. A section is located by
-the id of its heading, or of what its heading opens or stands in, as a browser finds it; else by its line.
+line each stands. Lists, tables and code are written as in Markdown. Where a page has a `main` element with
+text in it, that is the page. A section is located by the id of its heading, or of what its heading opens or
+stands in, as a browser finds it; else by its line.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import re
 from html.parser import HTMLParser
 
 from tieback_client.files.budget import Budget
+from tieback_client.files.html_blocks import LIST_TAGS, Blocks, Written
 from tieback_client.files.outline import Heading, few_enough, sections_under, shortened
 from tieback_client.files.parsed import Parsed
 
@@ -102,11 +104,10 @@ class _Page(HTMLParser):
         self.headings: list[Heading] = []
         self.titles: list[str] = []
         self._budget = budget
-        self._parts: list[str] = []
-        self._length = 0
+        self._written = Written()
+        self._blocks = Blocks(self._written)
         self._separator = 0
-        self._begins: list[int] = []
-        self._lines: list[int] = []
+        self._mark = ""  # of an item, before its first words
         self._left_out: tuple[str, int] | None = None
         self._in_title = False
         self._pre = 0
@@ -119,7 +120,7 @@ class _Page(HTMLParser):
 
     def shown(self) -> tuple[str, int, int]:
         """The text, and which stretch of all text it is."""
-        text = "".join(self._parts)
+        text = "".join(self._written.parts)
         if len(self._main) == 2:
             begin, end = self._main
             if text[begin:end].strip():
@@ -128,8 +129,7 @@ class _Page(HTMLParser):
 
     def line(self, character: int) -> int:
         """The line of the source that a character of all text comes from."""
-        at = bisect.bisect_right(self._begins, character) - 1
-        return self._lines[max(at, 0)] if self._lines else 1
+        return self._written.line(character)
 
     def anchor(self, character: int) -> str:
         """The id that leads to the heading that a character of all text stands under; "" for none."""
@@ -148,9 +148,9 @@ class _Page(HTMLParser):
             return
         level, begin, part = self._heading
         self._heading = None
-        title = shortened("".join(self._parts[part:])).rstrip("¶").strip()
+        title = shortened(self._written.since(part)).rstrip("¶").strip()
         if title:
-            self.headings.append(Heading(level, title, begin, self._length))
+            self.headings.append(Heading(level, title, begin, self._written.length))
             self._anchors.append((begin, self._id))
         self._id = ""
 
@@ -177,6 +177,7 @@ class _Page(HTMLParser):
             self.close_heading()
         self._note_id(tag, values)
         self._break(_BREAKS.get(tag, 0))
+        self._open_block(tag, values)
         if tag == "title":
             self._in_title = True
         elif tag == "pre":
@@ -186,8 +187,10 @@ class _Page(HTMLParser):
         elif tag == "img" and values.get("alt"):
             self._words(f" {values['alt']} ")
         elif tag in _HEADINGS:
+            self._mark = ""
+            self._blocks.note_heading()
             self._write_separator()
-            self._heading = (_HEADINGS[tag], self._length, len(self._parts))
+            self._heading = (_HEADINGS[tag], self._written.length, len(self._written.parts))
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """A tag that closes itself; in HTML that has no meaning, except within drawings."""
@@ -209,6 +212,12 @@ class _Page(HTMLParser):
             self._in_title = False
         elif tag == "pre":
             self._pre = max(0, self._pre - 1)
+            if not self._pre:
+                self._blocks.close_code()
+        elif tag in LIST_TAGS:
+            self._blocks.close_list()
+        elif tag == "table":
+            self._blocks.close_table()
         self._end_main(tag)
         self._break(_BREAKS.get(tag, 0))
 
@@ -245,26 +254,41 @@ class _Page(HTMLParser):
 
     def _write_separator(self) -> None:
         """What separates the next words from those before; nothing at the beginning."""
-        if self._length and self._separator:
-            self._append(_SEPARATORS[self._separator])
+        if self._written.length and self._separator:
+            self._written.append(_SEPARATORS[self._separator])
         self._separator = 0
 
     def _emit(self, text: str) -> None:
         if self._heading is None:
             self._id = ""
         self._write_separator()
-        self._begins.append(self._length)
-        self._lines.append(self.getpos()[0])
-        self._append(text)
+        line = self.getpos()[0]
+        if self._mark:
+            self._written.append(self._mark, line)
+            self._mark = ""
+        self._written.append(text, line)
 
-    def _append(self, text: str) -> None:
-        self._parts.append(text)
-        self._length += len(text)
+    def _open_block(self, tag: str, values: dict[str, str | None]) -> None:
+        """What begins with a tag, where it is a list, a table, code, or a part of one."""
+        if tag in LIST_TAGS:
+            self._blocks.open_list(tag, values.get("start"))
+        elif tag == "li":
+            self._mark = self._blocks.item()
+        elif tag == "table":
+            self._blocks.open_table()
+        elif tag == "tr":
+            self._blocks.row(self.getpos()[0])
+        elif tag in ("td", "th"):
+            self._blocks.cell(self.getpos()[0], is_header=tag == "th")
+        elif tag == "pre" and not self._pre:
+            self._mark = ""
+            self._write_separator()
+            self._blocks.open_code()
 
     def _begin_main(self, tag: str) -> None:
         if not self._main:
             self._main_tag = tag
-            self._main = [self._length]
+            self._main = [self._written.length]
         if len(self._main) == 1 and tag == self._main_tag:
             self._main_depth += 1
 
@@ -272,4 +296,4 @@ class _Page(HTMLParser):
         if len(self._main) == 1 and tag == self._main_tag:
             self._main_depth -= 1
             if self._main_depth == 0:
-                self._main.append(self._length)
+                self._main.append(self._written.length)

@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
+from tieback.core.passage_units import units
 from tieback.core.recognised import within
-from tieback.core.sentences import sentences
 from tieback.core.types.content import Modality
 from tieback.core.types.generation import Evidence
 from tieback.core.types.retrieval import RetrievedHit
@@ -38,8 +38,8 @@ def evidence_of(hits: Sequence[RetrievedHit], limit: int) -> list[Evidence]:
 
 def _beginning(one: Evidence, text: str, most: int) -> Evidence:
     """The passage up to the end of its last sentence of so many in `text`, its beginning."""
-    spans = sentences(text)
-    text = text if len(spans) <= most else text[: spans[most - 1][1]]
+    parts = units(text)
+    text = text if len(parts) <= most else text[: parts[most - 1].span[1]]
     return dataclasses.replace(one, text=text, segments=within(one.segments, len(text.encode())))
 
 

@@ -7,7 +7,7 @@ nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 MARGIN = re.compile(r"^\s*\||\|\s*$")
 BETWEEN_CELLS = re.compile(r"(?<!\\)\|")
@@ -15,30 +15,26 @@ RULE = re.compile(r"\s*\|?(?:\s*:?-+:?\s*\|)*\s*:?-+:?\s*\|?\s*")
 """The line of dashes between the names of the columns and the rows."""
 
 
-def read_alone(text: str, spans: Sequence[tuple[int, int]]) -> Iterator[tuple[tuple[int, int], str]]:
-    """The sentences at `spans` of a text (`core.sentences`) as they are read alone, each with its span.
+def rows(table: str) -> Iterator[tuple[tuple[int, int], str]]:
+    """The rows of a table, as ranges of characters without the white space around, each as it is read alone.
 
-    Rows have the names of their columns where the text has them; lines of dashes are left out. Other
-    sentences, and what follows a full stop within a row, are as they are written.
+    They have the names of their columns where the table has them. Lines of dashes are left out, and so are
+    the names themselves where rows follow.
     """
+    lines = [(found.span(), found[0]) for found in re.finditer(r"[^\s][^\n]*(?<=\S)", table)]
     names: list[str] = []
-    done = 0
-    for place, (begin, end) in enumerate(spans):
-        sentence = text[begin:end]
-        if "\n" in text[done:begin] and not sentence.startswith("|"):
-            names = []
-        done = end
-        if not sentence.startswith("|"):
-            yield (begin, end), sentence
-        elif not RULE.fullmatch(sentence):
-            if row := _row(names, _cells(sentence)):
-                yield (begin, end), row
-        elif place and text[spans[place - 1][0]] == "|":
-            names = _cells(text[slice(*spans[place - 1])])
+    for number, (span, line) in enumerate(lines):
+        if RULE.fullmatch(line):
+            continue
+        if number + 2 < len(lines) and RULE.fullmatch(lines[number + 1][1]):
+            names = cells(line)
+        elif row := _row(names, cells(line)):
+            yield span, row
 
 
-def _cells(row: str) -> list[str]:
-    return [cell.strip() for cell in BETWEEN_CELLS.split(MARGIN.sub("", row))]
+def cells(row: str) -> list[str]:
+    """The cells of a row."""
+    return [cell.replace("\\|", "|").strip() for cell in BETWEEN_CELLS.split(MARGIN.sub("", row))]
 
 
 def _row(names: list[str], cells: list[str]) -> str:

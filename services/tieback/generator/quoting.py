@@ -25,7 +25,6 @@ from tieback.methods.grounding.labels import windows_that_answer
 from tieback.ports import DEFAULT_SAMPLING
 
 MOST_QUOTES = 2
-FENCE = "```"
 LEAST_OF_BEST, BEHIND_THE_BEST = 0.75, 0.08
 """A second sentence is quoted if it is about as good as the best one: by this share of its relevance, or so
 little behind its alignment, a mean of cosines. With alignments, quotes have the answer to 92 of 100 questions
@@ -89,8 +88,8 @@ def _told_once(evidence: ReadEvidence, places: Sequence[Place]) -> list[Place]:
 
 
 def _states(text: str) -> bool:
-    """Whether a sentence states something: it asks nothing, and is no block of code."""
-    return not text.endswith("?") and FENCE not in text
+    """Whether a sentence states something: it asks nothing, and leads to nothing else."""
+    return not text.endswith(("?", ":"))
 
 
 async def quoted(

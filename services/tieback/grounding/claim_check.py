@@ -27,6 +27,7 @@ from tieback.core.types.generation import (
 from tieback.core.types.method_choice import MethodChoice
 from tieback.grounding.conflicts import Conflicts
 from tieback.grounding.languages import is_foreign
+from tieback.grounding.other_words import Denies
 from tieback.methods.grounding import (
     EVIDENCE,
     SUMMARY,
@@ -55,6 +56,9 @@ Likelihoods = Callable[[str, str], Array]
 NOTHING = np.zeros(0, np.float32)
 """In place of a vector that nobody reads."""
 
+DENIED = 0.75
+"""The probability from which on a sentence contradicts another one, where it is read both ways."""
+
 ASKS_A_MODEL = "likelihood"
 """The parameter by which a checker asks a language model."""
 
@@ -72,6 +76,8 @@ class ConfiguredChecker:
     summarise: Summary
     is_learned: bool
     reads_words: bool
+    denies: Denies | None = None
+    """What was learned of whether a sentence contradicts another one; of no checker by itself."""
 
 
 class Checkers:
@@ -115,7 +121,22 @@ class Checkers:
             return method(claim, passages, state or {})
 
         summarise = checkers.form(SUMMARY, name, parameters, field=field)
-        return ConfiguredChecker(name, check, summarise, is_learned(name), reads_words(name))
+        return ConfiguredChecker(name, check, summarise, is_learned(name), reads_words(name), self._denies())
+
+    def _denies(self) -> Denies | None:
+        state = self._states.get(LEARNED)
+        if state is None:
+            return None
+        method = checkers.configure(LEARNED, {"contradicted": DENIED}, field=at("checker"))
+
+        def denies(one: Statement, other: Statement) -> bool:
+            if not len(one.rows) or not len(other.rows):
+                return False
+            whole = [(0, len(other.text.encode()))]
+            passage = Passage(other.text, whole, other.vector[None], [other.rows])
+            return method(one, [passage], state).label is VerdictLabel.CONTRADICTED
+
+        return denies
 
 
 @cache
@@ -127,7 +148,7 @@ def labels_checker() -> ConfiguredChecker:
 class ClaimCheck:
     """Checks one text's claims against passages that have a text, in a language that checkers know.
 
-    `question` is what the text answers; empty where nothing was asked.
+    `question` is what the text answers, and `asked` the same with its vector.
     """
 
     def __init__(
@@ -136,6 +157,7 @@ class ClaimCheck:
         passages: Sequence[Passage],
         checker: ConfiguredChecker,
         question: str = "",
+        asked: Statement | None = None,
     ) -> None:
         self._checker = checker
         self._by_labels = labels_checker()
@@ -158,7 +180,7 @@ class ClaimCheck:
         self._sources = [source for source, _, _ in known]
         self._passages = [one for _, one, _ in known]
         self._stated = [one for _, _, one in known]
-        self._conflicts = Conflicts(self._sources, self._stated, question)
+        self._conflicts = Conflicts(self._sources, self._stated, question, asked, checker.denies)
 
     @property
     def supported_share(self) -> float | None:

@@ -5,15 +5,21 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from tieback.core.displayed import as_displayed
 from tieback.core.questions import Read
 from tieback.core.types.arrays import Span
 from tieback.core.types.generation import Citation, Conflict, ConflictingPlace, Evidence
-from tieback.grounding.differences import difference
-from tieback.methods.grounding import Passage
+from tieback.grounding.differences import Difference, difference
+from tieback.grounding.other_words import NEAR, Denies, said_otherwise
+from tieback.methods.grounding import Passage, Statement
 
-NEAR, MOST = 0.6, 8
-"""The cosine of two sentences from which on they are compared, and how many of a sentence's nearest are."""
+MOST = 8
+"""How many of the sentences nearest to one are compared with it."""
+
+CODE = "```"
+NO_ROWS = np.zeros((0, 1), np.float32)
 
 LONGEST = 600
 """Characters of a sentence that is compared."""
@@ -22,12 +28,24 @@ LONGEST = 600
 class Conflicts:
     """The conflicts of one answer; of two sentences each is told once.
 
+    `asked` is the question with its vector, None where nothing was asked, and `denies` a checker that
+    finds whether a sentence contradicts another one.
+
     A passage that does not have a name of the `question`, neither in its text nor in its title, speaks of
     something else than one that has it: the median age of Kenya is not that of Brazil. Rows of two tables of
     one item are mostly about two things.
     """
 
-    def __init__(self, sources: Sequence[Evidence], passages: Sequence[Passage], question: str = "") -> None:
+    def __init__(
+        self,
+        sources: Sequence[Evidence],
+        passages: Sequence[Passage],
+        question: str = "",
+        asked: Statement | None = None,
+        denies: Denies | None = None,
+    ) -> None:
+        self._asked = asked
+        self._denies = denies
         self._sources = sources
         self._passages = passages
         names = Read(as_displayed(question)).names
@@ -62,9 +80,12 @@ class Conflicts:
             passage = self._passages[place]
             its = _text(passage, other)
             is_row = text.startswith("|") or its.startswith("|")
-            if pair in self._told or len(its) > LONGEST or (is_row and self._are_of_one(number, place)):
+            are_of_one = self._are_of_one(number, place)
+            if pair in self._told or len(its) > LONGEST or (is_row and are_of_one):
                 continue
             differs = difference(as_displayed(text), as_displayed(its))
+            if differs is None and not (is_row or are_of_one):
+                differs = self._in_other_words((number, window), (place, other))
             if differs is not None:
                 self._told.add(pair)
                 yield Conflict(
@@ -73,6 +94,17 @@ class Conflicts:
                     _place(self._sources[number], own, window, differs.one),
                     _place(self._sources[place], passage, other, differs.other),
                 )
+
+    def _in_other_words(self, one: tuple[int, int], other: tuple[int, int]) -> Difference | None:
+        """What two sentences of two items say differently in other words."""
+        if CODE in self._said(*one).text or CODE in self._said(*other).text:
+            return None
+        return said_otherwise(self._said(*one), self._said(*other), self._asked, self._denies)
+
+    def _said(self, number: int, window: int) -> Statement:
+        passage = self._passages[number]
+        rows = passage.rows[window] if window < len(passage.rows) else NO_ROWS
+        return Statement(_text(passage, window), np.asarray(passage.vectors[window]), rows)
 
     def _nearest(self, number: int, window: int) -> list[tuple[int, int]]:
         """The sentences of other passages, about the same names, that are nearest to one."""

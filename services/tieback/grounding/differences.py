@@ -84,6 +84,20 @@ def difference(one: str, other: str) -> Difference | None:
     return _of_words(more, less) if more and less else None
 
 
+BOUND = re.compile(r"\s+(?:more|less|fewer|[a-z]+er)\s+than\b|\s+only\b", re.IGNORECASE)
+
+
+def negations(sentence: str) -> list[Span]:
+    """Where a sentence negates, as characters; "no more than" is a bound."""
+    found = (word.span for word in _read(sentence).negations)
+    return [span for span in found if not BOUND.match(sentence, span[1])]
+
+
+def contents(sentence: str) -> list[str]:
+    """The content words of a sentence by their terms, in their order."""
+    return sorted(_read(sentence).words, key=lambda term: _read(sentence).words[term].place)
+
+
 def _of_numbers(
     own: _Sentence, its: _Sentence, numbers: Sequence[_Word], others: Sequence[_Word]
 ) -> Difference | None:

@@ -11,8 +11,7 @@ from tieback.core.deadline import Deadline
 from tieback.core.displayed import as_displayed
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.field_path import FieldPath, at
-from tieback.core.sentences import sentences
-from tieback.core.table_rows import read_alone
+from tieback.core.passage_units import units
 from tieback.core.types.content import Content, Modality
 from tieback.core.types.encoding import EncodePlan, Encoding, Truncation
 from tieback.core.types.generation import Evidence
@@ -141,7 +140,7 @@ def _cut(evidence: Sequence[Evidence], deadline: Deadline) -> tuple[list[list[tu
     texts: list[str] = []
     for source in evidence:
         deadline.check("the evidence was read")
-        cut.append(list(_windows(source.text, texts)))
+        cut.append(list(_windows(source.text, source.title, texts)))
     if len(texts) > EVIDENCE_SENTENCES:
         raise InvalidInput(
             f"the evidence has {len(texts)} sentences and at most {EVIDENCE_SENTENCES} are checked; send "
@@ -151,12 +150,13 @@ def _cut(evidence: Sequence[Evidence], deadline: Deadline) -> tuple[list[list[tu
     return cut, texts
 
 
-def _windows(text: str, texts: list[str]) -> Iterator[tuple[int, int]]:
-    """The sentences of a passage, in bytes; their texts, as they are read alone, are appended."""
+def _windows(text: str, title: str, texts: list[str]) -> Iterator[tuple[int, int]]:
+    """The parts of a passage, in bytes; their texts, as they are read alone, are appended."""
     done, byte = 0, 0
-    for (begin, end), read in read_alone(text, sentences(text)):
+    for one in units(text, title):
+        begin, end = one.span
         first = byte + len(text[done:begin].encode())
         byte = first + len(text[begin:end].encode())
         done = end
-        texts.append(read)
+        texts.append(one.read)
         yield first, byte

@@ -82,12 +82,16 @@ class ClaimChecker:
         claims = await asyncio.to_thread(_claims, one)
         passages: list[Passage] = []
         read: Sequence[Statement | None] = [None] * len(claims)
+        asked = None
         if one.evidence:
             texts = [as_stated(claim.text) for claim in claims]
+            texts += [one.question] if one.question else []
             passages, read = await self._reader.read(one.evidence, texts, deadline, tokens=checker.is_learned)
+            if one.question:
+                *read, asked = read
         encoded = time.monotonic()
         timing.prepare += encoded - begin
-        check = ClaimCheck(one.evidence, passages, checker, one.question)
+        check = ClaimCheck(one.evidence, passages, checker, one.question, asked)
         citations: list[Citation] = []
         verdicts: list[Verdict] = []
         conflicts: list[Conflict] = []

@@ -44,6 +44,7 @@ class ConflictKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CONFLICT_KIND_DATE: _ClassVar[ConflictKind]
     CONFLICT_KIND_NAME: _ClassVar[ConflictKind]
     CONFLICT_KIND_NEGATION: _ClassVar[ConflictKind]
+    CONFLICT_KIND_STATEMENT: _ClassVar[ConflictKind]
 
 class AbstentionReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -76,6 +77,7 @@ CONFLICT_KIND_NUMBER: ConflictKind
 CONFLICT_KIND_DATE: ConflictKind
 CONFLICT_KIND_NAME: ConflictKind
 CONFLICT_KIND_NEGATION: ConflictKind
+CONFLICT_KIND_STATEMENT: ConflictKind
 ABSTENTION_REASON_UNSPECIFIED: AbstentionReason
 ABSTENTION_REASON_NO_EVIDENCE: AbstentionReason
 ABSTENTION_REASON_WEAK_EVIDENCE: AbstentionReason

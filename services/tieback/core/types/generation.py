@@ -69,6 +69,7 @@ class ConflictKind(enum.StrEnum):
     DATE = "date"
     NAME = "name"
     NEGATION = "negation"
+    STATEMENT = "statement"
 
 
 class AbstentionReason(enum.StrEnum):

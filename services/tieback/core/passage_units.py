@@ -1,0 +1,193 @@
+"""The parts of a passage that are read, cited and quoted: sentences, items, rows of tables, and code.
+
+Each is read so that it is understood alone. An item of a list, a row and a line of code say little without
+the heading they stand under, the sentence that leads to them ("The default settings are:"), and the names of
+columns. What is cited are its own bytes; code that is short is cited with the sentence that leads to it.
+
+The time is linear in the text, whatever the text is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+
+from tieback.core.sentences import sentences, trimmed
+from tieback.core.table_rows import rows
+
+Span = tuple[int, int]
+
+WHOLE = 600
+"""Characters of code with its lead that are one part; of longer code each paragraph, or each line, is one."""
+LONGEST_LEAD = 300
+"""Characters of a sentence that is read before what it leads to."""
+SHORT = 300
+"""Characters of a paragraph of code that is one part."""
+
+_BLOCK = re.compile(
+    r"""
+    ^[ \t]*(?P<fence>```|~~~)(?P<info>[^\n`]*)(?:\n|\Z)             # begins or ends code
+    | (?P<table>(?:^[ \t]*\|[^\n]*(?:\n|\Z))+)
+    | (?<=:)[ \t]*\n(?:[ \t]*\n)+(?P<indented>(?:(?:[ ]{3}|\t)[ \t]*[^\s][^\n]*(?:\n|\Z))+)
+    """,
+    re.VERBOSE | re.MULTILINE,
+)
+_ITEM = re.compile(r"(?:[-*+•]|\d{1,3}[.)])[ \t]+(?=\S)")
+_FENCE = re.compile(r"[ \t]*(?:```|~~~)")
+_EMPTY_LINE = re.compile(r"\n[ \t]*\n")
+_REMARK = re.compile(r"[ \t]*(?:#(?![\[!])|//|--[ \t]|;)")
+_GROUP = re.compile(r"[ \t]*\[[^\]\n]{1,80}\][ \t]*(?:#[^\n]*)?$")
+_PROSE = re.compile(r"(?:\S+\s+){8,}\S+[.!?]\s*\Z")
+
+
+class Kind(Enum):
+    """What a part is."""
+
+    SENTENCE = auto()
+    ITEM = auto()
+    ROW = auto()
+    CODE = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A part of a text: its range of characters, and how it is read alone."""
+
+    kind: Kind
+    span: Span
+    read: str
+
+
+def units(text: str, title: str = "") -> list[Unit]:
+    """The parts of a passage in their order; `title` is what it stands under. They do not overlap."""
+    found: list[Unit] = []
+    lead = ""
+    for kind, begin, end in _blocks(text):
+        if kind is Kind.SENTENCE:
+            for span in sentences(text[begin:end]):
+                one = _stated(text, (begin + span[0], begin + span[1]))
+                if _ends_list(text, found, one):
+                    lead = ""
+                found.append(one if one.kind is Kind.SENTENCE else _headed(one, title, lead))
+                if text[one.span[1] - 1] == ":":
+                    lead = _unmarked(text[slice(*one.span)])[-LONGEST_LEAD:]
+        elif kind is Kind.ROW:
+            found += [
+                _headed(Unit(kind, (begin + a, begin + b), read), title, lead)
+                for (a, b), read in rows(text[begin:end])
+            ]
+            lead = ""
+        else:
+            led = found[-1] if found and lead and text[found[-1].span[1] - 1] == ":" else None
+            if led is not None and end - led.span[0] <= WHOLE:
+                span = (led.span[0], begin + len(text[begin:end].rstrip()))
+                found[-1] = _headed(Unit(kind, span, _plain(text[begin:end])), title, lead)
+            else:
+                found += [_headed(one, title, lead) for one in _of_code(text, begin, end)]
+            lead = ""
+    return found
+
+
+def _stated(text: str, span: Span) -> Unit:
+    words = text[slice(*span)]
+    return Unit(Kind.ITEM if _ITEM.match(words) else Kind.SENTENCE, span, _unmarked(words))
+
+
+def _unmarked(words: str) -> str:
+    """Without the mark of an item."""
+    return _ITEM.sub("", words, count=1) if _ITEM.match(words) else words
+
+
+def _ends_list(text: str, found: list[Unit], one: Unit) -> bool:
+    """Whether a sentence is the beginning of a new paragraph, and no part of a list."""
+    if one.kind is not Kind.SENTENCE or not found:
+        return False
+    between = text[found[-1].span[1] : one.span[0]]
+    return "\n" in between and not between.endswith((" ", "\t"))
+
+
+def _headed(one: Unit, title: str, lead: str) -> Unit:
+    """What is read of a part, after the title and the sentence that leads to it."""
+    return replace(one, read=" ".join(part for part in (title and f"{title}:", lead, one.read) if part))
+
+
+def _blocks(text: str) -> Iterator[tuple[Kind, int, int]]:
+    """Code, tables, and the stretches of text between them."""
+    fences = [found for found in _BLOCK.finditer(text) if found["fence"]]
+    is_code = len(fences) % 2 == 1 and _closes(text, fences[0])
+    done = begin = 0
+    for found in _BLOCK.finditer(text):
+        if found["fence"]:
+            if is_code:
+                if text[begin : found.start()].strip():
+                    yield Kind.CODE, begin, found.end()
+                done = found.end()
+            else:
+                yield Kind.SENTENCE, done, found.start()
+            is_code, begin = not is_code, found.start()
+        elif is_code:
+            continue
+        elif found["table"] or not _PROSE.search(found["indented"]):
+            kind = Kind.ROW if found["table"] else Kind.CODE
+            start = found.start("table" if found["table"] else "indented")
+            yield Kind.SENTENCE, done, start
+            yield kind, start, found.end()
+            done = found.end()
+    if is_code:
+        yield Kind.CODE, begin, len(text)
+    else:
+        yield Kind.SENTENCE, done, len(text)
+
+
+def _closes(text: str, fence: re.Match[str]) -> bool:
+    """Of an odd number of fences, whether the first ends code that began before the text."""
+    return (
+        not fence["info"].strip()
+        and bool(text[: fence.start()].strip())
+        and not text[: fence.start()].endswith("\n\n")
+    )
+
+
+def _plain(code: str) -> str:
+    """Code as it is read: without its fences and indents."""
+    return " ".join(line.strip() for line in code.splitlines() if not _FENCE.match(line)).strip()
+
+
+def _of_code(text: str, begin: int, end: int) -> Iterator[Unit]:
+    """The parts of code: all of it where it is short, else its paragraphs, else its lines."""
+    if end - begin <= WHOLE:
+        yield from _code(text, begin, end)
+        return
+    at = begin
+    for paragraph in _EMPTY_LINE.split(text[begin:end]):
+        first = text.index(paragraph, at)
+        at = first + len(paragraph)
+        if len(paragraph) <= SHORT:
+            yield from _code(text, first, at)
+        else:
+            yield from _lines(text, first, at)
+
+
+def _lines(text: str, begin: int, end: int) -> Iterator[Unit]:
+    """Lines of code, each with the remarks before it, and read after its group, as in "[http]"."""
+    group, start, at = "", begin, begin
+    for line in text[begin:end].splitlines(keepends=True):
+        at += len(line)
+        if _GROUP.match(line.rstrip()):
+            group, start = line.strip(), at
+        elif not _REMARK.match(line) or at == end:
+            yield from _code(text, start, at, group)
+            start = at
+
+
+def _code(text: str, begin: int, end: int, group: str = "") -> Iterator[Unit]:
+    """A stretch of code, without the fences around it; nothing where no more is there."""
+    lines = text[begin:end].splitlines(keepends=True)
+    while lines and (_FENCE.match(lines[0]) or not lines[0].strip()):
+        begin += len(lines.pop(0))
+    while lines and (_FENCE.match(lines[-1]) or not lines[-1].strip()):
+        end -= len(lines.pop())
+    if span := trimmed(text, begin, end):
+        yield Unit(Kind.CODE, span, " ".join(part for part in (group, _plain(text[slice(*span)])) if part))

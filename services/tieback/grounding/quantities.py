@@ -1,0 +1,145 @@
+"""Quantities of a sentence in comparable units: "two megabytes" is 2 MB, and a month about 30 days. English.
+
+A rate ("every ten minutes", "six an hour", "twice a day", "nightly") is the time from one to the next. What
+has no unit is counted in its thing: 200 people.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from text_to_num import alpha2digit
+
+from tieback.core.questions import STEM
+from tieback.core.terms import function_words
+from tieback.core.types.arrays import Span
+
+_UNITS: Mapping[str, Mapping[float, str]] = {
+    "time": {
+        1: "s sec second", 60: "min minute", 3600: "h hour", 86400: "day", 604800: "week",
+        1209600: "fortnight", 2592000: "month", 7776000: "quarter", 31536000: "year",
+    },
+    "size": {
+        1: "byte", 1e3: "kb kilobyte kib", 1e6: "mb megabyte mib", 1e9: "gb gigabyte gib",
+        1e12: "tb terabyte tib",
+    },
+    "mass": {1e-3: "mg milligram", 1: "g gram gramme", 1e3: "kg kilo kilogram", 1e6: "tonne ton"},
+    "length": {1e-3: "mm millimetre", 1e-2: "cm centimetre", 1: "m metre meter", 1e3: "km kilometre"},
+    "power": {1: "w watt", 1e3: "kw kilowatt"},
+    "temperature": {1: "degree"},
+    "share": {1: "% percent"},
+    "money in euros": {1: "€ euro eur"},
+    "money in dollars": {1: "$ dollar usd"},
+    "money in pounds": {1: "£ pound gbp"},
+    "repetitions": {1: "times"},
+}  # fmt: skip
+ENGLISH = "english"
+UNITS = {
+    word: (dimension, float(size))
+    for dimension, sizes in _UNITS.items()
+    for size, words in sizes.items()
+    for word in words.split()
+}
+TOLERANCE = 0.07
+"""A month has 28 to 31 days, a MiB 1.05 MB: nearer than this two quantities are the same."""
+
+_RATES = {"hourly": "hour", "daily": "day", "nightly": "day", "weekly": "week"}
+_DAYS = {"night": "day", "morning": "day", "evening": "day"}
+_PERIOD = r"(?P<{0}>second|minute|hour|day|night|morning|evening|week|month|quarter|year)s?"
+_NUMBER = r"\d[\d,]*(?:\.\d+)?"
+_BEFORE = ("after", "within", "for", "to", "than", "least", "most", "about", "takes", "lasts", "in", "is")
+_ONE = "|".join(rf"(?<=\b{word}\s)" for word in _BEFORE)
+"""Words after which "a month" is a quantity; elsewhere it is mostly what something is counted by."""
+_WORDS = sorted((word for word in UNITS if word.isalpha()), key=len, reverse=True)
+_FORMS = re.compile(
+    rf"""
+    \bevery\s+(?:(?P<step>{_NUMBER})\s+)?{_PERIOD.format("each")}\b
+    | (?:(?P<count>{_NUMBER})|\b(?P<once>once|twice|one))(?:\s+[a-z]+){{0,2}}?\s+(?:an?|per|each|every)
+      \s+(?:(?P<of>{_NUMBER})\s+)?{_PERIOD.format("per")}\b
+    | \b(?P<rate>{"|".join(_RATES)})\b
+    | (?P<sign>[€$£])\s*(?P<sum>{_NUMBER})
+    | (?P<half>\bhalf\s+an?\s+|\ban?\s+quarter\s+of\s+an?\s+)(?P<halved>hour|day|month|year)\b
+    | (?<![\w.])(?P<number>{_NUMBER}|(?:{_ONE})an?(?=\s))[\s-]*(?P<unit>%|€|(?:{"|".join(_WORDS)})s?\b)
+      (?P<more>\s+and\s+a\s+half)?
+    | (?<![\w.])(?P<things>{_NUMBER})\s+(?P<thing>[a-z]{{4,}})\b
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A quantity in the base unit of its dimension, and its characters; None where they are not known."""
+
+    dimension: str
+    value: float
+    span: Span | None
+
+
+def quantities(sentence: str) -> list[Quantity]:
+    """The quantities that a sentence states, in their order."""
+    read = _in_digits(sentence)
+    return [
+        Quantity(dimension, value, span if read == sentence else _span(sentence, read, span))
+        for dimension, value, span in _found(read)
+    ]
+
+
+def same(one: float, other: float) -> bool:
+    """Whether two quantities of a dimension are the same, in round figures."""
+    return abs(one - other) <= TOLERANCE * max(abs(one), abs(other))
+
+
+def _found(text: str) -> Iterator[tuple[str, float, Span]]:
+    for found in _FORMS.finditer(text):
+        span = found.span()
+        if found["each"]:
+            yield "rate", _number(found["step"] or "1") * _seconds(found["each"]), span
+        elif found["per"]:
+            times = {"once": 1.0, "one": 1.0, "twice": 2.0}.get((found["once"] or "").lower()) or _number(
+                found["count"]
+            )
+            if times:
+                yield "rate", _number(found["of"] or "1") * _seconds(found["per"]) / times, span
+        elif found["rate"]:
+            yield "rate", _seconds(_RATES[found["rate"].lower()]), span
+        elif found["sign"]:
+            yield UNITS[found["sign"]][0], _number(found["sum"]), span
+        elif found["half"]:
+            part = 2 if found["half"].lower().startswith("half") else 4
+            yield "time", _seconds(found["halved"]) / part, span
+        elif found["thing"]:
+            word = found["thing"].lower()
+            if word not in function_words(ENGLISH):
+                yield f"count of {word[:STEM]}", _number(found["things"]), span
+        else:
+            word = found["unit"].lower()
+            dimension, size = UNITS.get(word) or UNITS[word.removesuffix("s")]
+            number = found["number"].lower()
+            value = 1.0 if number in ("a", "an") else _number(number)
+            yield dimension, (value + 0.5 * bool(found["more"])) * size, span
+
+
+def _seconds(word: str) -> float:
+    word = word.lower()
+    return UNITS[_DAYS.get(word, word)][1]
+
+
+def _number(written: str) -> float:
+    return float(written.replace(",", ""))
+
+
+def _in_digits(text: str) -> str:
+    """Written numbers in digits; "one" before a unit too."""
+    read = str(alpha2digit(text, "en", threshold=2))
+    return re.sub(rf"\bone(?=\s+(?:{'|'.join(_WORDS)})s?\b)", "1", read, flags=re.IGNORECASE)
+
+
+def _span(sentence: str, read: str, span: Span) -> Span | None:
+    """Where something stands in a sentence whose written numbers were read as digits."""
+    begin, end = span
+    if sentence.startswith(read[:begin]) and sentence.endswith(read[end:]):
+        return begin, len(sentence) - (len(read) - end)
+    return None

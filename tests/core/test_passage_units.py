@@ -1,0 +1,101 @@
+"""The parts of a passage: what is cited, and how it is read alone."""
+
+from __future__ import annotations
+
+import pytest
+from tieback.core.passage_units import units
+
+RELEASE = """The release profile is for releases.
+
+The default settings for the release profile are:
+
+```toml
+[profile.release]
+opt-level = 3
+```
+
+Build with `--release` to use it."""
+
+
+def cited(text: str, title: str = "") -> list[str]:
+    return [text[slice(*one.span)] for one in units(text, title)]
+
+
+def read(text: str, title: str = "") -> list[str]:
+    return [one.read for one in units(text, title)]
+
+
+def test_short_code_is_one_part_with_the_sentence_that_leads_to_it() -> None:
+    assert cited(RELEASE) == [
+        "The release profile is for releases.",
+        "The default settings for the release profile are:\n\n```toml\n[profile.release]\nopt-level = 3\n```",
+        "Build with `--release` to use it.",
+    ]
+    assert read(RELEASE, "release")[1] == (
+        "release: The default settings for the release profile are: [profile.release] opt-level = 3"
+    )
+
+
+def test_lines_of_long_code_are_parts_with_their_remarks_and_read_after_their_group() -> None:
+    settings = "".join(f"# remark {number} of the file\nkey-{number} = {number}\n" for number in range(40))
+    code = f"All settings:\n\n```\n[http]\n{settings}```\n"
+
+    assert cited(code)[:3] == [
+        "All settings:",
+        "# remark 0 of the file\nkey-0 = 0",
+        "# remark 1 of the file\nkey-1 = 1",
+    ]
+    assert read(code, "Format")[2] == "Format: All settings: [http] # remark 1 of the file key-1 = 1"
+    assert len(cited(code)) == 41
+
+
+def test_an_item_is_read_after_its_title_and_what_leads_to_the_list() -> None:
+    text = 'The valid options are:\n\n- true: all of it.\n- "off": Disables LTO.\n\nThe default is false.'
+
+    assert cited(text)[2] == '- "off": Disables LTO.'
+    assert read(text, "lto")[1:] == [
+        "lto: The valid options are: true: all of it.",
+        'lto: The valid options are: "off": Disables LTO.',
+        "The default is false.",
+    ]
+
+
+def test_a_row_is_one_part_and_read_with_the_names_of_its_columns() -> None:
+    table = "| Command | Profile |\n| --- | --- |\n| run | dev. Else none. |\n| install | release |"
+    text = f"The defaults are:\n\n{table}"
+
+    assert cited(text)[1:] == ["| run | dev. Else none. |", "| install | release |"]
+    assert read(text, "Selection")[2] == "Selection: The defaults are: Command: install; Profile: release"
+
+
+def test_indented_code_belongs_to_what_leads_to_it_and_indented_prose_does_not() -> None:
+    code = "Run this::\n\n    tieback serve --local\n    tieback health\n\nThen ask."
+    prose = (
+        "In short:\n\n    The tide rises twice a day because the moon pulls at the sea. It falls as often."
+    )
+
+    assert cited(code) == ["Run this::\n\n    tieback serve --local\n    tieback health", "Then ask."]
+    assert len(cited(prose)) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("retry = 3\n```\n\nThe rest is prose.", ["retry = 3", "The rest is prose."]),
+        ("Set it:\n\n```\nretry = 3", ["Set it:\n\n```\nretry = 3"]),
+        ("```\n```", []),
+        ("", []),
+    ],
+)
+def test_code_that_a_passage_has_a_part_of_is_told_from_prose(text: str, parts: list[str]) -> None:
+    assert cited(text) == parts
+
+
+@pytest.mark.parametrize(
+    "text", ["```\n", "| a ", "a:\n\n    b\n", "- a:\n", "|\n", " \n", "# a\n", "```\n# a\n"]
+)
+def test_the_parts_of_any_text_are_in_order(text: str) -> None:
+    found = units(text * 20_000, "title")
+
+    ends = [0, *(one.span[1] for one in found)]
+    assert all(end <= one.span[0] < one.span[1] for end, one in zip(ends, found, strict=False))

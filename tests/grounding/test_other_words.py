@@ -1,0 +1,70 @@
+"""Sentences about one matter that disagree in other words are told, and others are not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tieback.core.types.generation import Citation, Evidence
+from tieback.grounding.conflicts import Conflicts
+from tieback.grounding.other_words import said_otherwise
+from tieback.methods.grounding import Passage, Statement
+
+NEAR = np.array([1.0, 0.0], np.float32)
+FAR = np.array([0.0, 1.0], np.float32)
+
+
+def told(one: str, other: str, question: str = "", *, denied: bool = False) -> str | None:
+    """What differs, where all texts are near one another."""
+    asked = Statement(question, NEAR) if question else None
+    found = said_otherwise(Statement(one, NEAR), Statement(other, NEAR), asked, lambda *_: denied)
+    return None if found is None else found.kind.value
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "kind"),
+    [
+        ("The limit of an upload is 5 MB.", "Files above two megabytes are refused.", "number"),
+        ("The hall holds 200 people.", "No more than 150 people may be in the hall.", "number"),
+        (
+            "Interns are paid for on-call duty.",
+            "On-call duty of interns is without compensation.",
+            "negation",
+        ),
+        ("Goods can be returned within 30 days.", "Returns are accepted up to one month.", None),
+        ("Children under 14 may not use the gym.", "You have to be at least 14 to use the gym.", None),
+        ("The site works without cookies.", "Cookies are not required to use the site.", None),
+        ("Dogs may run free.", "Dogs are kept on a lead.", None),
+    ],
+)
+def test_what_differs_is_named(one: str, other: str, kind: str | None) -> None:
+    assert told(one, other) == told(other, one) == kind
+
+
+def test_what_a_checker_denies_both_ways_is_another_statement_unless_it_is_about_numbers() -> None:
+    assert told("Dogs may run free.", "Dogs are kept on a lead.", denied=True) == "statement"
+    assert told("The bridge was built in 1884.", "The bridge was repaired in 1952.", denied=True) is None
+
+
+def test_of_two_things_in_the_same_words_the_one_that_is_not_asked_of_is_no_conflict() -> None:
+    question = "How many days of leave do interns get?"
+    one, other = "Interns get 20 days of paid leave.", "Employees get 30 days of paid leave."
+
+    assert told(one, other, question) is None
+    assert told(one, other) == "number"
+
+
+def test_what_is_far_from_the_question_is_no_conflict() -> None:
+    one, other = Statement("It is 5 MB.", NEAR), Statement("It is 2 MB.", NEAR)
+
+    assert said_otherwise(one, other, Statement("How old is it?", FAR), None) is None
+
+
+@pytest.mark.parametrize(("item", "found"), [("a", 0), ("b", 1)])
+def test_sentences_of_one_document_are_not_compared_in_other_words(item: str, found: int) -> None:
+    texts = ["The limit of an upload is 5 MB.", "Files above two megabytes are refused."]
+    sources = [Evidence("1", texts[0], item_id="a"), Evidence("2", texts[1], item_id=item)]
+    passages = [Passage(text, [(0, len(text))], NEAR[None]) for text in texts]
+
+    conflicts = Conflicts(sources, passages).of(1, [Citation(1, "1", "a", "", (0, len(texts[0])), 1.0)])
+
+    assert len(conflicts) == found
