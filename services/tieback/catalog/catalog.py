@@ -118,6 +118,8 @@ def read_card(path: Path) -> CardOfARole:
     merge = data.get("merge")
     if isinstance(merge, dict) and isinstance(probe := merge.get("probe"), dict) and "pairs" in probe:
         probe["pairs"] = (path.parent / Path(str(probe["pairs"])).expanduser()).resolve()
+    if isinstance(merge, dict) and isinstance(samples := merge.get("samples"), str):
+        merge["samples"] = (path.parent / Path(samples).expanduser()).resolve()
     if isinstance(merge, dict) and isinstance(router := merge.get("router"), dict):
         for expert, texts in router.items():
             router[expert] = (path.parent / Path(str(texts)).expanduser()).resolve()

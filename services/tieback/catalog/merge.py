@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 
+from tieback.artifacts import file_digest
 from tieback.catalog.source import Strict
 from tieback.core.errors import InvalidInput, NotFound, StartupError
 from tieback.core.types.encoding import ROUTED
-from tieback.methods.merging import SPLIT, mergings
+from tieback.methods.merging import ACTIVATIONS, SPLIT, mergings
 
 if TYPE_CHECKING:
     from tieback.catalog.base_card import Card
@@ -44,8 +45,9 @@ class Merge(Strict):
 
     A method that can split its experts keeps an adapter for each, which requests name by the expert's name;
     `adapters` are the parameters of that, and `router` has for each expert a file of pairs of texts, as for
-    `tieback train`, by which a router learns to choose one. `serve` names a parent to be served in place of
-    the merge: the way back, while the card stays.
+    `tieback train`, by which a router learns to choose one. `samples` are pairs of texts that all experts
+    read, by whose activations a method may match their neurons. `serve` names a parent to be served in place
+    of the merge: the way back, while the card stays.
     """
 
     method: str
@@ -54,8 +56,10 @@ class Merge(Strict):
     parameters: dict[str, Any] = Field(default_factory=dict)
     adapters: dict[str, Any] = Field(default_factory=dict)
     router: dict[ParentName, Path] = Field(default_factory=dict)
+    samples: Path | None = None
     probe: Probe | None = None
     serve: ParentName | None = None
+    _samples: str = PrivateAttr("")
 
     @field_validator("experts")
     @classmethod
@@ -77,6 +81,13 @@ class Merge(Strict):
                 "router has a file of texts for each expert, of a method that keeps adapters: "
                 f"{', '.join(self.experts)}"
             )
+        if self.samples is not None:
+            if not mergings.has(ACTIVATIONS, self.method):
+                able = ", ".join(one for one in mergings.names() if mergings.has(ACTIVATIONS, one))
+                raise ValueError(f"samples are texts that neurons are matched by, which is for: {able}")
+            if not self.samples.is_file():
+                raise ValueError(f"samples: there is no file {self.samples}")
+            self._samples = file_digest(self.samples)
         if self.serve is not None and self.serve not in self.parents:
             raise ValueError(f"serve names the base or an expert: {', '.join(self.parents)}")
         return self
@@ -99,8 +110,9 @@ class Merge(Strict):
 
     @property
     def recipe(self) -> dict[str, Any]:
-        """All that decides which weights come out."""
-        return self.model_dump(mode="json", exclude={"probe", "router"})
+        """All that decides which weights come out; the samples by their content."""
+        recipe = self.model_dump(mode="json", exclude={"probe", "router", "samples"})
+        return recipe | ({"samples": self._samples} if self._samples else {})
 
 
 def check_merged(card: EncoderCard) -> None:

@@ -194,7 +194,9 @@ class Moves:
     async def keep(self, collection: str, ids: Sequence[str], modalities: Collection[Modality]) -> int:
         """See `MovesPort`."""
         opened, _ = self._moving(collection)
-        return await self._generations.keep(opened, ids, modalities)
+        kept = await self._generations.keep(opened, ids, modalities)
+        self._train(opened)
+        return kept
 
     async def write(self, collection: str, items: Sequence[ReindexedItem]) -> list[TiebackError | None]:
         """See `MovesPort`."""
@@ -262,10 +264,14 @@ class Moves:
         self, opened: OpenCollection, items: Sequence[ReindexedItem]
     ) -> list[TiebackError | None]:
         errors = await self._generations.write(opened, items)
+        self._train(opened)
+        return errors
+
+    def _train(self, opened: OpenCollection) -> None:
+        """Has what was written be searched by lists or by a codec, where it is enough for that."""
         made = self._generations.made.get(opened.description.key)
         if made is not None:
             self._trainer.train(made.memory)
-        return errors
 
     def _move_of(self, opened: OpenCollection) -> Move | None:
         """None too of a collection that was made anew under its name."""

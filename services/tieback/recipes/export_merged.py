@@ -20,7 +20,7 @@ from tieback.catalog.merge import Merge, Probe
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types.arrays import Array
 from tieback.core.types.encoding import Truncation
-from tieback.methods.merging import CHECK, Weights, mergings
+from tieback.methods.merging import CHECK, Activations, Weights, mergings
 from tieback.methods.merging import merge as merged_weights
 from tieback.models.session import Session
 from tieback.models.store import ServedModel
@@ -32,12 +32,15 @@ from tieback.recipes.expert_router import learn_router
 from tieback.recipes.external_data import save_graph
 from tieback.recipes.graph_edits import load_graph
 from tieback.recipes.graph_modules import by_layers, by_tensors, layer_names, weights_of
+from tieback.recipes.layer_activations import activations_of
 from tieback.recipes.lower_precisions import add_lower_precisions
 from tieback.training.ranks import ranks
 from tieback.training.text_pairs import pair_files, read_text_pairs
 
 FEWEST_PAIRS, MOST_PAIRS = 10, 1000
 """Of a probe."""
+MOST_TOKENS = 1000
+"""Tokens of samples that neurons are matched by."""
 LEAST_ALIKE = 0.5
 """The median cosine of an expert's matrices with its base's: near 1 behind fine-tuning, near 0 of another
 start."""
@@ -83,15 +86,35 @@ def _write_merged(card: EncoderCard, merge: Merge, parents: Mapping[str, ServedM
     layers = layer_names(base)
     if not mergings.has(CHECK, merge.method):
         _check_starts(card, merge, start, experts)
-    named = [by_layers(one, layer_names(graph)) for one, graph in zip(experts, graphs, strict=True)]
+    each_layers = [layer_names(graph) for graph in graphs]
+    named = [by_layers(one, own) for one, own in zip(experts, each_layers, strict=True)]
+    activations: list[Activations] = []
+    if merge.samples is not None:
+        texts = _samples(card, merge.samples, out)
+        activations = [
+            activations_of(graph, own, texts, MOST_TOKENS)
+            for graph, own in zip(graphs, each_layers, strict=True)
+        ]
     try:
-        merged = merged_weights(merge.method, by_layers(start, layers), named, merge.parameters)
+        merged = merged_weights(
+            merge.method, by_layers(start, layers), named, merge.parameters, activations=activations
+        )
     except InvalidInput as error:
         raise StartupError(f"{card.name} cannot be merged: {_named(error, merge)}{error.message}") from error
     write_with(base, by_tensors(merged, layers), out / GRAPH)
     if merge.kept:
         each = dict(zip(merge.experts, experts, strict=True))
         write_adapters(merge.method, merge.split_parameters, start, each, base, out)
+
+
+def _samples(card: EncoderCard, file: Path, out: Path) -> list[Array]:
+    """The texts of the card's samples as token numbers. StartupError where they are too few."""
+    try:
+        pairs = read_text_pairs(pair_files([file]), most=MOST_PAIRS, fewest=FEWEST_PAIRS, seed=0)
+    except InvalidInput as error:
+        raise StartupError(f"{card.name} cannot be merged by its samples: {error.message}") from error
+    tokens = TextTokenizer(out / TOKENIZER, max_tokens=card.max_tokens, special_tokens=True)
+    return [tokens(text, Truncation.END)[0].ids for pair in pairs for text in pair]
 
 
 def write_with(model: ModelProto, weights: Weights, target: Path) -> None:

@@ -56,6 +56,11 @@ TAKEN = {
     help="Pairs of texts (JSONL or TSV) of an expert, by which a router learns to choose; one for each.",
 )
 @click.option(
+    "--samples",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Pairs of texts (JSONL or TSV) that all experts read: optimal_transport matches by what they give.",
+)
+@click.option(
     "--probe",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Pairs of texts (JSONL or TSV) that the merged model has to do well on before it is served.",
@@ -72,6 +77,7 @@ def merge(
     assignments: tuple[str, ...],
     adapter_assignments: tuple[str, ...],
     routed: tuple[str, ...],
+    samples: Path | None,
     probe: Path | None,
     metric: str,
     against: str,
@@ -100,6 +106,8 @@ def merge(
             recipe["parameters"] = _plain(assigned(assignments, mergings.schema(method)))
         if adapter_assignments or routed:
             recipe |= _kept(method, adapter_assignments, routed)
+        if samples is not None:
+            recipe["samples"] = str(samples.resolve())
         if probe is not None:
             recipe["probe"] = {
                 "pairs": str(probe.resolve()), "metric": metric, "against": against, "margin": margin
