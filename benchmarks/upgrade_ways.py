@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -12,11 +13,15 @@ from numpy.typing import NDArray
 from tieback.answer.upgrading import halves
 from tieback.core.state import State
 from tieback.core.types.upgrading import WITH_HALVES, Anchors, Asked
+from tieback.core.word_numbers import words_of
 from tieback.methods import compatibility
 from tieback.methods.compatibility import compatibilities, translates
+from tieback.models.store import Store
+from tieback.operations.kinds.plan_upgrade import POLICIES
 from tieback.operations.upgrade_comparison import Comparison, compare, led_scores, translated_scores
 from tieback.operations.upgrade_measures import split, trial
 from tieback.operations.upgrade_worth import SHARES, Measured, Sides, Trial
+from tieback.training.step_cache import StepCache
 
 from benchmarks.claims.orthogonal_alignment import encoded
 from benchmarks.pipeline import collections
@@ -36,8 +41,11 @@ HALVES = 300
 """Documents whose halves policies learn from, beside that share."""
 SAMPLE = 500
 """Documents that a plan encodes, besides those that were judged."""
-PLANNED = ("affine", "orthogonal")
-"""Policies that plans compare here."""
+POLICIES_TRIED = [
+    name for name in compatibilities.names() if translates(name) and name != compatibility.AS_TRAINED
+]
+ROWS = ("curve", "kept", "plans")
+"""What is kept of a collection and a pair, beside the times."""
 SIDES = ("today", "led", "translated")
 WHICH = {
     ("halves", "others"): "judged questions",
@@ -65,16 +73,24 @@ class Encoded:
         rest = [place for place in [*cut][SAMPLE:] if place in answers]
         self.sample = np.array([*[*cut][:SAMPLE], *rest])
         pieces = [piece for place in self.sample for piece in cut[int(place)]]
+        self.words = np.stack([words_of(texts[place]) for place in self.sample])
         self.documents = encoded(space, texts, say)
         self.questions = encoded(space, [one.words for one in judged.questions], say)
         self.pieces = encoded(space, pieces, say)
 
     def threes(self, places: Sequence[int]) -> Floats:
         """Halves and wholes of documents of the sample, as a plan encodes them."""
-        where = {int(place): number for number, place in enumerate(self.sample)}
-        numbers = np.array([where[place] for place in places])
+        numbers = self._numbers(places)
         rows = [self.pieces[2 * numbers], self.pieces[2 * numbers + 1], self.documents[[*places]]]
         return np.stack(rows, axis=1).reshape(-1, self.documents.shape[1])
+
+    def words_at(self, places: Sequence[int]) -> NDArray[np.int32]:
+        """The words of documents of the sample."""
+        return np.asarray(self.words[self._numbers(places)])
+
+    def _numbers(self, places: Sequence[int]) -> NDArray[np.int64]:
+        where = {int(place): number for number, place in enumerate(self.sample)}
+        return np.array([where[place] for place in places])
 
 
 def study(report: Report, data: Path, only: Sequence[str] | None, say: Say) -> None:
@@ -88,20 +104,18 @@ def study(report: Report, data: Path, only: Sequence[str] | None, say: Say) -> N
     ]
     spaces = dict.fromkeys(space for pair in PAIRS for space in pair)
     known = {(one.name, space): Encoded(one, space, say) for one in judged for space in spaces}
-    curves, kept, plans = [], [], []
+    found = []
     for one in judged:
-        gains = gains_of(one)
         for pair in PAIRS:
             old, new = (known[one.name, space] for space in pair)
             others = [[known[each.name, space] for space in pair] for each in judged if each is not one]
+            rows = kept_rows(f"{one.name}, {pair[0]} to {pair[1]}", old, new, gains_of(one), others)
             names = {"collection": one.name, "old": pair[0], "new": pair[1]}
-            truth = whole(old, new, gains)
-            curve = truth.curve(truth.old)
-            curves.append(names | {f"{share:.0%}": value for share, value in zip(SHARES, curve, strict=True)})
-            states = own(old, new)
-            kept.append(names | translated(truth, states, others))
-            plans += [names | row for row in planned(old, new, gains)]
-            say(f"{one.name}, {pair[0]} to {pair[1]}: {curve[0]:.3f} to {curve[-1]:.3f}")
+            found.append({name: [names | row for row in table] for name, table in rows.items()})
+            curve = rows["curve"][0]
+            say(f"{one.name}, {pair[0]} to {pair[1]}: {curve['0%']:.3f} to {curve['100%']:.3f}")
+    curves, kept, plans = [[row for one in found for row in one[name]] for name in ROWS]
+    times = found[-1]["times"][0]
     report.table("nDCG@10 where both spaces are read, by the share re-embedded", curves)
     columns = dict.fromkeys(column for row in kept for column in row)
     report.table(
@@ -109,8 +123,51 @@ def study(report: Report, data: Path, only: Sequence[str] | None, say: Say) -> N
         [{column: row.get(column) for column in columns} for row in kept],
     )
     report.table("share of re-embedded nDCG@10: what a plan says, and what is then measured", plans)
-    report.table("microseconds of a query through a map", [map_times(states)])
+    report.table(
+        "microseconds of a query through a map",
+        [{name: times[name] for name in times if name not in ("collection", "old", "new")}],
+    )
     claims(report, curves, kept, plans)
+
+
+def kept_rows(
+    step: str, old: Encoded, new: Encoded, gains: Gains, others: Sequence[Sequence[Encoded]]
+) -> dict[str, list[dict[str, Any]]]:
+    """Those of one collection and pair, kept as the steps of recipes are: a run that ended goes on there."""
+    inputs = {
+        "vectors": [
+            array
+            for one in (old, new)
+            for array in (one.documents, one.questions, one.pieces, one.sample, one.words)
+        ],
+        "gains": [[[*one], [*one.values()]] for one in gains],
+        "others": [one.documents for pair in others for one in pair],
+    }
+    methods = [compatibilities.get(name) for name in compatibilities.names()]
+    arrays = StepCache(Store().steps).arrays(
+        f"upgrade of {step}",
+        rows_of,
+        inputs,
+        lambda: {"rows": np.frombuffer(json.dumps(rows_of(old, new, gains, others)).encode(), np.uint8)},
+        beside=(compare, trial, *methods),
+    )
+    rows: dict[str, list[dict[str, Any]]] = json.loads(arrays["rows"].tobytes())
+    return rows
+
+
+def rows_of(
+    old: Encoded, new: Encoded, gains: Gains, others: Sequence[Sequence[Encoded]]
+) -> dict[str, list[dict[str, Any]]]:
+    """The curve of both spaces read, what translation keeps, what plans say, and the times of the maps."""
+    truth = whole(old, new, gains)
+    states = own(old, new)
+    curve = {f"{share:.0%}": value for share, value in zip(SHARES, truth.curve(truth.old), strict=True)}
+    return {
+        "curve": [curve],
+        "kept": [translated(truth, states, others)],
+        "plans": planned(old, new, gains),
+        "times": [map_times(states)],
+    }
 
 
 def gains_of(judged: Judged) -> list[dict[int, float]]:
@@ -128,6 +185,7 @@ def whole(old: Encoded, new: Encoded, gains: Gains, asked: slice = slice(None)) 
         np.arange(count),
         gains[asked],
         np.zeros(count, np.int64),
+        np.zeros(len(old.questions[asked]), np.int64),
     )
 
 
@@ -140,15 +198,13 @@ def own(old: Encoded, new: Encoded) -> dict[str, State]:
     return fitted(pairs[0], pairs[1])
 
 
-def fitted(old: Floats, new: Floats) -> dict[str, State]:
-    """Every policy that translates and has enough pairs."""
+def fitted(old: Floats, new: Floats, names: Sequence[str] = POLICIES_TRIED) -> dict[str, State]:
+    """The policies that have enough pairs."""
     first = np.sort(np.unique(np.concatenate([old, new], axis=1), axis=0, return_index=True)[1])
     return {
         name: compatibility.fit(name, old[first], new[first])
-        for name in compatibilities.names()
-        if translates(name)
-        and name != compatibility.AS_TRAINED
-        and len(first) >= compatibilities.form(compatibility.LEAST_ANCHORS, name)(old.shape[1], new.shape[1])
+        for name in names
+        if len(first) >= compatibilities.form(compatibility.LEAST_ANCHORS, name)(old.shape[1], new.shape[1])
     }
 
 
@@ -167,7 +223,7 @@ def translated(
                                  for part in (one[side].documents, one[side].pieces[: 2 * HALVES])])
                  for side in (0, 1)]  # fmt: skip
         drawn = np.random.default_rng(3).permutation(len(sides[0]))[:STAND_INS]
-        pairs = fitted(sides[0][drawn], sides[1][drawn])
+        pairs = fitted(sides[0][drawn], sides[1][drawn], ["affine"])
         found["affine, pairs of other collections"] = _kept(truth, "affine", pairs["affine"])
         found["such pairs"] = len(drawn)
     return found
@@ -195,7 +251,11 @@ def planned(old: Encoded, new: Encoded, gains: Gains) -> list[dict[str, Any]]:
         chosen = [chosen[place] for place in np.random.default_rng(5).permutation(len(chosen))]
         numbers = {place: number for number, place in enumerate(chosen)}
         found, published = plan_of(
-            Anchors(old.threes(chosen), new.threes(chosen), np.repeat(np.arange(len(chosen)), WITH_HALVES)),
+            Anchors(
+                *(old.threes(chosen), new.threes(chosen)),
+                np.repeat(np.arange(len(chosen)), WITH_HALVES),
+                words=old.words_at(chosen),
+            ),
             Asked(old.questions[asked], new.questions[asked]) if asked else None,
             [
                 {numbers[place]: gain for place, gain in one.items() if place in numbers}
@@ -203,6 +263,7 @@ def planned(old: Encoded, new: Encoded, gains: Gains) -> list[dict[str, Any]]:
             ]
             if asked
             else (),
+            len(chosen) / len(old.documents),
         )
         name, best = found.tried[0].policy, found.tried[0]
         row: dict[str, Any] = {
@@ -233,17 +294,18 @@ def truths(measured: Trial, name: str, state: State) -> dict[str, Measured]:
 
 
 def plan_of(
-    anchors: Anchors, asked: Asked | None, gains: Sequence[Mapping[int, float]]
+    anchors: Anchors, asked: Asked | None, gains: Sequence[Mapping[int, float]], seen: float
 ) -> tuple[Comparison, dict[str, State]]:
-    """What the operation would say by `PLANNED`, and the transforms that it learns in the end."""
+    """What the operation would say, and the transforms that it learns in the end."""
     parts = split(anchors)
     learned = parts.arrays(anchors)
     old, new = learned["old"], learned["new"]
-    by_fold = {
-        name: [compatibility.fit(name, old[one], new[one]) for one in parts.learned] for name in PLANNED
+    states = {
+        name: [compatibility.fit(name, old[one], new[one]) for one in (*parts.learned, slice(None))]
+        for name in POLICIES
     }
-    found = compare(trial(anchors, parts, asked, gains), by_fold, FLOOR)
-    return found, {name: compatibility.fit(name, old, new) for name in PLANNED}
+    found = compare(trial(anchors, parts, asked, gains, seen=seen), states, FLOOR)
+    return found, {name: of_policy[-1] for name, of_policy in states.items()}
 
 
 def listed(one: Measured) -> list[float]:
@@ -285,8 +347,7 @@ def claims(
         "upgrade: both spaces read, the largest fall from a share to the next where the new space is better",
         100 * min(steps, default=0.0), "points of nDCG@10", ">= -1",
     )  # fmt: skip
-    policies = [name for name in compatibilities.names() if translates(name)]
-    best = [max(row[name] for name in policies if name in row) for row in kept]
+    best = [max(row[name] for name in POLICIES_TRIED if name in row) for row in kept]
     report.claim(
         "upgrade: translation learned from a fifth of the documents, the best policy, mean share kept",
         float(np.mean(best)), "of re-embedded nDCG@10", ">= 0.8", low=min(best), high=max(best),

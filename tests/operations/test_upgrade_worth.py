@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from tieback.core.types.upgrading import Anchors, Asked
@@ -18,18 +20,24 @@ TURN = np.linalg.qr(DRAW.normal(size=(WIDTH, WIDTH)))[0]
 
 
 def halves_and_wholes(noise: float) -> Anchors:
-    """Texts whose halves are near to each other; the old space is the new one, turned, with noise."""
+    """Texts whose halves are near to each other; the old space is the new one, turned, with noise.
+
+    Texts that are near to each other have words in common: those of directions that they are far in.
+    """
     wholes = DRAW.normal(size=(ITEMS, WIDTH))
+    words = np.where(
+        unit_rows(wholes) @ unit_rows(DRAW.normal(size=(300, WIDTH))).T > 0.5, np.arange(1, 301), 0
+    )
     new = unit_rows(np.repeat(wholes, 3, axis=0) + 0.3 * DRAW.normal(size=(3 * ITEMS, WIDTH)))
     old = unit_rows(new @ TURN + noise * DRAW.normal(size=new.shape))
-    return Anchors(old, new, np.repeat(np.arange(ITEMS), 3))
+    return Anchors(old, new, np.repeat(np.arange(ITEMS), 3), words=words.astype(np.int32))
 
 
 def test_a_search_is_worth_what_its_first_ten_items_are() -> None:
     eye = np.eye(20, dtype=np.float32)
     tried = Trial(
         Sides(eye[:2], eye[:2]), Sides(eye, eye), np.arange(20) // 2, [{0: 3.0}, {5: 1.0, 6: 1.0}],
-        np.zeros(20, np.int64),
+        np.zeros(20, np.int64), np.zeros(2, np.int64),
     )  # fmt: skip
     scores = np.tile(-np.arange(20) / 100, (2, 1))
     scores[0, 1] = 1  # an item is as near as its nearest content
@@ -106,7 +114,7 @@ def test_contents_with_labels_ask_for_others_of_their_label_and_not_for_themselv
 
     assert tried.worth(tried.native).ndcg.value == 1
     for place, found in enumerate(tried.gains):
-        alike = {one for one in range(place // 25 * 25, place // 25 * 25 + 25) if one % 5 == place % 5}
+        alike = set(range(place // 25 * 25, place // 25 * 25 + 25))
         assert found.keys() == alike - {place}
 
 
@@ -150,7 +158,7 @@ def test_advice_says_where_it_may_be_chance() -> None:
     assert "the gain is -0.020 to +0.200, so it may be chance: more items, or judged queries" in reason
 
 
-def test_a_policy_is_tried_on_no_content_that_it_has_learned_from() -> None:
+def test_a_policy_is_tried_on_what_it_has_learned_from_by_so_large_a_share_as_an_upgrade_reads() -> None:
     draw = np.random.default_rng(5)
     old, new = (unit_rows(draw.normal(size=(600, 120))) for _ in range(2))  # with nothing in common
     anchors = Anchors(old, new, np.repeat(np.arange(200), 3))
@@ -160,11 +168,27 @@ def test_a_policy_is_tried_on_no_content_that_it_has_learned_from() -> None:
     learned = parts.arrays(anchors)
     state = compatibility.fit("affine", learned["old"], learned["new"])
     fits = [compatibility.fit("affine", learned["old"][one], learned["new"][one]) for one in parts.learned]
+    states = {"affine": [*fits, state]}
 
-    tried = trial(anchors, parts, asked, gains)
+    def kept(**how: Any) -> float:
+        found = compare(trial(anchors, parts, **how), states, 0.8).tried[0].translated
+        assert found is not None
+        return found.kept.value
 
-    seen = compare(tried, {"affine": [state] * 5}, 0.8).tried[0].translated
-    unseen = compare(tried, {"affine": fits}, 0.8).tried[0].translated
-    assert seen is not None
-    assert unseen is not None
-    assert unseen.kept.value < 0.1 < 0.5 < seen.kept.value
+    judged = {"asked": asked, "gains": gains}
+    assert kept(**judged) < 0.1
+    assert 0.2 < kept(**judged, seen=0.5) < 0.8
+    assert kept(**judged, seen=1.0) > 0.9
+
+
+def test_a_content_that_asks_is_led_by_what_has_not_learned_from_it() -> None:
+    anchors = halves_and_wholes(noise=0.1)
+    parts = split(anchors)
+    whole = trial(anchors, parts, seen=1.0)
+    judged = trial(anchors, parts, Asked(anchors.old[:1], anchors.new[:1]), [{0: 1.0}])
+
+    assert len(whole.led_by) > 0.9 * ITEMS, "a text that shares no word asks for nothing"
+    assert set(whole.led_by) == set(range(5))
+    assert set(whole.read_by) == {5}, "all are read by what has learned from all"
+    assert judged.led_by.tolist() == [5]
+    assert judged.read_by.tolist() == [item % 5 for item in range(ITEMS)]

@@ -70,7 +70,7 @@ def test_a_space_that_is_compatible_is_tried_as_it_is_and_keeps_what_the_old_one
     as_it_is = by_name["as_trained"]
     assert as_it_is.led.ndcg.value == pytest.approx(plan.old.ndcg.value)
     assert as_it_is.translated is not None
-    assert {"affine", "orthogonal"} < by_name.keys()
+    assert {"orthogonal", "subspace"} < by_name.keys()
 
 
 def test_it_may_be_tried_alone_and_the_transform_of_it_is_published(client: Client) -> None:

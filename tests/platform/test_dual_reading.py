@@ -287,7 +287,9 @@ def test_the_command_line_shows_and_asks(running: Running, client: Client) -> No
         return done.output
 
     said("upgrade", "start", "told", "--to", "words-b")
-    assert "300 of 300" in said("upgrade", "status", "told")
+    told = said("upgrade", "status", "told")
+    assert "300 of 300" in told
+    assert "tieback upgrade finish told, or tieback upgrade rollback told" in told
     assert "Hits read: " in said("search", "word01", "--collection", "told")
     known = json.loads(said("upgrade", "status", "told", "--json"))
     assert known["moving"]["done"] == 300

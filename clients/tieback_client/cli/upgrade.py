@@ -183,7 +183,7 @@ def facts_of(collection: str, result: UpgradeResult) -> dict[str, str]:
             f"{left} cannot be encoded: ingest again, or tieback upgrade finish {collection} --drop-missing"
         )
     else:
-        following = f"tieback upgrade finish {collection}, or tieback upgrade rollback {collection}"
+        following = _either("finish", "rollback", collection)
     stayed = f", of which {result.staying} stayed as they were" if result.staying else ""
     return {
         "from": str(result.old_space),
@@ -191,6 +191,10 @@ def facts_of(collection: str, result: UpgradeResult) -> dict[str, str]:
         "sections with new vectors": f"{result.done} of {result.total}{stayed}",
         "next": following,
     }
+
+
+def _either(one: str, other: str, collection: str) -> str:
+    return f"tieback upgrade {one} {collection}, or tieback upgrade {other} {collection}"
 
 
 def _tell(output: Output, found: Collection) -> None:
@@ -206,4 +210,8 @@ def _tell(output: Output, found: Collection) -> None:
         if moving.translation:
             way = "translated" if moving.translates_stored else "queries led to them"
             facts["old vectors"] = f"{way} by {moving.translation}, trust {moving.trust:.2f}"
+        if moving.done == moving.total:
+            facts["next"] = _either("finish", "rollback", found.name)
+        elif moving.paused:
+            facts["next"] = _either("resume", "rollback", found.name)
     output.table(["", ""], [[key, value] for key, value in facts.items()])

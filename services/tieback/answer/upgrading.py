@@ -22,6 +22,7 @@ from tieback.core.types.encoding import Truncation
 from tieback.core.types.fusion import Fused, FusePart, Role
 from tieback.core.types.limits import Limits
 from tieback.core.types.upgrading import WITH_HALVES, Anchors, Asked, SpacePair
+from tieback.core.word_numbers import MOST_WORDS, words_of
 from tieback.ports import StorePort
 
 SECTIONS = 4
@@ -142,6 +143,7 @@ class Upgrading:
             left_out + int((~is_there).sum()),
             took if labels else took / 2,  # two halves are together as long as the whole
             tuple(one[kept] for one in rows[:-2]),
+            None if labels else _words([group for group, keep in zip(sought, is_there, strict=True) if keep]),
         )
 
     async def encode_queries(
@@ -238,6 +240,12 @@ def _sought(place: int, item: Item, section: Section, labels: str) -> list[_Soug
         return []
     given = zip((*cut, content.data), (Role.QUERY, Role.DOCUMENT, Role.DOCUMENT), strict=True)
     return [_Sought(place, Content(Modality.TEXT, text), role) for text, role in given]
+
+
+def _words(sought: Sequence[Sequence[_Sought]]) -> Array:
+    """Those of whole texts, which are the last ones of what is encoded of them."""
+    rows = [words_of(str(group[-1].content.data)) for group in sought]
+    return np.stack(rows) if rows else np.zeros((0, MOST_WORDS), np.int32)
 
 
 async def _encode(

@@ -46,6 +46,7 @@ class Series:
     gains: Sequence[Mapping[int, float]]
     judged: Collection[int]
     folds: int
+    seen: float
 
     @property
     def newest(self) -> int:
@@ -84,7 +85,7 @@ class Series:
         if asked is not None:
             rows = (*asked.earlier, asked.old, asked.new)
             asked = Asked(rows[gallery], rows[query])
-        tried = trial(*self.two(pair), asked, self.gains)
+        tried = trial(*self.two(pair), asked, self.gains, seen=self.seen)
         found = try_policy(tried, policy, states).served.ndcg
         return [
             Cell(query, gallery, policy, found),

@@ -91,10 +91,10 @@ class Comparison:
 
 
 def compare(trial: Trial, states: Mapping[str, Sequence[State]], floor: float) -> Comparison:
-    """Tries the policies. Of each there is a state for every fold, which has not learned from it."""
+    """Tries the policies. Of each there are the states that the trial's numbers are of."""
     old, native, gain = trial.worth(trial.old), trial.worth(trial.native), trial.gained()
     tried = sorted(
-        (try_policy(trial, name, by_fold) for name, by_fold in states.items()),
+        (try_policy(trial, name, of_policy) for name, of_policy in states.items()),
         key=lambda one: -one.retention.value,
     )
     both = trial.curve(trial.old)
@@ -110,20 +110,22 @@ def compare(trial: Trial, states: Mapping[str, Sequence[State]], floor: float) -
 
 def led_scores(trial: Trial, name: str, states: Sequence[State]) -> Array:
     """Scores of the old vectors where the new encoder's questions are led into the old space."""
-    scores = np.empty((len(trial.questions.new), len(trial.items)), np.float32)
-    for fold, state in enumerate(states):
-        is_in = trial.folds == fold
-        led = shared(compatibilities.get(name)(trial.questions.new, state), trial.gallery.old.shape[1])
-        scores[:, is_in] = led @ trial.gallery.old[is_in].T
-    return scores
+    width = trial.gallery.old.shape[1]
+    rows = np.empty((len(trial.questions.new), width), np.float32)
+    for number in np.unique(trial.led_by):
+        is_led = trial.led_by == number
+        led = compatibilities.get(name)(trial.questions.new[is_led], states[number])
+        rows[is_led] = shared(led, width)
+    return np.asarray(rows @ trial.gallery.old.T)
 
 
 def translated_scores(trial: Trial, name: str, states: Sequence[State]) -> Array:
     """Scores of the old vectors, translated into the new space."""
     rows = np.empty(trial.gallery.new.shape, np.float32)
-    for fold, state in enumerate(states):
-        is_in = trial.folds == fold
-        rows[is_in] = compatibilities.form(TRANSLATE, name)(trial.gallery.old[is_in], state)
+    translate = compatibilities.form(TRANSLATE, name)
+    for number in np.unique(trial.read_by):
+        is_read = trial.read_by == number
+        rows[is_read] = translate(trial.gallery.old[is_read], states[number])
     return np.asarray(trial.questions.new @ rows.T)
 
 
@@ -133,7 +135,7 @@ def _served_scores(trial: Trial, tried: Tried, states: Sequence[State]) -> Array
 
 
 def try_policy(trial: Trial, name: str, states: Sequence[State]) -> Tried:
-    """Searches by a policy, with a state for every fold."""
+    """Searches by a policy, with the states that the trial's numbers are of."""
     translated = None
     if translates(name):
         translated = trial.worth(translated_scores(trial, name, states))

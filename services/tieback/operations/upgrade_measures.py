@@ -2,7 +2,9 @@
 
 Contents are divided into folds by their items. A policy is learned once for each fold, from the other folds,
 so every content is measured on by a transform that has not learned from it (cross-validation; Stone, 1974).
-What trains for a minute is learned once: then one fold is measured on, and the judged items.
+Of a small collection the sample is a large share, and an upgrade reads as large a share by a transform that
+has learned from it: so large a share is measured on by that. What trains for a minute is learned once: then
+one fold is measured on, and the judged items.
 """
 
 from __future__ import annotations
@@ -17,16 +19,18 @@ from tieback.core.state import State
 from tieback.core.types.arrays import Array
 from tieback.core.types.upgrading import WITH_HALVES, Anchors, Asked
 from tieback.methods.compatibility import Compatibility, shared
-from tieback.operations.upgrade_worth import Sides, Trial
+from tieback.operations.alike_texts import alike
+from tieback.operations.upgrade_worth import NORMAL, Sides, Trial
 
 FOLDS = 5
 QUESTIONS = 1000
 """Contents that ask, at most."""
+APART = 0.06
+"""Of questions that are halves of texts: see `Trial` (docs/upgrades.md)."""
 GALLERY = 10_000
 """Contents that are searched, at most, besides those of judged items."""
 FEWEST_HELD_OUT = 10
 """Contents to measure on."""
-NORMAL = 1.96  # of a 95 % interval
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,53 +135,61 @@ def measured(anchors: Anchors, parts: Parts, rows: Array) -> Mapping[str, Recall
 
 
 def trial(
-    anchors: Anchors, parts: Parts, asked: Asked | None = None, gains: Sequence[Mapping[int, float]] = ()
+    anchors: Anchors,
+    parts: Parts,
+    asked: Asked | None = None,
+    gains: Sequence[Mapping[int, float]] = (),
+    *,
+    seen: float = 0.0,
 ) -> Trial:
     """How searches are tried on the held-out contents.
 
     With `asked` questions by those, whose `gains` are by numbers of items as in `anchors`. Else with labels a
-    content asks for the others of its label, and without them a half of a text for its other half, among what
-    is of the same fold.
+    content asks for the others of its label, and without them the first half of a text for the items that the
+    text is `alike` to, without its own. Of a share
+    `seen` of the items, contents are read by the policy's last state, which has learned from all.
     """
     places, folds = parts.held_out, parts.by_fold
+    read_by = _read_by(anchors.items[places], folds, seen if parts.learned else 0.0, len(parts.learned))
     if parts.classes is not None:
-        places, folds = places[:GALLERY], folds[:GALLERY]
-        classes = parts.classes[places]
-        _, kinds, counts = np.unique(
-            np.stack([classes, folds]), axis=1, return_inverse=True, return_counts=True
-        )
+        places, folds, read_by = (one[:GALLERY] for one in (places, folds, read_by))
+        _, kinds, counts = np.unique(parts.classes[places], return_inverse=True, return_counts=True)
         own = np.flatnonzero(counts[kinds] > 1)[:QUESTIONS]
         is_wanted = kinds[own][:, None] == kinds
-        is_wanted[np.arange(len(own)), own] = False
-        hidden = folds[own][:, None] != folds
-        hidden[np.arange(len(own)), own] = True
-        wanted = [dict.fromkeys(np.flatnonzero(row).tolist(), 1.0) for row in is_wanted]
-        return Trial(
-            _sides(anchors, places[own]),
-            _sides(anchors, places),
-            np.arange(len(places)),
-            wanted,
-            folds,
-            hidden,
-        )
-    if asked is None:
-        first = places[0::WITH_HALVES][:QUESTIONS]
-        second, of_halves = (one[1::WITH_HALVES][:GALLERY] for one in (places, folds))
-        wanted = [{number: 1.0} for number in range(len(first))]
-        hidden = of_halves[: len(first), None] != of_halves
-        return Trial(
-            _sides(anchors, first), _sides(anchors, second), np.arange(len(second)), wanted, of_halves, hidden
-        )
-    whole, of_whole = (one[WITH_HALVES - 1 :: WITH_HALVES] for one in (places, folds))
+        is_own = np.zeros_like(is_wanted)
+        is_own[np.arange(len(own)), own] = True
+        wanted = [dict.fromkeys(np.flatnonzero(row).tolist(), 1.0) for row in is_wanted & ~is_own]
+        sides = _sides(anchors, places[own]), _sides(anchors, places)
+        return Trial(*sides, np.arange(len(places)), wanted, read_by, folds[own], is_own)
+    whole, read_by, of_whole = (one[WITH_HALVES - 1 :: WITH_HALVES] for one in (places, read_by, folds))
     judged = {item for one in gains for item in one}
     in_gallery = np.isin(anchors.items[whole], [*judged]) | (np.arange(len(whole)) < GALLERY)
-    whole, of_whole = whole[in_gallery], of_whole[in_gallery]
+    whole, read_by, of_whole = whole[in_gallery], read_by[in_gallery], of_whole[in_gallery]
     known, items = np.unique(anchors.items[whole], return_inverse=True)
+    sides = _sides(anchors, whole)
+    if asked is None:
+        words = np.zeros((0, 0)) if anchors.words is None else anchors.words[whole // WITH_HALVES]
+        found = [
+            {int(items[one]): 1.0 for one in near}
+            for near in alike(words, items, range(min(QUESTIONS, len(words))))
+        ]
+        kept = np.array([place for place, one in enumerate(found) if one], np.int64)
+        questions = _sides(anchors, whole[kept] - WITH_HALVES + 1)
+        is_own = items[kept][:, None] == items
+        wanted = [found[place] for place in kept]
+        return Trial(questions, sides, items, wanted, read_by, of_whole[kept], is_own, APART)
     numbers = {int(item): number for number, item in enumerate(known)}
     found = [{numbers[item]: gain for item, gain in one.items() if item in numbers} for one in gains]
-    kept = [place for place, one in enumerate(found) if one]
+    kept = np.array([place for place, one in enumerate(found) if one], np.int64)
     questions = Sides(asked.old[kept], asked.new[kept])
-    return Trial(questions, _sides(anchors, whole), items, [found[place] for place in kept], of_whole)
+    of_all = np.full(len(kept), len(parts.learned))
+    return Trial(questions, sides, items, [found[place] for place in kept], read_by, of_all)
+
+
+def _read_by(items: Array, folds: Array, seen: float, last: int) -> Array:
+    """The number of the state that contents `[n]` are read by: that of their fold, or the last one."""
+    of_item = np.random.default_rng(0).random(int(items.max(initial=0)) + 1)
+    return np.where(of_item[items] < seen, last, folds)
 
 
 def _sides(anchors: Anchors, places: Array) -> Sides:

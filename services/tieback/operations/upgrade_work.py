@@ -66,6 +66,8 @@ class Work:
     def add(self, page: Anchors, begin: int, seconds: float) -> None:
         """Keeps the next page, whose first item has the place `begin`, and how long it took."""
         arrays = _arrays(page) | {"items": page.items + begin}
+        if page.words is not None:
+            arrays["words"] = page.words
         labels = json.dumps(list(page.labels))
         told = {"labels": labels, "left_out": str(page.left_out), "seconds": f"{seconds} {page.seconds}"}
         write_durably(self._page(self.pages), save(arrays, told))
@@ -74,6 +76,7 @@ class Work:
         """All pages as one, and the seconds that they took."""
         read = [_read(self._page(number)) for number in range(self.pages)]
         found = [page for page, _ in read]
+        words = [page.words for page in found]
         every = Anchors(
             np.concatenate([page.old for page in found]),
             np.concatenate([page.new for page in found]),
@@ -82,6 +85,7 @@ class Work:
             sum(page.left_out for page in found),
             sum(page.seconds for page in found),
             tuple(map(np.concatenate, zip(*(page.earlier for page in found), strict=True))),
+            None if words.count(None) else np.concatenate(words),
         )
         return every, sum(seconds for _, seconds in read)
 
@@ -134,4 +138,4 @@ def _read(path: Path) -> tuple[Anchors, float]:
     both, alone = map(float, told["seconds"].split())
     labels, left_out = json.loads(told["labels"]), int(told["left_out"])
     rows = arrays["old"], arrays["new"], arrays["items"]
-    return Anchors(*rows, labels, left_out, alone, _earlier(arrays)), both
+    return Anchors(*rows, labels, left_out, alone, _earlier(arrays), arrays.get("words")), both

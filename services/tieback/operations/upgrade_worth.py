@@ -1,10 +1,10 @@
 """What a collection's searches are worth in its old space, re-embedded, translated, and between the two.
 
-Questions are encoded in both spaces, and so is a gallery of contents that no policy has learned from.
-Where no questions are judged, halves of held-out texts ask for their other halves. An item's score is
-that of its best content. nDCG is that of the first ten items, with the gain of a grade 2^grade − 1;
-recall is the share of a question's items that are among them. Intervals are of 95 %, by the bootstrap of
-questions.
+Questions are encoded in both spaces, and so is a gallery of contents. Where no questions are judged, halves
+of texts ask for the items that share most words with the whole text (`alike_texts`). An item's score is
+that of its best content. nDCG is that of the first ten items, with the gain of a grade 2^grade − 1; recall
+is the share of a question's items that are among them. Intervals are of 95 %, by the bootstrap of questions;
+where the questions are not those of people, they are wider by how far such ones were from what people ask.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ BACKGROUND = 256
 DRAWS = 1000
 ORDERS = 3
 """Random orders of re-embedding, whose mean is the curve."""
+NORMAL = 1.96  # of a 95 % interval
 LEAST = 1e-9
 """An nDCG that is divided by."""
 
@@ -62,17 +63,21 @@ class Sides:
 class Trial:
     """Questions, the gallery, and the gains of items by question.
 
-    `items` `[gallery]` are whole numbers from 0 that do not fall, and skip none. `folds` `[gallery]` say
-    which of a policy's states has not learned from a content. `hidden` `[questions, gallery]` are the
-    contents that a question does not find; None where it finds all.
+    `items` `[gallery]` are whole numbers from 0 that do not fall, and skip none. `read_by` `[gallery]` says
+    by which of a policy's states a content is translated, `led_by` `[questions]` by which one a question is
+    led: where nothing else is wanted, one that has not learned from it. `hidden` `[questions, gallery]` are
+    the contents that a question does not find; None where it finds all. `apart` is the standard deviation of
+    the share that such questions say is kept, less the share that judged questions say.
     """
 
     questions: Sides
     gallery: Sides
     items: Array
     gains: Sequence[Mapping[int, float]]
-    folds: Array
+    read_by: Array
+    led_by: Array
     hidden: Array | None = None
+    apart: float = 0.0
 
     def by_question(self, scores: Array) -> tuple[Array, Array]:
         """The nDCG and recall of each question, by its scores of the gallery `[questions, gallery]`."""
@@ -97,14 +102,16 @@ class Trial:
         means, of_whole = gained[drawn].mean(axis=1), np.maximum(whole[drawn].mean(axis=1), LEAST)
         return Worth(
             _measured(float(gained.mean()), means),
-            _measured(float(gained.mean() / max(whole.mean(), LEAST)), means / of_whole),
+            _measured(float(gained.mean() / max(whole.mean(), LEAST)), means / of_whole, self.apart),
             float(recalled.mean()),
         )
 
     def gained(self) -> Measured:
         """Re-embedded nDCG less that of the old space, of the same questions."""
-        more = self.by_question(self.native)[0] - self.by_question(self.old)[0]
-        return _measured(float(more.mean()), more[_draws(len(more))].mean(axis=1))
+        whole = self.by_question(self.native)[0]
+        more = whole - self.by_question(self.old)[0]
+        drawn = more[_draws(len(more))].mean(axis=1)
+        return _measured(float(more.mean()), drawn, self.apart * float(whole.mean()))
 
     @property
     def old(self) -> Array:
@@ -152,9 +159,15 @@ def _recall(found: Array, gains: Mapping[int, float]) -> float:
     return sum(int(item) in gains for item in found) / min(BEST, len(gains))
 
 
-def _measured(value: float, drawn: Array) -> Measured:
+def _measured(value: float, drawn: Array, apart: float = 0.0) -> Measured:
+    """With the interval of what was drawn, and of what is `apart` besides, independently."""
     low, high = np.percentile(drawn, [2.5, 97.5])
-    return Measured(value, float(low), float(high))
+    more = NORMAL * apart
+    if not more:
+        return Measured(value, float(low), float(high))
+    return Measured(
+        value, value - float(np.hypot(value - low, more)), value + float(np.hypot(high - value, more))
+    )
 
 
 def _draws(count: int) -> Array:

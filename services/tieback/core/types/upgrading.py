@@ -47,7 +47,8 @@ class Anchors:
     the first half of a text as a query, the second half as a document, the whole text as a document. `labels`
     are the items' own, one a row, where they were asked for. `left_out` counts the sections that are not
     here. `seconds` is what the new encoder took for whole contents. `earlier` are the same contents in the
-    spaces before the old one, the first one first.
+    spaces before the old one, the first one first. `words` `[texts, n]` are the different words of each whole
+    text as numbers above 0, then zeros; None with labels.
     """
 
     old: Array
@@ -57,6 +58,7 @@ class Anchors:
     left_out: int = 0
     seconds: float = 0.0
     earlier: tuple[Array, ...] = ()
+    words: Array | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

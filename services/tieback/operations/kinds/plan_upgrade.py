@@ -22,7 +22,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tieback.artifacts import Artifact
 from tieback.core.errors import InvalidInput, NotFound, StorageFull, TiebackError
-from tieback.core.state import State
 from tieback.core.types.arrays import Array
 from tieback.core.types.operation import Json, Progress
 from tieback.core.types.upgrading import WITH_HALVES, Anchors, Asked, SpacePair
@@ -46,7 +45,7 @@ from tieback.operations.upgrade_work import Work
 from tieback.training.digests import digest
 from tieback.training.provenance import made_by
 
-POLICIES = ("affine", "local_mixture", "orthogonal")
+POLICIES = ("low_rank", "orthogonal", "subspace")
 """What are compared where a request names no policy; none needs PyTorch.
 
 Where the new space is compatible with the old one, it is tried as it is besides.
@@ -177,17 +176,19 @@ class PlanUpgrade(Kind):
                 {numbers[item]: 2.0**grade - 1 for item, grade in one.grades.items() if item in numbers}
                 for one in self.queries
             ]
-            tried = await asyncio.to_thread(trial, anchors, parts, asked, gains)
+            whole = len(anchors.items) // (1 if self.labels else WITH_HALVES)
+            seen = whole / pair.sections
+            tried = await asyncio.to_thread(trial, anchors, parts, asked, gains, seen=seen)
             if not tried.gains:
                 raise InvalidInput(
                     "nothing can be searched for: no judged item is in the collection with a text of eight "
                     "words or more" if self.queries else "no held-out content has another one to find",
                     field="queries" if self.queries else "labels",
                 )  # fmt: skip
-            states = {name: _by_fold(one) for name, one in fitted.items()}
+            states = {name: (*one.parts, one.state) for name, one in fitted.items()}
             comparison = await asyncio.to_thread(compare, tried, states, self.floor)
             best = comparison.tried[0]
-            series = Series(anchors, asked, gains, judged, folds)
+            series = Series(anchors, asked, gains, judged, folds, seen)
             cells = []
             for one in series.others():
                 policy = await asyncio.to_thread(series.policy, one, comparison)
@@ -197,12 +198,12 @@ class PlanUpgrade(Kind):
                     async for _ in progress:
                         yield Progress(total - 1, total)
                 learned = await asyncio.to_thread(self._read, work, policy, one)
-                cells += await asyncio.to_thread(series.cells, one, policy, _by_fold(learned))
+                of_all = (*learned.parts, learned.state)
+                cells += await asyncio.to_thread(series.cells, one, policy, of_all)
             transform = await asyncio.to_thread(
                 self._transform, pair, anchors, parts, fitted[best.policy], best
             )
             await asyncio.to_thread(work.publish, transform)
-            whole = len(anchors.items) // (1 if self.labels else WITH_HALVES)
             checkpoint = self._result(pair, anchors, parts, transform) | {
                 "items": len(ids),
                 "seconds": {"encoding": seconds, "training": sum(one.seconds for one in fitted.values())},
@@ -350,7 +351,7 @@ class PlanUpgrade(Kind):
     ) -> Artifact:
         """What was learned by the best policy, with what it is worth."""
         method = compatibilities.get(best.policy)
-        rows = mapped(method, anchors, parts, _by_fold(fitted))
+        rows = mapped(method, anchors, parts, fitted.parts or (fitted.state,))
         recall = measured(anchors, parts, rows)
         parameters = compatibilities.schema(best.policy, FIT).get("properties", {})
         configuration = {name: one.get("default") for name, one in parameters.items()} | self.parameters
@@ -387,11 +388,6 @@ class PlanUpgrade(Kind):
             "left_out": anchors.left_out,
             "recall": transform.facts["recall"],
         }
-
-
-def _by_fold(fitted: fitting.Fitted) -> tuple[State, ...]:
-    """The states by which the folds are measured on."""
-    return fitted.parts or (fitted.state,)
 
 
 def _written(space: SpaceRef) -> list[str]:
