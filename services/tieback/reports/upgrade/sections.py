@@ -56,7 +56,7 @@ def worth(result: Json) -> str:
     ]
     asked = f"{result['judged']} judged queries" if result["judged"] else "the collection's own contents"
     said = (
-        f"Asked by {asked}, on contents that no policy had learned from. Below each number is its interval "
+        f"Asked by {asked}, as an upgrade reads them. Below each number is its interval "
         "of 95 %, by the bootstrap of queries: other queries may find something else within it. Gain and "
         "share are of the same queries on both sides."
     )
@@ -143,7 +143,7 @@ def policies(result: Json) -> str:
         "The share of re-embedded nDCG@10 that is kept where the old model is gone, with its interval; the "
         f"broken line is the floor of {result['floor']:g}; an upgrade goes the way that is strong. Each "
         "policy was learned five times, and tried on the fifth that it had not learned from; one that trains "
-        "was learned once."
+        "was learned once. As large a share as the sample is of the collection was read as learned from all."
     )
     return section("Without the old model", said, "".join(drawn))
 
