@@ -8,7 +8,7 @@ AC and AA are those of `tieback.training.compatibility_matrix`.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -61,7 +61,7 @@ class Series:
     def two(self, pair: Pair) -> tuple[Anchors, Parts]:
         """The contents in two revisions, and what is learned from and measured on."""
         rows = (*self.anchors.earlier, self.anchors.old, self.anchors.new)
-        anchors = Anchors(rows[pair[1]], rows[pair[0]], self.anchors.items, self.anchors.labels)
+        anchors = replace(self.anchors, old=rows[pair[1]], new=rows[pair[0]], earlier=())
         return anchors, split(anchors, self.judged, folds=self.folds)
 
     def policy(self, pair: Pair, found: Comparison) -> str:

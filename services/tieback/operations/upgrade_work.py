@@ -76,7 +76,7 @@ class Work:
         """All pages as one, and the seconds that they took."""
         read = [_read(self._page(number)) for number in range(self.pages)]
         found = [page for page, _ in read]
-        words = [page.words for page in found]
+        words = [page.words for page in found if page.words is not None]
         every = Anchors(
             np.concatenate([page.old for page in found]),
             np.concatenate([page.new for page in found]),
@@ -85,7 +85,7 @@ class Work:
             sum(page.left_out for page in found),
             sum(page.seconds for page in found),
             tuple(map(np.concatenate, zip(*(page.earlier for page in found), strict=True))),
-            None if words.count(None) else np.concatenate(words),
+            np.concatenate(words) if words else None,
         )
         return every, sum(seconds for _, seconds in read)
 

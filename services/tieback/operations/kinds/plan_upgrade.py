@@ -182,7 +182,7 @@ class PlanUpgrade(Kind):
             if not tried.gains:
                 raise InvalidInput(
                     "nothing can be searched for: no judged item is in the collection with a text of eight "
-                    "words or more" if self.queries else "no held-out content has another one to find",
+                    "words or more" if self.queries else "no held-out content has another one to find; give judged queries",
                     field="queries" if self.queries else "labels",
                 )  # fmt: skip
             states = {name: (*one.parts, one.state) for name, one in fitted.items()}
