@@ -301,7 +301,7 @@ def plan_of(
     learned = parts.arrays(anchors)
     old, new = learned["old"], learned["new"]
     states = {
-        name: [compatibility.fit(name, old[one], new[one]) for one in (*parts.learned, slice(None))]
+        name: [compatibility.fit(name, old[one], new[one]) for one in (*parts.learned, np.arange(len(old)))]
         for name in POLICIES
     }
     found = compare(trial(anchors, parts, asked, gains, seen=seen), states, FLOOR)

@@ -159,14 +159,14 @@ def trial(
         is_own = np.zeros_like(is_wanted)
         is_own[np.arange(len(own)), own] = True
         wanted = [dict.fromkeys(np.flatnonzero(row).tolist(), 1.0) for row in is_wanted & ~is_own]
-        sides = _sides(anchors, places[own]), _sides(anchors, places)
-        return Trial(*sides, np.arange(len(places)), wanted, read_by, folds[own], is_own)
+        questions, gallery = _sides(anchors, places[own]), _sides(anchors, places)
+        return Trial(questions, gallery, np.arange(len(places)), wanted, read_by, folds[own], is_own)
     whole, read_by, of_whole = (one[WITH_HALVES - 1 :: WITH_HALVES] for one in (places, read_by, folds))
     judged = {item for one in gains for item in one}
     in_gallery = np.isin(anchors.items[whole], [*judged]) | (np.arange(len(whole)) < GALLERY)
     whole, read_by, of_whole = whole[in_gallery], read_by[in_gallery], of_whole[in_gallery]
     known, items = np.unique(anchors.items[whole], return_inverse=True)
-    sides = _sides(anchors, whole)
+    gallery = _sides(anchors, whole)
     if asked is None:
         words = np.zeros((0, 0)) if anchors.words is None else anchors.words[whole // WITH_HALVES]
         found = [
@@ -177,13 +177,13 @@ def trial(
         questions = _sides(anchors, whole[kept] - WITH_HALVES + 1)
         is_own = items[kept][:, None] == items
         wanted = [found[place] for place in kept]
-        return Trial(questions, sides, items, wanted, read_by, of_whole[kept], is_own, APART)
+        return Trial(questions, gallery, items, wanted, read_by, of_whole[kept], is_own, APART)
     numbers = {int(item): number for number, item in enumerate(known)}
     found = [{numbers[item]: gain for item, gain in one.items() if item in numbers} for one in gains]
     kept = np.array([place for place, one in enumerate(found) if one], np.int64)
     questions = Sides(asked.old[kept], asked.new[kept])
     of_all = np.full(len(kept), len(parts.learned))
-    return Trial(questions, sides, items, [found[place] for place in kept], read_by, of_all)
+    return Trial(questions, gallery, items, [found[place] for place in kept], read_by, of_all)
 
 
 def _read_by(items: Array, folds: Array, seen: float, last: int) -> Array:

@@ -180,11 +180,12 @@ class PlanUpgrade(Kind):
             seen = whole / pair.sections
             tried = await asyncio.to_thread(trial, anchors, parts, asked, gains, seen=seen)
             if not tried.gains:
+                why = "no held-out content has another one to find; give judged queries"
+                if self.queries:
+                    why = "no judged item is in the collection with a text of eight words or more"
                 raise InvalidInput(
-                    "nothing can be searched for: no judged item is in the collection with a text of eight "
-                    "words or more" if self.queries else "no held-out content has another one to find; give judged queries",
-                    field="queries" if self.queries else "labels",
-                )  # fmt: skip
+                    f"nothing can be searched for: {why}", field="queries" if self.queries else "labels"
+                )
             states = {name: (*one.parts, one.state) for name, one in fitted.items()}
             comparison = await asyncio.to_thread(compare, tried, states, self.floor)
             best = comparison.tried[0]
