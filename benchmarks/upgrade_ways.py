@@ -17,7 +17,6 @@ from tieback.core.word_numbers import words_of
 from tieback.methods import compatibility
 from tieback.methods.compatibility import compatibilities, translates
 from tieback.models.store import Store
-from tieback.operations.kinds.plan_upgrade import POLICIES
 from tieback.operations.upgrade_comparison import Comparison, compare, led_scores, translated_scores
 from tieback.operations.upgrade_measures import split, trial
 from tieback.operations.upgrade_worth import SHARES, Measured, Sides, Trial
@@ -41,6 +40,8 @@ HALVES = 300
 """Documents whose halves policies learn from, beside that share."""
 SAMPLE = 500
 """Documents that a plan encodes, besides those that were judged."""
+PLANNED = ("affine", "orthogonal")
+"""Policies that plans compare here: of one kind each, and learned in the least time."""
 POLICIES_TRIED = [
     name for name in compatibilities.names() if translates(name) and name != compatibility.AS_TRAINED
 ]
@@ -296,13 +297,13 @@ def truths(measured: Trial, name: str, state: State) -> dict[str, Measured]:
 def plan_of(
     anchors: Anchors, asked: Asked | None, gains: Sequence[Mapping[int, float]], seen: float
 ) -> tuple[Comparison, dict[str, State]]:
-    """What the operation would say, and the transforms that it learns in the end."""
+    """What the operation would say by `PLANNED`, and the transforms that it learns in the end."""
     parts = split(anchors)
     learned = parts.arrays(anchors)
     old, new = learned["old"], learned["new"]
     states = {
         name: [compatibility.fit(name, old[one], new[one]) for one in (*parts.learned, np.arange(len(old)))]
-        for name in POLICIES
+        for name in PLANNED
     }
     found = compare(trial(anchors, parts, asked, gains, seen=seen), states, FLOOR)
     return found, {name: of_policy[-1] for name, of_policy in states.items()}
