@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from tieback.core.types.upgrading import Anchors
 from tieback.methods.projection import unit_rows
 from tieback.operations.upgrade_measures import Parts, Recall, mapped, measured, split
+from tieback.operations.upgrade_work import Work
 
 ROWS = unit_rows(np.random.default_rng(0).normal(size=(40, 6)))
 
@@ -95,3 +98,19 @@ def test_with_labels_a_content_seeks_another_one_of_its_label_and_never_itself()
     found = [measured(Anchors(rows, rows, np.arange(5)), one, rows)["new_new"].value for one in parts]
 
     assert found == [1.0, 0.6]
+
+
+def test_pages_keep_the_words_of_their_texts_and_what_is_learned_by_labels_has_none(tmp_path: Path) -> None:
+    page = Anchors(ROWS[:6], ROWS[:6], np.repeat(np.arange(2), 3), words=np.array([[1, 2], [3, 0]], np.int32))
+    work, labelled = Work(tmp_path / "texts"), Work(tmp_path / "photos")
+    work.choose("key", ["a", "b", "c", "d"], 0)
+    labelled.choose("key", ["a"], 0)
+
+    work.add(page, 0, 1.0)
+    work.add(page, 2, 1.0)
+    labelled.add(Anchors(ROWS[:1], ROWS[:1], np.zeros(1, np.int64), ["owl"]), 0, 1.0)
+
+    words = work.anchors()[0].words
+    assert words is not None
+    assert words.tolist() == [[1, 2], [3, 0], [1, 2], [3, 0]]
+    assert labelled.anchors()[0].words is None
