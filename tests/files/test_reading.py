@@ -98,6 +98,29 @@ def test_lists_tables_and_code_of_html_are_written_as_in_markdown() -> None:
     ]
 
 
+def test_rows_of_csv_have_the_names_of_their_columns_and_their_own_lines() -> None:
+    table = 'product;price;notes\nCoffee;14.50;"from\nHansen"\nTea;22;\n\n3;4\n'
+
+    document = read_document(table.encode(), "prices.csv")
+
+    lines = document.text.split("\n")
+    assert lines[0] == "Rows of product, price, notes."
+    assert lines[1] == "- product: Coffee; price: 14.50; notes: from Hansen"
+    assert lines[3] == "- product: Tea; price: 22"
+    assert lines[5] == "- 3; 4"
+    assert (document.kind, document.is_original) == ("csv", False)
+
+
+@pytest.mark.parametrize(
+    "text", ["1,2\n3,4\n", "a,a\n1,2\n", "words alone\nand more\n", 'a,b\n"' + "x" * 200_000]
+)
+def test_csv_that_names_no_columns_is_text_as_it_is(text: str) -> None:
+    document = read_document(text.encode(), "a.csv")
+
+    assert document.text == text
+    assert document.is_original
+
+
 def test_a_text_without_headings_is_one_section_until_it_is_very_long() -> None:
     short = read_document(("A paragraph of words.\n\n" * 500).encode(), "a.txt")
     long = read_document(("A paragraph of words.\n\n" * 10_000).encode(), "a.txt")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from tieback_client.conflicts import Conflict, ConflictingPlace
+from tieback_client.conflicts import Conflict, ConflictingPlace, ConflictKind
 from tieback_client.control_characters import in_a_line
 
 
 def conflicting(one: Conflict) -> Text:
     """Two passages that disagree, each by its name and what it says differently."""
-    text = Text(f"\nThe sources disagree ({one.kind.value}):", style="bold yellow")
+    kind = "in other words" if one.kind is ConflictKind.STATEMENT else one.kind.value
+    text = Text(f"\nThe sources disagree ({kind}):", style="bold yellow")
     for place in (one.cited, one.other):
         text.append(f"\n  [{place.evidence_id}] ", style="bold")
         before, said, after = _around(place)

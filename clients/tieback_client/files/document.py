@@ -43,11 +43,11 @@ class Document:
     """What was read from a file."""
 
     kind: str
-    """The format that it was read as: "markdown", "restructuredtext", "html", "pdf" or "text"."""
+    """The format that it was read as: "markdown", "restructuredtext", "html", "pdf", "csv" or "text"."""
     title: str
     """From its front matter, its first heading or its own properties; else the file's name."""
     text: str
-    """Of a text file the whole of it as it is, decoded; of HTML and PDF what they show."""
+    """Of a text file the whole of it as it is, decoded; of HTML, PDF and CSV what they show."""
     sections: Sequence[FileSection]
     """In reading order, without overlap; none where the file holds no text."""
     metadata: Mapping[str, Fact] = field(default_factory=dict)

@@ -6,12 +6,14 @@ import re
 from pathlib import PurePath
 
 MARKDOWN, RESTRUCTURED_TEXT, HTML, PDF, TEXT = "markdown", "restructuredtext", "html", "pdf", "text"
+DELIMITED = "csv"
 _SUFFIXES = {
     **dict.fromkeys((".md", ".markdown", ".mdown", ".mkd"), MARKDOWN),
     **dict.fromkeys((".rst", ".rest"), RESTRUCTURED_TEXT),
     **dict.fromkeys((".html", ".htm", ".xhtml"), HTML),
     ".pdf": PDF,
-    **dict.fromkeys((".txt", ".text", ".log", ".csv", ".tsv", ".json", ".jsonl", ".ndjson"), TEXT),
+    **dict.fromkeys((".csv", ".tsv"), DELIMITED),
+    **dict.fromkeys((".txt", ".text", ".log", ".json", ".jsonl", ".ndjson"), TEXT),
 }
 _DRAWINGS = {".svg": "an SVG drawing", ".eps": "an EPS drawing", ".ps": "a PostScript drawing"}
 

@@ -7,11 +7,20 @@ from os import PathLike
 from pathlib import Path, PurePath
 
 from tieback_client.errors import InvalidArgument
-from tieback_client.files import front_matter, html_page, markdown, pdf, plain, restructured_text
+from tieback_client.files import delimited, front_matter, html_page, markdown, pdf, plain, restructured_text
 from tieback_client.files.budget import SECONDS, TookTooLong
 from tieback_client.files.decoding import MARKS, Decoded, decoded, is_pdf
 from tieback_client.files.document import Document, Fact, NotText
-from tieback_client.files.kinds import HTML, MARKDOWN, PDF, RESTRUCTURED_TEXT, TEXT, drawing_of, format_of
+from tieback_client.files.kinds import (
+    DELIMITED,
+    HTML,
+    MARKDOWN,
+    PDF,
+    RESTRUCTURED_TEXT,
+    TEXT,
+    drawing_of,
+    format_of,
+)
 from tieback_client.files.outline import shortened
 from tieback_client.files.parsed import Parsed
 
@@ -19,7 +28,12 @@ MOST_BYTES = 256 << 20
 """Bytes of a file that is read."""
 _WITH_FRONT_MATTER = frozenset({MARKDOWN, RESTRUCTURED_TEXT})
 _PLAIN_WITH_FRONT_MATTER = frozenset({".txt", ".text"})
-_LONGEST = {MARKDOWN: markdown.LONGEST, RESTRUCTURED_TEXT: restructured_text.LONGEST, HTML: html_page.LONGEST}
+_LONGEST = {
+    MARKDOWN: markdown.LONGEST,
+    RESTRUCTURED_TEXT: restructured_text.LONGEST,
+    HTML: html_page.LONGEST,
+    DELIMITED: delimited.LONGEST,
+}
 
 
 def read_document(source: str | PathLike[str] | bytes, name: str = "") -> Document:
@@ -74,6 +88,8 @@ def _parsed(kind: str, text: str, head: front_matter.FrontMatter) -> Parsed:
         reason = f"it has more than {_LONGEST[kind]:,} characters"
     else:
         try:
+            if kind == DELIMITED:
+                return delimited.read(text)
             if kind == MARKDOWN:
                 return markdown.read(text, head.begin, head.body)
             return (
