@@ -50,14 +50,22 @@ def test_lines_of_long_code_are_parts_with_their_remarks_and_read_after_their_gr
 
 
 def test_an_item_is_read_after_its_title_and_what_leads_to_the_list() -> None:
-    text = 'The valid options are:\n\n- true: all of it.\n- "off": Disables LTO.\n\nThe default is false.'
+    options = '- true: all of it. It takes long.\n- "off": Disables LTO.'
+    text = f"The valid options are:\n\n{options}\n\nThe default is false."
 
     assert cited(text)[2] == '- "off": Disables LTO.'
     assert read(text, "lto")[1:] == [
-        "lto: The valid options are: true: all of it.",
+        "lto: The valid options are: true: all of it. It takes long.",
         'lto: The valid options are: "off": Disables LTO.',
         "The default is false.",
     ]
+
+
+def test_words_without_a_stop_lead_to_the_list_or_the_code_below_them() -> None:
+    text = "**postpack**\n* Runs AFTER the tarball.\n\n- Install the component\n\n```\nrustup add it\n```"
+
+    assert read(text, "Scripts")[1] == "Scripts: **postpack** Runs AFTER the tarball."
+    assert cited(text)[2] == "- Install the component\n\n```\nrustup add it\n```"
 
 
 def test_a_row_is_one_part_and_read_with_the_names_of_its_columns() -> None:

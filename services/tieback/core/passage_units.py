@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
-from tieback.core.sentences import sentences, trimmed
+from tieback.core.sentences import CLOSING, STOPS, sentences, trimmed
 from tieback.core.table_rows import rows
 
 Span = tuple[int, int]
@@ -24,7 +24,7 @@ WHOLE = 600
 LONGEST_LEAD = 300
 """Characters of a sentence that is read before what it leads to."""
 SHORT = 300
-"""Characters of a paragraph of code that is one part."""
+"""Characters of a paragraph of code, and of an item with all its sentences, that are one part."""
 
 _BLOCK = re.compile(
     r"""
@@ -68,11 +68,18 @@ def units(text: str, title: str = "") -> list[Unit]:
         if kind is Kind.SENTENCE:
             for span in sentences(text[begin:end]):
                 one = _stated(text, (begin + span[0], begin + span[1]))
+                if found and _goes_on(text, found[-1], one):
+                    before = found[-1]
+                    found[-1] = replace(
+                        before, span=(before.span[0], one.span[1]), read=f"{before.read} {one.read}"
+                    )
+                    continue
                 if _ends_list(text, found, one):
                     lead = ""
                 found.append(one if one.kind is Kind.SENTENCE else _headed(one, title, lead))
-                if text[one.span[1] - 1] == ":":
-                    lead = _unmarked(text[slice(*one.span)])[-LONGEST_LEAD:]
+                words = text[slice(*one.span)]
+                if words.endswith(":") or (one.kind is Kind.SENTENCE and _is_open(words)):
+                    lead = _unmarked(words)[-LONGEST_LEAD:]
         elif kind is Kind.ROW:
             found += [
                 _headed(Unit(kind, (begin + a, begin + b), read), title, lead)
@@ -80,10 +87,11 @@ def units(text: str, title: str = "") -> list[Unit]:
             ]
             lead = ""
         else:
-            led = found[-1] if found and lead and text[found[-1].span[1] - 1] == ":" else None
-            if led is not None and end - led.span[0] <= WHOLE:
+            led = found[-1] if found and found[-1].kind in (Kind.SENTENCE, Kind.ITEM) else None
+            words = "" if led is None else text[slice(*led.span)]
+            if led is not None and _is_open(words) and end - led.span[0] <= WHOLE:
                 span = (led.span[0], begin + len(text[begin:end].rstrip()))
-                found[-1] = _headed(Unit(kind, span, _plain(text[begin:end])), title, lead)
+                found[-1] = _headed(Unit(kind, span, _plain(text[begin:end])), title, _unmarked(words))
             else:
                 found += [_headed(one, title, lead) for one in _of_code(text, begin, end)]
             lead = ""
@@ -95,9 +103,23 @@ def _stated(text: str, span: Span) -> Unit:
     return Unit(Kind.ITEM if _ITEM.match(words) else Kind.SENTENCE, span, _unmarked(words))
 
 
+def _is_open(words: str) -> bool:
+    """Whether something is to follow: it ends with a colon, or is short and has no stop ("**postpack**")."""
+    return words.endswith(":") or (
+        len(words) <= LONGEST_LEAD and not words.rstrip(f"{CLOSING}*_`").endswith(tuple(STOPS))
+    )
+
+
 def _unmarked(words: str) -> str:
     """Without the mark of an item."""
     return _ITEM.sub("", words, count=1) if _ITEM.match(words) else words
+
+
+def _goes_on(text: str, item: Unit, one: Unit) -> bool:
+    """Whether a sentence is of the same short item as the one before it."""
+    if item.kind is not Kind.ITEM or one.kind is not Kind.SENTENCE or one.span[1] - item.span[0] > SHORT:
+        return False
+    return "\n" not in text[item.span[1] : one.span[0]]
 
 
 def _ends_list(text: str, found: list[Unit], one: Unit) -> bool:
