@@ -68,6 +68,12 @@ def test_words_without_a_stop_lead_to_the_list_or_the_code_below_them() -> None:
     assert cited(text)[2] == "- Install the component\n\n```\nrustup add it\n```"
 
 
+def test_each_line_of_a_log_is_a_part() -> None:
+    log = "2026-03-01 10:00 backup started\n2026-03-01 10:04 backup failed: disk full\n"
+
+    assert cited(f"{log}The end.") == [*log.splitlines(), "The end."]
+
+
 def test_a_row_is_one_part_and_read_with_the_names_of_its_columns() -> None:
     table = "| Command | Profile |\n| --- | --- |\n| run | dev. Else none. |\n| install | release |"
     text = f"The defaults are:\n\n{table}"

@@ -262,8 +262,10 @@ def repairs(answer: Answer) -> list[Text]:
 
 
 def _in_a_sentence(quote: str) -> str:
-    """A quote without line ends, the row of a table by its cells, and code by its lines."""
+    """A quote without line ends and marks: the row of a table by its cells, and code by its lines."""
     words = " ".join(quote.split())
+    if words[:2] in ("- ", "* ", "+ "):
+        return words[2:]
     if words.startswith("|"):
         return " · ".join(cell for cell in map(str.strip, words.split("|")) if cell)
     lead, fence, code = quote.partition("```")

@@ -30,10 +30,12 @@ _BLOCK = re.compile(
     r"""
     ^[ \t]*(?P<fence>```|~~~)(?P<info>[^\n`]*)(?:\n|\Z)             # begins or ends code
     | (?P<table>(?:^[ \t]*\|[^\n]*(?:\n|\Z))+)
+    | (?P<log>(?:^\[?\d{4}-\d\d-\d\d[ T\]][^\n]*(?:\n|\Z)){2,})         # lines that begin with a time
     | (?<=:)[ \t]*\n(?:[ \t]*\n)+(?P<indented>(?:(?:[ ]{3}|\t)[ \t]*[^\s][^\n]*(?:\n|\Z))+)
     """,
     re.VERBOSE | re.MULTILINE,
 )
+_LINE = re.compile(r"\S[^\n]*(?<=\S)")
 _ITEM = re.compile(r"(?:[-*+•]|\d{1,3}[.)])[ \t]+(?=\S)")
 _FENCE = re.compile(r"[ \t]*(?:```|~~~)")
 _EMPTY_LINE = re.compile(r"\n[ \t]*\n")
@@ -48,7 +50,12 @@ class Kind(Enum):
     SENTENCE = auto()
     ITEM = auto()
     ROW = auto()
+    LINE = auto()
+    """Of a log."""
     CODE = auto()
+
+
+_KINDS = {"table": Kind.ROW, "log": Kind.LINE, "indented": Kind.CODE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +87,10 @@ def units(text: str, title: str = "") -> list[Unit]:
                 words = text[slice(*one.span)]
                 if words.endswith(":") or (one.kind is Kind.SENTENCE and _is_open(words)):
                     lead = _unmarked(words)[-LONGEST_LEAD:]
-        elif kind is Kind.ROW:
+        elif kind in (Kind.ROW, Kind.LINE):
+            parts = rows(text[begin:end]) if kind is Kind.ROW else _lines_of_log(text[begin:end])
             found += [
-                _headed(Unit(kind, (begin + a, begin + b), read), title, lead)
-                for (a, b), read in rows(text[begin:end])
+                _headed(Unit(kind, (begin + a, begin + b), read), title, lead) for (a, b), read in parts
             ]
             lead = ""
         else:
@@ -151,9 +158,9 @@ def _blocks(text: str) -> Iterator[tuple[Kind, int, int]]:
             is_code, begin = not is_code, found.start()
         elif is_code:
             continue
-        elif found["table"] or not _PROSE.search(found["indented"]):
-            kind = Kind.ROW if found["table"] else Kind.CODE
-            start = found.start("table" if found["table"] else "indented")
+        elif not found["indented"] or not _PROSE.search(found["indented"]):
+            name = found.lastgroup or ""
+            kind, start = _KINDS[name], found.start(name)
             yield Kind.SENTENCE, done, start
             yield kind, start, found.end()
             done = found.end()
@@ -161,6 +168,11 @@ def _blocks(text: str) -> Iterator[tuple[Kind, int, int]]:
         yield Kind.CODE, begin, len(text)
     else:
         yield Kind.SENTENCE, done, len(text)
+
+
+def _lines_of_log(log: str) -> Iterator[tuple[Span, str]]:
+    """The lines of a log, each with its range of characters."""
+    return ((found.span(), found[0]) for found in _LINE.finditer(log))
 
 
 def _closes(text: str, fence: re.Match[str]) -> bool:
