@@ -49,7 +49,7 @@ def drawn(rows: int, seed: int) -> np.ndarray:
 
 def read(claim: int, passage: int, seed: int) -> Inputs:
     signals = np.random.default_rng(seed).normal(size=len(SIGNALS)).astype(np.float32)
-    return Inputs(drawn(claim, seed), drawn(passage, seed + 1), signals, ())
+    return Inputs(drawn(claim, seed), drawn(passage, seed + 1), signals, (), is_doubted=False)
 
 
 def test_the_network_computes_the_same_in_numpy_and_in_pytorch_whatever_the_padding() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 from support import bag_of_words
 from tieback.core.types.content import Modality
@@ -16,13 +15,6 @@ from tieback.encoder import Encoder
 from tieback.grounding import ClaimChecker
 from tieback.grounding.claim_check import LONGEST_CLAIM
 from tieback.grounding.languages import is_foreign
-from tieback.methods.grounding._signals import (
-    COVERAGE,
-    DOUBTS,
-    LEAST_COVERED,
-    SIGNALS,
-    is_doubted,
-)
 
 HARBOUR = Evidence("harbour", "In the harbour the tide rises twice a day. Boats wait for it.")
 HAFEN = Evidence("hafen", "Im Hafen steigt das Wasser zweimal am Tag. Die Boote warten darauf.")
@@ -119,21 +111,3 @@ async def test_a_checker_of_characters_knows_every_language(checker: ClaimChecke
 )
 def test_a_text_is_foreign_where_it_is_certain(text: str, is_other: bool) -> None:
     assert is_foreign(text) is is_other
-
-
-@pytest.mark.parametrize("doubt", DOUBTS)
-def test_one_exact_thing_is_enough_to_doubt(doubt: int) -> None:
-    signals = np.zeros(len(SIGNALS))
-    signals[COVERAGE] = LEAST_COVERED
-    assert not is_doubted(signals)
-
-    signals[doubt] = 0.5
-
-    assert is_doubted(signals)
-
-
-def test_a_claim_of_other_words_is_doubted() -> None:
-    signals = np.zeros(len(SIGNALS))
-    signals[COVERAGE] = LEAST_COVERED - 0.01
-
-    assert is_doubted(signals)

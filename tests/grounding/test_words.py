@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from tieback.methods.grounding import words_of
-from tieback.methods.grounding._signals import SIGNALS, is_doubted, signals_of
+from tieback.methods.grounding._doubts import is_doubted
+from tieback.methods.grounding._signals import SIGNALS, signals_of
 from tieback.methods.grounding._words import conflicts, has_number, lacking
 
 MOON = "The mean distance of the Moon is 238,855 miles."
@@ -62,8 +63,47 @@ def test_a_rounded_number_is_neither_lacking_nor_in_conflict() -> None:
     ],
 )
 def test_what_is_exact_raises_a_doubt(claim: str, said: str, doubt: str | None) -> None:
-    signals = np.array(signals_of(words_of(claim), [words_of(said)], 1.0))
+    signals, doubted = judged(claim, said)
 
-    assert is_doubted(signals) is (doubt is not None)
+    assert doubted is (doubt is not None)
     if doubt is not None:
         assert signals[SIGNALS.index(doubt)] > 0
+
+
+@pytest.mark.parametrize(
+    ("claim", "said", "is_wrong"),
+    [
+        ("Tea lowers the risk of a stroke.", "Tea lowers the risk of a stroke in men.", False),
+        ("Tea raises the risk of a stroke.", "Tea lowers the risk of a stroke in men.", True),
+        ("Infected cells die.", "The infection spreads, and then the cells die.", False),
+        ("All adults drink tea.", "Adults drink tea.", True),
+        ("All adults drink tea.", "Some drink it black, but all adults drink tea.", True),
+        ("All adults drink tea.", "All adults drink tea.", False),
+        ("The team won once.", "The team won in 1978 and in 1986.", True),
+        ("The police did not find prints.", "The police did not find prints in the hall.", True),
+        ("The police found prints.", "The police found prints in the hall.", False),
+        ("Styles won a title.", "Styles never again had a chance to win a title.", True),
+        ("I have an iguana, a lizard.", "An iguana is a lizard that some people have.", True),
+        ("It was used in World War I.", "It was used in World War II.", True),
+        ("C# is a language.", "C is a language.", True),
+        ("Canadian patients found a virus.", "A virus made patients ill, as Canadian doctors found.", True),
+        ("It was.", "It was in May.", True),
+    ],
+)
+def test_a_claim_with_something_that_no_sentence_has_is_doubted(
+    claim: str, said: str, is_wrong: bool
+) -> None:
+    assert judged(claim, said)[1] is is_wrong
+
+
+def test_several_sentences_have_the_words_together_and_none_has_none() -> None:
+    said = ["The bridge was built in 1884.", "Its architect was Anne Moore."]
+
+    assert not judged("The bridge was built in 1884 by its architect.", *said)[1]
+    assert is_doubted(words_of(MOON), [], np.zeros(len(SIGNALS)))
+
+
+def judged(claim: str, *said: str) -> tuple[np.ndarray, bool]:
+    stated, read = words_of(claim), [words_of(one) for one in said]
+    signals = np.array(signals_of(stated, read, 1.0), np.float32)
+    return signals, is_doubted(stated, read, signals)

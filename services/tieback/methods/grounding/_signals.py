@@ -1,4 +1,4 @@
-"""What is exact about a claim and the sentences that it is held against: signals, doubts, and a rule."""
+"""What is exact about a claim and the sentences that it is held against: signals, and a rule."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from tieback.core.types.arrays import Array
 from tieback.methods.grounding._words import Words, conflicts, lacking, words_of
 
 WINDOWS = 4
@@ -18,11 +17,6 @@ SIGNALS = (
     "any conflict", "negation differs", "shared words", "shared pairs", "claim length", "passage length",
     "windows", "nearness", "reordered",
 )  # fmt: skip
-
-EXACT = ("lacks names", "lacks numbers", "conflict", "negation differs", "reordered")
-COVERAGE, LEAST_COVERED = SIGNALS.index("coverage"), 0.6
-"""Ticks of claims with a smaller share of their content words in the passage are more often wrong."""
-DOUBTS = [SIGNALS.index(name) for name in EXACT]
 
 SAME, OTHERWISE = 1, -1
 """What rules find of a sentence."""
@@ -41,7 +35,7 @@ def by_rule(stated: Words, said: Words) -> int:
     """
     if len(stated.stems) < FEWEST_WORDS or not _in_order(stated.stems, said.stems):
         return 0
-    if not _same_voice(stated, said):
+    if not same_voice(stated, said):
         return 0
     if conflicts(stated, said):
         return OTHERWISE
@@ -93,20 +87,13 @@ def _reordered(stated: Words, said: Sequence[Words]) -> bool:
     stems = set(stated.stems)
     found = [one for one in said if stems <= one.all_stems]
     return bool(found) and not any(
-        _in_order(stated.stems, one.stems) is _same_voice(stated, one) for one in found
+        _in_order(stated.stems, one.stems) is same_voice(stated, one) for one in found
     )
 
 
-def _same_voice(stated: Words, said: Words) -> bool:
+def same_voice(stated: Words, said: Words) -> bool:
     """Whether both name who acts behind "by", or neither does."""
     return (PASSIVE in stated.all_stems) is (PASSIVE in said.all_stems)
-
-
-def is_doubted(signals: Array) -> bool:
-    """Whether something exact speaks against support: a name or a number that is not there, a negation more
-    or less, the claim's words in another order, or too few of its words.
-    """
-    return bool(signals[COVERAGE] < LEAST_COVERED) or any(signals[place] > 0 for place in DOUBTS)
 
 
 def _share(wanted: Set[Any], found: Set[Any]) -> float:

@@ -25,6 +25,9 @@ NEGATIONS = frozenset(_NEGATIONS.split())
 ANSWER = re.compile(r"\s*(?:yes|no)\b(?!\s+\w)\W*", re.IGNORECASE)
 """What a statement can begin with that answers and does not negate: "No, they are not paid"."""
 
+MARKED = re.compile(r"\b([A-Z][\w'’-]*)(?:\s+(?=[A-Z]\b|[IVX]+\b))?([#+]+|\b[IVX]+\b|\b[A-Z]\b)")
+"""A name and the letter, Roman numeral or sign behind it."""
+
 NEGATION_REACH = 2
 """How many content words a negation covers."""
 
@@ -39,7 +42,9 @@ class Words:
 
     `names` are the stems that were written with a capital within a sentence, `negated` those that follow a
     negation closely; `all_stems` has the function words too. `counts` are the numbers with what they count:
-    of "three volumes and ten chapters", 3 volumes and 10 chapters.
+    of "three volumes and ten chapters", 3 volumes and 10 chapters. `plain` are all words as they are written
+    but for the capital of the first one, without names; `marked` are names with what tells them apart from
+    others: of "World War II" and "C#", (war, ii) and (c, #).
     """
 
     stems: tuple[str, ...]
@@ -48,6 +53,9 @@ class Words:
     numbers: tuple[str, ...]
     negated: frozenset[str]
     counts: frozenset[tuple[str, str]]
+    plain: frozenset[str]
+    marked: frozenset[tuple[str, str]]
+    negations: int
 
 
 def words_of(text: str) -> Words:
@@ -58,8 +66,9 @@ def words_of(text: str) -> Words:
     numbers: list[str] = []
     negated: set[str] = set()
     counts: set[tuple[str, str]] = set()
+    plain: set[str] = set()
     counting = ""  # the number that the word before was
-    reach = 0
+    negations = reach = 0
     answer = ANSWER.match(text)
     found = list(WORD.finditer(_in_digits(text[answer.end() :] if answer else text)))
     lower = [match[0].lower().replace("’", "'") for match in found]
@@ -67,11 +76,14 @@ def words_of(text: str) -> Words:
     function = function_words(ENGLISH)
     for match, word, stem in zip(found, lower, every, strict=True):
         counted, counting = counting, ""
+        if match[0] == word or match is found[0] or len(word) == 1:
+            plain.add(word)
         if word[0].isdigit():
             counting = _plain_number(word)
             numbers.append(counting)
         elif word in NEGATIONS or word.endswith("n't"):
             reach = NEGATION_REACH
+            negations += 1
         elif word not in function and (len(word) > 1 or not word.isascii()):
             stems.append(stem)
             if counted:
@@ -88,6 +100,9 @@ def words_of(text: str) -> Words:
         tuple(numbers),
         frozenset(negated),
         frozenset(counts),
+        frozenset(plain),
+        frozenset((name.lower(), mark.lower()) for name, mark in MARKED.findall(text)),
+        negations,
     )
 
 

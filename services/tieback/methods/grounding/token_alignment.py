@@ -8,7 +8,8 @@ arXiv:1606.01933, over the token vectors of a sentence encoder in place of word 
 passages those of each, and those of all together.
 
 Before the network, a rule: a sentence with the claim's content words in their order says the same, or the
-opposite where its numbers or negations are others.
+opposite where its numbers or negations are others. Beside it, rules that withhold a tick: a word, a number
+or a quantifier that no sentence has (`_doubts.py`).
 
 What it knows is in its training data: English, single sentences and short answers. It takes what is near in
 meaning for support more readily than a model that reads claim and passage together.
@@ -27,14 +28,8 @@ from tieback.core.state import State
 from tieback.core.types.arrays import Array
 from tieback.core.types.generation import NotCheckedReason, VerdictLabel
 from tieback.methods.grounding import Finding, Passage, Statement, Support, Words, checkers, words_of
-from tieback.methods.grounding._signals import (
-    OTHERWISE,
-    SAME,
-    WINDOWS,
-    by_rule,
-    is_doubted,
-    signals_of,
-)
+from tieback.methods.grounding._doubts import is_doubted
+from tieback.methods.grounding._signals import OTHERWISE, SAME, WINDOWS, by_rule, signals_of
 
 LABELS = (VerdictLabel.SUPPORTED, VerdictLabel.CONTRADICTED, VerdictLabel.UNSUPPORTED)
 """In the order of the network's outputs."""
@@ -89,13 +84,15 @@ Precision = Annotated[float, Field(ge=0.5, le=1)]
 class Inputs(NamedTuple):
     """What the network reads: token rows `[m, width]` of the claim and `[n, width]` of the passage; signals.
 
-    `windows` are those of the passage that were read.
+    `windows` are those of the passage that were read, `is_doubted` whether something exact speaks against a
+    tick.
     """
 
     claim: Array
     passage: Array
     signals: Array
     windows: Sequence[int]
+    is_doubted: bool
 
 
 @checkers.method
@@ -136,7 +133,7 @@ def token_alignment(
         passage = passages[place]
         read = inputs(claim, stated, passage)
         ruled = [by_rule(stated, passage.window_words[window]) for window in read.windows]
-        if SAME in ruled:
+        if SAME in ruled and not read.is_doubted:
             found[place] = Support(RULED, passage.windows[read.windows[ruled.index(SAME)]])
             is_supported = is_ruled = True
             continue
@@ -147,7 +144,7 @@ def token_alignment(
             found[place] = Support(min(likely, max(most, 0.0)), against_it, contradicts=True)
             is_ruled = True
             continue
-        supports = likely >= least and not is_doubted(read.signals)
+        supports = likely >= least and not read.is_doubted
         is_supported |= supports
         contradicts = shares[place] >= LEAST_OF_CLAIM and bool(raw[1] >= against) and not supports
         found[place] = Support(likely, _nearest(read, passage), contradicts)
@@ -156,7 +153,7 @@ def token_alignment(
         read = together(claim, stated, several)
         raw = probabilities(read, state)
         likely = likelihood_of(raw, read.signals, state, heard)
-        is_supported |= likely >= least and not is_doubted(read.signals)
+        is_supported |= likely >= least and not read.is_doubted
         own = [found[place] for place in speaking]
         shared = _shared(own, likely, read, several, may_contradict=bool(raw[1] >= against))
         for place, support in zip(speaking, shared, strict=True):
@@ -234,8 +231,10 @@ def _read(
         [np.zeros((0, claim.rows.shape[1]), np.float32), *(rows[place] for place in chosen)]
     )
     near = float((vectors[chosen] @ claim.vector).max(initial=0.0)) if chosen else 0.0
-    signals = np.array(signals_of(stated, [words[place] for place in chosen], near), np.float32)
-    return Inputs(claim.rows[:CLAIM_TOKENS], read[:PASSAGE_TOKENS], signals, chosen)
+    said = [words[place] for place in chosen]
+    signals = np.array(signals_of(stated, said, near), np.float32)
+    doubted = is_doubted(stated, said, signals)
+    return Inputs(claim.rows[:CLAIM_TOKENS], read[:PASSAGE_TOKENS], signals, chosen, doubted)
 
 
 def _shared(

@@ -18,6 +18,7 @@ from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.limits import Limits
 from tieback.core.types.vectors import VectorKind
 from tieback.methods.grounding import Words, words_of
+from tieback.methods.grounding._doubts import is_doubted
 from tieback.methods.grounding._signals import signals_of
 from tieback.methods.grounding.token_alignment import (
     CLAIM_TOKENS,
@@ -106,7 +107,8 @@ def inputs_of(model: EncoderModel, pairs: Sequence[Pair], say: Callable[[str], N
         near = max((float(dense[place] @ dense[one.claim]) for place in one.windows), default=0.0)
         signals = np.array(signals_of(one.stated, one.said, near), np.float32)
         read = np.concatenate([rows[place] for place in one.windows])[:PASSAGE_TOKENS]
-        found.append(Inputs(rows[one.claim][:CLAIM_TOKENS], read, signals, ()))
+        doubted = is_doubted(one.stated, one.said, signals)
+        found.append(Inputs(rows[one.claim][:CLAIM_TOKENS], read, signals, (), doubted))
     return found
 
 

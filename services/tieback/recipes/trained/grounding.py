@@ -8,8 +8,9 @@ evidence by their tokens' vectors in a text space that stays as it is (decomposa
 
 Likelihoods are calibrated (Guo et al., 2017, arXiv:1706.04599) by pairs that were held out, and by sets that
 no step of training has seen, `unseen`: a network is surer than it may be of texts that are unlike those that
-it learned from. The report is of other pairs that were held out. Of `asked` of the same pairs the language
-model of that name says how likely it finds the claims, and a second calibration weighs that too.
+it learned from. For the same reason likelihoods are drawn back to the share of claims that is expected to be
+supported. The report is of other pairs that were held out. Of `asked` of the same pairs the language model of
+that name says how likely it finds the claims, and a second calibration weighs that too.
 """
 
 from __future__ import annotations
@@ -26,11 +27,10 @@ from tieback.core.field_path import at
 from tieback.core.types.arrays import Array
 from tieback.core.types.vectors import VectorKind
 from tieback.methods.grounding import checkers
-from tieback.methods.grounding._signals import is_doubted
 from tieback.methods.grounding.token_alignment import PRECISION, bounds, calibrated_by
 from tieback.models.state_artifact import CHECKER
 from tieback.recipes.trained import Learned, Run, recipes
-from tieback.recipes.trained._calibration import curve, logistic, weights_of
+from tieback.recipes.trained._calibration import curve, less_sure, logistic, weights_of
 from tieback.recipes.trained._claim_pairs import Pair, inputs_of, likelihoods_of, read_pairs, standardised
 from tieback.recipes.trained._made_claims import made_pairs
 from tieback.training.digests import digest
@@ -121,6 +121,7 @@ def grounding(
             "state.spread": spread,
             "found": _alignment_network.predicted(network, ready),
             "signals": np.stack([one.signals for one in seen]),
+            "doubted": np.array([one.is_doubted for one in seen], np.uint8),
             "losses": np.array(history.losses, np.float64).reshape(-1, 2),
         }
 
@@ -136,6 +137,7 @@ def grounding(
     found = Found(
         step["found"],
         step["signals"],
+        step["doubted"].astype(bool),
         np.array([one.label for one in everything], np.int64),
         [one.source for one in everything],
     )
@@ -176,10 +178,13 @@ def grounding(
 
 
 class Found(NamedTuple):
-    """What the network gives for pairs `[n, 3]`, their signals, labels `[n]` and sets."""
+    """What the network gives for pairs `[n, 3]`, their signals, whether something exact speaks against a tick
+    `[n]`, labels `[n]` and sets.
+    """
 
     raw: Array
     signals: Array
+    doubted: Array
     labels: Array
     sources: Sequence[str]
 
@@ -188,6 +193,7 @@ class Found(NamedTuple):
         return Found(
             self.raw[places],
             self.signals[places],
+            self.doubted[places],
             self.labels[places],
             [self.sources[place] for place in places.tolist()],
         )
@@ -223,9 +229,8 @@ def _calibrated(by: Found) -> dict[str, Array]:
     own = by.labels == SUPPORTED
     weights = weights_of(by.sources, own)
     read = calibrated_by(by.raw, by.signals)
-    slopes, constant = logistic(read, own, weights)
+    slopes, constant = less_sure(*logistic(read, own, weights))
     likely = _likely(read, slopes, constant)
-    doubted = np.array([is_doubted(one) for one in by.signals])
     against = next(
         (
             float(least)
@@ -238,7 +243,7 @@ def _calibrated(by: Found) -> dict[str, Array]:
         "calibrate.weight": slopes,
         "calibrate.bias": np.array([constant], np.float32),
         "contradicted": np.array([against], np.float32),
-        "curve": curve(likely, own, doubted, weights),
+        "curve": curve(likely, own, by.doubted, weights),
     }
 
 
@@ -254,12 +259,11 @@ def _heard(by: Found, heard: Array | None) -> dict[str, Array]:
     own = by.labels == SUPPORTED
     weights = weights_of(by.sources, own)
     read = calibrated_by(by.raw, by.signals, heard)
-    slopes, constant = logistic(read, own, weights)
-    doubted = np.array([is_doubted(one) for one in by.signals])
+    slopes, constant = less_sure(*logistic(read, own, weights))
     return {
         "heard.weight": slopes,
         "heard.bias": np.array([constant], np.float32),
-        "heard.curve": curve(_likely(read, slopes, constant), own, doubted, weights),
+        "heard.curve": curve(_likely(read, slopes, constant), own, by.doubted, weights),
     }
 
 
@@ -273,7 +277,7 @@ def _measured(found: Found, state: dict[str, Array]) -> tuple[dict[str, Any], li
         calibrated_by(found.raw, found.signals), state["calibrate.weight"], float(state["calibrate.bias"][0])
     )
     least, _ = bounds(state["curve"], PRECISION)
-    ticked = (likely >= least) & ~np.array([is_doubted(one) for one in found.signals])
+    ticked = (likely >= least) & ~found.doubted
     called = ~ticked & (found.raw[:, CONTRADICTED] >= state["contradicted"][0])
     rows = []
     for source in sorted(set(found.sources)):
