@@ -192,3 +192,22 @@ def test_a_content_that_asks_is_led_by_what_has_not_learned_from_it() -> None:
     assert set(whole.read_by) == {5}, "all are read by what has learned from all"
     assert judged.led_by.tolist() == [5]
     assert judged.read_by.tolist() == [item % 5 for item in range(ITEMS)]
+
+
+def test_an_interval_is_wider_for_halves_and_for_a_sample_of_a_larger_collection() -> None:
+    anchors = halves_and_wholes(noise=0.1)
+    parts = split(anchors)
+    judged = {
+        "asked": Asked(anchors.old[:300:3], anchors.new[:300:3]),
+        "gains": [{n: 1.0} for n in range(100)],
+    }
+
+    def reach(seen: float, **how: Any) -> float:
+        tried = trial(anchors, parts, seen=seen, **how)
+        kept = tried.worth(tried.old).kept
+        return kept.high - kept.value
+
+    of_judged = reach(1.0, **judged)
+    assert reach(0.25, **judged) == pytest.approx(np.hypot(of_judged, 1.96 * 2 * 0.03), abs=1e-6)
+    assert trial(anchors, parts, seen=1.0).apart == 0.06
+    assert reach(0.25) > reach(1.0) > 1.96 * 0.06

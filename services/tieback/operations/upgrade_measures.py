@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import hypot, log2, sqrt
 
 import numpy as np
 
@@ -25,8 +25,9 @@ from tieback.operations.upgrade_worth import NORMAL, Sides, Trial
 FOLDS = 5
 QUESTIONS = 1000
 """Contents that ask, at most."""
-APART = 0.06
-"""Of questions that are halves of texts: see `Trial` (docs/upgrades.md)."""
+APART, GROWN = 0.06, 0.03
+"""Of questions that are halves of texts, and each time that the collection is twice as large as the sample
+(see `Trial`): in a larger collection more is near, and a worse space loses more (docs/upgrades.md)."""
 GALLERY = 10_000
 """Contents that are searched, at most, besides those of judged items."""
 FEWEST_HELD_OUT = 10
@@ -146,9 +147,10 @@ def trial(
 
     With `asked` questions by those, whose `gains` are by numbers of items as in `anchors`. Else with labels a
     content asks for the others of its label, and without them the first half of a text for the items that the
-    text is `alike` to, without its own. Of a share
-    `seen` of the items, contents are read by the policy's last state, which has learned from all.
+    text is `alike` to, without its own. The sample is a share `seen` of the collection. Of so large a share
+    of the items, contents are read by the policy's last state, which has learned from all.
     """
+    grown = GROWN * log2(1 / seen) if 0 < seen < 1 else 0.0
     places, folds = parts.held_out, parts.by_fold
     read_by = _read_by(anchors.items[places], folds, seen if parts.learned else 0.0, len(parts.learned))
     if parts.classes is not None:
@@ -160,7 +162,7 @@ def trial(
         is_own[np.arange(len(own)), own] = True
         wanted = [dict.fromkeys(np.flatnonzero(row).tolist(), 1.0) for row in is_wanted & ~is_own]
         questions, gallery = _sides(anchors, places[own]), _sides(anchors, places)
-        return Trial(questions, gallery, np.arange(len(places)), wanted, read_by, folds[own], is_own)
+        return Trial(questions, gallery, np.arange(len(places)), wanted, read_by, folds[own], is_own, grown)
     whole, read_by, of_whole = (one[WITH_HALVES - 1 :: WITH_HALVES] for one in (places, read_by, folds))
     judged = {item for one in gains for item in one}
     in_gallery = np.isin(anchors.items[whole], [*judged]) | (np.arange(len(whole)) < GALLERY)
@@ -177,13 +179,14 @@ def trial(
         questions = _sides(anchors, whole[kept] - WITH_HALVES + 1)
         is_own = items[kept][:, None] == items
         wanted = [found[place] for place in kept]
-        return Trial(questions, gallery, items, wanted, read_by, of_whole[kept], is_own, APART)
+        return Trial(questions, gallery, items, wanted, read_by, of_whole[kept], is_own, hypot(APART, grown))
     numbers = {int(item): number for number, item in enumerate(known)}
     found = [{numbers[item]: gain for item, gain in one.items() if item in numbers} for one in gains]
     kept = np.array([place for place, one in enumerate(found) if one], np.int64)
     questions = Sides(asked.old[kept], asked.new[kept])
     of_all = np.full(len(kept), len(parts.learned))
-    return Trial(questions, gallery, items, [found[place] for place in kept], read_by, of_all)
+    wanted = [found[place] for place in kept]
+    return Trial(questions, gallery, items, wanted, read_by, of_all, apart=grown)
 
 
 def _read_by(items: Array, folds: Array, seen: float, last: int) -> Array:

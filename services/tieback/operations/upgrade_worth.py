@@ -4,7 +4,8 @@ Questions are encoded in both spaces, and so is a gallery of contents. Where no 
 of texts ask for the items that share most words with the whole text (`alike_texts`). An item's score is
 that of its best content. nDCG is that of the first ten items, with the gain of a grade 2^grade − 1; recall
 is the share of a question's items that are among them. Intervals are of 95 %, by the bootstrap of questions;
-where the questions are not those of people, they are wider by how far such ones were from what people ask.
+they are wider where the questions are not those of people, and where the collection is larger than what is
+searched here, by how far such measurements were from those of people's questions in the whole collection.
 """
 
 from __future__ import annotations
@@ -67,7 +68,8 @@ class Trial:
     by which of a policy's states a content is translated, `led_by` `[questions]` by which one a question is
     led: where nothing else is wanted, one that has not learned from it. `hidden` `[questions, gallery]` are
     the contents that a question does not find; None where it finds all. `apart` is the standard deviation of
-    the share that such questions say is kept, less the share that judged questions say.
+    the share that such questions say is kept, less the share that judged questions say of the whole
+    collection.
     """
 
     questions: Sides
