@@ -149,7 +149,8 @@ def _of_machine(found: Mapping[str, Any]) -> str:
 def _aligned(rows: Sequence[Row]) -> list[str]:
     if not rows:
         return ["  (nothing)"]
-    header = [list(rows[0]), *([str(value) for value in row.values()] for row in rows)]
+    names = list(dict.fromkeys(name for row in rows for name in row))  # a row may lack some
+    header = [names, *([str(row.get(name, "")) for name in names] for row in rows)]
     widths = [max(len(line[column]) for line in header) for column in range(len(header[0]))]
     return [
         "  " + "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))

@@ -77,6 +77,15 @@ def test_a_claim_is_held_against_its_target() -> None:
     assert "not measured  absent" in report.text()
 
 
+def test_a_row_of_a_table_may_lack_a_column() -> None:
+    report = Report()
+    report.table("rows", [{"side": "a"}, {"side": "b", "p50": 1.5}])
+
+    shown = report.text().splitlines()
+
+    assert [line.split() for line in shown[-3:]] == [["side", "p50"], ["a"], ["b", "1.5"]]
+
+
 def test_a_difference_of_medians_is_found_with_an_interval_around_it() -> None:
     random = np.random.default_rng(1)
     disturbed = random.uniform(0, 5, size=(30, 1))  # what slows a whole round slows both sides

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from support.kept_projection import kept_projection
 from support.running_platform import Platform
 from support.trace_collector import TraceCollector, trace_collector
 from tieback_client import Client
@@ -18,7 +19,9 @@ def collector() -> Iterator[TraceCollector]:
 
 @pytest.fixture(scope="session")
 def platform(tmp_path_factory: pytest.TempPathFactory, collector: TraceCollector) -> Iterator[Platform]:
-    running = Platform(tmp_path_factory.mktemp("platform"), "--otlp-endpoint", collector.address)
+    folder = tmp_path_factory.mktemp("platform")
+    projection = str(kept_projection(folder / "projection"))
+    running = Platform(folder, "--otlp-endpoint", collector.address, "--soft-contexts", projection)
     try:
         yield running.ready()
     finally:

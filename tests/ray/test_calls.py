@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import grpc
 import numpy as np
@@ -21,9 +22,12 @@ from tieback.v1 import (
     index_pb2_grpc,
 )
 from tieback_client import (
+    AnswerStyle,
     Client,
     DeadlineExceeded,
+    Demonstration,
     Evidence,
+    Grounding,
     Health,
     InvalidArgument,
     Item,
@@ -56,6 +60,22 @@ def test_every_text_space_encodes_through_the_gateway(client: Client) -> None:
             found = client.encode(["the sea", "a lake"], space=space.ref.name, kinds=["sparse"], terms=True)
             assert "sea" in present(found[0].sparse).terms
             assert "lake" in present(found[1].sparse).terms
+
+
+def test_a_demonstration_is_put_listed_and_read_through_the_gateway(client: Client) -> None:
+    shown = Demonstration("hours", "The library opens at 9.", "When does it open?", "AT 9")
+    sampling, plain = SamplingParameters(max_tokens=4), Grounding(abstain_below=0.0, disabled=True)
+
+    kept = client.put_demonstration(shown)
+    answer = client.generate(
+        "When does the museum open?", ["The museum opens at 10."], style=AnswerStyle.WRITE,
+        sampling=sampling, grounding=replace(plain, demonstrations=["hours"]),
+    ).collect()  # fmt: skip
+
+    assert [one.demonstration for one in client.demonstrations()] == [shown]
+    assert present(answer.finish).demonstration_tokens == kept.tokens
+    client.delete_demonstration("hours")
+    assert not client.demonstrations()
 
 
 def test_a_collection_is_kept_and_restored_through_the_gateway(client: Client) -> None:

@@ -52,7 +52,7 @@ def add(
     """Add a model of your own, from its folder.
 
     The folder has a model of transformers, sentence-transformers, ONNX, a dual encoder like CLIP, a
-    cross-encoder, which reranks, or a language model, which writes answers.
+    cross-encoder, which reranks, or a language model, which writes answers, also as one GGUF file.
 
     Says what was found, and writes a card, with the hashes of the files, into the folder that TIEBACK_CARDS
     names, or else prints it. No code of the folder is run.
