@@ -67,6 +67,18 @@ async def opened(
         await door.stop()
 
 
+async def test_no_part_of_an_answer_waits_until_the_part_before_is_acknowledged() -> None:
+    async with opened() as door:
+        reader, writer = await asyncio.open_connection("127.0.0.1", door.door.port)
+        writer.write(HEALTH)
+        await answer(reader)
+
+        [connection] = door.door._server.server_state.connections
+        taken = connection.transport.get_extra_info("socket")
+        assert taken.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        writer.close()
+
+
 async def test_two_lengths_of_one_request_are_refused_and_the_second_request_is_never_read() -> None:
     smuggled = b"GET /v1/models HTTP/1.1\r\nhost: x\r\n\r\n"
     head = EMBED + b"content-length: 4\r\ntransfer-encoding: chunked\r\n\r\n"
