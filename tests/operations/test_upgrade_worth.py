@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -187,8 +188,7 @@ def test_a_content_that_asks_is_led_by_what_has_not_learned_from_it() -> None:
     whole = trial(anchors, parts, seen=1.0)
     judged = trial(anchors, parts, Asked(anchors.old[:1], anchors.new[:1]), [{0: 1.0}])
 
-    assert len(whole.led_by) > 0.9 * ITEMS, "a text that shares no word asks for nothing"
-    assert set(whole.led_by) == set(range(5))
+    assert whole.led_by.tolist() == [item % 5 for item in range(ITEMS)]
     assert set(whole.read_by) == {5}, "all are read by what has learned from all"
     assert judged.led_by.tolist() == [5]
     assert judged.read_by.tolist() == [item % 5 for item in range(ITEMS)]
@@ -211,3 +211,20 @@ def test_an_interval_is_wider_for_halves_and_for_a_sample_of_a_larger_collection
     assert reach(0.25, **judged) == pytest.approx(np.hypot(of_judged, 1.96 * 2 * 0.03), abs=1e-6)
     assert trial(anchors, parts, seen=1.0).apart == 0.06
     assert reach(0.25) > reach(1.0) > 1.96 * 0.06
+
+
+def test_a_text_that_shares_no_word_with_another_item_asks_for_itself() -> None:
+    anchors = halves_and_wholes(noise=0.1)
+    assert anchors.words is not None
+    words = anchors.words.copy()
+    words[7] = 0
+    tried = trial(replace(anchors, words=words), split(anchors))
+    unworded = trial(replace(anchors, words=None), split(anchors))
+
+    assert tried.hidden is not None
+    assert unworded.hidden is not None
+    assert tried.gains[7] == {7: 1.0}
+    assert not tried.hidden[7].any()
+    assert 8 not in tried.gains[8]
+    assert np.flatnonzero(tried.hidden[8]).tolist() == [8]
+    assert list(unworded.gains) == [{item: 1.0} for item in range(ITEMS)]

@@ -147,8 +147,9 @@ def trial(
 
     With `asked` questions by those, whose `gains` are by numbers of items as in `anchors`. Else with labels a
     content asks for the others of its label, and without them the first half of a text for the items that the
-    text is `alike` to, without its own. The sample is a share `seen` of the collection. Of so large a share
-    of the items, contents are read by the policy's last state, which has learned from all.
+    text is `alike` to, without its own; where there are none, for its own. The sample is a share `seen` of
+    the collection. Of so large a share of the items, contents are read by the policy's last state, which has
+    learned from all.
     """
     grown = GROWN * log2(1 / seen) if 0 < seen < 1 else 0.0
     places, folds = parts.held_out, parts.by_fold
@@ -170,16 +171,17 @@ def trial(
     known, items = np.unique(anchors.items[whole], return_inverse=True)
     gallery = _sides(anchors, whole)
     if asked is None:
-        words = np.zeros((0, 0)) if anchors.words is None else anchors.words[whole // WITH_HALVES]
-        found = [
-            {int(items[one]): 1.0 for one in near}
-            for near in alike(words, items, range(min(QUESTIONS, len(words))))
+        count = min(QUESTIONS, len(whole))
+        words = np.zeros((len(whole), 0)) if anchors.words is None else anchors.words[whole // WITH_HALVES]
+        near = [items[one] for one in alike(words, items, range(count))]
+        own = items[:count]
+        wanted = [
+            dict.fromkeys(one.tolist() or [int(item)], 1.0) for one, item in zip(near, own, strict=True)
         ]
-        kept = np.array([place for place, one in enumerate(found) if one], np.int64)
-        questions = _sides(anchors, whole[kept] - WITH_HALVES + 1)
-        is_own = items[kept][:, None] == items
-        wanted = [found[place] for place in kept]
-        return Trial(questions, gallery, items, wanted, read_by, of_whole[kept], is_own, hypot(APART, grown))
+        hidden = (own[:, None] == items) & np.array([len(one) > 0 for one in near], bool)[:, None]
+        questions = _sides(anchors, whole[:count] - WITH_HALVES + 1)
+        apart = hypot(APART, grown)
+        return Trial(questions, gallery, items, wanted, read_by, of_whole[:count], hidden, apart)
     numbers = {int(item): number for number, item in enumerate(known)}
     found = [{numbers[item]: gain for item, gain in one.items() if item in numbers} for one in gains]
     kept = np.array([place for place, one in enumerate(found) if one], np.int64)
