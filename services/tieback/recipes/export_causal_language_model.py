@@ -29,7 +29,7 @@ from tieback.recipes.gguf_tokenizer import tokenizer_of
 from tieback.recipes.language_model_drift import SAMPLE_TOKENS, measure
 from tieback.recipes.llama_files import read_gguf, read_transformers
 from tieback.recipes.llama_graph import write_graph
-from tieback.recipes.llama_weights import LlamaWeights, recoded
+from tieback.recipes.llama_weights import QUANTIZED, LlamaWeights, recoded
 from tieback.recipes.published_template import template_of_folder, template_of_gguf
 from tieback.training.sample_text import SAMPLE
 
@@ -58,8 +58,10 @@ def export(card: GeneratorCard, weights: Path, out: Path, report: Callable[[str]
     held = recoded(published, options.bits)
     write_graph(held, out / GRAPH)
     with tempfile.TemporaryDirectory(dir=out) as folder:
-        proof = Path(folder) / GRAPH
-        write_graph(held, proof, arithmetic="float32")
+        proof = out / GRAPH
+        if options.bits <= QUANTIZED:  # in floats, what is served is its own proof
+            proof = Path(folder) / GRAPH
+            write_graph(held, proof, arithmetic="float32")
         report("comparing with torch")
         tokens = np.array(tokenizer.encode(SAMPLE).ids[:SAMPLE_TOKENS], np.int64)
         metrics = measure(published, out / GRAPH, proof, held, tokens)
