@@ -43,7 +43,8 @@ def answering_manuals(report: Report, client: Client, folder: Path) -> None:
     """Indexes the manuals, and quotes what answers each question."""
     asked = [one for one in questions() if (folder / one.asked.collection).is_dir()]
     for name in sorted({one.asked.collection for one in asked}):
-        pages = [page for page in sorted((folder / name).rglob("*")) if page.suffix in SUFFIXES]
+        found = sorted((folder / name).rglob("*"))
+        pages = [page for page in found if page.suffix in SUFFIXES and page.stat().st_size]
         for page in pages:
             items = Item.all_from_file(page, id=str(page.relative_to(folder / name)))
             client.ingest(name, items).collect()

@@ -34,6 +34,8 @@ def told(one: str, other: str, question: str = "", *, denied: bool = False) -> s
         ("Children under 14 may not use the gym.", "You have to be at least 14 to use the gym.", None),
         ("The site works without cookies.", "Cookies are not required to use the site.", None),
         ("Dogs may run free.", "Dogs are kept on a lead.", None),
+        ("The default is the home directory.", "If not specified, the home directory is the default.", None),
+        ("It is open.", "It is shown as open by all signs, which are not lit at night in the winter.", None),
     ],
 )
 def test_what_differs_is_named(one: str, other: str, kind: str | None) -> None:

@@ -87,10 +87,14 @@ def difference(one: str, other: str) -> Difference | None:
 BOUND = re.compile(r"\s+(?:more|less|fewer|[a-z]+er)\s+than\b|\s+only\b", re.IGNORECASE)
 
 
+CONDITION = re.compile(r"\b(?:if|unless|when|where|whether)\b[^,;:]*$", re.IGNORECASE)
+
+
 def negations(sentence: str) -> list[Span]:
-    """Where a sentence negates, as characters; "no more than" is a bound."""
+    """Where a sentence negates, as characters: not in a bound ("no more than") or a condition ("if not")."""
     found = (word.span for word in _read(sentence).negations)
-    return [span for span in found if not BOUND.match(sentence, span[1])]
+    stated = (span for span in found if not CONDITION.search(sentence[: span[0]]))
+    return [span for span in stated if not BOUND.match(sentence, span[1])]
 
 
 def contents(sentence: str) -> list[str]:

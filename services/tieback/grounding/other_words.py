@@ -29,6 +29,9 @@ NEARLY_SAME = 0.7
 FIRST = 5
 """Letters by which words are compared: "recovery" and "recovered" begin alike."""
 
+MORE = 3
+"""Content words that one sentence may have more, to be turned around by a negation."""
+
 DIGIT = re.compile(r"\d")
 
 Denies = Callable[[Statement, Statement], bool]
@@ -49,14 +52,19 @@ def said_otherwise(
         return found[0]
     if _numbers(one.text) & _numbers(other.text):
         return None  # as a limit is stated from both sides: "under 14 not", "from 14 on"
+    if DIGIT.search(one.text) and DIGIT.search(other.text):
+        return None  # what is said of numbers is for the rules of quantities
     own, its = negations(one.text), negations(other.text)
-    if len(own) % 2 != len(its) % 2 and near >= NEARLY_SAME:
+    if len(own) % 2 != len(its) % 2 and near >= NEARLY_SAME and _are_alike_long(one.text, other.text):
         return Difference(ConflictKind.NEGATION, *(each[0] if each else None for each in (own, its)))
-    if denies is None or (DIGIT.search(one.text) and DIGIT.search(other.text)):
-        return None  # numbers are for the rules
-    if denies(one, other) and denies(other, one):
+    if denies is not None and denies(one, other) and denies(other, one):
         return Difference(ConflictKind.STATEMENT, None, None)
     return None
+
+
+def _are_alike_long(one: str, other: str) -> bool:
+    """Whether neither says so much more that its negation may be of that."""
+    return abs(len(contents(one)) - len(contents(other))) <= MORE
 
 
 def _are_asked_of(asked: Statement, one: Statement, other: Statement) -> bool:
