@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import secrets
@@ -57,10 +58,19 @@ async def retrieve(server: LocalServer, header: str, collection: str = "library"
     query = [answer_pb2.QueryPart(content=content_pb2.Content(text="a tall light"))]
     method = report_pb2.Method(name="late_interaction")
     retrieval = answer_pb2.RetrieveRequest(collection=collection, query=query, reranker=method)
+
+    def running() -> float | None:
+        return server.telemetry.registry.get_sample_value("tieback_running_calls")
+
     async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
-        await answer_pb2_grpc.AnswerServiceStub(channel).Retrieve(
-            retrieval, metadata=(("traceparent", header), ("x-request-id", "order-7"))
-        )
+        try:
+            await answer_pb2_grpc.AnswerServiceStub(channel).Retrieve(
+                retrieval, metadata=(("traceparent", header), ("x-request-id", "order-7"))
+            )
+        finally:  # a caller has its answer a moment before the span ends
+            async with asyncio.timeout(10):
+                while running():  # noqa: ASYNC110 - a metric has no event
+                    await asyncio.sleep(0.01)
 
 
 async def test_a_retrieval_continues_the_callers_trace_down_to_its_steps(
