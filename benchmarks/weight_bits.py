@@ -1,0 +1,139 @@
+"""What the bits of a language model's weights cost and change: 4, 8, 16 and 32.
+
+The catalog's generator, or another by --model, is exported with each. Every graph is loaded by a process of
+its own, which reads a prompt and writes after it, on one thread. Memory is what the process has more when it
+has done so than before it loaded the graph: its own pages, and those of the file that it has read, which
+processes share. Times are processor times, the least of the rounds, in which all take turns. What the bits
+change is against torch in float32 with the weights as they were published.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+from tieback.catalog.card import GeneratorCard
+from tieback.catalog.catalog import Catalog
+from tieback.catalog.options import CausalLanguageModel
+from tieback.models.decoder import READ_TOKENS, Decoder
+from tieback.models.language_model import GRAPH
+from tieback.models.store import Store
+
+from benchmarks.report import Report
+
+PROMPT, WRITTEN = 256, 48
+"""Tokens that are read, and written after them."""
+MEGABYTE = 1 << 20
+METRICS = "metrics.json"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", default="", metavar="NAME", help="the generator; the catalog's first")
+    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="turns of each [3]")
+    parser.add_argument(
+        "--kept", type=Path, metavar="DIR", help="keep the exported graphs, and take those that are there"
+    )
+
+
+def run(options: argparse.Namespace) -> Report:
+    from tieback.recipes.export_causal_language_model import export
+    from tieback.recipes.llama_weights import Bits
+
+    card = next(one for one in Catalog.load().generators() if options.model in ("", one.name))
+    assert isinstance(card, GeneratorCard)
+    weights, found = Store().weights(card), {}
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.kept or Path(temporary)
+        for bits in get_args(Bits):
+            out = folder / str(bits)
+            out.mkdir(parents=True, exist_ok=True)
+            if not (out / METRICS).exists():
+                asked = card.options_for(CausalLanguageModel).model_copy(update={"bits": bits})
+                metrics = export(card.model_copy(update={"options": asked}), weights, out, print)
+                (out / METRICS).write_text(json.dumps(metrics), encoding="utf-8")
+            found[bits] = json.loads((out / METRICS).read_text(encoding="utf-8"))
+        turns = defaultdict(list)
+        for _ in range(options.rounds):
+            for bits in found:
+                turns[bits].append(_by_a_process(Path(folder, str(bits), GRAPH)))
+        sizes = {bits: Path(folder, str(bits), f"{GRAPH}.data").stat().st_size for bits in found}
+    return reported(card.name, found, turns, sizes)
+
+
+def reported(
+    name: str,
+    found: dict[int, dict[str, float]],
+    turns: dict[int, list[dict[str, float]]],
+    sizes: dict[int, int],
+) -> Report:
+    """One table, and claims of ratios."""
+    report = Report()
+    best = {bits: {key: min(row[key] for row in rows) for key in rows[0]} for bits, rows in turns.items()}
+    report.table(
+        f"{name}, by the bits of a weight",
+        [
+            {
+                "bits": bits, "file, MB": sizes[bits] / MEGABYTE, "own memory, MB": best[bits]["own"],
+                "pages of the file, MB": best[bits]["file"], "a token written, ms": best[bits]["written"],
+                "a token read, ms": best[bits]["read"], "divergence, nats": metrics["drift_divergence"],
+                "same first choice": metrics["drift_same_choice"],
+                "loss, nats a token": metrics["loss_served"], "loss as published": metrics["loss_published"],
+                "parity with torch, logits": max(v for k, v in metrics.items() if k.startswith("parity_")),
+            }
+            for bits, metrics in found.items()
+        ],
+    )  # fmt: skip
+    memory = {bits: row["own"] + row["file"] for bits, row in best.items()}
+    report.claim("memory of 16 bits, as a share of that of 32", memory[16] / memory[32], "", "<= 0.6")
+    return report
+
+
+def _by_a_process(graph: Path) -> dict[str, float]:
+    made = subprocess.run(
+        [sys.executable, "-m", "benchmarks.weight_bits", str(graph)],
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    return dict(json.loads(made.stdout.splitlines()[-1]))
+
+
+def measured(graph: Path) -> dict[str, float]:
+    """Memory in MB and milliseconds a token, of this process."""
+    before = _memory()
+    decoder = Decoder(graph)
+    tokens = np.random.default_rng(0).integers(100, 5000, PROMPT).tolist()
+    begin = time.process_time()
+    streams = decoder.open({"": tokens}, room=WRITTEN)
+    while not streams.read(READ_TOKENS):
+        pass
+    read = time.process_time()
+    for _ in range(WRITTEN):
+        streams.step(int(streams.logits[""][0].argmax()))
+    end, after = time.process_time(), _memory()
+    return {
+        **{name: after[name] - before[name] for name in after},
+        "read": 1000 * (read - begin) / PROMPT,
+        "written": 1000 * (end - read) / WRITTEN,
+    }
+
+
+def _memory() -> dict[str, float]:
+    said = Path("/proc/self/smaps_rollup").read_text(encoding="utf-8")
+    kilobytes = {name: int(size) for name, size in re.findall(r"^(\w+):\s+(\d+) kB", said, re.M)}
+    own = kilobytes["Anonymous"]
+    return {"own": own / 1024, "file": (kilobytes["Pss"] - own) / 1024}
+
+
+if __name__ == "__main__":
+    found: Any = measured(Path(sys.argv[1]))
+    print(json.dumps(found))
