@@ -30,6 +30,11 @@ def local_channel(local_platform: Running) -> Iterator[grpc.Channel]:
         yield channel
 
 
-def pytest_unconfigure() -> None:
-    """Ends a process that has not ended a minute after the last test, and says which threads kept it."""
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Ends a process that has not ended a minute after the last test, and says which threads kept it.
+
+    One of several test processes waits for the others, and is ended by the process that started it.
+    """
+    if hasattr(config, "workerinput"):
+        return
     faulthandler.dump_traceback_later(60, exit=True)
