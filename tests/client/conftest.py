@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 from support.canned.serving import serve
 from support.command_line import Run
+from support.running_platform import wait_for
 from tieback_client import AsyncClient, Client
 from tieback_client.cli import app
 
@@ -75,6 +76,7 @@ class Program:
             self.port = probe.getsockname()[1]
         self.address = f"localhost:{self.port}"
         self.start()
+        wait_for(self._listens, 60)
 
     def start(self) -> None:
         environment = os.environ | {"GRPC_VERBOSITY": "NONE"}
@@ -84,6 +86,10 @@ class Program:
     def kill(self) -> None:
         self.process.kill()
         self.process.wait()
+
+    def _listens(self) -> bool:
+        with socket.socket() as one:
+            return one.connect_ex(("localhost", self.port)) == 0
 
 
 @pytest.fixture

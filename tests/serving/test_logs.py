@@ -91,7 +91,9 @@ def test_where_lines_are_json_those_of_libraries_are_too() -> None:
 
 def test_the_begin_and_the_failure_of_a_start_are_json_lines_too(tmp_path: Path) -> None:
     def start(**settings: str) -> list[dict[str, str]]:
-        environment = os.environ | {"TIEBACK_LOG_FORMAT": "json", "TIEBACK_MODELS": str(tmp_path)} | settings
+        ports = {"TIEBACK_PORT": "0", "TIEBACK_METRICS_PORT": "0"}
+        given = {"TIEBACK_LOG_FORMAT": "json", "TIEBACK_MODELS": str(tmp_path)}
+        environment = os.environ | ports | given | settings
         command = [sys.executable, "-m", "tieback_client.cli", "serve", "--local"]
         ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
         assert (ended.returncode, ended.stdout) == (1, "")
