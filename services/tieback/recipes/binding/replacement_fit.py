@@ -19,7 +19,14 @@ from tieback.models.joint_space_artifact import BoundProjection, BoundRouter, Jo
 from tieback.recipes.binding.blocks import BlockSpec
 from tieback.recipes.binding.caption_modalities import sentences
 from tieback.recipes.binding.training_set import TrainingSet
-from tieback.recipes.fitting.projections import AFFINE, Anchors, ProjectionFitter, first_of_each
+from tieback.recipes.fitting.projections import (
+    AFFINE,
+    ATTENTION,
+    INTO_BLOCK,
+    Anchors,
+    ProjectionFitter,
+    first_of_each,
+)
 from tieback.training.splits import Split, split
 
 FEWEST = 32
@@ -207,7 +214,11 @@ def _add_into(
     block: str,
     fitter: ProjectionFitter,
 ) -> None:
-    """Adds those into a block, towards what the old encoder's projections make of the same contents."""
+    """Adds those into a block, towards what the old encoder's projections make of the same contents.
+
+    Texts enter a block of another modality by attention to the frozen vectors there, as where all is bound,
+    if there are enough.
+    """
     before = [one for one in bound.projections if one.source.name == old.name and one.block == block]
     target = project_inputs(before, {old.name: seen.old})[block]
     others = [one for one in bound.projections if one.source.name != old.name and one.block == block]
@@ -227,18 +238,41 @@ def _add_into(
             views=None if views is None else views[rows],
         )
 
+    sides = ((found.measured, [TRAINING, VALIDATION]), (found.served, [TRAINING, VALIDATION, HELD_OUT]))
+    is_foreign = any(one.space.name == block and one.modality is not new.modality for one in bound.blocks)
+    is_named = is_foreign and new.modality is Modality.TEXT
+    if is_named and views is not None and len(_partnered(seen, views, [TRAINING])) >= FEWEST:
+        for into, parts in sides:
+            given = _of_partners(seen, views, parts, new, block)
+            projection, report = fitter.fit(given, ATTENTION, {"sharpness": INTO_BLOCK})
+            into.append(projection)
+        found.report.append(report)
+        return
     held_out = np.flatnonzero(known & (seen.part == HELD_OUT))
     chosen = fitter.choose(anchors([TRAINING]), (seen.new[held_out], target[held_out]))
     found.report += [chosen.report] if chosen.report else []
-    for into, parts in (
-        (found.measured, [TRAINING, VALIDATION]),
-        (found.served, [TRAINING, VALIDATION, HELD_OUT]),
-    ):
+    for into, parts in sides:
         given = anchors(parts) if chosen.with_views else replace(anchors(parts), views=None)
         for method, parameters in chosen.methods:
             projection, report = fitter.fit(given, method, parameters)
             into.append(projection)
     found.report.append(report)
+
+
+def _partnered(seen: Examples, views: Array, parts: Sequence[int]) -> Array:
+    """Places of the contents of these parts that stand for something with a vector in the block."""
+    return np.flatnonzero(views[:, 0].any(axis=1) & np.isin(seen.part, parts))
+
+
+def _of_partners(seen: Examples, views: Array, parts: Sequence[int], new: EncoderCard, block: str) -> Anchors:
+    """One anchor for each thing: the mean of the texts about it, and its frozen vector in the block."""
+    rows = _partnered(seen, views, parts)
+    things, first, of = np.unique(seen.beside[rows], return_index=True, return_inverse=True)
+    sums = np.zeros((len(things), seen.new.shape[1]), np.float32)
+    np.add.at(sums, of, seen.new[rows])
+    frozen = views[rows[first], 0]
+    pairs, none = (unit_rows(sums), frozen), (seen.new[:0], frozen[:0])
+    return Anchors(f"{new.name} -> {block}", new, block, pairs, pairs, none, none, made_up=False)
 
 
 def _views(seen: Examples, others: Sequence[BoundProjection], block: str, width: int) -> Array | None:

@@ -2,7 +2,8 @@
 
 The new encoder is projected into the blocks that the old one was projected into: towards the old one's
 projected vectors of the same contents, and, where that finds more, towards the frozen vectors of other
-modalities for the same things as well (`methods/projection/joint_views`). Of the router it gets rows of the
+modalities for the same things as well (`methods/projection/joint_views`). Texts enter blocks of other
+modalities by attention to what is frozen there, as where all is bound. Of the router it gets rows of the
 first layer (`replacement_fit.py`). So vectors of contents that the component does not encode are the same in
 both joint spaces, which the artifact says (`stays`). It is measured by the tasks of any binding.
 """
