@@ -240,7 +240,7 @@ def _add_into(
 
     sides = ((found.measured, [TRAINING, VALIDATION]), (found.served, [TRAINING, VALIDATION, HELD_OUT]))
     is_foreign = any(one.space.name == block and one.modality is not new.modality for one in bound.blocks)
-    is_named = is_foreign and new.modality is Modality.TEXT
+    is_named = is_foreign and new.modality is Modality.TEXT and not fitter.is_forced
     if is_named and views is not None and len(_partnered(seen, views, [TRAINING])) >= FEWEST:
         for into, parts in sides:
             given = _of_partners(seen, views, parts, new, block)

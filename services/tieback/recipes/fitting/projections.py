@@ -90,6 +90,11 @@ class ProjectionFitter:
             projections.get(method)  # NotFound, with the choices, before anything is computed
         self._steps, self._seed, self._method, self._say = steps, seed, method, say
 
+    @property
+    def is_forced(self) -> bool:
+        """Whether one method is for all projections."""
+        return self._method is not None
+
     def choose(self, anchors: Anchors, held_out: tuple[Array, Array] | None = None) -> Chosen:
         """What serves best on what no fit has seen; a forced method is taken as it is.
 
