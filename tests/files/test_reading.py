@@ -112,7 +112,14 @@ def test_rows_of_csv_have_the_names_of_their_columns_and_their_own_lines() -> No
 
 
 @pytest.mark.parametrize(
-    "text", ["1,2\n3,4\n", "a,a\n1,2\n", "words alone\nand more\n", 'a,b\n"' + "x" * 200_000]
+    "text",
+    [
+        "1,2\n3,4\n",
+        "a,a\n1,2\n",
+        "words alone\nand more\n",
+        "Tea, coffee\nand much more, cakes, too\n",
+        'a,b\n"' + "x" * 200_000,
+    ],
 )
 def test_csv_that_names_no_columns_is_text_as_it_is(text: str) -> None:
     document = read_document(text.encode(), "a.csv")

@@ -1,7 +1,8 @@
 """Tables of delimited values (CSV, TSV) by Python's own csv: each row with the names of its columns.
 
 A row alone says nothing: "Hansen Import,3" is understood as "supplier: Hansen Import; delivery days: 3". Each
-row stands on the line that it has in the file. A file whose first row names no columns is text as it is.
+row stands on the line that it has in the file. A file whose first row names no columns, or of whose other
+rows none has as many cells, is text as it is.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ def read(text: str) -> Parsed:
     first = text.lstrip("\n").partition("\n")[0]
     delimiter = max(_DELIMITERS, key=first.count)
     lines: list[str] = []
+    is_table = False
     rows = csv.reader(io.StringIO(text), delimiter=delimiter)
     try:
         names = next(rows, [])
@@ -34,8 +36,11 @@ def read(text: str) -> Parsed:
         for row in rows:
             lines += [""] * (done - len(lines))
             lines.append(_written(names, row))
+            is_table = is_table or len(row) == len(names)
             done = rows.line_num
     except csv.Error:
+        return read_plain(text)
+    if not is_table:
         return read_plain(text)
     whole = "\n".join(lines)
     return Parsed(whole, sections_by_paragraphs(whole, Lines(whole)), is_original=False)
