@@ -76,6 +76,7 @@ def run(options: argparse.Namespace) -> Report:
         "TIEBACK_HTTP_PORT": str(port),
         "TIEBACK_CACHE_BYTES": "0",
         "TIEBACK_BINDING": "none",
+        "TIEBACK_PRECISION": "float32",  # the graph that the servers of others serve
         "TIEBACK_GENERATOR_ENABLED": "false",
         "TIEBACK_RECOGNISERS": "none",
     }
