@@ -20,8 +20,6 @@ from tieback.recipes.pull import pull
 
 WORDS = ["owl", "wren", "night", "day"]
 POINTS = 5
-LEAST_SHARE = 0.9
-"""Of the writes of one run, how many another one has at least."""
 # Serves the folder, and moves a collection into a space that splits some texts, or goes on with that. An item
 # is written meanwhile. Kills itself with SIGKILL before the call of that number that writes durably.
 PROGRAM = """
@@ -111,11 +109,16 @@ def test_an_upgrade_ends_as_a_reindex_before_whatever_write_its_server_died(tmp_
     calls = undisturbed.pop("calls")
     assert undisturbed == wanted
 
-    # The number of writes differs a little from run to run: what is pending together is written together.
-    for number in sorted({round(place) for place in np.linspace(1, calls * LEAST_SHARE, POINTS)}):
+    deaths = 0
+    for number in sorted({round(place) for place in np.linspace(1, calls, POINTS)}):
         begun_anew()
-        killed = run(folder, "upgrade", number)
-        assert killed.returncode == -signal.SIGKILL, (number, killed.stderr[-2000:])
-        again = outcome(run(folder, "upgrade"))
+        ended = run(folder, "upgrade", number)
+        if ended.returncode:
+            assert ended.returncode == -signal.SIGKILL, (number, ended.stderr[-2000:])
+            deaths += 1
+            ended = run(folder, "upgrade")
+        again = outcome(ended)
         del again["calls"]
         assert again == wanted, number
+    # Runs differ in their number of writes, since what waits is written together: the last may not come.
+    assert deaths >= POINTS - 1
