@@ -23,6 +23,7 @@ from tieback_client import (
     VerdictLabel,
 )
 from tieback_client.cli.ask import ending, without_strategy, written
+from tieback_client.cli.places import cited_uri
 from tieback_client.cli.search import place_of
 
 
@@ -155,6 +156,20 @@ def test_a_search_is_one_json_document_where_asked_for(run: Run) -> None:
 )
 def test_a_part_of_a_picture_is_said_in_words(box: tuple[float, ...], words: str) -> None:
     assert place_of(Box(*box)) == words
+
+
+@pytest.mark.parametrize(
+    ("uri", "span", "shown"),
+    [
+        ("hosts.csv#L1", (14, 22), "hosts.csv#L3"),
+        ("keys.md#L12", (0, 6), "keys.md#L12"),
+        ("keys.md#L12", None, "keys.md#L12"),
+        ("page.html#limits", (14, 22), "page.html#limits"),
+        ("", (14, 22), ""),
+    ],
+)
+def test_a_citation_names_its_own_line(uri: str, span: tuple[int, int] | None, shown: str) -> None:
+    assert cited_uri(uri, "höste:\nweb-1\ndb-2 is here", span) == shown
 
 
 def test_an_answer_that_breaks_off_is_shown_and_said_to_be_incomplete(run: Run) -> None:

@@ -17,7 +17,7 @@ from tieback_client.cli.connection import (
 from tieback_client.cli.decided import asked_for, decided
 from tieback_client.cli.mixture import between_spaces
 from tieback_client.cli.output import Output
-from tieback_client.cli.places import cited_place
+from tieback_client.cli.places import cited_place, cited_uri
 from tieback_client.cli.query_options import Query, query_options
 from tieback_client.cli.sampling_options import sampling_of, sampling_options
 from tieback_client.cli.search import (
@@ -309,7 +309,8 @@ def sources(answer: Answer, words: tuple[str, ...], *, width: int, explain: bool
         if name in cited and one.segments and (where := cited_place(cited[name])):
             facts.insert(0, where)
         facts += [scores(found)] if explain else []
-        facts += [in_a_line(one.uri)] if one.uri else []
+        place = cited_uri(one.uri, one.text, cited[name].span) if name in cited else one.uri
+        facts += [in_a_line(place)] if place else []
         parts.append(indented(Text("   ".join(facts), style="dim"), width=width))
         lines.append(Text("\n").join(parts))
     if not lines:

@@ -16,7 +16,7 @@ from tieback_client.cli.ask import MARK, marked
 from tieback_client.cli.conflicting import conflicting
 from tieback_client.cli.connection import Command, connected, parse_method
 from tieback_client.cli.output import Output
-from tieback_client.cli.places import cited_place
+from tieback_client.cli.places import cited_place, cited_uri
 from tieback_client.cli.roots import Root, Scope
 from tieback_client.cli.search import indented, snippet
 from tieback_client.cli.walking import Found, Walk
@@ -177,9 +177,11 @@ def _cited(citation: Citation, passage: Evidence, claim: Claim, *, width: int) -
     quoted = passage.text
     if citation.span is not None:
         quoted = passage.text.encode()[slice(*citation.span)].decode(errors="replace")
-    place = in_a_line(passage.uri or passage.item_id or passage.title)
+    place = cited_uri(passage.uri, passage.text, citation.span) or passage.item_id or passage.title
     where = cited_place(citation)
-    facts = Text(f"{place}{where and f' {where}'}   support {citation.support:.2f}".strip(), style="dim")
+    facts = Text(
+        f"{in_a_line(place)}{where and f' {where}'}   support {citation.support:.2f}".strip(), style="dim"
+    )
     return [snippet(quoted, tuple(claim.text.split()), width=width), indented(facts, width=width)]
 
 

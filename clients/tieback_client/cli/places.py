@@ -1,9 +1,25 @@
-"""Places in photos and sounds, in words."""
+"""Places in texts, photos and sounds, as a person reads them."""
 
 from __future__ import annotations
 
+import re
+
 from tieback_client.events import Citation
 from tieback_client.vectors import Box, Locator, LocatorKind
+
+_LINE = re.compile(r"#L(\d+)$")
+
+
+def cited_uri(uri: str, text: str, span: tuple[int, int] | None) -> str:
+    """The URI of a passage, with the line of what is cited where it has that of the passage ("keys.md#L12").
+
+    `span` has the bytes of `text`. Files that are read by lines keep their lines in the text.
+    """
+    found = _LINE.search(uri)
+    if found is None or span is None:
+        return uri
+    before = text.encode()[: span[0]].count(b"\n")
+    return f"{uri[: found.start()]}#L{int(found[1]) + before}"
 
 
 def cited_place(citation: Citation) -> str:
