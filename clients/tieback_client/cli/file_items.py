@@ -15,8 +15,8 @@ from tieback_client.files import MOST_BYTES, read_document
 from tieback_client.files.shares import share_id, shares, size_of
 from tieback_client.signatures import fault_of_picture, fault_of_sound
 
-# Changes when a file would be split differently, so that it is indexed again.
-FORMAT = "3"
+# Changes when a file would be read differently, so that it is indexed again.
+FORMAT = "4"
 PART, PARTS = "part", "parts"
 """The metadata fields of a file that is several items: which one it is, from 1, and how many there are."""
 ROOM = 64 * 1024  # what a message needs beside the file
@@ -87,7 +87,7 @@ def items_of(name: str, source: str, path: Path, data: bytes, *, limit: int = 0)
         "content_hash": digest_of(data),
         "path": name,
         "bytes": len(data),
-        "kind": str(modality),
+        "kind": kind,
         INDEXED_FROM: source,
     }
     if len(groups) > 1:

@@ -46,8 +46,9 @@ Examples:
   tieback index checkout/docs --source handbook --prune --dry-run
 
 \b
-Markdown, reStructuredText and HTML become a section for each heading, PDF one for each page; any other
-file that is text, such as code or a table, is read as it is. Front matter, between two lines of --- at
+Markdown, reStructuredText, HTML, Word (.docx) and notebooks (.ipynb) become a section for each heading, PDF
+one for each page, PowerPoint (.pptx) one for each slide; mails (.eml) and tables (.csv) are read as such; any
+other file that is text, such as code, is read as it is. Front matter, between two lines of --- at
 the head of a text (title: …, tags: […], date: …), becomes metadata for filters. Photos (.jpg .png .webp
 .bmp .gif), sounds (.wav .flac .ogg) and, if the server binds them, point clouds (.ply .npy .xyz) are one
 section each. A photo is found by what is written in it, and a sound by what is said, where the server

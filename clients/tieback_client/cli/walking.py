@@ -11,7 +11,10 @@ from pathlib import Path
 
 from tieback_client.cli.roots import Scope, leads_out
 from tieback_client.content import modality_of_path
-from tieback_client.files import SAMPLE, drawing_of, is_binary, is_built, is_pdf, kind_of_bytes
+from tieback_client.files import SAMPLE, drawing_of, is_binary, is_built, is_office, is_pdf, kind_of_bytes
+
+_HIDDEN = (".", "~$")
+"""How the names of hidden files begin; those with the second, Office keeps beside a file that is open."""
 
 
 @dataclass(slots=True)
@@ -73,7 +76,7 @@ class Walk:
             for entry in _entries(f"{scope.id}/{inside}", folder, found):
                 path = f"{inside}{entry.name}"
                 name = f"{scope.id}/{path}"
-                if entry.name.startswith(".") or self._excluded(path, entry.name, is_dir=entry.is_dir()):
+                if entry.name.startswith(_HIDDEN) or self._excluded(path, entry.name, is_dir=entry.is_dir()):
                     continue
                 if not _is_text(entry.name):
                     found.failures[_shown(name)] = "its name is not UTF-8"
@@ -116,7 +119,7 @@ class Walk:
 
     def _add(self, name: str, path: Path, found: Found, *, is_named: bool = False) -> None:
         """A file of an unknown suffix is read where its bytes are text; one that was named must be."""
-        if modality_of_path(path) is None:
+        if modality_of_path(path) is None and not is_office(path.name):
             try:
                 with path.open("rb") as file:
                     head = file.read(SAMPLE)

@@ -1,4 +1,4 @@
-"""Reads files into documents: Markdown, reStructuredText, HTML, PDF, and text in any encoding.
+"""Reads files into documents: Markdown, reStructuredText, HTML, PDF, Office, mails, text in any encoding.
 
     document = read_document("handbook.md")
     for section in document.sections:
@@ -9,7 +9,7 @@ What formats need is loaded when a file of the format comes; an error names what
 
 from tieback_client.files.decoding import SAMPLE, is_binary, is_pdf, kind_of_bytes
 from tieback_client.files.document import Document, Fact, FileSection, NotText, Scalar
-from tieback_client.files.kinds import drawing_of, is_built
+from tieback_client.files.kinds import drawing_of, is_built, is_office
 from tieback_client.files.reading import MOST_BYTES, read_document
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "drawing_of",
     "is_binary",
     "is_built",
+    "is_office",
     "is_pdf",
     "kind_of_bytes",
     "read_document",

@@ -84,6 +84,11 @@ class Decoded:
     notes: tuple[str, ...] = ()
 
 
+def storable(text: str) -> str:
+    """A text without what UTF-8 cannot hold; NUL is a space."""
+    return text.encode(errors="replace").decode().replace("\0", " ")
+
+
 def kind_of_bytes(data: bytes) -> str:
     """What binary bytes are by their first ones, for people."""
     return next((kind for magic, kind in _KINDS if data.startswith(magic)), "binary data")

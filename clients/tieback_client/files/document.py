@@ -35,7 +35,8 @@ class FileSection:
     heading: str = ""
     """The heading that it stands under."""
     locator: str = ""
-    """Where it begins in the file, as the fragment of a URI: "L12" is line 12, "page=3" a page of a PDF."""
+    """Where it begins in the file, as the fragment of a URI: "L12" is line 12, "page=3" a page of a PDF,
+    "slide=3" a slide, "cell=3" a cell of a notebook; "" in Word files and mails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,21 +44,22 @@ class Document:
     """What was read from a file."""
 
     kind: str
-    """The format that it was read as: "markdown", "restructuredtext", "html", "pdf", "csv" or "text"."""
+    """The format that it was read as: "markdown", "restructuredtext", "html", "pdf", "docx", "pptx",
+    "notebook", "mail", "csv" or "text"."""
     title: str
     """From its front matter, its first heading or its own properties; else the file's name."""
     text: str
-    """Of a text file the whole of it as it is, decoded; of HTML, PDF and CSV what they show."""
+    """Of a text file the whole of it as it is, decoded; of other formats what they show."""
     sections: Sequence[FileSection]
     """In reading order, without overlap; none where the file holds no text."""
     metadata: Mapping[str, Fact] = field(default_factory=dict)
-    """The values of its front matter, without the title."""
+    """The values of its front matter, without the title; of a mail, who wrote it."""
     encoding: str = "utf-8"
     """How its bytes were decoded."""
     notes: Sequence[str] = ()
     """Notes: that it is empty, or why it was not read as its format."""
     is_original: bool = True
-    """Whether `text` is the content of the file itself, and not the text of HTML or PDF."""
+    """Whether `text` is the content of the file itself, and not the text that it shows."""
 
     def item_sections(self, uri: str) -> list[Section]:
         """The sections of an `Item`, each with `uri` and its place in it, and its span of the original."""
@@ -66,7 +68,7 @@ class Document:
                 one.text,
                 id=one.number,
                 title=one.heading or self.title,
-                uri=f"{uri}#{one.locator}",
+                uri=f"{uri}#{one.locator}" if one.locator else uri,
                 span=span if self.is_original else None,
             )
             for one, span in zip(self.sections, self.byte_spans(), strict=True)

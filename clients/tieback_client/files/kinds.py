@@ -6,12 +6,17 @@ import re
 from pathlib import PurePath
 
 MARKDOWN, RESTRUCTURED_TEXT, HTML, PDF, TEXT = "markdown", "restructuredtext", "html", "pdf", "text"
-DELIMITED = "csv"
+DELIMITED, WORD, SLIDES, NOTEBOOK, MAIL = "csv", "docx", "pptx", "notebook", "mail"
+OFFICE = frozenset({WORD, SLIDES})
 _SUFFIXES = {
     **dict.fromkeys((".md", ".markdown", ".mdown", ".mkd"), MARKDOWN),
     **dict.fromkeys((".rst", ".rest"), RESTRUCTURED_TEXT),
     **dict.fromkeys((".html", ".htm", ".xhtml"), HTML),
     ".pdf": PDF,
+    **dict.fromkeys((".docx", ".docm", ".dotx"), WORD),
+    **dict.fromkeys((".pptx", ".pptm", ".ppsx"), SLIDES),
+    ".ipynb": NOTEBOOK,
+    ".eml": MAIL,
     **dict.fromkeys((".csv", ".tsv"), DELIMITED),
     **dict.fromkeys((".txt", ".text", ".log", ".json", ".jsonl", ".ndjson"), TEXT),
 }
@@ -26,6 +31,11 @@ MINIFIED = 500
 def format_of(name: str) -> str | None:
     """The format by the suffix of a name; None if only the bytes can show it."""
     return _SUFFIXES.get(PurePath(name).suffix.lower())
+
+
+def is_office(name: str) -> bool:
+    """Whether a file is a document of Office by its name; its bytes are those of an archive."""
+    return format_of(name) in OFFICE
 
 
 def drawing_of(name: str) -> str | None:

@@ -62,16 +62,16 @@ def sections_under(
     """
     ends = [*(one.begin for one in headings), len(text)]
     levels = [*(one.level for one in headings), 0][1:]
-    sections = [*_pieces(text, begin, ends[0], "0", "", locate)]
+    sections = [*pieces(text, begin, ends[0], "0", "", locate)]
     numbers: list[int] = []
     for one, end, following in zip(headings, ends[1:], levels, strict=True):
         number, title = _next(numbers, one.level), shortened(one.title)
-        pieces = list(_pieces(text, one.end, end, number, title, locate))
-        if not pieces and following <= one.level:
+        found = list(pieces(text, one.end, end, number, title, locate))
+        if not found and following <= one.level:
             words = text.find(one.title, one.begin, one.end)
             begin, end = (words, words + len(one.title)) if words >= 0 else (one.begin, one.end)
-            pieces = list(_pieces(text, begin, end, number, title, locate))
-        sections += pieces
+            found = list(pieces(text, begin, end, number, title, locate))
+        sections += found
     return sections
 
 
@@ -99,11 +99,15 @@ def sections_by_paragraphs(text: str, lines: Lines, *, begin: int = 0) -> list[F
             last,
             text[first:last],
             str(number),
-            f"lines {lines.number(first)}–{lines.number(last - 1)}",
+            _lines_shown(lines.number(first), lines.number(last - 1)),
             lines.locator(first),
         )
         for number, (first, last) in enumerate(bounds, 1)
     ]
+
+
+def _lines_shown(first: int, last: int) -> str:
+    return f"line {first}" if first == last else f"lines {first}–{last}"
 
 
 def shortened(title: str) -> str:
@@ -123,9 +127,10 @@ def _next(numbers: list[int], level: int) -> str:
     return ".".join(map(str, numbers))
 
 
-def _pieces(
+def pieces(
     text: str, begin: int, end: int, number: str, heading: str, locate: Callable[[int], str]
 ) -> Iterator[FileSection]:
+    """The sections of a stretch under one heading: one, or several where it is long."""
     for piece, (first, last) in enumerate(_bounds(text, begin, end), 1):
         name = number if piece == 1 else f"{number}-{piece}"
         yield FileSection(first, last, text[first:last], name, heading, locate(first))

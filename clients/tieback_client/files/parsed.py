@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
-from tieback_client.files.document import FileSection
+from tieback_client.files.document import Fact, FileSection
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,3 +19,5 @@ class Parsed:
     notes: tuple[str, ...] = ()
     is_original: bool = True
     """Whether `text` is the content of the file itself."""
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+    """What the format says of the text; of a mail, who wrote it."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from tieback_client.errors import InvalidArgument
 from tieback_client.files.budget import Budget
+from tieback_client.files.decoding import storable
 from tieback_client.files.document import FileSection
 from tieback_client.files.outline import LONGEST, shortened
 from tieback_client.files.packages import load
@@ -117,8 +118,7 @@ def _shown(reader: Any, number: int, lost: _Lost) -> tuple[int, str]:
 
 def _text(page: Any, budget: Budget) -> str:
     text = page.extract_text(visitor_operand_before=lambda *_: budget.check())
-    text = text.encode(errors="replace").decode().replace("\0", " ")
-    return _BLANKS.sub("\n", text).strip()
+    return _BLANKS.sub("\n", storable(text)).strip()
 
 
 def _title(reader: Any) -> str:

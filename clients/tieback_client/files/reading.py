@@ -7,17 +7,33 @@ from os import PathLike
 from pathlib import Path, PurePath
 
 from tieback_client.errors import InvalidArgument
-from tieback_client.files import delimited, front_matter, html_page, markdown, pdf, plain, restructured_text
+from tieback_client.files import (
+    delimited,
+    front_matter,
+    html_page,
+    mail,
+    markdown,
+    notebook,
+    pdf,
+    plain,
+    restructured_text,
+    slides,
+    word,
+)
 from tieback_client.files.budget import SECONDS, TookTooLong
 from tieback_client.files.decoding import MARKS, Decoded, decoded, is_pdf
 from tieback_client.files.document import Document, Fact, NotText
 from tieback_client.files.kinds import (
     DELIMITED,
     HTML,
+    MAIL,
     MARKDOWN,
+    NOTEBOOK,
     PDF,
     RESTRUCTURED_TEXT,
+    SLIDES,
     TEXT,
+    WORD,
     drawing_of,
     format_of,
 )
@@ -26,6 +42,8 @@ from tieback_client.files.parsed import Parsed
 
 MOST_BYTES = 256 << 20
 """Bytes of a file that is read."""
+_BY_BYTES = {PDF: pdf.read, WORD: word.read, SLIDES: slides.read, MAIL: mail.read}
+"""The parsers of formats that are not text in one encoding."""
 _WITH_FRONT_MATTER = frozenset({MARKDOWN, RESTRUCTURED_TEXT})
 _PLAIN_WITH_FRONT_MATTER = frozenset({".txt", ".text"})
 _LONGEST = {
@@ -33,6 +51,7 @@ _LONGEST = {
     RESTRUCTURED_TEXT: restructured_text.LONGEST,
     HTML: html_page.LONGEST,
     DELIMITED: delimited.LONGEST,
+    NOTEBOOK: notebook.LONGEST,
 }
 
 
@@ -58,8 +77,9 @@ def read_document(source: str | PathLike[str] | bytes, name: str = "") -> Docume
     kind = said or (PDF if is_pdf(data) else TEXT)
     if not data.strip() or data in MARKS:
         return Document(kind, _stem(name), "", (), notes=("it is empty",))
-    if kind == PDF:
-        return _document(kind, name, pdf.read(data), Decoded("", ""), {})
+    if kind in _BY_BYTES:
+        parsed = _BY_BYTES[kind](data)
+        return _document(kind, name, parsed, Decoded("", ""), dict(parsed.facts))
     declared = html_page.declared_encoding(data) if kind == HTML else ""
     known = decoded(data, called_text=said is not None, declared=declared)
     head = front_matter.FrontMatter({})
@@ -90,6 +110,8 @@ def _parsed(kind: str, text: str, head: front_matter.FrontMatter) -> Parsed:
         try:
             if kind == DELIMITED:
                 return delimited.read(text)
+            if kind == NOTEBOOK:
+                return notebook.read(text)
             if kind == MARKDOWN:
                 return markdown.read(text, head.begin, head.body)
             return (

@@ -1,0 +1,92 @@
+"""Mails (.eml) by Python's own email package: what they say, and the facts of their head."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from email import message_from_bytes, policy
+from email.message import EmailMessage, MIMEPart
+from typing import Any, cast
+
+from tieback_client.errors import InvalidArgument
+from tieback_client.files import html_page, plain
+from tieback_client.files.budget import TookTooLong
+from tieback_client.files.decoding import storable
+from tieback_client.files.document import Fact
+from tieback_client.files.outline import shortened
+from tieback_client.files.parsed import Parsed
+
+ADDRESSES = 100
+"""Addresses that are kept of a mail, of those that it went to."""
+LONGEST_HEAD = 20_000
+"""Characters of a line of the head that is parsed."""
+
+
+def read(data: bytes) -> Parsed:
+    """The text of a mail: as it was typed, else its HTML as a page. `InvalidArgument` where it is none."""
+    mail = message_from_bytes(data, policy=policy.default)
+    heads = {name.lower() for name, _ in mail.raw_items()}
+    if not heads & {"from", "to", "subject", "date", "received"}:
+        raise InvalidArgument("it is no mail: it has no head")
+    try:
+        body = mail.get_body(("plain", "html"))
+        text = "" if body is None else _content(body)
+        is_page = body is not None and body.get_content_subtype() == "html"
+        attachments = sum(1 for _ in mail.iter_attachments())
+    except Exception as error:  # noqa: BLE001 - the parser meets damage with errors of any type
+        raise InvalidArgument(f"it is no mail that can be read: {type(error).__name__}") from None
+    parsed = _page(text) if is_page else plain.read(text)
+    notes = (f"its attachments are not read: {attachments}",) if attachments else ()
+    subject = shortened(storable(str(_head(mail, "subject") or "")))
+    return Parsed(
+        parsed.text,
+        [replace(one, locator="") for one in parsed.sections],  # its lines are not those of the file
+        subject or parsed.title,
+        (*parsed.notes, *notes),
+        is_original=False,
+        facts=_facts(mail),
+    )
+
+
+def _page(text: str) -> Parsed:
+    if len(text) <= html_page.LONGEST:
+        try:
+            return html_page.read(text)
+        except TookTooLong:
+            pass
+    return plain.read(text)
+
+
+def _content(part: MIMEPart) -> str:
+    """The text of a part; bytes that are not in the encoding that it names are replaced."""
+    data = cast(bytes, part.get_payload(decode=True) or b"")
+    try:
+        text = data.decode(part.get_content_charset("utf-8"), errors="replace")
+    except (LookupError, ValueError):
+        text = data.decode(errors="replace")
+    return storable(text.replace("\r\n", "\n"))
+
+
+def _head(mail: EmailMessage, name: str) -> Any:
+    """The first line of the head with a name; None where there is none that can be read."""
+    written = next((value for key, value in mail.raw_items() if key.lower() == name), None)
+    if written is None or len(written) > LONGEST_HEAD:
+        return None
+    try:
+        return policy.default.header_fetch_parse(name, written)
+    except Exception:  # noqa: BLE001 - as above
+        return None
+
+
+def _facts(mail: EmailMessage) -> dict[str, Fact]:
+    """Who wrote it, to whom and when, as far as the head says it."""
+    facts: dict[str, Fact] = {}
+    for name in ("from", "to", "cc"):
+        addresses = getattr(_head(mail, name), "addresses", ())
+        found: list[Any] = [storable(one.addr_spec) for one in addresses if one.addr_spec not in ("", "<>")]
+        if found:
+            facts[name] = found[0] if name == "from" else found[:ADDRESSES]
+    date = getattr(_head(mail, "date"), "datetime", None)
+    if isinstance(date, datetime):
+        facts["date"] = date if date.tzinfo is not None else date.replace(tzinfo=UTC)
+    return facts
