@@ -2,38 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import time
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from tieback_client.cli import distributed as ray_workers
-from tieback_client.cli.connection import (
-    Command,
-    collection_option,
-    connected,
-    connection,
-    parse_weights,
-)
-from tieback_client.cli.index_report import counted, ended_early, report, report_sources
-from tieback_client.cli.index_run import Run
-from tieback_client.cli.indexed import IndexedItems, quoted
+from tieback_client.cli.connection import Command, collection_option, connected, parse_weights
+from tieback_client.cli.indexing import Indexing
 from tieback_client.cli.output import Output
-from tieback_client.cli.pruning import Gone, gone_of
-from tieback_client.cli.roots import scopes_of
-from tieback_client.cli.unread import leave_out, space_of, summary
-from tieback_client.cli.walking import Found, Walk
+from tieback_client.cli.walking import Walk
+from tieback_client.cli.watching import keep_indexed
 from tieback_client.client import Client
-from tieback_client.control_characters import in_a_line
-from tieback_client.documents import Collection, Item
-from tieback_client.errors import InvalidArgument, NotFound, TiebackError
 from tieback_client.token_vectors import TokenVectors, TokenVectorsLike
-
-DELETED_AT_ONCE = 500
 
 
 @click.command(
@@ -44,6 +23,8 @@ Examples:
   tieback index docs notes.md --collection handbook --exclude '*.draft.md' --exclude 'old/*'
   tieback index photos --collection album --routing uniform
   tieback index checkout/docs --source handbook --prune --dry-run
+  tieback index ~/notes --watch --prune
+  tieback index checkout --gitignore
 
 \b
 Markdown, reStructuredText, HTML, Word (.docx) and notebooks (.ipynb) become a section for each heading, PDF
@@ -74,10 +55,12 @@ single file belongs to its folder. `tieback collections show NAME` lists the sou
 @click.option(
     "--exclude", multiple=True, metavar="PATTERN", help="Leave out matching paths; may be repeated."
 )
+@click.option("--gitignore", is_flag=True, help="Leave out what the .gitignore files name.")
 @click.option("--follow-links", is_flag=True, help="Follow links that lead out of the folder.")
 @click.option(
     "--batch", type=click.IntRange(1, 1024), default=16, metavar="N", help="Files written at once. [16]"
 )
+@click.option("--watch", is_flag=True, help="Go on, and index what changes, until Ctrl-C.")
 @click.option(
     "--distributed",
     is_flag=True,
@@ -131,8 +114,10 @@ def index(
     collection: str,
     source: str | None,
     exclude: tuple[str, ...],
+    gitignore: bool,
     follow_links: bool,
     batch: int,
+    watch: bool,
     distributed: bool,
     workers: int | None,
     force: bool,
@@ -149,68 +134,29 @@ def index(
     token_codec: str | None,
 ) -> None:
     """Put files, or all files of folders, into a collection."""
-    begin = time.monotonic()
     if workers and not distributed:
         raise click.UsageError("--workers counts those of --distributed; give both, or neither.")
-    usual = parse_weights(weights, routing, "--routing")
-    host = socket.gethostname().partition(".")[0].lower()
-    known = _collection(client, collection)
-    sources = known.sources if known is not None else ()
-    scopes = scopes_of(
+    if watch and (distributed or dry_run or force):
+        raise click.UsageError("--watch goes with none of --distributed, --dry-run and --force.")
+    wanted = Indexing(
         paths,
-        sources,
-        host,
-        named=source,
-        is_taken=lambda name: known is not None and _has_items_of(client, collection, name),
+        collection,
+        source,
+        Walk(exclude, follow_links, gitignore=gitignore),
+        batch,
+        workers=(workers or 0) if distributed else None,
+        forces=force,
+        prunes=prune,
+        asks=not yes,
+        is_dry=dry_run,
+        space=space,
+        usual=parse_weights(weights, routing, "--routing"),
+        codec=codec,
+        tokens=_token_vectors(token_vectors, token_space, token_pooling, token_codec),
     )
-    elsewhere = frozenset(os.path.realpath(one.location) for one in sources if one.host == host)
-    found = Found()
-    for scope in scopes:
-        Walk(exclude, follow_links, elsewhere).over(scope, found)
-    into = space_of(client, known, space)
-    unread = leave_out(found, into) if into is not None else {}
-    roots = {scope.root.name: scope.root for scope in scopes}
-    there = IndexedItems.read(client, collection, roots if known is not None else ())
-    gone = [gone_of(scope, there.paths, found) for scope in scopes]
-    run = Run(scopes, found, there, gone, prunes=prune, is_dry=dry_run, unread=sorted(unread))
-    if not dry_run:
-        if prune and not yes:
-            _confirm(output, gone)
-        tokens = _token_vectors(token_vectors, token_space, token_pooling, token_codec)
-        chosen = usual is not None or codec is not None or tokens is not False
-        if found.files and into is not None and (known is None or chosen):
-            # Where the collection is there with another routing or codec, the server says so.
-            client.create_collection(collection, into, weights=usual, codec=codec, token_vectors=tokens)
-        if found.files or known is not None:
-            for root in roots.values():
-                client.record_source(
-                    collection, root.name, host=host, location=str(root.folder), moved=source is not None
-                )
-    try:
-        limit = client.server_info().limits.message_bytes
-        if distributed and not dry_run and found.files:
-            writing = ray_workers.Writing(connection(), collection, limit, batch, force)
-            _write_by_workers(output, run, writing, workers or 0)
-        else:
-            _write(client, output, collection, run, limit, batch=batch, force=force)
-    except (KeyboardInterrupt, TiebackError):
-        if not dry_run:
-            output.note(ended_early(run))
-        raise
-    if not dry_run:
-        removed = run.removed_items
-        for first in range(0, len(removed), DELETED_AT_ONCE):
-            client.delete(collection, removed[first : first + DELETED_AT_ONCE])
-    run.seconds = time.monotonic() - begin
-    if output.json:
-        output.document(run.record(collection))
-    else:
-        report(output, collection, run)
-        if unread and into is not None:
-            output.note(summary(unread, into))
-        lost = [one for one in sources if one.host == host and not Path(one.location).is_dir()]
-        report_sources(output, roots.values(), lost, None if dry_run else collection)
-    if found.failures:
+    if watch:
+        keep_indexed(client, output, wanted)
+    elif wanted.run(client, output).found.failures:
         raise click.exceptions.Exit(1)
 
 
@@ -222,84 +168,3 @@ def _token_vectors(
         return False
     # The method of pooling is the server's default one.
     return TokenVectors(space or "", 0, None if pooling is None else ("", {"factor": pooling}), codec)
-
-
-def _collection(client: Client, name: str) -> Collection | None:
-    try:
-        return client.get_collection(name)
-    except NotFound:
-        return None
-
-
-def _has_items_of(client: Client, collection: str, name: str) -> bool:
-    """Whether ids begin with the name and "/", whatever wrote them; "0" is what follows "/"."""
-    below = f"item_id >= {quoted(f'{name}/')} AND item_id < {quoted(f'{name}0')}"
-    return any(True for _ in client.items(collection, filter=below, sections=False, page_size=1))
-
-
-def _confirm(output: Output, gone: Sequence[Gone]) -> None:
-    """Asks if so many files are gone that it may be an accident; refuses if nobody can be asked."""
-    doubtful = [one for one in gone if one.is_doubtful]
-    if not doubtful:
-        return
-    reasons = "; ".join(one.reason for one in doubtful)
-    count = counted(sum(len(one.paths) for one in doubtful), "file")
-    if output.asks and output.confirm(f"{reasons}.\nRemove what was indexed from {count}?"):
-        return
-    raise InvalidArgument(
-        f"{reasons}. Nothing was written or removed. Check that all folders are mounted. --dry-run lists "
-        "the files, --yes removes their items"
-    )
-
-
-def _write_by_workers(output: Output, run: Run, writing: ray_workers.Writing, workers: int) -> None:
-    """Writes new and changed files by workers. Their error, where one ended early."""
-    left = dict.fromkeys(run.found.files)
-    with _progress(output) as progress:
-        task = progress.add_task("", total=len(left), name="")
-        for block in ray_workers.written(run.found.files, writing, workers):
-            run.add(block.run)
-            if block.error is not None:
-                raise block.error
-            for name in block.names:
-                del left[name]
-            progress.update(task, advance=len(block.names), name=in_a_line(block.names[-1]))
-    died = "the worker that had it ended, and so did those after it; run it again, or without --distributed"
-    run.found.failures.update(dict.fromkeys(left, died))
-
-
-def _write(
-    client: Client, output: Output, collection: str, run: Run, limit: int, *, batch: int, force: bool
-) -> None:
-    """Writes new and changed files; a dry run only finds them."""
-    with _progress(output) as progress:
-        task = progress.add_task("", total=len(run.found.files), name="")
-
-        def items() -> Iterator[Item]:
-            for name, path in run.found.files.items():
-                progress.update(task, name=in_a_line(name))
-                made = run.items(name, path, limit, force=force)
-                if not made or run.is_dry:
-                    progress.advance(task)
-                else:
-                    yield from made
-
-        if run.is_dry:
-            list(items())
-            return
-        for acknowledgement in client.ingest(collection, items(), batch=batch):
-            for one in acknowledgement.results:
-                share, name = run.note(one)
-                progress.update(task, advance=share, name=in_a_line(name))
-
-
-def _progress(output: Output) -> Progress:
-    return Progress(
-        BarColumn(bar_width=30),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(compact=True),
-        TextColumn("{task.fields[name]}", style="dim", markup=False),
-        console=output.notes,
-        transient=True,
-        disable=not output.notes.is_terminal or output.json,
-    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from tieback_client.cli.file_items import digest_of, items_of, read_within
 from tieback_client.cli.indexed import IndexedItems
 from tieback_client.cli.pruning import Gone
 from tieback_client.cli.roots import Scope
-from tieback_client.cli.walking import Found
+from tieback_client.cli.walking import Found, Walk
 from tieback_client.documents import Item
 from tieback_client.errors import TiebackError
 from tieback_client.reports import Truncated
@@ -44,6 +44,10 @@ class Run:
     is_dry: bool
     unread: Sequence[str] = ()
     """Files that the collection's space does not read."""
+    same: Collection[str] = ()
+    """Files that have not changed since a run before."""
+    walk: Walk = field(default_factory=Walk)
+    """How the scopes were walked over."""
     new: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     written: int = 0
@@ -93,6 +97,9 @@ class Run:
 
         The run keeps which of these it is.
         """
+        if name in self.same and self.there.ids_of(name):
+            self.unchanged += 1
+            return ()
         try:
             data = read_within(path, limit)
             if not force and self.there.is_whole(name, digest_of(data)):

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import TypeAlias
 
+from tieback_client.cli.ignoring import Ignored
 from tieback_client.cli.roots import Scope, leads_out
 from tieback_client.content import modality_of_path
 from tieback_client.files import SAMPLE, drawing_of, is_binary, is_built, is_office, is_pdf, kind_of_bytes
@@ -16,12 +18,17 @@ from tieback_client.files import SAMPLE, drawing_of, is_binary, is_built, is_off
 _HIDDEN = (".", "~$")
 """How the names of hidden files begin; those with the second, Office keeps beside a file that is open."""
 
+Stamp: TypeAlias = tuple[int, int, int]
+"""When a file was last written (in ns), its size, and its number in the file system."""
+
 
 @dataclass(slots=True)
 class Found:
     """What was found, by the ids of the items."""
 
     files: dict[str, Path] = field(default_factory=dict)
+    stamps: dict[str, Stamp] = field(default_factory=dict)
+    """Of each of these files, before it was read."""
     failures: dict[str, str] = field(default_factory=dict)
     """Why a file cannot be read, or a folder (its id ends with "/") cannot be listed."""
     links: list[str] = field(default_factory=list)
@@ -40,6 +47,8 @@ class Walk:
     """Whether links out of a source are followed."""
     elsewhere: frozenset[str] = frozenset()
     """Real paths of folders that are other sources, and not entered."""
+    gitignore: bool = False
+    """Whether what .gitignore files name is left out of folders."""
 
     def over(self, scope: Scope, found: Found) -> None:
         """Adds what is there to `found`."""
@@ -69,14 +78,17 @@ class Walk:
     def _below(self, scope: Scope, found: Found) -> None:
         root = Path(os.path.realpath(scope.root.folder))
         entered: set[str] = set()
-        waiting = [("", str(scope.path))]
+        waiting = [("", str(scope.path), Ignored.around(str(scope.path)) if self.gitignore else Ignored())]
         while waiting:
-            inside, folder = waiting.pop()
-            below: list[tuple[str, str]] = []
+            inside, folder, ignored = waiting.pop()
+            below: list[tuple[str, str, Ignored]] = []
+            ignored = ignored.entering(folder) if self.gitignore else ignored
             for entry in _entries(f"{scope.id}/{inside}", folder, found):
                 path = f"{inside}{entry.name}"
                 name = f"{scope.id}/{path}"
                 if entry.name.startswith(_HIDDEN) or self._excluded(path, entry.name, is_dir=entry.is_dir()):
+                    continue
+                if ignored.covers(entry.path, is_dir=entry.is_dir()):
                     continue
                 if not _is_text(entry.name):
                     found.failures[_shown(name)] = "its name is not UTF-8"
@@ -85,7 +97,7 @@ class Walk:
                     continue
                 if entry.is_dir():
                     if not self.elsewhere or os.path.realpath(entry.path) not in self.elsewhere:
-                        below.append((f"{path}/", entry.path))
+                        below.append((f"{path}/", entry.path, ignored))
                 elif entry.is_file():
                     self._add(name, Path(entry.path), found)
             waiting += reversed(below)
@@ -137,7 +149,13 @@ class Walk:
             if not is_named and is_built(path.name, head):
                 found.ignored[name] = f"built {path.suffix.lower()}"
                 return
+        try:
+            told = path.stat()
+        except OSError as error:  # it vanished
+            found.failures[name] = f"cannot read it: {error.strerror or error}"
+            return
         found.files[name] = path
+        found.stamps[name] = (told.st_mtime_ns, told.st_size, told.st_ino)
 
 
 def _entries(name: str, folder: str, found: Found) -> Iterator[os.DirEntry[str]]:

@@ -11,6 +11,7 @@ _PACKAGES = {
     "charset_normalizer": "charset-normalizer",
     "docutils": "docutils",
     "markdown_it": "markdown-it-py",
+    "pathspec": "pathspec",
     "pypdf": "pypdf",
     "yaml": "PyYAML",
 }

@@ -1,0 +1,218 @@
+"""One run of `tieback index`: looks at the folders and at the collection, and writes what differs."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from tieback_client.cli import distributed as ray_workers
+from tieback_client.cli.connection import connection
+from tieback_client.cli.index_report import counted, ended_early, report, report_sources
+from tieback_client.cli.index_run import Run
+from tieback_client.cli.indexed import IndexedItems, quoted
+from tieback_client.cli.output import Output
+from tieback_client.cli.pruning import Gone, gone_of
+from tieback_client.cli.roots import scopes_of
+from tieback_client.cli.unread import leave_out, space_of, summary
+from tieback_client.cli.walking import Found, Stamp, Walk
+from tieback_client.client import Client
+from tieback_client.control_characters import in_a_line
+from tieback_client.documents import Collection, Item
+from tieback_client.errors import InvalidArgument, NotFound, TiebackError
+from tieback_client.token_vectors import TokenVectorsLike
+
+DELETED_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Indexing:
+    """What a user asks of `tieback index`."""
+
+    paths: Sequence[Path]
+    collection: str
+    source: str | None
+    walk: Walk
+    batch: int
+    """Files written at once."""
+    workers: int | None
+    """Of Ray Data; 0 for as many as there are processors, None to write from this process."""
+    forces: bool
+    prunes: bool
+    asks: bool
+    """Whether to ask before most of a folder is pruned."""
+    is_dry: bool
+    space: str
+    usual: dict[str, float] | str | None
+    """How queries of a new collection are weighted."""
+    codec: str | None
+    tokens: TokenVectorsLike
+
+    def run(self, client: Client, output: Output, indexed: Mapping[str, Stamp] = MappingProxyType({})) -> Run:
+        """Writes what differs, and reports it.
+
+        `indexed` are the files that an earlier run indexed: one that is still the same is not read again.
+        """
+        begin = time.monotonic()
+        host = socket.gethostname().partition(".")[0].lower()
+        known = _collection(client, self.collection)
+        sources = known.sources if known is not None else ()
+        scopes = scopes_of(
+            self.paths,
+            sources,
+            host,
+            named=self.source,
+            is_taken=lambda name: known is not None and _has_items_of(client, self.collection, name),
+        )
+        elsewhere = frozenset(os.path.realpath(one.location) for one in sources if one.host == host)
+        walk = replace(self.walk, elsewhere=elsewhere)
+        found = Found()
+        for scope in scopes:
+            walk.over(scope, found)
+        into = space_of(client, known, self.space)
+        unread = leave_out(found, into) if into is not None else {}
+        roots = {scope.root.name: scope.root for scope in scopes}
+        there = IndexedItems.read(client, self.collection, roots if known is not None else ())
+        gone = [gone_of(scope, there.paths, found) for scope in scopes]
+        same = {name for name, stamp in found.stamps.items() if indexed.get(name) == stamp}
+        run = Run(
+            scopes,
+            found,
+            there,
+            gone,
+            prunes=self.prunes,
+            is_dry=self.is_dry,
+            unread=sorted(unread),
+            same=same,
+            walk=walk,
+        )
+        if not self.is_dry:
+            if self.prunes and self.asks:
+                _confirm(output, gone)
+            chosen = self.usual is not None or self.codec is not None or self.tokens is not False
+            if found.files and into is not None and (known is None or chosen):
+                # Where the collection is there with another routing or codec, the server says so.
+                client.create_collection(
+                    self.collection, into, weights=self.usual, codec=self.codec, token_vectors=self.tokens
+                )
+            if found.files or known is not None:
+                for root in roots.values():
+                    client.record_source(
+                        self.collection,
+                        root.name,
+                        host=host,
+                        location=str(root.folder),
+                        moved=self.source is not None,
+                    )
+        try:
+            limit = client.server_info().limits.message_bytes
+            if self.workers is not None and not self.is_dry and found.files:
+                writing = ray_workers.Writing(connection(), self.collection, limit, self.batch, self.forces)
+                _write_by_workers(output, run, writing, self.workers)
+            else:
+                _write(client, output, self.collection, run, limit, batch=self.batch, force=self.forces)
+        except (KeyboardInterrupt, TiebackError):
+            if not self.is_dry:
+                output.note(ended_early(run))
+            raise
+        if not self.is_dry:
+            removed = run.removed_items
+            for first in range(0, len(removed), DELETED_AT_ONCE):
+                client.delete(self.collection, removed[first : first + DELETED_AT_ONCE])
+        run.seconds = time.monotonic() - begin
+        if output.json:
+            output.document(run.record(self.collection))
+        else:
+            report(output, self.collection, run)
+            if unread and into is not None:
+                output.note(summary(unread, into))
+            lost = [one for one in sources if one.host == host and not Path(one.location).is_dir()]
+            report_sources(output, roots.values(), lost, None if self.is_dry else self.collection)
+        return run
+
+
+def _collection(client: Client, name: str) -> Collection | None:
+    try:
+        return client.get_collection(name)
+    except NotFound:
+        return None
+
+
+def _has_items_of(client: Client, collection: str, name: str) -> bool:
+    """Whether ids begin with the name and "/", whatever wrote them; "0" is what follows "/"."""
+    below = f"item_id >= {quoted(f'{name}/')} AND item_id < {quoted(f'{name}0')}"
+    return any(True for _ in client.items(collection, filter=below, sections=False, page_size=1))
+
+
+def _confirm(output: Output, gone: Sequence[Gone]) -> None:
+    """Asks if so many files are gone that it may be an accident; refuses if nobody can be asked."""
+    doubtful = [one for one in gone if one.is_doubtful]
+    if not doubtful:
+        return
+    reasons = "; ".join(one.reason for one in doubtful)
+    count = counted(sum(len(one.paths) for one in doubtful), "file")
+    if output.asks and output.confirm(f"{reasons}.\nRemove what was indexed from {count}?"):
+        return
+    raise InvalidArgument(
+        f"{reasons}. Nothing was written or removed. Check that all folders are mounted. --dry-run lists "
+        "the files, --yes removes their items"
+    )
+
+
+def _write_by_workers(output: Output, run: Run, writing: ray_workers.Writing, workers: int) -> None:
+    """Writes new and changed files by workers. Their error, where one ended early."""
+    left = dict.fromkeys(run.found.files)
+    with _progress(output) as progress:
+        task = progress.add_task("", total=len(left), name="")
+        for block in ray_workers.written(run.found.files, writing, workers):
+            run.add(block.run)
+            if block.error is not None:
+                raise block.error
+            for name in block.names:
+                del left[name]
+            progress.update(task, advance=len(block.names), name=in_a_line(block.names[-1]))
+    died = "the worker that had it ended, and so did those after it; run it again, or without --distributed"
+    run.found.failures.update(dict.fromkeys(left, died))
+
+
+def _write(
+    client: Client, output: Output, collection: str, run: Run, limit: int, *, batch: int, force: bool
+) -> None:
+    """Writes new and changed files; a dry run only finds them."""
+    with _progress(output) as progress:
+        task = progress.add_task("", total=len(run.found.files), name="")
+
+        def items() -> Iterator[Item]:
+            for name, path in run.found.files.items():
+                progress.update(task, name=in_a_line(name))
+                made = run.items(name, path, limit, force=force)
+                if not made or run.is_dry:
+                    progress.advance(task)
+                else:
+                    yield from made
+
+        if run.is_dry:
+            list(items())
+            return
+        for acknowledgement in client.ingest(collection, items(), batch=batch):
+            for one in acknowledgement.results:
+                share, name = run.note(one)
+                progress.update(task, advance=share, name=in_a_line(name))
+
+
+def _progress(output: Output) -> Progress:
+    return Progress(
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(compact=True),
+        TextColumn("{task.fields[name]}", style="dim", markup=False),
+        console=output.notes,
+        transient=True,
+        disable=not output.notes.is_terminal or output.json,
+    )
