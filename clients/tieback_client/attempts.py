@@ -226,7 +226,8 @@ class Attempts:
         elif isinstance(error, DeadlineExceeded) and not ours and self._timeout is not None:
             message = f"{self._rpc.name} had no answer within {self._timeout:g} s"
             if self.retries:
-                message += f"; the connection broke {self.retries} times meanwhile"
+                times = "once" if self.retries == 1 else f"{self.retries} times"
+                message += f"; the connection broke {times} meanwhile"
             details = _hinted(details, "give it more time with timeout=")
         elif isinstance(error, Unauthenticated):
             details = replace(details, hint=_SEND_ONE)  # the server's hint is for those who have no SDK
