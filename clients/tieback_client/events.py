@@ -104,9 +104,11 @@ class AbstentionReason(enum.StrEnum):
     UNSUPPORTED_ANSWER = "unsupported_answer"
     """An answer was written, and too little of it was supported."""
     NO_ANSWER = "no_answer"
-    """An answer was written, and none of its claims can be an answer to the question."""
+    """None of what was written, or would be quoted, can be an answer to the question."""
     SEARCH_AGAIN = "search_again"
     """The passages are about the question and do not answer it; another search may."""
+    NOT_NAMED = "not_named"
+    """The question names something that no passage does; the message says what."""
 
 
 class FinishReason(enum.StrEnum):

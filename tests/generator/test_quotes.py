@@ -64,7 +64,7 @@ async def test_a_quote_is_taken_for_the_answer_where_the_judge_is_certain_of_its
     checker = Checkers().configured(MethodChoice("verbatim"), at("checker"))
     check = ClaimCheck(sources, [passage], checker, question)
 
-    [verdict] = [one async for one in quoted(question, evidence, check) if isinstance(one, Verdict)]
+    [verdict] = [one async for one in quoted(question, evidence, check, [(0, 0)]) if isinstance(one, Verdict)]
 
     assert (verdict.label, verdict.answers_question) == (VerdictLabel.SUPPORTED, fit)
 
@@ -103,6 +103,57 @@ async def test_a_sentence_that_stands_in_two_passages_is_quoted_once(small_gener
     answer = await collect(small_generator, QUESTION, again, style=AnswerStyle.QUOTE)
 
     assert answer.text == "The bridge is open on monday."
+
+
+async def test_a_sentence_with_the_time_that_is_asked_of_is_quoted(small_generator: Generator) -> None:
+    lines = "2026-11-27 10:04:11 the bridge is open\n2026-11-27 10:05:12 the bridge is shut\n"
+    evidence = [Evidence("a", lines)]
+
+    for time, said in (("10:04:11", "open"), ("10:05:12", "shut")):
+        question = f"what happened to the bridge at {time}"
+        answer = await collect(
+            *(small_generator, question, evidence),
+            style=AnswerStyle.QUOTE,
+            grounding=Grounding(abstain_below=0.0),
+        )
+        assert answer.text.endswith(said)
+        assert len(answer.claims) == 1
+
+
+async def test_a_heading_is_not_quoted(small_generator: Generator) -> None:
+    evidence = [
+        Evidence("a", "When the bridge is open\n=======================\n\nThe bridge is open on monday.")
+    ]
+
+    answer = await collect(small_generator, QUESTION, evidence, style=AnswerStyle.QUOTE)
+
+    assert answer.text == "The bridge is open on monday."
+
+
+@pytest.mark.parametrize(
+    ("question", "reason", "named"),
+    [
+        ("is the bridge open on monday in Ghent", AbstentionReason.NOT_NAMED, "Ghent"),
+        ("how many are on the bridge that is open on monday", AbstentionReason.NO_ANSWER, "number"),
+    ],
+)
+async def test_what_the_passages_leave_open_is_not_answered(
+    small_generator: Generator, question: str, reason: AbstentionReason, named: str
+) -> None:
+    evidence = [Evidence("a", "The bridge is open on monday.")]
+
+    answer = await collect(small_generator, question, evidence, style=AnswerStyle.QUOTE)
+    anyway = await collect(
+        *(small_generator, question, evidence),
+        style=AnswerStyle.QUOTE,
+        grounding=Grounding(abstain_below=0.0),
+    )
+
+    assert answer.abstention is not None
+    assert answer.abstention.reason is reason
+    assert named in answer.abstention.message
+    assert anyway.abstention is None
+    assert anyway.text == "The bridge is open on monday."
 
 
 async def test_a_quote_without_evidence_is_abstained_from(small_generator: Generator) -> None:

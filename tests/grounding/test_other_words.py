@@ -35,6 +35,15 @@ def told(one: str, other: str, question: str = "", *, denied: bool = False) -> s
         ("The site works without cookies.", "Cookies are not required to use the site.", None),
         ("Dogs may run free.", "Dogs are kept on a lead.", None),
         ("The default is the home directory.", "If not specified, the home directory is the default.", None),
+        ("The bread contains nuts.", "The bread is free of nuts.", "negation"),
+        ("The bread is free of nuts.", "There are no nuts in the bread.", None),
+        ("The client no longer supports proxies.", "The client supports proxies.", "negation"),
+        ("Use HTTPS.", "Do not use HTTPS.", "negation"),
+        ("The water is safe to swim in.", "Bathing in the water is dangerous.", "statement"),
+        ("The field is optional.", "The field is mandatory.", "statement"),
+        ("The field is optional.", "The field is not mandatory.", None),
+        ("New files are kept.", "Old files are kept.", None),
+        ("A ticket for the ferry costs 4 euros.", "The ferry is free of charge.", "number"),
         ("It is open.", "It is shown as open by all signs, which are not lit at night in the winter.", None),
     ],
 )
@@ -55,10 +64,41 @@ def test_of_two_things_in_the_same_words_the_one_that_is_not_asked_of_is_no_conf
     assert told(one, other) == "number"
 
 
+def test_what_is_said_of_a_part_is_no_conflict() -> None:
+    question, one = "How long does the jam keep?", "The jam keeps for two years."
+
+    assert told(one, "Opened jam keeps for four weeks.", question) is None
+    assert told(one, "Eat the jam within four weeks.", question) == "number"
+
+
 def test_what_is_far_from_the_question_is_no_conflict() -> None:
     one, other = Statement("It is 5 MB.", NEAR), Statement("It is 2 MB.", NEAR)
 
     assert said_otherwise(one, other, Statement("How old is it?", FAR), None) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "found"),
+    [
+        (
+            "2026-11-27 04:39:22 the unit has started 5 jobs",
+            "2026-11-27 04:39:23 the unit has started 6 jobs",
+            0,
+        ),
+        ("The unit has started 5 jobs", "The unit has started 6 jobs", 1),
+        ("CACHE_TIME, if set, is 5 seconds by default.", "RETRY_TIME, if set, is 6 seconds by default.", 0),
+        ("CACHE_TIME, if set, is 5 seconds by default.", "CACHE_TIME, if set, is 6 seconds by default.", 1),
+    ],
+)
+def test_lines_of_a_log_and_what_is_said_of_two_variables_do_not_disagree(
+    one: str, other: str, found: int
+) -> None:
+    sources = [Evidence("1", one, item_id="a"), Evidence("2", other, item_id="b")]
+    passages = [Passage(text, [(0, len(text))], NEAR[None]) for text in (one, other)]
+
+    conflicts = Conflicts(sources, passages).of(1, [Citation(1, "1", "a", "", (0, len(one)), 1.0)])
+
+    assert len(conflicts) == found
 
 
 @pytest.mark.parametrize(("item", "found"), [("a", 0), ("b", 1)])

@@ -37,6 +37,26 @@ def before(judgement: Judgement | None, grounding: Grounding, *, is_needed: bool
     return Abstention(AbstentionReason.WEAK_EVIDENCE, judgement.score, threshold, message)
 
 
+def of_nothing_named(unnamed: Sequence[str], judgement: Judgement, grounding: Grounding) -> Abstention | None:
+    """Why nothing is answered where the question names what no passage does; None where it does not.
+
+    The judge, where it is certain of a passage, knows better.
+    """
+    if not unnamed or grounding.abstain_below == 0 or judgement.score >= judgement.certain:
+        return None
+    names = " or ".join(f"“{name}”" for name in unnamed)
+    message = f"No passage names {names}."
+    return Abstention(AbstentionReason.NOT_NAMED, judgement.score, min(judgement.certain, 1.0), message)
+
+
+def of_no_count(judgement: Judgement, grounding: Grounding) -> Abstention | None:
+    """Why nothing is quoted where how many is asked, and no quote counts anything."""
+    if grounding.abstain_below == 0:
+        return None
+    message = "The passages have no number that would answer the question."
+    return Abstention(AbstentionReason.NO_ANSWER, judgement.score, min(judgement.certain, 1.0), message)
+
+
 def decided(decision: Decision) -> Abstention | None:
     """Why nothing is answered where that was decided; None where it was not."""
     if decision.action is AnswerAction.ANSWER:

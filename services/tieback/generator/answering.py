@@ -10,7 +10,9 @@ from functools import partial
 
 from tieback.core.deadline import Deadline
 from tieback.core.types.generation import (
+    Abstention,
     AnswerAction,
+    Evidence,
     Finish,
     FinishReason,
     GenerationEvent,
@@ -22,13 +24,15 @@ from tieback.core.types.report import Timing
 from tieback.generator import abstaining
 from tieback.generator.checking_ahead import CheckingAhead
 from tieback.generator.deciding import decided
-from tieback.generator.evidence import ReadEvidence, read_evidence
-from tieback.generator.quoting import quoted
+from tieback.generator.evidence import Place, ReadEvidence, read_evidence
+from tieback.generator.quoting import chosen, quoted
 from tieback.generator.request import Counts, Request, Work
 from tieback.generator.showing import Repairs, Rewrites, as_written, no_rewrites
 from tieback.generator.twin import beside
 from tieback.generator.writing_ahead import Written, ahead
 from tieback.grounding import ClaimCheck, PassageReader
+from tieback.grounding.named import unnamed
+from tieback.grounding.question_fit import leaves_open
 from tieback.methods.grounding import Statement
 
 REWRITTEN_FROM = (1, 2)
@@ -80,6 +84,9 @@ class Answer:
         abstention = abstaining.before(judgement, request.grounding, is_needed=request.needs_evidence)
         if decision is not None:
             abstention = abstaining.decided(decision) or abstention
+        places: list[Place] = []
+        if evidence is not None and abstention is None:
+            places, abstention = await asyncio.to_thread(self._left_open, evidence)
         if abstention is not None:
             self._timing.prepare = self._elapsed()
             yield abstention
@@ -91,13 +98,26 @@ class Answer:
         if self._work is None:
             self._timing.prepare = self._first_token = self._elapsed()
             if evidence is not None:  # without any it was abstained
-                async for event in quoted(request.prompt, evidence, check):
+                async for event in quoted(request.prompt, evidence, check, places):
                     yield event
             yield self._finish(FinishReason.END)
             return
         async with aclosing(self._written(self._work, evidence, check)) as events:
             async for event in events:
                 yield event
+
+    def _left_open(self, evidence: ReadEvidence) -> tuple[list[Place], Abstention | None]:
+        """What is quoted, where nothing is written, and why the passages leave the question open, if so."""
+        request, judgement = self._request, evidence.judgement
+        asked, grounding = request.prompt, request.grounding
+        missing = unnamed(asked, [_words(one) for one in request.evidence])
+        abstention = abstaining.of_nothing_named(missing, judgement, grounding)
+        if abstention is not None or self._work is not None:
+            return [], abstention
+        places = chosen(asked, evidence)
+        if leaves_open(asked, [evidence.text(*place) for place in places]):
+            abstention = abstaining.of_no_count(judgement, grounding)
+        return places, abstention
 
     async def _written(
         self, work: Work, evidence: ReadEvidence | None, check: ClaimCheck
@@ -170,6 +190,11 @@ class Answer:
 
     def _elapsed(self) -> float:
         return time.monotonic() - self._arrived
+
+
+def _words(source: Evidence) -> str:
+    """What names a passage, and what it says."""
+    return " ".join([source.title, source.item_id, source.uri, source.text])
 
 
 def _rewrites(work: Work, evidence: ReadEvidence) -> Rewrites:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 
 from tieback.core.errors import InvalidInput
 from tieback.core.field_path import at
+from tieback.core.types.arrays import Array
 from tieback.core.types.generation import (
     AnswerStyle,
     Claim,
@@ -20,6 +22,8 @@ from tieback.core.types.generation import (
 )
 from tieback.generator.evidence import Place, ReadEvidence, ranked
 from tieback.grounding import ClaimCheck, answering
+from tieback.grounding.named import identifiers, says
+from tieback.grounding.question_fit import asks_for_number, has_number
 from tieback.methods.grounding import Statement
 from tieback.methods.grounding.labels import windows_that_answer
 from tieback.ports import DEFAULT_SAMPLING
@@ -62,11 +66,23 @@ def style_of(
     return AnswerStyle.QUOTE if is_better and not is_sampled and not any(read.values()) else AnswerStyle.WRITE
 
 
+def chosen(question: str, evidence: ReadEvidence) -> list[Place]:
+    """The sentences to quote: labels of what the question looks for, else those that answer it best."""
+    return windows_that_answer(question, evidence.passages)[:MOST_QUOTES] or best(evidence)
+
+
 def best(evidence: ReadEvidence) -> list[Place]:
-    """The sentences to quote: those of a passage in their order, the passage of the best one first."""
+    """The sentences to quote: those of a passage in their order, the passage of the best one first.
+
+    A sentence that has an identifier of the question ("10:05", "E0277") is before one that has none, and one
+    with a number before one that is as good, where a number is asked for.
+    """
     values = evidence.aligned or evidence.relevances
     places = ranked(values)
     stating = [place for place in places if _states(evidence.text(*place))]
+    stating = _with_identifiers(evidence, stating)
+    if stating and asks_for_number(evidence.asked.text):
+        stating = _with_a_number(evidence, stating, values)
     places = _told_once(evidence, stating or places)
     if not places:
         return []
@@ -87,15 +103,36 @@ def _told_once(evidence: ReadEvidence, places: Sequence[Place]) -> list[Place]:
     return list(found.values())
 
 
+def _with_identifiers(evidence: ReadEvidence, places: Sequence[Place]) -> list[Place]:
+    """Of the places, those with most of the identifiers of the question; all where none has one."""
+    asked = identifiers(evidence.asked.text)
+    if not asked:
+        return list(places)
+    counts = [sum(says(one, evidence.text(*place)) for one in asked) for place in places]
+    return [place for place, count in zip(places, counts, strict=True) if count == max(counts)]
+
+
+def _with_a_number(evidence: ReadEvidence, places: Sequence[Place], values: Sequence[Array]) -> list[Place]:
+    """Of the places, those with a number that are about as good as the best; all where there are none."""
+    asked = evidence.asked.text
+    least = float(values[places[0][0]][places[0][1]]) - BEHIND_THE_BEST
+    near = [place for place in places if float(values[place[0]][place[1]]) >= least]
+    return [place for place in near if has_number(asked, evidence.text(*place))] or list(places)
+
+
+HEADING = re.compile(r"[^\n]+\n\s*(?:={3,}|-{3,}|~{3,})\s*\Z|#{1,6}\s[^\n]*\Z")
+"""A line that is underlined in a plain text, or marked as in Markdown: it names what follows."""
+
+
 def _states(text: str) -> bool:
-    """Whether a sentence states something: it asks nothing, and leads to nothing else."""
-    return not text.endswith(("?", ":"))
+    """Whether a sentence states something: it asks nothing, leads to nothing else, and is no heading."""
+    return not text.endswith(("?", ":")) and HEADING.fullmatch(text.strip()) is None
 
 
 async def quoted(
-    question: str, evidence: ReadEvidence, check: ClaimCheck
+    question: str, evidence: ReadEvidence, check: ClaimCheck, places: Sequence[Place]
 ) -> AsyncGenerator[GenerationEvent, None]:
-    """The sentences with a claim, its citations and its verdict each.
+    """The sentences that were chosen, with a claim, its citations and its verdict each.
 
     That a passage says them is no reason to take them for the answer: they are one where the judge is certain
     of the passage, or where a label names what the question looks for.
@@ -103,7 +140,7 @@ async def quoted(
     judgement = evidence.judgement
     labelled = windows_that_answer(question, evidence.passages)[:MOST_QUOTES]
     size = 0
-    for number, place in enumerate(labelled or best(evidence), 1):
+    for number, place in enumerate(places, 1):
         text = evidence.text(*place)
         begin = size + (number > 1)
         size = begin + len(text.encode())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -20,6 +21,10 @@ MOST = 8
 
 CODE = "```"
 NO_ROWS = np.zeros((0, 1), np.float32)
+
+LOGGED = re.compile(r"\[?\d{4}-\d\d-\d\d[ T]")
+VARIABLE = re.compile(r"\w+(?:_\w+)+|(?<!\w)--[a-z][\w-]+|[a-z]\w*(?:\.[a-z]\w+){2,}")
+"""Names of variables, options and settings."""
 
 LONGEST = 600
 """Characters of a sentence that is compared."""
@@ -83,6 +88,8 @@ class Conflicts:
             are_of_one = self._are_of_one(number, place)
             if pair in self._told or len(its) > LONGEST or (is_row and are_of_one):
                 continue
+            if _are_of_two_names(text, its):
+                continue
             differs = difference(as_displayed(text), as_displayed(its))
             if differs is None and not (is_row or are_of_one):
                 differs = self._in_other_words((number, window), (place, other))
@@ -122,6 +129,14 @@ class Conflicts:
         """Whether two passages are of one item."""
         one, its = self._sources[number], self._sources[other]
         return bool(one.item_id) and one.item_id == its.item_id
+
+
+def _are_of_two_names(one: str, other: str) -> bool:
+    """Whether both are lines of a log, which are of two moments, or each is of a variable of its own."""
+    if LOGGED.match(one) and LOGGED.match(other):
+        return True
+    own, its = (frozenset(VARIABLE.findall(text)) for text in (one, other))
+    return bool(own and its) and not own & its
 
 
 def _text(passage: Passage, window: int) -> str:

@@ -97,6 +97,11 @@ def negations(sentence: str) -> list[Span]:
     return [span for span in stated if not BOUND.match(sentence, span[1])]
 
 
+def places_of(sentence: str) -> dict[str, Span]:
+    """Where its content words stand, as characters, by their terms."""
+    return {term: word.span for term, word in _read(sentence).words.items()}
+
+
 def contents(sentence: str) -> list[str]:
     """The content words of a sentence by their terms, in their order."""
     return sorted(_read(sentence).words, key=lambda term: _read(sentence).words[term].place)

@@ -2,9 +2,10 @@
 
 What is compared is about one matter: both sentences are near to each other, and to the question where one was
 asked. Then, in this order: a quantity of one dimension that differs in comparable units; the same quantity,
-after which they are taken to agree; a negation that only one has, where they are nearly the same otherwise;
-and a checker of claims that finds each contradicted by the other. A false alarm is worse than a miss, so that
-all bounds are high (docs/answers.md has how many are found).
+after which they are taken to agree; a negation or an opposite ("safe", "dangerous") that turns one of them
+around, where they are nearly the same otherwise, or both near to a question of yes or no; and a checker of
+claims that finds each contradicted by the other. A false alarm is worse than a miss, so that all bounds are
+high (docs/answers.md has how many are found).
 """
 
 from __future__ import annotations
@@ -13,24 +14,33 @@ import re
 from collections.abc import Callable, Sequence
 
 from tieback.core.displayed import as_displayed
-from tieback.core.questions import Read
+from tieback.core.questions import NUMBER, Read, kind_of
 from tieback.core.types.generation import ConflictKind
-from tieback.grounding.differences import Difference, contents, negations
+from tieback.grounding.differences import Difference, contents, places_of
+from tieback.grounding.polarity import denials, opposed
 from tieback.grounding.quantities import Quantity, quantities, same
 from tieback.methods.grounding import Statement
 
-NEAR, ON_TOPIC, NEAR_UNASKED = 0.55, 0.55, 0.75
+NEAR, ON_TOPIC, NEAR_UNASKED = 0.5, 0.52, 0.75
 """Cosines from which on two sentences are about one matter: of both, of each with the question, and of both
-where nothing was asked."""
+where nothing was asked.
+"""
 
-NEARLY_SAME = 0.7
-"""The cosine from which on a negation that one has turns it around."""
+DENIED_FROM = 0.55
+"""The same of both, and of each with the question, where a checker decides."""
+
+NEARLY_SAME, ASKED_BY_YES_OR_NO = 0.7, 0.65
+"""Cosines from which on what turns one around is a difference: of both, or of each with a question of yes or
+no, to which the answers are then yes and no."""
 
 FIRST = 5
 """Letters by which words are compared: "recovery" and "recovered" begin alike."""
 
 MORE = 3
 """Content words that one sentence may have more, to be turned around by a negation."""
+
+SHARED_SHARE = 1 / 3
+"""The share of the content words of the shorter sentence that the other has too, or has the opposite of."""
 
 DIGIT = re.compile(r"\d")
 
@@ -43,9 +53,12 @@ def said_otherwise(
 ) -> Difference | None:
     """What differs; None where nothing does for certain. `asked` is the question, None where none was."""
     near = float(one.vector @ other.vector)
-    if near < (NEAR_UNASKED if asked is None else NEAR):
-        return None
-    if asked is not None and not _are_asked_of(asked, one, other):
+    least = near
+    if asked is not None:
+        least = min(float(each.vector @ asked.vector) for each in (one, other))
+        if near < NEAR or least < ON_TOPIC or _are_of_two_things(asked.text, one.text, other.text):
+            return None
+    elif near < NEAR_UNASKED:
         return None
     found = _of_quantities(one.text, other.text)
     if found is not None:
@@ -54,25 +67,38 @@ def said_otherwise(
         return None  # as a limit is stated from both sides: "under 14 not", "from 14 on"
     if DIGIT.search(one.text) and DIGIT.search(other.text):
         return None  # what is said of numbers is for the rules of quantities
-    own, its = negations(one.text), negations(other.text)
-    if len(own) % 2 != len(its) % 2 and near >= NEARLY_SAME and _are_alike_long(one.text, other.text):
-        return Difference(ConflictKind.NEGATION, *(each[0] if each else None for each in (own, its)))
-    if denies is not None and denies(one, other) and denies(other, one):
+    is_polar = asked is not None and kind_of(asked.text) == "polar"
+    is_answered = is_polar and least >= ASKED_BY_YES_OR_NO
+    if is_answered or (near >= NEARLY_SAME and _are_alike(one.text, other.text)):
+        turned = _turned(one.text, other.text)
+        if turned is not None:
+            return turned
+    is_near = min(near, least) >= DENIED_FROM
+    if denies is not None and is_near and denies(one, other) and denies(other, one):
         return Difference(ConflictKind.STATEMENT, None, None)
     return None
 
 
-def _are_alike_long(one: str, other: str) -> bool:
-    """Whether neither says so much more that its negation may be of that."""
-    return abs(len(contents(one)) - len(contents(other))) <= MORE
+def _turned(one: str, other: str) -> Difference | None:
+    """What turns one of both around: a negation, or a word in the place of its opposite."""
+    if abs(len(contents(one)) - len(contents(other))) > MORE:
+        return None  # its negation may be of what it says more
+    negated = [denials(text) for text in (one, other)]
+    pairs = opposed(one, other)
+    if (len(negated[0]) + len(negated[1]) + len(pairs)) % 2 == 0:
+        return None
+    if not pairs:
+        return Difference(ConflictKind.NEGATION, *(spans[0] if spans else None for spans in negated))
+    if pairs[0] == (contents(one)[0], contents(other)[0]):
+        return None  # as of new files and of old ones
+    [(word, against), *_] = pairs
+    return Difference(ConflictKind.STATEMENT, places_of(one)[word], places_of(other)[against])
 
 
-def _are_asked_of(asked: Statement, one: Statement, other: Statement) -> bool:
-    """Whether both sentences are near to the question, and neither is of something else."""
-    if min(float(each.vector @ asked.vector) for each in (one, other)) < ON_TOPIC:
-        return False
-    texts = (one.text, other.text), (other.text, one.text)
-    return not any(_is_of_another(asked.text, *pair) for pair in texts)
+def _are_of_two_things(asked: str, one: str, other: str) -> bool:
+    """Whether one of both is of something else, or of less, than what the question asks of."""
+    texts = (one, other), (other, one)
+    return any(_is_of_another(asked, *pair) or _is_of_less(asked, *pair) for pair in texts)
 
 
 def _is_of_another(question: str, one: str, other: str) -> bool:
@@ -81,6 +107,24 @@ def _is_of_another(question: str, one: str, other: str) -> bool:
     if not own or not its or not any(_has(own[1:], word) for word in its[1:]):
         return False
     return _has(asked, own[0]) and not _has(its, own[0]) and not _has(asked, its[0])
+
+
+def _is_of_less(question: str, one: str, other: str) -> bool:
+    """Whether one speaks of a part of what the other does: of opened jam, and of jam."""
+    own, its, places = contents(one), contents(other), places_of(one)
+    if len(own) == 1 or not own or not its or own[1] != its[0] or _has((*its, *contents(question)), own[0]):
+        return False
+    (begin, end), (second, last) = places[own[0]], places[own[1]]
+    is_the_word = one[second:last].lower() == other[slice(*places_of(other)[its[0]])].lower()
+    is_number = own[0] == "one" or NUMBER.fullmatch(one, begin, end) is not None
+    return is_the_word and not is_number and not one[end:second].strip()
+
+
+def _are_alike(one: str, other: str) -> bool:
+    """Whether the longer sentence has so many content words of the shorter one, or their opposites."""
+    less, more = sorted((contents(one), contents(other)), key=len)
+    shared = sum(_has(more, word) for word in less) + len(opposed(one, other))
+    return shared >= SHARED_SHARE * len(less)
 
 
 def _has(words: Sequence[str], wanted: str) -> bool:

@@ -1,7 +1,7 @@
 """Quantities of a sentence in comparable units: "two megabytes" is 2 MB, and a month about 30 days. English.
 
 A rate ("every ten minutes", "six an hour", "twice a day", "nightly") is the time from one to the next. What
-has no unit is counted in its thing: 200 people.
+has no unit is counted in its thing: 200 people. What is free of charge costs nothing, in every currency.
 """
 
 from __future__ import annotations
@@ -52,6 +52,10 @@ _NUMBER = r"\d[\d,]*(?:\.\d+)?"
 _BEFORE = ("after", "within", "for", "to", "than", "least", "most", "about", "takes", "lasts", "in", "is")
 _ONE = "|".join(rf"(?<=\b{word}\s)" for word in _BEFORE)
 """Words after which "a month" is a quantity; elsewhere it is mostly what something is counted by."""
+_FREE = (
+    r"free\s+of\s+charge|for\s+free|costs?\s+nothing|without\s+(?:a\s+|any\s+)?(?:charge|fee)s?"
+    r"|no\s+(?:extra\s+|additional\s+)?(?:charge|fee)s?|(?:not|n['’]t)\s+(?:have\s+to\s+)?pay"
+)
 _WORDS = sorted((word for word in UNITS if word.isalpha()), key=len, reverse=True)
 _FORMS = re.compile(
     rf"""
@@ -59,6 +63,8 @@ _FORMS = re.compile(
     | (?:(?P<count>{_NUMBER})|\b(?P<once>once|twice|one))(?:\s+[a-z]+){{0,2}}?\s+(?:an?|per|each|every)
       \s+(?:(?P<of>{_NUMBER})\s+)?{_PERIOD.format("per")}\b
     | \b(?P<rate>{"|".join(_RATES)})\b
+    | \b(?P<free>{_FREE})\b
+    | \b(?P<again>twice|(?:only|just|exactly)\s+once)\b
     | (?P<sign>[€$£])\s*(?P<sum>{_NUMBER})
     | (?P<half>\bhalf\s+an?\s+|\ban?\s+quarter\s+of\s+an?\s+)(?P<halved>hour|day|month|year)\b
     | (?<![\w.])(?P<number>{_NUMBER}|(?:{_ONE})an?(?=\s))[\s-]*(?P<unit>%|€|(?:{"|".join(_WORDS)})s?\b)
@@ -105,6 +111,10 @@ def _found(text: str) -> Iterator[tuple[str, float, Span]]:
                 yield "rate", _number(found["of"] or "1") * _seconds(found["per"]) / times, span
         elif found["rate"]:
             yield "rate", _seconds(_RATES[found["rate"].lower()]), span
+        elif found["free"]:
+            yield from ((name, 0.0, span) for name in _UNITS if name.startswith("money"))
+        elif found["again"]:
+            yield "repetitions", 2.0 if found["again"].lower() == "twice" else 1.0, span
         elif found["sign"]:
             yield UNITS[found["sign"]][0], _number(found["sum"]), span
         elif found["half"]:

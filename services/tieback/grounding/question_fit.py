@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from tieback.core.displayed import as_displayed
@@ -16,6 +17,49 @@ FEWEST_WORDS = 2
 TYPED = ("number", "when")
 """Kinds of which every answer has something that can be seen; who or where can be anybody and anywhere."""
 EQUATED = re.compile(r"^(?P<own>.+?)\s+(?:is|was|are|were)\s+(?:in\s+)?(?P<other>[^.!?]+?)[\s.!?]*$")
+
+HOW_MANY = re.compile(
+    r"\bhow (?:many|much|long|old|often|far|big|large|tall|high|heavy|deep|fast|hot)\b"
+    r"|\b(?:what|which) (?:number|percent|percentage|age|population)\b",
+    re.IGNORECASE,
+)
+COUNTED = re.compile(r"[€$£]?\d[\d,]{0,8}(?:\.\d+)?[a-z%€°]{0,4}", re.IGNORECASE)
+"""A number as a token of its own: no version, time, date, nor what numbers a thing ("20130119")."""
+RANGE = re.compile(r"[-–—/]")
+VERSION = re.compile(r"\S*\d[-.:/]\d+[-.:/]\d")
+"""Three numbers in a row, as of a version or a date."""
+IN_WORDS = re.compile(
+    r"\b(?:no|none|nobody|nothing|never|one|single|once|twice|few|fewer|little|several|many|much|long(?:er)?|all|each"
+    r"|every|both|half|dozens?|hundreds?|thousands?|millions?|unlimited|infinite(?:ly)?|indefinite(?:ly)?|forever"
+    r"|always|until|regular(?:ly)?|continuous(?:ly)?|hourly|daily|nightly|weekly|monthly|yearly|annual(?:ly)?|free"
+    r"|(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|\w+ty)(?:-\w+)?)\b",
+    re.IGNORECASE,
+)
+"""How many, how long or how often it is, without a number in digits."""
+
+
+def asks_for_number(question: str) -> bool:
+    """Whether it asks how many, how long or how often."""
+    return HOW_MANY.search(question) is not None
+
+
+def has_number(question: str, text: str) -> bool:
+    """Whether a text has a number that the question does not have itself."""
+    return bool(set(_counted(as_displayed(text))) - set(_counted(as_displayed(question))))
+
+
+def leaves_open(question: str, quotes: Sequence[str]) -> bool:
+    """Whether it asks how many, and none of the quotes says so, in numbers or in words."""
+    return asks_for_number(question) and not any(
+        has_number(question, one) or IN_WORDS.search(one) is not None for one in quotes
+    )
+
+
+def _counted(text: str) -> Iterator[str]:
+    for token in text.split():
+        bare = token.strip("()[]{}<>\"'“”‘’`*_|~=,.;:!?")
+        parts = [bare] if VERSION.match(bare) else RANGE.split(bare)
+        yield from (part for part in parts if COUNTED.fullmatch(part))
 
 
 def answering(question: str, claim: Claim, found: list[Checked]) -> list[Checked]:

@@ -54,6 +54,7 @@ class AbstentionReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ABSTENTION_REASON_UNSUPPORTED_ANSWER: _ClassVar[AbstentionReason]
     ABSTENTION_REASON_NO_ANSWER: _ClassVar[AbstentionReason]
     ABSTENTION_REASON_SEARCH_AGAIN: _ClassVar[AbstentionReason]
+    ABSTENTION_REASON_NOT_NAMED: _ClassVar[AbstentionReason]
 VERDICT_LABEL_UNSPECIFIED: VerdictLabel
 VERDICT_LABEL_SUPPORTED: VerdictLabel
 VERDICT_LABEL_CONTRADICTED: VerdictLabel
@@ -84,6 +85,7 @@ ABSTENTION_REASON_WEAK_EVIDENCE: AbstentionReason
 ABSTENTION_REASON_UNSUPPORTED_ANSWER: AbstentionReason
 ABSTENTION_REASON_NO_ANSWER: AbstentionReason
 ABSTENTION_REASON_SEARCH_AGAIN: AbstentionReason
+ABSTENTION_REASON_NOT_NAMED: AbstentionReason
 
 class Evidence(_message.Message):
     __slots__ = ("id", "text", "title", "item_id", "section_id", "uri", "modality", "score", "region", "segments")

@@ -80,6 +80,7 @@ class AbstentionReason(enum.StrEnum):
     UNSUPPORTED_ANSWER = "unsupported_answer"
     NO_ANSWER = "no_answer"
     SEARCH_AGAIN = "search_again"
+    NOT_NAMED = "not_named"
 
 
 class AnswerAction(enum.StrEnum):

@@ -1,0 +1,139 @@
+"""What a question names, and no passage does: a version, a time, an identifier, a name. English.
+
+A passage on Prometheus 2.53 is near to a question on Prometheus 3.5 and leaves it open, which a judge of
+nearness does not see. Names are told exactly: identifiers ("TIEBACK_PORT", "HTTP/3") stand there as they are,
+versions, times and years ("3.5", "10:05", "2018") where the passages have others of their kind, since a
+heading above may have them; and of words with a capital their beginning stands there, or the word in another
+spelling, or what it stands for ("EU"). What is counted or measured names nothing ("the 3 layers", "1.5 GB").
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from difflib import get_close_matches
+from functools import lru_cache
+
+from tieback.core.displayed import as_displayed
+from tieback.core.questions import NAME, WORD
+from tieback.core.types.arrays import Span
+from tieback.grounding.languages import is_foreign
+from tieback.grounding.quantities import quantities
+
+STEM = 5
+"""First letters by which names are compared: "Normans" and "Norman"."""
+
+ALIKE = 0.84
+"""How alike names are that are one in two spellings: "Groner" and "Groener"; not "South" and "North"."""
+
+TITLE_CASE = 0.5
+"""The share of words with a capital from which on a question is written like a title, and names nothing."""
+
+INITIALS = (2, 3, 4)
+"""Letters of what is written by its initials."""
+
+TOKEN = re.compile(r"[^\s\"“”‘’()\[\]{}<>,;!?`|]+")
+IDENTIFIER = re.compile(
+    r"v?\d+(?:[.:/-]\d+)+\w*(?:[-+.]\w+)*"  # versions, times, dates
+    r"|(?=\S*[a-z])(?=\S*\d)[a-z][\w./:+-]*"  # e0277, http/3, libogg0
+    r"|--?[a-z][\w-]+"  # options
+    r"|[a-z]\w*(?:_\w+)+|(?:[a-z]\w*)?(?:::?[a-z]\w*)+",  # names of variables
+    re.IGNORECASE,
+)
+YEAR = re.compile(r"(?<![\w.:/-])(?:1\d{3}|20\d\d)(?![\w:/-]|\.\d)")
+KINDS = [re.compile(pattern) for pattern in (r"v?\d+(?:\.\d+)+\S*", r"\d{1,2}(?::\d\d)+", r"\d+(?:[-/]\d+)+")]
+"""Versions, times and dates."""
+TAG = re.compile(r"<[^<>]*>")
+
+
+def identifiers(question: str) -> list[str]:
+    """The identifiers of a question, as they are written there: versions, times, names of variables."""
+    return [text for text, _ in _identified(as_displayed(question))]
+
+
+def _identified(question: str) -> list[tuple[str, Span]]:
+    measured = [one.span for one in quantities(question) if one.span is not None]
+    found = []
+    for match in TOKEN.finditer(question):
+        token = _bare(match[0].rstrip(".:"))
+        is_measured = any(begin <= match.start() < end for begin, end in measured)
+        if IDENTIFIER.fullmatch(token) and not is_measured:
+            found.append((token, (match.start(), match.start() + len(token))))
+    return found
+
+
+def has(identifier: str, text: str) -> bool:
+    """Whether a text has an identifier; "3.1" is not in "3.13", and is in "3.1.2"."""
+    pattern = rf"(?<![\w.]){re.escape(identifier.lower())}(?![^\W_])"
+    return re.search(pattern, as_displayed(text).lower()) is not None
+
+
+def says(identifier: str, text: str) -> bool:
+    """Whether a text has it where it is read: not in a tag, as of an anchor."""
+    return has(identifier, TAG.sub(" ", text))
+
+
+def unnamed(question: str, texts: Sequence[str]) -> list[str]:
+    """What the question names and none of the texts does, in its order."""
+    question, whole = as_displayed(question), " ".join(as_displayed(text) for text in texts)
+    exact = _identified(question)
+    found = [(span, one) for one, span in exact if not has(one, whole) and _has_its_kind(one, whole)]
+    years = YEAR.findall(whole)
+    if years:
+        found += [(match.span(), match[0]) for match in YEAR.finditer(question) if match[0] not in years]
+    if not is_foreign(question):
+        taken = [span for _, span in exact]
+        taken += [one.span for one in quantities(question) if one.span is not None]
+        found += [
+            (span, name)
+            for span, name in _names(question)
+            if not any(begin <= span[0] < end for begin, end in taken) and not _is_named(name, whole)
+        ]
+    return list(dict.fromkeys(name for _, name in sorted(found)))
+
+
+def _has_its_kind(identifier: str, text: str) -> bool:
+    """Whether a text has others like a version or a time; of other identifiers nothing is asked."""
+    kind = next((one for one in KINDS if one.fullmatch(identifier)), None)
+    return kind is None or any(kind.fullmatch(_bare(one.rstrip(".,:"))) for one in TOKEN.findall(text))
+
+
+def _names(question: str) -> list[tuple[Span, str]]:
+    """Its words with a capital but the first; none where it is written like a title, or in capitals."""
+    words = WORD.findall(question)
+    first = WORD.search(question)
+    found = list(NAME.finditer(question, first.end() if first else 0))
+    if len(found) >= TITLE_CASE * len(words):
+        return []
+    return [(match.span(), _bare(match[0])) for match in found if len(match[0]) > 1]
+
+
+def _bare(word: str) -> str:
+    """Without a possessive, and marks around."""
+    return word.removesuffix("'s").removesuffix("’s").strip("'’")
+
+
+def _is_named(name: str, text: str) -> bool:
+    read, initials = _read(text)
+    parts = [part for part in WORD.findall(_plain(name)) if len(part) > 1]
+    if not parts or any(part[:STEM] in read or part in initials for part in parts):
+        return True
+    return any(len(part) > STEM and get_close_matches(part, read.values(), 1, ALIKE) for part in parts)
+
+
+@lru_cache(64)
+def _read(text: str) -> tuple[dict[str, str], frozenset[str]]:
+    """The words of a text by their first letters, and the initials of words that follow each other."""
+    words = WORD.findall(text)
+    plain = [_plain(word) for word in words]
+    capitals = "".join(word[0] if word[0].isupper() else " " for word in words)
+    runs = [run for run in capitals.lower().split() if len(run) > 1]
+    initials = {run[at : at + size] for run in runs for size in INITIALS for at in range(len(run) - size + 1)}
+    return {word[:STEM]: word for word in plain}, frozenset(initials)
+
+
+def _plain(word: str) -> str:
+    """In lower case without accents."""
+    decomposed = unicodedata.normalize("NFD", word.lower())
+    return "".join(one for one in decomposed if not unicodedata.combining(one))

@@ -1,0 +1,53 @@
+"""What a question names and no passage does is told exactly."""
+
+from __future__ import annotations
+
+import pytest
+from tieback.grounding.named import has, identifiers, says, unnamed
+
+PASSAGE = (
+    "Prometheus 2.53.3 was released in 2024. The European Union and Groener helped; the Normans did not. "
+    "TIEBACK_PORT is the port, which v1.2.3 ignores, and h2o and --force too. It began at 10:05."
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "missing"),
+    [
+        ("What is new in Prometheus 3.5?", ["3.5"]),
+        ("What is new in Prometheus 2.53?", []),
+        ("What happened at 10:05?", []),
+        ("What happened at 10:50?", ["10:50"]),
+        ("What does TIEBACK_PORT do?", []),
+        ("What does TIEBACK_HOST do?", ["TIEBACK_HOST"]),
+        ("Does it support HTTP/3?", ["HTTP/3"]),
+        ("Which option beside --force and --quiet?", ["--quiet"]),
+        ("What was released in 2024?", []),
+        ("What was released in 2019?", ["2019"]),
+        ("How do I install it with Chocolatey?", ["Chocolatey"]),
+        ("Did the EU help the Norman kings, or Groner?", []),
+        ("Which 3 layers, of 1.5 GB, were made?", []),
+        ("What Is The Default Port Of The Server?", []),
+        ("Wie hoch ist die Miete der Wohnung im Winter?", []),
+    ],
+)
+def test_what_no_passage_names_is_named(question: str, missing: list[str]) -> None:
+    assert unnamed(question, [PASSAGE]) == missing
+
+
+def test_a_year_is_missed_only_where_the_passages_have_years() -> None:
+    assert unnamed("Who won in 2018?", ["Asuka won the match."]) == []
+    assert unnamed("Who won in 2018?", ["Asuka won the match of 2017."]) == ["2018"]
+
+
+def test_a_version_is_missed_only_where_the_passages_have_versions() -> None:
+    assert unnamed("What is new in Rust 1.95?", ["Rust stabilised guards."]) == []
+    assert unnamed("What is new in Rust 1.95?", ["Rust 1.94 stabilised guards."]) == ["1.95"]
+
+
+def test_an_identifier_is_found_as_a_whole_and_with_what_follows_its_version() -> None:
+    assert identifiers("Does v1.2 of h2o run at 10:05?") == ["v1.2", "h2o", "10:05"]
+    assert has("1.2", "since 1.2.3")
+    assert not has("1.2", "since 1.25")
+    assert has("1.95", '<a id="1.95-notes"></a> notes')
+    assert not says("1.95", '<a id="1.95-notes"></a> notes')
