@@ -43,6 +43,7 @@ COMMANDS = [
     ["collections", "show", "notes", "none\x1b]0;x\x07"],
     ["collections", "delete", "notes"],
     ["collections", "forget", "notes", "{source}"],
+    ["collections", "remove", "notes", "none\x1b]0;x\x07"],
     ["snapshots"],
     ["snapshots", "create", "notes", "more"],
     ["snapshots", "restore", "broken", "restored"],

@@ -1,4 +1,4 @@
-"""`tieback collections`: list, show, set, delete; `original.py` has one command."""
+"""`tieback collections`: list, show, set, delete; `original.py` and `removal.py` have one command each."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tieback_client.cli.list_by_default import ListByDefault
 from tieback_client.cli.original import original
 from tieback_client.cli.output import Output
 from tieback_client.cli.query_options import plan_options
+from tieback_client.cli.removal import remove
 from tieback_client.client import Client
 from tieback_client.documents import Collection, Item, Section
 from tieback_client.query_plan import NO_PLAN, QueryPlan
@@ -29,6 +30,7 @@ def collections() -> None:
 
 
 collections.add_command(original)
+collections.add_command(remove)
 
 
 @collections.command("list", cls=Command)

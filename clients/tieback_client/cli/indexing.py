@@ -19,6 +19,7 @@ from tieback_client.cli.index_run import Run
 from tieback_client.cli.indexed import IndexedItems, quoted
 from tieback_client.cli.output import Output
 from tieback_client.cli.pruning import Gone, gone_of
+from tieback_client.cli.removal import AT_ONCE
 from tieback_client.cli.roots import scopes_of
 from tieback_client.cli.unread import leave_out, space_of, summary
 from tieback_client.cli.walking import Found, Stamp, Walk
@@ -27,8 +28,6 @@ from tieback_client.control_characters import in_a_line
 from tieback_client.documents import Collection, Item
 from tieback_client.errors import InvalidArgument, NotFound, TiebackError
 from tieback_client.token_vectors import TokenVectorsLike
-
-DELETED_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +122,8 @@ class Indexing:
             raise
         if not self.is_dry:
             removed = run.removed_items
-            for first in range(0, len(removed), DELETED_AT_ONCE):
-                client.delete(self.collection, removed[first : first + DELETED_AT_ONCE])
+            for first in range(0, len(removed), AT_ONCE):
+                client.delete(self.collection, removed[first : first + AT_ONCE])
         run.seconds = time.monotonic() - begin
         if output.json:
             output.document(run.record(self.collection))

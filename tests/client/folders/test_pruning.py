@@ -150,3 +150,26 @@ def test_more_items_are_removed_than_a_request_takes(tmp_path: Path, run: Run, i
 
     assert "50 unchanged, 1050 removed" in result.stdout
     assert len(ids()) == 50
+
+
+def test_items_are_removed_by_id_or_by_a_filter_and_none_where_one_is_not_there(
+    run: Run, tmp_path: Path, ids: Any
+) -> None:
+    folder = tmp_path / "f"
+    folder.mkdir()
+    for name in ("a.md", "b.md", "c.txt", "d.txt"):
+        (folder / name).write_text("Words.\n")
+    run(folder)
+
+    unknown = run("docs", "f/a.md", "f/none.md", "--yes", command="collections remove")
+    unasked = run("docs", "f/a.md", command="collections remove")
+    both = run("docs", "f/a.md", "--filter", "bytes > 1", "--yes", command="collections remove")
+    assert (unknown.exit_code, unasked.exit_code, both.exit_code) == (1, 2, 2)
+    assert "docs has no item 'f/none.md'; nothing was removed" in unknown.stderr
+    assert len(ids()) == 4
+
+    one = run("docs", "f/a.md", "--yes", command="collections remove")
+    texts = run("docs", "--filter", 'kind = "text"', "--yes", "--json", command="collections remove")
+    assert "removed 1 item of docs" in one.stderr
+    assert json.loads(texts.stdout) == {"collection": "docs", "removed": 2}
+    assert ids() == ["f/b.md"]
