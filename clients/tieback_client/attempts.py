@@ -219,6 +219,8 @@ class Attempts:
                 if self._session.options.encrypted and hint == _START:
                     # A host with several addresses: gRPC reports the last one alone.
                     hint += "; if it does not use TLS, leave tls, ca, certificate and key out"
+                elif hint == _START and self._session.options.token is not None:
+                    hint += "; if it speaks TLS, pass tls or ca"
                 if not _names_a_port(self._session.address):
                     fault += ", at port 443, since the address names none"
                 message = f"no server answers at {self._session.address} ({fault})"
@@ -256,6 +258,11 @@ _CONNECTION_FAULTS = {
     "dns resolution failed": ("there is no such host", _START),
     "domain name not found": ("there is no such host", _START),
     "timeout occurred": ("it does not respond", _START),
+    "certificate has expired": ("its certificate has expired", "renew it where the server runs"),
+    "hostname verification": (
+        "its certificate is for another name",
+        "call it by a name that its certificate has",
+    ),
     "certificate_verify_failed": (
         "its certificate is not trusted",
         "pass ca, the file of the authority that signed it",

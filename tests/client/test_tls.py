@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent import futures
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from support.canned.describing import Catalog
 from support.canned.encoding import Encoder
 from support.canned.log import Log
-from support.certificates import Authority
+from support.certificates import DAY, NOW, Authority
 from tieback.v1 import catalog_pb2_grpc, encoder_pb2_grpc
 from tieback_client import AsyncClient, Client, Unavailable
 
@@ -20,9 +21,9 @@ from tieback_client import AsyncClient, Client, Unavailable
 class Secured:
     """A server that wants TLS, and a client's certificate where `mutual`."""
 
-    def __init__(self, folder: Path, *, mutual: bool) -> None:
+    def __init__(self, folder: Path, *, mutual: bool, **validity: datetime) -> None:
         self.authority = Authority(folder)
-        pair = self.authority.issue("server")
+        pair = self.authority.issue("server", **validity)
         self._credentials = grpc.ssl_server_credentials(
             [(pair.key.read_bytes(), pair.certificate.read_bytes())],
             root_certificates=self.authority.certificate.read_bytes() if mutual else None,
@@ -74,6 +75,24 @@ def test_a_server_whose_authority_is_unknown_is_refused_with_the_way_out(secured
         pytest.raises(Unavailable, match=r"its certificate is not trusted.*pass ca"),
     ):
         client.spaces()
+
+
+def test_an_expired_certificate_and_one_of_another_name_are_told_as_what_they_are(tmp_path: Path) -> None:
+    expired = Secured(tmp_path, mutual=False, begin=NOW - 3 * DAY, end=NOW - 2 * DAY)
+    with (
+        Client(expired.address, ca=expired.authority.certificate, connect_timeout=0.3) as client,
+        pytest.raises(Unavailable, match="its certificate has expired"),
+    ):
+        client.spaces()
+    expired.stop()
+    other = Secured(tmp_path, mutual=False)
+    port, _ = other.serve("127.0.0.2")
+    with (
+        Client(f"127.0.0.2:{port}", ca=other.authority.certificate, connect_timeout=0.3) as client,
+        pytest.raises(Unavailable, match="its certificate is for another name"),
+    ):
+        client.spaces()
+    other.stop()
 
 
 def test_a_client_without_tls_is_told_to_use_it(secured: Secured) -> None:

@@ -16,6 +16,7 @@ from support.tenants import digest, write_tokens
 from tieback.core.errors import StartupError, Unauthenticated
 from tieback.core.tenant import Access
 from tieback.serving import credentials
+from tieback.serving.certificate_expiry import Expiry
 from tieback.serving.commands.tokens import tokens as tokens_command
 from tieback.serving.credentials import Tokens
 from tieback.v1 import router_pb2_grpc
@@ -260,3 +261,25 @@ async def test_a_missing_certificate_stops_the_start(tmp_path: Path) -> None:
     with pytest.raises(StartupError, match="TLS file"):
         async with small_server(tls_certificate=tmp_path / "a", tls_key=tmp_path / "b"):
             pass
+
+
+@pytest.mark.parametrize(
+    ("days", "told"), [(-1, "has expired"), (1, "expires soon"), (30, ""), (10_000, ""), (30_000, "")]
+)
+def test_a_certificate_that_expires_is_told_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, days: int, told: str
+) -> None:
+    end = NOW.replace(microsecond=0) + days * DAY
+    pair = Authority(tmp_path).issue("server", begin=NOW - 5 * DAY, end=end)
+
+    expiry = Expiry(pair.certificate.read_bytes())
+    expiry.check()
+
+    assert expiry.end == end
+    assert [record.message for record in caplog.records if told not in record.message] == []
+    assert len(caplog.records) == bool(told)
+
+
+@pytest.mark.parametrize("chain", [b"", b"-----BEGIN CERTIFICATE-----MIIB-----END CERTIFICATE-----"])
+def test_what_is_no_certificate_has_no_end(chain: bytes) -> None:
+    assert Expiry(chain).end is None

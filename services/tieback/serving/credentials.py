@@ -18,6 +18,7 @@ import grpc
 from tieback.core.errors import StartupError, Unauthenticated
 from tieback.core.tenant import Principal
 from tieback.serving import tenants_file
+from tieback.serving.certificate_expiry import Expiry
 from tieback.serving.inner_tokens import SCHEME, InnerTokens
 from tieback.serving.settings import Settings
 
@@ -141,8 +142,12 @@ def server_credentials(settings: Settings) -> grpc.ServerCredentials | None:
     if settings.tls_client_ca is not None:
         files.append(settings.tls_client_ca)
 
+    expiry: Expiry | None = None
+
     def read() -> grpc.ServerCertificateConfiguration:
+        nonlocal expiry
         chain, key, *authority = (path.read_bytes() for path in files)
+        expiry = Expiry(chain)
         return grpc.ssl_server_certificate_configuration(
             [(key, chain)], root_certificates=authority[0] if authority else None
         )
@@ -160,6 +165,8 @@ def server_credentials(settings: Settings) -> grpc.ServerCredentials | None:
         try:
             now = stamps()
             if now == seen:
+                if expiry is not None:
+                    expiry.check()
                 return None
             fresh = read()
         except OSError as error:
