@@ -24,7 +24,7 @@ from tieback_client import (
 )
 from tieback_client.cli.ask import ending, without_strategy, written
 from tieback_client.cli.places import cited_uri
-from tieback_client.cli.search import place_of
+from tieback_client.cli.search import SNIPPET, place_of, snippet
 
 
 def test_a_search_shows_hits_and_a_line_where_something_is_wrong(run: Run) -> None:
@@ -271,3 +271,19 @@ def test_an_answer_is_one_json_object_per_event(run: Run) -> None:
     events = [one["event"] for one in documents(run("ask", "Why?", "--json"))]
 
     assert events == ["retrieval", "text", "text", "claim", "citation", "verdict", "finish"]
+
+
+def test_a_text_without_spaces_is_cut_around_the_words_that_were_found() -> None:
+    sentence = "東京は日本の首都である。"
+    text = f"序 {sentence * 60}人口は一千四百万人。{sentence * 60}"
+
+    shown = snippet(text, ("人口",), width=1000).plain
+    begins = snippet(sentence * 60, (), width=1000).plain
+    spaced = snippet("words and " * 60, (), width=1000).plain
+
+    assert "人口は一千四百万人" not in begins
+    assert begins.strip().startswith(sentence)
+    assert begins.strip().endswith("…")
+    assert "序" not in shown
+    assert len(shown) > SNIPPET
+    assert set(spaced.split()) == {"words", "and", "…"}

@@ -28,6 +28,8 @@ from tieback_client.vectors import Box, Locator, LocatorKind
 
 MARKS = {"text": "text", "image": "photo", "audio": "sound", "points": "points", "features": "features"}
 SNIPPET = 220
+LONG_WORD = 30
+"""Characters between two spaces from which a text is cut where no word ends, as in Chinese and Japanese."""
 PAIRS = 6
 LEAST_LOSS = 0.05
 OFF_CENTRE = 0.1
@@ -227,18 +229,21 @@ def without_relevance(hits: Sequence[RetrievedHit]) -> list[Any]:
 def snippet(whole: str, words: tuple[str, ...], *, width: int) -> Text:
     """The part of a text that holds most of the words, which are set off."""
     flat = " ".join(whole.split())
-    stems = sorted({_stem(one) for one in re.findall(r"\w+", " ".join(words)) if len(one) > 2})
-    pattern = (
-        re.compile(r"\b(?:" + "|".join(map(re.escape, stems)) + r")\w*", re.IGNORECASE) if stems else None
+    stems = sorted(
+        {_stem(one) for one in re.findall(r"\w+", " ".join(words)) if len(one) > 2 or one > "\u2e80"}
     )
+    # What is written without spaces, as Chinese and Japanese are, begins no word.
+    found = [f"\\b{re.escape(one)}\\w*" if one < "\u2e80" else re.escape(one) for one in stems]
+    pattern = re.compile("|".join(found), re.IGNORECASE) if found else None
     places = [match.start() for match in pattern.finditer(flat)] if pattern else []
     counts = [bisect_left(places, at + SNIPPET) - number for number, at in enumerate(places)]
     best = places[counts.index(max(counts))] if places else 0
     begin = max(0, min(best - 40, len(flat) - SNIPPET))
-    begin = flat.rfind(" ", 0, begin) + 1 if begin else 0
+    begin = flat.rfind(" ", max(begin - LONG_WORD, 0), begin) + 1 or begin
     shown = flat[begin : begin + SNIPPET]
     if begin + SNIPPET < len(flat):
-        shown = shown.rpartition(" ")[0] + " …"
+        end = shown.rfind(" ", SNIPPET - LONG_WORD)
+        shown = f"{shown[:end]} …" if end >= 0 else f"{shown}…"
     text = Text(("… " if begin else "") + shown)
     if pattern:
         text.highlight_regex(pattern, style="bold yellow")
