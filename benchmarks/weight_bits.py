@@ -4,7 +4,8 @@ The catalog's generator, or another by --model, is exported with each. Every gra
 its own, which reads a prompt and writes after it, on one thread. Memory is what the process has more when it
 has done so than before it loaded the graph: its own pages, and those of the file that it has read, which
 processes share. Times are processor times, the least of the rounds, in which all take turns. What the bits
-change is against torch in float32 with the weights as they were published.
+change is against torch in float32 with the weights as they were published. With --llama-cpp, llama.cpp has
+turns too, with the file itself, if the model is published as a GGUF file.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, get_args
 
@@ -28,7 +30,9 @@ from tieback.models.decoder import READ_TOKENS, Decoder
 from tieback.models.language_model import GRAPH
 from tieback.models.store import Store
 
-from benchmarks.report import Report
+from benchmarks.peers.llama_cpp import LlamaCpp, loaded
+from benchmarks.report import BOOTSTRAP, Report
+from benchmarks.statistics import spread
 
 PROMPT, WRITTEN = 256, 48
 """Tokens that are read, and written after them."""
@@ -39,6 +43,9 @@ METRICS = "metrics.json"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default="", metavar="NAME", help="the generator; the catalog's first")
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="turns of each [3]")
+    parser.add_argument(
+        "--llama-cpp", action="store_true", help="llama.cpp has turns too; the first time it is compiled"
+    )
     parser.add_argument(
         "--kept", type=Path, metavar="DIR", help="keep the exported graphs, and take those that are there"
     )
@@ -51,6 +58,7 @@ def run(options: argparse.Namespace) -> Report:
     card = next(one for one in Catalog.load().generators() if options.model in ("", one.name))
     assert isinstance(card, GeneratorCard)
     weights, found = Store().weights(card), {}
+    theirs: list[dict[str, float]] = []
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.kept or Path(temporary)
         for bits in get_args(Bits):
@@ -62,11 +70,42 @@ def run(options: argparse.Namespace) -> Report:
                 (out / METRICS).write_text(json.dumps(metrics), encoding="utf-8")
             found[bits] = json.loads((out / METRICS).read_text(encoding="utf-8"))
         turns = defaultdict(list)
-        for _ in range(options.rounds):
-            for bits in found:
-                turns[bits].append(_by_a_process(Path(folder, str(bits), GRAPH)))
+        file = weights / card.options_for(CausalLanguageModel).weights
+        with loaded(file, card.context_tokens) if options.llama_cpp else nullcontext() as peer:
+            for _ in range(options.rounds):
+                for bits in found:
+                    turns[bits].append(_by_a_process(Path(folder, str(bits), GRAPH)))
+                if peer is not None:
+                    theirs.append(by_llama_cpp(peer))
         sizes = {bits: Path(folder, str(bits), f"{GRAPH}.data").stat().st_size for bits in found}
-    return reported(card.name, found, turns, sizes)
+    report = reported(card.name, found, turns, sizes)
+    if theirs:
+        beside_llama_cpp(report, turns, theirs)
+    return report
+
+
+def by_llama_cpp(peer: LlamaCpp) -> dict[str, float]:
+    """Milliseconds a token with the same prompt."""
+    answered = peer.ask(prompt(), WRITTEN + 1)
+    return {"read": 1000 * answered.read / PROMPT, "written": 1000 * answered.write / WRITTEN}
+
+
+def beside_llama_cpp(
+    report: Report, turns: dict[int, list[dict[str, float]]], theirs: list[dict[str, float]]
+) -> None:
+    """A table of its times, and how often as fast the graphs of 4 and 8 bits are, by rounds."""
+    best = {f"a token {key}, ms": min(row[key] for row in theirs) for key in ("written", "read")}
+    report.table("llama.cpp, with the file as it is published", [best])
+    for bits, key, target in (
+        (4, "written", ">= 1.2"),
+        (8, "written", ">= 1.2"),
+        (4, "read", ">= 1"),
+        (8, "read", ">= 1"),
+    ):
+        ratios = [other[key] / own[key] for other, own in zip(theirs, turns[bits], strict=True)]
+        found = spread(ratios)
+        name = f"tokens {key} a second in {bits} bits, to llama.cpp"
+        report.claim(name, found.value, "×", target, low=found.low, high=found.high, interval=BOOTSTRAP)
 
 
 def reported(
@@ -107,11 +146,16 @@ def _by_a_process(graph: Path) -> dict[str, float]:
     return dict(json.loads(made.stdout.splitlines()[-1]))
 
 
+def prompt() -> list[int]:
+    """Tokens that are read."""
+    return [int(token) for token in np.random.default_rng(0).integers(100, 5000, PROMPT)]
+
+
 def measured(graph: Path) -> dict[str, float]:
     """Memory in MB and milliseconds a token, of this process."""
     before = _memory()
     decoder = Decoder(graph)
-    tokens = np.random.default_rng(0).integers(100, 5000, PROMPT).tolist()
+    tokens = prompt()
     begin = time.process_time()
     streams = decoder.open({"": tokens}, room=WRITTEN)
     while not streams.read(READ_TOKENS):

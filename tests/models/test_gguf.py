@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import gguf
 import numpy as np
 import pytest
 from models.test_own_generators import save
+from numpy.typing import NDArray
 from support.small_language_model import CHAT_TEMPLATE, CONTEXT, CONTROL
 from tieback.catalog.card import GeneratorCard
 from tieback.core.errors import StartupError
@@ -47,9 +49,10 @@ def written(
     *,
     pieces: tuple[list[str], list[float], list[int]] | None = None,
     template: str = CHAT_TEMPLATE,
+    blocks: Mapping[str, tuple[NDArray[np.uint8], gguf.GGMLQuantizationType]] | None = None,
     **more: Any,
 ) -> Path:
-    """The model as llama.cpp's converter writes it, in float32.
+    """The model as llama.cpp's converter writes it, in float32 but for the tensors in `blocks`.
 
     By `pieces`, tokens with scores and types, its tokenizer is of SentencePiece.
     """
@@ -89,7 +92,11 @@ def written(
             array = np.ascontiguousarray(halves.swapaxes(1, 2)).reshape(array.shape)
         if name.startswith("model.layers."):
             number, rest = name.removeprefix("model.layers.").split(".", 1)
-            writer.add_tensor(f"blk.{number}.{NAMES[rest]}", array)
+            own = f"blk.{number}.{NAMES[rest]}"
+            if blocks and own in blocks:
+                writer.add_tensor(own, blocks[own][0], raw_dtype=blocks[own][1])
+            else:
+                writer.add_tensor(own, array)
         else:
             writer.add_tensor(OUTER[name], array)
     writer.write_header_to_file()

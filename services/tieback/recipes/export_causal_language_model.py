@@ -1,15 +1,7 @@
 """Exports a Llama-like language model to ONNX, once, for decoding on a CPU with a key-value cache.
 
-Measured on SmolLM2-135M (published in 4 bits) with one thread of an AMD EPYC with AVX-512 VNNI, 400 tokens
-after another 400, milliseconds a token; divergence from torch in nats:
-
-    weights recoded to 8 bits, integer arithmetic     12.0 ms   189 MB   divergence 0.0043   same choice 97 %
-    4 bits, integer zero points                        9.6 ms   134 MB   divergence 0.27     same choice 70 %
-    4 bits, exact by a second small product           12.4 ms   146 MB   divergence 0.0040   same choice 95 %
-    4 bits, float arithmetic                           136 ms   146 MB   divergence 0.0000   same choice 100 %
-
-The first is served: as faithful as the third, faster at reading prompts (500 against 420 tokens/s), simpler.
-Larger models bear 4 bits better; a card asks for them by `bits`.
+The bits of a weight are the card's; `scripts/bench weight_bits` says what each costs. 8 are served by
+default: they read prompts fastest, and an answer from passages reads far more tokens than it writes.
 """
 
 from __future__ import annotations

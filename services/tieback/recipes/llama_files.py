@@ -15,6 +15,7 @@ from typing import Any
 
 import gguf
 import numpy as np
+from gguf.quants import Q4_K
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 
@@ -22,8 +23,10 @@ from tieback.core.errors import StartupError
 from tieback.recipes.llama_weights import (
     BLOCK,
     MIDDLE,
+    MIDDLE_OF_FOUR,
     STATE_NAMES,
     TOGETHER,
+    Bytes,
     Floats,
     LlamaLayer,
     LlamaShape,
@@ -267,14 +270,37 @@ def _tensor(tensor: gguf.ReaderTensor) -> Floats | Matrix:
     kind = tensor.tensor_type
     if kind is gguf.GGMLQuantizationType.Q4_1:
         raw = np.ascontiguousarray(tensor.data).reshape(outputs, inputs // BLOCK, 4 + BLOCK // 2)
-        affine = np.ascontiguousarray(raw[..., :4]).view(np.float16).astype(np.float32)
-        nibbles = raw[..., 4:]
-        codes = np.concatenate([nibbles & 15, nibbles >> 4], axis=-1).reshape(outputs, inputs)
-        return Quantized(codes, affine[..., 0].copy(), affine[..., 1].copy(), 4)
+        affine = _halves(raw[..., :4])
+        return Quantized(_nibbles(raw[..., 4:], outputs), affine[..., 0].copy(), affine[..., 1].copy(), 4)
+    if kind is gguf.GGMLQuantizationType.Q4_0:
+        raw = np.ascontiguousarray(tensor.data).reshape(outputs, inputs // BLOCK, 2 + BLOCK // 2)
+        scales = _halves(raw[..., :2])[..., 0].copy()
+        return Quantized(_nibbles(raw[..., 2:], outputs), scales, -MIDDLE_OF_FOUR * scales, 4)
+    if kind is gguf.GGMLQuantizationType.Q4_K:
+        # Eight blocks share two floats; each has a scale and an offset of 6 bits, in units of these.
+        groups = np.ascontiguousarray(tensor.data).reshape(-1, 4 + 12 + 4 * BLOCK)
+        units = _halves(groups[:, :4])
+        steps, lows = Q4_K.get_scale_min(np.ascontiguousarray(groups[:, 4:16]))
+        by_block = (outputs, inputs // BLOCK)
+        scales, offsets = (units[:, :1] * steps).reshape(by_block), (-units[:, 1:] * lows).reshape(by_block)
+        # Two blocks share 32 bytes: the first has their lower halves.
+        shared = groups[:, 16:].reshape(outputs, inputs // (2 * BLOCK), 1, BLOCK)
+        codes = np.concatenate([shared & 15, shared >> 4], axis=2).reshape(outputs, inputs)
+        return Quantized(codes, scales, offsets, 4)
     if kind is gguf.GGMLQuantizationType.Q8_0:
         raw = np.ascontiguousarray(tensor.data).reshape(outputs, inputs // BLOCK, 2 + BLOCK)
-        scales = np.ascontiguousarray(raw[..., :2]).view(np.float16).astype(np.float32)[..., 0]
+        scales = _halves(raw[..., :2])[..., 0]
         # Two's complement, shifted to start at 0.
         codes = (raw[..., 2:] ^ np.uint8(MIDDLE)).reshape(outputs, inputs)
         return Quantized(codes, scales, -MIDDLE * scales, 8)
     return Plain(gguf.dequantize(tensor.data, kind).astype(np.float32).reshape(outputs, inputs))
+
+
+def _halves(raw: Bytes) -> Floats:
+    """The floats of 16 bits `[…, n]` that the bytes `[…, 2 n]` are."""
+    return np.ascontiguousarray(raw).view(np.float16).astype(np.float32)
+
+
+def _nibbles(raw: Bytes, outputs: int) -> Bytes:
+    """Codes of 4 bits `[outputs, inputs]` of blocks of 16 bytes: the lower halves, then the upper ones."""
+    return np.concatenate([raw & 15, raw >> 4], axis=-1).reshape(outputs, -1)

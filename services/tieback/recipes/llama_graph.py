@@ -45,7 +45,6 @@ from onnx import TensorProto, helper, numpy_helper
 from tieback.models.decoder import LOGITS, SOFT_PLACES, SOFT_ROWS, STATES
 from tieback.recipes.llama_weights import (
     BLOCK,
-    Bytes,
     LlamaLayer,
     LlamaShape,
     LlamaWeights,
@@ -87,15 +86,17 @@ class _GraphWriter:
 
     def model(self, weights: LlamaWeights) -> onnx.ModelProto:
         shape = self._shape
-        cosines, sines = rotary_tables(shape)
+        cosines, sines = shape.rotary_tables()
         self._constant("rotary.cosines", cosines)
         self._constant("rotary.sines", sines)
         self._spare_place()
         if isinstance(weights.embedding, Plain) and weights.embedding.values.dtype == np.float16:
             self._same_shape()
-        states = [self._with_soft_tokens(self._embedding(weights))]
+        states, hidden, added = [], self._with_soft_tokens(self._embedding(weights)), ""
         for n, layer in enumerate(weights.layers):
-            states.append(self._layer(n, layer, states[-1]))
+            state, hidden, added = self._layer(n, layer, hidden, added)
+            states.append(state)
+        states.append(self._node("Add", [hidden, added], "last.fed"))
         self._norm(self._selected(states), weights.final_norm, STATES)
         self._product(STATES, "head", weights.head or weights.embedding, output=LOGITS)
         inputs = [
@@ -180,9 +181,13 @@ class _GraphWriter:
         self._node("Squeeze", ["spare.count"], "spare.scalar")
         self._node("Add", ["total", "spare.scalar"], "spare.total")
 
-    def _layer(self, n: int, layer: LlamaLayer, hidden: str) -> str:
+    def _layer(self, n: int, layer: LlamaLayer, hidden: str, added: str) -> tuple[str, str, str]:
+        """What the layer reads, hidden + added (nothing before the first); and two tensors that it makes.
+
+        Their sum is what the next one reads: one operator adds them and takes its norm.
+        """
         shape, name = self._shape, f"layers.{n}"
-        normed = self._norm(hidden, layer.attention_norm, f"{name}.attention_norm")
+        state, normed = self._normed_sum(hidden, added, layer.attention_norm, f"{name}.attention_norm")
         projected = self._product(normed, f"{name}.qkv", stacked(layer.query, layer.key, layer.value))
         if layer.query_bias is not None:
             biases = np.concatenate([layer.query_bias, layer.key_bias, layer.value_bias])
@@ -210,8 +215,7 @@ class _GraphWriter:
         ]
         attended = self._node("Slice", [with_spare, *ends], f"{name}.attended.tokens")
         output = self._product(attended, f"{name}.output", layer.output)
-        hidden = self._node("Add", [hidden, output], f"{name}.attended")
-        normed = self._norm(hidden, layer.feed_forward_norm, f"{name}.feed_forward_norm")
+        hidden, normed = self._normed_sum(state, output, layer.feed_forward_norm, f"{name}.feed_forward_norm")
         inner = self._product(normed, f"{name}.gate_up", stacked(layer.gate, layer.up))
         self._node("Split", [inner], f"{name}.gate", f"{name}.up", axis=-1, num_outputs=2)
         if shape.activation == "silu":  # x · sigmoid(αx) with α = 1
@@ -219,8 +223,7 @@ class _GraphWriter:
         else:
             gate = self._node("FastGelu", [f"{name}.gate"], f"{name}.active", domain=CONTRIB)
         gated = self._node("Mul", [gate, f"{name}.up"], f"{name}.gated")
-        down = self._product(gated, f"{name}.down", layer.down)
-        return self._node("Add", [hidden, down], f"{name}.fed")
+        return state, hidden, self._product(gated, f"{name}.down", layer.down)
 
     def _with_normed_heads(
         self, projected: str, name: str, query: NDArray[np.float32], key: NDArray[np.float32]
@@ -273,20 +276,32 @@ class _GraphWriter:
         epsilon = self._shape.norm_epsilon
         return self._node("SimplifiedLayerNormalization", inputs, name, axis=-1, epsilon=epsilon)
 
+    def _normed_sum(self, tensor: str, added: str, weight: NDArray[np.float32], name: str) -> tuple[str, str]:
+        """The sum, and its norm; without `added` the tensor itself."""
+        if not added:
+            return tensor, self._norm(tensor, weight, name)
+        weight = (weight + self._shape.norm_offset).astype(np.float32)
+        inputs = [tensor, added, self._constant(f"{name}.weight", weight)]
+        outputs = (name, "", "", f"{name}.read")
+        epsilon = self._shape.norm_epsilon
+        self._node("SkipSimplifiedLayerNormalization", inputs, *outputs, domain=CONTRIB, epsilon=epsilon)
+        return outputs[-1], name
+
     def _product(self, tensor: str, name: str, weights: Matrix, *, output: str = "") -> str:
         if isinstance(weights, Plain):
             return self._product_of_floats(tensor, name, weights, output or f"{name}.product")
-        matrix = held(weights)
+        matrix = held(weights).widened()
         rows, columns = matrix.codes.shape
+        if matrix.codes.shape != held(weights).codes.shape:
+            tensor = self._with_sums(tensor, held(weights).codes.shape[1], columns)
         inputs = [tensor, f"{name}.codes", f"{name}.scales"]
         if not any(kept.name == inputs[1] for kept in self._initializers):
-            codes = matrix.codes if matrix.bits == 8 else _in_pairs(matrix.codes)
+            codes = matrix.packed(matrix.codes)
             self._constant(f"{name}.codes", codes.reshape(rows, columns // BLOCK, -1))
             self._constant(f"{name}.scales", matrix.scales)
         zeros = matrix.zero_points()
         if zeros is not None:
-            zeros = zeros if matrix.bits == 8 else _in_pairs(zeros)
-            inputs.append(self._constant(f"{name}.zeros", zeros))
+            inputs.append(self._constant(f"{name}.zeros", matrix.packed(zeros)))
         return self._node(
             "MatMulNBits",
             inputs,
@@ -298,6 +313,13 @@ class _GraphWriter:
             block_size=BLOCK,
             accuracy_level=self._accuracy,
         )
+
+    def _with_sums(self, tensor: str, inputs: int, columns: int) -> str:
+        """The inputs of a product and behind them the sums of their blocks, as `Quantized.widened` wants."""
+        belongs = np.arange(inputs)[:, None] // BLOCK == np.arange(columns - inputs)
+        sums = self._constant(f"sums.{inputs}", belongs.astype(np.float32))
+        summed = self._node("MatMul", [tensor, sums], f"{tensor}.sums")
+        return self._node("Concat", [tensor, summed], f"{tensor}.widened", axis=-1)
 
     def _product_of_floats(self, tensor: str, name: str, matrix: Plain, output: str) -> str:
         values, table = matrix.values, f"{name}.values"
@@ -367,19 +389,6 @@ class _GraphWriter:
             tensor.external_data.add(key=key, value=str(value))
         self._initializers.append(tensor)
         return name
-
-
-def _in_pairs(codes: Bytes) -> Bytes:
-    """4-bit codes `[rows, n]`, two in a byte, the first in the lower half: `[rows, ceil(n / 2)]`."""
-    even = np.pad(codes, ((0, 0), (0, codes.shape[1] % 2)))
-    return (even[:, ::2] | (even[:, 1::2] << 4)).astype(np.uint8)
-
-
-def rotary_tables(shape: LlamaShape) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Cosines and sines `[context, head_width / 2]` of the angles by which positions are turned."""
-    pairs = np.arange(shape.head_width // 2) / (shape.head_width // 2)
-    angles = np.arange(shape.context)[:, None] * shape.rotary_base**-pairs
-    return np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
 
 
 def _gather(state: str, output: str) -> onnx.NodeProto:

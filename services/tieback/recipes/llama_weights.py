@@ -1,14 +1,21 @@
 """The weights of a Llama-like decoder, its matrices quantised in blocks.
 
 A matrix is read as it was published: in floats, or in blocks of 32 inputs as
-`weight = scale · code + offset`. GGUF's Q4_1 and Q8_0 are exactly that, so nothing is lost in reading such a
-file. What is served is in blocks of 8 or of 4 bits, or in floats of 16 or 32. Floats are quantised to 8 bits
-as Q8_0 does, with an error of at most 1/254 of the block's largest magnitude.
+`weight = scale · code + offset`. GGUF's Q4_0, Q4_1, Q4_K and Q8_0 are exactly that, so nothing is lost in
+reading such a file. What is served is in blocks of 8 or of 4 bits, or in floats of 16 or 32. Floats are
+quantised to 8 bits as Q8_0 does, with an error of at most 1/254 of the block's largest magnitude.
+
+ONNX Runtime's fast products want the code of zero to be an integer, and the offset of a block is a float. In
+4 bits, rounding it would move all weights of the block by up to half a step. What is rounded away, r, is the
+same for the 32 inputs of a block, so it adds r · (their sum) to an output. So the sums of the blocks are
+further inputs of the product, and the r of 32 blocks are a block of weights, in 4 bits as well: they err by
+at most 1/28 of the largest step among them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -30,6 +37,9 @@ QUANTIZED = 8
 
 MIDDLE = 128
 """The code of zero in a symmetric 8-bit block."""
+
+MIDDLE_OF_FOUR = 8
+"""The code of zero of a weight of sums, which are symmetric in 4 bits."""
 
 SHRUNK = (1.0, 0.95, 0.9, 0.85, 0.8)
 """Shares of a block's range that its 4-bit codes are tried over: a narrower one clips few and steps finer."""
@@ -58,6 +68,9 @@ class Quantized:
     scales: Floats
     offsets: Floats
     bits: int
+    sums: Quantized | None = None
+    """Weights of the blocks' sums `[outputs, inputs / 32, rounded up to whole blocks]`, which are in the
+    offsets; None where offsets are taken as they are, and rounded."""
 
     def dequantize(self) -> Floats:
         """The matrix that the blocks stand for."""
@@ -67,13 +80,44 @@ class Quantized:
 
     def rows(self, order: NDArray[np.intp]) -> Quantized:
         """The same matrix with its outputs in another order."""
-        return Quantized(self.codes[order], self.scales[order], self.offsets[order], self.bits)
+        sums = None if self.sums is None else self.sums.rows(order)
+        return Quantized(self.codes[order], self.scales[order], self.offsets[order], self.bits, sums)
+
+    def integer_zeros(self) -> Bytes:
+        """The code in each block that is nearest to zero, beside what sums have weights for."""
+        offsets = self.offsets
+        if self.sums is not None:
+            offsets = offsets - self.sums.dequantize()[:, : offsets.shape[1]]
+        zeros = np.rint(-offsets / np.where(self.scales != 0, self.scales, 1))
+        return np.clip(zeros, 0, 2**self.bits - 1).astype(np.uint8)
 
     def zero_points(self) -> Bytes | None:
         """The code of zero in each block; None where all are in the middle of 8 bits."""
         if self.bits == 8 and np.array_equal(self.offsets, -MIDDLE * self.scales):
             return None
-        return np.rint(-self.offsets / np.where(self.scales > 0, self.scales, 1)).astype(np.uint8)
+        return self.integer_zeros()
+
+    def packed(self, codes: Bytes) -> Bytes:
+        """Codes `[rows, n]` as ONNX Runtime reads them: of 4 bits two in a byte, the first one lower."""
+        if self.bits == 8:
+            return codes
+        even = np.pad(codes, ((0, 0), (0, codes.shape[1] % 2)))
+        return (even[:, ::2] | (even[:, 1::2] << 4)).astype(np.uint8)
+
+    def widened(self) -> Quantized:
+        """The matrix `[outputs, inputs + sums]` of a product with the inputs and the sums of their blocks.
+
+        The matrix itself where no sum has a weight.
+        """
+        if self.sums is None or not self.sums.dequantize().any():
+            return replace(self, sums=None)
+        zeros, of_sums = self.integer_zeros(), self.sums
+        return Quantized(
+            np.concatenate([self.codes, of_sums.codes], axis=1),
+            np.concatenate([self.scales, of_sums.scales], axis=1),
+            np.concatenate([-(zeros * self.scales), of_sums.offsets], axis=1).astype(np.float32),
+            self.bits,
+        )
 
 
 Matrix: TypeAlias = Plain | Quantized
@@ -99,6 +143,12 @@ class LlamaShape:
     norm_offset: float = 0.0
     """Added to the weights of norms, which Gemma stores as differences from 1."""
 
+    def rotary_tables(self) -> tuple[Floats, Floats]:
+        """Cosines and sines `[context, head_width / 2]` of the angles by which positions are turned."""
+        pairs = np.arange(self.head_width // 2) / (self.head_width // 2)
+        angles = np.arange(self.context)[:, None] * self.rotary_base**-pairs
+        return np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
+
 
 @dataclass(frozen=True, slots=True)
 class LlamaLayer:
@@ -118,6 +168,10 @@ class LlamaLayer:
     value_bias: Floats | None = None
     query_norm: Floats | None = None
     key_norm: Floats | None = None
+
+
+STACKED = (("query", "key", "value"), ("output",), ("gate", "up"), ("down",))
+"""The matrices of a layer, those together that one product has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,42 +200,54 @@ def quantize(matrix: Floats, bits: Bits = 8) -> Quantized:
 def _in_four_bits(blocks: Floats) -> Quantized:
     """Blocks `[outputs, blocks, 32]`, each over the share of its range that errs least in squares."""
     most = 15
-    low, high = np.minimum(blocks.min(axis=-1), 0), np.maximum(blocks.max(axis=-1), 0)
+    low, high = blocks.min(axis=-1), blocks.max(axis=-1)
+    middle, half = (high + low) / 2, (high - low) / 2
     best = np.full(low.shape, np.inf, np.float32)
     codes = np.zeros(blocks.shape, np.uint8)
-    scales, zeros = np.zeros_like(low), np.zeros_like(low)
+    scales, offsets = np.zeros_like(low), np.zeros_like(low)
     for share in SHRUNK:
-        scale = (high - low) * np.float32(share / most)
+        scale = 2 * half * np.float32(share / most)
+        offset = middle - half * np.float32(share)
         step = np.where(scale > 0, scale, 1)
-        zero = np.rint(-low * np.float32(share) / step)
-        tried = np.clip(np.rint(blocks / step[..., None]) + zero[..., None], 0, most)
-        error = np.square((tried - zero[..., None]) * step[..., None] - blocks).sum(axis=-1)
+        tried = np.clip(np.rint((blocks - offset[..., None]) / step[..., None]), 0, most)
+        error = np.square(tried * scale[..., None] + offset[..., None] - blocks).sum(axis=-1)
         better = error < best
         best = np.where(better, error, best)
-        scales, zeros = np.where(better, scale, scales), np.where(better, zero, zeros)
+        scales, offsets = np.where(better, scale, scales), np.where(better, offset, offsets)
         codes = np.where(better[..., None], tried, codes).astype(np.uint8)
-    offsets = (-zeros * scales).astype(np.float32)
-    return Quantized(codes.reshape(len(blocks), -1), scales.astype(np.float32), offsets, 4)
+    return _with_sums(Quantized(codes.reshape(len(blocks), -1), scales, offsets, 4))
+
+
+def _with_sums(matrix: Quantized) -> Quantized:
+    """The same matrix of 4 bits with weights of sums; its offsets are those that these make."""
+    zeros = matrix.integer_zeros()
+    left = matrix.offsets + zeros * matrix.scales
+    rows, blocks = left.shape
+    whole = np.pad(left, ((0, 0), (0, -blocks % BLOCK))).reshape(rows, -1, BLOCK)
+    scales = (np.abs(whole).max(axis=-1) / (MIDDLE_OF_FOUR - 1)).astype(np.float32)
+    codes = np.rint(whole / np.where(scales > 0, scales, 1)[..., None]) + MIDDLE_OF_FOUR
+    sums = Quantized(codes.astype(np.uint8).reshape(rows, -1), scales, -MIDDLE_OF_FOUR * scales, 4)
+    offsets = sums.dequantize()[:, :blocks] - zeros * matrix.scales
+    return replace(matrix, offsets=offsets.astype(np.float32), sums=sums)
 
 
 def recode(matrix: Matrix, bits: Bits = 8) -> Matrix:
     """The same matrix in floats, or in blocks of 4 or 8 bits.
 
-    A block's code of zero is an integer, as ONNX Runtime's fast kernel wants. A published block of 4 bits has
-    a float offset; rounding it at 4 bits would move every weight of the block by up to half a step. Seventeen
-    finer steps make one of the old, so in 8 bits the weights stay exact relative to each other and all move
-    together by at most 1/34 of an old step. An 8-bit block that fits already is left as it is.
+    Blocks that have 4 bits already keep their codes. In 8 bits seventeen finer steps make one of theirs, so
+    the weights stay exact relative to each other and all move together, to an integer code of zero, by at
+    most 1/34 of an old step. An 8-bit block that fits already is left as it is.
     StartupError where a weight is too large for a float of 16 bits.
     """
     if bits > QUANTIZED:
         return _in_floats(matrix.dequantize(), bits)
-    if isinstance(matrix, Plain) or bits == 4:
+    if isinstance(matrix, Quantized) and matrix.bits == bits:
+        return matrix if bits == QUANTIZED else _with_sums(matrix)
+    if isinstance(matrix, Plain) or bits < matrix.bits:
         return quantize(matrix.dequantize(), bits)
-    if matrix.bits == 8:
-        return matrix
-    most = 2**matrix.bits - 1
-    low = np.minimum(matrix.offsets, 0)
-    high = np.maximum(matrix.offsets + most * matrix.scales, 0)
+    last = matrix.offsets + (2**matrix.bits - 1) * matrix.scales
+    low = np.minimum(np.minimum(matrix.offsets, last), 0)
+    high = np.maximum(np.maximum(matrix.offsets, last), 0)
     scales = (high - low) / 255
     step = np.where(scales > 0, scales, 1)
     zeros = np.rint(-low / step)
@@ -204,21 +270,32 @@ def recoded(weights: LlamaWeights, bits: Bits = 8) -> LlamaWeights:
     """All matrices recoded: the weights that the graph really holds.
 
     `bits` are those of the layers. Embedding and head have 8 at least: they err most where the choice of a
-    token is close, and are a small part of a large model.
+    token is close, and are a small part of a large model. Of a file that was published in 4 bits, matrices
+    with more keep 8 in 4 bits too, and so does what is stacked with them.
     """
     outer: Bits = 8 if bits == 4 else bits
+    published = bits == 4 and any(
+        _has_four_bits(getattr(layer, name))
+        for layer in weights.layers
+        for names in STACKED
+        for name in names
+    )
 
     def of_layer(layer: LlamaLayer) -> LlamaLayer:
-        parts: dict[str, Any] = {
-            field.name: recode(value, bits)
-            for field in fields(layer)
-            if isinstance(value := getattr(layer, field.name), Plain | Quantized)
-        }
+        parts: dict[str, Any] = {}
+        for names in STACKED:
+            matrices = [getattr(layer, name) for name in names]
+            kept = outer if published and not all(map(_has_four_bits, matrices)) else bits
+            parts |= {name: recode(matrix, kept) for name, matrix in zip(names, matrices, strict=True)}
         return replace(layer, **parts)
 
     layers = tuple(of_layer(layer) for layer in weights.layers)
     head = None if weights.head is None else recode(weights.head, outer)
     return replace(weights, embedding=recode(weights.embedding, outer), layers=layers, head=head)
+
+
+def _has_four_bits(matrix: Matrix) -> bool:
+    return isinstance(matrix, Quantized) and matrix.bits == 4
 
 
 def stacked(*matrices: Matrix) -> Matrix:
@@ -227,12 +304,17 @@ def stacked(*matrices: Matrix) -> Matrix:
     if len(floats) == len(matrices):
         together: Any = np.concatenate(floats)
         return Plain(together)
-    parts = [held(matrix) for matrix in matrices]
+    return _joined([held(matrix) for matrix in matrices])
+
+
+def _joined(parts: Sequence[Quantized]) -> Quantized:
+    sums = [part.sums for part in parts if part.sums is not None]
     return Quantized(
         np.concatenate([part.codes for part in parts]),
         np.concatenate([part.scales for part in parts]),
         np.concatenate([part.offsets for part in parts]),
         parts[0].bits,
+        _joined(sums) if sums else None,
     )
 
 
