@@ -165,8 +165,12 @@ class UpgradePort(Protocol):
         space: str = "",
         labels: str = "",
         earlier: Sequence[str] = (),
+        short: bool = False,
     ) -> Anchors:
-        """The contents of these items in all spaces; with `labels`, by that field of their metadata."""
+        """The contents of these items in all spaces; with `labels`, by that field of their metadata.
+
+        Texts that are too short to be cut are there where `short` ones are asked for.
+        """
         ...
 
     async def encode_queries(

@@ -88,6 +88,20 @@ def test_without_labels_a_half_seeks_its_other_half() -> None:
     }
 
 
+def test_a_text_too_short_for_halves_seeks_nothing_unless_hardly_any_is_longer() -> None:
+    rows = np.repeat(ROWS[:20], 3, axis=0)
+    rows[1::3] = -rows[1::3]  # no half finds its other half
+    rows[31::3] = rows[32::3]  # of the last ten, the whole stands in place of both
+    parts = Parts(np.zeros(0, np.int64), np.arange(60), None)
+
+    def found(cut: np.ndarray) -> float:
+        anchors = Anchors(rows, rows, np.repeat(np.arange(20), 3), cut=cut)
+        return measured(anchors, parts, rows)["native"].value
+
+    assert found(np.arange(20) < 10) == 0.0
+    assert found(np.arange(20) < 9) == 0.5
+
+
 def test_with_labels_a_content_seeks_another_one_of_its_label_and_never_itself() -> None:
     middle = np.eye(2, 6, dtype=np.float32)
     classes = np.array([0, 0, 1, 1, 1])
@@ -100,8 +114,11 @@ def test_with_labels_a_content_seeks_another_one_of_its_label_and_never_itself()
     assert found == [1.0, 0.6]
 
 
-def test_pages_keep_the_words_of_their_texts_and_what_is_learned_by_labels_has_none(tmp_path: Path) -> None:
-    page = Anchors(ROWS[:6], ROWS[:6], np.repeat(np.arange(2), 3), words=np.array([[1, 2], [3, 0]], np.int32))
+def test_pages_keep_the_words_and_halves_of_their_texts_and_what_is_learned_by_labels_has_none(
+    tmp_path: Path,
+) -> None:
+    words, cut = np.array([[1, 2], [3, 0]], np.int32), np.array([True, False])
+    page = Anchors(ROWS[:6], ROWS[:6], np.repeat(np.arange(2), 3), words=words, cut=cut)
     work, labelled = Work(tmp_path / "texts"), Work(tmp_path / "photos")
     work.choose("key", ["a", "b", "c", "d"], 0)
     labelled.choose("key", ["a"], 0)
@@ -110,7 +127,9 @@ def test_pages_keep_the_words_of_their_texts_and_what_is_learned_by_labels_has_n
     work.add(page, 2, 1.0)
     labelled.add(Anchors(ROWS[:1], ROWS[:1], np.zeros(1, np.int64), ["owl"]), 0, 1.0)
 
-    words = work.anchors()[0].words
-    assert words is not None
-    assert words.tolist() == [[1, 2], [3, 0], [1, 2], [3, 0]]
-    assert labelled.anchors()[0].words is None
+    found, of_labels = work.anchors()[0], labelled.anchors()[0]
+    assert found.words is not None
+    assert found.cut is not None
+    assert found.words.tolist() == [[1, 2], [3, 0], [1, 2], [3, 0]]
+    assert found.cut.tolist() == [True, False, True, False]
+    assert (of_labels.words, of_labels.cut) == (None, None)

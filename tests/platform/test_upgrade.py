@@ -17,7 +17,7 @@ import psutil
 import pytest
 from click.testing import CliRunner, Result
 from support.local_platform import Running, served_locally
-from support.revised_spaces import settings_of, texts, write_spaces
+from support.revised_spaces import WORDS, settings_of, texts, write_spaces
 from tieback.artifacts import Artifact
 from tieback.methods.compatibility import compatibilities, shared
 from tieback.models.compatible_transform import COMPATIBILITY
@@ -26,6 +26,7 @@ from tieback_client import (
     AsyncClient,
     Client,
     InvalidArgument,
+    Item,
     JudgedQuery,
     NotFound,
     OperationState,
@@ -135,6 +136,21 @@ def test_policies_that_need_no_pytorch_are_compared_where_none_is_named(
     assert result.translate_all_seconds > 0
     assert result.advice is not None
     assert f"{result.old.ndcg.value:.3f}" in result.reason
+
+
+def test_texts_too_short_for_halves_count_for_judged_queries_and_are_named_without(client: Client) -> None:
+    titles = {f"{n}": " ".join(np.random.default_rng(n).choice(WORDS, 4, replace=False)) for n in range(60)}
+    client.ingest("titles", [Item(*one) for one in titles.items()], space="words-a").collect()
+    judged = [JudgedQuery(titles[f"{n}"][:13], {f"{n}": 2}) for n in range(12)]
+
+    with pytest.raises(InvalidArgument, match="60 of 60 texts have too few words to be cut into halves"):
+        client.plan_upgrade("titles", space="words-b", policy="affine").result(60)
+    plan = client.plan_upgrade("titles", space="words-b", policy="affine", queries=judged).result(60)
+    client.ingest("titles", texts(60)).collect()  # beside the titles
+    mixed = client.plan_upgrade("titles", space="words-b", policy="affine").result(60)
+
+    assert (plan.items, plan.left_out, plan.judged, mixed.left_out) == (60, 0, 12, 60)
+    assert "60 of 120 texts have too few words" in mixed.reason
 
 
 def test_judged_queries_say_what_an_upgrade_is_worth_to_them(client: Client) -> None:

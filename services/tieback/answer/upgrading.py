@@ -112,20 +112,23 @@ class Upgrading:
         space: str = "",
         labels: str = "",
         earlier: Sequence[str] = (),
+        short: bool = False,
     ) -> Anchors:
         """See `UpgradePort`. Contents that a space refuses, or says nothing of, are left out."""
         found, old, new = await self._both(collection, space)
         before = self._before(found, old, new, earlier)
         sought: list[list[_Sought]] = []
-        left_out = 0
+        left_out = too_short = 0
         for place, item in enumerate(await self._index.stored.read(collection, ids)):
             if item is None:
                 continue
             for section in _chosen(item.sections):
-                if made := _sought(place, item, section, labels):
+                made = _sought(place, item, section, labels)
+                is_short = not labels and len(made) > 0 and not _is_cut(made)
+                if made and (short or not is_short):
                     sought.append(made)
                 else:
-                    left_out += 1
+                    left_out, too_short = left_out + 1, too_short + is_short
         every = [one for group in sought for one in group]
         rows, took = [], 0.0
         for one in (*before, old, new):
@@ -135,15 +138,18 @@ class Upgrading:
         each = 1 if labels else WITH_HALVES
         is_there = np.all([one.any(axis=1) for one in rows], axis=0).reshape(-1, each).all(axis=1)
         kept = np.repeat(is_there, each)
+        there = [group for group, keep in zip(sought, is_there, strict=True) if keep]
+        of_texts = (None, None) if labels else (_words(there), np.array([*map(_is_cut, there)], bool))
         return Anchors(
             rows[-2][kept],
             rows[-1][kept],
             np.array([one.item for one in every], np.int64)[kept],
             [one.label for one, keep in zip(every, kept, strict=True) if keep] if labels else (),
             left_out + int((~is_there).sum()),
-            took if labels else took / 2,  # two halves are together as long as the whole
+            took * _share_of_wholes(sought),
             tuple(one[kept] for one in rows[:-2]),
-            None if labels else _words([group for group, keep in zip(sought, is_there, strict=True) if keep]),
+            *of_texts,
+            too_short,
         )
 
     async def encode_queries(
@@ -235,9 +241,9 @@ def _sought(place: int, item: Item, section: Section, labels: str) -> list[_Soug
         if not isinstance(label, str | int | float):
             return []
         return [_Sought(place, content, Role.DOCUMENT, str(label))]
-    cut = halves(content.data) if isinstance(content.data, str) else None
-    if cut is None:
+    if not isinstance(content.data, str):
         return []
+    cut = halves(content.data) or (content.data, content.data)
     given = zip((*cut, content.data), (Role.QUERY, Role.DOCUMENT, Role.DOCUMENT), strict=True)
     return [_Sought(place, Content(Modality.TEXT, text), role) for text, role in given]
 
@@ -246,6 +252,17 @@ def _words(sought: Sequence[Sequence[_Sought]]) -> Array:
     """Those of whole texts, which are the last ones of what is encoded of them."""
     rows = [words_of(str(group[-1].content.data)) for group in sought]
     return np.stack(rows) if rows else np.zeros((0, MOST_WORDS), np.int32)
+
+
+def _share_of_wholes(sought: Sequence[Sequence[_Sought]]) -> float:
+    """How much of what is encoded are whole contents: by their length, where texts are there in parts."""
+    lengths = [[len(str(one.content.data)) for one in group] for group in sought if len(group) > 1]
+    return sum(one[-1] for one in lengths) / max(1, sum(map(sum, lengths))) if lengths else 1.0
+
+
+def _is_cut(group: Sequence[_Sought]) -> bool:
+    """Whether a text is in halves."""
+    return group[0].content != group[-1].content
 
 
 async def _encode(

@@ -23,6 +23,16 @@ class Advice(StrEnum):
     """Encode again; the old encoder is not needed meanwhile, since a transform stands for it well."""
 
 
+def without_short(said: str, short: int, whole: int) -> str:
+    """What is said of `whole` texts, with how many others are too short to take part in it."""
+    if not short:
+        return said
+    return (
+        f"{said}; {short} of {short + whole} texts have too few words to be cut into halves, and took no "
+        "part: give judged queries, for which they count"
+    )
+
+
 def advised(
     old: Worth, native: Worth, gain: Measured, translation: tuple[str, Measured], floor: float
 ) -> tuple[Advice, str]:

@@ -112,9 +112,14 @@ def measured(anchors: Anchors, parts: Parts, rows: Array) -> Mapping[str, Recall
     `rows` are the new encoder's held-out vectors after the transform: see `mapped`.
 
     With labels, each held-out content seeks one of its label among the others of its fold. Without, the first
-    half of a text seeks its second half among those of all held-out texts of its fold.
+    half of a text seeks its second half among those of all held-out texts of its fold that are in halves;
+    where hardly any is, each whole text seeks itself.
     """
-    places = parts.held_out
+    places, by_fold = parts.held_out, parts.by_fold
+    if anchors.cut is not None:
+        in_halves = anchors.cut[places // WITH_HALVES]
+        if in_halves.sum() >= WITH_HALVES * FEWEST_HELD_OUT:
+            places, rows, by_fold = places[in_halves], rows[in_halves], by_fold[in_halves]
     old, native, new = anchors.old[places], anchors.new[places], rows
     leading = shared(new, old.shape[1])
     compared = {
@@ -124,7 +129,7 @@ def measured(anchors: Anchors, parts: Parts, rows: Array) -> Mapping[str, Recall
         "native": (native, native),
     }
     labels = None if parts.classes is None else parts.classes[places]
-    folds = [parts.by_fold == fold for fold in np.unique(parts.by_fold)]
+    folds = [by_fold == fold for fold in np.unique(by_fold)]
     return {
         name: Recall.of(
             np.concatenate(

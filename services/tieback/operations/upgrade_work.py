@@ -66,10 +66,11 @@ class Work:
     def add(self, page: Anchors, begin: int, seconds: float) -> None:
         """Keeps the next page, whose first item has the place `begin`, and how long it took."""
         arrays = _arrays(page) | {"items": page.items + begin}
-        if page.words is not None:
-            arrays["words"] = page.words
+        if page.words is not None and page.cut is not None:
+            arrays |= {"words": page.words, "cut": page.cut.astype(np.uint8)}
         labels = json.dumps(list(page.labels))
-        told = {"labels": labels, "left_out": str(page.left_out), "seconds": f"{seconds} {page.seconds}"}
+        left_out, took = f"{page.left_out} {page.short}", f"{seconds} {page.seconds}"
+        told = {"labels": labels, "left_out": left_out, "seconds": took}
         write_durably(self._page(self.pages), save(arrays, told))
 
     def anchors(self) -> tuple[Anchors, float]:
@@ -77,6 +78,7 @@ class Work:
         read = [_read(self._page(number)) for number in range(self.pages)]
         found = [page for page, _ in read]
         words = [page.words for page in found if page.words is not None]
+        cut = [page.cut for page in found if page.cut is not None]
         every = Anchors(
             np.concatenate([page.old for page in found]),
             np.concatenate([page.new for page in found]),
@@ -86,6 +88,8 @@ class Work:
             sum(page.seconds for page in found),
             tuple(map(np.concatenate, zip(*(page.earlier for page in found), strict=True))),
             np.concatenate(words) if words else None,
+            np.concatenate(cut).astype(bool) if cut else None,
+            sum(page.short for page in found),
         )
         return every, sum(seconds for _, seconds in read)
 
@@ -136,6 +140,8 @@ def _read(path: Path) -> tuple[Anchors, float]:
         told = file.metadata()
         arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
     both, alone = map(float, told["seconds"].split())
-    labels, left_out = json.loads(told["labels"]), int(told["left_out"])
+    labels = json.loads(told["labels"])
+    left_out, short = map(int, told["left_out"].split())
     rows = arrays["old"], arrays["new"], arrays["items"]
-    return Anchors(*rows, labels, left_out, alone, _earlier(arrays), arrays.get("words")), both
+    of_texts = arrays.get("words"), arrays.get("cut")
+    return Anchors(*rows, labels, left_out, alone, _earlier(arrays), *of_texts, short), both

@@ -9,7 +9,7 @@ from tieback.core.types.arrays import Array
 from tieback.core.types.vectors import SpaceRef
 
 WITH_HALVES = 3
-"""Contents of a text without a label: its halves and itself."""
+"""Contents of a text without a label: its halves and itself. One too short to be cut is there three times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,9 @@ class Anchors:
     are the items' own, one a row, where they were asked for. `left_out` counts the sections that are not
     here. `seconds` is what the new encoder took for whole contents. `earlier` are the same contents in the
     spaces before the old one, the first one first. `words` `[texts, n]` are the different words of each whole
-    text as numbers above 0, then zeros; None with labels.
+    text as numbers above 0, then zeros, and `cut` `[texts]` (bool) says which ones are in halves: of others
+    the whole text stands in place of each half, as a query and as a document. Both are None with labels.
+    `short` counts those that were left out since they are too short to be cut.
     """
 
     old: Array
@@ -59,6 +61,8 @@ class Anchors:
     seconds: float = 0.0
     earlier: tuple[Array, ...] = ()
     words: Array | None = None
+    cut: Array | None = None
+    short: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

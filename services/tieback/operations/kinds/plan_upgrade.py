@@ -38,7 +38,7 @@ from tieback.models.compatible_transform import COMPATIBILITY
 from tieback.operations import fitting
 from tieback.operations.kinds import Kind, Services
 from tieback.operations.revisions import Pair, Series, told
-from tieback.operations.upgrade_advice import FLOOR
+from tieback.operations.upgrade_advice import FLOOR, without_short
 from tieback.operations.upgrade_comparison import Tried, compare
 from tieback.operations.upgrade_measures import FEWEST_HELD_OUT, FOLDS, Parts, mapped, measured, split, trial
 from tieback.operations.upgrade_work import Work
@@ -182,7 +182,7 @@ class PlanUpgrade(Kind):
             if not tried.gains:
                 why = "no held-out content has another one to find; give judged queries"
                 if self.queries:
-                    why = "no judged item is in the collection with a text of eight words or more"
+                    why = "no judged item is in the collection with a text"
                 raise InvalidInput(
                     f"nothing can be searched for: {why}", field="queries" if self.queries else "labels"
                 )
@@ -215,6 +215,7 @@ class PlanUpgrade(Kind):
                     "translation": comparison.translation_seconds * pair.sections,
                 },
                 **comparison.told(self.floor),
+                "reason": without_short(comparison.reason, anchors.short, whole),
                 "matrix": told(pair, [*cells, *series.of_plan(comparison)]),
             }
             yield Progress(total, total, checkpoint=checkpoint, committing=True)
@@ -307,12 +308,14 @@ class PlanUpgrade(Kind):
             space=self.space,
             labels=self.labels,
             earlier=self.earlier,
+            short=bool(self.queries),
         )
         await asyncio.to_thread(work.add, page, begin, time.monotonic() - started)
 
     def _of_parts(self, pair: SpacePair, anchors: Anchors, parts: Parts) -> tuple[str, ...]:
         """The policies that are tried. InvalidInput where what was encoded is too little for any."""
-        why = f"{anchors.left_out} sections could not be used"
+        whole = len(anchors.items) // (1 if self.labels else WITH_HALVES)
+        why = without_short(f"{anchors.left_out} sections could not be used", anchors.short, whole)
         training = min((len(one) for one in parts.learned), default=len(parts.training))
         learnable = self._learnable(pair, training, len(parts.held_out), why)
         if parts.classes is not None and len(np.unique(parts.classes[parts.training])) < 2:
