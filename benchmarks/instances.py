@@ -102,7 +102,7 @@ def run(options: argparse.Namespace) -> Report:
     milliseconds = {f"{FEATURES}, ten views one by one": _milliseconds(load_encoder(base, Store()), photos)}
     with tempfile.TemporaryDirectory() as folder:
         for pooling, name in zip(POOLINGS, (GEM, DOLG), strict=True):
-            model, artifact = _trained(base, parameters | {"pooling": pooling}, learnt, Path(folder))
+            model, artifact = trained(base, parameters | {"pooling": pooling}, learnt, Path(folder))
             sides = _encoded(model, photos, queries, regions=pooling == "dolg")
             places[name] = _places(*sides)
             _tell_training(name, artifact, report)
@@ -212,7 +212,7 @@ def interval(values: Floats) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _trained(
+def trained(
     base: EncoderCard, parameters: Mapping[str, Any], photos: Sequence[Path], folder: Path
 ) -> tuple[EncoderModel, Artifact]:
     """The encoder that the recipe makes of these photos, as it is served."""

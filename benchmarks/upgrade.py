@@ -4,6 +4,9 @@ By `--parts ways`: with the judged collections of DIR (retrieval/*, cranfield) a
 arrays: both spaces read, by the share re-embedded; translation, by policy and by what it was learned from;
 and the plan against what is then measured. Any folder of the same layout does.
 
+By `--parts photos`: the same for photos, where the new encoder is the old one's network under another
+training (`benchmarks/upgrade_photos.py`).
+
 By `--parts served`: through the product. A server is started, collections are ingested through the SDK, and
 `PlanUpgrade` is asked for, with OCA (arXiv:2408.08793). Two kinds of pairs are tried:
 
@@ -37,7 +40,7 @@ from tieback.models.store import Store
 from tieback.recipes.pull import pull
 from tieback_client import Client, Image, Item, UpgradePlan
 
-from benchmarks import upgrade_ways
+from benchmarks import upgrade_photos, upgrade_ways
 from benchmarks.claims._digits import Digits
 from benchmarks.claims.orthogonal_alignment import KNOWN, METHOD, NEW, OLD, OLD_WIDTH, digits, encoder
 from benchmarks.data_folder import add_data, data_of
@@ -46,7 +49,7 @@ from benchmarks.progress import PullProgress, log
 from benchmarks.report import Report
 from benchmarks.served import served
 
-PARTS = ("ways", "served")
+PARTS = ("ways", "photos", "served")
 HOLDS = "digits and judged texts"
 SIDE, KINDS, NEW_WIDTH = 28, 10, 64
 OLD_DIGITS, NEW_DIGITS = "digits-old", "digits-new"
@@ -56,9 +59,9 @@ INTERVAL = "95 %, Wilson"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_data(parser, HOLDS)
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="these collections of texts alone")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="these collections alone")
     parser.add_argument(
-        "--parts", nargs="+", choices=PARTS, default=[*PARTS], help="what is measured; by default both"
+        "--parts", nargs="+", choices=PARTS, default=[*PARTS], help="what is measured; by default all"
     )
 
 
@@ -67,6 +70,8 @@ def run(options: argparse.Namespace) -> Report:
     report, rows = Report(), []
     if "ways" in options.parts:
         upgrade_ways.study(report, data, options.only, log)
+    if "photos" in options.parts:
+        upgrade_photos.study(report, data, options.only, log)
     if "served" not in options.parts:
         return report
     with tempfile.TemporaryDirectory() as folder:

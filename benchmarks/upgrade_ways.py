@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from tieback.core.word_numbers import words_of
 from tieback.methods import compatibility
 from tieback.methods.compatibility import compatibilities, translates
 from tieback.models.store import Store
+from tieback.operations.kinds.plan_upgrade import POLICIES
 from tieback.operations.upgrade_comparison import Comparison, compare, led_scores, translated_scores
 from tieback.operations.upgrade_measures import split, trial
 from tieback.operations.upgrade_worth import SHARES, Measured, Sides, Trial
@@ -26,10 +29,13 @@ from benchmarks.claims.orthogonal_alignment import encoded
 from benchmarks.pipeline import collections
 from benchmarks.pipeline.judged import Judged
 from benchmarks.report import Report
+from benchmarks.upgrade_claims import PAIRED, tell
 
 Floats = NDArray[np.floating[Any]]
 Say = Callable[[str], None]
 Gains = Sequence[Mapping[int, float]]
+Rows = dict[str, list[dict[str, Any]]]
+"""By what they are of."""
 
 SMALL, OTHER, STATIC = "all-minilm-l6-v2", "paraphrase-minilm-l3-v2", "wordllama-256"
 PAIRS = ((OTHER, SMALL), (SMALL, OTHER), (STATIC, SMALL))
@@ -40,19 +46,9 @@ HALVES = 300
 """Documents whose halves policies learn from, beside that share."""
 SAMPLE = 500
 """Documents that a plan encodes, besides those that were judged."""
-PLANNED = ("affine", "orthogonal")
-"""Policies that plans compare here: of one kind each, and learned in the least time."""
 POLICIES_TRIED = [
     name for name in compatibilities.names() if translates(name) and name != compatibility.AS_TRAINED
 ]
-ROWS = ("curve", "kept", "plans")
-"""What is kept of a collection and a pair, beside the times."""
-SIDES = ("today", "led", "translated")
-WHICH = {
-    ("halves", "all"): "all judged questions",
-    ("questions", "all"): "all judged questions",
-    ("questions", "others"): "the other questions",
-}
 STAND_INS = 5000
 FLOOR = 0.8
 FEWEST = 500
@@ -60,23 +56,37 @@ FEWEST = 500
 CALLS = 500
 
 
-class Encoded:
+@dataclass(eq=False)
+class Vectors:
+    """Documents and questions of a collection in one space, in unit rows."""
+
+    documents: Floats
+    questions: Floats
+
+
+class Encoded(Vectors):
     """A judged collection in one space: documents, questions, and halves of some documents.
 
-    `sample` are the documents that are cut, the first `SAMPLE` of them at random, then what was judged.
+    `sample` are the documents that a plan may encode, the first `SAMPLE` of them at random, then what was
+    judged. `cut` says which of them are in halves.
     """
 
     def __init__(self, judged: Judged, space: str, say: Say) -> None:
         texts = [one.text for one in judged.documents]
         order = np.random.default_rng(7).permutation(len(texts))
-        cut = {int(place): two for place in order if (two := halves(texts[place])) is not None}
         answers = {place for one in gains_of(judged) for place in one}
-        rest = [place for place in [*cut][SAMPLE:] if place in answers]
-        self.sample = np.array([*[*cut][:SAMPLE], *rest])
-        pieces = [piece for place in self.sample for piece in cut[int(place)]]
+        rest = [place for place in order[SAMPLE:] if place in answers]
+        self.sample = np.array([*order[:SAMPLE], *rest])
+        parts = [halves(texts[place]) for place in self.sample]
+        self.cut = np.array([one is not None for one in parts])
+        pieces = [
+            piece
+            for place, one in zip(self.sample, parts, strict=True)
+            for piece in one or (texts[place], texts[place])
+        ]
         self.words = np.stack([words_of(texts[place]) for place in self.sample])
-        self.documents = encoded(space, texts, say)
-        self.questions = encoded(space, [one.words for one in judged.questions], say)
+        questions = [one.words for one in judged.questions]
+        super().__init__(encoded(space, texts, say), encoded(space, questions, say))
         self.pieces = encoded(space, pieces, say)
 
     def threes(self, places: Sequence[int]) -> Floats:
@@ -85,9 +95,10 @@ class Encoded:
         rows = [self.pieces[2 * numbers], self.pieces[2 * numbers + 1], self.documents[[*places]]]
         return np.stack(rows, axis=1).reshape(-1, self.documents.shape[1])
 
-    def words_at(self, places: Sequence[int]) -> NDArray[np.int32]:
-        """The words of documents of the sample."""
-        return np.asarray(self.words[self._numbers(places)])
+    def texts_at(self, places: Sequence[int]) -> dict[str, NDArray[Any]]:
+        """What a plan knows of the texts of documents of the sample, beside their vectors."""
+        numbers = self._numbers(places)
+        return {"words": self.words[numbers], "cut": self.cut[numbers]}
 
     def _numbers(self, places: Sequence[int]) -> NDArray[np.int64]:
         where = {int(place): number for number, place in enumerate(self.sample)}
@@ -110,55 +121,49 @@ def study(report: Report, data: Path, only: Sequence[str] | None, say: Say) -> N
         for pair in PAIRS:
             old, new = (known[one.name, space] for space in pair)
             others = [[known[each.name, space] for space in pair] for each in judged if each is not one]
-            rows = kept_rows(f"{one.name}, {pair[0]} to {pair[1]}", old, new, gains_of(one), others)
-            names = {"collection": one.name, "old": pair[0], "new": pair[1]}
+            gains = gains_of(one)
+            inputs = {
+                "vectors": [
+                    array
+                    for side in (old, new)
+                    for array in (
+                        side.documents,
+                        side.questions,
+                        side.pieces,
+                        side.sample,
+                        side.words,
+                        side.cut,
+                    )
+                ],
+                "gains": [[[*each], [*each.values()]] for each in gains],
+                "others": [side.documents for sides in others for side in sides],
+            }
+            make = functools.partial(rows_of, old, new, gains, others)
+            rows = kept_rows(f"{one.name}, {pair[0]} to {pair[1]}", rows_of, inputs, make)
+            names = dict(zip(PAIRED, (one.name, *pair), strict=True))
             found.append({name: [names | row for row in table] for name, table in rows.items()})
             curve = rows["curve"][0]
             say(f"{one.name}, {pair[0]} to {pair[1]}: {curve['0%']:.3f} to {curve['100%']:.3f}")
-    curves, kept, plans = [[row for one in found for row in one[name]] for name in ROWS]
-    times = found[-1]["times"][0]
-    report.table("nDCG@10 where both spaces are read, by the share re-embedded", curves)
-    columns = dict.fromkeys(column for row in kept for column in row)
-    report.table(
-        "share of re-embedded nDCG@10 that is kept by translation, and with a fifth re-embedded besides",
-        [{column: row.get(column) for column in columns} for row in kept],
-    )
-    report.table("share of re-embedded nDCG@10: what a plan says, and what is then measured", plans)
-    report.table(
-        "microseconds of a query through a map",
-        [{name: times[name] for name in times if name not in ("collection", "old", "new")}],
-    )
-    claims(report, curves, kept, plans)
+    tell(report, found, POLICIES_TRIED)
 
 
 def kept_rows(
-    step: str, old: Encoded, new: Encoded, gains: Gains, others: Sequence[Sequence[Encoded]]
-) -> dict[str, list[dict[str, Any]]]:
+    step: str, made_by: Callable[..., Any], inputs: Mapping[str, Any], make: Callable[[], Rows]
+) -> Rows:
     """Those of one collection and pair, kept as the steps of recipes are: a run that ended goes on there."""
-    inputs = {
-        "vectors": [
-            array
-            for one in (old, new)
-            for array in (one.documents, one.questions, one.pieces, one.sample, one.words)
-        ],
-        "gains": [[[*one], [*one.values()]] for one in gains],
-        "others": [one.documents for pair in others for one in pair],
-    }
     methods = [compatibilities.get(name) for name in compatibilities.names()]
     arrays = StepCache(Store().steps).arrays(
         f"upgrade of {step}",
-        rows_of,
+        made_by,
         inputs,
-        lambda: {"rows": np.frombuffer(json.dumps(rows_of(old, new, gains, others)).encode(), np.uint8)},
+        lambda: {"rows": np.frombuffer(json.dumps(make()).encode(), np.uint8)},
         beside=(compare, trial, *methods),
     )
-    rows: dict[str, list[dict[str, Any]]] = json.loads(arrays["rows"].tobytes())
+    rows: Rows = json.loads(arrays["rows"].tobytes())
     return rows
 
 
-def rows_of(
-    old: Encoded, new: Encoded, gains: Gains, others: Sequence[Sequence[Encoded]]
-) -> dict[str, list[dict[str, Any]]]:
+def rows_of(old: Encoded, new: Encoded, gains: Gains, others: Sequence[Sequence[Encoded]]) -> Rows:
     """The curve of both spaces read, what translation keeps, what plans say, and the times of the maps."""
     truth = whole(old, new, gains)
     states = own(old, new)
@@ -177,7 +182,7 @@ def gains_of(judged: Judged) -> list[dict[int, float]]:
     return [{places[name]: 2.0**grade - 1 for name, grade in one.grades.items()} for one in judged.questions]
 
 
-def whole(old: Encoded, new: Encoded, gains: Gains, asked: slice = slice(None)) -> Trial:
+def whole(old: Vectors, new: Vectors, gains: Gains, asked: slice = slice(None)) -> Trial:
     """All documents, by all questions or some of them."""
     count = len(old.documents)
     return Trial(
@@ -205,8 +210,13 @@ def fitted(old: Floats, new: Floats, names: Sequence[str] = POLICIES_TRIED) -> d
     return {
         name: compatibility.fit(name, old[first], new[first])
         for name in names
-        if len(first) >= compatibilities.form(compatibility.LEAST_ANCHORS, name)(old.shape[1], new.shape[1])
+        if len(first) >= least_anchors(name, old, new)
     }
+
+
+def least_anchors(name: str, old: Floats, new: Floats) -> int:
+    """The pairs that a policy takes at least, for vectors of these widths."""
+    return compatibilities.form(compatibility.LEAST_ANCHORS, name)(old.shape[1], new.shape[1])
 
 
 def translated(
@@ -255,7 +265,7 @@ def planned(old: Encoded, new: Encoded, gains: Gains) -> list[dict[str, Any]]:
             Anchors(
                 *(old.threes(chosen), new.threes(chosen)),
                 np.repeat(np.arange(len(chosen)), WITH_HALVES),
-                words=old.words_at(chosen),
+                **old.texts_at(chosen),
             ),
             Asked(old.questions[asked], new.questions[asked]) if asked else None,
             [
@@ -266,22 +276,27 @@ def planned(old: Encoded, new: Encoded, gains: Gains) -> list[dict[str, Any]]:
             else (),
             len(chosen) / len(old.documents),
         )
-        name, best = found.tried[0].policy, found.tried[0]
-        row: dict[str, Any] = {
-            "asked by": way,
-            "encoded": len(chosen),
-            "policy": name,
-            "advice": found.advice,
-        }
-        said = {"today": found.old.kept, "led": best.led.kept}
-        said |= {"translated": best.translated.kept} if best.translated else {}
-        row |= {f"{side}, plan": listed(one) for side, one in said.items()}
-        for which, part in (("all", slice(None)), ("others", others)):
-            measured = whole(old, new, gains, part)
-            for side, one in truths(measured, name, published[name]).items():
-                row[f"{side}, {which}"] = listed(one)
-        rows.append(row)
+        measured = {"all": whole(old, new, gains), "others": whole(old, new, gains, others)}
+        rows.append(plan_row(way, len(chosen), found, published, measured))
     return rows
+
+
+def plan_row(
+    way: str,
+    sample: int,
+    found: Comparison,
+    published: Mapping[str, State],
+    measured: Mapping[str, Trial],
+) -> dict[str, Any]:
+    """What a plan says of its best policy, beside what is measured with what it publishes."""
+    name, best = found.tried[0].policy, found.tried[0]
+    row: dict[str, Any] = {"asked by": way, "encoded": sample, "policy": name, "advice": found.advice}
+    said = {"today": found.old.kept, "led": best.led.kept}
+    said |= {"translated": best.translated.kept} if best.translated else {}
+    row |= {f"{side}, plan": listed(one) for side, one in said.items()}
+    for which, one in measured.items():
+        row |= {f"{side}, {which}": listed(kept) for side, kept in truths(one, name, published[name]).items()}
+    return row
 
 
 def truths(measured: Trial, name: str, state: State) -> dict[str, Measured]:
@@ -297,13 +312,15 @@ def truths(measured: Trial, name: str, state: State) -> dict[str, Measured]:
 def plan_of(
     anchors: Anchors, asked: Asked | None, gains: Sequence[Mapping[int, float]], seen: float
 ) -> tuple[Comparison, dict[str, State]]:
-    """What the operation would say by `PLANNED`, and the transforms that it learns in the end."""
+    """What the operation would say, and the transforms that it learns in the end."""
     parts = split(anchors)
     learned = parts.arrays(anchors)
     old, new = learned["old"], learned["new"]
+    fewest = min(len(one) for one in parts.learned)
     states = {
         name: [compatibility.fit(name, old[one], new[one]) for one in (*parts.learned, np.arange(len(old)))]
-        for name in PLANNED
+        for name in POLICIES
+        if fewest >= least_anchors(name, old, new)
     }
     found = compare(trial(anchors, parts, asked, gains, seen=seen), states, FLOOR)
     return found, {name: of_policy[-1] for name, of_policy in states.items()}
@@ -327,69 +344,3 @@ def map_times(states: Mapping[str, State]) -> dict[str, float]:
             times.append(time.perf_counter() - begun)
         found[name] = 1e6 * float(np.median(times))
     return found
-
-
-def claims(
-    report: Report,
-    curves: Sequence[Mapping[str, Any]],
-    kept: Sequence[Mapping[str, Any]],
-    plans: Sequence[Mapping[str, Any]],
-) -> None:
-    """What an upgrade has to show."""
-    names = [f"{share:.0%}" for share in SHARES]
-    below = [min(row[name] for name in names) - min(row["0%"], row["100%"]) for row in curves]
-    report.claim(
-        "upgrade: both spaces read, the worst share of any pair, less the worse of old and new",
-        100 * min(below), "points of nDCG@10", ">= -1",
-    )  # fmt: skip
-    better = [row for row in curves if row["100%"] >= row["0%"]]
-    steps = [float(np.diff([row[name] for name in names]).min()) for row in better]
-    report.claim(
-        "upgrade: both spaces read, the largest fall from a share to the next where the new space is better",
-        100 * min(steps, default=0.0), "points of nDCG@10", ">= -1",
-    )  # fmt: skip
-    best = [max(row[name] for name in POLICIES_TRIED if name in row) for row in kept]
-    report.claim(
-        "upgrade: translation learned from a fifth of the documents, the best policy, mean share kept",
-        float(np.mean(best)), "of re-embedded nDCG@10", ">= 0.8", low=min(best), high=max(best),
-        interval="range of collections and pairs",
-    )  # fmt: skip
-    fifth = [row["best, a fifth re-embedded"] for row in kept]
-    report.claim(
-        "upgrade: the same with a fifth re-embedded",
-        float(np.mean(fifth)), "of re-embedded nDCG@10", ">= 0.9", low=min(fifth), high=max(fifth),
-        interval="range of collections and pairs",
-    )  # fmt: skip
-    for way, which in WHICH:
-        chosen = [row for row in plans if row["asked by"] == way]
-        for side in SIDES:
-            apart = [abs(row[f"{side}, plan"][0] - row[f"{side}, {which}"][0]) for row in chosen]
-            report.claim(
-                f"upgrade: plan by {way}, {side}, less the same on all by {WHICH[way, which]}: mean distance",
-                100 * float(np.mean(apart)), "points of the share", "<= 2", high=100 * max(apart),
-                low=100 * min(apart), interval="range of collections and pairs",
-            )  # fmt: skip
-            holds = is_held if which == "all" else is_within
-            within = [holds(row[f"{side}, plan"], row[f"{side}, {which}"]) for row in chosen]
-            report.claim(
-                f"upgrade: the same, share of plans whose interval of 95 % holds that, {side}, by "
-                f"{WHICH[way, which]}, plan by {way}",
-                float(np.mean(within)), f"of {len(within)}", ">= 0.9",
-                note="" if which == "all" else "with the interval of those questions",
-            )  # fmt: skip
-    right = [(row["today, plan"][0] < 1) == (row["today, others"][0] < 1) for row in plans]
-    report.claim(
-        "upgrade: plans that name the space that other questions find better",
-        float(np.mean(right)), f"of {len(right)}", ">= 0.9",
-    )  # fmt: skip
-
-
-def is_held(plan: Sequence[float], truth: Sequence[float]) -> bool:
-    """Whether a plan's interval holds a number."""
-    return plan[1] <= truth[0] <= plan[2]
-
-
-def is_within(plan: Sequence[float], truth: Sequence[float]) -> bool:
-    """Whether two numbers with intervals of 95 % are as near as their intervals allow."""
-    (low, high) = (plan, truth) if plan[0] <= truth[0] else (truth, plan)
-    return high[0] - low[0] <= float(np.hypot(low[2] - low[0], high[0] - high[1]))

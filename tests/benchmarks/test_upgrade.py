@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from tieback.models.store import Store
 from tieback.recipes.pull import pull
 from tieback_client import Image, Recall
 
-from benchmarks import upgrade
+from benchmarks import upgrade, upgrade_photos
 from benchmarks.claims import orthogonal_alignment
 from benchmarks.claims._digits import Digits
 from benchmarks.report import Report
@@ -56,3 +57,17 @@ def test_an_upgrade_is_held_against_the_old_space_and_against_a_reindex() -> Non
         (0.8, ">= 0.5", True),
         (0.5, ">= 0.79", False),
     ]
+
+
+def test_photos_that_ask_are_not_in_the_collection_and_find_others_of_their_kind(tmp_path: Path) -> None:
+    names = {"a": "fox terrier", "b": "lamp", "c": "Bull Terrier", "d": "terrier", "e": "goblet"}
+    (tmp_path / "photos" / "images").mkdir(parents=True)
+    (tmp_path / "photos" / "labels.json").write_text(json.dumps(names))
+    for name in names:
+        (tmp_path / "photos" / "images" / name).write_bytes(name.encode())
+
+    (found,) = upgrade_photos.collections(tmp_path)
+
+    assert (found.documents, found.questions) == ([b"b", b"c", b"d", b"e"], [b"a"])
+    assert found.gains == [{1: 1.0, 2: 1.0}]
+    assert found.labels == ["lamp", "terrier", "terrier", "goblet"]
