@@ -95,10 +95,13 @@ class Encoded(Vectors):
         rows = [self.pieces[2 * numbers], self.pieces[2 * numbers + 1], self.documents[[*places]]]
         return np.stack(rows, axis=1).reshape(-1, self.documents.shape[1])
 
-    def texts_at(self, places: Sequence[int]) -> dict[str, NDArray[Any]]:
-        """What a plan knows of the texts of documents of the sample, beside their vectors."""
-        numbers = self._numbers(places)
-        return {"words": self.words[numbers], "cut": self.cut[numbers]}
+    def words_at(self, places: Sequence[int]) -> NDArray[np.int32]:
+        """The words of documents of the sample."""
+        return np.asarray(self.words[self._numbers(places)])
+
+    def cut_at(self, places: Sequence[int]) -> NDArray[np.bool_]:
+        """Which documents of the sample are in halves."""
+        return np.asarray(self.cut[self._numbers(places)])
 
     def _numbers(self, places: Sequence[int]) -> NDArray[np.int64]:
         where = {int(place): number for number, place in enumerate(self.sample)}
@@ -247,7 +250,7 @@ def _kept(truth: Trial, name: str, state: State) -> float:
 def planned(old: Encoded, new: Encoded, gains: Gains) -> list[dict[str, Any]]:
     """What plans say, beside what is measured on the whole collection with what they publish.
 
-    One asks by halves of a sample. Two ask by a half of the judged questions each, over their documents and
+    One asks by halves of a sample, without what is too short to be cut. Two ask by a half of the judged questions each, over their documents and
     the sample; all and the others are those that the upgrade then meets.
     """
     rows = []
@@ -257,7 +260,8 @@ def planned(old: Encoded, new: Encoded, gains: Gains) -> list[dict[str, Any]]:
         ("questions", slice(1, None, 2), slice(0, None, 2)),
     ):
         answers = {place for one in gains[asked] for place in one} if asked else set()
-        chosen = [place for place in old.sample[:SAMPLE].tolist() if place not in answers]
+        drawn = old.sample[:SAMPLE] if asked else old.sample[:SAMPLE][old.cut[:SAMPLE]]
+        chosen = [place for place in drawn.tolist() if place not in answers]
         chosen += [place for place in old.sample.tolist() if place in answers]
         chosen = [chosen[place] for place in np.random.default_rng(5).permutation(len(chosen))]
         numbers = {place: number for number, place in enumerate(chosen)}
@@ -265,7 +269,8 @@ def planned(old: Encoded, new: Encoded, gains: Gains) -> list[dict[str, Any]]:
             Anchors(
                 *(old.threes(chosen), new.threes(chosen)),
                 np.repeat(np.arange(len(chosen)), WITH_HALVES),
-                **old.texts_at(chosen),
+                words=old.words_at(chosen),
+                cut=old.cut_at(chosen),
             ),
             Asked(old.questions[asked], new.questions[asked]) if asked else None,
             [

@@ -139,7 +139,6 @@ class Upgrading:
         is_there = np.all([one.any(axis=1) for one in rows], axis=0).reshape(-1, each).all(axis=1)
         kept = np.repeat(is_there, each)
         there = [group for group, keep in zip(sought, is_there, strict=True) if keep]
-        of_texts = (None, None) if labels else (_words(there), np.array([*map(_is_cut, there)], bool))
         return Anchors(
             rows[-2][kept],
             rows[-1][kept],
@@ -148,7 +147,8 @@ class Upgrading:
             left_out + int((~is_there).sum()),
             took * _share_of_wholes(sought),
             tuple(one[kept] for one in rows[:-2]),
-            *of_texts,
+            None if labels else _words(there),
+            None if labels else np.array([*map(_is_cut, there)], bool),
             too_short,
         )
 
