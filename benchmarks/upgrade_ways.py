@@ -250,8 +250,9 @@ def _kept(truth: Trial, name: str, state: State) -> float:
 def planned(old: Encoded, new: Encoded, gains: Gains) -> list[dict[str, Any]]:
     """What plans say, beside what is measured on the whole collection with what they publish.
 
-    One asks by halves of a sample, without what is too short to be cut. Two ask by a half of the judged questions each, over their documents and
-    the sample; all and the others are those that the upgrade then meets.
+    One asks by halves of a sample, without what is too short to be cut. Two ask by a half of the judged
+    questions each, over their documents and the sample; all and the others are those that the upgrade then
+    meets.
     """
     rows = []
     for way, asked, others in (
