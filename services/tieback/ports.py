@@ -199,9 +199,13 @@ class IndexPort(Protocol):
         page_size: int = 0,
         page_token: str = "",
         filter: str = "",
+        sections: bool = True,
         deadline: Deadline = NO_DEADLINE,
     ) -> tuple[list[Item], str]:
-        """A page by id, and the token of the next one. A page ends early where its items are large."""
+        """A page by id, and the token of the next one. A page ends early where its items are large.
+
+        Without `sections`, items have none, and none is read.
+        """
         ...
 
     async def search(

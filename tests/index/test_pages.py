@@ -38,6 +38,22 @@ async def test_a_filtered_listing_holds_items_with_a_section_that_passes(ten: In
     assert await pages(ten, filter="NOT even AND even") == [[]]
 
 
+async def test_items_without_sections_are_those_with_them_and_large_ones_fit_a_page(index: Index) -> None:
+    texts = [section(axis(0), "words " * 10_000, name=f"{n}") for n in range(10)]
+    large = [item(f"i{n}", *texts, even=n % 2 == 0) for n in range(10)]
+    await index.upsert("docs", large)
+
+    whole, token = await index.list_items("docs")
+    heads, last = await index.list_items("docs", sections=False)
+    even, _ = await index.list_items("docs", filter="even = true", sections=False)
+
+    assert (len(whole) < 10, bool(token), last) == (True, True, "")
+    assert [(one.id, one.title, one.metadata, one.sections) for one in heads] == [
+        (one.item.id, one.item.title, one.item.metadata, []) for one in large
+    ]
+    assert [one.id for one in even] == ["i0", "i2", "i4", "i6", "i8"]
+
+
 async def test_a_page_holds_a_hundred_items_where_no_size_is_given(index: Index) -> None:
     await index.upsert("docs", [item(f"{n:03}") for n in range(150)])
 

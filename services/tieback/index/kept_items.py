@@ -90,6 +90,14 @@ class KeptItems:
         place = self._by_id.get(item_id)
         return None if place is None else self._entry(place)
 
+    def head(self, item_id: str) -> Item | None:
+        """An item without its sections, or None."""
+        place = self._by_id.get(item_id)
+        if place is None:
+            return None
+        row = self._rows.row(int(self._first_rows[place]))
+        return Item(item_id, [], row["item_title"], from_json(row["metadata"]))
+
     def bytes_of(self, item_id: str) -> int:
         """Bytes of an item; 0 where there is none."""
         place = self._by_id.get(item_id)

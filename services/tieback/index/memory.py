@@ -160,8 +160,7 @@ class Memory:
 
     def item(self, item_id: str) -> Item | None:
         """The item, or None."""
-        entry = self._items.get(item_id)
-        return entry.item if entry else None
+        return entry.item if (entry := self._items.get(item_id)) else None
 
     def entry(self, item_id: str) -> Entry | None:
         """The living item with all that is known of it, or None."""
@@ -179,8 +178,12 @@ class Memory:
         """The ids of living items that follow, in order."""
         return self._items.ids_after(after)
 
-    def page(self, after: str, tree: Filter | None, take: Callable[[Item], bool], check: Check) -> None:
-        """Offers the next items by id until `take` refuses one; with a filter, those that pass.
+    def head(self, item_id: str) -> Item | None:
+        """The item without its sections, or None."""
+        return self._items.head(item_id)
+
+    def page(self, after: str, tree: Filter | None, take: Callable[[str], bool], check: Check) -> None:
+        """Offers the ids of the next items until `take` refuses one; with a filter, of those that pass.
 
         Holds the lock itself, and lets writers in again and again.
         """
@@ -193,10 +196,7 @@ class Memory:
                 step = self._items.ids_after(after)[:_ITEMS_PER_STEP]
                 more = len(step) == _ITEMS_PER_STEP
                 for name in step:
-                    if passing is not None and not passing[self._items.positions_of(name)].any():
-                        continue
-                    item = self.item(name)
-                    if item is not None and not take(item):
+                    if (passing is None or passing[self.positions_of(name)].any()) and not take(name):
                         return
             after = step[-1] if step else after
 

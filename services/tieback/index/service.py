@@ -283,6 +283,7 @@ class Index(EncodedAgain):
         page_size: int = 0,
         page_token: str = "",
         filter: str = "",
+        sections: bool = True,
         deadline: Deadline = NO_DEADLINE,
     ) -> tuple[list[Item], str]:
         """See `IndexPort`. An item that is there throughout a listing is listed once, whatever is written.
@@ -295,7 +296,12 @@ class Index(EncodedAgain):
         scope = ("items", *opened.description.key, filter)
         after = self._tokens.read(page_token, *scope) if page_token else ""
         page = Page(size)
-        await self._readers.run(lambda check: memory.page(after, tree, page.take, check), deadline)
+
+        def take(item_id: str) -> bool:
+            item = memory.item(item_id) if sections else memory.head(item_id)
+            return item is None or page.take(item)
+
+        await self._readers.run(lambda check: memory.page(after, tree, take, check), deadline)
         token = self._tokens.issue(page.items[-1].id, *scope) if page.more else ""
         return page.items, token
 

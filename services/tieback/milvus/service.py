@@ -316,20 +316,20 @@ class MilvusIndex(NoReindexing):
         page_size: int = 0,
         page_token: str = "",
         filter: str = "",
+        sections: bool = True,
         deadline: Deadline = NO_DEADLINE,
     ) -> tuple[list[Item], str]:
         """See `IndexPort`. An item that is there throughout a listing is listed once, whatever is written."""
-        size, tree = size_of_page(page_size), parse(filter)
 
         def listed(check: Check) -> tuple[list[Item], str]:
             known = self._catalog.find(collection, deadline=deadline)
             scope = ("items", *known.description.key, filter)
             after = self._page_tokens().read(page_token, *scope) if page_token else ""
-            page = Page(size)
-            passing = self._reader.passing(known, tree, deadline)
+            page = Page(size_of_page(page_size))
+            passing = self._reader.passing(known, parse(filter), deadline)
             for item in self._items.listed(known, after, passing, deadline):
                 check("the next items")
-                if not page.take(item):
+                if not page.take(item if sections else replace(item, sections=[])):
                     break
             token = self._page_tokens().issue(page.items[-1].id, *scope) if page.more else ""
             return page.items, token

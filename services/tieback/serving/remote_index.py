@@ -170,11 +170,16 @@ class RemoteIndex:
         page_size: int = 0,
         page_token: str = "",
         filter: str = "",
+        sections: bool = True,
         deadline: Deadline = NO_DEADLINE,
     ) -> tuple[list[Item], str]:
         """A page by id, and the token of the next one."""
         request = index_pb2.ListItemsRequest(
-            collection=collection, page_size=page_size, page_token=page_token, filter=filter
+            collection=collection,
+            page_size=page_size,
+            page_token=page_token,
+            filter=filter,
+            without_sections=not sections,
         )
         response = await self._call(request, index_pb2.ListItemsResponse, deadline)
         items = [

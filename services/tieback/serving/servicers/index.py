@@ -173,6 +173,7 @@ class IndexServicer(index_pb2_grpc.IndexServiceServicer):
             page_size=request.page_size,
             page_token=request.page_token,
             filter=request.filter,
+            sections=not request.without_sections,
             deadline=deadline_of(context),
         )
         return index_pb2.ListItemsResponse(
