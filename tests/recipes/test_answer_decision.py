@@ -57,8 +57,17 @@ def test_each_case_has_the_passages_that_make_its_action_right() -> None:
 def test_a_request_names_what_the_passage_is_about() -> None:
     for one, (question, request) in zip(PORTS, requests_of(PORTS, 3), strict=True):
         name = one.passage.split(" was")[0]
-        assert name in request
+        assert name.lower() in request.lower()
         assert "harbour" in question
+
+
+def test_neither_a_mark_nor_a_capital_tells_a_question_from_a_request() -> None:
+    drawn = [both for seed in range(20) for both in requests_of(PORTS, seed)]
+
+    for texts in zip(*drawn, strict=True):
+        assert any(text.islower() for text in texts)
+        assert not all(text.islower() for text in texts)
+    assert all(text[-1] not in "?." for both in drawn for text in both if text.islower())
 
 
 def test_the_layer_tells_apart_what_can_be_told_apart_and_is_calibrated() -> None:

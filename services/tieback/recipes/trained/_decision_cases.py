@@ -41,6 +41,9 @@ ASKING = (
 )
 """What stands before a question and changes nothing; most questions have nothing before them."""
 
+TYPED = 0.4
+"""The share of questions and of requests in lower case, without a mark at the end."""
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -74,9 +77,14 @@ def requests_of(asked: Sequence[Asked], seed: int) -> list[tuple[str, str]]:
         names = [name for name in names if name in one.passage]
         before = ASKING[int(draw.integers(len(ASKING)))]
         question = before + (one.question[:1].lower() + one.question[1:] if before else one.question)
-        phrase = REQUESTS[int(draw.integers(len(REQUESTS)))]
-        found.append((question, phrase.format(max(names, key=len)) if names else ""))
+        phrase = REQUESTS[int(draw.integers(len(REQUESTS)))].format(max(names, key=len)) if names else ""
+        found.append((_typed(question, draw), _typed(phrase, draw)))
     return found
+
+
+def _typed(text: str, draw: np.random.Generator) -> str:
+    """As it is, or as people type into a field of search: a mark or a capital does not tell what is asked."""
+    return text.lower().rstrip("?. ") if draw.random() < TYPED else text
 
 
 def cases_of(
