@@ -35,11 +35,11 @@ def lines(response: httpx.Response) -> list[dict[str, Any]]:
 
 
 def test_the_page_needs_no_token_and_takes_nothing_from_other_hosts(platform: Running) -> None:
-    moved = httpx.get(f"{platform.http}/console")
+    moved = [httpx.get(f"{platform.http}{path}") for path in ("/", "/console")]
     page = httpx.get(f"{platform.http}/console/")
     again = httpx.get(f"{platform.http}/console/", headers={"if-none-match": page.headers["etag"]})
 
-    assert (moved.status_code, moved.headers["location"]) == (308, "/console/")
+    assert [(one.status_code, one.headers["location"]) for one in moved] == [(307, "/console/")] * 2
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     policy = page.headers["content-security-policy"]
     assert "default-src 'none'" in policy

@@ -36,7 +36,7 @@ def moved() -> Operation:
     """To the path by which the page's files are found."""
 
     async def handle(_: Request) -> Response:
-        return RedirectResponse("/console/", status_code=308)
+        return RedirectResponse("/console/", status_code=307)  # not for ever: the console may be turned off
 
     return Operation("console", handle)
 

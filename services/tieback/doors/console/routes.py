@@ -32,6 +32,7 @@ def routes(client: AsyncClient, options: ConsoleOptions) -> Sequence[Route]:
     kept = KeptReplies()
     stored = None if options.votes is None else Votes(options.votes)
     return [
+        Route("/", page.moved(), methods=["GET"]),
         Route("/console", page.moved(), methods=["GET"]),
         Route("/console/", page.file("console.html"), methods=["GET"]),
         Route(f"{API}/search", asking.search(client, kept), methods=["POST"]),
