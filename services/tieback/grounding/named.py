@@ -2,9 +2,10 @@
 
 A passage on Prometheus 2.53 is near to a question on Prometheus 3.5 and leaves it open, which a judge of
 nearness does not see. Names are told exactly: identifiers ("TIEBACK_PORT", "HTTP/3") stand there as they are,
-versions, times and years ("3.5", "10:05", "2018") where the passages have others of their kind, since a
-heading above may have them; and of words with a capital their beginning stands there, or the word in another
-spelling, or what it stands for ("EU"). What is counted or measured names nothing ("the 3 layers", "1.5 GB").
+times and years ("10:05", "2018") where the passages have others, and versions ("Rust 1.95") where they have
+another one of the same name, since a heading above may have them. Of words with a capital their beginning
+stands there, or the word in another spelling, or what it stands for ("EU"). What is counted or measured names
+nothing ("the 3 layers", "1.5 GB").
 """
 
 from __future__ import annotations
@@ -42,8 +43,9 @@ IDENTIFIER = re.compile(
     re.IGNORECASE,
 )
 YEAR = re.compile(r"(?<![\w.:/-])(?:1\d{3}|20\d\d)(?![\w:/-]|\.\d)")
-KINDS = [re.compile(pattern) for pattern in (r"v?\d+(?:\.\d+)+\S*", r"\d{1,2}(?::\d\d)+", r"\d+(?:[-/]\d+)+")]
-"""Versions, times and dates."""
+VERSION = re.compile(r"v?\d+(?:\.\d+)+\S*", re.IGNORECASE)
+KINDS = [re.compile(pattern) for pattern in (r"\d{1,2}(?::\d\d)+", r"\d+(?:[-/]\d+)+")]
+"""Times and dates."""
 TAG = re.compile(r"<[^<>]*>")
 
 
@@ -78,7 +80,11 @@ def unnamed(question: str, texts: Sequence[str]) -> list[str]:
     """What the question names and none of the texts does, in its order."""
     question, whole = as_displayed(question), " ".join(as_displayed(text) for text in texts)
     exact = _identified(question)
-    found = [(span, one) for one, span in exact if not has(one, whole) and _has_its_kind(one, whole)]
+    found = [
+        (span, _with_its_name(one, question))
+        for one, span in exact
+        if not has(one, whole) and _has_its_kind(one, question, whole)
+    ]
     years = YEAR.findall(whole)
     if years:
         found += [(match.span(), match[0]) for match in YEAR.finditer(question) if match[0] not in years]
@@ -93,10 +99,23 @@ def unnamed(question: str, texts: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(name for _, name in sorted(found)))
 
 
-def _has_its_kind(identifier: str, text: str) -> bool:
-    """Whether a text has others like a version or a time; of other identifiers nothing is asked."""
+def _has_its_kind(identifier: str, question: str, text: str) -> bool:
+    """Whether a text has others like it: another version behind the word before it, or another time or date.
+
+    Of other identifiers nothing is asked.
+    """
+    if VERSION.fullmatch(identifier):
+        name = _with_its_name(identifier, question).removesuffix(identifier).strip()
+        other = rf"\b{re.escape(name)}\s+{VERSION.pattern}"
+        return bool(name) and re.search(other, text, re.IGNORECASE) is not None
     kind = next((one for one in KINDS if one.fullmatch(identifier)), None)
     return kind is None or any(kind.fullmatch(_bare(one.rstrip(".,:"))) for one in TOKEN.findall(text))
+
+
+def _with_its_name(identifier: str, question: str) -> str:
+    """A version with the word before it: "Rust 1.95"; others as they are."""
+    found = re.search(rf"\w+\s+{re.escape(identifier)}", question)
+    return found[0] if found and VERSION.fullmatch(identifier) else identifier
 
 
 def _names(question: str) -> list[tuple[Span, str]]:
