@@ -59,12 +59,13 @@ def plan_upgrade(
     {"extra": 64})``; without one, those are compared that need no training. Of at most `items` items of
     the collection, by default 2000, each policy learns and is measured on what it has not learned from.
     `queries` are judged queries that searches are tried by; without them halves of texts ask for the items
-    that share most words with the text, which says less of how good searches will be. A translation that
-    keeps less than `floor` of re-embedded nDCG, by default 0.8, is refused. `earlier` are served spaces that
-    the collection was in before, the first one first, for the compatibility matrix. `labels` names the field
-    of the items' metadata that has their class; without it, texts are compared by their halves. The
-    collection stays as it is. The operation goes on when this program ends, and when the server is started
-    again. Where an equal one is under way, that is returned; `AlreadyExists` where another one is.
+    that share most words with the text, which says less of how good searches will be, and leaves out texts
+    of fewer than eight words. A translation that keeps less than `floor` of re-embedded nDCG, by default 0.8,
+    is refused. `earlier` are served spaces that the collection was in before, the first one first, for the
+    compatibility matrix. `labels` names the field of the items' metadata that has their class; without it,
+    texts are compared by their halves. The collection stays as it is. The operation goes on when this program
+    ends, and when the server is started again. Where an equal one is under way, that is returned;
+    `AlreadyExists` where another one is.
     """
     request = operation_pb2.PlanUpgradeRequest(
         collection=collection,
