@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from support.command_line import Run, documents
 from tieback_client import (
+    Abstention,
+    AbstentionReason,
     Answer,
     AnswerStyle,
     Box,
@@ -227,6 +229,13 @@ def test_a_quote_that_may_not_be_the_answer_is_said_to_be_uncertain(fit: Questio
     answer = Answer("The toll is 2.", [Claim(1, (0, 14), "The toll is 2.")], [], {1: verdict}, finish=finish)
 
     assert ("it is not certain that they answer" in written(answer).plain) == is_told
+
+
+def test_what_no_passage_names_is_said_without_a_measure() -> None:
+    abstention = Abstention(AbstentionReason.NOT_NAMED, 0.4, 0.9, "No passage names “Rust 1.95”.")
+    answer = Answer("", [], [], {}, abstention=abstention)
+
+    assert written(answer).plain == "No answer. No passage names “Rust 1.95”."
 
 
 def test_an_abstention_is_shown_plainly(run: Run) -> None:

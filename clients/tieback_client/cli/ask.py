@@ -36,6 +36,7 @@ from tieback_client.control_characters import in_a_line
 from tieback_client.decisions import AnswerAction
 from tieback_client.errors import TiebackError
 from tieback_client.events import (
+    AbstentionReason,
     Answer,
     AnswerEvent,
     AnswerStyle,
@@ -224,7 +225,8 @@ def written(answer: Answer) -> Text:
     if answer.abstention is not None:
         one = answer.abstention
         text = Text.assemble(("No answer. ", "bold yellow"), one.message[:1].upper() + one.message[1:])
-        text.append(f"  (measured {one.score:.2f}, needed {one.threshold:.2f})", style="dim")
+        if one.reason is not AbstentionReason.NOT_NAMED:
+            text.append(f"  (measured {one.score:.2f}, needed {one.threshold:.2f})", style="dim")
         if answer.text:
             text.append(f"\n\nThe withdrawn answer: {answer.text.strip()}", style="dim")
         return text
