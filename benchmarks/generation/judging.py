@@ -12,8 +12,8 @@ from benchmarks.generation.answering import Asked
 from benchmarks.grounding import auc
 from benchmarks.report import BOOTSTRAP, Report
 
-JUDGES = ("question_alignment", "relevance")
-"""The learned judge, where the server has one, and the one that learned nothing."""
+JUDGES = ("question_reading", "question_alignment", "relevance")
+"""The learned judges, where the server has them, and the one that learned nothing."""
 AUROC = 0.8
 """The aim is that of issue 13, for sets that nothing was chosen on."""
 COVERAGES = (0.1, 0.25, 0.5, 0.75, 1.0)

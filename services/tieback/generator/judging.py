@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tieback.core.errors import InvalidInput
 from tieback.core.field_path import FieldPath
 from tieback.core.state import State
 from tieback.core.types.method_choice import MethodChoice
-from tieback.methods.answerability import Judgement, answerabilities
+from tieback.methods.answerability import READ, Judgement, answerabilities
 from tieback.methods.grounding import Passage, Statement
 
-LEARNED, WITHOUT_STATE = "question_alignment", "relevance"
-"""The default method, and the one of a server without what that has learned."""
+LEARNED, WITHOUT_STATE = ("question_reading", "question_alignment"), "relevance"
+"""The default methods, the first that the server has a state of, and the one of a server without any."""
+
+DECIDED_BY = "question_alignment"
+
+Reader = Callable[[str, str], float]
+"""A question and sentences to the logit that they answer it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +33,19 @@ class Judge:
 
 
 class Judges:
-    """The methods that a server has: all that learn nothing, and the learned ones by their `states`."""
+    """The methods that a server has: all that learn nothing, and the learned ones by their `states`; `reader`
+    is the network of those that need one.
+    """
 
-    def __init__(self, states: Mapping[str, State] | None = None) -> None:
+    def __init__(self, states: Mapping[str, State] | None = None, reader: Reader | None = None) -> None:
         self._states = dict(states or {})
-        self.default = MethodChoice(LEARNED if LEARNED in self._states else WITHOUT_STATE)
+        self._reader = reader
+        self.default = MethodChoice(next((one for one in LEARNED if one in self._states), WITHOUT_STATE))
+
+    @property
+    def of_decisions(self) -> MethodChoice:
+        """The default where something is decided: decisions are learned by its scores."""
+        return MethodChoice(DECIDED_BY) if DECIDED_BY in self._states else self.default
 
     def configured(self, choice: MethodChoice | None, field: FieldPath) -> Judge:
         """NotFound or InvalidInput, by the field, where the choice is wrong; None for the default."""
@@ -46,7 +59,14 @@ class Judges:
                 field=field,
             )
 
+        reader = self._reader
+        read_of = answerabilities.form(READ, name, parameters) if answerabilities.has(READ, name) else None
+
         def judge(question: Statement, passages: Sequence[Passage]) -> Judgement:
+            if read_of is not None and reader is not None:
+                texts = read_of(question, passages)
+                found = {place: reader(question.text, text) for place, text in texts.items()}
+                question = replace(question, readings=found)
             return method(question, passages, state or {})
 
         return Judge(judge, is_learned)

@@ -215,9 +215,10 @@ class Generator:
             )
         if grounding.repair is not Repair.NONE:
             _check_repair(sampling, grounding)
+        judge = grounding.answerability or (self._judges.of_decisions if grounding.decision else None)
         return Request(
             *(prompt, evidence, writing if style is AnswerStyle.WRITE else None, grounding, checker, style),
-            self._judges.configured(grounding.answerability, at("grounding", "answerability")),
+            self._judges.configured(judge, at("grounding", "answerability")),
             self._deciders.configured(grounding.decision, at("grounding", "decision")),
         )
 

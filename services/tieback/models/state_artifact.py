@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from tieback.artifacts import Artifact, Kind, stored
+from tieback.artifacts import HEADER, Artifact, Kind, stored
 from tieback.core.errors import InvalidInput, OtherWeights
 from tieback.core.state import Schema, State, check_state
 from tieback.core.types.vectors import SpaceRef
@@ -47,6 +48,20 @@ class StateArtifact:
             return None
         return artifact.arrays
 
+    def is_in(self, folder: Path) -> bool:
+        """Whether what is in a folder says that it is of this kind."""
+        try:
+            return bool(json.loads((folder / HEADER).read_bytes())["kind"] == self.kind.name)
+        except (OSError, ValueError, TypeError, KeyError):
+            return False
+
+    def file(self, folder: Path, name: str) -> bytes:
+        """A further file of the one in a folder. ArtifactError where it has none, or is not whole."""
+        files = Artifact.load(folder, self.kind).files
+        if name not in files:
+            raise self.kind.unreadable(folder, KeyError(name))
+        return files[name]
+
     def facts(self, folder: Path) -> Mapping[str, Any]:
         """What is known of the one in a folder. ArtifactError where it is not whole."""
         return Artifact.load(folder, self.kind).facts
@@ -61,6 +76,13 @@ DECIDER = StateArtifact(
     Kind("answer_decision", "decision about questions", 1, "train it again: tieback train answer_decision"),
     lambda: decisions.state("linear"),
     "shipped_decision",
+)
+READER = StateArtifact(
+    Kind(
+        "question_reading", "judge that reads passages", 1, "train it again: tieback train question_reading"
+    ),
+    lambda: answerabilities.state("question_reading"),
+    "shipped_reading",
 )
 JUDGE = StateArtifact(
     Kind("answerability", "judge of answerability", 1, "train it again: tieback train answerability"),

@@ -90,8 +90,8 @@ def train(
             **made_by(recipes.get(name), train, seconds=seconds),
         }
         facts = {"recipe": name, **learned.facts, "metrics": dict(learned.metrics)}
-        report = {REPORT: markdown(name, configuration, learned).encode()}
-        artifact = Artifact(learned.kind, learned.arrays, facts, learned.made_for, report, provenance)
+        files = {REPORT: markdown(name, configuration, learned).encode(), **learned.files}
+        artifact = Artifact(learned.kind, learned.arrays, facts, learned.made_for, files, provenance)
         folder = artifact.save(output)
         adapt = SERVED_BY.get(learned.kind)
         served = None if adapt is None else adapt(artifact, by_name, store, output, say)

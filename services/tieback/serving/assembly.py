@@ -91,11 +91,23 @@ def load_judges(settings: Settings, plan: Plan) -> Judges:
 
     StartupError where the settings name one that was learned for another one.
     """
-    from tieback.generator.judging import LEARNED, Judges
-    from tieback.models.state_artifact import JUDGE
+    from tieback.generator.judging import Judges
+    from tieback.models.question_reader import GRAPH, load_question_reader
+    from tieback.models.state_artifact import JUDGE, READER
 
-    state = _learned(JUDGE, settings.answerability, "TIEBACK_ANSWERABILITY", plan)
-    return Judges({} if state is None else {LEARNED: state})
+    given = settings.answerability
+    states, reader = {}, None
+    is_reader = given is not None and READER.is_in(given.expanduser())
+    for name, artifact in (("question_reading", READER), ("question_alignment", JUDGE)):
+        if given is None or is_reader is (artifact is READER):
+            state = _learned(artifact, given, "TIEBACK_ANSWERABILITY", plan)
+            if state is not None:
+                states[name] = state
+    if "question_reading" in states:
+        [card] = [card for card in plan.encoders if card.name == plan.text_space]
+        graph = READER.file(_folder(READER, given), GRAPH)
+        reader = load_question_reader(graph, card, open_store(settings))
+    return Judges(states, reader)
 
 
 def load_deciders(settings: Settings, plan: Plan, model: LanguageModel | None) -> Deciders:

@@ -100,7 +100,7 @@ class Settings(PlacementSettings, DoorSettings):
     )
     checker: Path | None = Field(None, description="A trained checker of claims. Empty: the shipped one.")
     answerability: Path | None = Field(
-        None, description="A trained judge of answerability. Empty: the shipped one."
+        None, description="A trained judge of answerability, of either recipe. Empty: the shipped ones."
     )
     decider: Path | None = Field(
         None, description="A trained decision about questions. Empty: the shipped one."

@@ -1,21 +1,21 @@
 """Answerability: whether passages answer a question, judged before an answer is made.
 
 A method that is learned declares the arrays of its state, `STATE`, and reads the vectors of tokens beside
-those of sentences.
+those of sentences. One that is read by a network beside its state has a form `read`: what that reads.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from tieback.core.family import Family
+from tieback.core.family import Family, Form
 from tieback.core.state import State
 from tieback.core.types.arrays import Array
 from tieback.methods.grounding import Passage, Statement
 
-__all__ = ["Answerability", "Judgement", "answerabilities"]
+__all__ = ["READ", "Answerability", "Judgement", "ReadOf", "answerabilities"]
 
 
 class Judgement(NamedTuple):
@@ -43,4 +43,14 @@ class Answerability(Protocol):
         ...
 
 
-answerabilities: Family[Answerability] = Family(__name__, Answerability)
+class ReadOf(Protocol):
+    """Picks what a network reads with a question."""
+
+    def __call__(self, question: Statement, passages: Sequence[Passage]) -> Mapping[int, str]:
+        """Texts by the places of the passages that they are of."""
+        ...
+
+
+READ: Form[ReadOf] = Form("read", ReadOf, required=False)
+
+answerabilities: Family[Answerability] = Family(__name__, Answerability, READ)

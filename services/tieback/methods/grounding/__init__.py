@@ -8,7 +8,7 @@ of its state, `STATE`, and reads the vectors of tokens beside those of sentences
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Protocol
@@ -48,13 +48,15 @@ class Statement:
     """A claim; its unit vector `[width]`; where they are read, those of its tokens `[tokens, width]`.
 
     `likelihoods`, where a language model was asked, are the mean log-probabilities of its tokens behind its
-    evidence and alone `[2]`.
+    evidence and alone `[2]`. `readings`, of a question that a network read with passages, are what it gave,
+    by the passages' places.
     """
 
     text: str
     vector: Array
     rows: Array = field(default_factory=lambda: NO_ROWS)
     likelihoods: Array | None = None
+    readings: Mapping[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

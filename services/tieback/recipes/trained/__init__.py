@@ -47,7 +47,8 @@ class Learned:
     """What a recipe gives: the content of an artifact of that `kind`, and numbers for whoever decides by it.
 
     `made_for` are the spaces whose weights it belongs to, `data` the files that were learned from. `metrics`
-    are structured; `report` are tables by their titles, each a list of rows.
+    are structured; `report` are tables by their titles, each a list of rows. `files` are further ones, by
+    their names.
     """
 
     kind: Kind
@@ -57,6 +58,7 @@ class Learned:
     facts: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
     report: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
 
 class Recipe(Protocol):

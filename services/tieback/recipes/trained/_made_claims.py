@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -47,8 +47,11 @@ Edit = Callable[[str, Texts, np.random.Generator], str | None]
 """Returns None where the claim has nothing of the kind."""
 
 
-def made_pairs(pairs: Sequence[Pair], *, most: int, seed: int) -> list[Pair]:
-    """At most `most` changed claims of each kind, and as many unchanged ones beside them.
+def made_pairs(
+    pairs: Sequence[Pair], *, most: int, seed: int, edits: Mapping[str, Edit] | None = None
+) -> list[Pair]:
+    """At most `most` changed claims of each kind, and as many unchanged ones beside them. `edits` are in
+    place of `EDITS`.
 
     The bases are supported claims, and sentences of evidence. Each is changed in one way, the rarest that it
     allows.
@@ -61,17 +64,18 @@ def made_pairs(pairs: Sequence[Pair], *, most: int, seed: int) -> list[Pair]:
         found = claims_of(text)
         if found:
             bases.append((found[int(draw.integers(len(found)))], text))
-    made: dict[str, list[Pair]] = {kind: [] for kind in (*EDITS, "context")}
+    edits = EDITS if edits is None else edits
+    made: dict[str, list[Pair]] = {kind: [] for kind in (*edits, "context")}
     for place in draw.permutation(len(bases)).tolist():
         claim, evidence = bases[place]
         cut = _cut(evidence)
         whole = " ".join([claim, *cut])
         if not claim.strip().endswith("?"):
             beside = Texts(names, [one for one in cut if one != claim])
-            for kind in sorted(EDITS, key=lambda one: len(made[one])):
+            for kind in sorted(edits, key=lambda one: len(made[one])):
                 if len(made[kind]) >= 2 * most:
                     continue
-                changed = EDITS[kind](claim, beside, draw)
+                changed = edits[kind](claim, beside, draw)
                 if changed is not None and changed not in whole:
                     label = UNSUPPORTED if kind == "merged" else CONTRADICTED
                     made[kind] += _both(kind, evidence, claim, Pair(evidence, changed, label, ""))

@@ -96,7 +96,7 @@ def answerability(
         run.say(f"learning from {len(parts.training)} questions")
         network, history = _answerability_network.learn_answerability(
             [ready[place] for place in parts.training],
-            _weights([read[place] for place in parts.training]),
+            weights_of_questions([read[place] for place in parts.training]),
             choices,
             plan,
             checkpoint=run.steps.root / f"answerability-{card.name}.checkpoint.safetensors",
@@ -132,11 +132,11 @@ def answerability(
     chosen, held_out = ([read[place] for place in places] for places in (parts.validation, parts.held_out))
     state["nearness"] = np.array([nearness], np.float32)
     logits, others = (logit + nearness * near for logit, near in (step["chosen_by"], step["held_out"]))
-    state["calibration"] = calibration(logits, _answerable(chosen), _weights(chosen))
+    state["calibration"] = calibration(logits, _answerable(chosen), weights_of_questions(chosen))
     slope, offset = state["calibration"].tolist()
     likely, reported = (1 / (1 + np.exp(-np.clip(slope * one + offset, -30, 30))) for one in (logits, others))
     state["precisions"] = precisions(likely, _answerable(chosen))
-    rows = _measured(reported, held_out)
+    rows = measured(reported, held_out)
     metrics = {"questions": len(read), "losses": step["losses"].tolist(), "sets": rows}
     facts = {"method": "question_alignment", "space": card.name, "sets": sorted({one.source for one in read})}
     title = "Questions that were held out, by set"
@@ -183,7 +183,7 @@ def _answerable(questions: Sequence[Asked]) -> Array:
     return np.array([one.answerable for one in questions], bool)
 
 
-def _weights(questions: Sequence[Asked]) -> Array:
+def weights_of_questions(questions: Sequence[Asked]) -> Array:
     """How often each is drawn: a set by the root of its size, within it both answers alike."""
     sets = [one.source for one in questions]
     keys = [(one.source, one.answerable) for one in questions]
@@ -192,7 +192,8 @@ def _weights(questions: Sequence[Asked]) -> Array:
     return np.array([sizes[key[0]] ** 0.5 / counts[key] for key in keys], np.float64)
 
 
-def _measured(likely: Array, questions: Sequence[Asked]) -> list[dict[str, Any]]:
+def measured(likely: Array, questions: Sequence[Asked]) -> list[dict[str, Any]]:
+    """Rows of a report: how well probabilities tell questions apart, of all and of each set."""
     rows = []
     answerable = _answerable(questions)
     for source in ["all", *sorted({one.source for one in questions})]:
