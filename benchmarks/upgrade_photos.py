@@ -1,8 +1,8 @@
 """The ways of an upgrade of photos, in arrays; see `benchmarks/upgrade.py`.
 
 One encoder is the served EfficientNet-Lite0, the other the same network with the pooling that `tieback train
-dolg` learns (arXiv:2108.02927), from photos of another collection than the one that is searched. What is
-learned is thrown away. Two collections are asked, as far as DIR has them, by photos that are not in them:
+dolg` learns from photos of another collection than the one that is searched. What is learned is thrown away.
+Two collections are asked, as far as DIR has them, by photos that are not in them:
 
     photos    photos/images: a photo asks for others of its kind, whose names end in the same word
     captions  captions/images: a photo asks for ten of which people wrote most alike; or a part of a photo
