@@ -90,6 +90,7 @@ class Written:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, metavar="DIR", required=True, help="has answerable/*.jsonl")
     parser.add_argument("--model", default="", metavar="NAME", help="the generator; the catalog's first")
+    parser.add_argument("--cards", type=Path, metavar="DIR", help="has cards of your own, as TIEBACK_CARDS")
     parser.add_argument("--rounds", type=int, default=5, help="rounds in which all sides take turns")
     parser.add_argument("--questions", type=int, default=12, help="so many questions with their passages")
     parser.add_argument(
@@ -103,7 +104,7 @@ def run(options: argparse.Namespace) -> Report:
     rows = read(options.data, options.questions)
     if not rows:
         raise SystemExit("generation_speed: --data: there is no answerable/*.jsonl with questions in it")
-    card = next(one for one in Catalog.load().generators() if options.model in ("", one.name))
+    card = next(one for one in Catalog.load(options.cards).generators() if options.model in ("", one.name))
     model = load_language_model(card, Store())
     if not options.llama_cpp:
         return asyncio.run(measured(model, rows, options.rounds, None))
