@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tieback.grounding.named import has, identifiers, says, unnamed
+from tieback.grounding.named import MOST, has, identifiers, says, unnamed
 
 PASSAGE = (
     "Prometheus 2.53.3 was released in 2024. The European Union and Groener helped; the Normans did not. "
@@ -51,3 +51,21 @@ def test_an_identifier_is_found_as_a_whole_and_with_what_follows_its_version() -
     assert not has("1.2", "since 1.25")
     assert has("1.95", '<a id="1.95-notes"></a> notes')
     assert not says("1.95", '<a id="1.95-notes"></a> notes')
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "token", ["a" + "_a" * 2000 + "$", "1." + "1" * 20_000 + "$", "1.1" * 5000 + "$", "a" + ":a" * 5000 + "$"]
+)
+def test_a_token_that_was_made_to_be_slow_is_read_in_time(token: str) -> None:
+    assert identifiers(f"What is {token} here?") == []
+
+
+@pytest.mark.timeout(20)
+def test_of_a_question_of_names_alone_a_few_are_looked_for() -> None:
+    names = [f"Qz{chr(97 + one % 26)}{chr(97 + one // 26)}xwvutsr" for one in range(100)]
+
+    found = unnamed("which is " + " of the ".join(names), [" ".join(f"word{one}" for one in range(5000))])
+
+    assert names[0] in found
+    assert len(found) <= MOST

@@ -34,12 +34,17 @@ TITLE_CASE = 0.5
 INITIALS = (2, 3, 4)
 """Letters of what is written by its initials."""
 
+READ, LONGEST, MOST = 1000, 100, 16
+"""Characters of a question that are read, those of an identifier or name, and how many of these are looked
+for: each is compared with all words of the passages.
+"""
+
 TOKEN = re.compile(r"[^\s\"“”‘’()\[\]{}<>,;!?`|]+")
 IDENTIFIER = re.compile(
     r"v?\d+(?:[.:/-]\d+)+\w*(?:[-+.]\w+)*"  # versions, times, dates
     r"|(?=\S*[a-z])(?=\S*\d)[a-z][\w./:+-]*"  # e0277, http/3, libogg0
     r"|--?[a-z][\w-]+"  # options
-    r"|[a-z]\w*(?:_\w+)+|(?:[a-z]\w*)?(?:::?[a-z]\w*)+",  # names of variables
+    r"|(?=\w*_\w)[a-z]\w*|(?:[a-z]\w*)?(?:::?[a-z]\w*)+",  # names of variables
     re.IGNORECASE,
 )
 YEAR = re.compile(r"(?<![\w.:/-])(?:1\d{3}|20\d\d)(?![\w:/-]|\.\d)")
@@ -51,7 +56,7 @@ TAG = re.compile(r"<[^<>]*>")
 
 def identifiers(question: str) -> list[str]:
     """The identifiers of a question, as they are written there: versions, times, names of variables."""
-    return [text for text, _ in _identified(as_displayed(question))]
+    return [text for text, _ in _identified(as_displayed(question[:READ]))]
 
 
 def _identified(question: str) -> list[tuple[str, Span]]:
@@ -60,9 +65,9 @@ def _identified(question: str) -> list[tuple[str, Span]]:
     for match in TOKEN.finditer(question):
         token = _bare(match[0].rstrip(".:"))
         is_measured = any(begin <= match.start() < end for begin, end in measured)
-        if IDENTIFIER.fullmatch(token) and not is_measured:
+        if len(token) <= LONGEST and not is_measured and IDENTIFIER.fullmatch(token):
             found.append((token, (match.start(), match.start() + len(token))))
-    return found
+    return found[:MOST]
 
 
 def has(identifier: str, text: str) -> bool:
@@ -78,7 +83,7 @@ def says(identifier: str, text: str) -> bool:
 
 def unnamed(question: str, texts: Sequence[str]) -> list[str]:
     """What the question names and none of the texts does, in its order."""
-    question, whole = as_displayed(question), " ".join(as_displayed(text) for text in texts)
+    question, whole = as_displayed(question[:READ]), " ".join(as_displayed(text) for text in texts)
     exact = _identified(question)
     found = [
         (span, _with_its_name(one, question))
@@ -125,7 +130,7 @@ def _names(question: str) -> list[tuple[Span, str]]:
     found = list(NAME.finditer(question, first.end() if first else 0))
     if len(found) >= TITLE_CASE * len(words):
         return []
-    return [(match.span(), _bare(match[0])) for match in found if len(match[0]) > 1]
+    return [(match.span(), _bare(match[0])) for match in found if 1 < len(match[0]) <= LONGEST][:MOST]
 
 
 def _bare(word: str) -> str:

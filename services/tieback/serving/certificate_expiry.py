@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import logging
-import re
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -12,8 +10,6 @@ log = logging.getLogger(__name__)
 SOON = timedelta(days=14)
 REPEAT_SECONDS = 3600.0
 """How often the log repeats that a certificate has expired."""
-_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
-_VERSION, _GENERALIZED_TIME = 0xA0, 0x18  # tags of DER
 
 
 class Expiry:
@@ -37,26 +33,9 @@ class Expiry:
 
 def end_of(chain: bytes) -> datetime | None:
     """When the first certificate of a PEM file expires; None where that cannot be read."""
-    found = _PEM.search(chain)
+    from cryptography import x509  # takes 0.1 s to load, which servers without TLS need not wait for
+
     try:
-        data = base64.b64decode(found[1] if found else b"")
-        _, at, _ = _element(data, _element(data, 0)[1])  # of the certificate, what is signed
-        if data[at] == _VERSION:
-            at = _element(data, at)[2]
-        for _ in ("serial number", "signature", "issuer"):
-            at = _element(data, at)[2]
-        begin = _element(data, at)[1]  # of the validity
-        tag, first, last = _element(data, _element(data, begin)[2])
-        form = "%Y%m%d%H%M%SZ" if tag == _GENERALIZED_TIME else "%y%m%d%H%M%SZ"
-        return datetime.strptime(data[first:last].decode("ascii"), form).replace(tzinfo=UTC)
-    except (IndexError, ValueError):
+        return x509.load_pem_x509_certificate(chain).not_valid_after_utc
+    except ValueError:
         return None
-
-
-def _element(data: bytes, at: int) -> tuple[int, int, int]:
-    """The tag of the element of DER at a byte, and the bytes at which its content begins and ends."""
-    size, begin = data[at + 1], at + 2
-    if size & 0x80:
-        begin += size & 0x7F
-        size = int.from_bytes(data[at + 2 : begin], "big")
-    return data[at], begin, begin + size
