@@ -30,9 +30,10 @@ BATCH_BYTES = 2 * 1024 * 1024
 ITEM_BYTES = 64  # of a short text
 BATCH_SECTIONS = 4096
 """Sections of the items of one request, unless one item has more: about half of what a server takes."""
-BATCH_TEXT_BYTES = 256 * 1024
+BATCH_TEXT_BYTES = 128 * 1024
 """Bytes of text of the items of one request, unless one item has more. All of it is encoded before the
-request is answered, and the answer shows how far the work is, and what is kept."""
+request is answered, and the answer shows how far the work is, and what is kept. A server works on three at
+once, some 100,000 tokens, which is half of what may wait there (TIEBACK_QUEUED_TOKENS)."""
 # What ends a stream that may go on as another.
 BROKEN = (grpc.RpcError, Unavailable, Overloaded)
 
