@@ -112,12 +112,14 @@ class Attempts:
         self._timeout = timeout
         self._first_failure: float | None = None
         self._backoffs = self._returns = 0
+        self._attempt_begin = self._begin
         self.request_id = session.options.name_call()
         self.retries = 0
         session.calls += 1
 
     def arguments(self, *, patient: bool = True, metadata: Iterable[tuple[str, str]] = ()) -> dict[str, Any]:
         """The keyword arguments of the next attempt's call; `patient` where nobody else can be asked."""
+        self._attempt_begin = time.monotonic()
         options = self._session.options
         headers = [one for one in (*options.headers(), *metadata) if one[0] != REQUEST_ID_KEY]
         headers.append((REQUEST_ID_KEY, self.request_id))
@@ -184,8 +186,9 @@ class Attempts:
         if elsewhere:
             return 0.0
         now = time.monotonic()
-        if error.details.request_id and not error.reason and self._returns < RETURNS:
-            # The server was back and had accepted the call: this is another outage.
+        lasted = not error.reason or now - self._attempt_begin > TOGETHER
+        if error.details.request_id and lasted and self._returns < RETURNS:
+            # The server was back, and had accepted the call and worked on it: this is another outage.
             self._returns += 1
             self._first_failure = now
         self._first_failure = self._first_failure or now

@@ -41,7 +41,7 @@ class Retry:
     seconds: float = 60.0
     """Give up so long after the server was lost; the call's own deadline holds as well. For a stream of
     requests, each answer begins a new count, and so does each break after the server was back and had
-    accepted the stream again: five of these at most between two answers."""
+    worked on the stream again: five of these at most between two answers."""
     overloads: bool = False
     """Also retry after an `Overloaded`, after the delay that the server gives."""
 

@@ -6,6 +6,8 @@ that wait and the rate at which this replica has been getting through them.
 
 A full queue is no tenant's alone: one that has less waiting than an equal share of the limit is let in all
 the same, up to that share. So who fills the queue is refused, and who comes by now and then is not.
+Work in bulk (`tieback.core.bulk`) fills `BULK_SHARE` of the limit at most: the rest is for calls that
+somebody waits for.
 
     with admission.admit(tokens, items=len(texts)) as ticket:   # Overloaded, InvalidInput
         ...                                                     # waiting for a worker
@@ -24,6 +26,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Literal, TypeVar
 
+from tieback.core.bulk import IN_BULK
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, Overloaded
 from tieback.core.tenant import TENANT
@@ -40,6 +43,9 @@ QUEUE_SHARE = 0.35
 computing it, for hops, and for what an overload itself makes slower. At three times the capacity, on two
 cores that the refusals share, 0.6 had 8 % of the admitted come too late in one process and most of them
 behind a gateway, and this hardly any. The queue of an overload never empties, so it costs no throughput."""
+
+BULK_SHARE = 0.75
+"""Share of the limit up to which work in bulk is let in; one larger request, up to all of it."""
 
 SLOT_SECONDS = 0.1
 """What waits is counted by deadlines of this grain."""
@@ -98,7 +104,8 @@ class Admission:
         with self._lock:
             why = self._why_not(tenant, tokens, deadline)
             if why is not None:
-                seconds = self._refuse()
+                # Work in bulk only waits elsewhere: nothing is refused by that, and there is room for others.
+                seconds = self._retry_after() if IN_BULK.get() else self._refuse()
                 raise Overloaded(self._sentence(why)(seconds), retry_after=seconds)
             self._queued_tokens += tokens
             self._queued_items += items
@@ -197,11 +204,14 @@ class Admission:
         return sum([tokens for wanted, tokens in self._by_slot.items() if wanted <= slot]) > able
 
     def _has_room(self, tenant: str, tokens: int) -> bool:
-        if self._queued_tokens + tokens <= self.limit_tokens:
+        limit = self.limit_tokens
+        if IN_BULK.get() and tokens <= limit * BULK_SHARE:
+            limit = int(limit * BULK_SHARE)
+        if self._queued_tokens + tokens <= limit:
             return True
         own = self._by_tenant.get(tenant, 0)
         others = len(self._by_tenant) - (tenant in self._by_tenant)
-        return others > 0 and own + tokens <= self.limit_tokens // (others + 1)
+        return others > 0 and own + tokens <= limit // (others + 1)
 
     def _count(self, tenant: str, slot: float, tokens: int) -> None:
         """Adds to what a tenant has waiting, wanted by then. Needs the lock."""

@@ -335,3 +335,26 @@ def _wait_until(true: Callable[[], bool], seconds: float = 20) -> None:
     while not true() and time.monotonic() < end:
         time.sleep(0.05)
     assert true()
+
+
+def test_a_server_that_worked_on_a_stream_and_is_shut_down_again_has_patience_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(attempts, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    session = Session("here", Options())
+    session.reached = True
+    stream = Attempts(session, RPCS["IngestItems"], timeout=None)
+    told = Unavailable("it is shutting down", Details(reason="UNAVAILABLE", request_id="seen"))
+
+    for worked in (10.0, 50.0, 50.0):  # more than 60 s since the first break, and no answer
+        stream.arguments()
+        clock[0] += worked
+        stream.failed(told)
+    with pytest.raises(Unavailable):  # noqa: PT012 - one refusal after the other
+        for _ in range(100):  # it is there, and refuses at once
+            stream.arguments()
+            clock[0] += 1
+            stream.failed(told)
+
+    assert clock[0] > 100 + 110 + 55

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from tieback.answer.stopwatch import Stopwatch, seconds_of
+from tieback.core.bulk import once_there_is_room
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, TiebackError
 from tieback.core.field_path import ROOT, at
@@ -134,7 +136,8 @@ class SpaceEncoders:
         answers: list[Encoding | TiebackError] = []
         with watch.stage(f"encode:{space}") as stage:
             for batch in batches:
-                reply = await self._encoder.encode(space, batch, plan, deadline=deadline)
+                encode = partial(self._encoder.encode, space, batch, plan, deadline=deadline)
+                reply = await once_there_is_room(encode, deadline)
                 stage.queue += reply.timing.queue
                 stage.compute += reply.timing.compute
                 answers.extend(_without_place(one, place) for place, one in enumerate(reply.results))

@@ -17,6 +17,7 @@ from tieback.answer.splitting import Split, Splitting
 from tieback.answer.stopwatch import Stopwatch, hop
 from tieback.answer.token_vectors import below_heading, taken_out
 from tieback.answer.token_vectors import token_vectors as vectors_of_tokens
+from tieback.core.bulk import once_there_is_room
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, NotFound, TiebackError
 from tieback.core.field_path import ROOT, FieldPath
@@ -137,7 +138,7 @@ class Ingestion:
             with watch.stage("second"):
                 indexed = await beside([split.items[number] for number in whole], indexed, deadline)
         with watch.stage("upsert"):
-            written = await write(indexed)
+            written = await once_there_is_room(lambda: write(indexed), deadline)
         for number, error in zip(whole, written.results, strict=True):
             if error is not None:
                 errors[number] = _at(number, split.places[number], error)
@@ -285,12 +286,14 @@ class Ingestion:
         with watch.stage("fuse"):
             for begin in range(0, len(asked), max(most, 1)):
                 batch = asked[begin : begin + most]
-                reply = await into.router.fuse(
+                fuse = functools.partial(
+                    into.router.fuse,
                     [draft.encodings for draft in batch],
                     role=Role.DOCUMENT,
                     per_region=into.encoders[Role.DOCUMENT].joint_inputs.per_region,
                     deadline=hop(deadline),
                 )
+                reply = await once_there_is_room(fuse, deadline)
                 for draft, result in zip(batch, reply.results, strict=True):
                     if isinstance(result, Fused):
                         draft.vector, draft.labels = result.vector, result.labels

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from tieback.answer.drafts import Draft
 from tieback.answer.stopwatch import Stopwatch
+from tieback.core.bulk import once_there_is_room
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.recognised import moved, within
@@ -45,7 +47,9 @@ class Recognition:
         with watch.stage("recognise"):
             for begin in range(0, len(asked), step):
                 part = asked[begin : begin + step]
-                reply = await self._recogniser.recognise([one.content for one in part], deadline=deadline)
+                contents = [one.content for one in part]
+                recognise = partial(self._recogniser.recognise, contents, deadline=deadline)
+                reply = await once_there_is_room(recognise, deadline)
                 for draft, result in zip(part, reply.results, strict=True):
                     if not isinstance(result, TiebackError):
                         draft.recognised = result

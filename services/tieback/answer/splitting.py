@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from tieback.answer.headings import headed, heading_of, titles_of
+from tieback.core.bulk import once_there_is_room
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.field_path import at
@@ -197,9 +198,11 @@ class Splitting:
         while left:
             batch = left.pop()
             try:
-                reply = await self._encoder.split(
-                    space, list(map(text_of, batch)), max_tokens=max_tokens, deadline=deadline
+                texts = list(map(text_of, batch))
+                split = functools.partial(
+                    self._encoder.split, space, texts, max_tokens=max_tokens, deadline=deadline
                 )
+                reply = await once_there_is_room(split, deadline)
             except InvalidInput as error:
                 if error.reason != TOO_MANY_PIECES:
                     raise

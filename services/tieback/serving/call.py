@@ -6,6 +6,7 @@ Whatever is raised becomes a status by `failures`. Every call is logged once; of
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import time
 from collections.abc import AsyncIterator
@@ -16,6 +17,7 @@ from typing import Any, Self
 import grpc
 from google.rpc import status_pb2
 
+from tieback.core.bulk import IN_BULK, waited
 from tieback.core.errors import TiebackError
 from tieback.core.tenant import PRINCIPAL, Principal
 from tieback.serving import context as call_context
@@ -24,6 +26,7 @@ from tieback.serving.load_report import write_load
 from tieback.serving.open_calls import running_task
 from tieback.serving.reading import done_with
 from tieback.serving.route import Route
+from tieback.serving.servicers.time_left import time_left
 from tieback.serving.tracing import trace_ids
 
 log = logging.getLogger(__name__)
@@ -68,8 +71,11 @@ class Call:
 
     async def read(self, data: bytes) -> Any:
         """The request, whose bytes count as in work until the call ends or reads the next."""
-        self._hold(len(data))
         self._request_bytes += len(data)
+        return await self._read(data)
+
+    async def _read(self, data: bytes) -> Any:
+        self._hold(len(data))
         request, size = await self._route.reader.read(data)
         self._hold(max(len(data), size))
         return request
@@ -87,9 +93,10 @@ class Call:
         self._held = size
 
     async def each(self, requests: AsyncIterator[bytes]) -> AsyncIterator[Any]:
-        """The requests of a stream."""
+        """The requests of a stream. Where the process holds too much already, the next one waits."""
         async for data in requests:
-            yield await self.read(data)
+            self._request_bytes += len(data)
+            yield await waited(functools.partial(self._read, data), time_left(self.context))
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -149,7 +156,8 @@ class Call:
         done_with(self._held)
         route.count(self._code.name)
         route.seconds.observe(took)
-        refused = self._code is grpc.StatusCode.RESOURCE_EXHAUSTED
+        # A hop of bulk work that is refused is asked for again: nobody is told of it.
+        refused = self._code is grpc.StatusCode.RESOURCE_EXHAUSTED and not IN_BULK.get()
         if refused:
             route.telemetry.reject(route.service, self._reason)
         route.telemetry.tenants.finished(self._code.name, self._reason if refused else "")

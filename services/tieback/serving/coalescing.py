@@ -26,6 +26,7 @@ from dataclasses import dataclass, field
 
 import grpc
 
+from tieback.core.bulk import IN_BULK
 from tieback.core.deadline import Deadline
 from tieback.serving import context
 from tieback.serving.contract import METHODS
@@ -58,7 +59,7 @@ class _Member:
     context: contextvars.Context
 
 
-_Key = tuple[str, bytes, str]
+_Key = tuple[str, bytes, str, bool]
 
 
 @dataclass(slots=True, eq=False)
@@ -68,6 +69,7 @@ class _Kind:
     target: str
     rest: bytes
     authorization: str
+    in_bulk: bool
     hops: int = 0
     waiting: list[_Member] = field(default_factory=list)
     timer: asyncio.TimerHandle | None = None
@@ -89,7 +91,7 @@ class Coalescer:
         rest, contents = parted(request)
         if len(contents) != 1 or _ends_by_deadline(rest):
             return await self._mesh.unary(target, _ENCODE, request, deadline=deadline)
-        key = (target, rest, context.current().authorization)
+        key = (target, rest, context.current().authorization, IN_BULK.get())
         kind = self._kinds.get(key)
         if kind is None:
             kind = self._kinds[key] = _Kind(*key)
@@ -177,7 +179,7 @@ class Coalescer:
         if kind.waiting:
             self._send(kind)
         elif not kind.hops:
-            self._kinds.pop((kind.target, kind.rest, kind.authorization), None)
+            self._kinds.pop((kind.target, kind.rest, kind.authorization, kind.in_bulk), None)
 
 
 @functools.lru_cache(maxsize=256)  # calls of a kind have the same bytes

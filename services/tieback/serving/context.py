@@ -10,8 +10,12 @@ from dataclasses import dataclass
 
 from opentelemetry import propagate, trace
 
+from tieback.core.bulk import IN_BULK
+
 REQUEST_ID_KEY = "x-request-id"
 AUTHORIZATION_KEY = "authorization"
+BULK_KEY = "tieback-bulk"
+"""Names work in bulk (`tieback.core.bulk`). A caller that sends it has its own calls wait, not others'."""
 # What the ids of common proxies and clouds are made of; nothing of it can end a log line or a header.
 _ID = re.compile(r"[A-Za-z0-9._:/=+@,;~-]{1,128}")
 # What may pass on to the services behind the gateway; everything else a caller sends stays at the door.
@@ -51,6 +55,7 @@ def enter(metadata: Iterable[tuple[str, str | bytes]]) -> CallContext:
         traces=_traces(found),
     )
     _current.set(context)
+    IN_BULK.set(BULK_KEY in found)
     return context
 
 
@@ -82,6 +87,8 @@ def outgoing() -> tuple[tuple[str, str], ...]:
     metadata = [(REQUEST_ID_KEY, context.request_id)] if context.request_id else []
     if context.authorization:
         metadata.append((AUTHORIZATION_KEY, context.authorization))
+    if IN_BULK.get():
+        metadata.append((BULK_KEY, "1"))
     if trace.get_current_span().get_span_context().is_valid:
         carrier: dict[str, str] = {}
         propagate.inject(carrier)

@@ -14,6 +14,7 @@ from typing import Any
 import grpc
 
 from tieback.admission import LONGEST_RETRY, PRESSED_SECONDS, SHORTEST_RETRY, RefusalCache
+from tieback.core.bulk import IN_BULK
 from tieback.core.deadline import Deadline
 from tieback.core.errors import Overloaded
 from tieback.core.tenant import TENANT
@@ -37,14 +38,22 @@ LATER = 1.05
 
 @dataclass(slots=True)
 class _Refused:
-    """Calls of one tenant that a replica had no time or no room for: the smallest of them, the most time that
-    any had left, when the replica last refused one, and the tokens it was sent since.
+    """Calls of one tenant, in bulk or not, that a replica had no time or no room for: the smallest of them,
+    the most time that any had left, when the replica last refused one, and the tokens it was sent since.
     """
 
     tokens: int
     time_left: float
     at: float
     sent: int = 0
+
+
+_Caller = tuple[str, bool]
+
+
+def _caller() -> _Caller:
+    """The running tenant, and whether it works in bulk, for which there is less room."""
+    return TENANT.get(), IN_BULK.get()
 
 
 def estimate(request: bytes) -> int:
@@ -65,7 +74,7 @@ class Peer:
         self.pause = self.rests_until = 0.0
         self._asked_since = 0
         self._known_share = 0.0
-        self._refused: dict[str, _Refused] = {}  # by tenant
+        self._refused: dict[_Caller, _Refused] = {}
         self.refusal_cache = RefusalCache()
         self._calls: dict[str, Any] = {}
 
@@ -84,7 +93,7 @@ class Peer:
         self.outstanding += 1
         self.tokens += tokens
         self._asked_since += tokens
-        refused = self._refused.get(TENANT.get())
+        refused = self._refused.get(_caller())
         if refused is not None:
             refused.sent += tokens
 
@@ -103,15 +112,15 @@ class Peer:
 
     def refuse(self, tokens: int, time_left: float = math.inf) -> None:
         """Notes that it was full for a call of so many tokens with so many seconds until its deadline."""
-        now, tenant = time.monotonic(), TENANT.get()
-        self._refused = {name: one for name, one in self._refused.items() if now - one.at < PRESSED_SECONDS}
-        earlier = self._refused.get(tenant, _Refused(tokens, time_left, now))
-        self._refused[tenant] = _Refused(min(tokens, earlier.tokens), max(time_left, earlier.time_left), now)
+        now, caller = time.monotonic(), _caller()
+        self._refused = {who: one for who, one in self._refused.items() if now - one.at < PRESSED_SECONDS}
+        earlier = self._refused.get(caller, _Refused(tokens, time_left, now))
+        self._refused[caller] = _Refused(min(tokens, earlier.tokens), max(time_left, earlier.time_left), now)
 
     @property
     def is_pressed(self) -> bool:
         """Whether it was full just now for the running tenant."""
-        refused = self._refused.get(TENANT.get())
+        refused = self._refused.get(_caller())
         return refused is not None and time.monotonic() - refused.at < self._memory
 
     def refuses(self, tokens: int, now: float, time_left: float = math.inf) -> bool:
@@ -120,7 +129,7 @@ class Peer:
         It was full to the brim then, for that tenant and a call of that size and deadline. Since then it has
         got through what its rate allows: that much may be sent and no more, until it reports again.
         """
-        refused = self._refused.get(TENANT.get())
+        refused = self._refused.get(_caller())
         if refused is None or now - refused.at >= self._memory:
             return False
         if tokens < refused.tokens or time_left > LATER * refused.time_left:

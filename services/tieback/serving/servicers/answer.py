@@ -10,6 +10,7 @@ from typing import Any
 import grpc
 from google.rpc import status_pb2
 
+from tieback.core.bulk import in_bulk
 from tieback.core.deadline import Deadline
 from tieback.core.errors import TiebackError
 from tieback.core.field_path import at
@@ -81,18 +82,19 @@ class AnswerServicer(answer_pb2_grpc.AnswerServiceServicer):
         timing = None
         written: list[IngestResult | TiebackError] = []
         if batch.good or not request.items:
-            reply = await self._answerer.ingest(
-                into["collection"],
-                batch.good,
-                space=into["space"],
-                long_texts=read_long_texts(request.long_texts, at("long_texts")),
-                codec=None if into["codec"] is None else read_method(into["codec"], at("codec")),
-                token_vectors=(
-                    None if into["token_vectors"] is None else read_token_vectors(into["token_vectors"])
-                ),
-                before_writing=before,
-                deadline=deadline,
-            )
+            with in_bulk():  # it waits for room; the stream is not ended for want of it
+                reply = await self._answerer.ingest(
+                    into["collection"],
+                    batch.good,
+                    space=into["space"],
+                    long_texts=read_long_texts(request.long_texts, at("long_texts")),
+                    codec=None if into["codec"] is None else read_method(into["codec"], at("codec")),
+                    token_vectors=(
+                        None if into["token_vectors"] is None else read_token_vectors(into["token_vectors"])
+                    ),
+                    before_writing=before,
+                    deadline=deadline,
+                )
             timing = reply.timing
             self._telemetry.observe_timing("answer", "ingest", timing)
             self._telemetry.long_texts.ingested(reply.results)

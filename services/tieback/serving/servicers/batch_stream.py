@@ -13,6 +13,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import NamedTuple
 
+from tieback.core.bulk import in_bulk
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, Overloaded, TiebackError, Unavailable
 from tieback.core.field_path import at
@@ -127,7 +128,8 @@ class BatchStream:
             while True:
                 try:
                     answered = encoder_pb2.EncodeStreamResponse(id=batch.id)
-                    await self._encode(batch.request, answered.response, self._deadline)
+                    with in_bulk():
+                        await self._encode(batch.request, answered.response, self._deadline)
                     answer = answered
                     break
                 except Overloaded as error:

@@ -8,6 +8,8 @@ from typing import Any
 import grpc
 from google.rpc import status_pb2
 
+from tieback.core.bulk import waited
+from tieback.core.deadline import Deadline
 from tieback.core.errors import TiebackError
 from tieback.core.field_path import at
 from tieback.ports import IndexPort, StoredItemsPort
@@ -33,7 +35,7 @@ from tieback.serving.conversions.token_vectors import read_token_vectors
 from tieback.serving.conversions.vectors import read_space, read_vector
 from tieback.serving.reading import converted
 from tieback.serving.servicers.batch import Batch
-from tieback.serving.servicers.time_left import deadline_of
+from tieback.serving.servicers.time_left import deadline_of, time_left
 from tieback.snapshots_port import SnapshotsPort
 from tieback.v1 import index_pb2, index_pb2_grpc
 
@@ -123,19 +125,20 @@ class IndexServicer(index_pb2_grpc.IndexServiceServicer):
         """Writes items; every request is answered, in order, once its good items are durable."""
         collection = ""
         sequence = 0
+        deadline = time_left(context)
         async for request in requests:
             collection = request.collection or collection
-            yield await self._upsert(collection, sequence, request)
+            yield await self._upsert(collection, sequence, request, deadline)
             sequence += 1
 
     async def _upsert(
-        self, collection: str, sequence: int, request: index_pb2.UpsertItemsRequest
+        self, collection: str, sequence: int, request: index_pb2.UpsertItemsRequest, deadline: Deadline
     ) -> index_pb2.UpsertItemsResponse:
         batch = await converted(lambda: Batch(request.items, read_indexed_item, at("items")))
         timing = None
         refused: list[TiebackError | None] = []
         if batch.good or not request.items:
-            reply = await self._index.upsert(collection, batch.good)
+            reply = await waited(lambda: self._index.upsert(collection, batch.good), deadline)
             refused, timing = list(reply.results), write_timing(reply.timing)
         return index_pb2.UpsertItemsResponse(
             sequence=sequence,
