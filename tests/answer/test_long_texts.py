@@ -97,18 +97,21 @@ async def test_pieces_are_named_after_their_section_and_keep_its_title_and_addre
     assert (result.split_sections, result.added_sections) == (2, 6)
 
 
-async def test_pieces_of_a_text_whose_address_names_a_line_name_their_own(platform: Platform) -> None:
+@pytest.mark.parametrize("place", ["app.log#L", "a.xlsx#sheet=Pumps&row="])
+async def test_pieces_of_a_text_whose_address_names_a_line_name_their_own(
+    platform: Platform, place: str
+) -> None:
     log = "".join(f"{number} pump ok and pressure is normal\n" for number in range(1, 9))
 
     _, sections = await stored(
-        platform, section(log, "1", uri="file:app.log#L101"), section(STORY, "2", uri="file:b#page=3")
+        platform, section(log, "1", uri=f"file:{place}101"), section(STORY, "2", uri="file:b#line=3")
     )
 
     begun = [one for one in sections if one.id.startswith("1")]
     assert len(begun) > 1
     for one in begun:
-        assert one.uri == f"file:app.log#L{100 + int(text_of(one).split()[0])}"
-    assert {one.uri for one in sections if one.id.startswith("2")} == {"file:b#page=3"}
+        assert one.uri == f"file:{place}{100 + int(text_of(one).split()[0])}"
+    assert {one.uri for one in sections if one.id.startswith("2")} == {"file:b#line=3"}
 
 
 async def test_the_names_of_pieces_avoid_names_that_are_taken(platform: Platform) -> None:

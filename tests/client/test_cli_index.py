@@ -30,7 +30,7 @@ def library(tmp_path: Path) -> Path:
     (folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnot a picture")
     (folder / "latin.txt").write_bytes(b"caf\xe9")
     (folder / "photo.txt").write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")
-    (folder / "table.xlsx").write_bytes(b"PK\x03\x04\0cells")
+    (folder / "table.ods").write_bytes(b"PK\x03\x04\0cells")
     (folder / ".hidden" / "secret.txt").write_text("secret")
     return folder
 
@@ -39,9 +39,7 @@ def test_a_folder_is_indexed_and_each_failure_is_told(run: Run, library: Path, s
     result = run("index", str(library), "-c", "notes", "--exclude", "old/*")
 
     assert result.exit_code == 1
-    summary = (
-        "4 files indexed (2 text, 1 image, 1 markdown; 6 sections), 1 of other kinds (1 .xlsx), 2 failed"
-    )
+    summary = "4 files indexed (2 text, 1 image, 1 markdown; 6 sections), 1 of other kinds (1 .ods), 2 failed"
     assert summary in " ".join(result.stdout.split())
     assert re.search(r"failed +library/photo.txt +it is a PNG picture, not text", result.stderr)
     assert re.search(r"failed +library/broken.png +the picture cannot be decoded", result.stderr)
@@ -107,7 +105,7 @@ def test_arrays_are_of_another_kind_where_no_space_takes_clouds(run: Run, librar
 
     result = run("index", str(library), "-c", "notes", "--exclude", "old/*")
 
-    assert "2 of other kinds (1 .xlsx, 1 .npy)" in " ".join(result.stdout.split())
+    assert "2 of other kinds (1 .ods, 1 .npy)" in " ".join(result.stdout.split())
 
 
 def test_indexing_again_skips_what_is_unchanged_and_prunes_what_is_gone(run: Run, library: Path) -> None:

@@ -351,7 +351,7 @@ def test_a_server_that_worked_on_a_stream_and_is_shut_down_again_has_patience_an
         stream.arguments()
         clock[0] += worked
         stream.failed(told)
-    with pytest.raises(Unavailable):  # noqa: PT012 - one refusal after the other
+    with pytest.raises(Unavailable):
         for _ in range(100):  # it is there, and refuses at once
             stream.arguments()
             clock[0] += 1

@@ -70,8 +70,8 @@ def test_html_shows_what_a_reader_sees() -> None:
 
     assert document.title == "Tides & moon"
     assert sections(document) == [
-        ("1", "Tides & moon", "L3", "The moon pulls the sea.\n\nTwice a day."),
-        ("1.1", "Table", "L5", "| 1 | 2 |\n| 3 |\n\n```\na\n  b\n```"),
+        ("1", "Tides & moon", "line=3", "The moon pulls the sea.\n\nTwice a day."),
+        ("1.1", "Table", "line=5", "| 1 | 2 |\n| 3 |\n\n```\na\n  b\n```"),
     ]
 
 
@@ -90,11 +90,11 @@ def test_lists_tables_and_code_of_html_are_written_as_in_markdown() -> None:
         (
             "1",
             "Profiles",
-            "L1",
+            "line=1",
             "Options:\n\n- fast\n\n  - very\n\n- slow\n\n3. c\n4. d\n\n"
             "| Command | Profile |\n| --- | --- |\n| cargo install | a\\|b |",
         ),
-        ("1.1", "Layout", "L3", "One\n\n| x | y |\n| 1 | 2 |\n\n```\nopt-level = 3\nlto = false\n```"),
+        ("1.1", "Layout", "line=3", "One\n\n| x | y |\n| 1 | 2 |\n\n```\nopt-level = 3\nlto = false\n```"),
     ]
 
 
@@ -143,7 +143,7 @@ def test_what_is_under_no_heading_is_not_lost_and_a_heading_alone_is_a_text() ->
         ("1", "Only a heading", "L1", "Only a heading")
     ]
     assert sections(read_document(b"Only\n====\n", "a.rst")) == [("1", "Only", "L1", "Only")]
-    assert sections(read_document(b"<h1>Only</h1>", "a.html")) == [("1", "Only", "L1", "Only")]
+    assert sections(read_document(b"<h1>Only</h1>", "a.html")) == [("1", "Only", "line=1", "Only")]
 
 
 def test_a_heading_without_text_under_it_is_not_lost() -> None:
@@ -227,12 +227,12 @@ def test_a_section_of_a_page_is_located_by_the_id_that_leads_to_it() -> None:
     found = read_document(page.encode(), "a.html").item_sections("b/a.html")
 
     assert [one.uri for one in found] == [
-        "b/a.html#L1",
+        "b/a.html#line=1",
         "b/a.html#spring",
         "b/a.html#neap",
         "b/a.html#slack",
-        "b/a.html#L5",
-        "b/a.html#L6",
+        "b/a.html#line=5",
+        "b/a.html#line=6",
     ]
 
 

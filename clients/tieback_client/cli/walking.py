@@ -13,7 +13,7 @@ from typing import TypeAlias
 from tieback_client.cli.ignoring import Ignored
 from tieback_client.cli.roots import Scope, leads_out
 from tieback_client.content import modality_of_path
-from tieback_client.files import SAMPLE, drawing_of, is_binary, is_built, is_office, is_pdf, kind_of_bytes
+from tieback_client.files import SAMPLE, drawing_of, is_archive, is_binary, is_built, is_pdf, kind_of_bytes
 
 _HIDDEN = (".", "~$")
 """How the names of hidden files begin; those with the second, Office keeps beside a file that is open."""
@@ -131,7 +131,7 @@ class Walk:
 
     def _add(self, name: str, path: Path, found: Found, *, is_named: bool = False) -> None:
         """A file of an unknown suffix is read where its bytes are text; one that was named must be."""
-        if modality_of_path(path) is None and not is_office(path.name):
+        if modality_of_path(path) is None and not is_archive(path.name):
             try:
                 with path.open("rb") as file:
                     head = file.read(SAMPLE)

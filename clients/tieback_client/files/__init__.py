@@ -9,7 +9,7 @@ What formats need is loaded when a file of the format comes; an error names what
 
 from tieback_client.files.decoding import SAMPLE, is_binary, is_pdf, kind_of_bytes
 from tieback_client.files.document import Document, Fact, FileSection, NotText, Scalar
-from tieback_client.files.kinds import drawing_of, is_built, is_office
+from tieback_client.files.kinds import drawing_of, is_archive, is_built
 from tieback_client.files.reading import MOST_BYTES, read_document
 
 __all__ = [
@@ -21,9 +21,9 @@ __all__ = [
     "NotText",
     "Scalar",
     "drawing_of",
+    "is_archive",
     "is_binary",
     "is_built",
-    "is_office",
     "is_pdf",
     "kind_of_bytes",
     "read_document",

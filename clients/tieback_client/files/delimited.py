@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from tieback_client.files.outline import LONGEST_HEADING, Lines, sections_by_paragraphs
 from tieback_client.files.parsed import Parsed
@@ -29,7 +29,7 @@ def read(text: str) -> Parsed:
     rows = csv.reader(io.StringIO(text), delimiter=delimiter)
     try:
         names = next(rows, [])
-        if not _names_columns(names):
+        if not names_columns(names):
             return read_plain(text)
         lines.append(f"Rows of {', '.join(name.strip() for name in names)}.")
         done = rows.line_num
@@ -46,7 +46,7 @@ def read(text: str) -> Parsed:
     return Parsed(whole, sections_by_paragraphs(whole, Lines(whole)), is_original=False)
 
 
-def _names_columns(row: Sequence[str]) -> bool:
+def names_columns(row: Sequence[str]) -> bool:
     """Whether a first row has a name for each of several columns, and no values."""
     names = [cell.strip() for cell in row]
     words = all(any(map(str.isalpha, name)) and len(name) < LONGEST_HEADING for name in names)
@@ -56,6 +56,11 @@ def _names_columns(row: Sequence[str]) -> bool:
 def _written(names: Sequence[str], row: Sequence[str]) -> str:
     cells = [" ".join(cell.split()) for cell in row]
     if len(cells) == len(names):
-        cells = [f"{name.strip()}: {cell}" for name, cell in zip(names, cells, strict=True) if cell]
-    words = "; ".join(cell for cell in cells if cell)
+        return row_of(zip((name.strip() for name in names), cells, strict=True))
+    return row_of(("", cell) for cell in cells)
+
+
+def row_of(cells: Iterable[tuple[str, str]]) -> str:
+    """A row of cells, each with the name of its column, "" for none; "" where all cells are empty."""
+    words = "; ".join(f"{name}: {cell}" if name else cell for name, cell in cells if cell)
     return f"- {words}" if words else ""

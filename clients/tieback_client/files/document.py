@@ -35,8 +35,9 @@ class FileSection:
     heading: str = ""
     """The heading that it stands under."""
     locator: str = ""
-    """Where it begins in the file, as the fragment of a URI: "L12" is line 12, "page=3" a page of a PDF,
-    "slide=3" a slide, "cell=3" a cell of a notebook; "" in Word files and mails."""
+    """Where it begins in the file, as the fragment of a URI: "L12" is line 12, "line=12" a line of an HTML
+    page, "page=3" a page of a PDF, "slide=3" a slide, "sheet=Prices&row=3" a row of a sheet, "chapter=3" a
+    part of a book, "cell=3" a cell of a notebook; "" in texts of Word and OpenDocument, and in mails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Document:
 
     kind: str
     """The format that it was read as: "markdown", "restructuredtext", "html", "pdf", "docx", "pptx",
-    "notebook", "mail", "csv" or "text"."""
+    "xlsx", "odt", "epub", "notebook", "mail", "csv" or "text"."""
     title: str
     """From its front matter, its first heading or its own properties; else the file's name."""
     text: str

@@ -3,7 +3,8 @@
 The parser reports tags as they come and builds no tree, so that no nesting is too deep, and says at which
 line each stands. Lists, tables and code are written as in Markdown. Where a page has a `main` element with
 text in it, that is the page. A section is located by the id of its heading, or of what its heading opens or
-stands in, as a browser finds it; else by its line.
+stands in, as a browser finds it; else by its line. That is written as "line=12", not as "L12": the lines of
+what a page shows are not those of its source, so what a server cuts off it has no line of its own.
 """
 
 from __future__ import annotations
@@ -79,9 +80,9 @@ def declared_encoding(data: bytes) -> str:
     return found[1].decode("ascii", errors="ignore") if found else ""
 
 
-def read(source: str) -> Parsed:
-    """The sections of a page. `TookTooLong` where it takes too long."""
-    page = _Page(Budget())
+def read(source: str, budget: Budget | None = None) -> Parsed:
+    """The sections of a page. `TookTooLong` where it takes longer than the budget, which others may share."""
+    page = _Page(budget or Budget())
     page.feed(source)
     page.read_rest()
     text, begin, end = page.shown()
@@ -89,7 +90,7 @@ def read(source: str) -> Parsed:
     headings = [Heading(one.level, one.title, one.begin - begin, one.end - begin) for one in headings]
     headings, notes = few_enough(headings)
     sections = sections_under(
-        headings, text, lambda at: page.anchor(at + begin) or f"L{page.line(at + begin)}"
+        headings, text, lambda at: page.anchor(at + begin) or f"line={page.line(at + begin)}"
     )
     first = next((one.title for one in headings if one.level == 1), "")
     title = first or shortened(" ".join(page.titles)) or (headings[0].title if headings else "")
@@ -239,7 +240,7 @@ class _Page(HTMLParser):
             self._break(_SPACE if data else 0)
             return
         self._break(_SPACE if data[0].isspace() else 0)
-        self._emit(words)
+        self._emit(words, data.count("\n", 0, len(data) - len(data.lstrip())))
         self._break(_SPACE if data[-1].isspace() else 0)
 
     def _note_id(self, tag: str, values: dict[str, str | None]) -> None:
@@ -258,11 +259,12 @@ class _Page(HTMLParser):
             self._written.append(_SEPARATORS[self._separator])
         self._separator = 0
 
-    def _emit(self, text: str) -> None:
+    def _emit(self, text: str, below: int = 0) -> None:
+        """Writes words, which begin so many lines below the place of the parser."""
         if self._heading is None:
             self._id = ""
         self._write_separator()
-        line = self.getpos()[0]
+        line = self.getpos()[0] + below
         if self._mark:
             self._written.append(self._mark, line)
             self._mark = ""

@@ -7,7 +7,9 @@ from pathlib import PurePath
 
 MARKDOWN, RESTRUCTURED_TEXT, HTML, PDF, TEXT = "markdown", "restructuredtext", "html", "pdf", "text"
 DELIMITED, WORD, SLIDES, NOTEBOOK, MAIL = "csv", "docx", "pptx", "notebook", "mail"
-OFFICE = frozenset({WORD, SLIDES})
+SPREADSHEET, OPEN_DOCUMENT, EPUB = "xlsx", "odt", "epub"
+ARCHIVES = frozenset({WORD, SLIDES, SPREADSHEET, OPEN_DOCUMENT, EPUB})
+"""Formats whose files are ZIP archives."""
 _SUFFIXES = {
     **dict.fromkeys((".md", ".markdown", ".mdown", ".mkd"), MARKDOWN),
     **dict.fromkeys((".rst", ".rest"), RESTRUCTURED_TEXT),
@@ -15,6 +17,9 @@ _SUFFIXES = {
     ".pdf": PDF,
     **dict.fromkeys((".docx", ".docm", ".dotx"), WORD),
     **dict.fromkeys((".pptx", ".pptm", ".ppsx"), SLIDES),
+    **dict.fromkeys((".xlsx", ".xlsm", ".xltx", ".xltm"), SPREADSHEET),
+    **dict.fromkeys((".odt", ".ott"), OPEN_DOCUMENT),
+    ".epub": EPUB,
     ".ipynb": NOTEBOOK,
     ".eml": MAIL,
     **dict.fromkeys((".csv", ".tsv"), DELIMITED),
@@ -33,9 +38,9 @@ def format_of(name: str) -> str | None:
     return _SUFFIXES.get(PurePath(name).suffix.lower())
 
 
-def is_office(name: str) -> bool:
-    """Whether a file is a document of Office by its name; its bytes are those of an archive."""
-    return format_of(name) in OFFICE
+def is_archive(name: str) -> bool:
+    """Whether a file is a document by its name, whose bytes are those of an archive."""
+    return format_of(name) in ARCHIVES
 
 
 def drawing_of(name: str) -> str | None:

@@ -1,7 +1,7 @@
-"""The XML parts of a file of Office (.docx, .pptx), which is a ZIP archive.
+"""The XML parts of a document that is a ZIP archive: of Office (.docx, .pptx), OpenDocument, EPUB.
 
 The parts are read by expat, as a stream of tags: no tree is built, so that no nesting is too deep. A document
-type is refused, because Office writes none and only it can define entities that grow without end.
+type is refused, because none of these has one and only it can define entities that grow without end.
 """
 
 from __future__ import annotations
@@ -34,6 +34,11 @@ _PREFIXES = {
     f"{_OPEN}/package/2006/relationships": "rel:",
     f"{_OPEN}/markup-compatibility/2006": "mc:",
     "http://purl.org/dc/elements/1.1/": "dc:",
+    **{
+        f"urn:oasis:names:tc:opendocument:xmlns:{name}:1.0": f"{name}:"
+        for name in ("office", "text", "table", "style", "manifest")
+    },
+    "urn:oasis:names:tc:opendocument:xmlns:svg-compatible:1.0": "svg:",
 }
 _BEFORE_2007 = b"\xd0\xcf\x11\xe0"
 # What zipfile raises on damage, and on what it cannot read.
@@ -46,12 +51,7 @@ class Package:
     """A file of Office. `InvalidArgument` where it is none, or its parts are damaged or too large."""
 
     def __init__(self, data: bytes) -> None:
-        if data.startswith(_BEFORE_2007):
-            raise InvalidArgument("it is encrypted with a password, or in the format of before 2007")
-        try:
-            self._archive = zipfile.ZipFile(io.BytesIO(data))
-        except _DAMAGE:
-            raise InvalidArgument("it is damaged: it is no ZIP archive, as files of Office are") from None
+        self._archive = archive_of(data)
         self._names = frozenset(self._archive.namelist())
         self._left = MOST_BYTES
         self._budget = Budget()
@@ -81,7 +81,7 @@ class Package:
         parser.EndElementHandler = lambda name: end(_named(name))
         parser.CharacterDataHandler = text
         try:
-            parser.Parse(self._bytes(part), True)
+            parser.Parse(self.bytes_of(part), True)
         except expat.ExpatError as error:
             raise InvalidArgument(f"it is damaged: the XML of {part} has an error: {error}") from None
         except TookTooLong:
@@ -109,19 +109,24 @@ class Package:
             raise InvalidArgument("it is a ZIP archive, and not a file of Office")
         return parts[0]
 
-    def title(self) -> str:
-        """The title among the properties of the file; "" for none."""
+    def title(self, part: str = "docProps/core.xml") -> str:
+        """The title among the properties of the file, which a part of it has; "" for none."""
         words: list[str] = []
         inside: list[str] = []
         self.read(
-            "docProps/core.xml",
+            part,
             lambda name, _: inside.append(name),
             lambda _: inside.clear(),
             lambda text: words.append(text) if inside[-1:] == ["dc:title"] else None,
         )
         return " ".join("".join(words).split())
 
-    def _bytes(self, part: str) -> bytes:
+    def has(self, part: str) -> bool:
+        """Whether it has a part."""
+        return part in self._names
+
+    def bytes_of(self, part: str) -> bytes:
+        """A part, decompressed. `InvalidArgument` where it is damaged, or all that was read is too much."""
         try:
             with self._archive.open(part) as file:
                 data = file.read(self._left + 1)
@@ -133,6 +138,16 @@ class Package:
         return data
 
 
+def archive_of(data: bytes) -> zipfile.ZipFile:
+    """The archive that a file of Office is. `InvalidArgument` where it is none."""
+    if data.startswith(_BEFORE_2007):
+        raise InvalidArgument("it is encrypted with a password, or in the format of before 2007")
+    try:
+        return zipfile.ZipFile(io.BytesIO(data))
+    except _DAMAGE:
+        raise InvalidArgument("it is damaged: it is no ZIP archive, as files of its kind are") from None
+
+
 @functools.lru_cache(4096)
 def _named(name: str) -> str:
     """A name with the prefix that Office uses for its namespace."""
@@ -141,4 +156,4 @@ def _named(name: str) -> str:
 
 
 def _refuse(*_: object) -> None:
-    raise InvalidArgument("its XML has a document type, which files of Office do not have")
+    raise InvalidArgument("its XML has a document type, which files of its kind do not have")

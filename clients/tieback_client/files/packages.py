@@ -9,8 +9,10 @@ from tieback_client.errors import FailedPrecondition
 
 _PACKAGES = {
     "charset_normalizer": "charset-normalizer",
+    "defusedxml": "defusedxml",
     "docutils": "docutils",
     "markdown_it": "markdown-it-py",
+    "openpyxl": "openpyxl",
     "pathspec": "pathspec",
     "pypdf": "pypdf",
     "yaml": "PyYAML",

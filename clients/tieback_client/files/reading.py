@@ -9,15 +9,18 @@ from pathlib import Path, PurePath
 from tieback_client.errors import InvalidArgument
 from tieback_client.files import (
     delimited,
+    epub,
     front_matter,
     html_page,
     mail,
     markdown,
     notebook,
+    open_document,
     pdf,
     plain,
     restructured_text,
     slides,
+    spreadsheet,
     word,
 )
 from tieback_client.files.budget import SECONDS, TookTooLong
@@ -25,13 +28,16 @@ from tieback_client.files.decoding import MARKS, Decoded, decoded, is_pdf
 from tieback_client.files.document import Document, Fact, NotText
 from tieback_client.files.kinds import (
     DELIMITED,
+    EPUB,
     HTML,
     MAIL,
     MARKDOWN,
     NOTEBOOK,
+    OPEN_DOCUMENT,
     PDF,
     RESTRUCTURED_TEXT,
     SLIDES,
+    SPREADSHEET,
     TEXT,
     WORD,
     drawing_of,
@@ -42,7 +48,15 @@ from tieback_client.files.parsed import Parsed
 
 MOST_BYTES = 256 << 20
 """Bytes of a file that is read."""
-_BY_BYTES = {PDF: pdf.read, WORD: word.read, SLIDES: slides.read, MAIL: mail.read}
+_BY_BYTES = {
+    PDF: pdf.read,
+    WORD: word.read,
+    SLIDES: slides.read,
+    SPREADSHEET: spreadsheet.read,
+    OPEN_DOCUMENT: open_document.read,
+    EPUB: epub.read,
+    MAIL: mail.read,
+}
 """The parsers of formats that are not text in one encoding."""
 _WITH_FRONT_MATTER = frozenset({MARKDOWN, RESTRUCTURED_TEXT})
 _PLAIN_WITH_FRONT_MATTER = frozenset({".txt", ".text"})

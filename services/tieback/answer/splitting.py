@@ -39,8 +39,8 @@ ANY_WORD = "text"
 ROUNDS = 3
 """How often all spaces are asked at most: what one cuts, those before it have not seen."""
 
-LINE = re.compile(r"#L(\d{1,9})$")
-"""The end of a URI that names a line of a file."""
+LINE = re.compile(r"(#L|&row=)(\d{1,9})$")
+"""The end of a URI that names a line of a file, or a row of a sheet, which is a line of its text."""
 
 
 @dataclass(slots=True)
@@ -330,14 +330,14 @@ def _sections(section: Section, pieces: Sequence[Piece], taken: set[str]) -> Ite
 
 
 def _uris(section: Section, pieces: Sequence[Piece]) -> Iterator[str]:
-    """The URI of each piece. One that ends in a line, as in "app.log#L12", gets the piece's own line."""
+    """The URI of each piece. One that ends in a line, as in "app.log#L12", gets the piece's own."""
     found = LINE.search(section.uri)
     if found is None or section.content is None or not isinstance(section.content.data, str):
         yield from itertools.repeat(section.uri, len(pieces))
         return
     data = section.content.data.encode()
-    line, counted = int(found[1]), 0
+    line, counted = int(found[2]), 0
     for piece in pieces:
         line += data.count(b"\n", counted, piece.begin)
         counted = max(counted, piece.begin)
-        yield f"{section.uri[: found.start()]}#L{line}"
+        yield f"{section.uri[: found.end(1)]}{line}"

@@ -67,14 +67,14 @@ def test_files_of_a_folder_are_told_apart_by_their_bytes(run: Run, folder: Path,
     (folder / "code.py").write_text("def tides(): ...\n")
     (folder / "wide.txt").write_bytes("Größe — weit".encode("utf-16"))
     (folder / "old.txt").write_bytes("Größe".encode("latin-1"))
-    (folder / "a.xlsx").write_bytes(b"PK\x03\x04\0\0")
-    (folder / "b.xlsx").write_bytes(b"PK\x03\x04\0\0")
+    (folder / "a.ods").write_bytes(b"PK\x03\x04\0\0")
+    (folder / "b.ods").write_bytes(b"PK\x03\x04\0\0")
     (folder / "program").write_bytes(b"\x7fELF\2\1\1\0\0\0")
 
     result = run(folder)
 
     assert result.exit_code == 0
-    assert "3 of other kinds (2 .xlsx, 1 an ELF program)" in " ".join(result.stdout.split())
+    assert "3 of other kinds (2 .ods, 1 an ELF program)" in " ".join(result.stdout.split())
     texts = {one.id: sections(one)[0].content for one in client.items("docs")}
     assert texts == {
         "f/Makefile": "all:\n\techo words",
