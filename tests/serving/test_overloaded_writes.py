@@ -40,10 +40,10 @@ class Served:
     model: BagOfWords
     telemetry: Telemetry
 
-    async def write(self, writer: int, **options: float) -> WriteReport:
+    async def write(self, writer: int, timeout: float | None = None) -> WriteReport:  # noqa: ASYNC109 - the client's
         items = [Item(f"{writer}-{number}", words_of(writer * ITEMS + number)) for number in range(ITEMS)]
         async with AsyncClient(self.address) as client:
-            return await client.ingest("notes", items, batch=1, **options).collect()
+            return await client.ingest("notes", items, batch=1, timeout=timeout).collect()
 
     @property
     def waiting(self) -> int:
