@@ -40,7 +40,7 @@ class Served:
     model: BagOfWords
     telemetry: Telemetry
 
-    async def write(self, writer: int, timeout: float | None = None) -> WriteReport:  # noqa: ASYNC109 - the client's
+    async def write(self, writer: int, timeout: float | None = None) -> WriteReport:
         items = [Item(f"{writer}-{number}", words_of(writer * ITEMS + number)) for number in range(ITEMS)]
         async with AsyncClient(self.address) as client:
             return await client.ingest("notes", items, batch=1, timeout=timeout).collect()
