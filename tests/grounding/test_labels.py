@@ -172,3 +172,11 @@ def test_a_question_whether_something_is_there_is_answered_by_likely_labels() ->
     assert windows_that_answer("Is there a sofa in the photo?", passages) == []
     assert windows_that_answer("Is there a dog in the recording?", passages) == []
     assert windows_that_answer("Where is the dog?", passages) == []
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("begins", ["no", "there's", "yes", "is there any", "a is in"])
+def test_a_claim_of_blanks_is_read_in_time(begins: str) -> None:
+    claim = begins + " " * 20_000 + "x"
+    assert presence_of(claim) is None or begins == "there's"
+    assert windows_that_answer(claim, []) == []

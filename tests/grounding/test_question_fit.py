@@ -93,3 +93,9 @@ async def test_a_claim_that_is_not_checked_or_not_asked_for_has_no_fit(checker: 
         None,
         None,
     ]
+
+
+@pytest.mark.timeout(20)
+def test_a_claim_of_blanks_is_read_in_time() -> None:
+    assert fit_of("Who is it?", "Ann Lee is" + " " * 20_000 + "2021.") is OTHER
+    assert fit_of("Who is it?", "Ann Lee is" + " " * 20_000 + "x.x") is ANSWERS

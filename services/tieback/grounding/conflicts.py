@@ -23,7 +23,7 @@ CODE = "```"
 NO_ROWS = np.zeros((0, 1), np.float32)
 
 LOGGED = re.compile(r"\[?\d{4}-\d\d-\d\d[ T]")
-VARIABLE = re.compile(r"\w+_\w+|(?<!\w)--[a-z][\w-]+|[a-z]\w*(?:\.[a-z]\w+){2,}")
+VARIABLE = re.compile(r"(?<!\w)(?:\w+_\w+|--[a-z][\w-]+|[^\W\d]\w*(?:\.[a-z]\w+){2,})")
 """Names of variables, options and settings."""
 
 LONGEST = 600

@@ -16,7 +16,7 @@ FEWEST_WORDS = 2
 """After a yes or no, from which they state something themselves."""
 TYPED = ("number", "when")
 """Kinds of which every answer has something that can be seen; who or where can be anybody and anywhere."""
-EQUATED = re.compile(r"^(?P<own>.+?)\s+(?:is|was|are|were)\s+(?:in\s+)?(?P<other>[^.!?]+?)[\s.!?]*$")
+IS = re.compile(r"\s(?:is|was|are|were)\s(?:\s*in\s)?")
 
 HOW_MANY = re.compile(
     r"\bhow (?:many|much|long|old|often|far|big|large|tall|high|heavy|deep|fast|hot)\b"
@@ -116,10 +116,8 @@ def _polar_fit(asked: Read, said: Read, claim: str) -> QuestionFit:
 
 def _equates(claim: str) -> bool:
     """Whether a name is said to be a number or a year: "Jonas Lindqvist is 2021"."""
-    found = EQUATED.match(claim)
-    if found is None:
-        return False
-    own, other = found["own"], found["other"].strip()
-    is_number = NUMBER.fullmatch(other) or TIME.fullmatch(other)
+    own, *said = IS.split(claim, maxsplit=1)
+    other = "".join(said).strip(" \n.!?")
     words = own.split()
+    is_number = NUMBER.fullmatch(other) or TIME.fullmatch(other)
     return bool(is_number) and len(words) > 1 and all(NAME.fullmatch(word) for word in words)

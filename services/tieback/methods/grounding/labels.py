@@ -30,22 +30,22 @@ _SOUND = r"(?:recording|sound|audio|clip)s?"
 _MEDIUM = rf"(?P<medium>{_PICTURE}|{_SOUND})"
 _THE = r"(?:the|this|that|an?|one of the|any of the)"
 _SENSED = r"(?:visible|shown|seen|depicted|heard|audible|present)"
-_WHERE = rf"(?:\s+{_SENSED})?(?:\s+(?:in|on)\s+{_THE}\s+{_MEDIUM})?"
-_NOTHING = r"(?P<no>no|not an?|not any)\s+"
+_WHERE = rf"(?: {_SENSED})?(?: (?:in|on) {_THE} {_MEDIUM})?"
+_NOTHING = r"(?P<no>no|not an?|not any) "
 _NAME = r"(?P<name>.+?)"
 _FORMS = (
-    rf"there(?:\s+is|\s+are|['’]s)\s+(?:{_NOTHING})?{_NAME}{_WHERE}",
-    rf"{_THE}\s+{_MEDIUM}\s+(?:shows?|contains?|has|have|depicts?|features?|includes?|(?:is|are)\s+of)\s+"
+    rf"there(?: is| are|['’]s) (?:{_NOTHING})?{_NAME}{_WHERE}",
+    rf"{_THE} {_MEDIUM} (?:shows?|contains?|has|have|depicts?|features?|includes?|(?:is|are) of) "
     rf"(?:{_NOTHING})?{_NAME}",
-    rf"{_THE}\s+{_MEDIUM}\s+(?P<no>does not|do not|doesn['’]t|don['’]t)\s+"
-    rf"(?:show|contain|have|depict|feature|include)\s+(?:any\s+)?{_NAME}",
-    rf"(?:(?:this|it)\s+is\s+)?(?:an?\s+)?{_MEDIUM}\s+of\s+{_NAME}",
-    rf"(?P<no>no\s+)?{_NAME}\s+(?:is|are|can\s+be)\s+(?:{_SENSED}\s+)?(?:in|on)\s+{_THE}\s+{_MEDIUM}",
-    rf"(?P<no>no\s+)?{_NAME}\s+(?:is|are|can\s+be)\s+{_SENSED}",
+    rf"{_THE} {_MEDIUM} (?P<no>does not|do not|doesn['’]t|don['’]t) "
+    rf"(?:show|contain|have|depict|feature|include) (?:any )?{_NAME}",
+    rf"(?:(?:this|it) is )?(?:an? )?{_MEDIUM} of {_NAME}",
+    rf"(?P<no>no )?{_NAME} (?:is|are|can be) (?:{_SENSED} )?(?:in|on) {_THE} {_MEDIUM}",
+    rf"(?P<no>no )?{_NAME} (?:is|are|can be) {_SENSED}",
 )
 FORMS = [re.compile(form, re.IGNORECASE) for form in _FORMS]
-ASKED = re.compile(r"(?:is|are)\s+there\s+(?:any\s+)?(?P<rest>.+?)\s*\?", re.IGNORECASE)
-ANSWER = re.compile(r"\s*(?:yes|no)\s*[,.:;]\s*", re.IGNORECASE)
+ASKED = re.compile(r"(?:is|are) there (?:any )?(?P<rest>.+?) ?\?", re.IGNORECASE)
+ANSWER = re.compile(r"(?:yes|no) ?[,.:;] ?", re.IGNORECASE)
 ONE = re.compile(r"(?:an?|some|at least one)\s+", re.IGNORECASE)
 SOUND = re.compile(_SOUND, re.IGNORECASE)
 
@@ -110,7 +110,9 @@ def summary(finding: Finding) -> list[int]:
 
 def presence_of(text: str) -> Presence | None:
     """What a claim says is there or not; None where it says something else."""
-    stated = ANSWER.sub("", text, count=1).strip().rstrip(".!").strip()
+    said = " ".join(text.split())
+    answered = ANSWER.match(said)
+    stated = said[answered.end() if answered else 0 :].rstrip(".! ")
     for form in FORMS:
         match = form.fullmatch(stated)
         if match is not None:
@@ -127,7 +129,7 @@ def windows_that_answer(question: str, passages: Sequence[Passage]) -> list[tupl
     A window is named by its passage and its place there. Only labels of a score of `LEAST` or more; none
     where the question asks something else.
     """
-    match = ASKED.fullmatch(question.strip())
+    match = ASKED.fullmatch(" ".join(question.split()))
     stated = None if match is None else presence_of(f"There is {match['rest']}")
     found: list[tuple[float, tuple[int, int]]] = []
     for number, passage in enumerate(passages):
