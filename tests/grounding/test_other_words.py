@@ -7,6 +7,7 @@ import pytest
 from tieback.core.types.generation import Citation, Evidence
 from tieback.grounding.conflicts import Conflicts
 from tieback.grounding.other_words import said_otherwise
+from tieback.grounding.polarity import denials
 from tieback.methods.grounding import Passage, Statement
 
 NEAR = np.array([1.0, 0.0], np.float32)
@@ -110,3 +111,9 @@ def test_sentences_of_one_document_are_not_compared_in_other_words(item: str, fo
     conflicts = Conflicts(sources, passages).of(1, [Citation(1, "1", "a", "", (0, len(texts[0])), 1.0)])
 
     assert len(conflicts) == found
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("word", ["not ", "no, ", "no longer ", "if not "])
+def test_a_text_of_negations_is_read_in_time(word: str) -> None:
+    assert len(denials(word * 10_000)) in (0, 10_000)

@@ -88,12 +88,16 @@ BOUND = re.compile(r"\s+(?:more|less|fewer|[a-z]+er)\s+than\b|\s+only\b", re.IGN
 
 
 CONDITION = re.compile(r"\b(?:if|unless|when|where|whether)\b[^,;:]*$", re.IGNORECASE)
+CONDITION_REACH = 200
+"""Characters before a negation that are looked at for what makes it one of a condition."""
 
 
 def negations(sentence: str) -> list[Span]:
     """Where a sentence negates, as characters: not in a bound ("no more than") or a condition ("if not")."""
     found = (word.span for word in _read(sentence).negations)
-    stated = (span for span in found if not CONDITION.search(sentence[: span[0]]))
+    stated = (
+        span for span in found if not CONDITION.search(sentence, max(0, span[0] - CONDITION_REACH), span[0])
+    )
     return [span for span in stated if not BOUND.match(sentence, span[1])]
 
 

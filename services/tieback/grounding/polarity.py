@@ -25,10 +25,8 @@ PHRASES = re.compile(
 def denials(sentence: str) -> list[Span]:
     """Where a sentence negates something, by words and by phrases, as characters."""
     phrases = [found.span() for found in PHRASES.finditer(sentence)]
-    words = [
-        span for span in negations(sentence) if not any(begin <= span[0] < end for begin, end in phrases)
-    ]
-    return sorted([*phrases, *words])
+    covered = {place for begin, end in phrases for place in range(begin, end)}
+    return sorted([*phrases, *(span for span in negations(sentence) if span[0] not in covered)])
 
 
 def opposed(one: str, other: str) -> list[tuple[str, str]]:
