@@ -37,7 +37,7 @@ from tieback.core.types.generation import (
 from tieback.core.types.method_choice import MethodChoice
 from tieback.encoder import Encoder
 from tieback.generator import Generator
-from tieback.generator.evidence import read_evidence
+from tieback.generator.judged import read_evidence
 from tieback.generator.judging import Judges
 from tieback.generator.prompting import EXCERPT_SENTENCES, plain_request
 from tieback.grounding import PassageReader

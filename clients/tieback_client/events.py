@@ -91,7 +91,9 @@ class QuestionFit(enum.StrEnum):
     """It lacks what is asked for, equates a name with a number, or denies its own yes or no."""
     UNSURE = "unsure"
     """It has something of the kind that is asked for, and the judge is not sure that its passage answers; of
-    quotes."""
+    quotes. At most half of these are right."""
+    LIKELY = "likely"
+    """The same, where the judge finds it likely. Of ten of these about six are right."""
 
 
 class AbstentionReason(enum.StrEnum):

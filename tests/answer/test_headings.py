@@ -57,6 +57,7 @@ async def test_what_is_stored_and_cited_is_the_text_alone(platform: Platform) ->
     [
         (("Security", "Cipher suites"), "Only TLS.", "Security. Cipher suites\nOnly TLS."),
         (("Security",), "SECURITY of tokens", "SECURITY of tokens"),
+        (("News", "long " * 20, "Fixes"), "A crash.", "News. Fixes\nA crash."),
         (("Security", "Tokens"), "Tokens are secret.", "Security\nTokens are secret."),
         ((), "Only TLS.", "Only TLS."),
         (("Security",), " \n", " \n"),

@@ -222,13 +222,44 @@ def test_a_quote_has_footnotes_and_no_mark_that_would_be_taken_for_a_right_answe
     assert written(answer).plain == "“PORT · The port that is public.” [3] “Is it so? Yes.” ≠"
 
 
-@pytest.mark.parametrize(("fit", "is_told"), [(QuestionFit.UNSURE, True), (QuestionFit.ANSWERS, False)])
-def test_a_quote_that_may_not_be_the_answer_is_said_to_be_uncertain(fit: QuestionFit, is_told: bool) -> None:
+@pytest.mark.parametrize(
+    ("before", "quote", "shown"),
+    [
+        (
+            "Cache › Sizes:\nName | Default\n",
+            "| size | 5 MB |",
+            "Cache › Sizes: “Name: size · Default: 5 MB”",
+        ),
+        ("Name | Default\n", "`size` | 5 MB", "“Name: `size` · Default: 5 MB”"),
+        ("", "<tr><td>a &lt; b</td><td><b>yes</b></td></tr>", "“a < b · yes”"),
+        ("Version 2 (2024): ", "- [Fixed](https://a.b/c) <!-- x -->it", "Version 2 (2024): “Fixed it”"),
+    ],
+)
+def test_a_quote_is_shown_after_what_it_stands_under(before: str, quote: str, shown: str) -> None:
+    size = len(before.encode())
+    finish = Finish(FinishReason.END, "", 0, 0, None, Timing(), 0.1, AnswerStyle.QUOTE)
+    claim = Claim(1, (size, size + len(quote)), quote)
+    answer = Answer(
+        before + quote, [claim], [Citation(1, "1", "item", "section", (0, 1), 1.0)], {}, finish=finish
+    )
+
+    assert written(answer).plain.split("” ")[0] + "”" == shown
+
+
+@pytest.mark.parametrize(
+    ("fit", "told"),
+    [
+        (QuestionFit.UNSURE, "\nThe nearest sentences; at most half of such quotes answer the question."),
+        (QuestionFit.LIKELY, "\nLikely an answer: of ten such quotes about six are right."),
+        (QuestionFit.ANSWERS, ""),
+    ],
+)
+def test_a_quote_is_told_with_how_many_like_it_are_right(fit: QuestionFit, told: str) -> None:
     verdict = Verdict(1, VerdictLabel.SUPPORTED, 1.0, "verbatim", answers_question=fit)
     finish = Finish(FinishReason.END, "", 0, 0, None, Timing(), 0.1, AnswerStyle.QUOTE)
     answer = Answer("The toll is 2.", [Claim(1, (0, 14), "The toll is 2.")], [], {1: verdict}, finish=finish)
 
-    assert ("it is not certain that they answer" in written(answer).plain) == is_told
+    assert written(answer).plain == f"“The toll is 2.” {told}"
 
 
 def test_what_no_passage_names_is_said_without_a_measure() -> None:

@@ -106,10 +106,41 @@ def test_code_that_a_passage_has_a_part_of_is_told_from_prose(text: str, parts: 
 
 
 @pytest.mark.parametrize(
-    "text", ["```\n", "| a ", "a:\n\n    b\n", "- a:\n", "|\n", " \n", "# a\n", "```\n# a\n"]
+    "text",
+    [
+        *("```\n", "| a ", "a:\n\n    b\n", "- a:\n", "|\n", " \n", "# a\n", "```\n# a\n"),
+        *("a|b\n-|-\n", "a|\n", "--- ", "<table>", "<table><tr><td>", "<tr>", "<table><t"),
+    ],
 )
 def test_the_parts_of_any_text_are_in_order(text: str) -> None:
     found = units(text * 20_000, "title")
 
     ends = [0, *(one.span[1] for one in found)]
     assert all(end <= one.span[0] < one.span[1] for end, one in zip(ends, found, strict=False))
+
+
+BARE = "The settings are:\n\nName | Default\n--- | ---:\n`timeout` | 30 s\nretries | 3\n\nNothing | else."
+TYPED = (
+    "The settings are:\n\n<table>\n<thead><tr><th>Name</th><th>Default</th></tr></thead>\n"
+    "<tbody><tr><td><code>timeout</code></td><td>30&nbsp;s</td></tr>\n<tr><td>retries<td>3</table>\n\n"
+    "Nothing | else."
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        (BARE, ["`timeout` | 30 s", "retries | 3"]),
+        (TYPED, ["<tr><td><code>timeout</code></td><td>30&nbsp;s</td></tr>", "<tr><td>retries<td>3"]),
+    ],
+)
+def test_a_table_without_bars_at_its_sides_or_in_html_is_cut_into_rows(text: str, rows: list[str]) -> None:
+    assert cited(text)[1:] == [*rows, "Nothing | else."]
+    assert read(text, "Limits")[2] == "Limits: The settings are: Name: retries; Default: 3"
+    assert units(text)[2].columns == ["Name", "Default"]
+
+
+def test_a_table_that_lays_out_a_page_has_no_rows() -> None:
+    text = f"<table><tr><td>{'Long prose. ' * 100}</td><td>More.</td></tr></table>"
+
+    assert {one.kind.name for one in units(text)} == {"SENTENCE"}

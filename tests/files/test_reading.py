@@ -31,6 +31,29 @@ def test_markdown_is_cut_at_its_headings_and_a_section_is_not_cut_by_length() ->
     ]
 
 
+def test_a_section_has_the_headings_above_its_own_one_but_for_that_of_the_whole_document() -> None:
+    text = "# News\n\n## 2.1 (2024)\n\n### Fixes\n\n#### Small\na\n\n### Features\nb\n\n## 2.0\nc\n"
+
+    document = read_document(text.encode(), "a.md")
+    several = read_document(b"# 2.1\n\n## Fixes\na\n\n# 2.0\n\n## Fixes\nb\n", "a.md")
+    long = read_document(f"# 2.1\n\n## {'long ' * 59}\n\n### Fixes\na\n\n# 2.0\nb\n".encode(), "a.md")
+
+    assert [one.heading for one in document.sections] == [
+        "2.1 (2024) › Fixes › Small",
+        "2.1 (2024) › Features",
+        "2.0",
+    ]
+    assert [one.heading for one in several.sections] == ["2.1 › Fixes", "2.0 › Fixes"]
+    assert long.sections[0].heading == "Fixes"
+
+
+def test_a_document_is_not_titled_by_the_first_of_its_versions() -> None:
+    changelog = read_document(b"# 2.1 (2024)\n\na\n\n# 2.0\n\nb\n", "changes.md")
+    manual = read_document(b"# Manual 2.1\n\na\n\n# Usage\n\nb\n", "manual.md")
+
+    assert (changelog.title, manual.title) == ("changes", "Manual 2.1")
+
+
 def test_what_only_looks_like_a_heading_in_markdown_is_none() -> None:
     text = "# One\n\n```\n# code\n```\n\n> # quoted\n\n- # listed\n\n    # indented\n\na | b\n--|--\n1 | 2\n"
 
@@ -52,7 +75,7 @@ def test_titles_over_and_under_lines_and_directives_of_restructuredtext_are_unde
     assert [(one.number, one.heading, one.locator) for one in document.sections] == [
         ("1", "Title", "L5"),
         ("1.1", "Part", "L10"),
-        ("1.1.1", "Deep", "L24"),
+        ("1.1.1", "Part › Deep", "L24"),
         ("1.2", "Next", "L29"),
     ]
 

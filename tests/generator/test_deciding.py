@@ -26,7 +26,7 @@ from tieback.core.types.method_choice import MethodChoice
 from tieback.encoder import Encoder
 from tieback.generator import Generator
 from tieback.generator.deciding import LEARNED, Deciders, state_of
-from tieback.generator.evidence import read_evidence
+from tieback.generator.judged import read_evidence
 from tieback.generator.judging import Judges
 from tieback.grounding import PassageReader
 from tieback.methods.answer_decision import ACTIONS, Found, decisions

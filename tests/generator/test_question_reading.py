@@ -1,4 +1,4 @@
-"""The judge that reads question and sentences together: what it reads, and how it weighs it."""
+"""The judge that reads question and quotes together: what it reads, and how it weighs it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tieback.core.field_path import at
 from tieback.core.state import State
 from tieback.core.types.method_choice import MethodChoice
 from tieback.generator.judging import Judges
-from tieback.methods.answerability.question_reading import MOST_READ, question_reading, read
+from tieback.methods.answerability.question_reading import question_reading
 from tieback.methods.grounding import Passage, Statement
 
 STATE: State = {
@@ -30,39 +30,27 @@ def passage(text: str, near: float) -> Passage:
     return Passage(text, spans, np.tile(vector, (len(spans), 1)))
 
 
-def test_of_a_passage_the_sentences_are_read_that_share_most_with_the_question() -> None:
-    text = (
-        "Moss grows. | The bridge is old. | It was built in 1884. | Boats pass. | Bridges rust. | Birds sing."
-    )
-
-    texts = read(QUESTION, [passage(text, 0.5), Passage("", [], np.zeros((0, 2), np.float32))])
-
-    assert texts.keys() == {0}
-    assert "The bridge is old. It was built in 1884." in texts[0]
-    assert "Birds sing." not in texts[0]
-
-
-def test_only_the_nearest_passages_are_read_and_the_others_answer_nothing() -> None:
-    passages = [passage(f"Bridge {number}.", number / 20) for number in range(MOST_READ + 2)]
+def test_what_would_be_quoted_is_read_and_passages_without_a_quote_answer_nothing() -> None:
+    passages = [passage(f"Bridge {number}. | It was built in 1884.", 0.5) for number in range(3)]
     asked: list[tuple[str, str]] = []
 
     def reader(question: str, text: str) -> float:
         asked.append((question, text))
-        return 2.0
+        return 2.0 if "1884" in text else -2.0
 
     judge = Judges({"question_reading": STATE}, reader).configured(None, at("judge"))
-    judged = judge.judge(QUESTION, passages)
+    quotes = {(1, 0): "Bridge 1.", (1, 1): "Old: It was built in 1884.", (2, 0): "Bridge 2."}
+    judged = judge.judge(QUESTION, passages, quotes)
 
-    assert len(asked) == MOST_READ
-    assert {question for question, _ in asked} == {QUESTION.text}
-    assert judged.scores[:2].tolist() == [0.0, 0.0]
-    assert judged.scores[2:].tolist() == sorted(judged.scores[2:].tolist())
+    assert asked == [(QUESTION.text, text) for text in quotes.values()]
+    assert judged.scores[0] == 0.0
+    assert judged.score == judged.scores[1] > judged.scores[2] > 0.0
     assert (judged.threshold, judged.certain) == pytest.approx((0.4, 0.8))
 
 
 def test_the_reading_and_the_nearest_sentence_both_count() -> None:
     def score(logit: float, near: float) -> float:
-        question = Statement(QUESTION.text, QUESTION.vector, readings={0: logit})
+        question = Statement(QUESTION.text, QUESTION.vector, readings={(0, 0): logit})
         return question_reading(question, [passage("A bridge.", near)], STATE).score
 
     assert score(2.0, 0.5) > score(-2.0, 0.5)

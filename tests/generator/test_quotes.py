@@ -51,13 +51,20 @@ async def test_a_quote_is_a_sentence_of_the_evidence_cited_by_its_bytes(small_ge
     assert (answer.citations[0].item_id, answer.citations[0].section_id) == ("bridge", "2")
 
 
-@pytest.mark.parametrize(("certain", "fit"), [(0.9, QuestionFit.ANSWERS), (0.91, QuestionFit.UNSURE)])
+@pytest.mark.parametrize(
+    ("certain", "likely", "fit"),
+    [
+        (0.9, 0.8, QuestionFit.ANSWERS),
+        (0.91, 0.9, QuestionFit.LIKELY),
+        (0.92, 0.91, QuestionFit.UNSURE),
+    ],
+)
 async def test_a_quote_is_taken_for_the_answer_where_the_judge_is_certain_of_its_passage(
-    certain: float, fit: QuestionFit
+    certain: float, likely: float, fit: QuestionFit
 ) -> None:
     text, vector = "The toll is two crowns.", np.ones((1, 1), np.float32)
     passage = Passage(text, [(0, len(text))], vector, [vector])
-    judgement = Judgement(np.array([0.9]), 0.5, certain)
+    judgement = Judgement(np.array([0.9]), 0.5, certain, likely)
     question = "How high is the toll?"
     evidence = ReadEvidence(Statement(question, vector[0]), [passage], [np.ones(1)], judgement, [])
     sources = [Evidence("a", text)]

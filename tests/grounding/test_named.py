@@ -21,6 +21,8 @@ PASSAGE = (
         ("What does TIEBACK_PORT do?", []),
         ("What does TIEBACK_HOST do?", ["TIEBACK_HOST"]),
         ("Does it support HTTP/3?", ["HTTP/3"]),
+        ("What is the default of maxRetries?", ["maxRetries"]),
+        ("Which CVEs are fixed?", ["CVE"]),
         ("Which option beside --force and --quiet?", ["--quiet"]),
         ("What was released in 2024?", []),
         ("What was released in 2019?", ["2019"]),
@@ -43,6 +45,8 @@ def test_a_year_is_missed_only_where_the_passages_have_years() -> None:
 def test_a_version_is_missed_only_where_the_passages_have_another_one_of_the_same() -> None:
     assert unnamed("What is new in Rust 1.95?", ["Rust stabilised guards. Use cargo 1.94."]) == []
     assert unnamed("What is new in Rust 1.95?", ["Rust 1.94 stabilised guards."]) == ["Rust 1.95"]
+    assert unnamed("What is new in Rust 3.0?", ["Rust › Version 1.95.1: guards."]) == ["Rust 3.0"]
+    assert unnamed("Which CVEs does it fix?", ["CVE-2026-1 is fixed."]) == []
 
 
 def test_an_identifier_is_found_as_a_whole_and_with_what_follows_its_version() -> None:

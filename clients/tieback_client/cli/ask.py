@@ -19,6 +19,7 @@ from tieback_client.cli.mixture import between_spaces
 from tieback_client.cli.output import Output
 from tieback_client.cli.places import cited_place, cited_uri
 from tieback_client.cli.query_options import Query, query_options
+from tieback_client.cli.quotes import shown
 from tieback_client.cli.sampling_options import sampling_of, sampling_options
 from tieback_client.cli.search import (
     behind,
@@ -56,6 +57,12 @@ MARK = {
     VerdictLabel.LOW_CONFIDENCE: ("~", "dim yellow"),
     VerdictLabel.NOT_CHECKED: ("·", "dim"),
 }
+
+REMARKS = {
+    QuestionFit.LIKELY: "Likely an answer: of ten such quotes about six are right.",
+    QuestionFit.UNSURE: "The nearest sentences; at most half of such quotes answer the question.",
+}
+"""What is said below quotes, by the surest of them. The shares are measured: docs/answers.md."""
 
 
 @click.command(
@@ -235,7 +242,10 @@ def written(answer: Answer) -> Text:
     for claim in sorted(answer.claims, key=lambda one: one.span[1]):
         begin, end = claim.span
         before, said = (whole[a:b].decode(errors="replace") for a, b in ((at, begin), (begin, end)))
-        text.append(f"{before}“{_in_a_sentence(said)}”" if is_quoted else before + said)
+        if is_quoted:
+            before, said = shown(before, said)
+            said = f"“{said}”"
+        text.append(before + said)
         at = end
         mark, style = marked(answer.verdicts.get(claim.id))
         if is_quoted:
@@ -246,8 +256,9 @@ def written(answer: Answer) -> Text:
         text.append(f" {mark}{numbers}", style=style)
     text.append(whole[at:].decode(errors="replace"))
     fits = {verdict.answers_question for verdict in answer.verdicts.values()}
-    if is_quoted and QuestionFit.UNSURE in fits and QuestionFit.ANSWERS not in fits:
-        text.append("\nThese sentences are the nearest; it is not certain that they answer.", style="dim")
+    if is_quoted and QuestionFit.ANSWERS not in fits:
+        sure = next((remark for fit, remark in REMARKS.items() if fit in fits), "")
+        text.append(f"\n{sure}" if sure else "", style="dim")
     return text
 
 
@@ -261,22 +272,6 @@ def repairs(answer: Answer) -> list[Text]:
         line.append(one.text.strip(), style="dim strike").append(f" {mark}", style=style)
         lines.append(line.append(f" → {instead}" if instead else "", style="dim"))
     return [Text(), *lines] if lines else []
-
-
-def _in_a_sentence(quote: str) -> str:
-    """A quote without line ends and marks: the row of a table by its cells, and code by its lines."""
-    words = " ".join(quote.split())
-    if words[:2] in ("- ", "* ", "+ "):
-        return words[2:]
-    if words.startswith("|"):
-        return " · ".join(cell for cell in map(str.strip, words.split("|")) if cell)
-    lead, fence, code = quote.partition("```")
-    lines = [line.rstrip() for line in code.split("\n")[1:] if not line.strip().startswith("```")]
-    if not fence or not lines:
-        return words
-    if len(lines) == 1:
-        return " ".join([*lead.split(), lines[0].strip()])
-    return "\n    ".join([" ".join(lead.split()), *lines])
 
 
 def marked(verdict: Verdict | None) -> tuple[str, str]:

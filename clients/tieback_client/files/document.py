@@ -33,7 +33,8 @@ class FileSection:
     number: str
     """Counts as in a book, for instance "2.1"; unique in the document."""
     heading: str = ""
-    """The heading that it stands under."""
+    """The headings that it stands under, the outermost first, as "Releases › Version 2"; without the one of
+    the whole document."""
     locator: str = ""
     """Where it begins in the file, as the fragment of a URI: "L12" is line 12, "line=12" a line of an HTML
     page, "page=3" a page of a PDF, "slide=3" a slide, "sheet=Prices&row=3" a row of a sheet, "chapter=3" a

@@ -10,7 +10,7 @@ import functools
 from typing import Any
 
 from tieback_client.files.budget import Budget
-from tieback_client.files.outline import LONGEST_HEADING, Heading, Lines, few_enough, sections_under
+from tieback_client.files.outline import LONGEST_HEADING, Heading, Lines, few_enough, sections_under, title_of
 from tieback_client.files.packages import load
 from tieback_client.files.parsed import Parsed
 from tieback_client.files.plain import read as read_plain
@@ -38,7 +38,7 @@ def read(text: str, begin: int = 0, body: int = 0) -> Parsed:
     if not headings:
         return read_plain(text, begin)
     kept, notes = few_enough(headings)
-    return Parsed(text, sections_under(kept, text, lines.locator, begin=begin), headings[0].title, notes)
+    return Parsed(text, sections_under(kept, text, lines.locator, begin=begin), title_of(kept), notes)
 
 
 @functools.cache

@@ -12,10 +12,14 @@ from tieback_client.files.document import FileSection
 LONGEST = 1 << 16
 """Characters of a section; a longer one is continued. At most 256 KiB, so that any server takes it."""
 LONGEST_HEADING = 300
+BETWEEN = " › "
+"""Between the headings that a section stands under, the outermost first."""
 MOST = 2000
 """Headings of a document that begin sections. A server takes 4,096 sections of an item."""
 _NEWLINE = re.compile(r"\r\n?|\n")
 _PARAGRAPH = re.compile(r"\n[ \t]*\r?\n")
+_NUMBERED = re.compile(r"\d+\.\d|\d{4}")
+"""A version or a year in a heading."""
 _WORD_END = re.compile(r"[\r\n ]")
 
 
@@ -58,14 +62,16 @@ def sections_under(
     """The sections of a text from `begin` on; `locate` returns where in the file a character is.
 
     What stands before the first heading has the number "0". A heading with nothing under it gives no section,
-    unless no other heading is under it either: then its title is the text.
+    unless no other heading is under it either: then its title is the text. Each has the headings above its
+    own one too, but for that of the whole document.
     """
     ends = [*(one.begin for one in headings), len(text)]
     levels = [*(one.level for one in headings), 0][1:]
     sections = [*pieces(text, begin, ends[0], "0", "", locate)]
     numbers: list[int] = []
-    for one, end, following in zip(headings, ends[1:], levels, strict=True):
-        number, title = _next(numbers, one.level), shortened(one.title)
+    paths = _paths(headings)
+    for one, end, following, title in zip(headings, ends[1:], levels, paths, strict=True):
+        number = _next(numbers, one.level)
         found = list(pieces(text, one.end, end, number, title, locate))
         if not found and following <= one.level:
             words = text.find(one.title, one.begin, one.end)
@@ -73,6 +79,33 @@ def sections_under(
             found = list(pieces(text, begin, end, number, title, locate))
         sections += found
     return sections
+
+
+def _paths(headings: Sequence[Heading]) -> Iterator[str]:
+    """The titles that each heading stands under with its own, as far as they are not too long: outer ones are
+    left out first, and that of the whole document, which all others are under, always.
+    """
+    least = min((one.level for one in headings), default=0)
+    whole = headings[0] if [one.level for one in headings].count(least) == 1 else None
+    above: list[Heading] = []
+    for one in headings:
+        while above and above[-1].level >= one.level:
+            above.pop()
+        path = shortened(one.title)
+        for outer in reversed(above):
+            longer = f"{shortened(outer.title)}{BETWEEN}{path}"
+            if outer is whole or len(longer) > LONGEST_HEADING:
+                break
+            path = longer
+        yield path
+        above.append(one)
+
+
+def title_of(headings: Sequence[Heading]) -> str:
+    """The title of the whole document: its first heading, but where that is one of a series, as of versions."""
+    first = headings[0]
+    following = next((one.title for one in headings[1:] if one.level == first.level), "")
+    return "" if _NUMBERED.search(first.title) and _NUMBERED.search(following) else first.title
 
 
 def few_enough(headings: Sequence[Heading]) -> tuple[list[Heading], tuple[str, ...]]:

@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
+from tieback.answer.headings import titles
+from tieback.core.heading_path import BETWEEN
 from tieback.core.passage_units import units
 from tieback.core.recognised import within
 from tieback.core.types.content import Modality
@@ -61,7 +63,7 @@ def _readable(hits: Sequence[RetrievedHit]) -> Iterator[Evidence]:
                 yield Evidence(
                     id=name,
                     text=_text(hit),
-                    title=hit.section_title or hit.item_title,
+                    title=BETWEEN.join(titles(hit.item_title, hit.section_title)),
                     item_id=hit.item_id,
                     section_id=hit.section_id,
                     uri=hit.uri,

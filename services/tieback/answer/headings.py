@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
+from tieback.core.heading_path import BETWEEN
 from tieback.core.types.content import Content, Item, Section
 
 LONGEST_HEADING = 100
@@ -21,14 +22,18 @@ def titles_of(item: Item, section: Section) -> tuple[str, ...]:
 
 
 def titles(*given: str | None) -> tuple[str, ...]:
-    """Titles as they are read: each in one line, once, and none that is empty."""
-    lines = (" ".join((title or "").split()) for title in given)
+    """Titles as they are read: each in one line, once, and none that is empty; those above one, before it."""
+    parts = (part for title in given for part in (title or "").split(BETWEEN))
+    lines = (" ".join(part.split()) for part in parts)
     return tuple(dict.fromkeys(line for line in lines if line))
 
 
 def heading_of(titles: Sequence[str]) -> str:
-    """The titles in one line; empty where there are none."""
-    return f"{'. '.join(titles)[:LONGEST_HEADING].rstrip()}\n" if titles else ""
+    """The titles in one line; empty where there are none. Of many the first and the last ones are read."""
+    kept = list(titles)
+    while len(kept) > 2 and len(". ".join(kept)) > LONGEST_HEADING:
+        del kept[1]
+    return f"{'. '.join(kept)[:LONGEST_HEADING].rstrip()}\n" if kept else ""
 
 
 def headed(titles: Sequence[str], text: str) -> str:

@@ -10,7 +10,7 @@ The time is linear in the text, whatever the text is.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
@@ -30,10 +30,13 @@ _BLOCK = re.compile(
     r"""
     ^[ \t]*(?P<fence>```|~~~)(?P<info>[^\n`]*)(?:\n|\Z)             # begins or ends code
     | (?P<table>(?:^[ \t]*\|[^\n]*(?:\n|\Z))+)
+    | (?P<bare>^[^\n|]*\|[^\n]*\n                                  # a table without marks at its sides
+        [ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)+(?:\|[ \t]*)?\n(?:[^\n|]*\|[^\n]*(?:\n|\Z))+)
+    | (?P<html><table\b(?:[^<]|<(?!/?table\b))*</table\s*>)
     | (?P<log>(?:^\[?\d{4}-\d\d-\d\d[ T\]][^\n]*(?:\n|\Z)){2,})         # lines that begin with a time
     | (?<=:)[ \t]*\n(?:[ \t]*\n)+(?P<indented>(?:(?:[ ]{3}|\t)[ \t]*[^\s][^\n]*(?:\n|\Z))+)
     """,
-    re.VERBOSE | re.MULTILINE,
+    re.VERBOSE | re.MULTILINE | re.IGNORECASE,
 )
 _LINE = re.compile(r"\S[^\n]*(?<=\S)")
 _ITEM = re.compile(r"(?:[-*+•]|\d{1,3}[.)])[ \t]+(?=\S)")
@@ -55,16 +58,21 @@ class Kind(Enum):
     CODE = auto()
 
 
-_KINDS = {"table": Kind.ROW, "log": Kind.LINE, "indented": Kind.CODE}
+_KINDS = {"table": Kind.ROW, "bare": Kind.ROW, "html": Kind.ROW, "log": Kind.LINE, "indented": Kind.CODE}
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A part of a text: its range of characters, and how it is read alone."""
+    """A part of a text: its range of characters, and how it is read alone.
+
+    `lead` is the sentence that leads to it, and `columns` are those of a row; empty where it has none.
+    """
 
     kind: Kind
     span: Span
     read: str
+    lead: str = ""
+    columns: Sequence[str] = ()
 
 
 def units(text: str, title: str = "") -> list[Unit]:
@@ -88,10 +96,10 @@ def units(text: str, title: str = "") -> list[Unit]:
                 if words.endswith(":") or (one.kind is Kind.SENTENCE and _is_open(words)):
                     lead = _unmarked(words)[-LONGEST_LEAD:]
         elif kind in (Kind.ROW, Kind.LINE):
-            parts = rows(text[begin:end]) if kind is Kind.ROW else _lines_of_log(text[begin:end])
-            found += [
-                _headed(Unit(kind, (begin + a, begin + b), read), title, lead) for (a, b), read in parts
-            ]
+            parts = _rows(text[begin:end]) if kind is Kind.ROW else _lines_of_log(text[begin:end])
+            for one in parts:
+                a, b = one.span
+                found.append(_headed(replace(one, span=(begin + a, begin + b)), title, lead))
             lead = ""
         else:
             led = found[-1] if found and found[-1].kind in (Kind.SENTENCE, Kind.ITEM) else None
@@ -103,6 +111,17 @@ def units(text: str, title: str = "") -> list[Unit]:
                 found += [_headed(one, title, lead) for one in _of_code(text, begin, end)]
             lead = ""
     return found
+
+
+def in_bytes(text: str, title: str = "") -> Iterator[tuple[Unit, Span]]:
+    """The parts of a passage, each with its range of bytes."""
+    done = byte = 0
+    for one in units(text, title):
+        begin, end = one.span
+        first = byte + len(text[done:begin].encode())
+        byte = first + len(text[begin:end].encode())
+        done = end
+        yield one, (first, byte)
 
 
 def _stated(text: str, span: Span) -> Unit:
@@ -139,7 +158,8 @@ def _ends_list(text: str, found: list[Unit], one: Unit) -> bool:
 
 def _headed(one: Unit, title: str, lead: str) -> Unit:
     """What is read of a part, after the title and the sentence that leads to it."""
-    return replace(one, read=" ".join(part for part in (title and f"{title}:", lead, one.read) if part))
+    read = " ".join(part for part in (title and f"{title}:", lead, one.read) if part)
+    return replace(one, read=read, lead=lead)
 
 
 def _blocks(text: str) -> Iterator[tuple[Kind, int, int]]:
@@ -156,7 +176,7 @@ def _blocks(text: str) -> Iterator[tuple[Kind, int, int]]:
             else:
                 yield Kind.SENTENCE, done, found.start()
             is_code, begin = not is_code, found.start()
-        elif is_code:
+        elif is_code or (found["html"] and not any(rows(found["html"]))):
             continue
         elif not found["indented"] or not _PROSE.search(found["indented"]):
             name = found.lastgroup or ""
@@ -170,9 +190,14 @@ def _blocks(text: str) -> Iterator[tuple[Kind, int, int]]:
         yield Kind.SENTENCE, done, len(text)
 
 
-def _lines_of_log(log: str) -> Iterator[tuple[Span, str]]:
-    """The lines of a log, each with its range of characters."""
-    return ((found.span(), found[0]) for found in _LINE.finditer(log))
+def _rows(table: str) -> Iterator[Unit]:
+    """The rows of a table."""
+    return (Unit(Kind.ROW, row.span, row.read, columns=row.names) for row in rows(table))
+
+
+def _lines_of_log(log: str) -> Iterator[Unit]:
+    """The lines of a log."""
+    return (Unit(Kind.LINE, found.span(), found[0]) for found in _LINE.finditer(log))
 
 
 def _closes(text: str, fence: re.Match[str]) -> bool:

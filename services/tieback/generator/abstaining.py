@@ -80,7 +80,7 @@ def after(verdicts: Sequence[Verdict], supported: float | None, grounding: Groun
         message = "The passages do not support most of what was written; do not rely on it."
         return Abstention(AbstentionReason.UNSUPPORTED_ANSWER, supported, LEAST_SUPPORTED, message)
     fits = [one.answers_question for one in verdicts if one.answers_question is not None]
-    if fits and not {QuestionFit.ANSWERS, QuestionFit.UNSURE} & set(fits):
+    if fits and {QuestionFit.ECHO, QuestionFit.OTHER_KIND} >= set(fits):
         message = "What was written does not answer the question."
         return Abstention(AbstentionReason.NO_ANSWER, 0.0, 1 / len(fits), message)
     return None

@@ -22,9 +22,11 @@ from tieback.core.types.generation import (
 )
 from tieback.core.types.report import Timing
 from tieback.generator import abstaining
+from tieback.generator.above import above
 from tieback.generator.checking_ahead import CheckingAhead
 from tieback.generator.deciding import decided
-from tieback.generator.evidence import Place, ReadEvidence, read_evidence
+from tieback.generator.evidence import Place, ReadEvidence
+from tieback.generator.judged import read_evidence
 from tieback.generator.quoting import chosen, quoted
 from tieback.generator.request import Counts, Request, Work
 from tieback.generator.showing import Repairs, Rewrites, as_written, no_rewrites
@@ -115,7 +117,9 @@ class Answer:
         if abstention is not None or self._work is not None:
             return [], abstention
         places = chosen(asked, evidence)
-        if leaves_open(asked, [evidence.text(*place) for place in places]):
+        told = [above(asked, evidence.passages[number], window) for number, window in places]
+        quotes = [over + evidence.text(*place) for over, place in zip(told, places, strict=True)]
+        if leaves_open(asked, quotes):
             abstention = abstaining.of_no_count(judgement, grounding)
         return places, abstention
 

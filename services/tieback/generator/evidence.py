@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from tieback.core.deadline import Deadline
 from tieback.core.types.arrays import Array
-from tieback.core.types.generation import Evidence
-from tieback.generator.judging import Judge
-from tieback.grounding import PassageReader
 from tieback.methods.answerability import Judgement
-from tieback.methods.answerability.question_alignment import alignment
-from tieback.methods.answerability.relevance import window_relevance
-from tieback.methods.grounding import Passage, Statement, words_of
+from tieback.methods.grounding import Passage, Place, Statement
 
-Place = tuple[int, int]
-"""Of a window: the number of its passage, and its own within it."""
+__all__ = ["Place", "ReadEvidence", "ranked"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,31 +71,3 @@ def ranked(values: Sequence[Array]) -> list[Place]:
     """The places of all windows by values of theirs, the highest first."""
     places = ((number, window) for number, own in enumerate(values) for window in range(len(own)))
     return sorted(places, key=lambda place: -float(values[place[0]][place[1]]))
-
-
-async def read_evidence(
-    reader: PassageReader,
-    question: str,
-    evidence: Sequence[Evidence],
-    judge: Judge,
-    deadline: Deadline,
-    *,
-    tokens: bool = False,
-) -> ReadEvidence:
-    """Reads passages, with `tokens` by the vectors of their tokens too, and how they bear on a question.
-
-    InvalidInput where there is too much to read.
-    """
-    tokens = tokens or judge.is_learned
-    passages, [asked] = await reader.read(evidence, [question], deadline, tokens=tokens)
-    return await asyncio.to_thread(_read, asked, passages, judge, deadline)
-
-
-def _read(asked: Statement, passages: Sequence[Passage], judge: Judge, deadline: Deadline) -> ReadEvidence:
-    relevances, aligned, words = [], [], words_of(asked.text)
-    for passage in passages:
-        deadline.check("the evidence was read")
-        relevances.append(window_relevance(words, asked.vector, passage))
-        if len(asked.rows):
-            aligned.append(alignment(asked.rows, passage.rows).mean(axis=1))
-    return ReadEvidence(asked, passages, relevances, judge.judge(asked, passages), aligned)

@@ -9,8 +9,8 @@ from tieback.core.errors import InvalidInput
 from tieback.core.field_path import FieldPath
 from tieback.core.state import State
 from tieback.core.types.method_choice import MethodChoice
-from tieback.methods.answerability import READ, Judgement, answerabilities
-from tieback.methods.grounding import Passage, Statement
+from tieback.methods.answerability import Judgement, answerabilities, reads_quotes
+from tieback.methods.grounding import Passage, Place, Statement
 
 LEARNED, WITHOUT_STATE = ("question_reading", "question_alignment"), "relevance"
 """The default methods, the first that the server has a state of, and the one of a server without any."""
@@ -25,10 +25,11 @@ Reader = Callable[[str, str], float]
 class Judge:
     """A method of the family answerability with its parameters and its state.
 
-    One that is `learned` reads the vectors of tokens.
+    It gets a question, the passages, and what would be quoted of them. One that is `learned` reads the
+    vectors of tokens.
     """
 
-    judge: Callable[[Statement, Sequence[Passage]], Judgement]
+    judge: Callable[[Statement, Sequence[Passage], Mapping[Place, str]], Judgement]
     is_learned: bool
 
 
@@ -59,13 +60,11 @@ class Judges:
                 field=field,
             )
 
-        reader = self._reader
-        read_of = answerabilities.form(READ, name, parameters) if answerabilities.has(READ, name) else None
+        reader = self._reader if reads_quotes(name) else None
 
-        def judge(question: Statement, passages: Sequence[Passage]) -> Judgement:
-            if read_of is not None and reader is not None:
-                texts = read_of(question, passages)
-                found = {place: reader(question.text, text) for place, text in texts.items()}
+        def judge(question: Statement, passages: Sequence[Passage], quotes: Mapping[Place, str]) -> Judgement:
+            if reader is not None:
+                found = {place: reader(question.text, text) for place, text in quotes.items()}
                 question = replace(question, readings=found)
             return method(question, passages, state or {})
 

@@ -20,10 +20,12 @@ from tieback.core.types.generation import (
     TextDelta,
     Verdict,
 )
+from tieback.generator.above import above
 from tieback.generator.evidence import Place, ReadEvidence, ranked
 from tieback.grounding import ClaimCheck, answering
 from tieback.grounding.named import identifiers, says
 from tieback.grounding.question_fit import asks_for_number, has_number
+from tieback.methods.answerability import Judgement
 from tieback.methods.grounding import Statement
 from tieback.methods.grounding.labels import windows_that_answer
 from tieback.ports import DEFAULT_SAMPLING
@@ -74,8 +76,8 @@ def chosen(question: str, evidence: ReadEvidence) -> list[Place]:
 def best(evidence: ReadEvidence) -> list[Place]:
     """The sentences to quote: those of a passage in their order, the passage of the best one first.
 
-    A sentence that has an identifier of the question ("10:05", "E0277") is before one that has none, and one
-    with a number before one that is as good, where a number is asked for.
+    A sentence that has an identifier of the question ("10:05", "E0277"), or stands under it, is before one
+    that has none, and one with a number before one that is as good, where a number is asked for.
     """
     values = evidence.aligned or evidence.relevances
     places = ranked(values)
@@ -108,7 +110,10 @@ def _with_identifiers(evidence: ReadEvidence, places: Sequence[Place]) -> list[P
     asked = identifiers(evidence.asked.text)
     if not asked:
         return list(places)
-    counts = [sum(says(one, evidence.text(*place)) for one in asked) for place in places]
+    counts = [
+        sum(says(one, f"{evidence.passages[place[0]].title} {evidence.text(*place)}") for one in asked)
+        for place in places
+    ]
     return [place for place, count in zip(places, counts, strict=True) if count == max(counts)]
 
 
@@ -139,22 +144,33 @@ async def quoted(
     """
     judgement = evidence.judgement
     labelled = windows_that_answer(question, evidence.passages)[:MOST_QUOTES]
-    size = 0
+    size, told = 0, ""
     for number, place in enumerate(places, 1):
-        text = evidence.text(*place)
-        begin = size + (number > 1)
+        text, over = evidence.text(*place), above(question, evidence.passages[place[0]], place[1])
+        is_row = over.endswith("\n")
+        before = ("\n" if is_row else " ") * (number > 1) + over * (over != told)
+        told = over
+        yield TextDelta(f"{before}{text}")
+        begin = size + len(before.encode())
         size = begin + len(text.encode())
-        yield TextDelta(f" {text}" if number > 1 else text)
         claim = Claim(number, (begin, size), text)
         yield claim
         found = await check.check(claim, Statement(text, evidence.vector(*place)))
-        is_certain = bool(labelled) or judgement.scores[place[0]] >= judgement.certain
-        for event in answering(question, claim, found):
-            yield event if is_certain else _unsure(event)
+        fit = QuestionFit.ANSWERS if labelled else fit_by(judgement, place[0])
+        for event in answering(question, claim, found, over):
+            yield _as_sure(event, fit)
 
 
-def _unsure(event: GenerationEvent) -> GenerationEvent:
-    """A verdict that says no longer that its claim is an answer; other events as they are."""
+def fit_by(judgement: Judgement, passage: int) -> QuestionFit:
+    """How sure the judge is that a quote of a passage answers."""
+    score = float(judgement.scores[passage])
+    if score >= judgement.certain:
+        return QuestionFit.ANSWERS
+    return QuestionFit.LIKELY if score >= judgement.likely else QuestionFit.UNSURE
+
+
+def _as_sure(event: GenerationEvent, fit: QuestionFit) -> GenerationEvent:
+    """A verdict that says of an answer how sure that is; other events as they are."""
     if isinstance(event, Verdict) and event.answers_question is QuestionFit.ANSWERS:
-        return replace(event, answers_question=QuestionFit.UNSURE)
+        return replace(event, answers_question=fit)
     return event

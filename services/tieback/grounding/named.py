@@ -47,6 +47,8 @@ IDENTIFIER = re.compile(
     r"|(?=\w*_\w)[a-z]\w*|(?:[a-z]\w*)?(?:::?[a-z]\w*)+",  # names of variables
     re.IGNORECASE,
 )
+CAMEL = re.compile(r"[a-z]+(?:[A-Z][a-z\d]*)+")
+"""Names of settings and variables: "maxRetries"."""
 YEAR = re.compile(r"(?<![\w.:/-])(?:1\d{3}|20\d\d)(?![\w:/-]|\.\d)")
 VERSION = re.compile(r"v?\d+(?:\.\d+)+\S*", re.IGNORECASE)
 KINDS = [re.compile(pattern) for pattern in (r"\d{1,2}(?::\d\d)+", r"\d+(?:[-/]\d+)+")]
@@ -65,7 +67,8 @@ def _identified(question: str) -> list[tuple[str, Span]]:
     for match in TOKEN.finditer(question):
         token = _bare(match[0].rstrip(".:"))
         is_measured = any(begin <= match.start() < end for begin, end in measured)
-        if len(token) <= LONGEST and not is_measured and IDENTIFIER.fullmatch(token):
+        is_one = IDENTIFIER.fullmatch(token) or CAMEL.fullmatch(token)
+        if len(token) <= LONGEST and not is_measured and is_one:
             found.append((token, (match.start(), match.start() + len(token))))
     return found[:MOST]
 
@@ -105,13 +108,14 @@ def unnamed(question: str, texts: Sequence[str]) -> list[str]:
 
 
 def _has_its_kind(identifier: str, question: str, text: str) -> bool:
-    """Whether a text has others like it: another version behind the word before it, or another time or date.
+    """Whether a text has others like it: another version behind the word before it or "version", or another
+    time or date.
 
     Of other identifiers nothing is asked.
     """
     if VERSION.fullmatch(identifier):
         name = _with_its_name(identifier, question).removesuffix(identifier).strip()
-        other = rf"\b{re.escape(name)}\s+{VERSION.pattern}"
+        other = rf"\b(?:{re.escape(name)}|version)\s+{VERSION.pattern}"
         return bool(name) and re.search(other, text, re.IGNORECASE) is not None
     kind = next((one for one in KINDS if one.fullmatch(identifier)), None)
     return kind is None or any(kind.fullmatch(_bare(one.rstrip(".,:"))) for one in TOKEN.findall(text))
@@ -134,8 +138,9 @@ def _names(question: str) -> list[tuple[Span, str]]:
 
 
 def _bare(word: str) -> str:
-    """Without a possessive, and marks around."""
-    return word.removesuffix("'s").removesuffix("’s").strip("'’")
+    """Without a possessive, marks around, and the plural of initials ("CVEs")."""
+    word = word.removesuffix("'s").removesuffix("’s").strip("'’")
+    return word[:-1] if len(word) > INITIALS[0] and word[:-1].isupper() and word[-1] == "s" else word
 
 
 def _is_named(name: str, text: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from tieback.core.deadline import Deadline
 from tieback.core.displayed import as_displayed
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.field_path import FieldPath, at
-from tieback.core.passage_units import units
+from tieback.core.passage_units import in_bytes
 from tieback.core.types.content import Content, Modality
 from tieback.core.types.encoding import EncodePlan, Encoding, Truncation
 from tieback.core.types.generation import Evidence
@@ -54,6 +54,7 @@ class PassageReader:
                 vectors[begin:end],
                 [one.rows for one in read[begin:end]],
                 _labels(source),
+                source.title,
             )
             for source, spans, begin, end in zip(evidence, cut, bounds[:-1], bounds[1:], strict=True)
         ]
@@ -140,7 +141,9 @@ def _cut(evidence: Sequence[Evidence], deadline: Deadline) -> tuple[list[list[tu
     texts: list[str] = []
     for source in evidence:
         deadline.check("the evidence was read")
-        cut.append(list(_windows(source.text, source.title, texts)))
+        parts = list(in_bytes(source.text, source.title))
+        cut.append([span for _, span in parts])
+        texts += [one.read for one, _ in parts]
     if len(texts) > EVIDENCE_SENTENCES:
         raise InvalidInput(
             f"the evidence has {len(texts)} sentences and at most {EVIDENCE_SENTENCES} are checked; send "
@@ -148,15 +151,3 @@ def _cut(evidence: Sequence[Evidence], deadline: Deadline) -> tuple[list[list[tu
             field="evidence",
         )
     return cut, texts
-
-
-def _windows(text: str, title: str, texts: list[str]) -> Iterator[tuple[int, int]]:
-    """The parts of a passage, in bytes; their texts, as they are read alone, are appended."""
-    done, byte = 0, 0
-    for one in units(text, title):
-        begin, end = one.span
-        first = byte + len(text[done:begin].encode())
-        byte = first + len(text[begin:end].encode())
-        done = end
-        texts.append(one.read)
-        yield first, byte

@@ -36,6 +36,7 @@ class QuestionFit(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     QUESTION_FIT_ECHO: _ClassVar[QuestionFit]
     QUESTION_FIT_OTHER_KIND: _ClassVar[QuestionFit]
     QUESTION_FIT_UNSURE: _ClassVar[QuestionFit]
+    QUESTION_FIT_LIKELY: _ClassVar[QuestionFit]
 
 class ConflictKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -73,6 +74,7 @@ QUESTION_FIT_ANSWERS: QuestionFit
 QUESTION_FIT_ECHO: QuestionFit
 QUESTION_FIT_OTHER_KIND: QuestionFit
 QUESTION_FIT_UNSURE: QuestionFit
+QUESTION_FIT_LIKELY: QuestionFit
 CONFLICT_KIND_UNSPECIFIED: ConflictKind
 CONFLICT_KIND_NUMBER: ConflictKind
 CONFLICT_KIND_DATE: ConflictKind

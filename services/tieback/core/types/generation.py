@@ -60,6 +60,7 @@ class QuestionFit(enum.StrEnum):
     ECHO = "echo"
     OTHER_KIND = "other_kind"
     UNSURE = "unsure"
+    LIKELY = "likely"
 
 
 class ConflictKind(enum.StrEnum):

@@ -1,33 +1,35 @@
 """Answerability: whether passages answer a question, judged before an answer is made.
 
 A method that is learned declares the arrays of its state, `STATE`, and reads the vectors of tokens beside
-those of sentences. One that is read by a network beside its state has a form `read`: what that reads.
+those of sentences.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from tieback.core.family import Family, Form
+from tieback.core.family import Family
 from tieback.core.state import State
 from tieback.core.types.arrays import Array
 from tieback.methods.grounding import Passage, Statement
 
-__all__ = ["READ", "Answerability", "Judgement", "ReadOf", "answerabilities"]
+__all__ = ["Answerability", "Judgement", "answerabilities", "reads_quotes"]
 
 
 class Judgement(NamedTuple):
     """How well each passage answers a question, 0 to 1 `[passages]`, and from what on it is answered.
 
-    From `certain` on, the passage is taken to have the answer; no score reaches it where the method cannot
-    tell.
+    From `certain` on, the passage is taken to have the answer, and from `likely` on it is likely to have it;
+    no score reaches them where the method cannot tell.
     """
 
     scores: Array
     threshold: float
     certain: float = math.inf
+    likely: float = math.inf
 
     @property
     def score(self) -> float:
@@ -43,14 +45,12 @@ class Answerability(Protocol):
         ...
 
 
-class ReadOf(Protocol):
-    """Picks what a network reads with a question."""
-
-    def __call__(self, question: Statement, passages: Sequence[Passage]) -> Mapping[int, str]:
-        """Texts by the places of the passages that they are of."""
-        ...
+answerabilities: Family[Answerability] = Family(__name__, Answerability)
 
 
-READ: Form[ReadOf] = Form("read", ReadOf, required=False)
+def reads_quotes(name: str) -> bool:
+    """Whether a network beside the method's state reads what would be quoted: its file has `READS_QUOTES`.
 
-answerabilities: Family[Answerability] = Family(__name__, Answerability, READ)
+    NotFound for an unknown method.
+    """
+    return bool(getattr(sys.modules[answerabilities.get(name).__module__], "READS_QUOTES", False))

@@ -54,9 +54,9 @@ are answered from there on the passage has the answer."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
-CERTAIN = 0.95
-"""The precision from which on a passage is taken to have the answer. Few passages reach it, and few of
-these wrongly (docs/answers.md).
+CERTAIN, LIKELY = 0.95, 0.75
+"""The precisions from which on a passage is taken to have the answer, and is likely to have it
+(docs/answers.md has how often it has).
 """
 
 
@@ -80,7 +80,7 @@ def question_alignment(
 ) -> Judgement:
     """The probability that each passage answers the question. It is answered from the threshold on from
     which, of the questions that were held out in training, the share `wanted_precision` had an answer, where
-    half of all had one; it is certain from where the share is `CERTAIN` on.
+    half of all had one; it is certain from where the share is `CERTAIN` on, and likely from `LIKELY` on.
     """
     scores = np.zeros(len(passages))
     for number, passage in enumerate(passages):
@@ -88,7 +88,7 @@ def question_alignment(
         if read is not None:
             near = float(read.signals[:, NEARNESS].max())
             scores[number] = probability(float(logits(read, state).max()), near, state)
-    return Judgement(scores, threshold_of(wanted_precision, state), threshold_of(CERTAIN, state))
+    return Judgement(scores, *(threshold_of(one, state) for one in (wanted_precision, CERTAIN, LIKELY)))
 
 
 def threshold_of(wanted: float, state: State) -> float:

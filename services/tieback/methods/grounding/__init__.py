@@ -29,6 +29,7 @@ __all__ = [
     "Finding",
     "Passage",
     "PassageLabel",
+    "Place",
     "Statement",
     "Summary",
     "Support",
@@ -40,6 +41,9 @@ __all__ = [
 ]
 
 
+Place = tuple[int, int]
+"""Of a window: the number of its passage, and its own within it."""
+
 NO_ROWS = np.zeros((0, 0), np.float32)
 
 
@@ -48,15 +52,15 @@ class Statement:
     """A claim; its unit vector `[width]`; where they are read, those of its tokens `[tokens, width]`.
 
     `likelihoods`, where a language model was asked, are the mean log-probabilities of its tokens behind its
-    evidence and alone `[2]`. `readings`, of a question that a network read with passages, are what it gave,
-    by the passages' places.
+    evidence and alone `[2]`. `readings`, of a question that a network read with windows of passages, are what
+    it gave of each.
     """
 
     text: str
     vector: Array
     rows: Array = field(default_factory=lambda: NO_ROWS)
     likelihoods: Array | None = None
-    readings: Mapping[int, float] = field(default_factory=dict)
+    readings: Mapping[Place, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,8 @@ class Passage:
     """A text; its windows (sentences) as byte ranges; a unit vector for each `[windows, width]`.
 
     `rows` are, where they are read, the unit vectors of each window's tokens `[tokens, width]`. What its
-    words are is read once, for all claims. `labels` are parts of the text that are no statements.
+    words are is read once, for all claims. `labels` are parts of the text that are no statements, and `title`
+    is what it stands under.
     """
 
     text: str
@@ -84,6 +89,7 @@ class Passage:
     vectors: Array
     rows: Sequence[Array] = ()
     labels: Sequence[PassageLabel] = ()
+    title: str = ""
 
     def without_labels(self) -> Passage:
         """What is written or said in it: white space in place of labels, and none of their windows."""

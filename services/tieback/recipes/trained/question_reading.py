@@ -26,6 +26,7 @@ from tieback.core.errors import InvalidInput
 from tieback.core.field_path import at
 from tieback.core.terms import DEFAULT_LANGUAGE, function_words
 from tieback.core.types.arrays import Array
+from tieback.methods.answerability.question_alignment import alignment
 from tieback.models.question_reader import GRAPH, MOST_TOKENS, TABLES, load_question_reader
 from tieback.models.state_artifact import READER
 from tieback.recipes.trained import Learned, Run, recipes
@@ -213,10 +214,10 @@ def held_out(pairs: Sequence[Pair], words: OtherWords, most: int, seed: int) -> 
 
 
 def readings(graph: bytes, card: EncoderCard, run: Run, asked: Sequence[Asked], model: Any) -> Array:
-    """The network's logit of each question and its passage, and the cosine of the nearest sentence
-    `[2, questions]`.
+    """The network's logit of each question and the sentence of its passage that would be quoted, and the
+    cosine of the nearest sentence `[2, questions]`.
     """
-    from tieback.recipes.trained._reading_pairs import cut, nearest
+    from tieback.recipes.trained._reading_pairs import cut
 
     run.say(f"reading {len(asked)} questions")
     reader = load_question_reader(graph, card, run.store)
@@ -228,11 +229,13 @@ def readings(graph: bytes, card: EncoderCard, run: Run, asked: Sequence[Asked], 
         ]
         for one in asked
     ]
-    dense, _ = encoded(model, list(places))
+    dense, rows = encoded(model, list(places))
+    texts = list(places)
     found = np.zeros((2, len(asked)), np.float32)
-    for place, (one, (question, *said)) in enumerate(zip(asked, of, strict=True)):
-        text = " ".join(nearest(one.question[:LONGEST], cut(one.passage[:LONGEST_PASSAGE])))
-        found[:, place] = reader(one.question[:LONGEST], text), float((dense[said] @ dense[question]).max())
+    for place, (question, *said) in enumerate(of):
+        aligned = alignment(rows[question], [rows[one] for one in said]).mean(axis=1)
+        quote = texts[said[int(aligned.argmax())]]
+        found[:, place] = reader(texts[question], quote), float((dense[said] @ dense[question]).max())
     return found
 
 

@@ -11,7 +11,7 @@ const VERDICTS = {
   low_confidence: ["~", "checked, and not sure enough"],
   not_checked: ["·", "not checked"],
 };
-const FITS = { echo: "it only repeats the question", other_kind: "it lacks what is asked for", unsure: "a quote that may not answer the question" };
+const FITS = { echo: "it only repeats the question", other_kind: "it lacks what is asked for", likely: "likely an answer: of ten such quotes about six are right", unsure: "one of the nearest sentences: at most half of such quotes answer the question" };
 
 export class Answer {
   constructor(asked, about, show) {
@@ -71,7 +71,7 @@ export class Answer {
     if (!found) return ["waiting", "…", "it is being checked"];
     const [mark, why] = VERDICTS[found.label] ?? ["·", found.label];
     // A quote is what its passage says; whether it answers is another question, so it gets no tick for it.
-    const sure = found.answers_question !== "unsure";
+    const sure = !["likely", "unsure"].includes(found.answers_question);
     const fit = FITS[found.answers_question];
     return [sure ? found.label : "low_confidence", sure ? mark : "“", fit ? `${why}; ${fit}` : why];
   }

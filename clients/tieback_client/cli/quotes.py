@@ -1,0 +1,53 @@
+"""How quotes are shown: without the marks that lists, tables and code have where they stand."""
+
+from __future__ import annotations
+
+import html
+import re
+
+FENCE = "```"
+_CELL = re.compile(r"<t[hd]\b[^<>]*>", re.IGNORECASE)
+_TAG = re.compile(r"<[^<>]*>")
+_LINK = re.compile(r"!?\[([^\[\]]+)\]\([^()\s]*\)")
+_UNSEEN = re.compile(r"<a\b[^<>]*>|</a>|<!--[^<>]*-->", re.IGNORECASE)
+"""Anchors and remarks in a text: a reader of the page does not see them."""
+_BAR = re.compile(r"(?<!\\)\|")
+
+
+def shown(before: str, quote: str) -> tuple[str, str]:
+    """What stands before a quote, and the quote: a row by its cells, with the names of its columns where the
+    line before has them, and code by its lines.
+    """
+    head, _, names = before.rstrip("\n").rpartition("\n")
+    columns = names.strip().split(" | ") if before.endswith("\n") else []
+    if (cells := _cells(quote, is_row=bool(columns))) is None:
+        return before, _in_a_sentence(quote)
+    named = columns if len(columns) == len(cells) else [""] * len(cells)
+    told = (f"{name}: {cell}" if name else cell for name, cell in zip(named, cells, strict=True) if cell)
+    if columns:
+        before = f"{head} " if head else " " * before[:1].isspace()
+    return before, " · ".join(told)
+
+
+def _cells(quote: str, *, is_row: bool) -> list[str] | None:
+    """The cells of a row; None where it is none."""
+    words = " ".join(quote.split())
+    if words.lower().startswith("<tr"):
+        return [html.unescape(_TAG.sub(" ", one)).strip() for one in _CELL.split(words)[1:]]
+    if not words.startswith("|") and not (is_row and _BAR.search(words)):
+        return None
+    return [one.strip().replace("\\|", "|") for one in _BAR.split(words.removeprefix("|").removesuffix("|"))]
+
+
+def _in_a_sentence(quote: str) -> str:
+    """A quote in one line; code by its lines."""
+    words = _LINK.sub(r"\1", " ".join(_UNSEEN.sub(" ", quote).split()))
+    if words[:2] in ("- ", "* ", "+ "):
+        return words[2:]
+    lead, fence, code = quote.partition(FENCE)
+    lines = [line.rstrip() for line in code.split("\n")[1:] if not line.strip().startswith(FENCE)]
+    if not fence or not lines:
+        return words
+    if len(lines) == 1:
+        return " ".join([*lead.split(), lines[0].strip()])
+    return "\n    ".join([" ".join(lead.split()), *lines])

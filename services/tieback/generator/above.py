@@ -1,0 +1,43 @@
+"""What stands above a quote and is told with it: headings, the sentence that leads to it, names of columns.
+
+"Fixed a crash" under "Version 2.1 (2024-03-02)" answers when that was, and "30 s" in a table says nothing
+without the names of its columns. They are no part of the quote, and are told where the question asks for what
+they say and the quote does not.
+"""
+
+from __future__ import annotations
+
+from tieback.core.displayed import as_displayed
+from tieback.core.heading_path import BETWEEN
+from tieback.core.passage_units import in_bytes
+from tieback.core.questions import Read, has_expected, kind_of
+from tieback.methods.grounding import Passage, words_of
+
+DATED = ("number", "when")
+"""Kinds of questions to which a heading alone can be the answer, as that of a version with its date."""
+
+
+def above(question: str, passage: Passage, window: int) -> str:
+    """What is told before a window of a passage; empty where it is understood alone."""
+    span = passage.windows[window]
+    own = next((one for one, given in in_bytes(passage.text, passage.title) if given == span), None)
+    quote = passage.text.encode()[slice(*span)].decode()
+    if own is None:
+        return ""
+    asked, said, told = as_displayed(question), as_displayed(quote), []
+    for part in (*passage.title.split(BETWEEN), own.lead):
+        if part and part not in quote and _is_asked_for(asked, said, as_displayed(part)):
+            told.append(part.rstrip(": "))
+            said += f" {part}"
+    headings = f"{BETWEEN.join(told)}: " if told else ""
+    columns = " | ".join(own.columns) if any(own.columns) else ""
+    return f"{headings.rstrip()}\n{columns}\n".lstrip() if columns else headings
+
+
+def _is_asked_for(question: str, said: str, part: str) -> bool:
+    """Whether it has words of the question, or a time or number where one is asked for, that was not said."""
+    asked, told, new = (words_of(text) for text in (question, said, part))
+    if ({*asked.stems, *asked.numbers} & {*new.stems, *new.numbers}) - {*told.stems, *told.numbers}:
+        return True
+    kind, *read = kind_of(question), *map(Read, (question, said, part))
+    return kind in DATED and has_expected(kind, read[0], read[2]) and not has_expected(kind, read[0], read[1])

@@ -1,0 +1,44 @@
+"""What stands above a quote is told with it where the question asks for it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tieback.core.passage_units import in_bytes
+from tieback.generator.above import above
+from tieback.methods.grounding import Passage
+
+TITLE = "Rust › Version 1.95 (2026-04-16) › Language"
+TABLE = "Settings:\n\nName | Default\n--- | ---\ntimeout | 30 s"
+
+
+def passage(text: str, title: str = TITLE) -> Passage:
+    spans = [span for _, span in in_bytes(text, title)]
+    return Passage(text, spans, np.zeros((len(spans), 1), np.float32), title=title)
+
+
+@pytest.mark.parametrize(
+    ("question", "told"),
+    [
+        ("When was Rust 1.95 released?", "Rust › Version 1.95 (2026-04-16): "),
+        ("When were guards stabilised?", "Version 1.95 (2026-04-16): "),
+        ("Which language features are there?", "Language: "),
+        ("What was stabilised on match arms?", ""),
+    ],
+)
+def test_headings_that_the_question_asks_for_are_told(question: str, told: str) -> None:
+    assert above(question, passage("- Stabilise guards on match arms.\n"), 0) == told
+
+
+def test_a_heading_says_nothing_that_the_quote_says() -> None:
+    text = "Rust 1.95 was released on 2026-04-16."
+
+    assert above("When was Rust 1.95 released?", passage(text), 0) == ""
+
+
+def test_a_row_is_told_with_the_names_of_its_columns_and_an_item_with_what_leads_to_it() -> None:
+    items = "Ports that are public:\n\n- 80\n- 443\n"
+
+    assert above("Which default has timeout?", passage(TABLE, "Server"), 1) == "Name | Default\n"
+    assert above("Which setting has 30 s?", passage(TABLE, "Server"), 1) == "Settings:\nName | Default\n"
+    assert above("Which ports are public?", passage(items, "Server"), 2) == "Ports that are public: "
