@@ -102,7 +102,7 @@ def _paths(headings: Sequence[Heading]) -> Iterator[str]:
 
 
 def title_of(headings: Sequence[Heading]) -> str:
-    """The title of the whole document: its first heading, but where that is one of a series, as of versions."""
+    """The title of the whole document: its first heading, where that is not one of a series of versions."""
     first = headings[0]
     following = next((one.title for one in headings[1:] if one.level == first.level), "")
     return "" if _NUMBERED.search(first.title) and _NUMBERED.search(following) else first.title
