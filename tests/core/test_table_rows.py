@@ -12,7 +12,7 @@ TABLE = """| Variable | Default | Meaning |
 
 
 def read(table: str) -> list[str]:
-    return [row for _, row in rows(table)]
+    return [row.read for row in rows(table)]
 
 
 def test_a_row_has_the_names_of_its_columns() -> None:
@@ -23,7 +23,7 @@ def test_a_row_has_the_names_of_its_columns() -> None:
 
 
 def test_the_spans_are_those_of_the_rows_as_they_are_written() -> None:
-    spans = [TABLE[begin:end] for (begin, end), _ in rows(TABLE)]
+    spans = [TABLE[slice(*row.span)] for row in rows(TABLE)]
 
     assert spans == ["| `PORT` | `50051` | The port. 0: a free one. |", "| `PIPE` | `a \\| b` | |"]
 
