@@ -228,7 +228,8 @@ async def test_a_certificate_is_rotated_without_a_restart(tmp_path: Path) -> Non
         async with channel(server, trusting(first)) as made:
             await call(made)
         second = Authority(tmp_path / "second")
-        rotated = second.issue("server")
+        assert round(server.value("tieback_certificate_seconds_left", door="grpc") / 86400) == 1
+        rotated = second.issue("server", end=NOW + 5 * DAY)
         pair.key.write_bytes(rotated.key.read_bytes())
         pair.certificate.write_bytes(rotated.certificate.read_bytes())
         later = pair.certificate.stat().st_mtime_ns + 10**9
@@ -236,6 +237,7 @@ async def test_a_certificate_is_rotated_without_a_restart(tmp_path: Path) -> Non
 
         async with channel(server, trusting(second)) as made:
             await call(made)
+        assert round(server.value("tieback_certificate_seconds_left", door="grpc") / 86400) == 5
 
 
 async def test_health_checks_need_no_client_certificate_on_their_own_port(

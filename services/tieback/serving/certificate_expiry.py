@@ -1,10 +1,13 @@
-"""Until when a certificate is valid, for the log: an expired one turns every new connection away."""
+"""Until when a certificate is valid, for log and metrics: an expired one turns every new connection away."""
 
 from __future__ import annotations
 
 import logging
+import math
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 log = logging.getLogger(__name__)
 SOON = timedelta(days=14)
@@ -29,6 +32,24 @@ class Expiry:
             return
         self._told = now
         log.error("the TLS certificate has expired, and clients refuse it: at %s", self.end.isoformat())
+
+
+class CertificateFile:
+    """A server's certificate as its file has it now, which new connections get."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._stamp = -1
+        self._end: datetime | None = None
+
+    def seconds_left(self) -> float:
+        """Seconds until it expires, negative once it has. NaN where none was ever read."""
+        with suppress(OSError):
+            stamp = self._path.stat().st_mtime_ns
+            if stamp != self._stamp:
+                self._end = end_of(self._path.read_bytes()) or self._end
+                self._stamp = stamp
+        return math.nan if self._end is None else (self._end - datetime.now(UTC)).total_seconds()
 
 
 def end_of(chain: bytes) -> datetime | None:

@@ -64,6 +64,7 @@ def _made(settings: Settings, server: GrpcServer, telemetry: Telemetry) -> HttpD
     certificate = None
     if settings.tls_certificate is not None and settings.tls_key is not None:
         certificate = Certificate(settings.tls_certificate, settings.tls_key, settings.tls_client_ca)
+        telemetry.watch_certificate("http", settings.tls_certificate)
     options = HttpOptions(
         ConnectionLimits(connections=settings.open_calls, seconds=settings.stall_seconds),
         EdgeLimits(

@@ -145,6 +145,8 @@ class GrpcServer:
         if self.tokens is not None:
             self._telemetry.watch_tokens(self.tokens)
             self._watching = asyncio.create_task(self.tokens.watch(), name="tokens file")
+        if self._settings.tls_certificate is not None:
+            self._telemetry.watch_certificate("grpc", self._settings.tls_certificate)
         if self._settings.health_port is not None:
             await self._start_probe(host, self._settings.health_port)
         return bound

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prometheus_client import (
@@ -39,6 +40,7 @@ from tieback.core.types.load import Load
 from tieback.core.types.moving import Mixture
 from tieback.core.types.report import Timing
 from tieback.doors.metrics import DoorMetrics
+from tieback.serving.certificate_expiry import CertificateFile
 from tieback.serving.long_text_metrics import LongTextMetrics
 from tieback.serving.milvus_metrics import MilvusMetrics
 from tieback.serving.operation_metrics import OperationMetrics
@@ -196,6 +198,12 @@ class Telemetry:
             registry=registry,
         )
         self._tokens_current.set(1)
+        self._certificate = Gauge(
+            "tieback_certificate_seconds_left",
+            "Seconds until the TLS certificate of a door expires; negative once it has.",
+            ("door",),
+            registry=registry,
+        )
         Info("tieback", "The version of tieback.", registry=registry).info({"version": tieback.__version__})
         ProcessCollector(registry=registry)
 
@@ -212,6 +220,10 @@ class Telemetry:
     def watch_tokens(self, tokens: Tokens) -> None:
         """Reports at every scrape whether the tokens file is the one in force."""
         self._tokens_current.set_function(lambda: float(tokens.is_current))
+
+    def watch_certificate(self, door: str, path: Path) -> None:
+        """Reports at every scrape for how long the certificate of a door is still valid."""
+        self._certificate.labels(door).set_function(CertificateFile(path).seconds_left)
 
     def set_ready(self, service: str, ready: bool) -> None:
         """Sets whether a service is ready."""
