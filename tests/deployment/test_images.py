@@ -233,6 +233,19 @@ def test_the_compose_file_is_reachable_from_this_machine_alone() -> None:
         assert service["security_opt"] == ["no-new-privileges:true"]
 
 
+def test_the_platform_has_as_much_memory_by_compose_as_its_pod_and_more_than_it_was_measured_to_take() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    cluster = yaml.safe_load((ROOT / "k8s/base/rayservice.yaml").read_text())
+    (group,) = cluster["spec"]["rayClusterConfig"]["workerGroupSpecs"]
+    (container,) = group["template"]["spec"]["containers"]
+    claims = json.loads((ROOT / "benchmarks/results/footprint.json").read_text())["claims"]
+    (measured,) = (claim["value"] for claim in claims if claim["name"].startswith("Ray Serve: proportional"))
+
+    assert all("mem_limit" in service for service in services.values())
+    assert services["platform"]["mem_limit"].replace("g", "Gi") == container["resources"]["limits"]["memory"]
+    assert 1.5 * measured < int(services["platform"]["mem_limit"].removesuffix("g"))
+
+
 def test_prometheus_and_grafana_find_what_the_compose_file_mounts() -> None:
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
     mounted = {
