@@ -233,7 +233,9 @@ def test_the_compose_file_is_reachable_from_this_machine_alone() -> None:
         assert service["security_opt"] == ["no-new-privileges:true"]
 
 
-def test_the_platform_has_as_much_memory_by_compose_as_its_pod_and_more_than_it_was_measured_to_take() -> None:
+def test_the_platform_has_as_much_memory_by_compose_as_its_pod_and_more_than_it_was_measured_to_take() -> (
+    None
+):
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
     cluster = yaml.safe_load((ROOT / "k8s/base/rayservice.yaml").read_text())
     (group,) = cluster["spec"]["rayClusterConfig"]["workerGroupSpecs"]

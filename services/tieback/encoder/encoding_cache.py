@@ -26,10 +26,6 @@ _Flown = list[tuple[int, Flight[Outcome]]]
 RECENT = 0.01
 """Weight of the newest content in the share that was known lately."""
 
-OFTEN = 0.04
-"""Of that share: looking up a text costs about this part of computing it. Where less is known, a model that
-is full gains more from refusing unseen than from looking."""
-
 MEMORY_BYTES, DISK_BYTES = 64 << 20, 1 << 30
 
 

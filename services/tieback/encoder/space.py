@@ -27,12 +27,12 @@ from tieback.core.types.encoding import (
     SplitReply,
 )
 from tieback.core.types.limits import Limits
-from tieback.core.types.load import Load
+from tieback.core.types.load import OFTEN, Load
 from tieback.core.types.report import Cost, Timing
 from tieback.core.types.vectors import SpaceRef, Vector, VectorKind
 from tieback.encoder.computed import Computed
 from tieback.encoder.content_key import ContentKeys, size
-from tieback.encoder.encoding_cache import OFTEN, CacheOptions, CacheState, EncodingCache, Outcome
+from tieback.encoder.encoding_cache import CacheOptions, CacheState, EncodingCache, Outcome
 from tieback.encoder.exits import chosen
 from tieback.encoder.precomputed import accept
 from tieback.encoder.request import check_content, check_size, resolve

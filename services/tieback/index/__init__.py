@@ -16,6 +16,7 @@ Where to look:
     writer.py       one writer per collection: waiting requests share one durable commit
     store.py        the folder: its lock, its format, its collections
     table.py        one collection on disk: append, compaction, recovery of the acknowledged version
+    lance.py        LanceDB and PyArrow, without pandas
     reading.py      what can be read of a table: all rows
     versions.py     the versions of a table on disk, and the note of which was acknowledged
     generations.py  vectors of another space, made beside a collection until they take its place
@@ -72,6 +73,7 @@ Where to look:
     inspection.py   which collections of a store are damaged, for `tieback doctor`
 """
 
+from tieback.index import lance  # noqa: F401 - first: it loads PyArrow without pandas
 from tieback.index.service import Index
 
 __all__ = ["Index"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import lancedb
+from tieback.index.lance import lancedb
 
 _ROWS_AT_ONCE = 1024  # with the longest texts they take half of what an Arrow array can hold
 _CACHE_BYTES = 64 * 1024 * 1024  # Lance's own default is gigabytes

@@ -21,12 +21,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import lancedb
-
 from tieback.core.durable_files import sync_path
 from tieback.index import versions
 from tieback.index.durability import DiskLedger
 from tieback.index.full_disk import storage_errors
+from tieback.index.lance import lancedb
 from tieback.index.reading import TableReader, open_newest, session
 
 _KEEP_ALL = timedelta(days=36500)

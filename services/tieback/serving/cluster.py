@@ -32,6 +32,7 @@ _ENVIRONMENT = {
     # Ray's workers run 15 steps nicer than their raylet, which is meant for batches: beside any other busy
     # process of the machine a replica would get a thirtieth of a core (docs/decisions/0075).
     "RAY_worker_niceness": "0",
+    "RAY_preload_python_modules": "tieback.serving.lean_serve",
     "MALLOC_ARENA_MAX": "2",  # glibc's default of eight arenas per core keeps freed memory from being reused
     "OMP_NUM_THREADS": "1",
     "TOKENIZERS_PARALLELISM": "false",
@@ -49,6 +50,7 @@ class Cluster:
         if self.is_own:  # before Ray is imported, which reads its environment once
             os.environ.update({key: value for key, value in _ENVIRONMENT.items() if key not in os.environ})
             os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+        from tieback.serving import lean_serve  # noqa: F401, I001 - before anything else of Ray Serve
         import ray
         from ray import serve
         from ray.serve.schema import LoggingConfig

@@ -18,7 +18,7 @@ from tieback.core.bulk import IN_BULK
 from tieback.core.deadline import Deadline
 from tieback.core.errors import Overloaded
 from tieback.core.tenant import TENANT
-from tieback.encoder.encoding_cache import OFTEN
+from tieback.core.types.load import OFTEN
 from tieback.serving.contract import Method
 from tieback.serving.load_report import read_load
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+OFTEN = 0.04
+"""Of `Load.known_share`: looking up a text costs about this part of computing it. Where less is known, a
+model that is full gains more from refusing unseen than from looking."""
+
 
 @dataclass(frozen=True, slots=True)
 class Load:
