@@ -55,6 +55,9 @@ def test_a_rounded_number_is_neither_lacking_nor_in_conflict() -> None:
         ("A collection makes a reindex again.", "A reindex makes a collection again.", "reordered"),
         ("The lead approves all requests.", "All requests are approved by the lead.", None),
         ("All requests approve the lead.", "All requests are approved by the lead.", "reordered"),
+        ("Bad Taste is a comedy film.", "Bad Taste is a comedy film directed by Peter Jackson.", None),
+        ("Peter Jackson made Bad Taste.", "Bad Taste was written and made by Peter Jackson.", None),
+        ("Bad Taste made Peter Jackson.", "Bad Taste was made in 1987 by Peter Jackson.", "reordered"),
         ("No, interns are not paid.", "Interns are not paid.", None),
         ("No intern is paid well.", "An intern is paid well.", "negation differs"),
         ("The canal joined Linz in 1992.", "The canal joined it in 1992.", "lacks names"),
@@ -88,6 +91,7 @@ def test_what_is_exact_raises_a_doubt(claim: str, said: str, doubt: str | None) 
         ("C# is a language.", "C is a language.", True),
         ("Canadian patients found a virus.", "A virus made patients ill, as Canadian doctors found.", True),
         ("It was.", "It was in May.", True),
+        ("Since May the north tower is closed.", "The north tower is closed since May.", False),
     ],
 )
 def test_a_claim_with_something_that_no_sentence_has_is_doubted(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from text_to_num import alpha2digit
@@ -28,6 +28,21 @@ ANSWER = re.compile(r"\s*(?:yes|no)\b(?!\s+\w)\W*", re.IGNORECASE)
 MARKED = re.compile(r"\b([A-Z][\w'’-]*)(?:\s+(?=[A-Z]\b|[IVX]+\b))?([#+]+|\b[IVX]+\b|\b[A-Z]\b)")
 """A name and the letter, Roman numeral or sign behind it."""
 
+PASSIVE = "by"
+PASSIVE_REACH = 4
+"""Content words before "by", the nearest of which that is a participle is the verb."""
+PARTICIPLES = ("ed", "en")
+"""How participles end, and some nouns ("garden"), which costs a tick at most."""
+_IRREGULAR = (
+    "begun bound bought brought built caught cut done drawn fed flown fought found grown heard held hit hung "
+    "kept known laid led lit lost made met paid put read run said seen sent set shot shown shut sold sought "
+    "spread struck stuck sung sunk sworn taught thought thrown told torn won worn"
+)
+IRREGULAR = frozenset(_IRREGULAR.split())
+_BE = "is are was were be been being"
+BE = frozenset(_BE.split())
+ADVERB = "ly"
+
 NEGATION_REACH = 2
 """How many content words a negation covers."""
 
@@ -44,7 +59,8 @@ class Words:
     negation closely; `all_stems` has the function words too. `counts` are the numbers with what they count:
     of "three volumes and ten chapters", 3 volumes and 10 chapters. `plain` are all words as they are written
     but for the capital of the first one, without names; `marked` are names with what tells them apart from
-    others: of "World War II" and "C#", (war, ii) and (c, #).
+    others: of "World War II" and "C#", (war, ii) and (c, #). `acted` are the stems of verbs behind which "by"
+    names who acts, and `undergone` those of participles behind a form of "be".
     """
 
     stems: tuple[str, ...]
@@ -56,6 +72,8 @@ class Words:
     plain: frozenset[str]
     marked: frozenset[tuple[str, str]]
     negations: int
+    acted: frozenset[str]
+    undergone: frozenset[str]
 
 
 def words_of(text: str) -> Words:
@@ -67,6 +85,10 @@ def words_of(text: str) -> Words:
     negated: set[str] = set()
     counts: set[tuple[str, str]] = set()
     plain: set[str] = set()
+    acted: set[str] = set()
+    undergone: set[str] = set()
+    before = ""
+    written: list[str] = []  # the words of the stems
     counting = ""  # the number that the word before was
     negations = reach = 0
     answer = ANSWER.match(text)
@@ -84,8 +106,13 @@ def words_of(text: str) -> Words:
         elif word in NEGATIONS or word.endswith("n't"):
             reach = NEGATION_REACH
             negations += 1
+        elif word == PASSIVE:
+            acted |= _verbs(written, stems)
         elif word not in function and (len(word) > 1 or not word.isascii()):
             stems.append(stem)
+            written.append(word)
+            if before in BE and _is_participle(word):
+                undergone.add(stem)
             if counted:
                 counts.add((counted, stem))
             if match[0][0].isupper() and match.start() > 0:
@@ -93,6 +120,7 @@ def words_of(text: str) -> Words:
             if reach:
                 negated.add(stem)
                 reach -= 1
+        before = before if before in BE and word.endswith(ADVERB) else word
     return Words(
         tuple(stems),
         frozenset(every),
@@ -103,7 +131,26 @@ def words_of(text: str) -> Words:
         frozenset(plain),
         frozenset((name.lower(), mark.lower()) for name, mark in MARKED.findall(text)),
         negations,
+        frozenset(acted),
+        frozenset(undergone),
     )
+
+
+def _is_participle(word: str) -> bool:
+    return word.endswith(PARTICIPLES) or word in IRREGULAR
+
+
+def _verbs(written: Sequence[str], stems: Sequence[str]) -> set[str]:
+    """Of the content words before a "by", the stems of the verbs that it belongs to: the nearest participle,
+    and others next to it ("written and directed by"). None of a "by" without one ("an album by").
+    """
+    near = [place for place in range(len(written))[-PASSIVE_REACH:] if _is_participle(written[place])]
+    found: set[str] = set()
+    for place in reversed(near):
+        if found and place + 1 not in near:
+            break
+        found.add(stems[place])
+    return found
 
 
 def has_number(number: str, numbers: Collection[str]) -> bool:
