@@ -54,6 +54,7 @@ class Session:
         self._message_bytes: int | None = None
         self._warned = -WARNING_SECONDS
         self._is_gone = False
+        self._gone_at = 0.0
 
     def answered(self) -> None:
         """Notes that the server is there: what breaks later is another outage."""
@@ -63,17 +64,22 @@ class Session:
     def warn_gone(self, error: TiebackError) -> None:
         """Warns that a server which was there is gone and waited for: a long call would only stand still.
 
-        Each outage is reported once, and again while it lasts. A server that ends, or that lacks a part, may
-        report that itself.
+        Each outage is reported once, and again while it lasts, with how long that is. A server that ends, or
+        that lacks a part, may report that itself.
         """
         now = time.monotonic()
         silence = WARNING_SECONDS if self._is_gone else TOGETHER
+        self._gone_at = self._gone_at if self._is_gone else now
         self._is_gone = True
         if not self.reached or now - self._warned < silence:
             return
-        self._warned = now
+        is_told, self._warned = self._warned >= self._gone_at, now
         if error.reason:
             _log.warning("the server at %s cannot work now: %s; waiting for it", self.address, error.message)
+        elif is_told:
+            _log.warning(
+                "the server at %s has been away for %.0f s; still waiting", self.address, now - self._gone_at
+            )
         else:
             _log.warning("the connection to the server at %s broke; waiting for its return", self.address)
 

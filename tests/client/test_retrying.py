@@ -106,6 +106,7 @@ def test_every_outage_is_told_whoever_tells_of_it(
         told.append(len(_said(caplog)))
 
     assert told == [1, 1, 2, 3, 4, 4]
+    assert ("has been away for 31 s; still waiting" in caplog.text) is not bool(reason)
     assert ("cannot work now: it is shutting down" in caplog.text) is bool(reason)
 
 

@@ -23,6 +23,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 DEFAULT_COLLECTION = "library"
 # A person who mistyped an address should not wait as long as a service whose server restarts.
 CONNECT_SECONDS = 2.0
+# A platform of many models takes a minute to start. Of other calls than writes the timeout ends the wait.
+PATIENCE = 300.0
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _CONNECTION: list[Callable[[Any], Any]] = [
@@ -95,7 +97,7 @@ class Connection:
             key=self.key,
             timeout=self.timeout,
             connect_timeout=min(CONNECT_SECONDS, self.timeout),
-            retry=Retry(overloads=True),
+            retry=Retry(overloads=True, seconds=PATIENCE),
         )
 
 
