@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from tieback.admission import LONGEST_RETRY, RETRY_STEP, SHORTEST_RETRY, Admission, Ticket
+from tieback.core.bulk import in_bulk
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, Overloaded
 from tieback.core.tenant import TENANT
@@ -249,6 +250,22 @@ def test_refusals_that_are_given_to_many_are_few_errors_and_never_tell_to_return
     assert min(delays) >= 2.0
     assert max(delays) <= 3.0 * RETRY_STEP
     assert 8 <= len(set(delays)) == len({id(refusal) for refusal in refusals}) <= 12  # spread, and made once
+
+
+def test_bulk_work_leaves_a_part_of_the_queue_to_others_and_is_not_counted_as_refused() -> None:
+    admission = Admission(100)
+
+    with in_bulk():
+        admission.admit(70)
+        with pytest.raises(Overloaded):
+            admission.admit(10)
+    pressed = admission.is_pressed
+    admission.admit(25)
+
+    assert not pressed
+    assert admission.load.rejected == 0
+    with in_bulk(), Admission(100).admit(90) as alone:  # larger than that part, it is let in all the same
+        assert alone
 
 
 def _as_another(admission: Admission, deadline: Deadline) -> Overloaded | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import contextvars
+import time
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import grpc
@@ -11,8 +13,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 from support.counting_encoder import CountingServer, counting_server
 from support.small_server import small_server
+from tieback.core.bulk import IN_BULK, in_bulk
 from tieback.core.errors import Overloaded, RateExceeded
 from tieback.core.types.load import Load
+from tieback.serving import context
 from tieback.serving.contract import METHODS
 from tieback.serving.directory import Directory
 from tieback.serving.load_report import KEY, read_load, write_load
@@ -165,3 +169,23 @@ async def test_a_server_that_was_not_told_to_says_nothing_of_its_load() -> None:
 
         assert KEY not in trailing
         assert "x-request-id" in trailing
+
+
+async def test_a_replica_that_has_no_room_for_bulk_work_is_asked_for_other_work(peers: list[Peer]) -> None:
+    one = peers[0]
+    says(one, 1_000, 1_000)
+
+    with in_bulk():
+        one.refuse(10)
+        refused = one.refuses(50, time.monotonic())
+        passed_on = context.outgoing()
+
+    assert refused
+    assert not one.refuses(50, time.monotonic())
+    assert contextvars.copy_context().run(_entered_in_bulk, passed_on)
+    assert not contextvars.copy_context().run(_entered_in_bulk, context.outgoing())
+
+
+def _entered_in_bulk(metadata: Sequence[tuple[str, str]]) -> bool:
+    context.enter(metadata)
+    return IN_BULK.get()
