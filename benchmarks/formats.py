@@ -24,7 +24,6 @@ from tieback.catalog.catalog import Catalog
 from tieback.core.types.arrays import Array
 from tieback.core.types.method_choice import MethodChoice
 from tieback.index.codec_choice import codec_of, vectors_of
-from tieback.index.growing import FLAT_UP_TO
 from tieback.index.readwrite import ReadWriteLock
 from tieback.index.vectors import StoredVectors, one_thread
 from tieback.methods.codecs import codecs, with_defaults
@@ -183,7 +182,7 @@ def _rows_of(choice: MethodChoice) -> str:
 def _filled(vectors: Array, choice: MethodChoice, folder: Path) -> StoredVectors:
     # Lists (`benchmarks/scale.py` measures them) would hide what the rows of a codec find.
     has_rows = codec_of(vectors.shape[1], choice).shortlist is not None
-    store = vectors_of(vectors.shape[1], choice, folder, len(vectors) if has_rows else FLAT_UP_TO)
+    store = vectors_of(vectors.shape[1], choice, folder, len(vectors) if has_rows else None)
     for begin in range(0, len(vectors), AT_ONCE):
         rows = vectors[begin : begin + AT_ONCE]
         store.put(np.arange(begin, begin + len(rows)), rows)

@@ -7,7 +7,7 @@ brings a compaction. A kill falls
     writing     at a random moment of that
     pausing     about a second after the last write, when a collection is compacted because nobody writes
     starting    while the server starts, and reads the store
-    training    in another store, of over 50,000 sections, when their vectors are sorted into lists
+    training    in another store, of over 5,000 sections, when their vectors are linked to a graph
 
 After each, the server is started again and asked through the SDK for every item, by listing and by search.
 """
@@ -44,7 +44,7 @@ DELAY = 0.1
 WRITES_SECONDS = 20.0
 """What they may take; it dies then too."""
 PAUSE = (0.9, 1.4)  # seconds after the last write: compaction begins after one
-TRAINED_FROM = 50_000
+TRAINED_FROM = 5_000
 SECTIONS_PER_ITEM = 1000
 
 
@@ -192,7 +192,7 @@ def killed(folder: Path, kinds: Sequence[str], seed: int, progress: Progress | N
 
 
 class Trained:
-    """A store just below the number of sections from which vectors are sorted into lists."""
+    """A store just below the number of sections from which vectors are linked to a graph."""
 
     def __init__(self, folder: Path, seed: int) -> None:
         self._base = folder / "base"

@@ -255,6 +255,39 @@ def test_a_filter_of_too_many_comparisons_is_refused() -> None:
         parse(" OR ".join(["a = 1"] * 101))
 
 
+def test_items_written_and_removed_after_ids_were_first_asked_for_are_filtered_by_their_ids() -> None:
+    memory = Memory(1)
+    for number in range(3):
+        put(memory, number + 1, f"i{number}", {})
+
+    def found(text: str) -> list[str]:
+        tree = parse(text)
+        mask = memory.allowed(tree, memory.scan(tree, waiting), waiting)
+        return sorted(memory.ids_at(place)[0] for place in np.flatnonzero(mask).tolist())
+
+    assert found("item_id IN ('i0', 'i2', 'i3')") == ["i0", "i2"]
+    put(memory, 4, "i3", {})
+    memory.apply([Remove(5, "i0")])
+    assert found("item_id IN ('i0', 'i2', 'i3')") == ["i2", "i3"]
+    put(memory, 6, "i0", {})
+    assert found("item_id >= 'i0' AND item_id < 'i3'") == ["i0", "i1", "i2"]
+
+
+def test_ids_take_memory_for_filters_only_once_a_filter_asks_for_them() -> None:
+    memory = Memory(1)
+    memory.apply(made(n + 1, f"i{n}", {}) for n in range(20_000))
+    other, ids = parse("title = 'x'"), parse("item_id = 'i7'")
+    tracemalloc.start()
+
+    memory.allowed(other, memory.scan(other, waiting), waiting)
+    before = tracemalloc.get_traced_memory()[0]
+    memory.allowed(ids, memory.scan(ids, waiting), waiting)
+    taken = tracemalloc.get_traced_memory()[0] - before
+
+    tracemalloc.stop()
+    assert before < 20_000 < 40 * 20_000 < taken
+
+
 def test_keys_take_memory_by_the_values_that_there_are_and_none_when_they_are_gone() -> None:
     memory = Memory(1)
     memory.apply(made(n + 1, f"i{n}", {"year": float(n % 100)}) for n in range(20_000))

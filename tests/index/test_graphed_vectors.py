@@ -14,10 +14,10 @@ from tieback.core.errors import InvalidInput
 from tieback.core.types.arrays import Array
 from tieback.core.types.method_choice import MethodChoice
 from tieback.index.codec_choice import vectors_of
-from tieback.index.fingerprints import Fingerprints
 from tieback.index.graph import Efforts, Graph
 from tieback.index.graph_vectors import GraphVectors
-from tieback.index.graphed_vectors import GraphedVectors
+from tieback.index.graphed_vectors import GRAPH_FROM, GraphedVectors
+from tieback.index.growing import FLAT_UP_TO
 from tieback.index.learned_state import LISTS
 from tieback.index.readwrite import ReadWriteLock
 from tieback.methods.vector_search import EVERY
@@ -130,6 +130,14 @@ def test_an_exact_search_compares_all(tmp_path: Path) -> None:
     positions, similarities = made.similarities(queries[0], np.arange(COUNT) % 3 == 0)
     assert sorted(positions.tolist()) == list(range(0, COUNT, 3))
     assert np.allclose(similarities, vectors[positions] @ queries[0], atol=1e-5)
+
+
+def test_a_graph_begins_with_fewer_vectors_than_lists(tmp_path: Path) -> None:
+    graphed, listed = (vectors_of(WIDTH, MethodChoice(codec), tmp_path) for codec in ("float32", "binary"))
+
+    assert (graphed.wants_training(GRAPH_FROM), graphed.wants_training(GRAPH_FROM + 1)) == (False, True)
+    assert GRAPH_FROM < FLAT_UP_TO
+    assert (listed.wants_training(FLAT_UP_TO), listed.wants_training(FLAT_UP_TO + 1)) == (False, True)
 
 
 def test_few_vectors_are_compared_all(tmp_path: Path) -> None:
@@ -290,7 +298,10 @@ def test_a_restart_makes_no_link_again_but_for_what_is_new(
     for part in np.split(np.arange(COUNT), 6):
         again.put(part, vectors[order][part])
 
-    assert not again.wants_training(COUNT)
+    with_numbers = again.resident_bytes
+    again.train(ReadWriteLock(), everything())
+    assert (again.wants_training(COUNT), added) == (False, [])
+    assert again.resident_bytes <= with_numbers - 20 * COUNT  # what found the nodes of rows is gone
     assert (graph_of(again).living, graph_of(again).pending) == (COUNT, 0)
     assert recall(again, vectors[order], clustered(200, seed=1), np.ones(COUNT, bool)) >= 0.96
     again.put(np.arange(COUNT, COUNT + 2000), clustered(2000, seed=9))
@@ -306,7 +317,8 @@ def test_a_restart_after_a_fifth_was_removed_keeps_its_recall(tmp_path: Path) ->
     again = store(tmp_path)
     again.put(np.flatnonzero(living), vectors[living])
 
-    assert not again.wants_training(int(living.sum()))
+    again.train(ReadWriteLock(), lambda: living)
+    assert len(graph_of(again).graph) == COUNT
     assert recall(again, vectors, clustered(60, seed=1), living) >= 0.96
 
 
@@ -381,10 +393,3 @@ def test_a_removed_collection_keeps_nothing(tmp_path: Path, caplog: pytest.LogCa
 
     assert not made.exact
     assert not caplog.records
-
-
-def test_equal_rows_are_given_each_once() -> None:
-    known = Fingerprints(np.array([5, 9, 0, 5, 7], np.int64))
-
-    assert sorted(known.claimed(np.array([5, 0, 5, 5, 9], np.int64)).tolist()) == [-1, -1, 0, 1, 3]
-    assert known.claimed(np.array([5, 7], np.int64)).tolist() == [-1, 4]

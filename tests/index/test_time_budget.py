@@ -13,6 +13,7 @@ from tieback.core.types.moving import ReadIn
 from tieback.core.types.search import Reached
 from tieback.core.types.vectors import SpaceRef, Vector
 from tieback.index import Index
+from tieback.index.expected_times import ExpectedTimes
 from tieback.index.measured_recall import BREADTHS
 from tieback.index.memory import Memory
 from tieback.index.searched import searched
@@ -81,9 +82,39 @@ async def test_searches_that_take_longer_than_measured_make_later_ones_narrower(
         known.took(Reached(1.0, 1.0, 1.0), 20.0)
     after = chosen(1.0)
 
-    assert present(after.seconds) == pytest.approx(3.2 * after.breadth)  # 32 times at most
-    assert after.breadth <= 0.25 < before.breadth <= 8
+    assert present(after.seconds) == pytest.approx(200 * 0.1 * after.breadth)
+    assert after.breadth == min(BREADTHS) < before.breadth <= 8
     assert after.recall < before.recall
+
+
+def test_a_search_is_expected_to_take_as_long_as_nearly_all_of_the_last_by_its_breadth() -> None:
+    times = ExpectedTimes()
+    for number in range(40):
+        times.took(1.0, 0.1, 0.9 if number in (5, 30) else 0.2)
+
+    assert times.of({1.0: 0.1})[1.0] == pytest.approx(0.2)  # two of forty took longer
+
+    times.took(1.0, 0.1, 0.9)
+
+    assert times.of({1.0: 0.1})[1.0] == pytest.approx(0.9)
+
+
+def test_a_process_that_is_stopped_is_stopped_for_as_long_by_any_breadth() -> None:
+    times = ExpectedTimes()
+    for number in range(40):
+        times.took(1.0, 0.01, 0.5 if number % 4 == 0 else 0.02)
+
+    assert times.of({1.0: 0.01, 8.0: 0.1})[8.0] == pytest.approx(2 * 0.1 + 0.5 - 2 * 0.01)
+
+
+def test_times_under_load_are_forgotten_and_what_was_measured_counts_where_nothing_else_is_known() -> None:
+    times = ExpectedTimes()
+    assert times.of({1.0: 0.1, EVERY: 3.0}) == {1.0: 0.1, EVERY: 3.0}
+
+    for taken in [5.0] * 64 + [0.1] * 64:
+        times.took(1.0, 0.1, taken)
+
+    assert times.of({1.0: 0.1, 2.0: 0.3}) == pytest.approx({1.0: 0.1, 2.0: 0.3})
 
 
 async def test_a_budget_below_zero_is_refused(coded: Index) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from tieback.core.errors import InvalidInput
 from tieback.core.field_path import at
 from tieback.core.types.method_choice import MethodChoice
-from tieback.index.graphed_vectors import GraphedVectors
+from tieback.index.graphed_vectors import GRAPH_FROM, GraphedVectors
 from tieback.index.growing import FLAT_UP_TO
 from tieback.index.learned_vectors import LearnedVectors
 from tieback.index.listed_vectors import ListedVectors
@@ -22,17 +22,21 @@ from tieback.index.vectors import StoredVectors
 from tieback.methods.codecs import Codec, LearnedCodec, codecs, plain
 
 
-def vectors_of(width: int, choice: MethodChoice, folder: Path, flat_up_to: int = FLAT_UP_TO) -> StoredVectors:
+def vectors_of(
+    width: int, choice: MethodChoice, folder: Path, flat_up_to: int | None = None
+) -> StoredVectors:
     """An empty store of vectors by a codec.
 
     What it needs on disk is on the disk of `folder`, the collection's, where it keeps what it learned.
+    All are compared up to a number that depends on the kind, or `flat_up_to`.
     """
     codec = codec_of(width, choice)
+    lists_from, graph_from = (FLAT_UP_TO, GRAPH_FROM) if flat_up_to is None else (flat_up_to, flat_up_to)
     if isinstance(codec, LearnedCodec):
-        return LearnedVectors(width, codec, choice, folder, flat_up_to)
+        return LearnedVectors(width, codec, choice, folder, lists_from)
     if codec.shortlist is None:
-        return GraphedVectors(width, folder, flat_up_to, half=codec.dtype == np.float16)
-    return ListedVectors(width, codec, codec.shortlist, folder, flat_up_to)
+        return GraphedVectors(width, folder, graph_from, half=codec.dtype == np.float16)
+    return ListedVectors(width, codec, codec.shortlist, folder, lists_from)
 
 
 def codec_of(width: int, choice: MethodChoice) -> Codec | LearnedCodec:

@@ -1,13 +1,14 @@
-"""The facts that filters read: of sections by their positions, of items by places of their own.
+"""The facts that filters read: of sections by their positions, of items by their places.
 
 An item's title and metadata are kept once, however many sections it has. A field that nothing has any more
-takes no memory.
+takes no memory. Ids of items have a column once a filter asks for them: all differ, so that it takes some
+hundred bytes for each.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -17,7 +18,9 @@ from tieback.core.types.metadata import Metadata, MetadataValue
 from tieback.index.columns import Column
 from tieback.index.filters.fields import Kinds, kinds
 from tieback.index.filters.syntax import BUILT_IN, Field
-from tieback.index.room import grown
+
+if TYPE_CHECKING:
+    from tieback.index.kept_items import KeptItems
 
 ITEM_ID, SECTION_ID, SECTION_TITLE, MODALITY, TITLE = map(Field, BUILT_IN)
 
@@ -27,10 +30,10 @@ Repeated = tuple[Sequence[Any], Array]
 
 
 class ItemFacts(NamedTuple):
-    """Items by what filters read of them: each one's id, its number of sections, its title and metadata."""
+    """Items by what filters read of them: each one's id, its first section, its title and metadata."""
 
     ids: Sequence[str]
-    sizes: Array
+    begins: Array
     titles: Repeated
     metadata: Repeated
 
@@ -45,26 +48,21 @@ class SectionFacts(NamedTuple):
 class Facts:
     """Columns by field. Changed under the collection's lock for writing, read under that for reading."""
 
-    def __init__(self) -> None:
+    def __init__(self, items: KeptItems) -> None:
+        """Of items that are taken over there first, and forgotten there last."""
         self.keys = 0
         """Distinct keys of metadata."""
+        self._items = items
         self._of_sections: dict[Field, Column] = {}
         self._of_items: dict[Field, Column] = {}
-        self._places = np.zeros(0, np.intp)  # by position: the place of the section's item
-        self._used = 0
-        self._free: list[int] = []
+        self._ids: Column | None = None  # None until a filter asks for them
 
     def put(self, items: ItemFacts, sections: SectionFacts) -> None:
         """Takes over items that are not there, and their sections."""
-        count = len(items.sizes)
-        places = np.array([self._free.pop() for _ in range(min(count, len(self._free)))], np.intp)
-        new = count - len(places)
-        places = np.concatenate((places, np.arange(self._used, self._used + new)))
-        self._used += new
-        self._places = grown(self._places, int(sections.positions.max()) + 1, 0)
-        self._places[sections.positions] = np.repeat(places, items.sizes)
-        every = np.arange(count)
-        self._fill_many(self._of_items, ITEM_ID, places, items.ids, every)
+        places = self._items.places_at(sections.positions[items.begins])
+        every = np.arange(len(places))
+        if self._ids is not None:
+            self._ids.put_many(places, items.ids, every)
         self._fill_many(self._of_items, TITLE, places, *items.titles)
         for key, values, of_metadata in _by_key(items.metadata[0]):
             found = of_metadata[items.metadata[1]]
@@ -75,20 +73,23 @@ class Facts:
 
     def remove(self, item: Item, modalities: Sequence[Modality], positions: Array) -> None:
         """Forgets an item that was put."""
-        place = int(self._places[positions[0]])
+        (place,) = self._items.places_at(positions[:1]).tolist()
+        if self._ids is not None:
+            self._ids.put(place, None)
         self._fill(self._of_items, place, dict.fromkeys(_item_facts(item)))
         for ordinal, position in enumerate(positions.tolist()):
             nothing = dict.fromkeys(_section_facts(item, modalities, ordinal))
             self._fill(self._of_sections, position, nothing)
-        self._free.append(place)
 
     def column(self, field: Field) -> Column | None:
         """The field's values, of sections or of items; None where nothing has it."""
+        if field == ITEM_ID:
+            return self._column_of_ids()
         return self._of_sections.get(field) or self._of_items.get(field)
 
     def held(self, field: Field) -> Kinds:
-        """What a field holds; nothing where nothing has it."""
-        column = self.column(field)
+        """What a field holds that not every item has; nothing where nothing has it."""
+        column = self._of_sections.get(field) or self._of_items.get(field)
         return () if column is None else kinds(column.kinds)
 
     def kinds(self) -> dict[Field, Kinds]:
@@ -103,14 +104,24 @@ class Facts:
         """Which of the first `size` positions pass, as `answer` says of the field's column and its size."""
         if field in self._of_sections:
             return answer(self._of_sections[field], size)
-        if field in self._of_items:
-            passing = answer(self._of_items[field], self._used)
-            return np.asarray(passing.take(self._places[:size], mode="clip"))  # the fastest of numpy's ways
-        return np.zeros(size, bool)
+        column = self._column_of_ids() if field == ITEM_ID else self._of_items.get(field)
+        if column is None:
+            return np.zeros(size, bool)
+        passing = answer(column, self._items.place_count)
+        return np.asarray(passing.take(self._items.places(size), mode="clip"))  # the fastest of numpy's ways
 
     def has_key(self, key: str) -> bool:
         """Whether some item has this key in its metadata."""
         return Field(key, metadata=True) in self._of_items
+
+    def _column_of_ids(self) -> Column:
+        """The items' ids, from now on. Two readers may both make it, and make the same."""
+        if (column := self._ids) is None:
+            column = Column()
+            ids, places = self._items.ids_and_places()
+            column.put_many(places, ids, np.arange(len(ids)))
+            self._ids = column
+        return column
 
     def _fill_many(
         self,
@@ -161,7 +172,7 @@ def _by_key(metadata: Sequence[Metadata]) -> Iterator[tuple[str, list[MetadataVa
 
 
 def _item_facts(item: Item) -> dict[Field, MetadataValue | None]:
-    facts: dict[Field, MetadataValue | None] = {ITEM_ID: item.id, TITLE: item.title}
+    facts: dict[Field, MetadataValue | None] = {TITLE: item.title}
     facts.update((Field(key, metadata=True), value) for key, value in item.metadata.items())
     return facts
 

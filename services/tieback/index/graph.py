@@ -68,9 +68,10 @@ class Graph:
         self._search = self._index.search_c
         self._index.hnsw.efConstruction = _LOOKED_AT_WHILE_BUILT
         self._width = width
+        self._count = 0
 
     def __len__(self) -> int:
-        return int(self._index.ntotal)
+        return self._count
 
     @property
     def bytes(self) -> int:
@@ -82,6 +83,7 @@ class Graph:
         """Adds nodes for vectors `[n, width]`. Takes some tenths of a millisecond for each."""
         if len(vectors):
             self._index.add(np.ascontiguousarray(vectors, np.float32))
+            self._count += len(vectors)
 
     def rows(self) -> Array:
         """The vectors `[nodes, width]` where faiss keeps them, in their precision; valid until `add`."""
@@ -147,7 +149,7 @@ class Graph:
         zeros = np.zeros((_AT_ONCE, width), np.float32)
         for begin in range(0, len(levels), _AT_ONCE):
             made._rows.add(zeros[: len(levels) - begin])
-        made._index.ntotal = len(levels)
+        made._index.ntotal = made._count = len(levels)
         return made
 
     def _recall(self, queries: Array, exact: Array, effort: int) -> float:

@@ -24,12 +24,14 @@ from tieback.index.current_vectors import CurrentVectors
 from tieback.index.fingerprints import Fingerprints, fingerprints
 from tieback.index.graph import QUERIES, Efforts, Graph
 from tieback.index.graph_vectors import GraphVectors
-from tieback.index.growing import FLAT_UP_TO
 from tieback.index.learned_state import LISTS, LearnedState
 from tieback.index.readwrite import ReadWriteLock
 from tieback.index.unused_memory import give_back
 from tieback.index.vectors import FlatVectors, InvertedVectors, Vectors
 from tieback.methods.codecs import LARGEST_HALF
+
+GRAPH_FROM = 5_000
+"""Up to so many vectors comparing all takes about as long as a graph."""
 
 VECTOR_GRAPH = Kind("vector-graph", "graph of vectors", 1, "the vectors are made a graph again")
 
@@ -53,7 +55,7 @@ _log = logging.getLogger(__name__)
 class GraphedVectors(CurrentVectors):
     """`StoredVectors` of any number."""
 
-    def __init__(self, width: int, folder: Path, flat_up_to: int = FLAT_UP_TO, *, half: bool = False) -> None:
+    def __init__(self, width: int, folder: Path, flat_up_to: int = GRAPH_FROM, *, half: bool = False) -> None:
         self._width, self._half, self._flat_up_to = width, half, flat_up_to
         self._moved: set[int] | None = None  # positions written while a graph is being made
         self._kept = LearnedState(folder, _SCHEMA, kind=VECTOR_GRAPH, within=LISTS)
@@ -89,9 +91,14 @@ class GraphedVectors(CurrentVectors):
             self._note(positions)
 
     def wants_training(self, count: int) -> bool:
-        """See `StoredVectors`. Whether there should be a graph, another one, or more in it."""
+        """See `StoredVectors`. Whether there should be a graph, another one, or more in it.
+
+        Also whether what only a start needs is still there.
+        """
         if self._moved is not None:
             return False
+        if self._known is not None:
+            return True
         if isinstance(self.current, GraphVectors):
             return self.current.pending >= _PENDING or self._is_worn(self.current, count)
         return count > self._flat_up_to

@@ -94,7 +94,7 @@ class ItemRows:
 
     def item_facts(self) -> ItemFacts:
         """What filters read of the items."""
-        return ItemFacts(self.ids, self.sizes, _repeated(self._of_items("item_title")), self.metadata)
+        return ItemFacts(self.ids, self.begins, _repeated(self._of_items("item_title")), self.metadata)
 
     def section_facts(self, positions: Array) -> SectionFacts:
         """What filters read of the sections, which are at these positions."""

@@ -124,6 +124,23 @@ class KeptItems:
         """Where the sections of an item are, in order."""
         return self._positions_of(self._by_id[item_id])
 
+    @property
+    def place_count(self) -> int:
+        """One above the highest place of an item that ever was."""
+        return len(self._ids)
+
+    def places(self, size: int) -> Array:
+        """The places `[size]` of the items of the sections at the first positions."""
+        return self._places[:size]
+
+    def places_at(self, positions: Array) -> Array:
+        """The places of the items of sections."""
+        return np.asarray(self._places[positions])
+
+    def ids_and_places(self) -> tuple[list[str], Array]:
+        """The ids of all items, and the place of each."""
+        return list(self._by_id), np.fromiter(self._by_id.values(), np.int64, len(self._by_id))
+
     def owner(self, position: int) -> tuple[str, int]:
         """The id of a section's item, and the section's ordinal."""
         return self._ids[self._places[position]], int(self._ordinals[position])

@@ -8,8 +8,7 @@ memory, and made anew once the collection has doubled or halved, or its vectors 
 Of a collection between two spaces a search looks through vectors of both. Each kind is measured by itself,
 with queries of its own space: the search has the recall of the worst kind, and takes the time of all.
 
-The time of a search depends on what else the machine does. So it is expected to take as many times what was
-measured as the last searches did.
+The time of a search depends on what else the machine does: `expected_times.py` says what is expected.
 """
 
 from __future__ import annotations
@@ -25,6 +24,7 @@ import numpy as np
 from tieback.core.types.arrays import Array
 from tieback.core.types.moving import ReadIn
 from tieback.core.types.search import Reached
+from tieback.index.expected_times import ExpectedTimes
 from tieback.index.filters import Check
 from tieback.methods.vector_search import EVERY
 
@@ -35,7 +35,6 @@ _NOISE = 0.5
 _GROWTH = 2.0
 _CLOSE = 1e-5  # of the similarity: two that differ by rounding are the same
 _TIMED, _CANDIDATES, _LATE_SEARCHES = 8, 100, 0.9  # queries that are timed, each for so many; the quantile
-_NEWEST, _LEAST_FACTOR, _MOST_FACTOR = 0.2, 0.25, 32.0  # of the factor on times: what one search counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,8 @@ class MeasuredRecalls:
     def __init__(self) -> None:
         self._known: dict[ReadIn, _Measured] = {}
         self._measuring = threading.Lock()
-        self._factor = 1.0
+        self._times = ExpectedTimes()
+        self._seconds: Mapping[float, float] = {}  # by breadth, as they were measured of all kinds
 
     def breadth_for(self, searched: Sequence[Searched], wanted: float, check: Check) -> tuple[float, float]:
         """The smallest breadth whose recall at ten is what is `wanted`, and that recall.
@@ -107,27 +107,25 @@ class MeasuredRecalls:
 
     def took(self, expected: Reached, seconds: float) -> None:
         """Learns from a search whose time was expected."""
-        factor = self._factor * (1 - _NEWEST + _NEWEST * seconds / max(expected.seconds or 0.0, 1e-9))
-        self._factor = min(max(factor, _LEAST_FACTOR), _MOST_FACTOR)
+        if (measured := self._seconds.get(expected.breadth)) is not None:
+            self._times.took(expected.breadth, measured, seconds)
 
     def _expected(self, searched: Sequence[Searched], check: Check) -> list[Reached]:
         """What is expected of each breadth, of all kinds together."""
         with self._measuring:
             known = [self._fitting(one, check) for one in searched]
+        breadths = sorted({breadth for one in known for breadth in one.seconds})
+        self._seconds = {one: sum(each.seconds_at(one) for each in known) for one in breadths}
         return [
-            Reached(
-                breadth,
-                min(one.recall_at(breadth) for one in known),
-                self._factor * sum(one.seconds_at(breadth) for one in known),
-            )
-            for breadth in sorted({breadth for one in known for breadth in one.seconds})
+            Reached(breadth, min(one.recall_at(breadth) for one in known), seconds)
+            for breadth, seconds in self._times.of(self._seconds).items()
         ]
 
     def _fitting(self, searched: Searched, check: Check) -> _Measured:
         known = self._known.get(searched.read_in)
         if known is None or not _fits(known, searched):
             known = self._known[searched.read_in] = _measured(searched, check)
-            self._factor = 1.0
+            self._times = ExpectedTimes()
         return known
 
 

@@ -70,10 +70,10 @@ class Memory:
         self.indexed_from: Counter[str] = Counter()  # living items by the source that their metadata names
         self.originals: Counter[str] = Counter()  # sections by the original that they refer to
         self.unreferred: list[str] = []  # originals that no section of this collection refers to any more
-        self.facts = Facts()
+        self._items = KeptItems()
+        self.facts = Facts(self._items)
         self.words = Words()
         self._wholes = wholes or GrowingVectors(width, flat_up_to)
-        self._items = KeptItems()
         self._used = 0  # positions that were ever used
         self._free: list[int] = []
         self._living = np.zeros(0, bool)  # by position

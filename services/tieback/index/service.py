@@ -50,7 +50,7 @@ from tieback.index.store import Store
 from tieback.index.stored_items import StoredItems
 from tieback.index.training import Trainer
 from tieback.index.translation import translated, with_translated
-from tieback.index.unused_memory import give_back
+from tieback.index.unused_memory import give_back, large_buffers_given_back
 from tieback.index.vectors import one_thread
 from tieback.ports import DEFAULT_ROUTING
 
@@ -111,11 +111,12 @@ class Index(EncodedAgain):
         store = Store(Path(directory).absolute())
         try:
             index = cls(store, limits, originals_bytes, served or ServedSpaces())
-            for key in store.found():
-                opened = load(store, key, index._writers)
-                index._owned.add(opened)
-                if isinstance(opened, OpenCollection):
-                    index._trainer.train(opened.memory)
+            with large_buffers_given_back():
+                for key in store.found():
+                    opened = load(store, key, index._writers)
+                    index._owned.add(opened)
+                    if isinstance(opened, OpenCollection):
+                        index._trainer.train(opened.memory)
             index._generations.load()
             index.moves.load()
             index.snapshots.load()

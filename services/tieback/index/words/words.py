@@ -92,9 +92,9 @@ class Words:
         self._languages: Counter[str] = Counter()  # of living documents
         self._numbers: dict[str, int] = {}  # of languages that were ever stored
         self._language_of = np.zeros(256, np.uint8)  # by document: the number of its language
-        self._positions = np.full(256, _GONE, np.int64)  # by document; documents are never numbered again
+        self._positions = np.full(256, _GONE, np.int32)  # by document; documents are never numbered again
         self._lengths = np.zeros(256, np.float32)
-        self._documents = np.full(256, _GONE, np.int64)  # by position
+        self._documents = np.full(256, _GONE, np.int32)  # by position
         self._used = self._living = 0
         self._length = 0.0  # of all living documents
 

@@ -1,6 +1,6 @@
 """Vectors as they are: 4 bytes a dimension.
 
-Collections of up to 50,000 sections keep one byte more for each dimension, which makes their exact search
+Collections of 2,000 to 5,000 sections keep one byte more for each dimension, which makes their exact search
 faster.
 """
 

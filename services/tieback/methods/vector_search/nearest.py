@@ -1,6 +1,6 @@
 """The nearest sections, as exactly as the collection finds them by itself.
 
-Exact by float32 up to 50,000 sections. Beyond, and by a codec for shortlists, nearly all of the nearest are
+Exact by float32 up to 5,000 sections. Beyond, and by a codec for shortlists, nearly all of the nearest are
 found.
 """
 
