@@ -20,6 +20,7 @@ from support.deployment import ROOT
 from support.ports import free_port
 from support.small_server import small_server
 from support.tenants import write_tokens
+from tieback.serving.cluster import ENVIRONMENT
 from tieback_client.cli.app import COMMANDS
 
 CATALOG = ROOT / "services/tieback/catalog"
@@ -222,6 +223,18 @@ def test_the_image_is_built_from_all_that_the_wheel_is_built_from() -> None:
     for folder in folders:
         assert f"COPY {folder} {folder}\n" in recipe
         assert f"!{folder}" in sent
+
+
+def test_a_cluster_that_somebody_else_starts_has_what_an_own_one_is_given() -> None:
+    recipe = (ROOT / "Dockerfile").read_text()
+
+    for name in (
+        "OMP_NUM_THREADS",
+        "TOKENIZERS_PARALLELISM",
+        "MALLOC_ARENA_MAX",
+        "RAY_preload_python_modules",
+    ):
+        assert re.search(rf"^ *{name}={re.escape(ENVIRONMENT[name])}( \\)?$", recipe, re.MULTILINE), name
 
 
 def test_the_compose_file_is_reachable_from_this_machine_alone() -> None:

@@ -23,7 +23,7 @@ _OBJECT_STORE_BYTES = 80 * 1024 * 1024  # nothing of ours travels through it
 _POLL_SECONDS = 0.2
 _LOOPBACK = "127.0.0.1"
 # What Ray's processes and the replicas inherit.
-_ENVIRONMENT = {
+ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AUTH_MODE": "token",
     # Replicas' log lines come to this process's standard error as they were written.
@@ -48,7 +48,7 @@ class Cluster:
 
     def __enter__(self) -> Cluster:
         if self.is_own:  # before Ray is imported, which reads its environment once
-            os.environ.update({key: value for key, value in _ENVIRONMENT.items() if key not in os.environ})
+            os.environ.update({key: value for key, value in ENVIRONMENT.items() if key not in os.environ})
             os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
         from tieback.serving import lean_serve  # noqa: F401, I001 - before anything else of Ray Serve
         import ray
