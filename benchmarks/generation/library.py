@@ -90,7 +90,7 @@ def answering_library(report: Report, client: Client, *, write: bool) -> None:
     report.claim("answers of docs that name a conflict", conflicts / len(asked), "", f"<= {FALSE_ALARMS}")
 
 
-def is_retrieved(one: Question, answer: Answer, passages: int = 4) -> bool | None:
+def is_retrieved(one: Question, answer: Answer, passages: int = 5) -> bool | None:
     """Whether one of the passages that were read has the sentence; None where no page has it."""
     if not one.sentence or answer.retrieval is None:
         return None

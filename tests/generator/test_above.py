@@ -24,10 +24,17 @@ def passage(text: str, title: str = TITLE) -> Passage:
         ("When were guards stabilised?", "Version 1.95 (2026-04-16): "),
         ("Which language features are there?", "Language: "),
         ("What was stabilised on match arms?", ""),
+        ("Which release notes name the language of the arms?", "Language: "),
     ],
 )
 def test_headings_that_the_question_asks_for_are_told(question: str, told: str) -> None:
     assert above(question, passage("- Stabilise guards on match arms.\n"), 0) == told
+
+
+def test_a_long_title_that_shares_a_word_with_the_question_is_not_told() -> None:
+    title = "Small real data sets for evaluation, benchmarks and training"
+
+    assert above("How many rows has the set of NPL?", passage("NPL has 11,429 rows.", title), 0) == ""
 
 
 def test_a_heading_says_nothing_that_the_quote_says() -> None:

@@ -23,7 +23,7 @@ from tieback.core.types.generation import (
 from tieback.core.types.method_choice import MethodChoice
 from tieback.generator import Generator
 from tieback.generator.evidence import ReadEvidence
-from tieback.generator.quoting import quoted
+from tieback.generator.quoting import quoted, without_unsure
 from tieback.grounding import Checkers, ClaimCheck
 from tieback.methods.answerability import Judgement
 from tieback.methods.grounding import Passage, Statement
@@ -251,3 +251,11 @@ async def test_without_a_language_model_what_needs_one_is_refused_with_the_way_o
 async def test_without_a_language_model_none_can_be_named(quoting_generator: Generator) -> None:
     with pytest.raises(NotFound, match="no model is named 'small'; this server has no language model"):
         await collect(quoting_generator, QUESTION, EVIDENCE, model="small")
+
+
+def test_a_quote_that_the_judge_is_unsure_of_is_left_out_beside_one_that_is_likely() -> None:
+    judgement = Judgement(np.array([0.9]), 0.3, 0.95, 0.6, {(0, 0): 0.9, (0, 1): 0.4})
+    unsure = Judgement(np.array([0.5]), 0.3, 0.95, 0.6, {(0, 0): 0.5, (0, 1): 0.4})
+
+    assert without_unsure([(0, 0), (0, 1)], judgement) == [(0, 0)]
+    assert without_unsure([(0, 0), (0, 1)], unsure) == [(0, 0), (0, 1)]

@@ -106,7 +106,7 @@ class Answerer:
         single: Sequence[SingleSpace] = (),
         generator: GeneratorPort | None = None,
         limits: Limits | None = None,
-        evidence_limit: int = 4,
+        evidence_limit: int = 5,
         losses: Losses = NO_LOSSES,
         encode_share: float = ENCODE_SHARE,
         keeps_originals: bool = False,

@@ -13,6 +13,9 @@ from tieback.core.passage_units import in_bytes
 from tieback.core.questions import Read, has_expected, kind_of
 from tieback.methods.grounding import Passage, words_of
 
+LEAST_ASKED = 1 / 3
+"""The share of the words of a heading that the question has and the quote lacks: a long title shares a word
+with many questions."""
 DATED = ("number", "when")
 """Kinds of questions to which a heading alone can be the answer, as that of a version with its date."""
 
@@ -25,8 +28,8 @@ def above(question: str, passage: Passage, window: int) -> str:
     if own is None:
         return ""
     asked, said, told = as_displayed(question), as_displayed(quote), []
-    for part in (*passage.title.split(BETWEEN), own.lead):
-        if part and part not in quote and _is_asked_for(asked, said, as_displayed(part)):
+    for part in (*passage.title.split(BETWEEN), " ".join(own.lead.split())):
+        if part and part not in " ".join(quote.split()) and _is_asked_for(asked, said, as_displayed(part)):
             told.append(part.rstrip(": "))
             said += f" {part}"
     headings = f"{BETWEEN.join(told)}: " if told else ""
@@ -35,9 +38,11 @@ def above(question: str, passage: Passage, window: int) -> str:
 
 
 def _is_asked_for(question: str, said: str, part: str) -> bool:
-    """Whether it has words of the question, or a time or number where one is asked for, that was not said."""
+    """Whether much of it is asked for and was not said, or a time or number where one is asked for."""
     asked, told, new = (words_of(text) for text in (question, said, part))
-    if ({*asked.stems, *asked.numbers} & {*new.stems, *new.numbers}) - {*told.stems, *told.numbers}:
+    if {*asked.numbers} & {*new.numbers} - {*told.numbers}:
+        return True
+    if len({*asked.stems} & {*new.stems} - {*told.stems}) >= max(1, LEAST_ASKED * len({*new.stems})):
         return True
     kind, *read = kind_of(question), *map(Read, (question, said, part))
     return kind in DATED and has_expected(kind, read[0], read[2]) and not has_expected(kind, read[0], read[1])

@@ -156,14 +156,20 @@ async def quoted(
         claim = Claim(number, (begin, size), text)
         yield claim
         found = await check.check(claim, Statement(text, evidence.vector(*place)))
-        fit = QuestionFit.ANSWERS if labelled else fit_by(judgement, place[0])
+        fit = QuestionFit.ANSWERS if labelled else _fit_by(judgement, place)
         for event in answering(question, claim, found, over):
             yield _as_sure(event, fit)
 
 
-def fit_by(judgement: Judgement, passage: int) -> QuestionFit:
-    """How sure the judge is that a quote of a passage answers."""
-    score = float(judgement.scores[passage])
+def without_unsure(places: Sequence[Place], judgement: Judgement) -> list[Place]:
+    """The quotes, but those that the judge is unsure of where it is not of another one."""
+    sure = [place for place in places if _fit_by(judgement, place) is not QuestionFit.UNSURE]
+    return sure or list(places)
+
+
+def _fit_by(judgement: Judgement, place: Place) -> QuestionFit:
+    """How sure the judge is that a quote answers."""
+    score = judgement.quotes.get(place, float(judgement.scores[place[0]]))
     if score >= judgement.certain:
         return QuestionFit.ANSWERS
     return QuestionFit.LIKELY if score >= judgement.likely else QuestionFit.UNSURE

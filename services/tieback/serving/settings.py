@@ -272,7 +272,7 @@ class Settings(PlacementSettings, DoorSettings):
     operations_kept: int = Field(100, ge=0, description="How many ended operations of one tenant are kept.")
     operations_days: float = Field(30.0, ge=0, description="How long an ended operation is kept, in days.")
     evidence: int = Field(
-        4, gt=0, description="Number of passages for an answer, if the request does not set it."
+        5, gt=0, description="Number of passages for an answer, if the request does not set it."
     )
 
     provider: Literal["cpu", "cuda"] = Field("cpu", description="The execution provider of ONNX Runtime.")

@@ -8,28 +8,34 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from tieback.core.family import Family
 from tieback.core.state import State
 from tieback.core.types.arrays import Array
-from tieback.methods.grounding import Passage, Statement
+from tieback.methods.grounding import Passage, Place, Statement
 
 __all__ = ["Answerability", "Judgement", "answerabilities", "reads_quotes"]
+
+
+NOTHING: Mapping[Place, float] = MappingProxyType({})
 
 
 class Judgement(NamedTuple):
     """How well each passage answers a question, 0 to 1 `[passages]`, and from what on it is answered.
 
     From `certain` on, the passage is taken to have the answer, and from `likely` on it is likely to have it;
-    no score reaches them where the method cannot tell.
+    no score reaches them where the method cannot tell. `quotes` are the scores of windows that were judged
+    alone.
     """
 
     scores: Array
     threshold: float
     certain: float = math.inf
     likely: float = math.inf
+    quotes: Mapping[Place, float] = NOTHING
 
     @property
     def score(self) -> float:

@@ -47,12 +47,14 @@ def question_reading(
     `CERTAIN` on, and likely from `LIKELY` on.
     """
     slope, offset = state["calibration"].tolist()
-    scores = np.zeros(len(passages))
-    for (number, _), logit in question.readings.items():
-        near = nearness(question, passages[number])
+    scores, quotes = np.zeros(len(passages)), {}
+    for place, logit in question.readings.items():
+        near = nearness(question, passages[place[0]])
         whole = slope * (logit + float(state["nearness"][0]) * near) + offset
-        scores[number] = max(scores[number], 1 / (1 + np.exp(-np.clip(whole, -30, 30))))
-    return Judgement(scores, *(threshold_of(one, state) for one in (wanted_precision, CERTAIN, LIKELY)))
+        quotes[place] = float(1 / (1 + np.exp(-np.clip(whole, -30, 30))))
+        scores[place[0]] = max(scores[place[0]], quotes[place])
+    levels = (threshold_of(one, state) for one in (wanted_precision, CERTAIN, LIKELY))
+    return Judgement(scores, *levels, quotes)
 
 
 def nearness(question: Statement, passage: Passage) -> float:
