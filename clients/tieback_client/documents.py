@@ -30,7 +30,7 @@ class Section:
     id: str = ""
     """Names it within its item, for instance ``"4.2"``; empty for its ordinal."""
     title: str = ""
-    """A heading for people."""
+    """Its heading for people, after those above it, with " › " between."""
     uri: str = ""
     """Where the original can be found; stored and returned, never fetched."""
     vector: Vector | None = None

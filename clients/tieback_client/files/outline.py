@@ -18,7 +18,7 @@ MOST = 2000
 """Headings of a document that begin sections. A server takes 4,096 sections of an item."""
 _NEWLINE = re.compile(r"\r\n?|\n")
 _PARAGRAPH = re.compile(r"\n[ \t]*\r?\n")
-_NUMBERED = re.compile(r"\d+\.\d|\d{4}")
+_NUMBERED = re.compile(r"\d\.\d|\d{4}")
 """A version or a year in a heading."""
 _WORD_END = re.compile(r"[\r\n ]")
 
