@@ -88,7 +88,13 @@ def question_alignment(
         if read is not None:
             near = float(read.signals[:, NEARNESS].max())
             scores[number] = probability(float(logits(read, state).max()), near, state)
-    return Judgement(scores, *(threshold_of(one, state) for one in (wanted_precision, CERTAIN, LIKELY)))
+    return judged(scores, wanted_precision, state)
+
+
+def judged(scores: Array, wanted: float, state: State) -> Judgement:
+    """The scores, and from what on it is answered, is certain, and is likely."""
+    threshold, certain, likely = (threshold_of(one, state) for one in (wanted, CERTAIN, LIKELY))
+    return Judgement(scores, threshold, certain, likely)
 
 
 def threshold_of(wanted: float, state: State) -> float:

@@ -21,7 +21,7 @@ from pydantic import Field
 
 from tieback.core.state import State
 from tieback.methods.answerability import Judgement, answerabilities
-from tieback.methods.answerability.question_alignment import CERTAIN, LIKELY, threshold_of
+from tieback.methods.answerability.question_alignment import judged
 from tieback.methods.grounding import Passage, Statement
 
 STATE = {
@@ -53,8 +53,7 @@ def question_reading(
         whole = slope * (logit + float(state["nearness"][0]) * near) + offset
         quotes[place] = float(1 / (1 + np.exp(-np.clip(whole, -30, 30))))
         scores[place[0]] = max(scores[place[0]], quotes[place])
-    levels = (threshold_of(one, state) for one in (wanted_precision, CERTAIN, LIKELY))
-    return Judgement(scores, *levels, quotes)
+    return judged(scores, wanted_precision, state)._replace(quotes=quotes)
 
 
 def nearness(question: Statement, passage: Passage) -> float:
