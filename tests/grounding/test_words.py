@@ -19,6 +19,7 @@ MOON = "The mean distance of the Moon is 238,855 miles."
         ("It cost three million dollars.", ("3000000",)),
         ("One of them has two people.", ("2",)),
         ("It is 3.50 m long.", ("3.5",)),
+        ("It opened on July 18th, 1940.", ("18", "1940")),
     ],
 )
 def test_numbers_are_read_in_words_and_in_digits(text: str, numbers: tuple[str, ...]) -> None:
@@ -91,6 +92,8 @@ def test_what_is_exact_raises_a_doubt(claim: str, said: str, doubt: str | None) 
         ("C# is a language.", "C is a language.", True),
         ("Canadian patients found a virus.", "A virus made patients ill, as Canadian doctors found.", True),
         ("It was.", "It was in May.", True),
+        ("The tower opened on the 18th of July.", "The tower opened on July 18.", False),
+        ("The team came 3rd in July.", "The team came 3 times in July.", True),
         ("Since May the north tower is closed.", "The north tower is closed since May.", False),
     ],
 )

@@ -43,6 +43,14 @@ _BE = "is are was were be been being"
 BE = frozenset(_BE.split())
 ADVERB = "ly"
 
+_MONTHS = "(?:january|february|march|april|may|june|july|august|september|october|november|december)"
+DAY = re.compile(
+    rf"\b(?:(?P<before>{_MONTHS}\s)(?P<day>\d{{1,2}})(?:st|nd|rd|th)"
+    rf"|(?P<first>\d{{1,2}})(?:st|nd|rd|th)(?P<behind>\s(?:of\s)?{_MONTHS}))\b",
+    re.IGNORECASE,
+)
+"""A day of a month, which is the same day without "th"."""
+
 NEGATION_REACH = 2
 """How many content words a negation covers."""
 
@@ -177,8 +185,12 @@ def conflicts(stated: Words, said: Words) -> bool:
 
 
 def _in_digits(text: str) -> str:
-    """Written numbers in digits. "One" stays, which is more often a pronoun."""
-    return str(alpha2digit(text, "en", threshold=2))
+    """Written numbers in digits, and days of a month. "One" stays, which is more often a pronoun."""
+    return DAY.sub(_day, str(alpha2digit(text, "en", threshold=2)))
+
+
+def _day(found: re.Match[str]) -> str:
+    return "".join(part for part in found.group("before", "day", "first", "behind") if part)
 
 
 def _plain_number(written: str) -> str:
