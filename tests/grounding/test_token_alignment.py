@@ -99,6 +99,7 @@ def test_signals_tell_what_a_claim_has_that_the_passage_lacks() -> None:
     [
         ("In spring the Danube carries 40 ships a day.", SAME),
         ("The Danube carries 40 ships.", SAME),
+        ("On many days the Danube carries 40 ships.", SAME),
         ("The Danube carries 50 ships.", OTHERWISE),
         ("The Danube does not carry 40 ships.", OTHERWISE),
         ("The ships carry 40 people over the Danube.", 0),
@@ -107,6 +108,20 @@ def test_signals_tell_what_a_claim_has_that_the_passage_lacks() -> None:
 )
 def test_the_same_words_in_their_order_are_judged_by_a_rule(said: str, found: int) -> None:
     assert by_rule(words_of("The Danube carries 40 ships."), words_of(said)) == found
+
+
+@pytest.mark.parametrize(
+    ("claim", "said", "found"),
+    [
+        ("In March Anna Brown hired Carl.", "Anna Brown hired Carl in March.", SAME),
+        ("Anna Brown hired Carl in March.", "In March the firm of Anna Brown hired Carl.", SAME),
+        ("In March Anna Brown hired 3 people.", "Anna Brown hired 4 people in March.", OTHERWISE),
+        ("Carl hired Anna Brown in March.", "In March Anna Brown hired Carl.", 0),
+        ("The train goes from Graz to Linz.", "The train goes from Linz to Graz.", 0),
+    ],
+)
+def test_a_phrase_with_its_preposition_may_stand_elsewhere(claim: str, said: str, found: int) -> None:
+    assert by_rule(words_of(claim), words_of(said)) == found
 
 
 def test_a_word_or_two_are_not_judged_by_the_rule() -> None:

@@ -94,6 +94,8 @@ def test_what_is_exact_raises_a_doubt(claim: str, said: str, doubt: str | None) 
         ("It was.", "It was in May.", True),
         ("The tower opened on the 18th of July.", "The tower opened on July 18.", False),
         ("The team came 3rd in July.", "The team came 3 times in July.", True),
+        ("The train goes from Graz to Linz.", "The train goes from Linz to Graz.", True),
+        ("Anna introduced Carl to Mary.", "Anna introduced Mary to Carl.", True),
         ("Since May the north tower is closed.", "The north tower is closed since May.", False),
     ],
 )

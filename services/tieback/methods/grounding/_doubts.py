@@ -41,9 +41,6 @@ SPEAKERS = frozenset(_SPEAKERS.split())
 
 REACH = 5
 """Content words of a sentence within which two follow one another."""
-RUNS = 2
-"""In how many runs a sentence may have the claim's content words: a phrase may stand elsewhere ("In 1994 it
-opened"), and words that changed places are three. The network finds those that are two, as far as it can."""
 SHARE_IN_ORDER = 0.5
 """Of the claim's neighbouring content words, those that follow one another in a sentence too."""
 
@@ -73,7 +70,7 @@ def is_doubted(stated: Words, said: Sequence[Words], signals: Array) -> bool:
         return True
     if (stated.negations or stated.plain & NARROWING) and set(best.stems) - own.keys():
         return True
-    return is_reordered(stated, said, most=RUNS) or not _stand_together(stated, said)
+    return is_reordered(stated, said, may_move=True) or not _stand_together(stated, said)
 
 
 class _Stems:

@@ -28,10 +28,11 @@ FEWEST_WORDS = 3
 def by_rule(stated: Words, said: Words) -> int:
     """What is certain without the network: that a sentence says the `SAME`, or `OTHERWISE`; else 0.
 
-    It says the same where it has the claim's content words in their order, its numbers and its negations.
-    It says otherwise where it has those words in their order, and other numbers or another negation.
+    It says the same where it has the claim's content words in their order, or but for a phrase with a
+    preposition that stands elsewhere, its numbers and its negations. It says otherwise where it has those
+    words so, and other numbers or another negation.
     """
-    if len(stated.stems) < FEWEST_WORDS or not _in_order(stated.stems, said.stems):
+    if len(stated.stems) < FEWEST_WORDS or not (_in_order(stated, said) or _is_moved(stated, said)):
         return 0
     if not same_voice(stated, said):
         return 0
@@ -40,24 +41,44 @@ def by_rule(stated: Words, said: Words) -> int:
     return 0 if lacking(stated, said.numbers) else SAME
 
 
-def _in_order(wanted: Sequence[str], said: Sequence[str]) -> bool:
+def _in_order(wanted: Words, said: Words) -> bool:
     """Whether all words are there in their order, others between them or not."""
-    return runs(wanted, said) == 1
+    return len(_runs(wanted.stems, said.stems)) == 1
 
 
-def runs(wanted: Sequence[str], said: Sequence[str]) -> int:
-    """Of how many runs a text is, each of which has its words in the order of another text: 2 where a phrase
-    stands in front ("In 1994 it opened"), 3 where two words changed places; 0 where a word is not there.
+def _is_moved(stated: Words, said: Words) -> bool:
+    """Whether a phrase with a preposition, which nobody can mistake for another, stands elsewhere, and all
+    else is in order.
+    """
+    begins = _runs(stated.stems, said.stems)
+    if len(begins) != 2 or not _are_led_alike(stated, said):
+        return False
+    led = {stem for _, stem in stated.led}
+    firsts = [stated.stems[place] for place in begins]
+    return any(one in led and stated.stems.count(one) == said.stems.count(one) == 1 for one in firsts)
+
+
+def _are_led_alike(stated: Words, said: Words) -> bool:
+    """Whether the words of both stand behind the same prepositions: not so "from Linz to Graz" and back."""
+    own = {pair for pair in stated.led if pair[1] in said.stems}
+    return own == {pair for pair in said.led if pair[1] in stated.stems}
+
+
+def _runs(wanted: Sequence[str], said: Sequence[str]) -> list[int]:
+    """Where runs of a text begin, each of which has its words in the order of another text: two where a
+    phrase stands in front ("In 1994 it opened"), three where two words changed places around another; none
+    where a word is not there.
     """
     if not set(wanted) <= set(said):
-        return 0
-    count, place = 1, 0
-    for word in wanted:
+        return []
+    begins, place = [0], 0
+    for number, word in enumerate(wanted):
         try:
             place = said.index(word, place) + 1
         except ValueError:
-            count, place = count + 1, said.index(word) + 1
-    return count
+            begins.append(number)
+            place = said.index(word) + 1
+    return begins
 
 
 def signals_of(stated: Words, said: Sequence[Words], near: float) -> list[float]:
@@ -90,17 +111,23 @@ def signals_of(stated: Words, said: Sequence[Words], near: float) -> list[float]
     ]
 
 
-def is_reordered(stated: Words, said: Sequence[Words], *, most: int = 1) -> bool:
+def is_reordered(stated: Words, said: Sequence[Words], *, may_move: bool = False) -> bool:
     """Whether a sentence has all content words of the claim, and none has them in what order says the same:
-    in `most` runs of theirs, or in more than one where one of the two is in the passive voice.
+    in theirs, or in another one where one of the two is in the passive voice. If a part `may_move`, two runs
+    of theirs are an order too, in which each word stands behind the same preposition.
     """
     if len(stated.stems) < FEWEST_WORDS:
         return False
     stems = set(stated.stems)
-    found = [(runs(stated.stems, one.stems), one) for one in said if stems <= one.all_stems]
-    return bool(found) and not any(
-        1 <= count <= most if same_voice(stated, one) else count != 1 for count, one in found
-    )
+    found = [one for one in said if stems <= one.all_stems]
+    return bool(found) and not any(_says_in_order(stated, one, may_move=may_move) for one in found)
+
+
+def _says_in_order(stated: Words, said: Words, *, may_move: bool) -> bool:
+    count = len(_runs(stated.stems, said.stems))
+    if not same_voice(stated, said):
+        return count != 1
+    return count == 1 or (may_move and count == 2 and _are_led_alike(stated, said))
 
 
 def same_voice(stated: Words, said: Words) -> bool:

@@ -42,6 +42,11 @@ IRREGULAR = frozenset(_IRREGULAR.split())
 _BE = "is are was were be been being"
 BE = frozenset(_BE.split())
 ADVERB = "ly"
+_PREPOSITIONS = (
+    "in on at since during after before from until with without under for to into through between among "
+    "against across within near over around inside outside along"
+)
+PREPOSITIONS = frozenset(_PREPOSITIONS.split())
 
 _MONTHS = "(?:january|february|march|april|may|june|july|august|september|october|november|december)"
 DAY = re.compile(
@@ -50,6 +55,7 @@ DAY = re.compile(
     re.IGNORECASE,
 )
 """A day of a month, which is the same day without "th"."""
+ORDINAL = re.compile(r"\d(?:st|nd|rd|th)\b", re.IGNORECASE)
 
 NEGATION_REACH = 2
 """How many content words a negation covers."""
@@ -68,7 +74,9 @@ class Words:
     of "three volumes and ten chapters", 3 volumes and 10 chapters. `plain` are all words as they are written
     but for the capital of the first one, without names; `marked` are names with what tells them apart from
     others: of "World War II" and "C#", (war, ii) and (c, #). `acted` are the stems of verbs behind which "by"
-    names who acts, and `undergone` those of participles behind a form of "be".
+    names who acts, and `undergone` those of participles behind a form of "be". `led` are prepositions, each
+    with the stem of the next content word, or with the number: of "in the old town", (in, old). Those that
+    are content words ("since") are there with their own stem too.
     """
 
     stems: tuple[str, ...]
@@ -82,6 +90,7 @@ class Words:
     negations: int
     acted: frozenset[str]
     undergone: frozenset[str]
+    led: frozenset[tuple[str, str]]
 
 
 def words_of(text: str) -> Words:
@@ -95,7 +104,8 @@ def words_of(text: str) -> Words:
     plain: set[str] = set()
     acted: set[str] = set()
     undergone: set[str] = set()
-    before = ""
+    led: set[tuple[str, str]] = set()
+    before = leading = ""
     written: list[str] = []  # the words of the stems
     counting = ""  # the number that the word before was
     negations = reach = 0
@@ -111,6 +121,8 @@ def words_of(text: str) -> Words:
         if word[0].isdigit():
             counting = _plain_number(word)
             numbers.append(counting)
+            led.add((leading, counting))
+            leading = ""
         elif word in NEGATIONS or word.endswith("n't"):
             reach = NEGATION_REACH
             negations += 1
@@ -119,6 +131,8 @@ def words_of(text: str) -> Words:
         elif word not in function and (len(word) > 1 or not word.isascii()):
             stems.append(stem)
             written.append(word)
+            led |= {(leading, stem), (word if word in PREPOSITIONS else "", stem)}
+            leading = ""
             if before in BE and _is_participle(word):
                 undergone.add(stem)
             if counted:
@@ -129,6 +143,7 @@ def words_of(text: str) -> Words:
                 negated.add(stem)
                 reach -= 1
         before = before if before in BE and word.endswith(ADVERB) else word
+        leading = word if word in PREPOSITIONS else leading
     return Words(
         tuple(stems),
         frozenset(every),
@@ -141,6 +156,7 @@ def words_of(text: str) -> Words:
         negations,
         frozenset(acted),
         frozenset(undergone),
+        frozenset(pair for pair in led if pair[0]),
     )
 
 
@@ -186,7 +202,8 @@ def conflicts(stated: Words, said: Words) -> bool:
 
 def _in_digits(text: str) -> str:
     """Written numbers in digits, and days of a month. "One" stays, which is more often a pronoun."""
-    return DAY.sub(_day, str(alpha2digit(text, "en", threshold=2)))
+    digits = str(alpha2digit(text, "en", threshold=2))
+    return DAY.sub(_day, digits) if ORDINAL.search(digits) else digits
 
 
 def _day(found: re.Match[str]) -> str:
