@@ -101,6 +101,7 @@ def test_a_workbook_that_is_damaged_or_hostile_is_refused_with_the_reason(
         b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
         b'<row r="1"><c r="A1" t="inlineStr"><is><t>&b;</t></is></c></row></sheetData></worksheet>'
     )
+    beyond = bomb[bomb.index(b"<worksheet") :].replace(b'r="1"', b'r="99999999"').replace(b"&b;", b"far")
     monkeypatch.setattr(spreadsheet, "MOST_BYTES", 1 << 20)
     big = b" " * (2 << 20)
     cases = {
@@ -109,6 +110,7 @@ def test_a_workbook_that_is_damaged_or_hostile_is_refused_with_the_reason(
         "damaged, or no Excel workbook": rewritten(good, {"xl/workbook.xml": b"<workbook"}),
         "no Excel workbook": rewritten(good, {"[Content_Types].xml": b"<Types/>"}),
         "defines entities": rewritten(good, {"xl/worksheets/sheet1.xml": bomb}),
+        "beyond the 1,048,576": rewritten(good, {"xl/worksheets/sheet1.xml": beyond}),
         "bytes, decompressed": rewritten(good, {"xl/worksheets/sheet1.xml": big}),
         "styles.xml has": rewritten(good, {"xl/styles.xml": b" " * (spreadsheet.WHOLE_BYTES + 1)}),
     }

@@ -13,7 +13,21 @@ from tieback_client import InvalidArgument
 from tieback_client.files import Document, NotText, read_document
 from tieback_client.files.budget import SECONDS
 
-NAMES = ("a.md", "a.rst", "a.html", "a.txt", "a.pdf", "a.docx", "a.pptx", "a.ipynb", "a.eml", "a")
+NAMES = (
+    "a.md",
+    "a.rst",
+    "a.html",
+    "a.txt",
+    "a.pdf",
+    "a.docx",
+    "a.pptx",
+    "a.xlsx",
+    "a.odt",
+    "a.epub",
+    "a.ipynb",
+    "a.eml",
+    "a",
+)
 MARKS = st.sampled_from(
     [
         *"ab #=-~*`_>|.:[]()<!&\"'\\\n\r\t\0é€",

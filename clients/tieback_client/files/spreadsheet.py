@@ -36,6 +36,8 @@ WHOLE_BYTES = 4 << 20
 time."""
 BLANK_ROWS = 20
 """So many blank rows are blank lines; after more, another section begins."""
+ROWS = 1 << 20
+"""Of a sheet of Excel."""
 _STREAMED = ("xl/worksheets/", "xl/sharedStrings")
 
 
@@ -126,6 +128,8 @@ def _blocks(sheet: Any, budget: Budget) -> Iterator[tuple[int, list[str]]]:
     first, lines = 0, list[str]()
     for number, row in enumerate(sheet.iter_rows(), 1):
         budget.check()
+        if number > ROWS:
+            raise InvalidArgument(f"a row of it is beyond the {ROWS:,} that Excel has")
         cells = {place: words for place, cell in enumerate(row) if (words := _shown(cell))}
         if not cells:
             continue
