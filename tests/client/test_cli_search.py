@@ -118,11 +118,15 @@ def test_how_far_the_vector_is_searched_for_is_asked_for_with_its_parameters(
     assert dict(sent.vector_search.parameters.items()) == parameters
 
 
-def test_a_parameter_without_a_value_is_a_usage_error(run: Run) -> None:
-    result = run("search", "moon", "--vector-search", "within:similarity")
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [("within:similarity", "within:similarity=VALUE"), ("wanted_recall=0.9", "METHOD:NAME=VALUE")],
+)
+def test_a_parameter_that_is_not_written_as_one_is_a_usage_error(run: Run, said: str, told: str) -> None:
+    result = run("search", "moon", "--vector-search", said)
 
     assert result.exit_code == 2
-    assert "within:similarity=VALUE" in result.output
+    assert told in " ".join(result.output.split())
 
 
 def test_a_timed_search_says_where_the_time_went(run: Run) -> None:

@@ -79,3 +79,14 @@ def test_to_set_nothing_is_a_mistake(library: str, options: list[str]) -> None:
 
     assert result.exit_code == 2
     assert "Give options of queries, or --defaults alone." in result.stderr
+
+
+def test_a_reranker_that_the_server_does_not_have_is_not_kept(library: str) -> None:
+    with Client(library) as client:
+        client.create_collection("reranked")
+
+    result = command(library, "collections", "set", "reranked", "--rerank", "nope")
+
+    assert result.exit_code == 2
+    assert "no reranker is named 'nope'; the choices are: none" in result.stderr
+    assert command(library, "collections", "set", "reranked", "--rerank", "none").exit_code == 0

@@ -250,6 +250,8 @@ def _method(text: str | None) -> MethodLike | None:
     if text is None:
         return None
     name, _, rest = text.partition(":")
+    if "=" in name:
+        raise click.UsageError(f"{text!r} is no method; parameters stand after a colon: METHOD:NAME=VALUE")
     parameters: dict[str, object] = {}
     for part in filter(None, rest.split(",")):
         key, equals, value = part.partition("=")

@@ -338,4 +338,9 @@ def _used(plan: RetrievalPlan, found: SearchReply) -> RetrievalPlan:
 
 def _shown(hits: Sequence[Hit]) -> list[Hit]:
     """The hits without vectors, which the caller did not ask for."""
-    return [dataclasses.replace(hit, multi_vector=None, sections=_shown(hit.sections)) for hit in hits]
+    return [
+        dataclasses.replace(hit, multi_vector=None, sections=_shown(hit.sections))
+        if hit.multi_vector is not None or hit.sections
+        else hit
+        for hit in hits
+    ]
