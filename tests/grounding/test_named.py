@@ -45,7 +45,7 @@ def test_a_year_is_missed_only_where_the_passages_have_years() -> None:
 def test_a_version_is_missed_only_where_the_passages_have_another_one_of_the_same() -> None:
     assert unnamed("What is new in Rust 1.95?", ["Rust stabilised guards. Use cargo 1.94."]) == []
     assert unnamed("What is new in Rust 1.95?", ["Rust 1.94 stabilised guards."]) == ["Rust 1.95"]
-    assert unnamed("What is new in Rust 3.0?", ["Rust › Version 1.95.1: guards."]) == ["Rust 3.0"]
+    assert unnamed("When was Rust 3.0 released?", ["Rust › Version 1.95.1: guards."]) == ["Rust 3.0"]
     assert unnamed("Which CVEs does it fix?", ["CVE-2026-1 is fixed."]) == []
 
 

@@ -51,6 +51,8 @@ CAMEL = re.compile(r"[a-z]+(?:[A-Z][a-z\d]*)+")
 """Names of settings and variables: "maxRetries"."""
 YEAR = re.compile(r"(?<![\w.:/-])(?:1\d{3}|20\d\d)(?![\w:/-]|\.\d)")
 VERSION = re.compile(r"v?\d+(?:\.\d+)+\S*", re.IGNORECASE)
+NAMED = re.compile(r"(?:\b[A-Z][\w+#.-]*|\bversion)\s+\Z")
+"""What stands before the number of a version, which is no quantity then: "Rust 3.0 released"."""
 KINDS = [re.compile(pattern) for pattern in (r"\d{1,2}(?::\d\d)+", r"\d+(?:[-/]\d+)+")]
 """Times and dates."""
 TAG = re.compile(r"<[^<>]*>")
@@ -67,6 +69,7 @@ def _identified(question: str) -> list[tuple[str, Span]]:
     for match in TOKEN.finditer(question):
         token = _bare(match[0].rstrip(".:"))
         is_measured = any(begin <= match.start() < end for begin, end in measured)
+        is_measured &= NAMED.search(question, max(0, match.start() - LONGEST), match.start()) is None
         is_one = IDENTIFIER.fullmatch(token) or CAMEL.fullmatch(token)
         if len(token) <= LONGEST and not is_measured and is_one:
             found.append((token, (match.start(), match.start() + len(token))))
