@@ -22,6 +22,7 @@ from tieback.index.size import IndexSize
 from tieback.serving.directory import Directory
 from tieback.serving.mesh import Mesh
 from tieback.serving.scrape import join
+from tieback.serving.setting_groups import setting_groups
 from tieback.serving.settings import Settings
 from tieback.serving.telemetry import Telemetry
 
@@ -29,11 +30,18 @@ DOCS = Path(__file__).parent
 
 
 def settings_table() -> str:
-    """Every setting with its default."""
-    lines = ["| variable | default | meaning |", "|---|---|---|"]
-    for name, field in Settings.model_fields.items():
-        lines.append(f"| `TIEBACK_{name.upper()}` | {default(field.default)} | {field.description} |")
-    return "\n".join(lines)
+    """Every setting with its default, a table for each group."""
+    tables = []
+    for title, names in setting_groups().items():
+        fields = [(name, Settings.model_fields[name]) for name in names]
+        rows = [
+            f"| `TIEBACK_{name.upper()}` | {default(field.default)} | {field.description} |"
+            for name, field in fields
+        ]
+        tables.append(
+            "\n".join([f"### {title}", "", "| variable | default | meaning |", "|---|---|---|", *rows])
+        )
+    return "\n\n".join(tables)
 
 
 def metrics_table() -> str:

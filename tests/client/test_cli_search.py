@@ -168,6 +168,7 @@ def test_a_part_of_a_picture_is_said_in_words(box: tuple[float, ...], words: str
     ("uri", "span", "shown"),
     [
         ("hosts.csv#L1", (14, 22), "hosts.csv#L3"),
+        ("prices.xlsx#sheet=A&row=5", (14, 22), "prices.xlsx#sheet=A&row=7"),
         ("keys.md#L12", (0, 6), "keys.md#L12"),
         ("keys.md#L12", None, "keys.md#L12"),
         ("page.html#limits", (14, 22), "page.html#limits"),

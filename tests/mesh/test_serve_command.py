@@ -14,6 +14,7 @@ from tieback.serving.commands import serve as command
 from tieback.serving.commands.serve import serve
 from tieback.serving.deployments import application
 from tieback.serving.serve_config import IMPORT_PATH
+from tieback.serving.setting_groups import BEGINS, setting_groups
 from tieback.serving.settings import Settings
 
 
@@ -84,6 +85,21 @@ def test_every_setting_is_an_option() -> None:
     options = {option for parameter in serve.params for option in parameter.opts}
 
     assert {"--" + name.replace("_", "-") for name in Settings.model_fields} <= options
+
+
+def test_the_help_lists_every_setting_in_its_group_with_its_default() -> None:
+    shown = run("--help").output
+    found = {title: shown.index(f"\n{title}:\n") for title in ("Options", *BEGINS)}
+
+    assert sorted(found, key=found.__getitem__) == ["Options", *BEGINS]
+    assert all(setting_groups().values())
+    assert {name for names in setting_groups().values() for name in names} == set(Settings.model_fields)
+    for option, title, default in (
+        ("--store PATH", "Files and models", "[store]"),
+        ("--port INTEGER", "Network and access", "[50051]"),
+    ):
+        assert shown.index(option) > found[title]
+        assert default in shown[shown.index(option) :][:400]
 
 
 def test_the_configuration_for_ray_serve_builds_the_application_again() -> None:

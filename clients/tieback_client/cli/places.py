@@ -7,11 +7,12 @@ import re
 from tieback_client.events import Citation
 from tieback_client.vectors import Box, Locator, LocatorKind
 
-_LINE = re.compile(r"#L(\d+)$")
+_LINE = re.compile(r"(?:#L|&row=)(\d+)$")
 
 
 def cited_uri(uri: str, text: str, span: tuple[int, int] | None) -> str:
-    """The URI of a passage, with the line of what is cited where it has that of the passage ("keys.md#L12").
+    """The URI of a passage, with the line of what is cited where it has that of the passage ("keys.md#L12"),
+    and the row of a sheet alike ("prices.xlsx#sheet=Prices&row=12").
 
     `span` has the bytes of `text`. Files that are read by lines keep their lines in the text.
     """
@@ -19,7 +20,7 @@ def cited_uri(uri: str, text: str, span: tuple[int, int] | None) -> str:
     if found is None or span is None:
         return uri
     before = text.encode()[: span[0]].count(b"\n")
-    return f"{uri[: found.start()]}#L{int(found[1]) + before}"
+    return f"{uri[: found.start(1)]}{int(found[1]) + before}"
 
 
 def cited_place(citation: Citation) -> str:

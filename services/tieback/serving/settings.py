@@ -242,6 +242,10 @@ class Settings(PlacementSettings, DoorSettings):
         description="Whether tenants share cached encodings. This saves work, but the source and the time of "
         "a response then show a tenant whether another tenant has sent the same content.",
     )
+    evidence: int = Field(
+        5, gt=0, description="Number of passages for an answer, if the request does not set it."
+    )
+
     generator_slots: int = Field(8, gt=0, description="How many answers one replica writes at the same time.")
     generator_cache_bytes: int = Field(
         1 << 29,
@@ -271,10 +275,6 @@ class Settings(PlacementSettings, DoorSettings):
     )
     operations_kept: int = Field(100, ge=0, description="How many ended operations of one tenant are kept.")
     operations_days: float = Field(30.0, ge=0, description="How long an ended operation is kept, in days.")
-    evidence: int = Field(
-        5, gt=0, description="Number of passages for an answer, if the request does not set it."
-    )
-
     provider: Literal["cpu", "cuda"] = Field("cpu", description="The execution provider of ONNX Runtime.")
     precision: Names = Field(
         (),

@@ -21,6 +21,7 @@ from tieback_client.cli.output import say
 from tieback.core.errors import StartupError
 from tieback.serving import logs
 from tieback.serving.free_port import free_port
+from tieback.serving.setting_groups import default_of, setting_groups, value_of
 from tieback.serving.settings import Settings, load_settings
 from tieback.serving.wrong_settings import PREFIX
 
@@ -35,15 +36,37 @@ def _settings_options(command: F) -> F:
     """An option per setting, so that each is described once."""
     for name, field in reversed(Settings.model_fields.items()):
         option = "--" + name.replace("_", "-")
-        kind = f"{option}/--no-{option[2:]}" if field.annotation is bool else option
+        is_flag = field.annotation is bool
+        kind = f"{option}/--no-{option[2:]}" if is_flag else option
+        default = default_of(field)
         # A default of None leaves the choice to the environment and then to the settings' own default.
         command = click.option(
-            kind, name, default=None, help=field.description, type=bool if field.annotation is bool else str
+            kind,
+            name,
+            default=None,
+            help=f"{field.description} [{default}]" if default else field.description,
+            type=bool if is_flag else str,
+            metavar=None if is_flag else value_of(field),
         )(command)
     return command
 
 
-@click.command()
+class _Grouped(click.Command):
+    """A command whose help lists the settings by what they are about."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes a section for each group, the command's own options first."""
+        options = {one.name: one for one in self.get_params(ctx)}
+        groups = setting_groups()
+        settings = {name for names in groups.values() for name in names}
+        own = [name for name in options if name not in settings]
+        for title, names in {"Options": own, **groups}.items():
+            records = [options[name].get_help_record(ctx) for name in names]
+            with formatter.section(title):
+                formatter.write_dl([one for one in records if one is not None])
+
+
+@click.command(cls=_Grouped)
 @click.option("--local", is_flag=True, help="Everything in this process, without Ray.")
 @click.option("--json", "as_json", is_flag=True, help="Log and report as JSON, one object a line.")
 @click.option(
@@ -51,12 +74,18 @@ def _settings_options(command: F) -> F:
 )
 @_settings_options
 def serve(local: bool, as_json: bool, print_config: bool, **options: Any) -> None:
-    """Start a server; Ctrl-C or SIGTERM stops it.
+    r"""Start a server; Ctrl-C or SIGTERM stops it.
 
     It stops when running calls have ended.
 
-    Every option is also an environment variable, TIEBACK_ and its name in capitals. With RAY_ADDRESS set, the
-    platform is deployed on that Ray cluster; otherwise a small one is started on this machine.
+    Every option is also an environment variable, TIEBACK_ and its name in capitals. Defaults stand in
+    brackets. With RAY_ADDRESS set, the platform is deployed on that Ray cluster; otherwise a small one is
+    started on this machine.
+
+    \b
+    tieback serve --local --store ~/tieback --port 50051    # one process, its index in ~/tieback
+    tieback serve --local --http-port 8080                  # with the HTTP door and the console
+    tieback serve                                           # on Ray Serve
     """
     if as_json:
         options["log_format"] = "json"
