@@ -11,7 +11,7 @@ from tieback.core.types.generation import Evidence, QuestionFit, VerdictLabel
 from tieback.core.types.grounding import CheckedText, GroundingCheck
 from tieback.encoder import Encoder
 from tieback.grounding import ClaimChecker
-from tieback.grounding.question_fit import as_stated, fit_of
+from tieback.grounding.question_fit import as_stated, fit_of, leaves_open
 
 
 @pytest.fixture
@@ -99,3 +99,9 @@ async def test_a_claim_that_is_not_checked_or_not_asked_for_has_no_fit(checker: 
 def test_a_claim_of_blanks_is_read_in_time() -> None:
     assert fit_of("Who is it?", "Ann Lee is" + " " * 20_000 + "2021.") is OTHER
     assert fit_of("Who is it?", "Ann Lee is" + " " * 20_000 + "x.x") is ANSWERS
+
+
+@pytest.mark.parametrize("row", ["<tr><td>team</td><td>50,000</td></tr>", "|team|50,000|", "team | 50,000"])
+def test_a_number_in_a_cell_says_how_many(row: str) -> None:
+    assert not leaves_open("How many requests a day has the team plan?", [row])
+    assert leaves_open("How many requests a day has the team plan?", ["<td>team</td><td>by contract</td>"])

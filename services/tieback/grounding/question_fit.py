@@ -25,6 +25,8 @@ HOW_MANY = re.compile(
 )
 COUNTED = re.compile(r"[€$£]?\d[\d,]{0,8}(?:\.\d+)?[a-z%€°]{0,4}", re.IGNORECASE)
 """A number as a token of its own: no version, time, date, nor what numbers a thing ("20130119")."""
+CELL_MARK = re.compile(r"<[^<>]*>|\|")
+"""Between the cells of a row."""
 RANGE = re.compile(r"[-–—/]")
 VERSION = re.compile(r"\S*\d[-.:/]\d+[-.:/]\d")
 """Three numbers in a row, as of a version or a date."""
@@ -56,7 +58,7 @@ def leaves_open(question: str, quotes: Sequence[str]) -> bool:
 
 
 def _counted(text: str) -> Iterator[str]:
-    for token in text.split():
+    for token in CELL_MARK.sub(" ", text).split():
         bare = token.strip("()[]{}<>\"'“”‘’`*_|~=,.;:!?")
         parts = [bare] if VERSION.match(bare) else RANGE.split(bare)
         yield from (part for part in parts if COUNTED.fullmatch(part))
