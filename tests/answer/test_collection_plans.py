@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from support.queries import photo, words
 from tieback.answer.plan import DEFAULT_PLAN, filled
 from tieback.answer.plan_checks import check_known, checked_plan
-from tieback.core.errors import InvalidInput, Unsupported
+from tieback.core.errors import InvalidInput, NotFound, Unsupported
 from tieback.core.types.limits import Limits
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.query_plan import QueryPlan
@@ -76,13 +76,19 @@ async def test_a_photo_is_searched_for_where_others_are_by_words_alone(
     assert (await retrieved(library, plan, photo(200, 0, 0))).plan.vector_search == MethodChoice("nearest")
 
 
-async def test_a_reranker_that_the_server_does_not_have_any_more_is_named_with_the_way_out(
-    library: Platform,
-) -> None:
+def test_a_reranker_that_the_server_does_not_have_any_more_is_named_with_the_way_out() -> None:
+    plan = QueryPlan(reranker=MethodChoice("gone"))
+
     with pytest.raises(Unsupported, match="reranker 'gone', which this server does not have") as refused:
-        await retrieved(library, QueryPlan(reranker=MethodChoice("gone")))
+        check_known("library", plan, ("there",), None)
 
     assert "tieback collections set library" in str(refused.value)
+
+
+def test_a_reranker_that_the_server_never_had_is_not_kept() -> None:
+    check_plan(QueryPlan(reranker=MethodChoice("there")), ["there"])
+    with pytest.raises(NotFound, match=r"late_interaction, none.*there"):
+        check_plan(QueryPlan(reranker=MethodChoice("gone")), ["there"])
 
 
 def test_a_learned_ranking_that_the_server_does_not_have_is_named() -> None:

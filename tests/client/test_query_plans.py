@@ -87,6 +87,7 @@ def test_a_reranker_that_the_server_does_not_have_is_not_kept(library: str) -> N
 
     result = command(library, "collections", "set", "reranked", "--rerank", "nope")
 
-    assert result.exit_code == 2
-    assert "no reranker is named 'nope'; the choices are: none" in result.stderr
+    assert result.exit_code == 1
+    assert "'nope'" in result.stderr
+    assert "none" in result.stderr
     assert command(library, "collections", "set", "reranked", "--rerank", "none").exit_code == 0

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import threading
+import time
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,7 @@ from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.rerank import RerankCandidate, RerankSource
 from tieback.core.types.vectors import MultiVector, SpaceRef
 from tieback.methods.reranking import rerankings
-from tieback.models.cross_encoder import CrossEncoderModel
+from tieback.models.cross_encoder import CrossEncoderModel, PreparedPair
 from tieback.models.store import Store
 from tieback.reranker import Reranker
 
@@ -102,13 +104,25 @@ async def test_the_order_may_be_merged_with_the_first_ranking_and_be_cut(judged:
     assert [one.id for one in merged.results] == ["c0", "c1"]
 
 
-async def test_pairs_of_several_requests_are_computed_together(judged: Judged) -> None:
-    held = asyncio.create_task(judged.rerank(LONG, (LONG,) * 40))
-    await asyncio.sleep(0)
-    asked = [judged.rerank("owl", ("wren", "flies")) for _ in range(6)]
-    await asyncio.gather(held, *asked)
+async def test_pairs_of_several_requests_are_computed_together(
+    judged: Judged, model: CrossEncoderModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, may_run = model.run, threading.Event()
 
-    assert any(batch.items > 2 and batch.tokens < 6 * batch.items for batch in judged.batches)
+    def held(batch: Sequence[PreparedPair]) -> list[float]:
+        assert may_run.wait(20)
+        time.sleep(0.05)  # a batch of one and a batch of twelve take as long: it pays to wait for none
+        return run(batch)
+
+    monkeypatch.setattr(model, "run", held)
+    asked = [asyncio.create_task(judged.rerank("owl", ("wren", "flies"))) for _ in range(7)]
+    for _ in range(10):
+        await asyncio.sleep(0)  # all wait for the first batch
+    may_run.set()
+    await asyncio.gather(*asked)
+    await judged.reranker.close()  # a batch is reported after its results
+
+    assert max(batch.items for batch in judged.batches) > 2
 
 
 async def test_short_and_long_passages_are_not_padded_to_one_length(

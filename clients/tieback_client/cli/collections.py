@@ -132,21 +132,11 @@ def set_(
     chosen = QueryPlan(candidates=candidates or 0, **plan)
     if (chosen == NO_PLAN) != defaults:
         raise click.UsageError("Give options of queries, or --defaults alone.")
-    if (reranker := plan.get("reranker")) is not None:
-        _check_reranker(client, reranker[0])
     found = client.update_collection(name, plan=chosen)
     if output.json:
         output.document(found)
     else:
         output.note(f"queries of {name}: {_plan(found.plan) or 'as served'}")
-
-
-def _check_reranker(client: Client, name: str) -> None:
-    """UsageError where the server has none of that name: all queries of the collection would fail."""
-    methods = [one.name for one in client.methods() if one.family == "reranking"]
-    there = sorted({"none", *methods, *(one.name for one in client.rerankers())})
-    if name not in there:
-        raise click.UsageError(f"no reranker is named {name!r}; the choices are: {', '.join(there)}")
 
 
 @collections.command("delete", cls=Command)

@@ -26,7 +26,7 @@ from tieback.core.types.search import Granularity
 from tieback.methods.learned_ranking import learned_rankings
 from tieback.methods.query_expansion import query_expansions
 from tieback.methods.rank_fusion import rank_fusions
-from tieback.methods.reranking import rerankings
+from tieback.methods.reranking import check_reranker, rerankings
 from tieback.methods.vector_search import vector_searches
 from tieback.ports import MOST_HIGHLIGHTS, NO_EXPANSION
 
@@ -79,21 +79,13 @@ def checked_plan(
             "composition",
             field="reranker",
         )
-    if method.name != NO_RERANKING.name:
-        if plan.diversity:
-            raise InvalidInput(
-                f"a reranker orders the hits again, and their diversity would be lost: leave it out, or name "
-                f"the reranker {NO_RERANKING.name!r}",
-                field="diversity",
-            )
-        if method.name in models:
-            method.refuse_parameters(at("reranker"))
-            return plan
-        try:
-            rerankings.configure(method.name, method.parameters, field="reranker")
-        except NotFound as unknown:
-            choices = [*unknown.choices, NO_RERANKING.name, *models]
-            raise NotFound(unknown.kind, unknown.name, choices) from None
+    if method.name != NO_RERANKING.name and plan.diversity:
+        raise InvalidInput(
+            f"a reranker orders the hits again, and their diversity would be lost: leave it out, or name the "
+            f"reranker {NO_RERANKING.name!r}",
+            field="diversity",
+        )
+    check_reranker(method, models, at("reranker"))
     return plan
 
 

@@ -73,7 +73,7 @@ class Lifecycle:
     ) -> Collection:
         """Makes a collection, or returns the equal one. Once begun it is finished."""
         if plan is not None:
-            check_plan(plan)
+            check_plan(plan, self._served.rerankers)
         self._served.check(space)
         check_new(name, space, width, routing)
         chosen = None if codec is None else with_defaults(codec)
@@ -133,7 +133,7 @@ class Lifecycle:
 
     async def update(self, name: str, plan: QueryPlan) -> Collection:
         """Replaces a collection's plan of queries, durably."""
-        check_plan(plan)
+        check_plan(plan, self._served.rerankers)
         async with self.changing:
             known = self._owned.known(name, Access.ADMIN)
             if isinstance(known, DamagedCollection):

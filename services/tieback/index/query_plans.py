@@ -1,10 +1,12 @@
 """The plan of a collection's queries, checked before it is kept.
 
-Which models rerank and which ranking was learned changes with the server: that is checked when a query is
-answered.
+Which models rerank and which ranking was learned changes with the server: a reranker has to be there when
+the plan is chosen, and both are checked again when a query is answered.
 """
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 from tieback.core.errors import InvalidInput
 from tieback.core.field_path import at
@@ -14,14 +16,17 @@ from tieback.index.query import MOST_HITS
 from tieback.methods.learned_ranking import learned_rankings
 from tieback.methods.query_expansion import query_expansions
 from tieback.methods.rank_fusion import rank_fusions
-from tieback.methods.reranking import rerankings
+from tieback.methods.reranking import check_reranker
 from tieback.methods.vector_search import vector_searches
 
 PLAN = at("plan")
 
 
-def check_plan(plan: QueryPlan) -> None:
-    """InvalidInput or NotFound, with the field, where no query could be answered so."""
+def check_plan(plan: QueryPlan, rerankers: Collection[str] = ()) -> None:
+    """InvalidInput or NotFound, with the field, where no query could be answered so.
+
+    `rerankers` are the models that may be named in place of a method of reranking.
+    """
     for family, field, choice in (
         (rank_fusions, "rank_fusion", plan.rank_fusion),
         (query_expansions, "query_expansion", plan.query_expansion),
@@ -30,8 +35,8 @@ def check_plan(plan: QueryPlan) -> None:
     ):
         if choice is not None:
             family.configure(choice.name, choice.parameters, field=PLAN[field])
-    if plan.reranker is not None and plan.reranker.name in rerankings.names():
-        rerankings.configure(plan.reranker.name, plan.reranker.parameters, field=PLAN["reranker"])
+    if plan.reranker is not None:
+        check_reranker(plan.reranker, rerankers, PLAN["reranker"])
     if not 0 <= plan.diversity <= 1:
         raise InvalidInput(f"the diversity is {plan.diversity}; it is 0 to 1", field=PLAN["diversity"])
     for field, number in (("candidates", plan.candidates), ("hits_per_item", plan.hits_per_item)):

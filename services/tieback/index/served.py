@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.types.vectors import SpaceRef
@@ -15,7 +15,7 @@ class ServedSpaces:
 
     Those are found by contents where their space `is_readable`, else by words. No collection is made in the
     spaces named in `sparse`. `widths` are by space those that its vectors may be cut to. `token_spaces` are
-    those that have vectors of the tokens of texts.
+    those that have vectors of the tokens of texts, and `rerankers` the models that score texts.
     """
 
     def __init__(
@@ -26,8 +26,10 @@ class ServedSpaces:
         sparse: Iterable[str] = (),
         widths: Mapping[str, Sequence[int]] | None = None,
         token_spaces: TokenSpaces | None = None,
+        rerankers: Collection[str] = (),
     ) -> None:
         self.token_spaces = token_spaces or TokenSpaces()
+        self.rerankers = frozenset(rerankers)
         self._served = {space.name: space for space in served}
         self._is_readable = is_readable
         self._sparse = frozenset(sparse)

@@ -130,7 +130,7 @@ class MilvusIndex(NoReindexing):
     ) -> Collection:
         """See `IndexPort`. InvalidInput for a codec, and for vectors of tokens."""
         if plan is not None:
-            check_plan(plan)
+            check_plan(plan, self._served.rerankers)
             refusals.check_plan(plan)
         self._served.check(space)
         check_new(name, space, width, routing)
@@ -160,7 +160,7 @@ class MilvusIndex(NoReindexing):
 
     async def update_collection(self, name: str, plan: QueryPlan) -> Collection:
         """See `IndexPort`. InvalidInput for a plan that chooses what is not offered."""
-        check_plan(plan)
+        check_plan(plan, self._served.rerankers)
         refusals.check_plan(plan)
 
         def update(_: Check) -> Collection:

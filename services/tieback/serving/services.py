@@ -90,7 +90,14 @@ async def _index(context: ServiceContext) -> None:
     more: dict[str, Any] = {"is_readable": context.retired_cards.has} if context.in_one_process else {}
     sparse = [card.name for card in plan.encoders if VectorKind.DENSE not in card.kinds]
     widths = {card.space.name: card.widths for card in plan.encoders if card.widths}
-    served = ServedSpaces(plan.spaces, sparse=sparse, widths=widths, token_spaces=plan.token_spaces, **more)
+    served = ServedSpaces(
+        plan.spaces,
+        sparse=sparse,
+        widths=widths,
+        token_spaces=plan.token_spaces,
+        rerankers=[card.name for card in plan.rerankers],
+        **more,
+    )
     index: Index | MilvusIndex
     if settings.milvus:
         index = await _index_in_milvus(context, served)

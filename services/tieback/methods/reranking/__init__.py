@@ -8,11 +8,14 @@ price of one multiplication and addition in float64 each. By that a request is a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import NamedTuple, Protocol
 
+from tieback.core.errors import NotFound
 from tieback.core.family import Family, Form
+from tieback.core.field_path import FieldPath
 from tieback.core.types.arrays import Array
+from tieback.core.types.method_choice import MethodChoice
 
 Checkpoint = Callable[[], None]
 """Raises where nobody waits for the result any more."""
@@ -67,6 +70,23 @@ rerankings: Family[Reranking] = Family(__name__, Reranking, PASSES, SUMMARY)
 
 NO_RERANKING = "none"
 """In place of a method's name where the order of a search is to be kept."""
+
+
+def check_reranker(chosen: MethodChoice, models: Collection[str], field: FieldPath) -> None:
+    """InvalidInput or NotFound where nothing can be reranked so: by a method, one of the `models`, or not at
+    all.
+    """
+    if chosen.name == NO_RERANKING:
+        return
+    if chosen.name in models:
+        chosen.refuse_parameters(field)
+        return
+    try:
+        rerankings.configure(chosen.name, chosen.parameters, field=field)
+    except NotFound as unknown:
+        choices = [*unknown.choices, NO_RERANKING, *models]
+        raise NotFound(unknown.kind, unknown.name, choices) from None
+
 
 WIDTH_OF_A_PASS = 64
 """Dimensions of a float32 product that take as long as one pass: measured with OpenBLAS on x86-64."""
