@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -104,22 +104,48 @@ async def test_the_order_may_be_merged_with_the_first_ranking_and_be_cut(judged:
     assert [one.id for one in merged.results] == ["c0", "c1"]
 
 
-async def test_pairs_of_several_requests_are_computed_together(
-    judged: Judged, model: CrossEncoderModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run, may_run = model.run, threading.Event()
+class Gate:
+    """Holds the batches of a model until it is opened. Each takes as long, so that more at once pay."""
 
-    def held(batch: Sequence[PreparedPair]) -> list[float]:
-        assert may_run.wait(20)
-        time.sleep(0.05)  # a batch of one and a batch of twelve take as long: it pays to wait for none
-        return run(batch)
+    def __init__(self, model: CrossEncoderModel, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._began, self._may_run = threading.Event(), threading.Event()
+        run = model.run
 
-    monkeypatch.setattr(model, "run", held)
-    asked = [asyncio.create_task(judged.rerank("owl", ("wren", "flies"))) for _ in range(7)]
-    for _ in range(10):
-        await asyncio.sleep(0)  # all wait for the first batch
-    may_run.set()
-    await asyncio.gather(*asked)
+        def held(batch: Sequence[PreparedPair]) -> list[float]:
+            self._began.set()
+            assert self._may_run.wait(20)
+            time.sleep(0.05)
+            return run(batch)
+
+        monkeypatch.setattr(model, "run", held)
+
+    async def held(self, asked: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """The request, whose batch has begun and is held."""
+        task = asyncio.create_task(asked)
+        assert await asyncio.to_thread(self._began.wait, 20)
+        return task
+
+    async def waiting(self, asked: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """The request, which waits behind that batch. Its texts are short, so that it waits at once."""
+        task = asyncio.create_task(asked)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        return task
+
+    def open(self) -> None:
+        self._may_run.set()
+
+
+@pytest.fixture
+def gate(model: CrossEncoderModel, monkeypatch: pytest.MonkeyPatch) -> Gate:
+    return Gate(model, monkeypatch)
+
+
+async def test_pairs_of_several_requests_are_computed_together(judged: Judged, gate: Gate) -> None:
+    held = await gate.held(judged.rerank("owl", ("wren",)))
+    asked = [await gate.waiting(judged.rerank("owl", ("wren", "flies"))) for _ in range(6)]
+    gate.open()
+    await asyncio.gather(held, *asked)
     await judged.reranker.close()  # a batch is reported after its results
 
     assert max(batch.items for batch in judged.batches) > 2
@@ -142,20 +168,20 @@ async def test_short_and_long_passages_are_not_padded_to_one_length(
     assert reply.cost.padding_tokens < 0.25 * reply.cost.tokens  # all beside each other would have 60 %
 
 
-async def test_a_request_that_nobody_waits_for_is_not_computed(judged: Judged) -> None:
-    held = asyncio.create_task(judged.rerank(LONG, (LONG,) * 200))
-    task = asyncio.create_task(judged.rerank("owl", ("wren",) * 7))
-    await asyncio.sleep(0)
+async def test_a_request_that_nobody_waits_for_is_not_computed(judged: Judged, gate: Gate) -> None:
+    held = await gate.held(judged.rerank("owl", ("flies",)))
+    task = await gate.waiting(judged.rerank("owl", ("wren",) * 7))
 
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+    gate.open()
     await held
     await judged.reranker.close()  # a batch is reported after its answers
 
     computed = sum(batch.items for batch in judged.batches)
     load = judged.reranker.model_loads[JUDGE.name]()
-    assert computed == 200
+    assert computed == 1
     assert load.dropped_cancelled == 7
     assert load.queued_items == load.active_items == 0
 

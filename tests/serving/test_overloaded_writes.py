@@ -51,8 +51,8 @@ class Served:
         return self.encoder.load(SPACE).queued_tokens
 
     async def filled(self) -> None:
-        """As much waits as writes may fill."""
-        while self.waiting < 3 * WORDS:  # noqa: ASYNC110 - a load is a number, no event
+        """As much waits as writes may fill, behind a batch that the model has begun."""
+        while self.waiting < 3 * WORDS or not self.encoder.load(SPACE).active_items:  # noqa: ASYNC110 - no event
             await asyncio.sleep(0.005)
 
 
