@@ -22,12 +22,11 @@ from tieback.core.types.generation import (
 )
 from tieback.core.types.report import Timing
 from tieback.generator import abstaining
-from tieback.generator.above import above
 from tieback.generator.checking_ahead import CheckingAhead
 from tieback.generator.deciding import decided
 from tieback.generator.evidence import Place, ReadEvidence
 from tieback.generator.judged import read_evidence
-from tieback.generator.quoting import chosen, quoted, without_unsure
+from tieback.generator.quoting import quoted, without_unsure
 from tieback.generator.request import Counts, Request, Work
 from tieback.generator.showing import Repairs, Rewrites, as_written, no_rewrites
 from tieback.generator.twin import beside
@@ -116,10 +115,8 @@ class Answer:
         abstention = abstaining.of_nothing_named(missing, judgement, grounding)
         if abstention is not None or self._work is not None:
             return [], abstention
-        places = without_unsure(chosen(asked, evidence), judgement)
-        told = [above(asked, evidence.passages[number], window) for number, window in places]
-        quotes = [over + evidence.text(*place) for over, place in zip(told, places, strict=True)]
-        if leaves_open(asked, quotes):
+        places = without_unsure(list(evidence.told), judgement)
+        if leaves_open(asked, [evidence.told[place] + evidence.text(*place) for place in places]):
             abstention = abstaining.of_no_count(judgement, grounding)
         return places, abstention
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -19,7 +19,8 @@ class ReadEvidence:
     """Passages in the request's order, each with how its windows bear on the question, 0 to 1 `[windows]`.
 
     `asked` is the question. `aligned` is how well its tokens are aligned with those of each window, where
-    they are read.
+    they are read. `told` has the windows that would be quoted, in their order, each with what is told before
+    it.
     """
 
     asked: Statement
@@ -27,6 +28,7 @@ class ReadEvidence:
     relevances: Sequence[Array]
     judgement: Judgement
     aligned: Sequence[Array]
+    told: Mapping[Place, str] = field(default_factory=dict)
 
     def vector(self, number: int, window: int) -> Array:
         """The unit vector of a window `[width]`."""

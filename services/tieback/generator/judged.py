@@ -48,8 +48,9 @@ def _read(asked: Statement, passages: Sequence[Passage], judge: Judge, deadline:
             aligned.append(alignment(asked.rows, passage.rows).mean(axis=1))
     nothing = Judgement(np.zeros(len(passages)), 0.0)
     read = ReadEvidence(asked, passages, relevances, nothing, aligned)
-    quotes = {
-        (number, window): above(asked.text, passages[number], window) + read.text(number, window)
+    told = {
+        (number, window): above(asked.text, passages[number], window)
         for number, window in chosen(asked.text, read)
     }
-    return replace(read, judgement=judge.judge(asked, passages, quotes))
+    quotes = {place: before + read.text(*place) for place, before in told.items()}
+    return replace(read, judgement=judge.judge(asked, passages, quotes), told=told)

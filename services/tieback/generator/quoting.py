@@ -20,7 +20,6 @@ from tieback.core.types.generation import (
     TextDelta,
     Verdict,
 )
-from tieback.generator.above import above
 from tieback.generator.evidence import Place, ReadEvidence, ranked
 from tieback.grounding import ClaimCheck, answering
 from tieback.grounding.named import identifiers, says
@@ -139,14 +138,14 @@ async def quoted(
 ) -> AsyncGenerator[GenerationEvent, None]:
     """The sentences that were chosen, with a claim, its citations and its verdict each.
 
-    That a passage says them is no reason to take them for the answer: they are one where the judge is certain
-    of the passage, or where a label names what the question looks for.
+    That a passage says them is no reason to take them for the answer: they are as surely one as the judge
+    finds, and surely where a label names what the question looks for.
     """
     judgement = evidence.judgement
     labelled = windows_that_answer(question, evidence.passages)[:MOST_QUOTES]
     size, told = 0, ""
     for number, place in enumerate(places, 1):
-        text, over = evidence.text(*place), above(question, evidence.passages[place[0]], place[1])
+        text, over = evidence.text(*place), evidence.told.get(place, "")
         is_row = over.endswith("\n")
         before = ("\n" if is_row else " ") * (number > 1) + over * (over != told)
         told = over

@@ -1,4 +1,4 @@
-"""The spaces that this server encodes in, compared with the spaces of the collections."""
+"""The spaces that this server encodes in, compared with the spaces of the collections, and what reranks."""
 
 from __future__ import annotations
 
