@@ -18,15 +18,23 @@ from tieback_client import (
     Claim,
     Finish,
     FinishReason,
+    Hit,
+    Modality,
     QuestionFit,
+    RetrievalPlan,
+    RetrievalResult,
+    RetrievedHit,
+    RoutingExplanation,
     Timing,
     Twin,
     Verdict,
     VerdictLabel,
 )
-from tieback_client.cli.ask import ending, without_strategy, written
+from tieback_client.cli.ask import ending, sources, without_strategy, written
 from tieback_client.cli.places import cited_uri
 from tieback_client.cli.search import SNIPPET, place_of, snippet
+
+PLAN = RetrievalPlan(False, False, "", "none", 0, 0.0, False, "none", 0.0, 0, "section", "none")
 
 
 def test_a_search_shows_hits_and_a_line_where_something_is_wrong(run: Run) -> None:
@@ -237,6 +245,8 @@ def test_a_quote_has_footnotes_and_no_mark_that_would_be_taken_for_a_right_answe
         ),
         ("Name | Default\n", "`size` | 5 MB", "“Name: `size` · Default: 5 MB”"),
         ("", "<tr><td>a &lt; b</td><td><b>yes</b></td></tr>", "“a < b · yes”"),
+        ("", "Boil it:\n\n.. code:: sh\n\n   kettle boil", "“Boil it: kettle boil”"),
+        ("", "Boil it:\n\n```sh\nfill\nboil\n```", "“Boil it:\n    fill\n    boil”"),
         ("Version 2 (2024): ", "- [Fixed](https://a.b/c) <!-- x -->it", "Version 2 (2024): “Fixed it”"),
     ],
 )
@@ -249,6 +259,30 @@ def test_a_quote_is_shown_after_what_it_stands_under(before: str, quote: str, sh
     )
 
     assert written(answer).plain.split("” ")[0] + "”" == shown
+
+
+def test_a_row_of_html_and_lines_of_code_are_shown_as_they_are_read() -> None:
+    row, code = "<tr><td>E7</td><td>too <b>hot</b></td></tr>", "kettle fill\nkettle boil"
+    texts = f"<table>{row}</table>", f"To boil it, so:\n\n```sh\n# first\n\n{code}\n```\n"
+    hits = [
+        RetrievedHit(Hit("kettles", "Kettles", "1", "", Modality.TEXT, text, "", {}, 1.0), 1.0, 1)
+        for text in texts
+    ]
+    claims = [Claim(1, (0, len(row)), row), Claim(2, (len(row) + 1, len(row) + 1 + len(code)), code)]
+    spans = [
+        (texts[at].index(part), texts[at].index(part) + len(part)) for at, part in enumerate((row, code))
+    ]
+    citations = [Citation(at, str(at), "i", "s", span, 1.0) for at, span in enumerate(spans, 1)]
+    answer = Answer(
+        *(f"{row} {code}", claims, citations, {}),
+        retrieval=RetrievalResult(hits, RoutingExplanation(), [], Timing(), PLAN),
+        finish=Finish(FinishReason.END, "", 0, 0, None, Timing(), 0.1, AnswerStyle.QUOTE),
+    )
+
+    assert "“E7 · too hot”" in written(answer).plain
+    assert "“\n    kettle fill\n    kettle boil\n”" in written(answer).plain
+    [_, first, _] = sources(answer, ("hot",), width=80)
+    assert "E7 · too hot" in first.plain
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,25 @@ def test_short_code_is_one_part_with_the_sentence_that_leads_to_it() -> None:
     )
 
 
+def test_a_yes_or_no_is_one_part_with_the_sentence_behind_it() -> None:
+    assert cited("No.  It beeps. It is loud.") == ["No.  It beeps.", "It is loud."]
+    assert cited("Yes.\n\nIt beeps.") == ["Yes.", "It beeps."]
+    assert cited("Nobody did.  It beeps.") == ["Nobody did.", "It beeps."]
+
+
+def test_what_stands_under_a_question_is_read_with_it() -> None:
+    assert read("It beeps.", "Kettles › Does it whistle?") == ["Does it whistle? It beeps."]
+    assert read("It beeps.", "Kettles › Sounds") == ["It beeps."]
+
+
+@pytest.mark.parametrize("directive", ["code:: sh", "code-block:: console", "sourcecode:: sh"])
+def test_code_of_restructured_text_is_one_part_with_the_sentence_that_leads_to_it(directive: str) -> None:
+    text = f"Fill it.  To boil it::\n\n  .. {directive}\n\n     kettle boil\n\nPour it."
+
+    assert cited(text) == ["Fill it.", f"To boil it::\n\n  .. {directive}\n\n     kettle boil", "Pour it."]
+    assert read(text, "Use")[1] == "Use: To boil it:: kettle boil"
+
+
 def test_lines_of_long_code_are_parts_with_their_remarks_and_read_after_their_group() -> None:
     settings = "".join(f"# remark {number} of the file\nkey-{number} = {number}\n" for number in range(40))
     code = f"All settings:\n\n```\n[http]\n{settings}```\n"

@@ -37,6 +37,14 @@ def test_a_long_title_that_shares_a_word_with_the_question_is_not_told() -> None
     assert above("How many rows has the set of NPL?", passage("NPL has 11,429 rows.", title), 0) == ""
 
 
+def test_a_question_above_is_told_as_one_and_a_line_that_leads_without_its_underline() -> None:
+    asked = passage("No.\n", "Questions › Is the lid open?")
+    led = passage("Ports that are public\n---------------------\n\n- 80\n- 443\n", "Server")
+
+    assert above("Is the lid open now?", asked, 0) == "Is the lid open? "
+    assert above("Which ports are public?", led, 1) == "Ports that are public: "
+
+
 def test_a_heading_says_nothing_that_the_quote_says() -> None:
     text = "Rust 1.95 was released on 2026-04-16."
 

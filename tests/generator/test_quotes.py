@@ -138,6 +138,19 @@ async def test_a_heading_is_not_quoted(small_generator: Generator) -> None:
 
 
 @pytest.mark.parametrize(
+    "nothing", ["<!-- is the bridge open on monday -->", "2. [Is the bridge open on monday](#open)"]
+)
+async def test_what_no_reader_sees_and_what_only_points_elsewhere_is_not_quoted(
+    small_generator: Generator, nothing: str
+) -> None:
+    evidence = [Evidence("a", f"{nothing}\n\nThe bridge is open on monday.")]
+
+    answer = await collect(small_generator, QUESTION, evidence, style=AnswerStyle.QUOTE)
+
+    assert answer.text == "The bridge is open on monday."
+
+
+@pytest.mark.parametrize(
     ("question", "reason", "named"),
     [
         ("is the bridge open on monday in Ghent", AbstentionReason.NOT_NAMED, "Ghent"),

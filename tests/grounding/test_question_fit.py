@@ -105,3 +105,8 @@ def test_a_claim_of_blanks_is_read_in_time() -> None:
 def test_a_number_in_a_cell_says_how_many(row: str) -> None:
     assert not leaves_open("How many requests a day has the team plan?", [row])
     assert leaves_open("How many requests a day has the team plan?", ["<td>team</td><td>by contract</td>"])
+
+
+def test_a_number_with_its_unit_is_one() -> None:
+    assert fit_of("How much time does a step take?", "A step takes 60ns.") is QuestionFit.ANSWERS
+    assert fit_of("How much memory does it take?", "It takes memory, and time.") is QuestionFit.OTHER_KIND

@@ -231,6 +231,19 @@ async def test_of_a_crowd_of_refusals_all_are_counted_and_few_are_logged(
     assert 1 <= len([line for line in lines if line.get("code") == "RESOURCE_EXHAUSTED"]) <= 3
 
 
+@pytest.mark.parametrize("metadata", [(), (("tieback-bulk", "1"),)])
+async def test_a_refusal_is_counted_whatever_mark_its_caller_sends(
+    metadata: tuple[tuple[str, str], ...],
+) -> None:
+    async with small_server() as server, channel(server) as made:
+        generate = generator_pb2_grpc.GeneratorServiceStub(made).Generate
+        with pytest.raises(grpc.aio.AioRpcError):
+            async for _event in generate(generator_pb2.GenerateRequest(prompt=BUSY), metadata=metadata):
+                pass
+
+        assert server.value("tieback_rejections_total", service="GeneratorService", reason="OVERLOADED") == 1
+
+
 async def test_calls_are_counted_by_tenant_and_those_of_nobody_known_are_not(tmp_path: Path) -> None:
     tokens = write_tokens(tmp_path / "tokens", {"acme": {"a": "read"}, "globex": {"b": "read"}})
     async with small_server(tokens=tokens, metric_tenants=1) as server, channel(server) as made:

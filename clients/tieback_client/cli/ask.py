@@ -19,7 +19,7 @@ from tieback_client.cli.mixture import between_spaces
 from tieback_client.cli.output import Output
 from tieback_client.cli.places import cited_place, cited_uri
 from tieback_client.cli.query_options import Query, query_options
-from tieback_client.cli.quotes import shown
+from tieback_client.cli.quotes import shown, stands_in_code
 from tieback_client.cli.sampling_options import sampling_of, sampling_options
 from tieback_client.cli.search import (
     behind,
@@ -41,6 +41,7 @@ from tieback_client.events import (
     Answer,
     AnswerEvent,
     AnswerStyle,
+    Claim,
     Grounding,
     QuestionFit,
     Repair,
@@ -48,6 +49,7 @@ from tieback_client.events import (
     VerdictLabel,
 )
 from tieback_client.jsonable import event_as_json
+from tieback_client.results import RetrievedHit
 from tieback_client.streams import EventStream
 
 MARK = {
@@ -243,7 +245,7 @@ def written(answer: Answer) -> Text:
         begin, end = claim.span
         before, said = (whole[a:b].decode(errors="replace") for a, b in ((at, begin), (begin, end)))
         if is_quoted:
-            before, said = shown(before, said)
+            before, said = shown(before, said, is_code=_is_of_code(answer, claim))
             said = f"“{said}”"
         text.append(before + said)
         at = end
@@ -260,6 +262,21 @@ def written(answer: Answer) -> Text:
         sure = next((remark for fit, remark in REMARKS.items() if fit in fits), "")
         text.append(f"\n{sure}" if sure else "", style="dim")
     return text
+
+
+def _is_of_code(answer: Answer, claim: Claim) -> bool:
+    """Whether what is quoted is a part of code, whose fences are not quoted."""
+    passages = passages_of(answer)
+    places = [(passages.get(one.evidence_id), one.span) for one in answer.citations_of(claim)]
+    return any(found and span and stands_in_code(found.hit.text, span[0]) for found, span in places)
+
+
+def passages_of(answer: Answer) -> dict[str, RetrievedHit]:
+    """What the answer may rest on, by the numbers of its sources; of a document, its second section too."""
+    hits = answer.retrieval.hits if answer.retrieval else []
+    named = {str(number): found for number, found in enumerate(hits, 1)}
+    beside = {f"{name}.2": one for name, found in named.items() for one in found.sections[:1]}
+    return named | beside
 
 
 def repairs(answer: Answer) -> list[Text]:
@@ -289,9 +306,8 @@ def sources(answer: Answer, words: tuple[str, ...], *, width: int, explain: bool
     cited = {one.evidence_id: one for one in sorted(answer.citations, key=lambda one: one.support)}
     lines: list[Text] = []
     named = {str(number): found for number, found in enumerate(hits, 1)}
-    if cited:  # of a document, its second section too
-        beside = {f"{name}.2": one for name, found in named.items() for one in found.sections[:1]}
-        named = {name: found for name, found in (named | beside).items() if name in cited}
+    if cited:
+        named = {name: found for name, found in passages_of(answer).items() if name in cited}
     for name, found in named.items():
         one = found.hit
         head = Text.assemble((f"[{name}] ", "bold"), (in_a_line(one.item_title or one.item_id), "bold"))
@@ -299,7 +315,7 @@ def sources(answer: Answer, words: tuple[str, ...], *, width: int, explain: bool
         parts = [head]
         if section_of(one):
             parts.append(indented(Text(section_of(one), style="cyan"), width=width))
-        quoted = _quoted(one.text, cited[name].span) if name in cited else one.text
+        quoted = shown("", _quoted(one.text, cited[name].span))[1] if name in cited else one.text
         if quoted:
             parts.append(snippet(quoted, words, width=width))
         facts = [f"support {cited[name].support:.2f}"] if name in cited else []

@@ -70,7 +70,7 @@ def items_of(name: str, source: str, path: Path, data: bytes, *, limit: int = 0)
     elif modality is Modality.POINTS:
         groups = [[Section(_cloud(data, path), title=title, uri=name)]]
     else:
-        document = read_document(data, path.name)
+        document = read_document(data, name)
         kind, title, notes = document.kind, document.title, list(document.notes)
         facts.update(document.metadata)
         groups = list(shares(document.item_sections(name)))

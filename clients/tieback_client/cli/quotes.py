@@ -5,7 +5,8 @@ from __future__ import annotations
 import html
 import re
 
-FENCE = "```"
+_FENCE = re.compile(r"^[ \t]*(?:```|\.\. (?:code|code-block|sourcecode)::)[^\n]*(?:\n|\Z)", re.MULTILINE)
+_FENCES = re.compile(r"^[ \t]*```", re.MULTILINE)
 _CELL = re.compile(r"<t[hd]\b[^<>]*>", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>]*>")
 _LINK = re.compile(r"!?\[([^\[\]]+)\]\([^()\s]*\)")
@@ -14,10 +15,17 @@ _UNSEEN = re.compile(r"<a\b[^<>]*>|</a>|<!--[^<>]*-->", re.IGNORECASE)
 _BAR = re.compile(r"(?<!\\)\|")
 
 
-def shown(before: str, quote: str) -> tuple[str, str]:
+def stands_in_code(text: str, begin: int) -> bool:
+    """Whether a byte of a text is between two fences."""
+    return len(_FENCES.findall(text.encode()[:begin].decode(errors="replace"))) % 2 == 1
+
+
+def shown(before: str, quote: str, *, is_code: bool = False) -> tuple[str, str]:
     """What stands before a quote, and the quote: a row by its cells, with the names of its columns where the
     line before has them, and code by its lines.
     """
+    if is_code and "\n" in quote:
+        return before, "".join(f"\n    {line.rstrip()}" for line in quote.split("\n")) + "\n"
     head, _, names = before.rstrip("\n").rpartition("\n")
     columns = names.strip().split(" | ") if before.endswith("\n") else []
     if (cells := _cells(quote, is_row=bool(columns))) is None:
@@ -33,7 +41,7 @@ def _cells(quote: str, *, is_row: bool) -> list[str] | None:
     """The cells of a row; None where it is none."""
     words = " ".join(quote.split())
     if words.lower().startswith("<tr"):
-        return [html.unescape(_TAG.sub(" ", one)).strip() for one in _CELL.split(words)[1:]]
+        return [" ".join(html.unescape(_TAG.sub(" ", one)).split()) for one in _CELL.split(words)[1:]]
     if not words.startswith("|") and not (is_row and _BAR.search(words)):
         return None
     return [one.strip().replace("\\|", "|") for one in _BAR.split(words.removeprefix("|").removesuffix("|"))]
@@ -44,9 +52,9 @@ def _in_a_sentence(quote: str) -> str:
     words = _LINK.sub(r"\1", " ".join(_UNSEEN.sub(" ", quote).split()))
     if words[:2] in ("- ", "* ", "+ "):
         return words[2:]
-    lead, fence, code = quote.partition(FENCE)
-    lines = [line.rstrip() for line in code.split("\n")[1:] if not line.strip().startswith(FENCE)]
-    if not fence or not lines:
+    lead, *code = _FENCE.split(quote, maxsplit=1)
+    lines = [line.rstrip() for line in _FENCE.sub("", "".join(code)).strip("\n").split("\n")]
+    if not any(lines):
         return words
     if len(lines) == 1:
         return " ".join([*lead.split(), lines[0].strip()])

@@ -1,11 +1,19 @@
-"""Texts without marks, code and tables: cut between paragraphs, and only where they are very long."""
+"""Texts without marks, code and tables: by their headings, else between paragraphs where they are long."""
 
 from __future__ import annotations
 
-from tieback_client.files.outline import Lines, sections_by_paragraphs
+from tieback_client.files import plain_headings
+from tieback_client.files.outline import Lines, few_enough, sections_by_paragraphs, sections_under, title_of
 from tieback_client.files.parsed import Parsed
 
 
 def read(text: str, begin: int = 0) -> Parsed:
     """The sections of a text from `begin` on."""
-    return Parsed(text, sections_by_paragraphs(text, Lines(text), begin=begin))
+    lines = Lines(text)
+    headings = plain_headings.headings(text, lines, begin)
+    if not headings:
+        return Parsed(text, sections_by_paragraphs(text, lines, begin=begin))
+    kept, notes = few_enough(headings)
+    is_first = not text[begin : headings[0].begin].strip() and not headings[0].title.endswith("?")
+    title = title_of(kept) if is_first else plain_headings.title_of(text, headings[0], begin)
+    return Parsed(text, sections_under(kept, text, lines.locator, begin=begin), title, notes)

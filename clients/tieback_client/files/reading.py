@@ -60,6 +60,28 @@ _BY_BYTES = {
 """The parsers of formats that are not text in one encoding."""
 _WITH_FRONT_MATTER = frozenset({MARKDOWN, RESTRUCTURED_TEXT})
 _PLAIN_WITH_FRONT_MATTER = frozenset({".txt", ".text"})
+_CALLED_ALIKE = frozenset(
+    {
+        "authors",
+        "changelog",
+        "changes",
+        "contributing",
+        "copying",
+        "copyright",
+        "faq",
+        "history",
+        "index",
+        "install",
+        "licence",
+        "license",
+        "news",
+        "notes",
+        "readme",
+        "releases",
+        "todo",
+    }
+)
+"""Names of files that say nothing without the folder's."""
 _LONGEST = {
     MARKDOWN: markdown.LONGEST,
     RESTRUCTURED_TEXT: restructured_text.LONGEST,
@@ -72,7 +94,8 @@ _LONGEST = {
 def read_document(source: str | PathLike[str] | bytes, name: str = "") -> Document:
     """The contents of a file: its title, facts and sections. `source` is a path, or the bytes of a file.
 
-    `name` gives the format by its suffix, and the title if the file has none; the path's name by default.
+    `name`, a path or its last part, gives the format by its suffix, and the title if the file has none; the
+    path by default.
     A name without a known suffix is text if its bytes are. An empty file, and a PDF of pictures, has no
     sections and a note.
 
@@ -84,7 +107,7 @@ def read_document(source: str | PathLike[str] | bytes, name: str = "") -> Docume
         data = source
     else:
         data = _bytes_of(Path(source))
-        name = name or Path(source).name
+        name = name or str(source)
     if drawing := drawing_of(name):
         raise NotText(f"it is {drawing}, not text")
     said = format_of(name)
@@ -160,5 +183,7 @@ def _document(kind: str, name: str, parsed: Parsed, known: Decoded, facts: dict[
 
 
 def _stem(name: str) -> str:
-    """The words of a file's name."""
-    return shortened(PurePath(name).stem.replace("_", " ").replace("-", " "))
+    """The words of a file's name, after its folder's where many files are called so ("zlib FAQ")."""
+    path = PurePath(name)
+    words = f"{path.parent.name} {path.stem}" if path.stem.lower() in _CALLED_ALIKE else path.stem
+    return shortened(words.replace("_", " ").replace("-", " ").strip())

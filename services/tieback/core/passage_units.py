@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
+from tieback.core.heading_path import last_of
 from tieback.core.sentences import CLOSING, STOPS, sentences, trimmed
 from tieback.core.table_rows import rows
 
@@ -34,14 +35,17 @@ _BLOCK = re.compile(
         [ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)+(?:\|[ \t]*)?\n(?:[^\n|]*\|[^\n]*(?:\n|\Z))+)
     | (?P<html><table\b(?:[^<]|<(?!/?table\b))*</table\s*>)
     | (?P<log>(?:^\[?\d{4}-\d\d-\d\d[ T\]][^\n]*(?:\n|\Z)){2,})         # lines that begin with a time
-    | (?<=:)[ \t]*\n(?:[ \t]*\n)+(?P<indented>(?:(?:[ ]{3}|\t)[ \t]*[^\s][^\n]*(?:\n|\Z))+)
+    | (?<=:)[ \t]*\n(?:[ \t]*\n)+(?P<indented>
+        (?:[ \t]*\.\.[ ](?:code|code-block|sourcecode)::[^\n]*\n(?:[ \t]*\n)+)?   # of reStructuredText
+        (?:(?:[ ]{3}|\t)[ \t]*[^\s][^\n]*(?:\n|\Z))+)
     """,
     re.VERBOSE | re.MULTILINE | re.IGNORECASE,
 )
 _LINE = re.compile(r"\S[^\n]*(?<=\S)")
 _ITEM = re.compile(r"(?:[-*+•]|\d{1,3}[.)])[ \t]+(?=\S)")
-_FENCE = re.compile(r"[ \t]*(?:```|~~~)")
+_FENCE = re.compile(r"[ \t]*(?:```|~~~|\.\. (?:code|code-block|sourcecode)::)")
 _EMPTY_LINE = re.compile(r"\n[ \t]*\n")
+_YES_OR_NO = re.compile(r"(?:yes|no)[.!]", re.IGNORECASE)
 _REMARK = re.compile(r"[ \t]*(?:#(?![\[!])|//|--[ \t]|;)")
 _GROUP = re.compile(r"[ \t]*\[[^\]\n]{1,80}\][ \t]*(?:#[^\n]*)?$")
 _PROSE = re.compile(r"(?:\S+\s+){8,}\S+[.!?]\s*\Z")
@@ -83,7 +87,7 @@ def units(text: str, title: str = "") -> list[Unit]:
         if kind is Kind.SENTENCE:
             for span in sentences(text[begin:end]):
                 one = _stated(text, (begin + span[0], begin + span[1]))
-                if found and _goes_on(text, found[-1], one):
+                if found and (_goes_on(text, found[-1], one) or _is_answered(text, found[-1], one)):
                     before = found[-1]
                     found[-1] = replace(
                         before, span=(before.span[0], one.span[1]), read=f"{before.read} {one.read}"
@@ -91,7 +95,8 @@ def units(text: str, title: str = "") -> list[Unit]:
                     continue
                 if _ends_list(text, found, one):
                     lead = ""
-                found.append(one if one.kind is Kind.SENTENCE else _headed(one, title, lead))
+                is_alone = one.kind is Kind.SENTENCE
+                found.append(_headed(one, _asked_by(title) if is_alone else title, "" if is_alone else lead))
                 words = text[slice(*one.span)]
                 if words.endswith(":") or (one.kind is Kind.SENTENCE and _is_open(words)):
                     lead = _unmarked(words)[-LONGEST_LEAD:]
@@ -148,6 +153,13 @@ def _goes_on(text: str, item: Unit, one: Unit) -> bool:
     return "\n" not in text[item.span[1] : one.span[0]]
 
 
+def _is_answered(text: str, before: Unit, one: Unit) -> bool:
+    """Whether a sentence says more of the yes or no that is the sentence before it."""
+    if one.kind is not Kind.SENTENCE or _YES_OR_NO.fullmatch(text, *before.span) is None:
+        return False
+    return _EMPTY_LINE.search(text, before.span[1], one.span[0]) is None
+
+
 def _ends_list(text: str, found: list[Unit], one: Unit) -> bool:
     """Whether a sentence is the beginning of a new paragraph, and no part of a list."""
     if one.kind is not Kind.SENTENCE or not found:
@@ -156,9 +168,16 @@ def _ends_list(text: str, found: list[Unit], one: Unit) -> bool:
     return "\n" in between and not between.endswith((" ", "\t"))
 
 
+def _asked_by(title: str) -> str:
+    """The heading that a text answers, as in a list of frequent questions; empty where it asks nothing."""
+    heading = last_of(title)
+    return heading if heading.endswith("?") else ""
+
+
 def _headed(one: Unit, title: str, lead: str) -> Unit:
     """What is read of a part, after the title and the sentence that leads to it."""
-    read = " ".join(part for part in (title and f"{title}:", lead, one.read) if part)
+    headed = title if title.endswith("?") else f"{title}:"
+    read = " ".join(part for part in (title and headed, lead, one.read) if part)
     return replace(one, read=read, lead=lead)
 
 

@@ -21,6 +21,9 @@ ASKS = {kind: re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE) for kind, pattern
 POLAR = re.compile(
     r"\W*(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should|may|must)\b", re.IGNORECASE
 )
+HOW_TO = re.compile(
+    r"\bhow (?:do|can|could|should|would|must|may|might) (?:i|you|we|one)\b|\bhow to\b", re.IGNORECASE
+)
 WORD = re.compile(r"\w+")
 NUMBER = re.compile(
     r"\b(?:\d[\d,]*(?:\.\d+)?|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|forty"
@@ -87,6 +90,11 @@ class Read:
     def is_negated(self) -> bool:
         """Whether there is a negation."""
         return NEGATION.search(self.text) is not None
+
+
+def asks_how_to(question: str) -> bool:
+    """Whether it asks what to do: "how do I …", "how to …"."""
+    return HOW_TO.search(question) is not None
 
 
 def kind_of(question: str) -> str:

@@ -7,12 +7,16 @@ they say and the quote does not.
 
 from __future__ import annotations
 
+import re
+
 from tieback.core.displayed import as_displayed
 from tieback.core.heading_path import BETWEEN
 from tieback.core.passage_units import in_bytes
 from tieback.core.questions import Read, has_expected, kind_of
 from tieback.methods.grounding import Passage, words_of
 
+UNDERLINE = re.compile(r" (?:={3,}|-{3,}|~{3,})")
+"""Under a line of a plain text that leads to others."""
 LEAST_ASKED = 1 / 3
 """The share of the words of a heading that the question has and the quote lacks: a long title shares a word
 with many questions."""
@@ -28,11 +32,12 @@ def above(question: str, passage: Passage, window: int) -> str:
     if own is None:
         return ""
     asked, said, told = as_displayed(question), as_displayed(quote), []
-    for part in (*passage.title.split(BETWEEN), " ".join(own.lead.split())):
+    for part in (*passage.title.split(BETWEEN), UNDERLINE.sub("", " ".join(own.lead.split()))):
         if part and part not in " ".join(quote.split()) and _is_asked_for(asked, said, as_displayed(part)):
             told.append(part.rstrip(": "))
             said += f" {part}"
-    headings = f"{BETWEEN.join(told)}: " if told else ""
+    end = " " if told and told[-1].endswith("?") else ": "
+    headings = f"{BETWEEN.join(told)}{end}" if told else ""
     columns = " | ".join(own.columns) if any(own.columns) else ""
     return f"{headings.rstrip()}\n{columns}\n".lstrip() if columns else headings
 

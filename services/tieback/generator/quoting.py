@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from tieback.core.errors import InvalidInput
 from tieback.core.field_path import at
+from tieback.core.questions import asks_how_to
 from tieback.core.types.arrays import Array
 from tieback.core.types.generation import (
     AnswerStyle,
@@ -21,6 +22,7 @@ from tieback.core.types.generation import (
     Verdict,
 )
 from tieback.generator.evidence import Place, ReadEvidence, ranked
+from tieback.generator.instructions import instructing
 from tieback.grounding import ClaimCheck, answering
 from tieback.grounding.named import identifiers, says
 from tieback.grounding.question_fit import asks_for_number, has_number
@@ -76,13 +78,16 @@ def best(evidence: ReadEvidence) -> list[Place]:
     """The sentences to quote: those of a passage in their order, the passage of the best one first.
 
     A sentence that has an identifier of the question ("10:05", "E0277"), or stands under it, is before one
-    that has none, and one with a number before one that is as good, where a number is asked for.
+    that has none, one with a number before one that is as good, where a number is asked for, and one with a
+    command where it is asked how something is done.
     """
     values = evidence.aligned or evidence.relevances
     places = ranked(values)
     stating = [place for place in places if _states(evidence.text(*place))]
     stating = _with_identifiers(evidence, stating)
-    if stating and asks_for_number(evidence.asked.text):
+    if stating and asks_how_to(evidence.asked.text):
+        stating = instructing(evidence, stating, values)
+    elif stating and asks_for_number(evidence.asked.text):
         stating = _with_a_number(evidence, stating, values)
     places = _told_once(evidence, stating or places)
     if not places:
@@ -127,10 +132,23 @@ def _with_a_number(evidence: ReadEvidence, places: Sequence[Place], values: Sequ
 HEADING = re.compile(r"[^\n]+\n\s*(?:={3,}|-{3,}|~{3,})\s*\Z|#{1,6}\s[^\n]*\Z")
 """A line that is underlined in a plain text, or marked as in Markdown: it names what follows."""
 
+LISTED = re.compile(r"(?:(?:[-*+•]|\d{1,3}[.)])\s+)?\[[^\[\]\n]{1,200}\]\([^()\s#]{0,500}#[^()\s]{1,200}\)")
+"""An item of a table of contents: a link to a place on a page, and nothing else."""
+
+_UNSEEN = re.compile(r"<!--[^<>]*-->")
+"""A remark in a page, which a reader does not see."""
+
 
 def _states(text: str) -> bool:
-    """Whether a sentence states something: it asks nothing, leads to nothing else, and is no heading."""
-    return not text.endswith(("?", ":")) and HEADING.fullmatch(text.strip()) is None
+    """Whether a sentence states something: it asks nothing, leads to nothing else, and is no heading, nor an
+    item of a table of contents.
+    """
+    bare = _UNSEEN.sub("", text).strip()
+    return (
+        bool(bare)
+        and not text.endswith(("?", ":"))
+        and not (HEADING.fullmatch(bare) or LISTED.fullmatch(bare))
+    )
 
 
 async def quoted(

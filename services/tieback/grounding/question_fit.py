@@ -105,7 +105,9 @@ def fit_of(question: str, claim: str) -> QuestionFit:
     new = said.content - asked.content
     if not new and not said.numbers - asked.numbers and not said.capitals - asked.words:
         return QuestionFit.ECHO
-    if (kind in TYPED and not has_expected(kind, asked, said)) or _equates(said.text):
+    is_typed = kind not in TYPED or has_expected(kind, asked, said)
+    is_typed |= kind == "number" and has_number(question, claim)  # with its unit: "60ns"
+    if not is_typed or _equates(said.text):
         return QuestionFit.OTHER_KIND
     return QuestionFit.ANSWERS
 

@@ -15,7 +15,7 @@ from tieback.core.bulk import IN_BULK
 REQUEST_ID_KEY = "x-request-id"
 AUTHORIZATION_KEY = "authorization"
 BULK_KEY = "tieback-bulk"
-"""Names work in bulk (`tieback.core.bulk`). A caller that sends it has its own calls wait, not others'."""
+"""Names work in bulk (`tieback.core.bulk`), from hop to hop; what comes from outside has no such mark."""
 # What the ids of common proxies and clouds are made of; nothing of it can end a log line or a header.
 _ID = re.compile(r"[A-Za-z0-9._:/=+@,;~-]{1,128}")
 # What may pass on to the services behind the gateway; everything else a caller sends stays at the door.
@@ -43,8 +43,11 @@ def current() -> CallContext:
     return _current.get()
 
 
-def enter(metadata: Iterable[tuple[str, str | bytes]]) -> CallContext:
-    """Makes a context from a call's metadata and sets it for the running task."""
+def enter(metadata: Iterable[tuple[str, str | bytes]], *, is_hop: bool = True) -> CallContext:
+    """Makes a context from a call's metadata and sets it for the running task.
+
+    Only a hop of the platform says that it works in bulk: a caller's call is refused and counted as others.
+    """
     found = {key: value for key, value in metadata if isinstance(value, str)}
     request_id = found.get(REQUEST_ID_KEY, "")
     if not _ID.fullmatch(request_id):
@@ -55,7 +58,7 @@ def enter(metadata: Iterable[tuple[str, str | bytes]]) -> CallContext:
         traces=_traces(found),
     )
     _current.set(context)
-    IN_BULK.set(BULK_KEY in found)
+    IN_BULK.set(is_hop and BULK_KEY in found)
     return context
 
 

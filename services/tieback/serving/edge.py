@@ -45,11 +45,18 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # the stubs m
     """Decides on every call when it is opened, before a byte of its request is read, and wraps the handlers.
 
     Handlers are wrapped once and kept. `load`, where it is set before the first call, goes along with every
-    answer; `screen` knows which calls of Encode are refused by their space and deadline alone.
+    answer; `screen` knows which calls of Encode are refused by their space and deadline alone. Where it
+    `takes_hops`, other processes of the platform call.
     """
 
     def __init__(
-        self, telemetry: Telemetry, settings: Settings, tokens: Tokens | None, *, behind: bool = False
+        self,
+        telemetry: Telemetry,
+        settings: Settings,
+        tokens: Tokens | None,
+        *,
+        behind: bool = False,
+        takes_hops: bool = False,
     ) -> None:
         self.load: Callable[[], Load] | None = None
         self.screen: screening.Screen | None = None
@@ -62,6 +69,7 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # the stubs m
         self._level = logging.INFO if settings.log_calls and not behind else logging.DEBUG
         self._held = HeldBytes(settings.request_bytes)
         self._limits = settings.limits
+        self._takes_hops = takes_hops
         self._gate = None if behind else Gate(settings.limits)
         self._health = HealthEdge()
         self._refusals: Refusals | None = None  # of Encode, once it was called
@@ -99,7 +107,7 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # the stubs m
             return wrapped
         metadata = handler_call_details.invocation_metadata
         try:
-            context = self._identify(call_context.enter(metadata))
+            context = self._identify(call_context.enter(metadata, is_hop=self._takes_hops))
             if self._refusals is not None and method == screening.METHOD:
                 space = screening.named(metadata)
                 if space and self._refusals.screen.is_pressed(space):

@@ -70,7 +70,7 @@ class GrpcServer:
         self._lag = LoopLag(telemetry.loop_lag.observe)
         self.tokens = Tokens(settings.tokens, inner) if settings.tokens is not None else None
         self._watching: asyncio.Task[None] | None = None
-        self._edge = Edge(telemetry, settings, self.tokens, behind=behind)
+        self._edge = Edge(telemetry, settings, self.tokens, behind=behind, takes_hops=inner is not None)
         # Before its handlers run, a server's own edge sees every call.
         self.server = grpc.aio.server(
             interceptors=[self._edge], options=_options(settings, shared_port=shared_port, behind=behind)

@@ -1,0 +1,55 @@
+"""Where it is asked how something is done, commands are quoted before what is said about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from tieback.core.passage_units import in_bytes
+from tieback.generator.evidence import ReadEvidence
+from tieback.generator.quoting import best
+from tieback.methods.answerability import Judgement
+from tieback.methods.grounding import Passage, Statement
+
+NO_ROWS = np.zeros((0, 1), np.float32)
+CODE = "Boil it so:\n\n```\nkettle boil\n```\n"
+FAULTS = "| Error | What to do |\n| --- | --- |\n| E7 | boil it again |\n"
+OPTIONS = "| Option | Meaning |\n| --- | --- |\n| --again | boil it again |\n"
+
+
+def quotes(question: str, text: str, aligned: Sequence[float]) -> list[str]:
+    """What is quoted of a text whose parts are aligned with a question so well."""
+    spans = [span for _, span in in_bytes(text, "")]
+    assert len(spans) == len(aligned), [text.encode()[slice(*span)] for span in spans]
+    passage = Passage(text, spans, np.zeros((len(spans), 1), np.float32))
+    values = [np.array(aligned)]
+    asked = Statement(question, np.zeros(1, np.float32), NO_ROWS)
+    read = ReadEvidence(asked, [passage], values, Judgement(np.zeros(1), 0.0), values)
+    return [read.text(*place) for place in best(read)]
+
+
+@pytest.mark.parametrize("question", ["How do I boil milk?", "how to boil milk", "How can we boil milk?"])
+def test_a_command_is_quoted_in_place_of_a_sentence_that_is_a_little_nearer(question: str) -> None:
+    text = f"Milk boils.\n\n{CODE}"
+
+    assert quotes(question, text, [0.8, 0.7]) == [CODE.strip()]
+    assert quotes(question, text, [0.8, 0.6]) == ["Milk boils."]
+
+
+def test_a_command_within_a_sentence_counts() -> None:
+    text = "Milk boils. `kettle boil` boils it. The `kettle` is hot."
+
+    assert quotes("How do I boil milk?", text, [0.8, 0.68, 0.79]) == ["`kettle boil` boils it."]
+
+
+def test_where_something_else_is_asked_the_nearest_is_quoted() -> None:
+    assert quotes("How does milk boil?", f"Milk boils.\n\n{CODE}", [0.8, 0.7]) == ["Milk boils."]
+
+
+def test_a_row_of_errors_is_quoted_only_where_nothing_else_is_there() -> None:
+    question = "How do I boil it again?"
+
+    assert quotes(question, f"Press the knob.\n\n{FAULTS}", [0.3, 0.9]) == ["Press the knob."]
+    assert quotes(question, FAULTS, [0.9]) == ["| E7 | boil it again |"]
+    assert quotes(question, f"Press the knob.\n\n{OPTIONS}", [0.3, 0.9]) == ["| --again | boil it again |"]
