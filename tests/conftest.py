@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import faulthandler
 from collections.abc import Iterator
+from pathlib import Path
 
 import grpc
 import pytest
@@ -28,6 +29,24 @@ def local_channel(local_platform: Running) -> Iterator[grpc.Channel]:
         local_platform.address, options=[("grpc.max_send_message_length", -1)]
     ) as channel:
         yield channel
+
+
+def names_ray(file: Path) -> bool:
+    return b"mark.ray" in file.read_bytes()
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With `-m ray`, only files that name the marker are imported: a dozen of hundreds."""
+    is_left_out = config.option.markexpr == "ray" and collection_path.name.startswith("test_")
+    return True if is_left_out and not names_ray(collection_path) else None
+
+
+@pytest.hookimpl(tryfirst=True)  # before those of the other marker are left out
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that has the marker from elsewhere would be in neither of the two runs of scripts/test."""
+    hidden = {one.path for one in items if one.get_closest_marker("ray") and not names_ray(one.path)}
+    if hidden:
+        raise pytest.UsageError(f"tests of a Ray cluster in files without the words mark.ray: {hidden}")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

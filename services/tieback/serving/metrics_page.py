@@ -26,6 +26,9 @@ class _Server(ThreadingHTTPServer):
     """Has a thread for each of at most `CONNECTIONS` connections; one more ends the oldest."""
 
     daemon_threads = True
+    request_queue_size = (
+        128  # of five, the default, a burst fills the queue, and who comes then waits for seconds
+    )
 
     def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
         self._open: dict[int, socket.socket] = {}
