@@ -72,6 +72,7 @@ class Answer:
             evidence = await read_evidence(
                 *(self._reader, request.prompt, request.evidence, request.judge, self._deadline),
                 tokens=self._reads_tokens,
+                first=request.first_sentences,
             )
         judgement = None if evidence is None else evidence.judgement
         decision = None

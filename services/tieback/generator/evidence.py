@@ -19,8 +19,8 @@ class ReadEvidence:
     """Passages in the request's order, each with how its windows bear on the question, 0 to 1 `[windows]`.
 
     `asked` is the question. `aligned` is how well its tokens are aligned with those of each window, where
-    they are read. `told` has the windows that would be quoted, in their order, each with what is told before
-    it.
+    they are read; there may be no relevances then. `told` has the windows that would be quoted, in their
+    order, each with what is told before it. A window that was not encoded has a vector of zeros.
     """
 
     asked: Statement
@@ -33,6 +33,10 @@ class ReadEvidence:
     def vector(self, number: int, window: int) -> Array:
         """The unit vector of a window `[width]`."""
         return np.asarray(self.passages[number].vectors[window])
+
+    def was_encoded(self, number: int, window: int) -> bool:
+        """Whether a window has a vector: none without a word does, nor any that was left out."""
+        return bool(np.any(self.passages[number].vectors[window]))
 
     def text(self, number: int, window: int) -> str:
         """A window as it stands in its passage."""

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from tieback.core.deadline import Deadline
+from tieback.core.questions import asks_how_to
 from tieback.core.types.generation import Evidence
 from tieback.generator.above import above
 from tieback.generator.evidence import ReadEvidence
+from tieback.generator.instructions import BEHIND
 from tieback.generator.judging import Judge
 from tieback.generator.quoting import chosen
-from tieback.grounding import PassageReader
+from tieback.generator.reading_order import ReadingOrder
+from tieback.grounding import CutPassages, PassageReader
 from tieback.methods.answerability import Judgement
 from tieback.methods.answerability.question_alignment import alignment
 from tieback.methods.answerability.relevance import window_relevance
@@ -29,23 +32,56 @@ async def read_evidence(
     deadline: Deadline,
     *,
     tokens: bool = False,
+    first: int = 0,
 ) -> ReadEvidence:
     """Reads passages, with `tokens` by the vectors of their tokens too, and how they bear on a question.
 
-    InvalidInput where there is too much to read.
+    With `first`, so many sentences are encoded at first, and then those that may be quoted instead, where the
+    judge reads nothing but quotes. InvalidInput where there is too much to read.
     """
     tokens = tokens or judge.is_learned
-    passages, [asked] = await reader.read(evidence, [question], deadline, tokens=tokens)
+    cut = await reader.cut(evidence, deadline)
+    if first and judge.reads_quotes and not any(one.segments for one in evidence):
+        asked, read = await _in_order(reader, question, cut, first, deadline)
+        passages = cut.passages(read, len(asked.vector))
+        return await asyncio.to_thread(_read, asked, passages, judge, deadline, is_quoted=True)
+    asked, *sentences = await reader.statements([question, *cut.texts], deadline, tokens=tokens)
+    passages = cut.passages(dict(enumerate(sentences)), len(asked.vector))
     return await asyncio.to_thread(_read, asked, passages, judge, deadline)
 
 
-def _read(asked: Statement, passages: Sequence[Passage], judge: Judge, deadline: Deadline) -> ReadEvidence:
+async def _in_order(
+    reader: PassageReader, question: str, cut: CutPassages, first: int, deadline: Deadline
+) -> tuple[Statement, Mapping[int, Statement]]:
+    """The question and the sentences that may be quoted, by their places among all."""
+    order = await asyncio.to_thread(ReadingOrder, question, cut.texts, cut.titles, first)
+    texts = [question, *(cut.texts[place] for place in order.first)]
+    asked, *sentences = await reader.statements(texts, deadline, tokens=True)
+    read = dict(zip(order.first, sentences, strict=True))
+    best = alignment(asked.rows, [one.rows for one in sentences]).mean(axis=1).max(initial=0.0)
+    least = float(best) - (BEHIND if asks_how_to(question) else 0.0)
+    if near := order.near(least):
+        more = await reader.statements([cut.texts[place] for place in near], deadline, tokens=True)
+        read.update(zip(near, more, strict=True))
+    return asked, read
+
+
+def _read(
+    asked: Statement,
+    passages: Sequence[Passage],
+    judge: Judge,
+    deadline: Deadline,
+    *,
+    is_quoted: bool = False,
+) -> ReadEvidence:
+    """Relevances are left out where something `is_quoted`, and that is chosen by alignments."""
     relevances, aligned, words = [], [], words_of(asked.text)
     for passage in passages:
         deadline.check("the evidence was read")
-        relevances.append(window_relevance(words, asked.vector, passage))
         if len(asked.rows):
             aligned.append(alignment(asked.rows, passage.rows).mean(axis=1))
+        if not (is_quoted and len(asked.rows)):
+            relevances.append(window_relevance(words, asked.vector, passage))
     nothing = Judgement(np.zeros(len(passages)), 0.0)
     read = ReadEvidence(asked, passages, relevances, nothing, aligned)
     told = {

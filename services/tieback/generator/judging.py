@@ -9,6 +9,7 @@ from tieback.core.errors import InvalidInput
 from tieback.core.field_path import FieldPath
 from tieback.core.state import State
 from tieback.core.types.method_choice import MethodChoice
+from tieback.generator.recent_readings import Reader, RecentReadings
 from tieback.methods.answerability import Judgement, answerabilities, reads_quotes
 from tieback.methods.grounding import Passage, Place, Statement
 
@@ -17,20 +18,18 @@ LEARNED, WITHOUT_STATE = ("question_reading", "question_alignment"), "relevance"
 
 DECIDED_BY = "question_alignment"
 
-Reader = Callable[[str, str], float]
-"""A question and sentences to the logit that they answer it."""
-
 
 @dataclass(frozen=True, slots=True)
 class Judge:
     """A method of the family answerability with its parameters and its state.
 
     It gets a question, the passages, and what would be quoted of them. One that is `learned` reads the
-    vectors of tokens.
+    vectors of tokens, and one that `reads_quotes` nothing else of a passage but how near it is.
     """
 
     judge: Callable[[Statement, Sequence[Passage], Mapping[Place, str]], Judgement]
     is_learned: bool
+    reads_quotes: bool
 
 
 class Judges:
@@ -40,7 +39,7 @@ class Judges:
 
     def __init__(self, states: Mapping[str, State] | None = None, reader: Reader | None = None) -> None:
         self._states = dict(states or {})
-        self._reader = reader
+        self._reader = None if reader is None else RecentReadings(reader)
         self.default = MethodChoice(next((one for one in LEARNED if one in self._states), WITHOUT_STATE))
 
     @property
@@ -68,4 +67,4 @@ class Judges:
                 question = replace(question, readings=found)
             return method(question, passages, state or {})
 
-        return Judge(judge, is_learned)
+        return Judge(judge, is_learned, reader is not None)

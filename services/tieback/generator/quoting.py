@@ -82,7 +82,8 @@ def best(evidence: ReadEvidence) -> list[Place]:
     command where it is asked how something is done.
     """
     values = evidence.aligned or evidence.relevances
-    places = ranked(values)
+    every = ranked(values)
+    places = [place for place in every if evidence.was_encoded(*place)] or every
     stating = [place for place in places if _states(evidence.text(*place))]
     stating = _with_identifiers(evidence, stating)
     if stating and asks_how_to(evidence.asked.text):

@@ -79,7 +79,10 @@ class Writing(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What was asked, checked and configured; a quote has no `writing`."""
+    """What was asked, checked and configured; a quote has no `writing`.
+
+    Of the passages for a quote so many `first_sentences` are encoded at first; of others all are, with 0.
+    """
 
     prompt: str
     evidence: Sequence[Evidence]
@@ -89,6 +92,7 @@ class Request:
     style: AnswerStyle
     judge: Judge
     decide: Decide | None = None
+    first_sentences: int = 0
 
     @property
     def needs_evidence(self) -> bool:

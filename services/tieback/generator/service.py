@@ -33,6 +33,7 @@ from tieback.generator.grammar import check_size
 from tieback.generator.judging import Judges
 from tieback.generator.local_writing import LocalWriting
 from tieback.generator.quoting import style_of
+from tieback.generator.reading_order import FIRST
 from tieback.generator.request import Request, Writing
 from tieback.generator.sampling import check as check_sampling
 from tieback.generator.slots import Slots
@@ -80,7 +81,8 @@ class Generator:
     `contexts` compress evidence for the models, by their names, and demonstrations, which are kept in the
     folder `demonstrations_in`. `slots` answers are written at once, in `cache_bytes` of each model;
     `prefix_bytes` are kept of prompts that were read. `limits.queued_tokens` bounds what waits. An answer
-    ends after `seconds` at the latest, waiting included. StartupError for two models of one name.
+    ends after `seconds` at the latest, waiting included. Of the passages for a quote so many
+    `first_sentences` are encoded at first; with 0 all are. StartupError for two models of one name.
     """
 
     def __init__(
@@ -97,10 +99,12 @@ class Generator:
         prefix_bytes: int = PREFIX_BYTES,
         limits: Limits | None = None,
         seconds: float = ANSWER_SECONDS,
+        first_sentences: int = FIRST,
         contexts: Sequence[SoftContext] = (),
         demonstrations_in: Path | None = None,
     ) -> None:
         self._seconds = seconds
+        self._first_sentences = first_sentences
         self._models = {model.name: model for model in models}
         if len(self._models) != len(models):
             raise StartupError("each model of a generator needs a name of its own")
@@ -215,11 +219,13 @@ class Generator:
             )
         if grounding.repair is not Repair.NONE:
             _check_repair(sampling, grounding)
+        is_read_whole = style is AnswerStyle.WRITE or checker.is_learned or grounding.decision is not None
         judge = grounding.answerability or (self._judges.of_decisions if grounding.decision else None)
         return Request(
             *(prompt, evidence, writing if style is AnswerStyle.WRITE else None, grounding, checker, style),
             self._judges.configured(judge, at("grounding", "answerability")),
             self._deciders.configured(grounding.decision, at("grounding", "decision")),
+            0 if is_read_whole else self._first_sentences,
         )
 
     def _writing(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from tieback.core.displayed import as_displayed
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.field_path import FieldPath, at
 from tieback.core.passage_units import in_bytes
+from tieback.core.types.arrays import Span
 from tieback.core.types.content import Content, Modality
 from tieback.core.types.encoding import EncodePlan, Encoding, Truncation
 from tieback.core.types.generation import Evidence
@@ -26,6 +28,34 @@ CUT = EncodePlan(truncation=Truncation.END)
 WITH_TOKENS = EncodePlan(
     kinds=frozenset({VectorKind.DENSE, VectorKind.MULTI_VECTOR}), truncation=Truncation.END
 )
+
+
+@dataclass(frozen=True, slots=True)
+class CutPassages:
+    """Passages cut into sentences: their bytes in each, and the texts of all as they are read."""
+
+    sources: Sequence[Evidence]
+    spans: Sequence[Sequence[Span]]
+    texts: Sequence[str]
+
+    @property
+    def titles(self) -> list[str]:
+        """What each text stands under."""
+        return [one.title for one, spans in zip(self.sources, self.spans, strict=True) for _ in spans]
+
+    def passages(self, read: Mapping[int, Statement], width: int) -> list[Passage]:
+        """The passages with what was encoded, by the places of the texts; the rest has zeros and no rows."""
+        vectors = np.zeros((len(self.texts), width), np.float32)
+        rows = [np.zeros((0, width), np.float32)] * len(self.texts)
+        for place, one in read.items():
+            vectors[place], rows[place] = one.vector, one.rows
+        bounds = np.cumsum([0, *map(len, self.spans)])
+        return [
+            Passage(source.text, spans, vectors[begin:end], rows[begin:end], _labels(source), source.title)
+            for source, spans, begin, end in zip(
+                self.sources, self.spans, bounds[:-1], bounds[1:], strict=True
+            )
+        ]
 
 
 class PassageReader:
@@ -43,22 +73,14 @@ class PassageReader:
         With `tokens`, both have the vectors of their tokens. InvalidInput where there is too much to read.
         What is done to the texts is done on a thread.
         """
-        cut, texts = await asyncio.to_thread(_cut, evidence, deadline)
-        read = await self.statements([*beside, *texts], deadline, tokens=tokens)
-        vectors = np.stack([one.vector for one in read])
-        bounds = len(beside) + np.cumsum([0, *map(len, cut)])
-        passages = [
-            Passage(
-                source.text,
-                spans,
-                vectors[begin:end],
-                [one.rows for one in read[begin:end]],
-                _labels(source),
-                source.title,
-            )
-            for source, spans, begin, end in zip(evidence, cut, bounds[:-1], bounds[1:], strict=True)
-        ]
-        return passages, read[: len(beside)]
+        cut = await self.cut(evidence, deadline)
+        read = await self.statements([*beside, *cut.texts], deadline, tokens=tokens)
+        width = len(read[0].vector) if read else 1
+        return cut.passages(dict(enumerate(read[len(beside) :])), width), read[: len(beside)]
+
+    async def cut(self, evidence: Sequence[Evidence], deadline: Deadline) -> CutPassages:
+        """The passages without vectors yet. InvalidInput where there is too much to read."""
+        return await asyncio.to_thread(_cut, evidence, deadline)
 
     async def statements(
         self, texts: Sequence[str], deadline: Deadline, *, tokens: bool = False
@@ -135,14 +157,14 @@ def check_text(text: str, limits: Limits, field: FieldPath) -> None:
         )
 
 
-def _cut(evidence: Sequence[Evidence], deadline: Deadline) -> tuple[list[list[tuple[int, int]]], list[str]]:
-    """The sentences of each passage, in bytes, and the texts of all. InvalidInput where they are too many."""
-    cut: list[list[tuple[int, int]]] = []
+def _cut(evidence: Sequence[Evidence], deadline: Deadline) -> CutPassages:
+    """The sentences of each passage. InvalidInput where they are too many."""
+    spans: list[list[Span]] = []
     texts: list[str] = []
     for source in evidence:
         deadline.check("the evidence was read")
         parts = list(in_bytes(source.text, source.title))
-        cut.append([span for _, span in parts])
+        spans.append([span for _, span in parts])
         texts += [one.read for one, _ in parts]
     if len(texts) > EVIDENCE_SENTENCES:
         raise InvalidInput(
@@ -150,4 +172,4 @@ def _cut(evidence: Sequence[Evidence], deadline: Deadline) -> tuple[list[list[tu
             "fewer or shorter passages",
             field="evidence",
         )
-    return cut, texts
+    return CutPassages(evidence, spans, texts)

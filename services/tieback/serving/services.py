@@ -217,6 +217,7 @@ async def _generator(context: ServiceContext) -> None:
         prefix_bytes=settings.generator_prefix_bytes,
         limits=settings.limits,
         seconds=settings.generator_seconds,
+        first_sentences=settings.quote_sentences,
         contexts=context.plan.soft_contexts,
         demonstrations_in=settings.store.expanduser() / "demonstrations",
     )

@@ -245,7 +245,12 @@ class Settings(PlacementSettings, DoorSettings):
     evidence: int = Field(
         5, gt=0, description="Number of passages for an answer, if the request does not set it."
     )
-
+    quote_sentences: int = Field(
+        6,
+        ge=0,
+        description="How many sentences of the passages are encoded at first for a quote: those with most "
+        "words of the question. Those that may be quoted instead follow. 0: all are encoded.",
+    )
     generator_slots: int = Field(8, gt=0, description="How many answers one replica writes at the same time.")
     generator_cache_bytes: int = Field(
         1 << 29,
