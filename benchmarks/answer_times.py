@@ -82,8 +82,8 @@ def measure(report: Report, folder: Path, asked: Sequence[Question], *, local: b
         servers = {}
         for name, settings in SERVERS.items():
             store = shutil.copytree(folder / "pages", folder / name.replace(" ", "-"))
-            how = {"local": local, "spaces": SPACES, "settings": QUOTING | settings}
-            server = open_until.enter_context(started(Path(store), **how)).ready(300)
+            starting = started(Path(store), local=local, spaces=SPACES, settings=QUOTING | settings)
+            server = open_until.enter_context(starting).ready(300)
             servers[name] = server, open_until.enter_context(server.client())
             ask(servers[name][1], asked[0].asked, AnswerStyle.QUOTE)  # what is computed once
         for question in asked:

@@ -8,7 +8,7 @@ that may come near the best of these: the rest cannot be quoted.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -56,6 +56,6 @@ class ReadingOrder:
         """Places of the others that may be aligned as well as the best one that was encoded."""
         return [int(place) for place in self._rest if self._expected[place] + MARGIN >= best]
 
-    def _terms(self, words: list[str]) -> Collection[str]:
+    def _terms(self, words: list[str]) -> set[str]:
         function = function_words(self._language)
         return {*terms_of([word for word in words if word not in function], self._language)}
