@@ -132,8 +132,12 @@ def test_of_the_nearest_no_fewer_are_found_by_a_codec_where_more_hits_are_asked_
         memory = Memory(WIDE.width, wholes=vectors_of(WIDE.width, codec, Path(folder)))
         rows = np.random.default_rng(seed).standard_normal((200, WIDE.width)).astype(np.float32)
         own = [Section("1", Content(Modality.TEXT, "storm"))]
-        for n, row in enumerate(rows):
-            memory.apply([Put(n + 1, Record(Item(str(n), own), ["storm"], [Modality.TEXT], row[None]))])
+        memory.apply(
+            [
+                Put(n + 1, Record(Item(str(n), own), ["storm"], [Modality.TEXT], row[None]))
+                for n, row in enumerate(rows)
+            ]
+        )
         asked = np.random.default_rng(seed + 1).standard_normal(WIDE.width).astype(np.float32)
         best = {str(place) for place in np.argsort(-(rows @ asked))[:10]}
 
