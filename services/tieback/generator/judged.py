@@ -58,6 +58,8 @@ async def _in_order(
     texts = [question, *(cut.texts[place] for place in order.first)]
     asked, *sentences = await reader.statements(texts, deadline, tokens=True)
     read = dict(zip(order.first, sentences, strict=True))
+    if not len(asked.rows):
+        return asked, read  # a question without a word: all sentences are among the first
     best = alignment(asked.rows, [one.rows for one in sentences]).mean(axis=1).max(initial=0.0)
     least = float(best) - (BEHIND if asks_how_to(question) else 0.0)
     if near := order.near(least):
