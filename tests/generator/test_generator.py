@@ -319,7 +319,7 @@ async def test_passages_without_a_word_bear_on_nothing(small_generator: Generato
         ({"prompt": "x " * 1100}, "prompt"),
         ({"evidence": [Evidence("a", "x"), Evidence("a", "y")]}, "evidence[1].id"),
         ({"evidence": [Evidence("a", "x\udfff")]}, "evidence[0].text"),
-        ({"evidence": [Evidence("a", "No. Yes! " * 400)]}, "evidence"),
+        ({"evidence": [Evidence("a", "Owls hoot. Wrens fly! " * 400)]}, "evidence"),
         ({"prompt": "x" * 40_000}, "prompt"),
         ({"sampling": SamplingParameters(stop=["x"] * 17)}, "sampling.stop"),
         ({"sampling": SamplingParameters(stop=["x", "é" * 129])}, "sampling.stop[1]"),
