@@ -245,6 +245,8 @@ def test_a_quote_has_footnotes_and_no_mark_that_would_be_taken_for_a_right_answe
         ),
         ("Name | Default\n", "`size` | 5 MB", "“Name: `size` · Default: 5 MB”"),
         ("", "<tr><td>a &lt; b</td><td><b>yes</b></td></tr>", "“a < b · yes”"),
+        ("", '{"part": "A1", "stock": 3},', "“part: A1 · stock: 3”"),
+        ("", '{"part": {"id": 1}}', '“{"part": {"id": 1}}”'),
         ("", "Boil it:\n\n.. code:: sh\n\n   kettle boil", "“Boil it: kettle boil”"),
         ("", "Boil it:\n\n```sh\nfill\nboil\n```", "“Boil it:\n    fill\n    boil”"),
         ("Version 2 (2024): ", "- [Fixed](https://a.b/c) <!-- x -->it", "Version 2 (2024): “Fixed it”"),
@@ -350,6 +352,14 @@ def test_an_answer_is_one_json_object_per_event(run: Run) -> None:
     events = [one["event"] for one in documents(run("ask", "Why?", "--json"))]
 
     assert events == ["retrieval", "text", "text", "claim", "citation", "verdict", "finish"]
+
+
+def test_the_line_below_the_names_of_columns_is_not_shown() -> None:
+    table = "Prices\n\n| Part | Price |\n| --- | :--: |\n| lid | 4 |\n\nPart | Price\n--- | ---\nspout | 9\n"
+
+    assert (
+        "Prices | Part | Price | | lid | 4 | Part | Price spout | 9" in snippet(table, (), width=1000).plain
+    )
 
 
 def test_a_text_without_spaces_is_cut_around_the_words_that_were_found() -> None:

@@ -55,6 +55,12 @@ def test_code_of_restructured_text_is_one_part_with_the_sentence_that_leads_to_i
     assert read(text, "Use")[1] == "Use: To boil it:: kettle boil"
 
 
+def test_lines_of_json_are_parts() -> None:
+    lines = ['{"part": "A1", "stock": 3}', '{"part": "B2", "stock": 4},', '{"part": "C3"}']
+
+    assert cited("Stock of today.\n\n" + "\n".join(lines) + "\n") == ["Stock of today.", *lines]
+
+
 def test_lines_of_long_code_are_parts_with_their_remarks_and_read_after_their_group() -> None:
     settings = "".join(f"# remark {number} of the file\nkey-{number} = {number}\n" for number in range(40))
     code = f"All settings:\n\n```\n[http]\n{settings}```\n"

@@ -146,6 +146,18 @@ def test_dated_versions_below_a_title_are_under_it() -> None:
     assert document.title == "Changes of kettles"
 
 
+@pytest.mark.parametrize(
+    ("text", "titles"),
+    [
+        ("= Guide\n\n== Log in\n\nPress F2.\n\n== Log out\n\nPress F10.\n", ["Log in", "Log out"]),
+        ("== Age ==\nOld.\n=== Youth ===\nYoung.\n", ["Age", "Youth"]),
+        ("* Garden\n** Roses\nCut them.\n** Lawn\nMow it.\n", ["Roses", "Lawn"]),
+    ],
+)
+def test_lines_with_marks_are_headings_by_their_marks(text: str, titles: list[str]) -> None:
+    assert titled(text, "guide.adoc") == titles
+
+
 def test_questions_head_their_answers_and_so_do_statements_that_are_numbered_among_them() -> None:
     document = read_document(NUMBERED.encode(), "kettle/FAQ")
 
@@ -170,6 +182,9 @@ def test_questions_head_their_answers_and_so_do_statements_that_are_numbered_amo
         "#!/bin/sh\n# Title\n# -----\necho 1.2 2024-01-01\n",
         "2024-01-01 10:00:00 kettle 1.2 started\n2024-01-01 10:00:01 kettle 1.2 ended\n",
         "It was done.\n------------\nMore.\n",
+        "* milk\n* eggs\n** brown\n** large\n",
+        "* milk\n* eggs\n\nThat is all.\n",
+        "if a\n== b\n== c\n",
         "Fill it.\n\n    pour\n\n2. Heat it.\n\n    boil\n\n3. Drink.\n",
         "",
     ],

@@ -37,6 +37,22 @@ def test_what_no_passage_names_is_named(question: str, missing: list[str]) -> No
     assert unnamed(question, [PASSAGE]) == missing
 
 
+@pytest.mark.parametrize(
+    ("question", "text", "missing"),
+    [
+        ("Does it open on Tuesday?", "Mon closed, Tue 8:30", []),
+        ("What was said in December?", "It was said on 4 Dec 2024.", []),
+        ("What was said in December?", "It was said on 2024-12-04.", []),
+        ("Does it open on Tuesday?", "It is open at noon.", ["Tuesday"]),
+        ("Does it open on Tuesday?", "The tuning is open.", ["Tuesday"]),
+    ],
+)
+def test_days_and_months_are_named_by_their_short_forms_and_by_dates(
+    question: str, text: str, missing: list[str]
+) -> None:
+    assert unnamed(question, [text]) == missing
+
+
 def test_a_year_is_missed_only_where_the_passages_have_years() -> None:
     assert unnamed("Who won in 2018?", ["Asuka won the match."]) == []
     assert unnamed("Who won in 2018?", ["Asuka won the match of 2017."]) == ["2018"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 
 _FENCE = re.compile(r"^[ \t]*(?:```|\.\. (?:code|code-block|sourcecode)::)[^\n]*(?:\n|\Z)", re.MULTILINE)
@@ -24,6 +25,8 @@ def shown(before: str, quote: str, *, is_code: bool = False) -> tuple[str, str]:
     """What stands before a quote, and the quote: a row by its cells, with the names of its columns where the
     line before has them, and code by its lines.
     """
+    if (record := _record(quote)) is not None:
+        return before, record
     if is_code and "\n" in quote:
         return before, "".join(f"\n    {line.rstrip()}" for line in quote.split("\n")) + "\n"
     head, _, names = before.rstrip("\n").rpartition("\n")
@@ -35,6 +38,17 @@ def shown(before: str, quote: str, *, is_code: bool = False) -> tuple[str, str]:
     if columns:
         before = f"{head} " if head else " " * before[:1].isspace()
     return before, " · ".join(told)
+
+
+def _record(quote: str) -> str | None:
+    """A line of JSON by its names and values, where none of these holds others; None where it is none."""
+    try:
+        values = json.loads(quote.strip().removesuffix(",")) if quote[:1] == "{" else None
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(values, dict) or any(isinstance(one, dict | list) for one in values.values()):
+        return None
+    return " · ".join(f"{name}: {value}" for name, value in values.items())
 
 
 def _cells(quote: str, *, is_row: bool) -> list[str] | None:

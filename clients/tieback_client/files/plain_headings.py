@@ -1,4 +1,4 @@
-"""Headings of texts that have no marks for them: underlined lines, releases of a changelog, and questions.
+"""Headings of plain texts: underlined and marked lines, releases of a changelog, and questions.
 
 A changelog of Debian has the date of a release, and who made it, below its changes. Both are part of its
 heading here ("apt 2.9.19 (23 Dec 2024, Julian Andres Klode)"), so each change is read and told with them.
@@ -17,13 +17,16 @@ LONGEST = 200
 """Characters of a line that is a heading, and of a question."""
 COVERED = 0.75
 """The share of a title that its line of marks is as long as."""
-FEWEST_RELEASES, FEWEST_QUESTIONS = 2, 3
+FEWEST_RELEASES, FEWEST_QUESTIONS, FEWEST_MARKED = 2, 3, 2
 """From so many on they are headings; a single one may be part of a sentence."""
 QUESTIONS = 0.25
 """The share of the paragraphs that begin with a question, in a text of questions and answers."""
 QUESTION_LINES = 3
 
 _MARKS = re.compile(r"([=~^*#+-])\1{2,}\s*")
+_WIKI = re.compile(r"(={2,6}) ?([^\W_][^=]*)\1")
+_ASCII_DOC = re.compile(r"(={1,6}) ([^\W_].*)")
+_OUTLINE = re.compile(r"(\*{1,6}) (\S.*)")
 _STATED = re.compile(r"[.;:,]\s*\Z")
 _DEBIAN = re.compile(r"([a-z\d][a-z\d.+-]*) \(([^()\s]{1,100})\) [^;]{1,100};\s?[a-z-]+=\S.*", re.IGNORECASE)
 _SIGNED = re.compile(r" -- ([^<]{0,100})<[^<>]{0,200}>,?\s+(.{1,60})")
@@ -46,7 +49,7 @@ def headings(text: str, lines: Lines, begin: int = 0) -> list[Heading]:
     numbered = _lines(text, lines, begin)
     if found := list(_debian(numbered, lines)):
         return found
-    found = list(_underlined(numbered, lines))
+    found = list(_underlined(numbered, lines)) or list(_marked(numbered, lines))
     inner = max((one.level for one in found), default=0) + 1
     taken = {one.begin for one in found}
     releases = [one for one in _releases(numbered, lines, inner) if one.begin not in taken]
@@ -121,6 +124,39 @@ def _underlined(numbered: Sequence[tuple[int, str]], lines: Lines) -> Iterator[H
             levels.append(kind)
         first = number - 1 if is_between else number
         yield Heading(levels.index(kind) + 1, title, lines.begin(first), lines.begin(number + 2))
+
+
+def _marked(numbered: Sequence[tuple[int, str]], lines: Lines) -> Iterator[Heading]:
+    """Lines with marks: of AsciiDoc ("== Title"), of a wiki ("== Title =="), of an outline ("** Title")."""
+    found = list(_titled(numbered)) or list(_outlined(numbered))
+    for number, title in found if len(found) >= FEWEST_MARKED else ():
+        yield _line(lines, number, title[2].strip(), len(title[1]))
+
+
+def _titled(numbered: Sequence[tuple[int, str]]) -> Iterator[tuple[int, re.Match[str]]]:
+    """Lines of AsciiDoc and of a wiki; the first stand after an empty line."""
+    before = ""
+    for number, line in numbered:
+        if line[:1] == "=":
+            of_wiki = _WIKI.fullmatch(line[:LONGEST])
+            title = of_wiki or (_ASCII_DOC.fullmatch(line[:LONGEST]) if not before else None)
+            if title is not None:
+                yield number, title
+        before = line
+
+
+def _outlined(numbered: Sequence[tuple[int, str]]) -> Iterator[tuple[int, re.Match[str]]]:
+    """Lines of an outline; nothing where all are of one level or most have no text, as those of a list."""
+    filled = [(number, line) for number, line in numbered if line]
+    below = [line for _, line in filled[1:]] + [""]
+    titles = [
+        (number, title, following[:1] != "*")
+        for (number, line), following in zip(filled, below, strict=False)
+        if (title := _OUTLINE.fullmatch(line[:LONGEST])) is not None
+    ]
+    has_levels = len({title[1] for _, title, _ in titles}) > 1
+    if has_levels and 2 * sum(has_text for _, _, has_text in titles) >= len(titles):
+        yield from ((number, title) for number, title, _ in titles)
 
 
 def _releases(numbered: Sequence[tuple[int, str]], lines: Lines, level: int) -> Iterator[Heading]:

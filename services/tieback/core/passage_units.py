@@ -35,6 +35,7 @@ _BLOCK = re.compile(
         [ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)+(?:\|[ \t]*)?\n(?:[^\n|]*\|[^\n]*(?:\n|\Z))+)
     | (?P<html><table\b(?:[^<]|<(?!/?table\b))*</table\s*>)
     | (?P<log>(?:^\[?\d{4}-\d\d-\d\d[ T\]][^\n]*(?:\n|\Z)){2,})         # lines that begin with a time
+    | (?P<record>(?:^[ \t]*\{[^\n]*\}[ \t]*,?[ \t]*(?:\n|\Z)){2,})     # lines of JSON
     | (?<=:)[ \t]*\n(?:[ \t]*\n)+(?P<indented>
         (?:[ \t]*\.\.[ ](?:code|code-block|sourcecode)::[^\n]*\n(?:[ \t]*\n)+)?   # of reStructuredText
         (?:(?:[ ]{3}|\t)[ \t]*[^\s][^\n]*(?:\n|\Z))+)
@@ -62,7 +63,11 @@ class Kind(Enum):
     CODE = auto()
 
 
-_KINDS = {"table": Kind.ROW, "bare": Kind.ROW, "html": Kind.ROW, "log": Kind.LINE, "indented": Kind.CODE}
+_KINDS = {
+    **dict.fromkeys(("table", "bare", "html"), Kind.ROW),
+    **dict.fromkeys(("log", "record"), Kind.LINE),
+    "indented": Kind.CODE,
+}
 
 
 @dataclass(frozen=True, slots=True)

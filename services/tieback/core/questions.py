@@ -32,8 +32,10 @@ NUMBER = re.compile(
 )
 _MONTHS = "january|february|march|april|may|june|july|august|september|october|november|december"
 _DAYS = "monday|tuesday|wednesday|thursday|friday|saturday|sunday"
+CALENDAR = frozenset([*_MONTHS.split("|"), *_DAYS.split("|")])
+"""Names of months and days of the week."""
 TIME = re.compile(
-    rf"\b(?:[12]\d{{3}}s?|\d{{1,2}}(?:st|nd|rd|th)|{_MONTHS}|{_DAYS}|century|spring|summer|autumn|winter"
+    rf"\b(?:[12]\d{{3}}s?|\d0s|\d{{1,2}}(?:st|nd|rd|th)|{_MONTHS}|{_DAYS}|century|spring|summer|autumn|winter"
     r"|morning|noon|evening|night|midnight|today|yesterday|tomorrow|daily|weekly|monthly|before|after|during"
     r"|until|every)\b",
     re.IGNORECASE,

@@ -49,11 +49,11 @@ def of_nothing_named(unnamed: Sequence[str], judgement: Judgement, grounding: Gr
     return Abstention(AbstentionReason.NOT_NAMED, judgement.score, min(judgement.certain, 1.0), message)
 
 
-def of_no_count(judgement: Judgement, grounding: Grounding) -> Abstention | None:
-    """Why nothing is quoted where how many is asked, and no quote counts anything."""
+def of_nothing_of_the_kind(kind: str, judgement: Judgement, grounding: Grounding) -> Abstention | None:
+    """Why nothing is quoted where a "number" or a "date" is asked for, and no quote has one."""
     if grounding.abstain_below == 0:
         return None
-    message = "The passages have no number that would answer the question."
+    message = f"The passages have no {kind} that would answer the question."
     return Abstention(AbstentionReason.NO_ANSWER, judgement.score, min(judgement.certain, 1.0), message)
 
 

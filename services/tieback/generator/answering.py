@@ -33,7 +33,7 @@ from tieback.generator.twin import beside
 from tieback.generator.writing_ahead import Written, ahead
 from tieback.grounding import ClaimCheck, PassageReader
 from tieback.grounding.named import unnamed
-from tieback.grounding.question_fit import leaves_open
+from tieback.grounding.question_fit import left_open
 from tieback.methods.grounding import Statement
 
 REWRITTEN_FROM = (1, 2)
@@ -117,8 +117,9 @@ class Answer:
         if abstention is not None or self._work is not None:
             return [], abstention
         places = without_unsure(list(evidence.told), judgement)
-        if leaves_open(asked, [evidence.told[place] + evidence.text(*place) for place in places]):
-            abstention = abstaining.of_no_count(judgement, grounding)
+        missed = left_open(asked, [evidence.told[place] + evidence.text(*place) for place in places])
+        if missed:
+            abstention = abstaining.of_nothing_of_the_kind(missed, judgement, grounding)
         return places, abstention
 
     async def _written(

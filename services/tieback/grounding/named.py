@@ -17,7 +17,7 @@ from difflib import get_close_matches
 from functools import lru_cache
 
 from tieback.core.displayed import as_displayed
-from tieback.core.questions import NAME, WORD
+from tieback.core.questions import CALENDAR, NAME, WORD
 from tieback.core.types.arrays import Span
 from tieback.grounding.languages import is_foreign
 from tieback.grounding.quantities import quantities
@@ -55,6 +55,10 @@ NAMED = re.compile(r"(?:\b[A-Z][\w+#.-]*|\bversion)\s+\Z")
 """What stands before the number of a version, which is no quantity then: "Rust 3.0 released"."""
 KINDS = [re.compile(pattern) for pattern in (r"\d{1,2}(?::\d\d)+", r"\d+(?:[-/]\d+)+")]
 """Times and dates."""
+DATE = re.compile(r"\b(?:\d{4}-\d\d-\d\d|\d{1,2}[./]\d{1,2}[./]\d{4})\b")
+"""A date in numbers, which may be of any month and day of the week."""
+SHORT = 3
+"""Letters of the shortest form of a month or a day: "Dec", "Tue"."""
 TAG = re.compile(r"<[^<>]*>")
 
 
@@ -150,6 +154,8 @@ def _is_named(name: str, text: str) -> bool:
     read, initials = _read(text)
     parts = [part for part in WORD.findall(_plain(name)) if len(part) > 1]
     if not parts or any(part[:STEM] in read or part in initials for part in parts):
+        return True
+    if any(part in CALENDAR and (part[:SHORT] in read or DATE.search(text)) for part in parts):
         return True
     return any(len(part) > STEM and get_close_matches(part, read.values(), 1, ALIKE) for part in parts)
 

@@ -23,6 +23,10 @@ HOW_MANY = re.compile(
     r"|\b(?:what|which) (?:number|percent|percentage|age|population)\b",
     re.IGNORECASE,
 )
+WHEN_IT_WAS = re.compile(
+    r"\W*(?:when (?:was|were|did)\b|(?:in |on )?(?:what|which) (?:year|date|day|month|century|decade)\b)",
+    re.IGNORECASE,
+)
 COUNTED = re.compile(r"[€$£]?\d[\d,]{0,8}(?:\.\d+)?[a-z%€°]{0,4}", re.IGNORECASE)
 """A number as a token of its own: no version, time, date, nor what numbers a thing ("20130119")."""
 CELL_MARK = re.compile(r"<[^<>]*>|\|")
@@ -50,11 +54,20 @@ def has_number(question: str, text: str) -> bool:
     return bool(set(_counted(as_displayed(text))) - set(_counted(as_displayed(question))))
 
 
-def leaves_open(question: str, quotes: Sequence[str]) -> bool:
-    """Whether it asks how many, and none of the quotes says so, in numbers or in words."""
-    return asks_for_number(question) and not any(
-        has_number(question, one) or IN_WORDS.search(one) is not None for one in quotes
-    )
+def left_open(question: str, quotes: Sequence[str]) -> str:
+    """What is asked for and in none of the quotes: "number", "date", or "" where nothing is missing.
+
+    A number where it asks how many, in digits or in words; a date, a time or any number where it asks when
+    something was. What is true of "when does" is often told without a date.
+    """
+    if asks_for_number(question):
+        counted = (has_number(question, one) or IN_WORDS.search(one) is not None for one in quotes)
+        return "" if any(counted) else "number"
+    if WHEN_IT_WAS.match(question):
+        asked = Read(as_displayed(question))
+        dated = (has_expected("when", asked, Read(as_displayed(one))) for one in quotes)
+        return "" if any(dated) else "date"
+    return ""
 
 
 def _counted(text: str) -> Iterator[str]:

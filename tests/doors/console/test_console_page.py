@@ -96,6 +96,24 @@ def test_the_steps_of_a_search_are_a_waterfall_and_hits_have_bars(page: Page) ->
     assert "100%" in widths
 
 
+@pytest.mark.parametrize(
+    ("quote", "read"),
+    [
+        ("| E7 | too \\| hot | |", "E7 · too | hot"),
+        (
+            '<tr><td>E7</td><td>a &lt; <b>b</b><img src="x" onerror="document.title=1"></td></tr>',
+            "E7 · a < b",
+        ),
+        ("It is | hot.", "It is | hot."),
+    ],
+)
+def test_a_row_that_is_quoted_is_shown_by_its_cells(page: Page, quote: str, read: str) -> None:
+    readable = "async (quote) => (await import('./quote.js')).readable(quote)"
+
+    assert page.evaluate(readable, quote) == read
+    assert page.title() == "tieback console"
+
+
 def test_what_is_stored_is_shown_as_it_is_and_never_runs(page: Page) -> None:
     page.goto(page.url + "#search?c=notes&q=cats+bread+flour")
     page.wait_for_selector(".hit")

@@ -3,6 +3,7 @@
 import { vote } from "./api.js";
 import { h, marked, milliseconds, number, say, visible } from "./dom.js";
 import { passage } from "./passage.js";
+import { readable } from "./quote.js";
 
 const VERDICTS = {
   supported: ["✓", "supported by a passage"],
@@ -38,7 +39,7 @@ export class Answer {
     const quoted = this.finish?.style === "quote";
     return h("section", { class: "card answer", "aria-label": "Answer", "aria-busy": String(!this.finish && !this.broken) },
       this.abstention && h("p", { class: "abstained" }, "No answer: ", this.abstention.message,
-        h("span", { class: "quiet" }, ` (${number(this.abstention.score, 2)}, and ${number(this.abstention.threshold, 2)} is asked for)`)),
+        this.abstention.reason !== "not_named" && h("span", { class: "quiet" }, ` (${number(this.abstention.score, 2)}, and ${number(this.abstention.threshold, 2)} is asked for)`)),
       this.text && h("p", { class: quoted ? "text quoted" : "text" }, this.words()),
       !this.text && !this.abstention && !this.broken && h("p", { class: "quiet" }, this.hits.length ? "reading …" : "looking …"),
       this.broken && h("p", { class: "wrong" }, this.broken.message),
@@ -55,11 +56,12 @@ export class Answer {
 
   words() {
     const ends = new Map(this.claims.map((one) => [one.span[0], one]));
+    const quoted = this.finish?.style === "quote";
     return marked(this.text, this.claims.map((one) => one.span), (text, span) => {
       const claim = ends.get(span[0]);
       const [label, mark, why] = this.verdict(claim);
       return [
-        h("mark", { class: `claim ${label}`, title: why }, text),
+        h("mark", { class: `claim ${label}`, title: why }, quoted ? readable(text) : text),
         h("span", { class: `sign ${label}`, "aria-label": why }, mark),
         this.cited(claim).map((one) => this.source(one.evidence_id, one)),
       ];
