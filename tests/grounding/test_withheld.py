@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -111,3 +113,19 @@ async def test_a_checker_of_characters_knows_every_language(checker: ClaimChecke
 )
 def test_a_text_is_foreign_where_it_is_certain(text: str, is_other: bool) -> None:
     assert is_foreign(text) is is_other
+
+
+def test_capitals_are_of_the_language_that_they_are_written_in() -> None:
+    assert not is_foreign("THE TIDE RISES TWICE A DAY IN THE HARBOUR.")
+    assert is_foreign("IM HAFEN STEIGT DAS WASSER ZWEIMAL AM TAG.")
+    assert is_foreign("ВОДА ПОДНИМАЕТСЯ ДВА РАЗА В ДЕНЬ.")
+
+
+def test_no_client_of_the_web_is_loaded_to_tell_a_language() -> None:
+    program = (
+        "import sys; from tieback.grounding.languages import is_foreign; "
+        "assert is_foreign('Die Boote warten darauf.'); assert 'requests' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr

