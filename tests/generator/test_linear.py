@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -123,6 +124,16 @@ def test_a_text_that_is_stored_twice_is_one_passage_of_evidence_and_the_next_hit
         ("1", "The tide rises."),
         ("3", "The tide falls."),
     ]
+
+
+def test_a_passage_with_an_identifier_of_the_question_is_evidence_before_nearer_ones() -> None:
+    texts = ("teapot 2.4-1 is blue.", "teapot 2.4-3 is red.", "teapot 2.4-2 is green.", "A lid.")
+    hits = [RetrievedHit(_hit(text), 1.0, place) for place, text in enumerate(texts)]
+    titled = [*hits, RetrievedHit(replace(_hit("Brown."), section_title="teapot 2.4-9"), 1.0, 4)]
+
+    assert [one.id for one in evidence_of(hits, 2, "Which colour has teapot 2.4-2?")] == ["3", "1"]
+    assert [one.id for one in evidence_of(titled, 1, "Which colour has teapot 2.4-9?")] == ["5"]
+    assert [one.id for one in evidence_of(hits, 2, "Which colour has the teapot?")] == ["1", "2"]
 
 
 def _hit(text: str) -> Hit:

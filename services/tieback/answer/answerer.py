@@ -238,7 +238,8 @@ class Answerer:
             return
         deadline.check("generating")
         began = watch.elapsed()
-        evidence = await asyncio.to_thread(evidence_of, found.hits, evidence_limit or self._evidence_limit)
+        limit = evidence_limit or self._evidence_limit
+        evidence = await asyncio.to_thread(evidence_of, found.hits, limit, question)
         if not evidence and grounding.abstain_below is None and not grounding.disabled:
             # A pipeline that finds nothing does not let the model answer from memory, unless it is told to.
             grounding = dataclasses.replace(grounding, abstain_below=EVIDENCE_NEEDED)

@@ -14,6 +14,7 @@ from tieback.core.types.content import Modality
 from tieback.core.types.generation import Evidence
 from tieback.core.types.retrieval import RetrievedHit
 from tieback.core.types.search import Hit
+from tieback.grounding.named import identifiers, says
 from tieback.ports import EVIDENCE_CHARACTERS, EVIDENCE_SENTENCES
 
 SEEN = {
@@ -23,19 +24,33 @@ SEEN = {
 }
 
 
-def evidence_of(hits: Sequence[RetrievedHit], limit: int) -> list[Evidence]:
-    """The best hits that have words; a passage keeps its own bytes, for citations to point into.
+def evidence_of(hits: Sequence[RetrievedHit], limit: int, question: str = "") -> list[Evidence]:
+    """The best hits that have words, those with an identifier of the question ("2.4-1") before others.
 
-    Ids count all hits from 1, so that "3" is the third hit also where the second has no words. Of a document
-    the next best section follows: "3.2" is that of the third. A text that repeats an earlier one is left out:
-    it says nothing more, and the next hit may. Scores are the reranker's (a mean cosine) where
-    it ran, else the search's. Of long passages the beginning is read, each by an equal part of what a
-    generator reads. Splitting them takes milliseconds: call it on a thread.
+    A passage keeps its own bytes, for citations to point into. Ids count all hits from 1, so "3" is the
+    third hit also where the second has no words. Of a document the next best section follows: "3.2" is that
+    of the third. A text that repeats an earlier one is left out: it says nothing more, and the next hit
+    may. Scores are the reranker's (a mean cosine) where it ran, else the search's. Of long passages the
+    beginning is read, each by an equal part of what a generator reads. Splitting them takes milliseconds:
+    call it on a thread.
     """
-    found = list(islice(_told_once(_readable(hits)), limit))
+    found = list(islice(_with_identifiers(question, _told_once(_readable(hits))), limit))
     parts = max(len(found), 1)
     characters, most = EVIDENCE_CHARACTERS // parts, max(EVIDENCE_SENTENCES // parts, 1)
     return [_beginning(one, one.text[:characters], most) for one in found]
+
+
+def _with_identifiers(question: str, passages: Iterable[Evidence]) -> Iterable[Evidence]:
+    """Vectors hardly tell two versions apart, and the words of a version are words of others."""
+    asked = identifiers(question)
+    if not asked:
+        return passages
+
+    def missing(one: Evidence) -> int:
+        text = f"{one.title} {one.text[:EVIDENCE_CHARACTERS]}"
+        return sum(not says(name, text) for name in asked)
+
+    return sorted(passages, key=missing)
 
 
 def _beginning(one: Evidence, text: str, most: int) -> Evidence:
