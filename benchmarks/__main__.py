@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import importlib
 import pkgutil
 import re
 import signal
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,33 +20,44 @@ from benchmarks.report import Report
 PROGRAM = "scripts/bench"
 
 
-def found() -> dict[str, Any]:
-    """The benchmarks' modules by name: those of this folder that define `run`."""
-    modules = {}
+@cache
+def found() -> dict[str, str]:
+    """What the benchmarks say of themselves, by name: the modules of this folder that define `run`.
+
+    They are read and not imported: all of them together take seconds.
+    """
+    said = {}
     for info in pkgutil.iter_modules(benchmarks.__path__):
-        if not info.name.startswith("_"):
-            module = importlib.import_module(f"benchmarks.{info.name}")
-            if hasattr(module, "run"):
-                modules[info.name] = module
-    return modules
+        place = Path(benchmarks.__path__[0], info.name)
+        path = place / "__init__.py" if info.ispkg else place.with_suffix(".py")
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        if any(isinstance(one, ast.FunctionDef) and one.name == "run" for one in tree.body):
+            said[info.name] = ast.get_docstring(tree, clean=False) or ""
+    return said
 
 
-def parser(modules: dict[str, Any]) -> argparse.ArgumentParser:
-    """One subcommand per benchmark, with its own options and the common ones."""
+def module(name: str) -> Any:
+    """The benchmark itself."""
+    return importlib.import_module(f"benchmarks.{name}")
+
+
+def parser(arguments: list[str]) -> argparse.ArgumentParser:
+    """One subcommand per benchmark; that of the arguments has its own options and the common ones."""
     top = argparse.ArgumentParser(
         PROGRAM, description="Measures the running product; exits 0 when it ran, whatever it found."
     )
     names = top.add_subparsers(metavar="NAME", dest="name", title="benchmarks")
-    for name, module in modules.items():
-        summary, _, rest = (module.__doc__ or "").partition("\n\n")
+    for name, said in found().items():
+        summary, _, rest = said.partition("\n\n")
         one = names.add_parser(
             name,
             help=" ".join(summary.split()),
             description=f"{summary}\n\n{rest}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        one.add_argument("--json", type=Path, metavar="FILE", help="also write the report to this file")
-        module.add_arguments(one)
+        if name in arguments[:1]:
+            one.add_argument("--json", type=Path, metavar="FILE", help="also write the report to this file")
+            module(name).add_arguments(one)
     return top
 
 
@@ -56,12 +69,12 @@ def command(arguments: list[str]) -> str:
 def main(arguments: list[str]) -> int:
     # As Ctrl-C does: what was started is ended on the way out.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    made = parser(found())
+    made = parser(arguments)
     options = made.parse_args(arguments)
     if options.name is None:
         made.print_help()
         return 0
-    run = cast("Callable[[argparse.Namespace], Report | None]", found()[options.name].run)
+    run = cast("Callable[[argparse.Namespace], Report | None]", module(options.name).run)
     report = run(options)
     if report is None:
         return 0
