@@ -283,6 +283,7 @@ def test_a_row_of_html_and_lines_of_code_are_shown_as_they_are_read() -> None:
 
     assert "“E7 · too hot”" in written(answer).plain
     assert "“\n    kettle fill\n    kettle boil\n”" in written(answer).plain
+    answer.citations.append(Citation(2, "1", "i", "s", (0, 7), 1.0))
     [_, first, _] = sources(answer, ("hot",), width=80)
     assert "E7 · too hot" in first.plain
 

@@ -16,6 +16,15 @@ def sections(document: Document) -> list[tuple[str, str, str, str]]:
     return [(one.number, one.heading, one.locator, one.text) for one in document.sections]
 
 
+def test_one_of_several_headings_of_the_outermost_level_below_a_text_is_no_title() -> None:
+    for name, text in (
+        ("kettle.md", "Boils water.\n\n# Use\n\nFill it.\n\n# Care\n\nRinse it.\n"),
+        ("kettle.rst", "Boils water.\n\nUse\n===\n\nFill it.\n\nCare\n====\n\nRinse it.\n"),
+    ):
+        assert read_document(text.encode(), name).title == "kettle"
+        assert read_document(text.partition("\n\n")[2].encode(), name).title == "Use"
+
+
 def test_markdown_is_cut_at_its_headings_and_a_section_is_not_cut_by_length() -> None:
     long = "word " * 3000
     text = f"Before.\n\n# One *bold* `code`\n\na\n\n## Two\n\n{long}\n\nmore\n\nThree\n---\n\nc\n"

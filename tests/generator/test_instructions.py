@@ -18,6 +18,9 @@ FAULTS = "| Error | What to do |\n| --- | --- |\n| E7 | boil it again |\n"
 OPTIONS = "| Option | Meaning |\n| --- | --- |\n| --again | boil it again |\n"
 
 
+PLANS = "| Plan | Price |\n| --- | --- |\n| Plus | 4 |\n| Premium | 9 |\n"
+
+
 def quotes(question: str, text: str, aligned: Sequence[float]) -> list[str]:
     """What is quoted of a text whose parts are aligned with a question so well."""
     spans = [span for _, span in in_bytes(text, "")]
@@ -53,3 +56,10 @@ def test_a_row_of_errors_is_quoted_only_where_nothing_else_is_there() -> None:
     assert quotes(question, f"Press the knob.\n\n{FAULTS}", [0.3, 0.9]) == ["Press the knob."]
     assert quotes(question, FAULTS, [0.9]) == ["| E7 | boil it again |"]
     assert quotes(question, f"Press the knob.\n\n{OPTIONS}", [0.3, 0.9]) == ["| --again | boil it again |"]
+
+
+def test_a_row_of_something_else_is_not_quoted_beside_the_one_that_is_asked_of() -> None:
+    assert quotes("What is the price of Plus?", PLANS, [0.9, 0.88]) == ["| Plus | 4 |"]
+    assert quotes("What is the price of Premium?", PLANS, [0.88, 0.9]) == ["| Premium | 9 |"]
+    assert len(quotes("What are the prices of Plus and Premium?", PLANS, [0.9, 0.88])) == 2
+    assert len(quotes("Which plans are there?", PLANS, [0.9, 0.88])) == 2

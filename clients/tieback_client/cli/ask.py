@@ -41,6 +41,7 @@ from tieback_client.events import (
     Answer,
     AnswerEvent,
     AnswerStyle,
+    Citation,
     Claim,
     Grounding,
     QuestionFit,
@@ -303,7 +304,10 @@ def marked(verdict: Verdict | None) -> tuple[str, str]:
 def sources(answer: Answer, words: tuple[str, ...], *, width: int, explain: bool = False) -> list[Text]:
     """The cited passages, with the supporting place in each; all found passages if none is cited."""
     hits = list(answer.retrieval.hits) if answer.retrieval else []
-    cited = {one.evidence_id: one for one in sorted(answer.citations, key=lambda one: one.support)}
+    cited: dict[str, Citation] = {}  # of a passage the first of the places that support best
+    for one in answer.citations:
+        if one.evidence_id not in cited or one.support > cited[one.evidence_id].support:
+            cited[one.evidence_id] = one
     lines: list[Text] = []
     named = {str(number): found for number, found in enumerate(hits, 1)}
     if cited:

@@ -101,9 +101,14 @@ def _paths(headings: Sequence[Heading]) -> Iterator[str]:
         above.append(one)
 
 
-def title_of(headings: Sequence[Heading]) -> str:
-    """The title of the whole document: its first heading, where that is not one of a series of versions."""
+def title_of(headings: Sequence[Heading], before: str = "") -> str:
+    """The title of the whole document: its first heading, where that is not one of a series of versions.
+
+    Nor is it one of several of the outermost level, where anything stands `before` it.
+    """
     first = headings[0]
+    if before.strip() and [one.level for one in headings].count(first.level) > 1:
+        return ""
     following = next((one.title for one in headings[1:] if one.level == first.level), "")
     return "" if _NUMBERED.search(first.title) and _NUMBERED.search(following) else first.title
 

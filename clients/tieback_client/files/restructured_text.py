@@ -45,7 +45,8 @@ def read(text: str, begin: int = 0, body: int = 0) -> Parsed:
     if not headings:
         return read_plain(text, begin)
     kept, notes = few_enough(headings)
-    return Parsed(text, sections_under(kept, text, lines.locator, begin=begin), title_of(kept), notes)
+    title = title_of(kept, text[body : kept[0].begin])
+    return Parsed(text, sections_under(kept, text, lines.locator, begin=begin), title, notes)
 
 
 def _sections(node: Any, section: Any, level: int) -> Iterator[tuple[int, Any]]:

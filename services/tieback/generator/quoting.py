@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from tieback.core.errors import InvalidInput
 from tieback.core.field_path import at
-from tieback.core.questions import asks_how_to
+from tieback.core.questions import Read, asks_how_to
 from tieback.core.types.arrays import Array
 from tieback.core.types.generation import (
     AnswerStyle,
@@ -96,6 +96,7 @@ def best(evidence: ReadEvidence) -> list[Place]:
     highest = float(values[places[0][0]][places[0][1]])
     least = highest - BEHIND_THE_BEST if evidence.aligned else highest * LEAST_OF_BEST
     chosen = [(number, window) for number, window in places if values[number][window] >= least]
+    chosen = _rows_of_what_is_asked(evidence, chosen)
     passages = list(dict.fromkeys(number for number, _ in chosen))
     return sorted(chosen, key=lambda place: (passages.index(place[0]), place[1]))
 
@@ -108,6 +109,27 @@ def _told_once(evidence: ReadEvidence, places: Sequence[Place]) -> list[Place]:
         if len(found) == MOST_QUOTES:
             break
     return list(found.values())
+
+
+def _rows_of_what_is_asked(evidence: ReadEvidence, places: list[Place]) -> list[Place]:
+    """Without the rows of a table that have fewer words of the question than the best one, and no others.
+
+    "The price of the plan Plus" is not in the row of Premium, which is otherwise as near.
+    """
+    asked = Read(evidence.asked.text).content
+    number, _ = places[0]
+    first = evidence.text(*places[0])
+    own = asked & Read(first).words
+    return [places[0]] + [
+        place
+        for place in places[1:]
+        if not (place[0] == number and _is_row(first) and _is_row(text := evidence.text(*place)))
+        or not asked & Read(text).words < own
+    ]
+
+
+def _is_row(text: str) -> bool:
+    return text.lstrip()[:3].lower().startswith(("|", "<tr"))
 
 
 def _with_identifiers(evidence: ReadEvidence, places: Sequence[Place]) -> list[Place]:
