@@ -246,6 +246,11 @@ def test_a_quote_has_footnotes_and_no_mark_that_would_be_taken_for_a_right_answe
         ("Name | Default\n", "`size` | 5 MB", "“Name: `size` · Default: 5 MB”"),
         ("", "<tr><td>a &lt; b</td><td><b>yes</b></td></tr>", "“a < b · yes”"),
         ("", '{"part": "A1", "stock": 3},', "“part: A1 · stock: 3”"),
+        (
+            "",
+            "**Fixed** by `kettle 2 <https://k.example/2>`__: 2 ** 3, x**y**z",
+            "“Fixed by kettle 2: 2 ** 3, x**y**z”",
+        ),
         ("", '{"part": {"id": 1}}', '“{"part": {"id": 1}}”'),
         ("", "Boil it:\n\n.. code:: sh\n\n   kettle boil", "“Boil it: kettle boil”"),
         ("", "Boil it:\n\n```sh\nfill\nboil\n```", "“Boil it:\n    fill\n    boil”"),

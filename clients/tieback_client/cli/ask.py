@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -304,10 +305,7 @@ def marked(verdict: Verdict | None) -> tuple[str, str]:
 def sources(answer: Answer, words: tuple[str, ...], *, width: int, explain: bool = False) -> list[Text]:
     """The cited passages, with the supporting place in each; all found passages if none is cited."""
     hits = list(answer.retrieval.hits) if answer.retrieval else []
-    cited: dict[str, Citation] = {}  # of a passage the first of the places that support best
-    for one in answer.citations:
-        if one.evidence_id not in cited or one.support > cited[one.evidence_id].support:
-            cited[one.evidence_id] = one
+    cited = _best_of_each(answer.citations)
     lines: list[Text] = []
     named = {str(number): found for number, found in enumerate(hits, 1)}
     if cited:
@@ -334,6 +332,15 @@ def sources(answer: Answer, words: tuple[str, ...], *, width: int, explain: bool
         return []
     title = "Sources" if cited else ("Nearest passages" if answer.abstention else "Passages read")
     return [Text(f"\n{title}", style="dim"), *(lines if cited else lines[:3])]
+
+
+def _best_of_each(citations: Sequence[Citation]) -> dict[str, Citation]:
+    """By passage, the place that supports best; the first of those that do."""
+    found: dict[str, Citation] = {}
+    for one in citations:
+        if one.evidence_id not in found or one.support > found[one.evidence_id].support:
+            found[one.evidence_id] = one
+    return found
 
 
 def without_strategy(answer: Answer) -> list[Text]:

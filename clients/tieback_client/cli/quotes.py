@@ -11,6 +11,9 @@ _FENCES = re.compile(r"^[ \t]*```", re.MULTILINE)
 _CELL = re.compile(r"<t[hd]\b[^<>]*>", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>]*>")
 _LINK = re.compile(r"!?\[([^\[\]]+)\]\([^()\s]*\)")
+_REFERENCE = re.compile(r"`([^`<>]{1,300}) <[^<>`\s]{1,2000}>`__?")
+"""A link of reStructuredText."""
+_BOLD = re.compile(r"(?<![\w*])\*\*(?=[^\s*])([^*]{1,300})(?<=[^\s*])\*\*(?![\w*])")
 _UNSEEN = re.compile(r"<a\b[^<>]*>|</a>|<!--[^<>]*-->", re.IGNORECASE)
 """Anchors and remarks in a text: a reader of the page does not see them."""
 _BAR = re.compile(r"(?<!\\)\|")
@@ -64,6 +67,7 @@ def _cells(quote: str, *, is_row: bool) -> list[str] | None:
 def _in_a_sentence(quote: str) -> str:
     """A quote in one line; code by its lines."""
     words = _LINK.sub(r"\1", " ".join(_UNSEEN.sub(" ", quote).split()))
+    words = _BOLD.sub(r"\1", _REFERENCE.sub(r"\1", words))
     if words[:2] in ("- ", "* ", "+ "):
         return words[2:]
     lead, *code = _FENCE.split(quote, maxsplit=1)
