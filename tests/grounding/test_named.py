@@ -53,6 +53,14 @@ def test_days_and_months_are_named_by_their_short_forms_and_by_dates(
     assert unnamed(question, [text]) == missing
 
 
+def test_a_version_with_an_epoch_is_another_one_of_its_name() -> None:
+    passages = ["kettle 1:10.0p1-1 (11 Apr 2025, Ann Other): The lid is closed."]
+
+    assert unnamed("When was kettle 11.2 released?", passages) == ["kettle 11.2"]
+    assert unnamed("When was kettle 10.0p1 released?", passages) == []
+    assert unnamed("When was kettle 1:10.0p1-1 released?", passages) == []
+
+
 def test_a_year_is_missed_only_where_the_passages_have_years() -> None:
     assert unnamed("Who won in 2018?", ["Asuka won the match."]) == []
     assert unnamed("Who won in 2018?", ["Asuka won the match of 2017."]) == ["2018"]

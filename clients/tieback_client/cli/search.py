@@ -226,13 +226,14 @@ def without_relevance(hits: Sequence[RetrievedHit]) -> list[Any]:
     return [Text(told, style="yellow")]
 
 
-_RULE = re.compile(r"^[ \t]*\|?(?:[ \t]*:?-{2,}:?[ \t]*\|)+[ \t]*(?::?-{2,}:?)?[ \t]*$", re.MULTILINE)
-"""The line below the names of columns in a table of Markdown, which says nothing."""
+RULE = frozenset(" \t|:-")
+"""What a line below the names of columns is made of in a table of Markdown, which says nothing."""
 
 
 def snippet(whole: str, words: tuple[str, ...], *, width: int) -> Text:
     """The part of a text that holds most of the words, which are set off."""
-    flat = " ".join(_RULE.sub("", whole).split())
+    lines = (line for line in whole.split("\n") if not ("--" in line and "|" in line and set(line) <= RULE))
+    flat = " ".join(" ".join(lines).split())
     stems = sorted(
         {_stem(one) for one in re.findall(r"\w+", " ".join(words)) if len(one) > 2 or one > "\u2e80"}
     )

@@ -50,9 +50,15 @@ IDENTIFIER = re.compile(
 CAMEL = re.compile(r"[a-z]+(?:[A-Z][a-z\d]*)+")
 """Names of settings and variables: "maxRetries"."""
 YEAR = re.compile(r"(?<![\w.:/-])(?:1\d{3}|20\d\d)(?![\w:/-]|\.\d)")
-VERSION = re.compile(r"v?\d+(?:\.\d+)+\S*", re.IGNORECASE)
+VERSION = re.compile(r"v?(?:\d+:)?\d+(?:\.\d+)+\S*", re.IGNORECASE)
+"""Of Debian with an epoch before it, as "1:10.0p1-1"."""
 NAMED = re.compile(r"(?:\b[A-Z][\w+#.-]*|\bversion)\s+\Z")
 """What stands before the number of a version, which is no quantity then: "Rust 3.0 released"."""
+RELEASED = re.compile(
+    r"v?\d+(?:\.\d+)+ (?:is |was |been )?(?:released|published|uploaded|announced|shipped|tagged|out)\b",
+    re.IGNORECASE,
+)
+"""What is done with a version, and with no quantity: "openssh 9.9 released"."""
 KINDS = [re.compile(pattern) for pattern in (r"\d{1,2}(?::\d\d)+", r"\d+(?:[-/]\d+)+")]
 """Times and dates."""
 DATE = re.compile(r"\b(?:\d{4}-\d\d-\d\d|\d{1,2}[./]\d{1,2}[./]\d{4})\b")
@@ -74,6 +80,7 @@ def _identified(question: str) -> list[tuple[str, Span]]:
         token = _bare(match[0].rstrip(".:"))
         is_measured = any(begin <= match.start() < end for begin, end in measured)
         is_measured &= NAMED.search(question, max(0, match.start() - LONGEST), match.start()) is None
+        is_measured &= RELEASED.match(question, match.start()) is None
         is_one = IDENTIFIER.fullmatch(token) or CAMEL.fullmatch(token)
         if len(token) <= LONGEST and not is_measured and is_one:
             found.append((token, (match.start(), match.start() + len(token))))
