@@ -56,23 +56,22 @@ class Asked:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--most", type=int, default=60, metavar="N", help="so many questions [60]")
-    parser.add_argument("--ray", action="store_true", help="on Ray Serve, not in one process each")
 
 
 def run(options: argparse.Namespace) -> Report:
     report = Report()
     with tempfile.TemporaryDirectory() as folder:
         try:
-            measure(report, Path(folder), evenly(questions(), options.most), local=not options.ray)
+            measure(report, Path(folder), evenly(questions(), options.most))
         except StartError as error:
             report.claim("the servers start", None, "", ">= 1", note=str(error))
     return report
 
 
-def measure(report: Report, folder: Path, asked: Sequence[Question], *, local: bool) -> None:
+def measure(report: Report, folder: Path, asked: Sequence[Question]) -> None:
     """Asks each question of every server before the next one."""
     with (
-        started(folder / "pages", local=local, spaces=SPACES, settings=QUOTING) as one,
+        started(folder / "pages", local=True, spaces=SPACES, settings=QUOTING) as one,
         one.ready(300).client() as client,
     ):
         index_pages(client)
@@ -82,7 +81,7 @@ def measure(report: Report, folder: Path, asked: Sequence[Question], *, local: b
         servers = {}
         for name, settings in SERVERS.items():
             store = shutil.copytree(folder / "pages", folder / name.replace(" ", "-"))
-            starting = started(Path(store), local=local, spaces=SPACES, settings=QUOTING | settings)
+            starting = started(Path(store), local=True, spaces=SPACES, settings=QUOTING | settings)
             server = open_until.enter_context(starting).ready(300)
             servers[name] = server, open_until.enter_context(server.client())
             ask(servers[name][1], asked[0].asked, AnswerStyle.QUOTE)  # what is computed once

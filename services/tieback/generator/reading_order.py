@@ -46,9 +46,9 @@ class ReadingOrder:
         counts = np.array([sum(says(one, f"{title} {text}") for one in named) for title, text in under])
         has_most = counts == counts.max() if counts.any() else np.zeros(len(texts), bool)
         order = np.lexsort((-shares, ~has_most))  # of equal ones those of the best passage are first
-        begin = max(first, int(has_most.sum())) if asked and first else len(texts)
+        begin = max(first, int(has_most.sum())) if first and shares.any() else len(texts)
         self.first: Sequence[int] = order[:begin].tolist()
-        """Places of the sentences that are encoded at first: all where the question has no word to go by."""
+        """Places of the sentences that are encoded at first: all where none has a word of the question."""
         self._rest = order[begin:]
         self._expected = EXPECTED + OF_ALL_WORDS * shares
 
