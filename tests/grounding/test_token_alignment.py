@@ -17,7 +17,7 @@ from tieback.core.types.grounding import CheckedText, GroundingCheck
 from tieback.core.types.method_choice import MethodChoice
 from tieback.encoder import Encoder
 from tieback.grounding import LEARNED, Checkers, ClaimChecker, PassageReader
-from tieback.methods.grounding import Statement, checkers, words_of
+from tieback.methods.grounding import Passage, Statement, checkers, words_of
 from tieback.methods.grounding._signals import OTHERWISE, SAME, SIGNALS, WINDOWS, by_rule, signals_of
 from tieback.methods.grounding.token_alignment import (
     PASSAGE_TOKENS,
@@ -25,6 +25,7 @@ from tieback.methods.grounding.token_alignment import (
     Inputs,
     inputs,
     probabilities,
+    reads,
     together,
     windows,
 )
@@ -67,6 +68,48 @@ def test_the_network_computes_the_same_in_numpy_and_in_pytorch_whatever_the_padd
     together = torch.softmax(network(*padded(batch)), dim=-1).detach().numpy()
 
     assert together == pytest.approx(np.stack([probabilities(one, state) for one in batch]), abs=1e-5)
+
+
+def of_sentences(*sentences: str) -> Passage:
+    """A passage none of whose sentences is encoded."""
+    begins = np.cumsum([0, *(len(one) + 1 for one in sentences)]).tolist()
+    spans = [(begin, begin + len(one)) for begin, one in zip(begins, sentences, strict=False)]
+    return Passage(" ".join(sentences), spans, np.zeros((len(spans), WIDTH), np.float32))
+
+
+def test_what_is_read_is_chosen_by_words_and_covers_what_passages_are_read_for_together() -> None:
+    bread = [f"Bread of the Danube number {n} is baked." for n in range(6)]
+    passages = [
+        of_sentences(*bread, "The Danube rises in a forest.", "It is long."),
+        of_sentences(*bread, "A forest is black.", "The Danube ends in the Black Sea."),
+        of_sentences(*["Cake is sweet."] * 6),
+    ]
+    claim = Statement("The Danube rises in the Black Forest.", np.zeros(WIDTH))
+
+    chosen = reads(claim, passages)
+
+    stated = words_of(claim.text)
+    assert chosen == [*(windows(stated, one.window_words) for one in passages[:2]), []]
+    every = [(number, window) for number, one in enumerate(passages) for window in range(len(one.windows))]
+    joint = windows(stated, [words for one in passages for words in one.window_words])
+    assert {every[place] for place in joint} <= {(n, one) for n, own in enumerate(chosen) for one in own}
+    assert [len(own) for own in reads(claim, passages[2:])] == [WINDOWS]
+    assert reads(Statement("Is it?", np.zeros(WIDTH)), passages) == [[], [], []]
+
+
+async def test_sentences_that_share_less_with_a_claim_than_others_are_not_encoded(
+    encoder: Encoder, state: State
+) -> None:
+    more = " ".join(f"The river has bridge number {n}." for n in range(9))
+    check = GroundingCheck("It flows through ten countries.", [Evidence("a", f"{RIVER.text} {more}")])
+    service = ClaimChecker(encoder, space=SPACE, checkers=Checkers({LEARNED: state}))
+
+    [found] = (await service.check([check])).results
+
+    assert isinstance(found, CheckedText)
+    assert [one.label for one in found.verdicts] == [VerdictLabel.SUPPORTED]
+    state_of_cache = encoder.cache_state(SPACE)
+    assert state_of_cache.misses + state_of_cache.memory_hits == 1 + WINDOWS
 
 
 def test_of_a_long_passage_the_sentences_that_share_most_are_read_in_their_order() -> None:

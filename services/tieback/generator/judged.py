@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -17,7 +17,7 @@ from tieback.generator.instructions import BEHIND
 from tieback.generator.judging import Judge
 from tieback.generator.quoting import chosen
 from tieback.generator.reading_order import ReadingOrder
-from tieback.grounding import CutPassages, PassageReader
+from tieback.grounding import CutPassages, EncodedPassages, PassageReader
 from tieback.methods.answerability import Judgement
 from tieback.methods.answerability.question_alignment import alignment
 from tieback.methods.answerability.relevance import window_relevance
@@ -41,18 +41,20 @@ async def read_evidence(
     """
     tokens = tokens or judge.is_learned
     cut = await reader.cut(evidence, deadline)
-    if first and judge.reads_quotes and not any(one.segments for one in evidence):
+    is_quoted = bool(first) and judge.reads_quotes and not any(one.segments for one in evidence)
+    if is_quoted:
         asked, read = await _in_order(reader, question, cut, first, deadline)
-        passages = cut.passages(read, len(asked.vector))
-        return await asyncio.to_thread(_read, asked, passages, judge, deadline, is_quoted=True)
-    asked, *sentences = await reader.statements([question, *cut.texts], deadline, tokens=tokens)
-    passages = cut.passages(dict(enumerate(sentences)), len(asked.vector))
-    return await asyncio.to_thread(_read, asked, passages, judge, deadline)
+    else:
+        asked, *sentences = await reader.statements([question, *cut.texts], deadline, tokens=tokens)
+        read = dict(enumerate(sentences))
+    encoded = EncodedPassages(cut, len(asked.vector))
+    encoded.add(read)
+    return await asyncio.to_thread(_read, asked, encoded.passages, judge, deadline, is_quoted=is_quoted)
 
 
 async def _in_order(
     reader: PassageReader, question: str, cut: CutPassages, first: int, deadline: Deadline
-) -> tuple[Statement, Mapping[int, Statement]]:
+) -> tuple[Statement, dict[int, Statement]]:
     """The question and the sentences that may be quoted, by their places among all."""
     order = await asyncio.to_thread(ReadingOrder, question, cut.texts, cut.titles, first)
     texts = [question, *(cut.texts[place] for place in order.first)]
@@ -74,7 +76,7 @@ def _read(
     judge: Judge,
     deadline: Deadline,
     *,
-    is_quoted: bool = False,
+    is_quoted: bool,
 ) -> ReadEvidence:
     """Relevances are left out where something `is_quoted`, and that is chosen by alignments."""
     relevances, aligned, words = [], [], words_of(asked.text)

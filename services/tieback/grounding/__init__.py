@@ -2,7 +2,7 @@
 
 from tieback.grounding.claim_check import LEARNED, Checkers, ClaimCheck, ConfiguredChecker
 from tieback.grounding.claims import ClaimFinder
-from tieback.grounding.passages import CutPassages, PassageReader, check_evidence, check_text
+from tieback.grounding.passages import CutPassages, EncodedPassages, PassageReader, check_evidence, check_text
 from tieback.grounding.question_fit import answering, as_stated
 from tieback.grounding.service import ClaimChecker
 
@@ -14,6 +14,7 @@ __all__ = [
     "ClaimFinder",
     "ConfiguredChecker",
     "CutPassages",
+    "EncodedPassages",
     "PassageReader",
     "answering",
     "as_stated",

@@ -30,9 +30,12 @@ from tieback.grounding.languages import is_foreign
 from tieback.grounding.other_words import Denies
 from tieback.methods.grounding import (
     EVIDENCE,
+    READS,
     SUMMARY,
     Finding,
     Passage,
+    Place,
+    Reads,
     Statement,
     Summary,
     Support,
@@ -76,6 +79,8 @@ class ConfiguredChecker:
     summarise: Summary
     is_learned: bool
     reads_words: bool
+    reads: Reads | None = None
+    """Which windows it reads of a claim, where words alone decide it; None where it reads all."""
     denies: Denies | None = None
     """What was learned of whether a sentence contradicts another one; of no checker by itself."""
 
@@ -121,7 +126,11 @@ class Checkers:
             return method(claim, passages, state or {})
 
         summarise = checkers.form(SUMMARY, name, parameters, field=field)
-        return ConfiguredChecker(name, check, summarise, is_learned(name), reads_words(name), self._denies())
+        reads = checkers.form(READS, name, parameters) if checkers.has(READS, name) else None
+        knows_words = reads_words(name)
+        return ConfiguredChecker(
+            name, check, summarise, is_learned(name), knows_words, reads, denies=self._denies()
+        )
 
     def _denies(self) -> Denies | None:
         state = self._states.get(LEARNED)
@@ -165,7 +174,7 @@ class ClaimCheck:
         self._nothing: NotCheckedReason | None = None
         # Where nothing is to be checked, no passage was read of any source.
         stated = [one.without_labels() for one in passages]
-        every = list(zip(sources, passages, stated, strict=False))
+        every = list(zip(sources, passages, stated, range(len(sources)), strict=False))
         written = [one for one in every if one[1].text.strip()]
         known = [one for one in written if one[1].labels or not self._is_foreign(one[2].text)]
         if not known:
@@ -177,9 +186,10 @@ class ClaimCheck:
                 else NotCheckedReason.NO_PASSAGES
             )
         self._reads_all = len(known) == len(written)
-        self._sources = [source for source, _, _ in known]
-        self._passages = [one for _, one, _ in known]
-        self._stated = [one for _, _, one in known]
+        self._sources = [one[0] for one in known]
+        self._passages = [one[1] for one in known]
+        self._stated = [one[2] for one in known]
+        self._numbers = [one[3] for one in known]
         self._conflicts = Conflicts(self._sources, self._stated, question, asked, checker.denies)
 
     @property
@@ -190,6 +200,22 @@ class ClaimCheck:
     def takes(self, text: str) -> bool:
         """Whether there is something to check, and to check it by."""
         return self._withheld(text) is None
+
+    def read_of(self, statements: Sequence[Statement], places: Sequence[Place]) -> list[int]:
+        """Which of all windows of the passages, by their `places`, the checker reads for these claims.
+
+        All of them, unless it chooses by words. No passage may have labels.
+        """
+        reads = self._checker.reads
+        if reads is None:
+            return list(range(len(places)))
+        wanted = {
+            (number, window)
+            for one in statements
+            for number, chosen in zip(self._numbers, reads(one, self._stated), strict=True)
+            for window in chosen
+        }
+        return [place for place, one in enumerate(places) if one in wanted]
 
     async def find(self, statement: Statement) -> Finding:
         """What the checker finds of a claim that it takes; it counts for nothing yet."""

@@ -21,7 +21,7 @@ from tieback.core.types.limits import Limits
 from tieback.core.types.locators import LocatorKind
 from tieback.core.types.recognition import SegmentKind
 from tieback.core.types.vectors import VectorKind
-from tieback.methods.grounding import Passage, PassageLabel, Statement
+from tieback.methods.grounding import Passage, PassageLabel, Place, Statement
 from tieback.ports import EVIDENCE_CHARACTERS, EVIDENCE_SENTENCES, EncoderPort
 
 CUT = EncodePlan(truncation=Truncation.END)
@@ -39,23 +39,36 @@ class CutPassages:
     texts: Sequence[str]
 
     @property
+    def places(self) -> list[Place]:
+        """Of each text, the number of its passage and its own within it."""
+        return [(number, window) for number, spans in enumerate(self.spans) for window in range(len(spans))]
+
+    @property
     def titles(self) -> list[str]:
         """What each text stands under."""
-        return [one.title for one, spans in zip(self.sources, self.spans, strict=True) for _ in spans]
+        return [self.sources[number].title for number, _ in self.places]
 
-    def passages(self, read: Mapping[int, Statement], width: int) -> list[Passage]:
-        """The passages with what was encoded, by the places of the texts; the rest has zeros and no rows."""
-        vectors = np.zeros((len(self.texts), width), np.float32)
-        rows = [np.zeros((0, width), np.float32)] * len(self.texts)
-        for place, one in read.items():
-            vectors[place], rows[place] = one.vector, one.rows
-        bounds = np.cumsum([0, *map(len, self.spans)])
-        return [
-            Passage(source.text, spans, vectors[begin:end], rows[begin:end], _labels(source), source.title)
-            for source, spans, begin, end in zip(
-                self.sources, self.spans, bounds[:-1], bounds[1:], strict=True
+
+class EncodedPassages:
+    """Passages whose sentences are encoded one after another; those that are not have zeros and no rows."""
+
+    def __init__(self, cut: CutPassages, width: int) -> None:
+        nothing = np.zeros((0, width), np.float32)
+        self._places = cut.places
+        self._rows = [[nothing] * len(spans) for spans in cut.spans]
+        self._vectors = [np.zeros((len(spans), width), np.float32) for spans in cut.spans]
+        self.passages: Sequence[Passage] = [
+            Passage(source.text, spans, vectors, rows, _labels(source), source.title)
+            for source, spans, vectors, rows in zip(
+                cut.sources, cut.spans, self._vectors, self._rows, strict=True
             )
         ]
+
+    def add(self, read: Mapping[int, Statement]) -> None:
+        """Adds what was encoded, by the places of the texts."""
+        for place, one in read.items():
+            number, window = self._places[place]
+            self._vectors[number][window], self._rows[number][window] = one.vector, one.rows
 
 
 class PassageReader:
@@ -67,7 +80,7 @@ class PassageReader:
 
     async def read(
         self, evidence: Sequence[Evidence], beside: Sequence[str], deadline: Deadline, *, tokens: bool = False
-    ) -> tuple[list[Passage], list[Statement]]:
+    ) -> tuple[Sequence[Passage], list[Statement]]:
         """The passages, and texts `beside` them that are encoded in the same call.
 
         With `tokens`, both have the vectors of their tokens. InvalidInput where there is too much to read.
@@ -75,8 +88,9 @@ class PassageReader:
         """
         cut = await self.cut(evidence, deadline)
         read = await self.statements([*beside, *cut.texts], deadline, tokens=tokens)
-        width = len(read[0].vector) if read else 1
-        return cut.passages(dict(enumerate(read[len(beside) :])), width), read[: len(beside)]
+        encoded = EncodedPassages(cut, len(read[0].vector) if read else 1)
+        encoded.add(dict(enumerate(read[len(beside) :])))
+        return encoded.passages, read[: len(beside)]
 
     async def cut(self, evidence: Sequence[Evidence], deadline: Deadline) -> CutPassages:
         """The passages without vectors yet. InvalidInput where there is too much to read."""

@@ -17,9 +17,9 @@ from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.report import Timing
 from tieback.grounding.claim_check import Checkers, ClaimCheck, ConfiguredChecker
 from tieback.grounding.claims import ClaimFinder
-from tieback.grounding.passages import PassageReader, check_evidence, check_text
+from tieback.grounding.passages import EncodedPassages, PassageReader, check_evidence, check_text
 from tieback.grounding.question_fit import answering, as_stated
-from tieback.methods.grounding import Passage, Statement
+from tieback.methods.grounding import Statement
 from tieback.ports import EncoderPort
 
 MOST_CLAIMS = 512
@@ -80,18 +80,9 @@ class ClaimChecker:
         check_text(one.question, self._limits, at("question"))
         check_evidence(one.evidence, self._limits)
         claims = await asyncio.to_thread(_claims, one)
-        passages: list[Passage] = []
-        read: Sequence[Statement | None] = [None] * len(claims)
-        asked = None
-        if one.evidence:
-            texts = [as_stated(claim.text) for claim in claims]
-            texts += [one.question] if one.question else []
-            passages, read = await self._reader.read(one.evidence, texts, deadline, tokens=checker.is_learned)
-            if one.question:
-                *read, asked = read
+        check, read = await self._read(one, claims, checker, deadline)
         encoded = time.monotonic()
         timing.prepare += encoded - begin
-        check = ClaimCheck(one.evidence, passages, checker, one.question, asked)
         citations: list[Citation] = []
         verdicts: list[Verdict] = []
         conflicts: list[Conflict] = []
@@ -107,6 +98,37 @@ class ClaimChecker:
                         conflicts.append(found)
         timing.compute += time.monotonic() - encoded
         return CheckedText(claims, citations, verdicts, check.supported_share, conflicts)
+
+    async def _read(
+        self,
+        one: GroundingCheck,
+        claims: Sequence[Claim],
+        checker: ConfiguredChecker,
+        deadline: Deadline,
+    ) -> tuple[ClaimCheck, Sequence[Statement | None]]:
+        """What checks the claims, with the vectors of the sentences that it reads, and the claims' own."""
+        if not one.evidence:
+            return ClaimCheck((), (), checker, one.question), [None] * len(claims)
+        texts = [as_stated(claim.text) for claim in claims]
+        texts += [one.question] if one.question else []
+        cut = await self._reader.cut(one.evidence, deadline)
+        read = await self._reader.statements(texts, deadline, tokens=checker.is_learned)
+        asked = read.pop() if one.question else None
+        encoded = EncodedPassages(cut, len(read[0].vector))
+
+        async def encode(chosen: Sequence[int]) -> None:
+            if chosen:
+                wanted = [cut.texts[place] for place in chosen]
+                found = await self._reader.statements(wanted, deadline, tokens=checker.is_learned)
+                encoded.add(dict(zip(chosen, found, strict=True)))
+
+        has_segments = any(source.segments for source in one.evidence)
+        if has_segments:  # labels are taken out of a copy of the passage
+            await encode(range(len(cut.texts)))
+        check = ClaimCheck(one.evidence, encoded.passages, checker, one.question, asked)
+        if not has_segments:
+            await encode(await asyncio.to_thread(check.read_of, read, cut.places))
+        return check, read
 
 
 def _claims(one: GroundingCheck) -> list[Claim]:

@@ -23,6 +23,7 @@ from tieback.methods.grounding._words import Words, words_of
 
 __all__ = [
     "EVIDENCE",
+    "READS",
     "SUMMARY",
     "Checker",
     "EvidenceOf",
@@ -30,6 +31,7 @@ __all__ = [
     "Passage",
     "PassageLabel",
     "Place",
+    "Reads",
     "Statement",
     "Summary",
     "Support",
@@ -172,10 +174,19 @@ class EvidenceOf(Protocol):
         ...
 
 
+class Reads(Protocol):
+    """Tells which windows a method reads, by words alone."""
+
+    def __call__(self, claim: Statement, passages: Sequence[Passage]) -> Sequence[Sequence[int]]:
+        """Of each passage the windows whose vectors it reads; of the others neither vectors nor rows."""
+        ...
+
+
 SUMMARY: Form[Summary] = Form("summary", Summary)
 EVIDENCE: Form[EvidenceOf] = Form("evidence", EvidenceOf, required=False)
+READS: Form[Reads] = Form("reads", Reads, required=False)
 
-checkers: Family[Checker] = Family(__name__, Checker, SUMMARY, EVIDENCE)
+checkers: Family[Checker] = Family(__name__, Checker, SUMMARY, EVIDENCE, READS)
 
 
 def reads_words(name: str) -> bool:

@@ -211,6 +211,20 @@ def evidence(claim: Statement, passages: Sequence[Passage], *, likelihood: bool 
     return " ".join(texts[place] for place in windows(words_of(claim.text), words))
 
 
+def reads(claim: Statement, passages: Sequence[Passage]) -> list[list[int]]:
+    """The windows that share most with the claim, of passages that speak of what it does, or of all where
+    none does. What is read of several passages together is among them.
+    """
+    stated = words_of(claim.text)
+    if not (stated.stems or stated.numbers):
+        return [[] for _ in passages]
+    shares = _shares(stated, passages)
+    return [
+        windows(stated, passage.window_words) if share or not any(shares) else []
+        for passage, share in zip(passages, shares, strict=True)
+    ]
+
+
 def inputs(claim: Statement, stated: Words, passage: Passage) -> Inputs:
     """What the network reads of a claim, with the words that it states, and a passage."""
     return _read(claim, stated, passage.window_words, passage.vectors, passage.rows)
