@@ -10,7 +10,8 @@ import pytest
 from generator.conftest import collect
 from support import bag_of_words
 from tieback.core.state import State
-from tieback.core.types.generation import Evidence
+from tieback.core.types.generation import Evidence, Grounding
+from tieback.core.types.method_choice import MethodChoice
 from tieback.encoder import Encoder
 from tieback.generator import Generator
 from tieback.generator.judging import Judges
@@ -63,18 +64,22 @@ def test_those_follow_that_may_come_near_the_best() -> None:
     assert order.near(best=EXPECTED) == [1, 2]
 
 
-async def test_what_cannot_be_quoted_is_not_encoded_and_the_quote_is_the_same(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("checker", "expected"), [("verbatim", [7, 15]), ("lexical_embedding", [22, 0])])
+async def test_what_cannot_be_quoted_is_not_encoded_unless_passages_are_compared_whole(
+    tmp_path: Path, checker: str, expected: list[int]
+) -> None:
     encoder = Encoder([bag_of_words.BagOfWords(bag_of_words.card(tmp_path))])
     evidence = [Evidence("a", " ".join([*ELSEWHERE[:10], TOLD, *ELSEWHERE[10:]]))]
     judges = Judges({"question_reading": STATE}, lambda _, text: 3.0 if text == TOLD else -3.0)
+    how = Grounding(checker=MethodChoice(checker))
     answers, encoded = [], []
     for count in (6, 0):
         before = encoder.cache_state(SPACE).misses
         generator = Generator([], encoder, space=SPACE, judges=judges, first_sentences=count)
-        answers.append(await collect(generator, "the bridge opens on monday", evidence))
+        answers.append(await collect(generator, "the bridge opens on monday", evidence, grounding=how))
         encoded.append(encoder.cache_state(SPACE).misses - before)
         await generator.close()
     await encoder.close()
 
     assert answers[0].text == answers[1].text == TOLD
-    assert encoded == [7, 15]
+    assert encoded == expected

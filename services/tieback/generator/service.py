@@ -219,7 +219,8 @@ class Generator:
             )
         if grounding.repair is not Repair.NONE:
             _check_repair(sampling, grounding)
-        is_read_whole = style is AnswerStyle.WRITE or checker.is_learned or grounding.decision is not None
+        is_read_whole = checker.name != VERBATIM.name or grounding.decision is not None
+        is_read_whole |= style is AnswerStyle.WRITE
         judge = grounding.answerability or (self._judges.of_decisions if grounding.decision else None)
         return Request(
             *(prompt, evidence, writing if style is AnswerStyle.WRITE else None, grounding, checker, style),
