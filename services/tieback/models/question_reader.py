@@ -17,14 +17,18 @@ from tieback.catalog.card import EncoderCard
 from tieback.catalog.options import TransformerText
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types.arrays import Array
+from tieback.core.types.generation import VerdictLabel
+from tieback.methods.grounding.token_alignment import LABELS
 from tieback.models.session import Session
 from tieback.models.store import Store
 from tieback.models.tokenization import TextTokenizer, TokenizedPair
 
 GRAPH = "reader.onnx"
 """The graph's name among the files of an artifact."""
-EMBEDDED, OWN, ANSWERED = "embedded", "own", "answered"
-"""Its inputs `[1, tokens, width]` and `[1, tokens]`, the tokens of the first text, and its output `[1]`."""
+EMBEDDED, OWN, ANSWERED, VERDICT = "embedded", "own", "answered", "verdict"
+"""Its inputs `[1, tokens, width]` and `[1, tokens]`, the tokens of the first text, and its outputs `[1]` and
+`[1, labels]`: logits that a question is answered, and of the verdict of a claim."""
+CONTRADICTED = LABELS.index(VerdictLabel.CONTRADICTED)
 MOST_TOKENS = 128
 TABLES = ("word_embeddings", "position_embeddings", "token_type_embeddings")
 EPSILON = 1e-12
@@ -78,14 +82,28 @@ class QuestionReader:
 
     def __call__(self, question: str, sentences: str) -> float:
         """How far the sentences answer the question, a logit; for any thread. What is longer is cut."""
-        try:
-            pair = self._tokenizer.pair(question, sentences)
-        except InvalidInput:
+        found = self._run(ANSWERED, question, sentences)
+        return LEAST if found is None else float(found[0])
+
+    def contradicts(self, claim: str, sentences: str) -> float:
+        """How far the sentences contradict the claim, log odds; as above."""
+        found = self._run(VERDICT, claim, sentences)
+        if found is None:
             return LEAST
-        own = (pair.types == 0).astype(np.float32)
-        inputs = {EMBEDDED: self._embeddings(pair)[None], OWN: own[None]}
-        (answered,) = self._session.run([ANSWERED], inputs)
-        return float(answered[0])
+        logits = found[0].astype(np.float64)
+        others = np.delete(logits, CONTRADICTED)
+        return float(logits[CONTRADICTED] - np.logaddexp.reduce(others))
+
+    def _run(self, wanted: str, own: str, sentences: str) -> Array | None:
+        """An output of the graph; None where a text has no word."""
+        try:
+            pair = self._tokenizer.pair(own, sentences)
+        except InvalidInput:
+            return None
+        first = (pair.types == 0).astype(np.float32)
+        inputs = {EMBEDDED: self._embeddings(pair)[None], OWN: first[None]}
+        (found,) = self._session.run([wanted], inputs)
+        return np.asarray(found)
 
 
 def load_question_reader(graph: bytes, card: EncoderCard, store: Store) -> QuestionReader:

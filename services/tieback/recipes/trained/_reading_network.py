@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from tieback.core.types.arrays import Array
-from tieback.models.question_reader import ANSWERED, EMBEDDED, OWN
+from tieback.models.question_reader import ANSWERED, EMBEDDED, OWN, VERDICT
 from tieback.recipes.quantise import quantise
 from tieback.recipes.torch_export import export_module
 from tieback.recipes.trained._reading_pairs import ASKED, UNKNOWN, Read
@@ -99,15 +99,17 @@ class ReadingNetwork(nn.Module):
 
 
 class Served(nn.Module):
-    """The same of pairs without padding, to what is served: the logit of an answer `[n]`."""
+    """The same of pairs without padding, to what is served: the logits of an answer `[n]` and of the verdict
+    `[n, 3]`.
+    """
 
     def __init__(self, network: ReadingNetwork) -> None:
         super().__init__()
         self.network = network
 
-    def forward(self, embedded: Tensor, own: Tensor) -> Tensor:
-        answered: Tensor = self.network(embedded, own, torch.ones_like(own))[1]
-        return answered
+    def forward(self, embedded: Tensor, own: Tensor) -> tuple[Tensor, Tensor]:
+        verdict, answered, _ = self.network(embedded, own, torch.ones_like(own))
+        return answered, verdict
 
 
 def learn_to_read(
@@ -285,8 +287,9 @@ def graph_of(network: ReadingNetwork, sample: Sequence[Read]) -> bytes:
             [one[:2] for one in values.values()],
             exact,
             inputs=list(values),
-            outputs=[ANSWERED],
-            dynamic={name: {0: "pairs", 1: "tokens"} for name in values} | {ANSWERED: {0: "pairs"}},
+            outputs=[ANSWERED, VERDICT],
+            dynamic={name: {0: "pairs", 1: "tokens"} for name in values}
+            | {name: {0: "pairs"} for name in (ANSWERED, VERDICT)},
         )
         quantise(exact, coded, {name: one.numpy() for name, one in values.items()})
         return coded.read_bytes()
