@@ -12,6 +12,8 @@ from tieback.methods.grounding import Passage, Statement
 
 NEAR = np.array([1.0, 0.0], np.float32)
 FAR = np.array([0.0, 1.0], np.float32)
+APART, BETWEEN = (np.array([np.sin(turn), np.cos(turn)], np.float32) for turn in (np.pi / 3, np.pi / 6))
+"""As near to `FAR` as what is said in other words is, and a question between both."""
 
 
 def told(one: str, other: str, question: str = "", *, denied: bool = False) -> str | None:
@@ -45,6 +47,11 @@ def told(one: str, other: str, question: str = "", *, denied: bool = False) -> s
         ("The field is optional.", "The field is not mandatory.", None),
         ("New files are kept.", "Old files are kept.", None),
         ("A ticket for the ferry costs 4 euros.", "The ferry is free of charge.", "number"),
+        ("Forwarding is disabled by default.", "Forwarding is enabled by default.", "negation"),
+        ("Forwarding is disabled by default.", "By default there is no forwarding.", None),
+        ("Crates of a path are not permitted.", "A crate of nothing but a path is rejected.", None),
+        ("Use a lock to avoid a race.", "Use a lock.", None),
+        ("Delivery is free for all orders.", "Delivery costs nothing.", None),
         ("It is open.", "It is shown as open by all signs, which are not lit at night in the winter.", None),
     ],
 )
@@ -55,6 +62,67 @@ def test_what_differs_is_named(one: str, other: str, kind: str | None) -> None:
 def test_what_a_checker_denies_both_ways_is_another_statement_unless_it_is_about_numbers() -> None:
     assert told("Dogs may run free.", "Dogs are kept on a lead.", denied=True) == "statement"
     assert told("The bridge was built in 1884.", "The bridge was repaired in 1952.", denied=True) is None
+
+
+class Reads:
+    """A reader that finds the same of all, and what it read."""
+
+    def __init__(self, answered: float, contradicted: float) -> None:
+        self.answered, self.contradicted = answered, contradicted
+        self.read: list[tuple[str, str]] = []
+
+    def __call__(self, question: str, sentences: str) -> float:
+        self.read.append((question, sentences))
+        return self.answered
+
+    def contradicts(self, claim: str, sentences: str) -> float:
+        self.read.append((claim, sentences))
+        return self.contradicted
+
+
+def read_of(one: str, other: str, question: str, reader: Reads) -> str | None:
+    """What differs, where the sentences are as near as what is said in other words."""
+    asked = Statement(question, BETWEEN) if question else None
+    found = said_otherwise(Statement(one, FAR), Statement(other, APART), asked, None, reader)
+    return None if found is None else found.kind.value
+
+
+VISITS = ("Visitors can come at any time.", "No visits are possible at night.")
+
+
+@pytest.mark.parametrize(
+    ("answered", "contradicted", "kind"), [(2.0, 0.0, "negation"), (2.0, -2.0, None), (0.0, 0.0, None)]
+)
+def test_what_turns_around_is_a_conflict_where_both_are_read_as_answers_that_contradict_each_other(
+    answered: float, contradicted: float, kind: str | None
+) -> None:
+    assert read_of(*VISITS, "Who can visit?", Reads(answered, contradicted)) == kind
+
+
+def test_the_network_reads_both_ways_round_after_the_question() -> None:
+    (one, other), reader = VISITS, Reads(2.0, 0.0)
+
+    read_of(one, other, "Who can visit?", reader)
+
+    assert reader.read[:2] == [("Who can visit?", one), ("Who can visit?", other)]
+    assert reader.read[2:] == [(one, f"Who can visit? {other}"), (other, f"Who can visit? {one}")]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "question"),
+    [
+        (*VISITS, ""),
+        ("Visitors can come at any time.", "Guests are welcome at night.", "Who can visit?"),
+        ("No visits are possible after 8 pm.", "Visitors can stay until eight.", "Who can visit?"),
+    ],
+)
+def test_it_is_not_asked_without_a_question_nor_where_nothing_turns_around_or_one_number_is_in_both(
+    one: str, other: str, question: str
+) -> None:
+    reader = Reads(2.0, 2.0)
+
+    assert read_of(one, other, question, reader) is None
+    assert not reader.read
 
 
 def test_of_two_things_in_the_same_words_the_one_that_is_not_asked_of_is_no_conflict() -> None:

@@ -49,9 +49,9 @@ class CheckingAhead:
         task, self._task = self._task, None
         return await (task or self._find(text))
 
-    def concluded(self, claim: Claim, found: Found) -> list[Checked]:
+    async def concluded(self, claim: Claim, found: Found) -> list[Checked]:
         """The claim's citations, best first, its verdict, which counts from now on, and conflicts."""
-        return answering(self._question, claim, self._check.conclude(claim, found.finding))
+        return answering(self._question, claim, await self._check.conclude(claim, found.finding))
 
     def drop(self) -> None:
         """Gives up what was begun."""

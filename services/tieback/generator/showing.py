@@ -39,7 +39,7 @@ async def as_written(
             yield TextDelta(piece.text)
         for claim in piece.claims:
             yield claim
-            for event in checking.concluded(claim, await checking.found(claim.text)):
+            for event in await checking.concluded(claim, await checking.found(claim.text)):
                 yield event
         checking.expect(piece.pending)
 
@@ -82,7 +82,7 @@ class Repairs:
         """`text` is the claim with the white space before it."""
         found = await self._checking.found(claim)
         if found.statement is None or found.finding is None or found.finding.label not in TO_REPAIR:
-            for event in self._shown(text, claim, found):
+            for event in await self._shown(text, claim, found):
                 yield event
             return
         self.repaired += 1
@@ -92,18 +92,18 @@ class Repairs:
                 better = await self._checking.found(other)
                 if better.finding is not None and better.finding.label is VerdictLabel.SUPPORTED:
                     begin = self._size
-                    shown = self._shown(text.removesuffix(claim) + other, other, better)
+                    shown = await self._shown(text.removesuffix(claim) + other, other, better)
                     yield Repaired((begin, self._size), text, *verdict)
                     for event in shown:
                         yield event
                     return
         yield Repaired((self._size, self._size), text, *verdict)
 
-    def _shown(self, text: str, claim: str, found: Found) -> list[GenerationEvent]:
+    async def _shown(self, text: str, claim: str, found: Found) -> list[GenerationEvent]:
         if not self._size:
             text = text.lstrip()
         end = self._size + len(text.encode())
         self._claims += 1
         stated = Claim(self._claims, (end - len(claim.encode()), end), claim)
         self._size = end
-        return [TextDelta(text), stated, *self._checking.concluded(stated, found)]
+        return [TextDelta(text), stated, *await self._checking.concluded(stated, found)]

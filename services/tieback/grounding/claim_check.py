@@ -27,7 +27,7 @@ from tieback.core.types.generation import (
 from tieback.core.types.method_choice import MethodChoice
 from tieback.grounding.conflicts import Conflicts
 from tieback.grounding.languages import is_foreign
-from tieback.grounding.other_words import Denies
+from tieback.grounding.other_words import Denies, Reader
 from tieback.methods.grounding import (
     EVIDENCE,
     READS,
@@ -83,20 +83,26 @@ class ConfiguredChecker:
     """Which windows it reads of a claim, where words alone decide it; None where it reads all."""
     denies: Denies | None = None
     """What was learned of whether a sentence contradicts another one; of no checker by itself."""
+    reader: Reader | None = None
+    """The network that reads passages together that may disagree."""
 
 
 class Checkers:
     """The checkers that a server has: all that learn nothing, and the learned ones by their `states`.
 
     `likelihoods` are those of a language model in the same process; None where there is none, or another one
-    than the states were learned with.
+    than the states were learned with. `reader` is the network that reads two texts together.
     """
 
     def __init__(
-        self, states: Mapping[str, State] | None = None, likelihoods: Likelihoods | None = None
+        self,
+        states: Mapping[str, State] | None = None,
+        likelihoods: Likelihoods | None = None,
+        reader: Reader | None = None,
     ) -> None:
         self._states = dict(states or {})
         self._likelihoods = likelihoods
+        self._reader = reader
         self.default = MethodChoice(LEARNED if LEARNED in self._states else WITHOUT_STATE)
 
     def configured(self, choice: MethodChoice | None, field: FieldPath) -> ConfiguredChecker:
@@ -129,7 +135,14 @@ class Checkers:
         reads = checkers.form(READS, name, parameters) if checkers.has(READS, name) else None
         knows_words = reads_words(name)
         return ConfiguredChecker(
-            name, check, summarise, is_learned(name), knows_words, reads, denies=self._denies()
+            name,
+            check,
+            summarise,
+            is_learned(name),
+            knows_words,
+            reads,
+            denies=self._denies(),
+            reader=self._reader,
         )
 
     def _denies(self) -> Denies | None:
@@ -190,7 +203,9 @@ class ClaimCheck:
         self._passages = [one[1] for one in known]
         self._stated = [one[2] for one in known]
         self._numbers = [one[3] for one in known]
-        self._conflicts = Conflicts(self._sources, self._stated, question, asked, checker.denies)
+        self._conflicts = Conflicts(
+            self._sources, self._stated, question, asked, checker.denies, checker.reader
+        )
 
     @property
     def supported_share(self) -> float | None:
@@ -245,10 +260,10 @@ class ClaimCheck:
         `statement` has the claim's vectors; it is needed for a claim that it `takes`.
         """
         if statement is None or not self.takes(claim.text):
-            return self.conclude(claim, None)
-        return self.conclude(claim, await self.find(statement))
+            return await self.conclude(claim, None)
+        return await self.conclude(claim, await self.find(statement))
 
-    def conclude(self, claim: Claim, finding: Finding | None) -> list[Checked]:
+    async def conclude(self, claim: Claim, finding: Finding | None) -> list[Checked]:
         """The same by what was found of it, None for nothing; it counts from now on."""
         checker = self._checker
         if finding is not None and finding.checker == LABELS:
@@ -268,7 +283,7 @@ class ClaimCheck:
         ]
         score = min(finding.score, 1.0)
         verdict = Verdict(claim.id, finding.label, score, checker.name, finding.reason)
-        return [*cited, verdict, *self._conflicts.of(claim.id, cited)]
+        return [*cited, verdict, *await asyncio.to_thread(self._conflicts.of, claim.id, cited)]
 
     def _withheld(self, text: str) -> NotCheckedReason | None:
         """Why a claim is not checked; None where it is. A question states nothing."""

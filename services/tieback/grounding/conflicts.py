@@ -13,7 +13,7 @@ from tieback.core.questions import Read
 from tieback.core.types.arrays import Span
 from tieback.core.types.generation import Citation, Conflict, ConflictingPlace, Evidence
 from tieback.grounding.differences import Difference, difference
-from tieback.grounding.other_words import NEAR, Denies, said_otherwise
+from tieback.grounding.other_words import READ_FROM, Denies, Reader, said_otherwise
 from tieback.methods.grounding import Passage, Statement
 
 MOST = 8
@@ -33,8 +33,8 @@ LONGEST = 600
 class Conflicts:
     """The conflicts of one answer; of two sentences each is told once.
 
-    `asked` is the question with its vector, None where nothing was asked, and `denies` a checker that
-    finds whether a sentence contradicts another one.
+    `asked` is the question with its vector, None where nothing was asked; `denies` is a checker that finds
+    whether a sentence contradicts another one, and `reader` the network that reads two texts together.
 
     A passage that does not have a name of the `question`, neither in its text nor in its title, speaks of
     something else than one that has it: the median age of Kenya is not that of Brazil. Rows of two tables of
@@ -48,9 +48,11 @@ class Conflicts:
         question: str = "",
         asked: Statement | None = None,
         denies: Denies | None = None,
+        reader: Reader | None = None,
     ) -> None:
         self._asked = asked
         self._denies = denies
+        self._reader = reader
         self._sources = sources
         self._passages = passages
         names = Read(as_displayed(question)).names
@@ -104,9 +106,10 @@ class Conflicts:
 
     def _in_other_words(self, one: tuple[int, int], other: tuple[int, int]) -> Difference | None:
         """What two sentences of two items say differently in other words."""
-        if CODE in self._said(*one).text or CODE in self._said(*other).text:
+        said = self._said(*one), self._said(*other)
+        if any(CODE in each.text for each in said):
             return None
-        return said_otherwise(self._said(*one), self._said(*other), self._asked, self._denies)
+        return said_otherwise(*said, self._asked, self._denies, self._reader)
 
     def _said(self, number: int, window: int) -> Statement:
         passage = self._passages[number]
@@ -121,7 +124,7 @@ class Conflicts:
             for place, passage in enumerate(self._passages)
             if place != number and self._named[place] == self._named[number]
             for other, value in enumerate(passage.vectors @ vector)
-            if value >= NEAR
+            if value >= READ_FROM
         ]
         return [(place, other) for _, place, other in heapq.nlargest(MOST, near)]
 

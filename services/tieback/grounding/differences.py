@@ -84,7 +84,7 @@ def difference(one: str, other: str) -> Difference | None:
     return _of_words(more, less) if more and less else None
 
 
-BOUND = re.compile(r"\s+(?:more|less|fewer|[a-z]+er)\s+than\b|\s+only\b", re.IGNORECASE)
+BOUND = re.compile(r"\s+(?:more|less|fewer|[a-z]+er)\s+than\b|\s+(?:only|but)\b", re.IGNORECASE)
 
 
 CONDITION = re.compile(r"\b(?:if|unless|when|where|whether)\b[^,;:]*$", re.IGNORECASE)
@@ -95,10 +95,19 @@ CONDITION_REACH = 200
 def negations(sentence: str) -> list[Span]:
     """Where a sentence negates, as characters: not in a bound ("no more than") or a condition ("if not")."""
     found = (word.span for word in _read(sentence).negations)
-    stated = (
-        span for span in found if not CONDITION.search(sentence, max(0, span[0] - CONDITION_REACH), span[0])
-    )
-    return [span for span in stated if not BOUND.match(sentence, span[1])]
+    return [
+        span for span in found if not is_of_condition(sentence, span[0]) and not BOUND.match(sentence, span[1])
+    ]
+
+
+def is_of_condition(sentence: str, place: int) -> bool:
+    """Whether what stands there is part of a condition."""
+    return CONDITION.search(sentence, max(0, place - CONDITION_REACH), place) is not None
+
+
+def numbers_of(sentence: str) -> frozenset[str]:
+    """Its numbers in plain digits, written ones too but for "one"."""
+    return frozenset(_read(sentence).numbers)
 
 
 def places_of(sentence: str) -> dict[str, Span]:

@@ -3,8 +3,9 @@
 What is compared is about one matter: both sentences are near to each other, and to the question where one was
 asked. Then, in this order: a quantity of one dimension that differs in comparable units; the same quantity,
 after which they are taken to agree; a negation or an opposite ("safe", "dangerous") that turns one of them
-around, where they are nearly the same otherwise, or both near to a question of yes or no; and a checker of
-claims that finds each contradicted by the other. A false alarm is worse than a miss, so that all bounds are
+around, where they are nearly the same otherwise, or both near to a question of yes or no, or where the
+network that reads two texts together finds that both answer the question and leans to it that each contradicts
+the other; and a checker of claims that finds it so. A false alarm is worse than a miss, so that all bounds are
 high (docs/answers.md has how many are found).
 """
 
@@ -12,11 +13,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from tieback.core.displayed import as_displayed
 from tieback.core.questions import NUMBER, Read, kind_of
 from tieback.core.types.generation import ConflictKind
-from tieback.grounding.differences import Difference, contents, places_of
+from tieback.grounding.differences import Difference, contents, numbers_of, places_of
 from tieback.grounding.polarity import denials, opposed
 from tieback.grounding.quantities import Quantity, quantities, same
 from tieback.methods.grounding import Statement
@@ -28,6 +30,14 @@ where nothing was asked.
 
 DENIED_FROM = 0.55
 """The same of both, and of each with the question, where a checker decides."""
+
+READ_FROM, READ_ON_TOPIC = 0.45, 0.42
+"""The same of both, and of each with the question, where the network is asked of what turns one around."""
+
+ANSWERED, LEANING = 0.75, -0.65
+"""The logit from which on each answers the question, and the log odds of contradiction, as the mean of both
+ways round, from which on they disagree. Chosen by older pairs and by questions to documents without conflicts.
+"""
 
 NEARLY_SAME, ASKED_BY_YES_OR_NO = 0.7, 0.65
 """Cosines from which on what turns one around is a difference: of both, or of each with a question of yes or
@@ -48,35 +58,65 @@ Denies = Callable[[Statement, Statement], bool]
 """Whether a checker finds that the second sentence contradicts the first."""
 
 
+class Reader(Protocol):
+    """The network that reads two texts together."""
+
+    def __call__(self, question: str, sentences: str) -> float:
+        """The logit that the question is answered."""
+        ...
+
+    def contradicts(self, claim: str, sentences: str) -> float:
+        """The log odds that the claim is contradicted."""
+        ...
+
+
 def said_otherwise(
-    one: Statement, other: Statement, asked: Statement | None, denies: Denies | None
+    one: Statement,
+    other: Statement,
+    asked: Statement | None,
+    denies: Denies | None,
+    reader: Reader | None = None,
 ) -> Difference | None:
     """What differs; None where nothing does for certain. `asked` is the question, None where none was."""
     near = float(one.vector @ other.vector)
     least = near
+    is_near = near >= NEAR_UNASKED
     if asked is not None:
         least = min(float(each.vector @ asked.vector) for each in (one, other))
-        if near < NEAR or least < ON_TOPIC or _are_of_two_things(asked.text, one.text, other.text):
+        if near < READ_FROM or least < READ_ON_TOPIC or _are_of_two_things(asked.text, one.text, other.text):
             return None
-    elif near < NEAR_UNASKED:
+        is_near = near >= NEAR and least >= ON_TOPIC
+    elif not is_near:
         return None
     found = _of_quantities(one.text, other.text)
     if found is not None:
-        return found[0]
+        return found[0] if is_near else None
     if _numbers(one.text) & _numbers(other.text):
         return None  # as a limit is stated from both sides: "under 14 not", "from 14 on"
     if DIGIT.search(one.text) and DIGIT.search(other.text):
         return None  # what is said of numbers is for the rules of quantities
-    is_polar = asked is not None and kind_of(asked.text) == "polar"
-    is_answered = is_polar and least >= ASKED_BY_YES_OR_NO
-    if is_answered or (near >= NEARLY_SAME and _are_alike(one.text, other.text)):
-        turned = _turned(one.text, other.text)
-        if turned is not None:
+    turned = _turned(one.text, other.text)
+    if turned is not None:
+        is_polar = asked is not None and kind_of(asked.text) == "polar"
+        is_answered = is_polar and least >= ASKED_BY_YES_OR_NO
+        if is_near and (is_answered or (near >= NEARLY_SAME and _are_alike(one.text, other.text))):
             return turned
-    is_near = min(near, least) >= DENIED_FROM
-    if denies is not None and is_near and denies(one, other) and denies(other, one):
-        return Difference(ConflictKind.STATEMENT, None, None)
+        if asked is not None and reader is not None and _disagree(one.text, other.text, asked.text, reader):
+            return turned
+    if denies is not None and is_near and min(near, least) >= DENIED_FROM:
+        if denies(one, other) and denies(other, one):
+            return Difference(ConflictKind.STATEMENT, None, None)
     return None
+
+
+def _disagree(one: str, other: str, asked: str, reader: Reader) -> bool:
+    """Whether both answer the question, and each contradicts the other, which is read after the question: it
+    tells what is spoken of.
+    """
+    if min(reader(asked, each) for each in (one, other)) < ANSWERED:
+        return False
+    odds = [reader.contradicts(own, f"{asked} {its}") for own, its in ((one, other), (other, one))]
+    return sum(odds) / 2 >= LEANING
 
 
 def _turned(one: str, other: str) -> Difference | None:
@@ -133,7 +173,7 @@ def _has(words: Sequence[str], wanted: str) -> bool:
 
 
 def _numbers(sentence: str) -> frozenset[str]:
-    return Read(sentence).numbers
+    return Read(sentence).numbers | numbers_of(sentence)
 
 
 def _of_quantities(one: str, other: str) -> tuple[Difference | None] | None:

@@ -53,7 +53,8 @@ _BEFORE = ("after", "within", "for", "to", "than", "least", "most", "about", "ta
 _ONE = "|".join(rf"(?<=\b{word}\s)" for word in _BEFORE)
 """Words after which "a month" is a quantity; elsewhere it is mostly what something is counted by."""
 _FREE = (
-    r"free\s+of\s+charge|for\s+free|costs?\s+nothing|without\s+(?:a\s+|any\s+)?(?:charge|fee)s?"
+    r"free\s+of\s+charge|for\s+free|(?:is|are)\s+free(?=\s+for\b|\s*[.,;])|costs?\s+nothing"
+    r"|without\s+(?:a\s+|any\s+)?(?:charge|fee)s?"
     r"|no\s+(?:extra\s+|additional\s+)?(?:charge|fee)s?|(?:not|n['’]t)\s+(?:have\s+to\s+)?pay"
 )
 _WORDS = sorted((word for word in UNITS if word.isalpha()), key=len, reverse=True)

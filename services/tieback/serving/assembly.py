@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from tieback.models.cross_encoder import CrossEncoderModel
     from tieback.models.encoder_model import EncoderModel
     from tieback.models.language_model import LanguageModel
+    from tieback.models.question_reader import QuestionReader
     from tieback.models.recogniser_model import RecogniserModel
     from tieback.models.state_artifact import StateArtifact
     from tieback.models.store import Store
@@ -67,9 +68,11 @@ def open_store(settings: Settings) -> Store:
     return Store(settings.models.expanduser())
 
 
-def load_checkers(settings: Settings, plan: Plan, model: LanguageModel | None) -> Checkers:
+def load_checkers(
+    settings: Settings, plan: Plan, model: LanguageModel | None, reader: QuestionReader | None
+) -> Checkers:
     """The checkers of claims, with what was learned for the text space that is served. They ask the language
-    model where it is the one that they were calibrated with.
+    model where it is the one that they were calibrated with. Passages that disagree are read by `reader`.
 
     StartupError where the settings name a checker that was learned for another space.
     """
@@ -79,41 +82,62 @@ def load_checkers(settings: Settings, plan: Plan, model: LanguageModel | None) -
 
     state = _learned(CHECKER, settings.checker, "TIEBACK_CHECKER", plan)
     if state is None:
-        return Checkers()
+        return Checkers(reader=reader)
     asked = CHECKER.facts(_folder(CHECKER, settings.checker)).get("likelihood")
-    if model is None or model.name != asked:
-        return Checkers({LEARNED: state})
-    return Checkers({LEARNED: state}, functools.partial(claim_likelihoods, model))
+    likelihoods = None
+    if model is not None and model.name == asked:
+        likelihoods = functools.partial(claim_likelihoods, model)
+    return Checkers({LEARNED: state}, likelihoods, reader)
 
 
-def load_judges(settings: Settings, plan: Plan) -> Judges:
+def load_reader(settings: Settings, plan: Plan) -> QuestionReader | None:
+    """The network that reads two texts together: of the folder that the settings name for judging, if it has
+    one, else what ships. None where it was learned for another text space than is served.
+
+    StartupError where the one that the settings name cannot run.
+    """
+    from tieback.models.question_reader import GRAPH, load_question_reader
+    from tieback.models.state_artifact import READER
+
+    folder = settings.answerability if _is_reader(settings) else None
+    if _learned(READER, folder, "TIEBACK_ANSWERABILITY", plan) is None:
+        return None
+    [card] = [card for card in plan.encoders if card.name == plan.text_space]
+    try:
+        return load_question_reader(READER.file(_folder(READER, folder), GRAPH), card, open_store(settings))
+    except StartupError as error:
+        if folder is not None:
+            raise
+        # A machine that has the exported graphs alone judges and checks without it.
+        log.warning("questions are judged by alignment, and passages compared by rules: %s", error)
+        return None
+
+
+def load_judges(settings: Settings, plan: Plan, reader: QuestionReader | None) -> Judges:
     """The judges of answerability, with what was learned for the text space that is served.
 
     StartupError where the settings name one that was learned for another one.
     """
     from tieback.generator.judging import Judges
-    from tieback.models.question_reader import GRAPH, load_question_reader
     from tieback.models.state_artifact import JUDGE, READER
 
-    given = settings.answerability
-    states, reader = {}, None
-    is_reader = given is not None and READER.is_in(given.expanduser())
+    given, is_reader = settings.answerability, _is_reader(settings)
+    states = {}
     for name, artifact in (("question_reading", READER), ("question_alignment", JUDGE)):
         if given is None or is_reader is (artifact is READER):
             state = _learned(artifact, given, "TIEBACK_ANSWERABILITY", plan)
             if state is not None:
                 states[name] = state
-    if "question_reading" in states:
-        [card] = [card for card in plan.encoders if card.name == plan.text_space]
-        graph = READER.file(_folder(READER, given), GRAPH)
-        try:
-            reader = load_question_reader(graph, card, open_store(settings))
-        except StartupError as error:
-            if given is not None:
-                raise
-            del states["question_reading"]  # a machine that has the exported graphs alone judges without it
-            log.warning("questions are judged by alignment: %s", error)
+    if reader is None:
+        states.pop("question_reading", None)
     return Judges(states, reader)
+
+
+def _is_reader(settings: Settings) -> bool:
+    """Whether the judge that the settings name has a network that reads."""
+    from tieback.models.state_artifact import READER
+
+    return settings.answerability is not None and READER.is_in(settings.answerability.expanduser())
 
 
 def load_deciders(settings: Settings, plan: Plan, model: LanguageModel | None) -> Deciders:

@@ -26,9 +26,11 @@ if TYPE_CHECKING:
     from tieback.batching import BatchReport
     from tieback.encoder import Encoder
     from tieback.generator.deciding import Deciders
+    from tieback.generator.judging import Judges
     from tieback.grounding import Checkers
     from tieback.models.chat_endpoint import EndpointModel
     from tieback.models.language_model import LanguageModel
+    from tieback.models.question_reader import QuestionReader
     from tieback.operations.service import Operations
     from tieback.serving.retired import RetiredCards
 
@@ -78,7 +80,16 @@ class ServiceContext:
 
     def checkers(self) -> Checkers:
         """The checkers of claims, which ask the model that writes where this process has it."""
-        return assembly.load_checkers(self.settings, self.plan, self._read_model())
+        return assembly.load_checkers(self.settings, self.plan, self._read_model(), self.question_reader)
+
+    def judges(self) -> Judges:
+        """The judges of answerability."""
+        return assembly.load_judges(self.settings, self.plan, self.question_reader)
+
+    @functools.cached_property
+    def question_reader(self) -> QuestionReader | None:
+        """The network that judges and checkers of a process share."""
+        return assembly.load_reader(self.settings, self.plan)
 
     def deciders(self) -> Deciders:
         """What decides about questions, by states of the model that writes where this process has it."""

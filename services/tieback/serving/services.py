@@ -210,7 +210,7 @@ async def _generator(context: ServiceContext) -> None:
         context.ports.encoder,
         space=context.plan.text_space,
         checkers=await asyncio.to_thread(context.checkers),
-        judges=await asyncio.to_thread(assembly.load_judges, settings, context.plan),
+        judges=await asyncio.to_thread(context.judges),
         deciders=await asyncio.to_thread(context.deciders),
         slots=settings.generator_slots,
         cache_bytes=settings.generator_cache_bytes,
