@@ -185,6 +185,12 @@ def measure(
         f"<= {MOST_RIGHT_CONTRADICTED}",
         note=f"{len(right)} supported claims",
     )
+    by_label = [
+        {"claims that are": label.value, "claims": len(own), "called contradicted": _share(np.array(own))}
+        for label in (VerdictLabel.CONTRADICTED, VerdictLabel.SUPPORTED, VerdictLabel.UNSUPPORTED)
+        if (own := [one.found is VerdictLabel.CONTRADICTED for one in everything if one.label is label])
+    ]
+    report.table("called contradicted, over all sets", by_label)
     ticks = [
         (row["ticks that are right"], row["ticked"])
         for row in rows
@@ -243,6 +249,8 @@ def described(name: str, outcomes: Sequence[Outcome], least: float = NEUTRAL) ->
         "ticks that are right": _share(is_supported[ticked]),
         "right called contradicted": _share(called[is_supported]),
         "contradicted found": _share(called[false]),
+        "called contradicted": int(called.sum()),
+        "of them contradicted": _share(false[called]),
     }
 
 

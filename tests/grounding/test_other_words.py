@@ -12,7 +12,7 @@ from tieback.methods.grounding import Passage, Statement
 
 NEAR = np.array([1.0, 0.0], np.float32)
 FAR = np.array([0.0, 1.0], np.float32)
-APART, BETWEEN = (np.array([np.sin(turn), np.cos(turn)], np.float32) for turn in (np.pi / 3, np.pi / 6))
+APART, BETWEEN = (np.array([np.sin(turn), np.cos(turn)], np.float32) for turn in (1.06, np.pi / 6))
 """As near to `FAR` as what is said in other words is, and a question between both."""
 
 
@@ -97,6 +97,22 @@ def test_what_turns_around_is_a_conflict_where_both_are_read_as_answers_that_con
     answered: float, contradicted: float, kind: str | None
 ) -> None:
     assert read_of(*VISITS, "Who can visit?", Reads(answered, contradicted)) == kind
+
+
+@pytest.mark.parametrize(("answered", "kind"), [(2.0, "number"), (0.0, None)])
+def test_quantities_of_sentences_that_are_less_near_differ_where_both_are_read_as_answers(
+    answered: float, kind: str | None
+) -> None:
+    question, one, other = (
+        "How long is the notice?",
+        "Notice is three months.",
+        "End it with four weeks' notice.",
+    )
+    texts = (Statement(text, vector) for text, vector in ((one, FAR), (other, APART), (question, APART)))
+
+    found = said_otherwise(*texts, None, Reads(answered, -9.0))
+
+    assert (found.kind.value if found else None) == kind
 
 
 def test_the_network_reads_both_ways_round_after_the_question() -> None:

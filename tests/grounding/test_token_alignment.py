@@ -213,6 +213,44 @@ async def test_verdicts_of_the_shipped_checker(encoder: Encoder, state: State) -
     assert RIVER.text[slice(*cited[0].span)] == "It flows through ten countries."
 
 
+class Reads:
+    """A network that finds the same of all claims, and what it read."""
+
+    def __init__(self, odds: float) -> None:
+        self.odds = odds
+        self.read: list[tuple[str, str]] = []
+
+    def __call__(self, question: str, sentences: str) -> float:
+        return 0.0
+
+    def contradicts(self, claim: str, sentences: str) -> float:
+        self.read.append((claim, sentences))
+        return self.odds
+
+
+@pytest.mark.parametrize(
+    ("odds", "label"), [(3.0, VerdictLabel.CONTRADICTED), (0.0, VerdictLabel.UNSUPPORTED)]
+)
+async def test_a_claim_is_contradicted_where_the_network_that_reads_it_with_its_sentences_agrees(
+    encoder: Encoder, state: State, odds: float, label: VerdictLabel
+) -> None:
+    reader = Reads(odds)
+    checker = ClaimChecker(encoder, space=SPACE, checkers=Checkers({LEARNED: state}, reader=reader))
+    check = GroundingCheck("It rises in the Alps. It flows through ten countries. Bread is baked.", [RIVER])
+    by_itself = MethodChoice(LEARNED, {"contradicted": 0.45})
+
+    [found] = (await checker.check([check])).results
+    [alone] = (await checker.check([check], checker=by_itself)).results
+
+    assert isinstance(found, CheckedText)
+    assert isinstance(alone, CheckedText)
+    assert [one.label for one in found.verdicts[:2]] == [label, VerdictLabel.SUPPORTED]
+    [(claim, sentences)] = reader.read
+    assert claim == "It rises in the Alps."
+    assert "It rises in the Black Forest" in sentences
+    assert alone.verdicts[0].label is VerdictLabel.CONTRADICTED
+
+
 async def test_a_passage_is_read_up_to_a_limit_and_one_without_words_supports_nothing(
     encoder: Encoder, state: State
 ) -> None:

@@ -117,7 +117,7 @@ class Checkers:
             )
 
         evidence_of = checkers.form(EVIDENCE, name, parameters) if checkers.has(EVIDENCE, name) else None
-        likelihoods = self._likelihoods
+        likelihoods, reader = self._likelihoods, self._reader
         if cast("partial[Finding]", method).keywords.get(ASKS_A_MODEL) and likelihoods is None:
             raise InvalidInput(
                 "likelihood asks a language model in the process of the checker, and there is none that the "
@@ -129,6 +129,8 @@ class Checkers:
             read = evidence_of(claim, passages) if evidence_of is not None else None
             if read is not None and likelihoods is not None:
                 claim = replace(claim, likelihoods=likelihoods(read, claim.text))
+            if reader is not None:
+                claim = replace(claim, contradicted=partial(reader.contradicts, claim.text))
             return method(claim, passages, state or {})
 
         summarise = checkers.form(SUMMARY, name, parameters, field=field)

@@ -96,7 +96,9 @@ def negations(sentence: str) -> list[Span]:
     """Where a sentence negates, as characters: not in a bound ("no more than") or a condition ("if not")."""
     found = (word.span for word in _read(sentence).negations)
     return [
-        span for span in found if not is_of_condition(sentence, span[0]) and not BOUND.match(sentence, span[1])
+        span
+        for span in found
+        if not is_of_condition(sentence, span[0]) and not BOUND.match(sentence, span[1])
     ]
 
 

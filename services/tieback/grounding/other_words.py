@@ -3,17 +3,18 @@
 What is compared is about one matter: both sentences are near to each other, and to the question where one was
 asked. Then, in this order: a quantity of one dimension that differs in comparable units; the same quantity,
 after which they are taken to agree; a negation or an opposite ("safe", "dangerous") that turns one of them
-around, where they are nearly the same otherwise, or both near to a question of yes or no, or where the
-network that reads two texts together finds that both answer the question and leans to it that each contradicts
-the other; and a checker of claims that finds it so. A false alarm is worse than a miss, so that all bounds are
-high (docs/answers.md has how many are found).
+around, where they are nearly the same otherwise, or both near to a question of yes or no, or where a network
+that reads two texts together finds that both answer the question, and leans to it that each contradicts the
+other; and a checker of claims that finds it so. Where the network finds two answers, sentences are compared
+that are less near. A false alarm is worse than a miss, so that all bounds are high (docs/answers.md has how
+many are found).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from tieback.core.displayed import as_displayed
 from tieback.core.questions import NUMBER, Read, kind_of
@@ -32,11 +33,11 @@ DENIED_FROM = 0.55
 """The same of both, and of each with the question, where a checker decides."""
 
 READ_FROM, READ_ON_TOPIC = 0.45, 0.42
-"""The same of both, and of each with the question, where the network is asked of what turns one around."""
+"""The same of both, and of each with the question, from which on the network is asked of them."""
 
 ANSWERED, LEANING = 0.75, -0.65
 """The logit from which on each answers the question, and the log odds of contradiction, as the mean of both
-ways round, from which on they disagree. Chosen by older pairs and by questions to documents without conflicts.
+ways round, from which on they disagree. Chosen by made pairs and by questions to documents without conflicts.
 """
 
 NEARLY_SAME, ASKED_BY_YES_OR_NO = 0.7, 0.65
@@ -80,17 +81,20 @@ def said_otherwise(
     """What differs; None where nothing does for certain. `asked` is the question, None where none was."""
     near = float(one.vector @ other.vector)
     least = near
-    is_near = near >= NEAR_UNASKED
+    is_near, network = near >= NEAR_UNASKED, None
     if asked is not None:
         least = min(float(each.vector @ asked.vector) for each in (one, other))
         if near < READ_FROM or least < READ_ON_TOPIC or _are_of_two_things(asked.text, one.text, other.text):
             return None
         is_near = near >= NEAR and least >= ON_TOPIC
+        network = _Network(reader, asked.text) if reader is not None else None
     elif not is_near:
         return None
     found = _of_quantities(one.text, other.text)
     if found is not None:
-        return found[0] if is_near else None
+        if found[0] is None or is_near or (network and network.finds_answers(one.text, other.text)):
+            return found[0]
+        return None
     if _numbers(one.text) & _numbers(other.text):
         return None  # as a limit is stated from both sides: "under 14 not", "from 14 on"
     if DIGIT.search(one.text) and DIGIT.search(other.text):
@@ -101,22 +105,35 @@ def said_otherwise(
         is_answered = is_polar and least >= ASKED_BY_YES_OR_NO
         if is_near and (is_answered or (near >= NEARLY_SAME and _are_alike(one.text, other.text))):
             return turned
-        if asked is not None and reader is not None and _disagree(one.text, other.text, asked.text, reader):
+        if network and network.finds_conflict(one.text, other.text):
             return turned
-    if denies is not None and is_near and min(near, least) >= DENIED_FROM:
-        if denies(one, other) and denies(other, one):
-            return Difference(ConflictKind.STATEMENT, None, None)
-    return None
+    if denies is None or not is_near or min(near, least) < DENIED_FROM:
+        return None
+    is_denied = denies(one, other) and denies(other, one)
+    return Difference(ConflictKind.STATEMENT, None, None) if is_denied else None
 
 
-def _disagree(one: str, other: str, asked: str, reader: Reader) -> bool:
-    """Whether both answer the question, and each contradicts the other, which is read after the question: it
-    tells what is spoken of.
-    """
-    if min(reader(asked, each) for each in (one, other)) < ANSWERED:
-        return False
-    odds = [reader.contradicts(own, f"{asked} {its}") for own, its in ((one, other), (other, one))]
-    return sum(odds) / 2 >= LEANING
+class _Network(NamedTuple):
+    """What the network finds of two sentences behind a question."""
+
+    reader: Reader
+    question: str
+
+    def finds_answers(self, *sentences: str) -> bool:
+        """Whether each answers the question; of two matters seldom both do."""
+        return all(self.reader(self.question, each) >= ANSWERED for each in sentences)
+
+    def finds_conflict(self, one: str, other: str) -> bool:
+        """Whether both answer, and each contradicts the other, which is read after the question: that tells
+        what is spoken of.
+        """
+        if not self.finds_answers(one, other):
+            return False
+        odds = [
+            self.reader.contradicts(own, f"{self.question} {its}")
+            for own, its in ((one, other), (other, one))
+        ]
+        return sum(odds) / 2 >= LEANING
 
 
 def _turned(one: str, other: str) -> Difference | None:

@@ -8,7 +8,7 @@ of its state, `STATE`, and reads the vectors of tokens beside those of sentences
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Protocol
@@ -55,7 +55,8 @@ class Statement:
 
     `likelihoods`, where a language model was asked, are the mean log-probabilities of its tokens behind its
     evidence and alone `[2]`. `readings`, of a question that a network read with windows of passages, are what
-    it gave of each.
+    it gave of each. `contradicted` reads the claim with sentences by a network: the log odds that they
+    contradict it.
     """
 
     text: str
@@ -63,6 +64,7 @@ class Statement:
     rows: Array = field(default_factory=lambda: NO_ROWS)
     likelihoods: Array | None = None
     readings: Mapping[Place, float] = field(default_factory=dict)
+    contradicted: Callable[[str], float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

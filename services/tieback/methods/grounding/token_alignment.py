@@ -68,6 +68,10 @@ its content words from which on a passage may contradict it."""
 CITED_SHARE = 0.8
 """Passages are cited whose support is at least this share of the best one's."""
 
+LEANS, READ_AGAINST = 0.27, 2.0
+"""The probability of contradiction from which on a network reads claim and sentences together, where there is
+one, and the log odds from which on it agrees."""
+
 RULED = 0.95
 """How often what the rule finds to be the same is supported."""
 
@@ -108,10 +112,12 @@ def token_alignment(
     """A verdict where such verdicts are right in a share of `precision`, else LOW_CONFIDENCE.
 
     SUPPORTED where a passage, or the nearest sentences of several, support the claim so likely, and nothing
-    exact speaks against it; else CONTRADICTED where one contradicts it by `contradicted` or more, by default
-    what was chosen in training; else UNSUPPORTED where support is unlikely enough. NOT_CHECKED where the
-    claim states nothing, or is longer than is read. The score is calibrated: of claims with a score of 0.7,
-    seven of ten are supported, where the claims are like those of the sets that it was calibrated by.
+    exact speaks against it; else CONTRADICTED where one contradicts it by `contradicted` or more; else
+    UNSUPPORTED where support is unlikely enough. NOT_CHECKED where the claim states nothing, or is longer
+    than is read. Without `contradicted` it is CONTRADICTED where this network leans to it and another one,
+    which reads claim and sentences together, agrees; where there is no other one, by what was chosen in
+    training. The score is calibrated: of claims with a score of 0.7, seven of ten are supported, where the
+    claims are like those of the sets that it was calibrated by.
     `likelihood` weighs what the served language model finds of the claim, at a run of it for each claim.
     """
     nothing = [Support(0.0, None) for _ in passages]
@@ -122,7 +128,9 @@ def token_alignment(
         return Finding(VerdictLabel.NOT_CHECKED, 0.0, nothing, NotCheckedReason.TOO_LONG)
     heard = claim.likelihoods if likelihood else None
     least, most = bounds(state["curve" if heard is None else "heard.curve"], precision)
-    against = contradicted if contradicted is not None else float(state["contradicted"][0])
+    reads = claim.contradicted if contradicted is None else None
+    if contradicted is None:
+        contradicted = LEANS if reads is not None else float(state["contradicted"][0])
     found = nothing
     is_supported = is_ruled = False
     # Beside a passage that speaks of what the claim speaks of, another says nothing of it, whatever it says:
@@ -146,7 +154,9 @@ def token_alignment(
             continue
         supports = likely >= least and not read.is_doubted
         is_supported |= supports
-        contradicts = shares[place] >= LEAST_OF_CLAIM and bool(raw[1] >= against) and not supports
+        contradicts = shares[place] >= LEAST_OF_CLAIM and bool(raw[1] >= contradicted) and not supports
+        if contradicts and reads is not None:
+            contradicts = reads(_text(read, passage)) >= READ_AGAINST
         found[place] = Support(likely, _nearest(read, passage), contradicts)
     if len(speaking) > 1 and not is_ruled:
         several = [passages[place] for place in speaking]
@@ -155,7 +165,7 @@ def token_alignment(
         likely = likelihood_of(raw, read.signals, state, heard)
         is_supported |= likely >= least and not read.is_doubted
         own = [found[place] for place in speaking]
-        shared = _shared(own, likely, read, several, may_contradict=bool(raw[1] >= against))
+        shared = _shared(own, likely, read, several, may_contradict=bool(raw[1] >= contradicted))
         for place, support in zip(speaking, shared, strict=True):
             found[place] = support
     score = max((support.score for support in found), default=0.0)
@@ -276,6 +286,12 @@ def _shared(
         )
         for owner, support in enumerate(found)
     ]
+
+
+def _text(read: Inputs, passage: Passage) -> str:
+    """The sentences that were read."""
+    encoded = passage.text.encode()
+    return " ".join(encoded[slice(*passage.windows[place])].decode() for place in read.windows)
 
 
 def windows(stated: Words, said: Sequence[Words]) -> list[int]:
