@@ -12,7 +12,7 @@ from tieback.methods.grounding import Passage, Statement
 
 NEAR = np.array([1.0, 0.0], np.float32)
 FAR = np.array([0.0, 1.0], np.float32)
-APART, BETWEEN = (np.array([np.sin(turn), np.cos(turn)], np.float32) for turn in (1.06, np.pi / 6))
+APART, BETWEEN = (np.array([np.sin(turn), np.cos(turn)], np.float32) for turn in (1.06, 0.53))
 """As near to `FAR` as what is said in other words is, and a question between both."""
 
 
@@ -50,6 +50,8 @@ def told(one: str, other: str, question: str = "", *, denied: bool = False) -> s
         ("Forwarding is disabled by default.", "Forwarding is enabled by default.", "negation"),
         ("Forwarding is disabled by default.", "By default there is no forwarding.", None),
         ("Crates of a path are not permitted.", "A crate of nothing but a path is rejected.", None),
+        ("Install xauth for X11.", "X11 works without xauth.", "negation"),
+        ("Install xauth for X11.", "Install xauth, or X11 cannot work.", None),
         ("Use a lock to avoid a race.", "Use a lock.", None),
         ("Delivery is free for all orders.", "Delivery costs nothing.", None),
         ("It is open.", "It is shown as open by all signs, which are not lit at night in the winter.", None),

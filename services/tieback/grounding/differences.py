@@ -87,7 +87,7 @@ def difference(one: str, other: str) -> Difference | None:
 BOUND = re.compile(r"\s+(?:more|less|fewer|[a-z]+er)\s+than\b|\s+(?:only|but)\b", re.IGNORECASE)
 
 
-CONDITION = re.compile(r"\b(?:if|unless|when|where|whether)\b[^,;:]*$", re.IGNORECASE)
+CONDITION = re.compile(r"(?:\b(?:if|unless|when|where|whether|otherwise)|,\s*or)\b[^,;:]*$", re.IGNORECASE)
 CONDITION_REACH = 200
 """Characters before a negation that are looked at for what makes it one of a condition."""
 

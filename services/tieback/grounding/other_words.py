@@ -35,6 +35,9 @@ DENIED_FROM = 0.55
 READ_FROM, READ_ON_TOPIC = 0.45, 0.42
 """The same of both, and of each with the question, from which on the network is asked of them."""
 
+TURNED_FROM = 1.0
+"""The sum of these cosines from which on it is asked of what turns one around."""
+
 ANSWERED, LEANING = 0.75, -0.65
 """The logit from which on each answers the question, and the log odds of contradiction, as the mean of both
 ways round, from which on they disagree. Chosen by made pairs and by questions to documents without conflicts.
@@ -53,7 +56,9 @@ MORE = 3
 SHARED_SHARE = 1 / 3
 """The share of the content words of the shorter sentence that the other has too, or has the opposite of."""
 
-DIGIT = re.compile(r"\d")
+DIGIT = re.compile(r"(?<!\w)\d")
+OF_A_NAME = re.compile(r"(?<=[^\W\d_])\d+")
+"""The number in "X11", which counts nothing."""
 
 Denies = Callable[[Statement, Statement], bool]
 """Whether a checker finds that the second sentence contradicts the first."""
@@ -81,20 +86,22 @@ def said_otherwise(
     """What differs; None where nothing does for certain. `asked` is the question, None where none was."""
     near = float(one.vector @ other.vector)
     least = near
-    is_near, network = near >= NEAR_UNASKED, None
+    is_near, are_of_two, network = near >= NEAR_UNASKED, False, None
     if asked is not None:
         least = min(float(each.vector @ asked.vector) for each in (one, other))
-        if near < READ_FROM or least < READ_ON_TOPIC or _are_of_two_things(asked.text, one.text, other.text):
+        if near < READ_FROM or least < READ_ON_TOPIC:
             return None
-        is_near = near >= NEAR and least >= ON_TOPIC
+        are_of_two = _are_of_two_things(asked.text, one.text, other.text)
+        is_near = near >= NEAR and least >= ON_TOPIC and not are_of_two
         network = _Network(reader, asked.text) if reader is not None else None
     elif not is_near:
         return None
     found = _of_quantities(one.text, other.text)
     if found is not None:
-        if found[0] is None or is_near or (network and network.finds_answers(one.text, other.text)):
+        if found[0] is None or is_near:
             return found[0]
-        return None
+        is_read = network is not None and not are_of_two and network.finds_answers(one.text, other.text)
+        return found[0] if is_read else None
     if _numbers(one.text) & _numbers(other.text):
         return None  # as a limit is stated from both sides: "under 14 not", "from 14 on"
     if DIGIT.search(one.text) and DIGIT.search(other.text):
@@ -105,7 +112,7 @@ def said_otherwise(
         is_answered = is_polar and least >= ASKED_BY_YES_OR_NO
         if is_near and (is_answered or (near >= NEARLY_SAME and _are_alike(one.text, other.text))):
             return turned
-        if network and network.finds_conflict(one.text, other.text):
+        if network and near + least >= TURNED_FROM and network.finds_conflict(one.text, other.text):
             return turned
     if denies is None or not is_near or min(near, least) < DENIED_FROM:
         return None
@@ -190,6 +197,7 @@ def _has(words: Sequence[str], wanted: str) -> bool:
 
 
 def _numbers(sentence: str) -> frozenset[str]:
+    sentence = OF_A_NAME.sub("", sentence)
     return Read(sentence).numbers | numbers_of(sentence)
 
 
