@@ -110,9 +110,11 @@ def test_quantities_of_sentences_that_are_less_near_differ_where_both_are_read_a
         "Notice is three months.",
         "End it with four weeks' notice.",
     )
-    texts = (Statement(text, vector) for text, vector in ((one, FAR), (other, APART), (question, APART)))
+    notice, end, asked = (
+        Statement(text, vector) for text, vector in ((one, FAR), (other, APART), (question, APART))
+    )
 
-    found = said_otherwise(*texts, None, Reads(answered, -9.0))
+    found = said_otherwise(notice, end, asked, None, Reads(answered, -9.0))
 
     assert (found.kind.value if found else None) == kind
 
