@@ -38,7 +38,7 @@ READ_FROM, READ_ON_TOPIC = 0.45, 0.42
 TURNED_FROM = 1.0
 """The sum of these cosines from which on it is asked of what turns one around."""
 
-ANSWERED, LEANING = 0.75, -0.65
+ANSWERED, LEANING = 0.85, -0.2
 """The logit from which on each answers the question, and the log odds of contradiction, as the mean of both
 ways round, from which on they disagree. Chosen by made pairs and by questions to documents without conflicts.
 """
