@@ -68,7 +68,9 @@ class EncodedPassages:
         """Adds what was encoded, by the places of the texts."""
         for place, one in read.items():
             number, window = self._places[place]
-            self._vectors[number][window], self._rows[number][window] = one.vector, one.rows
+            # Where no text of a call has a word, its zeros have another width, and say as little.
+            if one.vector.shape == self._vectors[number][window].shape:
+                self._vectors[number][window], self._rows[number][window] = one.vector, one.rows
 
 
 class PassageReader:

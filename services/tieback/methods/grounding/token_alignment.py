@@ -68,7 +68,7 @@ its content words from which on a passage may contradict it."""
 CITED_SHARE = 0.8
 """Passages are cited whose support is at least this share of the best one's."""
 
-LEANS, READ_AGAINST = 0.27, 2.0
+LEANS, READ_AGAINST = 0.27, 2.4
 """The probability of contradiction from which on a network reads claim and sentences together, where there is
 one, and the log odds from which on it agrees."""
 
