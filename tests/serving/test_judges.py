@@ -14,7 +14,8 @@ from tieback.serving.settings import Settings
 
 def judge_of(**given: Path) -> str:
     settings = Settings.model_validate(given)
-    return assembly.load_judges(settings, Plan(settings)).default.name
+    plan = Plan(settings)
+    return assembly.load_judges(settings, plan, assembly.load_reader(settings, plan)).default.name
 
 
 def test_the_judge_that_reads_is_the_default_and_a_folder_of_either_kind_takes_its_place() -> None:
