@@ -52,6 +52,7 @@ def told(one: str, other: str, question: str = "", *, denied: bool = False) -> s
         ("Crates of a path are not permitted.", "A crate of nothing but a path is rejected.", None),
         ("Install xauth for X11.", "X11 works without xauth.", "negation"),
         ("Install xauth for X11.", "Install xauth, or X11 cannot work.", None),
+        ("The bank, rather than the buyer, pays.", "The bank pays.", None),
         ("Use a lock to avoid a race.", "Use a lock.", None),
         ("Delivery is free for all orders.", "Delivery costs nothing.", None),
         ("It is open.", "It is shown as open by all signs, which are not lit at night in the winter.", None),
@@ -99,6 +100,16 @@ def test_what_turns_around_is_a_conflict_where_both_are_read_as_answers_that_con
     answered: float, contradicted: float, kind: str | None
 ) -> None:
     assert read_of(*VISITS, "Who can visit?", Reads(answered, contradicted)) == kind
+
+
+@pytest.mark.parametrize(("answered", "kind"), [(0.5, "negation"), (-0.5, None)])
+def test_what_is_nearly_the_same_is_no_conflict_where_one_is_read_as_no_answer(
+    answered: float, kind: str | None
+) -> None:
+    one, other = Statement("The client supports proxies.", NEAR), Statement("No proxies are supported.", NEAR)
+    found = said_otherwise(one, other, Statement("What is there?", NEAR), None, Reads(answered, -9.0))
+
+    assert (found.kind.value if found else None) == kind
 
 
 @pytest.mark.parametrize(("answered", "kind"), [(2.0, "number"), (0.0, None)])

@@ -43,6 +43,9 @@ ANSWERED, LEANING = 0.85, -0.2
 ways round, from which on they disagree. Chosen by made pairs and by questions to documents without conflicts.
 """
 
+OF_THE_MATTER = 0.0
+"""The logit below which a sentence is of something else, however near it is."""
+
 NEARLY_SAME, ASKED_BY_YES_OR_NO = 0.7, 0.65
 """Cosines from which on what turns one around is a difference: of both, or of each with a question of yes or
 no, to which the answers are then yes and no."""
@@ -111,7 +114,8 @@ def said_otherwise(
         is_polar = asked is not None and kind_of(asked.text) == "polar"
         is_answered = is_polar and least >= ASKED_BY_YES_OR_NO
         if is_near and (is_answered or (near >= NEARLY_SAME and _are_alike(one.text, other.text))):
-            return turned
+            is_of_both = network is None or network.finds_answers(one.text, other.text, least=OF_THE_MATTER)
+            return turned if is_of_both else None
         if network and near + least >= TURNED_FROM and network.finds_conflict(one.text, other.text):
             return turned
     if denies is None or not is_near or min(near, least) < DENIED_FROM:
@@ -126,9 +130,9 @@ class _Network(NamedTuple):
     reader: Reader
     question: str
 
-    def finds_answers(self, *sentences: str) -> bool:
-        """Whether each answers the question; of two matters seldom both do."""
-        return all(self.reader(self.question, each) >= ANSWERED for each in sentences)
+    def finds_answers(self, *sentences: str, least: float = ANSWERED) -> bool:
+        """Whether each answers the question by so large a logit; of two matters seldom both do."""
+        return all(self.reader(self.question, each) >= least for each in sentences)
 
     def finds_conflict(self, one: str, other: str) -> bool:
         """Whether both answer, and each contradicts the other, which is read after the question: that tells

@@ -15,7 +15,7 @@ from tieback.grounding.differences import contents, is_of_condition, negations, 
 
 PHRASES = re.compile(
     r"\b(?:free\s+(?:of|from)(?!\s+charge)|no\s+longer|lack(?:s|ed|ing)?(?:\s+of)?\b|in\s+the\s+absence\s+of"
-    r"|fail(?:s|ed)?\s+to|unable\s+to|not\s+able\s+to|instead\s+of|rather\s+than)\b"
+    r"|fail(?:s|ed)?\s+to|unable\s+to|not\s+able\s+to|(?<!,\s)(?:instead\s+of|rather\s+than))\b"
     r"|\bnon-(?=\w)",
     re.IGNORECASE,
 )
