@@ -8,15 +8,18 @@ from typing import Any
 import numpy as np
 from tieback_client import AnswerStyle, Client, Grounding, InvalidArgument
 
-from benchmarks.generation.answering import Asked
+from benchmarks.generation.answering import Asked, ask
 from benchmarks.grounding import auc
 from benchmarks.report import BOOTSTRAP, Report
 
-JUDGES = ("question_reading", "question_alignment", "relevance")
+LEARNED = ("question_reading", "question_alignment")
+JUDGES = (*LEARNED, "relevance")
 """The learned judges, where the server has them, and the one that learned nothing."""
 AUROC = 0.8
 """The aim is that of issue 13, for sets that nothing was chosen on."""
 COVERAGES = (0.1, 0.25, 0.5, 0.75, 1.0)
+WANTED = 0.8
+"""A precision that a learned judge is asked for beside its default."""
 DRAWS, BINS = 1000, 10
 
 
@@ -24,6 +27,7 @@ def judging(report: Report, client: Client, sets: Mapping[str, Sequence[Asked]])
     """Rows of each judge for each set with questions of both kinds, the risk by coverage, the claims."""
     rows: list[dict[str, Any]] = []
     curve: list[dict[str, Any]] = []
+    abstained: list[dict[str, Any]] = []
     for name, asked in sets.items():
         answerable = np.array([one.answerable for one in asked])
         if answerable.all() or not answerable.any():
@@ -56,6 +60,11 @@ def judging(report: Report, client: Client, sets: Mapping[str, Sequence[Asked]])
                 }
                 for one in COVERAGES
             ]
+            if judge in LEARNED:
+                abstained += [
+                    abstentions(client, name, asked, judge, parameters)
+                    for parameters in ({}, {"wanted_precision": WANTED})
+                ]
             report.claim(
                 *(f"AUROC of answerability, {judge}, {name}", found, "", f">= {AUROC}"),
                 low=low,
@@ -64,6 +73,27 @@ def judging(report: Report, client: Client, sets: Mapping[str, Sequence[Asked]])
             )
     report.table("answerability by set", rows)
     report.table("questions without an answer among those answered first", curve)
+    report.table("questions that are abstained from", abstained)
+
+
+def abstentions(
+    client: Client, name: str, asked: Sequence[Asked], judge: str, parameters: Mapping[str, float]
+) -> dict[str, Any]:
+    """The shares that the judge abstains from with these parameters, of both kinds of questions."""
+    grounding = Grounding(answerability=(judge, parameters))
+    counts = {True: 0, False: 0}
+    for one in asked:
+        counts[one.answerable] += (
+            ask(client, one, AnswerStyle.QUOTE, grounding=grounding).abstention is not None
+        )
+    answerable = sum(one.answerable for one in asked)
+    return {
+        "set": name,
+        "judge": judge,
+        "wanted precision": parameters.get("wanted_precision", "default"),
+        "without an answer": counts[False] / (len(asked) - answerable),
+        "with an answer": counts[True] / answerable,
+    }
 
 
 def score(client: Client, one: Asked, judge: str) -> float:

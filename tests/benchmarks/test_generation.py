@@ -120,6 +120,9 @@ def test_questions_are_asked_of_a_server_in_each_style() -> None:
     measured(report, {"two": asked}, write=1, injections=1, conflicts=1)
 
     assert [row["judge"] for row in report.tables["answerability by set"]][-1] == "relevance"
+    shares = report.tables["questions that are abstained from"]
+    judges = [row["judge"] for row in report.tables["answerability by set"]]
+    assert [row["judge"] for row in shares] == [one for one in judges[:-1] for _ in range(2)]
     [row, mean] = report.tables["answers, quote"]
     assert (row["right and shown"], row["abstained rightly"]) == (0.5, 0.5)
     assert sum(mean[kind] for kind in OUTCOMES) == pytest.approx(1)
