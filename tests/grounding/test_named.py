@@ -53,6 +53,25 @@ def test_days_and_months_are_named_by_their_short_forms_and_by_dates(
     assert unnamed(question, [text]) == missing
 
 
+@pytest.mark.parametrize(
+    ("question", "text", "missing"),
+    [
+        ("The cooler hums at night. Does it need oil?", "Oil the cooler when it hums.", []),
+        ("Cold brew against drip: Are they the same drink?", "Cold brew is no drip coffee.", []),
+        ("When do the MEPs vote on it?", "The vote of MEPs is in June.", []),
+        ("Which tribes lived in the North?", "Northern tribes lived there.", []),
+        ("Who sailed in Sept 1760?", "Nobody sailed in September 1760.", []),
+        ("How hot is it in degrees Celsius?", "It has 21 °C at noon.", []),
+        ("How hot is it in degrees Fahrenheit?", "It has 21 °C at noon.", ["Fahrenheit"]),
+        ("Does the server speak Java?", "The server speaks JavaScript.", ["Java"]),
+    ],
+)
+def test_a_sentence_begins_with_no_name_and_a_name_may_have_an_end(
+    question: str, text: str, missing: list[str]
+) -> None:
+    assert unnamed(question, [text]) == missing
+
+
 def test_a_version_with_an_epoch_is_another_one_of_its_name() -> None:
     passages = ["kettle 1:10.0p1-1 (11 Apr 2025, Ann Other): The lid is closed."]
 

@@ -18,6 +18,7 @@ from functools import lru_cache
 
 from tieback.core.displayed import as_displayed
 from tieback.core.questions import CALENDAR, NAME, WORD
+from tieback.core.terms import DEFAULT_LANGUAGE, function_words
 from tieback.core.types.arrays import Span
 from tieback.grounding.languages import is_foreign
 from tieback.grounding.quantities import quantities
@@ -65,6 +66,10 @@ DATE = re.compile(r"\b(?:\d{4}-\d\d-\d\d|\d{1,2}[./]\d{1,2}[./]\d{4})\b")
 """A date in numbers, which may be of any month and day of the week."""
 SHORT = 3
 """Letters of the shortest form of a month or a day: "Dec", "Tue"."""
+ENDS = ("s", "ern")
+"""What a name may have behind it: "MSPs", "Eastern"."""
+DEGREES = {"celsius": "°c", "fahrenheit": "°f"}
+"""How they are written behind a number."""
 TAG = re.compile(r"<[^<>]*>")
 
 
@@ -142,13 +147,17 @@ def _with_its_name(identifier: str, question: str) -> str:
 
 
 def _names(question: str) -> list[tuple[Span, str]]:
-    """Its words with a capital but the first; none where it is written like a title, or in capitals."""
+    """Its words with a capital but the first and function words, with which a second sentence begins; none
+    where it is written like a title, or in capitals.
+    """
     words = WORD.findall(question)
     first = WORD.search(question)
     found = list(NAME.finditer(question, first.end() if first else 0))
     if len(found) >= TITLE_CASE * len(words):
         return []
-    return [(match.span(), _bare(match[0])) for match in found if 1 < len(match[0]) <= LONGEST][:MOST]
+    names = [(match.span(), _bare(match[0])) for match in found if 1 < len(match[0]) <= LONGEST]
+    begins = function_words(DEFAULT_LANGUAGE)
+    return [(span, name) for span, name in names if name.isupper() or name.lower() not in begins][:MOST]
 
 
 def _bare(word: str) -> str:
@@ -158,24 +167,37 @@ def _bare(word: str) -> str:
 
 
 def _is_named(name: str, text: str) -> bool:
-    read, initials = _read(text)
+    read, words, initials = _read(text)
     parts = [part for part in WORD.findall(_plain(name)) if len(part) > 1]
     if not parts or any(part[:STEM] in read or part in initials for part in parts):
         return True
-    if any(part in CALENDAR and (part[:SHORT] in read or DATE.search(text)) for part in parts):
+    if any(f"{part}{end}" in words for part in parts for end in ENDS):
+        return True
+    if any(part in DEGREES and DEGREES[part] in text.lower() for part in parts):
+        return True
+    if any(_is_dated(part, words, text) for part in parts):
         return True
     return any(len(part) > STEM and get_close_matches(part, read.values(), 1, ALIKE) for part in parts)
 
 
+def _is_dated(part: str, words: frozenset[str], text: str) -> bool:
+    """Whether a name is that of a month or a day, also a short form, which the text has in any form."""
+    names = [one for one in CALENDAR if len(part) >= SHORT and one.startswith(part)]
+    forms = {name[:size] for name in names for size in range(SHORT, len(name) + 1)}
+    return bool(names) and (not forms.isdisjoint(words) or DATE.search(text) is not None)
+
+
 @lru_cache(64)
-def _read(text: str) -> tuple[dict[str, str], frozenset[str]]:
-    """The words of a text by their first letters, and the initials of words that follow each other."""
+def _read(text: str) -> tuple[dict[str, str], frozenset[str], frozenset[str]]:
+    """The words of a text by their first letters, all of them, and the initials of words that follow each
+    other.
+    """
     words = WORD.findall(text)
     plain = [_plain(word) for word in words]
     capitals = "".join(word[0] if word[0].isupper() else " " for word in words)
     runs = [run for run in capitals.lower().split() if len(run) > 1]
     initials = {run[at : at + size] for run in runs for size in INITIALS for at in range(len(run) - size + 1)}
-    return {word[:STEM]: word for word in plain}, frozenset(initials)
+    return {word[:STEM]: word for word in plain}, frozenset(plain), frozenset(initials)
 
 
 def _plain(word: str) -> str:
