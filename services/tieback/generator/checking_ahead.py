@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from tieback.core.deadline import Deadline
@@ -49,9 +50,13 @@ class CheckingAhead:
         task, self._task = self._task, None
         return await (task or self._find(text))
 
-    async def concluded(self, claim: Claim, found: Found) -> list[Checked]:
-        """The claim's citations, best first, its verdict, which counts from now on, and conflicts."""
-        return answering(self._question, claim, await self._check.conclude(claim, found.finding))
+    async def concluded(self, claim: Claim, found: Found) -> AsyncIterator[Checked]:
+        """The claim's citations, best first, its verdict, which counts from now on, and then conflicts."""
+        concluded = self._check.conclude(claim, found.finding)
+        for one in answering(self._question, claim, concluded):
+            yield one
+        for conflict in await self._check.conflicts(claim, concluded):
+            yield conflict
 
     def drop(self) -> None:
         """Gives up what was begun."""

@@ -39,7 +39,7 @@ async def as_written(
             yield TextDelta(piece.text)
         for claim in piece.claims:
             yield claim
-            for event in await checking.concluded(claim, await checking.found(claim.text)):
+            async for event in checking.concluded(claim, await checking.found(claim.text)):
                 yield event
         checking.expect(piece.pending)
 
@@ -106,4 +106,4 @@ class Repairs:
         self._claims += 1
         stated = Claim(self._claims, (end - len(claim.encode()), end), claim)
         self._size = end
-        return [TextDelta(text), stated, *await self._checking.concluded(stated, found)]
+        return [TextDelta(text), stated, *[one async for one in self._checking.concluded(stated, found)]]

@@ -19,6 +19,7 @@ from tieback.core.types.generation import (
     Checked,
     Citation,
     Claim,
+    Conflict,
     Evidence,
     NotCheckedReason,
     Verdict,
@@ -261,12 +262,14 @@ class ClaimCheck:
 
         `statement` has the claim's vectors; it is needed for a claim that it `takes`.
         """
-        if statement is None or not self.takes(claim.text):
-            return await self.conclude(claim, None)
-        return await self.conclude(claim, await self.find(statement))
+        finding = None
+        if statement is not None and self.takes(claim.text):
+            finding = await self.find(statement)
+        concluded = self.conclude(claim, finding)
+        return [*concluded, *await self.conflicts(claim, concluded)]
 
-    async def conclude(self, claim: Claim, finding: Finding | None) -> list[Checked]:
-        """The same by what was found of it, None for nothing; it counts from now on."""
+    def conclude(self, claim: Claim, finding: Finding | None) -> list[Citation | Verdict]:
+        """Its citations and its verdict, by what was found of it, None for nothing; it counts from now on."""
         checker = self._checker
         if finding is not None and finding.checker == LABELS:
             checker = self._by_labels
@@ -285,7 +288,14 @@ class ClaimCheck:
         ]
         score = min(finding.score, 1.0)
         verdict = Verdict(claim.id, finding.label, score, checker.name, finding.reason)
-        return [*cited, verdict, *await asyncio.to_thread(self._conflicts.of, claim.id, cited)]
+        return [*cited, verdict]
+
+    async def conflicts(self, claim: Claim, concluded: Sequence[Checked]) -> list[Conflict]:
+        """What other passages say instead of what a claim rests on. It may take longer than the verdict, so
+        that does not wait for it.
+        """
+        cited = [one for one in concluded if isinstance(one, Citation)]
+        return await asyncio.to_thread(self._conflicts.of, claim.id, cited) if cited else []
 
     def _withheld(self, text: str) -> NotCheckedReason | None:
         """Why a claim is not checked; None where it is. A question states nothing."""

@@ -77,12 +77,12 @@ def _counted(text: str) -> Iterator[str]:
         yield from (part for part in parts if COUNTED.fullmatch(part))
 
 
-def answering(question: str, claim: Claim, found: list[Checked], above: str = "") -> list[Checked]:
+def answering(question: str, claim: Claim, found: Sequence[Checked], above: str = "") -> list[Checked]:
     """What a check of a claim found, its verdict with whether it can be an answer to the question, read after
     what it stands under.
     """
     if not question:
-        return found
+        return list(found)
     return [
         replace(one, answers_question=fit_of(question, above + claim.text))
         if isinstance(one, Verdict) and one.label is not VerdictLabel.NOT_CHECKED
