@@ -245,7 +245,7 @@ def test_a_quote_has_footnotes_and_no_mark_that_would_be_taken_for_a_right_answe
         ),
         ("Name | Default\n", "`size` | 5 MB", "“Name: `size` · Default: 5 MB”"),
         ("", "<tr><td>a &lt; b</td><td><b>yes</b></td></tr>", "“a < b · yes”"),
-        ("", '{"part": "A1", "stock": 3},', "“part: A1 · stock: 3”"),
+        ("", '{"part": "A1", "stock": 3, "sold": true},', "“part: A1 · stock: 3 · sold: true”"),
         (
             "",
             "**Fixed** by `kettle 2 <https://k.example/2>`__: 2 ** 3, x**y**z",

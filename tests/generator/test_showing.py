@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,9 @@ from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput
 from tieback.core.field_path import at
 from tieback.core.types.generation import (
+    Checked,
     Claim,
+    Conflict,
     Evidence,
     Grammar,
     GrammarKind,
@@ -237,3 +239,27 @@ async def test_a_check_that_nobody_waits_for_ends_with_the_answer(checking: Chec
     checking.drop()
 
     assert checking._task is None
+
+
+async def test_a_verdict_does_not_wait_for_what_other_passages_say_instead(encoder: Encoder) -> None:
+    compared = asyncio.Event()
+
+    class Waiting(ClaimCheck):
+        async def conflicts(self, claim: Claim, concluded: Sequence[Checked]) -> list[Conflict]:
+            await compared.wait()
+            return await super().conflicts(claim, concluded)
+
+    sources = [Evidence("a", TRUE), Evidence("b", "The toll is three crowns.")]
+    reader = PassageReader(encoder, "bag-of-words")
+    passages, _ = await reader.read(sources, [], NO_DEADLINE)
+    check = Waiting(sources, passages, Checkers().configured(CHECKER, at("checker")))
+    events = as_written(pieces(TRUE), CheckingAhead(check, reader, "", NO_DEADLINE, tokens=False))
+
+    async with asyncio.timeout(30):
+        while not isinstance(event := await anext(events), Verdict):
+            pass
+        compared.set()
+        rest = [one async for one in events]
+
+    assert event.label is VerdictLabel.SUPPORTED
+    assert [type(one) for one in rest] == [Conflict]

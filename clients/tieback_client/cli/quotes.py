@@ -51,7 +51,8 @@ def _record(quote: str) -> str | None:
         return None
     if not isinstance(values, dict) or any(isinstance(one, dict | list) for one in values.values()):
         return None
-    return " · ".join(f"{name}: {value}" for name, value in values.items())
+    told = {name: value if isinstance(value, str) else json.dumps(value) for name, value in values.items()}
+    return " · ".join(f"{name}: {value}" for name, value in told.items())
 
 
 def _cells(quote: str, *, is_row: bool) -> list[str] | None:
