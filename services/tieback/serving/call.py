@@ -102,13 +102,15 @@ class Call:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         del trace  # see `_forget`
+        # A call has been counted by the time that its caller knows how it ended.
         try:
-            if error is None:
-                self.context.set_trailing_metadata(self._trailing())
-            else:
-                await self._fail(error)
+            status = self._status_of(error) if error is not None else None
         finally:
             self._finish()
+        if error is None:
+            self.context.set_trailing_metadata(self._trailing())
+        elif status is not None:
+            await self._abort(status)
 
     @property
     def id(self) -> tuple[str, str]:
@@ -120,21 +122,25 @@ class Call:
         load = self._route.load
         return (self.id,) if load is None else (self.id, write_load(load()))
 
-    async def _fail(self, error: BaseException) -> None:
-        """Ends the call with the error's status. Returns only where the error itself must go on."""
+    def _status_of(self, error: BaseException) -> status_pb2.Status | None:
+        """The status that ends the call. None where the error itself must go on."""
         # gRPC's own error: the caller went away while an answer was written.
         if isinstance(error, asyncio.CancelledError | grpc.aio.InternalError):
             self._code = grpc.StatusCode.CANCELLED
-            return
+            return None
         if isinstance(error, grpc.aio.AbortError):
             self._code = grpc.StatusCode.UNKNOWN
-            return
+            return None
         if not isinstance(error, TiebackError | Passed):
             log.error("a call failed inside", exc_info=error)
         status = error.status if isinstance(error, Passed) else failures.to_status(error)
         self._code = failures.code_by_number(status.code)
         self._reason = failures.reason_of(status)
         _forget(error)
+        return status
+
+    async def _abort(self, status: status_pb2.Status) -> None:
+        """Sends the status that ends the call, and raises what gRPC raises then."""
         try:
             async with asyncio.timeout(STATUS_SECONDS):
                 await self.context.abort(
