@@ -43,6 +43,11 @@ ANSWERS, ECHO, OTHER = QuestionFit.ANSWERS, QuestionFit.ECHO, QuestionFit.OTHER_
         ("Are interns paid for on-call?", "Yes, interns are not paid for on-call.", OTHER),
         ("Are interns paid for on-call?", "No, interns are paid for on-call.", OTHER),
         ("Is on-call not paid?", "No, on-call is paid.", ANSWERS),
+        ("How do I add a model?", "Add a model: `models add`", ANSWERS),
+        ("How do I add a model?", "```\nadd --model\n```", ANSWERS),
+        ("How do I add a model?", "Add a model.", ECHO),
+        ("How do I add a model with `models`?", "Add a model with `models`.", ECHO),
+        ("Which models can I add?", "Add `models`.", ECHO),
     ],
 )
 def test_what_cannot_be_an_answer_is_told_apart(question: str, claim: str, fit: QuestionFit) -> None:

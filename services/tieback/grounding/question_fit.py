@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from tieback.core.displayed import as_displayed
-from tieback.core.questions import NAME, NUMBER, TIME, Read, has_expected, kind_of
+from tieback.core.questions import NAME, NUMBER, TIME, Read, asks_how_to, has_expected, kind_of
 from tieback.core.types.generation import Checked, Claim, QuestionFit, Verdict, VerdictLabel
 
 YES_OR_NO = re.compile(r"\s*(yes|no)\s*[,.:;!–—-]+\s*", re.IGNORECASE)
@@ -29,6 +29,7 @@ WHEN_IT_WAS = re.compile(
 )
 COUNTED = re.compile(r"[€$£]?\d[\d,]{0,8}(?:\.\d+)?[a-z%€°]{0,4}", re.IGNORECASE)
 """A number as a token of its own: no version, time, date, nor what numbers a thing ("20130119")."""
+CODE = re.compile(r"`+([^`]+)`")
 CELL_MARK = re.compile(r"<[^<>]*>|\|")
 """Between the cells of a row."""
 RANGE = re.compile(r"[-–—/]")
@@ -105,9 +106,10 @@ def as_stated(claim: str) -> str:
 def fit_of(question: str, claim: str) -> QuestionFit:
     """Whether a claim can be an answer to an English question.
 
-    By rules over words, names, numbers and times: an echo has nothing that the question does not have, and a
-    claim of another kind lacks what is asked for, equates a name with a number, or denies its own yes or no.
-    That a claim fits does not say that it is true, or the right answer.
+    By rules over words, names, numbers and times: an echo has nothing that the question does not have (a
+    command is no echo where it asks how to do something), and a claim of another kind lacks what is asked
+    for, equates a name with a number, or denies its own yes or no. That a claim fits does not say that it is
+    true, or the right answer.
     """
     question, claim = as_displayed(question), as_displayed(claim)
     kind, asked, said = kind_of(question), Read(question), Read(as_stated(claim))
@@ -115,6 +117,8 @@ def fit_of(question: str, claim: str) -> QuestionFit:
         return QuestionFit.ECHO
     if kind == "polar":
         return _polar_fit(asked, said, claim)
+    if asks_how_to(question) and any(code[1].strip() not in question for code in CODE.finditer(claim)):
+        return QuestionFit.ANSWERS  # "How do I add a model?": `models add` has no word that is new
     new = said.content - asked.content
     if not new and not said.numbers - asked.numbers and not said.capitals - asked.words:
         return QuestionFit.ECHO
