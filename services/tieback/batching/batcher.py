@@ -24,11 +24,12 @@ from typing import Generic, TypeVar
 from tieback.admission import Admission, Dropped, Ticket
 from tieback.batching.calibration import measure
 from tieback.batching.cost_surface import CostSurface
-from tieback.batching.fair_queue import FairQueue, Turn
+from tieback.batching.fair_queue import FairQueue, Line, Turn
 from tieback.batching.request import Batched, Request, by_request, hand_over, resolve
 from tieback.batching.run_clock import RunClock
 from tieback.batching.selection import Selection
 from tieback.batching.token_cost import HasTokens, cost_of
+from tieback.core.bulk import IN_BULK
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import DeadlineExceeded, TiebackError, Unavailable
 from tieback.core.tenant import TENANT
@@ -146,7 +147,7 @@ class Batcher(Generic[W, R]):
                 deadline,
                 ticket,
                 alone,
-                TENANT.get(),
+                Line(TENANT.get(), IN_BULK.get()),
                 asyncio.get_running_loop().create_future(),
             )
             return await self._answer(request)
@@ -218,7 +219,7 @@ class Batcher(Generic[W, R]):
         costs = [cost_of(item) for item in request.items]
         if self.surface.is_measured:
             request.ideal = self._cost_share(request.group) * sum(map(self.surface.ideal, costs))
-        self._queue.add(request.tenant, request, costs)
+        self._queue.add(request.line, request, costs)
 
     def _next_batch(self) -> tuple[list[Turn[Request[W, R]]], float]:
         """Claims the next batch, with the seconds it is expected to take; empty where nothing is wanted."""
@@ -228,8 +229,8 @@ class Batcher(Generic[W, R]):
             return [], 0.0
         explores = self._batches % EXPLORATION_PERIOD == EXPLORATION_PERIOD - 1
         chosen = self._selection.choose(window, now, explores=explores)
-        for tenant in {turn.request.tenant for turn in chosen}:
-            self._queue.take(tenant, [turn for turn in chosen if turn.request.tenant == tenant])
+        for line in {turn.request.line for turn in chosen}:
+            self._queue.take(line, [turn for turn in chosen if turn.request.line == line])
         batch = [turn for turns in by_request(chosen) if self._claim(turns) for turn in turns]
         return batch, self._selection.expected(batch) if batch else 0.0
 
@@ -281,7 +282,7 @@ class Batcher(Generic[W, R]):
 
         # What nobody waits for comes after the answers.
         for turn in batch:
-            self._queue.charge(turn.request.tenant, seconds * turn.cost / total)
+            self._queue.charge(turn.request.line, seconds * turn.cost / total)
         # What is done of a part of the model is counted as that part of the tokens.
         self.admission.measure(round(tokens * self._cost_share(batch[0].request.group)), seconds)
         if self._learns and not failed and self._is_typical(batch[0].request.group):

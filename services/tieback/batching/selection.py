@@ -90,9 +90,9 @@ class Selection(Generic[W, R]):
     def _most_urgent(self, window: Sequence[Turn[Request[W, R]]], now: float) -> Turn[Request[W, R]]:
         """The item whose turn it is; or, of the same tenant, one that would be late if it waited for that."""
         head = window[0]
-        tenant, first = head.request.tenant, self._surface.seconds(1, head.cost)
+        tenant, first = head.request.line.tenant, self._surface.seconds(1, head.cost)
         for turn in window[1:]:
-            if turn.request.deadline.at < math.inf and turn.request.tenant == tenant:
+            if turn.request.deadline.at < math.inf and turn.request.line.tenant == tenant:
                 needed = self._surface.seconds(1, turn.cost)
                 left = turn.request.deadline.at - now
                 if needed < left < needed + first and turn.request.deadline.at < head.request.deadline.at:
