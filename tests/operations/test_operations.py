@@ -120,6 +120,18 @@ async def test_a_service_that_is_away_is_waited_for_and_told_of(
     assert (found.state, found.trouble) == ("succeeded", "")
 
 
+async def test_an_operation_waits_for_room_where_it_is_and_does_not_begin_again(
+    folder: Path, opened: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "FIRST_PAUSE", 30.0)  # longer than the test waits: it must not be tried again
+    async with opened() as operations:
+        started = await operations.start("count", counting(folder, crowded=3))
+        found = await over(operations, started.id)
+
+    assert found.state == "succeeded"
+    assert numbers(folder) == [0, 1, 2]
+
+
 async def test_a_service_that_stays_away_ends_an_operation(
     folder: Path, opened: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,7 +25,9 @@ import os
 import secrets
 from pathlib import Path
 
-from tieback.core.errors import InvalidInput, Unavailable
+from tieback.core.bulk import once_there_is_room
+from tieback.core.deadline import NO_DEADLINE
+from tieback.core.errors import InvalidInput, Overloaded, Unavailable
 from tieback.core.types.operation import Progress
 from tieback.operations.kinds import Kind
 
@@ -40,6 +42,7 @@ class Count(Kind):
     fails: bool = False
     breaks: bool = False
     away: int = 0
+    crowded: int = 0
     frees: bool = False
 
     @property
@@ -54,6 +57,13 @@ class Count(Kind):
         if self.frees:
             await asyncio.sleep(self.pause)
             Path(self.path).unlink()
+
+    async def ask_for_room(self):
+        refused = Path(self.path + ".refused")
+        times = len(refused.read_text()) if refused.exists() else 0
+        if times < self.crowded:
+            refused.write_text("x" * (times + 1))
+            raise Overloaded("too much waits", retry_after=0.01)
 
     async def run(self, services, checkpoint):
         path, done = Path(self.path), 0
@@ -71,6 +81,7 @@ class Count(Kind):
             missed.write_text("x" * (tries + 1))
             raise Unavailable("the service is away", retry_after=0.0)
         for number in range(done, self.steps):
+            await once_there_is_room(self.ask_for_room, NO_DEADLINE)
             await asyncio.sleep(self.pause)
             with path.open("a") as file:
                 file.write(f"{number}\\n")

@@ -13,6 +13,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from tieback.core.bulk import in_bulk
 from tieback.core.errors import DeadlineExceeded, Overloaded, TiebackError, Unavailable
 from tieback.core.types.operation import Json, Operation, OperationState, Progress
 from tieback.operations import kinds
@@ -76,7 +77,8 @@ class Run:
         if self.is_cancelled and not operation.checkpoint:
             ended = Ended(OperationState.CANCELLED)
         else:
-            ended = await self._carried_out(operation)
+            with in_bulk():  # what somebody waits for goes beside it, and where there is no room it waits
+                ended = await self._carried_out(operation)
         if ended.state is OperationState.CANCELLED:
             self.is_committing = True  # the cancellation may still be on its way to the task
             await self._discard(operation)
