@@ -15,7 +15,6 @@ import asyncio
 import contextlib
 import json
 import re
-import socket
 import subprocess
 import sys
 import tempfile
@@ -32,6 +31,7 @@ from tieback.v1 import content_pb2, encoder_pb2
 
 from benchmarks.peers import peers
 from benchmarks.peers.tuning import TUNINGS
+from benchmarks.ports import free_port
 from benchmarks.report import Report
 from benchmarks.served import Served, StartError, served
 from benchmarks.statistics import Interval, spread
@@ -70,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Report:
     report = Report()
-    port = _free_port()
+    port = free_port()
     settings = {
         "TIEBACK_DOORS": "kserve,tei",
         "TIEBACK_HTTP_PORT": str(port),
@@ -313,9 +313,3 @@ def _program(program: Path, server: Served, options: argparse.Namespace) -> floa
     if found is None:
         raise RuntimeError(f"perf_analyzer gave no latency: {done.stdout[-500:]} {done.stderr[-500:]}")
     return int(found[1]) / 1e3
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

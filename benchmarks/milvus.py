@@ -35,9 +35,9 @@ from tieback.core.types.vectors import SpaceRef, Vector
 from tieback.index import Index
 from tieback.milvus import MilvusIndex
 from tieback.milvus.connection import Milvus
-from tieback.serving.free_port import free_port
 
 from benchmarks.data_folder import add_data, data_of
+from benchmarks.ports import free_port
 from benchmarks.progress import log
 from benchmarks.report import Report
 from benchmarks.scaling.vectors import QUERIES, encoded, nearest, texts_of
@@ -180,7 +180,7 @@ async def search(
 @contextmanager
 def served(folder: Path) -> Iterator[str]:
     """Milvus Lite in a process of its own, and its address."""
-    port = free_port("127.0.0.1", 0, "port")
+    port = free_port()
     command = [sys.executable, "-m", "milvus_lite", "server", "--data-dir", str(folder), "--port", str(port)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:

@@ -32,10 +32,11 @@ from pathlib import Path
 
 from tieback_client import Client, Item
 
+from benchmarks.ports import free_port
 from benchmarks.progress import Progress, log
 from benchmarks.report import Report, Row
 from benchmarks.rolling.load import COLLECTION, Load, kinds, summary
-from benchmarks.rolling.nodes import ClusterError, Node, Nodes, free_port, milvus_lite
+from benchmarks.rolling.nodes import ClusterError, Node, Nodes, milvus_lite
 
 SPACES = ("wordllama-256", "paraphrase-minilm-l3-v2")
 DOOR, STORE = "door", "store"

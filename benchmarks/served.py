@@ -6,7 +6,6 @@ import contextlib
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,8 @@ from typing import IO
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
 from tieback_client import Client, Health, TiebackError
+
+from benchmarks.ports import free_ports
 
 MARK = "BENCHMARK_OF_TIEBACK"
 POLL_SECONDS = 0.02
@@ -97,7 +98,7 @@ class Starting:
     """A server that was started and may not be ready yet."""
 
     def __init__(
-        self, process: subprocess.Popen[bytes], ports: tuple[int, int], mark: str, log: IO[str]
+        self, process: subprocess.Popen[bytes], ports: Sequence[int], mark: str, log: IO[str]
     ) -> None:
         self.process = process
         self._address, self._metrics = (f"localhost:{port}" for port in ports)
@@ -128,7 +129,7 @@ def started(
 
     `settings` are variables of its environment beside those that are set.
     """
-    ports = _free_port(), _free_port()
+    ports = free_ports(2)
     mark = uuid.uuid4().hex
     with tempfile.TemporaryFile("w+") as log:
         command = [
@@ -209,9 +210,3 @@ def _kind(process: psutil.Process) -> str:
     if title.startswith("ray::"):
         return re.sub(r"[:.]+(?:__init__|[a-z_]+\(\))?$", "", title.split()[0])
     return str(process.name())
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

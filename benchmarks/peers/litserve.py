@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from benchmarks.peers.http_target import HttpTarget
 from benchmarks.peers.peer import PROGRAMS, Model, Peer
-from benchmarks.peers.process import Launch, free_ports
+from benchmarks.peers.process import Launch
+from benchmarks.ports import free_ports
 
 
 class LitServeTarget(HttpTarget):

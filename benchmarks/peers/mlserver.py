@@ -12,7 +12,8 @@ from pathlib import Path
 
 from benchmarks.peers.open_inference import OpenInferenceTarget
 from benchmarks.peers.peer import Model, Peer
-from benchmarks.peers.process import Launch, free_ports
+from benchmarks.peers.process import Launch
+from benchmarks.ports import free_ports
 
 MODEL = "encoder"
 NO_LIMIT = 1_000_000

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import socket
 import subprocess
 import time
 import uuid
@@ -59,15 +58,6 @@ def started(launch: Launch, log: Path) -> Iterator[None]:
             yield
         finally:
             _stop(process, mark)
-
-
-def free_ports(count: int) -> list[int]:
-    """As many ports of this machine that nobody listens on, all different."""
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [int(one.getsockname()[1]) for one in sockets]
 
 
 def _wait(process: subprocess.Popen[bytes], target: Target, log: Path) -> None:

@@ -21,7 +21,8 @@ from tieback.v1 import encoder_pb2, encoder_pb2_grpc
 
 from benchmarks.load.target import Rejected
 from benchmarks.peers.peer import PROGRAMS, Model, Peer
-from benchmarks.peers.process import Launch, free_ports
+from benchmarks.peers.process import Launch
+from benchmarks.ports import free_ports
 
 
 @dataclass

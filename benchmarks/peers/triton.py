@@ -13,8 +13,9 @@ from pathlib import Path
 
 from benchmarks.peers.open_inference import OpenInferenceTarget
 from benchmarks.peers.peer import PROGRAMS, Model, Peer
-from benchmarks.peers.process import Launch, free_ports
+from benchmarks.peers.process import Launch
 from benchmarks.peers.tuning import Tuning
+from benchmarks.ports import free_ports
 
 MODEL = "encoder"
 CONFIGURATION = """

@@ -26,6 +26,8 @@ import psutil
 from tieback.serving.deployments import APPLICATION
 from tieback.serving.serve_config import IMPORT_PATH
 
+from benchmarks.ports import free_port
+
 LOOPBACK = "127.0.0.1"
 _OBJECT_STORE_BYTES = 80_000_000
 _POLL_SECONDS = 0.2
@@ -225,10 +227,3 @@ def milvus_lite(folder: Path) -> Iterator[str]:
     finally:
         process.kill()
         process.wait()
-
-
-def free_port() -> int:
-    """A port that nobody has now."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])

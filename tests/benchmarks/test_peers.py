@@ -34,10 +34,11 @@ from benchmarks.peers.infinity import InfinityTarget
 from benchmarks.peers.litserve import LitServeTarget
 from benchmarks.peers.open_inference import METHOD, OpenInferenceTarget
 from benchmarks.peers.peer import PROGRAMS, Model, Peer
-from benchmarks.peers.process import Launch, free_ports, started
+from benchmarks.peers.process import Launch, started
 from benchmarks.peers.ray_proxy import RayProxyTarget
 from benchmarks.peers.triton import configuration
 from benchmarks.peers.tuning import TUNINGS, Tuning, distinct
+from benchmarks.ports import free_ports
 from benchmarks.served import StartError
 
 WITH_ENVIRONMENT = [name for name, peer in peers().items() if peer.requirements]

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from support import ports
 from support.sections import SPACE, WIDTH, item
 from tieback.core.types.vectors import SpaceRef
 from tieback.index import Index
@@ -20,10 +21,7 @@ Doctor = Callable[..., Result]
 
 @pytest.fixture
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+    return ports.free_port()
 
 
 @pytest.fixture
