@@ -27,6 +27,8 @@ def told(one: str, other: str, question: str = "", *, denied: bool = False) -> s
     ("one", "other", "kind"),
     [
         ("The limit of an upload is 5 MB.", "Files above two megabytes are refused.", "number"),
+        ("You have 30 days of leave.", "Everybody gets more than two weeks of leave.", None),
+        ("You have 10 days of leave.", "Everybody gets more than two weeks of leave.", "number"),
         ("The hall holds 200 people.", "No more than 150 people may be in the hall.", "number"),
         (
             "Interns are paid for on-call duty.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tieback.grounding.quantities import quantities, same
+from tieback.grounding.quantities import LIMIT, OVER, UNDER, agree, quantities, same
 
 
 @pytest.mark.parametrize(
@@ -57,3 +57,39 @@ def test_a_quantity_stands_where_it_is_written() -> None:
 
     assert found.span is not None
     assert sentence[slice(*found.span)] == "two megabytes"
+
+
+@pytest.mark.parametrize(
+    ("text", "bound"),
+    [
+        ("more than two weeks", OVER),
+        ("longer than an hour", OVER),
+        ("less than an hour", UNDER),
+        ("shorter than 2 km", UNDER),
+        ("no more than 5 MB", LIMIT),
+        ("up to 5 MB", LIMIT),
+        ("two weeks", ""),
+    ],
+)
+def test_whether_more_or_less_is_meant_is_read(text: str, bound: str) -> None:
+    [found] = quantities(text)
+
+    assert found.bound == bound
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "both"),
+    [
+        ("30 days", "more than two weeks", True),
+        ("30 minutes", "less than an hour", True),
+        ("10 days", "more than two weeks", False),
+        ("90 minutes", "less than an hour", False),
+        ("up to 30 days", "more than two weeks", False),
+        ("more than 30 days", "more than two weeks", False),
+        ("one month", "30 days", True),
+    ],
+)
+def test_what_is_over_or_under_agrees_with_what_is_that(one: str, other: str, both: bool) -> None:
+    [first], [second] = quantities(one), quantities(other)
+
+    assert agree(first, second) is agree(second, first) is both

@@ -21,7 +21,7 @@ from tieback.core.questions import NUMBER, Read, kind_of
 from tieback.core.types.generation import ConflictKind
 from tieback.grounding.differences import Difference, contents, numbers_of, places_of
 from tieback.grounding.polarity import denials, opposed
-from tieback.grounding.quantities import Quantity, quantities, same
+from tieback.grounding.quantities import Quantity, agree, quantities, same
 from tieback.methods.grounding import Statement
 
 NEAR, ON_TOPIC, NEAR_UNASKED = 0.5, 0.52, 0.75
@@ -214,11 +214,21 @@ def _of_quantities(one: str, other: str) -> tuple[Difference | None] | None:
     shared = [(own[name], its[name]) for name in own if name in its]
     if not shared:
         return None
-    differing = [pair for pair in shared if not same(pair[0].value, pair[1].value)]
+    differ = _differ if denials(one) or denials(other) else _disagree
+    differing = [pair for pair in shared if differ(*pair)]
     if len(differing) != len(shared):
         return (None,)
     first, second = differing[0]
     return (Difference(ConflictKind.NUMBER, first.span, second.span),)
+
+
+def _differ(one: Quantity, other: Quantity) -> bool:
+    return not same(one.value, other.value)
+
+
+def _disagree(one: Quantity, other: Quantity) -> bool:
+    """Whether they cannot both be meant of one thing, where nothing is denied of what is over or under."""
+    return not agree(one, other)
 
 
 def _single(sentence: str) -> dict[str, Quantity]:

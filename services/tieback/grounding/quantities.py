@@ -76,20 +76,42 @@ _FORMS = re.compile(
 )
 
 
+OVER, UNDER, LIMIT = "over", "under", "limit"
+_BOUND = re.compile(
+    rf"""
+    \b(?:
+      (?P<{LIMIT}>not?\s+[a-z]+\s+than|up\s+to|at\s+(?:most|least)|within|until|(?:(?:max|min)imum|limit)(?:\s+of)?)
+    | (?P<{UNDER}>(?:less|fewer|(?:short|small|low|light|young)er)\s+than|under|below|nearly|almost)
+    | (?P<{OVER}>(?:more|[a-z]+er)\s+than|over|above|exceed(?:s|ed|ing)?)
+    )\s*$
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+_BOUND_REACH = 30
+"""Characters before a quantity that are looked at for it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """A quantity in the base unit of its dimension, and its characters; None where they are not known."""
+    """A quantity in the base unit of its dimension, and its characters; None where they are not known.
+
+    What is meant may be more or less than it says: `OVER` in "more than two weeks", `UNDER` in "less than an
+    hour", `LIMIT` in "up to 5 MB".
+    """
 
     dimension: str
     value: float
     span: Span | None
+    bound: str = ""
 
 
 def quantities(sentence: str) -> list[Quantity]:
     """The quantities that a sentence states, in their order."""
     read = _in_digits(sentence)
     return [
-        Quantity(dimension, value, span if read == sentence else _span(sentence, read, span))
+        Quantity(
+            dimension, value, span if read == sentence else _span(sentence, read, span), _bound(read, span)
+        )
         for dimension, value, span in _found(read)
     ]
 
@@ -97,6 +119,24 @@ def quantities(sentence: str) -> list[Quantity]:
 def same(one: float, other: float) -> bool:
     """Whether two quantities of a dimension are the same, in round figures."""
     return abs(one - other) <= TOLERANCE * max(abs(one), abs(other))
+
+
+def agree(one: Quantity, other: Quantity) -> bool:
+    """Whether both can be meant of one thing: they are the same, or 30 days and "more than two weeks"."""
+    pairs = ((one, other), (other, one))
+    return same(one.value, other.value) or any(
+        not exact.bound
+        and (
+            (rough.bound == OVER and exact.value > rough.value)
+            or (rough.bound == UNDER and exact.value < rough.value)
+        )
+        for exact, rough in pairs
+    )
+
+
+def _bound(text: str, span: Span) -> str:
+    found = _BOUND.search(text, max(0, span[0] - _BOUND_REACH), span[0])
+    return "" if found is None else found.lastgroup or ""
 
 
 def _found(text: str) -> Iterator[tuple[str, float, Span]]:
