@@ -20,16 +20,16 @@ async def reranked(library: Platform, seconds: float) -> RetrieveReply:
 
 async def test_a_reranking_that_was_too_slow_is_not_begun_again_in_as_little_time(library: Platform) -> None:
     library.encoder.slow["words-b"] = 30
-    first = await reranked(library, 1)
+    first = await reranked(library, 3)
     asked = len(library.encoder.asked)
-    second = await reranked(library, 1)
+    second = await reranked(library, 2)  # less, whatever the search before it takes
 
     for reply in (first, second):
         assert (reply.plan.reranker, reply.plan.skipped_reranker) == (NONE, LATE)
         assert reply.routing.reasons == {"reranker": "late"}
         assert [hit.hit.item_id for hit in reply.hits] == ["moon"]
     assert len(library.encoder.asked) == asked > 0
-    assert second.timing.total < 0.5
+    assert second.timing.total < 1.5
 
 
 async def test_a_reranking_that_fits_is_done(library: Platform) -> None:

@@ -26,6 +26,8 @@ from tieback.milvus.rows import Row
 from tieback.milvus.sortable import of_text
 
 FRESH_SECONDS = 1.0
+APPEARS_SECONDS, APPEARS_TRIES = 2.0, 20
+"""How long a catalog is looked for that another process is making, and how often."""
 _COLLECTION, _SOURCE, _KEY = "collection", "source", "key"
 
 
@@ -157,10 +159,18 @@ class Catalog:
         if not self._milvus.call("has_collection", schema.CATALOG):
             try:
                 schema.make_catalog(self._milvus)
-            except Unavailable:  # another process may have made it at the same time
-                if not self._milvus.call("has_collection", schema.CATALOG):
+            except Unavailable:  # another process may be making it at the same time
+                if not self._appears():
                     raise
         self._is_there = True
+
+    def _appears(self) -> bool:
+        """Whether Milvus has the catalog soon: it refuses to make a second one before it shows the first."""
+        for _ in range(APPEARS_TRIES):
+            if self._milvus.call("has_collection", schema.CATALOG):
+                return True
+            time.sleep(APPEARS_SECONDS / APPEARS_TRIES)
+        return False
 
 
 def _known(row: Row) -> Known:
