@@ -243,6 +243,8 @@ def test_a_quote_has_footnotes_and_no_mark_that_would_be_taken_for_a_right_answe
             "| size | 5 MB |",
             "Cache › Sizes: “Name: size · Default: 5 MB”",
         ),
+        ("", '| <code class="x">--size</code> | in MB<br>or GB |', "“--size · in MB or GB”"),
+        ("", "The <b>lid</b> of <size>", "“The lid of <size>”"),
         ("Name | Default\n", "`size` | 5 MB", "“Name: `size` · Default: 5 MB”"),
         ("", "<tr><td>a &lt; b</td><td><b>yes</b></td></tr>", "“a < b · yes”"),
         ("", '{"part": "A1", "stock": 3, "sold": true},', "“part: A1 · stock: 3 · sold: true”"),

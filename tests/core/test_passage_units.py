@@ -165,6 +165,14 @@ def test_a_table_without_bars_at_its_sides_or_in_html_is_cut_into_rows(text: str
     assert units(text)[2].columns == ["Name", "Default"]
 
 
+def test_later_rows_of_a_table_without_bars_at_its_sides_are_rows() -> None:
+    rows = ["`timeout` | 30 s | of a call<br>or none", "retries | | of <b>all</b>"]
+
+    assert cited("\n".join([*rows, "", "One | two."])) == [*rows, "One | two."]
+    assert read("\n".join(rows), "Limits")[0] == "Limits: `timeout`; 30 s; of a call or none"
+    assert cited("Pipe a | b | c into it.") == ["Pipe a | b | c into it."]
+
+
 def test_a_table_that_lays_out_a_page_has_no_rows() -> None:
     text = f"<table><tr><td>{'Long prose. ' * 100}</td><td>More.</td></tr></table>"
 

@@ -57,3 +57,17 @@ def test_a_row_is_told_with_the_names_of_its_columns_and_an_item_with_what_leads
     assert above("Which default has timeout?", passage(TABLE, "Server"), 1) == "Name | Default\n"
     assert above("Which setting has 30 s?", passage(TABLE, "Server"), 1) == "Settings:\nName | Default\n"
     assert above("Which ports are public?", passage(items, "Server"), 2) == "Ports that are public: "
+
+
+@pytest.mark.parametrize(
+    ("question", "told"),
+    [
+        ("Which endpoint stops the kettle?", "`PUT /-/off POST /-/off`: "),
+        ("What stops the kettle?", ""),
+    ],
+)
+def test_code_is_told_before_what_is_said_of_it_where_it_is_asked_for(question: str, told: str) -> None:
+    text = "```\nPUT  /-/off\nPOST /-/off\n```\n\nThis endpoint stops it. This endpoint is disabled."
+
+    assert above(question, passage(text, "Management"), 1) == told
+    assert above(question, passage(text, "Management"), 2) == ""

@@ -46,6 +46,41 @@ def test_a_command_within_a_sentence_counts() -> None:
     assert quotes("How do I boil milk?", text, [0.8, 0.68, 0.79]) == ["`kettle boil` boils it."]
 
 
+def test_what_only_repeats_the_question_is_quoted_where_nothing_else_is_there_or_nothing_is_asked() -> None:
+    text = "Installs shims.\n\n```\n$ kettle rehash\n```\n"
+
+    assert quotes("What does kettle rehash do?", text, [0.5, 0.9]) == ["Installs shims."]
+    assert quotes("What does kettle rehash do?", "`kettle rehash` does.", [0.9]) == ["`kettle rehash` does."]
+    assert quotes("kettle rehash", text, [0.5, 0.9]) == ["$ kettle rehash"]
+
+
+def test_an_entry_of_a_list_of_changes_is_quoted_where_a_change_is_asked_for_or_nothing_else_is_there() -> (
+    None
+):
+    entry = "Make the kettle boil milk safer (#1092)."
+    text = f"The kettle can boil milk. {entry}"
+
+    assert quotes("Can a kettle boil milk?", text, [0.5, 0.9]) == ["The kettle can boil milk."]
+    assert quotes("When was the kettle made safer?", text, [0.5, 0.9]) == [entry]
+    assert quotes("Can a kettle boil milk?", entry, [0.9]) == [entry]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "`KETTLE_ROOT` | /home | Where it stands.",
+        "| KETTLE_ROOT | where it stands |",
+        "| <code class='x'>KETTLE_ROOT</code> | where it stands |",
+        "- `KETTLE_ROOT`: where it stands.",
+    ],
+)
+def test_where_a_setting_is_defined_is_before_where_it_is_used(row: str) -> None:
+    used = "Add $KETTLE_ROOT/bin to the path of it."
+
+    assert quotes("What is KETTLE_ROOT?", f"{used}\n\n{row}", [0.8, 0.75]) == [row]
+    assert quotes("What is KETTLE_ROOT?", f"{used}\n\n{row}", [0.8, 0.6]) == [used]
+
+
 def test_where_something_else_is_asked_the_nearest_is_quoted() -> None:
     assert quotes("How does milk boil?", f"Milk boils.\n\n{CODE}", [0.8, 0.7]) == ["Milk boils."]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tieback.core.types.generation import Citation, ConflictKind, Evidence
@@ -122,3 +124,15 @@ def test_rows_of_two_tables_of_one_item_are_no_conflict() -> None:
 
     assert conflicts(rows[0], rows[1]) == []
     assert conflicts(rows[0], rows[2]) == [("10", "c")]
+
+
+def test_an_item_of_a_table_of_contents_says_nothing() -> None:
+    item, other = (
+        Evidence(name, f"* [The lid opens {count} times a day](#lid)")
+        for name, count in (("a", "two"), ("b", "three"))
+    )
+
+    assert conflicts(item, replace(other, text="The lid opens three times a day")) == []
+    assert conflicts(replace(item, text="The lid opens two times a day"), other) == []
+    bare = [replace(one, text=one.text[3:-7]) for one in (item, other)]
+    assert conflicts(bare[0], bare[1]) == [("two", "b")]

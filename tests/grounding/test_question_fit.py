@@ -128,6 +128,7 @@ def test_a_number_with_its_unit_is_one() -> None:
         ("When does it close?", "It closes once the last visitor has left.", ""),
         ("When it was built, who paid?", "The town paid.", ""),
         ("How many doors has it?", "It has doors.", "number"),
+        ("How many doors has it?", "New doors by @b in https://k.example/lid/pull/31", "number"),
     ],
 )
 def test_a_date_that_is_asked_for_has_to_be_there(question: str, quote: str, missing: str) -> None:

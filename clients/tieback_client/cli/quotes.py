@@ -6,6 +6,8 @@ import html
 import json
 import re
 
+from tieback.core.inline_html import untagged
+
 _FENCE = re.compile(r"^[ \t]*(?:```|\.\. (?:code|code-block|sourcecode)::)[^\n]*(?:\n|\Z)", re.MULTILINE)
 _FENCES = re.compile(r"^[ \t]*```", re.MULTILINE)
 _CELL = re.compile(r"<t[hd]\b[^<>]*>", re.IGNORECASE)
@@ -14,8 +16,7 @@ _LINK = re.compile(r"!?\[([^\[\]]+)\]\([^()\s]*\)")
 _REFERENCE = re.compile(r"`([^`<>]{1,300}) <[^<>`\s]{1,2000}>`__?")
 """A link of reStructuredText."""
 _BOLD = re.compile(r"(?<![\w*])\*\*(?=[^\s*])([^*]{1,300})(?<=[^\s*])\*\*(?![\w*])")
-_UNSEEN = re.compile(r"<a\b[^<>]*>|</a>|<!--[^<>]*-->", re.IGNORECASE)
-"""Anchors and remarks in a text: a reader of the page does not see them."""
+_REMARK = re.compile(r"<!--[^<>]*-->")
 _BAR = re.compile(r"(?<!\\)\|")
 
 
@@ -62,12 +63,13 @@ def _cells(quote: str, *, is_row: bool) -> list[str] | None:
         return [" ".join(html.unescape(_TAG.sub(" ", one)).split()) for one in _CELL.split(words)[1:]]
     if not words.startswith("|") and not (is_row and _BAR.search(words)):
         return None
-    return [one.strip().replace("\\|", "|") for one in _BAR.split(words.removeprefix("|").removesuffix("|"))]
+    cells = _BAR.split(words.removeprefix("|").removesuffix("|"))
+    return [untagged(one.replace("\\|", "|")).strip() for one in cells]
 
 
 def _in_a_sentence(quote: str) -> str:
     """A quote in one line; code by its lines."""
-    words = _LINK.sub(r"\1", " ".join(_UNSEEN.sub(" ", quote).split()))
+    words = _LINK.sub(r"\1", " ".join(untagged(_REMARK.sub(" ", quote)).split()))
     words = _BOLD.sub(r"\1", _REFERENCE.sub(r"\1", words))
     if words[:2] in ("- ", "* ", "+ "):
         return words[2:]

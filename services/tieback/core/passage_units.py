@@ -33,6 +33,7 @@ _BLOCK = re.compile(
     | (?P<table>(?:^[ \t]*\|[^\n]*(?:\n|\Z))+)
     | (?P<bare>^[^\n|]*\|[^\n]*\n                                  # a table without marks at its sides
         [ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)+(?:\|[ \t]*)?\n(?:[^\n|]*\|[^\n]*(?:\n|\Z))+)
+    | (?P<headless>(?:^[^\n|]*\S[ \t]\|[ \t][^\n|]*\|[ \t][^\n]*(?:\n|\Z)){2,})      # of one, its later rows
     | (?P<html><table\b(?:[^<]|<(?!/?table\b))*</table\s*>)
     | (?P<log>(?:^\[?\d{4}-\d\d-\d\d[ T\]][^\n]*(?:\n|\Z)){2,})         # lines that begin with a time
     | (?P<record>(?:^[ \t]*\{[^\n]*\}[ \t]*,?[ \t]*(?:\n|\Z)){2,})     # lines of JSON
@@ -64,7 +65,7 @@ class Kind(Enum):
 
 
 _KINDS = {
-    **dict.fromkeys(("table", "bare", "html"), Kind.ROW),
+    **dict.fromkeys(("table", "bare", "headless", "html"), Kind.ROW),
     **dict.fromkeys(("log", "record"), Kind.LINE),
     "indented": Kind.CODE,
 }

@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from tieback.core.inline_html import untagged
+
 MARGIN = re.compile(r"^\s*\||\|\s*$")
 BETWEEN_CELLS = re.compile(r"(?<!\\)\|")
 RULE = re.compile(r"\s*\|?(?:\s*:?-+:?\s*\|)*\s*:?-+:?\s*(?:\|\s*)?")
@@ -83,4 +85,4 @@ def _shown(cell: str) -> str:
 
 def cells(row: str) -> list[str]:
     """The cells of a row."""
-    return [cell.replace("\\|", "|").strip() for cell in BETWEEN_CELLS.split(MARGIN.sub("", row))]
+    return [untagged(cell.replace("\\|", "|")).strip() for cell in BETWEEN_CELLS.split(MARGIN.sub("", row))]

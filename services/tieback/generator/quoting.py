@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from tieback.core.errors import InvalidInput
 from tieback.core.field_path import at
-from tieback.core.questions import Read, asks_how_to
+from tieback.core.questions import Read, asks_how_to, kind_of
 from tieback.core.types.arrays import Array
 from tieback.core.types.generation import (
     AnswerStyle,
@@ -24,8 +24,9 @@ from tieback.core.types.generation import (
 from tieback.generator.evidence import Place, ReadEvidence, ranked
 from tieback.generator.instructions import instructing
 from tieback.grounding import ClaimCheck, answering
+from tieback.grounding.conflicts import LISTED
 from tieback.grounding.named import identifiers, says
-from tieback.grounding.question_fit import asks_for_number, has_number
+from tieback.grounding.question_fit import asks_for_number, fit_of, has_number
 from tieback.methods.answerability import Judgement
 from tieback.methods.grounding import Statement
 from tieback.methods.grounding.labels import windows_that_answer
@@ -78,17 +79,23 @@ def best(evidence: ReadEvidence) -> list[Place]:
     """The sentences to quote: those of a passage in their order, the passage of the best one first.
 
     A sentence that has an identifier of the question ("10:05", "E0277"), or stands under it, is before one
-    that has none, one with a number before one that is as good, where a number is asked for, and one with a
-    command where it is asked how something is done.
+    that has none, and of these a row or an item that begins with it, as where a setting is defined. One with
+    a number is before one that is as good, where a number is asked for, and one with a command where it is
+    asked how something is done. What only repeats the question is last, and so are entries of a list of
+    changes where no change is asked for.
     """
     values = evidence.aligned or evidence.relevances
     every = ranked(values)
     places = [place for place in every if evidence.was_encoded(*place)] or every
     stating = [place for place in places if _states(evidence.text(*place))]
-    stating = _with_identifiers(evidence, stating)
-    if stating and asks_how_to(evidence.asked.text):
+    asked = evidence.asked.text
+    stating = [one for one in stating if not _repeats(asked, evidence.text(*one))] or stating
+    if not ABOUT_CHANGES.search(asked):
+        stating = [one for one in stating if not CHANGE.search(evidence.text(*one))] or stating
+    stating = _defining(evidence, _with_identifiers(evidence, stating), values)
+    if stating and asks_how_to(asked):
         stating = instructing(evidence, stating, values)
-    elif stating and asks_for_number(evidence.asked.text):
+    elif stating and asks_for_number(asked):
         stating = _with_a_number(evidence, stating, values)
     places = _told_once(evidence, stating or places)
     if not places:
@@ -99,6 +106,17 @@ def best(evidence: ReadEvidence) -> list[Place]:
     chosen = _rows_of_what_is_asked(evidence, chosen)
     passages = list(dict.fromkeys(number for number, _ in chosen))
     return sorted(chosen, key=lambda place: (passages.index(place[0]), place[1]))
+
+
+def _repeats(question: str, text: str) -> bool:
+    """Whether a text says nothing that the question does not: "$ kettle boil" to "What does kettle boil do?".
+
+    Not of rows, and where it is asked how something is done: options and commands are named for what they do.
+    To words that ask nothing, what has all of them is the best that there is.
+    """
+    if asks_how_to(question) or "|" in text or kind_of(question) in ("polar", "other"):
+        return False
+    return fit_of(question, text) is QuestionFit.ECHO
 
 
 def _told_once(evidence: ReadEvidence, places: Sequence[Place]) -> list[Place]:
@@ -144,6 +162,21 @@ def _with_identifiers(evidence: ReadEvidence, places: Sequence[Place]) -> list[P
     return [place for place, count in zip(places, counts, strict=True) if count == max(counts)]
 
 
+def _defining(evidence: ReadEvidence, places: Sequence[Place], values: Sequence[Array]) -> list[Place]:
+    """Of the places, those that begin with an identifier of the question and are about as good as the best:
+    in a row or an item that begins with it, a setting is defined. All where there are none.
+    """
+    asked = identifiers(evidence.asked.text)
+    if not asked or not places:
+        return list(places)
+    best, window = places[0]
+    least = float(values[best][window]) - BEHIND_THE_BEST
+    near = [place for place in places if float(values[place[0]][place[1]]) >= least]
+    firsts = {place: FIRST_WORD.match(evidence.text(*place)) for place in near}
+    found = [place for place, first in firsts.items() if first and any(says(one, first[1]) for one in asked)]
+    return found or list(places)
+
+
 def _with_a_number(evidence: ReadEvidence, places: Sequence[Place], values: Sequence[Array]) -> list[Place]:
     """Of the places, those with a number that are about as good as the best; all where there are none."""
     asked = evidence.asked.text
@@ -152,11 +185,19 @@ def _with_a_number(evidence: ReadEvidence, places: Sequence[Place], values: Sequ
     return [place for place in near if has_number(asked, evidence.text(*place))] or list(places)
 
 
+FIRST_WORD = re.compile(r"[\s|*+\-•`]*(?:<[^<>]*>)*([^\s|`<]+)`?(?:\s*[|:(=<–-]|\s*$)")
+"""The first word of a row or an item, where a mark is between it and the next."""
+
+CHANGE = re.compile(r"\(#\d+\)|/(?:pull|issues|merge_requests)/\d+\b")
+"""In an entry of a list of changes."""
+
+ABOUT_CHANGES = re.compile(
+    r"\b(?:version|release|change|fix|add|remov|introduc|new|bug|deprecat|break|broke|since|when)\w*",
+    re.IGNORECASE,
+)
+
 HEADING = re.compile(r"[^\n]+\n\s*(?:={3,}|-{3,}|~{3,})\s*\Z|#{1,6}\s[^\n]*\Z")
 """A line that is underlined in a plain text, or marked as in Markdown: it names what follows."""
-
-LISTED = re.compile(r"(?:(?:[-*+•]|\d{1,3}[.)])\s+)?\[[^\[\]\n]{1,200}\]\([^()\s#]{0,500}#[^()\s]{1,200}\)")
-"""An item of a table of contents: a link to a place on a page, and nothing else."""
 
 _UNSEEN = re.compile(r"<!--[^<>]*-->")
 """A remark in a page, which a reader does not see."""

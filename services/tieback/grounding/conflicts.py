@@ -22,6 +22,8 @@ MOST = 8
 CODE = "```"
 NO_ROWS = np.zeros((0, 1), np.float32)
 
+LISTED = re.compile(r"(?:(?:[-*+•]|\d{1,3}[.)])\s+)?\[[^\[\]\n]{1,200}\]\([^()\s#]{0,500}#[^()\s]{1,200}\)")
+"""An item of a table of contents: a link to a place on a page, and nothing else."""
 LOGGED = re.compile(r"\[?\d{4}-\d\d-\d\d[ T]")
 VARIABLE = re.compile(r"(?<!\w)(?:\w+_\w+|--[a-z][\w-]+|[^\W\d]\w*(?:\.[a-z]\w+){2,})")
 """Names of variables, options and settings."""
@@ -80,7 +82,7 @@ class Conflicts:
     def _with(self, claim_id: int, number: int, window: int) -> Iterator[Conflict]:
         own = self._passages[number]
         text = _text(own, window)
-        if len(text) > LONGEST:
+        if len(text) > LONGEST or LISTED.fullmatch(text):
             return
         for place, other in self._nearest(number, window):
             pair = frozenset({(number, window), (place, other)})
@@ -90,7 +92,7 @@ class Conflicts:
             are_of_one = self._are_of_one(number, place)
             if pair in self._told or len(its) > LONGEST or (is_row and are_of_one):
                 continue
-            if _are_of_two_names(text, its):
+            if LISTED.fullmatch(its) or _are_of_two_names(text, its):
                 continue
             differs = difference(as_displayed(text), as_displayed(its))
             if differs is None and not (is_row or are_of_one):

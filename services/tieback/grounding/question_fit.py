@@ -33,6 +33,7 @@ CODE = re.compile(r"`+([^`]+)`")
 CELL_MARK = re.compile(r"<[^<>]*>|\|")
 """Between the cells of a row."""
 RANGE = re.compile(r"[-–—/]")
+ADDRESS = "://"
 VERSION = re.compile(r"\S*\d[-.:/]\d+[-.:/]\d")
 """Three numbers in a row, as of a version or a date."""
 IN_WORDS = re.compile(
@@ -74,7 +75,7 @@ def left_open(question: str, quotes: Sequence[str]) -> str:
 def _counted(text: str) -> Iterator[str]:
     for token in CELL_MARK.sub(" ", text).split():
         bare = token.strip("()[]{}<>\"'“”‘’`*_|~=,.;:!?")
-        parts = [bare] if VERSION.match(bare) else RANGE.split(bare)
+        parts = [bare] if VERSION.match(bare) or ADDRESS in bare else RANGE.split(bare)
         yield from (part for part in parts if COUNTED.fullmatch(part))
 
 
