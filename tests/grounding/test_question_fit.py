@@ -128,6 +128,9 @@ def test_a_number_with_its_unit_is_one() -> None:
         ("When does it close?", "It closes once the last visitor has left.", ""),
         ("When it was built, who paid?", "The town paid.", ""),
         ("How many doors has it?", "It has doors.", "number"),
+        ("How many doors are open?", "All doors are open.", ""),
+        ("How much paint does it need?", "All doors are painted.", "number"),
+        ("How much paint does it need?", "It needs no paint.", ""),
         ("How many doors has it?", "New doors by @b in https://k.example/lid/pull/31", "number"),
     ],
 )

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from tieback.core.errors import InvalidInput
 from tieback.core.field_path import at
+from tieback.core.heading_path import last_of
 from tieback.core.questions import Read, asks_how_to, kind_of
 from tieback.core.types.arrays import Array
 from tieback.core.types.generation import (
@@ -91,7 +92,7 @@ def best(evidence: ReadEvidence) -> list[Place]:
     asked = evidence.asked.text
     stating = [one for one in stating if not _repeats(asked, evidence.text(*one))] or stating
     if not ABOUT_CHANGES.search(asked):
-        stating = [one for one in stating if not CHANGE.search(evidence.text(*one))] or stating
+        stating = [one for one in stating if not _is_of_changes(evidence, one)] or stating
     stating = _defining(evidence, _with_identifiers(evidence, stating), values)
     if stating and asks_how_to(asked):
         stating = instructing(evidence, stating, values)
@@ -162,6 +163,12 @@ def _with_identifiers(evidence: ReadEvidence, places: Sequence[Place]) -> list[P
     return [place for place, count in zip(places, counts, strict=True) if count == max(counts)]
 
 
+def _is_of_changes(evidence: ReadEvidence, place: Place) -> bool:
+    """Whether it is an entry of a list of changes, by what it refers to or by the version it stands under."""
+    heading = last_of(evidence.passages[place[0]].title)
+    return CHANGE.search(evidence.text(*place)) is not None or A_VERSION.fullmatch(heading) is not None
+
+
 def _defining(evidence: ReadEvidence, places: Sequence[Place], values: Sequence[Array]) -> list[Place]:
     """Of the places, those that begin with an identifier of the question and are about as good as the best:
     in a row or an item that begins with it, a setting is defined. All where there are none.
@@ -190,6 +197,12 @@ FIRST_WORD = re.compile(r"[\s|*+\-•`]*(?:<[^<>]*>)*([^\s|`<]+)`?(?:\s*[|:(=<�
 
 CHANGE = re.compile(r"\(#\d+\)|/(?:pull|issues|merge_requests)/\d+\b")
 """In an entry of a list of changes."""
+
+A_VERSION = re.compile(
+    r"\[?(?:(?:release|version)\s+)?v?(?:\d+(?:[.-]\w+)+|\d{8})\]?(?:\s*[-–(:]\s*[\w ,./-]{1,30}\)?)?",
+    re.IGNORECASE,
+)
+"""A heading that is a version, with its date or without."""
 
 ABOUT_CHANGES = re.compile(
     r"\b(?:version|release|change|fix|add|remov|introduc|new|bug|deprecat|break|broke|since|when)\w*",

@@ -36,14 +36,20 @@ RANGE = re.compile(r"[-–—/]")
 ADDRESS = "://"
 VERSION = re.compile(r"\S*\d[-.:/]\d+[-.:/]\d")
 """Three numbers in a row, as of a version or a date."""
+_AMOUNT = (
+    r"no|none|nobody|nothing|one|single|few|fewer|little|several|many|much|half|dozens?|hundreds?|thousands?"
+    r"|millions?|unlimited|infinite(?:ly)?|free"
+    r"|(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|\w+ty)(?:-\w+)?"
+)
+AMOUNT = re.compile(rf"\b(?:{_AMOUNT})\b", re.IGNORECASE)
+"""How much it is, without a number in digits."""
 IN_WORDS = re.compile(
-    r"\b(?:no|none|nobody|nothing|never|one|single|once|twice|few|fewer|little|several|many|much|long(?:er)?|all|each"
-    r"|every|both|half|dozens?|hundreds?|thousands?|millions?|unlimited|infinite(?:ly)?|indefinite(?:ly)?|forever"
-    r"|always|until|regular(?:ly)?|continuous(?:ly)?|hourly|daily|nightly|weekly|monthly|yearly|annual(?:ly)?|free"
-    r"|(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|\w+ty)(?:-\w+)?)\b",
+    rf"\b(?:{_AMOUNT}|never|once|twice|long(?:er)?|all|each|every|both|indefinite(?:ly)?|forever|always|until"
+    r"|regular(?:ly)?|continuous(?:ly)?|hourly|daily|nightly|weekly|monthly|yearly|annual(?:ly)?)\b",
     re.IGNORECASE,
 )
 """How many, how long or how often it is, without a number in digits."""
+HOW_MUCH = re.compile(r"\bhow much\b(?!\s+time\b)", re.IGNORECASE)
 
 
 def asks_for_number(question: str) -> bool:
@@ -63,7 +69,8 @@ def left_open(question: str, quotes: Sequence[str]) -> str:
     something was. What is true of "when does" is often told without a date.
     """
     if asks_for_number(question):
-        counted = (has_number(question, one) or IN_WORDS.search(one) is not None for one in quotes)
+        words = AMOUNT if HOW_MUCH.search(question) else IN_WORDS
+        counted = (has_number(question, one) or words.search(one) is not None for one in quotes)
         return "" if any(counted) else "number"
     if WHEN_IT_WAS.match(question):
         asked = Read(as_displayed(question))
