@@ -23,7 +23,7 @@ from tieback.core.types.generation import (
     Verdict,
 )
 from tieback.generator.evidence import Place, ReadEvidence, ranked
-from tieback.generator.instructions import instructing
+from tieback.generator.instructions import BEHIND, instructing
 from tieback.grounding import ClaimCheck, answering
 from tieback.grounding.conflicts import LISTED
 from tieback.grounding.named import identifiers, says
@@ -82,8 +82,8 @@ def best(evidence: ReadEvidence) -> list[Place]:
     A sentence that has an identifier of the question ("10:05", "E0277"), or stands under it, is before one
     that has none, and of these a row or an item that begins with it, as where a setting is defined. One with
     a number is before one that is as good, where a number is asked for, and one with a command where it is
-    asked how something is done. What only repeats the question is last, and so are entries of a list of
-    changes where no change is asked for.
+    asked how something is done. What only repeats the question is last, and entries of a list of changes are
+    behind others that are nearly as good, where no change is asked for.
     """
     values = evidence.aligned or evidence.relevances
     every = ranked(values)
@@ -91,9 +91,8 @@ def best(evidence: ReadEvidence) -> list[Place]:
     stating = [place for place in places if _states(evidence.text(*place))]
     asked = evidence.asked.text
     stating = [one for one in stating if not _repeats(asked, evidence.text(*one))] or stating
-    if not ABOUT_CHANGES.search(asked):
-        stating = [one for one in stating if not _is_of_changes(evidence, one)] or stating
-    stating = _defining(evidence, _with_identifiers(evidence, stating), values)
+    stating = _before_changes(evidence, _with_identifiers(evidence, stating), values)
+    stating = _defining(evidence, stating, values)
     if stating and asks_how_to(asked):
         stating = instructing(evidence, stating, values)
     elif stating and asks_for_number(asked):
@@ -161,6 +160,17 @@ def _with_identifiers(evidence: ReadEvidence, places: Sequence[Place]) -> list[P
         for place in places
     ]
     return [place for place, count in zip(places, counts, strict=True) if count == max(counts)]
+
+
+def _before_changes(evidence: ReadEvidence, places: Sequence[Place], values: Sequence[Array]) -> list[Place]:
+    """Without entries of a list of changes where no change is asked for, and another is nearly as good."""
+    if ABOUT_CHANGES.search(evidence.asked.text):
+        return list(places)
+    others = [place for place in places if not _is_of_changes(evidence, place)]
+    if not others:
+        return list(places)
+    (best, window), (number, other) = places[0], others[0]
+    return others if values[number][other] >= values[best][window] - BEHIND else list(places)
 
 
 def _is_of_changes(evidence: ReadEvidence, place: Place) -> bool:
