@@ -30,13 +30,13 @@ Examples:
 Markdown, reStructuredText, HTML, Word (.docx), OpenDocument (.odt), books (.epub) and notebooks (.ipynb)
 become a section for each heading, PDF one for each page, PowerPoint (.pptx) one for each slide, Excel (.xlsx)
 one for each sheet; mails (.eml) and tables (.csv) are read as such; any other file that is text, such as
-code, is read as it is. Front matter, between two lines of --- at the head of a text (title: …, tags: […],
-date: …), becomes metadata for filters. Photos (.jpg .png .webp .bmp .gif), sounds (.wav .flac .ogg) and, if
-the server binds them, point clouds (.ply .npy .xyz) are one
-section each. A photo is found by what is written in it, and a sound by what is said, where the server
-reads that: TIEBACK_RECOGNISERS=pp-ocr-v6-small,whisper-tiny-en-recogniser. Other files are only counted,
-and so are scripts that were built for browsers, unless they are named. Run it again after a change, or
-after an interruption: files that are indexed and unchanged are skipped.
+code, is read as it is, and all of these also where gzip compressed them (.md.gz). Front matter, between two
+lines of --- at the head of a text (title: …, tags: […], date: …), becomes metadata for filters. Photos
+(.jpg .png .webp .bmp .gif), sounds (.wav .flac .ogg) and, if the server binds them, point clouds (.ply .npy
+.xyz) are one section each. A photo is found by what is written in it, and a sound by what is said, where
+the server reads that: TIEBACK_RECOGNISERS=pp-ocr-v6-small,whisper-tiny-en-recogniser. Other files are only
+counted, and so are scripts that were built for browsers, unless they are named. Run it again after a change,
+or after an interruption: files that are indexed and unchanged are skipped.
 
 \b
 The collection records each folder as a source, and ids are SOURCE/PATH: library/notes/tides.md. The source

@@ -13,7 +13,18 @@ from typing import TypeAlias
 from tieback_client.cli.ignoring import Ignored
 from tieback_client.cli.roots import Scope, leads_out
 from tieback_client.content import modality_of_path
-from tieback_client.files import SAMPLE, drawing_of, is_archive, is_binary, is_built, is_pdf, kind_of_bytes
+from tieback_client.files import (
+    SAMPLE,
+    beginning,
+    drawing_of,
+    is_archive,
+    is_binary,
+    is_built,
+    is_gzipped,
+    is_pdf,
+    kind_of_bytes,
+    name_within,
+)
 
 _HIDDEN = (".", "~$")
 """How the names of hidden files begin; those with the second, Office keeps beside a file that is open."""
@@ -138,7 +149,10 @@ class Walk:
             except OSError as error:
                 found.failures[name] = f"cannot read it: {error.strerror or error}"
                 return
-            drawing = drawing_of(path.name)
+            inner = path.name
+            if is_gzipped(inner, head):
+                inner, head = name_within(inner), beginning(head, SAMPLE) or head
+            drawing = drawing_of(inner)
             if drawing or (not is_pdf(head) and is_binary(head)):
                 kind = drawing or kind_of_bytes(head)
                 if is_named:
@@ -146,7 +160,7 @@ class Walk:
                 else:
                     found.ignored[name] = path.suffix.lower() or kind
                 return
-            if not is_named and is_built(path.name, head):
+            if not is_named and is_built(inner, head):
                 found.ignored[name] = f"built {path.suffix.lower()}"
                 return
         try:

@@ -26,6 +26,7 @@ from tieback_client.files import (
 from tieback_client.files.budget import SECONDS, TookTooLong
 from tieback_client.files.decoding import MARKS, Decoded, decoded, is_pdf
 from tieback_client.files.document import Document, Fact, NotText
+from tieback_client.files.gzipped import gunzipped, is_gzipped, name_within
 from tieback_client.files.kinds import (
     DELIMITED,
     EPUB,
@@ -96,7 +97,8 @@ def read_document(source: str | PathLike[str] | bytes, name: str = "") -> Docume
 
     `name`, a path or its last part, gives the format by its suffix, and the title if the file has none; the
     path by default.
-    A name without a known suffix is text if its bytes are. An empty file, and a PDF of pictures, has no
+    A name without a known suffix is text if its bytes are. One that ends with ".gz" is read as what was
+    compressed, under its name. An empty file, and a PDF of pictures, has no
     sections and a note.
 
     `NotText` where it is a drawing or a binary file of another kind; `InvalidArgument` where it cannot be
@@ -108,6 +110,8 @@ def read_document(source: str | PathLike[str] | bytes, name: str = "") -> Docume
     else:
         data = _bytes_of(Path(source))
         name = name or str(source)
+    if is_gzipped(name, data):
+        data, name = gunzipped(data, MOST_BYTES), name_within(name)
     if drawing := drawing_of(name):
         raise NotText(f"it is {drawing}, not text")
     said = format_of(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 from datetime import date
@@ -82,6 +83,24 @@ def test_files_of_a_folder_are_told_apart_by_their_bytes(run: Run, folder: Path,
         "f/wide.txt": "Größe — weit",
         "f/old.txt": "Größe",
     }
+
+
+def test_compressed_texts_are_read_and_other_compressed_files_are_counted(
+    run: Run, folder: Path, client: Client
+) -> None:
+    (folder / "tides.md.gz").write_bytes(gzip.compress(b"# Tides\n\nThe tide is high.\n"))
+    (folder / "lid.svg.gz").write_bytes(gzip.compress(b"<svg></svg>"))
+    (folder / "all.tar.gz").write_bytes(gzip.compress(b"a" + b"\0" * 600))
+    (folder / "torn.txt.gz").write_bytes(gzip.compress(b"words " * 100)[:-4])
+
+    result = run(folder)
+
+    assert result.exit_code == 1
+    assert "2 of other kinds (2 .gz), 1 failed" in " ".join(result.stdout.split())
+    [item] = client.items("docs")
+    assert (item.id, item.title, item.metadata["kind"]) == ("f/tides.md.gz", "Tides", "markdown")
+    assert sections(item)[0].uri == "f/tides.md.gz#L3"
+    assert "1 unchanged" in run(folder / "tides.md.gz").stdout
 
 
 def test_scripts_that_were_built_for_browsers_are_read_where_they_are_named(
