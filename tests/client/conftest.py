@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 from support.canned.serving import serve
 from support.command_line import Run
+from support.ports import free_port
 from support.running_platform import wait_for
 from tieback_client import AsyncClient, Client
 from tieback_client.cli import app
@@ -26,7 +27,7 @@ class Served:
 
     def __init__(self, **options: Any) -> None:
         self.server, port, self.log = serve(**options)
-        self.address = f"localhost:{port}"
+        self.address = f"127.0.0.1:{port}"
 
 
 @pytest.fixture
@@ -71,10 +72,8 @@ class Program:
     """A canned server in a process of its own, which can be killed and started again on the same port."""
 
     def __init__(self) -> None:
-        with socket.socket() as probe:
-            probe.bind(("localhost", 0))
-            self.port = probe.getsockname()[1]
-        self.address = f"localhost:{self.port}"
+        self.port = free_port()
+        self.address = f"127.0.0.1:{self.port}"
         self.start()
         wait_for(self._listens, 60)
 
@@ -89,7 +88,7 @@ class Program:
 
     def _listens(self) -> bool:
         with socket.socket() as one:
-            return one.connect_ex(("localhost", self.port)) == 0
+            return one.connect_ex(("127.0.0.1", self.port)) == 0
 
 
 @pytest.fixture

@@ -73,7 +73,7 @@ COMMANDS = [
 def poisoned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """The places of a server whose every string is hostile, and of a folder with hostile names."""
     server, port, _ = serve(poison=HOSTILE)
-    address = f"localhost:{port}"
+    address = f"127.0.0.1:{port}"
     folder = tmp_path_factory.mktemp("files") / "fo\x1b]0;x\x07\u202e\x9b2J"
     folder.mkdir()
     (folder / "a\x1b[2J\x9b\u202e\n.txt").write_text(f"Words. {HOSTILE}")

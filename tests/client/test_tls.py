@@ -30,8 +30,8 @@ class Secured:
             require_client_auth=mutual,
         )
         self._servers: list[grpc.Server] = []
-        port, self.log = self.serve("localhost")
-        self.address = f"localhost:{port}"
+        port, self.log = self.serve("127.0.0.1")
+        self.address = f"127.0.0.1:{port}"
 
     def serve(self, host: str) -> tuple[int, Any]:
         """Starts a server with that certificate; returns its port and what it saw."""

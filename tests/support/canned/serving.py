@@ -55,6 +55,7 @@ def serve(port: int = 0, *, gone_after: int = 0, poison: str = "") -> tuple[grpc
     probe.set("", health_pb2.HealthCheckResponse.SERVING)
     probe.set("tieback.v1.GeneratorService", health_pb2.HealthCheckResponse.NOT_SERVING)
     health_pb2_grpc.add_HealthServicer_to_server(probe, server)
-    bound = server.add_insecure_port(f"localhost:{port}")
+    # Of "localhost", gRPC takes one address where the port of the other is another process's.
+    bound = server.add_insecure_port(f"127.0.0.1:{port}")
     server.start()
     return server, bound, log
