@@ -28,6 +28,7 @@ def told(one: str, other: str, question: str = "", *, denied: bool = False) -> s
     [
         ("The limit of an upload is 5 MB.", "Files above two megabytes are refused.", "number"),
         ("You have 30 days of leave.", "Everybody gets more than two weeks of leave.", None),
+        ("A parcel of 30 kg costs 9 euros.", "Parcels of more than 20 kg are not carried.", "number"),
         ("You have 10 days of leave.", "Everybody gets more than two weeks of leave.", "number"),
         ("The hall holds 200 people.", "No more than 150 people may be in the hall.", "number"),
         (

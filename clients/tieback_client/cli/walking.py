@@ -153,7 +153,8 @@ class Walk:
             if is_gzipped(inner, head):
                 inner, head = name_within(inner), beginning(head, SAMPLE) or head
             drawing = drawing_of(inner)
-            if drawing or (not is_pdf(head) and is_binary(head)):
+            is_document = is_pdf(head) or is_archive(inner)
+            if drawing or (not is_document and is_binary(head)):
                 kind = drawing or kind_of_bytes(head)
                 if is_named:
                     found.failures[name] = f"it is {kind}, and not text, a photo or a sound"

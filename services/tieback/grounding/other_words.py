@@ -214,21 +214,17 @@ def _of_quantities(one: str, other: str) -> tuple[Difference | None] | None:
     shared = [(own[name], its[name]) for name in own if name in its]
     if not shared:
         return None
-    differ = _differ if denials(one) or denials(other) else _disagree
-    differing = [pair for pair in shared if differ(*pair)]
+    # "Parcels over 20 kg are not carried" denies what is over, so that 30 kg do not agree with it.
+    is_denied = bool(denials(one) or denials(other))
+    differing = [
+        (first, second)
+        for first, second in shared
+        if not (same(first.value, second.value) if is_denied else agree(first, second))
+    ]
     if len(differing) != len(shared):
         return (None,)
     first, second = differing[0]
     return (Difference(ConflictKind.NUMBER, first.span, second.span),)
-
-
-def _differ(one: Quantity, other: Quantity) -> bool:
-    return not same(one.value, other.value)
-
-
-def _disagree(one: Quantity, other: Quantity) -> bool:
-    """Whether they cannot both be meant of one thing, where nothing is denied of what is over or under."""
-    return not agree(one, other)
 
 
 def _single(sentence: str) -> dict[str, Quantity]:

@@ -92,11 +92,12 @@ def test_compressed_texts_are_read_and_other_compressed_files_are_counted(
     (folder / "lid.svg.gz").write_bytes(gzip.compress(b"<svg></svg>"))
     (folder / "all.tar.gz").write_bytes(gzip.compress(b"a" + b"\0" * 600))
     (folder / "torn.txt.gz").write_bytes(gzip.compress(b"words " * 100)[:-4])
+    (folder / "torn.docx.gz").write_bytes(gzip.compress(b"PK\x03\x04" + b"\0" * 600))
 
     result = run(folder)
 
     assert result.exit_code == 1
-    assert "2 of other kinds (2 .gz), 1 failed" in " ".join(result.stdout.split())
+    assert "2 of other kinds (2 .gz), 2 failed" in " ".join(result.stdout.split())
     [item] = client.items("docs")
     assert (item.id, item.title, item.metadata["kind"]) == ("f/tides.md.gz", "Tides", "markdown")
     assert sections(item)[0].uri == "f/tides.md.gz#L3"
