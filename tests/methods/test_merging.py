@@ -40,6 +40,8 @@ def weights(scale: float = 1.0, around: Weights | None = None) -> dict[str, Arra
 
 BASE = weights()
 EXPERTS = [weights(0.1, BASE) for _ in range(4)]
+LEARNED = {"anisotropic": {"scales": ((0.3,) * len(SHAPES),) * 2}}
+"""By method, what has to be given because it is learned."""
 
 
 def assert_same(found: Weights, wanted: Weights, tolerance: float = 1e-5) -> None:
@@ -53,7 +55,7 @@ def test_every_method_gives_weights_of_the_bases_shapes_in_float32_and_changes_n
     two = EXPERTS[:2]
     before = [{key: array.copy() for key, array in one.items()} for one in (BASE, *two)]
 
-    merged = merge(name, BASE, two)
+    merged = mergings.configure(name, LEARNED.get(name))(BASE, two)
 
     assert {key: array.shape for key, array in merged.items()} == SHAPES
     assert all(array.dtype == np.float32 for array in merged.values())
@@ -223,10 +225,24 @@ def test_a_learned_mask_lowers_the_loss_and_has_a_mean_of_one() -> None:
     found = learned(BASE, EXPERTS, objective(EXPERTS[0]), seed=0)
 
     assert distance(found, EXPERTS[0]) < distance(
-        merge("concrete", BASE, EXPERTS, {"scale": 1.0}), EXPERTS[0]
+        merge("task_arithmetic", BASE, EXPERTS, {"scale": 1.0}), EXPERTS[0]
     )
     again = learned(BASE, EXPERTS, objective(EXPERTS[0]), seed=0)
     assert_same(found, again, 0)
+
+
+def test_a_learned_method_is_refused_without_what_it_learned() -> None:
+    for name, parameters, ways in (
+        ("concrete", {}, "use that method. It learns"),
+        ("concrete", {"scale": 0.5}, "use that method. It learns"),
+        ("anisotropic", {}, "use that method, or give its scales. It learns"),
+        ("anisotropic", {"scales": ()}, "or give its scales"),
+    ):
+        with pytest.raises(InvalidInput, match="is that of task_arithmetic") as refusal:
+            merge(name, BASE, EXPERTS, parameters)
+
+        assert ways in refusal.value.message
+        assert str(refusal.value.field) == "method"
 
 
 def test_transport_finds_neurons_in_another_order_again() -> None:

@@ -266,6 +266,7 @@ def test_an_expert_that_is_none_of_its_base_is_refused(
         ({"experts": ["owls", "owls"]}, "an expert is named twice"),
         ({"experts": []}, "at least 1"),
         ({"method": "stew"}, "stew"),
+        ({"method": "concrete", "parameters": {}}, "without it the result is that of task_arithmetic"),
         ({"parameters": {"weights": [-1.0]}}, "greater than or equal to 0"),
         ({"serve": "wordllama-256"}, "serve names the base or an expert: base, owls, wrens"),
     ],

@@ -129,6 +129,8 @@ def test_a_merge_below_its_probe_leaves_no_card(world: SmallTraining, shelf: Pat
     ("words", "says"),
     [
         (("--method", "stew"), "the choices are"),
+        (("--method", "concrete"), "is that of task_arithmetic: use that method"),
+        (("--method", "anisotropic"), "task_arithmetic: use that method, or give its scales"),
         (("--method", "ties", "--set", "density=2"), "density"),
         (("--method", "ties", "--set", "depth=2"), "has no parameter 'depth'"),
         (("--method", "ties", "--expert", "nobody"), "nobody"),

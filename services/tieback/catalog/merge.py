@@ -14,7 +14,7 @@ from tieback.artifacts import file_digest
 from tieback.catalog.source import Strict
 from tieback.core.errors import InvalidInput, NotFound, StartupError
 from tieback.core.types.encoding import ROUTED
-from tieback.methods.merging import ACTIVATIONS, SPLIT, mergings
+from tieback.methods.merging import ACTIVATIONS, SPLIT, check_learned, mergings
 
 if TYPE_CHECKING:
     from tieback.catalog.base_card import Card
@@ -72,6 +72,7 @@ class Merge(Strict):
     def _can_be_made(self) -> Merge:
         try:
             mergings.configure(self.method, self.parameters)
+            check_learned(self.method, self.parameters)
             if self.adapters or mergings.has(SPLIT, self.method):
                 mergings.form(SPLIT, self.method, self.split_parameters)
         except (NotFound, InvalidInput) as error:

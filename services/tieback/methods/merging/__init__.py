@@ -124,14 +124,32 @@ def merge(
     """The experts merged by the method of that name, by activations of each where there are any.
 
     NotFound for an unknown method, and where it takes no activations. InvalidInput for parents that do not go
-    together (`check_parents`, or what the method says), and with a parameter, under `field`, that is unknown
-    or out of its range.
+    together (`check_parents`, or what the method says), for a method without what it learned
+    (`check_learned`), and with a parameter, under `field`, that is unknown or out of its range.
     """
+    check_learned(name, parameters or {}, field=field)
     check = mergings.form(CHECK, name) if mergings.has(CHECK, name) else check_parents
     check(base, experts)
     if activations:
         return mergings.form(ACTIVATIONS, name, parameters, field=field)(base, experts, activations)
     return mergings.configure(name, parameters, field=field)(base, experts)
+
+
+def check_learned(name: str, parameters: Mapping[str, Any], *, field: FieldPath | str = ROOT) -> None:
+    """InvalidInput for a method that learns how to merge, where no parameter holds what it learned.
+
+    Before it has learned anything it is task arithmetic, which has a name of its own.
+    """
+    if not mergings.has(LEARN, name):
+        return
+    learned = mergings.schema(name)["properties"].keys() - mergings.schema(name, LEARN)["properties"].keys()
+    if not any(parameters.get(one) for one in learned):
+        given = "".join(f", or give its {one}" for one in sorted(learned))
+        raise InvalidInput(
+            f"{name} merges by what it learned, which is not given; without it the result is that of "
+            f"task_arithmetic: use that method{given}. It learns in Python: tieback.methods.merging.{name}",
+            field=(at(field) if isinstance(field, str) else field)["method"],
+        )
 
 
 def check_parents(base: Weights, experts: Sequence[Weights]) -> None:

@@ -23,12 +23,12 @@ from tieback.methods.merging import Scale, Weights, mergings, task_vectors
 def anisotropic(
     base: Weights, experts: Sequence[Weights], *, scales: tuple[tuple[Scale, ...], ...] = ()
 ) -> Weights:
-    """`scales` has a row for each expert and a number for each tensor, sorted by name; by default all are
-    0.3.
+    """`scales`, which `learned_scales` learns, has a row for each expert and a number for each tensor, sorted
+    by name.
     """
     names = sorted(base)
     shape = (len(experts), len(names))
-    factors = np.array(scales, np.float32) if scales else np.full(shape, 0.3, np.float32)
+    factors = np.array(scales, np.float32)
     if factors.shape != shape:
         raise InvalidInput(
             f"scales are {list(factors.shape)}; {len(experts)} experts of {len(names)} tensors need "

@@ -14,7 +14,7 @@ from tieback_client.cli.output import say
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound
-from tieback.methods.merging import SPLIT, mergings
+from tieback.methods.merging import SPLIT, check_learned, mergings
 from tieback.models.store import Store
 from tieback.serving.commands.explained import explained
 from tieback.serving.commands.pull_progress import PullProgress
@@ -104,6 +104,7 @@ def merge(
         recipe: dict[str, Any] = {"method": method, "base": base, "experts": list(experts)}
         if assignments:
             recipe["parameters"] = _plain(assigned(assignments, mergings.schema(method)))
+        check_learned(method, recipe.get("parameters", {}))
         if adapter_assignments or routed:
             recipe |= _kept(method, adapter_assignments, routed)
         if samples is not None:
