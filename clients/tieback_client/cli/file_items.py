@@ -16,7 +16,7 @@ from tieback_client.files.shares import share_id, shares, size_of
 from tieback_client.signatures import fault_of_picture, fault_of_sound
 
 # Changes when a file would be read differently, so that it is indexed again.
-FORMAT = "5"
+FORMAT = "6"
 PART, PARTS = "part", "parts"
 """The metadata fields of a file that is several items: which one it is, from 1, and how many there are."""
 ROOM = 64 * 1024  # what a message needs beside the file

@@ -38,7 +38,8 @@ class FileSection:
     locator: str = ""
     """Where it begins in the file, as the fragment of a URI: "L12" is line 12, "line=12" a line of an HTML
     page, "page=3" a page of a PDF, "slide=3" a slide, "sheet=Prices&row=3" a row of a sheet, "chapter=3" a
-    part of a book, "cell=3" a cell of a notebook; "" in texts of Word and OpenDocument, and in mails."""
+    part of a book, "cell=3" a cell of a notebook, "EXIT_STATUS" a heading of a page of the manual; "" in
+    texts of Word and OpenDocument, and in mails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class Document:
 
     kind: str
     """The format that it was read as: "markdown", "restructuredtext", "html", "pdf", "docx", "pptx",
-    "xlsx", "odt", "epub", "notebook", "mail", "csv" or "text"."""
+    "xlsx", "odt", "epub", "notebook", "mail", "csv", "man" or "text"."""
     title: str
     """From its front matter, its first heading or its own properties; else the file's name."""
     text: str

@@ -7,7 +7,7 @@ from pathlib import PurePath
 
 MARKDOWN, RESTRUCTURED_TEXT, HTML, PDF, TEXT = "markdown", "restructuredtext", "html", "pdf", "text"
 DELIMITED, WORD, SLIDES, NOTEBOOK, MAIL = "csv", "docx", "pptx", "notebook", "mail"
-SPREADSHEET, OPEN_DOCUMENT, EPUB = "xlsx", "odt", "epub"
+SPREADSHEET, OPEN_DOCUMENT, EPUB, MANUAL = "xlsx", "odt", "epub", "man"
 ARCHIVES = frozenset({WORD, SLIDES, SPREADSHEET, OPEN_DOCUMENT, EPUB})
 """Formats whose files are ZIP archives."""
 _SUFFIXES = {

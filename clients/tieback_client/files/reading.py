@@ -13,6 +13,7 @@ from tieback_client.files import (
     front_matter,
     html_page,
     mail,
+    manual,
     markdown,
     notebook,
     open_document,
@@ -32,6 +33,7 @@ from tieback_client.files.kinds import (
     EPUB,
     HTML,
     MAIL,
+    MANUAL,
     MARKDOWN,
     NOTEBOOK,
     OPEN_DOCUMENT,
@@ -123,6 +125,8 @@ def read_document(source: str | PathLike[str] | bytes, name: str = "") -> Docume
         return _document(kind, name, parsed, Decoded("", ""), dict(parsed.facts))
     declared = html_page.declared_encoding(data) if kind == HTML else ""
     known = decoded(data, called_text=said is not None, declared=declared)
+    if said is None and manual.is_manual(name, known.text):
+        return _document(MANUAL, name, manual.read(known.text), known, {})
     head = front_matter.FrontMatter({})
     if kind in _WITH_FRONT_MATTER or PurePath(name).suffix.lower() in _PLAIN_WITH_FRONT_MATTER:
         head = front_matter.read(known.text)
