@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from support.own_encoder import write_folder
 from support.small_language_model import CHAT_TEMPLATE, CONTEXT, byte_tokenizer
 from tieback.catalog.card import GeneratorCard
@@ -25,6 +26,9 @@ from tieback.recipes.llama_files import ARCHITECTURES, read_transformers
 from tieback.recipes.llama_graph import write_graph
 from tieback.recipes.llama_weights import Bits, LlamaWeights, Plain, recode, recoded, to_state
 from tieback.recipes.own_model import FolderOptions, inspect
+from tieback.serving.commands.models import models
+from tieback.serving.plan import Plan
+from tieback.serving.settings import Settings
 from transformers import CONFIG_MAPPING, AutoModelForCausalLM, PreTrainedModel
 
 SIZES: dict[str, Any] = {
@@ -158,6 +162,24 @@ def test_a_folder_of_a_language_model_becomes_a_card_that_says_where_answers_end
     assert card["options"] == {"weights": "model.safetensors", "end_tokens": ["<|im_end|>"]}
     assert found.facts["architecture"] == "qwen3, 2 layers of width 64"
     assert not found.missing
+
+
+def test_a_card_of_a_language_model_changes_what_writes_only_where_the_settings_name_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(tmp_path / "aaa", "llama")
+    (tmp_path / "cards").mkdir()
+    monkeypatch.setenv("TIEBACK_CARDS", str(tmp_path / "cards"))
+
+    added = CliRunner().invoke(models, ["add", str(tmp_path / "aaa")])
+
+    plan = Plan(Settings(models=tmp_path))
+    assert plan.generator is not None
+    assert plan.generator.name == "smollm2-135m-instruct"
+    assert "TIEBACK_GENERATOR=aaa" in added.stdout
+    named = Plan(Settings(models=tmp_path, generator="aaa"))
+    assert named.generator is not None
+    assert named.generator.name == "aaa"
 
 
 def test_four_bits_take_six_tenths_of_the_memory_of_the_layers(tmp_path: Path) -> None:

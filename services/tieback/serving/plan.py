@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from tieback.router import Component, JointSpace
 
 NO_RECOGNISER = "none"
+DEFAULT_GENERATOR = "smollm2-135m-instruct"
+"""The language model where the settings name none: another card makes no other default."""
 
 
 class Plan:
@@ -52,8 +54,8 @@ class Plan:
         self.recognisers = _chosen_recognisers(catalog, settings.recognisers, self.modalities.values())
         self.generator: GeneratorCard | None = None
         # What a model writes is checked by a text space, so a server without one offers none by default.
-        if settings.generator_enabled and generators and (self.reads_text or settings.generator):
-            name = settings.generator or next(iter(generators))
+        if settings.generator_enabled and (self.reads_text or settings.generator):
+            name = settings.generator or DEFAULT_GENERATOR
             if name not in generators:
                 raise StartupError(f"TIEBACK_GENERATOR: {NotFound('model', name, generators).message}")
             self.generator = generators[name]

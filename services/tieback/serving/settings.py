@@ -94,7 +94,10 @@ class Settings(PlacementSettings, DoorSettings):
     ranker: Path | None = Field(
         None, description="The folder of a trained ranker. Empty: the one that comes with the package."
     )
-    generator: str = Field("", description="The language model. Empty: the first of the catalog.")
+    generator: str = Field(
+        "",
+        description="The language model. Empty: smollm2-135m-instruct, whichever other cards there are.",
+    )
     generator_enabled: bool = Field(
         True, description="Whether to serve a language model. Without one, answers are quoted."
     )
