@@ -185,6 +185,13 @@ def test_what_is_nested_deeply_or_very_large_is_read(name: str, text: str) -> No
     ("text", "encoding"),
     [
         ("Größe, Café, naïve", "latin-1"),
+        ("Thanks to Ångström, José Núñez, Müller and François Brontë.", "latin-1"),
+        ("Le fichier «\xa0%s\xa0» existe. La clé « %s » manque.", "latin-1"),
+        ("Niet beïnvloed", "latin-1"),
+        ("Soubor nelze otevřít, protože už neexistuje. Účet byl zrušen.", "iso8859_2"),
+        ("Pliku nie można otworzyć.", "iso8859_2"),
+        ("Dosya açılamadı, çünkü bağlantı kesildi.", "cp1254"),
+        ("Datni nevar atvērt, jo tā vairs neeksistē.", "cp1257"),
         ("The café on the corner is open.", "latin-1"),
         ("He said “hello” – it’s fine", "cp1252"),
         ("L’été dernier — des crêpes près de la forêt.", "cp1252"),

@@ -284,7 +284,7 @@ def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
         ("docutils", "docutils", "a.rst", b"Title\n=====\n"),
         ("markdown_it", "markdown-it-py", "a.md", b"# Title"),
         ("yaml", "PyYAML", "a.md", b"---\na: b\n---\n"),
-        ("charset_normalizer", "charset-normalizer", "a.txt", "Съешь ещё".encode("koi8_r")),
+        ("chardetng_py", "chardetng_py", "a.txt", "Съешь ещё".encode("koi8_r")),
     ],
 )
 def test_a_format_whose_package_is_missing_says_what_to_install(

@@ -1,8 +1,7 @@
 """From a file's bytes to its text, whatever its encoding, and whether it is a text at all.
 
-Byte-order marks decide first, then UTF-8 where it is valid, then UTF-16 without a mark. The rest is known by
-charset-normalizer, but for texts whose letters are those of one western language: of these it takes short
-ones for Windows-1250, and they are Windows-1252.
+Byte-order marks decide first, then UTF-8 where it is valid, then UTF-16 without a mark, then what a page says.
+The rest is told by chardetng, the detector of Firefox, which knows the letters of languages.
 """
 
 from __future__ import annotations
@@ -26,27 +25,23 @@ MARKS = {
 """Byte-order marks and what they mean; the longer ones first."""
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _UNPRINTABLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-_CANDIDATES = (
-    *("cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "iso8859_2"),
-    *("koi8_r", "cp932", "euc_jp", "gb18030", "big5", "cp949", "tis_620"),
-)
-# The letters beyond ASCII that languages of Windows-1252 are written with; those of the first occur together.
-_ALPHABETS = tuple(
-    map(
-        frozenset,
-        (
-            "éèêëàâçîïôûùüœæÿäößñáíóú",
-            "àèéìíîòóùú",
-            "åäöøæéüè",
-            "ãõçáéíóúâêôàü",
-            "áéíóúñüçàèòï",
-            "áéíóúýþðæö",
-        ),
-    )
-)
 _WESTERN = ("cp1252", "latin-1")
-# What Windows-1252 has no letter for, in the middle of a word: a sign that it is another encoding.
-_SYMBOL_IN_WORD = re.compile(rb"[A-Za-z\xc0-\xff][\xa1-\xac\xae-\xb6\xb8-\xbf\xd7\xf7][a-z\xdf-\xff]")
+# What browsers name otherwise than Python, or Python has more of under another name.
+_CODECS = {
+    "iso8859_1": "cp1252",
+    "ascii": "cp1252",
+    "iso8859_9": "cp1254",
+    "iso8859_8_i": "iso8859_8",
+    "shift_jis": "cp932",
+    "euc_kr": "cp949",
+    "windows_874": "cp874",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "big5": "big5hkscs",
+}
+# Latin-4 was hardly ever used: short texts that are taken for it are western ones.
+_NOT_BELIEVED = "ISO-8859-4"
+_OF_PAGES = re.compile(r"cp125\d|cp874|cp932|cp949|iso8859_\d+|koi8_[ru]|euc_jp|gb18030|big5hkscs|tis_620")
 _ESCAPED = re.compile("[\udc80-\udcff]")
 _WESTERN_BYTES = {
     0xDC00 + byte: bytes([byte]).decode("cp1252", errors="ignore") or chr(byte) for byte in range(0x80, 0x100)
@@ -194,16 +189,15 @@ def _nearly_utf8(data: bytes) -> tuple[str, int]:
 
 def _guessed(data: bytes) -> str:
     """The encoding of a text that is neither UTF-8 nor UTF-16."""
-    sample = _sampled(data)
     western = next(one for one in _WESTERN if _decodes(data, one))
-    letters = {one for one in sample.decode(western).lower() if one.isalpha() and not one.isascii()}
-    if letters and any(letters <= one for one in _ALPHABETS) and not _SYMBOL_IN_WORD.search(sample):
-        return western
-    detector = load("charset_normalizer", "a text that is not UTF-8")
-    best = detector.from_bytes(sample, cp_isolation=list(_CANDIDATES), threshold=0.3).best()
-    if best is not None and _decodes(data, str(best.encoding)):
-        return str(best.encoding)
-    return western
+    detector = load("chardetng_py", "a text that is not UTF-8")
+    sample = _sampled(data)
+    guess = str(detector.detect(sample))
+    if guess == "ISO-8859-2" and sample.count(b"\xab") == sample.count(b"\xbb") > 0:
+        # These are the quotes of western languages (« »), and rare letters of Slovak ("Ť", "ť") in Latin-2.
+        guess = str(detector.detect(sample.translate(None, b"\xab\xbb")))
+    codec = _codec(guess)
+    return codec if guess != _NOT_BELIEVED and _decodes(data, codec) else western
 
 
 def _sampled(data: bytes) -> bytes:
@@ -218,15 +212,18 @@ def _sampled(data: bytes) -> bytes:
 
 def _known(declared: str) -> str:
     """The codec that a page names by its declaration, as browsers understand it; "" for others."""
+    name = _codec(declared)
+    return name if _OF_PAGES.fullmatch(name) else ""
+
+
+def _codec(label: str) -> str:
+    """Python's codec for the name of an encoding as browsers understand it; "" where there is none."""
+    name = _CODECS.get(label.lower().replace("-", "_"), label)
     try:
-        name = codecs.lookup(declared).name.replace("-", "_") if declared else ""
+        name = codecs.lookup(name).name.replace("-", "_") if name else ""
     except LookupError:
         return ""
-    name = {"iso8859_1": "cp1252", "ascii": "cp1252", "iso8859_9": "cp1254", "gb2312": "gb18030"}.get(
-        name, name
-    )
-    name = {"shift_jis": "cp932", "euc_kr": "cp949", "gbk": "gb18030"}.get(name, name)
-    return name if name in _CANDIDATES or name.startswith("iso8859_") else ""
+    return _CODECS.get(name, name)
 
 
 def _decodes(data: bytes, encoding: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 from tieback_client.errors import FailedPrecondition
 
 _PACKAGES = {
-    "charset_normalizer": "charset-normalizer",
+    "chardetng_py": "chardetng_py",
     "defusedxml": "defusedxml",
     "docutils": "docutils",
     "markdown_it": "markdown-it-py",
