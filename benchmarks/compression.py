@@ -21,9 +21,10 @@ from tieback.artifacts import Artifact
 from tieback.core.errors import ArtifactError
 from tieback.models.soft_context import SOFT_CONTEXT
 from tieback_client import AnswerStyle, Client, Grounding, SamplingParameters
+from tieback_client.evaluation import is_right
 
 from benchmarks.binding.measures import interval, paired
-from benchmarks.generation.answering import Asked, is_right
+from benchmarks.generation.answering import Asked
 from benchmarks.kept_rows import KeptRows, add_kept
 from benchmarks.report import Report
 from benchmarks.served import served

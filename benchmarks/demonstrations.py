@@ -22,10 +22,11 @@ from tieback.core.sentences import sentences
 from tieback.models.soft_context import SOFT_CONTEXT
 from tieback.recipes.trained._demonstrated import FORMS
 from tieback_client import AnswerStyle, Client, Demonstration, Grounding, SamplingParameters
+from tieback_client.evaluation import is_right
 
 from benchmarks.binding.measures import interval, paired
 from benchmarks.compression import Row
-from benchmarks.generation.answering import Asked, is_right
+from benchmarks.generation.answering import Asked
 from benchmarks.kept_rows import KeptRows, add_kept
 from benchmarks.report import Report
 from benchmarks.served import served

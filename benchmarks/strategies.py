@@ -45,10 +45,11 @@ from tieback.methods.decoding import PLAIN, Step, decodings, streams_of
 from tieback.models.language_model import LanguageModel, load_language_model
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
+from tieback_client.evaluation import is_right
 
 from benchmarks.binding.measures import interval, paired
 from benchmarks.generation import read
-from benchmarks.generation.answering import Asked, is_right
+from benchmarks.generation.answering import Asked
 from benchmarks.kept_rows import KeptRows, add_kept
 from benchmarks.report import Report
 from benchmarks.stream_scores import LADDER, StreamReader, Variant, entropy, matched

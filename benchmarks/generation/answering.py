@@ -10,12 +10,11 @@ from typing import Any
 
 import numpy as np
 from tieback_client import Answer, AnswerStyle, Client, Grounding, QuestionFit, SamplingParameters
+from tieback_client.evaluation import is_right
 
 from benchmarks.report import Report
 
 TOKENS = 48
-SHORT, RECALL = 8, 0.5
-"""An answer of at most so many words has to be in the text; of a longer one, so many of its words."""
 MOST_WRONG_TICKED = MOST_RIGHT_WITHDRAWN = 0.05
 """The aims are those of issue 13."""
 _WORD = re.compile(r"\w+")
@@ -120,18 +119,3 @@ def is_ticked(found: Answer) -> bool:
 def words_of(text: str) -> str:
     """A text in lower case without marks: words and numbers, one space between."""
     return " ".join(_WORD.findall(text.lower()))
-
-
-def is_right(text: str, answers: Sequence[str]) -> bool:
-    """Whether a text has one of the answers."""
-    joined = words_of(text)
-    said = joined.split()
-    for answer in answers:
-        words = _WORD.findall(answer.lower())
-        if not words:
-            continue
-        if len(words) <= SHORT and f" {' '.join(words)} " in f" {joined} ":
-            return True
-        if len(words) > SHORT and len(set(words) & set(said)) >= RECALL * len(set(words)):
-            return True
-    return False

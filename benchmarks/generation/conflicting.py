@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 
 from tieback.core.sentences import sentences
 from tieback_client import Answer, AnswerStyle, Client, Grounding
+from tieback_client.evaluation import is_right
 
-from benchmarks.generation.answering import Asked, is_right
+from benchmarks.generation.answering import Asked
 from benchmarks.report import Report
 
 FOUND, FALSE_ALARMS = 0.7, 0.03

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tieback_client import AnswerStyle, Client, Grounding, Repair, SamplingParameters, VerdictLabel
+from tieback_client.evaluation import is_right
 
-from benchmarks.generation.answering import TOKENS, Asked, is_right
+from benchmarks.generation.answering import TOKENS, Asked
 from benchmarks.report import Report
 
 UNSUPPORTED = (VerdictLabel.UNSUPPORTED, VerdictLabel.CONTRADICTED)

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tieback_client import Abstention, AbstentionReason, Answer, QuestionFit, Verdict, VerdictLabel
+from tieback_client.evaluation import is_right
 
 from benchmarks.generation import evenly, measured, read, structured_answers
-from benchmarks.generation.answering import OUTCOMES, Asked, is_right, is_ticked
+from benchmarks.generation.answering import OUTCOMES, Asked, is_ticked
 from benchmarks.generation.injecting import first_sentence
 from benchmarks.generation.judging import calibration_error, risk
 from benchmarks.generation.library import PAGES, Question, questions
