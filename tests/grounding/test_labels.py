@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from support import bag_of_words
 from tieback.core.recognised import joined, labelled, together
 from tieback.core.types.content import Modality
 from tieback.core.types.generation import Citation, Evidence, NotCheckedReason, Verdict, VerdictLabel
 from tieback.core.types.grounding import CheckedText, GroundingCheck
 from tieback.core.types.locators import Locator, LocatorKind
-from tieback.encoder import Encoder
 from tieback.grounding import ClaimChecker
 from tieback.methods.grounding import Passage, PassageLabel
 from tieback.methods.grounding.labels import Presence, presence_of, windows_that_answer
@@ -34,13 +31,6 @@ BARKING = Evidence(
     modality=Modality.AUDIO,
     segments=heard.segments,
 )
-
-
-@pytest.fixture
-async def checker(tmp_path: Path) -> AsyncIterator[ClaimChecker]:
-    encoder = Encoder([bag_of_words.BagOfWords(bag_of_words.card(tmp_path))])
-    yield ClaimChecker(encoder, space="bag-of-words")
-    await encoder.close()
 
 
 async def verdict_of(

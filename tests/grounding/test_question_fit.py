@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
-from support import bag_of_words
 from tieback.core.types.generation import Evidence, QuestionFit, VerdictLabel
 from tieback.core.types.grounding import CheckedText, GroundingCheck
-from tieback.encoder import Encoder
 from tieback.grounding import ClaimChecker
 from tieback.grounding.question_fit import as_stated, fit_of, left_open
-
-
-@pytest.fixture
-async def checker(tmp_path: Path) -> AsyncIterator[ClaimChecker]:
-    encoder = Encoder([bag_of_words.BagOfWords(bag_of_words.card(tmp_path))])
-    yield ClaimChecker(encoder, space="bag-of-words")
-    await encoder.close()
-
 
 ANSWERS, ECHO, OTHER = QuestionFit.ANSWERS, QuestionFit.ECHO, QuestionFit.OTHER_KIND
 

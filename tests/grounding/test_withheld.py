@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
-from support import bag_of_words
 from tieback.core.types.content import Modality
 from tieback.core.types.generation import Evidence, NotCheckedReason, VerdictLabel
 from tieback.core.types.grounding import CheckedText, GroundingCheck
 from tieback.core.types.method_choice import MethodChoice
-from tieback.encoder import Encoder
 from tieback.grounding import ClaimChecker
 from tieback.grounding.claim_check import LONGEST_CLAIM
 from tieback.grounding.languages import is_foreign
@@ -22,13 +18,6 @@ HARBOUR = Evidence("harbour", "In the harbour the tide rises twice a day. Boats 
 HAFEN = Evidence("hafen", "Im Hafen steigt das Wasser zweimal am Tag. Die Boote warten darauf.")
 PHOTO = Evidence("photo", "", modality=Modality.IMAGE)
 CLAIM = "The tide rises twice a day."
-
-
-@pytest.fixture
-async def checker(tmp_path: Path) -> AsyncIterator[ClaimChecker]:
-    encoder = Encoder([bag_of_words.BagOfWords(bag_of_words.card(tmp_path))])
-    yield ClaimChecker(encoder, space="bag-of-words")
-    await encoder.close()
 
 
 async def verdict(checker: ClaimChecker, text: str, *evidence: Evidence) -> tuple[VerdictLabel, object]:

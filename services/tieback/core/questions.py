@@ -63,7 +63,7 @@ class Read:
     @cached_property
     def content(self) -> frozenset[str]:
         """Those that are long enough, or numbers."""
-        long = (word for word in WORD.findall(self.text) if len(word) >= CONTENT or word.isdigit())
+        long = (word for word in WORD.findall(self.text) if len(word) >= CONTENT or word.isdecimal())
         return frozenset(word.lower()[:STEM] for word in long)
 
     @cached_property

@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from text_to_num import alpha2digit
-
+from tieback.core.plain_numbers import YEARS, plain_number
 from tieback.core.questions import TIME
 from tieback.core.terms import function_words, terms_of
 from tieback.core.types.arrays import Span
 from tieback.core.types.generation import ConflictKind
-from tieback.methods.grounding._words import ENGLISH, NEGATIONS, YEARS, has_number
+from tieback.methods.grounding._words import ENGLISH, NEGATIONS, has_number
 
 WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)*")
 """A comma after a number is none of it."""
@@ -142,7 +141,7 @@ def _of_numbers(
 
 def _is_date(number: _Word, sentence: _Sentence) -> bool:
     beside = (sentence.before.get(number.term, ""), sentence.counted.get(number.term, ""))
-    is_year = number.term.isdigit() and len(number.term) == 4 and int(number.term) in YEARS
+    is_year = number.term.isdecimal() and len(number.term) == 4 and int(number.term) in YEARS
     return (is_year and not beside[1]) or any(TIME.fullmatch(word) is not None for word in beside)
 
 
@@ -189,7 +188,7 @@ def _read(sentence: str) -> _Sentence:
     function = function_words(ENGLISH)
     number, previous, end = "", "", 0
     for place, (match, word, stem) in enumerate(zip(found, lower, terms_of(lower, ENGLISH), strict=True)):
-        digits = _digits(word)
+        digits = plain_number(word)
         term = word if TIME.fullmatch(word) else stem
         one = _Word(digits or term, match.span(), place, match[0][0].isupper() and place > 0)
         if number and not sentence[end : match.start()].strip():
@@ -205,12 +204,3 @@ def _read(sentence: str) -> _Sentence:
             words[term] = one
         previous, end = "" if word in function else match[0], match.end()
     return _Sentence(words, numbers, negations, counted, before)
-
-
-@lru_cache(4096)
-def _digits(word: str) -> str:
-    """A number in plain digits; empty where the word is none. "One" is more often a pronoun."""
-    plain = (word if word[0].isdigit() else str(alpha2digit(word, "en", threshold=2))).replace(",", "")
-    if not plain[:1].isdigit() or not plain.replace(".", "", 1).isdigit():
-        return ""
-    return plain.rstrip("0").rstrip(".") if "." in plain else plain.lstrip("0") or "0"

@@ -10,8 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from text_to_num import alpha2digit
-
+from tieback.core.plain_numbers import in_digits
 from tieback.core.questions import STEM
 from tieback.core.terms import function_words
 from tieback.core.types.arrays import Span
@@ -48,7 +47,7 @@ TOLERANCE = 0.07
 _RATES = {"hourly": "hour", "daily": "day", "nightly": "day", "weekly": "week"}
 _DAYS = {"night": "day", "morning": "day", "evening": "day"}
 _PERIOD = r"(?P<{0}>second|minute|hour|day|night|morning|evening|week|month|quarter|year)s?"
-_NUMBER = r"\d[\d,]*(?:\.\d+)?"
+_NUMBER = r"(?<![\d,])\d[\d,]*(?:\.\d+)?"
 _BEFORE = ("after", "within", "for", "to", "than", "least", "most", "about", "takes", "lasts", "in", "is")
 _ONE = "|".join(rf"(?<=\b{word}\s)" for word in _BEFORE)
 """Words after which "a month" is a quantity; elsewhere it is mostly what something is counted by."""
@@ -145,36 +144,44 @@ def _found(text: str) -> Iterator[tuple[str, float, Span]]:
         if found["each"]:
             yield "rate", _number(found["step"] or "1") * _seconds(found["each"]), span
         elif found["per"]:
-            times = {"once": 1.0, "one": 1.0, "twice": 2.0}.get((found["once"] or "").lower()) or _number(
+            times = {"once": 1.0, "one": 1.0, "twice": 2.0}.get(_lower(found["once"] or "")) or _number(
                 found["count"]
             )
             if times:
                 yield "rate", _number(found["of"] or "1") * _seconds(found["per"]) / times, span
         elif found["rate"]:
-            yield "rate", _seconds(_RATES[found["rate"].lower()]), span
+            yield "rate", _seconds(_RATES[_lower(found["rate"])]), span
         elif found["free"]:
             yield from ((name, 0.0, span) for name in _UNITS if name.startswith("money"))
         elif found["again"]:
-            yield "repetitions", 2.0 if found["again"].lower() == "twice" else 1.0, span
+            yield "repetitions", 2.0 if _lower(found["again"]) == "twice" else 1.0, span
         elif found["sign"]:
             yield UNITS[found["sign"]][0], _number(found["sum"]), span
         elif found["half"]:
-            part = 2 if found["half"].lower().startswith("half") else 4
+            part = 2 if _lower(found["half"]).startswith("half") else 4
             yield "time", _seconds(found["halved"]) / part, span
         elif found["thing"]:
-            word = found["thing"].lower()
+            word = _lower(found["thing"])
             if word not in function_words(ENGLISH):
                 yield f"count of {word[:STEM]}", _number(found["things"]), span
         else:
-            word = found["unit"].lower()
+            word = _lower(found["unit"])
             dimension, size = UNITS.get(word) or UNITS[word.removesuffix("s")]
-            number = found["number"].lower()
+            number = _lower(found["number"])
             value = 1.0 if number in ("a", "an") else _number(number)
             yield dimension, (value + 0.5 * bool(found["more"])) * size, span
 
 
+_ALIKE = str.maketrans("ıİſ\u212a", "iisk")
+"""Letters that a pattern takes for these where case is ignored; the last is the sign of Kelvin."""
+
+
+def _lower(word: str) -> str:
+    return word.translate(_ALIKE).lower()
+
+
 def _seconds(word: str) -> float:
-    word = word.lower()
+    word = _lower(word)
     return UNITS[_DAYS.get(word, word)][1]
 
 
@@ -184,8 +191,7 @@ def _number(written: str) -> float:
 
 def _in_digits(text: str) -> str:
     """Written numbers in digits; "one" before a unit too."""
-    read = str(alpha2digit(text, "en", threshold=2))
-    return re.sub(rf"\bone(?=\s+(?:{'|'.join(_WORDS)})s?\b)", "1", read, flags=re.IGNORECASE)
+    return re.sub(rf"\bone(?=\s+(?:{'|'.join(_WORDS)})s?\b)", "1", in_digits(text), flags=re.IGNORECASE)
 
 
 def _span(sentence: str, read: str, span: Span) -> Span | None:

@@ -6,14 +6,12 @@ written out are read by text2num.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from text_to_num import alpha2digit
-
 from tieback.core.displayed import as_displayed
+from tieback.core.plain_numbers import in_digits, is_rounded, plain_number
 from tieback.core.terms import function_words, terms_of
 
 ENGLISH = "english"
@@ -59,10 +57,6 @@ ORDINAL = re.compile(r"\d(?:st|nd|rd|th)\b", re.IGNORECASE)
 
 NEGATION_REACH = 2
 """How many content words a negation covers."""
-
-YEARS = range(1000, 2100)
-ROUNDED = 2
-"""Digits from which on a number that ends with zeros can be another one rounded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +112,8 @@ def words_of(text: str) -> Words:
         counted, counting = counting, ""
         if match[0] == word or match is found[0] or len(word) == 1:
             plain.add(word)
-        if word[0].isdigit():
-            counting = _plain_number(word)
+        if word[0].isdecimal():
+            counting = plain_number(word)
             numbers.append(counting)
             led.add((leading, counting))
             leading = ""
@@ -179,7 +173,7 @@ def _verbs(written: Sequence[str], stems: Sequence[str]) -> set[str]:
 
 def has_number(number: str, numbers: Collection[str]) -> bool:
     """Whether a number is among others, or is one of them rounded: 239000 is 238855 in round figures."""
-    return number in numbers or any(_is_rounded(number, exact) for exact in numbers)
+    return number in numbers or any(is_rounded(number, exact) for exact in numbers)
 
 
 def lacking(stated: Words, said: Collection[str]) -> bool:
@@ -201,24 +195,10 @@ def conflicts(stated: Words, said: Words) -> bool:
 
 
 def _in_digits(text: str) -> str:
-    """Written numbers in digits, and days of a month. "One" stays, which is more often a pronoun."""
-    digits = str(alpha2digit(text, "en", threshold=2))
+    """Written numbers in digits, and days of a month."""
+    digits = in_digits(text)
     return DAY.sub(_day, digits) if ORDINAL.search(digits) else digits
 
 
 def _day(found: re.Match[str]) -> str:
     return "".join(part for part in found.group("before", "day", "first", "behind") if part)
-
-
-def _plain_number(written: str) -> str:
-    digits = written.replace(",", "")
-    return digits.rstrip("0").rstrip(".") if "." in digits else digits.lstrip("0") or "0"
-
-
-def _is_rounded(number: str, exact: str) -> bool:
-    kept = len(number.rstrip("0"))
-    if "." in number or kept < ROUNDED or kept == len(number) or int(number) in YEARS:
-        return False
-    step = 10 ** (len(number) - kept)
-    rounded: int = math.floor(float(exact) / step + 0.5) * step
-    return rounded == int(number)

@@ -77,4 +77,4 @@ def _no_transformer(tensor: str) -> InvalidInput:
 
 def _numbers(name: str) -> list[tuple[int, str]]:
     """Names in the order of the numbers within them: layer 10 behind layer 9."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
