@@ -136,6 +136,22 @@ def test_what_was_deleted_in_word_is_left_out_and_a_box_of_text_is_read_once() -
     assert document.text == "In a box\n\nKept"
 
 
+def test_a_title_or_a_heading_alone_is_no_section() -> None:
+    body = "".join(
+        (
+            paragraph("Handbook of pumps", "Titel"),
+            paragraph("Venting", "berschrift1"),
+            paragraph("Open the valve."),
+            paragraph("Spare parts", "berschrift1"),
+        )
+    )
+
+    document = read_document(word(body, STYLES), "pumps.docx")
+
+    assert document.title == "Handbook of pumps"
+    assert sections(document) == [("1", "Venting", "", "Open the valve.")]
+
+
 def slides(*parts: str, notes: str = "") -> bytes:
     order = "".join(f'<p:sldId r:id="slide{number}"/>' for number in range(len(parts), 0, -1))
     files = {f"ppt__slides__slide{number}.xml": part for number, part in enumerate(parts, 1)}
@@ -170,7 +186,6 @@ def test_a_slide_is_a_section_under_its_title_with_the_notes_of_its_speaker() ->
 
     assert (document.kind, document.title) == ("pptx", "Pumps")
     assert sections(document) == [
-        ("1", "Pumps", "slide=1", "Pumps"),
         ("2", "Venting", "slide=2", "Open it\nWait\n\nMention the wrench."),
     ]
 

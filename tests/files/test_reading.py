@@ -178,13 +178,20 @@ def test_what_is_under_no_heading_is_not_lost_and_a_heading_alone_is_a_text() ->
     assert sections(read_document(b"<h1>Only</h1>", "a.html")) == [("1", "Only", "line=1", "Only")]
 
 
-def test_a_heading_without_text_under_it_is_not_lost() -> None:
-    text = "# Tides\n\n## Spring\n\n## Neap\n\nWeak.\n"
+def test_a_heading_alone_is_no_section_and_several_in_a_row_are_a_list() -> None:
+    cases = {
+        "a.md": "# Tides\n\n## Spring\n\n## Neap\n\nWeak.\n\n## Ports\n\n### Bergen\n\n### Oslo\n",
+        "a.html": "<h1>Tides</h1><h2>Spring</h2><h2>Neap</h2><p>Weak.</p><h2>Ports</h2>"
+        "<h3>Bergen</h3><h3>Oslo</h3>",
+        "a.rst": "Tides\n=====\n\nSpring\n------\n\nNeap\n----\n\nWeak.\n\nPorts\n-----\n\n"
+        "Bergen\n......\n\nOslo\n....\n",
+    }
+    for name, text in cases.items():
+        found = read_document(text.encode(), name).sections
 
-    assert [(one.number, one.text) for one in read_document(text.encode(), "a.md").sections] == [
-        ("1.1", "Spring"),
-        ("1.2", "Weak."),
-    ]
+        assert [(one.number, one.heading) for one in found] == [("1.2", "Neap"), ("1.3.1", "Ports")]
+        assert "Bergen" in found[1].text
+        assert "Oslo" in found[1].text
 
 
 def test_an_empty_file_is_a_document_with_a_note() -> None:

@@ -1,7 +1,7 @@
 """From a file's bytes to its text, whatever its encoding, and whether it is a text at all.
 
-Byte-order marks decide first, then UTF-8 where it is valid, then UTF-16 without a mark, then what a page says.
-The rest is told by chardetng, the detector of Firefox, which knows the letters of languages.
+Byte-order marks decide first, then UTF-8 where it is valid, then UTF-16 without a mark, then what a page
+says. The rest is told by chardetng, the detector of Firefox, which knows the letters of languages.
 """
 
 from __future__ import annotations

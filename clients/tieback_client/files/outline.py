@@ -62,23 +62,46 @@ def sections_under(
     """The sections of a text from `begin` on; `locate` returns where in the file a character is.
 
     What stands before the first heading has the number "0". A heading with nothing under it gives no section,
-    unless no other heading is under it either: then its title is the text. Each has the headings above its
-    own one too, but for that of the whole document.
+    unless no other heading is under it either: then its title is the text. Several of these in a row are one
+    section under the heading above them, since they are a list. Each has the headings above its own one too,
+    but for that of the whole document.
     """
     ends = [*(one.begin for one in headings), len(text)]
     levels = [*(one.level for one in headings), 0][1:]
     sections = [*pieces(text, begin, ends[0], "0", "", locate)]
     numbers: list[int] = []
+    alone: list[_Alone] = []
     paths = _paths(headings)
     for one, end, following, title in zip(headings, ends[1:], levels, paths, strict=True):
         number = _next(numbers, one.level)
         found = list(pieces(text, one.end, end, number, title, locate))
         if not found and following <= one.level:
-            words = text.find(one.title, one.begin, one.end)
-            begin, end = (words, words + len(one.title)) if words >= 0 else (one.begin, one.end)
-            found = list(pieces(text, begin, end, number, title, locate))
+            alone.append(_Alone(one, number, title))
+        if alone and (found or following != alone[0].heading.level):
+            sections += _of_list(alone, text, locate)
+            alone = []
         sections += found
     return sections
+
+
+@dataclass(frozen=True, slots=True)
+class _Alone:
+    """A heading with nothing under it."""
+
+    heading: Heading
+    number: str
+    path: str
+
+
+def _of_list(alone: Sequence[_Alone], text: str, locate: Callable[[int], str]) -> Iterator[FileSection]:
+    """The section of headings in a row that have nothing under them; of a single one, its title."""
+    first, last = alone[0].heading, alone[-1].heading
+    if len(alone) > 1:
+        above = alone[0].path.rpartition(BETWEEN)[0]
+        return pieces(text, first.begin, last.end, alone[0].number, above, locate)
+    words = text.find(first.title, first.begin, first.end)
+    begin, end = (words, words + len(first.title)) if words >= 0 else (first.begin, first.end)
+    return pieces(text, begin, end, alone[0].number, alone[0].path, locate)
 
 
 def _paths(headings: Sequence[Heading]) -> Iterator[str]:
@@ -111,6 +134,20 @@ def title_of(headings: Sequence[Heading], before: str = "") -> str:
         return ""
     following = next((one.title for one in headings[1:] if one.level == first.level), "")
     return "" if _NUMBERED.search(first.title) and _NUMBERED.search(following) else first.title
+
+
+def without_bare_titles(sections: Sequence[FileSection], title: str) -> Sequence[FileSection]:
+    """Without those whose text is their own heading (without one, the title of the whole), unless all are."""
+    kept = [one for one in sections if not _is_bare(one, title)]
+    return kept or sections
+
+
+def _is_bare(section: FileSection, title: str) -> bool:
+    if len(section.text) > 2 * LONGEST_HEADING:
+        return False
+    text = shortened(section.text)
+    heading = section.heading or title
+    return text in (heading, heading.rpartition(BETWEEN)[2])
 
 
 def few_enough(headings: Sequence[Heading]) -> tuple[list[Heading], tuple[str, ...]]:

@@ -46,7 +46,7 @@ from tieback_client.files.kinds import (
     drawing_of,
     format_of,
 )
-from tieback_client.files.outline import shortened
+from tieback_client.files.outline import shortened, without_bare_titles
 from tieback_client.files.parsed import Parsed
 
 MOST_BYTES = 256 << 20
@@ -182,7 +182,7 @@ def _document(kind: str, name: str, parsed: Parsed, known: Decoded, facts: dict[
         kind,
         title,
         parsed.text,
-        parsed.sections,
+        without_bare_titles(parsed.sections, title),
         facts,
         known.encoding,
         notes,
