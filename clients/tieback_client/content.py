@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -173,7 +173,7 @@ def modality_of(content: Content) -> Modality | None:
     return kinds.get(type(content))
 
 
-def modality_of_path(path: Path) -> Modality | None:
+def modality_of_path(path: PurePath) -> Modality | None:
     """The modality of a file by its suffix; None for an unknown suffix."""
     suffix = path.suffix.lower()
     known = (

@@ -102,7 +102,7 @@ def test_photos_sounds_and_clouds_are_one_section_each(tmp_path: Path) -> None:
     [
         ("empty.txt", b"", "it is empty"),
         ("program.bin", b"\x7fELF\0\0\0\1", "program.bin"),
-        ("plan.svg", b"<svg><text>words</text></svg>", "plan.svg: it is an SVG drawing, not text"),
+        ("plan.eps", b"%!PS-Adobe-3.0 EPSF-3.0", "plan.eps: it is an EPS drawing, not text"),
         ("none.md", None, "cannot read it"),
         ("none.png", None, "cannot read"),
         ("empty.png", b"", "empty.png: it is empty"),

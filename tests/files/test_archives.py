@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
@@ -123,6 +124,21 @@ def test_a_workbook_that_is_damaged_or_hostile_is_refused_with_the_reason(
     monkeypatch.setattr(spreadsheet, "SECONDS", -1.0)
     with pytest.raises(InvalidArgument, match="took more than"):
         read_document(good, "a.xlsx")
+
+
+def test_formulas_without_a_value_are_noted() -> None:
+    data = saved(workbook(Sum=[["total", "=SUM(B2:B9)"], ["mean", "=AVERAGE(B2:B9)"]]))
+    calculated = b'<c r="B1"><f>SUM(B2:B9)</f><v>7</v></c>'
+    part = "xl/worksheets/sheet1.xml"
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        sheet = archive.read(part)
+    one = re.sub(rb'<c r="B1"[^>]*>.*?</c>', calculated, sheet)
+
+    assert read_document(data, "a.xlsx").notes == (
+        "2 formulas have no stored value: open and save the file in Excel or LibreOffice to have them read",
+    )
+    assert read_document(rewritten(data, {part: one}), "a.xlsx").notes[0].startswith("1 formula has no")
+    assert read_document(saved(workbook(Prices=PRICES)), "a.xlsx").notes == ()
 
 
 def open_document(text: str) -> bytes:

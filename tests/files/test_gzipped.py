@@ -46,7 +46,7 @@ def test_a_small_file_of_a_huge_text_is_refused(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_what_is_no_text_is_none_when_it_is_compressed() -> None:
-    for data, name in ((b"\x7fELF\2\1\1\0\0\0", "program.gz"), (b"<svg></svg>", "lid.svg.gz")):
+    for data, name in ((b"\x7fELF\2\1\1\0\0\0", "program.gz"), (b"%!PS-Adobe-3.0", "lid.ps.gz")):
         with pytest.raises(NotText):
             read_document(gzip.compress(data), name)
 

@@ -217,7 +217,7 @@ def test_entities_that_grow_are_refused_and_so_are_parts_that_do() -> None:
         read_document(archive(**related, **{"word__document.xml": large}), "a.docx")
 
 
-def test_a_notebook_is_its_text_and_code_without_what_the_code_printed() -> None:
+def test_a_notebook_is_its_text_and_code_without_its_pictures() -> None:
     cells = [
         {"cell_type": "markdown", "source": ["# Fit\n", "A line."]},
         {"cell_type": "code", "source": "y = fit(x)", "outputs": [{"data": {"image/png": "iVBOR" * 99}}]},
@@ -233,6 +233,59 @@ def test_a_notebook_is_its_text_and_code_without_what_the_code_printed() -> None
         ("1", "Fit", "cell=1", "A line.\n\n```python\ny = fit(x)\n```"),
         ("1.1", "Then", "cell=4", "?End."),
     ]
+
+
+def test_what_the_code_of_a_notebook_printed_is_read_in_short() -> None:
+    rows = "<tr><th>port</th><th>depth</th></tr><tr><td>Oslo</td><td>9</td></tr>"
+    table = f"<div><style>td{{}}</style><table>{rows}</table></div>"
+    figure = {"text/plain": "<Figure size 640x480 with 1 Axes>", "image/png": "iVBOR" * 99}
+    trace = ["\x1b[0;31mTraceback", "  File secret.py"]
+    outputs = [
+        {"output_type": "stream", "name": "stdout", "text": ["10 %\r100 %\n", "\x1b[1mloss\x1b[0m 0.5\n"]},
+        {"output_type": "execute_result", "data": {"text/html": [table], "text/plain": "port depth"}},
+        {"output_type": "display_data", "data": figure},
+        {"output_type": "execute_result", "data": {"text/plain": "[<matplotlib.lines.Line2D at 0x7f00>]"}},
+        {"output_type": "error", "ename": "KeyError", "evalue": "'Bergen'", "traceback": trace},
+    ]
+    cells = [{"cell_type": "code", "source": "fit()", "outputs": outputs}]
+    long = [
+        {"cell_type": "code", "source": "", "outputs": [{"output_type": "stream", "text": "step\n" * 9000}]}
+    ]
+
+    document = read_document(json.dumps({"cells": cells}).encode(), "a.ipynb")
+    logged = read_document(json.dumps({"cells": long}).encode(), "a.ipynb")
+
+    assert document.text.split("\n\n") == [
+        "```\nfit()\n```",
+        "```\n100 %\nloss 0.5\n```",
+        "| port | depth |\n| --- | --- |\n| Oslo | 9 |",
+        "```\nKeyError: 'Bergen'\n```",
+        "",
+    ]
+    assert len(logged.text) < 8100
+    assert logged.text.endswith("step\n…\n```\n\n")
+    assert logged.notes == ("of what code printed, 8,000 characters of a cell are read",)
+
+
+def test_the_words_of_a_drawing_are_read() -> None:
+    svg = (
+        '<?xml version="1.0"?><!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "http://www.w3.org/svg.dtd">'
+        '<svg xmlns="http://www.w3.org/2000/svg"><title>Lock at noon</title><desc>Gates and pumps</desc>'
+        "<style>text{}</style><g><text><tspan x='1'>upper</tspan><tspan x='1' dy='9'>gate</tspan></text>"
+        "<foreignObject><div xmlns='http://www.w3.org/1999/xhtml'>valve <b>closed</b></div></foreignObject>"
+        "</g></svg>"
+    )
+    hostile = "<!DOCTYPE svg [<!ENTITY a 'aaaa'><!ENTITY b '&a;&a;'>]><svg><text>&b;</text></svg>"
+
+    document = read_document(svg.encode(), "lock.svg")
+    blank = read_document(b"<svg><path d='M0 0'/></svg>", "icon.svg")
+
+    assert (document.kind, document.title) == ("svg", "Lock at noon")
+    assert document.text == "Lock at noon\nGates and pumps\nupper gate\nvalve closed"
+    assert (list(blank.sections), blank.notes) == ([], ("it is a drawing without words",))
+    for data in (hostile, "<svg>"):
+        with pytest.raises(InvalidArgument, match="no drawing that can be read"):
+            read_document(data.encode(), "a.svg")
 
 
 @pytest.mark.parametrize("text", ["[]", "{}", "not JSON", "[" * 100_000])

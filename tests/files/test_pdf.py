@@ -30,7 +30,9 @@ def test_each_page_is_a_section_that_says_its_page_and_heading() -> None:
     assert [one.uri for one in document.item_sections("b/a.pdf")][2] == "b/a.pdf#page=3"
 
 
-@pytest.mark.parametrize("title", ["", "untitled", "Microsoft Word - report.doc", "final_v3.docx", "--"])
+@pytest.mark.parametrize(
+    "title", ["", "untitled", "Microsoft Word - report.doc", "final_v3.docx", "--", "(anonymous)"]
+)
 def test_a_title_that_says_nothing_is_replaced_by_the_files_name(title: str) -> None:
     assert read_document(pdf(["Words"], title=title), "tide-tables.pdf").title == "tide tables"
 
@@ -71,6 +73,17 @@ def test_a_pdf_with_a_password_is_refused_and_one_without_is_read(algorithm: str
 def test_a_damaged_pdf_is_refused_with_the_reason(damaged: bytes) -> None:
     with pytest.raises(InvalidArgument, match=r"no PDF that can be read: ."):
         read_document(damaged, "a.pdf")
+
+
+def test_what_is_no_pdf_is_refused_by_what_it_is() -> None:
+    for data, kind in {
+        b"<!DOCTYPE html><p>Please log in.": "a page of HTML",
+        b"Words.": "a text",
+        b"\x89PNG\r\n\x1a\n" + bytes(99): "a PNG picture",
+        bytes(5000): "NUL bytes alone",
+    }.items():
+        with pytest.raises(InvalidArgument, match=f"no PDF that can be read: it begins as {kind}"):
+            read_document(data, "a.pdf")
 
 
 def test_a_damaged_byte_anywhere_gives_a_document_or_a_reason() -> None:

@@ -12,19 +12,7 @@ from typing import TypeAlias
 
 from tieback_client.cli.ignoring import Ignored
 from tieback_client.cli.roots import Scope, leads_out
-from tieback_client.content import modality_of_path
-from tieback_client.files import (
-    SAMPLE,
-    beginning,
-    drawing_of,
-    is_archive,
-    is_binary,
-    is_built,
-    is_gzipped,
-    is_pdf,
-    kind_of_bytes,
-    name_within,
-)
+from tieback_client.files import SAMPLE, is_known, is_made_for_browsers, kind_left_out
 
 _HIDDEN = (".", "~$")
 """How the names of hidden files begin; those with the second, Office keeps beside a file that is open."""
@@ -142,26 +130,21 @@ class Walk:
 
     def _add(self, name: str, path: Path, found: Found, *, is_named: bool = False) -> None:
         """A file of an unknown suffix is read where its bytes are text; one that was named must be."""
-        if modality_of_path(path) is None and not is_archive(path.name):
+        if not is_known(path.name):
             try:
                 with path.open("rb") as file:
                     head = file.read(SAMPLE)
             except OSError as error:
                 found.failures[name] = f"cannot read it: {error.strerror or error}"
                 return
-            inner = path.name
-            if is_gzipped(inner, head):
-                inner, head = name_within(inner), beginning(head, SAMPLE) or head
-            drawing = drawing_of(inner)
-            is_document = is_pdf(head) or is_archive(inner)
-            if drawing or (not is_document and is_binary(head)):
-                kind = drawing or kind_of_bytes(head)
-                if is_named:
-                    found.failures[name] = f"it is {kind}, and not text, a photo or a sound"
-                else:
-                    found.ignored[name] = path.suffix.lower() or kind
+            kind = kind_left_out(path.name, head)
+            if kind and is_named:
+                found.failures[name] = f"it is {kind}, and not text, a photo or a sound"
                 return
-            if not is_named and is_built(inner, head):
+            if kind:
+                found.ignored[name] = path.suffix.lower() or kind
+                return
+            if not is_named and is_made_for_browsers(path.name, head):
                 found.ignored[name] = f"built {path.suffix.lower()}"
                 return
         try:

@@ -7,11 +7,10 @@
 What formats need is loaded when a file of the format comes; an error names what to install.
 """
 
-from tieback_client.files.decoding import SAMPLE, is_binary, is_pdf, kind_of_bytes
+from tieback_client.files.decoding import SAMPLE
 from tieback_client.files.document import Document, Fact, FileSection, NotText, Scalar
-from tieback_client.files.gzipped import beginning, is_gzipped, name_within
-from tieback_client.files.kinds import drawing_of, is_archive, is_built
 from tieback_client.files.reading import MOST_BYTES, read_document
+from tieback_client.files.sorting import is_known, is_made_for_browsers, kind_left_out
 
 __all__ = [
     "MOST_BYTES",
@@ -21,14 +20,8 @@ __all__ = [
     "FileSection",
     "NotText",
     "Scalar",
-    "beginning",
-    "drawing_of",
-    "is_archive",
-    "is_binary",
-    "is_built",
-    "is_gzipped",
-    "is_pdf",
-    "kind_of_bytes",
-    "name_within",
+    "is_known",
+    "is_made_for_browsers",
+    "kind_left_out",
     "read_document",
 ]

@@ -24,6 +24,7 @@ MARKS = {
 }
 """Byte-order marks and what they mean; the longer ones first."""
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+_PAGE = re.compile(rb"[\s\xef\xbb\xbf]{0,100}<(!doctype|html)\b", re.IGNORECASE)
 _UNPRINTABLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _WESTERN = ("cp1252", "latin-1")
 # What browsers name otherwise than Python, or Python has more of under another name.
@@ -87,6 +88,15 @@ def storable(text: str) -> str:
 def kind_of_bytes(data: bytes) -> str:
     """What binary bytes are by their first ones, for people."""
     return next((kind for magic, kind in _KINDS if data.startswith(magic)), "binary data")
+
+
+def called(data: bytes) -> str:
+    """What bytes are, for people, where they are not what the name says: text, a page of HTML, or a kind."""
+    if not data[:SAMPLE].strip(b"\0"):
+        return "NUL bytes alone"
+    if is_binary(data):
+        return kind_of_bytes(data)
+    return "a page of HTML" if _PAGE.match(data) else "a text"
 
 
 def is_pdf(data: bytes) -> bool:

@@ -8,8 +8,10 @@ from pathlib import PurePath
 MARKDOWN, RESTRUCTURED_TEXT, HTML, PDF, TEXT = "markdown", "restructuredtext", "html", "pdf", "text"
 DELIMITED, WORD, SLIDES, NOTEBOOK, MAIL = "csv", "docx", "pptx", "notebook", "mail"
 SPREADSHEET, OPEN_DOCUMENT, EPUB, MANUAL = "xlsx", "odt", "epub", "man"
+DRAWING = "svg"
 ARCHIVES = frozenset({WORD, SLIDES, SPREADSHEET, OPEN_DOCUMENT, EPUB})
 """Formats whose files are ZIP archives."""
+_NO_TEXTS = ARCHIVES | {PDF, MAIL}
 _SUFFIXES = {
     **dict.fromkeys((".md", ".markdown", ".mdown", ".mkd"), MARKDOWN),
     **dict.fromkeys((".rst", ".rest"), RESTRUCTURED_TEXT),
@@ -22,10 +24,11 @@ _SUFFIXES = {
     ".epub": EPUB,
     ".ipynb": NOTEBOOK,
     ".eml": MAIL,
+    ".svg": DRAWING,
     **dict.fromkeys((".csv", ".tsv"), DELIMITED),
     **dict.fromkeys((".txt", ".text", ".log", ".json", ".jsonl", ".ndjson"), TEXT),
 }
-_DRAWINGS = {".svg": "an SVG drawing", ".eps": "an EPS drawing", ".ps": "a PostScript drawing"}
+_DRAWINGS = {".eps": "an EPS drawing", ".ps": "a PostScript drawing"}
 
 _OF_BROWSERS = frozenset({".js", ".mjs", ".css", ".map"})
 _BUILT = re.compile(r"[.-](min|bundle|[0-9a-f]{8,64})\.(js|mjs|css)(\.map)?", re.IGNORECASE)
@@ -38,9 +41,9 @@ def format_of(name: str) -> str | None:
     return _SUFFIXES.get(PurePath(name).suffix.lower())
 
 
-def is_archive(name: str) -> bool:
-    """Whether a file is a document by its name, whose bytes are those of an archive."""
-    return format_of(name) in ARCHIVES
+def is_document(name: str) -> bool:
+    """Whether a file is a document by its name, whose bytes are no text: of Office, a book, a PDF, a mail."""
+    return format_of(name) in _NO_TEXTS
 
 
 def drawing_of(name: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Notebooks of Jupyter (.ipynb): their cells as Markdown, code in fences, without what the code printed."""
+"""Notebooks of Jupyter (.ipynb): their cells as Markdown, code and what it printed in fences."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from tieback_client.files import markdown, plain
+from tieback_client.files import markdown, notebook_outputs, plain
+from tieback_client.files.budget import Budget
 from tieback_client.files.decoding import storable
 from tieback_client.files.html_blocks import FENCE
 from tieback_client.files.parsed import Parsed
@@ -31,9 +32,14 @@ def read(text: str) -> Parsed:
     language = _language(notebook)
     begins: list[int] = []
     written: list[str] = []
-    length = 0
+    length = cut = 0
+    budget = Budget()
     for cell in cells:
         words = _written(cell, language)
+        if isinstance(cell, dict) and cell.get("cell_type") == "code":
+            outputs, is_cut = notebook_outputs.written(cell.get("outputs"), budget)
+            words += outputs
+            cut += is_cut
         begins.append(length)
         written.append(words)
         length += len(words)
@@ -42,7 +48,10 @@ def read(text: str) -> Parsed:
     sections = [
         replace(one, locator=f"cell={bisect.bisect_right(begins, one.begin)}") for one in parsed.sections
     ]
-    return Parsed(made, sections, parsed.title, parsed.notes, is_original=False)
+    notes = (
+        (f"of what code printed, {notebook_outputs.LONGEST:,} characters of a cell are read",) if cut else ()
+    )
+    return Parsed(made, sections, parsed.title, (*parsed.notes, *notes), is_original=False)
 
 
 def _written(cell: Any, language: str) -> str:

@@ -13,7 +13,7 @@ from tieback_client.errors import InvalidArgument
 from tieback_client.files import html_page
 from tieback_client.files.budget import SECONDS, TookTooLong
 from tieback_client.files.office import Package
-from tieback_client.files.outline import shortened
+from tieback_client.files.outline import property_title, shortened
 from tieback_client.files.parsed import Parsed
 
 _LEFT_OUT = frozenset(
@@ -45,7 +45,7 @@ def read(data: bytes) -> Parsed:
         raise InvalidArgument(f"reading it took more than {SECONDS:.0f} s") from None
     # Its lines are those of the HTML, which nobody sees.
     sections = [replace(one, locator="") for one in page.sections]
-    title = shortened(body.title) or page.title or shortened(package.title("meta.xml"))
+    title = shortened(body.title) or page.title or property_title(package.title("meta.xml"))
     return replace(page, sections=sections, title=title)
 
 

@@ -20,6 +20,13 @@ _NEWLINE = re.compile(r"\r\n?|\n")
 _PARAGRAPH = re.compile(r"\n[ \t]*\r?\n")
 _NUMBERED = re.compile(r"\d\.\d|\d{4}")
 """A version or a year in a heading."""
+_NO_TITLE = re.compile(
+    r"""\W*(untitled|anonymous|unspecified|unknown|no[ -]?name|document ?\d*|presentation ?\d*|book ?\d+)\W*$
+    |\W*untitled\b|microsoft\ (word|excel|powerpoint)\ -\ |(powerpoint\ |word\ )?(presentation|document)$
+    |slide\ \d+$|.*\.(docx?|odt|pdf|tex|dvi|indd|pptx?|xlsx?|qxd|rtf|ps)$|[\W\d_]*$""",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""Titles that programs give to what has none."""
 _WORD_END = re.compile(r"[\r\n ]")
 
 
@@ -189,6 +196,12 @@ def shortened(title: str) -> str:
     """A title on one line, and not longer than titles are."""
     title = " ".join(title[: 10 * LONGEST_HEADING].split())
     return title if len(title) <= LONGEST_HEADING else f"{title[: LONGEST_HEADING - 1]}…"
+
+
+def property_title(words: str) -> str:
+    """A title among the properties of a file; "" where a program made it up."""
+    title = shortened(words)
+    return "" if _NO_TITLE.match(title) else title
 
 
 def _next(numbers: list[int], level: int) -> str:

@@ -12,9 +12,9 @@ from typing import Any
 
 from tieback_client.errors import InvalidArgument
 from tieback_client.files.budget import Budget
-from tieback_client.files.decoding import storable
+from tieback_client.files.decoding import called, storable
 from tieback_client.files.document import FileSection
-from tieback_client.files.outline import LONGEST, shortened
+from tieback_client.files.outline import LONGEST, property_title, shortened
 from tieback_client.files.packages import load
 from tieback_client.files.parsed import Parsed
 
@@ -27,9 +27,8 @@ STREAM_BYTES = 16 << 20
 """Bytes of a decompressed stream, against files that grow without end; a page with more is left out."""
 TEXT = 32 << 20
 """Characters of all pages."""
-_NO_TITLE = re.compile(
-    r"(untitled|microsoft word - |.*\.(docx?|pdf|tex|dvi|indd|pptx?|qxd|rtf)$|[\W\d_]*$)", re.I
-)
+_BEGIN, _HEAD = b"%PDF-", 1024
+"""The first bytes of a PDF, and within which they stand."""
 _BLANKS = re.compile(r"[ \t]+\n")
 
 
@@ -47,7 +46,8 @@ def read(data: bytes) -> Parsed:
         except pypdf.errors.DependencyError:
             raise InvalidArgument("it is encrypted by AES: pip install cryptography to read it") from None
         except Exception as error:  # noqa: BLE001 - pypdf meets damage with errors of any type
-            raise InvalidArgument(f"it is no PDF that can be read: {_reason(error)}") from None
+            reason = _reason(error) if _BEGIN in data[:_HEAD] else f"it begins as {called(data)}"
+            raise InvalidArgument(f"it is no PDF that can be read: {reason}") from None
         return _pages(reader, count)
 
 
@@ -126,8 +126,7 @@ def _title(reader: Any) -> str:
         title = reader.metadata.title if reader.metadata is not None else ""
     except Exception:  # noqa: BLE001 - as above
         return ""
-    title = shortened(title or "")
-    return "" if _NO_TITLE.match(title) else title
+    return property_title(title or "")
 
 
 def _headings(reader: Any) -> dict[int, str]:

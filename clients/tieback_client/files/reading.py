@@ -9,6 +9,7 @@ from pathlib import Path, PurePath
 from tieback_client.errors import InvalidArgument
 from tieback_client.files import (
     delimited,
+    drawing,
     epub,
     front_matter,
     html_page,
@@ -30,6 +31,7 @@ from tieback_client.files.document import Document, Fact, NotText
 from tieback_client.files.gzipped import gunzipped, is_gzipped, name_within
 from tieback_client.files.kinds import (
     DELIMITED,
+    DRAWING,
     EPUB,
     HTML,
     MAIL,
@@ -59,6 +61,7 @@ _BY_BYTES = {
     OPEN_DOCUMENT: open_document.read,
     EPUB: epub.read,
     MAIL: mail.read,
+    DRAWING: drawing.read,
 }
 """The parsers of formats that are not text in one encoding."""
 _WITH_FRONT_MATTER = frozenset({MARKDOWN, RESTRUCTURED_TEXT})

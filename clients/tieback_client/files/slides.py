@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from tieback_client.errors import InvalidArgument
 from tieback_client.files.document import FileSection
 from tieback_client.files.office import Package
-from tieback_client.files.outline import pieces, shortened
+from tieback_client.files.outline import pieces, property_title, shortened
 from tieback_client.files.parsed import Parsed
 
 _TITLES = frozenset(("title", "ctrTitle"))
@@ -43,7 +43,7 @@ def read(data: bytes) -> Parsed:
         sections += pieces(
             text, begins[number - 1], begins[number], str(number), heading, functools.partial(_at, place)
         )
-    title = next((title for title, _ in slides if title), "") or shortened(package.title())
+    title = next((title for title, _ in slides if title), "") or property_title(package.title())
     return Parsed(text, sections, title, is_original=False)
 
 

@@ -13,8 +13,10 @@ import bisect
 import functools
 import io
 import itertools
+import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -25,7 +27,7 @@ from tieback_client.files.decoding import storable
 from tieback_client.files.delimited import names_columns, row_of
 from tieback_client.files.document import FileSection
 from tieback_client.files.office import MOST_BYTES, archive_of
-from tieback_client.files.outline import pieces, shortened
+from tieback_client.files.outline import pieces, property_title, shortened
 from tieback_client.files.packages import load
 from tieback_client.files.parsed import Parsed
 
@@ -38,6 +40,11 @@ BLANK_ROWS = 20
 """So many blank rows are blank lines; after more, another section begins."""
 ROWS = 1 << 20
 """Of a sheet of Excel."""
+_BITE = 1 << 20
+_NO_VALUE = re.compile(
+    rb"(?:</(?:\w{1,9}:)?f>|<(?:\w{1,9}:)?f\b[^<>]{0,999}/>)\s{0,9}(?:<v\s?/>|<v></v>)?</c>"
+)
+"""The end of a cell with a formula and without a value."""
 _STREAMED = ("xl/worksheets/", "xl/sharedStrings")
 
 
@@ -65,8 +72,8 @@ def read(data: bytes) -> Parsed:
         book = openpyxl.load_workbook(
             _Watched(data, budget), read_only=True, data_only=True, keep_links=False
         )
-        title = shortened(str(book.properties.title or ""))
-        return _parsed(book, title, budget)
+        title = property_title(str(book.properties.title or ""))
+        return replace(_parsed(book, title, budget), notes=_notes(data, budget))
     except TookTooLong:
         raise InvalidArgument(f"reading it took more than {SECONDS:.0f} s: divide the file") from None
     except InvalidArgument:
@@ -77,6 +84,27 @@ def read(data: bytes) -> Parsed:
             raise InvalidArgument("its XML defines entities, which Excel does not") from None
         reason = shortened(storable(str(cause))) or type(cause).__name__
         raise InvalidArgument(f"it is damaged, or no Excel workbook: {reason}") from None
+
+
+def _notes(data: bytes, budget: Budget) -> tuple[str, ...]:
+    """How many formulas the program that saved the file did not calculate, which have no value to read."""
+    count = 0
+    archive = archive_of(data)
+    for part in archive.namelist():
+        if not part.startswith("xl/worksheets/") or not part.endswith(".xml"):
+            continue
+        rest = b""
+        with archive.open(part) as file:
+            while more := file.read(_BITE):
+                budget.check()
+                rest += more
+                end = rest.rfind(b"</c>") + len(b"</c>") if b"</c>" in rest else 0
+                count += len(_NO_VALUE.findall(rest[:end]))
+                rest = rest[max(end, len(rest) - _BITE) :]
+    if not count:
+        return ()
+    many = "1 formula has" if count == 1 else f"{count} formulas have"
+    return (f"{many} no stored value: open and save the file in Excel or LibreOffice to have them read",)
 
 
 def _check_sizes(data: bytes) -> None:

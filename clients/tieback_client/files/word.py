@@ -15,7 +15,7 @@ from tieback_client.errors import InvalidArgument
 from tieback_client.files import html_page
 from tieback_client.files.budget import SECONDS, TookTooLong
 from tieback_client.files.office import Package
-from tieback_client.files.outline import shortened
+from tieback_client.files.outline import property_title, shortened
 from tieback_client.files.parsed import Parsed
 
 _HEADING = re.compile(r"heading ?([1-9])")
@@ -43,7 +43,7 @@ def read(data: bytes) -> Parsed:
         raise InvalidArgument(f"reading it took more than {SECONDS:.0f} s") from None
     # Its lines are those of the HTML, which nobody sees.
     sections = [replace(one, locator="") for one in page.sections]
-    title = shortened(body.title) or page.title or shortened(package.title())
+    title = shortened(body.title) or page.title or property_title(package.title())
     return replace(page, sections=sections, title=title)
 
 

@@ -63,6 +63,18 @@ def test_a_named_file_that_cannot_be_read_fails_with_the_reason(run: Run, folder
     assert report(result)["written"] == 1
 
 
+def test_what_is_called_a_pdf_and_is_none_is_named_in_a_folder_too(run: Run, folder: Path) -> None:
+    (folder / "scan.pdf").write_bytes(bytes(5000))
+    (folder / "login.pdf").write_bytes(b"<!doctype html><p>Log in")
+
+    failures = report(run(folder, "--json"))["failures"]
+
+    assert failures == {
+        "f/login.pdf": "it is no PDF that can be read: it begins as a page of HTML",
+        "f/scan.pdf": "it is no PDF that can be read: it begins as NUL bytes alone",
+    }
+
+
 def test_files_of_a_folder_are_told_apart_by_their_bytes(run: Run, folder: Path, client: Client) -> None:
     (folder / "Makefile").write_text("all:\n\techo words\n")
     (folder / "code.py").write_text("def tides(): ...\n")
@@ -89,7 +101,7 @@ def test_compressed_texts_are_read_and_other_compressed_files_are_counted(
     run: Run, folder: Path, client: Client
 ) -> None:
     (folder / "tides.md.gz").write_bytes(gzip.compress(b"# Tides\n\nThe tide is high.\n"))
-    (folder / "lid.svg.gz").write_bytes(gzip.compress(b"<svg></svg>"))
+    (folder / "lid.eps.gz").write_bytes(gzip.compress(b"%!PS-Adobe-3.0 EPSF-3.0"))
     (folder / "all.tar.gz").write_bytes(gzip.compress(b"a" + b"\0" * 600))
     (folder / "torn.txt.gz").write_bytes(gzip.compress(b"words " * 100)[:-4])
     (folder / "torn.docx.gz").write_bytes(gzip.compress(b"PK\x03\x04" + b"\0" * 600))
