@@ -15,6 +15,7 @@ from tieback.answer.stopwatch import Stopwatch
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, NotFound, Unavailable
 from tieback.core.field_path import at
+from tieback.core.order import best_first
 from tieback.core.types.arrays import Array
 from tieback.core.types.fusion import Fused, Role
 from tieback.core.types.retrieval import Retrieval, RetrievalPlan, RetrievedHit
@@ -109,7 +110,8 @@ class Conditional:
             projected = self.learned.project([asked, *rows.values()], self.retrieval.condition)
             scores = dict(zip(rows, (projected[1:] @ projected[0]).tolist(), strict=True))
             stage.candidates_in = stage.candidates_out = len(hits)
-        order = sorted(range(len(hits)), key=lambda place: (-scores.get(place, -np.inf), place))
+        known = np.array([scores.get(place, -np.inf) for place in range(len(hits))])
+        order = best_first(known, lambda place: place)
         return [_retrieved(hits[place], place, scores.get(place)) for place in order]
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from tieback.answer.stopwatch import Stopwatch, hop
 from tieback.core.deadline import Deadline
 from tieback.core.errors import TiebackError
+from tieback.core.order import best_first
 from tieback.core.sentences import sentences
 from tieback.core.spans import ByteOffsets
 from tieback.core.types.arrays import Array, Span
@@ -119,7 +120,8 @@ def _compared(
             for span, vector in each
             if query is not None and vector is not None
         ]
-        yield sorted(found, key=lambda one: -(one.similarity or 0.0))
+        similar = np.array([one.similarity for one in found], np.float64)
+        yield [found[place] for place in best_first(similar, lambda place: place)]
 
 
 def _with(one: RetrievedHit, similar: Mapping[str, Sequence[Highlight]], most: int) -> RetrievedHit:

@@ -6,6 +6,9 @@ import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
+import numpy as np
+
+from tieback.core.order import best_first
 from tieback.core.types.retrieval import RetrievedHit, SignalShare
 from tieback.core.types.search import Hit
 from tieback.core.types.signals import Signals
@@ -33,7 +36,7 @@ def learned_order(hits: Sequence[Hit], ranker: Ranker, limit: int, *, explain: b
     """The first hits by the sums of their signals' shares; equal ones in the order of the search."""
     shares = ranker.contributions([hit.signals for hit in hits])
     scores = [sum(one.values()) for one in shares]
-    order = sorted(range(len(hits)), key=lambda place: (-scores[place], place))[:limit]
+    order = best_first(np.array(scores), lambda place: place, limit)
     return [
         RetrievedHit(
             hit=dataclasses.replace(hits[place], score=scores[place], signals={}),

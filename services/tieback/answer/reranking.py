@@ -17,6 +17,7 @@ from tieback.answer.rerank_times import RerankTimes
 from tieback.answer.stopwatch import Stopwatch, hop, seconds_of
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, Overloaded, Unavailable
+from tieback.core.order import best_first
 from tieback.core.types.content import Content, Modality
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.rerank import RerankCandidate, RerankResult, RerankSource
@@ -132,11 +133,11 @@ def ranked(hits: Sequence[Hit], reranked: Mapping[int, RerankResult], limit: int
         return [RetrievedHit(hit, hit.score, place) for place, hit in enumerate(hits[:limit])]
     scores = [reranked[p].rerank_score if p in reranked else math.nan for p in range(len(hits))]
     both = np.array([[hit.score for hit in hits], scores])
-    merged = rank_fusions.configure(RERANKING.name, RERANKING.parameters)(both).tolist()
-    order = sorted(range(len(hits)), key=lambda p: (-merged[p], p))[:limit]
+    merged = rank_fusions.configure(RERANKING.name, RERANKING.parameters)(both)
+    order = best_first(merged, lambda place: place, limit)
     return [
         RetrievedHit(
-            hit=dataclasses.replace(hits[p], score=merged[p]),
+            hit=dataclasses.replace(hits[p], score=float(merged[p])),
             search_score=hits[p].score,
             search_rank=p,
             rerank_score=reranked[p].rerank_score if p in reranked else None,

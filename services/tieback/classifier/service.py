@@ -31,6 +31,7 @@ from tieback.core.errors import (
     TiebackError,
 )
 from tieback.core.field_path import at
+from tieback.core.order import best_first
 from tieback.core.tenant import PRINCIPAL, Access
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content
@@ -307,12 +308,12 @@ def _predictions(head: Head, artifact: Artifact, rows: Sequence[Array], top: int
     method, vectors = head.method.name, np.stack(rows)
     names = list(head.classes)
     likely = probabilities(method, vectors, artifact.arrays)
-    best = np.argsort(-likely, axis=1, kind="stable")[:, : min(top or TOP, len(names))]
+    best = [best_first(row, lambda place: place, min(top or TOP, len(names))) for row in likely]
     shares = memory_shares(method, vectors, artifact.arrays)
     return [
         Prediction(
             [Label(names[place], place, float(likely[row, place])) for place in places],
             None if shares is None else float(shares[row]),
         )
-        for row, places in enumerate(best.tolist())
+        for row, places in enumerate(best)
     ]

@@ -17,6 +17,7 @@ from typing import Protocol
 
 import numpy as np
 
+from tieback.core.order import with_equal
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Modality
 from tieback.core.types.fusion import IgnoredDimensions
@@ -111,7 +112,7 @@ class Comparison:
             self.groups.append(Group(mask, one.vector, following, ReadIn.NEW, scale))
 
     def nearest(self, limit: int, allowed: Array) -> Found:
-        """Of each group, the best that the mask `allowed` lets through, `limit` at most."""
+        """Of each group, the best `limit` that the mask `allowed` lets through, and all equal to the last."""
         return _joined(
             [
                 self._nearest(group, limit, one)
@@ -121,7 +122,9 @@ class Comparison:
         )
 
     def _nearest(self, group: Group, limit: int, allowed: Array) -> Found:
-        positions, scores = group.rows.nearest(group.vector, limit, allowed, self._breadth)
+        positions, scores = with_equal(
+            lambda most: group.rows.nearest(group.vector, most, allowed, self._breadth), limit
+        )
         return positions, scores if group.scale is None else group.scale(scores)
 
     def within(self, least: float, allowed: Array) -> Array:

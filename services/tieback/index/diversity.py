@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tieback.core.order import first_of_best
 from tieback.core.types.arrays import Array
 
 _CANDIDATES_PER_HIT = 4
@@ -40,7 +41,7 @@ def diversified(scores: Array, vectors: Array, diversity: float, limit: int) -> 
     for _ in range(min(limit, len(scores))):
         marginal = (1 - diversity) * relevance - diversity * nearest
         marginal[chosen] = -np.inf
-        best = int(marginal.argmax())
+        best = first_of_best(marginal)
         chosen.append(best)
         nearest = np.maximum(nearest, similarities[best])
     return chosen

@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tieback.core.order import best_first
 from tieback.core.types.arrays import Array
 from tieback.index.memory import Memory
 from tieback.index.ranking import Pool, Ranker, Ranking
@@ -62,7 +63,7 @@ def documents(memory: Memory, ranker: Ranker, allowed: Array, limit: int) -> Doc
     starts, owners = np.cumsum(sizes) - sizes, np.repeat(np.arange(len(parts)), sizes)
     best_sections = np.maximum.reduceat(pool.scores, starts)
     scores = (_as_wholes(memory, ranker, pool, parts, owners) + best_sections) / 2
-    best = _best(memory, scores, parts, limit)
+    best = best_first(scores, lambda place: memory.order_key(int(parts[place][0]))[0], limit)
     order = np.lexsort((-pool.scores, owners))  # stable: equal sections stay in their order
     rows = [order[starts[place] : starts[place] + min(sizes[place], SECTIONS)] for place in best]
     return Documents(sections, [_given(own, pool) for own in rows], scores[best])
@@ -78,15 +79,6 @@ def _compared(memory: Memory, ranker: Ranker, allowed: Array, limit: int) -> lis
         if len(items) >= limit or len(found) < depth:
             return [own[allowed[own]] for own in items.values()]
         depth *= 2
-
-
-def _best(memory: Memory, scores: Array, parts: Sequence[Array], limit: int) -> list[int]:
-    """The places of the best documents, best first."""
-    places = np.arange(len(scores))
-    if len(scores) > limit:  # and all that are equal to the last
-        places = np.flatnonzero(scores >= np.partition(scores, -limit)[-limit])
-    ids = {place: memory.order_key(int(parts[place][0]))[0] for place in places.tolist()}
-    return sorted(ids, key=lambda place: (-scores[place], ids[place]))[:limit]
 
 
 def _as_wholes(memory: Memory, ranker: Ranker, pool: Pool, parts: Sequence[Array], owners: Array) -> Array:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tieback.core.order import best, by_score, level
 from tieback.core.types.arrays import Array
 from tieback.core.types.moving import ReadIn
 from tieback.index.balance import SAMPLE, as_of_reference
@@ -116,14 +117,13 @@ class Ranker:
         positions, scores, similarities = pool.positions, pool.scores, pool.similarities
         if self.recorder is not None and self._hybrid:
             self.recorder.cut(MERGE, len(scores), NOBODY, NOBODY)  # a pool may have been cut to fewer rows
-        if len(scores) > rows:  # and all that are equal to the last
-            kept = scores >= np.partition(scores, -rows)[-rows]
+        kept = best(scores, rows)
+        if not kept.all():
             if self.recorder is not None:
                 self.recorder.cut(self.last_step, int(kept.sum()), positions[~kept], scores[~kept])
             positions, scores = positions[kept], scores[kept]
             similarities = None if similarities is None else similarities[kept]
-        keys = [self._memory.order_key(position) for position in positions.tolist()]
-        order = sorted(range(len(keys)), key=lambda place: (-scores[place], keys[place]))
+        order = by_score(scores, lambda place: self._memory.order_key(int(positions[place])))
         return Ranking(positions[order], scores[order], None if similarities is None else similarities[order])
 
     def pool(self, rows: int) -> Pool:
@@ -195,7 +195,7 @@ class Ranker:
         if self._compared is None:
             enter(self.recorder, WORDS)
             found = self._by_words(depth)
-            positions, shares = found.best, self._shares[found.best]
+            positions, shares = found.best, level(self._shares[found.best])
             if self.recorder is not None:
                 note_words(self.recorder, self._allowed, self._shares, found)
             return Pool(positions, shares[None], shares, None)
@@ -223,6 +223,7 @@ class Ranker:
         """Sections at these positions as candidates, whose similarities are known."""
         if self._words is not None and not len(positions):
             return Pool(positions, np.zeros((2, 0)), similarities, similarities)
+        similarities = level(similarities)
         rankings = self.rankings(self._balanced(positions, similarities), self._shares[positions])
         return Pool(positions, rankings, self.merged(rankings), similarities)
 
@@ -231,9 +232,8 @@ class Ranker:
         positions = np.flatnonzero(self._shares)
         if len(positions) <= depth:
             return ByWords(positions, NOBODY)
-        shares = self._shares[positions]
-        best = shares >= np.partition(shares, -depth)[-depth]
-        return ByWords(positions[best], positions[~best])
+        kept = best(self._shares[positions], depth)
+        return ByWords(positions[kept], positions[~kept])
 
     def _balanced(self, positions: Array, similarities: Array) -> Array:
         """What vector hits are ranked by; the similarities themselves unless modalities are balanced."""

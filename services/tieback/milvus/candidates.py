@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tieback.core.deadline import Deadline
+from tieback.core.order import best, level, with_equal
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Modality
 from tieback.core.types.fusion import IgnoredDimensions
@@ -96,10 +97,7 @@ class Finder:
         """The best `depth` by the vector, and by the words."""
         depth = min(depth, MOST_CANDIDATES)
         deeper = min(max(_WORDS_DEEPER * depth, _FEWEST_WITH_WORDS), MOST_CANDIDATES)
-        calls = [
-            self._executor.submit(self._search, "vector", one.vector, one.filter, depth)
-            for one in self._groups
-        ]
+        calls = [self._executor.submit(self._nearest, one, depth) for one in self._groups]
         if self.asked is not None:
             calls.append(self._executor.submit(self._search, "words", self.asked.vector, "", deeper))
         found = [call.result() for call in calls]
@@ -116,7 +114,7 @@ class Finder:
         if self.asked is not None:
             lengths = np.array([row["length"] for row in rows], np.float32)
             shares, matched = self.asked.shares([row["words"] for row in rows], lengths)
-            kept = _best(shares, depth)
+            kept = best(shares, depth) & (shares > 0)
             kept |= np.array([row["pk"] in near for row in rows], bool)
             rows = [row for row, one in zip(rows, kept.tolist(), strict=True) if one]
             shares, matched = shares[kept], matched[kept]
@@ -125,6 +123,7 @@ class Finder:
                 [near[row["pk"]]["distance"] if row["pk"] in near else self._similarity(row) for row in rows],
                 np.float32,
             )
+            similarities = level(similarities)
         scores = self._scores(rows, similarities, shares)
         return Candidates(rows, scores, similarities, shares, matched, self._head.continuing)
 
@@ -157,6 +156,16 @@ class Finder:
         )
         return float(np.asarray(row["vector"], np.float32) @ own.vector)
 
+    def _nearest(self, group: Group, depth: int) -> list[Row]:
+        """The best `depth` of a group, and all that are equal to the last."""
+        rows: list[Row] = []
+
+        def find(most: int) -> tuple[Array, Array]:
+            rows[:] = self._search("vector", group.vector, group.filter, min(most, MOST_CANDIDATES))
+            return np.arange(len(rows)), np.array([row["distance"] for row in rows], np.float32)
+
+        return [rows[place] for place in with_equal(find, depth)[0].tolist()]
+
     def _search(self, field: str, asked: Any, passing: str, limit: int) -> list[Row]:
         fields = [*_RANKED]
         if self.asked is not None:
@@ -174,12 +183,6 @@ class Finder:
             deadline=self._deadline,
         )
         return [{**hit["entity"], "pk": hit["pk"], "distance": hit["distance"]} for hit in hits]
-
-
-def _best(shares: Array, depth: int) -> Array:
-    """The mask of the best `depth` that have words, and of all that are equal to the last."""
-    least = np.partition(shares, -depth)[-depth] if len(shares) > depth else 0
-    return np.asarray((shares >= least) & (shares > 0))
 
 
 def groups_of(query: Query, vector: Array, modalities: Mapping[Modality, int]) -> list[Group]:

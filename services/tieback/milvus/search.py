@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from tieback.core.deadline import Deadline
+from tieback.core.order import best, by_score
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Modality
 from tieback.core.types.search import FoundPiece, Hit
@@ -53,10 +54,9 @@ def _ranked(query: Query, found: Candidates, rows: int) -> list[int]:
     places = np.arange(len(found.scores))
     if query.reach.similarity is not None and found.similarities is not None:
         places = places[found.similarities >= query.reach.similarity]
-    scores = found.scores[places]
-    if len(scores) > rows:
-        places = places[scores >= np.partition(scores, -rows)[-rows]]
-    order = np.argsort(-found.scores[places], kind="stable")  # candidates are in the order of their keys
+    places = places[best(found.scores[places], rows)]
+    # Candidates are in the order of their keys.
+    order = by_score(found.scores[places], lambda place: place)
     return [int(one) for one in places[order]]
 
 

@@ -20,6 +20,7 @@ from tieback.batching import Batched, Batcher, BatchReport
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, TiebackError
 from tieback.core.field_path import at
+from tieback.core.order import best_first
 from tieback.core.types.arrays import Array
 from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
@@ -283,11 +284,14 @@ class Reranker:
 def _ordered(
     scores: Array, candidates: Sequence[RerankCandidate], merge: RankFusion | None, limit: int
 ) -> tuple[Array, list[int]]:
-    """What the candidates are ordered by, and the places of the first, best first."""
+    """What the candidates are ordered by, and the places of the first, best first.
+
+    Equal ones stay in the order of the first ranking.
+    """
     final = scores
     if merge is not None:
         final = merge(np.array([[candidate.score for candidate in candidates], scores]))
-    return final, np.argsort(-final, kind="stable")[: limit or None].tolist()
+    return final, best_first(final, lambda place: place, limit or None)
 
 
 def _results(

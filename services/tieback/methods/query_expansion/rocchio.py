@@ -19,6 +19,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
+from tieback.core.order import best
 from tieback.core.types.arrays import Array
 from tieback.methods.query_expansion import MOST_DOCUMENTS, query_expansions
 
@@ -65,9 +66,9 @@ def _agreement(scores: Array) -> float:
 
 
 def _best(ranking: Array) -> set[int]:
-    """The places of the best candidates that a ranking holds."""
+    """The places of the best candidates that a ranking holds, with all that are equal to the last."""
     held = np.flatnonzero(~np.isnan(ranking))
-    return set(held[np.argsort(-ranking[held], kind="stable")[:COMPARED]].tolist())
+    return set(held[best(ranking[held], COMPARED)].tolist())
 
 
 def _moved(query: Array, mean: Array, weight: float) -> Array:
