@@ -40,7 +40,7 @@ class AsyncEventStream(_Stream[E]):
     """The events of an answer, as they come. Iterate or `collect()` it; leaving early cancels the work."""
 
     def __init__(self, client: AsyncClient, call: StreamCall[E]) -> None:
-        self.answer = Answer()
+        self.answer = Answer(question=call.question)
         """The answer as far as it was read."""
         self._call: Any = None
         self._events = client._stream(call, self)

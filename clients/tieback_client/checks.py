@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from tieback_client.errors import TiebackError
 from tieback_client.events import CheckedText, Evidence
 from tieback_client.reports import CallInfo, Timing
+
+if TYPE_CHECKING:
+    from tieback_client.shown import ShownChecked
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,13 @@ class Checked(CheckedText):
     """Where the time went, of the call that checked."""
     call: CallInfo = field(default_factory=CallInfo)
     """How that call went."""
+
+    @property
+    def shown(self) -> ShownChecked:
+        """What a person is told of it at every door: the claims with their marks, the passages to read."""
+        from tieback_client.shown.checked import shown  # it reads checked texts
+
+        return shown(self)
 
 
 @dataclass(frozen=True, slots=True)

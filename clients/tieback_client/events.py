@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from tieback_client.answer_options import AnswerStyle as AnswerStyle
 from tieback_client.answer_options import Grounding as Grounding
@@ -20,6 +20,12 @@ from tieback_client.reports import CallInfo, Timing
 from tieback_client.results import RetrievalResult
 from tieback_client.token_scores import ScoredToken, TokenScores
 from tieback_client.vectors import Box
+from tieback_client.verdict_labels import NotCheckedReason as NotCheckedReason
+from tieback_client.verdict_labels import QuestionFit as QuestionFit
+from tieback_client.verdict_labels import VerdictLabel as VerdictLabel
+
+if TYPE_CHECKING:
+    from tieback_client.shown import ShownAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,54 +52,6 @@ class Evidence:
     """Where in the picture what was looked for is, of a picture that is known by its regions."""
     segments: Sequence[Segment] = ()
     """Of a picture or a sound: where parts of the text are in it, which citations of these parts have."""
-
-
-class VerdictLabel(enum.StrEnum):
-    """What a check of a claim found."""
-
-    SUPPORTED = "supported"
-    """A passage supports the claim."""
-    CONTRADICTED = "contradicted"
-    """A passage contradicts it."""
-    UNSUPPORTED = "unsupported"
-    """No passage supports it."""
-    NOT_CHECKED = "not_checked"
-    """It was not checked; `Verdict.reason` says why."""
-    LOW_CONFIDENCE = "low_confidence"
-    """It was checked, and no verdict on it would be right often enough."""
-
-
-class NotCheckedReason(enum.StrEnum):
-    """Why a claim was not checked."""
-
-    NO_PASSAGES = "no_passages"
-    """There were no passages, or checks were turned off."""
-    STATES_NOTHING = "states_nothing"
-    """It is a question, or has no content word and no number."""
-    LANGUAGE = "language"
-    """It, or all passages, are in a language that the checker does not know."""
-    TOO_LONG = "too_long"
-    """It is longer than the checker reads."""
-    NO_TEXT = "no_text"
-    """No passage has a text."""
-    LABELS_ALONE = "labels_alone"
-    """The passages have labels alone, and the claim says more than what is in a photo or a sound."""
-
-
-class QuestionFit(enum.StrEnum):
-    """Whether a claim can be an answer to the question; not whether it is true."""
-
-    ANSWERS = "answers"
-    """It has something of the kind that is asked for."""
-    ECHO = "echo"
-    """It says what the question says, and nothing else."""
-    OTHER_KIND = "other_kind"
-    """It lacks what is asked for, equates a name with a number, or denies its own yes or no."""
-    UNSURE = "unsure"
-    """It has something of the kind that is asked for, and the judge is not sure that its passage answers; of
-    quotes. At most half of these are right."""
-    LIKELY = "likely"
-    """The same, where the judge finds it likely. Of ten of these about six are right."""
 
 
 class AbstentionReason(enum.StrEnum):
@@ -195,6 +153,9 @@ class Verdict:
     """Why the claim was not checked."""
     answers_question: QuestionFit | None = None
     """Whether it can be an answer to the question; None where nothing was asked or checked."""
+    nearest: Citation | None = None
+    """Of `UNSUPPORTED` and `LOW_CONFIDENCE`: the sentence that is nearest to the claim. It does not support
+    the claim; None where no passage has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,6 +300,8 @@ class Answer(CheckedText):
     """The tokens with their log-probabilities, where these were asked for."""
     finish: Finish | None = None
     """The end."""
+    question: str = ""
+    """The words of what was asked."""
     call: CallInfo = field(default_factory=CallInfo)
     """How the call went."""
 
@@ -346,6 +309,13 @@ class Answer(CheckedText):
     def is_complete(self) -> bool:
         """Whether its end was read. Where a stream breaks off, what came before is here and this is False."""
         return self.finish is not None
+
+    @property
+    def shown(self) -> ShownAnswer:
+        """What a person is told of it at every door: the text with its marks, the level, the passages."""
+        from tieback_client.shown.answers import shown  # it reads answers
+
+        return shown(self)
 
     @property
     def unrepaired_text(self) -> str:

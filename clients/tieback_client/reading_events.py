@@ -117,7 +117,8 @@ def verdict(one: Any) -> events.Verdict:
     label = value_of(_VERDICTS, one.label, events.VerdictLabel.NOT_CHECKED)
     reason = value_of(_NOT_CHECKED, one.reason, None)
     fit = value_of(_FITS, one.answers_question, None)
-    return events.Verdict(one.claim_id, label, one.score, one.checker, reason, fit)
+    nearest = citation(one.nearest) if one.HasField("nearest") else None
+    return events.Verdict(one.claim_id, label, one.score, one.checker, reason, fit, nearest)
 
 
 def conflict(one: Any) -> conflicts.Conflict | None:

@@ -87,6 +87,8 @@ class StreamCall(Generic[T_co]):
     """Makes an event of a response; None for one that this version does not know."""
     timeout: float | None = None
     """Seconds for the whole stream; None for the client's."""
+    question: str = ""
+    """The words of what is asked."""
 
 
 class Reply(NamedTuple):

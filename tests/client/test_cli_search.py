@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,6 @@ from typing import Any
 import pytest
 from support.command_line import Run, documents
 from tieback_client import (
-    Abstention,
-    AbstentionReason,
     Answer,
     AnswerStyle,
     Box,
@@ -30,10 +29,15 @@ from tieback_client import (
     Verdict,
     VerdictLabel,
 )
-from tieback_client.cli.ask import ending, sources, without_strategy, written
-from tieback_client.cli.places import cited_uri
-from tieback_client.cli.search import SNIPPET, place_of, snippet
+from tieback_client.cli.ask import ending, without_strategy
+from tieback_client.cli.search import snippet
+from tieback_client.cli.showing import answered, listed
+from tieback_client.places import cited_uri, place_of
+from tieback_client.shown import LEVELS, Level
+from tieback_client.shown.excerpts import SNIPPET
 
+QUOTED = Finish(FinishReason.END, "", 0, 0, None, Timing(), 0.1, AnswerStyle.QUOTE)
+SURE = QuestionFit.ANSWERS
 PLAN = RetrievalPlan(False, False, "", "none", 0, 0.0, False, "none", 0.0, 0, "section", "none")
 
 
@@ -212,8 +216,8 @@ def test_an_answer_has_footnotes_with_verdicts_and_a_list_of_sources(run: Run) -
     assert "The moon moves it. ✓[1]" in result.output
     assert "Sources" in result.output
     assert "[1] Tides" in result.output
-    assert "The moon pulls the sea towards it," in result.output
-    assert "support 0.90" in result.output
+    assert "»The moon pulls the sea towards it" in result.output
+    assert "✓ a passage supports it; read the passage before you rely on it" in result.output
     assert "5 tokens by writer" in result.output
 
 
@@ -225,14 +229,12 @@ def test_a_quote_has_footnotes_and_no_mark_that_would_be_taken_for_a_right_answe
         text,
         [Claim(1, (0, size), first), Claim(2, (size + 1, len(text)), second)],
         [Citation(1, "3", "item", "section", (0, size), 1.0)],
-        {
-            1: Verdict(1, VerdictLabel.SUPPORTED, 1.0, "verbatim"),
-            2: Verdict(2, VerdictLabel.SUPPORTED, 1.0, "verbatim", answers_question=QuestionFit.ECHO),
-        },
-        finish=Finish(FinishReason.END, "", 0, 0, None, Timing(), 0.1, AnswerStyle.QUOTE),
+        {number: Verdict(number, VerdictLabel.SUPPORTED, 1.0, "verbatim", None, SURE) for number in (1, 2)},
+        finish=QUOTED,
     )
 
-    assert written(answer).plain == "“PORT · The port that is public.” [3] “Is it so? Yes.” ≠"
+    assert answer.shown.answer == "“PORT · The port that is public.” [3] “Is it so? Yes.”"
+    assert answer.shown.legend == []
 
 
 @pytest.mark.parametrize(
@@ -261,13 +263,12 @@ def test_a_quote_has_footnotes_and_no_mark_that_would_be_taken_for_a_right_answe
 )
 def test_a_quote_is_shown_after_what_it_stands_under(before: str, quote: str, shown: str) -> None:
     size = len(before.encode())
-    finish = Finish(FinishReason.END, "", 0, 0, None, Timing(), 0.1, AnswerStyle.QUOTE)
     claim = Claim(1, (size, size + len(quote)), quote)
-    answer = Answer(
-        before + quote, [claim], [Citation(1, "1", "item", "section", (0, 1), 1.0)], {}, finish=finish
-    )
+    verdict = Verdict(1, VerdictLabel.SUPPORTED, 1.0, "verbatim", None, SURE)
+    citations = [Citation(1, "1", "item", "section", (0, 1), 1.0)]
+    answer = Answer(before + quote, [claim], citations, {1: verdict}, finish=QUOTED)
 
-    assert written(answer).plain.split("” ")[0] + "”" == shown
+    assert answer.shown.answer.removesuffix(" [1]") == shown
 
 
 def test_a_row_of_html_and_lines_of_code_are_shown_as_they_are_read() -> None:
@@ -282,49 +283,50 @@ def test_a_row_of_html_and_lines_of_code_are_shown_as_they_are_read() -> None:
         (texts[at].index(part), texts[at].index(part) + len(part)) for at, part in enumerate((row, code))
     ]
     citations = [Citation(at, str(at), "i", "s", span, 1.0) for at, span in enumerate(spans, 1)]
+    verdicts = {at: Verdict(at, VerdictLabel.SUPPORTED, 1.0, "verbatim", None, SURE) for at in (1, 2)}
     answer = Answer(
-        *(f"{row} {code}", claims, citations, {}),
+        *(f"{row} {code}", claims, citations, verdicts),
         retrieval=RetrievalResult(hits, RoutingExplanation(), [], Timing(), PLAN),
-        finish=Finish(FinishReason.END, "", 0, 0, None, Timing(), 0.1, AnswerStyle.QUOTE),
+        finish=QUOTED,
     )
 
-    assert "“E7 · too hot”" in written(answer).plain
-    assert "“\n    kettle fill\n    kettle boil\n”" in written(answer).plain
-    answer.citations.append(Citation(2, "1", "i", "s", (0, 7), 1.0))
-    [_, first, _] = sources(answer, ("hot",), width=80)
-    assert "E7 · too hot" in first.plain
+    assert "“E7 · too hot”" in answer.shown.answer
+    assert "“\n    kettle fill\n    kettle boil\n”" in answer.shown.answer
+    assert [one.text for one in answer.shown.passages[0].runs if one.is_marked] == ["E7 · too hot"]
 
 
-@pytest.mark.parametrize(
-    ("fit", "told"),
-    [
-        (QuestionFit.UNSURE, "\nThe nearest sentences; at most half of such quotes answer the question."),
-        (QuestionFit.LIKELY, "\nLikely an answer: of ten such quotes about six are right."),
-        (QuestionFit.ANSWERS, ""),
-    ],
-)
-def test_a_quote_is_told_with_how_many_like_it_are_right(fit: QuestionFit, told: str) -> None:
-    verdict = Verdict(1, VerdictLabel.SUPPORTED, 1.0, "verbatim", answers_question=fit)
-    finish = Finish(FinishReason.END, "", 0, 0, None, Timing(), 0.1, AnswerStyle.QUOTE)
-    answer = Answer("The toll is 2.", [Claim(1, (0, 14), "The toll is 2.")], [], {1: verdict}, finish=finish)
+def test_a_quote_is_the_answer_only_where_the_judge_is_certain() -> None:
+    text = "Bridges cost. The toll is 2. It was raised."
+    hits = [RetrievedHit(Hit("tolls", "Tolls", "1", "", Modality.TEXT, text, "tolls.md", {}, 1.0), 1.0, 1)]
+    found = RetrievalResult(hits, RoutingExplanation(), [], Timing(), PLAN)
 
-    assert written(answer).plain == f"“The toll is 2.” {told}"
+    def shown(fit: QuestionFit | None) -> str:
+        verdict = Verdict(1, VerdictLabel.SUPPORTED, 1.0, "verbatim", None, fit)
+        claim, citation = Claim(1, (0, 14), text[14:28]), Citation(1, "1", "tolls", "1", (14, 28), 1.0)
+        answer = Answer(text[14:28], [claim], [citation], {1: verdict}, retrieval=found, finish=QUOTED)
+        lines = (answered(answer.shown), *listed(answer.shown, {}, width=80))
+        return " ".join(" ".join(one.plain for one in lines).split())
 
-
-def test_what_no_passage_names_is_said_without_a_measure() -> None:
-    abstention = Abstention(AbstentionReason.NOT_NAMED, 0.4, 0.9, "No passage names “Rust 1.95”.")
-    answer = Answer("", [], [], {}, abstention=abstention)
-
-    assert written(answer).plain == "No answer. No passage names “Rust 1.95”."
+    passage = "[1] Tolls text § 1 Bridges cost. »The toll is 2.« It was raised. tolls.md"
+    assert shown(SURE) == f"“The toll is 2.” [1] {LEVELS[Level.QUOTE].note} Sources {passage}"
+    assert shown(QuestionFit.LIKELY) == f"{LEVELS[Level.PASSAGE].heading} {passage}"
+    for fit in (QuestionFit.UNSURE, QuestionFit.ECHO, QuestionFit.OTHER_KIND, None):
+        assert shown(fit) == f"{LEVELS[Level.PASSAGES].heading} {passage}"
 
 
-def test_an_abstention_is_shown_plainly(run: Run) -> None:
+def test_no_level_promises_what_was_not_measured_on_unseen_questions() -> None:
+    for one in LEVELS.values():
+        words = f"{one.heading} {one.note}"
+        assert "Read" in words
+        assert not re.search(r"likely|probabl|certain|right|\d|of ten|half", words)
+
+
+def test_an_abstention_is_shown_without_a_measure_and_says_what_to_do(run: Run) -> None:
     result = run("ask", "unanswerable")
 
-    assert (
-        "No answer. Nothing that was found bears on the question  (measured 0.10, needed 0.30)"
-        in result.output
-    )
+    assert "No answer. Nothing that was found bears on the question" in result.output
+    assert "Read the nearest passages, or ask in other words." in result.output
+    assert "0.30" not in result.output
     assert "Nearest passages" in result.output
 
 

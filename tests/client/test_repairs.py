@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tieback_client import Answer, Repaired, VerdictLabel
-from tieback_client.cli.ask import repairs
+from tieback_client.cli.showing import repaired
 
 NO = VerdictLabel.UNSUPPORTED
 
@@ -30,8 +30,8 @@ def test_the_command_line_shows_what_was_left_out_and_what_stands_in_its_place()
     contradicted = Repaired((2, 5), " B.", VerdictLabel.CONTRADICTED, 0.1)
     answer = Answer(text="A. X.", repaired=[contradicted, Repaired((5, 5), " C.", NO, 0.2)])
 
-    _, again, out = (line.plain for line in repairs(answer))
+    _, again, out = (line.plain for line in repaired(answer.shown.repairs))
 
     assert again == "Written again: B. ✗ → X."
     assert out == "Left out: C. ?"
-    assert repairs(Answer(text="A.")) == []
+    assert repaired(Answer(text="A.").shown.repairs) == []

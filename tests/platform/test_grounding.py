@@ -27,6 +27,7 @@ from tieback_client import (
     VerdictLabel,
 )
 from tieback_client.cli import app
+from tieback_client.shown.marks import legend
 
 SPACE = "all-minilm-l6-v2"
 TIDES = "The tide rises and falls twice a day. The moon pulls the water of the sea."
@@ -144,6 +145,45 @@ def test_the_command_marks_each_claim_and_its_exit_code_tells_whether_all_are_su
     ]  # fmt: skip
 
 
+def test_what_no_passage_supports_is_shown_with_the_nearest_sentence_and_what_is_not_checked_with_its_reason(
+    platform: Running, tmp_path: Path
+) -> None:
+    (tmp_path / "tides.md").write_text(f"# Tides\n\n{TIDES}\n")
+    text = (
+        "The tide of the year 1900 rose forty times a day. Is it so? Der Mond zieht das Wasser der Meere an."
+    )
+
+    shown = run(platform, "-", "--against", str(tmp_path / "tides.md"), given=text).stdout
+    found = json.loads(
+        run(platform, "-", "--against", str(tmp_path / "tides.md"), "--json", given=text).stdout
+    )
+
+    first, second, third = found["shown"]["claims"]
+    assert first["claim"]["sign"] in "?~"
+    assert first["is_nearest"]
+    [passage] = first["passages"]
+    assert passage["place"].endswith("tides.md#L3")
+    assert [run for run in passage["runs"] if run["is_marked"]] == [
+        {"text": "The tide rises and falls twice a day.", "is_marked": True}
+    ]
+    assert found["verdicts"]["1"]["nearest"]["evidence_id"] == passage["id"]
+    assert "»The tide rises and falls twice a day.«" in shown
+    assert f"nearest: {passage['place']}" in shown
+    for one in (second, third):
+        assert (one["claim"]["sign"], one["passages"]) == ("·", [])
+        assert one["reason"] in " ".join(shown.split())
+    assert found["shown"]["legend"]
+    for line in found["shown"]["legend"]:
+        assert line in shown
+
+
+def test_the_legend_of_marks_is_in_the_help_of_check_and_ask() -> None:
+    for command in ("check", "ask"):
+        told = CliRunner().invoke(app.tieback, [command, "--help"]).output
+
+        assert [line for line in legend() if line not in told] == []
+
+
 def test_the_command_names_the_way_out_where_it_cannot_check(platform: Running, tmp_path: Path) -> None:
     answer, large, photo = tmp_path / "answer.txt", tmp_path / "large.txt", tmp_path / "drawing.svg"
     answer.write_text(TEXT)
@@ -182,7 +222,7 @@ def test_the_command_line_quotes_and_says_that_no_language_model_is_served(platf
     asked = ("ask", "What pulls the water of the sea?", "--collection", "notes")
     written = said(*asked, "--style", "write")
 
-    assert "“The moon pulls the water of the sea.” [1]" in said(*asked).output
+    assert "»The moon pulls the water of the sea.«" in said(*asked).output
     assert "answers: quoted; no language model is served" in said("health").output
     assert written.exit_code != 0
     assert "no language model, so it quotes: ask for the style quote" in written.output
@@ -215,7 +255,7 @@ def test_the_command_line_shows_passages_that_disagree(platform: Running, tmp_pa
 
     result = run(platform, "-", "--against", str(tmp_path), given=claim)
 
-    assert "The sources disagree (number):" in result.output
+    assert "The sources disagree (another number). Read both." in result.output
     assert "opens at 9 in the morning" in result.output
     assert "opens at 10 in the morning" in result.output
 

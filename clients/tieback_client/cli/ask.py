@@ -2,76 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import click
 from rich.live import Live
 from rich.text import Text
 
-from tieback_client.cli import bars
-from tieback_client.cli.conflicting import conflicting
+from tieback_client.cli import bars, showing
 from tieback_client.cli.connection import (
     Command,
     connected,
 )
-from tieback_client.cli.decided import asked_for, decided
 from tieback_client.cli.mixture import between_spaces
 from tieback_client.cli.output import Output
-from tieback_client.cli.places import cited_place, cited_uri
 from tieback_client.cli.query_options import Query, query_options
-from tieback_client.cli.quotes import shown, stands_in_code
 from tieback_client.cli.sampling_options import sampling_of, sampling_options
-from tieback_client.cli.search import (
-    behind,
-    indented,
-    mark_of,
-    scores,
-    section_of,
-    snippet,
-    time_spent,
-    warnings,
-    without_relevance,
-)
+from tieback_client.cli.search import behind, scores, time_spent, warnings, without_relevance
 from tieback_client.client import Client
-from tieback_client.control_characters import in_a_line
-from tieback_client.decisions import AnswerAction
 from tieback_client.errors import TiebackError
-from tieback_client.events import (
-    AbstentionReason,
-    Answer,
-    AnswerEvent,
-    AnswerStyle,
-    Citation,
-    Claim,
-    Grounding,
-    QuestionFit,
-    Repair,
-    Verdict,
-    VerdictLabel,
-)
+from tieback_client.events import Answer, AnswerEvent, AnswerStyle, Grounding, Repair
 from tieback_client.jsonable import event_as_json
-from tieback_client.results import RetrievedHit
+from tieback_client.shown.answers import passages_of
+from tieback_client.shown.marks import legend
 from tieback_client.streams import EventStream
 
-MARK = {
-    VerdictLabel.SUPPORTED: ("✓", "green"),
-    VerdictLabel.CONTRADICTED: ("✗", "bold red"),
-    VerdictLabel.UNSUPPORTED: ("?", "yellow"),
-    VerdictLabel.LOW_CONFIDENCE: ("~", "dim yellow"),
-    VerdictLabel.NOT_CHECKED: ("·", "dim"),
-}
-
-REMARKS = {
-    QuestionFit.LIKELY: "Likely an answer: of ten such quotes about six are right.",
-    QuestionFit.UNSURE: "The nearest sentences; at most half of such quotes answer the question.",
-}
-"""What is said below quotes, by the surest of them. The shares are measured: docs/answers.md."""
+LEGEND = "\n  ".join(legend())
 
 
 @click.command(
     cls=Command,
-    epilog="""\b
+    epilog=f"""\b
 Examples:
   tieback ask "When is the tide highest?"
   tieback ask --image harbour.jpg "What moves the water here?"
@@ -81,9 +41,9 @@ Examples:
   tieback ask "Who proved it?" --strategy ritual --twin
 
 \b
-Marks: ✓ a source supports the claim, ✗ a source contradicts it, ? no source supports it, ~ not sure enough
-to say, · not checked, ≠ it is no answer to the question. “…” is quoted: the source says it, word for word,
-and whether that answers the question is for you to read.
+“…” is quoted: words of a passage, and no check. » and « stand around what is cited in it. What a model
+writes has marks:
+  {LEGEND}
 """,
 )
 @query_options
@@ -184,11 +144,12 @@ def ask(
         except TiebackError:
             broken_off(stream.answer, output)
             raise
+    shown = answer.shown
     if not output.terminal:
-        output.show(written(answer))
-    output.show(*without_strategy(answer), *repairs(answer), *decided(answer))
-    output.show(*sources(answer, query.words, width=output.console.width, explain=explain))
-    output.show(*map(conflicting, answer.conflicts), *ending(answer))
+        output.show(showing.answered(shown))
+    output.show(*without_strategy(answer), *showing.repaired(shown.repairs), *decided(answer))
+    output.show(*showing.listed(shown, facts(answer) if explain else {}, width=output.console.width))
+    output.show(*map(showing.conflict, shown.conflicts), *showing.legend(shown.legend), *ending(answer))
     if answer.retrieval is not None:
         if least:
             output.show(*without_relevance(answer.retrieval.hits))
@@ -204,7 +165,7 @@ def broken_off(answer: Answer, output: Output) -> None:
     if not answer.text:
         return
     if not output.terminal:  # where it grows it is there already
-        output.show(written(answer))
+        output.show(showing.answered(answer.shown))
     output.show(Text("The answer broke off here; it is not complete.", style="bold yellow"))
 
 
@@ -219,128 +180,25 @@ def _watched(stream: EventStream[AnswerEvent], output: Output) -> Answer:
     waiting = Text("looking …", style="dim")
     with Live(waiting, console=output.console, refresh_per_second=12, vertical_overflow="visible") as live:
         for _ in stream:
-            if stream.answer.text or stream.answer.abstention:
-                live.update(written(stream.answer))
+            if stream.answer.text or stream.answer.abstention or stream.answer.decision:
+                live.update(showing.answered(stream.answer.shown))
             elif stream.answer.retrieval is not None:
                 live.update(Text(f"reading {len(stream.answer.retrieval.hits)} passages …", style="dim"))
     return stream.answer
 
 
-def written(answer: Answer) -> Text:
-    """The text with a mark and its footnotes after each claim, or why there is no answer.
-
-    A quote has no ✓: that a source says it is no news, and a ✓ would be taken for a right answer.
-    """
-    if answer.decision is not None and answer.decision.action is AnswerAction.ITEM:
-        return Text.assemble(("The item itself is what you ask for: ", "bold"), asked_for(answer))
-    if answer.abstention is not None:
-        one = answer.abstention
-        text = Text.assemble(("No answer. ", "bold yellow"), one.message[:1].upper() + one.message[1:])
-        if one.reason is not AbstentionReason.NOT_NAMED:
-            text.append(f"  (measured {one.score:.2f}, needed {one.threshold:.2f})", style="dim")
-        if answer.text:
-            text.append(f"\n\nThe withdrawn answer: {answer.text.strip()}", style="dim")
-        return text
-    is_quoted = answer.finish is not None and answer.finish.style is AnswerStyle.QUOTE
-    whole, text, at = answer.text.encode(), Text(), 0
-    for claim in sorted(answer.claims, key=lambda one: one.span[1]):
-        begin, end = claim.span
-        before, said = (whole[a:b].decode(errors="replace") for a, b in ((at, begin), (begin, end)))
-        if is_quoted:
-            before, said = shown(before, said, is_code=_is_of_code(answer, claim))
-            said = f"“{said}”"
-        text.append(before + said)
-        at = end
-        mark, style = marked(answer.verdicts.get(claim.id))
-        if is_quoted:
-            mark = mark.removeprefix(MARK[VerdictLabel.SUPPORTED][0])
-        numbers = "".join(
-            f"[{one}]" for one in dict.fromkeys(c.evidence_id for c in answer.citations_of(claim))
-        )
-        text.append(f" {mark}{numbers}", style=style)
-    text.append(whole[at:].decode(errors="replace"))
-    fits = {verdict.answers_question for verdict in answer.verdicts.values()}
-    if is_quoted and QuestionFit.ANSWERS not in fits:
-        sure = next((remark for fit, remark in REMARKS.items() if fit in fits), "")
-        text.append(f"\n{sure}" if sure else "", style="dim")
-    return text
-
-
-def _is_of_code(answer: Answer, claim: Claim) -> bool:
-    """Whether what is quoted is a part of code, whose fences are not quoted."""
-    passages = passages_of(answer)
-    places = [(passages.get(one.evidence_id), one.span) for one in answer.citations_of(claim)]
-    return any(found and span and stands_in_code(found.hit.text, span[0]) for found, span in places)
-
-
-def passages_of(answer: Answer) -> dict[str, RetrievedHit]:
-    """What the answer may rest on, by the numbers of its sources; of a document, its second section too."""
-    hits = answer.retrieval.hits if answer.retrieval else []
-    named = {str(number): found for number, found in enumerate(hits, 1)}
-    beside = {f"{name}.2": one for name, found in named.items() for one in found.sections[:1]}
-    return named | beside
-
-
-def repairs(answer: Answer) -> list[Text]:
-    """What was written and is not in the answer, each with its mark."""
-    whole, lines = answer.text.encode(), []
-    for one in answer.repaired:
-        mark, style = MARK[one.label]
-        instead = whole[slice(*one.span)].decode(errors="replace").strip()
-        line = Text.assemble(("Left out: " if one.is_dropped else "Written again: ", "dim"))
-        line.append(one.text.strip(), style="dim strike").append(f" {mark}", style=style)
-        lines.append(line.append(f" → {instead}" if instead else "", style="dim"))
-    return [Text(), *lines] if lines else []
-
-
-def marked(verdict: Verdict | None) -> tuple[str, str]:
-    """The mark of a verdict, and its style; "≠" beside it where the claim is no answer to the question."""
-    if verdict is None:
-        return MARK[VerdictLabel.NOT_CHECKED]
-    mark, style = MARK[verdict.label]
-    is_none = verdict.answers_question in (QuestionFit.ECHO, QuestionFit.OTHER_KIND)
-    return (f"{mark}≠" if is_none else mark), style
-
-
-def sources(answer: Answer, words: tuple[str, ...], *, width: int, explain: bool = False) -> list[Text]:
-    """The cited passages, with the supporting place in each; all found passages if none is cited."""
-    hits = list(answer.retrieval.hits) if answer.retrieval else []
-    cited = _best_of_each(answer.citations)
-    lines: list[Text] = []
-    named = {str(number): found for number, found in enumerate(hits, 1)}
-    if cited:
-        named = {name: found for name, found in passages_of(answer).items() if name in cited}
-    for name, found in named.items():
-        one = found.hit
-        head = Text.assemble((f"[{name}] ", "bold"), (in_a_line(one.item_title or one.item_id), "bold"))
-        head.append(f"  {mark_of(one)}", style="magenta")
-        parts = [head]
-        if section_of(one):
-            parts.append(indented(Text(section_of(one), style="cyan"), width=width))
-        quoted = shown("", _quoted(one.text, cited[name].span))[1] if name in cited else one.text
-        if quoted:
-            parts.append(snippet(quoted, words, width=width))
-        facts = [f"support {cited[name].support:.2f}"] if name in cited else []
-        if name in cited and one.segments and (where := cited_place(cited[name])):
-            facts.insert(0, where)
-        facts += [scores(found)] if explain else []
-        place = cited_uri(one.uri, one.text, cited[name].span) if name in cited else one.uri
-        facts += [in_a_line(place)] if place else []
-        parts.append(indented(Text("   ".join(facts), style="dim"), width=width))
-        lines.append(Text("\n").join(parts))
-    if not lines:
+def decided(answer: Answer) -> list[Text]:
+    """How likely each action was, where a decision was asked for."""
+    if answer.decision is None:
         return []
-    title = "Sources" if cited else ("Nearest passages" if answer.abstention else "Passages read")
-    return [Text(f"\n{title}", style="dim"), *(lines if cited else lines[:3])]
+    likely = ", ".join(f"{action} {share:.2f}" for action, share in answer.decision.probabilities.items())
+    return [Text(f"\nDecided by {answer.decision.method}: {likely}", style="dim")]
 
 
-def _best_of_each(citations: Sequence[Citation]) -> dict[str, Citation]:
-    """By passage, the place that supports best; the first of those that do."""
-    found: dict[str, Citation] = {}
-    for one in citations:
-        if one.evidence_id not in found or one.support > found[one.evidence_id].support:
-            found[one.evidence_id] = one
-    return found
+def facts(answer: Answer) -> dict[str, str]:
+    """The scores of the passages, by their numbers."""
+    supports = {one.evidence_id: f"support {one.support:.2f}   " for one in reversed(answer.citations)}
+    return {name: supports.get(name, "") + scores(found) for name, found in passages_of(answer).items()}
 
 
 def without_strategy(answer: Answer) -> list[Text]:
@@ -374,9 +232,3 @@ def ending(answer: Answer) -> list[Text]:
         parts.append("cut off at the limit; --max-tokens raises it")
     parts.append(f"{bars.milliseconds(answer.call.seconds)} in all")
     return [Text("\n" + " · ".join(parts), style="dim")]
-
-
-def _quoted(text: str, span: tuple[int, int] | None) -> str:
-    if span is None or span[1] <= span[0]:
-        return text
-    return text.encode()[slice(*span)].decode(errors="replace")

@@ -3,46 +3,45 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.text import Text
 
-from tieback_client.checks import Checked
-from tieback_client.cli.ask import MARK, marked
-from tieback_client.cli.conflicting import conflicting
+from tieback_client.cli import showing
 from tieback_client.cli.connection import Command, connected, parse_method
 from tieback_client.cli.output import Output
-from tieback_client.cli.places import cited_place, cited_uri
 from tieback_client.cli.roots import Root, Scope
-from tieback_client.cli.search import indented, snippet
+from tieback_client.cli.search import indented
 from tieback_client.cli.walking import Found, Walk
 from tieback_client.client import Client
 from tieback_client.content import Modality, content_of, modality_of_path
 from tieback_client.control_characters import in_a_line
 from tieback_client.errors import InvalidArgument, Unimplemented
-from tieback_client.events import Citation, Claim, Evidence, VerdictLabel
+from tieback_client.events import Evidence, VerdictLabel
 from tieback_client.files import read_document
 from tieback_client.jsonable import jsonable
+from tieback_client.shown import ShownChecked
+from tieback_client.shown.marks import legend
 
+LEGEND = "\n  ".join(legend())
 CHARACTERS = 256 * 1024
 """Of all passages of one check: the server reads no more."""
 
 
 @click.command(
     cls=Command,
-    epilog="""\b
+    epilog=f"""\b
 Examples:
   tieback check answer.txt --against handbook.md --against policies/ --against receipts/
   tieback check answer.txt --collection docs
   echo "Interns are paid for on-call." | tieback check - --collection docs
 
 \b
-Marks: ✓ a passage supports the claim, ✗ a passage contradicts it, ? no passage supports it, · not checked,
-≠ it is no answer to the question.
+Marks, with the passage to read below each claim; » and « stand around its nearest sentence:
+  {LEGEND}
+
 The exit code is 1 where a claim is contradicted or not supported, and 0 otherwise.
 """,
 )
@@ -70,7 +69,9 @@ The exit code is 1 where a claim is contradicted or not supported, and 0 otherwi
 )
 @click.option("--filter", default="", metavar="FILTER", help="Which of them may be found; docs/filters.md.")
 @click.option("--question", default="", metavar="TEXT", help="The question that the text answers.")
-@click.option("--checker", metavar="METHOD", help="How to check; `tieback methods` lists them. [as served]")
+@click.option(
+    "--checker", metavar="METHOD", help="How to check; `tieback methods` lists them. [the server's]"
+)
 @click.option(
     "--set",
     "parameters",
@@ -108,13 +109,9 @@ def check(
         checker=parse_method(checker, parameters, "--checker", "--set"),
     )
     if output.json:
-        output.document(jsonable(checked))
+        output.document(jsonable(checked) | {"shown": jsonable(checked.shown)})
     else:
-        passages = {one.id: one for one in checked.evidence}
-        for claim in checked.claims:
-            output.show(_shown(checked, claim, passages, width=output.console.width))
-        output.show(*map(conflicting, checked.conflicts))
-        output.show(_summary(checked))
+        _shown(output, checked.shown)
     wrong = {VerdictLabel.CONTRADICTED, VerdictLabel.UNSUPPORTED}
     if any(one.label in wrong for one in checked.verdicts.values()):
         raise click.exceptions.Exit(1)
@@ -163,35 +160,19 @@ def _sections(client: Client, files: dict[str, Path], output: Output) -> Iterato
             yield Evidence(str(section.content), str(number), section.title, name, section.id, section.uri)
 
 
-def _shown(checked: Checked, claim: Claim, passages: dict[str, Evidence], *, width: int) -> Text:
-    """A claim with its mark, and the places that it rests on."""
-    verdict = checked.verdicts[claim.id]
-    mark, style = marked(verdict)
-    lines = [Text.assemble((f"{mark} ", style), in_a_line(claim.text))]
-    for citation in checked.citations_of(claim):
-        lines += _cited(citation, passages[citation.evidence_id], claim, width=width)
-    return Text("\n").join(lines)
-
-
-def _cited(citation: Citation, passage: Evidence, claim: Claim, *, width: int) -> list[Text]:
-    quoted = passage.text
-    if citation.span is not None:
-        quoted = passage.text.encode()[slice(*citation.span)].decode(errors="replace")
-    place = cited_uri(passage.uri, passage.text, citation.span) or passage.item_id or passage.title
-    where = cited_place(citation)
-    facts = Text(
-        f"{in_a_line(place)}{where and f' {where}'}   support {citation.support:.2f}".strip(), style="dim"
-    )
-    return [snippet(quoted, tuple(claim.text.split()), width=width), indented(facts, width=width)]
-
-
-def _summary(checked: Checked) -> Text:
-    counts = Counter(one.label for one in checked.verdicts.values())
-    parts: list[Any] = []
-    for label, (mark, style) in MARK.items():
-        if counts[label]:
-            parts += [
-                ("   " if parts else "\n"),
-                (f"{mark} {counts[label]} {label.replace('_', ' ')}", style),
-            ]
-    return Text.assemble(*parts)
+def _shown(output: Output, shown: ShownChecked) -> None:
+    """Each claim with its mark and the places to read, what disagrees, and what the marks say."""
+    width = output.console.width
+    for one in shown.claims:
+        line = Text.assemble((f"{one.claim.sign} ", showing.TONES[one.claim.tone]), in_a_line(one.claim.text))
+        output.show(line)
+        if one.reason:
+            output.show(indented(Text(one.reason, style="dim"), width=width))
+        for passage in one.passages:
+            parts = [indented(showing.marked(passage.runs), width=width)]
+            nearest = "nearest: " if one.is_nearest else ""
+            place = f"{nearest}{passage.place or passage.title}"
+            output.show(*parts, indented(Text(place, style="dim"), width=width))
+    output.show(*map(showing.conflict, shown.conflicts))
+    counted = "   ".join(f"{sign} {count} {name}" for sign, name, count in shown.summary)
+    output.show(Text(f"\n{counted}"), *showing.legend(shown.legend))

@@ -21,56 +21,56 @@ F = TypeVar("F", bound=Callable[..., Any])
 Option = Callable[[Any], Any]
 
 _PLAN: list[Option] = [
-    click.option("--hybrid/--no-hybrid", default=None, help="Search the full text too. [as served]"),
+    click.option("--hybrid/--no-hybrid", default=None, help="Search the full text too. [the server's]"),
     click.option(
         "--vector-search",
         metavar="METHOD[:NAME=X]",
         help="How far the vector is searched for: nearest, exact, within:similarity=0.5, "
         "coarse_to_fine:breadth=4, wanted_recall:recall=0.99, time_budget:milliseconds=5, or none for "
-        "words alone. [as served]",
+        "words alone. [the server's]",
     ),
     click.option(
         "--balance/--no-balance",
         default=None,
-        help="Keep one modality from hiding the others. [as served]",
+        help="Keep one modality from hiding the others. [the server's]",
     ),
     click.option(
         "--collapse/--every-piece",
         default=None,
-        help="Show the pieces of a short text as one hit, or each as a hit. [as served]",
+        help="Show the pieces of a short text as one hit, or each as a hit. [the server's]",
     ),
     click.option(
         "--feedback",
         metavar="METHOD",
-        help="Search again with the query expanded by its best hits: rocchio, or none. [as served]",
+        help="Search again with the query expanded by its best hits: rocchio, or none. [the server's]",
     ),
     click.option(
         "--rank",
         "ranker",
         metavar="METHOD",
-        help="Order the hits by a learned ranking: linear, or none. [as served]",
+        help="Order the hits by a learned ranking: linear, or none. [the server's]",
     ),
     click.option(
         "--diversity",
         type=click.FloatRange(0, 1),
         metavar="X",
-        help="Prefer hits that are unlike those before them, 0 to 1; not with --rerank. [as served]",
+        help="Prefer hits that are unlike those before them, 0 to 1; not with --rerank. [the server's]",
     ),
     click.option(
         "--per-item",
         type=click.IntRange(0, 1000),
         metavar="N",
-        help="The largest number of hits of one item; 0 is any number. [as served]",
+        help="The largest number of hits of one item; 0 is any number. [the server's]",
     ),
     click.option(
         "--documents/--sections",
         default=None,
-        help="Rank whole documents and show the best section of each, or rank sections. [as served]",
+        help="Rank whole documents and show the best section of each, or rank sections. [the server's]",
     ),
     click.option(
         "--rerank",
         metavar="METHOD",
-        help="The reranking method, or none. [as served]",
+        help="The reranking method, or none. [the server's]",
     ),
 ]
 _QUERY: list[Option] = [

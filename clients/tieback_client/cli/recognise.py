@@ -9,12 +9,12 @@ from rich.text import Text
 
 from tieback_client.cli.connection import Command, connected, parse_method
 from tieback_client.cli.output import Output
-from tieback_client.cli.places import place_shown
 from tieback_client.client import Client
 from tieback_client.content import content_of
 from tieback_client.control_characters import in_a_line
 from tieback_client.errors import TiebackError, Unimplemented
 from tieback_client.jsonable import jsonable
+from tieback_client.places import place_shown
 from tieback_client.recognition import RecognisedText, SegmentKind
 
 HOW_TO_SERVE = (

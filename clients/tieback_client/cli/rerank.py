@@ -14,11 +14,12 @@ from tieback_client import content
 from tieback_client.catalog import VectorKind
 from tieback_client.cli.connection import Command, connected, parse_method
 from tieback_client.cli.output import Output
-from tieback_client.cli.search import MARKS, aligned, indented, snippet
+from tieback_client.cli.search import aligned, indented, snippet
 from tieback_client.client import Client
 from tieback_client.content import Content, Modality, content_of, modality_of, modality_of_path
 from tieback_client.control_characters import in_a_line
 from tieback_client.jsonable import jsonable
+from tieback_client.places import MODALITIES
 from tieback_client.reranking import Reranked, RerankResult
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -137,7 +138,7 @@ def _shown(rank: int, one: Reranked, name: str, candidate: Content, asked: str, 
     lines = []
     if is_file:
         title = Text(in_a_line(name), style="bold")
-        title.append(f"  {MARKS.get(modality_of(candidate) or '', '')}", style="magenta not bold")
+        title.append(f"  {MODALITIES.get(modality_of(candidate) or '', '')}", style="magenta not bold")
         lines.append(indented(title, width=width))
     if words:
         lines.append(snippet(words, tuple(asked.split()), width=width))

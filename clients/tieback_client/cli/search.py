@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,18 +19,15 @@ from tieback_client.cli.query_options import Query, query_options
 from tieback_client.cli.waterfall import left_out, steps_of, waterfall
 from tieback_client.client import Client
 from tieback_client.control_characters import in_a_line
+from tieback_client.places import mark_of, place_of, section_of
 from tieback_client.reports import Timing
 from tieback_client.reranking import Alignment
 from tieback_client.results import Hit, RetrievalResult, RetrievedHit, RoutingExplanation
+from tieback_client.shown.excerpts import excerpt, pattern_of, without_rules
 from tieback_client.vectors import Box, Locator, LocatorKind
 
-MARKS = {"text": "text", "image": "photo", "audio": "sound", "points": "points", "features": "features"}
-SNIPPET = 220
-LONG_WORD = 30
-"""Characters between two spaces from which a text is cut where no word ends, as in Chinese and Japanese."""
 PAIRS = 6
 LEAST_LOSS = 0.05
-OFF_CENTRE = 0.1
 LEAST_SHARE = 0.005
 
 
@@ -158,27 +153,6 @@ def hit(
     return Text(f"{rank:>2}  ") + text[4:]
 
 
-def mark_of(one: Hit) -> str:
-    """The modality of a hit, and in a picture the place of the best region."""
-    kind = MARKS.get(one.modality or "", "")
-    return kind if one.region is None else f"{kind}, {place_of(one.region)}"
-
-
-def place_of(box: Box) -> str:
-    """Where in a picture a region is, by its middle: "upper left", "right", "centre"."""
-    across, down = box.x + box.width / 2, box.y + box.height / 2
-    rows = "upper" if down < 0.5 - OFF_CENTRE else "lower" if down > 0.5 + OFF_CENTRE else ""
-    columns = "left" if across < 0.5 - OFF_CENTRE else "right" if across > 0.5 + OFF_CENTRE else ""
-    return " ".join(part for part in (rows, columns or ("middle" if rows else "")) if part) or "centre"
-
-
-def section_of(one: Hit) -> str:
-    """The section's id and heading; nothing where they add nothing to the title."""
-    if one.section_title == one.item_title:
-        return ""
-    return "§ " + " ".join(part for part in (one.section_id, one.section_title) if part)
-
-
 def scores(found: RetrievedHit) -> str:
     """The score that orders the hits, and in brackets the scores of the steps that it comes from."""
     one = found.hit
@@ -226,30 +200,10 @@ def without_relevance(hits: Sequence[RetrievedHit]) -> list[Any]:
     return [Text(told, style="yellow")]
 
 
-RULE = frozenset(" \t|:-")
-"""What a line below the names of columns is made of in a table of Markdown, which says nothing."""
-
-
 def snippet(whole: str, words: tuple[str, ...], *, width: int) -> Text:
     """The part of a text that holds most of the words, which are set off."""
-    lines = (line for line in whole.split("\n") if not ("--" in line and "|" in line and set(line) <= RULE))
-    flat = " ".join(" ".join(lines).split())
-    stems = sorted(
-        {_stem(one) for one in re.findall(r"\w+", " ".join(words)) if len(one) > 2 or one > "\u2e80"}
-    )
-    # What is written without spaces, as Chinese and Japanese are, begins no word.
-    found = [f"\\b{re.escape(one)}\\w*" if one < "\u2e80" else re.escape(one) for one in stems]
-    pattern = re.compile("|".join(found), re.IGNORECASE) if found else None
-    places = [match.start() for match in pattern.finditer(flat)] if pattern else []
-    counts = [bisect_left(places, at + SNIPPET) - number for number, at in enumerate(places)]
-    best = places[counts.index(max(counts))] if places else 0
-    begin = max(0, min(best - 40, len(flat) - SNIPPET))
-    begin = flat.rfind(" ", max(begin - LONG_WORD, 0), begin) + 1 or begin
-    shown = flat[begin : begin + SNIPPET]
-    if begin + SNIPPET < len(flat):
-        end = shown.rfind(" ", SNIPPET - LONG_WORD)
-        shown = f"{shown[:end]} …" if end >= 0 else f"{shown}…"
-    text = Text(("… " if begin else "") + shown)
+    pattern = pattern_of(words)
+    text = Text(excerpt(" ".join(without_rules(whole).split()), pattern))
     if pattern:
         text.highlight_regex(pattern, style="bold yellow")
     return indented(text, width=width)
@@ -357,8 +311,3 @@ def indented(text: Text, *, width: int) -> Text:
     """The text in lines that start four columns in."""
     lines = text.wrap(SafeConsole(width=width), max(30, width - 5))
     return Text("\n").join(Text("    ") + line for line in lines)
-
-
-def _stem(word: str) -> str:
-    """A word without the commonest English endings, so that "tides" sets off "tide"."""
-    return re.sub(r"(?:'s|es|s|ing|ed)$", "", word.lower()) if len(word) > 4 else word.lower()

@@ -247,7 +247,8 @@ def answer(
         grounding=writing_generation.grounding(grounding),
         style=writing_generation.STYLES[style],
     )
-    return StreamCall(RPCS["Answer"], request, reading_events.answer_event, timeout)
+    words = " ".join(part.content.text for part in request.retrieval.query if part.content.text)
+    return StreamCall(RPCS["Answer"], request, reading_events.answer_event, timeout, words)
 
 
 def generate(
@@ -277,7 +278,7 @@ def generate(
         grounding=writing_generation.grounding(grounding),
         style=writing_generation.STYLES[style],
     )
-    return StreamCall(RPCS["Generate"], request, reading_events.generation_event, timeout)
+    return StreamCall(RPCS["Generate"], request, reading_events.generation_event, timeout, prompt)
 
 
 def _retrieval(

@@ -170,7 +170,8 @@ def _merged(text: str, evidence: Sequence[Evidence], checks: Checks) -> Checked:
         whole.citations += [replace(citation, claim_id=number) for citation in one.citations]
         whole.conflicts += [replace(conflict, claim_id=number) for conflict in one.conflicts]
         for verdict in one.verdicts.values():
-            whole.verdicts[number] = replace(verdict, claim_id=number)
+            nearest = verdict.nearest and replace(verdict.nearest, claim_id=number)
+            whole.verdicts[number] = replace(verdict, claim_id=number, nearest=nearest)
     withheld = {VerdictLabel.NOT_CHECKED, VerdictLabel.LOW_CONFIDENCE}
     labels = [one.label for one in whole.verdicts.values() if one.label not in withheld]
     if labels:

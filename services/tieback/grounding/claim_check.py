@@ -40,9 +40,11 @@ from tieback.methods.grounding import (
     Statement,
     Summary,
     Support,
+    Words,
     checkers,
     is_learned,
     reads_words,
+    words_of,
 )
 
 LEARNED, WITHOUT_STATE = "token_alignment", "lexical_embedding"
@@ -287,8 +289,26 @@ class ClaimCheck:
             for place in checker.summarise(finding)[:MOST_CITATIONS]
         ]
         score = min(finding.score, 1.0)
-        verdict = Verdict(claim.id, finding.label, score, checker.name, finding.reason)
+        nearest = None if cited else self._nearest(claim, finding)
+        verdict = Verdict(claim.id, finding.label, score, checker.name, finding.reason, nearest=nearest)
         return [*cited, verdict]
+
+    def _nearest(self, claim: Claim, finding: Finding) -> Citation | None:
+        """Of a claim that nothing supports or contradicts, the sentence that has most of its words, numbers
+        and names; of those that have as many the one that supports it most. None where none has one.
+
+        How far a sentence supports the claim does not tell it alone: that with another year does not at all.
+        """
+        if finding.label not in (VerdictLabel.UNSUPPORTED, VerdictLabel.LOW_CONFIDENCE):
+            return None
+        asked = _content(words_of(claim.text))
+        best, found = (0, 0.0), None
+        for place, (passage, support) in enumerate(zip(self._stated, finding.passages, strict=True)):
+            for span, words in zip(passage.windows, passage.window_words, strict=True):
+                likeness = (len(asked & _content(words)), support.score)
+                if likeness[0] and likeness > best:
+                    best, found = likeness, (self._sources[place], Support(support.score, span))
+        return None if found is None else _citation(claim, *found)
 
     async def conflicts(self, claim: Claim, concluded: Sequence[Checked]) -> list[Conflict]:
         """What other passages say instead of what a claim rests on. It may take longer than the verdict, so
@@ -318,6 +338,10 @@ class ClaimCheck:
     def _is_foreign(self, text: str) -> bool:
         """Whether it is of a language that the checker does not know."""
         return self._checker.reads_words and is_foreign(text)
+
+
+def _content(words: Words) -> set[str]:
+    return {*words.stems, *words.numbers}
 
 
 def _citation(claim: Claim, source: Evidence, support: Support) -> Citation:

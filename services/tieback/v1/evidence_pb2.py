@@ -27,7 +27,7 @@ from tieback.v1 import content_pb2 as tieback_dot_v1_dot_content__pb2
 from tieback.v1 import vector_pb2 as tieback_dot_v1_dot_vector__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19tieback/v1/evidence.proto\x12\ntieback.v1\x1a\x1ctieback/v1/annotations.proto\x1a\x18tieback/v1/content.proto\x1a\x17tieback/v1/vector.proto\"\xe4\x01\n\x08\x45vidence\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\r\n\x05title\x18\x03 \x01(\t\x12\x0f\n\x07item_id\x18\x04 \x01(\t\x12\x12\n\nsection_id\x18\x05 \x01(\t\x12\x0b\n\x03uri\x18\x06 \x01(\t\x12&\n\x08modality\x18\x07 \x01(\x0e\x32\x14.tieback.v1.Modality\x12\r\n\x05score\x18\x08 \x01(\x01\x12\x1f\n\x06region\x18\t \x01(\x0b\x32\x0f.tieback.v1.Box\x12%\n\x08segments\x18\n \x03(\x0b\x32\x13.tieback.v1.Segment\"E\n\x05\x43laim\x12\n\n\x02id\x18\x01 \x01(\r\x12\"\n\x04span\x18\x02 \x01(\x0b\x32\x14.tieback.v1.TextSpan\x12\x0c\n\x04text\x18\x03 \x01(\t\"i\n\x08\x43itation\x12\x10\n\x08\x63laim_id\x18\x01 \x01(\r\x12\x13\n\x0b\x65vidence_id\x18\x02 \x01(\t\x12%\n\x05place\x18\x03 \x01(\x0b\x32\x16.tieback.v1.CitedPlace\x12\x0f\n\x07support\x18\x04 \x01(\x01\"\xa0\x01\n\nCitedPlace\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12\x12\n\nsection_id\x18\x02 \x01(\t\x12\'\n\ttext_span\x18\x03 \x01(\x0b\x32\x14.tieback.v1.TextSpan\x12\x1f\n\x06region\x18\x04 \x01(\x0b\x32\x0f.tieback.v1.Box\x12#\n\x04time\x18\x05 \x01(\x0b\x32\x15.tieback.v1.TimeRange\"\xd4\x01\n\x07Verdict\x12\x10\n\x08\x63laim_id\x18\x01 \x01(\r\x12\'\n\x05label\x18\x02 \x01(\x0e\x32\x18.tieback.v1.VerdictLabel\x12\r\n\x05score\x18\x03 \x01(\x01\x12\x1e\n\x07\x63hecker\x18\x04 \x01(\tB\r\xca\xc1\x18\tgrounding\x12,\n\x06reason\x18\x05 \x01(\x0e\x32\x1c.tieback.v1.NotCheckedReason\x12\x31\n\x10\x61nswers_question\x18\x06 \x01(\x0e\x32\x17.tieback.v1.QuestionFit\"\x83\x01\n\x10\x43onflictingPlace\x12\x13\n\x0b\x65vidence_id\x18\x01 \x01(\t\x12%\n\x05place\x18\x02 \x01(\x0b\x32\x16.tieback.v1.CitedPlace\x12%\n\x07\x64iffers\x18\x03 \x01(\x0b\x32\x14.tieback.v1.TextSpan\x12\x0c\n\x04text\x18\x04 \x01(\t\"\x9e\x01\n\x08\x43onflict\x12\x10\n\x08\x63laim_id\x18\x01 \x01(\r\x12&\n\x04kind\x18\x02 \x01(\x0e\x32\x18.tieback.v1.ConflictKind\x12+\n\x05\x63ited\x18\x03 \x01(\x0b\x32\x1c.tieback.v1.ConflictingPlace\x12+\n\x05other\x18\x04 \x01(\x0b\x32\x1c.tieback.v1.ConflictingPlace\"m\n\nAbstention\x12,\n\x06reason\x18\x01 \x01(\x0e\x32\x1c.tieback.v1.AbstentionReason\x12\r\n\x05score\x18\x02 \x01(\x01\x12\x11\n\tthreshold\x18\x03 \x01(\x01\x12\x0f\n\x07message\x18\x04 \x01(\t*\xca\x01\n\x0cVerdictLabel\x12\x1d\n\x19VERDICT_LABEL_UNSPECIFIED\x10\x00\x12\x1b\n\x17VERDICT_LABEL_SUPPORTED\x10\x01\x12\x1e\n\x1aVERDICT_LABEL_CONTRADICTED\x10\x02\x12\x1d\n\x19VERDICT_LABEL_UNSUPPORTED\x10\x03\x12\x1d\n\x19VERDICT_LABEL_NOT_CHECKED\x10\x04\x12 \n\x1cVERDICT_LABEL_LOW_CONFIDENCE\x10\x05*\x88\x02\n\x10NotCheckedReason\x12\"\n\x1eNOT_CHECKED_REASON_UNSPECIFIED\x10\x00\x12\"\n\x1eNOT_CHECKED_REASON_NO_PASSAGES\x10\x01\x12%\n!NOT_CHECKED_REASON_STATES_NOTHING\x10\x02\x12\x1f\n\x1bNOT_CHECKED_REASON_LANGUAGE\x10\x03\x12\x1f\n\x1bNOT_CHECKED_REASON_TOO_LONG\x10\x04\x12\x1e\n\x1aNOT_CHECKED_REASON_NO_TEXT\x10\x05\x12#\n\x1fNOT_CHECKED_REASON_LABELS_ALONE\x10\x06*\xab\x01\n\x0bQuestionFit\x12\x1c\n\x18QUESTION_FIT_UNSPECIFIED\x10\x00\x12\x18\n\x14QUESTION_FIT_ANSWERS\x10\x01\x12\x15\n\x11QUESTION_FIT_ECHO\x10\x02\x12\x1b\n\x17QUESTION_FIT_OTHER_KIND\x10\x03\x12\x17\n\x13QUESTION_FIT_UNSURE\x10\x04\x12\x17\n\x13QUESTION_FIT_LIKELY\x10\x05*\xb0\x01\n\x0c\x43onflictKind\x12\x1d\n\x19\x43ONFLICT_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14\x43ONFLICT_KIND_NUMBER\x10\x01\x12\x16\n\x12\x43ONFLICT_KIND_DATE\x10\x02\x12\x16\n\x12\x43ONFLICT_KIND_NAME\x10\x03\x12\x1a\n\x16\x43ONFLICT_KIND_NEGATION\x10\x04\x12\x1b\n\x17\x43ONFLICT_KIND_STATEMENT\x10\x05*\x8d\x02\n\x10\x41\x62stentionReason\x12!\n\x1d\x41\x42STENTION_REASON_UNSPECIFIED\x10\x00\x12!\n\x1d\x41\x42STENTION_REASON_NO_EVIDENCE\x10\x01\x12#\n\x1f\x41\x42STENTION_REASON_WEAK_EVIDENCE\x10\x02\x12(\n$ABSTENTION_REASON_UNSUPPORTED_ANSWER\x10\x03\x12\x1f\n\x1b\x41\x42STENTION_REASON_NO_ANSWER\x10\x04\x12\"\n\x1e\x41\x42STENTION_REASON_SEARCH_AGAIN\x10\x05\x12\x1f\n\x1b\x41\x42STENTION_REASON_NOT_NAMED\x10\x06\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19tieback/v1/evidence.proto\x12\ntieback.v1\x1a\x1ctieback/v1/annotations.proto\x1a\x18tieback/v1/content.proto\x1a\x17tieback/v1/vector.proto\"\xe4\x01\n\x08\x45vidence\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\r\n\x05title\x18\x03 \x01(\t\x12\x0f\n\x07item_id\x18\x04 \x01(\t\x12\x12\n\nsection_id\x18\x05 \x01(\t\x12\x0b\n\x03uri\x18\x06 \x01(\t\x12&\n\x08modality\x18\x07 \x01(\x0e\x32\x14.tieback.v1.Modality\x12\r\n\x05score\x18\x08 \x01(\x01\x12\x1f\n\x06region\x18\t \x01(\x0b\x32\x0f.tieback.v1.Box\x12%\n\x08segments\x18\n \x03(\x0b\x32\x13.tieback.v1.Segment\"E\n\x05\x43laim\x12\n\n\x02id\x18\x01 \x01(\r\x12\"\n\x04span\x18\x02 \x01(\x0b\x32\x14.tieback.v1.TextSpan\x12\x0c\n\x04text\x18\x03 \x01(\t\"i\n\x08\x43itation\x12\x10\n\x08\x63laim_id\x18\x01 \x01(\r\x12\x13\n\x0b\x65vidence_id\x18\x02 \x01(\t\x12%\n\x05place\x18\x03 \x01(\x0b\x32\x16.tieback.v1.CitedPlace\x12\x0f\n\x07support\x18\x04 \x01(\x01\"\xa0\x01\n\nCitedPlace\x12\x0f\n\x07item_id\x18\x01 \x01(\t\x12\x12\n\nsection_id\x18\x02 \x01(\t\x12\'\n\ttext_span\x18\x03 \x01(\x0b\x32\x14.tieback.v1.TextSpan\x12\x1f\n\x06region\x18\x04 \x01(\x0b\x32\x0f.tieback.v1.Box\x12#\n\x04time\x18\x05 \x01(\x0b\x32\x15.tieback.v1.TimeRange\"\xfb\x01\n\x07Verdict\x12\x10\n\x08\x63laim_id\x18\x01 \x01(\r\x12\'\n\x05label\x18\x02 \x01(\x0e\x32\x18.tieback.v1.VerdictLabel\x12\r\n\x05score\x18\x03 \x01(\x01\x12\x1e\n\x07\x63hecker\x18\x04 \x01(\tB\r\xca\xc1\x18\tgrounding\x12,\n\x06reason\x18\x05 \x01(\x0e\x32\x1c.tieback.v1.NotCheckedReason\x12\x31\n\x10\x61nswers_question\x18\x06 \x01(\x0e\x32\x17.tieback.v1.QuestionFit\x12%\n\x07nearest\x18\x07 \x01(\x0b\x32\x14.tieback.v1.Citation\"\x83\x01\n\x10\x43onflictingPlace\x12\x13\n\x0b\x65vidence_id\x18\x01 \x01(\t\x12%\n\x05place\x18\x02 \x01(\x0b\x32\x16.tieback.v1.CitedPlace\x12%\n\x07\x64iffers\x18\x03 \x01(\x0b\x32\x14.tieback.v1.TextSpan\x12\x0c\n\x04text\x18\x04 \x01(\t\"\x9e\x01\n\x08\x43onflict\x12\x10\n\x08\x63laim_id\x18\x01 \x01(\r\x12&\n\x04kind\x18\x02 \x01(\x0e\x32\x18.tieback.v1.ConflictKind\x12+\n\x05\x63ited\x18\x03 \x01(\x0b\x32\x1c.tieback.v1.ConflictingPlace\x12+\n\x05other\x18\x04 \x01(\x0b\x32\x1c.tieback.v1.ConflictingPlace\"m\n\nAbstention\x12,\n\x06reason\x18\x01 \x01(\x0e\x32\x1c.tieback.v1.AbstentionReason\x12\r\n\x05score\x18\x02 \x01(\x01\x12\x11\n\tthreshold\x18\x03 \x01(\x01\x12\x0f\n\x07message\x18\x04 \x01(\t*\xca\x01\n\x0cVerdictLabel\x12\x1d\n\x19VERDICT_LABEL_UNSPECIFIED\x10\x00\x12\x1b\n\x17VERDICT_LABEL_SUPPORTED\x10\x01\x12\x1e\n\x1aVERDICT_LABEL_CONTRADICTED\x10\x02\x12\x1d\n\x19VERDICT_LABEL_UNSUPPORTED\x10\x03\x12\x1d\n\x19VERDICT_LABEL_NOT_CHECKED\x10\x04\x12 \n\x1cVERDICT_LABEL_LOW_CONFIDENCE\x10\x05*\x88\x02\n\x10NotCheckedReason\x12\"\n\x1eNOT_CHECKED_REASON_UNSPECIFIED\x10\x00\x12\"\n\x1eNOT_CHECKED_REASON_NO_PASSAGES\x10\x01\x12%\n!NOT_CHECKED_REASON_STATES_NOTHING\x10\x02\x12\x1f\n\x1bNOT_CHECKED_REASON_LANGUAGE\x10\x03\x12\x1f\n\x1bNOT_CHECKED_REASON_TOO_LONG\x10\x04\x12\x1e\n\x1aNOT_CHECKED_REASON_NO_TEXT\x10\x05\x12#\n\x1fNOT_CHECKED_REASON_LABELS_ALONE\x10\x06*\xab\x01\n\x0bQuestionFit\x12\x1c\n\x18QUESTION_FIT_UNSPECIFIED\x10\x00\x12\x18\n\x14QUESTION_FIT_ANSWERS\x10\x01\x12\x15\n\x11QUESTION_FIT_ECHO\x10\x02\x12\x1b\n\x17QUESTION_FIT_OTHER_KIND\x10\x03\x12\x17\n\x13QUESTION_FIT_UNSURE\x10\x04\x12\x17\n\x13QUESTION_FIT_LIKELY\x10\x05*\xb0\x01\n\x0c\x43onflictKind\x12\x1d\n\x19\x43ONFLICT_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14\x43ONFLICT_KIND_NUMBER\x10\x01\x12\x16\n\x12\x43ONFLICT_KIND_DATE\x10\x02\x12\x16\n\x12\x43ONFLICT_KIND_NAME\x10\x03\x12\x1a\n\x16\x43ONFLICT_KIND_NEGATION\x10\x04\x12\x1b\n\x17\x43ONFLICT_KIND_STATEMENT\x10\x05*\x8d\x02\n\x10\x41\x62stentionReason\x12!\n\x1d\x41\x42STENTION_REASON_UNSPECIFIED\x10\x00\x12!\n\x1d\x41\x42STENTION_REASON_NO_EVIDENCE\x10\x01\x12#\n\x1f\x41\x42STENTION_REASON_WEAK_EVIDENCE\x10\x02\x12(\n$ABSTENTION_REASON_UNSUPPORTED_ANSWER\x10\x03\x12\x1f\n\x1b\x41\x42STENTION_REASON_NO_ANSWER\x10\x04\x12\"\n\x1e\x41\x42STENTION_REASON_SEARCH_AGAIN\x10\x05\x12\x1f\n\x1b\x41\x42STENTION_REASON_NOT_NAMED\x10\x06\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,16 +36,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_VERDICT'].fields_by_name['checker']._loaded_options = None
   _globals['_VERDICT'].fields_by_name['checker']._serialized_options = b'\312\301\030\tgrounding'
-  _globals['_VERDICTLABEL']._serialized_start=1316
-  _globals['_VERDICTLABEL']._serialized_end=1518
-  _globals['_NOTCHECKEDREASON']._serialized_start=1521
-  _globals['_NOTCHECKEDREASON']._serialized_end=1785
-  _globals['_QUESTIONFIT']._serialized_start=1788
-  _globals['_QUESTIONFIT']._serialized_end=1959
-  _globals['_CONFLICTKIND']._serialized_start=1962
-  _globals['_CONFLICTKIND']._serialized_end=2138
-  _globals['_ABSTENTIONREASON']._serialized_start=2141
-  _globals['_ABSTENTIONREASON']._serialized_end=2410
+  _globals['_VERDICTLABEL']._serialized_start=1355
+  _globals['_VERDICTLABEL']._serialized_end=1557
+  _globals['_NOTCHECKEDREASON']._serialized_start=1560
+  _globals['_NOTCHECKEDREASON']._serialized_end=1824
+  _globals['_QUESTIONFIT']._serialized_start=1827
+  _globals['_QUESTIONFIT']._serialized_end=1998
+  _globals['_CONFLICTKIND']._serialized_start=2001
+  _globals['_CONFLICTKIND']._serialized_end=2177
+  _globals['_ABSTENTIONREASON']._serialized_start=2180
+  _globals['_ABSTENTIONREASON']._serialized_end=2449
   _globals['_EVIDENCE']._serialized_start=123
   _globals['_EVIDENCE']._serialized_end=351
   _globals['_CLAIM']._serialized_start=353
@@ -55,11 +55,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CITEDPLACE']._serialized_start=532
   _globals['_CITEDPLACE']._serialized_end=692
   _globals['_VERDICT']._serialized_start=695
-  _globals['_VERDICT']._serialized_end=907
-  _globals['_CONFLICTINGPLACE']._serialized_start=910
-  _globals['_CONFLICTINGPLACE']._serialized_end=1041
-  _globals['_CONFLICT']._serialized_start=1044
-  _globals['_CONFLICT']._serialized_end=1202
-  _globals['_ABSTENTION']._serialized_start=1204
-  _globals['_ABSTENTION']._serialized_end=1313
+  _globals['_VERDICT']._serialized_end=946
+  _globals['_CONFLICTINGPLACE']._serialized_start=949
+  _globals['_CONFLICTINGPLACE']._serialized_end=1080
+  _globals['_CONFLICT']._serialized_start=1083
+  _globals['_CONFLICT']._serialized_end=1241
+  _globals['_ABSTENTION']._serialized_start=1243
+  _globals['_ABSTENTION']._serialized_end=1352
 # @@protoc_insertion_point(module_scope)

@@ -150,20 +150,22 @@ class CitedPlace(_message.Message):
     def __init__(self, item_id: _Optional[str] = ..., section_id: _Optional[str] = ..., text_span: _Optional[_Union[_vector_pb2.TextSpan, _Mapping]] = ..., region: _Optional[_Union[_vector_pb2.Box, _Mapping]] = ..., time: _Optional[_Union[_vector_pb2.TimeRange, _Mapping]] = ...) -> None: ...
 
 class Verdict(_message.Message):
-    __slots__ = ("claim_id", "label", "score", "checker", "reason", "answers_question")
+    __slots__ = ("claim_id", "label", "score", "checker", "reason", "answers_question", "nearest")
     CLAIM_ID_FIELD_NUMBER: _ClassVar[int]
     LABEL_FIELD_NUMBER: _ClassVar[int]
     SCORE_FIELD_NUMBER: _ClassVar[int]
     CHECKER_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     ANSWERS_QUESTION_FIELD_NUMBER: _ClassVar[int]
+    NEAREST_FIELD_NUMBER: _ClassVar[int]
     claim_id: int
     label: VerdictLabel
     score: float
     checker: str
     reason: NotCheckedReason
     answers_question: QuestionFit
-    def __init__(self, claim_id: _Optional[int] = ..., label: _Optional[_Union[VerdictLabel, str]] = ..., score: _Optional[float] = ..., checker: _Optional[str] = ..., reason: _Optional[_Union[NotCheckedReason, str]] = ..., answers_question: _Optional[_Union[QuestionFit, str]] = ...) -> None: ...
+    nearest: Citation
+    def __init__(self, claim_id: _Optional[int] = ..., label: _Optional[_Union[VerdictLabel, str]] = ..., score: _Optional[float] = ..., checker: _Optional[str] = ..., reason: _Optional[_Union[NotCheckedReason, str]] = ..., answers_question: _Optional[_Union[QuestionFit, str]] = ..., nearest: _Optional[_Union[Citation, _Mapping]] = ...) -> None: ...
 
 class ConflictingPlace(_message.Message):
     __slots__ = ("evidence_id", "place", "differs", "text")

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import grpc
 from google.rpc import error_details_pb2, status_pb2
+from tieback.serving.conversions.generations import write_event
 from tieback.v1 import (
     answer_pb2,
     answer_pb2_grpc,
@@ -19,6 +20,7 @@ from tieback.v1 import (
 from support.canned.contents import SPACE, TIMING, WIDTH, explained, generation, hit, photo, retrieval
 from support.canned.failing import abort, bad_field, info, status
 from support.canned.log import Log
+from support.shown_answers import every_answer
 
 LATER = cast("tenant_pb2.TenantRole", 77)
 """A role of a later version."""
@@ -236,7 +238,8 @@ class Answers(answer_pb2_grpc.AnswerServiceServicer):
         self.log.samplings.append(request.sampling)
         question = request.retrieval.query[0].content.text
         yield answer_pb2.AnswerResponse(retrieval=retrieval())
-        for event in generation(question):
+        of_this_name = every_answer().get(question)
+        for event in generation(question) if of_this_name is None else map(write_event, of_this_name):
             yield answer_pb2.AnswerResponse(generation=event)
         if question == "breaks":
             context.abort(grpc.StatusCode.UNAVAILABLE, "gone in the middle")

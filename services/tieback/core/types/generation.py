@@ -156,7 +156,8 @@ class Citation:
 class Verdict:
     """The outcome of a check; `reason` is why there was none.
 
-    `answers_question` is None where there is no question.
+    `answers_question` is None where there is no question. `nearest` is the place to read where nothing
+    supports or contradicts the claim.
     """
 
     claim_id: int
@@ -165,6 +166,7 @@ class Verdict:
     checker: str
     reason: NotCheckedReason | None = None
     answers_question: QuestionFit | None = None
+    nearest: Citation | None = None
 
 
 @dataclass(frozen=True, slots=True)

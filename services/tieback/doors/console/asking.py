@@ -14,15 +14,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from tieback_client import (
+    Abstention,
     AnswerStyle,
     AsyncClient,
     Audio,
+    Decision,
+    Finish,
     Grounding,
     Image,
     InvalidArgument,
     Repair,
+    Repaired,
     SamplingParameters,
     TiebackError,
+    Verdict,
 )
 from tieback_client.jsonable import event_as_json, jsonable
 
@@ -32,6 +37,8 @@ from tieback.doors.http.errors import told
 from tieback.doors.http.operation import Operation
 from tieback.doors.http.reading import Payload, read
 
+_SHOWN = (Verdict, Repaired, Decision, Abstention, Finish)
+"""With these events something else is shown than a longer text; it is sent before them."""
 SEARCH_SECONDS, ASK_SECONDS = 60.0, 300.0
 FIELDS = {
     "retrieval.collection": "collection",
@@ -133,6 +140,9 @@ def ask(client: AsyncClient, kept: KeptReplies) -> Operation:
                 yield one
             try:
                 async for event in stream:
+                    if isinstance(event, _SHOWN):
+                        sent.append(_line({"event": "shown", **jsonable(stream.answer.shown)}))
+                        yield sent[-1]
                     sent.append(_line(event_as_json(event)))
                     yield sent[-1]
             except TiebackError as error:

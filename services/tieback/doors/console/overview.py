@@ -8,14 +8,17 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from tieback_client import AsyncClient, TiebackError
+from tieback_client import AsyncClient, TiebackError, VerdictLabel
 from tieback_client.jsonable import jsonable
+from tieback_client.shown import MARKS
 
 from tieback.doors.caller import time_of
 from tieback.doors.http.operation import Operation
 
 SECONDS = 10.0
 MOST_COLLECTIONS, MOST_OPERATIONS = 1000, 100
+VOTES = (VerdictLabel.SUPPORTED, VerdictLabel.CONTRADICTED, VerdictLabel.UNSUPPORTED)
+"""Verdicts that a person may give on a claim."""
 _SUMMED = {
     "tieback_queued_tokens": "queued_tokens",
     "tieback_active_items": "active_items",
@@ -46,7 +49,7 @@ def overview(client: AsyncClient, *, votes: bool) -> Operation:
                 "collections": collections,
                 "operations": await _operations(client),
                 "methods": offered,
-                "votes": votes,
+                "votes": [{"label": one, **jsonable(MARKS[one])} for one in VOTES] if votes else False,
             }
         )
 

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from tieback_client import (
-    Abstention,
     Answer,
     Citation,
     Claim,
@@ -20,6 +19,7 @@ from tieback_client import (
     Verdict,
 )
 from tieback_client.jsonable import jsonable
+from tieback_client.shown.answers import is_quoted
 
 NAMES: dict[type, str] = {
     Claim: "claims",
@@ -79,11 +79,18 @@ def of_answer(answer: Answer) -> dict[str, Any]:
         "conflicts": jsonable(answer.conflicts),
         "repaired": jsonable(answer.repaired),
         "abstention": jsonable(answer.abstention),
-        "supported": answer.supported,
+        "supported": supported(answer),
         "style": jsonable(answer.finish.style) if answer.finish is not None else None,
+        "shown": jsonable(answer.shown),
     }
 
 
-def refusal(abstention: Abstention, text: str) -> str:
-    """What a client that knows no abstention shows of one, after the text."""
-    return f"\n\n{abstention.message}" if text else abstention.message
+def supported(answer: Answer) -> bool | None:
+    """Whether passages support all that was written; None for quotes, which are not checked."""
+    return None if is_quoted(answer) else answer.supported
+
+
+def beside(answer: Answer) -> str:
+    """What a client that shows the text alone is told after it: why there is no answer, or where to read."""
+    told = answer.shown.plain_note if answer.abstention is None else answer.abstention.message
+    return f"\n\n{told}" if told and answer.text else told

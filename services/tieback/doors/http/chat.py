@@ -114,9 +114,7 @@ def _refuse_without_collection(asked: Completion, photos: list[Any]) -> None:
 
 def _whole(asked: Completion, answer: Answer) -> dict[str, Any]:
     finish = answer.finish
-    text = answer.text
-    if answer.abstention is not None:
-        text += answer_json.refusal(answer.abstention, text)
+    text = answer.text + answer_json.beside(answer)
     scores = [_scored(one) for one in answer.tokens]
     choice = {
         "index": 0,
@@ -155,10 +153,14 @@ async def _chunks(
                     case RetrievalEvent():
                         yield chunk({}, tieback={"evidence": answer_json.passages(event.result.hits)})
                     case Abstention():
-                        text = answer_json.refusal(event, stream.answer.text)
+                        text = answer_json.beside(stream.answer)
                         yield chunk({"content": text}, tieback={"abstention": jsonable(event)})
                     case Finish():
-                        yield chunk({}, _REASONS[event.reason], tieback={"style": event.style.value})
+                        answer = stream.answer
+                        if answer.abstention is None and (text := answer_json.beside(answer)):
+                            yield chunk({"content": text})
+                        told_at_end = {"style": event.style.value, "shown": jsonable(answer.shown)}
+                        yield chunk({}, _REASONS[event.reason], tieback=told_at_end)
                     case _:
                         yield chunk({}, tieback={answer_json.NAMES[type(event)]: [jsonable(event)]})
             if asked.stream_options is not None and asked.stream_options.include_usage:

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 from tieback_client import AsyncClient, InvalidArgument, Item
+from tieback_client.jsonable import jsonable
 
 from tieback.doors.caller import time_of
 from tieback.doors.mcp import results
@@ -159,6 +160,7 @@ async def _check_claims(client: AsyncClient, asked: CheckClaims) -> BaseModel:
         supported_share=checked.supported_share,
         claims=results.claims_of(checked, passages),
         passages=passages,
+        shown=jsonable(checked.shown),
     )
 
 
@@ -216,8 +218,8 @@ TOOLS = (
     Tool(
         "answer",
         "Answer from a collection",
-        "Answers a question from the passages of a collection, with citations and a verdict for each claim, "
-        "or says that they do not answer it.",
+        "Answers a question from the passages of a collection, with citations and a verdict for each claim "
+        "that was written, or shows the passages that may answer it, or says that they do not.",
         Ask,
         results.Answered,
         _answer,

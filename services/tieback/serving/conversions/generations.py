@@ -217,6 +217,7 @@ def read_verdict(message: evidence_pb2.Verdict) -> Verdict:
         message.checker,
         _NOT_CHECKED.members.get(message.reason),
         _FITS.members.get(message.answers_question),
+        read_citation(message.nearest) if message.HasField("nearest") else None,
     )
 
 
@@ -284,6 +285,7 @@ def verdict_message(verdict: Verdict) -> evidence_pb2.Verdict:
         checker=verdict.checker,
         reason=None if verdict.reason is None else _NOT_CHECKED.write(verdict.reason),
         answers_question=None if verdict.answers_question is None else _FITS.write(verdict.answers_question),
+        nearest=None if verdict.nearest is None else citation_message(verdict.nearest),
     )
 
 

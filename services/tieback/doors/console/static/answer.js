@@ -1,85 +1,54 @@
-// An answer, its claims by their verdicts, and what they rest on.
+// An answer as the server says that it is shown: its text, marks, levels, passages. The page decides none of it.
 
 import { vote } from "./api.js";
-import { h, marked, milliseconds, number, say, visible } from "./dom.js";
+import { h, milliseconds, say, visible } from "./dom.js";
 import { passage } from "./passage.js";
-import { readable } from "./quote.js";
-
-const VERDICTS = {
-  supported: ["✓", "supported by a passage"],
-  contradicted: ["✗", "a passage says otherwise"],
-  unsupported: ["?", "no passage supports it"],
-  low_confidence: ["~", "checked, and not sure enough"],
-  not_checked: ["·", "not checked"],
-};
-const FITS = { echo: "it only repeats the question", other_kind: "it lacks what is asked for", likely: "likely an answer: of ten such quotes about six are right", unsure: "one of the nearest sentences: at most half of such quotes answer the question" };
 
 export class Answer {
   constructor(asked, about, show) {
-    Object.assign(this, { asked, about, show, text: "", claims: [], citations: [], repaired: [], conflicts: [], hits: [] });
-    this.verdicts = new Map();
-    this.abstention = this.finish = this.broken = null;
+    Object.assign(this, { asked, about, show, shown: null, tail: "", claims: new Map(), places: new Map(), hits: [] });
+    this.finish = this.broken = null;
   }
 
   add(event) {
     switch (event.event) {
-      case "text": this.text += event.text; break;
-      case "claim": this.claims.push(event); break;
-      case "citation": this.citations.push(event); break;
-      case "verdict": this.verdicts.set(event.claim_id, event); break;
-      case "conflict": this.conflicts.push(event); break;
-      case "repaired": this.repaired.push(event); break;
-      case "abstention": this.abstention = event; break;
+      case "text": this.tail += event.text; break;
+      case "claim": this.claims.set(event.id, event); break;
+      case "citation": if (!this.places.has(`${event.claim_id} ${event.evidence_id}`)) this.places.set(`${event.claim_id} ${event.evidence_id}`, event); break;
+      case "shown": this.shown = event; this.tail = ""; break;
       case "finish": this.finish = event; break;
-      default: // of a newer server
+      default: // of a newer server, or a part of what is shown
     }
   }
 
   view() {
-    const quoted = this.finish?.style === "quote";
-    return h("section", { class: "card answer", "aria-label": "Answer", "aria-busy": String(!this.finish && !this.broken) },
-      this.abstention && h("p", { class: "abstained" }, "No answer: ", this.abstention.message,
-        this.abstention.reason !== "not_named" && h("span", { class: "quiet" }, ` (${number(this.abstention.score, 2)}, and ${number(this.abstention.threshold, 2)} is asked for)`)),
-      this.text && h("p", { class: quoted ? "text quoted" : "text" }, this.words()),
-      !this.text && !this.abstention && !this.broken && h("p", { class: "quiet" }, this.hits.length ? "reading …" : "looking …"),
+    const shown = this.shown ?? { heading: "", parts: [], note: "", passages: [], conflicts: [], repairs: [], withdrawn: "", legend: [] };
+    const isEmpty = !shown.heading && !shown.parts.length && !this.tail && !this.finish;
+    return h("section", { class: `card answer kind-${shown.kind ?? "pending"} level-${shown.level ?? "none"}`, "aria-label": "Answer", "aria-busy": String(!this.finish && !this.broken) },
+      shown.heading && h("p", { class: "heading" }, shown.heading),
+      (shown.parts.length > 0 || this.tail) && h("p", { class: "text" }, shown.parts.map((one) => (one.claim ? this.claim(one.claim) : one.text)), this.tail),
+      isEmpty && !this.broken && h("p", { class: "quiet" }, this.hits.length ? "reading …" : "looking …"),
+      shown.note && h("p", { class: "quiet" }, shown.note),
       this.broken && h("p", { class: "wrong" }, this.broken.message),
+      shown.withdrawn && h("p", { class: "quiet" }, shown.withdrawn_heading, " ", h("s", {}, shown.withdrawn)),
+      shown.passages.length > 0 && [shown.passages_heading && h("h3", {}, shown.passages_heading), shown.passages.map((one) => this.passage(one))],
+      shown.conflicts.map((one) => h("div", { class: "conflict" }, h("h3", {}, one.heading),
+        h("ul", {}, one.places.map(([id, runs]) => h("li", {}, this.source(id), " ", h("q", {}, marked(runs))))))),
+      shown.repairs.length > 0 && h("div", { class: "repairs" },
+        h("ul", {}, shown.repairs.map((one) => h("li", {}, one.heading, " ", h("s", {}, one.claim.text), sign(one.claim), one.instead && ` → ${one.instead}`)))),
       this.finish?.twin && h("div", { class: "twin" }, h("h3", {}, "Plain, without the strategy"), h("p", {}, this.finish.twin.text || "nothing")),
-      this.repaired.length > 0 && h("details", {}, h("summary", {}, `${this.repaired.length} repaired`),
-        h("ul", {}, this.repaired.map((one) => h("li", { class: `claim ${one.label}` }, one.text.trim())))),
-      this.conflicts.length > 0 && h("div", { class: "conflicts" }, h("h3", {}, "Passages disagree"),
-        h("ul", {}, this.conflicts.map((one) => h("li", {}, `another ${one.kind}: `,
-          h("q", {}, one.cited.text), " ", this.source(one.cited.evidence_id, one.cited),
-          " but ", h("q", {}, one.other.text), " ", this.source(one.other.evidence_id, one.other))))),
-      this.claims.length > 0 && this.judged(),
-      this.finish && h("p", { class: "quiet" }, this.ending(quoted)));
+      shown.legend.length > 0 && h("ul", { class: "legend quiet" }, shown.legend.map((one) => h("li", {}, one))),
+      this.about.votes && this.finish && this.judging(shown),
+      this.finish && h("p", { class: "quiet" }, this.ending()));
   }
 
-  words() {
-    const ends = new Map(this.claims.map((one) => [one.span[0], one]));
-    const quoted = this.finish?.style === "quote";
-    return marked(this.text, this.claims.map((one) => one.span), (text, span) => {
-      const claim = ends.get(span[0]);
-      const [label, mark, why] = this.verdict(claim);
-      return [
-        h("mark", { class: `claim ${label}`, title: why }, quoted ? readable(text) : text),
-        h("span", { class: `sign ${label}`, "aria-label": why }, mark),
-        this.cited(claim).map((one) => this.source(one.evidence_id, one)),
-      ];
-    });
+  claim(one) {
+    if (one.tone === "quote") return [h("q", {}, one.text), this.sources(one)];
+    return [h("span", { class: `claim ${one.tone}`, title: one.words }, one.text), sign(one), this.sources(one)];
   }
 
-  verdict(claim) {
-    const found = this.verdicts.get(claim.id);
-    if (!found) return ["waiting", "…", "it is being checked"];
-    const [mark, why] = VERDICTS[found.label] ?? ["·", found.label];
-    // A quote is what its passage says; whether it answers is another question, so it gets no tick for it.
-    const sure = !["likely", "unsure"].includes(found.answers_question);
-    const fit = FITS[found.answers_question];
-    return [sure ? found.label : "low_confidence", sure ? mark : "“", fit ? `${why}; ${fit}` : why];
-  }
-
-  cited(claim) {
-    return this.citations.filter((one) => one.claim_id === claim.id).sort((a, b) => b.support - a.support);
+  sources(one) {
+    return one.sources.map((id) => this.source(id, this.places.get(`${one.claim_id} ${id}`)));
   }
 
   hit(id) {
@@ -88,45 +57,60 @@ export class Answer {
     return second > 1 ? found?.sections?.[second - 2] : found;
   }
 
-  source(id, place) {
+  source(id, place = undefined) {
     const found = this.hit(id);
-    const open = () => { this.show(id); if (found) passage(found.hit, this.asked.collection, place); };
-    return h("button", { type: "button", class: "source", title: found ? visible(found.hit.item_title || found.hit.item_id) : "", onclick: open }, id);
+    return h("button", { type: "button", class: "source", title: found ? visible(found.hit.item_title || found.hit.item_id) : "", onclick: () => this.open(id, place) }, id);
   }
 
-  judged() {
-    return h("details", { class: "claims" }, h("summary", {}, `${this.claims.length} ${this.claims.length === 1 ? "claim" : "claims"}, checked`),
-      h("ol", {}, this.claims.map((claim) => {
-        const [label, mark, why] = this.verdict(claim);
-        const found = this.verdicts.get(claim.id);
-        return h("li", {}, h("span", { class: `sign ${label}` }, mark), " ", claim.text, " ",
-          h("span", { class: "quiet" }, why, found ? `, ${number(found.score, 2)} by ${found.checker}` : ""), " ",
-          this.cited(claim).map((one) => this.source(one.evidence_id, one)), this.about.votes && this.votes(claim));
-      })));
+  open(id, place = undefined) {
+    const found = this.hit(id);
+    this.show(id);
+    if (found) passage(found.hit, this.asked.collection, place ?? this.cited(id));
   }
 
-  votes(claim) {
-    const best = this.cited(claim)[0];
-    const evidence = (best ? this.hit(best.evidence_id) : this.hits[0])?.hit.text ?? "";
+  cited(id) {
+    return [...this.places.values()].find((one) => one.evidence_id === id);
+  }
+
+  passage(one) {
+    return h("div", { class: "cited-passage" },
+      h("p", { class: "top" }, this.source(one.id), h("button", { type: "button", class: "title", onclick: () => this.open(one.id) }, one.title),
+        one.section && h("span", { class: "quiet" }, one.section), one.kind && one.kind !== "text" && h("span", { class: "quiet" }, one.kind)),
+      h("p", { class: "around" }, marked(one.runs)),
+      one.place && h("p", { class: "quiet" }, one.place));
+  }
+
+  judging(shown) {
+    const claims = shown.parts.filter((one) => one.claim && one.claim.tone !== "quote").map((one) => one.claim);
+    return claims.length > 0 && h("details", { class: "claims" }, h("summary", {}, "Say whether a claim is supported"),
+      h("ol", {}, claims.map((one) => h("li", {}, one.text, " ", this.votes(one)))));
+  }
+
+  votes(one) {
+    const evidence = (one.sources.length ? this.hit(one.sources[0]) : this.hits[0])?.hit.text ?? "";
     if (!evidence) return null;
+    const claim = this.claims.get(one.claim_id)?.text ?? one.text;
     const give = (label) => async (event) => {
       const place = event.currentTarget;
-      await vote({ on: "claim", collection: this.asked.collection, evidence, claim: claim.text, label });
-      for (const one of place.parentElement.children) one.setAttribute("aria-pressed", String(one === place));
+      await vote({ on: "claim", collection: this.asked.collection, evidence, claim, label });
+      for (const each of place.parentElement.children) each.setAttribute("aria-pressed", String(each === place));
       say("kept");
     };
     return h("span", { class: "votes", role: "group", "aria-label": "Your verdict" },
-      ["supported", "contradicted", "unsupported"].map((label) =>
-        h("button", { type: "button", class: "plain", title: `I say: ${VERDICTS[label][1]}`, "aria-label": `I say: ${VERDICTS[label][1]}`, onclick: give(label) }, VERDICTS[label][0])));
+      this.about.votes.map((each) =>
+        h("button", { type: "button", class: "plain", title: `I say: ${each.words}`, "aria-label": `I say: ${each.words}`, onclick: give(each.label) }, each.sign)));
   }
 
-  ending(quoted) {
+  ending() {
     const end = this.finish;
-    const parts = [quoted ? "quoted word for word" : `written by ${end.model || "no model"}`];
-    if (!quoted && end.completion_tokens) parts.push(`${end.completion_tokens} tokens`);
+    const parts = [this.shown?.kind === "quoted" ? "quoted word for word" : end.completion_tokens ? `${end.completion_tokens} tokens by ${end.model}` : "nothing written"];
     if (end.changed_tokens) parts.push(`${end.changed_tokens} changed by the strategy`);
     if (end.reason === "length") parts.push("cut at the limit of tokens");
-    parts.push(`${milliseconds(end.timing.total)}`);
+    parts.push(milliseconds(end.timing.total));
     return parts.join(" · ");
   }
 }
+
+const sign = (one) => one.sign && h("span", { class: `sign ${one.tone}`, title: one.words, "aria-label": one.words }, one.sign);
+
+const marked = (runs) => runs.map((one) => (one.is_marked ? h("mark", {}, one.text) : one.text));

@@ -25,7 +25,7 @@ def stands_in_code(text: str, begin: int) -> bool:
     return len(_FENCES.findall(text.encode()[:begin].decode(errors="replace"))) % 2 == 1
 
 
-def shown(before: str, quote: str, *, is_code: bool = False) -> tuple[str, str]:
+def readable(before: str, quote: str, *, is_code: bool = False) -> tuple[str, str]:
     """What stands before a quote, and the quote: a row by its cells, with the names of its columns where the
     line before has them, and code by its lines.
     """

@@ -1,0 +1,313 @@
+"""What a person is told of an answer: the one function that every door shows answers by.
+
+A quote is never marked as if it were checked: it has a level, which says whether it is shown as the answer. A
+claim that was written has the mark of its verdict. What was withdrawn has no marks.
+"""
+
+from __future__ import annotations
+
+import enum
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tieback_client.control_characters import in_a_line
+from tieback_client.decisions import AnswerAction
+from tieback_client.events import (
+    AbstentionReason,
+    Answer,
+    AnswerStyle,
+    Citation,
+    Claim,
+    QuestionFit,
+    Repaired,
+)
+from tieback_client.results import RetrievedHit
+from tieback_client.shown.conflicts import ShownConflict, of_conflict
+from tieback_client.shown.levels import LEVELS, Level, level_of
+from tieback_client.shown.marks import MARKS, legend, mark_of
+from tieback_client.shown.passages import ShownPassage, of_hit, of_quote
+from tieback_client.shown.quotes import readable, stands_in_code
+
+PASSAGES = 3
+"""Passages that are shown where none is cited."""
+WITHDRAWN = "Written and withdrawn; do not rely on it:"
+CHECKER_OF_QUOTES = "verbatim"
+_NEAREST = frozenset({AbstentionReason.WEAK_EVIDENCE, AbstentionReason.NO_ANSWER, AbstentionReason.NOT_NAMED})
+
+
+class ShownAs(enum.StrEnum):
+    """What is shown."""
+
+    PENDING = "pending"
+    """An answer whose end was not read yet."""
+    QUOTED = "quoted"
+    """Words of passages. `ShownAnswer.level` says whether they are shown as the answer."""
+    WRITTEN = "written"
+    """What a language model wrote, with a mark for each claim."""
+    ITEM = "item"
+    """The item itself, which is asked for."""
+    NOTHING = "nothing"
+    """No answer: the heading says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownClaim:
+    """A claim within an answer, or one that was left out of it."""
+
+    claim_id: int
+    """The claim; 0 for one that was left out."""
+    text: str
+    """Its words, as they are read."""
+    sign: str
+    """The mark of its verdict; empty for a quote, which was not checked."""
+    words: str
+    """The mark in words; empty for a quote."""
+    tone: str
+    """The colour: "good", "bad", "open", "none", and "quote" for a quote."""
+    sources: Sequence[str] = ()
+    """The numbers of the passages that it rests on."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPart:
+    """A part of an answer's text."""
+
+    text: str
+    """The text between two claims; empty where this is a claim."""
+    claim: ShownClaim | None = None
+    """The claim."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownRepair:
+    """A claim that was written and is not in the answer."""
+
+    heading: str
+    """What was done."""
+    claim: ShownClaim
+    """The claim."""
+    instead: str
+    """What stands in its place; empty where nothing does."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownAnswer:
+    """All that a person is told of an answer."""
+
+    kind: ShownAs
+    """What is shown."""
+    level: Level | None
+    """Of a quote, whether it is shown as the answer."""
+    heading: str
+    """What is told before everything else; empty where the answer comes first."""
+    parts: Sequence[ShownPart]
+    """The text that is shown as the answer; none where a quote is only marked in its passage."""
+    note: str
+    """What to do with it."""
+    passages_heading: str
+    """What the passages are."""
+    passages: Sequence[ShownPassage]
+    """The passages, with the cited sentences marked."""
+    conflicts: Sequence[ShownConflict]
+    """Passages that disagree."""
+    repairs: Sequence[ShownRepair]
+    """What was written and left out."""
+    withdrawn_heading: str
+    """That something was withdrawn."""
+    withdrawn: str
+    """What was written and withdrawn; it has no marks."""
+    legend: Sequence[str]
+    """What the marks say that are there."""
+
+    @property
+    def answer(self) -> str:
+        """The text that is shown as the answer, with marks and numbers; empty where none is."""
+        return "".join(part.text if part.claim is None else told(part.claim) for part in self.parts).strip()
+
+    def __str__(self) -> str:
+        """All of it as text, as a terminal without colours shows it."""
+        listed = [
+            f"[{one.id}] {one.title}\n    {one.text}\n    {one.place}".rstrip() for one in self.passages
+        ]
+        disagreeing = [
+            "\n".join(
+                [
+                    one.heading,
+                    *(f"  [{name}] {''.join(run.text for run in runs)}" for name, runs in one.places),
+                ]
+            )
+            for one in self.conflicts
+        ]
+        top = [self.heading, self.answer, self.note, f"{self.withdrawn_heading} {self.withdrawn}".strip()]
+        parts = ["\n".join(filter(None, top)), "\n".join(filter(None, [self.passages_heading, *listed]))]
+        return "\n\n".join(filter(None, [*parts, *disagreeing, "\n".join(self.legend)]))
+
+    @property
+    def plain_note(self) -> str:
+        """What is told beside the bare text of an answer, where no passage can be shown."""
+        if self.kind is not ShownAs.QUOTED or self.level is Level.QUOTE:
+            return ""
+        named = [" ".join(filter(None, (f"[{one.id}]", one.title, one.place))) for one in self.passages]
+        return f"{self.heading} {'; '.join(named)}".strip()
+
+
+def told(claim: ShownClaim) -> str:
+    """A claim with its mark and the numbers of its passages; a quote in quotation marks."""
+    text = f"“{claim.text}”" if claim.tone == "quote" else claim.text
+    return text + behind(claim)
+
+
+def behind(claim: ShownClaim) -> str:
+    """The mark of a claim and the numbers of its passages."""
+    end = claim.sign + "".join(f"[{one}]" for one in claim.sources)
+    return f" {end}" if end else ""
+
+
+def shown(answer: Answer) -> ShownAnswer:
+    """What a person is told of an answer, or of what was read of it."""
+    kind = _kind(answer)
+    level = level_of(_fit(answer, one) for one in answer.claims) if kind is ShownAs.QUOTED else None
+    claims = [] if kind is ShownAs.NOTHING else _claims(answer, level)
+    parts = [] if level not in (None, Level.QUOTE) else _parts(answer, claims)
+    repairs = [_repair(answer, one) for one in answer.repaired]
+    signs = [one.sign for one in (*(part.claim for part in parts), *(each.claim for each in repairs)) if one]
+    heading, note = _words(answer, kind, level)
+    is_ended = kind is not ShownAs.PENDING
+    passages_heading, passages = _passages(answer, claims, level) if is_ended else ("", [])
+    return ShownAnswer(
+        kind=kind,
+        level=level,
+        heading=heading,
+        parts=parts,
+        note=note,
+        passages_heading=passages_heading,
+        passages=passages,
+        conflicts=[of_conflict(one) for one in answer.conflicts] if is_ended else [],
+        repairs=repairs,
+        withdrawn_heading=WITHDRAWN if kind is ShownAs.NOTHING and answer.text else "",
+        withdrawn=answer.text.strip() if kind is ShownAs.NOTHING else "",
+        legend=legend(signs),
+    )
+
+
+def is_quoted(answer: Answer) -> bool:
+    """Whether it is made of quotes. Before its end, that is known by what checks them."""
+    if answer.finish is not None:
+        return answer.finish.style is AnswerStyle.QUOTE
+    return any(one.checker == CHECKER_OF_QUOTES for one in answer.verdicts.values())
+
+
+def passages_of(answer: Answer) -> dict[str, RetrievedHit]:
+    """What the answer may rest on, by the numbers of its sources; of a document, its second section too."""
+    hits = answer.retrieval.hits if answer.retrieval else []
+    named = {str(number): found for number, found in enumerate(hits, 1)}
+    beside = {f"{name}.2": one for name, found in named.items() for one in found.sections[:1]}
+    return named | beside
+
+
+def _kind(answer: Answer) -> ShownAs:
+    if answer.decision is not None and answer.decision.action is AnswerAction.ITEM:
+        return ShownAs.ITEM
+    if answer.abstention is not None:
+        return ShownAs.NOTHING
+    if answer.finish is None:
+        return ShownAs.PENDING
+    return ShownAs.QUOTED if is_quoted(answer) else ShownAs.WRITTEN
+
+
+def _fit(answer: Answer, claim: Claim) -> QuestionFit | None:
+    verdict = answer.verdicts.get(claim.id)
+    return None if verdict is None else verdict.answers_question
+
+
+def _claims(answer: Answer, level: Level | None) -> list[Claim]:
+    """The claims in the order of the text; of quotes those of the answer's level."""
+    ordered = sorted(answer.claims, key=lambda one: one.span[1])
+    return [one for one in ordered if level is None or level_of([_fit(answer, one)]) is level]
+
+
+def _parts(answer: Answer, claims: Sequence[Claim]) -> list[ShownPart]:
+    """The text of an answer, cut at its claims; without what leads to a quote that is not shown."""
+    whole, parts, quoted = answer.text.encode(), [], is_quoted(answer)
+    at = 0
+    for claim in sorted(answer.claims, key=lambda one: one.span[1]):
+        begin, end = claim.span
+        before, said = (whole[a:b].decode(errors="replace") for a, b in ((at, begin), (begin, end)))
+        at = end
+        if claim not in claims:
+            continue
+        if quoted:
+            before, said = readable(before, said, is_code=_is_of_code(answer, claim))
+        parts += [ShownPart(before)] if before else []
+        parts.append(ShownPart("", _claim(answer, claim, said, quoted=quoted)))
+    rest = whole[at:].decode(errors="replace")
+    return [*parts, ShownPart(rest)] if rest else parts
+
+
+def _claim(answer: Answer, claim: Claim, said: str, *, quoted: bool) -> ShownClaim:
+    sources = list(dict.fromkeys(one.evidence_id for one in answer.citations_of(claim)))
+    if quoted:
+        return ShownClaim(claim.id, said, "", "", "quote", sources)
+    mark = mark_of(answer.verdicts.get(claim.id))
+    return ShownClaim(claim.id, said, mark.sign, mark.words, mark.tone, sources)
+
+
+def _is_of_code(answer: Answer, claim: Claim) -> bool:
+    """Whether what is quoted is a part of code, whose fences are not quoted."""
+    passages = passages_of(answer)
+    places = [(passages.get(one.evidence_id), one.span) for one in answer.citations_of(claim)]
+    return any(found and span and stands_in_code(found.hit.text, span[0]) for found, span in places)
+
+
+def _repair(answer: Answer, one: Repaired) -> ShownRepair:
+    mark = MARKS[one.label]
+    instead = answer.text.encode()[slice(*one.span)].decode(errors="replace").strip()
+    heading = "Written again:" if instead else "Left out:"
+    return ShownRepair(heading, ShownClaim(0, one.text.strip(), mark.sign, mark.words, mark.tone), instead)
+
+
+def _words(answer: Answer, kind: ShownAs, level: Level | None) -> tuple[str, str]:
+    """The heading, and what to do."""
+    if kind is ShownAs.ITEM:
+        return f"The item itself is what you ask for: {_asked_for(answer)}", ""
+    if answer.abstention is not None:
+        message = answer.abstention.message
+        has_passages = answer.abstention.reason in _NEAREST and bool(passages_of(answer))
+        note = "Read the nearest passages, or ask in other words." if has_passages else ""
+        return f"No answer. {message[:1].upper()}{message[1:]}", note
+    return (LEVELS[level].heading, LEVELS[level].note) if level is not None else ("", "")
+
+
+def _asked_for(answer: Answer) -> str:
+    """The title of the item that was decided on, or its id."""
+    wanted = answer.decision.item_id if answer.decision is not None else ""
+    titles = [one.hit.item_title for one in passages_of(answer).values() if one.hit.item_id == wanted]
+    return in_a_line(next(filter(None, titles), "") or wanted)
+
+
+def _passages(answer: Answer, claims: Sequence[Claim], level: Level | None) -> tuple[str, list[ShownPassage]]:
+    """The passages with what is cited of each marked; the nearest ones where nothing is cited."""
+    known = passages_of(answer)
+    cited: dict[str, list[Citation]] = {}
+    quotes: dict[str, str] = {}
+    for claim in claims:
+        for one in answer.citations_of(claim):
+            cited.setdefault(one.evidence_id, []).append(one)
+            quotes.setdefault(one.evidence_id, claim.text)
+    names = list(cited)
+    if level is Level.PASSAGES or not names:
+        nearest = (name for name in known if name not in cited and "." not in name)
+        names += itertools.islice(nearest, max(0, PASSAGES - len(names)))
+    found = [
+        of_hit(name, known[name].hit, cited.get(name, ()), answer.question)
+        if name in known
+        else of_quote(cited[name][0], readable("", quotes[name])[1])
+        for name in names
+        if name in known or level is not None
+    ]
+    if not found or level in (Level.PASSAGE, Level.PASSAGES):
+        return "", found
+    if cited:
+        return "Sources", found
+    return ("Nearest passages" if answer.abstention is not None else "Passages read"), found

@@ -1,0 +1,79 @@
+"""What a person is told of a text that somebody else wrote, claim by claim."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tieback_client.checks import Checked
+from tieback_client.events import Citation, Claim, VerdictLabel
+from tieback_client.shown.answers import ShownClaim
+from tieback_client.shown.conflicts import ShownConflict, of_conflict
+from tieback_client.shown.marks import MARKS, REASONS, legend, mark_of
+from tieback_client.shown.passages import ShownPassage, of_evidence
+
+_COUNTED = {
+    VerdictLabel.SUPPORTED: "supported",
+    VerdictLabel.CONTRADICTED: "contradicted",
+    VerdictLabel.UNSUPPORTED: "not supported",
+    VerdictLabel.LOW_CONFIDENCE: "not sure",
+    VerdictLabel.NOT_CHECKED: "not checked",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ShownCheckedClaim:
+    """A claim and the passages to read for it."""
+
+    claim: ShownClaim
+    """The claim with its mark."""
+    passages: Sequence[ShownPassage]
+    """What supports or contradicts it; where nothing does, what is nearest to it."""
+    is_nearest: bool
+    """Whether the passage is only the nearest one."""
+    reason: str
+    """Why it was not checked; empty where it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownChecked:
+    """All that a person is told of a checked text."""
+
+    claims: Sequence[ShownCheckedClaim]
+    """The claims, in order."""
+    conflicts: Sequence[ShownConflict]
+    """Passages that disagree."""
+    summary: Sequence[tuple[str, str, int]]
+    """Of each verdict that there is: its mark, its name, and how many claims have it."""
+    legend: Sequence[str]
+    """What the marks say that are there."""
+
+
+def shown(checked: Checked) -> ShownChecked:
+    """What a person is told of a checked text."""
+    claims = [_claim(checked, one) for one in checked.claims]
+    labels = [one.label for one in checked.verdicts.values()]
+    summary = [(MARKS[one].sign, _COUNTED[one], labels.count(one)) for one in MARKS if one in labels]
+    return ShownChecked(
+        claims,
+        [of_conflict(one) for one in checked.conflicts],
+        summary,
+        legend(one.claim.sign for one in claims),
+    )
+
+
+def _claim(checked: Checked, claim: Claim) -> ShownCheckedClaim:
+    verdict = checked.verdicts.get(claim.id)
+    citations = list(checked.citations_of(claim))
+    nearest = verdict.nearest if verdict is not None and not citations else None
+    if nearest is not None:
+        citations = [nearest]
+    cited: dict[str, list[Citation]] = {}
+    for one in citations:
+        cited.setdefault(one.evidence_id, []).append(one)
+    known = {one.id: one for one in checked.evidence}
+    passages = [of_evidence(known[name], own, claim.text) for name, own in cited.items() if name in known]
+    mark = mark_of(verdict)
+    told = ShownClaim(claim.id, claim.text, mark.sign, mark.words, mark.tone, list(cited))
+    reason = REASONS.get(verdict.reason, "") if verdict is not None and verdict.reason is not None else ""
+    return ShownCheckedClaim(told, passages, nearest is not None, reason)

@@ -1,0 +1,50 @@
+"""The levels of quotes, and what is told at each: the one place that has these words.
+
+The words are as weak as what was measured on questions that nothing was chosen by (docs/answers.md): of the
+quotes of the middle level four of ten were right, so none is said to be probably the answer.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from tieback_client.events import QuestionFit
+
+
+class Level(enum.StrEnum):
+    """How a quote is shown, by how sure the judge is that it answers the question. The surest first."""
+
+    QUOTE = "quote"
+    """As the answer."""
+    PASSAGE = "passage"
+    """Not as the answer: its passage is shown, in which it is marked."""
+    PASSAGES = "passages"
+    """Not as the answer: the nearest passages are shown, in which the nearest sentences are marked."""
+
+
+@dataclass(frozen=True, slots=True)
+class LevelWords:
+    """What is told at a level."""
+
+    heading: str
+    """Before the passages, in place of an answer."""
+    note: str
+    """What to do with the answer."""
+
+
+LEVELS: Mapping[Level, LevelWords] = {
+    Level.QUOTE: LevelWords("", "Quoted word for word. Read it in its passage before you rely on it."),
+    Level.PASSAGE: LevelWords("The answer may be in here. Read the passage.", ""),
+    Level.PASSAGES: LevelWords(
+        "No sentence here surely answers this. Read the nearest passages, or ask in other words.", ""
+    ),
+}
+_OF_FIT = {QuestionFit.ANSWERS: Level.QUOTE, QuestionFit.LIKELY: Level.PASSAGE}
+
+
+def level_of(fits: Iterable[QuestionFit | None]) -> Level:
+    """The surest level of some quotes. What nobody judged is not taken for an answer."""
+    found = {_OF_FIT.get(fit, Level.PASSAGES) if fit is not None else Level.PASSAGES for fit in fits}
+    return next((level for level in Level if level in found), Level.PASSAGES)

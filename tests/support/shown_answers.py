@@ -1,0 +1,79 @@
+"""Answers of every kind, by names that are asked as questions: verdicts, levels, abstentions, conflicts."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+
+from tieback.core.types.generation import (
+    Abstention,
+    AbstentionReason,
+    AnswerStyle,
+    Citation,
+    Claim,
+    Conflict,
+    ConflictingPlace,
+    ConflictKind,
+    Finish,
+    FinishReason,
+    GenerationEvent,
+    NotCheckedReason,
+    QuestionFit,
+    TextDelta,
+    Verdict,
+    VerdictLabel,
+)
+from tieback.core.types.report import Timing
+
+SENTENCE = "The moon pulls the sea towards it"
+"""Of the first passage that the canned server finds."""
+SPAN = (39, 39 + len(SENTENCE))
+
+
+@cache
+def every_answer() -> Mapping[str, Sequence[GenerationEvent]]:
+    """The events of each answer, by its name."""
+    found = dict(_with_a_claim())
+    return found | dict(_withheld())
+
+
+def _with_a_claim() -> Iterator[tuple[str, Sequence[GenerationEvent]]]:
+    fits = (None, *QuestionFit)
+    for style, label, fit, is_conflicting in itertools.product(
+        (AnswerStyle.QUOTE, AnswerStyle.WRITE), VerdictLabel, fits, (False, True)
+    ):
+        name = f"{style} {label} {fit} {'conflict' if is_conflicting else 'alone'}"
+        conflict = [_conflict(list(ConflictKind)[len(name) % 5])] if is_conflicting else []
+        yield name, [*_claimed(style, label, fit), *conflict, _finish(style, FinishReason.END)]
+
+
+def _withheld() -> Iterator[tuple[str, Sequence[GenerationEvent]]]:
+    for style, reason, has_text in itertools.product(
+        (AnswerStyle.QUOTE, AnswerStyle.WRITE), AbstentionReason, (False, True)
+    ):
+        written = _claimed(style, VerdictLabel.SUPPORTED, QuestionFit.ANSWERS) if has_text else []
+        abstention = Abstention(reason, 0.27, 0.3, "the passages leave it open.")
+        name = f"{style} withheld {reason} {'after text' if has_text else 'at once'}"
+        yield name, [*written, abstention, _finish(style, FinishReason.ABSTAINED)]
+
+
+def _claimed(style: AnswerStyle, label: VerdictLabel, fit: QuestionFit | None) -> list[GenerationEvent]:
+    text = SENTENCE if style is AnswerStyle.QUOTE else "It is pulled by the moon."
+    checker = "verbatim" if style is AnswerStyle.QUOTE else "token_alignment"
+    citation = Citation(1, "1", "tides.md", "2", SPAN, 0.9)
+    cited = [citation] if label in (VerdictLabel.SUPPORTED, VerdictLabel.CONTRADICTED) else []
+    is_open = label in (VerdictLabel.UNSUPPORTED, VerdictLabel.LOW_CONFIDENCE)
+    reason = NotCheckedReason.LANGUAGE if label is VerdictLabel.NOT_CHECKED else None
+    verdict = Verdict(1, label, 0.9, checker, reason, fit, citation if is_open else None)
+    return [TextDelta(text), Claim(1, (0, len(text)), text), *cited, verdict]
+
+
+def _conflict(kind: ConflictKind) -> Conflict:
+    cited = ConflictingPlace("1", "tides.md", "2", SPAN, (43, 47), SENTENCE)
+    other = ConflictingPlace("2", "sea.jpg", "1", (0, 13), (4, 7), "The sun pulls")
+    return Conflict(1, kind, cited, other)
+
+
+def _finish(style: AnswerStyle, reason: FinishReason) -> Finish:
+    return Finish(reason, "writer", 40, 5, None, Timing(), 0.001, style)
