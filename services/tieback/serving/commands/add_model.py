@@ -144,7 +144,9 @@ def _report(found: OwnModel, written: Sequence[Path]) -> None:
         say(f"next: tieback models pull {' '.join(card['name'] for card in found.cards)}")
         for card in found.cards:
             if card["role"] == "generator":
-                say(f"to write with it by default: TIEBACK_GENERATOR={card['name']}; the card changes nothing")
+                say(
+                    f"to write with it by default: TIEBACK_GENERATOR={card['name']}; the card changes nothing"
+                )
         return
     say("---\n".join(_as_yaml(card) for card in found.cards), nl=False)
     say("Save each card as NAME.yaml in a folder, and name that folder in TIEBACK_CARDS.", err=True)
