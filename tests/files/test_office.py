@@ -315,7 +315,7 @@ def test_a_mail_is_what_it_says_and_its_head_is_metadata() -> None:
         "to": ["bob@example.org", "eve@example.org"],
         "date": datetime(2026, 11, 27, 9, tzinfo=UTC),
     }
-    assert document.notes == ("its attachments are not read: 1",)
+    assert document.notes == ()
 
 
 def test_a_mail_of_html_alone_is_read_as_a_page() -> None:

@@ -11,10 +11,11 @@ from rich.text import Text
 
 from tieback_client.cli import showing
 from tieback_client.cli.connection import Command, connected, parse_method
+from tieback_client.cli.found import Found
 from tieback_client.cli.output import Output
 from tieback_client.cli.roots import Root, Scope
 from tieback_client.cli.search import indented
-from tieback_client.cli.walking import Found, Walk
+from tieback_client.cli.walking import Walk
 from tieback_client.client import Client
 from tieback_client.content import Modality, content_of, modality_of_path
 from tieback_client.control_characters import in_a_line

@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from tieback_client.cli.connection import Connection
+from tieback_client.cli.found import Found
 from tieback_client.cli.index_run import Run
 from tieback_client.cli.indexed import IndexedItems
-from tieback_client.cli.walking import Found
 from tieback_client.client import Client
 from tieback_client.documents import Item
 from tieback_client.errors import FailedPrecondition, TiebackError, Unavailable
+from tieback_client.files.opened import Opened
 from tieback_client.installing import how_to_install
 
 FILES = 32
@@ -97,6 +98,7 @@ def write_block(client: Client, files: Mapping[str, Path], writing: Writing) -> 
         error = ended
     # The process that asked has these.
     run.there = IndexedItems({})
+    run.opened = Opened()
     found.files = {}
     return Block(tuple(files), run, error)
 

@@ -12,6 +12,7 @@ from tieback_client.content import Audio, Image, Modality, Points, modality_of_p
 from tieback_client.documents import INDEXED_FROM, Item, MetadataValue, Section
 from tieback_client.errors import InvalidArgument
 from tieback_client.files import MOST_BYTES, read_document
+from tieback_client.files.opened import Opened, packed_in
 from tieback_client.files.shares import share_id, shares, size_of
 from tieback_client.signatures import fault_of_picture, fault_of_sound
 
@@ -34,18 +35,19 @@ class FileItems:
     notes: Sequence[str] = ()
 
 
-def read_within(path: Path, limit: int) -> bytes:
+def read_within(path: Path, limit: int, opened: Opened) -> bytes:
     """The bytes of a file; `InvalidArgument` where it is too large to be read.
 
     What is sent as it is must be within the server's limit for a message (0: none).
     """
-    size = path.stat().st_size
-    if modality_of_path(path) in (None, Modality.TEXT):
-        if size > MOST_BYTES:
-            raise InvalidArgument(f"it has {size:,} bytes; the limit for texts is {MOST_BYTES:,}")
-    elif limit and size > limit - ROOM:
-        raise InvalidArgument(f"it has {size:,} bytes; the server's limit for a message is {limit:,}")
-    return path.read_bytes()
+    is_text = modality_of_path(path) in (None, Modality.TEXT)
+    most = MOST_BYTES if is_text else limit - ROOM if limit else 0
+    packed = None if packed_in(path) is None else opened.read(path)
+    size = path.stat().st_size if packed is None else len(packed)
+    if most and size > most:
+        whose = "limit for texts" if is_text else "server's limit for a message"
+        raise InvalidArgument(f"it has {size:,} bytes; the {whose} is {MOST_BYTES if is_text else limit:,}")
+    return path.read_bytes() if packed is None else packed
 
 
 def digest_of(data: bytes) -> str:

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from tieback_client.cli.file_items import digest_of, items_of, read_within
+from tieback_client.cli.found import Found
 from tieback_client.cli.indexed import IndexedItems
 from tieback_client.cli.pruning import Gone
 from tieback_client.cli.roots import Scope
-from tieback_client.cli.walking import Found, Walk
+from tieback_client.cli.walking import Walk
 from tieback_client.documents import Item
 from tieback_client.errors import TiebackError
+from tieback_client.files.opened import Opened
 from tieback_client.reports import Truncated
 from tieback_client.writes import WriteResult
 from tieback_client.writing_items import sections
@@ -64,6 +66,8 @@ class Run:
     emptied: list[str] = field(default_factory=list)
     """Files that hold nothing any more, and have items."""
     seconds: float = 0.0
+    opened: Opened = field(default_factory=Opened)
+    """Reads the files, in their order."""
     _surplus: dict[str, list[str]] = field(default_factory=dict)
     """Items of earlier, larger texts of files that have fewer items now."""
     _waiting: dict[str, _Waiting] = field(default_factory=dict)
@@ -101,7 +105,7 @@ class Run:
             self.unchanged += 1
             return ()
         try:
-            data = read_within(path, limit)
+            data = read_within(path, limit, self.opened)
             if not force and self.there.is_whole(name, digest_of(data)):
                 self.unchanged += 1
                 return ()

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from tieback_client.cli import distributed as ray_workers
 from tieback_client.cli.connection import connection
+from tieback_client.cli.found import Found, Stamp
 from tieback_client.cli.index_report import counted, ended_early, report, report_sources
 from tieback_client.cli.index_run import Run
 from tieback_client.cli.indexed import IndexedItems, quoted
@@ -22,7 +23,7 @@ from tieback_client.cli.pruning import Gone, gone_of
 from tieback_client.cli.removal import AT_ONCE
 from tieback_client.cli.roots import scopes_of
 from tieback_client.cli.unread import leave_out, space_of, summary
-from tieback_client.cli.walking import Found, Stamp, Walk
+from tieback_client.cli.walking import Walk
 from tieback_client.client import Client
 from tieback_client.control_characters import in_a_line
 from tieback_client.documents import Collection, Item

@@ -5,10 +5,11 @@ from __future__ import annotations
 import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from tieback_client.cli.found import Found
 from tieback_client.cli.roots import Scope
-from tieback_client.cli.walking import Found
+from tieback_client.files.opened import packed_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +46,27 @@ def gone_of(scope: Scope, recorded: Iterable[str], found: Found) -> Gone:
     """
     below = f"{scope.id}/"
     mine = [one for one in recorded if one.startswith(below)]
-    listed = scope.path.is_dir() and below not in found.failures and scope.id not in found.failures
-    paths = [
-        one for one in mine if listed and one not in found.files and _is_gone(scope.path / one[len(below) :])
-    ]
+    is_open = scope.path.is_dir() or scope.id in found.packed
+    listed = is_open and below not in found.failures and scope.id not in found.failures
+    paths = [one for one in mine if listed and one not in found.files and _is_lost(scope, one, found)]
     is_empty = not any(one.startswith(below) for one in found.files)
     return Gone(scope, sorted(paths), len(mine), is_empty)
+
+
+def _is_lost(scope: Scope, name: str, found: Found) -> bool:
+    """Whether a file is not there, nor packed in one that is: that was opened, and does not hold it."""
+    path = scope.path / name[len(scope.id) + 1 :]
+    file = packed_in(path)
+    if file is None:
+        return _is_gone(path)
+    inside = path.relative_to(file).as_posix()
+    packed = name[: -len(inside) - 1]
+    above = [f"{packed}/{one}" for one in PurePosixPath(inside).parents]
+    return (
+        packed in found.packed
+        and inside not in found.packed[packed]
+        and not any(one in found.failures for one in above)
+    )
 
 
 def _is_gone(path: Path) -> bool:

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import PurePath
 
 from tieback_client.catalog import Space
-from tieback_client.cli.walking import Found
+from tieback_client.cli.found import Found
 from tieback_client.client import Client
 from tieback_client.content import Modality, modality_of_path
 from tieback_client.documents import Collection

@@ -5,35 +5,19 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fnmatch import fnmatch
-from pathlib import Path
-from typing import TypeAlias
+from pathlib import Path, PurePath
 
+from tieback_client.cli.found import Found
 from tieback_client.cli.ignoring import Ignored
+from tieback_client.cli.packed_files import add_packed
 from tieback_client.cli.roots import Scope, leads_out
 from tieback_client.files import SAMPLE, is_known, is_made_for_browsers, kind_left_out
+from tieback_client.files.packing import is_archive, is_packed
 
 _HIDDEN = (".", "~$")
 """How the names of hidden files begin; those with the second, Office keeps beside a file that is open."""
-
-Stamp: TypeAlias = tuple[int, int, int]
-"""When a file was last written (in ns), its size, and its number in the file system."""
-
-
-@dataclass(slots=True)
-class Found:
-    """What was found, by the ids of the items."""
-
-    files: dict[str, Path] = field(default_factory=dict)
-    stamps: dict[str, Stamp] = field(default_factory=dict)
-    """Of each of these files, before it was read."""
-    failures: dict[str, str] = field(default_factory=dict)
-    """Why a file cannot be read, or a folder (its id ends with "/") cannot be listed."""
-    links: list[str] = field(default_factory=list)
-    """Links out of the source that were not followed."""
-    ignored: dict[str, str] = field(default_factory=dict)
-    """Files of kinds that are not indexed: which kind each is, for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +56,7 @@ class Walk:
         if not stat.S_ISREG(mode):
             found.failures[scope.id] = "it is not a regular file"
         elif not self._excluded(scope.path.name, scope.path.name):
-            self._add(scope.id, scope.path, found, is_named=True)
+            self._add(scope.id, scope.path, scope.path.name, found, is_named=True)
 
     def _below(self, scope: Scope, found: Found) -> None:
         root = Path(os.path.realpath(scope.root.folder))
@@ -98,7 +82,7 @@ class Walk:
                     if not self.elsewhere or os.path.realpath(entry.path) not in self.elsewhere:
                         below.append((f"{path}/", entry.path, ignored))
                 elif entry.is_file():
-                    self._add(name, Path(entry.path), found)
+                    self._add(name, Path(entry.path), path, found)
             waiting += reversed(below)
 
     def _followed(
@@ -128,9 +112,9 @@ class Walk:
             for one in self.exclude
         )
 
-    def _add(self, name: str, path: Path, found: Found, *, is_named: bool = False) -> None:
+    def _add(self, name: str, path: Path, below: str, found: Found, *, is_named: bool = False) -> None:
         """A file of an unknown suffix is read where its bytes are text; one that was named must be."""
-        if not is_known(path.name):
+        if not is_known(path.name) and not is_archive(path.name):
             try:
                 with path.open("rb") as file:
                     head = file.read(SAMPLE)
@@ -152,8 +136,18 @@ class Walk:
         except OSError as error:  # it vanished
             found.failures[name] = f"cannot read it: {error.strerror or error}"
             return
-        found.files[name] = path
-        found.stamps[name] = (told.st_mtime_ns, told.st_size, told.st_ino)
+        stamp = (told.st_mtime_ns, told.st_size, told.st_ino)
+        found.stamps[name] = stamp
+        if not is_archive(path.name):
+            found.files[name] = path
+        if is_packed(path.name):
+            add_packed(
+                name,
+                path,
+                stamp,
+                found,
+                lambda inside: self._excluded(f"{below}/{inside}", PurePath(inside).name),
+            )
 
 
 def _entries(name: str, folder: str, found: Found) -> Iterator[os.DirEntry[str]]:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
+from tieback_client.cli.found import Found, Stamp
 from tieback_client.cli.indexing import Indexing
 from tieback_client.cli.output import Failure, Output
-from tieback_client.cli.walking import Found, Stamp
 from tieback_client.client import Client
 from tieback_client.errors import TiebackError
 

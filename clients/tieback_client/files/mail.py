@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import mimetypes
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
@@ -18,6 +20,8 @@ from tieback_client.files.parsed import Parsed
 
 ADDRESSES = 100
 """Addresses that are kept of a mail, of those that it went to."""
+_MAIL = "message/rfc822"
+_SIGNATURES = frozenset(("application/pgp-signature", "application/pkcs7-signature"))
 LONGEST_HEAD = 20_000
 """Characters of a line of the head that is parsed."""
 
@@ -32,20 +36,52 @@ def read(data: bytes) -> Parsed:
         body = mail.get_body(("plain", "html"))
         text = "" if body is None else _content(body)
         is_page = body is not None and body.get_content_subtype() == "html"
-        attachments = sum(1 for _ in mail.iter_attachments())
     except Exception as error:  # noqa: BLE001 - the parser meets damage with errors of any type
         raise InvalidArgument(f"it is no mail that can be read: {type(error).__name__}") from None
     parsed = _page(text) if is_page else plain.read(text)
-    notes = (f"its attachments are not read: {attachments}",) if attachments else ()
     subject = shortened(storable(str(_head(mail, "subject") or "")))
     return Parsed(
         parsed.text,
         [replace(one, locator="") for one in parsed.sections],  # its lines are not those of the file
         subject or parsed.title,
-        (*parsed.notes, *notes),
+        parsed.notes,
         is_original=False,
         facts=_facts(mail),
     )
+
+
+def attachments(data: bytes) -> Iterator[tuple[str, bytes]]:
+    """The files that are attached to a mail, with their names: also the pictures in it, and mails."""
+    mail = message_from_bytes(data, policy=policy.default)
+    try:
+        body = mail.get_body(("plain", "html"))
+        waiting: list[MIMEPart] = [mail]
+        while waiting:
+            part = waiting.pop()
+            kind = part.get_content_type()
+            if part.is_multipart() and kind != _MAIL:
+                waiting += reversed(cast(list[MIMEPart], part.get_payload()))
+            elif part is not body and part is not mail and kind not in _SIGNATURES:
+                name = part.get_filename() or ""
+                if name or kind == _MAIL or part.get_content_disposition() == "attachment":
+                    yield _named(name, kind), _bytes_of(part)
+    except InvalidArgument:
+        raise
+    except Exception as error:  # noqa: BLE001 - as above
+        raise InvalidArgument(f"its attachments cannot be read: {type(error).__name__}") from None
+
+
+def _named(name: str, kind: str) -> str:
+    """What an attachment is called, with the suffix of its kind where it has none of its own."""
+    if kind == _MAIL:
+        return name if name.lower().endswith(".eml") else f"{name or 'mail'}.eml"
+    return name or f"attachment{mimetypes.guess_extension(kind) or ''}"
+
+
+def _bytes_of(part: MIMEPart) -> bytes:
+    if part.get_content_type() == _MAIL:
+        return cast(list[EmailMessage], part.get_payload())[0].as_bytes()
+    return cast(bytes, part.get_payload(decode=True) or b"")
 
 
 def _page(text: str) -> Parsed:

@@ -102,7 +102,7 @@ def test_compressed_texts_are_read_and_other_compressed_files_are_counted(
 ) -> None:
     (folder / "tides.md.gz").write_bytes(gzip.compress(b"# Tides\n\nThe tide is high.\n"))
     (folder / "lid.eps.gz").write_bytes(gzip.compress(b"%!PS-Adobe-3.0 EPSF-3.0"))
-    (folder / "all.tar.gz").write_bytes(gzip.compress(b"a" + b"\0" * 600))
+    (folder / "all.img.gz").write_bytes(gzip.compress(b"a" + b"\0" * 600))
     (folder / "torn.txt.gz").write_bytes(gzip.compress(b"words " * 100)[:-4])
     (folder / "torn.docx.gz").write_bytes(gzip.compress(b"PK\x03\x04" + b"\0" * 600))
 
