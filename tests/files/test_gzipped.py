@@ -29,12 +29,11 @@ def test_parts_that_were_compressed_one_after_another_are_one_text() -> None:
     assert read_document(data, "locks.MD.GZ") == read_document(PAGE, "locks.MD")
 
 
-@pytest.mark.parametrize(
-    "data", [gzip.compress(PAGE)[:-9], b"\x1f\x8b\x08", gzip.compress(PAGE)[:-6] + b"\0" * 6]
-)
-def test_what_is_damaged_is_refused(data: bytes) -> None:
-    with pytest.raises(InvalidArgument, match="damaged or cut off"):
-        read_document(data, "locks.md.gz")
+def test_what_is_damaged_is_refused() -> None:
+    whole = gzip.compress(PAGE)
+    for data in (whole[:-9], b"\x1f\x8b\x08", whole[:-6] + b"\0" * 6):
+        with pytest.raises(InvalidArgument, match="damaged or cut off"):
+            read_document(data, "locks.md.gz")
 
 
 def test_a_small_file_of_a_huge_text_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
