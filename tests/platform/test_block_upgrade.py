@@ -17,13 +17,14 @@ import pytest
 from support.colours import png
 from support.local_platform import served_locally
 from support.own_encoder import Silent
+from support.same_hits import assert_same_hits
 from support.shade_worlds import plain_world
 from support.shades import CLASSES, NAMES, write_words
 from tieback.models.store import Store
 from tieback.recipes.binding import Options, Replacement, replace_component
 from tieback.recipes.pull import pull
 from tieback.serving.settings import Settings
-from tieback_client import Client, Image, Item, RetrievalResult, Section
+from tieback_client import Client, Image, Item, Section
 
 PHOTOS, TEXTS, BOTH = 30, 40, 5
 COPIED = 10
@@ -119,10 +120,6 @@ def items(colours: np.ndarray) -> list[Item]:
     ]
 
 
-def scored(found: RetrievalResult) -> list[tuple[str, float]]:
-    return [(one.hit.item_id, round(one.search_score, 5)) for one in found.hits]
-
-
 @pytest.mark.timeout(600)
 def test_only_items_of_the_replaced_component_are_encoded_again_and_the_plan_says_so(
     replaced: Replaced, tmp_path: Path
@@ -155,7 +152,7 @@ def test_only_items_of_the_replaced_component_are_encoded_again_and_the_plan_say
         client.ingest("anew", items(colours), space="joint").collect()
         for asked in (f"a photo of {NAMES[3]}", f"a picture that shows {NAMES[9]}"):
             moved, anew = (client.retrieve(name, asked, hybrid=False) for name in ("shades", "anew"))
-            assert scored(moved) == scored(anew)
+            assert_same_hits(moved, anew)
 
 
 def run(replaced: Replaced, store: Path, work: str) -> tuple[int, list[Any]]:

@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 from support.local_platform import Running, served_locally
 from support.own_encoder import Silent
+from support.same_hits import assert_same_hits
 from support.small_spaces import write_colours, write_words
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
@@ -191,17 +192,16 @@ def test_the_result_is_that_of_a_reindex(client: Client) -> None:
     client.reindex("again", space="short").result(120)
     assert listed(client, "moved") == listed(client, "again")
     for query in ("word01 word07", "word20 word21 word22"):
-        assert scored(client, "moved", query) == scored(client, "again", query)
+        moved, again = (
+            client.retrieve(name, query, limit=50, hybrid=False, collapse=False)
+            for name in ("moved", "again")
+        )
+        assert_same_hits(moved, again)
 
 
 def listed(client: Client, name: str) -> Any:
     items: list[Any] = list(client.items(name))
     return [(one.id, [(section.id, section.span) for section in one.sections]) for one in items]
-
-
-def scored(client: Client, name: str, query: str) -> Any:
-    found = client.retrieve(name, query, limit=50, hybrid=False, collapse=False)
-    return [(one.hit.item_id, one.hit.section_id, round(one.search_score, 5)) for one in found.hits]
 
 
 def test_an_upgrade_is_paused_resumed_and_gone_on_with_by_what_was_written(client: Client) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from support.local_platform import served_locally
 from support.own_encoder import Silent
+from support.same_hits import assert_same_hits
 from support.small_spaces import write_words
 from support.word_spaces import SEA, word_spaces
 from support.word_spaces import WORDS as VOCABULARY
@@ -19,7 +20,7 @@ from tieback.core.types.content import Modality
 from tieback.models.joint_space_artifact import Block, BoundProjection
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
-from tieback_client import Client, Item, RetrievalResult
+from tieback_client import Client, Item
 
 ITEMS, WIDTH = 300, 10
 """The width of the new component, which is narrower than the old one."""
@@ -33,10 +34,6 @@ def words_of(number: int) -> str:
 
 def texts() -> Iterator[Item]:
     yield from (Item(f"{number:04}", words_of(number)) for number in range(ITEMS))
-
-
-def scored(found: RetrievalResult) -> list[tuple[str, float]]:
-    return [(one.hit.item_id, round(one.search_score, 4)) for one in found.hits]
 
 
 @pytest.mark.timeout(600)
@@ -82,7 +79,7 @@ def test_a_collection_follows_a_joint_space_of_which_a_component_was_replaced(tm
         client.finish_upgrade("both")
         client.ingest("anew", texts(), space="joint").collect()
         moved, anew = (client.retrieve(name, words_of(7), hybrid=False) for name in ("both", "anew"))
-        assert scored(moved) == scored(anew)
+        assert_same_hits(moved, anew, tolerance=1e-4)
 
     alone = after.model_copy(update={"retired_spaces": 0})
     with served_locally(alone) as running, Client(running.address, timeout=60) as client:
@@ -97,4 +94,4 @@ def test_a_collection_follows_a_joint_space_of_which_a_component_was_replaced(tm
         assert "0007" in [one.hit.item_id for one in found.hits]
         client.resume_upgrade("alone").result(120)
         client.finish_upgrade("alone")
-        assert scored(client.retrieve("alone", words_of(7), hybrid=False)) == scored(anew)
+        assert_same_hits(client.retrieve("alone", words_of(7), hybrid=False), anew, tolerance=1e-4)
