@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import faulthandler
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import grpc
@@ -11,6 +12,10 @@ import pytest
 from support.local_platform import Running, served_locally
 from tieback.serving import heap
 from tieback.serving.settings import Settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
+
+RAY = Path(__file__).parent / "ray"
 
 
 @pytest.fixture(scope="session")
@@ -31,22 +36,46 @@ def local_channel(local_platform: Running) -> Iterator[grpc.Channel]:
         yield channel
 
 
+@cache
 def names_ray(file: Path) -> bool:
     return b"mark.ray" in file.read_bytes()
 
 
+def is_all(file: Path) -> bool:
+    return b"\npytestmark = pytest.mark.all\n" in file.read_bytes()
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """With `-m ray`, only files that name the marker are imported: a dozen of hundreds."""
-    is_left_out = config.option.markexpr == "ray" and collection_path.name.startswith("test_")
-    return True if is_left_out and not names_ray(collection_path) else None
+    """Files of which the expression of markers leaves nothing are not imported."""
+    if not (collection_path.name.startswith("test_") and collection_path.suffix == ".py"):
+        return None
+    expression = config.option.markexpr
+    left_out = (expression == "ray" and not names_ray(collection_path)) or (
+        expression == "not all" and is_all(collection_path)
+    )
+    return left_out or None
 
 
-@pytest.hookimpl(tryfirst=True)  # before those of the other marker are left out
+@pytest.hookimpl(tryfirst=True)  # before those of another marker are left out
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test that has the marker from elsewhere would be in neither of the two runs of scripts/test."""
+    """Puts the tests of Ray clusters into the place of their folder, beside the last third of the others."""
     hidden = {one.path for one in items if one.get_closest_marker("ray") and not names_ray(one.path)}
     if hidden:
         raise pytest.UsageError(f"tests of a Ray cluster in files without the words mark.ray: {hidden}")
+    items.sort(key=lambda item: RAY if names_ray(item.path) else item.path.parent)
+
+
+class FilesAndRay(LoadFileScheduling):  # type: ignore[misc]  # xdist ships no types
+    """Keeps a file's tests in one process, as they share what they started, and all Ray clusters in one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        return "ray" if names_ray(self.config.rootpath / file) else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FilesAndRay | None:
+    return FilesAndRay(config, log) if config.option.dist == "loadfile" else None
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -8,11 +8,14 @@ import os
 import signal
 from collections.abc import Sequence
 
+import pytest
 from tieback.v1 import content_pb2, encoder_pb2
 
 from benchmarks import attack
 from benchmarks.attack.attack import FAULT, Attack, Outcome, Scene
 from benchmarks.attack.http2 import RawCaller
+
+pytestmark = pytest.mark.all
 
 HARMLESS = {"TIEBACK_GENERATOR_ENABLED": "false"}
 

@@ -35,6 +35,8 @@ from benchmarks.binding.photo_retrieval import Crossing, Photo
 from benchmarks.binding.served import UNIFORM
 from benchmarks.report import Report
 
+pytestmark = pytest.mark.all
+
 
 def photo(colour: str, width: int = 40, height: int = 20) -> bytes:
     buffer = io.BytesIO()

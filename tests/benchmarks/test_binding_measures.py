@@ -15,6 +15,8 @@ from benchmarks.binding.measures import (
     spearman,
 )
 
+pytestmark = pytest.mark.all
+
 
 def test_average_precision_is_the_mean_of_precision_where_something_was_found() -> None:
     scores = np.array([[0.9, 0.8, 0.7, 0.6], [0.1, 0.2, 0.3, 0.4]])

@@ -40,6 +40,8 @@ from benchmarks.claims._frozen import Labelled
 from benchmarks.pipeline.judged import Document, Judged, Question
 from benchmarks.report import Report
 
+pytestmark = pytest.mark.all
+
 
 def holds(report: Report, seeds: Sequence[int], say: Callable[[str], None]) -> None:
     say("measures")

@@ -21,6 +21,8 @@ from benchmarks.claims import (
 )
 from benchmarks.report import Report
 
+pytestmark = pytest.mark.all
+
 
 @pytest.fixture
 def digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:

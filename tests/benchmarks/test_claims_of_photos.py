@@ -13,6 +13,8 @@ from benchmarks.claims import composed_queries, conditional_spaces, learned_matc
 from benchmarks.claims._edited_scenes import EDITS, Encoders, caption, drawn_scene, edited, scene_of
 from benchmarks.report import Report
 
+pytestmark = pytest.mark.all
+
 SMALL: dict[Any, dict[str, Any]] = {
     composed_queries: {"TRAINED": 40, "CHOSEN": 12, "TESTED": 16, "STEPS": 2},
     conditional_spaces: {"TRAINED": 100, "TESTED": 60, "STEPS": 2, "BATCH": 20},

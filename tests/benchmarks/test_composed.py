@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from benchmarks.composed import COLOURS, MOST, SHAPES, drawn
+
+pytestmark = pytest.mark.all
 
 
 def test_every_triplet_names_two_pictures_that_differ_as_its_words_say(tmp_path: Path) -> None:

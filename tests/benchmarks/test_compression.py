@@ -9,6 +9,8 @@ import pytest
 from benchmarks import compression
 from benchmarks.compression import NOTHING, PACKED, SHUFFLED, SOFT, TEXT, reported
 
+pytestmark = pytest.mark.all
+
 
 def test_soft_tokens_are_held_against_those_of_other_passages_and_against_nothing() -> None:
     def row(**right: float) -> compression.Row:

@@ -18,6 +18,8 @@ from benchmarks import conditions
 from benchmarks.conditions import COLOURS, CONDITIONS, SHAPES, Drawn
 from benchmarks.report import Report
 
+pytestmark = pytest.mark.all
+
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Sequence[Drawn]:

@@ -10,6 +10,8 @@ import pytest
 
 from benchmarks.corpus import LONG_WORDS, SHORT_WORDS, CorpusError, add_argument, chosen, read
 
+pytestmark = pytest.mark.all
+
 
 def write(folder: Path) -> None:
     (folder / "sts").mkdir(parents=True)

@@ -7,7 +7,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
+
 from benchmarks.load.disturbance import MARK, Disturbance, others
+
+pytestmark = pytest.mark.all
 
 BURNT = 0.3  # seconds of processor time
 TICKS = 0.05  # by which the kernel's count, in hundredths of a second, may be behind

@@ -1,7 +1,11 @@
 """The benchmark of documents asks every question of both halves by both ways."""
 
+import pytest
+
 from benchmarks.documents import DOCUMENTS, SECTIONS, item_of, measured, stretches
 from benchmarks.pipeline.judged import DEV, HELD_OUT, Document, Judged, Question
+
+pytestmark = pytest.mark.all
 
 
 def test_both_halves_are_asked_by_sections_and_by_documents() -> None:

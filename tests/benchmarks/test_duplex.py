@@ -11,6 +11,8 @@ from benchmarks.claims import duplex
 from benchmarks.claims.duplex import CLS, MASKED, OWN, PAD, UNKNOWN
 from benchmarks.report import Report
 
+pytestmark = pytest.mark.all
+
 
 def sentences() -> duplex.Sentences:
     """Forty texts of three of twenty words, and queries of two of these."""

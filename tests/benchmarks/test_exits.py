@@ -19,6 +19,8 @@ from tieback.recipes.pull import pull
 from benchmarks import exits
 from benchmarks.report import Report
 
+pytestmark = pytest.mark.all
+
 
 def test_correlation_is_the_mean_of_the_sets_in_points() -> None:
     people = np.array([0.0, 1, 2, 3])

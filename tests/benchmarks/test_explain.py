@@ -6,6 +6,8 @@ from tieback_client import Stage, Timing
 from benchmarks.explain import PLANS, SEARCH, covered, measured
 from benchmarks.pipeline.judged import Document, Judged, Question
 
+pytestmark = pytest.mark.all
+
 
 def test_steps_side_by_side_count_once_and_parts_of_a_step_not_at_all() -> None:
     stages = [

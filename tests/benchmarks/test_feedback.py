@@ -1,7 +1,11 @@
 """The benchmark of feedback asks every question of both halves by every plan."""
 
+import pytest
+
 from benchmarks.feedback import EVERY, GUARDED, PLAIN, measured
 from benchmarks.pipeline.judged import DEV, HELD_OUT, Document, Judged, Question
+
+pytestmark = pytest.mark.all
 
 
 def test_both_halves_are_asked_and_the_held_out_one_is_held_against_no_feedback() -> None:

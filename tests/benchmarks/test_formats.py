@@ -11,6 +11,8 @@ from tieback.methods.codecs import codecs
 from benchmarks.formats import FUNNEL, choices, claim, measured, more_of
 from benchmarks.report import Report
 
+pytestmark = pytest.mark.all
+
 WIDTH = 64
 
 

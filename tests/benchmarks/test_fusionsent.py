@@ -10,6 +10,8 @@ import pytest
 from benchmarks.fusionsent import TOPICS, lines_of, tell
 from benchmarks.report import Report
 
+pytestmark = pytest.mark.all
+
 
 def test_questions_of_the_topics_are_examples_and_each_topic_is_described(tmp_path: Path) -> None:
     rows = [

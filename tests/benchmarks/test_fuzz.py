@@ -21,6 +21,8 @@ from benchmarks.fuzz.messages import held, placed, readers
 from benchmarks.fuzz.target import targets
 from benchmarks.report import Report
 
+pytestmark = pytest.mark.all
+
 
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # in a server they are ignored, see image_decoding.py
 @pytest.mark.parametrize("name", sorted(targets()))

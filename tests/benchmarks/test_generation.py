@@ -18,6 +18,8 @@ from benchmarks.generation.library import PAGES, Question, questions
 from benchmarks.generation.other_words import pairs
 from benchmarks.report import Report
 
+pytestmark = pytest.mark.all
+
 TIDES = "The moon pulls the water of the sea. The tide rises twice a day. Boats wait in the harbour."
 LONG = ["the tide rises twice a day, and boats wait for it"]
 BRIDGE = "The old bridge was built in 1884 by Maria Weber. It is 240 metres long."

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 from support.small_language_model import build
 from tieback.models.decoder import Decoder
 from tieback.models.store import Store
@@ -15,6 +16,8 @@ from tieback.recipes.llama_graph import write_graph
 from tieback.recipes.llama_weights import recoded
 
 from benchmarks.generation_parity import by_graph, by_torch
+
+pytestmark = pytest.mark.all
 
 
 def test_answers_of_the_graph_are_those_of_the_same_weights_and_no_others(tmp_path: Path) -> None:

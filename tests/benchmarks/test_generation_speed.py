@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from benchmarks import generation_speed
+
+pytestmark = pytest.mark.all
 
 
 def test_rows_come_from_all_over_the_files_each_with_another_passage(tmp_path: Path) -> None:

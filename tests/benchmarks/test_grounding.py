@@ -21,6 +21,8 @@ from benchmarks.grounding import (
     read,
 )
 
+pytestmark = pytest.mark.all
+
 SUPPORTED, CONTRADICTED = VerdictLabel.SUPPORTED, VerdictLabel.CONTRADICTED
 UNSUPPORTED = VerdictLabel.UNSUPPORTED
 TIDES = "The moon pulls the water of the sea. The tide rises twice a day."

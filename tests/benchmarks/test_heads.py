@@ -27,6 +27,8 @@ from benchmarks.heads import (
 )
 from benchmarks.report import Report
 
+pytestmark = pytest.mark.all
+
 DRAW = np.random.default_rng(0)
 CENTRES = unit_rows(DRAW.normal(size=(3, 16)))
 

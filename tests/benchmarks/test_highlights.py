@@ -3,7 +3,11 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from benchmarks.highlights import Asked, measured, questions
+
+pytestmark = pytest.mark.all
 
 PASSAGE = "Herons stand in reeds. The moon pulls the tide. Bread is baked at night."
 

@@ -15,6 +15,8 @@ from benchmarks import instances
 from benchmarks.instances import BEST_REGION, DOLG, FEATURES, GEM, Encoded
 from benchmarks.report import Report
 
+pytestmark = pytest.mark.all
+
 FILES = [Path(f"{number}.jpg") for number in range(100)]
 
 

@@ -6,11 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from support.plans import plan
 from support.present import present
 from tieback_client import OperationState, OperationStatus, Recall, ReindexResult, SpaceRef
 
 from benchmarks.killed_operations import Outcome, killed
+
+pytestmark = pytest.mark.all
 
 SPACE = SpaceRef("tiny", "r1", "f1")
 

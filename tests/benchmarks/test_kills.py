@@ -16,6 +16,8 @@ from tieback_client import Client
 from benchmarks.acknowledged_writes import SPACE, WIDTH, Births, Faults, Lane, made, upsert
 from benchmarks.kills import killed
 
+pytestmark = pytest.mark.all
+
 
 def test_servers_that_are_killed_at_random_points_lose_nothing_that_they_acknowledged(tmp_path: Path) -> None:
     kinds = ["writing", "pausing", "starting", "writing", "pausing", "writing"]

@@ -6,10 +6,13 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 from tieback.core.types.arrays import Array
 
 from benchmarks.learned_codes import QUERIES, choices, claim, collections, measured
 from benchmarks.report import Report
+
+pytestmark = pytest.mark.all
 
 WIDTH = 32
 

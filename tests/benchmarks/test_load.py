@@ -14,6 +14,8 @@ from benchmarks.load.generator import LoadError, generating
 from benchmarks.load.loops import arrival_times, closed, opened, vectors
 from benchmarks.load.turn import Turn
 
+pytestmark = pytest.mark.all
+
 WORK = [("a", "bc"), ("def",)]
 
 

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pytest
 
 from benchmarks.matched_experts import reordered
+
+pytestmark = pytest.mark.all
 
 SHAPES = {
     "encoder.layer.0.intermediate.dense.weight": (32, 8),

@@ -11,6 +11,8 @@ from benchmarks.matryoshka import LEARNED, PLAIN, _claim, _lost, _of_queries
 from benchmarks.pipeline.judged import Document, Judged, Question
 from benchmarks.report import Report
 
+pytestmark = pytest.mark.all
+
 FULL = [np.full(30, 0.5), np.full(10, 0.3)]
 
 

@@ -12,6 +12,8 @@ from benchmarks.expert_adapters import TOKENS, changed, equally_long, tell_costs
 from benchmarks.merging import ABSTRACTS, HELD_OUT, held_out, pairs_of, tell
 from benchmarks.report import Report
 
+pytestmark = pytest.mark.all
+
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:

@@ -4,6 +4,8 @@ import pytest
 from benchmarks.milvus import KINDS, claim, compare
 from benchmarks.report import Report
 
+pytestmark = pytest.mark.all
+
 WORDS = [
     "harbour",
     "light",

@@ -1,6 +1,7 @@
 """The benchmark of fixed-dimension encodings, on documents whose rows are known."""
 
 import numpy as np
+import pytest
 from tieback.core.types.arrays import Array
 from tieback.core.types.locators import LocatorKind, Locators
 from tieback.core.types.vectors import SpaceRef
@@ -9,6 +10,8 @@ from tieback.models.encoder_model import RawEncoding
 from benchmarks.muvera import DENSE, EXACT, measured
 from benchmarks.pipeline.judged import Document, Judged, Question
 from benchmarks.report import Report
+
+pytestmark = pytest.mark.all
 
 SPACE, WIDTH = SpaceRef("small", "r1", "0" * 16), 32
 

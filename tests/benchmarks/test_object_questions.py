@@ -7,6 +7,8 @@ import pytest
 from benchmarks.object_questions import answered
 from benchmarks.objects.questions import NEGATIVES, Question, best_threshold, questions_of, score_of
 
+pytestmark = pytest.mark.all
+
 SHOWN = {
     "a": frozenset({"person", "bicycle"}),
     "b": frozenset({"person", "bicycle", "helmet"}),

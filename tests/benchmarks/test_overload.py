@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from benchmarks.report import Claim, Report
 from benchmarks.speed.overload import Overload
 from benchmarks.speed.overload_claims import conclude
 from benchmarks.speed.refusals import BARE, LOOKED_AT, NAMED, SCREENED, refusals
 from benchmarks.speed.sides import LOCAL
+
+pytestmark = pytest.mark.all
 
 
 def overload(goodput: float) -> Overload:

@@ -41,6 +41,8 @@ from benchmarks.peers.tuning import TUNINGS, Tuning, distinct
 from benchmarks.ports import free_ports
 from benchmarks.served import StartError
 
+pytestmark = pytest.mark.all
+
 WITH_ENVIRONMENT = [name for name, peer in peers().items() if peer.requirements]
 
 # A server with a child that leaves its session, as Ray's do.

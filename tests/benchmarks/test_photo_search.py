@@ -14,6 +14,8 @@ from benchmarks.photo_search import IMAGES, ONE, REGIONS, precision
 from benchmarks.pipeline.collections import PHOTO_TO_TEXT, TEXT_TO_PHOTO
 from benchmarks.pipeline.judged import DataError
 
+pytestmark = pytest.mark.all
+
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:

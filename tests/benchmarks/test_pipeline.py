@@ -17,6 +17,8 @@ from benchmarks.pipeline.measures import items_of, ndcg, recall, reciprocal_rank
 from benchmarks.pipeline.plans import DEFAULT
 from benchmarks.pipeline.quality import reliability
 
+pytestmark = pytest.mark.all
+
 
 @pytest.fixture(scope="module")
 def library() -> Judged:

@@ -11,6 +11,8 @@ from tieback.models.encoder_model import Prepared
 from benchmarks.__main__ import main
 from benchmarks.judged_texts import AS_UNDER_LOAD, Batching, batches, interval, ndcg, spearman
 
+pytestmark = pytest.mark.all
+
 
 def test_spearmans_correlation_is_that_of_ranks_and_equal_values_share_theirs() -> None:
     assert spearman([1, 2, 3, 4], [10, 100, 1000, 10000]) == pytest.approx(1)

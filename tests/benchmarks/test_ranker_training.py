@@ -10,6 +10,8 @@ from tieback_client import Client, Item
 
 from benchmarks.ranker_training import Training, asked, collections, learned
 
+pytestmark = pytest.mark.all
+
 
 def row(source: str, evidence: str, claim: str, label: str = "supported") -> dict[str, str]:
     return {"source": source, "evidence": evidence, "claim": claim, "label": label}

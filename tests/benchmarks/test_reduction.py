@@ -13,6 +13,8 @@ from benchmarks.__main__ import main
 from benchmarks.reduction import LENGTHS, SPACE, Found, _claim
 from benchmarks.report import Report
 
+pytestmark = pytest.mark.all
+
 ROOT = Path(__file__).parents[2]
 CARD = next(card for card in Catalog.load().encoders() if card.name == SPACE)
 WHOLE = Found({}, {"STS": 0.7, "nDCG": 0.4})

@@ -14,6 +14,8 @@ from benchmarks.__main__ import command, found, main
 from benchmarks.report import Report
 from benchmarks.statistics import median, median_difference
 
+pytestmark = pytest.mark.all
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -29,15 +31,6 @@ def test_the_script_lists_every_benchmark_of_the_folder() -> None:
     assert {"overhead", "footprint"} <= set(found())
     for name in found():
         assert name in shown.stdout
-
-
-@pytest.mark.parametrize("name", sorted(found()))
-def test_every_benchmark_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main([name, "--help"])
-
-    assert ended.value.code == 0
-    assert "--json FILE" in capsys.readouterr().out
 
 
 def test_an_unknown_benchmark_is_refused_with_the_choices(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,7 +1,11 @@
 """The benchmark of retrieval asks every plan, and leaves each collection out once."""
 
+import pytest
+
 from benchmarks.pipeline.judged import Document, Judged, Question
 from benchmarks.retrieval import measured
+
+pytestmark = pytest.mark.all
 
 
 def collection(name: str, *texts: str) -> Judged:

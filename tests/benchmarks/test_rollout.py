@@ -6,6 +6,8 @@ import pytest
 
 from benchmarks.rolling.load import Outcome, summary
 
+pytestmark = pytest.mark.all
+
 
 def test_a_phase_counts_its_calls_the_failed_ones_and_the_longest_time_without_an_answer() -> None:
     outcomes = [

@@ -14,6 +14,8 @@ from benchmarks.scaling import measure, service
 from benchmarks.scaling.systems import SYSTEMS
 from benchmarks.scaling.vectors import more_of, nearest, short_texts, texts_of
 
+pytestmark = pytest.mark.all
+
 WIDTH, COUNT, LIMIT = 16, 2000, 10
 
 

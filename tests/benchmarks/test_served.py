@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from benchmarks.served import served
+
+pytestmark = pytest.mark.all
 
 
 def test_a_benchmark_starts_a_real_server_and_ends_it() -> None:

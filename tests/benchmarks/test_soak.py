@@ -9,6 +9,8 @@ from benchmarks.soak import MEMORY, soaked
 from benchmarks.soak.kinds import Ended
 from benchmarks.soak.trends import grown, latencies
 
+pytestmark = pytest.mark.all
+
 
 def test_memory_that_grows_is_told_from_memory_that_swings() -> None:
     swinging = [100 + n % 3 for n in range(100)]

@@ -35,6 +35,8 @@ from benchmarks.speed.repeats import REPEATED, stream
 from benchmarks.speed.tuned import Tried, best
 from benchmarks.statistics import spread
 
+pytestmark = pytest.mark.all
+
 ROOT = Path(__file__).parents[2]
 TEXTS = Corpus(
     "made up",

@@ -13,6 +13,8 @@ from support.line_server import LineServer, LineTarget
 from benchmarks.load import loops
 from benchmarks.load.target import Target
 
+pytestmark = pytest.mark.all
+
 
 def test_the_steady_state_of_a_closed_loop_holds_neither_its_filling_nor_its_drain() -> None:
     # Two callers; the server fills for a second, answers two items every tenth of one, and drains for three.

@@ -10,6 +10,8 @@ import pytest
 from benchmarks import strategies
 from benchmarks.strategies import STRATEGIES, f1, plain_at, questions, reported
 
+pytestmark = pytest.mark.all
+
 
 def test_questions_are_those_with_an_answer_from_all_sets_in_turns(tmp_path: Path) -> None:
     (tmp_path / "answerable").mkdir()

@@ -3,8 +3,11 @@
 import math
 
 import numpy as np
+import pytest
 
 from benchmarks.time_budget import measured
+
+pytestmark = pytest.mark.all
 
 
 async def test_every_budget_has_a_row_and_more_time_finds_more() -> None:

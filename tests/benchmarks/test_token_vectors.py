@@ -12,6 +12,8 @@ from benchmarks.pipeline.judged import Document, Judged, Question
 from benchmarks.report import Report
 from benchmarks.token_vectors import CHOICES, DEFAULT, claim, measured
 
+pytestmark = pytest.mark.all
+
 DOCUMENTS = [
     Document("tides", "the moon pulls the sea and makes the tides", "Tides"),
     Document("bread", "bread is made from flour water salt and yeast"),

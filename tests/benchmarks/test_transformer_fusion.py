@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from tieback.methods.merging import merge
 
 from benchmarks.claims._weights import accuracy, tensors_of, trained
 from benchmarks.claims.transformer_fusion import HEAD, WIDTH, activations, forward, patches, start
+
+pytestmark = pytest.mark.all
 
 
 def test_a_picture_is_sixteen_patches_of_seven_by_seven() -> None:

@@ -20,6 +20,8 @@ from benchmarks.report import Report
 from benchmarks.stream_scores import StreamReader, entropy, log_probability, matched
 from benchmarks.truthfulness import METHODS, TOLD, Question, cost, measure, multiple_choice, read
 
+pytestmark = pytest.mark.all
+
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> LanguageModel:

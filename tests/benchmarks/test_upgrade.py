@@ -25,6 +25,8 @@ from benchmarks.claims import orthogonal_alignment
 from benchmarks.claims._digits import Digits
 from benchmarks.report import Report
 
+pytestmark = pytest.mark.all
+
 
 def test_the_served_encoder_says_what_the_trained_layers_say(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from typing import Any, cast
 
+import pytest
 from tieback_client import (
     Answer,
     Claim,
@@ -22,6 +23,8 @@ from benchmarks.generation.answering import Asked
 from benchmarks.generation.repairing import repairing
 from benchmarks.report import Report
 from benchmarks.verdicts import watched
+
+pytestmark = pytest.mark.all
 
 ASKED = [Asked("How long is it?", "It is 40 m long.", True, ["40"])]
 

@@ -9,6 +9,8 @@ from torch import nn
 from benchmarks.claims.embedded_fusion import Decoder, Features, fusion
 from benchmarks.claims.visual_experts import Experts, Mixing, positions
 
+pytestmark = pytest.mark.all
+
 
 def test_mixing_begins_as_the_tokens_of_the_photo_to_the_bit() -> None:
     image, instruction = torch.randn(3, 16, 24), torch.randn(3, 6, 8)

@@ -6,10 +6,10 @@ import subprocess
 import tomllib
 from pathlib import Path
 
-import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
+from support.each import each
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = sorted(
@@ -23,7 +23,7 @@ def pinned() -> dict[str, Version]:
     return {canonicalize_name(name): Version(version) for name, version in pairs}
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
+@each("script", SCRIPTS)
 def test_a_script_can_be_run_and_says_what_it_is_for(script: Path) -> None:
     first, second = script.read_text(encoding="utf-8").splitlines()[:2]
 
@@ -127,4 +127,4 @@ def test_ci_runs_the_scripts_that_a_newcomer_runs() -> None:
     text = (ROOT / ".ci/run").read_text(encoding="utf-8")
 
     assert re.search(r"^timed scripts/check$", text, re.M)
-    assert re.search(r"^timed scripts/test$", text, re.M)
+    assert re.search(r"^timed scripts/test all$", text, re.M)
