@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-import pytest
 from answer.conftest import Platform
+from support.each import each
 from support.present import present
 from support.queries import words
 from tieback.answer.headings import LONGEST_HEADING, headed, titles_of
@@ -52,8 +52,8 @@ async def test_what_is_stored_and_cited_is_the_text_alone(platform: Platform) ->
     assert hit.hit.text == "we only allow tls"
 
 
-@pytest.mark.parametrize(
-    ("titles", "text", "read"),
+@each(
+    "titles, text, read",
     [
         (("Security", "Cipher suites"), "Only TLS.", "Security. Cipher suites\nOnly TLS."),
         (("Security",), "SECURITY of tokens", "SECURITY of tokens"),

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from answer.conftest import Platform
+from support.each import each
 from support.present import present
 from support.queries import photo, words
 from tieback.answer.plan import DEFAULT_LIMIT
@@ -294,8 +295,8 @@ async def test_the_reply_names_every_step_in_order(library: Platform) -> None:
     assert all(stage.begin + stage.duration <= reply.timing.total for stage in reply.timing.stages)
 
 
-@pytest.mark.parametrize(
-    ("retrieval", "field"),
+@each(
+    "retrieval, field",
     [
         (ask(), "query"),
         (ask(words("a", math.nan)), "query[0].weight"),

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from answer.conftest import Platform
+from support.each import each
 from support.present import present
 from support.queries import photo, words
 from tieback.core.errors import InvalidInput
@@ -53,8 +54,8 @@ async def test_the_plan_says_what_a_wanted_recall_chose(library: Platform) -> No
     assert reply.plan.expected_recall == 1
 
 
-@pytest.mark.parametrize(
-    ("asked", "field"),
+@each(
+    "asked, field",
     [
         ({"hybrid": False, "rank_fusion": DEFAULT_RANK_FUSION}, "rank_fusion"),
         ({"vector_search": MethodChoice("none"), "rank_fusion": DEFAULT_RANK_FUSION}, "rank_fusion"),

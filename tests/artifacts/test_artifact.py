@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.each import each
 from tieback.artifacts import HEADER, PROVENANCE, STATE, Artifact, Kind, stored
 from tieback.core.errors import (
     AlteredArtifact,
@@ -137,7 +138,7 @@ def test_a_damaged_artifact_is_replaced_by_the_same_written_anew(tmp_path: Path)
     assert not (folder / "damaged").exists()
 
 
-@pytest.mark.parametrize("name", [HEADER, "a/b", ".hidden", ".."])
+@each("name", [HEADER, "a/b", ".hidden", ".."])
 def test_a_file_cannot_take_the_place_of_the_artifacts_own_or_lie_elsewhere(name: str) -> None:
     with pytest.raises(ValueError, match="has no room for a file named"):
         _ = small(files={name: b""}).revision

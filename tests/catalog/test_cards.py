@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
+from support.each import each
 from tieback.catalog.card import EncoderCard, GeneratorCard, MediaCard
 from tieback.catalog.catalog import HERE, Catalog, read_card
 from tieback.catalog.options import CausalLanguageModel
@@ -26,7 +27,7 @@ def written(folder: Path, card: dict[str, Any], name: str = "card.yaml") -> Path
     return path
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@each("path", FILES)
 def test_every_card_of_the_package_can_be_read_and_is_named_like_its_file(path: Path) -> None:
     card = read_card(path)
 

@@ -14,6 +14,7 @@ import click
 import pytest
 from click.testing import CliRunner
 from support.command_line import Run, documents
+from support.each import each
 from support.present import present
 from support.terminal import in_a_terminal
 from tieback_client import Client
@@ -210,7 +211,7 @@ def test_the_list_of_commands_cuts_no_description_short() -> None:
     assert "..." not in shown.partition("Commands:")[2]
 
 
-@pytest.mark.parametrize("name", [*app.COMMANDS])
+@each("name", [*app.COMMANDS])
 def test_every_command_explains_itself(name: str) -> None:
     result = CliRunner().invoke(app.tieback, [name, "--help"])
 

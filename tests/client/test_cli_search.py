@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from support.command_line import Run, documents
+from support.each import each
 from tieback_client import (
     Answer,
     AnswerStyle,
@@ -161,8 +162,8 @@ def test_a_search_is_one_json_document_where_asked_for(run: Run) -> None:
     assert found[0]["routing"]["weights"] == {"tiny": 0.75, "other": 0.25}
 
 
-@pytest.mark.parametrize(
-    ("box", "words"),
+@each(
+    "box, words",
     [
         ((0, 0, 0.5, 0.5), "upper left"),
         ((0.25, 0, 0.5, 0.5), "upper middle"),
@@ -176,8 +177,8 @@ def test_a_part_of_a_picture_is_said_in_words(box: tuple[float, ...], words: str
     assert place_of(Box(*box)) == words
 
 
-@pytest.mark.parametrize(
-    ("uri", "span", "shown"),
+@each(
+    "uri, span, shown",
     [
         ("hosts.csv#L1", (14, 22), "hosts.csv#L3"),
         ("prices.xlsx#sheet=A&row=5", (14, 22), "prices.xlsx#sheet=A&row=7"),
@@ -237,8 +238,8 @@ def test_a_quote_has_footnotes_and_no_mark_that_would_be_taken_for_a_right_answe
     assert answer.shown.legend == []
 
 
-@pytest.mark.parametrize(
-    ("before", "quote", "shown"),
+@each(
+    "before, quote, shown",
     [
         (
             "Cache › Sizes:\nName | Default\n",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.each import each
 from tieback_client import InvalidArgument, Points
 from tieback_client.clouds import cloud_of
 from tieback_client.content import Modality, content_of, modality_of_path
@@ -34,9 +35,7 @@ BINARY = b"".join(struct.pack("<fffB", *row, 7) for row in CLOUD.tolist())
 LINES = "".join(f"{x} {y} {z} 7\n" for x, y, z in CLOUD.tolist()).encode()
 
 
-@pytest.mark.parametrize(
-    ("suffix", "data"),
-    [
+@each("suffix, data", [
         (".npy", npy(CLOUD)),
         (".npy", npy(CLOUD.astype(np.float64))),
         (".ply", ply("ascii", LINES)),
@@ -46,8 +45,7 @@ LINES = "".join(f"{x} {y} {z} 7\n" for x, y, z in CLOUD.tolist()).encode()
         (".xyz", LINES),
         (".txt", b"# three\nx y z\n" + LINES),
         (".csv", b"x,y,z\n0,0,0\n1;0.5;-2\n3,\t4,5\n"),
-    ],
-)  # fmt: skip
+    ])  # fmt: skip
 def test_a_file_of_points_is_read_whatever_it_says_besides(suffix: str, data: bytes) -> None:
     points = cloud_of(data, suffix)
 
@@ -55,8 +53,8 @@ def test_a_file_of_points_is_read_whatever_it_says_besides(suffix: str, data: by
     assert np.array_equal(points, CLOUD)
 
 
-@pytest.mark.parametrize(
-    ("suffix", "data", "fault"),
+@each(
+    "suffix, data, fault",
     [
         (".npy", b"no array", "no .npy of numbers"),
         (".npy", npy(np.array([{}], object), allow_pickle=True), "no .npy of numbers"),

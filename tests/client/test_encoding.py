@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.canned.contents import values_of
+from support.each import each
 from tieback.v1 import content_pb2
 from tieback_client import (
     AsyncClient,
@@ -258,8 +259,8 @@ def test_a_picture_of_pil_is_taken_as_it_is() -> None:
     assert Pictures.open(io.BytesIO(content.data)).size == (3, 2)
 
 
-@pytest.mark.parametrize(
-    ("value", "message"),
+@each(
+    "value, message",
     [
         ("half a \ud800 pair", "character 7 is '.ud800', half of a surrogate pair"),
         ("nul \0", "character 4 is NUL"),

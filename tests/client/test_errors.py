@@ -9,6 +9,7 @@ import grpc
 import pytest
 from support.canned import failing
 from support.canned.failing import retry_after, status
+from support.each import each
 from tieback_client import (
     AsyncClient,
     Client,
@@ -65,7 +66,7 @@ def test_a_bad_filter_names_its_field(client: Client, served: Any) -> None:
     assert served.log.calls == ["Retrieve"]
 
 
-@pytest.mark.parametrize("code", [one for one in grpc.StatusCode if one is not grpc.StatusCode.OK])
+@each("code", [one for one in grpc.StatusCode if one is not grpc.StatusCode.OK])
 def test_every_code_is_an_error_of_the_tree(code: grpc.StatusCode) -> None:
     error = from_status(status(code, "words"))
 
@@ -73,8 +74,8 @@ def test_every_code_is_an_error_of_the_tree(code: grpc.StatusCode) -> None:
     assert (error.code, str(error)) == (code.name, "words")
 
 
-@pytest.mark.parametrize(
-    ("reason", "code", "kind"),
+@each(
+    "reason, code, kind",
     [
         ("SPACE_MISMATCH", grpc.StatusCode.INVALID_ARGUMENT, SpaceMismatch),
         ("OVERLOADED", grpc.StatusCode.RESOURCE_EXHAUSTED, Overloaded),

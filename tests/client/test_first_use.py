@@ -10,6 +10,7 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner, Result
+from support.each import each
 from tieback_client import Client, InvalidArgument, Item, Unavailable
 from tieback_client.cli import app
 from tieback_client.cli.index_run import Run
@@ -161,7 +162,7 @@ def test_an_address_without_a_port_says_which_was_tried() -> None:
         client.server_info()
 
 
-@pytest.mark.parametrize("address", ["localhost:1", "dns:///localhost:1", "[::1]:1", "unix:no-such-socket"])
+@each("address", ["localhost:1", "dns:///localhost:1", "[::1]:1", "unix:no-such-socket"])
 def test_an_address_with_a_port_or_a_path_is_not_said_to_lack_one(address: str) -> None:
     with (
         Client(address, connect_timeout=0.1, timeout=2) as client,

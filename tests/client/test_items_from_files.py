@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image as Picture
+from support.each import each
 from support.present import present
 from tieback_client import Audio, Image, InvalidArgument, Item, Points, Section
 from tieback_client.long_texts import LONGEST
@@ -24,7 +25,7 @@ def test_a_short_text_is_one_section_with_its_place_in_itself() -> None:
     )
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         "A sentence of several words. " * 20_000,
@@ -33,7 +34,6 @@ def test_a_short_text_is_one_section_with_its_place_in_itself() -> None:
         "word " * 100_000,
         "日本語" * 100_000,
     ],
-    ids=["sentences", "no spaces", "carriage returns", "words", "no spaces, three bytes"],
 )
 def test_a_text_of_any_length_is_sections_that_hold_all_of_it(text: str) -> None:
     parts = sections(Item.from_text("a", text))

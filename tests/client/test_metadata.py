@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.each import each
 from tieback_client import AsyncClient, Client, Image, InvalidArgument, Item, NothingWritten, TiebackError
 from tieback_client.cli.output import to_json
 
@@ -49,8 +50,8 @@ def test_a_tuple_is_a_list_a_numpy_value_a_number_and_a_time_without_a_zone_is_u
     }
 
 
-@pytest.mark.parametrize(
-    ("key", "value", "field", "message"),
+@each(
+    "key, value, field, message",
     [
         ("x", {"a": 1}, 'items[1].metadata["x"]', "not dict"),
         (

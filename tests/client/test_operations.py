@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from support.each import each
 from tieback_client import (
     AsyncClient,
     Cancelled,
@@ -172,8 +173,8 @@ def test_the_command_line_lists_shows_waits_for_cancels_and_deletes(served: Any)
     assert (deleted.exit_code, deleted.stderr) == (0, "deleted a-0\n")
 
 
-@pytest.mark.parametrize(
-    ("seconds", "told"),
+@each(
+    "seconds, told",
     [(0.2, "0 s"), (59, "59 s"), (119, "119 s"), (120, "2 min"), (7200, "2 h"), (200_000, "2 d")],
 )
 def test_a_time_is_told_in_one_unit(seconds: float, told: str) -> None:

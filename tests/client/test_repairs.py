@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+from support.each import each
 from tieback_client import Answer, Repaired, VerdictLabel
 from tieback_client.cli.showing import repaired
 
 NO = VerdictLabel.UNSUPPORTED
 
 
-@pytest.mark.parametrize(
-    ("text", "repaired", "written"),
+@each(
+    "text, repaired, written",
     [
         ("A. C.", [Repaired((2, 2), " B.", NO, 0.1)], "A. B. C."),
         ("C. D.", [Repaired((0, 0), "A.", NO, 0.1), Repaired((0, 0), " B.", NO, 0.1)], "A. B. C. D."),

@@ -12,6 +12,7 @@ import grpc
 import pytest
 from click.testing import CliRunner, Result
 from support.command_line import Run, documents
+from support.each import each
 from support.small_library import small_library
 from support.statuses import Failure
 from tieback.v1 import index_pb2, index_pb2_grpc
@@ -118,8 +119,8 @@ def test_a_damaged_snapshot_is_told_with_the_way_out(
     assert [one.name for one in real.collections()] == ["notes"]
 
 
-@pytest.mark.parametrize(
-    ("method", "request_", "field"),
+@each(
+    "method, request_, field",
     [
         ("CreateSnapshot", index_pb2.CreateSnapshotRequest(collection="notes", name="No"), "name"),
         (

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import tieback_client
+from support.each import each
 from support.present import present
 from tieback.v1 import catalog_pb2
 from tieback_client import AsyncClient, Client, Limits, TiebackError, errors
@@ -27,7 +28,7 @@ def test_both_clients_have_the_same_methods_and_properties() -> None:
     assert public(Client).keys() == public(AsyncClient).keys()
 
 
-@pytest.mark.parametrize("name", [n for n, one in public(Client).items() if inspect.isfunction(one)])
+@each("name", [n for n, one in public(Client).items() if inspect.isfunction(one)])
 def test_a_method_takes_the_same_in_both_clients_and_is_documented(name: str) -> None:
     one, other = getattr(Client, name), getattr(AsyncClient, name)
 
@@ -86,7 +87,7 @@ def test_no_public_name_comes_from_the_generated_stubs() -> None:
         assert "_pb2" not in getattr(getattr(tieback_client, name), "__module__", "")
 
 
-@pytest.mark.parametrize(
+@each(
     "error", [one for one in vars(errors).values() if inspect.isclass(one) and issubclass(one, TiebackError)]
 )
 def test_every_error_is_documented_and_in_the_drawn_tree(error: type[TiebackError]) -> None:

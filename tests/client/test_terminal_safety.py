@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from support.canned.serving import serve
+from support.each import each
 from support.terminal import in_a_terminal
 from tieback_client import Client
 from tieback_client.cli import app
@@ -105,9 +106,7 @@ def _item() -> Any:
     return Item(f"i{HOSTILE}", [section], f"T {HOSTILE}", {f"key{HOSTILE}": f"value{HOSTILE}"})
 
 
-@pytest.mark.parametrize(
-    "words", COMMANDS, ids=lambda words: " ".join(words[:3])[:40].encode("ascii", "ignore").decode()
-)
+@each("words", COMMANDS)
 def test_no_text_controls_the_terminal(poisoned: dict[str, str], words: list[str]) -> None:
     filled = [poisoned.get(word[1:-1], word) if word.startswith("{") else word for word in words]
 
@@ -120,7 +119,7 @@ def test_no_text_controls_the_terminal(poisoned: dict[str, str], words: list[str
     assert "\x1b]8;" not in shown
 
 
-@pytest.mark.parametrize(
+@each(
     "words",
     [
         ["search", "moon", "-c", "notes"],

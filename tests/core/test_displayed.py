@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import pytest
+from support.each import each
 from tieback.core.displayed import as_displayed
 
 SENTENCE = "The harbour of Alder was opened in 1250."
 
 
-@pytest.mark.parametrize(
+@each(
     "unseen",
     ["\u200b", "\u200c", "\u200d", "\u2060", "\ufeff", "\u00ad", "\u200e", "\u034f", "\ufe0f", "\U000e0041"],
-    ids=lambda one: f"U+{ord(one):04X}",
 )
 def test_what_shows_nothing_is_not_there(unseen: str) -> None:
     assert as_displayed(unseen.join(SENTENCE)) == SENTENCE
 
 
-@pytest.mark.parametrize(
-    ("text", "shown"),
+@each(
+    "text, shown",
     [
         (SENTENCE, SENTENCE),
         ("in １２５０", "in 1250"),

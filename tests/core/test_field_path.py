@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.each import each
 from tieback.core.errors import InvalidInput, SpaceMismatch
 from tieback.core.field_path import ROOT, FieldPath, Key, at
 
@@ -18,8 +19,8 @@ steps = st.one_of(names, st.integers(0, 10**9), st.text(max_size=8).map(Key))
 paths = st.lists(steps, max_size=6).map(lambda some: FieldPath(tuple(some)))
 
 
-@pytest.mark.parametrize(
-    ("path", "written"),
+@each(
+    "path, written",
     [
         (ROOT, ""),
         (at("items", 3, "contents", 0, "text"), "items[3].contents[0].text"),
@@ -39,7 +40,7 @@ def test_a_path_that_is_written_is_read_as_itself(path: FieldPath) -> None:
     assert FieldPath.parse(str(path)) == path
 
 
-@pytest.mark.parametrize("text", ["a..b", ".a", "a.", "a[", "a[-1]", "a[x]", "a b", "a[1]b", 'a["b]', "…"])
+@each("text", ["a..b", ".a", "a.", "a[", "a[-1]", "a[x]", "a b", "a[1]b", 'a["b]', "…"])
 def test_what_is_no_path_is_not_read_as_one(text: str) -> None:
     with pytest.raises(ValueError, match="is no path"):
         FieldPath.parse(text)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+from support.each import each
 from tieback.core.inline_html import untagged
 
 
-@pytest.mark.parametrize(
-    ("text", "read"),
+@each(
+    "text, read",
     [
         ('<code class="text-nowrap">--port</code> of it', "--port of it"),
         ("<b>Not</b> before 8", "Not before 8"),

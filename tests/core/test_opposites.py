@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+from support.each import each
 from tieback.core.opposites import opposites_of
 from tieback.core.terms import terms_of
 
 
-@pytest.mark.parametrize(
-    ("one", "other", "are_opposed"),
+@each(
+    "one, other, are_opposed",
     [
         ("safe", "dangerous", True),
         ("allowed", "forbidden", True),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from support.each import each
 from tieback.core.passage_units import units
 
 RELEASE = """The release profile is for releases.
@@ -117,8 +118,8 @@ def test_indented_code_belongs_to_what_leads_to_it_and_indented_prose_does_not()
     assert len(cited(prose)) == 3
 
 
-@pytest.mark.parametrize(
-    ("text", "parts"),
+@each(
+    "text, parts",
     [
         ("retry = 3\n```\n\nThe rest is prose.", ["retry = 3", "The rest is prose."]),
         ("Set it:\n\n```\nretry = 3", ["Set it:\n\n```\nretry = 3"]),
@@ -130,7 +131,7 @@ def test_code_that_a_passage_has_a_part_of_is_told_from_prose(text: str, parts: 
     assert cited(text) == parts
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         *("```\n", "| a ", "a:\n\n    b\n", "- a:\n", "|\n", " \n", "# a\n", "```\n# a\n"),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.each import each
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Item, Modality, Section
 from tieback.core.types.limits import Limits
@@ -33,7 +34,7 @@ def found(filter: str) -> list[str]:
     return [memory.order_key(position)[0] for position in np.flatnonzero(allowed).tolist()]
 
 
-@pytest.mark.parametrize(("filter", "expected"), ROWS)
+@each("filter, expected", ROWS)
 def test_an_example_finds_what_the_page_says(filter: str, expected: str) -> None:
     assert found(filter) == expected.split(", ")
 

@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-import pytest
 import yaml
+from support.each import each
 
 LIBRARY = Path(__file__).parents[2] / "examples/library"
 PAGES = sorted((LIBRARY / "text").glob("*.md"))
@@ -24,7 +24,7 @@ def parts(page: Path) -> tuple[dict[str, str], str]:
     return yaml.safe_load(front), body
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@each("page", PAGES)
 def test_every_page_says_where_it_comes_from_and_under_which_licence(page: Path) -> None:
     front, _ = parts(page)
 
@@ -33,7 +33,7 @@ def test_every_page_says_where_it_comes_from_and_under_which_licence(page: Path)
     assert front["license"] in LICENCES
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@each("page", PAGES)
 def test_every_section_can_be_cited_and_is_short_enough_to_be_read_whole(page: Path) -> None:
     _, body = parts(page)
     parted = re.split(r"^## (.+)\n", body, flags=re.M)

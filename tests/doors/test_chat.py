@@ -11,6 +11,7 @@ from typing import Any
 import openai
 import pytest
 from doors.conftest import SPACE
+from support.each import each
 from support.local_platform import Running, served_locally
 from tieback.serving.settings import Settings
 from tieback_client import Client, Item
@@ -135,8 +136,8 @@ def test_earlier_messages_are_refused_or_ignored_where_that_is_said(client: open
     assert "moon" in (found.choices[0].message.content or "")
 
 
-@pytest.mark.parametrize(
-    ("fields", "param", "told"),
+@each(
+    "fields, param, told",
     [
         ({"n": 2}, "n", "other seeds"),
         ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools", "MCP"),
@@ -154,7 +155,6 @@ def test_earlier_messages_are_refused_or_ignored_where_that_is_said(client: open
         ({"extra_body": {"tieback": {"filter": "year >"}}}, "tieback.filter", "year"),
         ({"max_tokens": 5, "extra_body": {"tieback": {"style": "quote"}}}, "model", "quote"),
     ],
-    ids=lambda value: str(value)[:40],
 )
 def test_what_is_wrong_or_missing_is_named(
     client: openai.OpenAI, fields: dict[str, Any], param: str, told: str

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
+from support.each import each
 from support.small_server import small_server
 from tieback.doors.caller import platform
 from tieback.doors.http import ConnectionLimits, EdgeLimits, HttpDoor, HttpOptions
@@ -92,7 +93,7 @@ async def test_two_lengths_of_one_request_are_refused_and_the_second_request_is_
         assert door.count("models", "503") == 0
 
 
-@pytest.mark.parametrize(
+@each(
     "request_",
     [
         EMBED + b"content-length: 2\r\ncontent-length: 3\r\n\r\n{}",
@@ -107,7 +108,6 @@ async def test_two_lengths_of_one_request_are_refused_and_the_second_request_is_
         b"GET /healthz HTTP/9.9\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
     ],
-    ids=lambda value: value[-40:],
 )
 async def test_what_two_parsers_may_read_differently_is_refused(request_: bytes) -> None:
     async with opened() as door:
@@ -217,8 +217,8 @@ async def test_connections_over_the_limit_are_closed_and_the_others_work() -> No
             one.close()
 
 
-@pytest.mark.parametrize(
-    ("body", "code", "param"),
+@each(
+    "body, code, param",
     [
         (b"{", "INVALID_JSON", None),
         (b"[]", "INVALID_JSON", None),
@@ -312,7 +312,7 @@ async def test_a_door_that_ends_denies_readiness_and_answers_what_is_in_work() -
         await asyncio.wait_for(stopping, 5)
 
 
-@pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "soon", "1e9"])
+@each("text", ["0", "-1", "nan", "inf", "soon", "1e9"])
 async def test_a_time_that_is_none_is_refused(text: str) -> None:
     request = f"GET /v1/models HTTP/1.1\r\nhost: x\r\ntieback-timeout: {text}\r\n\r\n".encode()
     async with opened() as door:
@@ -321,8 +321,8 @@ async def test_a_time_that_is_none_is_refused(text: str) -> None:
         assert (status, told["error"]["param"]) == (400, "tieback-timeout")
 
 
-@pytest.mark.parametrize(
-    ("host", "origin", "status"),
+@each(
+    "host, origin, status",
     [
         ("localhost:8080", "", 200),
         ("127.0.0.1:1", "http://127.0.0.1:1", 200),

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import tritonclient.grpc as triton
 from PIL import Image
+from support.each import each
 from support.running_platform import Platform
 from tieback.catalog.catalog import Catalog
 from tieback.core.types.vectors import DType
@@ -248,8 +249,8 @@ def test_what_was_asked_is_counted_by_model(client: Any) -> None:
     assert stats.success.ns > before.inference_stats.success.ns
 
 
-@pytest.mark.parametrize(
-    ("asked", "code", "said"),
+@each(
+    "asked, code, said",
     [
         ({"model_name": "nothing"}, "NOT_FOUND", f"the choices are: {MINILM}"),
         ({"model_version": "2"}, "NOT_FOUND", "version"),
@@ -277,8 +278,8 @@ def test_what_is_not_supported_says_so_and_the_way_out(
     assert said in error.message()
 
 
-@pytest.mark.parametrize(
-    ("method", "arguments", "said"),
+@each(
+    "method, arguments, said",
     [
         ("load_model", (MINILM,), "TIEBACK_SPACES"),
         ("unload_model", (MINILM,), "TIEBACK_SPACES"),

@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 import pytest
 from support.doors import LITTLE, TOKEN, end_of_a_stream_that_is_not_read, guarded
+from support.each import each
 from support.running_platform import Platform
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
@@ -73,8 +74,8 @@ def test_work_is_counted_for_the_tenant_of_the_token(platform: Platform, stub: A
     )
 
 
-@pytest.mark.parametrize(
-    ("request_", "said"),
+@each(
+    "request_, said",
     [
         (asked(*[b"x"] * 17), "at most 16 are taken"),
         (asked(b"x" * 10_001), "longer than 10000 bytes"),

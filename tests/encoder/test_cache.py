@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.asking import encodings, error, texts, vector
 from support.bag_of_words import POISON, WIDTH, BagOfWords, card
+from support.each import each
 from tieback.core.errors import Overloaded
 from tieback.core.types.content import Content, Modality, TokenIds
 from tieback.core.types.encoding import CachePolicy, EncodePlan, Encoding, EncodingSource, Label, Truncation
@@ -357,9 +358,7 @@ def test_the_bytes_are_what_is_kept_and_never_more_than_the_bound(
         assert cache.bytes == sum(bytes_of(one) for one in kept if one is not None) <= limit
 
 
-@pytest.mark.parametrize(
-    ("width", "tokens", "labels"), [(32, 0, 0), (384, 0, 0), (384, 40, 0), (32, 3, 0), (64, 0, 5)]
-)
+@each("width, tokens, labels", [(32, 0, 0), (384, 0, 0), (384, 40, 0), (32, 3, 0), (64, 0, 5)])
 def test_the_bytes_that_are_counted_are_not_fewer_than_what_an_entry_takes(
     width: int, tokens: int, labels: int
 ) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from support.asking import encodings, texts
 from support.bag_of_words import WIDTH, BagOfWords, card
+from support.each import each
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.merge import Merge
 from tieback.core.types.content import Content, Modality
@@ -108,12 +109,12 @@ def test_every_field_is_tried() -> None:
     assert OTHER.keys() == FIELDS.keys()
 
 
-@pytest.mark.parametrize("name", of(None, Concern.PREPARATION))
+@each("name", of(None, Concern.PREPARATION))
 def test_a_field_that_moves_the_result_changes_the_key(name: str) -> None:
     assert key(CHANGED[name]) != key(EncodePlan())
 
 
-@pytest.mark.parametrize("name", of(Concern.SHAPE, Concern.EXACTNESS, Concern.DEADLINE))
+@each("name", of(Concern.SHAPE, Concern.EXACTNESS, Concern.DEADLINE))
 def test_a_field_that_a_result_is_shaped_by_shares_its_key(name: str) -> None:
     assert key(CHANGED[name]) == key(EncodePlan())
     assert CHANGED[name].batch == EncodePlan()

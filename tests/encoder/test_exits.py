@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from support.asking import encodings, texts
 from support.bag_of_words import BagOfWords, card
+from support.each import each
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput
 from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodingSource, Reduction
@@ -119,8 +120,8 @@ async def test_a_cached_vector_of_the_last_layer_answers_whatever_time_is_left(
     assert (new.source, new.layer, new.space) == (EncodingSource.COMPUTED, 1, model.card.space_at(1))
 
 
-@pytest.mark.parametrize(
-    ("tokens", "remaining", "queued", "rate", "layer"),
+@each(
+    "tokens, remaining, queued, rate, layer",
     [
         (10, 60, 0, 10, None),  # a second in sixty
         (10, 1, 0, 10, 2),  # a fifth of a second in a half; the last takes one

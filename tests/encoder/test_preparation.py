@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.bag_of_words import BagOfWords, card
+from support.each import each
 from tieback.batching.preparation import Preparation
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, Overloaded
@@ -198,7 +199,7 @@ async def test_pictures_that_are_decoded_go_on_before_the_rest_of_their_request(
     assert len(pictures.batches) > 1
 
 
-@pytest.mark.parametrize("seed", range(4))
+@each("seed", range(4))
 def test_every_content_is_in_one_portion_and_long_texts_are_alone(seed: int) -> None:
     random = np.random.default_rng(seed)
     lengths = random.choice([3, 500, 9_000, SHORT_CHARACTERS + 1], 60)

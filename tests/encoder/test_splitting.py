@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from support.bag_of_words import BagOfWords, card
 from support.colours import Colours
 from support.colours import card as colours_card
+from support.each import each
 from support.growth import growth
 from support.small_tokenizers import FAMILIES, LINES, text_tokenizer
 from tieback.catalog.card import EncoderCard
@@ -117,7 +118,7 @@ def check(text: str, pieces: Sequence[TextPiece], model: Reader, room: int) -> N
     assert end == len(data)
 
 
-@pytest.mark.parametrize("kind", HOSTILE)
+@each("kind", HOSTILE)
 async def test_all_of_a_text_is_in_pieces_that_are_read_to_their_end(reading: Reading, kind: str) -> None:
     encoder, model = reading
 
@@ -296,7 +297,7 @@ def _models(name: str, folder: Path) -> TextTokenizer:
     return _known[name]
 
 
-@pytest.mark.parametrize("text", ["", " ", "\n\t \r\n"])
+@each("text", ["", " ", "\n\t \r\n"])
 async def test_a_text_of_nothing_is_refused_and_the_others_are_split(reading: Reading, text: str) -> None:
     encoder, _ = reading
 

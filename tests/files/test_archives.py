@@ -12,6 +12,7 @@ from typing import Any
 import openpyxl
 import pytest
 from docutils.core import publish_string
+from support.each import each
 from tieback_client import InvalidArgument
 from tieback_client.files import Document, read_document, spreadsheet
 
@@ -167,8 +168,8 @@ def test_a_text_of_open_document_is_cut_at_its_headings() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("changes", "reason"),
+@each(
+    "changes, reason",
     [
         ({"content.xml": b"<office:text"}, "damaged"),
         ({"content.xml": b'<!DOCTYPE x [<!ENTITY a "b">]><x>&a;</x>'}, "document type"),
@@ -234,8 +235,8 @@ def test_a_book_is_read_in_its_order_by_its_chapters() -> None:
         assert document.text[one.begin : one.end] == one.text
 
 
-@pytest.mark.parametrize(
-    ("changes", "reason"),
+@each(
+    "changes, reason",
     [
         ({"META-INF/container.xml": "<a/>"}, "not an EPUB"),
         ({"META-INF/container.xml": CONTAINER.replace("list", "other")}, "list of contents is missing"),

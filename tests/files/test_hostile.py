@@ -9,6 +9,7 @@ from docutils.parsers.rst import roles
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.adversarial import seconds
+from support.each import each
 from tieback_client import InvalidArgument
 from tieback_client.files import Document, NotText, read_document
 from tieback_client.files.budget import SECONDS
@@ -133,7 +134,7 @@ def test_a_comment_that_docutils_fails_on_does_not_fail_the_file() -> None:
     assert document.notes == ("it was read as plain text, since its parser fails on it",)
 
 
-@pytest.mark.parametrize(
+@each(
     "matter",
     [
         "a: &a [x, x]\n" + "".join(f"k{at}: &k{at} [*k{at - 1}, *k{at - 1}]\n" for at in range(1, 40)),
@@ -158,8 +159,8 @@ def test_front_matter_that_is_a_bomb_is_read_as_text_or_refused(matter: str) -> 
     assert seconds(read) < 5
 
 
-@pytest.mark.parametrize(
-    ("name", "text"),
+@each(
+    "name, text",
     [
         ("a.html", "<div>" * 100_000 + "deep words" + "</div>" * 100_000),
         ("a.html", "<b><i>" * 50_000 + "deep words"),
@@ -181,8 +182,8 @@ def test_what_is_nested_deeply_or_very_large_is_read(name: str, text: str) -> No
     assert seconds(read) < SECONDS + 5
 
 
-@pytest.mark.parametrize(
-    ("text", "encoding"),
+@each(
+    "text, encoding",
     [
         ("Größe, Café, naïve", "latin-1"),
         ("Thanks to Ångström, José Núñez, Müller and François Brontë.", "latin-1"),

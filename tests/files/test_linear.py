@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from support.adversarial import SHAPES, seconds, text_of
+from support.each import each
 from tieback_client.files import NotText, read_document
 from tieback_client.files.budget import SECONDS
 
@@ -33,9 +36,10 @@ MORE = {
 }
 
 
-@pytest.mark.parametrize("name", ["a.md", "a.txt", "a.rst", "a.html", "a"])
-@pytest.mark.parametrize("shape", [*SHAPES, *MORE])
-def test_a_text_is_read_within_bounds_whatever_it_repeats(shape: str, name: str) -> None:
+NAMES = ["a.md", "a.txt", "a.rst", "a.html", "a"]
+
+
+def check_is_read_within_bounds(shape: str, name: str) -> None:
     unit = MORE.get(shape)
     text = text_of(shape, LENGTH) if unit is None else unit * (LENGTH // len(unit))
 
@@ -50,7 +54,19 @@ def test_a_text_is_read_within_bounds_whatever_it_repeats(shape: str, name: str)
     assert seconds(read) < SECONDS + 5
 
 
-@pytest.mark.parametrize("line", ["# a{}b", "#{}", "# a{}", "# {}b"])
+@each("shape, name", zip(MORE, itertools.cycle(NAMES)))
+def test_a_text_is_read_within_bounds_whatever_it_repeats(shape: str, name: str) -> None:
+    check_is_read_within_bounds(shape, name)
+
+
+@pytest.mark.all
+@pytest.mark.parametrize("shape", [*SHAPES, *MORE])
+def test_every_format_is_read_within_bounds_whatever_it_repeats(shape: str) -> None:
+    for name in NAMES:
+        check_is_read_within_bounds(shape, name)
+
+
+@each("line", ["# a{}b", "#{}", "# a{}", "# {}b"])
 def test_a_heading_full_of_spaces_is_read_at_once(line: str) -> None:
     text = line.format(" " * 20_000).encode()
 
@@ -63,7 +79,7 @@ def test_a_headings_closing_signs_are_no_part_of_its_title() -> None:
     assert titles == ["One", "C#"]
 
 
-@pytest.mark.parametrize("line", ["a:{}\N{NO-BREAK SPACE}", "a: x{}\N{NO-BREAK SPACE}", "a: x{}", "a{}"])
+@each("line", ["a:{}\N{NO-BREAK SPACE}", "a: x{}\N{NO-BREAK SPACE}", "a: x{}", "a{}"])
 def test_facts_full_of_spaces_are_read_at_once(line: str) -> None:
     text = f"---\n{line.format(' ' * 20_000)}\n---\nrest".encode()
 

@@ -9,6 +9,7 @@ from base64 import b64encode
 from datetime import UTC, datetime
 
 import pytest
+from support.each import each
 from tieback_client import InvalidArgument
 from tieback_client.files import Document, read_document
 
@@ -190,8 +191,8 @@ def test_a_slide_is_a_section_under_its_title_with_the_notes_of_its_speaker() ->
     ]
 
 
-@pytest.mark.parametrize(
-    ("data", "reason"),
+@each(
+    "data, reason",
     [
         (archive(a="b"), "not a file of Office"),
         (b"PK\x03\x04 and no more", "damaged"),
@@ -288,7 +289,7 @@ def test_the_words_of_a_drawing_are_read() -> None:
             read_document(data.encode(), "a.svg")
 
 
-@pytest.mark.parametrize("text", ["[]", "{}", "not JSON", "[" * 100_000])
+@each("text", ["[]", "{}", "not JSON", "[" * 100_000])
 def test_what_is_no_notebook_is_text_with_a_note(text: str) -> None:
     document = read_document(text.encode(), "a.ipynb")
 
@@ -326,7 +327,7 @@ def test_a_mail_of_html_alone_is_read_as_a_page() -> None:
     assert (document.title, document.text) == ("News", "Lemons\n\nThey are sour.")
 
 
-@pytest.mark.parametrize(
+@each(
     "head",
     [
         "To: " + "(" * 10_000,

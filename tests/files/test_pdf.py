@@ -8,6 +8,7 @@ import random
 import pytest
 from pypdf import PdfWriter
 from support.adversarial import seconds
+from support.each import each
 from support.pdfs import pdf
 from tieback_client import InvalidArgument
 from tieback_client.files import read_document
@@ -30,9 +31,7 @@ def test_each_page_is_a_section_that_says_its_page_and_heading() -> None:
     assert [one.uri for one in document.item_sections("b/a.pdf")][2] == "b/a.pdf#page=3"
 
 
-@pytest.mark.parametrize(
-    "title", ["", "untitled", "Microsoft Word - report.doc", "final_v3.docx", "--", "(anonymous)"]
-)
+@each("title", ["", "untitled", "Microsoft Word - report.doc", "final_v3.docx", "--", "(anonymous)"])
 def test_a_title_that_says_nothing_is_replaced_by_the_files_name(title: str) -> None:
     assert read_document(pdf(["Words"], title=title), "tide-tables.pdf").title == "tide tables"
 
@@ -59,7 +58,7 @@ def test_a_pdf_with_a_password_is_refused_and_one_without_is_read(algorithm: str
     assert len(read_document(locked(""), "a.pdf").sections) == 3
 
 
-@pytest.mark.parametrize(
+@each(
     "damaged",
     [
         TIDES[: len(TIDES) // 2],
@@ -104,7 +103,7 @@ def test_a_damaged_byte_anywhere_gives_a_document_or_a_reason() -> None:
 FORMS = [b"/F%d Do " % (number + 1) * 12 for number in range(11)]
 
 
-@pytest.mark.parametrize(
+@each(
     "drawing",
     [
         pytest.param(b"0 " * 30_000_000, id="a stream that grows"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from support.each import each
 from tieback_client.files import Document, read_document
 
 DEBIAN = """\
@@ -172,7 +173,7 @@ def test_questions_head_their_answers_and_so_do_statements_that_are_numbered_amo
     assert titled(ASKED) == ["Can I boil milk?", "How long is the guarantee?", "Where do I get a lid?"]
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         "Is this it?\n\nIt is.\n",
@@ -193,8 +194,8 @@ def test_other_texts_have_no_headings(text: str) -> None:
     assert not any(titled(text))
 
 
-@pytest.mark.parametrize(
-    ("name", "title"),
+@each(
+    "name, title",
     [
         ("zlib/FAQ", "zlib FAQ"),
         ("a/b/README.txt", "b README"),

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
+from support.each import each
 from tieback_client import InvalidArgument
 from tieback_client.files import Document, NotText, read_document
 
@@ -143,7 +144,7 @@ def test_rows_of_csv_have_the_names_of_their_columns_and_their_own_lines() -> No
     assert (document.kind, document.is_original) == ("csv", False)
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         "1,2\n3,4\n",
@@ -226,8 +227,8 @@ def test_front_matter_keeps_lists_dates_numbers_and_truth() -> None:
     assert sections(document) == [("1", "", "L14", "words")]
 
 
-@pytest.mark.parametrize(
-    ("value", "field"),
+@each(
+    "value, field",
     [
         ("[[1, 2]]", 'metadata["odd"][0]'),
         ("[a, {b: c}]", 'metadata["odd"][1]'),
@@ -284,8 +285,8 @@ def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
         read_document(bytes(range(256)), "a")
 
 
-@pytest.mark.parametrize(
-    ("module", "package", "name", "data"),
+@each(
+    "module, package, name, data",
     [
         ("pypdf", "pypdf", "a.pdf", b"%PDF-1.7"),
         ("docutils", "docutils", "a.rst", b"Title\n=====\n"),

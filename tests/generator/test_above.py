@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from support.each import each
 from tieback.core.passage_units import in_bytes
 from tieback.generator.above import above
 from tieback.methods.grounding import Passage
@@ -17,8 +18,8 @@ def passage(text: str, title: str = TITLE) -> Passage:
     return Passage(text, spans, np.zeros((len(spans), 1), np.float32), title=title)
 
 
-@pytest.mark.parametrize(
-    ("question", "told"),
+@each(
+    "question, told",
     [
         ("When was Rust 1.95 released?", "Rust › Version 1.95 (2026-04-16): "),
         ("When were guards stabilised?", "Version 1.95 (2026-04-16): "),

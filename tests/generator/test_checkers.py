@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from support.each import each
 from tieback.catalog.catalog import Catalog
 from tieback.core.sentences import sentences
 from tieback.core.types.content import Content, Modality
@@ -65,8 +66,8 @@ def check(embed: Embed) -> Callable[[str], Finding]:
     return lambda claim: checkers.configure("lexical_embedding")(Statement(claim, embed(claim)), passages, {})
 
 
-@pytest.mark.parametrize(
-    ("claim", "label"),
+@each(
+    "claim, label",
     [
         ("The Danube is 2850 kilometres long.", VerdictLabel.SUPPORTED),
         ("The Danube begins in Germany's Black Forest.", VerdictLabel.SUPPORTED),
@@ -133,8 +134,8 @@ def test_every_checker_finds_nothing_without_passages(name: str, embed: Embed) -
     assert finding == Finding(VerdictLabel.UNSUPPORTED, 0.0, [])
 
 
-@pytest.mark.parametrize(
-    ("label", "cited"),
+@each(
+    "label, cited",
     [
         (VerdictLabel.SUPPORTED, [1, 0]),
         (VerdictLabel.CONTRADICTED, [2]),

@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.each import each
 from tieback.core.sentences import sentences
 from tieback.core.types.generation import Claim
 from tieback.generator.stopping import StopTexts
 from tieback.grounding.claims import ClaimFinder
 
 
-@pytest.mark.parametrize(
+@each(
     "expected",
     [
         ["It rains.", "It pours!", "Does it?", "Yes…"],
@@ -47,7 +48,7 @@ def in_pieces(text: str, size: int) -> list[Claim]:
 TEXT = "Über 2.850 km fließt die Donau. Café No. 5 öffnet um 9.30 Uhr!\n\n- 水は沸騰する。それだけ。 Et voilà"
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
+@each("size", [1, 2, 3, 7, 1000])
 def test_claims_are_the_same_however_the_text_comes(size: int) -> None:
     assert in_pieces(TEXT, size) == in_pieces(TEXT, len(TEXT))
 

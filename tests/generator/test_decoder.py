@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from support.each import each
 from tieback.catalog.card import GeneratorCard
 from tieback.core.errors import StartupError
 from tieback.models.decoder import Decoder, SoftTokens
@@ -212,7 +213,7 @@ def test_four_bit_blocks_clip_where_that_errs_less_and_keep_zeros() -> None:
     assert np.square(found.dequantize() - matrix).mean() < np.square(steps).mean() / 12
 
 
-@pytest.mark.parametrize("offset", [-0.7, 0.0, 0.3, -9.0])
+@each("offset", [-0.7, 0.0, 0.3, -9.0])
 def test_recoding_moves_a_four_bit_block_by_a_34th_of_a_step_at_most(offset: float) -> None:
     codes = np.arange(64, dtype=np.uint8).reshape(1, 64) % 16
     scales = np.full((1, 2), 0.1, np.float32)

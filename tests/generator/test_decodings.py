@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.each import each
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.field_path import at
 from tieback.core.types.arrays import Array
@@ -60,7 +61,7 @@ def share(logits: Array) -> Array:
     return np.asarray(np.exp(logits - logits.max()))
 
 
-@pytest.mark.parametrize("name", decodings.names())
+@each("name", decodings.names())
 def test_every_strategy_scores_each_token_and_excludes_not_all(name: str) -> None:
     draws = np.random.default_rng(1)
     logits = {one: draws.standard_normal(100).astype(np.float32) for one in streams(name)}
@@ -72,7 +73,7 @@ def test_every_strategy_scores_each_token_and_excludes_not_all(name: str) -> Non
     assert np.isfinite(scores).any()
 
 
-@pytest.mark.parametrize("name", decodings.names())
+@each("name", decodings.names())
 def test_where_its_streams_agree_a_strategy_prefers_no_token_to_the_plain_choice(name: str) -> None:
     scores = scored(name, Step(dict.fromkeys(streams(name), GIVEN)))
 
@@ -192,15 +193,12 @@ def test_dolas_candidates_in_32_layers_are_those_of_the_paper(bucket: str, layer
     assert [one.exit_of(32) for one in candidates] == list(layers)
 
 
-@pytest.mark.parametrize(
-    ("layer", "number"),
-    [(None, 30), (0, 0), (0.5, 15), (0.85, 25), (0.999, 29), (1, 1), (25.0, 25), (30, 30)],
-)
+@each("layer, number", [(None, 30), (0, 0), (0.5, 15), (0.85, 25), (0.999, 29), (1, 1), (25.0, 25), (30, 30)])
 def test_a_layer_is_a_number_or_a_fraction_of_the_depth(layer: float | None, number: int) -> None:
     assert Stream(layer=layer).exit_of(30) == number
 
 
-@pytest.mark.parametrize("layer", [31, 2.5, -1, float("inf"), float("nan")])
+@each("layer", [31, 2.5, -1, float("inf"), float("nan")])
 def test_a_layer_that_the_model_does_not_have_is_refused_with_how_many_it_has(layer: float) -> None:
     with pytest.raises(InvalidInput, match="the model has 30"):
         Stream(layer=layer).exit_of(30)
@@ -272,8 +270,8 @@ def test_an_excluded_token_is_never_chosen() -> None:
     assert set(choices(SamplingParameters(temperature=2.0, seed=1), 200, scores)) == {1, 3}
 
 
-@pytest.mark.parametrize(
-    ("sampling", "field"),
+@each(
+    "sampling, field",
     [
         (SamplingParameters(temperature=-0.1), "sampling.temperature"),
         (SamplingParameters(temperature=2.1), "sampling.temperature"),

@@ -13,6 +13,7 @@ import pytest
 import tieback_client
 from generator.conftest import collect
 from support import bag_of_words
+from support.each import each
 from tieback.core.errors import Damaged, InvalidInput, NotFound, PermissionDenied, QuotaExceeded, Unsupported
 from tieback.core.tenant import Access, Principal, act_for
 from tieback.core.types.demonstrations import Demonstration
@@ -222,8 +223,8 @@ async def test_a_tenant_has_so_many_at_most(generator: Generator, monkeypatch: p
         await generator.demonstrations.put(replace(OWLS, id="more"))
 
 
-@pytest.mark.parametrize(
-    ("wrong", "field", "said"),
+@each(
+    "wrong, field, said",
     [
         ({"id": "No Id"}, "id", "lower-case"),
         ({"id": "../up"}, "id", "lower-case"),

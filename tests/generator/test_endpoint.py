@@ -13,6 +13,7 @@ from generator.conftest import Answer, collect, until
 from pydantic import ValidationError
 from support import bag_of_words
 from support.chat_server import WORDS, ChatServer, chat_server
+from support.each import each
 from tieback.catalog.card import GeneratorCard
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, Overloaded, StartupError, Unavailable
@@ -336,7 +337,7 @@ def test_a_token_that_is_not_there_is_told_at_the_start() -> None:
         EndpointModel(card("https://far.example/v1", token_variable="NOWHERE"))
 
 
-@pytest.mark.parametrize(
+@each(
     "options",
     [
         {"base_url": "ftp://far/v1"},

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from generator.conftest import collect
+from support.each import each
 from tieback.core.field_path import ROOT
 from tieback.core.types.arrays import Array
 from tieback.core.types.generation import Evidence, Grounding, SamplingParameters
@@ -72,8 +73,8 @@ def shown(name: Any, seed: int = 0, share: float = 0.5, excerpt: Sequence[str] =
     return EvidenceTransform(name, share)(plain_request("who?", excerpt, seed=seed)).excerpt
 
 
-@pytest.mark.parametrize("plausibility", [0.0, 0.1])
-@pytest.mark.parametrize("name", TWO_VIEWS)
+@each("plausibility", [0.0, 0.1])
+@each("name", TWO_VIEWS)
 def test_with_neutral_parameters_every_strategy_is_plain_decoding_among_the_plausible(
     name: str, plausibility: float
 ) -> None:
@@ -85,7 +86,7 @@ def test_with_neutral_parameters_every_strategy_is_plain_decoding_among_the_plau
         assert shares(scores) == pytest.approx(shares(masked(step.logits[PLAIN], plausibility)), abs=1e-5)
 
 
-@pytest.mark.parametrize("name", TWO_VIEWS)
+@each("name", TWO_VIEWS)
 def test_a_second_stream_that_says_the_same_changes_no_greedy_choice(name: str) -> None:
     for seed in SEEDS:
         step = Step(dict.fromkeys(streams_of(name, {}), drawn(seed)), position=30)
@@ -93,7 +94,7 @@ def test_a_second_stream_that_says_the_same_changes_no_greedy_choice(name: str) 
         assert scored(name, step).argmax() == drawn(seed).argmax()
 
 
-@pytest.mark.parametrize("name", TWO_VIEWS)
+@each("name", TWO_VIEWS)
 def test_the_mask_is_of_the_original_stream_alone(name: str) -> None:
     for seed in SEEDS:
         step = step_of(name, seed, position=30)

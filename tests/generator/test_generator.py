@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from generator.conftest import collect, until
 from support.acting import begun
+from support.each import each
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, Overloaded, RateExceeded
 from tieback.core.tenant import Principal, Quota
@@ -311,8 +312,8 @@ async def test_passages_without_a_word_bear_on_nothing(small_generator: Generato
     assert answer.abstention.reason is AbstentionReason.WEAK_EVIDENCE
 
 
-@pytest.mark.parametrize(
-    ("how", "field"),
+@each(
+    "how, field",
     [
         ({"prompt": "  "}, "prompt"),
         ({"prompt": "a\ud800"}, "prompt"),

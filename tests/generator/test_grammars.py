@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 from generator.conftest import collect
+from support.each import each
 from tieback.core.errors import InvalidInput
 from tieback.core.types.generation import FinishReason, Grammar, GrammarKind, Grounding, SamplingParameters
 from tieback.core.types.method_choice import MethodChoice
@@ -74,8 +75,8 @@ async def test_the_limit_of_tokens_may_cut_it_off(small_generator: Generator) ->
     assert answer.text.startswith("{")
 
 
-@pytest.mark.parametrize(
-    ("kind", "text", "reason"),
+@each(
+    "kind, text, reason",
     [
         (GrammarKind.JSON_SCHEMA, '{"type": "string", "minLength": 5, "maxLength": 2}', "Unsatisfiable"),
         (GrammarKind.JSON_SCHEMA, '{"type": "nope"}', "nope"),

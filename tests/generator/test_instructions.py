@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from support.each import each
 from tieback.core.passage_units import in_bytes
 from tieback.generator.evidence import ReadEvidence
 from tieback.generator.quoting import A_VERSION, best
@@ -66,19 +67,17 @@ def test_an_entry_of_a_list_of_changes_is_quoted_where_a_change_is_asked_for_or_
     assert quotes("Can a kettle boil milk?", entry, [0.9]) == [entry]
 
 
-@pytest.mark.parametrize(
-    "heading", ["1.2.4", "v2.0 (2024-03-01)", "Release v2.5.0", "[1.0.0] - 2023-01-02", "20240301"]
-)
+@each("heading", ["1.2.4", "v2.0 (2024-03-01)", "Release v2.5.0", "[1.0.0] - 2023-01-02", "20240301"])
 def test_what_stands_under_a_version_is_a_change(heading: str) -> None:
     assert A_VERSION.fullmatch(heading)
 
 
-@pytest.mark.parametrize("heading", ["2 Usage", "Version control", "3.1 Limits", "2024"])
+@each("heading", ["2 Usage", "Version control", "3.1 Limits", "2024"])
 def test_a_numbered_heading_is_no_version(heading: str) -> None:
     assert not A_VERSION.fullmatch(heading)
 
 
-@pytest.mark.parametrize(
+@each(
     "row",
     [
         "`KETTLE_ROOT` | /home | Where it stands.",

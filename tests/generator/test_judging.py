@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from generator.conftest import collect
+from support.each import each
 from tieback.core.errors import InvalidInput
 from tieback.core.state import State
 from tieback.core.types.generation import (
@@ -89,7 +90,7 @@ def test_a_passage_is_as_answerable_as_its_best_sentence_and_one_without_words_i
     assert judged.score == judged.scores[0]
 
 
-@pytest.mark.parametrize(("wanted", "threshold"), [(0.5, 0.1), (0.6, 0.4), (0.9, 0.8), (1.0, 0.8)])
+@each("wanted, threshold", [(0.5, 0.1), (0.6, 0.4), (0.9, 0.8), (1.0, 0.8)])
 def test_a_wanted_precision_chooses_the_lowest_threshold_that_has_it(wanted: float, threshold: float) -> None:
     state = learned(AnswerabilityNetwork(WIDTH, Choices(16, 8, 2)))
 

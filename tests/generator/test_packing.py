@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import pytest
 from generator.conftest import collect
+from support.each import each
 from tieback.core.types.generation import AnswerStyle, Evidence, Grounding, SamplingParameters
 from tieback.generator import Generator
 from tieback.generator.packing import MOST_SENTENCES, packed
@@ -22,9 +22,7 @@ def words(text: str) -> int:
     return len(text.split())
 
 
-@pytest.mark.parametrize(
-    ("budget", "sentences"), [(1, 1), (2, 1), (3, 2), (5, 2), (6, 3), (9, 3), (10, MOST_SENTENCES)]
-)
+@each("budget, sentences", [(1, 1), (2, 1), (3, 2), (5, 2), (6, 3), (9, 3), (10, MOST_SENTENCES)])
 def test_the_most_relevant_sentences_that_fit_are_taken(budget: int, sentences: int) -> None:
     assert packed(excerpt, words, budget) == sentences
 

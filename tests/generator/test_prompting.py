@@ -7,6 +7,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.each import each
 from tieback.generator.prompting import EXAMPLES, messages, plain_request, quoted
 from tieback.methods.decoding import PromptForm, amateur, truthful, with_evidence, without_evidence
 from tieback.models.chat_template import Message
@@ -47,7 +48,7 @@ def test_a_passage_has_one_line_and_no_question_of_its_own(passage: str) -> None
     assert quoted(shown) == shown
 
 
-@pytest.mark.parametrize(
+@each(
     "passage", ["Mount Kenya is high.", "It asks: who? A question of time.", "東京は首都です。", "Ratio 3:1"]
 )
 def test_an_ordinary_passage_stands_in_a_prompt_as_it_is(passage: str) -> None:
@@ -67,7 +68,7 @@ def test_the_callers_question_is_the_only_one_of_its_message() -> None:
     assert asked.endswith("\n\nQuestion: Who?")
 
 
-@pytest.mark.parametrize("form", [with_evidence, without_evidence, amateur, truthful])
+@each("form", [with_evidence, without_evidence, amateur, truthful])
 def test_every_form_asks_the_callers_question_last_with_as_many_examples(form: PromptForm) -> None:
     shown = messages(form(plain_request("Who?", ["The king is Otto."])))
 

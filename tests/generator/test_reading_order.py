@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from generator.conftest import collect
 from support import bag_of_words
+from support.each import each
 from tieback.core.state import State
 from tieback.core.types.generation import Evidence, Grounding
 from tieback.core.types.method_choice import MethodChoice
@@ -45,9 +46,7 @@ def test_sentences_with_an_identifier_of_the_question_are_before_others() -> Non
     assert first("What causes the error E0277?", texts, ["", "E0277", ""], count=1) == [2, 1]
 
 
-@pytest.mark.parametrize(
-    ("question", "count"), [("is it of the", 2), ("???", 2), ("Who paints?", 2), ("bridge", 0)]
-)
+@each("question, count", [("is it of the", 2), ("???", 2), ("Who paints?", 2), ("bridge", 0)])
 def test_all_are_encoded_where_no_word_tells_them_apart_or_all_are_asked_for(
     question: str, count: int
 ) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from generator.conftest import collect
+from support.each import each
 from tieback.core.errors import InvalidInput
 from tieback.core.types.generation import Grounding, SamplingParameters, TextDelta, TokenScores
 from tieback.generator import Generator
@@ -28,7 +29,7 @@ def counts(sampling: SamplingParameters, draws: int = 2000) -> np.ndarray[tuple[
     return found
 
 
-@pytest.mark.parametrize(("least", "kept"), [(0.0, 4), (0.05, 4), (0.2, 3), (0.5, 2), (0.7, 1), (1.0, 1)])
+@each("least, kept", [(0.0, 4), (0.05, 4), (0.2, 3), (0.5, 2), (0.7, 1), (1.0, 1)])
 def test_min_p_keeps_tokens_by_their_ratio_to_the_likeliest(least: float, kept: int) -> None:
     found = counts(SamplingParameters(temperature=1.0, min_p=least, seed=1))
 

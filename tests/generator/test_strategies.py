@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from generator.conftest import collect
+from support.each import each
 from tieback.core.errors import NotFound
 from tieback.core.types.generation import Evidence, SamplingParameters
 from tieback.core.types.method_choice import MethodChoice
@@ -99,7 +100,7 @@ async def test_tokens_that_a_strategy_changed_are_counted(small_generator: Gener
     assert 0 < answer.finish.changed_tokens <= answer.finish.completion_tokens
 
 
-@pytest.mark.parametrize("name", decodings.names())
+@each("name", decodings.names())
 async def test_every_strategy_writes_the_same_answer_for_the_same_seed(
     small_generator: Generator, name: str
 ) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from support import bag_of_words
+from support.each import each
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound
 from tieback.core.recognised import joined
@@ -100,8 +101,8 @@ async def test_without_passages_the_claims_are_found_and_not_checked(checker: Cl
     assert found.supported_share is None
 
 
-@pytest.mark.parametrize(
-    ("one", "field", "words"),
+@each(
+    "one, field, words",
     [
         (GroundingCheck("", [HARBOUR]), "checks[0].text", "the text is empty"),
         (GroundingCheck(" \n", [HARBOUR]), "checks[0].text", "the text is empty"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import pytest
+from support.each import each
 from tieback.core.types.generation import Citation, ConflictKind, Evidence
 from tieback.grounding.conflicts import Conflicts
 from tieback.grounding.differences import difference
@@ -14,8 +14,8 @@ from tieback.methods.grounding import Passage
 INTERNS = "Interns are paid for on-call work at night."
 
 
-@pytest.mark.parametrize(
-    ("one", "other", "kind", "said"),
+@each(
+    "one, other, kind, said",
     [
         ("Interns get 20 days of paid leave.", "Interns get 25 days of paid leave.", "number", ("20", "25")),
         (
@@ -62,8 +62,8 @@ def test_sentences_that_say_the_same_but_for_one_thing_differ_in_that(
         assert tuple(texts) == expected
 
 
-@pytest.mark.parametrize(
-    ("one", "other"),
+@each(
+    "one, other",
     [
         (INTERNS, INTERNS),
         ("The toll of the bridge is two crowns.", "The toll of the ferry is three crowns."),

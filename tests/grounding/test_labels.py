@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from support.each import each
 from tieback.core.recognised import joined, labelled, together
 from tieback.core.types.content import Modality
 from tieback.core.types.generation import Citation, Evidence, NotCheckedReason, Verdict, VerdictLabel
@@ -136,8 +137,8 @@ async def test_what_is_written_beside_labels_is_checked_as_before(checker: Claim
     assert (of_both.label, of_both.score) == (of_words.label, of_words.score)
 
 
-@pytest.mark.parametrize(
-    ("claim", "stated"),
+@each(
+    "claim, stated",
     [
         ("There is no music in the recording.", Presence("music", is_there=False, is_heard=True)),
         ("The photo does not show a dog.", Presence("dog", is_there=False, is_heard=False)),

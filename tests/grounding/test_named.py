@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from support.each import each
 from tieback.grounding.named import MOST, has, identifiers, says, unnamed
 
 PASSAGE = (
@@ -11,8 +12,8 @@ PASSAGE = (
 )
 
 
-@pytest.mark.parametrize(
-    ("question", "missing"),
+@each(
+    "question, missing",
     [
         ("What is new in Prometheus 3.5?", ["Prometheus 3.5"]),
         ("What is new in Prometheus 2.53?", []),
@@ -37,8 +38,8 @@ def test_what_no_passage_names_is_named(question: str, missing: list[str]) -> No
     assert unnamed(question, [PASSAGE]) == missing
 
 
-@pytest.mark.parametrize(
-    ("question", "text", "missing"),
+@each(
+    "question, text, missing",
     [
         ("Does it open on Tuesday?", "Mon closed, Tue 8:30", []),
         ("What was said in December?", "It was said on 4 Dec 2024.", []),
@@ -53,8 +54,8 @@ def test_days_and_months_are_named_by_their_short_forms_and_by_dates(
     assert unnamed(question, [text]) == missing
 
 
-@pytest.mark.parametrize(
-    ("question", "text", "missing"),
+@each(
+    "question, text, missing",
     [
         ("The cooler hums at night. Does it need oil?", "Oil the cooler when it hums.", []),
         ("Cold brew against drip: Are they the same drink?", "Cold brew is no drip coffee.", []),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from support.each import each
 from tieback.core.types.generation import Citation, Evidence
 from tieback.grounding.conflicts import Conflicts
 from tieback.grounding.other_words import said_otherwise
@@ -23,8 +24,8 @@ def told(one: str, other: str, question: str = "", *, denied: bool = False) -> s
     return None if found is None else found.kind.value
 
 
-@pytest.mark.parametrize(
-    ("one", "other", "kind"),
+@each(
+    "one, other, kind",
     [
         ("The limit of an upload is 5 MB.", "Files above two megabytes are refused.", "number"),
         ("You have 30 days of leave.", "Everybody gets more than two weeks of leave.", None),
@@ -180,8 +181,8 @@ def test_what_is_far_from_the_question_is_no_conflict() -> None:
     assert said_otherwise(one, other, Statement("How old is it?", FAR), None) is None
 
 
-@pytest.mark.parametrize(
-    ("one", "other", "found"),
+@each(
+    "one, other, found",
     [
         (
             "2026-11-27 04:39:22 the unit has started 5 jobs",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+from support.each import each
 from tieback.grounding.quantities import LIMIT, OVER, UNDER, agree, quantities, same
 
 
-@pytest.mark.parametrize(
-    ("one", "other"),
+@each(
+    "one, other",
     [
         ("within 30 days", "after one month"),
         ("3 months", "a quarter of a year"),
@@ -29,8 +29,8 @@ def test_the_same_in_other_units_is_the_same(one: str, other: str) -> None:
     assert same(first.value, second.value)
 
 
-@pytest.mark.parametrize(
-    ("one", "other"),
+@each(
+    "one, other",
     [
         ("5 MB", "two megabytes"),
         ("30 days", "two weeks"),
@@ -45,7 +45,7 @@ def test_another_amount_is_another(one: str, other: str) -> None:
     assert not same(first.value, second.value)
 
 
-@pytest.mark.parametrize("text", ["Chapter 3", "a year", "in 1884", "version 3.11 of it", "monthly"])
+@each("text", ["Chapter 3", "a year", "in 1884", "version 3.11 of it", "monthly"])
 def test_what_counts_nothing_is_no_quantity(text: str) -> None:
     assert quantities(text) == []
 
@@ -59,8 +59,8 @@ def test_a_quantity_stands_where_it_is_written() -> None:
     assert sentence[slice(*found.span)] == "two megabytes"
 
 
-@pytest.mark.parametrize(
-    ("text", "bound"),
+@each(
+    "text, bound",
     [
         ("more than two weeks", OVER),
         ("longer than an hour", OVER),
@@ -77,8 +77,8 @@ def test_whether_more_or_less_is_meant_is_read(text: str, bound: str) -> None:
     assert found.bound == bound
 
 
-@pytest.mark.parametrize(
-    ("one", "other", "both"),
+@each(
+    "one, other, both",
     [
         ("30 days", "more than two weeks", True),
         ("30 minutes", "less than an hour", True),

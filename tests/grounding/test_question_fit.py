@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from support.each import each
 from tieback.core.types.generation import Evidence, QuestionFit, VerdictLabel
 from tieback.core.types.grounding import CheckedText, GroundingCheck
 from tieback.grounding import ClaimChecker
@@ -11,8 +12,8 @@ from tieback.grounding.question_fit import as_stated, fit_of, left_open
 ANSWERS, ECHO, OTHER = QuestionFit.ANSWERS, QuestionFit.ECHO, QuestionFit.OTHER_KIND
 
 
-@pytest.mark.parametrize(
-    ("question", "claim", "fit"),
+@each(
+    "question, claim, fit",
     [
         ("Who approves a rotation of keys?", "Jonas Lindqvist is 2021.", OTHER),
         ("When did Jonas Lindqvist join?", "Jonas Lindqvist is 2021.", OTHER),
@@ -41,8 +42,8 @@ def test_what_cannot_be_an_answer_is_told_apart(question: str, claim: str, fit: 
     assert fit_of(question, claim) is fit
 
 
-@pytest.mark.parametrize(
-    ("claim", "stated"),
+@each(
+    "claim, stated",
     [
         ("No, interns are not paid.", "interns are not paid."),
         ("Yes – the bridge is open.", "the bridge is open."),
@@ -104,8 +105,8 @@ def test_a_number_with_its_unit_is_one() -> None:
     assert fit_of("How much memory does it take?", "It takes memory, and time.") is QuestionFit.OTHER_KIND
 
 
-@pytest.mark.parametrize(
-    ("question", "quote", "missing"),
+@each(
+    "question, quote, missing",
     [
         ("When was the bridge built?", "The bridge is a landmark.", "date"),
         ("When was the bridge built?", "The bridge was built in the 90s.", ""),

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import numpy as np
 import pytest
 import torch
+from support.each import each
 from tieback.catalog.catalog import Catalog
 from tieback.core.deadline import NO_DEADLINE
 from tieback.core.errors import InvalidInput
@@ -137,8 +138,8 @@ def test_signals_tell_what_a_claim_has_that_the_passage_lacks() -> None:
     assert signals("The sea is cold.")["coverage"] == 0.0
 
 
-@pytest.mark.parametrize(
-    ("said", "found"),
+@each(
+    "said, found",
     [
         ("In spring the Danube carries 40 ships a day.", SAME),
         ("The Danube carries 40 ships.", SAME),
@@ -153,8 +154,8 @@ def test_the_same_words_in_their_order_are_judged_by_a_rule(said: str, found: in
     assert by_rule(words_of("The Danube carries 40 ships."), words_of(said)) == found
 
 
-@pytest.mark.parametrize(
-    ("claim", "said", "found"),
+@each(
+    "claim, said, found",
     [
         ("In March Anna Brown hired Carl.", "Anna Brown hired Carl in March.", SAME),
         ("Anna Brown hired Carl in March.", "In March the firm of Anna Brown hired Carl.", SAME),

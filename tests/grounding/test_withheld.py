@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-import pytest
+from support.each import each
 from tieback.core.types.content import Modality
 from tieback.core.types.generation import Evidence, NotCheckedReason, VerdictLabel
 from tieback.core.types.grounding import CheckedText, GroundingCheck
@@ -27,8 +27,8 @@ async def verdict(checker: ClaimChecker, text: str, *evidence: Evidence) -> tupl
     return one.label, one.reason
 
 
-@pytest.mark.parametrize(
-    ("text", "evidence", "reason"),
+@each(
+    "text, evidence, reason",
     [
         (CLAIM, (), NotCheckedReason.NO_PASSAGES),
         (CLAIM, (PHOTO,), NotCheckedReason.NO_TEXT),
@@ -76,8 +76,8 @@ async def test_a_checker_of_characters_knows_every_language(checker: ClaimChecke
     assert [one.label for one in found.verdicts] == [VerdictLabel.SUPPORTED]
 
 
-@pytest.mark.parametrize(
-    ("text", "is_other"),
+@each(
+    "text, is_other",
     [
         ("Les stagiaires ne sont pas payés pour l'astreinte.", True),
         ("Die Donau ist 2850 km lang.", True),

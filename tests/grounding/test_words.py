@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
+from support.each import each
 from tieback.methods.grounding import words_of
 from tieback.methods.grounding._doubts import is_doubted
 from tieback.methods.grounding._signals import SIGNALS, signals_of
@@ -12,8 +12,8 @@ from tieback.methods.grounding._words import conflicts, has_number, lacking
 MOON = "The mean distance of the Moon is 238,855 miles."
 
 
-@pytest.mark.parametrize(
-    ("text", "numbers"),
+@each(
+    "text, numbers",
     [
         ("It has twenty-one rooms and 2,850 beds.", ("21", "2850")),
         ("It cost three million dollars.", ("3000000",)),
@@ -26,8 +26,8 @@ def test_numbers_are_read_in_words_and_in_digits(text: str, numbers: tuple[str, 
     assert words_of(text).numbers == numbers
 
 
-@pytest.mark.parametrize(
-    ("number", "exact", "is_same"),
+@each(
+    "number, exact, is_same",
     [
         ("239000", "238855", True),
         ("238000", "238855", False),
@@ -49,8 +49,8 @@ def test_a_rounded_number_is_neither_lacking_nor_in_conflict() -> None:
     assert conflicts(words_of("That distance is 293,000 miles."), said)
 
 
-@pytest.mark.parametrize(
-    ("claim", "said", "doubt"),
+@each(
+    "claim, said, doubt",
     [
         ("A reindex makes a collection again.", "A reindex makes a collection again.", None),
         ("A collection makes a reindex again.", "A reindex makes a collection again.", "reordered"),
@@ -74,8 +74,8 @@ def test_what_is_exact_raises_a_doubt(claim: str, said: str, doubt: str | None) 
         assert signals[SIGNALS.index(doubt)] > 0
 
 
-@pytest.mark.parametrize(
-    ("claim", "said", "is_wrong"),
+@each(
+    "claim, said, is_wrong",
     [
         ("Tea lowers the risk of a stroke.", "Tea lowers the risk of a stroke in men.", False),
         ("Tea raises the risk of a stroke.", "Tea lowers the risk of a stroke in men.", True),

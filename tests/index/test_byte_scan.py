@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from support.each import each
 from tieback.index.byte_scan import ByteScan
 from tieback.index.vectors import SCANNED_FROM, FlatVectors
 
@@ -52,8 +53,8 @@ def test_more_equal_vectors_than_candidates_are_searched_exactly() -> None:
     assert set(positions.tolist()) == {3, 899}
 
 
-@pytest.mark.parametrize("scale", [1e-9, 1e-3, 1.0, 1e4, 1e6])
-@pytest.mark.parametrize("share", [1.0, 0.5, 0.001])
+@each("scale", [1e-9, 1e-3, 1.0, 1e4, 1e6])
+@each("share", [1.0, 0.5, 0.001])
 def test_the_best_are_those_of_all_products_whatever_the_scale_and_the_mask(
     scale: float, share: float
 ) -> None:

@@ -2,6 +2,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.each import each
 from support.sections import SPACE, WIDTH, axis, item, section, vector
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound
 from tieback.core.types.fusion import Routing
@@ -30,9 +31,7 @@ async def test_making_the_equal_collection_again_returns_it_with_what_it_holds(i
     assert again.item_count == 1
 
 
-@pytest.mark.parametrize(
-    ("space", "width"), [(SpaceRef("pico", "r2", "f1"), 4), (SpaceRef("pico", "r1", "f2"), 4), (SPACE, 8)]
-)
+@each("space, width", [(SpaceRef("pico", "r2", "f1"), 4), (SpaceRef("pico", "r1", "f2"), 4), (SPACE, 8)])
 async def test_a_name_taken_by_another_space_or_width_is_refused_with_both_named(
     index: Index, space: SpaceRef, width: int
 ) -> None:
@@ -40,9 +39,7 @@ async def test_a_name_taken_by_another_space_or_width_is_refused_with_both_named
         await index.create_collection("docs", space, width)
 
 
-@pytest.mark.parametrize(
-    "name", ["", "Docs", "1docs", "-docs", "do cs", "docs/../etc", "d" * 64, "docs\n", "é"]
-)
+@each("name", ["", "Docs", "1docs", "-docs", "do cs", "docs/../etc", "d" * 64, "docs\n", "é"])
 async def test_a_bad_collection_name_is_refused(index: Index, name: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         await index.create_collection(name, SPACE, WIDTH)
@@ -50,7 +47,7 @@ async def test_a_bad_collection_name_is_refused(index: Index, name: str) -> None
     assert str(caught.value.field) == "name"
 
 
-@pytest.mark.parametrize("width", [0, -1, 10**6])
+@each("width", [0, -1, 10**6])
 async def test_an_impossible_width_is_refused(index: Index, width: int) -> None:
     with pytest.raises(InvalidInput) as caught:
         await index.create_collection("more", SPACE, width)

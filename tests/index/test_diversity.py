@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.each import each
 from support.sections import WIDTH, item, section, vector
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Content, Item, Modality, Section
@@ -160,8 +161,8 @@ async def test_hits_per_item_diversity_and_collapsing_work_together(index: Index
     assert [one.section_id for one in hits[0].pieces] == ["2", "3"]
 
 
-@pytest.mark.parametrize(
-    ("wrong", "field"),
+@each(
+    "wrong, field",
     [
         ({"diversity": 1.5}, "diversity"),
         ({"diversity": -0.1}, "diversity"),

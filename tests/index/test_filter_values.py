@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.each import each
 from support.filtering import put, trees, waiting
 from tieback.core.dates import read_date
 from tieback.core.errors import InvalidInput
@@ -45,8 +46,8 @@ def passing(memory: Memory, tree: Filter | None) -> list[int]:
     return sorted(int(memory.order_key(int(position))[0][1:]) for position in positions)
 
 
-@pytest.mark.parametrize(
-    ("text", "rows"),
+@each(
+    "text, rows",
     [
         ("tags = tls", [0]),
         ("tags != tls", [1, 2]),
@@ -87,8 +88,8 @@ def test_a_filter_reads_lists_and_dates(text: str, rows: list[int]) -> None:
     assert passing(memory_of(ROWS), parse(text)) == rows
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
+@each(
+    "text, message",
     [
         (
             "tagz = tls",

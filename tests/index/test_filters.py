@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support.adversarial import seconds
+from support.each import each
 from support.filtering import made, put, trees, waiting
 from tieback.core.errors import DeadlineExceeded, InvalidInput
 from tieback.core.types.content import Modality
@@ -41,59 +42,59 @@ def passing(text: str) -> list[int]:
     return np.flatnonzero(memory.allowed(tree, scans, waiting)).tolist()
 
 
-@pytest.mark.parametrize(
-    ("text", "rows"),
-    [
-        ("", [0, 1, 2, 3]),
-        ("  ", [0, 1, 2, 3]),
-        ('modality = "text"', [0, 3]),
-        ("modality = text", [0, 3]),
-        ("modality != text", [1, 2]),
-        ("year = 1990", [1]),
-        ("year = '1990'", [2]),
-        ("year >= 1903", [0, 1]),
-        ("year > 1903", [1]),
-        ("year < 1.99e3", [0]),
-        ("year <= 1990.0", [0, 1]),
-        ("year != 1990", [0, 2]),
-        ("NOT year = 1990", [0, 2, 3]),
-        ("-year = 1990", [0, 2, 3]),
-        ("- (year = 1990)", [0, 2, 3]),
-        ("NOT NOT year = 1990", [1]),
-        ("year:*", [0, 1, 2]),
-        ("NOT year : *", [3]),
-        ("author : curie", [0]),
-        ('author:"MARIE"', [0, 3]),
-        ("reviewed = true", [0]),
-        ("reviewed = false", [2]),
-        ("reviewed != true", [2]),
-        ("reviewed", [0]),
-        ("NOT reviewed", [1, 2, 3]),
-        ("-reviewed AND modality = text", [3]),
-        ("(reviewed) OR author = marie", [0, 3]),
-        ("author IN (marie, 'Marie Curie')", [0, 3]),
-        ("NOT author IN (marie)", [0, 1, 2]),
-        ("year IN (1903, '1990')", [0, 2]),
-        ("modality IN (image, audio)", [1, 2]),
-        ("author CONTAINS 'CURIE'", [0]),
-        ("title > M", [0, 2]),
-        ('title = ""', [3]),
-        ('"my key" = 1', [2]),
-        ('metadata."my key" = 1', [2]),
-        ("metadata.year = 1990", [1]),
-        ("modality = image OR modality = audio", [1, 2]),
-        ("modality = text AND author : marie AND year > 1900", [0]),
-        ("(modality = text OR year = 1990) AND NOT author = marie", [0, 1]),
-        ("year>=1903 AND(reviewed=true)", [0]),
-        ("year > -5", [0, 1]),
-    ],
-)
+EXAMPLES: list[tuple[str, list[int]]] = [
+    ("", [0, 1, 2, 3]),
+    ("  ", [0, 1, 2, 3]),
+    ('modality = "text"', [0, 3]),
+    ("modality = text", [0, 3]),
+    ("modality != text", [1, 2]),
+    ("year = 1990", [1]),
+    ("year = '1990'", [2]),
+    ("year >= 1903", [0, 1]),
+    ("year > 1903", [1]),
+    ("year < 1.99e3", [0]),
+    ("year <= 1990.0", [0, 1]),
+    ("year != 1990", [0, 2]),
+    ("NOT year = 1990", [0, 2, 3]),
+    ("-year = 1990", [0, 2, 3]),
+    ("- (year = 1990)", [0, 2, 3]),
+    ("NOT NOT year = 1990", [1]),
+    ("year:*", [0, 1, 2]),
+    ("NOT year : *", [3]),
+    ("author : curie", [0]),
+    ('author:"MARIE"', [0, 3]),
+    ("reviewed = true", [0]),
+    ("reviewed = false", [2]),
+    ("reviewed != true", [2]),
+    ("reviewed", [0]),
+    ("NOT reviewed", [1, 2, 3]),
+    ("-reviewed AND modality = text", [3]),
+    ("(reviewed) OR author = marie", [0, 3]),
+    ("author IN (marie, 'Marie Curie')", [0, 3]),
+    ("NOT author IN (marie)", [0, 1, 2]),
+    ("year IN (1903, '1990')", [0, 2]),
+    ("modality IN (image, audio)", [1, 2]),
+    ("author CONTAINS 'CURIE'", [0]),
+    ("title > M", [0, 2]),
+    ('title = ""', [3]),
+    ('"my key" = 1', [2]),
+    ('metadata."my key" = 1', [2]),
+    ("metadata.year = 1990", [1]),
+    ("modality = image OR modality = audio", [1, 2]),
+    ("modality = text AND author : marie AND year > 1900", [0]),
+    ("(modality = text OR year = 1990) AND NOT author = marie", [0, 1]),
+    ("year>=1903 AND(reviewed=true)", [0]),
+    ("year > -5", [0, 1]),
+]
+
+
+@each("text, rows", EXAMPLES)
 def test_a_filter_passes_the_rows_it_describes(text: str, rows: list[int]) -> None:
     assert passing(text) == rows
 
 
-@pytest.mark.parametrize(
-    ("text", "place", "expected"),
+@each(
+    "text, place, expected",
     [
         ("title", 6, "one of = != < <= > >= : IN CONTAINS after title, found the end"),
         ("year 1990", 6, "one of = != < <= > >= : IN CONTAINS after year, found '1990'"),
@@ -135,7 +136,7 @@ def test_a_bad_filter_says_where_what_was_expected_and_gives_an_example(
     assert str(caught.value.field) == "filter"
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         "a=1 AND " * 100_000,

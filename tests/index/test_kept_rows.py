@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from support.each import each
 from tieback.core.types.content import Content, Item, Modality, Section
 from tieback.index import kept_rows
 from tieback.index.memory import Memory
@@ -117,7 +118,7 @@ def assert_holds(memory: Memory, expected: dict[str, Put]) -> None:
             assert (memory.regions.all_of(position) is None) == (ordinal not in known.regions)
 
 
-@pytest.mark.parametrize("seed", range(5))
+@each("seed", range(5))
 def test_after_any_commits_memory_has_what_was_written_last(seed: int) -> None:
     memory, commits = Memory(WIDTH), list(history(seed))
 

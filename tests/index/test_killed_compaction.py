@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.sections import SPACE, WIDTH, axis, item, section
+from support.sweep import sweep
 from tieback.index import Index, versions
 from tieback.index.table import readable
 
@@ -88,7 +89,7 @@ def killed(store: Path, step: str, number: int, when: str) -> subprocess.Complet
     )
 
 
-@pytest.mark.parametrize(("step", "number", "when"), POINTS)
+@pytest.mark.parametrize(("step", "number", "when"), sweep(POINTS, quick=[("clean", 1, "after")]))
 async def test_a_server_killed_within_compaction_starts_again_with_all_it_had(
     written: Path, tmp_path: Path, step: str, number: int, when: str
 ) -> None:

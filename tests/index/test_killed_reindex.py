@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from support.reindexing import NEW, WIDER, encode_again
 from support.sections import SPACE, WIDTH, axis, item, section, vector
+from support.sweep import sweep
 from tieback.index import Index
 
 # Makes a generation and finishes it, and kills itself with SIGKILL before the given call of a step.
@@ -56,12 +57,15 @@ def killed(store: Path, step: str, number: int) -> subprocess.CompletedProcess[s
 
 @pytest.mark.parametrize(
     ("step", "number"),
-    [
-        *(("begin", n) for n in (1, 4, 8)),
-        *(("write", n) for n in (1, 2)),
-        *(("finish", n) for n in range(1, 9)),
-        *(("discard", n) for n in range(1, 4)),
-    ],
+    sweep(
+        [
+            *(("begin", n) for n in (1, 4, 8)),
+            *(("write", n) for n in (1, 2)),
+            *(("finish", n) for n in range(1, 9)),
+            *(("discard", n) for n in range(1, 4)),
+        ],
+        quick=[("write", 1), ("finish", 4)],
+    ),
 )
 async def test_a_server_killed_within_a_reindex_has_all_items_in_one_space_and_goes_on(
     store: Path, step: str, number: int

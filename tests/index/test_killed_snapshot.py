@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from support.originals import files, photo
 from support.sections import SPACE, WIDTH, axis, item, section
+from support.sweep import sweep
 from tieback.core.types.collection import Source
 from tieback.index import Index
 
@@ -113,7 +114,7 @@ async def check(index: Index, store: Path) -> None:
         assert snapshot.item_count == len(expected)
 
 
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("point", sweep(POINTS, quick=[-1]))
 async def test_a_server_killed_while_it_makes_a_snapshot_has_it_whole_or_not_at_all(
     copied: Path, calls: dict[str, int], point: int
 ) -> None:
@@ -128,7 +129,7 @@ async def test_a_server_killed_while_it_makes_a_snapshot_has_it_whole_or_not_at_
     await index.close()
 
 
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("point", sweep(POINTS, quick=[-1]))
 async def test_a_server_killed_while_it_restores_has_the_whole_collection_or_none(
     copied: Path, calls: dict[str, int], point: int
 ) -> None:
@@ -147,7 +148,7 @@ async def test_a_server_killed_while_it_restores_has_the_whole_collection_or_non
     await index.close()
 
 
-@pytest.mark.parametrize("point", [1, -1])
+@pytest.mark.parametrize("point", sweep([1, -1], quick=[-1]))
 async def test_a_server_killed_while_it_deletes_a_snapshot_has_it_whole_or_not_at_all(
     copied: Path, calls: dict[str, int], point: int
 ) -> None:

@@ -6,12 +6,14 @@ import signal
 import subprocess
 import sys
 import textwrap
+from itertools import product
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 import pytest
 from support.sections import SPACE, WIDTH, item, section
+from support.sweep import sweep
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.vectors import Vector
 from tieback.index import Index
@@ -50,8 +52,10 @@ async def found(index: Index) -> set[str]:
     return {hit.item_id for hit in reply.hits}
 
 
-@pytest.mark.parametrize("codec", ["int8", "float32"])
-@pytest.mark.parametrize("number", range(1, 9))
+@pytest.mark.parametrize(
+    ("number", "codec"),
+    sweep(product(range(1, 9), ["int8", "float32"]), quick=[(1, "int8"), (2, "float32")]),
+)
 async def test_a_server_killed_while_it_keeps_lists_or_a_graph_starts_with_all_vectors(
     number: int, codec: str, store: Path
 ) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.each import each
 from support.learning import until_learned
 from support.reindexing import NEW, WIDER, encode_again
 from support.sections import SPACE, item, section, vector
@@ -334,8 +335,8 @@ async def test_a_full_disk_leaves_a_collection_exact_until_there_is_room(small_d
     await index.close()
 
 
-@pytest.mark.parametrize(
-    ("codec", "field"),
+@each(
+    "codec, field",
     [
         (MethodChoice("product", {"dimensions_per_byte": 5}), "dimensions_per_byte"),
         (MethodChoice("itq", {"bits_per_dimension": 0.1}), "bits_per_dimension"),

@@ -11,6 +11,7 @@ import numpy as np
 import psutil
 import pytest
 from index.conftest import refusal
+from support.each import each
 from support.sections import SPACE, WIDTH, axis, item, section, vector
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, StorageFull
@@ -37,8 +38,8 @@ async def small(open_index: Callable[..., Index]) -> AsyncIterator[Index]:
     await index.close()
 
 
-@pytest.mark.parametrize(
-    ("metadata", "field", "message"),
+@each(
+    "metadata, field, message",
     [
         (keys(6), "items[0].item.metadata", "6 keys of metadata; at most 5"),
         ({"much-too-long": 1.0}, "items[0].item.metadata", "13 bytes of text; at most 8"),
@@ -108,8 +109,8 @@ async def test_many_keys_cost_no_more_memory_than_some_times_their_size(
 NUL = "a\0b"
 
 
-@pytest.mark.parametrize(
-    ("indexed", "field"),
+@each(
+    "indexed, field",
     [
         (item(NUL), "items[0].item.id"),
         (item("a", title=NUL), "items[0].item.title"),

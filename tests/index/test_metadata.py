@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
-import pytest
+from support.each import each
 from support.present import present
 from support.sections import SPACE, WIDTH, item
 from tieback.core.types.limits import Limits
@@ -60,8 +60,8 @@ async def test_times_are_kept_in_utc(index: Index) -> None:
     assert kept == {"at": "2024-02-29T23:00:00+00:00", "naive": "2024-01-01T00:00:00+00:00"}
 
 
-@pytest.mark.parametrize(
-    ("value", "field", "message"),
+@each(
+    "value, field, message",
     [
         ({"a": 1}, 'items[1].item.metadata["bad key"]', "not dict"),
         (None, 'items[1].item.metadata["bad key"]', "strings, finite numbers, booleans, dates, and lists"),

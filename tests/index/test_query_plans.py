@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from support.each import each
 from support.sections import SPACE, WIDTH, item, section
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound
 from tieback.core.types.collection import Source
@@ -64,8 +65,8 @@ async def test_a_plan_is_restored_with_its_collection(index: Index) -> None:
     assert (await index.get_collection("again")).plan == PLAN
 
 
-@pytest.mark.parametrize(
-    ("plan", "field"),
+@each(
+    "plan, field",
     [
         ({"query_expansion": MethodChoice("rocchio", {"depth": 3})}, "plan.query_expansion.parameters.depth"),
         ({"vector_search": MethodChoice("within", {"similarity": "x"})}, "plan.vector_search"),
@@ -76,7 +77,6 @@ async def test_a_plan_is_restored_with_its_collection(index: Index) -> None:
         ({"granularity": Granularity.DOCUMENT, "hits_per_item": 1}, "plan.granularity"),
         ({"hybrid": False, "vector_search": MethodChoice("none")}, "plan.hybrid"),
     ],
-    ids=str,
 )
 async def test_a_plan_that_no_query_could_follow_is_refused(
     index: Index, plan: dict[str, Any], field: str

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.each import each
 from support.held_training import held_training
 from support.sections import SPACE, axis, item, regions_of, section, vector
 from tieback.core.errors import InvalidInput, SpaceMismatch
@@ -119,8 +120,8 @@ async def test_regions_go_with_their_section_and_come_back_after_a_restart(album
     await again.close()
 
 
-@pytest.mark.parametrize(
-    ("changes", "field"),
+@each(
+    "changes, field",
     [
         ({"space": SpaceRef("pico", "r2", "f1")}, "space"),
         ({"values": np.ones((2, 3), np.float32)}, "values"),

@@ -3,6 +3,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.each import each
 from support.present import present
 from support.sections import axis, item, section, vector
 from tieback.answer.plan import DEFAULT_PLAN
@@ -160,8 +161,8 @@ async def test_the_limit_holds_and_is_ten_where_none_is_given(index: Index) -> N
 NORTH = vector(1, 0, 0, 0)
 
 
-@pytest.mark.parametrize(
-    ("request_", "field"),
+@each(
+    "request_, field",
     [
         ({}, "vector"),
         ({"text": "  \n"}, "vector"),

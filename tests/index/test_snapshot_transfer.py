@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from support.acting import begun
+from support.each import each
 from support.originals import files, photo
 from support.present import present
 from support.sections import SPACE, WIDTH, axis, item, section, vector
@@ -181,7 +182,7 @@ def hostile() -> dict[str, bytes]:
     }
 
 
-@pytest.mark.parametrize("what", hostile())
+@each("what", hostile())
 async def test_what_no_export_wrote_is_refused(other: Index, what: str) -> None:
     error = await refusal(other, hostile()[what])
 

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from support.each import each
 from support.originals import files, photo
 from support.reindexing import NEW, WIDER, encode_again
 from support.sections import SPACE, WIDTH, axis, item, section, vector
@@ -317,7 +318,7 @@ async def test_snapshots_are_listed_by_name_page_by_page_and_deleted(index: Inde
     assert left(store) == []
 
 
-@pytest.mark.parametrize("name", ["", "Upper", "1st", "a/b", "..", "a" * 64])
+@each("name", ["", "Upper", "1st", "a/b", "..", "a" * 64])
 async def test_what_is_no_name_is_told_with_its_field(index: Index, name: str) -> None:
     await index.snapshots.create_snapshot("docs", "first")
 

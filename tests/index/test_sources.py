@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support.each import each
 from support.sections import SPACE, WIDTH, item
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound
 from tieback.core.types.collection import IndexedItem, Source
@@ -82,8 +83,8 @@ async def test_sources_go_with_their_collection(index: Index) -> None:
     assert (await index.get_collection("docs")).sources == []
 
 
-@pytest.mark.parametrize(
-    ("source", "field"),
+@each(
+    "source, field",
     [
         (replace(LIBRARY, name=""), "source.name"),
         (replace(LIBRARY, name="a/b"), "source.name"),

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 from support.acting import begun
+from support.each import each
 from support.sections import SPACE, WIDTH, axis, item, section, vector
 from tieback.core.errors import InvalidInput, NotFound, PermissionDenied, QuotaExceeded, TiebackError
 from tieback.core.tenant import Access, CollectionKey, Principal, Quota, Share
@@ -61,7 +62,7 @@ async def error_of(principal: Principal, work: Awaitable[object]) -> TiebackErro
     return caught.value
 
 
-@pytest.mark.parametrize("asked", ALL)
+@each("asked", ALL)
 async def test_another_tenants_collection_is_not_found_just_as_one_that_does_not_exist(
     index: Index, asked: str
 ) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.each import each
 from support.present import present
 from support.sections import SPACE, WIDTH, axis, item, regions_of, section
 from support.tokens import EXACT, OTHER, OWN, PLAIN, SERVED, SINGLE, WIDE, text, tokens_of
@@ -46,9 +47,7 @@ async def test_what_is_left_out_is_the_default(serving: Index) -> None:
     assert second.token_vectors == TokenVectors(OTHER, 32, MethodChoice("ward", {"factor": 2}), codec)
 
 
-@pytest.mark.parametrize(
-    ("asked", "error", "match"),
-    [
+@each("asked, error, match", [
         (TokenVectors(SpaceRef("nowhere", "", "")), NotFound, "named 'nowhere'.*words"),
         (TokenVectors(SpaceRef("tokens", "r0", "f1")), SpaceMismatch, "tokens@r1"),
         (TokenVectors(width=3), InvalidInput, "the width is 3; that of 'tokens' is 64"),
@@ -59,8 +58,7 @@ async def test_what_is_left_out_is_the_default(serving: Index) -> None:
         (TokenVectors(pooling=MethodChoice("ward", {"factor": 0})), InvalidInput, "factor"),
         (TokenVectors(codec=MethodChoice("prefix", {"dimensions": 64})), InvalidInput, "prefix of 64"),
         (TokenVectors(codec=MethodChoice("itq")), InvalidInput, "learns from vectors"),
-    ],
-)  # fmt: skip
+    ])  # fmt: skip
 async def test_what_cannot_be_kept_is_refused(
     serving: Index, asked: TokenVectors, error: type[TiebackError], match: str
 ) -> None:
@@ -130,7 +128,7 @@ WRONG = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("wrong", WRONG)
+@each("wrong", WRONG)
 async def test_rows_that_cannot_be_kept_are_refused_and_the_others_written(texts: Index, wrong: str) -> None:
     indexed, kind, field = WRONG[wrong]
 

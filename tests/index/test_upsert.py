@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from index.conftest import refusal
+from support.each import each
 from support.sections import SPACE, axis, item, section, vector
 from tieback.core.errors import InvalidInput, NotFound, SpaceMismatch
 from tieback.core.types.arrays import Array
@@ -66,8 +67,8 @@ async def test_the_place_of_a_text_in_its_original_is_kept_and_told_with_hits(
     await again.close()
 
 
-@pytest.mark.parametrize(
-    ("span", "about", "words"),
+@each(
+    "span, about, words",
     [
         ((0, 4), {}, "the text has 5 bytes"),
         ((5, 0), {}, "the text has 5 bytes"),
@@ -126,8 +127,8 @@ NO_SCALE = section(Vector(SPACE, np.zeros(4, np.int8), DType.INT8))
 HUGE = section(Vector(SPACE, np.full(4, 1e300)))
 
 
-@pytest.mark.parametrize(
-    ("bad", "field", "why"),
+@each(
+    "bad, field, why",
     [
         (item(""), "items[0].item.id", "empty"),
         (item("é" * 257), "items[0].item.id", "at most 512"),
@@ -165,9 +166,7 @@ async def test_a_bad_item_is_refused_with_the_field_and_the_reason(
     assert (await index.get_collection("docs")).item_count == 0
 
 
-@pytest.mark.parametrize(
-    "space", [SpaceRef("nano", "r1", "f1"), SpaceRef("pico", "r2", "f1"), SpaceRef("pico", "r1", "f2")]
-)
+@each("space", [SpaceRef("nano", "r1", "f1"), SpaceRef("pico", "r2", "f1"), SpaceRef("pico", "r1", "f2")])
 async def test_a_vector_of_another_space_is_refused_with_both_spaces_named(
     index: Index, space: SpaceRef
 ) -> None:

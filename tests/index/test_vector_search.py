@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.each import each
 from support.sections import item, section, vector
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.types.content import Modality
@@ -174,8 +175,8 @@ async def test_within_a_similarity_the_best_region_counts_half(index: Index) -> 
     assert await found(0.51) == []
 
 
-@pytest.mark.parametrize(
-    ("asked", "field"),
+@each(
+    "asked, field",
     [
         ({"text": "x", "vector_search": EXACT}, "vector_search"),
         ({"vector": NORTH, "vector_search": NONE}, "vector"),

@@ -6,9 +6,9 @@ import time
 from types import SimpleNamespace
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.each import each
 from tieback.core.types.load import Load
 from tieback.serving.autoscaling import Meter, Signal, WaitPolicy, autoscaling_config, wanted
 from tieback.serving.settings import Settings
@@ -20,7 +20,7 @@ signals = st.lists(
 )
 
 
-@pytest.mark.parametrize(("queued", "number"), [(0, 1), (4_999, 1), (5_001, 2), (12_000, 3)])
+@each("queued, number", [(0, 1), (4_999, 1), (5_001, 2), (12_000, 3)])
 def test_more_replicas_are_wanted_as_soon_as_the_wait_is_longer_than_promised(
     queued: float, number: int
 ) -> None:

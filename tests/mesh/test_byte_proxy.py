@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 from support.counting_encoder import CountingServer, counting_server
+from support.each import each
 from support.small_server import SECRET, SmallServer, fuse_request, small_server
 from tieback.core.errors import InvalidInput
 from tieback.serving import failures
@@ -75,7 +76,7 @@ def test_bytes_that_are_no_message_are_refused_or_name_some_space(data: bytes) -
     assert isinstance(space, str)
 
 
-@pytest.mark.parametrize("data", [b"\x0a\xff", b"\x0a\x05ab", b"\x0a\x02\xff\xfe", b"\xff" * 12, b"\x0b"])
+@each("data", [b"\x0a\xff", b"\x0a\x05ab", b"\x0a\x02\xff\xfe", b"\xff" * 12, b"\x0b"])
 def test_a_malformed_request_is_invalid(data: bytes) -> None:
     with pytest.raises(InvalidInput):
         read_text(data, 1)

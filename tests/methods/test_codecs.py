@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.each import each
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.state import State
 from tieback.core.types.arrays import Array
@@ -42,7 +43,7 @@ def largest(vectors: Array) -> Array:
     return np.asarray(np.abs(vectors).max(axis=1, keepdims=True))
 
 
-@pytest.mark.parametrize("name", codecs.names())
+@each("name", codecs.names())
 def test_rows_are_as_large_as_the_codec_says_and_no_larger_than_the_vectors(name: str) -> None:
     codec = made(name)
 
@@ -52,7 +53,7 @@ def test_rows_are_as_large_as_the_codec_says_and_no_larger_than_the_vectors(name
     assert rows.nbytes == 7 * codec.row_bytes <= 7 * 4 * WIDTH
 
 
-@pytest.mark.parametrize("name", codecs.names())
+@each("name", codecs.names())
 def test_a_codec_chooses_candidates_unless_its_rows_are_the_vectors_in_some_precision(name: str) -> None:
     codec = made(name)
 
@@ -62,7 +63,7 @@ def test_a_codec_chooses_candidates_unless_its_rows_are_the_vectors_in_some_prec
         assert not made(codec.shortlist.rescoring).only_orders
 
 
-@pytest.mark.parametrize("name", codecs.names())
+@each("name", codecs.names())
 def test_a_query_is_compared_with_what_rows_are_decoded_to(name: str) -> None:
     codec = made(name)
     rows, queries = codec.encode(unit(500)), unit(20, seed=1)
@@ -76,7 +77,7 @@ def test_a_query_is_compared_with_what_rows_are_decoded_to(name: str) -> None:
         assert np.corrcoef(found, decoded)[0, 1] > 0.97
 
 
-@pytest.mark.parametrize("name", codecs.names())
+@each("name", codecs.names())
 def test_the_best_by_rows_are_among_the_best_by_vectors(name: str) -> None:
     """Of 2,000 vectors, the ten that are nearest to a query near one of them are among its candidates."""
     vectors, codec = unit(2000), made(name)
@@ -90,8 +91,8 @@ def test_the_best_by_rows_are_among_the_best_by_vectors(name: str) -> None:
     assert set(np.argsort(-likely)[:20]) >= set(range(10))
 
 
-@pytest.mark.parametrize("name", codecs.names())
-@pytest.mark.parametrize("scale", [1e-38, 1e-6, 1.0, 1e4, 1e9])
+@each("name", codecs.names())
+@each("scale", [1e-38, 1e-6, 1.0, 1e4, 1e9])
 def test_vectors_of_any_length_and_zeros_have_finite_rows_and_similarities(name: str, scale: float) -> None:
     codec = made(name)
     vectors = np.concatenate((unit(5) * np.float32(scale), np.zeros((1, WIDTH), np.float32)))
@@ -103,7 +104,7 @@ def test_vectors_of_any_length_and_zeros_have_finite_rows_and_similarities(name:
         assert np.isfinite(codec.similarities(query, rows)).all()
 
 
-@pytest.mark.parametrize("name", codecs.names())
+@each("name", codecs.names())
 def test_no_rows_have_no_similarities(name: str) -> None:
     codec = made(name)
 

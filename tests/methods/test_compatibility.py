@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.each import each
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.methods.compatibility import (
     AS_TRAINED,
@@ -212,7 +213,7 @@ def test_serving_it_imports_no_torch() -> None:
 MAPS = [name for name in compatibilities.names() if translates(name) and name != AS_TRAINED]
 
 
-@pytest.mark.parametrize("name", MAPS)
+@each("name", MAPS)
 def test_a_map_brings_new_queries_to_old_vectors_and_stored_vectors_to_new_queries(name: str) -> None:
     learned = dict(fit(name, *things(ANCHORS, seed=1)))
     old, new = things(60, seed=2)
@@ -228,7 +229,7 @@ def test_a_map_brings_new_queries_to_old_vectors_and_stored_vectors_to_new_queri
     assert found_first(new, translated) >= 0.7, "the old space has less than the new one"
 
 
-@pytest.mark.parametrize("name", MAPS)
+@each("name", MAPS)
 def test_a_map_of_a_space_that_was_only_turned_loses_nothing(name: str) -> None:
     new = things(ANCHORS, seed=1)[1]
     turned = np.linalg.qr(DRAW.normal(size=(NEW, NEW)))[0]
@@ -240,7 +241,7 @@ def test_a_map_of_a_space_that_was_only_turned_loses_nothing(name: str) -> None:
     assert found_first(asked, translated) == 1
 
 
-@pytest.mark.parametrize("name", MAPS)
+@each("name", MAPS)
 def test_a_map_is_fitted_the_same_again(name: str) -> None:
     first, second = (fit(name, *things(ANCHORS, seed=1)) for _ in range(2))
 

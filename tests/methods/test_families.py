@@ -11,6 +11,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from support.each import each
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.family import Family
 from tieback.methods import families
@@ -52,12 +53,12 @@ OUT_OF_RANGE = [
 ]
 
 
-@pytest.mark.parametrize(("family", "name"), METHODS)
+@each("family, name", METHODS)
 def test_a_method_can_be_configured_with_its_defaults(family: Family[Any], name: str) -> None:
     assert callable(family.configure(name))
 
 
-@pytest.mark.parametrize(("family", "name"), METHODS)
+@each("family, name", METHODS)
 def test_a_method_refuses_a_parameter_it_does_not_have_and_lists_those_it_has(
     family: Family[Any], name: str
 ) -> None:
@@ -67,7 +68,7 @@ def test_a_method_refuses_a_parameter_it_does_not_have_and_lists_those_it_has(
     assert str(refusal.value.field) == "method.parameters.no_such_parameter"
 
 
-@pytest.mark.parametrize(("family", "name", "parameters"), OUT_OF_RANGE)
+@each("family, name, parameters", OUT_OF_RANGE)
 def test_a_parameter_out_of_its_range_is_refused_by_its_path(
     family: Family[Any], name: str, parameters: dict[str, Any]
 ) -> None:
@@ -77,7 +78,7 @@ def test_a_parameter_out_of_its_range_is_refused_by_its_path(
     assert str(refusal.value.field).startswith("parameters." + next(iter(parameters)))
 
 
-@pytest.mark.parametrize(("family", "name"), METHODS)
+@each("family, name", METHODS)
 def test_a_method_is_described_by_a_sentence_and_a_valid_schema_that_accepts_its_defaults(
     family: Family[Any], name: str
 ) -> None:
@@ -89,7 +90,7 @@ def test_a_method_is_described_by_a_sentence_and_a_valid_schema_that_accepts_its
     jsonschema.validate({}, description.schema)
 
 
-@pytest.mark.parametrize(("family", "name"), METHODS)
+@each("family, name", METHODS)
 def test_every_form_of_a_method_can_be_had_with_its_defaults(family: Family[Any], name: str) -> None:
     for form in family.forms:
         if form.required or family.has(form, name):
@@ -97,7 +98,7 @@ def test_every_form_of_a_method_can_be_had_with_its_defaults(family: Family[Any]
             jsonschema.validate({}, family.schema(name, form))
 
 
-@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+@each("family", FAMILIES)
 def test_an_unknown_method_is_not_found_and_the_choices_are_named(family: Family[Any]) -> None:
     with pytest.raises(NotFound) as refusal:
         family.configure("no_such_method")

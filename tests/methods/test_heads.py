@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.each import each
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.methods.heads import (
     Memory,
@@ -40,8 +41,8 @@ def accuracy(name: str, state: Any, vectors: np.ndarray, labels: np.ndarray) -> 
     return float(np.mean(probabilities(name, vectors, state).argmax(axis=1) == labels))
 
 
-@pytest.mark.parametrize("name", heads.names())
-@pytest.mark.parametrize("of_each", [2, 8])
+@each("name", heads.names())
+@each("of_each", [2, 8])
 def test_classes_that_lie_apart_are_told_apart(name: str, of_each: int) -> None:
     state = fit(name, *things(of_each, seed=1))
 
@@ -159,8 +160,8 @@ def test_the_gate_opens_for_a_memory_that_knows_more_than_the_examples() -> None
     assert accuracy("memory", state, *tested) >= accuracy("logistic", plain, *tested) + 0.03
 
 
-@pytest.mark.parametrize("of_each", [2, 8])
-@pytest.mark.parametrize("seed", range(3))
+@each("of_each", [2, 8])
+@each("seed", range(3))
 def test_the_gate_closes_on_an_irrelevant_memory_which_does_not_hurt(of_each: int, seed: int) -> None:
     examples, tested = things(of_each, seed=seed, noise=0.2), things(100, seed=10 + seed, noise=0.2)
     draw = np.random.default_rng(seed)

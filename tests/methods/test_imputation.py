@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pytest
+from support.each import each
 from tieback.core.errors import InvalidInput
 from tieback.methods.imputation import Imputation, fit, imputations
 from tieback.methods.projection import unit_rows
@@ -198,8 +199,8 @@ NOT_A_NUMBER = things(5, seed=1)
 NOT_A_NUMBER[0][2, 1] = np.nan
 
 
-@pytest.mark.parametrize(
-    ("anchors", "says"),
+@each(
+    "anchors, says",
     [
         (NOT_A_NUMBER, "block 0 hold NaN"),
         ([things(5, seed=1)[0], things(6, seed=1)[1]], "as many rows each"),

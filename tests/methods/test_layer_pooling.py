@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from support.each import each
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.types.arrays import Array
 from tieback.methods import layer_pooling
@@ -187,8 +188,8 @@ def test_a_fit_is_the_same_for_the_same_seed_and_another_for_another(name: str) 
     assert any(not np.array_equal(first[key], other[key]) for key in first)
 
 
-@pytest.mark.parametrize(
-    ("states", "parameters", "message", "field"),
+@each(
+    "states, parameters, message, field",
     [
         (STATES[:1], {}, "of the embeddings alone", "states"),
         ([], {}, "there are 0", "states"),

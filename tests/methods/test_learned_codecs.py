@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.each import each
 from tieback.core.errors import InvalidInput
 from tieback.core.state import check_state
 from tieback.core.types.arrays import Array
@@ -67,8 +68,8 @@ def test_a_state_is_what_the_file_declares_and_the_same_of_the_same_vectors(name
     assert {array.dtype for array in state.values()} == {np.dtype(np.float32)}
 
 
-@pytest.mark.parametrize("name", LEARNED)
-@pytest.mark.parametrize("vectors", [np.zeros((300, WIDTH)), np.ones((300, WIDTH)), np.eye(300, WIDTH)])
+@each("name", LEARNED)
+@each("vectors", [np.zeros((300, WIDTH)), np.ones((300, WIDTH)), np.eye(300, WIDTH)])
 def test_vectors_that_say_nothing_are_learned_from_without_an_error(name: str, vectors: Array) -> None:
     codec, rows = untrained(name), vectors.astype(np.float32)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from support.each import each
 from tieback.core.errors import InvalidInput
 from tieback.methods.routing import routings
 from tieback.methods.routing._grouping import grouped
@@ -76,8 +77,8 @@ def test_the_spaces_of_the_domain_share_the_weight() -> None:
     assert weights == pytest.approx(np.array([[0.5, 0.5, 0], [1, 0, 0], [0, 0, 0]]))
 
 
-@pytest.mark.parametrize(
-    ("parameters", "message", "field"),
+@each(
+    "parameters, message, field",
     [
         ({"domains": DOMAINS, "domain": "cooking"}, "the domains are: birds, law", "domain"),
         ({}, "the domains are: none", "domain"),

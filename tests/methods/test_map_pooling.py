@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from support.each import each
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.state import State
 from tieback.core.types.arrays import Array
@@ -131,8 +132,8 @@ def broken(maps: Array) -> Array:
     return out
 
 
-@pytest.mark.parametrize(
-    ("local", "deep", "width", "field", "says"),
+@each(
+    "local, deep, width, field, says",
     [
         (LOCAL[0], DEEP, WIDTH, "maps", r"maps are \[pictures, channels, rows, columns\]"),
         (LOCAL[:3], DEEP, WIDTH, "maps", "of as many pictures each"),
@@ -141,7 +142,7 @@ def broken(maps: Array) -> Array:
         (LOCAL, broken(DEEP), WIDTH, "maps", "NaN"),
     ],
 )
-@pytest.mark.parametrize("name", METHODS)
+@each("name", METHODS)
 def test_maps_that_cannot_be_fitted_on_are_refused(
     name: str, local: Array, deep: Array, width: int, field: str, says: str
 ) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from support.each import each
 from tieback.core.errors import InvalidInput
 from tieback.core.types.arrays import Array
 from tieback.methods.merging import (
@@ -50,7 +51,7 @@ def assert_same(found: Weights, wanted: Weights, tolerance: float = 1e-5) -> Non
         np.testing.assert_allclose(found[name], array, atol=tolerance)
 
 
-@pytest.mark.parametrize("name", mergings.names())
+@each("name", mergings.names())
 def test_every_method_gives_weights_of_the_bases_shapes_in_float32_and_changes_no_parent(name: str) -> None:
     two = EXPERTS[:2]
     before = [{key: array.copy() for key, array in one.items()} for one in (BASE, *two)]
@@ -286,8 +287,8 @@ def whole_numbers(expert: dict[str, Array]) -> None:
     expert["2.bias"] = np.zeros(6, np.int64)
 
 
-@pytest.mark.parametrize(
-    ("spoil", "says"),
+@each(
+    "spoil, says",
     [
         (lacking, "lacks the tensor 0.bias"),
         (strange, "has a tensor head.weight, which the base lacks"),

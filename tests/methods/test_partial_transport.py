@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from support.each import each
 from tieback.core.errors import DeadlineExceeded
 from tieback.core.types.arrays import Array
 from tieback.methods.reranking import PASSES, SUMMARY, rerankings
@@ -106,8 +107,8 @@ def test_the_larger_the_relaxation_the_more_evenly_a_candidate_is_used() -> None
     assert found[0] > 10 * found[-1]
 
 
-@pytest.mark.parametrize("relaxation", [0.001, 0.1, 1e6])
-@pytest.mark.parametrize("beta", [0.01, 0.1, 100.0])
+@each("relaxation", [0.001, 0.1, 1e6])
+@each("beta", [0.01, 0.1, 100.0])
 def test_each_row_of_the_query_sends_its_whole_mass_at_every_end_of_the_parameters(
     relaxation: float, beta: float
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from support.each import each
 from tieback.core.errors import InvalidInput
 from tieback.methods.projection import affine, cca_affine, fit, projections, unit_rows
 
@@ -48,8 +49,8 @@ def test_canonical_variates_correlate_pair_by_pair_and_with_no_other() -> None:
     assert one.T @ other == pytest.approx(np.diag(state["correlations"]), abs=1e-3)
 
 
-@pytest.mark.parametrize("ridge", [0.0, 0.3])
-@pytest.mark.parametrize("swapped", [False, True])
+@each("ridge", [0.0, 0.3])
+@each("swapped", [False, True])
 def test_with_as_many_dimensions_as_there_are_it_is_affine(ridge: float, swapped: bool) -> None:
     source, target = two_views(300)[:: -1 if swapped else 1]
 

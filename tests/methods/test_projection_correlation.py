@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from support.each import each
 from support.present import present
 from tieback.core.errors import InvalidInput
 from tieback.methods.projection import cca_affine, fit, projections, unit_rows
@@ -64,8 +65,8 @@ def test_training_with_the_loss_correlates_more_than_training_without() -> None:
     assert correlated(3.0) > correlated(0.0) + 0.1
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
+@each(
+    "name, value",
     [("dimensions", 0), ("strength", -1), ("temperature", 0), ("hidden", 0), ("rate", 0), ("steps", -1)],
 )
 def test_parameters_out_of_range_are_refused_by_name(name: str, value: float) -> None:

@@ -6,6 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
+from support.each import each
 from tieback.core.errors import InvalidInput
 from tieback.core.types.arrays import Array
 from tieback.methods.recognition_fusion import (
@@ -53,8 +54,8 @@ def test_tokens_that_begin_with_the_same_bytes_are_neighbours() -> None:
     assert VOCABULARY.rank(b"aa") is None
 
 
-@pytest.mark.parametrize(
-    ("written", "byte_level", "meant"),
+@each(
+    "written, byte_level, meant",
     [
         ("Ġthe", True, b" the"),
         ("Ċ", True, b"\n"),

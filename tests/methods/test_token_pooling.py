@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.cluster.hierarchy import fcluster, linkage
+from support.each import each
 from tieback.core.errors import InvalidInput
 from tieback.core.types.arrays import Array
 from tieback.core.types.method_choice import MethodChoice
@@ -51,8 +52,8 @@ def test_a_factor_out_of_its_range_is_refused(name: str, factor: int) -> None:
     assert str(error.value.field) == "pooling.parameters.factor"
 
 
-@pytest.mark.parametrize("seed", range(5))
-@pytest.mark.parametrize("factor", [2, 3, 5])
+@each("seed", range(5))
+@each("factor", [2, 3, 5])
 def test_ward_groups_as_scipy_does(factor: int, seed: int) -> None:
     rows = rows_of(50, seed)
 

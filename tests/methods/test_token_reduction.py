@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from support.each import each
 from tieback.core.errors import InvalidInput
 from tieback.core.types.arrays import Array
 from tieback.methods.token_reduction import GRAPH, merge, merge_batch, token_reductions
@@ -40,7 +41,7 @@ def merged_set(keys: Array, plan: Plan) -> Array:
     return rows[np.lexsort(np.round(rows, 4).T)]
 
 
-@pytest.mark.parametrize("seed", range(5))
+@each("seed", range(5))
 def test_permuting_tokens_leaves_the_set_of_pitome_unchanged_and_not_that_of_tome(seed: int) -> None:
     keys = cloud(seed)
     order = np.concatenate([[0], 1 + np.random.default_rng(seed).permutation(TOKENS - 1)])
@@ -49,8 +50,8 @@ def test_permuting_tokens_leaves_the_set_of_pitome_unchanged_and_not_that_of_tom
     assert not np.allclose(merged_set(keys[order], by_similarity), merged_set(keys, by_similarity), atol=1e-2)
 
 
-@pytest.mark.parametrize("name", METHODS)
-@pytest.mark.parametrize("ratio", [1.0, 0.95, 0.8, 0.5])
+@each("name", METHODS)
+@each("ratio", [1.0, 0.95, 0.8, 0.5])
 def test_sizes_sum_to_the_tokens_of_the_text_through_all_layers(name: str, ratio: float) -> None:
     method = token_reductions.configure(name)
     values, sizes = cloud(0), np.ones(TOKENS, np.float32)
@@ -66,8 +67,8 @@ def test_sizes_sum_to_the_tokens_of_the_text_through_all_layers(name: str, ratio
         np.testing.assert_array_equal(values[0], first)
 
 
-@pytest.mark.parametrize("name", METHODS)
-@pytest.mark.parametrize("ratio", [1.0, 0.9, 0.7, 0.5])
+@each("name", METHODS)
+@each("ratio", [1.0, 0.9, 0.7, 0.5])
 def test_the_graph_merges_what_the_method_merges_whatever_the_text_is_padded_to(
     name: str, ratio: float
 ) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import ot
 import pytest
 import torch
+from support.each import each
 from support.reordered_transformer import TABLE, reordered
 from tieback.core.errors import InvalidInput
 from tieback.core.types.arrays import Array
@@ -99,7 +100,7 @@ def test_a_reordered_transformer_is_brought_back_exactly(residual: Any) -> None:
     assert np.abs(merge("linear", BASE, [other, BASE])[WIDENED] - BASE[WIDENED]).max() > 0.1
 
 
-@pytest.mark.parametrize("residual", ["one", "mean", "weighted_scalar", "weighted_matrix"])
+@each("residual", ["one", "mean", "weighted_scalar", "weighted_matrix"])
 def test_activations_bring_a_reordered_transformer_back(residual: str) -> None:
     other, _ = reordered(BASE, SIZE)
     seen = [activations(other), activations(BASE)]
@@ -176,8 +177,8 @@ def spoiled(change: str) -> dict[str, Array]:
     return other
 
 
-@pytest.mark.parametrize(
-    ("change", "parameters", "field", "says"),
+@each(
+    "change, parameters, field, says",
     [
         ("", {}, "parameters.head_size", "attention of 16 values .* give head_size"),
         ("", {"head_size": 5}, "parameters.head_size", "which divides it"),

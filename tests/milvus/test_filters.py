@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from index import test_filters
 from index.test_filter_values import ALL_KINDS, COMPARISONS, VALUES, naive
+from index.test_filters import EXAMPLES, ROWS
 from support import milvus_lite
 from support.filtering import trees
 from support.sections import SPACE, WIDTH, axis, item, section
@@ -17,11 +17,6 @@ from tieback.core.types.content import Modality
 from tieback.index.filters import Filter
 from tieback.milvus import MilvusIndex, sortable
 from tieback.milvus.connection import Milvus
-
-ROWS = test_filters.ROWS
-EXAMPLES: list[tuple[str, list[int]]] = vars(test_filters.test_a_filter_passes_the_rows_it_describes)[
-    "pytestmark"
-][0].args[1]
 
 
 async def passing(index: MilvusIndex, text: str) -> list[str]:

@@ -2,6 +2,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from support.each import each
 from support.sections import SPACE, WIDTH, item, regions_of, section, vector
 from tieback.core.errors import InvalidInput, Unsupported
 from tieback.core.types.content import Modality
@@ -29,9 +30,7 @@ ASKED: dict[str, list[dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize(
-    ("field", "asked"), [(field, asked) for field, each in ASKED.items() for asked in each]
-)
+@each("field, asked", [(field, asked) for field, each in ASKED.items() for asked in each])
 async def test_a_search_for_what_is_not_offered_is_refused_by_its_field(
     index: MilvusIndex, field: str, asked: dict[str, Any]
 ) -> None:
@@ -108,7 +107,7 @@ async def test_what_milvus_cannot_keep_of_an_item_is_refused_and_the_others_are_
     assert (await index.get_collection("docs")).item_count == 1
 
 
-@pytest.mark.parametrize(
+@each(
     "call",
     [
         lambda index: index.snapshots.create_snapshot("docs", "s"),

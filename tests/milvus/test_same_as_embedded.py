@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.each import each
 from support.sections import SPACE, WIDTH, item, section, vector
 from tieback.core.types.collection import IndexedItem
 from tieback.core.types.content import Modality
@@ -103,7 +104,7 @@ def _close(value: float | None) -> object:
     return None if value is None else pytest.approx(value, rel=1e-4, abs=1e-5)
 
 
-@pytest.mark.parametrize("how", ASKED)
+@each("how", ASKED)
 async def test_both_stores_find_the_same_with_the_same_scores(
     both: tuple[Index, MilvusIndex], how: str
 ) -> None:

@@ -16,6 +16,8 @@ from tieback.milvus.catalog import Catalog, Known
 from tieback.milvus.connection import Milvus
 from tieback.milvus.numbers import Head, NumberStore
 
+pytestmark = pytest.mark.all
+
 NORTH = vector(1, 0, 0, 0)
 
 

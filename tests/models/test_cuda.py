@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
+from support.each import each
 from support.own_encoder import Silent, card_for, write_folder
 from tieback.catalog.card import EncoderCard
 from tieback.core.types.arrays import Array
@@ -54,7 +55,7 @@ def test_graphs_of_kernels_are_recorded_where_shapes_recur_and_the_settings_ask(
     assert recurring["use_tf32"] == "1"
 
 
-@pytest.mark.parametrize("lengths", [[3], [1], [4, 4], [2, 5, 1]])
+@each("lengths", [[3], [1], [4, 4], [2, 5, 1]])
 def test_rows_are_padded_with_zeros_that_the_mask_leaves_out(lengths: list[int]) -> None:
     rows = [np.arange(1, length + 1, dtype=np.int64) for length in lengths]
 
@@ -67,9 +68,7 @@ def test_rows_are_padded_with_zeros_that_the_mask_leaves_out(lengths: list[int])
         assert there.tolist() == [1] * len(row) + [0] * (len(one) - len(row))
 
 
-@pytest.mark.parametrize(
-    ("lengths", "shape"), [([3], (1, 8)), ([8, 8], (2, 8)), ([2, 9, 4], (4, 16)), ([40] * 5, (8, 40))]
-)
+@each("lengths, shape", [([3], (1, 8)), ([8, 8], (2, 8)), ([2, 9, 4], (4, 16)), ([40] * 5, (8, 40))])
 def test_a_gpu_gets_few_shapes_and_no_text_without_tokens(lengths: list[int], shape: tuple[int, int]) -> None:
     ids, mask = padded([np.arange(1, length + 1, dtype=np.int64) for length in lengths])
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from models.test_own_generators import save
 from numpy.typing import NDArray
+from support.each import each
 from support.small_language_model import CHAT_TEMPLATE, CONTEXT, CONTROL
 from tieback.catalog.card import GeneratorCard
 from tieback.core.errors import StartupError
@@ -147,7 +148,7 @@ def test_a_gguf_file_of_another_family_than_llama_is_exported_and_agrees_with_to
     assert metrics["parity_cached_logits"] < 1e-2
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         "the 1234 theses, then",

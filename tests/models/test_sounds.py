@@ -9,6 +9,7 @@ import struct
 import numpy as np
 import pytest
 import soundfile
+from support.each import each
 from tieback.core.errors import InvalidInput
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content, Modality
@@ -79,14 +80,14 @@ def test_formats_that_are_not_named_are_refused_and_those_that_are_are_named(
     assert capfd.readouterr().err == ""
 
 
-@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"])
-@pytest.mark.parametrize("format", ["WAV", "WAVEX"])
+@each("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"])
+@each("format", ["WAV", "WAVEX"])
 def test_a_wav_of_any_pcm_or_float_is_read(format: str, subtype: str) -> None:
     assert np.abs(read(written(tone(), format=format, subtype=subtype))).max() == pytest.approx(0.5, abs=0.01)
 
 
-@pytest.mark.parametrize(
-    ("data", "said"),
+@each(
+    "data, said",
     [
         (wav(claimed=3_000_000), "promises 3000000 bytes of samples and 3200 are there"),
         (wav(rate=0), "0 samples a second"),
@@ -102,7 +103,6 @@ def test_a_wav_of_any_pcm_or_float_is_read(format: str, subtype: str) -> None:
         (b"hello", "not a sound in a format that is read"),
         (b"", "no bytes"),
     ],
-    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_sound_whose_header_lies_is_refused(data: bytes, said: str) -> None:
     with pytest.raises(InvalidInput, match=said) as caught:
@@ -118,7 +118,7 @@ def test_a_wav_from_a_pipe_does_not_know_its_length_and_is_read() -> None:
     assert len(samples) == 1600
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e30])
+@each("value", [np.nan, np.inf, -np.inf, 1e30])
 def test_samples_that_are_no_numbers_are_refused(value: float) -> None:
     samples = tone()
     samples[100] = value
@@ -165,7 +165,7 @@ def test_any_damage_to_a_sound_is_an_invalid_input_or_a_sound() -> None:
                 assert np.isfinite(read(bad.tobytes(), Limits(audio_seconds=10))).all()
 
 
-@pytest.mark.parametrize("rate", [8_000, 11_025, 22_050, 44_100, 48_000, 44_101])
+@each("rate", [8_000, 11_025, 22_050, 44_100, 48_000, 44_101])
 def test_a_tone_keeps_its_pitch_phase_and_loudness_at_another_rate(rate: int) -> None:
     samples = resample(tone(rate), rate, RATE)
 

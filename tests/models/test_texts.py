@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.each import each
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import InvalidInput
 from tieback.core.spans import ByteOffsets
@@ -23,8 +24,8 @@ from tieback.models.tokenization import TextTokenizer
 from tokenizers import Encoding
 
 
-@pytest.mark.parametrize(
-    ("text", "reason", "said"),
+@each(
+    "text, reason, said",
     [
         ("a\0b", "BAD_TEXT", "NUL at character 1"),
         ("ab\ud800", "BAD_TEXT", r"lone surrogate \(U\+D800\) at character 2"),
@@ -33,7 +34,6 @@ from tokenizers import Encoding
         ("", "EMPTY_TEXT", "empty"),
         (" \n\t", "EMPTY_TEXT", "empty"),
     ],
-    ids=["nul", "surrogate", "ten megabytes", "bytes and not characters", "empty", "blank"],
 )
 def test_a_text_that_cannot_be_carried_is_refused(text: str, reason: str, said: str) -> None:
     with pytest.raises(InvalidInput, match=said) as caught:
@@ -56,7 +56,7 @@ def test_a_vector_is_no_text() -> None:
         read_text(Content(None, vector), Limits())
 
 
-@pytest.mark.parametrize("text", ["plain", "naïve", "東京", "🦉🦉", "a🦉é東"])
+@each("text", ["plain", "naïve", "東京", "🦉🦉", "a🦉é東"])
 def test_ranges_of_characters_become_ranges_of_bytes(text: str) -> None:
     offsets = np.array([(place, place + 1) for place in range(len(text))])
 

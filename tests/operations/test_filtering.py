@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from support.counting_kind import counting, over
+from support.each import each
 from tieback.core.errors import InvalidInput
 from tieback.core.types.operation import Operation, OperationState
 from tieback.operations.filtering import passes, read_filter
@@ -16,8 +17,8 @@ ENDED = Operation("reindex-2", "reindex", "", "album", {"collection": "album"}, 
 COUNT = Operation("count-3", "count", "", "numbers", {"path": "numbers"}, 2.0, OperationState.RUNNING)
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
+@each(
+    "text, expected",
     [
         ("", [REINDEX, ENDED, COUNT]),
         ("done", [ENDED]),
@@ -41,8 +42,8 @@ def test_a_filter_passes_what_its_fields_say(text: str, expected: list[Operation
     assert [one for one in (REINDEX, ENDED, COUNT) if passes(tree, one)] == expected
 
 
-@pytest.mark.parametrize(
-    ("text", "told"),
+@each(
+    "text, told",
     [
         ("state = 3", r"no field state; their fields are collection \(text\), done \(true or false\), kind"),
         ("title = x", "no field title"),

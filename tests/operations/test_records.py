@@ -6,7 +6,7 @@ import inspect
 import json
 from dataclasses import replace
 
-import pytest
+from support.each import each
 from tieback.core import errors
 from tieback.core.error_record import read_error, write_error
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, Overloaded, TiebackError
@@ -25,7 +25,7 @@ SAMPLES = {
 KINDS = [one for one in vars(errors).values() if inspect.isclass(one) and issubclass(one, TiebackError)]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@each("kind", KINDS)
 def test_an_error_outlives_the_process_with_all_that_it_tells(kind: type[TiebackError]) -> None:
     error = SAMPLES[kind] if kind in SAMPLES else kind("a message")
 

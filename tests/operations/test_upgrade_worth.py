@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.each import each
 from tieback.core.types.upgrading import Anchors, Asked
 from tieback.methods import compatibility
 from tieback.methods.projection import unit_rows
@@ -123,8 +124,8 @@ def worth(ndcg: float) -> Worth:
     return Worth(Measured(ndcg, ndcg, ndcg), Measured(1, 1, 1), ndcg)
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "kept", "advice", "says"),
+@each(
+    "old, new, kept, advice, says",
     [
         (0.50, 0.45, 0.99, Advice.KEEP, "not better"),
         (0.50, 0.503, 0.99, Advice.KEEP, "not better"),

@@ -21,6 +21,7 @@ from support.bad_requests import (
     text,
     wav,
 )
+from support.each import each
 from tieback.v1 import (
     content_pb2,
     encoder_pb2,
@@ -30,8 +31,8 @@ from tieback.v1 import (
 # Pictures
 
 
-@pytest.mark.parametrize(
-    ("name", "data"),
+@each(
+    "name, data",
     [
         ("truncated JPEG", picture(256, 256, "JPEG")[:900]),
         ("decompression bomb", png_that_says(6_000, 6_000)),

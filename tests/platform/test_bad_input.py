@@ -7,6 +7,7 @@ from typing import Any
 import grpc
 import pytest
 from support.bad_requests import INVALID, TEXT_SPACE, bad_item, encode, fails, space_ref, text, vector
+from support.each import each
 from support.statuses import Failure
 from tieback.v1 import (
     answer_pb2,
@@ -224,9 +225,7 @@ def test_an_encoding_of_an_unbound_space_is_a_mismatch_in_the_router(local_chann
     assert Failure(response.results[0].error).reason == "SPACE_MISMATCH"
 
 
-@pytest.mark.parametrize(
-    "filter_", ["modality =", "((((", "year > ", "a = 'b' AND", "\x00", "NOT " * 500 + "a = 1"]
-)
+@each("filter_", ["modality =", "((((", "year > ", "a = 'b' AND", "\x00", "NOT " * 500 + "a = 1"])
 def test_a_bad_filter_is_refused_with_its_place(
     local_channel: grpc.Channel, collection: str, filter_: str
 ) -> None:
@@ -281,8 +280,8 @@ def strategy(name: str, **parameters: Any) -> generator_pb2.SamplingParameters:
     return generator_pb2.SamplingParameters(strategy=method)
 
 
-@pytest.mark.parametrize(
-    ("field", "sampling"),
+@each(
+    "field, sampling",
     [
         ("sampling.temperature", generator_pb2.SamplingParameters(temperature=-1)),
         ("sampling.temperature", generator_pb2.SamplingParameters(temperature=float("nan"))),

@@ -178,6 +178,7 @@ def rows(store: Path, collection: str, kind: str) -> dict[str, list[np.ndarray]]
     return found
 
 
+@pytest.mark.all
 @pytest.mark.timeout(600)
 def test_vectors_that_stay_are_copied_once_and_to_the_bit_though_servers_died_meanwhile(
     replaced: Replaced, tmp_path: Path

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.each import each
 from support.local_platform import Running, served_locally
 from support.word_spaces import LAND, SEA, SKY, word_spaces
 from tieback_client import Client, Encoding, InvalidArgument, Item, NotFound, Section
@@ -62,17 +63,16 @@ def test_a_query_of_a_named_domain_weights_the_domains_spaces_alone(
     assert norms == pytest.approx([weights[space] for space in (LAND, SEA, SKY)], abs=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("asked", "field", "says"),
+@each(
+    "asked, field, says",
     [
         (domain("fish"), "routing.parameters.domain", "the domains are: animals, boats"),
         (domain("air", air=["nose"]), 'routing.parameters.domains["air"]', "'nose', which is no component"),
         (domain("air", air=[]), 'routing.parameters.domains["air"]', "has no spaces"),
         (("domain", {"domains": DOMAINS}), "routing.parameters.domain", "there is no domain ''"),
     ],
-    ids=["unknown domain", "unknown space", "no spaces", "none named"],
 )
-@pytest.mark.parametrize("ask", ["retrieve", "fuse"])
+@each("ask", ["retrieve", "fuse"])
 def test_an_unknown_domain_or_space_is_refused_with_the_choices(
     client: Client, library: str, ask: str, asked: Any, field: str, says: str
 ) -> None:

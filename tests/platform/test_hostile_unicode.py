@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import grpc
 import pytest
+from support.each import each
 from support.local_platform import Running, served_locally
 from tieback.serving.settings import Settings
 from tieback.v1 import evidence_pb2, generator_pb2, grounding_pb2
@@ -80,7 +81,7 @@ def labels(client: Client, text: str, evidence: str) -> list[VerdictLabel]:
     return [checked.verdicts[claim.id].label for claim in checked.claims]
 
 
-@pytest.mark.parametrize("hidden", HIDING.values(), ids=HIDING.keys())
+@each("hidden", HIDING.values())
 def test_what_is_shown_is_checked_whatever_is_hidden_in_it(
     client: Client, hidden: Callable[[str], str]
 ) -> None:
@@ -90,8 +91,8 @@ def test_what_is_shown_is_checked_whatever_is_hidden_in_it(
     assert labels(client, WRONG, hidden(EVIDENCE)) == [VerdictLabel.CONTRADICTED]
 
 
-@pytest.mark.parametrize(
-    ("claim", "said"),
+@each(
+    "claim, said",
     [
         ("The harbour of Port Alder was opened in \u202e1250\u202c.", EVIDENCE),
         ("The harbour of Port Alder was opened in 125\u200b00.", EVIDENCE),
@@ -107,7 +108,7 @@ def test_what_is_shown_otherwise_than_it_is_written_is_never_ticked(
     assert VerdictLabel.SUPPORTED not in labels(client, claim, said)
 
 
-@pytest.mark.parametrize("odd", ODD.values(), ids=ODD.keys())
+@each("odd", ODD.values())
 def test_odd_texts_get_an_answer_or_a_refusal_that_names_the_field(
     client: Client, odd: Callable[[str], str]
 ) -> None:

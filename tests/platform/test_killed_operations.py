@@ -18,6 +18,8 @@ from support.small_spaces import write_words
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
 
+pytestmark = pytest.mark.all
+
 WORDS = ["owl", "wren", "night", "day"]
 NEVER = 1_000_000
 # Serves the folder, and starts a reindex into a space that splits some texts, or resumes it. Kills itself

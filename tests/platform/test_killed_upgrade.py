@@ -18,6 +18,8 @@ from support.small_spaces import write_words
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
 
+pytestmark = pytest.mark.all
+
 WORDS = ["owl", "wren", "night", "day"]
 POINTS = 5
 # Serves the folder, and moves a collection into a space that splits some texts, or goes on with that. An item

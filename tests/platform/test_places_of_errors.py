@@ -6,6 +6,7 @@ from typing import Any
 
 import grpc
 import pytest
+from support.each import each
 from support.statuses import Failure
 from tieback.v1 import (
     answer_pb2,
@@ -89,8 +90,8 @@ def test_an_item_to_write_beside_one_that_cannot_be_read_is_told_of_its_own_plac
     ]
 
 
-@pytest.mark.parametrize(
-    ("field", "changes"),
+@each(
+    "field, changes",
     [
         ("retrieval.query", {"retrieval": {"query": []}}),
         ("retrieval.query[0].weight", {"retrieval": {"query": [part("hot", float("nan"))]}}),

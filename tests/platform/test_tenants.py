@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from support.each import each
 from support.local_platform import Running, served_locally
 from support.tenants import write_tokens
 from tieback.serving.settings import Settings
@@ -126,7 +127,7 @@ def test_every_rpc_that_names_a_collection_is_tried() -> None:
     assert {method.name for one in services for method in one.methods} == (CASES.keys() | OTHERS)
 
 
-@pytest.mark.parametrize("rpc", CASES)
+@each("rpc", CASES)
 def test_another_tenants_collection_is_not_found_in_the_words_of_one_that_does_not_exist(
     as_: Callable[[str], Client], rpc: str
 ) -> None:

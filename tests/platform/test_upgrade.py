@@ -16,6 +16,7 @@ import numpy as np
 import psutil
 import pytest
 from click.testing import CliRunner, Result
+from support.each import each
 from support.local_platform import Running, served_locally
 from support.revised_spaces import WORDS, settings_of, texts, write_spaces
 from tieback.artifacts import Artifact
@@ -213,8 +214,8 @@ async def test_the_asynchronous_client_and_the_command_line_do_the_same(running:
     assert (refused.exit_code, "greater than or equal to 50" in refused.output) == (1, True)
 
 
-@pytest.mark.parametrize(
-    ("asked", "field", "says"),
+@each(
+    "asked, field, says",
     [
         ({"space": "words-a"}, "space", "is in the space words-a@.* already; the others .* words-b"),
         ({"space": "colours"}, "space", "'colours' reads image, and .* 'words-a' reads text"),

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.each import each
 from support.small_binding import NAMES_OF_BLOCKS, OF, SPACES, WIDTHS, binding, imputation, routed
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Modality
@@ -57,9 +58,9 @@ def served(bound: JointSpaceArtifact, dense: dict[str, Array], lost: str) -> lis
     return fused
 
 
-@pytest.mark.parametrize("method", [None, *imputations.names()])
-@pytest.mark.parametrize("lost", ["names", "eyes", "nothing"])
-@pytest.mark.parametrize("made", [binding, routed], ids=["without routers", "with a router"])
+@each("method", [None, *imputations.names()])
+@each("lost", ["names", "eyes", "nothing"])
+@each("made", [binding, routed])
 def test_recipe_and_router_agree_on_weights_and_vectors_of_queries_with_a_lost_space(
     made: Any, lost: str, method: str | None
 ) -> None:

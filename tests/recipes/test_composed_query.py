@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from support.coloured_triplets import Shades, shades_in
+from support.each import each
 from tieback.core.errors import InvalidInput, NotFound, OtherWeights, StartupError
 from tieback.models.learned_composition import LearnedComposition
 from tieback.recipes.train import Outcome, train
@@ -73,8 +74,8 @@ def test_an_unknown_space_is_not_found(world: Shades) -> None:
         world.train("none", space="ears")
 
 
-@pytest.mark.parametrize(
-    ("line", "said"),
+@each(
+    "line, said",
     [
         ({"photo": "0-0.png", "text": "more red"}, "a triplet has the texts photo, text, target"),
         ({"photo": "0-0.png", "text": " ", "target": "1-0.png"}, "the text is empty"),

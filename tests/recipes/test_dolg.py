@@ -16,6 +16,7 @@ import torch
 import yaml
 from onnx import TensorProto, helper
 from PIL import Image
+from support.each import each
 from support.own_encoder import Silent, encodings
 from support.photo_encoder import NAME, SIDE, WIDTH, Photos, middle, photos_in, written
 from tieback.artifacts import Artifact
@@ -284,8 +285,8 @@ def test_too_few_photos_or_none_are_refused(world: Photos, tmp_path: Path) -> No
         world.train("none", tmp_path / "nowhere")
 
 
-@pytest.mark.parametrize(
-    ("changes", "error", "says"),
+@each(
+    "changes, error, says",
     [
         ({"space": "efficientnet"}, NotFound, "no space is named 'efficientnet'; did you mean"),
         ({"pooling": "gam"}, NotFound, "no map pooling is named 'gam'"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from support.each import each
 from tieback.methods.grounding.token_alignment import bounds
 from tieback.recipes.trained._calibration import EXPECTED_SUPPORTED, curve, error, logistic, weights_of
 from tieback.recipes.trained._claim_pairs import Pair
@@ -53,7 +54,7 @@ def test_an_end_is_that_of_another_sentence() -> None:
     )
 
 
-@pytest.mark.parametrize("kind", EDITS)
+@each("kind", EDITS)
 def test_an_edit_leaves_alone_what_has_nothing_of_its_kind(kind: str) -> None:
     assert edited(kind, "rain falls") is None
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from support.each import each
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.recipes.photo_views import CROPPED, PASTED, compressed, cropped, pasted, photo_files, read_photo
 from tieback.training.ranks import ranks
@@ -48,7 +49,7 @@ def test_a_photo_is_read_upright_in_rgb_and_made_small() -> None:
         read_photo(b"no photo", longest=150)
 
 
-@pytest.mark.parametrize("seed", range(20))
+@each("seed", range(20))
 def test_a_crop_has_a_share_of_the_photo_s_area_and_lies_in_it(seed: int) -> None:
     crop = cropped(RED, draw(seed))
 
@@ -57,7 +58,7 @@ def test_a_crop_has_a_share_of_the_photo_s_area_and_lies_in_it(seed: int) -> Non
     assert red(crop) == 1
 
 
-@pytest.mark.parametrize("seed", range(20))
+@each("seed", range(20))
 def test_a_part_of_a_photo_is_pasted_whole_into_another_of_its_own_size(seed: int) -> None:
     scene = pasted(RED, BLUE, draw(seed))
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.each import each
 from tieback.core.errors import InvalidInput
 from tieback.core.types.arrays import Array
 from tieback.methods.projection import unit_rows
@@ -162,8 +163,8 @@ def pairs_with(**changes: Any) -> Pairs:
     return Pairs(**{**whole, **changes})
 
 
-@pytest.mark.parametrize(
-    ("pairs", "labelled", "parameters", "message", "field"),
+@each(
+    "pairs, labelled, parameters, message, field",
     [
         ([], None, {}, "a router learns from pairs, from labelled inputs or from both", "pairs"),
         ([pairs_with()], None, {"alignment": 0.0}, "a router learns from", "pairs"),

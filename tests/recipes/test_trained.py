@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from support.each import each
 from tieback.artifacts import Artifact, Kind
 from tieback.core.errors import InvalidInput, NotFound, StartupError
 from tieback.models.store import Store
@@ -89,7 +90,7 @@ def run(folder: Path, **parameters: Any) -> Outcome:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("name", trained.recipes.names())
+@each("name", trained.recipes.names())
 def test_every_recipe_says_its_paper_what_it_makes_and_its_parameters(name: str) -> None:
     one = trained.describe(name)
 

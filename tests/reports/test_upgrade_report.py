@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
-import pytest
+from support.each import each
 from tieback.core.types.collection import Collection
 from tieback.core.types.moving import Moving
 from tieback.core.types.operation import Operation, OperationState
@@ -128,7 +128,7 @@ def test_plans_before_are_listed_and_the_newest_is_shown() -> None:
     assert "1970-01-02 old@11111111 new@22222222 keep 0.111 0.600" in said
 
 
-@pytest.mark.parametrize(("low", "high"), [(0.5, 0.5), (0.0, 1.0), (0.43, 0.4301), (0.2, 0.9)])
+@each("low, high", [(0.5, 0.5), (0.0, 1.0), (0.43, 0.4301), (0.2, 0.9)])
 def test_a_chart_holds_its_curves_and_levels(low: float, high: float) -> None:
     drawn = charts.lines("nDCG", [0.0, 1.0], {"both": [low, high]}, axis="share", marks={"today": low})
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.each import each
 from support.present import present
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, Overloaded
@@ -66,7 +67,7 @@ async def test_a_long_candidate_among_many_short_ones_takes_little_memory(make: 
     assert peak < 64 * MEGABYTE
 
 
-@pytest.mark.parametrize("seed", range(5))
+@each("seed", range(5))
 def test_chunks_hold_every_candidate_once_and_little_padding(seed: int) -> None:
     lengths = np.random.default_rng(seed).geometric(0.02, 300).tolist()
     nothing: Any = None  # nothing is compared
@@ -203,7 +204,7 @@ async def test_plans_that_would_not_fit_into_a_message_are_refused(make: Make) -
     assert [plan.shape for plan in plans] == [(100, 100)] * 2
 
 
-@pytest.mark.parametrize("name", rerankings.names())
+@each("name", rerankings.names())
 def test_every_method_says_what_it_costs(name: str) -> None:
     passes = rerankings.form(PASSES, name)
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.bag_of_words import BagOfWords, card, dense
+from support.each import each
 from support.present import present
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, SpaceMismatch
@@ -213,8 +214,8 @@ async def test_a_text_beside_regions_of_a_space_that_reads_none_is_a_mismatch_th
     assert str(refusal.value.field) == ("candidates[0].source.content" if swapped else "query.content")
 
 
-@pytest.mark.parametrize(
-    ("bad", "field"),
+@each(
+    "bad, field",
     [
         (text(""), "content.text"),
         (text(" \n"), "content.text"),

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.each import each
 from support.small_binding import (
     EYES,
     LOSSES,
@@ -103,11 +104,9 @@ async def test_the_explanation_names_projections_binding_and_modality(router: Ro
 EVERY = {"words": CAT, "names": CAT, "eyes": CAT, "ears": CAT}
 
 
-@pytest.mark.parametrize("joined", [False, True], ids=["each space its content", "one content a modality"])
-@pytest.mark.parametrize(
-    "spaces", [some for size in range(1, 5) for some in combinations(EVERY, size)], ids="+".join
-)
-@pytest.mark.parametrize("made", [binding, routed], ids=["without routers", "with a router"])
+@each("joined", [False, True])
+@each("spaces", [some for size in range(1, 5) for some in combinations(EVERY, size)])
+@each("made", [binding, routed])
 async def test_every_subset_of_the_spaces_answers_and_its_weights_sum_to_one(
     made: Any, spaces: tuple[str, ...], joined: bool
 ) -> None:
@@ -264,8 +263,8 @@ def test_other_routers_or_losses_leave_the_space_and_another_projection_makes_an
     assert Router.bound(binding(blocks=binding().blocks[::-1])).space.ref != plain.ref
 
 
-@pytest.mark.parametrize(
-    ("bad", "says"),
+@each(
+    "bad, says",
     [
         (BoundProjection(EYES, 5, "words", "telepathy"), "telepathy"),
         (BoundProjection(EYES, 5, "words", "affine", {"strength": 2}), "no parameter 'strength'"),

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.each import each
 from support.small_binding import LOSSES, NAMES_OF_BLOCKS, binding, imputation, photo, routed, said, text
 from tieback.core.errors import InvalidInput, NotFound, StartupError
 from tieback.core.types.fusion import Fused, FusePart, Role, Routing
@@ -170,11 +171,9 @@ async def test_an_imputed_query_does_not_count_for_the_drift_of_the_router() -> 
     assert [one.degraded for one in heard] == [False, True]
 
 
-@pytest.mark.parametrize("method", imputations.names())
-@pytest.mark.parametrize("made", [binding, routed], ids=["without routers", "with a router"])
-@pytest.mark.parametrize(
-    "spaces", [some for size in range(1, 5) for some in combinations(NAMES_OF_BLOCKS, size)], ids="+".join
-)
+@each("method", imputations.names())
+@each("made", [binding, routed])
+@each("spaces", [some for size in range(1, 5) for some in combinations(NAMES_OF_BLOCKS, size)])
 async def test_every_subset_of_the_spaces_answers(spaces: tuple[str, ...], made: Any, method: str) -> None:
     router = Router.bound(bound(*EVERY, made=made))
     contents = {"words": 0, "names": 0, "eyes": 1, "ears": 2}
@@ -230,8 +229,8 @@ async def test_a_joint_space_of_class_names_can_only_skip() -> None:
         await fuse(router, WITHOUT_NAMES, MethodChoice("ridge"))
 
 
-@pytest.mark.parametrize(
-    ("asked", "field"),
+@each(
+    "asked, field",
     [
         (MethodChoice("nearest_neighbours", {"k": 0}), "parameters.k"),
         (MethodChoice("nearest_neighbours", {"k": 10**6}), "parameters.k"),
@@ -277,8 +276,8 @@ async def test_a_broken_vector_is_refused_and_not_imputed(router: Router) -> Non
     assert str(result.field) == "inputs[0].parts[1].encoding.dense.values"
 
 
-@pytest.mark.parametrize(
-    ("bad", "says"),
+@each(
+    "bad, says",
     [
         (BoundImputation("pray"), "pray"),
         (BoundImputation("ridge"), "was not fitted"),

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.each import each
 from support.small_binding import (
     EYES,
     NAMES_OF_BLOCKS,
@@ -168,8 +169,8 @@ async def test_bad_parameters_are_refused_by_their_place(
     assert str(refusal.value.field) == field
 
 
-@pytest.mark.parametrize(
-    ("bad", "says"),
+@each(
+    "bad, says",
     [
         (dataclasses.replace(text_router({}), inputs=("nose",)), "reads 'nose'"),
         (dataclasses.replace(text_router({}), inputs=("words",)), "state of the router for text"),

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.each import each
 from tieback.core.deadline import Deadline
 from tieback.core.errors import (
     DeadlineExceeded,
@@ -217,8 +218,8 @@ async def test_a_picture_by_other_weights_than_those_bound_is_a_mismatch(router:
     assert isinstance(error, SpaceMismatch)
 
 
-@pytest.mark.parametrize(
-    ("parts", "says", "field"),
+@each(
+    "parts, says, field",
     [
         ([], "at least one encoding", "parts"),
         ([FusePart(text(WIDE, 1, 0))], "width 2", "parts[0].encoding.dense.values"),
@@ -257,8 +258,8 @@ async def test_an_input_that_reaches_no_space_of_any_weight_is_refused(router: R
     assert "narrow" in result.message
 
 
-@pytest.mark.parametrize(
-    ("routing", "field"),
+@each(
+    "routing, field",
     [
         (Routing("explicit", {"nose": 1}), 'routing.weights["nose"]'),
         (Routing("explicit", {"wide": -1}), 'routing.weights["wide"]'),

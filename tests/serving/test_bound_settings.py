@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import yaml
 from support.bag_of_words import WIDTH
+from support.each import each
 from tieback.core.errors import StartupError
 from tieback.core.types.content import Modality
 from tieback.core.types.fusion import Fused
@@ -220,8 +221,8 @@ def parts(place: Place) -> list[Any]:
     return [FusePart(Encoding(ref, Modality.TEXT, dense=Vector(ref, row))) for ref in place.spaces.values()]
 
 
-@pytest.mark.parametrize(
-    ("given", "says"),
+@each(
+    "given, says",
     [
         ({"binding_canary": "abc"}, "TIEBACK_BINDING_CANARY"),
         ({"binding_canary": "abc:101"}, "TIEBACK_BINDING_CANARY"),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from grpc._cython import cygrpc
+from support.each import each
 from tieback.serving import mesh, server
 from tieback.serving.settings import Settings
 from tieback_client.options import Options
@@ -14,8 +14,6 @@ BINARY = Path(cygrpc.__file__).read_bytes()
 SERVER = server._options(Settings(connection_seconds=60), shared_port=True, behind=False)
 
 
-@pytest.mark.parametrize(
-    "name", sorted({name for name, _ in (*SERVER, *mesh._OPTIONS, *Options().arguments("name"))})
-)
+@each("name", sorted({name for name, _ in (*SERVER, *mesh._OPTIONS, *Options().arguments("name"))}))
 def test_grpc_knows_the_option(name: str) -> None:
     assert name.encode() + b"\0" in BINARY

@@ -7,9 +7,9 @@ import inspect
 from typing import Any
 
 import numpy as np
-import pytest
 from support.collection_samples import SPACE
 from support.contract_samples import COST, FUNCTIONS, SAMPLES, TIMING
+from support.each import each
 from tieback.core import errors
 from tieback.core.field_path import at
 from tieback.core.types.content import Modality
@@ -57,9 +57,7 @@ def test_every_conversion_has_a_sample_and_both_directions() -> None:
     assert all(f"read_{name}" in FUNCTIONS and f"write_{name}" in FUNCTIONS for name in NAMES)
 
 
-@pytest.mark.parametrize(
-    ("name", "value"), [(name, value) for name, samples in SAMPLES.items() for value in samples]
-)
+@each("name, value", [(name, value) for name, samples in SAMPLES.items() for value in samples])
 def test_what_is_written_is_read_again(name: str, value: Any) -> None:
     message = FUNCTIONS[f"write_{name}"](value)
     if hasattr(message, "SerializeToString"):

@@ -6,7 +6,7 @@ import base64
 import urllib.parse
 
 import grpc
-import pytest
+from support.each import each
 from support.statuses import Failure
 from tieback.core import errors
 from tieback.core.field_path import at
@@ -36,7 +36,7 @@ def made(kind: type[errors.TiebackError]) -> errors.TiebackError:
     return kind("went wrong")
 
 
-@pytest.mark.parametrize("kind", all_errors(), ids=lambda kind: kind.__name__)
+@each("kind", all_errors())
 def test_every_error_has_a_status_and_comes_back_as_itself(kind: type[errors.TiebackError]) -> None:
     error = made(kind)
 
@@ -83,7 +83,7 @@ def test_an_exception_that_is_not_ours_tells_nothing() -> None:
     assert "secret" not in failure.message
 
 
-@pytest.mark.parametrize("letter", ["n", "ü", "語", "\ud800"])
+@each("letter", ["n", "ü", "語", "\ud800"])
 def test_an_error_that_quotes_a_long_name_fits_in_what_a_client_takes(letter: str) -> None:
     name = letter * 5000
     for error in (

@@ -12,6 +12,7 @@ import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool, struct_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
+from support.each import each
 from support.small_server import channel, fuse_request, small_server
 from support.statuses import Failure
 from tieback.core.errors import InvalidInput
@@ -77,7 +78,7 @@ def test_requests_have_many_fields_that_need_a_bound() -> None:
     assert len(REQUEST_FIELDS) > 60
 
 
-@pytest.mark.parametrize("one", REQUEST_FIELDS, ids=lambda one: one.full_name)
+@each("one", REQUEST_FIELDS)
 def test_every_field_of_every_request_has_a_bound_and_is_held_to_it(one: FieldDescriptor) -> None:
     limit = bound(one, LIMITS)
     assert 0 < limit.count <= max(LIMITS.numbers, LIMITS.batch_items, LIMITS.sections)
@@ -123,8 +124,8 @@ def varint(number: int) -> bytes:
     return bytes([*out, number])
 
 
-@pytest.mark.parametrize(
-    ("message", "path"),
+@each(
+    "message, path",
     [
         (encoder_pb2.EncodeRequest(contents=[content_pb2.Content()] * 1025), "contents"),
         (
@@ -179,7 +180,6 @@ def varint(number: int) -> bytes:
         (index_pb2.GetItemRequest(collection="c", id="i" * 8_000_000), "id"),
         (index_pb2.DeleteItemsRequest(ids=["i"] * 1025), "ids"),
     ],
-    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_what_is_too_much_is_named_by_its_path(message: Message, path: str) -> None:
     assert str(fault(message).field) == path
@@ -250,7 +250,7 @@ def test_fields_of_a_newer_contract_are_skipped_and_are_few(field: bytes) -> Non
     assert "does not know" in fault(encoder_pb2.EncodeRequest.DESCRIPTOR, field * 2_000_000).message
 
 
-@pytest.mark.parametrize(
+@each(
     "data",
     [
         b"\x0a\x05abc",  # ends within a text
@@ -266,7 +266,7 @@ def test_bytes_that_are_no_message_are_malformed(data: bytes) -> None:
     assert fault(encoder_pb2.EncodeRequest.DESCRIPTOR, data).reason == "MALFORMED_MESSAGE"
 
 
-@pytest.mark.parametrize(
+@each(
     "data",
     [
         b"\x12\x00" * 4_000_000,
@@ -274,7 +274,6 @@ def test_bytes_that_are_no_message_are_malformed(data: bytes) -> None:
         b"\x0a\x00" * 2_000_000,
         b"\x12\x02\x0a\x00" * 1_000_000,
     ],
-    ids=["empty contents", "unknown", "spaces", "empty texts"],
 )
 def test_megabytes_of_tiny_fields_are_refused_at_once_and_cost_no_memory(data: bytes) -> None:
     tracemalloc.start()
@@ -313,8 +312,8 @@ async def test_requests_that_are_in_work_are_bounded_in_bytes() -> None:
         held.cancel()
 
 
-@pytest.mark.parametrize(
-    ("path", "make"),
+@each(
+    "path, make",
     [
         ('routing.weights["a"]', lambda nan: router_pb2.Routing(weights={"a": nan})),
         ("routing.parameters.a", lambda nan: router_pb2.Routing(parameters=struct(a=nan))),
@@ -328,7 +327,7 @@ async def test_requests_that_are_in_work_are_bounded_in_bytes() -> None:
         ),
     ],
 )
-@pytest.mark.parametrize("nan", [float("nan"), float("inf"), float("-inf")])
+@each("nan", [float("nan"), float("inf"), float("-inf")])
 async def test_a_number_that_is_none_is_an_invalid_argument(
     path: str, make: Callable[[float], router_pb2.Routing], nan: float
 ) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from support.collection_samples import SPACE, VECTOR
 from support.contract_samples import FUNCTIONS, ITEM, REGIONS
+from support.each import each
 from tieback.core import errors
 from tieback.core.field_path import at
 from tieback.core.types.collection import IndexedItem, IndexedSection
@@ -21,8 +22,8 @@ from tieback.core.types.vectors import MultiVector, SpaceRef, Vector
 from tieback.v1 import answer_pb2, content_pb2, reranker_pb2, vector_pb2
 
 
-@pytest.mark.parametrize(
-    ("field", "message"),
+@each(
+    "field, message",
     [
         ("v.space.name", vector_pb2.Vector()),
         ("v.values.shape", vector_pb2.Vector(space=vector_pb2.SpaceRef(name="a"))),
@@ -67,8 +68,8 @@ def floats(*values: float, shape: list[int] | None = None) -> vector_pb2.Tensor:
     return vector_pb2.Tensor(dtype=vector_pb2.DATA_TYPE_FLOAT32, shape=shape or [len(values)], data=data)
 
 
-@pytest.mark.parametrize(
-    ("field", "changes"),
+@each(
+    "field, changes",
     [
         ("s.space.name", {"space": None}),
         ("s.weights", {"weights": floats(1)}),
@@ -116,8 +117,8 @@ def time(begin: float, end: float) -> dict[str, Any]:
     return {"time_ranges": vector_pb2.TimeRanges(begin_seconds=[begin], end_seconds=[end])}
 
 
-@pytest.mark.parametrize(
-    ("field", "changes"),
+@each(
+    "field, changes",
     [
         ("m.space.name", SPANS | {"space": None}),
         ("m.values.shape", SPANS | {"values": floats(1, 0)}),
@@ -222,8 +223,8 @@ def test_a_cache_policy_of_a_newer_contract_is_refused_by_its_field() -> None:
     assert str(caught.value.field) == "cache"
 
 
-@pytest.mark.parametrize(
-    ("field", "vector", "regions"),
+@each(
+    "field, vector, regions",
     [
         ("vector.space.name", None, REGIONS),
         ("regions.values", VECTOR, dataclasses.replace(REGIONS, values=np.full((2, 3), np.nan, np.float32))),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from support.each import each
 from tieback.core.errors import InvalidInput
 from tieback.core.field_path import at
 from tieback.serving.conversions.contents import read_item
@@ -29,8 +30,8 @@ def far(value: Any) -> None:
     value.time_value.seconds = 10**15
 
 
-@pytest.mark.parametrize(
-    ("fill", "field", "message"),
+@each(
+    "fill, field, message",
     [
         (nested, 'items[3].metadata["x"][1]', "a list within a list"),
         (set_to(), 'items[3].metadata["x"]', "none is set"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from support.each import each
 from tieback.core.errors import StartupError
 from tieback.core.types.limits import Limits
 from tieback.serving.settings import Settings, load_settings
@@ -80,8 +81,8 @@ def test_a_batchs_budget_fits_what_computes_it_unless_it_is_said(
     assert load_settings(batch_tokens=given, provider=provider).batch_budget == budget
 
 
-@pytest.mark.parametrize(
-    ("given", "name"),
+@each(
+    "given, name",
     [
         ({"tls_certificate": Path("a")}, "TIEBACK_TLS_CERTIFICATE: it and TIEBACK_TLS_KEY go together"),
         ({"tls_client_ca": Path("a")}, "TIEBACK_TLS_CLIENT_CA: it needs TIEBACK_TLS_CERTIFICATE"),

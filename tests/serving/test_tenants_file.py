@@ -9,6 +9,7 @@ import pytest
 import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
+from support.each import each
 from support.tenants import digest
 from tieback.core.errors import PermissionDenied
 from tieback.core.tenant import Access, CollectionKey, Principal, Quota, Share
@@ -53,15 +54,13 @@ def test_a_digest_may_be_in_capital_letters() -> None:
     assert found == bytes.fromhex(digest("a"))
 
 
-@pytest.mark.parametrize(
-    "text", ["", "# nobody\n", "tenants:\n", "tenants: {}\n", "tenants: {acme: {tokens: }}\n"]
-)
+@each("text", ["", "# nobody\n", "tenants:\n", "tenants: {}\n", "tenants: {acme: {tokens: }}\n"])
 def test_a_file_without_tokens_can_be_read_and_lets_nobody_in(text: str) -> None:
     assert list(tenants_file.parse(text).principals()) == []
 
 
-@pytest.mark.parametrize(
-    ("tenants", "said"),
+@each(
+    "tenants, said",
     [
         ({"acme": {"token": []}}, "unknown key 'tenants.acme.token'"),
         ({"acme": {"tokens": [entry("a") | {"rôle": "read"}]}}, "unknown key 'tenants.acme.tokens[0].rôle'"),
@@ -91,7 +90,7 @@ def test_what_is_told_of_a_wrong_digest_does_not_repeat_it() -> None:
     assert "plain-token" not in refused({"acme": {"tokens": [{"sha256": "plain-token", "role": "read"}]}})
 
 
-@pytest.mark.parametrize("text", ["tenants: [", "- tenants\n", "tenants: 5\n", "acme right\n"])
+@each("text", ["tenants: [", "- tenants\n", "tenants: 5\n", "acme right\n"])
 def test_what_is_no_mapping_of_tenants_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"YAML|mapping|tenants"):
         tenants_file.parse(text)
@@ -125,8 +124,8 @@ def test_a_name_stands_for_an_own_collection_and_one_with_its_owner_for_a_shared
     assert acme.address(CollectionKey("acme", "handbook")) == "handbook"
 
 
-@pytest.mark.parametrize(
-    ("access", "shared_for", "needed", "told"),
+@each(
+    "access, shared_for, needed, told",
     [
         (Access.READ, Access.WRITE, Access.WRITE, "needs the role write, and the token has the role read"),
         (

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from support.console import ADMIN, READER, STRANGER, photo
+from support.each import each
 from support.local_platform import Running
 from tieback.doors.console.kept import MOST_ENTRY, KeptReplies
 from tieback.doors.console.originals import type_of
@@ -147,8 +148,8 @@ def test_what_is_no_picture_has_a_type_that_no_browser_shows() -> None:
     assert type_of(b"RIFF\0\0\0\0AVI ") == "application/octet-stream"
 
 
-@pytest.mark.parametrize(
-    ("body", "param", "said"),
+@each(
+    "body, param, said",
     [
         ({"collection": "notes"}, "text", "nothing to look for"),
         ({"collection": "notes", "text": "x", "limit": 101}, "limit", "less than or equal to 100"),
