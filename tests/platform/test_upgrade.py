@@ -233,9 +233,7 @@ async def test_the_asynchronous_client_and_the_command_line_do_the_same(running:
         ({"items": 20_001}, "items", "less than or equal to 20000"),
     ],
 )
-def test_what_does_not_go_together_is_refused_by_its_field(
-    client: Client, asked: dict[str, Any], field: str, says: str
-) -> None:
+def test_what_does_not_fit_is_refused_by_its_field(client: Client, asked: Any, field: str, says: str) -> None:
     known = [one.id for one in client.operations()]
 
     with pytest.raises(InvalidArgument, match=says) as refusal:
