@@ -289,6 +289,7 @@ def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
     "module, package, name, data",
     [
         ("pypdf", "pypdf", "a.pdf", b"%PDF-1.7"),
+        ("turbohtml", "turbohtml", "a.html", b"<p>Words"),
         ("docutils", "docutils", "a.rst", b"Title\n=====\n"),
         ("markdown_it", "markdown-it-py", "a.md", b"# Title"),
         ("yaml", "PyYAML", "a.md", b"---\na: b\n---\n"),
@@ -302,7 +303,7 @@ def test_a_format_whose_package_is_missing_says_what_to_install(
         f"import sys; sys.modules[{module!r}] = None\n"
         "from tieback_client import FailedPrecondition\n"
         "from tieback_client.files import read_document\n"
-        "assert read_document(b'<h1>Words</h1>', 'a.html').sections\n"
+        "assert read_document(b'Words', 'a.txt').sections\n"
         f"try: read_document({data!r}, {name!r})\n"
         "except FailedPrecondition as error: print(error.message)\n"
     )

@@ -9,16 +9,17 @@ SECONDS = 10.0
 
 
 class TookTooLong(Exception):  # noqa: N818 - it is no fault: another way of reading follows
-    """The parser was given up."""
+    """The parser was given up; the message is the reason."""
 
 
 class Budget:
     """Counts down from when it was made."""
 
     def __init__(self, seconds: float = SECONDS) -> None:
+        self._seconds = seconds
         self._end = time.thread_time() + seconds
 
     def check(self) -> None:
         """Raises `TookTooLong` where the time is used up."""
         if time.thread_time() > self._end:
-            raise TookTooLong
+            raise TookTooLong(f"parsing it took more than {self._seconds:.0f} s")

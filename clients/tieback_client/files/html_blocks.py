@@ -86,6 +86,11 @@ class Blocks:
         self._tables: list[_Table] = []
         self._code = -1
 
+    @property
+    def in_list(self) -> bool:
+        """Whether a list is open."""
+        return bool(self._lists)
+
     def open_list(self, tag: str, start: str | None) -> None:
         """A list begins, of numbered items from `start` on where it is one of these."""
         first = int(start) if start and start.isdecimal() and len(start) < 4 else 1
@@ -124,7 +129,7 @@ class Blocks:
 
     def open_table(self) -> None:
         """A table begins."""
-        self.note_heading()
+        self.note_part()
         self._tables.append(_Table(len(self._written.parts)))
 
     def row(self, line: int) -> None:
@@ -142,8 +147,10 @@ class Blocks:
             self._tables[-1].rows.append((line, []))
         self._tables[-1].rows[-1][1].append(_Cell(len(self._written.parts), is_header=is_header))
 
-    def note_heading(self) -> None:
-        """A heading or another table begins: the table around it lays out a page, as those around that do."""
+    def note_part(self) -> None:
+        """A heading, another table or the main part begins: the table around it is a layout, as are
+        those around it.
+        """
         if self._tables:
             self._tables[-1].is_layout = True
 

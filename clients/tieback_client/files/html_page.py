@@ -1,29 +1,35 @@
-"""HTML by Python's own html.parser: what a page shows, without scripts, styles and navigation.
+"""HTML by its tree: what a page shows, without scripts, styles and navigation.
 
-The parser reports tags as they come and builds no tree, so that no nesting is too deep, and says at which
-line each stands. Lists, tables and code are written as in Markdown. Where a page has a `main` element with
-text in it, that is the page. A section is located by the id of its heading, or of what its heading opens or
-stands in, as a browser finds it; else by its line. That is written as "line=12", not as "L12": the lines of
-what a page shows are not those of its source, so what a server cuts off it has no line of its own.
+Lists, tables and code are written as in Markdown. Where a page has a `main` element that holds half of its
+text or more, that is the page. Lists of links to places of the same page are left out. A section is located
+by the id of its heading, or of what its heading opens or stands in, as a browser finds it; else by its line.
+That is written as "line=12", not as "L12": the lines of what a page shows are not those of its source, so
+what a server cuts off it has no line of its own.
 """
 
 from __future__ import annotations
 
 import bisect
-import html
 import re
-from html.parser import HTMLParser
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from tieback_client.files.budget import Budget
 from tieback_client.files.html_blocks import LIST_TAGS, Blocks, Written
+from tieback_client.files.html_contents import Contents
+from tieback_client.files.html_tree import Tree
 from tieback_client.files.outline import Heading, few_enough, sections_under, shortened
 from tieback_client.files.parsed import Parsed
 
-LONGEST = 32 << 20
-"""Characters that are parsed."""
+if TYPE_CHECKING:
+    from turbohtml import Element, Node
+
 _LEFT_OUT = frozenset(
     ("script", "style", "template", "noscript", "nav", "svg", "iframe", "canvas", "object", "select")
 )
+_ROLES_LEFT_OUT = frozenset(("navigation", "doc-toc", "search"))
+_MAIN_PART = 2
+"""A `main` element is the page if the page has not more than this many times its text."""
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _SPACE, _LINE, _PARAGRAPH = 1, 2, 3
 _BREAKS = {
@@ -82,9 +88,7 @@ def declared_encoding(data: bytes) -> str:
 
 def read(source: str, budget: Budget | None = None) -> Parsed:
     """The sections of a page. `TookTooLong` where it takes longer than the budget, which others may share."""
-    page = _Page(budget or Budget())
-    page.feed(source)
-    page.read_rest()
+    page = _Page(Tree(source), budget or Budget())
     text, begin, end = page.shown()
     headings = [one for one in page.headings if begin <= one.begin and one.end <= end]
     headings = [Heading(one.level, one.title, one.begin - begin, one.end - begin) for one in headings]
@@ -97,34 +101,35 @@ def read(source: str, budget: Budget | None = None) -> Parsed:
     return Parsed(text, sections, title, notes, is_original=False)
 
 
-class _Page(HTMLParser):
+class _Page:
     """Collects the text of a page, its headings, and the lines that it stands on."""
 
-    def __init__(self, budget: Budget) -> None:
-        super().__init__(convert_charrefs=True)
+    def __init__(self, tree: Tree, budget: Budget) -> None:
         self.headings: list[Heading] = []
         self.titles: list[str] = []
+        self._tree = tree
         self._budget = budget
+        self._contents = Contents(tree.root)
         self._written = Written()
         self._blocks = Blocks(self._written)
+        self._line = 1  # of the source, where the next text begins
         self._separator = 0
         self._mark = ""  # of an item, before its first words
-        self._left_out: tuple[str, int] | None = None
         self._in_title = False
         self._pre = 0
         self._heading: tuple[int, int, int] | None = None  # level, first character, first part
         # Of each heading, where it begins and the id that leads to it.
         self._anchors: list[tuple[int, str]] = []
         self._id = ""  # of what was opened last, since the last words before a heading, or in it
-        self._main: list[int] = []
-        self._main_depth = 0
+        self._main: list[int] = []  # where the first main element begins, and the last one ends
+        self._read(tree.root)
 
     def shown(self) -> tuple[str, int, int]:
         """The text, and which stretch of all text it is."""
         text = "".join(self._written.parts)
         if len(self._main) == 2:
             begin, end = self._main
-            if text[begin:end].strip():
+            if _MAIN_PART * len(text[begin:end].strip()) >= len(text.strip()):
                 return text[begin:end], begin, end
         return text, 0, len(text)
 
@@ -137,13 +142,39 @@ class _Page(HTMLParser):
         at = bisect.bisect_right(self._anchors, character, key=lambda one: one[0]) - 1
         return self._anchors[at][1] if at >= 0 else ""
 
-    def read_rest(self) -> None:
-        """Ends the page. A tag without an end is text: the parser would look for its end over and over."""
-        rest, self.rawdata = self.rawdata, ""
-        self.handle_data(html.unescape(rest))
-        self.close_heading()
+    def _read(self, root: Element) -> None:
+        """Goes through the tree in the order of the text."""
+        open_: list[tuple[str, bool, Iterator[Node]]] = [("", False, iter((root,)))]
+        while open_:
+            self._budget.check()
+            tag, is_main, nodes = open_[-1]
+            node = next(nodes, None)
+            if node is None:
+                open_.pop()
+                self._close(tag, is_main=is_main)
+            elif isinstance(node, self._tree.text):
+                self._say(node.data)
+                self._line += node.data.count("\n")
+            elif isinstance(node, self._tree.comment):
+                self._line += node.data.count("\n")
+            elif isinstance(node, self._tree.element):
+                self._line = self._tree.line_after(node) or self._line
+                if self._is_left_out(node):
+                    self._break(_BREAKS.get(node.tag, 0 if node.tag == "a" else _SPACE))
+                    self._line += node.text.count("\n")
+                else:
+                    open_.append((node.tag, self._open(node), iter(node.children)))
+        self._close_heading()
 
-    def close_heading(self) -> None:
+    def _is_left_out(self, element: Element) -> bool:
+        tag = element.tag
+        if tag in _LEFT_OUT or element.attr("role") in _ROLES_LEFT_OUT:
+            return True
+        return (tag == "a" or (tag in LIST_TAGS and not self._blocks.in_list)) and self._contents.covers(
+            element
+        )
+
+    def _close_heading(self) -> None:
         """Ends the heading that is open, if one is."""
         if self._heading is None:
             return
@@ -155,78 +186,51 @@ class _Page(HTMLParser):
             self._anchors.append((begin, self._id))
         self._id = ""
 
-    def parse_html_declaration(self, i: int) -> int:
-        """As browsers do it: older Pythons raise on `<![` with anything but CDATA after it."""
-        if self.rawdata.startswith("<![", i):
-            return self.parse_bogus_comment(i)
-        return super().parse_html_declaration(i)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """A tag opens."""
-        self._budget.check()
-        if self._left_out is not None:
-            name, depth = self._left_out
-            if tag == name:
-                self._left_out = (name, depth + 1)
-            return
-        values = dict(attrs)
-        if tag in _LEFT_OUT or values.get("role") == "navigation":
-            self._left_out = (tag, 1)
-            self._break(_BREAKS.get(tag, _SPACE))
-            return
+    def _open(self, element: Element) -> bool:
+        """An element begins; whether it is the main one."""
+        tag = element.tag
         if self._heading is not None and tag in _NOT_IN_HEADINGS:
-            self.close_heading()
-        self._note_id(tag, values)
+            self._close_heading()
+        self._note_id(element)
         self._break(_BREAKS.get(tag, 0))
-        self._open_block(tag, values)
+        self._open_block(element)
+        is_main = tag == "main" or element.attr("role") == "main"
+        if is_main:
+            self._blocks.note_part()
+            self._main = self._main or [self._written.length]
         if tag == "title":
             self._in_title = True
         elif tag == "pre":
             self._pre += 1
-        elif tag == "main" or values.get("role") == "main":
-            self._begin_main(tag)
-        elif tag == "img" and values.get("alt"):
-            self._words(f" {values['alt']} ")
+        elif tag == "img" and (words := element.attr("alt")):
+            self._words(f" {words} ")
         elif tag in _HEADINGS:
             self._mark = ""
-            self._blocks.note_heading()
+            self._blocks.note_part()
             self._write_separator()
             self._heading = (_HEADINGS[tag], self._written.length, len(self._written.parts))
+        return is_main
 
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """A tag that closes itself; in HTML that has no meaning, except within drawings."""
-        self.handle_starttag(tag, attrs)
-        if self._left_out is not None and tag not in ("script", "style"):
-            self.handle_endtag(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        """A tag closes."""
-        self._budget.check()
-        if self._left_out is not None:
-            name, depth = self._left_out
-            if tag == name:
-                self._left_out = (name, depth - 1) if depth > 1 else None
-            return
+    def _close(self, tag: str, *, is_main: bool) -> None:
+        """An element ends."""
         if tag in _HEADINGS:
-            self.close_heading()
+            self._close_heading()
         elif tag == "title":
             self._in_title = False
         elif tag == "pre":
-            self._pre = max(0, self._pre - 1)
+            self._pre -= 1
             if not self._pre:
                 self._blocks.close_code()
         elif tag in LIST_TAGS:
             self._blocks.close_list()
         elif tag == "table":
             self._blocks.close_table()
-        self._end_main(tag)
+        if is_main:
+            self._main[1:] = [self._written.length]
         self._break(_BREAKS.get(tag, 0))
 
-    def handle_data(self, data: str) -> None:
+    def _say(self, data: str) -> None:
         """Text between tags."""
-        self._budget.check()
-        if self._left_out is not None:
-            return
         if self._in_title:
             self.titles.append(data)
         elif self._pre:
@@ -243,10 +247,10 @@ class _Page(HTMLParser):
         self._emit(words, data.count("\n", 0, len(data) - len(data.lstrip())))
         self._break(_SPACE if data[-1].isspace() else 0)
 
-    def _note_id(self, tag: str, values: dict[str, str | None]) -> None:
+    def _note_id(self, element: Element) -> None:
         """The heading's own counts for more than that of what it stands in, that for more than one in it."""
-        own = values.get("id") or (values.get("name") if tag == "a" else None) or ""
-        leads = tag in _LEADING or "section" in (values.get("class") or "").split()
+        own = element.attr("id") or (element.attr("name") if element.tag == "a" else None) or ""
+        leads = element.tag in _LEADING or "section" in (element.attr("class") or "").split()
         if _ID.fullmatch(own) and (leads if self._heading is None else not self._id):
             self._id = own
 
@@ -264,38 +268,26 @@ class _Page(HTMLParser):
         if self._heading is None:
             self._id = ""
         self._write_separator()
-        line = self.getpos()[0] + below
+        line = self._line + below
         if self._mark:
             self._written.append(self._mark, line)
             self._mark = ""
         self._written.append(text, line)
 
-    def _open_block(self, tag: str, values: dict[str, str | None]) -> None:
-        """What begins with a tag, where it is a list, a table, code, or a part of one."""
+    def _open_block(self, element: Element) -> None:
+        """What begins with an element, where it is a list, a table, code, or a part of one."""
+        tag = element.tag
         if tag in LIST_TAGS:
-            self._blocks.open_list(tag, values.get("start"))
+            self._blocks.open_list(tag, element.attr("start"))
         elif tag == "li":
             self._mark = self._blocks.item()
         elif tag == "table":
             self._blocks.open_table()
         elif tag == "tr":
-            self._blocks.row(self.getpos()[0])
+            self._blocks.row(self._line)
         elif tag in ("td", "th"):
-            self._blocks.cell(self.getpos()[0], is_header=tag == "th")
+            self._blocks.cell(self._line, is_header=tag == "th")
         elif tag == "pre" and not self._pre:
             self._mark = ""
             self._write_separator()
             self._blocks.open_code()
-
-    def _begin_main(self, tag: str) -> None:
-        if not self._main:
-            self._main_tag = tag
-            self._main = [self._written.length]
-        if len(self._main) == 1 and tag == self._main_tag:
-            self._main_depth += 1
-
-    def _end_main(self, tag: str) -> None:
-        if len(self._main) == 1 and tag == self._main_tag:
-            self._main_depth -= 1
-            if self._main_depth == 0:
-                self._main.append(self._written.length)

@@ -85,12 +85,10 @@ def _bytes_of(part: MIMEPart) -> bytes:
 
 
 def _page(text: str) -> Parsed:
-    if len(text) <= html_page.LONGEST:
-        try:
-            return html_page.read(text)
-        except TookTooLong:
-            pass
-    return plain.read(text)
+    try:
+        return html_page.read(text)
+    except TookTooLong:
+        return plain.read(text)
 
 
 def _content(part: MIMEPart) -> str:

@@ -15,6 +15,7 @@ _PACKAGES = {
     "openpyxl": "openpyxl",
     "pathspec": "pathspec",
     "pypdf": "pypdf",
+    "turbohtml": "turbohtml",
     "yaml": "PyYAML",
 }
 

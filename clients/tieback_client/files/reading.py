@@ -13,6 +13,7 @@ from tieback_client.files import (
     epub,
     front_matter,
     html_page,
+    html_tree,
     mail,
     manual,
     markdown,
@@ -25,7 +26,7 @@ from tieback_client.files import (
     spreadsheet,
     word,
 )
-from tieback_client.files.budget import SECONDS, TookTooLong
+from tieback_client.files.budget import TookTooLong
 from tieback_client.files.decoding import MARKS, Decoded, decoded, is_pdf
 from tieback_client.files.document import Document, Fact, NotText
 from tieback_client.files.gzipped import gunzipped, is_gzipped, name_within
@@ -91,7 +92,7 @@ _CALLED_ALIKE = frozenset(
 _LONGEST = {
     MARKDOWN: markdown.LONGEST,
     RESTRUCTURED_TEXT: restructured_text.LONGEST,
-    HTML: html_page.LONGEST,
+    HTML: html_tree.LONGEST,
     DELIMITED: delimited.LONGEST,
     NOTEBOOK: notebook.LONGEST,
 }
@@ -165,8 +166,8 @@ def _parsed(kind: str, text: str, head: front_matter.FrontMatter) -> Parsed:
             return (
                 html_page.read(text) if kind == HTML else restructured_text.read(text, head.begin, head.body)
             )
-        except TookTooLong:
-            reason = f"parsing it took more than {SECONDS:.0f} s"
+        except TookTooLong as error:
+            reason = str(error)
         except RecursionError:
             reason = "it is nested too deeply"
         except IndexError:  # docutils, for one, on a comment that ends an inclusion
