@@ -289,10 +289,10 @@ def test_a_content_that_is_empty_is_refused_by_its_place(platform: Running, topi
         calls: list[tuple[Callable[[], Any], str]] = [
             (
                 lambda: stub.Predict(
-                    classifier_pb2.PredictRequest(head="topics", contents=[good, content_pb2.Content()]),
+                    classifier_pb2.PredictRequest(head="topics", contents=[content_pb2.Content()]),
                     metadata=metadata,
                 ),
-                "contents[1]",
+                "contents[0]",
             ),
             (
                 lambda: stub.Predict(classifier_pb2.PredictRequest(head="topics"), metadata=metadata),
@@ -313,6 +313,10 @@ def test_a_content_that_is_empty_is_refused_by_its_place(platform: Running, topi
                 call()
             failure = Failure.of(caught.value)
             assert (failure.code, failure.field) == (grpc.StatusCode.INVALID_ARGUMENT, field)
+
+        some = classifier_pb2.PredictRequest(head="topics", contents=[good, content_pb2.Content()])
+        results = stub.Predict(some, metadata=metadata).results
+        assert [one.WhichOneof("outcome") for one in results] == ["prediction", "error"]
 
 
 def test_a_tenants_head_is_to_others_as_one_that_does_not_exist(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from tieback.answer.cut_off import cut_off
 from tieback.answer.headings import with_heading
 from tieback.answer.splitting import Split
+from tieback.core.alone import Alone
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.field_path import at
 from tieback.core.types.content import Content, Section
@@ -69,9 +70,14 @@ def drafts_of(split: Split, errors: dict[int, TiebackError]) -> Iterator[Draft]:
                 )
     for number, item in enumerate(split.items):
         for place, section in zip(split.places[number], item.sections, strict=True):
-            content = with_heading(item, section)
-            if number not in errors and content is not None:
-                yield Draft(number, place, content, heading=_heading_bytes(section, content))
+            made: list[Draft] = []
+            with Alone(at("items", number)) as alone:
+                content = with_heading(item, section)
+                if number not in errors and content is not None:
+                    made.append(Draft(number, place, content, heading=_heading_bytes(section, content)))
+            if alone.error is not None:
+                errors.setdefault(number, alone.error)
+            yield from made
 
 
 def _heading_bytes(section: Section, read: Content) -> int:

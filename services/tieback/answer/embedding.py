@@ -9,6 +9,7 @@ import numpy as np
 
 from tieback.answer.collection_spaces import CollectionSpace, default_of
 from tieback.answer.stopwatch import Stopwatch, hop
+from tieback.core.alone import Alone
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import WRONG_MODALITY, InvalidInput, NotFound, SpaceMismatch, TiebackError
 from tieback.core.field_path import ROOT, at
@@ -68,14 +69,14 @@ async def _embedded(
     found: dict[int, Array | TiebackError] = {}
     asked: list[int] = []
     for place, content in enumerate(contents):
-        try:
+        with Alone() as item:
             if isinstance(content.data, Vector):
                 found[place] = _given(content.data, space)
             else:
                 _check_modality(content, space)
                 asked.append(place)
-        except InvalidInput as error:
-            found[place] = error
+        if item.error is not None:
+            found[place] = item.error
     encoded = await space.encoders[Role.DOCUMENT].encode(
         [contents[place] for place in asked],
         watch,

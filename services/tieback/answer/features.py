@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
+from tieback.core.alone import Alone
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.field_path import at
 from tieback.core.types.content import Features, Item
@@ -20,10 +21,10 @@ def filtered_by_features(items: Sequence[Item]) -> tuple[list[Item], dict[int, T
     found: list[Item] = []
     errors: dict[int, TiebackError] = {}
     for number, item in enumerate(items):
-        try:
+        with Alone(at("items", number)) as alone:
             found.append(_filtered(item))
-        except InvalidInput as error:
-            errors[number] = error.within(at("items", number))
+        if alone.error is not None:
+            errors[number] = alone.error
             found.append(item)
     return found, errors
 

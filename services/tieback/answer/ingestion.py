@@ -8,24 +8,26 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
 from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces
 from tieback.answer.cut_off import cut_off
+from tieback.answer.described import words_of_no_text
 from tieback.answer.drafts import Draft, drafts_of, groups_of
 from tieback.answer.encoding import SpaceEncodings
-from tieback.answer.features import filtered_by_features, words_of_features
+from tieback.answer.features import filtered_by_features
 from tieback.answer.following import with_following
 from tieback.answer.recognition import Recognition, is_labelled, with_recognised
 from tieback.answer.splitting import Split, Splitting
 from tieback.answer.stopwatch import Stopwatch, hop
 from tieback.answer.token_vectors import below_heading, taken_out
 from tieback.answer.token_vectors import token_vectors as vectors_of_tokens
+from tieback.core.alone import Alone
 from tieback.core.bulk import once_there_is_room
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, NotFound, TiebackError
-from tieback.core.field_path import ROOT, FieldPath
+from tieback.core.field_path import ROOT, FieldPath, at
 from tieback.core.recognised import words_of
 from tieback.core.tenant import PRINCIPAL, Access
 from tieback.core.types.collection import IndexedItem, IndexedSection, UpsertReply
-from tieback.core.types.content import Content, Features, Item, Modality, Section
-from tieback.core.types.encoding import Encoding, Label, Truncation
+from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.encoding import Encoding, Truncation
 from tieback.core.types.fusion import JOINT_SPACE, Fused, FusePart, Role
 from tieback.core.types.ingestion import IngestReply, IngestResult, LongTexts
 from tieback.core.types.limits import Limits
@@ -35,9 +37,6 @@ from tieback.core.types.token_vectors import TokenVectors
 from tieback.core.types.vectors import Vector
 from tieback.ports import EncoderPort, IndexPort
 from tieback.token_spaces import TokenSpace
-
-LEAST_PROBABILITY = 0.05
-"""A class of at least this probability is among the words that a picture or a sound is found by."""
 
 
 class Ingestion:
@@ -123,17 +122,22 @@ class Ingestion:
         drafts = [draft for own in group for draft in own]
         await self._encode(into, tokens, drafts, errors, watch, truncation, deadline)
         good = [draft for draft in drafts if draft.item not in errors]
-        await self._recognition.read(good, watch, hop(deadline))
+        await self._recognition.read(good, errors, watch, hop(deadline))
+        good = [draft for draft in good if draft.item not in errors]
         await self._encode_recognised(into, good, watch, deadline)
         await self._fuse(into, good, errors, watch, deadline)
-        whole = {own[0].item: own for own in group if own and own[0].item not in errors}
+        whole: dict[int, IndexedItem] = {}
+        for number, own in {own[0].item: own for own in group if own and own[0].item not in errors}.items():
+            with Alone(at("items", number)) as item:
+                whole[number] = _indexed(split.items[number], own, keeps=self._keeps)
+            if item.error is not None:
+                errors[number] = item.error
         if before_writing is not None:
             await before_writing()
         if not whole:
             return
         deadline.check("writing the items")
-        indexed: Sequence[IndexedItem]
-        indexed = [_indexed(split.items[number], own, keeps=self._keeps) for number, own in whole.items()]
+        indexed: Sequence[IndexedItem] = list(whole.values())
         if beside is not None:
             with watch.stage("second"):
                 indexed = await beside([split.items[number] for number in whole], indexed, deadline)
@@ -366,7 +370,7 @@ def _indexed(item: Item, drafts: Sequence[Draft], *, keeps: bool) -> IndexedItem
         is_text = isinstance(draft.content.data, str)
         stays = is_text or (keeps and not isinstance(draft.content.data, Vector))
         title = section.title or item.title
-        words = "" if is_text else title if is_labelled(draft) else _words_of(draft, title)
+        words = "" if is_text else title if is_labelled(draft) else words_of_no_text(draft, title)
         words, segments = with_recognised(words, draft)
         kept = section.content if stays else None
         sections.append(dataclasses.replace(section, content=kept, segments=segments))
@@ -382,18 +386,3 @@ def _indexed(item: Item, drafts: Sequence[Draft], *, keeps: bool) -> IndexedItem
             )
         )
     return IndexedItem(dataclasses.replace(item, sections=sections), indexed)
-
-
-def _words_of(draft: Draft, title: str) -> str:
-    """The words for what is no text: its title, and its features, or what a classifier took it for."""
-    data = draft.content.data
-    if isinstance(data, Features):
-        return ": ".join(part for part in (title, words_of_features(data)) if part)
-    return describe(draft.labels, title)
-
-
-def describe(labels: Sequence[Label], title: str = "") -> str:
-    """The words for a picture or a sound: its title, and what a classifier took it for."""
-    likely = [label.name for label in labels if label.probability >= LEAST_PROBABILITY]
-    seen = dict.fromkeys(likely or [label.name for label in labels[:1]])  # two classes may share a name
-    return ": ".join(part for part in (title, ", ".join(seen)) if part)

@@ -30,8 +30,11 @@ class Recognition:
         self._modalities = modalities if recogniser is not None else frozenset()
         self._most = limits.batch_items
 
-    async def read(self, drafts: Sequence[Draft], watch: Stopwatch, deadline: Deadline) -> None:
-        """Gives the drafts of pictures and sounds what is written or said in them.
+    async def read(
+        self, drafts: Sequence[Draft], errors: dict[int, TiebackError], watch: Stopwatch, deadline: Deadline
+    ) -> None:
+        """Gives the drafts of pictures and sounds what is written or said in them; adds an error for each
+        item of which that failed.
 
         One that cannot be read has none: what is wrong with it is for its encoder to say. Raises what is of
         the whole call, such as Overloaded.
@@ -54,7 +57,7 @@ class Recognition:
                     if not isinstance(result, TiebackError):
                         draft.recognised = result
                     elif not isinstance(result, InvalidInput):
-                        raise draft.blame(result)
+                        errors.setdefault(draft.item, draft.blame(result))
 
 
 def is_labelled(draft: Draft) -> bool:

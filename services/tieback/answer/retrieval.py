@@ -9,10 +9,10 @@ from tieback.answer.collection_spaces import CollectionSpaces
 from tieback.answer.composing import Composing
 from tieback.answer.conditions import Conditions
 from tieback.answer.degradation import without
+from tieback.answer.described import describe
 from tieback.answer.documents import ranked_documents, sections_of
 from tieback.answer.explanation import FINAL, explained
 from tieback.answer.highlighting import Highlighting
-from tieback.answer.ingestion import describe
 from tieback.answer.learned_order import Ranker, learned_order
 from tieback.answer.locating import STALE, Locating
 from tieback.answer.mixtures import mixed

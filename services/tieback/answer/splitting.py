@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from tieback.answer.headings import headed, heading_of, titles_of
+from tieback.core.alone import Alone
 from tieback.core.bulk import once_there_is_room
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError
@@ -218,10 +219,10 @@ class Splitting:
     def _put_together(self, items: Sequence[Item], texts: Texts) -> Split:
         split = Split.nothing(items)
         for number, item in enumerate(items):
-            try:
+            with Alone(at("items", number)) as alone:
                 self._put(split, number, item, texts)
-            except InvalidInput as error:
-                split.errors[number] = error.within(at("items", number))
+            if alone.error is not None:
+                split.errors[number] = alone.error
         return split
 
     def _batches(self, pieces: Sequence[Piece]) -> Iterator[list[Piece]]:

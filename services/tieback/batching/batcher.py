@@ -29,6 +29,7 @@ from tieback.batching.request import Batched, Request, by_request, hand_over, re
 from tieback.batching.run_clock import RunClock
 from tieback.batching.selection import Selection
 from tieback.batching.token_cost import HasTokens, cost_of
+from tieback.core.alone import internal
 from tieback.core.bulk import IN_BULK
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import DeadlineExceeded, TiebackError, Unavailable
@@ -296,14 +297,12 @@ class Batcher(Generic[W, R]):
             results = self._run(items, group)
             if len(results) != len(items):
                 raise RuntimeError(f"{len(items)} items gave {len(results)} results")
-        except Exception as error:
-            # A model's failure, of any kind, is its item's and no more.
+        except Exception as error:  # noqa: BLE001 - a model's failure, of any kind, is its item's and no more
             if len(items) > 1:
                 return [self._compute([item], group)[0][0] for item in items], True
             if isinstance(error, TiebackError):
                 return [error], True
-            logger.exception("%s failed on an item of %d tokens", self.name, items[0].tokens)
-            return [TiebackError("the model failed on this input")], True
+            return [internal(error, "the model failed on this input")], True
         return results, False
 
     def _calibrate(self, wish: _Calibration[W]) -> None:

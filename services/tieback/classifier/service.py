@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 import time
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
@@ -20,6 +21,7 @@ from tieback.classifier.checks import check_request, space_of
 from tieback.classifier.embedding import EmbeddingPort
 from tieback.classifier.records import record_of
 from tieback.classifier.store import KEPT, Draft, HeadKey, HeadStore
+from tieback.core.alone import each_alone
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import (
     ArtifactError,
@@ -171,7 +173,8 @@ class Classifier:
         embedded, timing = await self._embedding.embed(head.space, contents, deadline=deadline)
         stage = Stage("classify", time.perf_counter() - begun, 0.0)
         rows = [one for one in embedded if not isinstance(one, TiebackError)]
-        found = iter(await asyncio.to_thread(_predictions, head, artifact, rows, top))
+        predict = functools.partial(_predictions, head, artifact, top=top)
+        found = iter(await asyncio.to_thread(each_alone, predict, rows))
         results: list[Prediction | TiebackError] = [
             one.within(at("contents", place)) if isinstance(one, TiebackError) else next(found)
             for place, one in enumerate(embedded)
@@ -302,7 +305,7 @@ def _damaged(head: Head) -> Damaged:
     return error
 
 
-def _predictions(head: Head, artifact: Artifact, rows: Sequence[Array], top: int) -> list[Prediction]:
+def _predictions(head: Head, artifact: Artifact, rows: Sequence[Array], *, top: int) -> list[Prediction]:
     if not rows:
         return []
     method, vectors = head.method.name, np.stack(rows)

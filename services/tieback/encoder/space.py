@@ -11,6 +11,7 @@ from typing import Any, cast
 from tieback.allowance import Allowance
 from tieback.batching import BatchReport
 from tieback.batching.preparation import Preparation
+from tieback.core.alone import Alone
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, Overloaded, TiebackError, Unavailable
 from tieback.core.field_path import at
@@ -249,7 +250,7 @@ class Space:
         self, place: int, content: Content, plan: EncodePlan, space: SpaceRef
     ) -> Encoding | TiebackError | None:
         """The answer that needs no model, of a precomputed vector or a wrong content; None elsewhere."""
-        try:
+        with Alone(at("contents", place)) as item:
             if isinstance(content.data, Vector):
                 if plan.kinds != {VectorKind.DENSE}:
                     raise InvalidInput("a precomputed vector gives DENSE and nothing else", field="vector")
@@ -258,6 +259,4 @@ class Space:
                 (dense,) = vectors([values], space, plan.dtype, width)
                 return Encoding(space, content.modality or self.card.modality, dense)
             check_content(content, plan, self.card, self._limits)
-        except InvalidInput as error:
-            return error.within(at("contents", place))
-        return None
+        return item.error

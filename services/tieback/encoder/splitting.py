@@ -17,6 +17,7 @@ from typing import Any
 from tieback.admission import Admission, Ticket
 from tieback.batching.preparation import THREADS, Preparation
 from tieback.core.all_or_none import all_or_none
+from tieback.core.alone import Alone
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, TiebackError
 from tieback.core.field_path import at
@@ -124,18 +125,19 @@ class Splitting:
         results: list[Result] = []
         begun = time.monotonic()
         for text in texts:
-            try:
+            with Alone() as item:
                 read_text(Content(Modality.TEXT, text), self._limits)
-            except InvalidInput as error:
-                results.append(error)
-                continue
-            offsets = ByteOffsets(text)
-            results.append(
-                [
-                    TextPiece(offsets.span(begin, end), tokens)
-                    for begin, end, tokens in _joined(_cut(model, text, room, overlap, progress))
-                ]
-            )
+                offsets = ByteOffsets(text)
+                results.append(
+                    [
+                        TextPiece(offsets.span(begin, end), tokens)
+                        for begin, end, tokens in _joined(_cut(model, text, room, overlap, progress))
+                    ]
+                )
+            if item.error is not None:
+                if item.error.reason == TOO_MANY_PIECES:
+                    raise item.error  # of all texts together
+                results.append(item.error)
         self._admission.measure(sum(map(len, texts)), time.monotonic() - begun)
         return results
 

@@ -8,7 +8,6 @@ itself: a picture is one, short texts are one together. What fails in one conten
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import ExitStack
@@ -20,6 +19,7 @@ from tieback.allowance import Allowance
 from tieback.batching import Batched, Batcher, BatchReport
 from tieback.batching.preparation import Preparation
 from tieback.core.all_or_none import all_or_none
+from tieback.core.alone import UNPREPARED, Alone
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, TiebackError
 from tieback.core.types.content import Content, Modality, TokenIds
@@ -31,8 +31,6 @@ from tieback.encoder.exits import layers_share
 from tieback.encoder.portions import BYTES_PER_TOKEN, Portion, is_quick, portions_of
 from tieback.models.content import read_text
 from tieback.models.encoder_model import EncoderModel, Prepared, RawEncoding, WeighsContents, Weight
-
-logger = logging.getLogger(__name__)
 
 INLINE_WEIGHTS = 8
 """Headers of so many contents are read at once: a change of threads would take longer."""
@@ -224,10 +222,10 @@ class Worker:
             weights: dict[int, Weight] = {}
             refused: dict[int, TiebackError] = dict(too_long)
             for place in places:
-                try:
+                with Alone(failed=UNPREPARED, keeps=True) as item:
                     weights[place] = model.weigh(asked.contents[place], asked.plan, self._limits)
-                except TiebackError as error:
-                    refused[place] = error
+                if item.error is not None:
+                    refused[place] = item.error
             return weights, refused
 
         if len(places) <= INLINE_WEIGHTS:
@@ -281,13 +279,10 @@ class Worker:
         return None
 
     def _prepare_one(self, content: Content, asked: _Asked) -> Outcome:
-        try:
+        with Alone(failed=UNPREPARED, keeps=True) as item:
             prepared = self._model.prepare(content, asked.plan, self._limits)
-        except TiebackError as error:
-            return error
-        except Exception:
-            logger.exception("%s could not prepare an input", self._model.card.name)
-            return TiebackError("this input could not be prepared for the model")
+        if item.error is not None:
+            return item.error
         if content.modality is not Modality.TEXT:
             self._typical_tokens += 0.1 * (prepared.tokens - self._typical_tokens)
         return prepared

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 
+from tieback.core.alone import Alone
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.field_path import at
@@ -65,10 +66,10 @@ class ClaimChecker:
         results: list[CheckedText | TiebackError] = []
         for number, one in enumerate(checks):
             deadline.check("all texts were checked")
-            try:
+            with Alone(at("checks", number)) as item:
                 results.append(await self._checked(one, configured, timing, deadline))
-            except InvalidInput as error:
-                results.append(error.within(at("checks", number)))
+            if item.error is not None:
+                results.append(item.error)
         timing.total = time.monotonic() - begin
         return CheckReply(results, timing)
 

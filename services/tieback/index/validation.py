@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tieback.core.alone import Alone
 from tieback.core.errors import InvalidInput, SpaceMismatch, TiebackError, cut
 from tieback.core.field_path import FieldPath, at
 from tieback.core.multi_vectors import check_rows
@@ -67,10 +68,10 @@ def check_items(
     """
     results: list[Record | TiebackError] = []
     for position, indexed in enumerate(items):
-        try:
+        with Alone(at("items", position)) as item:
             results.append(_check_item(indexed, space, width, limits, keeps, coding))
-        except InvalidInput as error:
-            results.append(error.within(at("items", position)))
+        if item.error is not None:
+            results.append(item.error)
     return results
 
 

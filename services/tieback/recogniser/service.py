@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import logging
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from tieback.allowance import Allowance
 from tieback.batching import Batcher, BatchReport
 from tieback.batching.preparation import Preparation
 from tieback.core.all_or_none import all_or_none
+from tieback.core.alone import UNPREPARED, Alone
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import WRONG_MODALITY, InvalidInput, NotFound, StartupError, TiebackError
 from tieback.core.field_path import at
@@ -33,8 +33,6 @@ from tieback.models.encoder_model import Prepared, Weight
 from tieback.models.language_model import LanguageModel
 from tieback.models.language_reading import LanguagePartner
 from tieback.models.recogniser_model import Fusing, FusingRecogniserModel, RecogniserModel
-
-logger = logging.getLogger(__name__)
 
 WRITTEN: Mapping[Modality, str] = {Modality.IMAGE: "pictures", Modality.AUDIO: "sounds"}
 """What recognisers can be for."""
@@ -207,7 +205,7 @@ class Recogniser:
         jobs: list[_Job] = []
         refused: dict[int, TiebackError] = {}
         for place, content in enumerate(contents):
-            try:
+            with Alone(failed=UNPREPARED, keeps=True) as item:
                 queues = self._queues_for(content, model)
                 if fuses and not any(isinstance(one.model, FusingRecogniserModel) for one in queues):
                     card = queues[0].model.card
@@ -216,8 +214,8 @@ class Recogniser:
                         field=card.modality,
                     )
                 jobs += [_Job(place, one, one.model.weigh(content, self._limits)) for one in queues]
-            except TiebackError as error:
-                refused[place] = error
+            if item.error is not None:
+                refused[place] = item.error
         return jobs, refused
 
     def _queues_for(self, content: Content, model: str) -> list[_Queue]:
@@ -278,13 +276,9 @@ class Recogniser:
         return _Recognised(outcome, preparing, done.queue, done.compute)
 
     def _prepare(self, model: RecogniserModel, content: Content) -> Prepared | TiebackError:
-        try:
-            return model.prepare(content, self._limits)
-        except TiebackError as error:
-            return error
-        except Exception:
-            logger.exception("%s could not prepare an input", model.card.name)
-            return TiebackError("this input could not be prepared for the model")
+        with Alone(failed=UNPREPARED, keeps=True) as item:
+            prepared = model.prepare(content, self._limits)
+        return prepared if item.error is None else item.error
 
 
 def _run(model: RecogniserModel, batch: Sequence[Prepared], fusing: Hashable) -> list[RecognisedText]:

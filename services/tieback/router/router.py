@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
+from tieback.core.alone import Alone, each_alone
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.field_path import at
@@ -98,7 +99,7 @@ class Router:
         self._imputer = Imputer(space)
         self._rollout, self._caller = NO_ROLLOUT, _nameless
         self._on_routed: Callable[[Routed], None] | None = None
-        self._batcher = FuseBatcher(self._fuse_all, INLINE_INPUTS)
+        self._batcher = FuseBatcher(self._fuse_each, INLINE_INPUTS)
         self._choices: dict[str, Choice] = {}
         self._expected: dict[frozenset[Modality], Array] = {}
 
@@ -141,7 +142,7 @@ class Router:
         if len(inputs) <= INLINE_INPUTS and not per_region:
             results = await self._batcher.fuse(inputs, role, choice, imputation)
         else:
-            results = await asyncio.to_thread(self._fuse_all, inputs, role, choice, imputation, per_region)
+            results = await asyncio.to_thread(self._fuse_each, inputs, role, choice, imputation, per_region)
         results = [
             result.within(at("inputs", number)) if isinstance(result, TiebackError) else result
             for number, result in enumerate(results)
@@ -166,6 +167,17 @@ class Router:
             self._choices[key] = choose(self.space.names, DEFAULT_ROUTING, routers)
         return self._choices[key]
 
+    def _fuse_each(
+        self,
+        inputs: Sequence[Sequence[FusePart]],
+        role: Role,
+        choice: Choice,
+        imputation: FittedImputation,
+        per_region: bool = False,
+    ) -> list[Fused | TiebackError]:
+        """All inputs at once; what is not foreseen in one is its own."""
+        return each_alone(lambda some: self._fuse_all(some, role, choice, imputation, per_region), inputs)
+
     def _fuse_all(
         self,
         inputs: Sequence[Sequence[FusePart]],
@@ -178,20 +190,20 @@ class Router:
         read: dict[int, Contents] = {}
         regions: dict[int, MultiVector | None] = {}
         for number, parts in enumerate(inputs):
-            try:
+            with Alone() as item:
                 read[number] = contents_of(self.space, parts, role, self._limits.query_parts)
-            except InvalidInput as error:
-                results[number] = error
+            if item.error is not None:
+                results[number] = item.error
         project(self.space, list(read.values()))
         self._imputer.fill(imputation, list(read.values()))
         projected: dict[int, Blocks] = {}
         for number, contents in read.items():
-            try:
+            with Alone() as item:
                 if per_region:
                     regions[number] = joint_regions(self.space, contents, inputs[number])
                 projected[number] = blocks_of(self.space, contents)
-            except InvalidInput as error:
-                results[number] = error
+            if item.error is not None:
+                results[number] = item.error
         routing_inputs = [self._routing_input(read[number], one) for number, one in projected.items()]
         weighted = choice.weight(routing_inputs) if routing_inputs else []
         for (number, blocks), one, weights in zip(projected.items(), routing_inputs, weighted, strict=True):

@@ -45,6 +45,8 @@ PATIENCE = 0.002
 _ENCODE = METHODS["/tieback.v1.EncoderService/Encode"]
 _CONTENTS = 2  # the number of EncodeRequest.contents
 _INVALID = grpc.StatusCode.INVALID_ARGUMENT
+_OF_ONE = (_INVALID, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN)
+"""Errors of a hop that one of its contents can be the reason of."""
 _COMPUTED = (encoder_pb2.ENCODING_SOURCE_UNSPECIFIED, encoder_pb2.ENCODING_SOURCE_COMPUTED)
 _CACHED = (encoder_pb2.ENCODING_SOURCE_MEMORY, encoder_pb2.ENCODING_SOURCE_DISK)
 
@@ -160,7 +162,7 @@ class Coalescer:
                 member.answer.cancel()
             raise
         except grpc.aio.AioRpcError as error:
-            answers = [None if error.code() is _INVALID else error] * len(members)
+            answers = [None if error.code() in _OF_ONE else error] * len(members)
         except Exception as error:  # noqa: BLE001 - whatever it was, nobody may be left waiting
             answers = [error] * len(members)
         finally:

@@ -16,6 +16,7 @@ from google.protobuf import any_pb2, duration_pb2
 from google.rpc import error_details_pb2, status_pb2
 
 from tieback.core import errors
+from tieback.core.alone import FAILED
 from tieback.core.field_path import FieldPath
 
 if TYPE_CHECKING:
@@ -46,7 +47,6 @@ TABLE: dict[type[errors.TiebackError], grpc.StatusCode] = {
 }
 
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
-_OPAQUE = "an internal error; the server's log has it under this request id"
 _UNNAMED = error_details_pb2.ResourceInfo(resource_type="resource")
 # Of these codes there is one class, which takes a message alone.
 _PLAIN = {
@@ -66,7 +66,7 @@ def code_of(error: BaseException) -> grpc.StatusCode:
 def to_status(error: BaseException) -> status_pb2.Status:
     """The error as google.rpc.Status with its details. What is not ours becomes an opaque INTERNAL."""
     if not isinstance(error, errors.TiebackError):
-        return status_pb2.Status(code=grpc.StatusCode.INTERNAL.value[0], message=_OPAQUE)
+        return status_pb2.Status(code=grpc.StatusCode.INTERNAL.value[0], message=FAILED)
     status = status_pb2.Status(code=code_of(error).value[0], message=_clipped(error.message))
     for detail in _details(error):
         packed = any_pb2.Any()
@@ -111,7 +111,7 @@ def from_status(status: status_pb2.Status) -> errors.TiebackError:
     elif code in _PLAIN:
         error = _PLAIN[code](status.message)
     else:
-        error = errors.TiebackError(_OPAQUE)
+        error = errors.TiebackError(FAILED)
     if reason:
         error.reason = reason
     error.args = (error.message,)
@@ -132,7 +132,7 @@ def from_rpc_error(error: grpc.RpcError) -> errors.TiebackError:
         grpc.StatusCode.DEADLINE_EXCEEDED: "the deadline passed while a service worked on this request",
     }
     code = error.code()
-    return from_status(status_pb2.Status(code=code.value[0], message=plain.get(code, _OPAQUE)))
+    return from_status(status_pb2.Status(code=code.value[0], message=plain.get(code, FAILED)))
 
 
 def code_by_number(number: int) -> grpc.StatusCode:

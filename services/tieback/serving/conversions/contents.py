@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tieback.core.errors import InvalidInput, TiebackError
+from tieback.core.errors import InvalidInput
 from tieback.core.field_path import ROOT, FieldPath, at
 from tieback.core.types.content import Content, Features, Item, Modality, Section, TokenIds
 from tieback.core.types.encoding import (
@@ -28,6 +28,7 @@ from tieback.serving.conversions.frames import Numbers, filled, optional
 from tieback.serving.conversions.metadata import read_metadata, write_metadata
 from tieback.serving.conversions.recognition import segment_messages, segments_of
 from tieback.serving.conversions.reports import fill_cost, fill_timing, read_cost, read_timing
+from tieback.serving.conversions.results import add_results
 from tieback.serving.conversions.vectors import (
     fill_multi_vector,
     fill_space,
@@ -243,12 +244,7 @@ def read_encode_reply(message: encoder_pb2.EncodeResponse) -> EncodeReply:
 
 def fill_encode_reply(message: encoder_pb2.EncodeResponse, reply: EncodeReply) -> None:
     """Writes one result per input into an empty message."""
-    add = message.results.add
-    for result in reply.results:
-        if isinstance(result, TiebackError):
-            add(error=failures.to_status(result))
-        else:
-            fill_encoding(add().encoding, result)
+    add_results(message, reply.results, lambda result, one: fill_encoding(result.encoding, one))
     fill_timing(message.timing, reply.timing)
     fill_cost(message.cost, reply.cost)
 
@@ -276,16 +272,16 @@ def read_split_reply(message: encoder_pb2.SplitTextsResponse) -> SplitReply:
 def write_split_reply(reply: SplitReply) -> encoder_pb2.SplitTextsResponse:
     """The message of the pieces of each text."""
     message = encoder_pb2.SplitTextsResponse(window=reply.window)
-    for result in reply.results:
-        if isinstance(result, TiebackError):
-            message.results.add(error=failures.to_status(result))
-            continue
-        add = message.results.add().pieces.pieces.add
-        for piece in result:
-            made = add(token_count=piece.tokens)
-            made.span.begin_byte, made.span.end_byte = piece.span
+    add_results(message, reply.results, _fill_pieces)
     fill_timing(message.timing, reply.timing)
     return message
+
+
+def _fill_pieces(result: encoder_pb2.SplitTextResult, pieces: Sequence[TextPiece]) -> None:
+    result.pieces.SetInParent()
+    for piece in pieces:
+        made = result.pieces.pieces.add(token_count=piece.tokens)
+        made.span.begin_byte, made.span.end_byte = piece.span
 
 
 _LONG_TEXTS = Numbers(answer_pb2.LongTexts, LongTexts, "way with long texts", unspecified=LongTexts.SPLIT)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tieback.core.errors import TiebackError
-from tieback.core.field_path import FieldPath, at
+from tieback.core.field_path import FieldPath
 from tieback.core.types.grounding import CheckedText, CheckReply, GroundingCheck
 from tieback.core.types.method_choice import MethodChoice
 from tieback.serving import failures
@@ -23,13 +22,19 @@ from tieback.serving.conversions.generations import (
     write_evidence,
 )
 from tieback.serving.conversions.reports import fill_timing, read_timing, write_method
+from tieback.serving.conversions.results import add_results
 from tieback.serving.conversions.vectors import write_span
 from tieback.v1 import grounding_pb2
 
 
-def checks_of(message: grounding_pb2.CheckGroundingRequest) -> list[GroundingCheck]:
-    """The texts with their passages."""
-    return each(message.checks, _check, at("checks"))
+def check_of(message: grounding_pb2.GroundingCheck, field: FieldPath) -> GroundingCheck:
+    """A text with its passages."""
+    return GroundingCheck(
+        message.text,
+        each(message.evidence, read_evidence, field["evidence"]),
+        [(span.begin_byte, span.end_byte) for span in message.claims],
+        message.question,
+    )
 
 
 def write_checks(
@@ -66,22 +71,9 @@ def read_check_response(message: grounding_pb2.CheckGroundingResponse) -> CheckR
 def check_response(reply: CheckReply) -> grounding_pb2.CheckGroundingResponse:
     """One result for each check."""
     message = grounding_pb2.CheckGroundingResponse()
-    for result in reply.results:
-        if isinstance(result, TiebackError):
-            message.results.add(error=failures.to_status(result))
-        else:
-            message.results.add(checked=_checked(result))
+    add_results(message, reply.results, lambda result, one: result.checked.CopyFrom(_checked(one)))
     fill_timing(message.timing, reply.timing)
     return message
-
-
-def _check(message: grounding_pb2.GroundingCheck, field: FieldPath) -> GroundingCheck:
-    return GroundingCheck(
-        message.text,
-        each(message.evidence, read_evidence, field["evidence"]),
-        [(span.begin_byte, span.end_byte) for span in message.claims],
-        message.question,
-    )
 
 
 def _read_checked(message: grounding_pb2.CheckedText) -> CheckedText:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from tieback.core.errors import TiebackError
 from tieback.core.field_path import FieldPath, at
-from tieback.core.types.heads import Example, Head, HeadRequest, PredictReply
-from tieback.serving import failures
+from tieback.core.types.heads import Example, Head, HeadRequest, Prediction, PredictReply
 from tieback.serving.conversions.contents import read_content, write_labels
 from tieback.serving.conversions.frames import each
 from tieback.serving.conversions.reports import fill_timing, read_method, write_method
+from tieback.serving.conversions.results import add_results
 from tieback.serving.conversions.times import timestamp
 from tieback.serving.conversions.vectors import write_space
 from tieback.v1 import classifier_pb2
@@ -48,17 +47,17 @@ def head_message(head: Head, *, classes: bool = True) -> classifier_pb2.Head:
 def predict_response(reply: PredictReply) -> classifier_pb2.PredictResponse:
     """One result per content."""
     message = classifier_pb2.PredictResponse(version=reply.version)
-    for result in reply.results:
-        if isinstance(result, TiebackError):
-            message.results.add(error=failures.to_status(result))
-            continue
-        made = message.results.add().prediction
-        made.labels.extend(write_labels(result.labels))
-        if result.memory_share is not None:
-            made.memory_share = result.memory_share
-        made.SetInParent()
+    add_results(message, reply.results, _fill_prediction)
     fill_timing(message.timing, reply.timing)
     return message
+
+
+def _fill_prediction(result: classifier_pb2.PredictResult, found: Prediction) -> None:
+    made = result.prediction
+    made.SetInParent()
+    made.labels.extend(write_labels(found.labels))
+    if found.memory_share is not None:
+        made.memory_share = found.memory_share
 
 
 def _example(message: classifier_pb2.HeadExample, field: FieldPath) -> Example:

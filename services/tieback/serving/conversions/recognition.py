@@ -7,13 +7,14 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from tieback.core.boxes import OUTSIDE, inside
-from tieback.core.errors import InvalidInput, TiebackError
+from tieback.core.errors import InvalidInput
 from tieback.core.field_path import FieldPath
 from tieback.core.types.locators import LocatorKind
 from tieback.core.types.recognition import RecognisedText, RecogniseReply, Segment, SegmentKind
 from tieback.serving import failures
 from tieback.serving.conversions.frames import Numbers
 from tieback.serving.conversions.reports import fill_timing, finite, read_timing
+from tieback.serving.conversions.results import add_results
 from tieback.serving.conversions.vectors import read_locator, write_locator, write_span
 from tieback.v1 import content_pb2, recognition_pb2
 
@@ -104,10 +105,6 @@ def read_recognise_reply(message: recognition_pb2.RecogniseResponse) -> Recognis
 def write_recognise_reply(reply: RecogniseReply) -> recognition_pb2.RecogniseResponse:
     """The message of the results."""
     message = recognition_pb2.RecogniseResponse()
-    for result in reply.results:
-        if isinstance(result, TiebackError):
-            message.results.add(error=failures.to_status(result))
-        else:
-            message.results.add(recognised=write_recognised(result))
+    add_results(message, reply.results, lambda result, one: result.recognised.CopyFrom(write_recognised(one)))
     fill_timing(message.timing, reply.timing)
     return message

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from tieback.core.errors import TiebackError
 from tieback.core.field_path import FieldPath, at
 from tieback.core.types.fusion import (
     Fused,
@@ -34,6 +33,7 @@ from tieback.serving.conversions.reports import (
     write_method,
     write_timing,
 )
+from tieback.serving.conversions.results import add_results
 from tieback.serving.conversions.vectors import (
     read_multi_vector,
     read_vector,
@@ -169,20 +169,16 @@ def read_fuse_reply(message: router_pb2.FuseResponse) -> FuseReply:
 
 def write_fuse_reply(reply: FuseReply) -> router_pb2.FuseResponse:
     """The message of one result per input."""
-    return router_pb2.FuseResponse(
-        results=[
-            router_pb2.FuseResult(error=failures.to_status(result))
-            if isinstance(result, TiebackError)
-            else router_pb2.FuseResult(
-                fused=router_pb2.Fused(
-                    vector=write_vector(result.vector),
-                    routing=write_explanation(result.routing),
-                    labels=write_labels(result.labels),
-                    regions=None if result.regions is None else write_multi_vector(result.regions),
-                    ignored=write_ignored(result.ignored),
-                )
-            )
-            for result in reply.results
-        ],
-        timing=write_timing(reply.timing),
+    message = router_pb2.FuseResponse(timing=write_timing(reply.timing))
+    add_results(message, reply.results, lambda result, one: result.fused.CopyFrom(_write_fused(one)))
+    return message
+
+
+def _write_fused(fused: Fused) -> router_pb2.Fused:
+    return router_pb2.Fused(
+        vector=write_vector(fused.vector),
+        routing=write_explanation(fused.routing),
+        labels=write_labels(fused.labels),
+        regions=None if fused.regions is None else write_multi_vector(fused.regions),
+        ignored=write_ignored(fused.ignored),
     )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Generic, TypeVar
+import dataclasses
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, Generic, TypeVar, cast
 
-from tieback.core.errors import InvalidInput, TiebackError
+from tieback.core.alone import Alone
+from tieback.core.errors import TiebackError
 from tieback.core.field_path import FieldPath
 
 T = TypeVar("T")
 R = TypeVar("R")
+A = TypeVar("A")
 
 
 class Batch(Generic[T]):
@@ -23,12 +26,23 @@ class Batch(Generic[T]):
     ) -> None:
         self._field = field
         self.good: list[T] = []
-        self.errors: dict[int, InvalidInput] = {}
+        self.errors: dict[int, TiebackError] = {}
         for place, message in enumerate(messages):
-            try:
+            with Alone() as item:
                 self.good.append(read(message, field[place]))
-            except InvalidInput as error:
-                self.errors[place] = error
+            if item.error is not None:
+                self.errors[place] = item.error
+
+    async def answered(self, ask: Callable[[list[T]], Awaitable[A]]) -> A:
+        """The reply about the good ones, whose `results` have the errors of the others too. Raises the first
+        error where there is no good one.
+        """
+        if self.errors and not self.good:
+            raise next(iter(self.errors.values()))
+        reply: Any = await ask(self.good)
+        if self.errors:
+            reply = dataclasses.replace(reply, results=self.merged(reply.results))
+        return cast("A", reply)
 
     def merged(self, results: Sequence[R | TiebackError]) -> list[R | TiebackError]:
         """The results of the good ones with the errors of the others; all errors name their own places."""

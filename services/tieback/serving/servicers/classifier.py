@@ -10,10 +10,10 @@ from google.longrunning import operations_proto_pb2
 
 from tieback.core.field_path import at
 from tieback.serving.conversions.contents import read_content
-from tieback.serving.conversions.frames import each
 from tieback.serving.conversions.heads import head_message, head_request, predict_response
 from tieback.serving.conversions.operations import operation_message
 from tieback.serving.reading import converted
+from tieback.serving.servicers.batch import Batch
 from tieback.serving.servicers.time_left import deadline_of
 from tieback.v1 import classifier_pb2, classifier_pb2_grpc
 
@@ -42,13 +42,16 @@ class ClassifierServicer(classifier_pb2_grpc.ClassifierServiceServicer):
         self, request: classifier_pb2.PredictRequest, context: Context
     ) -> classifier_pb2.PredictResponse:
         """Classifies contents."""
-        contents = await converted(
-            lambda: each(request.contents, partial(read_content, tokenised=False), at("contents"))
+        read = partial(read_content, tokenised=False)
+        batch = await converted(lambda: Batch(request.contents, read, at("contents")))
+        predict = partial(
+            self._classifier.predict,
+            request.head,
+            version=request.version,
+            top=request.top,
+            deadline=deadline_of(context),
         )
-        reply = await self._classifier.predict(
-            request.head, contents, version=request.version, top=request.top, deadline=deadline_of(context)
-        )
-        return predict_response(reply)
+        return predict_response(await batch.answered(predict))
 
     async def ListHeads(
         self, request: classifier_pb2.ListHeadsRequest, context: Context

@@ -98,8 +98,6 @@ class EncoderServicer(encoder_pb2_grpc.EncoderServiceServicer):
             truncation=read_truncation(request.truncation, at("truncation")),
         )
         cache = read_cache(request.cache, at("cache"))
-        if batch.errors and not batch.good:
-            raise next(iter(batch.errors.values()))
 
         async def encode(contents: Sequence[Content], one: EncodePlan) -> EncodeReply:
             return await self._encoder.encode(request.space, contents, one, cache=cache, deadline=deadline)
@@ -109,12 +107,10 @@ class EncoderServicer(encoder_pb2_grpc.EncoderServiceServicer):
             fields = [at("adapters", place % len(request.adapters)) for place in range(len(adapters))]
             good = [place for place in range(len(adapters)) if place not in batch.errors]
             named, places = [adapters[place] for place in good], [fields[place] for place in good]
-            reply = await encode_each(encode, batch.good, plan, named, places)
+            ask = functools.partial(encode_each, encode, plan=plan, adapters=named, fields=places)
         else:
-            reply = await encode(batch.good, plan)
-        if batch.errors:
-            reply = dataclasses.replace(reply, results=batch.merged(reply.results))
-        fill_encode_reply(response, reply)
+            ask = functools.partial(encode, one=plan)
+        fill_encode_reply(response, await batch.answered(ask))
 
 
 def _one_each(request: encoder_pb2.EncodeRequest, plan: EncodePlan) -> list[str]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import grpc
 
+from tieback.core.field_path import at
 from tieback.ports import GroundingPort
 from tieback.serving.conversions.frames import optional
-from tieback.serving.conversions.groundings import check_response, checks_of
+from tieback.serving.conversions.groundings import check_response, check_of
 from tieback.serving.conversions.reports import read_method
 from tieback.serving.reading import converted
+from tieback.serving.servicers.batch import Batch
 from tieback.serving.servicers.time_left import deadline_of
 from tieback.v1 import grounding_pb2, grounding_pb2_grpc
 
@@ -26,9 +29,8 @@ class GroundingServicer(grounding_pb2_grpc.GroundingServiceServicer):
     ) -> grounding_pb2.CheckGroundingResponse:
         """Checks the claims of texts."""
         deadline = deadline_of(context)
-        reply = await self._grounding.check(
-            await converted(lambda: checks_of(request)),
-            checker=optional(request, "checker", read_method),
-            deadline=deadline,
+        batch = await converted(lambda: Batch(request.checks, check_of, at("checks")))
+        check = functools.partial(
+            self._grounding.check, checker=optional(request, "checker", read_method), deadline=deadline
         )
-        return check_response(reply)
+        return check_response(await batch.answered(check))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import functools
 from typing import Any
 
 import grpc
@@ -29,12 +29,8 @@ class RecognitionServicer(recognition_pb2_grpc.RecognitionServiceServicer):
     ) -> recognition_pb2.RecogniseResponse:
         """Recognises a batch; a content that cannot be read fails alone."""
         batch = await converted(lambda: Batch(request.contents, read_content, at("contents")))
-        if batch.errors and not batch.good:
-            raise next(iter(batch.errors.values()))
         fusion = read_method(request.fusion, at("fusion")) if request.HasField("fusion") else None
-        reply = await self._recogniser.recognise(
-            batch.good, model=request.model, fusion=fusion, deadline=deadline_of(context)
+        recognise = functools.partial(
+            self._recogniser.recognise, model=request.model, fusion=fusion, deadline=deadline_of(context)
         )
-        if batch.errors:
-            reply = dataclasses.replace(reply, results=batch.merged(reply.results))
-        return write_recognise_reply(reply)
+        return write_recognise_reply(await batch.answered(recognise))

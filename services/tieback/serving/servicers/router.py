@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import grpc
 
 from tieback.core.field_path import at
 from tieback.ports import RouterPort
-from tieback.serving.conversions.frames import each
 from tieback.serving.conversions.routings import read_fuse_input, read_role, read_routing, write_fuse_reply
 from tieback.serving.reading import converted
+from tieback.serving.servicers.batch import Batch
 from tieback.serving.servicers.time_left import deadline_of
 from tieback.v1 import router_pb2, router_pb2_grpc
 
@@ -26,11 +27,12 @@ class RouterServicer(router_pb2_grpc.RouterServiceServicer):
     ) -> router_pb2.FuseResponse:
         """Fuses a batch of inputs."""
         deadline = deadline_of(context)
-        reply = await self._router.fuse(
-            await converted(lambda: each(request.inputs, read_fuse_input, at("inputs"))),
+        batch = await converted(lambda: Batch(request.inputs, read_fuse_input, at("inputs")))
+        fuse = functools.partial(
+            self._router.fuse,
             role=read_role(request.role, at("role")),
             routing=read_routing(request.routing, at("routing")),
             per_region=request.per_region,
             deadline=deadline,
         )
-        return write_fuse_reply(reply)
+        return write_fuse_reply(await batch.answered(fuse))
