@@ -26,7 +26,7 @@ from tieback_client.evaluation import is_right
 from benchmarks.binding.measures import interval, paired
 from benchmarks.generation.answering import Asked
 from benchmarks.kept_rows import KeptRows, add_kept
-from benchmarks.report import Report
+from benchmarks.report import Report, Tried
 from benchmarks.served import served
 from benchmarks.strategies import f1, questions
 
@@ -118,6 +118,7 @@ def reported(rows: Sequence[Row], costs: Sequence[dict[str, Any]]) -> Report:
                 low=gain.low,
                 high=gain.high,
                 interval=INTERVAL,
+                of=Tried(56, "paper" if way == NOTHING else "ours", product=True, data="real"),
             )
     report.table("What a token of held-out readings of the training costs, in nats", costs)
     return report

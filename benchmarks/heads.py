@@ -43,7 +43,7 @@ from tieback.recipes.encoding import encode
 from benchmarks.data_folder import add_data, data_of
 from benchmarks.progress import log
 from benchmarks.report import SEEDS as INTERVAL
-from benchmarks.report import Report
+from benchmarks.report import Report, Tried
 
 Floats = NDArray[np.floating[Any]]
 Numbers = NDArray[np.integer[Any]]
@@ -186,25 +186,29 @@ def claim(found: Mapping[tuple[str, int], Sequence[Found]], report: Report) -> N
         few = found.get((name, FEW), ())
         if any(INPUTS in one for one in few):
             gained = [one[SVM] - one[INPUTS] for one in few]
-            _claim(report, f"{PAPER_38}: {name}, {FEW} examples a class: linear_svm on features over inputs",
+            _claim(report, 38,
+                   f"{PAPER_38}: {name}, {FEW} examples a class: linear_svm on features over inputs",
                    gained, "points", f">= {POINTS:g}")  # fmt: skip
         single = found.get((name, 1), ())
         if any(CORPUS_MEMORY in one for one in single):
             gained = [one[CORPUS_MEMORY] - one[MEANS] for one in single]
-            _claim(report, f"{PAPER_26}: {name}, 1 example a class: memory of a corpus over nearest mean",
+            _claim(report, 26, f"{PAPER_26}: {name}, 1 example a class: memory of a corpus over nearest mean",
                    gained, "points", ">= 3")  # fmt: skip
         counts = [seeds for (own, _), seeds in found.items() if own == name]
         where = f"{PAPER_26}: {name}, an irrelevant memory, the worst number of examples"
         shares = [max(one[SHARE_IRRELEVANT] for one in same) for same in zip(*counts, strict=True)]
-        _claim(report, f"{where}: how much it counts", shares, "", "< 0.2")
+        _claim(report, None, f"{where}: how much it counts", shares, "", "< 0.2")
         lost = [max(one[LOGISTIC] - one[IRRELEVANT] for one in same) for same in zip(*counts, strict=True)]
-        _claim(report, f"{where}: accuracy lost against logistic", lost, "points", "<= 1")
+        _claim(report, None, f"{where}: accuracy lost against logistic", lost, "points", "<= 1")
 
 
-def _claim(report: Report, name: str, values: Sequence[float], unit: str, target: str) -> None:
+def _claim(
+    report: Report, paper: int | None, name: str, values: Sequence[float], unit: str, target: str
+) -> None:
     report.claim(
         name, float(np.mean(values)), unit, target, low=min(values), high=max(values),
         note=f"{len(values)} seeds", interval=INTERVAL,
+        of=None if paper is None else Tried(paper, "ours", product=True, data="real"),
     )  # fmt: skip
 
 

@@ -39,7 +39,7 @@ from benchmarks.pipeline import collections
 from benchmarks.pipeline.judged import Judged
 from benchmarks.pipeline.measures import ndcg
 from benchmarks.progress import PullProgress, log
-from benchmarks.report import Report
+from benchmarks.report import Report, Tried
 
 Floats = NDArray[np.floating[Any]]
 
@@ -48,6 +48,7 @@ TRAINING = ("grounding/train.jsonl", "graphs/wn18rr/texts.tsv")
 TUNED_ON = "cranfield"
 WIDTHS, LOST = (128, 256), 1.5  # of the claims: dimensions, per cent
 NAMED = "19 Matryoshka (arXiv:2205.13147)"
+OF = Tried(19, "paper", product=True, data="real")
 INTERVAL = "95 %, bootstrap of queries"
 DRAWS, BEST = 2000, 10
 PLAIN, LEARNED = "cut as it is", "behind the head"
@@ -219,12 +220,12 @@ def _claim(gained: Mapping[tuple[str, str, int], Floats], card: EncoderCard, rep
         value, low, high = _lost(full, side(LEARNED, width))
         report.claim(
             f"{NAMED}: nDCG@10 lost {LEARNED}, {width} of {card.width} dimensions", value, "%",
-            f"<= {LOST:g}", low=low, high=high, note=where, interval=INTERVAL,
+            f"<= {LOST:g}", low=low, high=high, note=where, interval=INTERVAL, of=OF,
         )  # fmt: skip
         value, low, high = _lost(full, side(PLAIN, width), side(LEARNED, width))
         report.claim(
             f"{NAMED}: nDCG@10 lost {LEARNED}, less than {PLAIN}, {width} dimensions", value, "%", "> 0",
-            low=low, high=high, note=where, interval=INTERVAL,
+            low=low, high=high, note=where, interval=INTERVAL, of=OF,
         )  # fmt: skip
 
 

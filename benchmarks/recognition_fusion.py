@@ -43,7 +43,7 @@ from tieback.models.transcription import Manner
 
 from benchmarks.data_folder import add_data, data_of
 from benchmarks.progress import log
-from benchmarks.report import BOOTSTRAP, Report
+from benchmarks.report import BOOTSTRAP, Report, Tried
 
 HOLDS = "recorded speech and receipts"
 RECOGNISER, WRITER = "whisper-tiny-en-recogniser", "smollm2-135m-instruct"
@@ -197,7 +197,7 @@ def _simulated(report: Report, name: str, texts: Sequence[str], partner: Languag
     report.claim(
         f"errors left by GFD in a simulated reading of {name}", value, "of the recogniser's own",
         f"<= {SIMULATED_RATIO if name == 'sentences' else SPEECH_RATIO}", low=low, high=high,
-        interval=BOOTSTRAP,
+        interval=BOOTSTRAP, of=Tried(61, "ours", product=True, data="generated"),
     )  # fmt: skip
     report.table(f"{name}, simulated recogniser", rows)
 
@@ -227,6 +227,7 @@ def _speech(
     report.claim(
         "errors left by GFD in speech", value, "of the recogniser's own", f"<= {SPEECH_RATIO}", low=low,
         high=high, interval=BOOTSTRAP, note=f"weight {chosen}, chosen on the other half of the clips",
+        of=Tried(61, "paper", product=True, data="real"),
     )  # fmt: skip
 
 

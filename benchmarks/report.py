@@ -1,11 +1,13 @@
 """The one format of every benchmark: the machine, the command, the claims that were tried, the tables behind.
 
     {"machine": …, "command": …,
-     "claims": [{"name", "value", "unit", "target", "met", "low", "high", "note", "interval"}], "tables": …}
+     "claims": [{"name", "value", "unit", "target", "met", "low", "high", "note", "interval", "of"}],
+     "tables": …}
 
 A claim's `target` is a string such as "<= 1.5"; `low` and `high` are the ends of an interval, and `interval`
 says of which: `BOOTSTRAP` of rounds or `SEEDS`. `value` and `met` are null where it could not be measured,
-and `note` says why.
+and `note` says why. A claim of a paper has `of`. It is met where the worse end of its interval reaches the
+target, and without an interval nothing is decided: `met` is null.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import psutil
 
@@ -35,6 +37,21 @@ BOOTSTRAP, SEEDS = "95 %, bootstrap of rounds", "lowest and highest seed"
 
 
 @dataclass(frozen=True)
+class Tried:
+    """The paper that a claim is of, and what it was tried with: docs/methods.md counts by these.
+
+    `paper` is its number in docs/papers.yaml. The `comparison` is the paper's own, made small; one of ours;
+    or a toy, whose data were made so that the method can show itself. `product` says that the product's code
+    runs in it.
+    """
+
+    paper: int
+    comparison: Literal["paper", "ours", "toy"]
+    product: bool
+    data: Literal["real", "generated"]
+
+
+@dataclass(frozen=True)
 class Claim:
     """Something the project says of itself, and what was found."""
 
@@ -47,6 +64,7 @@ class Claim:
     high: float | None = None
     note: str = ""
     interval: str = ""
+    of: Tried | None = None
 
 
 @dataclass
@@ -69,12 +87,12 @@ class Report:
         high: float | None = None,
         note: str = "",
         interval: str = "",
+        of: Tried | None = None,
     ) -> None:
-        """Holds a value against its target, for instance "<= 1.5"."""
-        sign, _, bound = target.partition(" ")
-        met = None if value is None else COMPARISONS[sign](value, float(bound))
+        """Holds a value against its target, for instance "<= 1.5"; of a paper's claim, the interval."""
+        met = reached(value if of is None else worse_end(target, low, high), target)
         self.claims.append(
-            Claim(name, _rounded(value), unit, target, met, _rounded(low), _rounded(high), note, interval)
+            Claim(name, _rounded(value), unit, target, met, _rounded(low), _rounded(high), note, interval, of)
         )
 
     def table(self, name: str, rows: Sequence[Row]) -> None:
@@ -99,6 +117,17 @@ class Report:
             note = f"  ({claim.note})" if claim.note else ""
             lines.append(f"{verdict:>12}  {claim.name}: {shown}{interval}, target {claim.target}{note}")
         return "\n".join(lines)
+
+
+def worse_end(target: str, low: float | None, high: float | None) -> float | None:
+    """The end of an interval that decides about a target: ">= 5" holds where the lower end is 5 or more."""
+    return low if target.startswith(">") else high
+
+
+def reached(value: float | None, target: str) -> bool | None:
+    """Whether a value is on the right side of a target such as "<= 1.5"; None where there is no value."""
+    sign, _, bound = target.partition(" ")
+    return None if value is None else COMPARISONS[sign](value, float(bound))
 
 
 def machine() -> dict[str, Any]:

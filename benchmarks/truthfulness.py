@@ -51,7 +51,7 @@ from benchmarks.binding.measures import interval, paired
 from benchmarks.data_folder import add_data, data_of
 from benchmarks.kept_rows import KeptRows, add_kept
 from benchmarks.progress import Progress
-from benchmarks.report import Report
+from benchmarks.report import Report, Tried
 from benchmarks.statistics import median
 from benchmarks.stream_scores import LADDER, StreamReader, Variant, entropy, log_probability, matched
 
@@ -62,6 +62,7 @@ ROUNDS, TOKENS = 5, 32
 INTERVAL = "95 %, bootstrap of questions"
 MEASURES = ("MC1", "MC2")
 TOLD = "truthful prompt"
+GUESS = "a guess"
 METHODS: Mapping[str, tuple[str, Mapping[str, float]]] = {
     "ICD": ("icd", {}),
     "ICD, the difference alone": ("lol", {"omega": 0, "refocus": 0}),
@@ -168,6 +169,7 @@ def measure(
         for name, each in scores.items():
             found.measures[name].append(multiple_choice(each, len(question.correct), question.best))
             found.entropy[name] += entropies[name]
+        found.measures[GUESS].append(guessed(question))
         tokens += count
         if number % 10 == 0:
             progress.say(f"{number} of {len(questions)}")
@@ -205,6 +207,12 @@ def cost(model: LanguageModel, report: Report, only: Sequence[str] = tuple(METHO
         row = {"strategy": name, "prompts": len(read.forms), "layers": max(len(read.layers), 1)}
         rows.append(row | {"ms a token": one.value, "low": one.low, "high": one.high})
     report.table("Processor time of a written token", rows)
+
+
+def guessed(question: Question) -> tuple[float, float]:
+    """MC1 and MC2 of one who finds all answers equally likely: ties are broken by chance."""
+    true, false = len(question.correct), len(question.incorrect)
+    return 1 / (1 + false), true / (true + false)
 
 
 def multiple_choice(scores: Sequence[float], correct: int, best: int) -> tuple[float, float]:
@@ -274,7 +282,7 @@ def _report(found: Found, variants: Sequence[str], report: Report) -> None:
         for measure in MEASURES:
             one = interval(found.of(name, measure))
             row |= {measure: one.value, f"{measure} low": one.low, f"{measure} high": one.high}
-        rows.append(row | {"entropy": found.entropy[name]})
+        rows.append(row | ({"entropy": found.entropy[name]} if name in found.entropy else {}))
     report.table(f"MC1 and MC2 in percent, {len(found.measures['plain'])} questions", rows)
     ladder = {temperature: found.entropy[_plain(temperature)] for temperature in LADDER}
     gains = []
@@ -297,5 +305,6 @@ def _report(found: Found, variants: Sequence[str], report: Report) -> None:
                     high=fair.high,
                     note=f"temperature {temperature:.3g}; over plain decoding {alone.value:+.1f}",
                     interval=INTERVAL,
+                    of=Tried(62, "paper", product=True, data="real") if "62" in CLAIMED[variant] else None,
                 )
     report.table("Points gained", gains)

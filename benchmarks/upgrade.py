@@ -42,7 +42,7 @@ from tieback_client import Client, Image, Item, UpgradePlan
 
 from benchmarks import upgrade_photos, upgrade_ways
 from benchmarks.claims._digits import Digits
-from benchmarks.claims.orthogonal_alignment import KNOWN, METHOD, NEW, OLD, OLD_WIDTH, digits, encoder
+from benchmarks.claims.orthogonal_alignment import KNOWN, METHOD, NEW, OF, OLD, OLD_WIDTH, digits, encoder
 from benchmarks.data_folder import add_data, data_of
 from benchmarks.pipeline import collections
 from benchmarks.progress import PullProgress, log
@@ -157,7 +157,7 @@ def _claim(report: Report, name: str, result: UpgradePlan) -> None:
         least = bound.value if way == "new/old" else bound.value - 0.01
         report.claim(
             f"{METHOD}: recall@1 of an upgrade of {name}, {way}, at least {against}",
-            recall.value, "", f">= {least:.4g}", low=recall.low, high=recall.high, interval=INTERVAL,
+            recall.value, "", f">= {least:.4g}", low=recall.low, high=recall.high, interval=INTERVAL, of=OF,
         )  # fmt: skip
 
 

@@ -22,7 +22,7 @@ def methods_page() -> str:
     """The whole page."""
     requested = {name: _fields(fields) for name, fields in METHOD_FIELDS.items()}
     known = sorted(families().values(), key=lambda family: family.name not in requested)
-    counted = Counter(row.state for row in papers.rows(requested))
+    states = Counter(paper.state for paper in papers.papers())
     lines = [
         HEAD,
         "",
@@ -46,12 +46,30 @@ def methods_page() -> str:
         "## Papers",
         "",
         "The published methods that the platform is built to host, and what there is of each: "
-        + ", ".join(f"{counted[state]} {state}" for state in papers.STATES)
-        + ". A baseline does what the paper is compared with, not what the paper proposes. A claim is a "
-        "statement of the paper that was tried again at a small scale; [binding.md](binding.md) has the "
-        "numbers.",
+        + ", ".join(f"{states[state]} {state}" for state in papers.STATES if states[state])
+        + ". A row that is done does what the paper means and is reached by a user; one in part lacks what "
+        "is said below; a baseline is another method in the place of the paper's. Each is proved by tests "
+        "that `docs/papers.yaml` names.",
+        "",
+        "The paper's own comparison is one that the paper makes, at the scale of two processor cores. It is "
+        "met where the worse end of its interval reaches the aim: with every seed, or within 95 % by "
+        "bootstrap. The last column counts all comparisons, of the paper and ours, in which the product's "
+        "code ran on real data.",
         "",
         *papers.table(requested),
+        "",
+        "### What is missing, and what was run and left out",
+        "",
+        *papers.remarks(),
+        "",
+        "### Claims",
+        "",
+        "Each claim of a paper that was tried: whose comparison it is (the paper's, one of ours, or a "
+        "toy, whose data were made so that the method can show itself), whether the product's code runs in "
+        "it, and on which data. What holds by construction is no claim but a test; claims of other methods "
+        "are not counted for a paper.",
+        "",
+        *papers.claims(),
     ]
     for family in known:
         lines += ["", f"## {family.name}", "", inspect.getdoc(sys.modules[family.package]) or ""]

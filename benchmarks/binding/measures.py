@@ -9,10 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.report import Tried
+
 Floats = NDArray[np.floating[Any]]
 Bools = NDArray[np.bool_]
 
 BEST, DRAWS = 10, 5000
+OMNIBIND = Tried(49, "paper", product=True, data="real")
+"""Of the claims about what weights and fusion give."""
 
 
 def average_precisions(scores: Floats, relevant: Bools) -> Floats:

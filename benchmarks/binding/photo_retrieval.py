@@ -18,7 +18,14 @@ from tieback.models.joint_space_artifact import JointSpaceArtifact
 from benchmarks.binding import served, stored
 from benchmarks.binding.data import Data
 from benchmarks.binding.encoders import VIEWS, Encoders, Seen
-from benchmarks.binding.measures import Floats, average_precisions, chance_precision, interval, paired
+from benchmarks.binding.measures import (
+    OMNIBIND,
+    Floats,
+    average_precisions,
+    chance_precision,
+    interval,
+    paired,
+)
 from benchmarks.report import Report
 
 QUERY = "a photo of a {}"
@@ -222,7 +229,7 @@ def _difference(report: Report, name: str, better: Floats, worse: Floats, other:
     """Held against 0 by the interval's lower end, which is to exclude it."""
     one = paired(better, worse)
     report.claim(
-        f"{name}, lower end of the interval", one.low, "mAP", "> 0", low=one.low, high=one.high,
+        f"{name}, lower end of the interval", one.low, "mAP", "> 0", low=one.low, high=one.high, of=OMNIBIND,
         note=f"the difference is {one.value:.4f}, paired by query{f'; the best is {other}' if other else ''}",
     )  # fmt: skip
 

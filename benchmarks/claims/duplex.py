@@ -37,9 +37,10 @@ from transformers import BertConfig, BertModel
 
 from benchmarks.claims import by_seed, claim
 from benchmarks.claims._frozen import ENCODER, data_folder
-from benchmarks.report import Report
+from benchmarks.report import Report, Tried
 
 METHOD = "34 (arXiv:2305.02564)"
+OF = Tried(34, "paper", product=False, data="real")
 SENTENCES, LONGEST = 2000, 16
 PAD, MASKED, UNKNOWN, CLS = range(4)
 OWN = 4  # tokens that are no words
@@ -78,7 +79,7 @@ def study(report: Report, seeds: Sequence[int], say: Callable[[str], None]) -> N
     )
     for name, target in (("", f">= {POINTS:g}"), (" without the bag of words", f"< {POINTS:g}")):
         gained = [row[f"[CLS] and words{name}"] - row[f"[CLS]{name}"] for row in rows]
-        claim(report, f"{METHOD}: nDCG@{BEST} that the sparse view adds{name}", gained, "points", target)
+        claim(report, OF, f"{METHOD}: nDCG@{BEST} that the sparse view adds{name}", gained, "points", target)
 
 
 def read(folder: Path) -> Sentences:

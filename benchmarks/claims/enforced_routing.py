@@ -20,9 +20,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from benchmarks.claims import claim
-from benchmarks.report import Report
+from benchmarks.report import Report, Tried
 
 WHAT = "12 enforced routing (arXiv:2401.15713)"
+OF = Tried(12, "toy", product=False, data="generated")
 DOMAINS = ("prose", "verse")
 PROPERTY, WIDTH, OUT = 16, 64, 32
 NOISE = 0.45
@@ -73,7 +74,7 @@ def study(report: Report, seeds: Sequence[int], say: Callable[[str], None]) -> N
     )
 
     def found(name: str, values: list[float], unit: str, target: str) -> None:
-        claim(report, f"{WHAT}: {name}", values, unit, target)
+        claim(report, OF, f"{WHAT}: {name}", values, unit, target)
 
     def less(name: str, other: str) -> list[float]:
         return [row[name] - row[other] for row in rows]

@@ -26,7 +26,7 @@ from tieback.methods.projection import joint_views, unit_rows
 from tieback.methods.projection._trained import contrastive, project, same_targets, train
 
 from benchmarks.claims import claim
-from benchmarks.report import Report
+from benchmarks.report import Report, Tried
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.floating[Any]]
 
 METHOD = "3 (arXiv:2308.02982)"
+OF = Tried(3, "toy", product=True, data="generated")
 CLASSES, UNSEEN, PER_CLASS = 40, 20, 15
 WIDTH, POINTS_WIDTH, VIEWS = 32, 48, 4
 SPREAD, TEXT_NOISE, POINTS_NOISE = 0.6, 0.3, 0.5
@@ -83,7 +84,7 @@ def study(report: Report, seeds: Sequence[int], say: Callable[[str], None]) -> N
         for baseline in (ONE, EVERY):
             gains = [a - b for a, b in zip(found[JOINTLY], found[baseline], strict=True)]
             claim(
-                report,
+                report, OF,
                 f"{METHOD}: zero-shot accuracy, joint training minus {baseline}, noise {poor:g}",
                 gains, "points", f">= {GAIN:g}",
                 note=f"{VIEWS} views, each noisy or clear at random (noise {CLEAR:g}); objects have length 1",

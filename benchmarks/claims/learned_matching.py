@@ -28,9 +28,10 @@ from torch.nn.functional import cross_entropy, normalize
 
 from benchmarks.claims import by_seed, claim
 from benchmarks.claims.textures import PATTERNS, SIDE, WIDTH, views
-from benchmarks.report import Report
+from benchmarks.report import Report, Tried
 
 METHOD = "30 (arXiv:2403.11120)"
+OF = Tried(30, "toy", product=False, data="generated")
 PLACES = SIDE * SIDE
 HEADS, LAYERS, SCALE = 9, 2, 10.0
 PAIRS, TESTED = 600, 100
@@ -48,7 +49,7 @@ def study(report: Report, seeds: Sequence[int], say: Callable[[str], None]) -> N
     ):
         means = [np.mean([row[way] for row in rows]) for way in (AGGREGATED, other)]
         claim(
-            report, f"{METHOD}: PCK of translated textures, learned aggregation minus {name}",
+            report, OF, f"{METHOD}: PCK of translated textures, learned aggregation minus {name}",
             [row[AGGREGATED] - row[other] for row in rows], "points", target,
             note=f"{means[0]:.1f} % against {means[1]:.1f} %",
         )  # fmt: skip

@@ -27,9 +27,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from benchmarks.claims import by_seed, claim
-from benchmarks.report import Report
+from benchmarks.report import Report, Tried
 
 METHOD = "57 sequential state (arXiv:2309.14118)"
+OF = Tried(57, "toy", product=False, data="generated")
 VIEWS, WIDTH, LABELS = 3, 8, 2
 OFTEN, SELDOM = 0.8, 0.2  # how often the first two views are missing, by label
 CLEARNESS = 0.33  # of the label in each entry of a view, beside noise of 1
@@ -126,7 +127,7 @@ def study(report: Report, seeds: Sequence[int], say: Callable[[str], None]) -> N
 
     for order in ORDERS:
         claim(
-            report,
+            report, OF,
             f"{METHOD}: accuracy lost, {order}, beyond {SHARE:g} of a parallel network's",
             [ours - SHARE * theirs for ours, theirs in zip(lost(order), lost("parallel"), strict=True)],
             "points", "<= 0",

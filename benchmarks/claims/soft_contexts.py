@@ -28,9 +28,10 @@ from tieback.training.loop import Plan
 
 from benchmarks.claims import by_seed, claim
 from benchmarks.claims._toy_language_model import BEGIN, WIDTH, language_model, learn_language, right
-from benchmarks.report import Report
+from benchmarks.report import Report, Tried
 
 METHOD = "56 (arXiv:2405.13792)"
+OF = Tried(56, "toy", product=True, data="generated")
 ENCODER = "all-minilm-l6-v2"
 FACTS = {
     "car": "red blue green black white yellow silver brown orange purple pink",
@@ -51,12 +52,12 @@ def study(report: Report, seeds: Sequence[int], say: Callable[[str], None]) -> N
     """Claims how much of what the document tells is read of one token, and that it is read of the vector."""
     rows = by_seed(report, f"{METHOD}: right answers by what is read, share", seeds, measured, say)
     claim(
-        report, f"{METHOD}: right answers by one token, as a share of those by the document",
+        report, OF, f"{METHOD}: right answers by one token, as a share of those by the document",
         [row[TOKEN] / row[FULL] for row in rows], "", ">= 0.9",
         note=f"{np.mean([row[TOKEN] for row in rows]):.2f} by one token",
     )  # fmt: skip
     claim(
-        report, f"{METHOD}: right answers by a shuffled token, minus those by nothing",
+        report, OF, f"{METHOD}: right answers by a shuffled token, minus those by nothing",
         [row[SHUFFLED] - row[NOTHING] for row in rows], "", "<= 0.1",
         note=f"{np.mean([row[SHUFFLED] for row in rows]):.2f} by a shuffled token",
     )  # fmt: skip

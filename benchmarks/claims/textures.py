@@ -45,12 +45,12 @@ def study(report: Report, seeds: Sequence[int], say: Callable[[str], None]) -> N
     for what, target in ((PCK, f">= {POINTS}"), (FOUND, "> 0")):
         better, other = ([row[f"{what}, {name}"] for row in rows] for name in (DENSE, RAW))
         claim(
-            report, f"{METHOD}: {what} of translated textures, {DENSE} minus {RAW}",
+            report, None, f"{METHOD}: {what} of translated textures, {DENSE} minus {RAW}",
             [one - two for one, two in zip(better, other, strict=True)], "points", target,
             note=f"{np.mean(better):.1f} % against {np.mean(other):.1f} %; nothing is learned",
         )  # fmt: skip
     claim(
-        report, f"{METHOD}: AUC of the forward-backward consistency minus that of the similarity",
+        report, None, f"{METHOD}: AUC of the forward-backward consistency minus that of the similarity",
         [row[TELLS] - row[SIMILARITY_TELLS] for row in rows], "", "> 0",
         note=f"right against wrong matches: {np.mean([row[TELLS] for row in rows]):.3f} against "
         f"{np.mean([row[SIMILARITY_TELLS] for row in rows]):.3f}",

@@ -22,11 +22,12 @@ from torch.nn.functional import gelu, layer_norm, softmax
 from benchmarks.claims import by_seed, claim
 from benchmarks.claims._frozen import data_folder
 from benchmarks.claims._weights import accuracy, tensors_of, trained
-from benchmarks.report import Report
+from benchmarks.report import Report, Tried
 
 WIDTH, WIDER, HEAD, BLOCKS, PATCHES, PIXELS = 64, 96, 16, 2, 16, 49
 STEPS, FEW_STEPS, SEEN = 300, 60, 200
 SMOOTHING = 0.05
+OF = Tried(1, "paper", product=True, data="real")
 WAYS: Mapping[str, tuple[bool, Mapping[str, Any]]] = {
     "by weights": (False, {"smoothing": SMOOTHING}),
     "by weights, exact": (False, {}),
@@ -93,6 +94,7 @@ def study(report: Report, seeds: Sequence[int], say: Callable[[str], None]) -> N
         gained = [row[name] - row["averaged"] for row in rows]
         claim(
             report,
+            OF,
             f"1 (arXiv:2310.05719): transformers aligned {name}, over averaged",
             gained,
             "points",
@@ -101,7 +103,7 @@ def study(report: Report, seeds: Sequence[int], say: Callable[[str], None]) -> N
     for name in ("averaged", "better parent"):
         gained = [row["by activations, trained on"] - row[f"{name}, trained on"] for row in rows]
         called = f"1 (arXiv:2310.05719): aligned and trained on, over the {name} trained on as long"
-        claim(report, called, gained, "points", "> 0")
+        claim(report, OF, called, gained, "points", "> 0")
 
 
 def patches(pictures: Array) -> Tensor:

@@ -38,14 +38,16 @@ from benchmarks.claims import (
 )
 from benchmarks.claims._frozen import Labelled
 from benchmarks.pipeline.judged import Document, Judged, Question
-from benchmarks.report import Report
+from benchmarks.report import Report, Tried
+
+OF = Tried(1, "toy", product=False, data="generated")
 
 pytestmark = pytest.mark.all
 
 
 def holds(report: Report, seeds: Sequence[int], say: Callable[[str], None]) -> None:
     say("measures")
-    claims.claim(report, "1 (arXiv:0000.00000): grows", [1.0 + seed for seed in seeds], "x", ">= 1")
+    claims.claim(report, OF, "1 (arXiv:0000.00000): grows", [1.0 + seed for seed in seeds], "x", ">= 1")
 
 
 def fails(report: Report, seeds: Sequence[int], say: Callable[[str], None]) -> None:
@@ -111,6 +113,7 @@ def test_a_topic_on_made_data_measures_every_claim_also_when_small(
     assert report.tables
     for claim in report.claims:
         assert claim.name.startswith(topic.METHOD)
+        assert claim.of is None or claim.name.startswith(f"{claim.of.paper} ")
         assert present(claim.low) <= present(claim.value) <= present(claim.high)
 
 

@@ -37,6 +37,10 @@ def test_the_merge_is_held_against_its_bodies_by_the_mean_over_seeds() -> None:
     )
 
     claims = {claim.name: claim.value for claim in report.claims}
-    assert claims["merged over the mean of its bodies"] == pytest.approx(0.025)
-    assert claims["merged over the worse of its bodies"] == pytest.approx(0.05)
-    assert claims["merged over the encoder as it was"] == pytest.approx(0.15)
+    assert list(claims.values()) == pytest.approx([0.05, 0.0, 0.15])
+    assert [name.partition("merged over ")[2] for name in claims] == [
+        "the body by pairs of examples (SetFit)",
+        "the better of its bodies",
+        "the encoder as it was",
+    ]
+    assert [claim.met for claim in report.claims] == [False, False, True], "one seed misses the first two"

@@ -45,13 +45,13 @@ def test_the_fastest_ratio_that_loses_little_is_claimed_at_the_length_that_gains
     assert "at a ratio of 0.8" in claim.note
 
 
-def test_where_every_ratio_loses_too_much_nothing_is_claimed() -> None:
+def test_where_every_ratio_loses_too_much_the_claim_is_missed() -> None:
     report = Report()
 
     _claim(CARD, {("pitome", 0.9): found(2.0, lost=0.02)}, WHOLE, report)
 
     (claim,) = report.claims
-    assert (claim.value, claim.met) == (None, None)
+    assert (claim.value, claim.met) == (1.0, False)
 
 
 def test_a_space_that_is_no_text_encoder_ends_the_program_with_those_that_are(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from benchmarks.__main__ import command, found, main
-from benchmarks.report import Report
+from benchmarks.report import Report, Tried
 from benchmarks.statistics import median, median_difference
 
 pytestmark = pytest.mark.all
@@ -64,11 +64,24 @@ def test_a_claim_is_held_against_its_target() -> None:
         "high",
         "note",
         "interval",
+        "of",
     }
     assert written["claims"][0]["value"] == 1.235
     assert written["tables"] == {"numbers": [{"side": "a", "p50": 1.235}]}
     assert {"processor", "usable_cores", "load_before", "load_after", "versions"} <= set(written["machine"])
     assert "not measured  absent" in report.text()
+
+
+def test_a_claim_of_a_paper_is_decided_by_the_worse_end_of_its_interval() -> None:
+    report, of = Report(), Tried(49, "paper", product=True, data="real")
+    for target, low, high in (("> 0", 0.1, 0.9), ("> 0", -0.1, 0.9), ("<= 1", 0.1, 0.9), ("<= 1", 0.1, 1.2)):
+        report.claim("gains", 0.5, "", target, low=low, high=high, of=of)
+    report.claim("gains, once", 0.5, "", "> 0", of=of)
+
+    assert [claim.met for claim in report.claims] == [True, False, True, False, None]
+    assert json.loads(report.json())["claims"][0]["of"] == {
+        "paper": 49, "comparison": "paper", "product": True, "data": "real"
+    }  # fmt: skip
 
 
 def test_a_row_of_a_table_may_lack_a_column() -> None:

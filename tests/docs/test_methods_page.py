@@ -1,20 +1,32 @@
-"""What docs/methods.md says of each paper is what the code holds of it."""
+"""What docs/methods.md says of each paper is declared in papers.yaml and proved by tests and results."""
 
 from __future__ import annotations
 
 import importlib
+import json
 import re
+from collections import Counter
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from support.proofs import called
+from tieback.methods import families
+from tieback.recipes import trained
 
-from benchmarks import claims
-from benchmarks.__main__ import found
+from benchmarks.report import reached, worse_end
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "methods.md").read_text(encoding="utf-8")
-REQUESTED = {"imputation": "`routing.imputation` of Fuse", "routing": "`routing.policy` of Fuse"}
+PRODUCT = {
+    "tieback.serving.local.LocalServer": "a request",
+    "tieback.serving.server.GrpcServer": "a request",
+    "click.testing.CliRunner": "a command",
+    "tieback.recipes.train.train": "a recipe",
+    "tieback.recipes.binding.bind": "a recipe",
+    "tieback.recipes.pull.pull": "a recipe",
+}
+"""What a test has to use to make a request, call a command or run a recipe."""
 
 
 @pytest.fixture
@@ -23,60 +35,87 @@ def papers(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return importlib.import_module("papers")
 
 
-def test_there_is_a_row_for_each_of_the_68_papers(papers: ModuleType) -> None:
-    numbers = [int(number) for number in re.findall(r"^\| (\d+) \| ", PAGE, re.M)]
+def test_there_is_a_row_for_each_of_the_68_papers_with_its_declared_state(papers: ModuleType) -> None:
+    listed = papers.papers()
+    rows = re.findall(r"^\| (\d+) \| [^|]+ \| ([a-z ]+) \|", PAGE, re.M)
 
-    assert numbers == list(range(1, 69))
-    assert [paper.number for paper in papers.papers()] == numbers
-    ids = [key for paper in papers.papers() for key in paper.arxiv]
+    assert [paper.number for paper in listed] == list(range(1, 69))
+    assert rows == [(str(paper.number), paper.state) for paper in listed]
+    counts = Counter(paper.state for paper in listed)
+    assert set(counts) <= set(papers.STATES)
+    assert ", ".join(f"{counts[state]} {state}" for state in papers.STATES if counts[state]) in PAGE
+    ids = [key for paper in listed for key in paper.arxiv]
     assert len(ids) == len(set(ids)), "an id is of one paper"
 
 
-def test_every_topic_of_claims_is_of_a_paper_and_other_claims_are_benchmarks(papers: ModuleType) -> None:
-    claimed = {source.path for row in papers.rows(REQUESTED) for source in row.claims}
-
-    assert {path.stem for path in claimed if path.parent == papers.CLAIMS} == set(claims.topics())
-    assert {path.stem for path in claimed if path.parent == papers.BENCHMARKS} <= found().keys()
-    assert all(path.parent in (papers.CLAIMS, papers.BENCHMARKS) for path in claimed)
-
-
-def test_a_number_in_a_docstring_is_that_of_the_paper_it_names(papers: ModuleType) -> None:
-    named = 0
-    for row in papers.rows(REQUESTED):
-        for source in (*row.built, *row.claims):
-            for number in re.findall(r"\bmethod (\d+)\b", source.text):
-                assert int(number) == row.paper.number, source.path
-                named += 1
-    assert named
+def test_every_state_has_what_it_needs(papers: ModuleType) -> None:
+    for paper in papers.papers():
+        is_there = paper.state != papers.ABSENT
+        assert bool(paper.proofs) == bool(paper.by) == is_there, paper.number
+        assert bool(paper.lacks) == (is_there and paper.state != papers.DONE), paper.number
 
 
-@pytest.mark.parametrize(
-    ("file", "text", "state"),
-    [
-        ("methods/routing/new.py", "Routes (Nobody, arXiv:2405.16148).", "served"),
-        ("methods/pooling/new.py", "Pools (Nobody, arXiv:2405.16148).", "recipe"),
-        ("recipes/new.py", "Makes (Nobody, arXiv:2405.16148).", "recipe"),
-        ("encoder/new.py", "Encodes (Nobody, arXiv:2405.16148).", "served"),
-        ("methods/routing/new.py", "Routes.\n\nA baseline for one (Nobody, arXiv:2405.16148).", "baseline"),
-        ("methods/composition/new.py", "Nothing uses it (Nobody, arXiv:2405.16148).", "studied only"),
-        ("methods/routing/new.py", "Routes (Nobody, arXiv:0000.00000).", "not built yet"),
-    ],
-)
-def test_where_a_file_lies_and_what_it_says_decide_the_state(
-    papers: ModuleType, monkeypatch: pytest.MonkeyPatch, file: str, text: str, state: str
+def test_every_proof_is_a_test_and_those_of_a_row_that_is_done_go_through_the_product(
+    papers: ModuleType,
 ) -> None:
-    source = papers.Source(papers.SERVICES / file, text)
-    monkeypatch.setattr(papers, "_sources", lambda: (source,))
-
-    row = papers.rows(REQUESTED)[35]
-
-    assert (row.paper.number, row.state) == (36, state)
-    assert row.built == ([source] if state in ("served", "recipe", "baseline") else [])
+    for paper in papers.papers():
+        for proof in paper.proofs:
+            ways = called(proof) & PRODUCT.keys()
+            assert ways or paper.state != papers.DONE, f"{paper.number}: {proof} asks the product for nothing"
 
 
-def test_baselines_that_carry_a_papers_name_say_so(papers: ModuleType) -> None:
-    rows = {row.paper.number: row for row in papers.rows(REQUESTED)}
+def test_a_test_of_a_method_alone_proves_nothing_and_one_that_is_not_there_is_refused() -> None:
+    alone = "tests/methods/test_composition.py::test_a_unit_of_zeros_stays_zeros"
 
-    for number, method in ((7, "ridge"), (14, "nearest_neighbours"), (57, "skip")):
-        assert rows[number].state == "baseline"
-        assert [source.method for source in rows[number].built] == [("imputation", method)]
+    assert not called(alone) & PRODUCT.keys()
+    with pytest.raises(LookupError, match="there is no test"):
+        called("tests/methods/test_composition.py::test_no_such_thing")
+
+
+def test_what_a_paper_is_reached_by_is_there(papers: ModuleType) -> None:
+    known = families()
+    for paper in papers.papers():
+        for by in paper.by:
+            family, _, name = by.partition(" ")
+            if name.isidentifier():
+                assert name in known[family].names(), by
+            for recipe in re.findall(r"`tieback train (\w+)", by):
+                assert recipe in trained.recipes.names(), by
+
+
+def test_claims_of_papers_are_met_by_the_worse_end_of_their_interval(papers: ModuleType) -> None:
+    numbers = {paper.number for paper in papers.papers()}
+
+    for one in papers.tried():
+        claim = one.claim
+        named = re.match(r"(\d+) .*(arXiv|65 )", claim["name"])
+        assert one.paper in numbers, claim["name"]
+        assert named is None or int(named[1]) == one.paper, claim["name"]
+        decided = reached(worse_end(claim["target"], claim["low"], claim["high"]), claim["target"])
+        assert claim["met"] is decided, claim["name"]
+
+
+def test_a_comparison_without_an_interval_decides_nothing_and_failures_of_every_command_count(
+    papers: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def claim(met: bool | None, low: float | None) -> dict[str, object]:
+        of = {"paper": 68, "comparison": "paper", "product": True, "data": "real"}
+        return {
+            "name": "x",
+            "value": 1.0,
+            "unit": "",
+            "target": "> 0",
+            "low": low,
+            "high": low,
+            "met": met,
+            "of": of,
+        }
+
+    other = claim(True, 1.0) | {"of": None}
+    for name, claims in (("a", [claim(True, 1.0), other]), ("b", [claim(False, -1.0), claim(None, None)])):
+        (tmp_path / f"{name}.json").write_text(json.dumps({"claims": claims}))
+    monkeypatch.setattr(papers, "RESULTS", tmp_path)
+
+    row = papers.table({})[-1]
+
+    assert row.endswith("| 1 met, 1 missed, 1 without an interval | 1 met, 1 missed, 1 without an interval |")

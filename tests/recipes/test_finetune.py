@@ -18,6 +18,7 @@ from support.small_training import SmallTraining, write_reordered_pairs
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog, read_card
 from tieback.core.errors import InvalidInput, NotFound
+from tieback.methods.merging import LEARN, mergings
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
 from tieback.recipes.train import Outcome
@@ -100,6 +101,21 @@ def test_experts_are_merged_by_one_command_and_held_to_a_probe(world: SmallTrain
     assert found["flock"] > found["own"]
     card = Catalog.load(shelf).get("flock")
     assert Store(world.store.root).is_ready(card)
+
+
+def test_every_method_that_learns_nothing_is_reached_by_the_command(
+    world: SmallTraining, shelf: Path
+) -> None:
+    learned = {name for name in mergings.names() if mergings.has(LEARN, name)}
+    set_for = {"optimal_transport": ("--set", "head_size=4")}
+
+    for method in set(mergings.names()) - learned:
+        name = f"by-{method.replace('_', '-')}"
+        done = merged("--method", method, *set_for.get(method, ()), name=name)
+
+        assert done.exit_code == 0, f"{method}: {done.output}"
+        assert Store(world.store.root).is_ready(Catalog.load(shelf).get(name)), method
+    assert learned == {"anisotropic", "concrete"}
 
 
 def test_a_merge_that_keeps_its_experts_is_made_by_one_command(world: SmallTraining, shelf: Path) -> None:
