@@ -10,7 +10,7 @@ import grpc
 from tieback.core.field_path import at
 from tieback.ports import GroundingPort
 from tieback.serving.conversions.frames import optional
-from tieback.serving.conversions.groundings import check_response, check_of
+from tieback.serving.conversions.groundings import check_of, check_response
 from tieback.serving.conversions.reports import read_method
 from tieback.serving.reading import converted
 from tieback.serving.servicers.batch import Batch
