@@ -31,8 +31,11 @@ class Ignored:
 
     def entering(self, folder: str) -> Ignored:
         """The rules in a folder, with those of its own file."""
+        rules = Path(folder) / NAME
         try:
-            written = (Path(folder) / NAME).read_text(errors="replace")
+            if not rules.is_file():  # a pipe of this name would be waited for
+                return self
+            written = rules.read_text(errors="replace")
         except OSError:
             return self
         return Ignored((*self._rules, (f"{Path(folder).absolute()}/", _patterns(written))))

@@ -116,6 +116,9 @@ class Run:
         except TiebackError as error:
             self.found.failures[name] = error.message
             return ()
+        except Exception as error:  # noqa: BLE001 - what nobody foresaw of a file is no fault of the others
+            self.found.failures[name] = f"what reads it fails on it: {type(error).__name__}"
+            return ()
         if read.notes:
             self.notes[name] = list(read.notes)
         before = self.there.ids_of(name)

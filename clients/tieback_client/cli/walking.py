@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ from tieback_client.files.packing import is_archive, is_packed
 
 _HIDDEN = (".", "~$")
 """How the names of hidden files begin; those with the second, Office keeps beside a file that is open."""
+
+_FOLDER, _FILE = "folder", "file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,24 +72,31 @@ class Walk:
             for entry in _entries(f"{scope.id}/{inside}", folder, found):
                 path = f"{inside}{entry.name}"
                 name = f"{scope.id}/{path}"
-                if entry.name.startswith(_HIDDEN) or self._excluded(path, entry.name, is_dir=entry.is_dir()):
+                kind, fault = _kind(entry)
+                is_dir = kind == _FOLDER
+                if entry.name.startswith(_HIDDEN) or self._excluded(path, entry.name, is_dir=is_dir):
                     continue
-                if ignored.covers(entry.path, is_dir=entry.is_dir()):
+                if ignored.covers(entry.path, is_dir=is_dir):
                     continue
                 if not _is_text(entry.name):
                     found.failures[_shown(name)] = "its name is not UTF-8"
                     continue
-                if entry.is_symlink() and not self._followed(entry, name, root, entered, found):
+                if fault:
+                    found.failures[name] = fault
                     continue
-                if entry.is_dir():
+                if entry.is_symlink() and not self._followed(entry, kind, name, root, entered, found):
+                    continue
+                if is_dir:
                     if not self.elsewhere or os.path.realpath(entry.path) not in self.elsewhere:
                         below.append((f"{path}/", entry.path, ignored))
-                elif entry.is_file():
+                elif kind == _FILE:
                     self._add(name, Path(entry.path), path, found)
+                elif kind:
+                    found.ignored[name] = kind
             waiting += reversed(below)
 
     def _followed(
-        self, entry: os.DirEntry[str], name: str, root: Path, entered: set[str], found: Found
+        self, entry: os.DirEntry[str], kind: str, name: str, root: Path, entered: set[str], found: Found
     ) -> bool:
         """Whether a link is followed. What it leads to inside the source is found there anyway."""
         target = os.path.realpath(entry.path)
@@ -97,10 +107,10 @@ class Walk:
         if inside:
             return False
         if not self.follow_links:
-            if entry.is_dir() or entry.is_file():
+            if kind in (_FOLDER, _FILE):
                 found.links.append(name)
             return False
-        if entry.is_dir():
+        if kind == _FOLDER:
             if target in entered or root.is_relative_to(target):
                 return False
             entered.add(target)
@@ -159,6 +169,25 @@ def _entries(name: str, folder: str, found: Found) -> Iterator[os.DirEntry[str]]
         found.failures[name] = f"cannot list it: {error.strerror or error}"
         return
     yield from listed
+
+
+def _kind(entry: os.DirEntry[str]) -> tuple[str, str]:
+    """A folder, a file, or what else it is, in words, after links; "" where it is not there. Then a fault."""
+    try:
+        if entry.is_dir():
+            return _FOLDER, ""
+        if entry.is_file():
+            return _FILE, ""
+        mode = entry.stat().st_mode
+    except FileNotFoundError:
+        return "", ""
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return "", "it is a link that leads back to itself"
+        return "", f"cannot read it: {error.strerror or error}"
+    if stat.S_ISFIFO(mode):
+        return "named pipe", ""
+    return ("socket" if stat.S_ISSOCK(mode) else "device"), ""
 
 
 def _is_text(name: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import re
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -105,3 +106,39 @@ def test_a_name_that_is_no_text_fails_alone(tmp_path: Path, run: Run, ids: Any) 
     assert result.exit_code == 1
     assert r"docs/caf\xe9.txt  its name is not UTF-8" in result.stderr
     assert ids() == ["docs/a.txt"]
+
+
+def test_links_that_lead_back_to_themselves_are_a_line_each_and_end_nothing(
+    tmp_path: Path, run: Run, ids: Any
+) -> None:
+    folder = write(tmp_path / "docs", "a.txt", "sub/b.txt")
+    (folder / "loop").symlink_to("loop")
+    (folder / "one").symlink_to("two")
+    (folder / "two").symlink_to("one")
+    (folder / "under").symlink_to("loop/more.txt")
+
+    for options in (["--gitignore"], ["--follow-links"], ["--exclude", "loop", "--dry-run"]):
+        told = " ".join(run(folder, *options).stderr.split())
+        for name in ("loop", "one", "two", "under"):
+            fault = f"failed docs/{name} it is a link that leads back to itself"
+            assert (fault in told) == (name not in options)
+
+    assert ids() == ["docs/a.txt", "docs/sub/b.txt"]
+    assert run(folder / "a.txt", "--exclude", "loop").exit_code == 0
+
+
+def test_what_is_no_file_is_counted_by_its_kind_and_never_waited_for(
+    tmp_path: Path, run: Run, ids: Any
+) -> None:
+    folder = write(tmp_path / "docs", "a.txt", "sub/b.txt")
+    os.mkfifo(folder / "pipe")
+    os.mkfifo(folder / "pipe.txt")
+    os.mkfifo(folder / "sub" / ".gitignore")
+    (folder / "zero.txt").symlink_to("/dev/zero")
+    os.mknod(folder / "socket", stat.S_IFSOCK | 0o600)
+
+    result = run(folder, "--gitignore", "--follow-links")
+
+    assert result.exit_code == 0
+    assert "4 of other kinds (2 named pipe, 1 socket, 1 device)" in " ".join(result.stdout.split())
+    assert ids() == ["docs/a.txt", "docs/sub/b.txt"]
