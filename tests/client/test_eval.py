@@ -10,7 +10,7 @@ import pytest
 from support.command_line import Run
 from tieback_client import Answer, AnswerStyle, InvalidArgument
 from tieback_client.evaluation import Expected, Outcome, is_right, judged, levels, measures, read_questions
-from tieback_client.events import Finish, FinishReason, QuestionFit, Verdict, VerdictLabel
+from tieback_client.events import Claim, Finish, FinishReason, QuestionFit, Verdict, VerdictLabel
 from tieback_client.reports import Timing
 
 ROWS: list[dict[str, Any]] = [
@@ -136,14 +136,18 @@ def test_a_file_is_named_by_its_end_with_or_without_its_suffix() -> None:
     assert not Expected("?", files=("eys.md",)).names("docs/keys.md")
 
 
-def test_a_quote_has_the_surest_of_its_levels() -> None:
+def test_an_answer_has_the_surest_level_of_its_quotes_and_only_what_is_shown_counts() -> None:
     finish = Finish(FinishReason.END, "", 0, 0, None, Timing(), 0.0, AnswerStyle.QUOTE)
-    answer = Answer(text="a. b.", finish=finish)
-    for number, fit in enumerate((QuestionFit.UNSURE, QuestionFit.LIKELY)):
+    answer = Answer(text="Low tide. High tide.", finish=finish)
+    for number, (fit, span) in enumerate(((QuestionFit.ANSWERS, (0, 9)), (QuestionFit.UNSURE, (10, 20)))):
+        answer.claims.append(Claim(number, span, answer.text[slice(*span)]))
         answer.verdicts[number] = Verdict(number, VerdictLabel.SUPPORTED, 1.0, "verbatim", None, fit)
 
-    found = judged(Expected("?"), answer)
+    found = [judged(Expected("?", answers=(text,)), answer) for text in ("low", "high")]
 
-    assert (found.level, found.outcome) == ("likely", Outcome.WRONG)
-    assert [(one.name, one.count, one.of) for one in levels([found])] == [("likely", 0, 1)]
+    assert [(one.level, one.outcome) for one in found] == [
+        ("quote", Outcome.RIGHT),
+        ("quote", Outcome.WRONG),
+    ]
+    assert [(one.name, one.count, one.of) for one in levels(found)] == [("quote", 1, 2)]
     assert all(one.value is None for one in measures([]))

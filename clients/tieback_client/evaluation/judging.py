@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tieback_client.evaluation.expected import Expected
-from tieback_client.events import Answer, AnswerStyle, QuestionFit
+from tieback_client.events import Answer
+from tieback_client.shown.answers import ShownAnswer
 
 SHORT, RECALL = 8, 0.5
 """An expected answer of at most so many words has to be in the text; of a longer one, that share of them."""
@@ -38,8 +39,8 @@ class Judged:
     expected: Expected
     outcome: Outcome
     level: str
-    """How sure the reader is told it is: of a quote its `QuestionFit`, of a written text "supported" or
-    "unsupported"; empty where nothing is shown."""
+    """How it is shown: the `Level` of a quote, of a written text "supported" or "unsupported"; empty where
+    nothing is shown."""
     rank: int | None
     """The place of the first expected file among those that were found, from 1; None where it was not."""
     text: str
@@ -53,25 +54,25 @@ class Judged:
 def judged(expected: Expected, answer: Answer, seconds: float = 0.0) -> Judged:
     """Holds an answer against what was expected."""
     cited = tuple(dict.fromkeys(one.item_id for one in answer.citations))
-    is_shown = answer.abstention is None
-    return Judged(
-        expected,
-        _outcome(expected, answer, cited),
-        level_of(answer) if is_shown else "",
-        _rank(expected, answer),
-        answer.text.strip() if answer.abstention is None else answer.abstention.message,
-        cited if is_shown else (),
-        seconds,
-    )
+    rank = _rank(expected, answer)
+    if answer.abstention is not None:
+        outcome = Outcome.ABSTAINED if expected.is_open else Outcome.WITHHELD
+        return Judged(expected, outcome, "", rank, answer.abstention.message, (), seconds)
+    told = answer.shown
+    text = _text(told, answer)
+    return Judged(expected, _outcome(expected, text, cited), _level(told, answer), rank, text, cited, seconds)
 
 
-def level_of(answer: Answer) -> str:
-    """How sure a reader is told that an answer is."""
-    if answer.finish is not None and answer.finish.style is AnswerStyle.WRITE:
-        return "supported" if answer.supported else "unsupported"
-    fits = {verdict.answers_question for verdict in answer.verdicts.values()}
-    order = (QuestionFit.ANSWERS, QuestionFit.LIKELY, QuestionFit.UNSURE)
-    return next((fit.value for fit in order if fit in fits), "not judged")
+def _level(told: ShownAnswer, answer: Answer) -> str:
+    if told.level is not None:
+        return told.level.value
+    return "supported" if answer.supported else "unsupported"
+
+
+def _text(told: ShownAnswer, answer: Answer) -> str:
+    """The words that are shown as the answer; where none are, those that are marked in the passages."""
+    parts = [part.text if part.claim is None else part.claim.text for part in told.parts]
+    return "".join(parts).strip() or answer.text.strip()
 
 
 def is_right(text: str, answers: Sequence[str]) -> bool:
@@ -91,10 +92,8 @@ def is_right(text: str, answers: Sequence[str]) -> bool:
     return False
 
 
-def _outcome(expected: Expected, answer: Answer, cited: Sequence[str]) -> Outcome:
-    if answer.abstention is not None:
-        return Outcome.ABSTAINED if expected.is_open else Outcome.WITHHELD
-    if expected.is_open or not _has_what_is_expected(expected, answer.text):
+def _outcome(expected: Expected, text: str, cited: Sequence[str]) -> Outcome:
+    if expected.is_open or not _has_what_is_expected(expected, text):
         return Outcome.WRONG
     if expected.files and not any(map(expected.names, cited)):
         return Outcome.OTHER_FILE if expected.answers or expected.pattern else Outcome.WRONG
