@@ -34,6 +34,8 @@ WARNING_SECONDS = 30.0
 """Seconds until it is reported again that the server is gone."""
 TOGETHER = 2.0
 """Seconds within which failures of several calls are one outage, though one was answered meanwhile."""
+ABSENT_SECONDS, CONNECT_SECONDS = 2.0, 20.0
+"""How long an address is tried at which nothing was reached: if nothing is there, and for other faults."""
 RETURNS = 5
 """So often between two answers, a return of the server begins a new count of a call's patience: a call that
 brings the server down each time must end."""
@@ -200,7 +202,7 @@ class Attempts:
         self._first_failure = self._first_failure or now
         patience = retry.seconds
         if not self._session.reached:
-            patience = min(patience, self._session.options.connect_timeout)
+            patience = min(patience, self._connect_seconds(error))
         longest = min(retry.maximum, retry.initial * retry.multiplier**self._backoffs)
         self._backoffs += 1
         # Not all at the same moment, when many clients lost the same server.
@@ -211,6 +213,13 @@ class Attempts:
         if now + delay - self._first_failure > patience or (remaining is not None and delay >= remaining):
             return None
         return delay
+
+    def _connect_seconds(self, error: TiebackError) -> float:
+        """How long to knock at an address where nothing was ever reached."""
+        given = self._session.options.connect_timeout
+        if given is not None:
+            return given
+        return ABSENT_SECONDS if _connection_fault(error.message)[0] in _ABSENT else CONNECT_SECONDS
 
     def _explained(self, error: TiebackError) -> TiebackError:
         """The error in words for a person, where gRPC's own are for its makers."""
@@ -259,13 +268,15 @@ def _hinted(details: Details, hint: str) -> Details:
 
 
 _SEND_ONE = "give one with token= or TIEBACK_TOKEN"
+_REFUSED, _NO_HOST = "connection refused", "there is no such host"
+_ABSENT = (_REFUSED, _NO_HOST)
 _START = "start one with `tieback serve --local`, or give another address (TIEBACK_SERVER)"
 _TLS = "if it speaks TLS, pass tls or ca; if it asks for a certificate, pass certificate and key"
 # gRPC's messages for a connection that never was, the same for people, and the way out.
 _CONNECTION_FAULTS = {
-    "connection refused": ("connection refused", _START),
-    "dns resolution failed": ("there is no such host", _START),
-    "domain name not found": ("there is no such host", _START),
+    "connection refused": (_REFUSED, _START),
+    "dns resolution failed": (_NO_HOST, _START),
+    "domain name not found": (_NO_HOST, _START),
     "timeout occurred": ("it does not respond", _START),
     "certificate has expired": ("its certificate has expired", "renew it where the server runs"),
     "hostname verification": (

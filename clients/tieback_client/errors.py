@@ -64,7 +64,9 @@ class Details:
     reason: str = ""
     """The machine-readable reason, for instance ``"SPACE_NOT_FOUND"``; empty where none was given."""
     hint: str = ""
-    """The way out, if the message does not contain it."""
+    """The way out; the message may say it too."""
+    choices: Sequence[str] = ()
+    """Where something does not exist, the names that do; the first ones of very many."""
     retry_delay: float | None = None
     """Seconds to wait before another try, if the server gave a delay."""
     request_id: str = ""
@@ -98,8 +100,13 @@ class TiebackError(Exception):
 
     @property
     def hint(self) -> str:
-        """The way out, if the message does not contain it."""
+        """The way out; the message may say it too."""
         return self.details.hint
+
+    @property
+    def choices(self) -> Sequence[str]:
+        """Where something does not exist, the names that do; the first ones of very many."""
+        return self.details.choices
 
     @property
     def retry_delay(self) -> float | None:
@@ -117,7 +124,7 @@ class TiebackError(Exception):
         return self.details.metadata
 
     def __str__(self) -> str:
-        return f"{self.message}; {self.hint}" if self.hint else self.message
+        return f"{self.message}; {self.hint}" if self.hint not in self.message else self.message
 
 
 class InvalidArgument(TiebackError):  # noqa: N818 - named for what it is, as the gRPC codes are

@@ -64,8 +64,9 @@ def _error(error: TiebackError) -> dict[str, Any]:
         "reason": error.reason,
         "message": error.message,
         "hint": error.hint,
+        "choices": list(error.choices),
         "field": error.field if isinstance(error, InvalidArgument) else "",
         "retry_delay": error.retry_delay,
         "request_id": error.request_id,
     }
-    return {key: value for key, value in known.items() if value not in ("", None)}
+    return {key: value for key, value in known.items() if value not in ("", None, [])}

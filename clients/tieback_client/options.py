@@ -74,8 +74,10 @@ class Options:
     """The name to expect in the server's certificate, where it is not the address."""
     timeout: float | None = 60.0
     """Seconds for each call, retries included; None for no limit. Writing streams have none of their own."""
-    connect_timeout: float = 20.0
-    """Seconds to wait for a server that was never reached; then `Unavailable`."""
+    connect_timeout: float | None = None
+    """Seconds to wait for a server that was never reached; then `Unavailable`. Left out, 2 where nothing
+    listens at the address or there is no such host, and else 20. Give more where a server starts beside the
+    program. One that was reached once is waited for as `retry` says."""
     retry: Retry | None = field(default_factory=Retry)
     """When to send again; None for never."""
     hedging: Hedging | None = None

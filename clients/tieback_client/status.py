@@ -6,6 +6,7 @@ the response; both are read here.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -107,7 +108,10 @@ def _with(details: Details, packed: Any) -> Details:
     """The details with one packed google.rpc message read into them; what is unknown is passed over."""
     info = error_details_pb2.ErrorInfo()
     if packed.Unpack(info):
-        return replace(details, reason=info.reason, hint=info.metadata.get("hint", details.hint))
+        hint = info.metadata.get("hint", details.hint)
+        return replace(
+            details, reason=info.reason, hint=hint, choices=_names(info.metadata.get("choices", ""))
+        )
     retry = error_details_pb2.RetryInfo()
     if packed.Unpack(retry):
         delay = retry.retry_delay
@@ -126,6 +130,15 @@ def _with(details: Details, packed: Any) -> Details:
     if packed.Unpack(advice) and advice.links:
         return replace(details, hint=advice.links[0].description or details.hint)
     return details
+
+
+def _names(listed: str) -> tuple[str, ...]:
+    """The names of a list in JSON; none of anything else."""
+    try:
+        found = json.loads(listed) if listed else []
+    except ValueError:
+        return ()
+    return tuple(one for one in found if isinstance(one, str)) if isinstance(found, list) else ()
 
 
 def _class_for(details: Details) -> type[TiebackError]:

@@ -7,9 +7,12 @@ from typing import Any
 
 import grpc
 import pytest
+from google.rpc import error_details_pb2
 from support.canned import failing
 from support.canned.failing import retry_after, status
 from support.each import each
+from tieback.core import errors as server_errors
+from tieback.serving import failures
 from tieback_client import (
     AsyncClient,
     Client,
@@ -29,6 +32,7 @@ from tieback_client import (
     Unavailable,
     Unimplemented,
 )
+from tieback_client.jsonable import jsonable
 from tieback_client.status import BY_CODE, from_status
 
 
@@ -41,6 +45,28 @@ def test_something_unknown_is_not_found_and_the_choices_are_named(client: Client
     assert (caught.value.code, caught.value.reason) == ("NOT_FOUND", "SPACE_NOT_FOUND")
     assert len(caught.value.request_id) == 16
     assert not caught.value.retryable
+
+
+def test_choices_and_the_way_out_are_there_beside_the_text_and_told_once() -> None:
+    missing = server_errors.NotFound("space", "minilm-l6", ["yamnet", "minilm-l6-v2"], hint="or bind one")
+
+    passed_on = failures.to_status(failures.from_status(failures.to_status(missing)))
+    error = from_status(passed_on)
+
+    assert error.choices == ("minilm-l6-v2", "yamnet")
+    assert error.hint == "did you mean 'minilm-l6-v2'?; or bind one"
+    assert str(error).count("or bind one") == str(error).count("yamnet") == 1
+    assert jsonable(error)["choices"] == ["minilm-l6-v2", "yamnet"]
+    assert from_status(failures.to_status(server_errors.NotFound("item", "a"))).choices == ()
+
+
+def test_choices_of_another_form_are_none() -> None:
+    for listed in ("", "no json", "{}", "[1, null]", '"a"'):
+        status = failures.to_status(server_errors.NotFound("space", "a", ["b"]))
+        told = error_details_pb2.ErrorInfo(reason="SPACE_NOT_FOUND", metadata={"choices": listed})
+        status.details[0].Pack(told)
+
+        assert from_status(status).choices == ()
 
 
 def test_overload_says_when_to_come_back(client: Client) -> None:

@@ -154,6 +154,49 @@ def test_a_client_that_starts_before_its_server_waits_for_it(program: Any) -> No
         assert client.spaces()[0].name == "tiny"
 
 
+@pytest.mark.parametrize(
+    ("address", "fault"),
+    [("127.0.0.1:1", "connection refused"), ("nowhere.invalid:50051", "there is no such host")],
+)
+async def test_a_server_that_is_not_there_is_told_in_three_seconds_with_the_way_out(
+    address: str, fault: str
+) -> None:
+    begin = time.monotonic()
+    with Client(address) as client, pytest.raises(Unavailable) as caught:
+        await asyncio.to_thread(client.spaces)
+    took = time.monotonic() - begin
+    async with AsyncClient(address) as other:
+        with pytest.raises(Unavailable) as again:
+            await other.spaces()
+
+    assert took < 3
+    assert time.monotonic() - begin < 6
+    for one in (caught.value, again.value):
+        assert one.message == f"no server answers at {address} ({fault})"
+        assert "tieback serve --local" in one.hint
+
+
+def test_a_refused_connection_is_waited_out_where_the_server_was_there_before() -> None:
+    refused = Unavailable("failed to connect: connection refused")
+    never, before = Session("here", Options()), Session("here", Options())
+    before.answered()
+    slow = Session("here", Options())
+
+    def tries(session: Session, error: Unavailable, seconds: float) -> bool:
+        attempts = Attempts(session, RPCS["ListSpaces"], timeout=60)
+        attempts.failed(error)
+        attempts._first_failure = time.monotonic() - seconds
+        try:
+            return attempts.failed(error) >= 0
+        except Unavailable:
+            return False
+
+    assert not tries(never, refused, 3)
+    assert tries(before, refused, 50)
+    assert not tries(before, refused, 61)
+    assert tries(slow, Unavailable("handshake failed"), 10)
+
+
 def test_a_call_without_idempotency_is_never_sent_twice() -> None:
     session = Session("here", Options())
     once = replace(RPCS["Encode"], idempotent=False, reads_only=False)

@@ -168,8 +168,13 @@ def test_what_is_wrong_or_missing_is_named(
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize("model", ["gpt-9", "collection:none"])
 def test_what_is_not_there_has_a_status_of_its_own(client: openai.OpenAI, model: str, stream: bool) -> None:
-    with pytest.raises(openai.NotFoundError):
+    with pytest.raises(openai.NotFoundError, match=COLLECTION) as caught:
         client.chat.completions.create(model=model, messages=user(QUESTION), stream=stream)
+
+    told: Any = caught.value.body
+    assert told["choices"] == [COLLECTION, WRITER]
+    assert (told["code"], told["param"]) == ("MODEL_NOT_FOUND", None)
+    assert f"no model is named {model!r}" in told["message"]
 
 
 def test_a_photo_is_part_of_a_question(client: openai.OpenAI) -> None:

@@ -39,7 +39,7 @@ Examples:
   tieback search --image beach.jpg "at night"
   tieback search tides --modality text --filter 'year < 1900' --rerank optimal_transport --explain
   tieback search certificates --filter 'tags = "tls" AND published >= 2024-03-01 AND NOT draft'
-
+
 docs/filters.md has all that a filter can say.
 """,
 )

@@ -52,7 +52,7 @@ class TiebackError(Exception):
 
     reason = "INTERNAL"
     hint = ""
-    """What a caller of the bare contract does about it; a client has options of its own for the same."""
+    """The way out, for callers of the bare contract; the message may say it too."""
     field = ROOT
     """Where in the request it is. Only what is wrong with the request has a place there."""
 
@@ -104,7 +104,9 @@ class NotFound(TiebackError):  # noqa: N818 - see InvalidInput
 
     def __init__(self, kind: str, name: str, choices: Iterable[str] = (), *, hint: str = "") -> None:
         self.kind, self.name, self.choices = kind, cut(name), sorted(choices)
-        super().__init__(_unknown(kind, self.name, self.choices, hint))
+        near = get_close_matches(self.name, self.choices, n=1, cutoff=0.7)
+        self.hint = "; ".join(filter(None, [f"did you mean {near[0]!r}?" if near else "", hint]))
+        super().__init__(_unknown(kind, self.name, self.choices, self.hint))
         self.reason = f"{kind.upper().replace(' ', '_')}_NOT_FOUND"
 
 
@@ -252,12 +254,9 @@ def cut(name: str) -> str:
 
 def _unknown(kind: str, name: str, choices: Sequence[str], hint: str) -> str:
     message = f"no {kind} is named {name!r}" if name else f"no {kind} was named"
-    near = get_close_matches(name, choices, n=1, cutoff=0.7)
-    if near:
-        message += f"; did you mean {near[0]!r}?"
+    if hint:
+        message += f"; {hint}"
     if choices:
         shown = ", ".join(choices[:20]) + (", …" if len(choices) > 20 else "")
         message += f"; the choices are: {shown}"
-    if hint:
-        message += f"; {hint}"
     return message

@@ -8,6 +8,7 @@ logged and never leaves the server.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ DETAILS_KEY = "grpc-status-details-bin"
 # A client takes 8 KiB of metadata, where the message stands twice and letters beyond ASCII count threefold.
 MESSAGE_BYTES = 1000
 NAME_BYTES = 256
+CHOICES_BYTES = 800
 
 TABLE: dict[type[errors.TiebackError], grpc.StatusCode] = {
     errors.InvalidInput: grpc.StatusCode.INVALID_ARGUMENT,
@@ -92,6 +94,9 @@ def from_status(status: status_pb2.Status) -> errors.TiebackError:
     elif code is grpc.StatusCode.NOT_FOUND:
         error = errors.NotFound(resource.resource_type, resource.resource_name)
         error.message = status.message
+        if info is not None:
+            error.hint = info.metadata.get("hint", "")
+            error.choices = json.loads(info.metadata.get("choices", "[]"))
     elif code is grpc.StatusCode.ALREADY_EXISTS:
         error = errors.AlreadyExists(resource.resource_type, resource.resource_name, status.message)
     elif code is grpc.StatusCode.RESOURCE_EXHAUSTED:
@@ -165,10 +170,24 @@ def _clipped(text: str, most: int = MESSAGE_BYTES) -> str:
     return data.decode() if len(data) <= most else data[: most - 3].decode("utf-8", "ignore") + "…"
 
 
+def _listed(names: Iterable[str]) -> str:
+    """The first names as a list in JSON, as many as fit."""
+    fitting: list[str] = []
+    size = 2
+    for name in names:
+        size += len(json.dumps(name, ensure_ascii=False).encode("utf-8", "replace")) + 2
+        if size > CHOICES_BYTES:
+            break
+        fitting.append(name)
+    return json.dumps(fitting, ensure_ascii=False)
+
+
 def _details(error: errors.TiebackError) -> list[Message]:
     info = error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN)
     if error.hint:
-        info.metadata["hint"] = error.hint
+        info.metadata["hint"] = _clipped(error.hint, NAME_BYTES)
+    if isinstance(error, errors.NotFound) and error.choices:
+        info.metadata["choices"] = _listed(error.choices)
     details: list[Message] = [info]
     if isinstance(error, errors.InvalidInput) and error.field:
         violation = error_details_pb2.BadRequest.FieldViolation(

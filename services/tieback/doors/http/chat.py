@@ -16,6 +16,7 @@ from tieback_client import (
     Finish,
     FinishReason,
     InvalidArgument,
+    NotFound,
     RetrievalEvent,
     TextDelta,
     TiebackError,
@@ -30,6 +31,7 @@ from tieback.doors.http import answer_json
 from tieback.doors.http.chat_request import MISSING, Completion
 from tieback.doors.http.errors import told
 from tieback.doors.http.events import EventStream
+from tieback.doors.http.models import COLLECTION, unknown_writer
 from tieback.doors.http.operation import Operation
 from tieback.doors.http.reading import read
 
@@ -66,18 +68,32 @@ def chat(client: AsyncClient) -> Operation:
 
     async def handle(request: Request) -> Response:
         asked = await read(request, Completion, MISSING)
-        stream = _asked(client, asked)
-        if not asked.stream:
-            try:
-                answer = await stream.collect()
-            finally:
-                await stream.close()
-            return JSONResponse(_whole(asked, answer))
-        # The first event is waited for, so that what is refused has a status of its own.
-        first = await anext(stream)
-        return EventStream(_chunks(asked, stream, first))
+        try:
+            return await _answered(asked, _asked(client, asked))
+        except NotFound as error:
+            if _is_of_the_model(error, asked):
+                raise await unknown_writer(client, asked.model) from None
+            raise
 
     return Operation("chat.completions", handle, FIELDS)
+
+
+async def _answered(asked: Completion, stream: AsyncEventStream[Any]) -> Response:
+    if not asked.stream:
+        try:
+            answer = await stream.collect()
+        finally:
+            await stream.close()
+        return JSONResponse(_whole(asked, answer))
+    # The first event is waited for, so that what is refused has a status of its own.
+    first = await anext(stream)
+    return EventStream(_chunks(asked, stream, first))
+
+
+def _is_of_the_model(error: NotFound, asked: Completion) -> bool:
+    """Whether what does not exist was named by the field `model` of the request."""
+    kind = error.resource.kind if error.resource is not None else ""
+    return kind == "model" or (kind == "collection" and asked.model.startswith(COLLECTION))
 
 
 def _asked(client: AsyncClient, asked: Completion) -> AsyncEventStream[Any]:

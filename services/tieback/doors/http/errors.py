@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -91,10 +91,17 @@ def response(error: BaseException, request_id: str, fields: Fields) -> JSONRespo
 
 
 def body(
-    status: int, reason: str, message: str, request_id: str, hint: str = "", param: str | None = None
+    status: int,
+    reason: str,
+    message: str,
+    request_id: str,
+    hint: str = "",
+    param: str | None = None,
+    choices: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The body in OpenAI's shape, with what clients of the platform know beside it."""
-    told = f"{message}; {hint}" if hint else message
+    told = f"{message}; {hint}" if hint not in message else message
+    more = {"choices": list(choices)} if choices else {}
     return {
         "error": {
             "message": told,
@@ -102,6 +109,7 @@ def body(
             "param": param,
             "code": reason or None,
             "request_id": request_id,
+            **more,
         },
         "message": told,  # where Cohere's clients look
     }
@@ -125,7 +133,13 @@ def told(error: TiebackError, fields: Fields) -> tuple[int, dict[str, Any]]:
         (reason, message), hint = _TEXTS[status], ""
     param = error.field if isinstance(error, InvalidArgument) else ""
     return status, body(
-        status, reason or error.code, message, error.request_id, hint, translated(param, fields) or None
+        status,
+        reason or error.code,
+        message,
+        error.request_id,
+        hint,
+        translated(param, fields) or None,
+        error.choices,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -19,6 +19,8 @@ from tieback.doors.http.operation import Operation
 SECONDS = 10.0
 COLLECTIONS = 1000
 """Collections that are listed at most."""
+SHOWN = 20
+"""Choices that an error names."""
 COLLECTION = "collection:"
 """The beginning of a model's name that stands for the answers from a collection."""
 
@@ -41,13 +43,25 @@ def model(client: AsyncClient) -> Operation:
         for one in listed:
             if one["id"] == name:
                 return JSONResponse(one)
-        choices = ", ".join(one["id"] for one in listed[:20])
-        raise NotFound(
-            f"there is no model {name[:200]!r}; there are {choices}",
-            Details("NOT_FOUND", "MODEL_NOT_FOUND", resource=Resource("model", name)),
-        )
+        raise _unknown(name, [one["id"] for one in listed])
 
     return Operation("models", handle)
+
+
+async def unknown_writer(client: AsyncClient, name: str) -> NotFound:
+    """The error for what answers no questions at this door, with what does: collections, language models."""
+    listed = await _listed(client)
+    writing = [one["id"] for one in listed if one["tieback"]["task"] == "chat.completions"]
+    return _unknown(name, sorted(writing, key=lambda one: not one.startswith(COLLECTION)))
+
+
+def _unknown(name: str, choices: Sequence[str]) -> NotFound:
+    told = f"the choices are: {', '.join(choices[:SHOWN])}" if choices else "there is none yet"
+    more = ", …" if len(choices) > SHOWN else ""
+    details = Details(
+        "NOT_FOUND", "MODEL_NOT_FOUND", resource=Resource("model", name), choices=tuple(choices[:SHOWN])
+    )
+    return NotFound(f"no model is named {name[:200]!r}; {told}{more}", details)
 
 
 async def _listed(client: AsyncClient) -> list[dict[str, Any]]:

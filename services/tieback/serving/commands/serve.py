@@ -66,7 +66,15 @@ class _Grouped(click.Command):
                 formatter.write_dl([one for one in records if one is not None])
 
 
-@click.command(cls=_Grouped)
+@click.command(
+    cls=_Grouped,
+    epilog="""\b
+Examples:
+  tieback serve --local --store ~/tieback --port 50051    # one process, its index in ~/tieback
+  tieback serve --local --http-port 8080                  # with the HTTP door and the console
+  tieback serve                                           # on Ray Serve
+""",
+)
 @click.option("--local", is_flag=True, help="Everything in this process, without Ray.")
 @click.option("--json", "as_json", is_flag=True, help="Log and report as JSON, one object a line.")
 @click.option(
@@ -74,18 +82,13 @@ class _Grouped(click.Command):
 )
 @_settings_options
 def serve(local: bool, as_json: bool, print_config: bool, **options: Any) -> None:
-    r"""Start a server; Ctrl-C or SIGTERM stops it.
+    """Start a server; Ctrl-C or SIGTERM stops it.
 
     It stops when running calls have ended.
 
     Every option is also an environment variable, TIEBACK_ and its name in capitals. Defaults stand in
     brackets. With RAY_ADDRESS set, the platform is deployed on that Ray cluster; otherwise a small one is
     started on this machine.
-
-    \b
-    tieback serve --local --store ~/tieback --port 50051    # one process, its index in ~/tieback
-    tieback serve --local --http-port 8080                  # with the HTTP door and the console
-    tieback serve                                           # on Ray Serve
     """
     if as_json:
         options["log_format"] = "json"
