@@ -13,6 +13,10 @@ from tieback_client.answer_options import Repair as Repair
 from tieback_client.answer_options import SamplingParameters as SamplingParameters
 from tieback_client.conflicts import Conflict
 from tieback_client.content import Modality
+from tieback_client.conversation import ChatMessage as ChatMessage
+from tieback_client.conversation import ChatRole as ChatRole
+from tieback_client.conversation import Degraded as Degraded
+from tieback_client.conversation import RewrittenQuestion as RewrittenQuestion
 from tieback_client.decisions import Decision
 from tieback_client.methods import MethodLike as MethodLike
 from tieback_client.recognition import Segment
@@ -249,6 +253,8 @@ GenerationEvent: TypeAlias = (
     | Conflict
     | Repaired
     | Decision
+    | Degraded
+    | RewrittenQuestion
     | Abstention
     | Finish
 )
@@ -292,6 +298,10 @@ class Answer(CheckedText):
     """The decision not to answer, where it was taken."""
     decision: Decision | None = None
     """What was decided before anything was written, where `Grounding.decision` asked for it."""
+    rewritten: str = ""
+    """The question as it was searched for and answered, where the history changed it."""
+    degraded: Degraded | None = None
+    """Why the answer is quoted, where a model was to write it and its endpoint does not answer."""
     retrieval: RetrievalResult | None = None
     """What was found; None for `generate`."""
     repaired: list[Repaired] = field(default_factory=list)
@@ -351,6 +361,10 @@ class Answer(CheckedText):
                 self.conflicts.append(event)
             case Decision():
                 self.decision = event
+            case RewrittenQuestion():
+                self.rewritten = event.text
+            case Degraded():
+                self.degraded = event
             case Abstention():
                 self.abstention = event
             case RetrievalEvent():

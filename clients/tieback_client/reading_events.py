@@ -53,6 +53,10 @@ def generation_event(message: Any, _info: CallInfo) -> events.GenerationEvent | 
             return conflict(one)
         case "decision":
             return _decision(one)
+        case "degraded":
+            return events.Degraded(one.reason, one.message, one.model)
+        case "rewritten":
+            return events.RewrittenQuestion(one.text)
         case "abstention":
             reason = value_of(_ABSTENTIONS, one.reason, events.AbstentionReason.NO_EVIDENCE)
             return events.Abstention(reason, one.score, one.threshold, one.message)

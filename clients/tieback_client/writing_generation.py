@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from tieback.core.field_path import FieldPath, at
 from tieback.v1 import content_pb2, evidence_pb2, generator_pb2, vector_pb2
 
+from tieback_client.conversation import ChatMessage, ChatRole
 from tieback_client.errors import InvalidArgument
 from tieback_client.events import AnswerStyle, Evidence, Grounding, Repair, SamplingParameters
 from tieback_client.recognition import Segment, SegmentKind
@@ -32,6 +34,20 @@ REPAIRS = {
     Repair.DROP: generator_pb2.REPAIR_DROP,
     Repair.REWRITE: generator_pb2.REPAIR_REWRITE,
 }
+
+
+ROLES = {
+    ChatRole.USER: generator_pb2.CHAT_ROLE_USER,
+    ChatRole.ASSISTANT: generator_pb2.CHAT_ROLE_ASSISTANT,
+}
+
+
+def history(messages: Sequence[ChatMessage]) -> list[generator_pb2.ChatMessage]:
+    """Earlier messages."""
+    return [
+        generator_pb2.ChatMessage(role=ROLES[one.role], text=text(one.text, at("history", place, "text")))
+        for place, one in enumerate(messages)
+    ]
 
 
 def evidence(value: str | Evidence, field: FieldPath, number: int) -> evidence_pb2.Evidence:

@@ -17,6 +17,7 @@ from tieback.core.errors import TiebackError
 from tieback.core.tenant import Usage
 from tieback.core.types.collection import Collection, IndexedItem, Source, UpsertReply
 from tieback.core.types.content import Content, Item, Modality
+from tieback.core.types.conversation import NO_CONVERSATION, Conversation
 from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeReply, SplitReply
 from tieback.core.types.fusion import FusePart, FuseReply, Role, Routing
 from tieback.core.types.generation import (
@@ -315,6 +316,7 @@ class GeneratorPort(Protocol):
         sampling: SamplingParameters = DEFAULT_SAMPLING,
         grounding: Grounding = DEFAULT_GROUNDING,
         style: AnswerStyle = AnswerStyle.AUTO,
+        conversation: Conversation = NO_CONVERSATION,
         deadline: Deadline = NO_DEADLINE,
     ) -> AsyncIterator[GenerationEvent]:
         """Text as it is written, each claim with citations and verdict after its text, then a finish."""
@@ -391,6 +393,7 @@ class AnswerPort(Protocol):
         sampling: SamplingParameters = DEFAULT_SAMPLING,
         grounding: Grounding = DEFAULT_GROUNDING,
         style: AnswerStyle = AnswerStyle.AUTO,
+        conversation: Conversation = NO_CONVERSATION,
         deadline: Deadline = NO_DEADLINE,
     ) -> AsyncIterator[RetrieveReply | GenerationEvent]:
         """What was found, then the generator's events; evidence ids are "1", "2", … in hit order."""

@@ -13,6 +13,7 @@ from support.troubles import Troubles
 from tieback.answer import Answerer
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.conversation import NO_CONVERSATION, Conversation
 from tieback.core.types.generation import (
     AnswerStyle,
     Evidence,
@@ -54,6 +55,7 @@ class Quoting:
         sampling: SamplingParameters = DEFAULT_SAMPLING,
         grounding: Grounding = DEFAULT_GROUNDING,
         style: AnswerStyle = AnswerStyle.AUTO,
+        conversation: Conversation = NO_CONVERSATION,
         deadline: Deadline = NO_DEADLINE,
     ) -> AsyncIterator[GenerationEvent]:
         self.prompts.append(prompt)

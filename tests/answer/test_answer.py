@@ -9,6 +9,7 @@ from tieback.answer import Answerer
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, Unsupported
 from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.conversation import Conversation, RewrittenQuestion, Speaker, Turn
 from tieback.core.types.generation import Finish, GenerationEvent, TextDelta
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.retrieval import Retrieval, RetrieveReply
@@ -52,6 +53,22 @@ async def test_an_answer_begins_with_what_was_found_and_ends_with_a_finish(libra
     assert len(texts) == len(events) - 2
     assert "".join(texts) == "coffee is hot "
     assert library.generator.prompts == ["what is hot"]
+
+
+async def test_a_follow_up_question_is_searched_for_and_answered_as_rewritten(library: Platform) -> None:
+    talk = Conversation([Turn(Speaker.USER, "is Coffee dark"), Turn(Speaker.ASSISTANT, "yes")], "Be brief.")
+    asked = dataclasses.replace(question("is it hot"), query=[words("is it hot"), photo(250, 0, 0)])
+
+    rewritten, reply, *_ = await events_of(library.answerer.answer(asked, conversation=talk))
+
+    assert rewritten == RewrittenQuestion("is it hot (Coffee)")
+    assert isinstance(reply, RetrieveReply)
+    assert {hit.hit.item_id for hit in reply.hits[:2]} == {"pages", "photos"}
+    assert library.generator.prompts == ["is it hot (Coffee)"]
+    assert isinstance(
+        (await events_of(library.answerer.answer(question("moon and grass and sky"), conversation=talk)))[0],
+        RetrieveReply,
+    )
 
 
 async def test_evidence_is_numbered_in_the_order_of_the_hits_and_keeps_its_source(library: Platform) -> None:

@@ -53,6 +53,25 @@ def test_a_misspelt_key_stops_the_start_with_its_file_and_place(tmp_path: Path) 
     assert path.exists()
 
 
+def test_a_card_of_a_language_model_leaves_room_for_the_question_and_sends_its_template_to_vllm_alone(
+    tmp_path: Path,
+) -> None:
+    own = yaml.safe_load((HERE / "cards" / "smollm2-135m-instruct.yaml").read_text())
+    endpoint = {"base_url": "https://there/v1", "model": "m", "dialect": "openai"}
+    elsewhere = {key: value for key, value in own.items() if key != "sources"} | {
+        "runtime": "chat_endpoint",
+        "options": endpoint,
+    }
+
+    for card, said in (
+        (own | {"evidence_tokens": 2000}, "leave no room in context_tokens"),
+        (own | {"stop": [""]}, "stop.0"),
+        (elsewhere | {"chat_template": "{{ messages }}"}, "set dialect: vllm"),
+    ):
+        with pytest.raises(StartupError, match=said):
+            read_card(written(tmp_path, card))
+
+
 @pytest.mark.parametrize("place", ["options", "sources.0"])
 def test_a_misspelt_key_within_a_part_is_named_with_the_part(tmp_path: Path, place: str) -> None:
     card = a_card()

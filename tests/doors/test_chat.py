@@ -6,6 +6,7 @@ import base64
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import openai
@@ -14,7 +15,7 @@ from doors.conftest import SPACE
 from support.each import each
 from support.local_platform import Running, served_locally
 from tieback.serving.settings import Settings
-from tieback_client import Client, Item
+from tieback_client import AnswerStyle, Client, Item, SamplingParameters
 
 WRITER = "smollm2-135m-instruct"
 QUESTION = "What makes the tides?"
@@ -125,15 +126,61 @@ def test_a_model_writes_in_the_form_that_is_asked_for(client: openai.OpenAI) -> 
     assert isinstance(json.loads(found.choices[0].message.content or "")["yes"], bool)
 
 
-def test_earlier_messages_are_refused_or_ignored_where_that_is_said(client: openai.OpenAI) -> None:
-    messages: Any = [{"role": "system", "content": "Be brief."}, *user(QUESTION)]
-    with pytest.raises(openai.BadRequestError, match="earlier_messages") as caught:
-        client.chat.completions.create(model=COLLECTION, messages=messages)
+CHAT: Any = [
+    {"role": "system", "content": "Be brief."},
+    *user("Tell me about the Moon."),
+    {"role": "assistant", "content": "It is far away."},
+    *user([{"type": "text", "text": "What does it pull?"}]),
+]
 
-    assert caught.value.param == "messages[0]"
-    ignoring = {"tieback": {"earlier_messages": "ignore", "style": "quote"}}
-    found = client.chat.completions.create(model=COLLECTION, messages=messages, extra_body=ignoring)
+
+def test_a_question_with_earlier_messages_is_rewritten_and_answered_unless_they_are_ignored(
+    client: openai.OpenAI,
+) -> None:
+    found = client.chat.completions.create(model=COLLECTION, messages=CHAT)
+    streamed = client.chat.completions.create(model=COLLECTION, messages=CHAT, stream=True)
+    ignoring = {"tieback": {"earlier_messages": "ignore"}}
+    alone: Any = client.chat.completions.create(model=COLLECTION, messages=CHAT, extra_body=ignoring)
+
+    own: Any = found.model_extra
+    assert own["tieback"]["rewritten"] == "What does it pull? (Moon)"
     assert "moon" in (found.choices[0].message.content or "")
+    told = [one.model_extra["tieback"] for one in streamed if one.model_extra]
+    assert [one["rewritten"] for one in told if "rewritten" in one] == ["What does it pull? (Moon)"]
+    assert alone.model_extra["tieback"]["rewritten"] == ""
+
+
+def test_a_server_is_an_endpoint_of_another_one(
+    platform: Running, tmp_path: Path, client: openai.OpenAI
+) -> None:
+    card = {
+        "name": "near", "role": "generator", "runtime": "chat_endpoint", "description": "The other server.",
+        "license": "unstated", "upstream": "us", "context_tokens": 2048,
+        "options": {"base_url": f"{platform.http}/v1", "model": WRITER},
+    }  # fmt: skip
+    (tmp_path / "near.yaml").write_text(json.dumps(card))
+    settings = Settings(
+        cards=tmp_path, store=tmp_path / "store", port=0, http_port=0, metrics_port=None, drain_seconds=1,
+        spaces=(SPACE,), generator="near",
+    )  # fmt: skip
+    with served_locally(settings) as other, Client(other.address, timeout=60) as asking:
+        asking.ingest("handbook", HANDBOOK).collect()
+        written = asking.answer("handbook", QUESTION, sampling=SamplingParameters(max_tokens=8)).collect()
+        with openai.OpenAI(base_url=f"{other.http}/v1", api_key="none", max_retries=0) as through:
+            chunks = list(
+                through.chat.completions.create(model="near", messages=CHAT, max_tokens=8, stream=True)
+            )
+            near = through.models.retrieve("near")
+
+    assert written.finish is not None
+    assert (written.finish.style, written.finish.model) == (AnswerStyle.WRITE, "near")
+    assert written.text
+    assert written.degraded is None
+    straight = client.chat.completions.create(model=WRITER, messages=CHAT, max_tokens=8)
+    assert (
+        "".join(one.choices[0].delta.content or "" for one in chunks) == straight.choices[0].message.content
+    )
+    assert near.id == "near"
 
 
 @each(
@@ -145,6 +192,9 @@ def test_earlier_messages_are_refused_or_ignored_where_that_is_said(client: open
         ({"stop": [1]}, "stop[0]", "text"),
         ({"messages": []}, "messages", "no question"),
         ({"messages": [{"role": "assistant", "content": "x"}]}, "messages[0].role", "user"),
+        ({"messages": [*user("x"), *CHAT]}, "messages[1].role", "system messages come first"),
+        ({"messages": [CHAT[0], *user("x") * 66]}, "messages", "at most 64"),
+        ({"messages": [CHAT[0], *user("x" * (1 << 20)), *CHAT[1:]]}, "messages[1].content", "bytes"),
         ({"messages": user([{"type": "input_audio"}])}, "messages[0].content[0]", "over gRPC"),
         (
             {"messages": user([{"type": "image_url", "image_url": {"url": "http://10.0.0.1/a.png"}}])},

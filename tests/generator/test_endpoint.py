@@ -16,9 +16,20 @@ from support.chat_server import WORDS, ChatServer, chat_server
 from support.each import each
 from tieback.catalog.card import GeneratorCard
 from tieback.core.deadline import Deadline
-from tieback.core.errors import DeadlineExceeded, InvalidInput, Overloaded, StartupError, Unavailable
+from tieback.core.errors import (
+    DeadlineExceeded,
+    EndpointMisconfigured,
+    EndpointUnavailable,
+    InvalidInput,
+    Overloaded,
+    StartupError,
+    TiebackError,
+    Unavailable,
+)
+from tieback.core.types.conversation import Conversation, RewrittenQuestion, Speaker, Turn
 from tieback.core.types.generation import (
     AnswerStyle,
+    Degraded,
     Evidence,
     FinishReason,
     Grammar,
@@ -187,12 +198,36 @@ async def test_what_an_endpoint_cannot_do_is_refused_by_name(
     assert not server.asked
 
 
-async def test_an_endpoint_that_is_away_is_unavailable_and_quotes_go_on(ask: Asking) -> None:
-    with pytest.raises(Unavailable, match="ask for the style quote"):
-        await ask("http://127.0.0.1:9/v1", options={"attempts": 2})
+async def test_where_an_endpoint_is_away_the_answer_is_quoted_and_says_so(
+    server: ChatServer, ask: Asking
+) -> None:
+    refused = await ask("http://127.0.0.1:9/v1", options={"attempts": 2})
+    server.failures = [500, 502, 503]
+    failed = await ask(server.base_url)
+    server.stays_silent = True
+    late = await ask(server.base_url, deadline=Deadline.after(1.0))
+    silent = await ask(server.base_url, options={"silent_seconds": 0.1})
 
-    answer = await ask("http://127.0.0.1:9/v1", style=AnswerStyle.QUOTE)
-    assert "open on Monday" in answer.text
+    for answer in (refused, failed, late, silent):
+        [degraded] = [event for event in answer.events if isinstance(event, Degraded)]
+        assert (degraded.reason, degraded.model) == ("ENDPOINT_UNAVAILABLE", "far")
+        assert degraded.message.startswith("the endpoint of far ")
+        assert "open on Monday" in answer.text
+        assert (answer.finish.style, answer.finish.model) == (AnswerStyle.QUOTE, "")
+    assert len(server.asked) == 5  # once each where it is silent
+
+
+async def test_who_needs_the_model_of_an_endpoint_that_is_away_is_told_the_way_out(ask: Asking) -> None:
+    for how in (
+        {"model": "far"},
+        {"style": AnswerStyle.WRITE},
+        {"sampling": SamplingParameters(grammar=SCHEMA)},
+        {"sampling": SamplingParameters(log_probabilities=1)},
+    ):
+        with pytest.raises(EndpointUnavailable) as away:
+            await ask("http://127.0.0.1:9/v1", options={"attempts": 1}, **how)
+
+        assert "ask for the style quote" in away.value.hint
 
 
 async def test_an_endpoint_that_was_away_for_a_moment_is_asked_again(server: ChatServer, ask: Asking) -> None:
@@ -292,23 +327,117 @@ async def test_leaving_closes_the_connection_at_once(server: ChatServer, encoder
 
 
 @pytest.mark.parametrize(
-    ("status", "refusal", "field", "reason"),
+    ("status", "refusal", "error", "field", "said"),
     [
-        (400, "maximum context length is 2048 tokens", "prompt", "PROMPT_TOO_LONG"),
-        (422, "unknown field at /srv/secret", "sampling", "INVALID_INPUT"),
+        (400, "maximum context length is 2048 tokens", InvalidInput, "prompt", "context length is 2048"),
+        (400, "top_p must be at most 0.5", InvalidInput, "sampling.top_p", "at most 0.5"),
+        (404, "The model `far-8b` does not exist.", EndpointMisconfigured, "", "`far-8b` does not exist"),
+        (422, "unknown field\x1b[2J stream_options", EndpointMisconfigured, "", "field [2J stream_options"),
     ],
 )
-async def test_a_request_that_an_endpoint_refuses_is_told_without_its_words(
-    server: ChatServer, ask: Asking, status: int, refusal: str, field: str, reason: str
+async def test_what_an_endpoint_says_of_a_request_that_it_refuses_is_passed_on(
+    server: ChatServer,
+    ask: Asking,
+    status: int,
+    refusal: str,
+    error: type[TiebackError],
+    field: str,
+    said: str,
 ) -> None:
     server.failures, server.refusal = [status], refusal
 
-    with pytest.raises(InvalidInput) as refused:
-        await ask(server.base_url)
+    with pytest.raises(error) as refused:
+        await ask(server.base_url, sampling=SamplingParameters(top_p=0.9), style=AnswerStyle.WRITE)
 
-    assert (str(refused.value.field), refused.value.reason) == (field, reason)
-    assert "secret" not in str(refused.value)
+    assert said in refused.value.message
+    assert str(refused.value.field) == field
     assert len(server.asked) == 1
+
+
+async def test_keys_and_paths_in_the_words_of_an_endpoint_are_left_out_and_long_ones_cut(
+    server: ChatServer, ask: Asking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAR_TOKEN", "our-own-token")
+    hidden = ["sk-abc.def", "our-own-token", "Bearer xyzzy", "/srv/private/app.py", "a1" * 20]
+    server.failures, server.refusal = [400], f"no {' or '.join(hidden)}; {'really ' * 1000}"
+
+    with pytest.raises(EndpointMisconfigured) as refused:
+        await ask(server.base_url, options={"token_variable": "FAR_TOKEN"}, style=AnswerStyle.WRITE)
+
+    assert not any(one in refused.value.message for one in hidden)
+    assert len(refused.value.message) < 500
+
+
+async def test_a_model_that_the_endpoint_does_not_have_leads_to_a_quote_that_says_so(
+    server: ChatServer, ask: Asking
+) -> None:
+    server.failures, server.refusal = [404], "The model `far-8b` does not exist."
+
+    answer = await ask(server.base_url)
+
+    [degraded] = [event for event in answer.events if isinstance(event, Degraded)]
+    assert degraded.reason == "ENDPOINT_MISCONFIGURED"
+    assert "`far-8b` does not exist" in degraded.message
+
+
+async def test_a_conversation_is_read_by_the_model_where_there_is_no_evidence(
+    server: ChatServer, encoder: Encoder
+) -> None:
+    model = EndpointModel(card(server.base_url, system_prompt="Be brief."))
+    generator = Generator([model], encoder, space="bag-of-words")
+    history = [Turn(Speaker.USER, "Who are you?"), Turn(Speaker.ASSISTANT, "A bridge.")]
+    long = [Turn(Speaker.USER, "x" * 5000), Turn(Speaker.ASSISTANT, "y" * 5000), *history]
+
+    await collect(generator, "How old?", conversation=Conversation(history))
+    await collect(generator, "How old?", conversation=Conversation(long, "Rhyme."))
+
+    said = [[(one["role"], one["content"]) for one in asked["messages"]] for asked in server.asked]
+    own = [("user", "Who are you?"), ("assistant", "A bridge."), ("user", "How old?")]
+    assert said[0] == [("system", "Be brief."), *own]
+    assert said[1] == [("system", "Rhyme."), *own]
+    await generator.close()
+
+
+async def test_a_question_with_evidence_is_rewritten_by_the_conversation(
+    server: ChatServer, encoder: Encoder
+) -> None:
+    generator = Generator([EndpointModel(card(server.base_url))], encoder, space="bag-of-words")
+    history = [Turn(Speaker.USER, "Tell me about the Severn Bridge."), Turn(Speaker.ASSISTANT, "It is long.")]
+
+    answer = await collect(
+        generator, "Is it open?", EVIDENCE, grounding=ALWAYS, conversation=Conversation(history, "Rhyme.")
+    )
+
+    assert answer.events[0] == RewrittenQuestion("Is it open? (Severn Bridge)")
+    [asked] = server.asked
+    assert asked["messages"][0]["content"].endswith("\n\nRhyme.")
+    assert asked["messages"][-1]["content"].endswith("Question: Is it open? (Severn Bridge)")
+    assert "It is long" not in str(asked["messages"])
+    await generator.close()
+
+
+async def test_the_card_of_an_endpoint_has_template_lengths_instruction_and_stop_texts(
+    server: ChatServer, encoder: Encoder
+) -> None:
+    own = {
+        "answer_tokens": 500,
+        "evidence_tokens": 200,
+        "grounded_prompt": "Answer from the sources.",
+        "stop": ["Monday"],
+        "chat_template": "{{ messages }}",
+    }
+    made = GeneratorCard.model_validate(card(server.base_url).model_dump() | own)
+    generator = Generator([EndpointModel(made)], encoder, space="bag-of-words")
+
+    answer = await collect(generator, QUESTION, EVIDENCE, grounding=ALWAYS)
+
+    [asked] = server.asked
+    assert answer.text == "The bridge is open on "
+    assert (asked["max_tokens"], asked["chat_template"]) == (500, "{{ messages }}")
+    assert [one["role"] for one in asked["messages"]] == ["system", "user"]  # no examples of ours
+    assert asked["messages"][0]["content"] == "Answer from the sources."
+    assert "library" in asked["messages"][1]["content"]  # all of the evidence fits
+    await generator.close()
 
 
 async def test_a_token_is_sent_and_never_said(
@@ -324,7 +453,7 @@ async def test_a_token_is_sent_and_never_said(
     server.failures = [401, 401, 401]
 
     with pytest.raises(Unavailable, match="refuses this server's token") as caught:
-        await ask(server.base_url, options={"token_file": str(tmp_path / "token")})
+        await ask(server.base_url, options={"token_file": str(tmp_path / "token")}, style=AnswerStyle.WRITE)
     await ask(server.base_url, options={"token_variable": "FAR_TOKEN"})
 
     sent = [one.get("Authorization") for one in server.headers]

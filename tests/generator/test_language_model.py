@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.small_language_model import byte_tokenizer
 from tieback.catalog.card import GeneratorCard
-from tieback.core.errors import StartupError
+from tieback.core.errors import InvalidInput, StartupError
 from tieback.models.chat_template import ChatTemplate, Message
 from tieback.models.detokenization import Detokenizer
 from tieback.models.language_model import LanguageModel, load_language_model
@@ -44,6 +44,22 @@ def test_a_template_runs_in_a_sandbox() -> None:
 def test_a_template_that_refuses_a_conversation_stops_the_start() -> None:
     with pytest.raises(StartupError, match="no users"):
         ChatTemplate("{{ raise_exception('no users, please') }}")
+
+
+def test_a_card_has_its_own_template_for_weights_that_are_exported_already(
+    small_card: GeneratorCard, small_store: Store
+) -> None:
+    refusing = "{% for m in messages %}{% if m.role == 'assistant' %}{{ raise_exception('no answers') }}"
+    shouting = f"{refusing}{{% endif %}}<|im_start|>{{{{ m.content }}}}<|im_end|>{{% endfor %}}"
+
+    model = load_language_model(small_card.model_copy(update={"chat_template": shouting}), small_store)
+
+    prompt = model.prompt([Message("user", "Hello!")])
+    told = model._tokenizer.decode(prompt, skip_special_tokens=False)
+    assert told == "<|im_start|>Hello!<|im_end|>"
+    with pytest.raises(InvalidInput, match="no answers") as refused:
+        model.prompt([Message("user", "Hello!"), Message("assistant", "Hi."), Message("user", "Well?")])
+    assert str(refused.value.field) == "history"
 
 
 @given(st.text(max_size=60).filter(lambda text: "<|" not in text))  # no token that is not shown

@@ -23,6 +23,7 @@ class ChatServer:
     breaks_after: int | None = None
     garbage: bytes = b""
     seconds: float = 0.0
+    stays_silent: bool = False
     retry_after: str = ""
     refusal: str = ""
     asked: list[dict[str, Any]] = field(default_factory=list)
@@ -38,6 +39,8 @@ class ChatServer:
             headers = {"Retry-After": self.retry_after} if self.retry_after else {}
             said = {"error": {"message": self.refusal}}
             return web.json_response(said, status=self.failures.pop(0), headers=headers)
+        if self.stays_silent:
+            await asyncio.sleep(60)
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
         try:

@@ -10,6 +10,7 @@ from tieback.v1 import answer_pb2, generator_pb2
 
 from tieback_client import reading, reading_events, reading_hits, writing, writing_generation, writing_items
 from tieback_client.content import ContentLike
+from tieback_client.conversation import ChatMessage
 from tieback_client.documents import Item
 from tieback_client.events import (
     AnswerEvent,
@@ -205,6 +206,8 @@ def answer(
     sampling: SamplingParameters | None = None,
     grounding: Grounding | None = None,
     style: AnswerStyle = AnswerStyle.AUTO,
+    history: Sequence[ChatMessage] = (),
+    system: str = "",
     timeout: float | None = None,
 ) -> StreamCall[AnswerEvent]:
     """Finds what bears on a question and streams an answer that rests on it.
@@ -213,7 +216,9 @@ def answer(
     citations and verdict, a decision to abstain, the finish. `collect()` reads it to its end and returns the
     `Answer`. The answer rests on at most `evidence_limit` passages. With the `style`
     "quote" it is sentences of theirs, word for word; with "write" the model writes; "auto" is the better one
-    of the two for the served model. The other arguments are those of `retrieve`.
+    of the two for the served model. `history` has the earlier messages of the conversation, the oldest first:
+    the question is rewritten by them (`Answer.rewritten`). `system` is asked of the model that writes in
+    general. The other arguments are those of `retrieve`.
     """
     request = answer_pb2.AnswerRequest(
         retrieval=_retrieval(
@@ -246,6 +251,8 @@ def answer(
         sampling=writing_generation.sampling(sampling),
         grounding=writing_generation.grounding(grounding),
         style=writing_generation.STYLES[style],
+        history=writing_generation.history(history),
+        system=writing.text(system, "system"),
     )
     words = " ".join(part.content.text for part in request.retrieval.query if part.content.text)
     return StreamCall(RPCS["Answer"], request, reading_events.answer_event, timeout, words)
@@ -259,11 +266,14 @@ def generate(
     sampling: SamplingParameters | None = None,
     grounding: Grounding | None = None,
     style: AnswerStyle = AnswerStyle.AUTO,
+    history: Sequence[ChatMessage] = (),
+    system: str = "",
     timeout: float | None = None,
 ) -> StreamCall[GenerationEvent]:
     """Streams an answer that rests on the passages given; with none, its claims are not checked.
 
-    `style` is that of `answer`.
+    `style`, `history` and `system` are those of `answer`; without evidence, the model reads the history as it
+    is.
 
     Returns an iterator of events, as `answer` does without what was found. `collect()` reads it to its end
     and returns the `Answer`.
@@ -277,6 +287,8 @@ def generate(
         sampling=writing_generation.sampling(sampling),
         grounding=writing_generation.grounding(grounding),
         style=writing_generation.STYLES[style],
+        history=writing_generation.history(history),
+        system=writing.text(system, "system"),
     )
     return StreamCall(RPCS["Generate"], request, reading_events.generation_event, timeout, prompt)
 

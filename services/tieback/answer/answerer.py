@@ -24,7 +24,7 @@ from tieback.answer.ingestion import Ingestion
 from tieback.answer.learned_order import Ranker
 from tieback.answer.moving import MovingCollections
 from tieback.answer.plan import ANSWER_PLAN
-from tieback.answer.query_words import words_of
+from tieback.answer.query_words import with_words, words_of
 from tieback.answer.recognition import Recognition
 from tieback.answer.reindexing import Reindexing
 from tieback.answer.retrieval import ENCODE_SHARE, Retriever
@@ -35,7 +35,9 @@ from tieback.answer.upgrading import Upgrading
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, Unsupported
 from tieback.core.field_path import at
+from tieback.core.follow_up import standalone
 from tieback.core.types.content import Item, Modality
+from tieback.core.types.conversation import NO_CONVERSATION, Conversation, RewrittenQuestion
 from tieback.core.types.generation import (
     AnswerStyle,
     Finish,
@@ -215,24 +217,31 @@ class Answerer:
         sampling: SamplingParameters = DEFAULT_SAMPLING,
         grounding: Grounding = DEFAULT_GROUNDING,
         style: AnswerStyle = AnswerStyle.AUTO,
+        conversation: Conversation = NO_CONVERSATION,
         deadline: Deadline = NO_DEADLINE,
     ) -> AsyncIterator[RetrieveReply | GenerationEvent]:
         """What was found, then the generator's events; evidence ids are "1", "2", … in hit order.
 
+        The query's words are rewritten by the conversation, which is told first where it changes them.
         A query without words is found and not answered: the stream ends after what was found.
         """
         watch = Stopwatch()
-        question = words_of(retrieval.query)
+        asked = words_of(retrieval.query)
+        question = standalone(asked, conversation.history)
         if question and self._generator is None:
             raise Unsupported("this server has no space of texts to answer by; retrieve works without one")
         if evidence_limit < 0:
             raise InvalidInput("evidence_limit is 0 or more", field="evidence_limit")
         answers = bool(question and self._generator)
         until = share(deadline, RETRIEVAL_SHARE) if answers else deadline
+        if question != asked:
+            retrieval = dataclasses.replace(retrieval, query=with_words(retrieval.query, question))
         try:
             found = await self._retriever.retrieve(retrieval, watch, until, ANSWER_PLAN)
         except InvalidInput as error:
             raise error.within(at("retrieval")) from None
+        if question != asked:
+            yield RewrittenQuestion(question)
         yield found
         if not question or self._generator is None:
             return
@@ -250,6 +259,7 @@ class Answerer:
             sampling=sampling,
             grounding=grounding,
             style=style,
+            conversation=Conversation((), conversation.system),
             deadline=hop(deadline),
         )
         with watch.stage("generate"):

@@ -345,6 +345,26 @@ class GeneratorCard(Card):
     context_tokens: Annotated[int, Field(gt=0)]
     quotes: bool = False
     """Whether quotes are better answers than what it writes, so that the style `auto` quotes."""
+    answer_tokens: Annotated[int, Field(gt=0)] = 96
+    """An answer has at most so many where the request says nothing of it."""
+    evidence_tokens: Annotated[int, Field(ge=0)] = 0
+    """Of the evidence in a prompt, where the request says nothing of it; 0 for its two best sentences."""
+    grounded_prompt: str = ""
+    """The instruction of a prompt with evidence, without examples; empty for ours, with its examples."""
+    stop: tuple[Annotated[str, Field(min_length=1, max_length=200)], ...] = Field((), max_length=16)
+    """Texts before which its answers end, beside those of the request."""
+    chat_template: str = ""
+    """In place of the template that comes with the weights, or that the endpoint has."""
+
+    @model_validator(mode="after")
+    def _leaves_room(self) -> GeneratorCard:
+        if self.answer_tokens + self.evidence_tokens >= self.context_tokens:
+            raise ValueError(
+                "answer_tokens and evidence_tokens leave no room in context_tokens for a question"
+            )
+        if self.chat_template and getattr(self.options, "dialect", "vllm") != "vllm":
+            raise ValueError("chat_template is sent to vLLM alone: leave it out, or set dialect: vllm")
+        return self
 
     @property
     def export(self) -> str:

@@ -11,6 +11,8 @@
     │   └── RateExceeded      the tenant has used its tokens per second; has the time to come back
     ├── DeadlineExceeded      the work could not be done in the time given
     ├── Unavailable           a part is down and may come back
+    │   └── EndpointUnavailable    the endpoint of a language model does not answer
+    ├── EndpointMisconfigured the endpoint of a language model refuses what its card makes this server send
     ├── StorageFull           the store cannot take more; nothing acknowledged is lost
     ├── QuotaExceeded         the tenant would store more than its quota
     ├── Damaged               a collection's files are damaged: it cannot be written, or not even read
@@ -163,6 +165,20 @@ class Unavailable(TiebackError):  # noqa: N818 - see InvalidInput
     def __init__(self, message: str, *, retry_after: float = 1.0) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class EndpointUnavailable(Unavailable):
+    """The endpoint of a language model does not answer, and has written nothing yet."""
+
+    reason = "ENDPOINT_UNAVAILABLE"
+    hint = "answers by quotes work: ask for the style quote"
+
+
+class EndpointMisconfigured(TiebackError):  # noqa: N818 - see InvalidInput
+    """The endpoint of a language model refuses what every request to it has, such as the model's name."""
+
+    reason = "ENDPOINT_MISCONFIGURED"
+    hint = "answers by quotes work: ask for the style quote"
 
 
 class StorageFull(TiebackError):  # noqa: N818 - see InvalidInput

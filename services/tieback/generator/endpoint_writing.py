@@ -12,6 +12,7 @@ from typing import Any
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, Unavailable
 from tieback.core.field_path import at
+from tieback.core.types.conversation import NO_CONVERSATION, Conversation
 from tieback.core.types.generation import (
     FinishReason,
     GrammarKind,
@@ -20,9 +21,8 @@ from tieback.core.types.generation import (
     TokenScore,
     Twin,
 )
-from tieback.generator.local_writing import DEFAULT_TOKENS
 from tieback.generator.packing import packed
-from tieback.generator.prompting import messages, plain_request
+from tieback.generator.prompting import asked_of, messages, shortened
 from tieback.generator.request import Counts, Excerpt, Vectors
 from tieback.generator.slots import Slots
 from tieback.generator.stopping import StopTexts
@@ -51,6 +51,7 @@ class EndpointWriting:
     slots: Slots
     sampling: SamplingParameters
     evidence_tokens: int = 0
+    conversation: Conversation = NO_CONVERSATION
 
     def __post_init__(self) -> None:
         sampling, options, name = self.sampling, self.model.options, self.model.name
@@ -95,15 +96,20 @@ class EndpointWork:
         self._writing = writing
         self._question = question
         self._deadline = deadline
-        self._room = writing.sampling.max_tokens or DEFAULT_TOKENS
+        self._room = writing.sampling.max_tokens
         self._counts = Counts()
 
     async def prepare(self, excerpt: Excerpt, _vectors: Vectors | None = None) -> list[Message]:
         """The conversation that asks it."""
-        system = self._writing.model.system_prompt
-        budget = self._writing.evidence_tokens
-        sentences = packed(excerpt, lambda text: len(text) // CHARACTERS_OF_A_TOKEN, budget)
-        return messages(plain_request(self._question, excerpt(sentences), system=system))
+        of = self._writing
+        sentences = packed(excerpt, lambda text: len(text) // CHARACTERS_OF_A_TOKEN, of.evidence_tokens)
+        asked = asked_of(of.model.card, of.conversation, self._question, excerpt(sentences))
+        room = CHARACTERS_OF_A_TOKEN * (of.model.context_tokens - self._room)
+        for history in shortened(of.conversation.history):
+            found = messages(asked, history)
+            if sum(len(one.content) for one in found) <= room:
+                break
+        return found
 
     def twin(self, prompt: list[Message]) -> Coroutine[None, None, Twin] | None:  # noqa: ARG002 - see Work
         """None: there is no strategy but plain."""
@@ -154,6 +160,8 @@ class EndpointWork:
         for field in ("top_k", "min_p", "repetition_penalty"):
             if getattr(sampling, field):
                 body[field] = getattr(sampling, field)
+        if self._writing.model.card.chat_template:
+            body["chat_template"] = self._writing.model.card.chat_template
         if sampling.grammar is not None:
             schema = {"name": "answer", "strict": True, "schema": _schema(sampling.grammar.text)}
             body["response_format"] = {"type": "json_schema", "json_schema": schema}

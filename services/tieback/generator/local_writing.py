@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
@@ -11,17 +11,19 @@ from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput
 from tieback.core.field_path import at
 from tieback.core.types.arrays import Array
+from tieback.core.types.conversation import NO_CONVERSATION, Conversation, Turn
 from tieback.core.types.generation import SamplingParameters, Twin
 from tieback.generator.engine import Engine
 from tieback.generator.jobs import Job, new_job
 from tieback.generator.packing import MOST_SENTENCES, packed
 from tieback.generator.prompting import (
     EXCERPT_SENTENCES,
+    asked_of,
     compressed_request,
     demonstrated_messages,
     messages,
-    plain_request,
     quoted,
+    shortened,
 )
 from tieback.generator.request import Counts, Excerpt, Vectors
 from tieback.generator.slots import Slots
@@ -34,8 +36,6 @@ from tieback.models.chat_template import Message
 from tieback.models.decoder import SoftTokens
 from tieback.models.language_model import LanguageModel
 from tieback.models.soft_context import SoftContext
-
-DEFAULT_TOKENS = 96
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,7 @@ class LocalWriting:
     evidence_tokens: int = 0
     context: SoftContext | None = None
     demonstrated: Callable[[], Array] | None = None
+    conversation: Conversation = NO_CONVERSATION
 
     @property
     def name(self) -> str:
@@ -174,7 +175,7 @@ class LocalWork:
     @property
     def _wanted(self) -> int:
         """Tokens of the answer. InvalidInput where they leave no room for a prompt."""
-        wanted, most = self._writing.sampling.max_tokens or DEFAULT_TOKENS, self._writing.model.context_tokens
+        wanted, most = self._writing.sampling.max_tokens, self._writing.model.context_tokens
         if wanted >= most:
             raise InvalidInput(
                 f"max_tokens is {wanted} and prompt and answer together have {most} tokens",
@@ -220,11 +221,9 @@ class LocalWork:
         of, model, sampling = self._writing, self._writing.model, self._writing.sampling
         forms = dict.fromkeys([*of.read.forms, *([with_evidence] if sampling.twin else [])])
         wanted = self._wanted
-        for sentences in range(self._most(excerpt), 0, -1):
-            asked = plain_request(
-                self._question, excerpt(sentences), system=model.system_prompt, seed=sampling.seed or 0
-            )
-            tokens = {form: model.prompt(messages(form(asked))) for form in forms}
+        for sentences, history in self._shorter_and_shorter(excerpt):
+            asked = asked_of(model.card, of.conversation, self._question, sentences, sampling.seed or 0)
+            tokens = {form: model.prompt(messages(form(asked), history)) for form in forms}
             longest = max(map(len, tokens.values()))
             if longest + wanted <= model.context_tokens:
                 drawn = [form.drawn(asked) for form in forms if isinstance(form, EvidenceTransform)]
@@ -234,6 +233,14 @@ class LocalWork:
                 of.engine.check(prompts.length + len(tokens) * wanted)
                 return prompts
         raise self._too_long(longest, wanted)
+
+    def _shorter_and_shorter(self, excerpt: Excerpt) -> Iterator[tuple[Sequence[str], Sequence[Turn]]]:
+        """What may stand beside the question: of the evidence less and less, or else of the history."""
+        for number in range(self._most(excerpt), 0, -1):
+            if sentences := excerpt(number):
+                yield sentences, ()
+        if not excerpt(1):
+            yield from (((), history) for history in shortened(self._writing.conversation.history))
 
     def _too_long(self, tokens: int, wanted: int) -> InvalidInput:
         model = self._writing.model

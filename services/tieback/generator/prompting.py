@@ -11,8 +11,11 @@ unsupported.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
+from tieback.catalog.card import GeneratorCard
+from tieback.core.types.conversation import Conversation, Speaker, Turn
 from tieback.methods.decoding import Example, PromptRequest
 from tieback.models.chat_template import Message
 from tieback.models.language_model import LanguageModel
@@ -44,15 +47,36 @@ EXAMPLES = (
 )
 
 
-def plain_request(question: str, excerpt: Sequence[str], *, system: str = "", seed: int = 0) -> PromptRequest:
+def plain_request(
+    question: str, excerpt: Sequence[str], *, system: str = "", grounded: str = "", seed: int = 0
+) -> PromptRequest:
     """The plain request: with the excerpt, or the question alone.
 
-    `system` is the model's own instruction for a conversation, used where there is no excerpt. `seed` is what
-    forms of the prompt draw by.
+    `system` is the instruction where there is no excerpt, `grounded` where there is one, in place of ours and
+    of its examples. `seed` is what forms of the prompt draw by.
     """
     if not excerpt:
         return PromptRequest(system or HELPFUL, question, seed=seed)
-    return PromptRequest(GROUNDED, question, tuple(excerpt), EXAMPLES, seed)
+    return PromptRequest(grounded or GROUNDED, question, tuple(excerpt), () if grounded else EXAMPLES, seed)
+
+
+def asked_of(
+    card: GeneratorCard, conversation: Conversation, question: str, excerpt: Sequence[str], seed: int = 0
+) -> PromptRequest:
+    """The plain request of a model with its card's instructions, and with the caller's own.
+
+    The caller's instruction is added to that for evidence, and takes the place of the other.
+    """
+    asked = plain_request(
+        question,
+        excerpt,
+        system=conversation.system or card.options.system_prompt,
+        grounded=card.grounded_prompt,
+        seed=seed,
+    )
+    if excerpt and conversation.system:
+        return replace(asked, instruction=f"{asked.instruction}\n\n{conversation.system}")
+    return asked
 
 
 def compressed_request(question: str) -> PromptRequest:
@@ -77,15 +101,25 @@ def demonstrated_beginning(model: LanguageModel) -> list[int]:
     return tokens[: int(places[0])]
 
 
-def messages(asked: PromptRequest) -> list[Message]:
-    """The conversation that asks it. A question that follows no example stands for itself."""
+def messages(asked: PromptRequest, history: Sequence[Turn] = ()) -> list[Message]:
+    """The conversation that asks it, after earlier messages. A question that follows no example stands for
+    itself.
+    """
     if not asked.examples and not asked.excerpt:
-        return [Message("system", asked.instruction), Message("user", asked.question)]
+        earlier = [Message(turn.speaker.value, turn.text) for turn in history]
+        return [Message("system", asked.instruction), *earlier, Message("user", asked.question)]
     shown = [Message("system", asked.instruction)]
     for example in asked.examples:
         text = example.text if asked.excerpt else ""
         shown += [Message("user", _asking(example.question, text)), Message("assistant", example.answer)]
     return [*shown, Message("user", _asking(asked.question, "\n".join(map(quoted, asked.excerpt))))]
+
+
+def shortened(history: Sequence[Turn]) -> Iterator[Sequence[Turn]]:
+    """The history, then without its oldest messages, beginning with a question each time; at last none."""
+    yield history
+    yield from (history[place:] for place in range(1, len(history)) if history[place].speaker is Speaker.USER)
+    yield ()
 
 
 def quoted(passage: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from tieback.catalog.card import GeneratorCard
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, NotFound, StartupError, Unsupported
 from tieback.core.field_path import at
+from tieback.core.follow_up import standalone
 from tieback.core.types.arrays import Array
+from tieback.core.types.conversation import NO_CONVERSATION, Conversation, RewrittenQuestion
 from tieback.core.types.generation import (
     AnswerStyle,
     Evidence,
@@ -33,6 +36,7 @@ from tieback.generator.grammar import check_size
 from tieback.generator.judging import Judges
 from tieback.generator.local_writing import LocalWriting
 from tieback.generator.quoting import style_of
+from tieback.generator.quoting_instead import may_quote, or_quotes
 from tieback.generator.reading_order import FIRST
 from tieback.generator.request import Request, Writing
 from tieback.generator.sampling import check as check_sampling
@@ -154,22 +158,37 @@ class Generator:
         sampling: SamplingParameters = DEFAULT_SAMPLING,
         grounding: Grounding = DEFAULT_GROUNDING,
         style: AnswerStyle = AnswerStyle.AUTO,
+        conversation: Conversation = NO_CONVERSATION,
         deadline: Deadline = NO_DEADLINE,
     ) -> AsyncGenerator[GenerationEvent, None]:
         """Streams an answer: text, claims with citations and verdicts, an abstention if need be, a finish.
 
         Nothing is written where the evidence does not bear on the question, or where
         `grounding.abstain_below` asks for evidence and there is none. An answer too little of which is
-        supported is taken back by an abstention after its text. NotFound for a model or method, with the
+        supported is taken back by an abstention after its text. With evidence, the prompt is rewritten by the
+        conversation first. Where an endpoint does not answer, and the request names no model, it is quoted
+        after a `Degraded`. NotFound for a model or method, with the
         choices. InvalidInput with the field. Unsupported where no model is served, and one is needed.
         Overloaded where too much waits. DeadlineExceeded.
         """
         arrived = time.monotonic()
-        request = self._read(prompt, evidence, model, sampling, grounding, style)
+        question = standalone(prompt, conversation.history) if evidence else prompt
+        told = Conversation((), conversation.system) if evidence else conversation
+        request = self._read(question, evidence, model, sampling, grounding, style, told)
         deadline = deadline.within(self._seconds)
         deadline.check("the answer was begun")
-        answer = Answer(request, arrived, deadline, self._reader)
-        async with aclosing(answer.events()) as events:
+
+        def quoted(is_decided: bool) -> AsyncGenerator[GenerationEvent, None]:
+            kept = replace(grounding, repair=Repair.NONE, decision=None if is_decided else grounding.decision)
+            quote = self._read(question, evidence, "", DEFAULT_SAMPLING, kept, AnswerStyle.QUOTE, told)
+            return Answer(quote, arrived, deadline, self._reader).events()
+
+        events = Answer(request, arrived, deadline, self._reader).events()
+        if request.writing is not None and evidence and may_quote(style, model, sampling):
+            events = or_quotes(events, quoted, request.writing.name)
+        if question != prompt:
+            yield RewrittenQuestion(question)
+        async with aclosing(events):
             async for event in events:
                 yield event
 
@@ -189,6 +208,7 @@ class Generator:
         sampling: SamplingParameters,
         grounding: Grounding,
         asked: AnswerStyle,
+        conversation: Conversation,
     ) -> Request:
         name = model or self._default
         served = self._models.get(name)
@@ -206,7 +226,7 @@ class Generator:
         )
         writing = None
         if served is not None:
-            writing = self._writing(served, sampling, grounding)
+            writing = self._writing(served, sampling, grounding, conversation)
         elif style is AnswerStyle.WRITE:
             raise Unsupported(NO_MODEL)
         checked_by = grounding.checker or (VERBATIM if style is AnswerStyle.QUOTE else None)
@@ -230,7 +250,11 @@ class Generator:
         )
 
     def _writing(
-        self, model: LanguageModel | EndpointModel, sampling: SamplingParameters, grounding: Grounding
+        self,
+        model: LanguageModel | EndpointModel,
+        sampling: SamplingParameters,
+        grounding: Grounding,
+        conversation: Conversation,
     ) -> Writing:
         if sampling.grammar is not None:
             check_size(sampling.grammar)
@@ -244,11 +268,15 @@ class Generator:
         strategy = decodings.configure(name, parameters, field=field)
         context = self._context(grounding.context, model, sampling) if grounding.context else None
         demonstrated = self._demonstrated(grounding, model, sampling) if grounding.demonstrations else None
+        card = model.card
+        most = sampling.max_tokens or card.answer_tokens
+        sampling = replace(sampling, max_tokens=most, stop=(*sampling.stop, *card.stop))
+        evidence_tokens = grounding.evidence_tokens or card.evidence_tokens
         if isinstance(model, EndpointModel):
-            return EndpointWriting(model, self._slots, sampling, grounding.evidence_tokens)
+            return EndpointWriting(model, self._slots, sampling, evidence_tokens, conversation)
         read = StrategyStreams.of(streams_of(name, parameters), model.layers, field["parameters"])
         engine = self._engines[model.name]
-        how = (sampling, strategy, read, grounding.evidence_tokens, context, demonstrated)
+        how = (sampling, strategy, read, evidence_tokens, context, demonstrated, conversation)
         return LocalWriting(model, engine, self._slots, *how)
 
     def _context(

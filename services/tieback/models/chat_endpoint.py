@@ -22,25 +22,29 @@ from tieback.catalog.card import GeneratorCard
 from tieback.catalog.options import ChatEndpoint
 from tieback.core.deadline import Deadline
 from tieback.core.errors import (
-    DeadlineExceeded,
+    EndpointMisconfigured,
+    EndpointUnavailable,
     InvalidInput,
     Overloaded,
     StartupError,
     TiebackError,
     Unavailable,
 )
+from tieback.models.endpoint_refusal import READ, refusal
 
 FIRST_WAIT, LONGEST_WAIT = 0.2, 5.0
 """Seconds between attempts: doubled each time; a longer wait that the endpoint asks for is the caller's."""
 
-COME_BACK = (502, 503, 504)
 LARGEST_LINE = 1 << 20
 LARGEST_TOKEN = 8192
 BROKEN = (aiohttp.ClientError, aiohttp.http.HttpProcessingError, OSError)
 GARBAGE = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 """Of a stream: its connection, and what is no answer."""
 
-STILL_WORKS = "answers by quotes work: ask for the style quote"
+OPENING_SHARE = 0.5
+"""Of the time that is left, an endpoint may take so much to begin; the rest is for quotes in its place."""
+
+ALWAYS_SENT = frozenset({"model", "messages", "max_tokens", "temperature", "stream", "stream_options"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,28 +87,31 @@ class EndpointModel:
         """The pieces of one completion. Leaving closes the connection, by which the endpoint stops.
 
         Before the first piece it is tried again where the endpoint is away or busy. InvalidInput where it
-        refuses the request, Overloaded with the time to come back, Unavailable, DeadlineExceeded.
+        refuses the request, EndpointMisconfigured where it refuses what every request has, Overloaded with
+        the time to come back, EndpointUnavailable; Unavailable after the first piece; DeadlineExceeded.
         """
-        remaining = deadline.remaining()
+        deadline.check("the endpoint was asked")
+        opening = deadline.within(deadline.remaining() * OPENING_SHARE)
+        fails = self._away
         try:
-            async with asyncio.timeout(None if remaining == float("inf") else max(remaining, 0.0)):
+            async with _until(opening):
                 response = await self._opened(body, deadline)
         except TimeoutError:
-            raise DeadlineExceeded("the deadline passed before the endpoint answered") from None
+            raise fails("does not answer in time") from None
         try:
             async with aclosing(_pieces(response)) as pieces:
                 while True:
-                    left = deadline.remaining()
-                    async with asyncio.timeout(None if left == float("inf") else max(left, 0.0)):
+                    async with _until(opening):
                         piece = await anext(pieces, None)
                     if piece is None:
                         return
                     yield piece
+                    opening, fails = deadline, self._broken
         except TimeoutError:
             deadline.check("the answer was finished")
-            raise self._broken("is silent") from None
+            raise fails("is silent") from None
         except (*BROKEN, *GARBAGE):
-            raise self._broken("broke off, or sent what is no answer") from None
+            raise fails("broke off, or sent what is no answer") from None
         finally:
             response.close()
 
@@ -121,16 +128,23 @@ class EndpointModel:
                 response = await self._asked(body)
             except StartupError:
                 raise self._away("needs a token that is gone") from None
+            except aiohttp.SocketTimeoutError:
+                raise self._away("is silent") from None  # it works on what it has: more would not help it
             except (aiohttp.ClientError, TimeoutError, OSError):
                 error = self._away("does not answer")
             else:
                 if response.status == 200:
                     return response
                 try:
-                    error = await self._refusal(response)
+                    error = refusal(
+                        *(self.card, response.status, await response.content.read(READ)),
+                        given=set(body) - ALWAYS_SENT,
+                        token=self._token(),
+                        retry_after=_seconds(response.headers.get("Retry-After")),
+                    )
                 finally:
                     response.close()
-            if isinstance(error, InvalidInput) or attempt == self.options.attempts:
+            if isinstance(error, (InvalidInput, EndpointMisconfigured)) or attempt == self.options.attempts:
                 raise error
             asked = error.retry_after if isinstance(error, Overloaded) else 0.0
             pause = max(asked, wait * random.uniform(0.5, 1.0))  # noqa: S311 - spreads retries
@@ -155,30 +169,8 @@ class EndpointModel:
             headers["Authorization"] = f"Bearer {token}"
         return await self._session.post(self._url, json=body, headers=headers, allow_redirects=False)
 
-    async def _refusal(self, response: aiohttp.ClientResponse) -> TiebackError:
-        status = response.status
-        if status in (400, 413, 422):
-            said = (await response.content.read(4096)).decode(errors="replace").lower()
-            if "context" in said or "too long" in said or status == 413:
-                return InvalidInput(
-                    f"prompt and answer are longer than {self.name} reads, which are {self.context_tokens} "
-                    "tokens by its card; ask in fewer words or lower max_tokens",
-                    field="prompt",
-                    reason="PROMPT_TOO_LONG",
-                )
-            return InvalidInput(
-                f"the endpoint of {self.name} refuses these sampling parameters; leave some of them out",
-                field="sampling",
-            )
-        if status == 429:
-            after = _seconds(response.headers.get("Retry-After"))
-            return Overloaded(f"the endpoint of {self.name} is busy; {STILL_WORKS}", retry_after=after)
-        if status in (401, 403):
-            return self._away("refuses this server's token")
-        return self._away("is away" if status in COME_BACK else f"answers with the status {status}")
-
     def _away(self, what: str) -> Unavailable:
-        return Unavailable(f"the endpoint of {self.name} {what}; {STILL_WORKS}")
+        return EndpointUnavailable(f"the endpoint of {self.name} {what}")
 
     def _broken(self, what: str) -> Unavailable:
         return Unavailable(f"the endpoint of {self.name} {what}; what was sent is not complete")
@@ -200,6 +192,11 @@ class EndpointModel:
         if not token.strip().isascii() or not token.strip().isprintable() or not token.strip():
             raise StartupError(f"the card {self.name} needs a token, and {where} holds none")
         return token.strip()
+
+
+def _until(deadline: Deadline) -> asyncio.Timeout:
+    left = deadline.remaining()
+    return asyncio.timeout(None if left == float("inf") else max(left, 0.0))
 
 
 async def _pieces(response: aiohttp.ClientResponse) -> AsyncGenerator[EndpointPiece, None]:

@@ -15,7 +15,7 @@ from typing import NoReturn
 from jinja2 import TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from tieback.core.errors import StartupError
+from tieback.core.errors import InvalidInput, StartupError
 
 PLACEHOLDER = "\x02{}\x03"
 PLACEHOLDERS = re.compile("\x02(\\d+)\x03")
@@ -46,13 +46,22 @@ class ChatTemplate:
         try:
             self._template = environment.from_string(source)
             self.pieces([Message("user", "")])
-        except TemplateError as error:
+        except (TemplateError, InvalidInput) as error:
             raise StartupError(f"the model's chat template cannot be used: {error}") from error
 
     def pieces(self, messages: Sequence[Message]) -> list[Piece]:
-        """The prompt that asks for the next message of the assistant."""
+        """The prompt that asks for the next message of the assistant.
+
+        InvalidInput where the template refuses the conversation, as some do where roles do not alternate.
+        """
         shown = [{"role": m.role, "content": PLACEHOLDER.format(n)} for n, m in enumerate(messages)]
-        return list(_filled(self._template.render(messages=shown, add_generation_prompt=True), messages))
+        try:
+            rendered = self._template.render(messages=shown, add_generation_prompt=True)
+        except TemplateError as error:
+            raise InvalidInput(
+                f"the model's chat template refuses the conversation: {error}", field="history"
+            ) from None
+        return list(_filled(rendered, messages))
 
 
 def _filled(rendered: str, messages: Sequence[Message]) -> Iterator[Piece]:

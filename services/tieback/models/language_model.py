@@ -35,7 +35,8 @@ class LanguageModel:
         self.context_tokens = card.context_tokens
         self.decoder = Decoder(served.path(GRAPH))
         self.layers = self.decoder.layers
-        self._template = ChatTemplate(served.path(CHAT_TEMPLATE).read_text(encoding="utf-8"))
+        template = card.chat_template or served.path(CHAT_TEMPLATE).read_text(encoding="utf-8")
+        self._template = ChatTemplate(template)
         self.tokenizer_file = served.path(TOKENIZER)
         self._tokenizer = Tokenizer.from_file(str(self.tokenizer_file))
         self._tokenizer.no_truncation()

@@ -39,6 +39,7 @@ TABLE: dict[type[errors.TiebackError], grpc.StatusCode] = {
     errors.Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.DeadlineExceeded: grpc.StatusCode.DEADLINE_EXCEEDED,
     errors.Unavailable: grpc.StatusCode.UNAVAILABLE,
+    errors.EndpointMisconfigured: grpc.StatusCode.FAILED_PRECONDITION,
     errors.StorageFull: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.QuotaExceeded: grpc.StatusCode.RESOURCE_EXHAUSTED,
     errors.Damaged: grpc.StatusCode.FAILED_PRECONDITION,
@@ -109,9 +110,13 @@ def from_status(status: status_pb2.Status) -> errors.TiebackError:
             busy = errors.RateExceeded if rate else errors.Overloaded
             error = busy(status.message, retry_after=delay)
     elif code is grpc.StatusCode.UNAVAILABLE:
-        error = errors.Unavailable(status.message, retry_after=delay)
+        away = reason == errors.EndpointUnavailable.reason
+        error = (errors.EndpointUnavailable if away else errors.Unavailable)(
+            status.message, retry_after=delay
+        )
     elif code is grpc.StatusCode.FAILED_PRECONDITION:
-        kinds = {kind.reason: kind for kind in (errors.StaleCollection, errors.DamagedSnapshot)}
+        others = (errors.StaleCollection, errors.DamagedSnapshot, errors.EndpointMisconfigured)
+        kinds: dict[str, type[errors.TiebackError]] = {kind.reason: kind for kind in others}
         error = kinds.get(reason, errors.Damaged)(status.message)
     elif code in _PLAIN:
         error = _PLAIN[code](status.message)

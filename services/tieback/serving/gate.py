@@ -14,6 +14,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from tieback.core.errors import InvalidInput
 from tieback.core.field_path import at
+from tieback.core.types.conversation import MOST_TURNS, TURN_BYTES
 from tieback.core.types.heads import MOST_EXAMPLES
 from tieback.core.types.limits import Limits
 from tieback.serving.wire import malformed, varint
@@ -75,6 +76,11 @@ def _own(limits: Limits) -> dict[str, Bound]:
         "tieback.v1.FeatureValues.values": Bound(limits.numbers, limits.message_bytes),
         "tieback.v1.Evidence.text": text,
         "tieback.v1.GenerateRequest.prompt": text,
+        "tieback.v1.GenerateRequest.system": text,
+        "tieback.v1.GenerateRequest.history": Bound(MOST_TURNS),
+        "tieback.v1.AnswerRequest.system": text,
+        "tieback.v1.AnswerRequest.history": Bound(MOST_TURNS),
+        "tieback.v1.ChatMessage.text": Bound(1, TURN_BYTES),
         "tieback.v1.GroundingCheck.text": content,
         "tieback.v1.SearchRequest.text": text,
         "tieback.v1.SplitTextsRequest.texts": Bound(limits.batch_items, limits.message_bytes),

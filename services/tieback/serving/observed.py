@@ -14,6 +14,7 @@ from typing import Unpack
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.types.collection import IndexedItem, UpsertReply
 from tieback.core.types.content import Content
+from tieback.core.types.conversation import NO_CONVERSATION, Conversation
 from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeReply, SplitReply
 from tieback.core.types.fusion import Fused, FusePart, FuseReply, Role, Routing
 from tieback.core.types.generation import (
@@ -204,6 +205,7 @@ class ObservedGenerator:
         sampling: SamplingParameters = DEFAULT_SAMPLING,
         grounding: Grounding = DEFAULT_GROUNDING,
         style: AnswerStyle = AnswerStyle.AUTO,
+        conversation: Conversation = NO_CONVERSATION,
         deadline: Deadline = NO_DEADLINE,
     ) -> AsyncGenerator[GenerationEvent, None]:
         """As the generator does."""
@@ -214,6 +216,7 @@ class ObservedGenerator:
             sampling=sampling,
             grounding=grounding,
             style=style,
+            conversation=conversation,
             deadline=deadline,
         )
         # The span does not become the current one: a stream is resumed in contexts that are not its own.

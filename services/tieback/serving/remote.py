@@ -11,6 +11,7 @@ from contextlib import aclosing
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.types.content import Content
+from tieback.core.types.conversation import NO_CONVERSATION, Conversation
 from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeReply, SplitReply
 from tieback.core.types.fusion import FusePart, FuseReply, Role, Routing
 from tieback.core.types.generation import (
@@ -42,6 +43,7 @@ from tieback.serving.conversions.contents import (
     write_content,
     write_truncation,
 )
+from tieback.serving.conversions.conversations import conversation_fields
 from tieback.serving.conversions.generations import (
     read_event,
     write_evidence,
@@ -205,6 +207,7 @@ class RemoteGenerator:
         sampling: SamplingParameters = DEFAULT_SAMPLING,
         grounding: Grounding = DEFAULT_GROUNDING,
         style: AnswerStyle = AnswerStyle.AUTO,
+        conversation: Conversation = NO_CONVERSATION,
         deadline: Deadline = NO_DEADLINE,
     ) -> AsyncIterator[GenerationEvent]:
         """The events as they come; leaving the iteration cancels the call."""
@@ -215,6 +218,7 @@ class RemoteGenerator:
             sampling=write_sampling(sampling),
             grounding=write_grounding(grounding),
             style=write_style(style),
+            **conversation_fields(conversation),
         )
         events = stream(self._mesh, self._target, request, generator_pb2.GenerateResponse, deadline)
         async with aclosing(events):

@@ -245,20 +245,24 @@ class SignalShare(_message.Message):
     def __init__(self, name: _Optional[str] = ..., value: _Optional[float] = ..., contribution: _Optional[float] = ...) -> None: ...
 
 class AnswerRequest(_message.Message):
-    __slots__ = ("retrieval", "model", "evidence_limit", "sampling", "grounding", "style")
+    __slots__ = ("retrieval", "model", "evidence_limit", "sampling", "grounding", "style", "history", "system")
     RETRIEVAL_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     EVIDENCE_LIMIT_FIELD_NUMBER: _ClassVar[int]
     SAMPLING_FIELD_NUMBER: _ClassVar[int]
     GROUNDING_FIELD_NUMBER: _ClassVar[int]
     STYLE_FIELD_NUMBER: _ClassVar[int]
+    HISTORY_FIELD_NUMBER: _ClassVar[int]
+    SYSTEM_FIELD_NUMBER: _ClassVar[int]
     retrieval: RetrieveRequest
     model: str
     evidence_limit: int
     sampling: _generator_pb2.SamplingParameters
     grounding: _generator_pb2.Grounding
     style: _generator_pb2.AnswerStyle
-    def __init__(self, retrieval: _Optional[_Union[RetrieveRequest, _Mapping]] = ..., model: _Optional[str] = ..., evidence_limit: _Optional[int] = ..., sampling: _Optional[_Union[_generator_pb2.SamplingParameters, _Mapping]] = ..., grounding: _Optional[_Union[_generator_pb2.Grounding, _Mapping]] = ..., style: _Optional[_Union[_generator_pb2.AnswerStyle, str]] = ...) -> None: ...
+    history: _containers.RepeatedCompositeFieldContainer[_generator_pb2.ChatMessage]
+    system: str
+    def __init__(self, retrieval: _Optional[_Union[RetrieveRequest, _Mapping]] = ..., model: _Optional[str] = ..., evidence_limit: _Optional[int] = ..., sampling: _Optional[_Union[_generator_pb2.SamplingParameters, _Mapping]] = ..., grounding: _Optional[_Union[_generator_pb2.Grounding, _Mapping]] = ..., style: _Optional[_Union[_generator_pb2.AnswerStyle, str]] = ..., history: _Optional[_Iterable[_Union[_generator_pb2.ChatMessage, _Mapping]]] = ..., system: _Optional[str] = ...) -> None: ...
 
 class AnswerResponse(_message.Message):
     __slots__ = ("retrieval", "generation")

@@ -271,11 +271,13 @@ class Limits(_message.Message):
     def __init__(self, message_bytes: _Optional[int] = ..., batch_items: _Optional[int] = ..., text_bytes: _Optional[int] = ..., image_pixels: _Optional[int] = ..., audio_seconds: _Optional[float] = ..., points: _Optional[int] = ..., queued_tokens: _Optional[int] = ..., query_parts: _Optional[int] = ..., rerank_tokens: _Optional[int] = ..., rerank_steps: _Optional[int] = ..., decoded_bytes: _Optional[int] = ..., stop_texts: _Optional[int] = ..., stop_bytes: _Optional[int] = ..., name_bytes: _Optional[int] = ..., filter_bytes: _Optional[int] = ..., sections: _Optional[int] = ..., entries: _Optional[int] = ..., numbers: _Optional[int] = ..., fields: _Optional[int] = ..., depth: _Optional[int] = ..., request_bytes: _Optional[int] = ..., open_calls: _Optional[int] = ..., tenant_calls: _Optional[int] = ..., connection_calls: _Optional[int] = ..., metadata_key_bytes: _Optional[int] = ..., metadata_bytes: _Optional[int] = ..., collection_keys: _Optional[int] = ..., collections: _Optional[int] = ...) -> None: ...
 
 class ServiceState(_message.Message):
-    __slots__ = ("name", "ready", "replicas")
+    __slots__ = ("name", "ready", "replicas", "detail")
     NAME_FIELD_NUMBER: _ClassVar[int]
     READY_FIELD_NUMBER: _ClassVar[int]
     REPLICAS_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
     name: str
     ready: bool
     replicas: int
-    def __init__(self, name: _Optional[str] = ..., ready: _Optional[bool] = ..., replicas: _Optional[int] = ...) -> None: ...
+    detail: str
+    def __init__(self, name: _Optional[str] = ..., ready: _Optional[bool] = ..., replicas: _Optional[int] = ..., detail: _Optional[str] = ...) -> None: ...

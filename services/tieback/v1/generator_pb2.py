@@ -28,7 +28,7 @@ from tieback.v1 import report_pb2 as tieback_dot_v1_dot_report__pb2
 from tieback.v1 import vector_pb2 as tieback_dot_v1_dot_vector__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1atieback/v1/generator.proto\x12\ntieback.v1\x1a\x1ctieback/v1/annotations.proto\x1a\x19tieback/v1/evidence.proto\x1a\x17tieback/v1/report.proto\x1a\x17tieback/v1/vector.proto\"\xfc\x02\n\x12SamplingParameters\x12\x12\n\nmax_tokens\x18\x01 \x01(\r\x12\x13\n\x0btemperature\x18\x02 \x01(\x01\x12\r\n\x05top_p\x18\x03 \x01(\x01\x12\r\n\x05top_k\x18\x04 \x01(\r\x12\x11\n\x04seed\x18\x05 \x01(\x04H\x00\x88\x01\x01\x12\x0c\n\x04stop\x18\x06 \x03(\t\x12\x32\n\x08strategy\x18\x07 \x01(\x0b\x32\x12.tieback.v1.MethodB\x0c\xca\xc1\x18\x08\x64\x65\x63oding\x12\r\n\x05min_p\x18\x08 \x01(\x01\x12\x1a\n\x12repetition_penalty\x18\t \x01(\x01\x12\x1e\n\x11log_probabilities\x18\n \x01(\rH\x01\x88\x01\x01\x12$\n\x07grammar\x18\x0b \x01(\x0b\x32\x13.tieback.v1.Grammar\x12\x1a\n\rprompt_lookup\x18\x0c \x01(\x08H\x02\x88\x01\x01\x12\x0c\n\x04twin\x18\r \x01(\x08\x42\x07\n\x05_seedB\x14\n\x12_log_probabilitiesB\x10\n\x0e_prompt_lookup\"M\n\x07Grammar\x12\x15\n\x0bjson_schema\x18\x01 \x01(\tH\x00\x12\x0f\n\x05regex\x18\x02 \x01(\tH\x00\x12\x0e\n\x04lark\x18\x03 \x01(\tH\x00\x42\n\n\x08language\"\xde\x02\n\tGrounding\x12\x32\n\x07\x63hecker\x18\x01 \x01(\x0b\x32\x12.tieback.v1.MethodB\r\xca\xc1\x18\tgrounding\x12\x1a\n\rabstain_below\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x10\n\x08\x64isabled\x18\x03 \x01(\x08\x12<\n\ranswerability\x18\x04 \x01(\x0b\x32\x12.tieback.v1.MethodB\x11\xca\xc1\x18\ranswerability\x12\"\n\x06repair\x18\x05 \x01(\x0e\x32\x12.tieback.v1.Repair\x12\x0f\n\x07\x63ontext\x18\x06 \x01(\t\x12\x17\n\x0f\x65vidence_tokens\x18\x07 \x01(\r\x12\x39\n\x08\x64\x65\x63ision\x18\x08 \x01(\x0b\x32\x12.tieback.v1.MethodB\x13\xca\xc1\x18\x0f\x61nswer_decision\x12\x16\n\x0e\x64\x65monstrations\x18\t \x03(\tB\x10\n\x0e_abstain_below\"\xdc\x01\n\x0fGenerateRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0e\n\x06prompt\x18\x02 \x01(\t\x12&\n\x08\x65vidence\x18\x03 \x03(\x0b\x32\x14.tieback.v1.Evidence\x12\x30\n\x08sampling\x18\x04 \x01(\x0b\x32\x1e.tieback.v1.SamplingParameters\x12(\n\tgrounding\x18\x05 \x01(\x0b\x32\x15.tieback.v1.Grounding\x12&\n\x05style\x18\x06 \x01(\x0e\x32\x17.tieback.v1.AnswerStyle\"\xbb\x03\n\x10GenerateResponse\x12%\n\x04text\x18\x01 \x01(\x0b\x32\x15.tieback.v1.TextDeltaH\x00\x12\"\n\x05\x63laim\x18\x02 \x01(\x0b\x32\x11.tieback.v1.ClaimH\x00\x12(\n\x08\x63itation\x18\x03 \x01(\x0b\x32\x14.tieback.v1.CitationH\x00\x12&\n\x07verdict\x18\x04 \x01(\x0b\x32\x13.tieback.v1.VerdictH\x00\x12,\n\nabstention\x18\x05 \x01(\x0b\x32\x16.tieback.v1.AbstentionH\x00\x12$\n\x06\x66inish\x18\x06 \x01(\x0b\x32\x12.tieback.v1.FinishH\x00\x12/\n\x0ctoken_scores\x18\x07 \x01(\x0b\x32\x17.tieback.v1.TokenScoresH\x00\x12(\n\x08repaired\x18\x08 \x01(\x0b\x32\x14.tieback.v1.RepairedH\x00\x12(\n\x08\x63onflict\x18\t \x01(\x0b\x32\x14.tieback.v1.ConflictH\x00\x12(\n\x08\x64\x65\x63ision\x18\n \x01(\x0b\x32\x14.tieback.v1.DecisionH\x00\x42\x07\n\x05\x65vent\"R\n\x11\x41\x63tionProbability\x12(\n\x06\x61\x63tion\x18\x01 \x01(\x0e\x32\x18.tieback.v1.AnswerAction\x12\x13\n\x0bprobability\x18\x02 \x01(\x01\"\xb4\x01\n\x08\x44\x65\x63ision\x12(\n\x06\x61\x63tion\x18\x01 \x01(\x0e\x32\x18.tieback.v1.AnswerAction\x12\x34\n\rprobabilities\x18\x02 \x03(\x0b\x32\x1d.tieback.v1.ActionProbability\x12\x0e\n\x06method\x18\x03 \x01(\t\x12\x13\n\x0b\x65vidence_id\x18\x04 \x01(\t\x12\x0f\n\x07item_id\x18\x05 \x01(\t\x12\x12\n\nsection_id\x18\x06 \x01(\t\"\x19\n\tTextDelta\x12\x0c\n\x04text\x18\x01 \x01(\t\"t\n\x08Repaired\x12\"\n\x04span\x18\x01 \x01(\x0b\x32\x14.tieback.v1.TextSpan\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\'\n\x05label\x18\x03 \x01(\x0e\x32\x18.tieback.v1.VerdictLabel\x12\r\n\x05score\x18\x04 \x01(\x01\"6\n\x0bTokenScores\x12\'\n\x06tokens\x18\x01 \x03(\x0b\x32\x17.tieback.v1.ScoredToken\"c\n\x0bScoredToken\x12&\n\x06\x63hosen\x18\x01 \x01(\x0b\x32\x16.tieback.v1.TokenScore\x12,\n\x0c\x61lternatives\x18\x02 \x03(\x0b\x32\x16.tieback.v1.TokenScore\"?\n\nTokenScore\x12\n\n\x02id\x18\x01 \x01(\r\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x17\n\x0flog_probability\x18\x03 \x01(\x01\"Y\n\x04Twin\x12\x0c\n\x04text\x18\x01 \x01(\t\x12(\n\x06reason\x18\x02 \x01(\x0e\x32\x18.tieback.v1.FinishReason\x12\x19\n\x11\x63ompletion_tokens\x18\x03 \x01(\r\"\xbf\x03\n\x06\x46inish\x12(\n\x06reason\x18\x01 \x01(\x0e\x32\x18.tieback.v1.FinishReason\x12\r\n\x05model\x18\x02 \x01(\t\x12\x15\n\rprompt_tokens\x18\x03 \x01(\r\x12\x19\n\x11\x63ompletion_tokens\x18\x04 \x01(\r\x12\x1b\n\x0e\x63hanged_tokens\x18\x05 \x01(\rH\x00\x88\x01\x01\x12\"\n\x06timing\x18\x06 \x01(\x0b\x32\x12.tieback.v1.Timing\x12\x16\n\x0e\x66irst_token_us\x18\x07 \x01(\x04\x12&\n\x05style\x18\x0b \x01(\x0e\x32\x17.tieback.v1.AnswerStyle\x12\x16\n\x0e\x64rafted_tokens\x18\x08 \x01(\r\x12\x17\n\x0f\x61\x63\x63\x65pted_tokens\x18\t \x01(\r\x12\x15\n\rreused_tokens\x18\n \x01(\r\x12\x1b\n\x13\x65vidence_transforms\x18\x0c \x03(\t\x12\x1e\n\x04twin\x18\r \x01(\x0b\x32\x10.tieback.v1.Twin\x12\x13\n\x0bsoft_tokens\x18\x0e \x01(\r\x12\x1c\n\x14\x64\x65monstration_tokens\x18\x0f \x01(\rB\x11\n\x0f_changed_tokens*V\n\x06Repair\x12\x16\n\x12REPAIR_UNSPECIFIED\x10\x00\x12\x0f\n\x0bREPAIR_NONE\x10\x01\x12\x0f\n\x0bREPAIR_DROP\x10\x02\x12\x12\n\x0eREPAIR_REWRITE\x10\x03*r\n\x0b\x41nswerStyle\x12\x1c\n\x18\x41NSWER_STYLE_UNSPECIFIED\x10\x00\x12\x15\n\x11\x41NSWER_STYLE_AUTO\x10\x01\x12\x16\n\x12\x41NSWER_STYLE_QUOTE\x10\x02\x12\x16\n\x12\x41NSWER_STYLE_WRITE\x10\x03*\x94\x01\n\x0c\x41nswerAction\x12\x1d\n\x19\x41NSWER_ACTION_UNSPECIFIED\x10\x00\x12\x18\n\x14\x41NSWER_ACTION_ANSWER\x10\x01\x12\x16\n\x12\x41NSWER_ACTION_ITEM\x10\x02\x12\x18\n\x14\x41NSWER_ACTION_SEARCH\x10\x03\x12\x19\n\x15\x41NSWER_ACTION_ABSTAIN\x10\x04*\xab\x01\n\x0c\x46inishReason\x12\x1d\n\x19\x46INISH_REASON_UNSPECIFIED\x10\x00\x12\x15\n\x11\x46INISH_REASON_END\x10\x01\x12\x18\n\x14\x46INISH_REASON_LENGTH\x10\x02\x12\x16\n\x12\x46INISH_REASON_STOP\x10\x03\x12\x1b\n\x17\x46INISH_REASON_ABSTAINED\x10\x04\x12\x16\n\x12\x46INISH_REASON_ITEM\x10\x05\x32`\n\x10GeneratorService\x12L\n\x08Generate\x12\x1b.tieback.v1.GenerateRequest\x1a\x1c.tieback.v1.GenerateResponse\"\x03\x90\x02\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1atieback/v1/generator.proto\x12\ntieback.v1\x1a\x1ctieback/v1/annotations.proto\x1a\x19tieback/v1/evidence.proto\x1a\x17tieback/v1/report.proto\x1a\x17tieback/v1/vector.proto\"\xfc\x02\n\x12SamplingParameters\x12\x12\n\nmax_tokens\x18\x01 \x01(\r\x12\x13\n\x0btemperature\x18\x02 \x01(\x01\x12\r\n\x05top_p\x18\x03 \x01(\x01\x12\r\n\x05top_k\x18\x04 \x01(\r\x12\x11\n\x04seed\x18\x05 \x01(\x04H\x00\x88\x01\x01\x12\x0c\n\x04stop\x18\x06 \x03(\t\x12\x32\n\x08strategy\x18\x07 \x01(\x0b\x32\x12.tieback.v1.MethodB\x0c\xca\xc1\x18\x08\x64\x65\x63oding\x12\r\n\x05min_p\x18\x08 \x01(\x01\x12\x1a\n\x12repetition_penalty\x18\t \x01(\x01\x12\x1e\n\x11log_probabilities\x18\n \x01(\rH\x01\x88\x01\x01\x12$\n\x07grammar\x18\x0b \x01(\x0b\x32\x13.tieback.v1.Grammar\x12\x1a\n\rprompt_lookup\x18\x0c \x01(\x08H\x02\x88\x01\x01\x12\x0c\n\x04twin\x18\r \x01(\x08\x42\x07\n\x05_seedB\x14\n\x12_log_probabilitiesB\x10\n\x0e_prompt_lookup\"M\n\x07Grammar\x12\x15\n\x0bjson_schema\x18\x01 \x01(\tH\x00\x12\x0f\n\x05regex\x18\x02 \x01(\tH\x00\x12\x0e\n\x04lark\x18\x03 \x01(\tH\x00\x42\n\n\x08language\"\xde\x02\n\tGrounding\x12\x32\n\x07\x63hecker\x18\x01 \x01(\x0b\x32\x12.tieback.v1.MethodB\r\xca\xc1\x18\tgrounding\x12\x1a\n\rabstain_below\x18\x02 \x01(\x01H\x00\x88\x01\x01\x12\x10\n\x08\x64isabled\x18\x03 \x01(\x08\x12<\n\ranswerability\x18\x04 \x01(\x0b\x32\x12.tieback.v1.MethodB\x11\xca\xc1\x18\ranswerability\x12\"\n\x06repair\x18\x05 \x01(\x0e\x32\x12.tieback.v1.Repair\x12\x0f\n\x07\x63ontext\x18\x06 \x01(\t\x12\x17\n\x0f\x65vidence_tokens\x18\x07 \x01(\r\x12\x39\n\x08\x64\x65\x63ision\x18\x08 \x01(\x0b\x32\x12.tieback.v1.MethodB\x13\xca\xc1\x18\x0f\x61nswer_decision\x12\x16\n\x0e\x64\x65monstrations\x18\t \x03(\tB\x10\n\x0e_abstain_below\"\x96\x02\n\x0fGenerateRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0e\n\x06prompt\x18\x02 \x01(\t\x12&\n\x08\x65vidence\x18\x03 \x03(\x0b\x32\x14.tieback.v1.Evidence\x12\x30\n\x08sampling\x18\x04 \x01(\x0b\x32\x1e.tieback.v1.SamplingParameters\x12(\n\tgrounding\x18\x05 \x01(\x0b\x32\x15.tieback.v1.Grounding\x12&\n\x05style\x18\x06 \x01(\x0e\x32\x17.tieback.v1.AnswerStyle\x12(\n\x07history\x18\x07 \x03(\x0b\x32\x17.tieback.v1.ChatMessage\x12\x0e\n\x06system\x18\x08 \x01(\t\"?\n\x0b\x43hatMessage\x12\"\n\x04role\x18\x01 \x01(\x0e\x32\x14.tieback.v1.ChatRole\x12\x0c\n\x04text\x18\x02 \x01(\t\"!\n\x11RewrittenQuestion\x12\x0c\n\x04text\x18\x01 \x01(\t\":\n\x08\x44\x65graded\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\r\n\x05model\x18\x03 \x01(\t\"\x99\x04\n\x10GenerateResponse\x12%\n\x04text\x18\x01 \x01(\x0b\x32\x15.tieback.v1.TextDeltaH\x00\x12\"\n\x05\x63laim\x18\x02 \x01(\x0b\x32\x11.tieback.v1.ClaimH\x00\x12(\n\x08\x63itation\x18\x03 \x01(\x0b\x32\x14.tieback.v1.CitationH\x00\x12&\n\x07verdict\x18\x04 \x01(\x0b\x32\x13.tieback.v1.VerdictH\x00\x12,\n\nabstention\x18\x05 \x01(\x0b\x32\x16.tieback.v1.AbstentionH\x00\x12$\n\x06\x66inish\x18\x06 \x01(\x0b\x32\x12.tieback.v1.FinishH\x00\x12/\n\x0ctoken_scores\x18\x07 \x01(\x0b\x32\x17.tieback.v1.TokenScoresH\x00\x12(\n\x08repaired\x18\x08 \x01(\x0b\x32\x14.tieback.v1.RepairedH\x00\x12(\n\x08\x63onflict\x18\t \x01(\x0b\x32\x14.tieback.v1.ConflictH\x00\x12(\n\x08\x64\x65\x63ision\x18\n \x01(\x0b\x32\x14.tieback.v1.DecisionH\x00\x12(\n\x08\x64\x65graded\x18\x0b \x01(\x0b\x32\x14.tieback.v1.DegradedH\x00\x12\x32\n\trewritten\x18\x0c \x01(\x0b\x32\x1d.tieback.v1.RewrittenQuestionH\x00\x42\x07\n\x05\x65vent\"R\n\x11\x41\x63tionProbability\x12(\n\x06\x61\x63tion\x18\x01 \x01(\x0e\x32\x18.tieback.v1.AnswerAction\x12\x13\n\x0bprobability\x18\x02 \x01(\x01\"\xb4\x01\n\x08\x44\x65\x63ision\x12(\n\x06\x61\x63tion\x18\x01 \x01(\x0e\x32\x18.tieback.v1.AnswerAction\x12\x34\n\rprobabilities\x18\x02 \x03(\x0b\x32\x1d.tieback.v1.ActionProbability\x12\x0e\n\x06method\x18\x03 \x01(\t\x12\x13\n\x0b\x65vidence_id\x18\x04 \x01(\t\x12\x0f\n\x07item_id\x18\x05 \x01(\t\x12\x12\n\nsection_id\x18\x06 \x01(\t\"\x19\n\tTextDelta\x12\x0c\n\x04text\x18\x01 \x01(\t\"t\n\x08Repaired\x12\"\n\x04span\x18\x01 \x01(\x0b\x32\x14.tieback.v1.TextSpan\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\'\n\x05label\x18\x03 \x01(\x0e\x32\x18.tieback.v1.VerdictLabel\x12\r\n\x05score\x18\x04 \x01(\x01\"6\n\x0bTokenScores\x12\'\n\x06tokens\x18\x01 \x03(\x0b\x32\x17.tieback.v1.ScoredToken\"c\n\x0bScoredToken\x12&\n\x06\x63hosen\x18\x01 \x01(\x0b\x32\x16.tieback.v1.TokenScore\x12,\n\x0c\x61lternatives\x18\x02 \x03(\x0b\x32\x16.tieback.v1.TokenScore\"?\n\nTokenScore\x12\n\n\x02id\x18\x01 \x01(\r\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x17\n\x0flog_probability\x18\x03 \x01(\x01\"Y\n\x04Twin\x12\x0c\n\x04text\x18\x01 \x01(\t\x12(\n\x06reason\x18\x02 \x01(\x0e\x32\x18.tieback.v1.FinishReason\x12\x19\n\x11\x63ompletion_tokens\x18\x03 \x01(\r\"\xbf\x03\n\x06\x46inish\x12(\n\x06reason\x18\x01 \x01(\x0e\x32\x18.tieback.v1.FinishReason\x12\r\n\x05model\x18\x02 \x01(\t\x12\x15\n\rprompt_tokens\x18\x03 \x01(\r\x12\x19\n\x11\x63ompletion_tokens\x18\x04 \x01(\r\x12\x1b\n\x0e\x63hanged_tokens\x18\x05 \x01(\rH\x00\x88\x01\x01\x12\"\n\x06timing\x18\x06 \x01(\x0b\x32\x12.tieback.v1.Timing\x12\x16\n\x0e\x66irst_token_us\x18\x07 \x01(\x04\x12&\n\x05style\x18\x0b \x01(\x0e\x32\x17.tieback.v1.AnswerStyle\x12\x16\n\x0e\x64rafted_tokens\x18\x08 \x01(\r\x12\x17\n\x0f\x61\x63\x63\x65pted_tokens\x18\t \x01(\r\x12\x15\n\rreused_tokens\x18\n \x01(\r\x12\x1b\n\x13\x65vidence_transforms\x18\x0c \x03(\t\x12\x1e\n\x04twin\x18\r \x01(\x0b\x32\x10.tieback.v1.Twin\x12\x13\n\x0bsoft_tokens\x18\x0e \x01(\r\x12\x1c\n\x14\x64\x65monstration_tokens\x18\x0f \x01(\rB\x11\n\x0f_changed_tokens*V\n\x06Repair\x12\x16\n\x12REPAIR_UNSPECIFIED\x10\x00\x12\x0f\n\x0bREPAIR_NONE\x10\x01\x12\x0f\n\x0bREPAIR_DROP\x10\x02\x12\x12\n\x0eREPAIR_REWRITE\x10\x03*r\n\x0b\x41nswerStyle\x12\x1c\n\x18\x41NSWER_STYLE_UNSPECIFIED\x10\x00\x12\x15\n\x11\x41NSWER_STYLE_AUTO\x10\x01\x12\x16\n\x12\x41NSWER_STYLE_QUOTE\x10\x02\x12\x16\n\x12\x41NSWER_STYLE_WRITE\x10\x03*R\n\x08\x43hatRole\x12\x19\n\x15\x43HAT_ROLE_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x43HAT_ROLE_USER\x10\x01\x12\x17\n\x13\x43HAT_ROLE_ASSISTANT\x10\x02*\x94\x01\n\x0c\x41nswerAction\x12\x1d\n\x19\x41NSWER_ACTION_UNSPECIFIED\x10\x00\x12\x18\n\x14\x41NSWER_ACTION_ANSWER\x10\x01\x12\x16\n\x12\x41NSWER_ACTION_ITEM\x10\x02\x12\x18\n\x14\x41NSWER_ACTION_SEARCH\x10\x03\x12\x19\n\x15\x41NSWER_ACTION_ABSTAIN\x10\x04*\xab\x01\n\x0c\x46inishReason\x12\x1d\n\x19\x46INISH_REASON_UNSPECIFIED\x10\x00\x12\x15\n\x11\x46INISH_REASON_END\x10\x01\x12\x18\n\x14\x46INISH_REASON_LENGTH\x10\x02\x12\x16\n\x12\x46INISH_REASON_STOP\x10\x03\x12\x1b\n\x17\x46INISH_REASON_ABSTAINED\x10\x04\x12\x16\n\x12\x46INISH_REASON_ITEM\x10\x05\x32`\n\x10GeneratorService\x12L\n\x08Generate\x12\x1b.tieback.v1.GenerateRequest\x1a\x1c.tieback.v1.GenerateResponse\"\x03\x90\x02\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,14 +45,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GROUNDING'].fields_by_name['decision']._serialized_options = b'\312\301\030\017answer_decision'
   _globals['_GENERATORSERVICE'].methods_by_name['Generate']._loaded_options = None
   _globals['_GENERATORSERVICE'].methods_by_name['Generate']._serialized_options = b'\220\002\001'
-  _globals['_REPAIR']._serialized_start=2808
-  _globals['_REPAIR']._serialized_end=2894
-  _globals['_ANSWERSTYLE']._serialized_start=2896
-  _globals['_ANSWERSTYLE']._serialized_end=3010
-  _globals['_ANSWERACTION']._serialized_start=3013
-  _globals['_ANSWERACTION']._serialized_end=3161
-  _globals['_FINISHREASON']._serialized_start=3164
-  _globals['_FINISHREASON']._serialized_end=3335
+  _globals['_REPAIR']._serialized_start=3120
+  _globals['_REPAIR']._serialized_end=3206
+  _globals['_ANSWERSTYLE']._serialized_start=3208
+  _globals['_ANSWERSTYLE']._serialized_end=3322
+  _globals['_CHATROLE']._serialized_start=3324
+  _globals['_CHATROLE']._serialized_end=3406
+  _globals['_ANSWERACTION']._serialized_start=3409
+  _globals['_ANSWERACTION']._serialized_end=3557
+  _globals['_FINISHREASON']._serialized_start=3560
+  _globals['_FINISHREASON']._serialized_end=3731
   _globals['_SAMPLINGPARAMETERS']._serialized_start=150
   _globals['_SAMPLINGPARAMETERS']._serialized_end=530
   _globals['_GRAMMAR']._serialized_start=532
@@ -60,27 +62,33 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GROUNDING']._serialized_start=612
   _globals['_GROUNDING']._serialized_end=962
   _globals['_GENERATEREQUEST']._serialized_start=965
-  _globals['_GENERATEREQUEST']._serialized_end=1185
-  _globals['_GENERATERESPONSE']._serialized_start=1188
-  _globals['_GENERATERESPONSE']._serialized_end=1631
-  _globals['_ACTIONPROBABILITY']._serialized_start=1633
-  _globals['_ACTIONPROBABILITY']._serialized_end=1715
-  _globals['_DECISION']._serialized_start=1718
-  _globals['_DECISION']._serialized_end=1898
-  _globals['_TEXTDELTA']._serialized_start=1900
-  _globals['_TEXTDELTA']._serialized_end=1925
-  _globals['_REPAIRED']._serialized_start=1927
-  _globals['_REPAIRED']._serialized_end=2043
-  _globals['_TOKENSCORES']._serialized_start=2045
-  _globals['_TOKENSCORES']._serialized_end=2099
-  _globals['_SCOREDTOKEN']._serialized_start=2101
-  _globals['_SCOREDTOKEN']._serialized_end=2200
-  _globals['_TOKENSCORE']._serialized_start=2202
-  _globals['_TOKENSCORE']._serialized_end=2265
-  _globals['_TWIN']._serialized_start=2267
-  _globals['_TWIN']._serialized_end=2356
-  _globals['_FINISH']._serialized_start=2359
-  _globals['_FINISH']._serialized_end=2806
-  _globals['_GENERATORSERVICE']._serialized_start=3337
-  _globals['_GENERATORSERVICE']._serialized_end=3433
+  _globals['_GENERATEREQUEST']._serialized_end=1243
+  _globals['_CHATMESSAGE']._serialized_start=1245
+  _globals['_CHATMESSAGE']._serialized_end=1308
+  _globals['_REWRITTENQUESTION']._serialized_start=1310
+  _globals['_REWRITTENQUESTION']._serialized_end=1343
+  _globals['_DEGRADED']._serialized_start=1345
+  _globals['_DEGRADED']._serialized_end=1403
+  _globals['_GENERATERESPONSE']._serialized_start=1406
+  _globals['_GENERATERESPONSE']._serialized_end=1943
+  _globals['_ACTIONPROBABILITY']._serialized_start=1945
+  _globals['_ACTIONPROBABILITY']._serialized_end=2027
+  _globals['_DECISION']._serialized_start=2030
+  _globals['_DECISION']._serialized_end=2210
+  _globals['_TEXTDELTA']._serialized_start=2212
+  _globals['_TEXTDELTA']._serialized_end=2237
+  _globals['_REPAIRED']._serialized_start=2239
+  _globals['_REPAIRED']._serialized_end=2355
+  _globals['_TOKENSCORES']._serialized_start=2357
+  _globals['_TOKENSCORES']._serialized_end=2411
+  _globals['_SCOREDTOKEN']._serialized_start=2413
+  _globals['_SCOREDTOKEN']._serialized_end=2512
+  _globals['_TOKENSCORE']._serialized_start=2514
+  _globals['_TOKENSCORE']._serialized_end=2577
+  _globals['_TWIN']._serialized_start=2579
+  _globals['_TWIN']._serialized_end=2668
+  _globals['_FINISH']._serialized_start=2671
+  _globals['_FINISH']._serialized_end=3118
+  _globals['_GENERATORSERVICE']._serialized_start=3733
+  _globals['_GENERATORSERVICE']._serialized_end=3829
 # @@protoc_insertion_point(module_scope)

@@ -25,6 +25,12 @@ class AnswerStyle(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ANSWER_STYLE_QUOTE: _ClassVar[AnswerStyle]
     ANSWER_STYLE_WRITE: _ClassVar[AnswerStyle]
 
+class ChatRole(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CHAT_ROLE_UNSPECIFIED: _ClassVar[ChatRole]
+    CHAT_ROLE_USER: _ClassVar[ChatRole]
+    CHAT_ROLE_ASSISTANT: _ClassVar[ChatRole]
+
 class AnswerAction(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     ANSWER_ACTION_UNSPECIFIED: _ClassVar[AnswerAction]
@@ -49,6 +55,9 @@ ANSWER_STYLE_UNSPECIFIED: AnswerStyle
 ANSWER_STYLE_AUTO: AnswerStyle
 ANSWER_STYLE_QUOTE: AnswerStyle
 ANSWER_STYLE_WRITE: AnswerStyle
+CHAT_ROLE_UNSPECIFIED: ChatRole
+CHAT_ROLE_USER: ChatRole
+CHAT_ROLE_ASSISTANT: ChatRole
 ANSWER_ACTION_UNSPECIFIED: AnswerAction
 ANSWER_ACTION_ANSWER: AnswerAction
 ANSWER_ACTION_ITEM: AnswerAction
@@ -124,23 +133,51 @@ class Grounding(_message.Message):
     def __init__(self, checker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., abstain_below: _Optional[float] = ..., disabled: _Optional[bool] = ..., answerability: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., repair: _Optional[_Union[Repair, str]] = ..., context: _Optional[str] = ..., evidence_tokens: _Optional[int] = ..., decision: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., demonstrations: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class GenerateRequest(_message.Message):
-    __slots__ = ("model", "prompt", "evidence", "sampling", "grounding", "style")
+    __slots__ = ("model", "prompt", "evidence", "sampling", "grounding", "style", "history", "system")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     PROMPT_FIELD_NUMBER: _ClassVar[int]
     EVIDENCE_FIELD_NUMBER: _ClassVar[int]
     SAMPLING_FIELD_NUMBER: _ClassVar[int]
     GROUNDING_FIELD_NUMBER: _ClassVar[int]
     STYLE_FIELD_NUMBER: _ClassVar[int]
+    HISTORY_FIELD_NUMBER: _ClassVar[int]
+    SYSTEM_FIELD_NUMBER: _ClassVar[int]
     model: str
     prompt: str
     evidence: _containers.RepeatedCompositeFieldContainer[_evidence_pb2.Evidence]
     sampling: SamplingParameters
     grounding: Grounding
     style: AnswerStyle
-    def __init__(self, model: _Optional[str] = ..., prompt: _Optional[str] = ..., evidence: _Optional[_Iterable[_Union[_evidence_pb2.Evidence, _Mapping]]] = ..., sampling: _Optional[_Union[SamplingParameters, _Mapping]] = ..., grounding: _Optional[_Union[Grounding, _Mapping]] = ..., style: _Optional[_Union[AnswerStyle, str]] = ...) -> None: ...
+    history: _containers.RepeatedCompositeFieldContainer[ChatMessage]
+    system: str
+    def __init__(self, model: _Optional[str] = ..., prompt: _Optional[str] = ..., evidence: _Optional[_Iterable[_Union[_evidence_pb2.Evidence, _Mapping]]] = ..., sampling: _Optional[_Union[SamplingParameters, _Mapping]] = ..., grounding: _Optional[_Union[Grounding, _Mapping]] = ..., style: _Optional[_Union[AnswerStyle, str]] = ..., history: _Optional[_Iterable[_Union[ChatMessage, _Mapping]]] = ..., system: _Optional[str] = ...) -> None: ...
+
+class ChatMessage(_message.Message):
+    __slots__ = ("role", "text")
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    role: ChatRole
+    text: str
+    def __init__(self, role: _Optional[_Union[ChatRole, str]] = ..., text: _Optional[str] = ...) -> None: ...
+
+class RewrittenQuestion(_message.Message):
+    __slots__ = ("text",)
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    def __init__(self, text: _Optional[str] = ...) -> None: ...
+
+class Degraded(_message.Message):
+    __slots__ = ("reason", "message", "model")
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    message: str
+    model: str
+    def __init__(self, reason: _Optional[str] = ..., message: _Optional[str] = ..., model: _Optional[str] = ...) -> None: ...
 
 class GenerateResponse(_message.Message):
-    __slots__ = ("text", "claim", "citation", "verdict", "abstention", "finish", "token_scores", "repaired", "conflict", "decision")
+    __slots__ = ("text", "claim", "citation", "verdict", "abstention", "finish", "token_scores", "repaired", "conflict", "decision", "degraded", "rewritten")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     CLAIM_FIELD_NUMBER: _ClassVar[int]
     CITATION_FIELD_NUMBER: _ClassVar[int]
@@ -151,6 +188,8 @@ class GenerateResponse(_message.Message):
     REPAIRED_FIELD_NUMBER: _ClassVar[int]
     CONFLICT_FIELD_NUMBER: _ClassVar[int]
     DECISION_FIELD_NUMBER: _ClassVar[int]
+    DEGRADED_FIELD_NUMBER: _ClassVar[int]
+    REWRITTEN_FIELD_NUMBER: _ClassVar[int]
     text: TextDelta
     claim: _evidence_pb2.Claim
     citation: _evidence_pb2.Citation
@@ -161,7 +200,9 @@ class GenerateResponse(_message.Message):
     repaired: Repaired
     conflict: _evidence_pb2.Conflict
     decision: Decision
-    def __init__(self, text: _Optional[_Union[TextDelta, _Mapping]] = ..., claim: _Optional[_Union[_evidence_pb2.Claim, _Mapping]] = ..., citation: _Optional[_Union[_evidence_pb2.Citation, _Mapping]] = ..., verdict: _Optional[_Union[_evidence_pb2.Verdict, _Mapping]] = ..., abstention: _Optional[_Union[_evidence_pb2.Abstention, _Mapping]] = ..., finish: _Optional[_Union[Finish, _Mapping]] = ..., token_scores: _Optional[_Union[TokenScores, _Mapping]] = ..., repaired: _Optional[_Union[Repaired, _Mapping]] = ..., conflict: _Optional[_Union[_evidence_pb2.Conflict, _Mapping]] = ..., decision: _Optional[_Union[Decision, _Mapping]] = ...) -> None: ...
+    degraded: Degraded
+    rewritten: RewrittenQuestion
+    def __init__(self, text: _Optional[_Union[TextDelta, _Mapping]] = ..., claim: _Optional[_Union[_evidence_pb2.Claim, _Mapping]] = ..., citation: _Optional[_Union[_evidence_pb2.Citation, _Mapping]] = ..., verdict: _Optional[_Union[_evidence_pb2.Verdict, _Mapping]] = ..., abstention: _Optional[_Union[_evidence_pb2.Abstention, _Mapping]] = ..., finish: _Optional[_Union[Finish, _Mapping]] = ..., token_scores: _Optional[_Union[TokenScores, _Mapping]] = ..., repaired: _Optional[_Union[Repaired, _Mapping]] = ..., conflict: _Optional[_Union[_evidence_pb2.Conflict, _Mapping]] = ..., decision: _Optional[_Union[Decision, _Mapping]] = ..., degraded: _Optional[_Union[Degraded, _Mapping]] = ..., rewritten: _Optional[_Union[RewrittenQuestion, _Mapping]] = ...) -> None: ...
 
 class ActionProbability(_message.Message):
     __slots__ = ("action", "probability")

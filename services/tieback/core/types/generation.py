@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from tieback.core.types.arrays import Box, TimeRange
 from tieback.core.types.content import Modality
+from tieback.core.types.conversation import RewrittenQuestion
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.recognition import Segment
 from tieback.core.types.report import Timing
@@ -297,9 +298,30 @@ class TokenScores:
     tokens: Sequence[ScoredToken]
 
 
+@dataclass(frozen=True, slots=True)
+class Degraded:
+    """The answer is not made as it would be: why, in one word and in a sentence, and which model is away."""
+
+    reason: str
+    message: str
+    model: str
+
+
 Checked = Citation | Verdict | Conflict
 """What the check of a claim finds."""
-GenerationEvent = TextDelta | TokenScores | Claim | Checked | Repaired | Decision | Abstention | Finish
+"""What the check of a claim finds."""
+GenerationEvent = (
+    TextDelta
+    | TokenScores
+    | Claim
+    | Checked
+    | Repaired
+    | Decision
+    | Degraded
+    | RewrittenQuestion
+    | Abstention
+    | Finish
+)
 
 
 class GrammarKind(enum.StrEnum):

@@ -79,6 +79,8 @@ def of_answer(answer: Answer) -> dict[str, Any]:
         "conflicts": jsonable(answer.conflicts),
         "repaired": jsonable(answer.repaired),
         "abstention": jsonable(answer.abstention),
+        "rewritten": answer.rewritten,
+        "degraded": jsonable(answer.degraded),
         "supported": supported(answer),
         "style": jsonable(answer.finish.style) if answer.finish is not None else None,
         "shown": jsonable(answer.shown),

@@ -13,11 +13,13 @@ from tieback_client import (
     Answer,
     AsyncClient,
     AsyncEventStream,
+    Degraded,
     Finish,
     FinishReason,
     InvalidArgument,
     NotFound,
     RetrievalEvent,
+    RewrittenQuestion,
     TextDelta,
     TiebackError,
 )
@@ -28,6 +30,7 @@ from tieback_client.token_scores import ScoredToken, TokenScore, TokenScores
 from tieback.core.field_path import at
 from tieback.doors.caller import CALLER, time_of
 from tieback.doors.http import answer_json
+from tieback.doors.http.chat_messages import Conversation
 from tieback.doors.http.chat_request import MISSING, Completion
 from tieback.doors.http.errors import told
 from tieback.doors.http.events import EventStream
@@ -68,8 +71,11 @@ def chat(client: AsyncClient) -> Operation:
 
     async def handle(request: Request) -> Response:
         asked = await read(request, Completion, MISSING)
+        said = asked.conversation()
         try:
-            return await _answered(asked, _asked(client, asked))
+            return await _answered(asked, _asked(client, asked, said))
+        except InvalidArgument as error:
+            raise said.located(error) from None
         except NotFound as error:
             if _is_of_the_model(error, asked):
                 raise await unknown_writer(client, asked.model) from None
@@ -96,24 +102,26 @@ def _is_of_the_model(error: NotFound, asked: Completion) -> bool:
     return kind == "model" or (kind == "collection" and asked.model.startswith(COLLECTION))
 
 
-def _asked(client: AsyncClient, asked: Completion) -> AsyncEventStream[Any]:
-    words, photos = asked.question()
-    sampling, seconds = asked.sampling(), time_of(SECONDS)
+def _asked(client: AsyncClient, asked: Completion, said: Conversation) -> AsyncEventStream[Any]:
+    words, photos = said.words, said.photos
+    common: dict[str, Any] = {
+        "model": asked.writer,
+        "sampling": asked.sampling(),
+        "style": asked.style,
+        "history": said.history,
+        "system": said.system,
+        "timeout": time_of(SECONDS),
+    }
     if not asked.collection:
         _refuse_without_collection(asked, photos)
-        return client.generate(
-            words, model=asked.writer, sampling=sampling, style=asked.style, timeout=seconds
-        )
+        return client.generate(words, **common)
     return client.answer(
         asked.collection,
         [*([words] if words else []), *photos],
-        model=asked.writer,
         filter=asked.tieback.filter,
         evidence_limit=asked.tieback.evidence,
-        sampling=sampling,
         grounding=asked.grounding,
-        style=asked.style,
-        timeout=seconds,
+        **common,
     )
 
 
@@ -168,6 +176,10 @@ async def _chunks(
                         yield chunk({}, logprobs={"content": scores, "refusal": None})
                     case RetrievalEvent():
                         yield chunk({}, tieback={"evidence": answer_json.passages(event.result.hits)})
+                    case RewrittenQuestion():
+                        yield chunk({}, tieback={"rewritten": event.text})
+                    case Degraded():
+                        yield chunk({}, tieback={"degraded": jsonable(event)})
                     case Abstention():
                         text = answer_json.beside(stream.answer)
                         yield chunk({"content": text}, tieback={"abstention": jsonable(event)})

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 from typing import Any, Literal
 
 from pydantic import Field
-from tieback_client import AnswerStyle, Grounding, Image, InvalidArgument, Repair, SamplingParameters
+from tieback_client import AnswerStyle, Grounding, InvalidArgument, Repair, SamplingParameters
 
-from tieback.core.field_path import FieldPath, at
+from tieback.core.field_path import at
+from tieback.doors.http.chat_messages import Conversation, read_messages
 from tieback.doors.http.models import COLLECTION
 from tieback.doors.http.reading import Missing, Payload
 
@@ -69,7 +68,7 @@ class Extension(Payload):
     style: Literal["auto", "quote", "write"] = "auto"
     evidence: int = Field(0, ge=0, le=1000)
     repair: Literal["none", "drop", "rewrite"] = "none"
-    earlier_messages: Literal["refuse", "ignore"] = "refuse"
+    earlier_messages: Literal["read", "ignore"] = "read"
 
 
 class Completion(Payload):
@@ -117,28 +116,9 @@ class Completion(Payload):
         repair = Repair(self.tieback.repair)
         return None if repair is Repair.NONE else Grounding(repair=repair)
 
-    def question(self) -> tuple[str, list[Image]]:
-        """The words and the photos of the last message, which is the user's.
-
-        Earlier messages are refused, or ignored where that was asked for: an answer is made for one question.
-        """
-        if not self.messages:
-            raise InvalidArgument.at("messages", "there is no question")
-        last = len(self.messages) - 1
-        if last and self.tieback.earlier_messages != "ignore":
-            raise InvalidArgument.at(
-                at("messages", 0),
-                "an answer is made for one question, and earlier and system messages are not read; send the "
-                'last message alone, or say {"tieback": {"earlier_messages": "ignore"}}',
-                reason="UNSUPPORTED",
-            )
-        message = self.messages[last]
-        if message.get("role") != "user":
-            raise InvalidArgument.at(at("messages", last, "role"), 'the last message is of the role "user"')
-        extra = sorted(set(message) - {"role", "content", "name"})
-        if extra:
-            raise InvalidArgument.at(at("messages", last)[extra[0]], "there is no such field")
-        return _content(message.get("content"), at("messages", last, "content"))
+    def conversation(self) -> Conversation:
+        """The question, which is the last message, and what was said before it, unless that is ignored."""
+        return read_messages(self.messages, ignores_earlier=self.tieback.earlier_messages == "ignore")
 
     def sampling(self) -> SamplingParameters | None:
         """How tokens are chosen; None where nothing is said, so that the answer may be quoted."""
@@ -180,38 +160,3 @@ def _stop(given: object) -> list[str]:
         if not isinstance(one, str):
             raise InvalidArgument.at(at("stop", place), "a stop is a text")
     return listed
-
-
-def _content(given: object, field: FieldPath) -> tuple[str, list[Image]]:
-    if isinstance(given, str):
-        return given, []
-    if not isinstance(given, list) or not given:
-        raise InvalidArgument.at(field, "a content is a text, or a list of parts")
-    words, photos = [], []
-    for place, part in enumerate(given):
-        kind = part.get("type") if isinstance(part, dict) else None
-        if kind == "text" and isinstance(part.get("text"), str):
-            words.append(part["text"])
-        elif kind == "image_url" and isinstance(part.get("image_url"), dict):
-            photos.append(_photo(part["image_url"].get("url"), field[place]["image_url"]["url"]))
-        else:
-            raise InvalidArgument.at(
-                field[place],
-                "a part is a text or an image_url; sounds are searched over gRPC",
-                reason="UNSUPPORTED",
-            )
-    return "\n".join(words), photos
-
-
-def _photo(url: object, field: FieldPath) -> Image:
-    head, comma, data = url.partition(",") if isinstance(url, str) else ("", "", "")
-    if not comma or not head.startswith("data:image/") or not head.endswith(";base64"):
-        raise InvalidArgument.at(
-            field,
-            "a photo comes within the request, as data:image/…;base64,…: this server fetches nothing",
-            reason="UNSUPPORTED",
-        )
-    try:
-        return Image(base64.b64decode(data, validate=True))
-    except (binascii.Error, ValueError):
-        raise InvalidArgument.at(field, "it is not base64") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tieback.core.errors import InvalidInput
 from tieback.core.field_path import FieldPath, at
 from tieback.core.types.content import Modality
+from tieback.core.types.conversation import RewrittenQuestion
 from tieback.core.types.generation import (
     Abstention,
     AbstentionReason,
@@ -15,6 +16,7 @@ from tieback.core.types.generation import (
     ConflictingPlace,
     ConflictKind,
     Decision,
+    Degraded,
     Evidence,
     Finish,
     FinishReason,
@@ -153,6 +155,11 @@ def read_event(message: generator_pb2.GenerateResponse) -> GenerationEvent:
             return read_conflict(message.conflict)
         case "decision":
             return read_decision(message.decision)
+        case "degraded":
+            degraded = message.degraded
+            return Degraded(degraded.reason, degraded.message, degraded.model)
+        case "rewritten":
+            return RewrittenQuestion(message.rewritten.text)
         case "abstention":
             abstention = message.abstention
             reason = _ABSTENTIONS.members[abstention.reason]
@@ -336,6 +343,12 @@ def write_event(event: GenerationEvent) -> generator_pb2.GenerateResponse:
             return generator_pb2.GenerateResponse(conflict=conflict_message(event))
         case Decision():
             return generator_pb2.GenerateResponse(decision=write_decision(event))
+        case Degraded():
+            degraded = generator_pb2.Degraded(reason=event.reason, message=event.message, model=event.model)
+            return generator_pb2.GenerateResponse(degraded=degraded)
+        case RewrittenQuestion():
+            rewritten = generator_pb2.RewrittenQuestion(text=event.text)
+            return generator_pb2.GenerateResponse(rewritten=rewritten)
         case Abstention():
             abstention = evidence_pb2.Abstention(
                 reason=_ABSTENTIONS.write(event.reason),
