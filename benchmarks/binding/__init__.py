@@ -4,9 +4,10 @@ Photos are found by words and words by photos (COCO's objects, as one vector per
 and what people wrote of photos); sounds are found by their names; sentences are compared and searched; the
 text router is asked what texts speak of; each space is lost in turn; queries are composed; and what routing
 costs is timed. DIR holds coco128/labels.json and coco128/images, and where there are any sts/*.jsonl,
-cranfield and retrieval/NAME with {documents,queries}.jsonl, captions/captions.json with captions/images,
-sounds/labels.json with its files, and nli, answerable and truthfulqa for texts that speak of neither. The
-artifact is the store's default, or the one named; without one it is made first, which takes a minute.
+cranfield and retrieval/NAME with {documents,queries}.jsonl, collections/NAME with documents.jsonl and
+questions.jsonl, captions/captions.json with captions/images, sounds/labels.json with its files, and nli,
+answerable and truthfulqa for texts that speak of neither. The artifact is the store's default, or the one
+named; without one it is made first, which takes a minute.
 Everything runs in this process, on one thread, by the router that is served.
 """
 

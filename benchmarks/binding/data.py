@@ -58,6 +58,7 @@ class Data:
             }
             places = [folder / "cranfield", *sorted((folder / "retrieval").glob("*"))]
             collections = {path.name: _searched(path) for path in places if path.is_dir()}
+            collections |= {path.name: _asked(path) for path in sorted((folder / "collections").glob("*"))}
         except (OSError, KeyError, TypeError, ValueError) as error:
             raise DataError(f"{folder} is not laid out as --help says: {error}") from None
         photos = [path for name in objects if (path := folder / "coco128" / "images" / name).is_file()]
@@ -83,6 +84,18 @@ def _searched(folder: Path) -> Collection:
     return Collection(texts, [(text, gains) for text, gains in queries if any(gains.values())])
 
 
+def _asked(folder: Path) -> Collection:
+    """Questions that documents answer: each of these is relevant. Others are left out."""
+    documents = rows_of(folder / "documents.jsonl")
+    places = {row["id"]: place for place, row in enumerate(documents)}
+    queries = [
+        (str(row["question"]), {places[one]: 1.0 for one in row["documents"] if one in places})
+        for row in rows_of(folder / "questions.jsonl")
+        if row["answerable"]
+    ]
+    return Collection([str(row["text"]) for row in documents], [one for one in queries if one[1]])
+
+
 def rows_of(path: Path) -> list[dict[str, Any]]:
-    """The lines of a JSONL file."""
-    return [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
+    """The lines of a JSONL file, whose strings may hold other separators of lines."""
+    return [json.loads(line) for line in path.read_text().split("\n") if line.strip()]

@@ -119,6 +119,25 @@ def test_a_folder_is_read_and_what_has_nothing_to_find_left_out(tmp_path: Path) 
     assert data.collections["cranfield"].queries == [("lift of a wing", {0: 3.0, 1: 0.0})]
 
 
+def test_questions_that_documents_answer_are_queries_and_open_ones_are_left_out(tmp_path: Path) -> None:
+    house = folder(tmp_path) / "collections" / "house"
+    house.mkdir(parents=True)
+    texts = [{"id": one, "text": f"about\u2028{one}"} for one in ("heat", "rent")]
+    asked = [
+        {"question": "How warm?", "answerable": True, "documents": ["heat"]},
+        {"question": "Who lives above?", "answerable": False, "documents": []},
+    ]
+    for name, rows in (("documents", texts), ("questions", asked)):
+        (house / f"{name}.jsonl").write_text(
+            "\n".join(json.dumps(one, ensure_ascii=False) for one in rows), encoding="utf-8"
+        )
+
+    found = Data.read(tmp_path).collections["house"]
+
+    assert found.documents == ["about\u2028heat", "about\u2028rent"]
+    assert found.queries == [("How warm?", {0: 1.0})]
+
+
 def test_a_folder_of_another_layout_is_refused_with_the_way_out(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="not laid out as --help says"):
         Data.read(tmp_path)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from tieback_client import VerdictLabel
 
+from benchmarks.__main__ import main
 from benchmarks.grounding import (
     Labelled,
     Outcome,
@@ -19,6 +20,7 @@ from benchmarks.grounding import (
     described,
     measured,
     read,
+    ticks_by_domain,
 )
 
 pytestmark = pytest.mark.all
@@ -48,6 +50,26 @@ def test_balanced_accuracy_counts_both_kinds_alike_and_ties_are_half_of_an_auc()
     assert accuracy == pytest.approx((0.5 + 0.75) / 2)
     assert low <= accuracy <= high
     assert auc(np.array([0.9, 0.5, 0.5, 0.1, 0.1, 0.1]), own) == pytest.approx((1 + 0.875) / 2)
+
+
+def test_ticks_are_counted_by_domain_and_over_all_with_what_is_supported_anyway() -> None:
+    outcomes = [
+        Outcome(SUPPORTED, SUPPORTED, 0.9, 1.0, domain="news"),
+        Outcome(UNSUPPORTED, SUPPORTED, 0.9, 1.0, domain="news"),
+        Outcome(UNSUPPORTED, UNSUPPORTED, 0.1, 1.0, domain="talk"),
+    ]
+
+    news, talk, every = ticks_by_domain(outcomes)
+
+    assert (news["domain"], news["ticks"], news["right"], news["supported"]) == ("news", 2, 0.5, 0.5)
+    assert news["low"] < 0.5 < news["high"]
+    assert (talk["ticks"], "right" in talk) == (0, False)
+    assert (every["domain"], every["claims"], every["ticks"]) == ("all", 3, 2)
+
+
+def test_the_sets_that_nothing_was_chosen_by_are_asked_for_by_name(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match=r"dev_unseen_domains\.jsonl"):
+        main(["grounding", "--data", str(tmp_path), "--sets", "unseen"])
 
 
 def test_a_set_says_how_often_a_tick_is_right_and_right_claims_are_called_contradicted() -> None:
