@@ -1,9 +1,10 @@
 """Where sentences end: for the claims of an answer while it is written, and for the windows of a passage.
 
-Rules rather than a model, because a stream must be cut as soon as a sentence is over. In Latin script a full
-stop does not end a sentence after an abbreviation, an initial or a list's number, nor within a number or a
-name like example.org. An empty line, and the beginning of a list's item or a table's row, end one. "。！？"
-end one by themselves. What has no end is cut after `LONGEST` characters.
+Rules rather than a model, because a stream must be cut as soon as a sentence is over. A full stop does not
+end a sentence after an abbreviation (`core/abbreviations/`), an initial, a list's number or an ordinal
+("am 8. Mai"), nor within a number or a name like example.org, and dots do not before a word in lower case. An
+empty line, and the beginning of a list's item or a table's row, end one. "。！？" end one by themselves. What
+has no end is cut after `LONGEST` characters.
 
 The time is linear in the text, whatever the text is: each run of stops is matched once, and what is looked at
 around it is bounded or part of one run of white space.
@@ -13,20 +14,14 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib import resources
+
+from tieback.core.ordinals import LONGEST_WORD, is_ordinal
 
 LONGEST = 4000
 """Characters of a sentence. Text encoders read less than half of that, so nothing is lost by the cut."""
-
-WRITTEN_WITH_A_STOP = """
-    mr mrs ms dr prof st sr jr vs etc e.g i.e cf al fig figs eq no nos vol pp ed eds approx ca dept est
-    inc ltd co corp gen col sgt lt capt rev hon jan feb mar apr jun jul aug sep sept oct nov dec u.s u.k
-    u.n a.m p.m b.c a.d ph.d m.d
-"""
-ABBREVIATIONS = frozenset(WRITTEN_WITH_A_STOP.split())
-"""Without the last full stop. Those that are words as well ("no", "co") are told apart by what follows."""
-
-ALSO_WORDS = frozenset(["no", "co", "est", "ed", "gen", "hon", "mar", "al", "nos"])
 
 STOPS = ".!?…؟۔।॥։።፧။។៕"
 """Of Latin script, Arabic and Urdu, Devanagari, Armenian, Ethiopic, Burmese and Khmer."""
@@ -45,13 +40,15 @@ BOUNDARY = re.compile(
     re.VERBOSE,
 )
 NOT_SPACE = re.compile(r"\S")
-LAST_WORD = re.compile(r"[\w.]+$")
-LAST_WORD_REACH = max(map(len, ABBREVIATIONS)) + 2
+LAST_WORD = re.compile(r"[\w.º°]+$")
+LAST_WORD_REACH = 24
 """Characters before a stop that are looked at: enough to tell an abbreviation from a longer word."""
 INITIAL = re.compile(r"(?:^|\.)[^\W\d_]$")
 ITEM_DIGITS = 3
 ITEM_REACH = ITEM_DIGITS + 2
 """Characters that mark a line as an item of a list."""
+FOLLOWING = re.compile(rf"\w{{1,{LONGEST_WORD}}}+")
+LAST_PART = re.compile(rf"\w{{0,{LONGEST_WORD}}}\Z")
 
 
 def ends(text: str, decided: int = 0) -> Iterator[int]:
@@ -78,7 +75,9 @@ def ends(text: str, decided: int = 0) -> Iterator[int]:
 
 def decided_until(text: str) -> int:
     """In a text without ends: the place before which there will be none, whatever text may follow."""
-    return len(text[:-ITEM_REACH].rstrip().rstrip(CLOSING + WIDE_CLOSING).rstrip(STOPS + WIDE_STOPS))
+    part = LAST_PART.search(text, max(0, len(text) - LONGEST_WORD))
+    known = text[: -max(ITEM_REACH, len(part[0]) if part else 0)]
+    return len(known.rstrip().rstrip(CLOSING + WIDE_CLOSING).rstrip(STOPS + WIDE_STOPS))
 
 
 def may_end(text: str) -> bool:
@@ -124,16 +123,44 @@ def _is_final(text: str, start: int, first: int, boundary: re.Match[str]) -> boo
     begin, end = boundary.span()
     if not text[end : end + 1].isspace():
         return False
-    if text[begin] != "." or text.startswith("..", begin):
+    if text[begin] not in ".…":
         return True
+    following = _following(text, end)
+    if text[begin] == "…" or text.startswith("..", begin):
+        return not following[:1].islower() or "\n" in text[end : _first_word(text, end)]
     if begin - first <= ITEM_DIGITS and text[first:begin].isdecimal():
         return False  # "1." begins an item
-    word = LAST_WORD.search(text[max(start, begin - LAST_WORD_REACH) : begin])
+    near = text[max(start, begin - LAST_WORD_REACH) : begin]
+    word = LAST_WORD.search(near)
     if word is None:
         return True
     name = word[0].lower()
-    if name in ABBREVIATIONS:
+    if name in abbreviations():
         # "no. 5" goes on; "he said no. Then" does not. Without a next character it is too early to tell.
-        following = text[(place := _first_word(text, end)) : place + 1]
-        return name in ALSO_WORDS and following.isalpha() and not following.islower()
-    return not (INITIAL.search(word[0]) and word[0] != "I")
+        return abbreviations()[name] and following[:1].isalpha() and not following[0].islower()
+    if INITIAL.search(word[0]) and word[0] != "I":
+        return False
+    return not is_ordinal(near[: word.start()], word[0], following)
+
+
+def _following(text: str, end: int) -> str:
+    """The word behind a stop, without the mark before it; empty where more of it may follow."""
+    place = _first_word(text, end)
+    found = FOLLOWING.match(text, place)
+    if found is None:
+        return text[place : place + 1]
+    return found[0] if found.end() < len(text) or len(found[0]) == LONGEST_WORD else ""
+
+
+@cache
+def abbreviations() -> Mapping[str, bool]:
+    """Those of all languages, without the last full stop; true where one can also end a sentence."""
+    folder = resources.files(__package__) / "abbreviations"
+    words = [
+        word
+        for file in folder.iterdir()
+        if file.name.endswith(".txt")
+        for word in file.read_text("utf-8").split()
+    ]
+    may_end = {word.removesuffix("?") for word in words if word.endswith("?")}
+    return {word: word in may_end for word in (one.removesuffix("?") for one in words)}
