@@ -96,8 +96,9 @@ class Item:
         """A file: Markdown, reStructuredText, HTML, PDF, any other text, a photo, a sound, or a point cloud.
 
         A text's sections are those of its headings or pages, with their places as fragments of the URI. Its
-        front matter is metadata, which `metadata` adds to. `id` and `uri` are the file's name by default, and
-        `title` the one in the file, or else its name.
+        front matter is metadata, which `metadata` adds to; where less than a fifth of the words that the file
+        shows was read, its field "kept_words" has the share. `id` and `uri` are the file's name by default,
+        and `title` the one in the file, or else its name.
 
         `InvalidArgument` where it cannot be read, holds no text, is not what its suffix names, or has more
         than 2 MiB of text, which is too much for one item; `FailedPrecondition` where what reads its format
@@ -129,6 +130,8 @@ class Item:
         return items_of(path, id=id, title=title, uri=uri, metadata=metadata or {})
 
 
+KEPT_WORDS = "kept_words"
+"""The metadata field of an item from a file: the share of the words that the file shows, that was read."""
 INDEXED_FROM = "indexed_from"
 """The metadata field of an item that names its source."""
 

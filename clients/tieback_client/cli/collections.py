@@ -15,6 +15,7 @@ from tieback_client.cli.original import original
 from tieback_client.cli.output import Output
 from tieback_client.cli.query_options import plan_options
 from tieback_client.cli.removal import remove
+from tieback_client.cli.thin import show_thin
 from tieback_client.client import Client
 from tieback_client.documents import Collection, Item, Section
 from tieback_client.query_plan import NO_PLAN, QueryPlan
@@ -88,12 +89,18 @@ def items(client: Client, output: Output, name: str, filter: str) -> None:
 @collections.command("show", cls=Command)
 @click.argument("name")
 @click.argument("item", required=False)
+@click.option("--thin", is_flag=True, help="List the files of which less than a fifth was read.")
 @connected
-def show(client: Client, output: Output, name: str, item: str | None) -> None:
+def show(client: Client, output: Output, name: str, item: str | None, thin: bool) -> None:
     """Show a collection and its sources, or one item.
 
     An item is shown with its sections.
     """
+    if thin:
+        if item is not None:
+            raise click.UsageError("--thin lists files of a collection; leave out the item.")
+        show_thin(client, output, name)
+        return
     if item is None:
         _show_collection(output, client.get_collection(name))
         return

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tieback_client.clouds import cloud_of
 from tieback_client.content import Audio, Image, Modality, Points, modality_of_path
-from tieback_client.documents import INDEXED_FROM, Item, MetadataValue, Section
+from tieback_client.documents import INDEXED_FROM, KEPT_WORDS, Item, MetadataValue, Section
 from tieback_client.errors import InvalidArgument
 from tieback_client.files import MOST_BYTES, read_document
 from tieback_client.files.opened import Opened, packed_in
@@ -33,6 +33,8 @@ class FileItems:
     kind: str
     """What it is, for people: its format where it is a text, else its modality."""
     notes: Sequence[str] = ()
+    thin: tuple[int, int] | None = None
+    """Where next to nothing of it was kept: how many words, of how many that it shows."""
 
 
 def read_within(path: Path, limit: int, opened: Opened) -> bytes:
@@ -61,6 +63,8 @@ def items_of(name: str, source: str, path: Path, data: bytes, *, limit: int = 0)
     title = path.stem.replace("_", " ").replace("-", " ")
     groups: list[list[Section]]
     facts: dict[str, MetadataValue] = {}
+    own: dict[str, MetadataValue] = {}
+    thin = None
     kind, notes = str(modality), []
     fault = ""
     if modality is Modality.IMAGE:
@@ -75,6 +79,10 @@ def items_of(name: str, source: str, path: Path, data: bytes, *, limit: int = 0)
         document = read_document(data, name)
         kind, title, notes = document.kind, document.title, list(document.notes)
         facts.update(document.metadata)
+        if document.kept is not None:
+            own[KEPT_WORDS] = document.kept
+        if document.is_thin:
+            thin = document.kept_words, document.visible_words or 0
         groups = list(shares(document.item_sections(name)))
         size = max((sum(map(size_of, group)) for group in groups), default=0)
         if limit and size > limit - ROOM:
@@ -84,8 +92,8 @@ def items_of(name: str, source: str, path: Path, data: bytes, *, limit: int = 0)
     if fault:  # reported here, by the file: the call would end where it is packed
         raise InvalidArgument(fault)
     if not groups:
-        return FileItems((), kind, notes)
-    own: dict[str, MetadataValue] = {
+        return FileItems((), kind, notes, thin)
+    own |= {
         "content_hash": digest_of(data),
         "path": name,
         "bytes": len(data),
@@ -104,7 +112,7 @@ def items_of(name: str, source: str, path: Path, data: bytes, *, limit: int = 0)
         Item(share_id(name, number), group, title, facts | own | ({PART: number} if len(groups) > 1 else {}))
         for number, group in enumerate(groups, 1)
     ]
-    return FileItems(items, kind, notes)
+    return FileItems(items, kind, notes, thin)
 
 
 def _cloud(data: bytes, path: Path) -> Points:

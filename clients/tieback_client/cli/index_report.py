@@ -65,6 +65,9 @@ def report(output: Output, collection: str, run: Run) -> None:
         output.note(f"{_named(names)}: {message}")
     if len(noted) > NOTES:
         output.note(f"and {len(noted) - NOTES} other notes; --json lists them")
+    if run.thin:
+        counts = [f"{name} ({kept:,} of {all_:,})" for name, (kept, all_) in run.thin.items()]
+        output.note(f"less than a fifth of the words that these files show was read: {_named(counts)}")
     if run.emptied and not run.prunes:
         output.note(
             f"files that are empty now; their items are kept, --prune removes them: {_named(run.emptied)}"

@@ -63,6 +63,8 @@ class Run:
     """How many files of each kind were written, or would be."""
     notes: dict[str, list[str]] = field(default_factory=dict)
     """Notes about files that did not fail, by id."""
+    thin: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Files of which next to nothing was kept: how many words, of how many that they show."""
     emptied: list[str] = field(default_factory=list)
     """Files that hold nothing any more, and have items."""
     seconds: float = 0.0
@@ -121,6 +123,8 @@ class Run:
             return ()
         if read.notes:
             self.notes[name] = list(read.notes)
+        if read.thin:
+            self.thin[name] = read.thin
         before = self.there.ids_of(name)
         if not read.items:
             if before:
@@ -173,6 +177,7 @@ class Run:
         self.unchanged += part.unchanged
         self.kinds += part.kinds
         self.notes.update(part.notes)
+        self.thin.update(part.thin)
         self._surplus.update(part._surplus)
         self._cut_off(part.cut_off)
 
@@ -200,6 +205,7 @@ class Run:
             "ignored": len(self.found.ignored),
             "ignored_kinds": dict(Counter(self.found.ignored.values())),
             "notes": self.notes,
+            "thin": {name: {"kept": kept, "visible": all_} for name, (kept, all_) in self.thin.items()},
             "unread": list(self.unread),
             "links": self.found.links,
             "removed": self.removed,

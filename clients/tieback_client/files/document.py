@@ -12,6 +12,10 @@ from tieback_client.documents import Section
 from tieback_client.errors import InvalidArgument
 
 Scalar: TypeAlias = str | int | float | bool | date | datetime
+LEAST_KEPT = 0.2
+"""Share of the words that a file shows; where less was kept, something went wrong."""
+FEW = 50
+"""Words that say nothing about it."""
 Fact: TypeAlias = Scalar | list[Scalar]
 """A value of front matter."""
 
@@ -64,6 +68,23 @@ class Document:
     """Notes: that it is empty, or why it was not read as its format."""
     is_original: bool = True
     """Whether `text` is the content of the file itself, and not the text that it shows."""
+
+    kept_words: int = 0
+    """Words of its title, headings and sections."""
+    visible_words: int | None = None
+    """Words that the file shows, counted without its parser; None where they are not counted."""
+
+    @property
+    def kept(self) -> float | None:
+        """Share of the visible words that were kept, at most 1; None where they are not counted."""
+        if self.visible_words is None:
+            return None
+        return round(min(self.kept_words / max(self.visible_words, 1), 1.0), 3) if self.visible_words else 1.0
+
+    @property
+    def is_thin(self) -> bool:
+        """Whether less than a fifth of what the file shows was kept."""
+        return (self.visible_words or 0) >= FEW and (self.kept or 0.0) < LEAST_KEPT
 
     def item_sections(self, uri: str) -> list[Section]:
         """The sections of an `Item`, each with `uri` and its place in it, and its span of the original."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tieback_client.content import Audio, Content, Image, Modality, Points, modality_of_path
-from tieback_client.documents import Item, Section
+from tieback_client.documents import KEPT_WORDS, Item, Section
 from tieback_client.errors import InvalidArgument
 from tieback_client.files.reading import read_document
 from tieback_client.files.shares import share_id, shares, size_of
@@ -78,4 +78,6 @@ def _whole(file: Path, id: str, title: str, uri: str, metadata: Mapping[str, Any
     if not document.sections:
         raise InvalidArgument.at("path", f"{file}: {'; '.join(document.notes)}")
     facts = {**document.metadata, **metadata}
+    if document.is_thin:
+        facts.setdefault(KEPT_WORDS, document.kept)
     return _Whole(id, document.item_sections(uri), title or document.title, facts, is_media=False)

@@ -121,6 +121,10 @@ class Package:
         )
         return " ".join("".join(words).split())
 
+    def names(self) -> list[str]:
+        """Its parts, in their order."""
+        return sorted(self._names)
+
     def has(self, part: str) -> bool:
         """Whether it has a part."""
         return part in self._names

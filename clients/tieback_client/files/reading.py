@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path, PurePath
@@ -49,8 +50,9 @@ from tieback_client.files.kinds import (
     drawing_of,
     format_of,
 )
-from tieback_client.files.outline import shortened, without_bare_titles
+from tieback_client.files.outline import BETWEEN, shortened, without_bare_titles
 from tieback_client.files.parsed import Parsed
+from tieback_client.files.visible import shown, visible_words, words
 
 MOST_BYTES = 256 << 20
 """Bytes of a file that is read."""
@@ -126,16 +128,16 @@ def read_document(source: str | PathLike[str] | bytes, name: str = "") -> Docume
         return Document(kind, _stem(name), "", (), notes=("it is empty",))
     if kind in _BY_BYTES:
         parsed = _BY_BYTES[kind](data)
-        return _document(kind, name, parsed, Decoded("", ""), dict(parsed.facts))
+        return _document(kind, name, data, parsed, Decoded("", ""), dict(parsed.facts))
     declared = html_page.declared_encoding(data) if kind == HTML else ""
     known = decoded(data, called_text=said is not None, declared=declared)
     if said is None and manual.is_manual(name, known.text):
-        return _document(MANUAL, name, manual.read(known.text), known, {})
+        return _document(MANUAL, name, data, manual.read(known.text), known, {})
     head = front_matter.FrontMatter({})
     if kind in _WITH_FRONT_MATTER or PurePath(name).suffix.lower() in _PLAIN_WITH_FRONT_MATTER:
         head = front_matter.read(known.text)
         known = replace(known, notes=(*known.notes, *head.notes))
-    return _document(kind, name, _parsed(kind, known.text, head), known, head.facts)
+    return _document(kind, name, data, _parsed(kind, known.text, head), known, head.facts)
 
 
 def _bytes_of(path: Path) -> bytes:
@@ -172,25 +174,37 @@ def _parsed(kind: str, text: str, head: front_matter.FrontMatter) -> Parsed:
             reason = "it is nested too deeply"
         except IndexError:  # docutils, for one, on a comment that ends an inclusion
             reason = "its parser fails on it"
+    is_page = kind == HTML
+    if is_page:
+        with suppress(TookTooLong):
+            text = shown(text)
     read = plain.read(text, head.begin)
-    return Parsed(text, read.sections, notes=(f"it was read as plain text, since {reason}",))
+    return Parsed(
+        text, read.sections, is_original=not is_page, notes=(f"it was read as plain text, since {reason}",)
+    )
 
 
-def _document(kind: str, name: str, parsed: Parsed, known: Decoded, facts: dict[str, Fact]) -> Document:
+def _document(
+    kind: str, name: str, data: bytes, parsed: Parsed, known: Decoded, facts: dict[str, Fact]
+) -> Document:
     notes = (*known.notes, *parsed.notes)
     if not parsed.sections and not notes:
         is_empty = parsed.is_original and not parsed.text.strip()
         notes = ("it is empty" if is_empty else "it holds no text",)
     title = shortened(str(facts.pop("title", ""))) or parsed.title or _stem(name)
+    sections = without_bare_titles(parsed.sections, title)
+    titles = {title, *(part for one in sections for part in one.heading.split(BETWEEN))}
     return Document(
         kind,
         title,
         parsed.text,
-        without_bare_titles(parsed.sections, title),
+        sections,
         facts,
         known.encoding,
         notes,
         parsed.is_original,
+        sum(map(words, (*titles, *(one.text for one in sections)))),
+        visible_words(kind, data, known.text),
     )
 
 

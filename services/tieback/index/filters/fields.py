@@ -19,7 +19,9 @@ from tieback.index.filters.syntax import BUILT_IN, Comparison, Field, Literal
 
 STRINGS, NUMBERS, BOOLEANS, DATES = "strings", "numbers", "booleans", "dates"
 _ALWAYS = {Field(name): (STRINGS,) for name in BUILT_IN} | {Field(INDEXED_FROM, metadata=True): (STRINGS,)}
-OF_THE_INDEX_COMMAND = frozenset({"bytes", "content_hash", INDEXED_FROM, "kind", "part", "parts", "path"})
+OF_THE_INDEX_COMMAND = frozenset(
+    {"bytes", "content_hash", INDEXED_FROM, "kept_words", "kind", "part", "parts", "path"}
+)
 """The fields that `tieback index` adds to the users' own; they are listed last."""
 _MOST_LISTED = 20
 _LONGEST_COMPARED = 40  # characters: comparing names takes time by the product of their lengths
