@@ -66,6 +66,5 @@ def place_of(box: Box) -> str:
 
 def section_of(one: Hit) -> str:
     """The section's id and heading; nothing where they add nothing to the title."""
-    if one.section_title == one.item_title:
-        return ""
-    return "§ " + " ".join(part for part in (one.section_id, one.section_title) if part)
+    named = " ".join(part for part in (one.section_id, one.section_title) if part)
+    return f"§ {named}" if named and one.section_title != one.item_title else ""

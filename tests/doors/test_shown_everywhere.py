@@ -96,10 +96,13 @@ def test_a_quote_has_a_level_and_no_mark_and_what_is_withdrawn_has_neither(addre
                 assert shown.legend == []
                 assert (shown.level == "quote") is (" answers " in name) is bool(claims)
                 is_marked = [run.text for one in shown.passages for run in one.runs if run.is_marked]
-                assert is_marked == [SENTENCE] * (" supported " in name or " contradicted " in name)
+                assert is_marked == [SENTENCE] * (" not_checked " not in name)
             else:
                 assert shown.level is None
                 assert len(shown.legend) == len(claims[0].sign) > 0
+                is_cited = bool(answer.citations)
+                headings = ("Sources", "Nearest passages", "Passages read")
+                assert shown.passages_heading == headings[2 if " not_checked " in name else not is_cited]
 
 
 def test_the_page_has_no_marks_and_no_words_of_its_own_for_answers() -> None:

@@ -66,7 +66,7 @@ class ShownClaim:
     tone: str
     """The colour: "good", "bad", "open", "none", and "quote" for a quote."""
     sources: Sequence[str] = ()
-    """The numbers of the passages that it rests on."""
+    """The numbers of the passages that it rests on; with nothing to rest on, of the nearest one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +239,7 @@ def _parts(answer: Answer, claims: Sequence[Claim]) -> list[ShownPart]:
             continue
         if quoted:
             before, said = readable(before, said, is_code=_is_of_code(answer, claim))
+        before = before if parts else before.lstrip()
         parts += [ShownPart(before)] if before else []
         parts.append(ShownPart("", _claim(answer, claim, said, quoted=quoted)))
     rest = whole[at:].decode(errors="replace")
@@ -246,11 +247,18 @@ def _parts(answer: Answer, claims: Sequence[Claim]) -> list[ShownPart]:
 
 
 def _claim(answer: Answer, claim: Claim, said: str, *, quoted: bool) -> ShownClaim:
-    sources = list(dict.fromkeys(one.evidence_id for one in answer.citations_of(claim)))
+    sources = list(dict.fromkeys(one.evidence_id for one in _places(answer, claim)))
     if quoted:
         return ShownClaim(claim.id, said, "", "", "quote", sources)
     mark = mark_of(answer.verdicts.get(claim.id))
     return ShownClaim(claim.id, said, mark.sign, mark.words, mark.tone, sources)
+
+
+def _places(answer: Answer, claim: Claim) -> Sequence[Citation]:
+    """What a claim rests on; where it rests on nothing, what is nearest to it."""
+    verdict = answer.verdicts.get(claim.id)
+    nearest = verdict.nearest if verdict is not None else None
+    return answer.citations_of(claim) or ([nearest] if nearest is not None else [])
 
 
 def _is_of_code(answer: Answer, claim: Claim) -> bool:
@@ -292,7 +300,7 @@ def _passages(answer: Answer, claims: Sequence[Claim], level: Level | None) -> t
     cited: dict[str, list[Citation]] = {}
     quotes: dict[str, str] = {}
     for claim in claims:
-        for one in answer.citations_of(claim):
+        for one in _places(answer, claim):
             cited.setdefault(one.evidence_id, []).append(one)
             quotes.setdefault(one.evidence_id, claim.text)
     names = list(cited)
@@ -308,6 +316,6 @@ def _passages(answer: Answer, claims: Sequence[Claim], level: Level | None) -> t
     ]
     if not found or level in (Level.PASSAGE, Level.PASSAGES):
         return "", found
-    if cited:
+    if any(answer.citations_of(claim) for claim in claims):
         return "Sources", found
-    return ("Nearest passages" if answer.abstention is not None else "Passages read"), found
+    return ("Nearest passages" if cited or answer.abstention is not None else "Passages read"), found

@@ -25,7 +25,7 @@ MARKS: Mapping[VerdictLabel, Mark] = {
         "✓", "a passage supports it; read the passage before you rely on it", "good"
     ),
     VerdictLabel.CONTRADICTED: Mark("✗", "a passage says otherwise", "bad"),
-    VerdictLabel.UNSUPPORTED: Mark("?", "no passage supports it", "open"),
+    VerdictLabel.UNSUPPORTED: Mark("?", "no passage supports it; read the nearest one", "open"),
     VerdictLabel.LOW_CONFIDENCE: Mark("~", "not sure enough to say; read the nearest passage", "open"),
     VerdictLabel.NOT_CHECKED: Mark("·", "not checked", "none"),
 }

@@ -107,8 +107,9 @@ class NotFound(TiebackError):  # noqa: N818 - see InvalidInput
     def __init__(self, kind: str, name: str, choices: Iterable[str] = (), *, hint: str = "") -> None:
         self.kind, self.name, self.choices = kind, cut(name), sorted(choices)
         near = get_close_matches(self.name, self.choices, n=1, cutoff=0.7)
-        self.hint = "; ".join(filter(None, [f"did you mean {near[0]!r}?" if near else "", hint]))
-        super().__init__(_unknown(kind, self.name, self.choices, self.hint))
+        guess = f"did you mean {near[0]!r}?" if near else ""
+        super().__init__(_unknown(kind, self.name, guess, self.choices, hint))
+        self.hint = hint or guess
         self.reason = f"{kind.upper().replace(' ', '_')}_NOT_FOUND"
 
 
@@ -268,11 +269,13 @@ def cut(name: str) -> str:
     return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
 
 
-def _unknown(kind: str, name: str, choices: Sequence[str], hint: str) -> str:
+def _unknown(kind: str, name: str, guess: str, choices: Sequence[str], hint: str) -> str:
     message = f"no {kind} is named {name!r}" if name else f"no {kind} was named"
-    if hint:
-        message += f"; {hint}"
+    if guess:
+        message += f"; {guess}"
     if choices:
         shown = ", ".join(choices[:20]) + (", …" if len(choices) > 20 else "")
         message += f"; the choices are: {shown}"
+    if hint:
+        message += f"; {hint}"
     return message

@@ -14,11 +14,17 @@ export class Answer {
     switch (event.event) {
       case "text": this.tail += event.text; break;
       case "claim": this.claims.set(event.id, event); break;
-      case "citation": if (!this.places.has(`${event.claim_id} ${event.evidence_id}`)) this.places.set(`${event.claim_id} ${event.evidence_id}`, event); break;
+      case "citation": this.place(event); break;
+      case "verdict": if (event.nearest) this.place(event.nearest); break;
       case "shown": this.shown = event; this.tail = ""; break;
       case "finish": this.finish = event; break;
       default: // of a newer server, or a part of what is shown
     }
+  }
+
+  place(one) {
+    const key = `${one.claim_id} ${one.evidence_id}`;
+    if (!this.places.has(key)) this.places.set(key, one);
   }
 
   view() {
