@@ -30,8 +30,9 @@ _FEW, _NEARLY_ALL = 256, 0.85
 _ROUNDS = 8
 _LOWEST = float(np.finfo(np.float32).min)
 SCANNED_FROM, SCANNED_FOR = 2_000, 257
-"""From so many vectors on, an exact search for at most so many (256 and one more) looks at copies in bytes first. For more,
-faiss takes longer to keep them in order than the scan saves."""
+"""From so many vectors on, an exact search for at most so many looks at copies in bytes first: 256, and one
+more that tells whether the last is tied. For more, faiss takes longer to keep them in order than the scan
+saves."""
 
 _CHUNK = 8192  # rows that are widened to float32 at a time
 
