@@ -159,6 +159,7 @@ def plan(message: Any) -> RetrievalPlan:
         expected_recall=message.expected_recall if message.HasField("expected_recall") else None,
         expected_seconds=message.expected_us / MICROSECONDS if message.HasField("expected_us") else None,
         skipped_reranker=message.skipped_reranker.name,
+        first_modality=modality(message.first_modality),
     )
 
 

@@ -324,7 +324,7 @@ class RetrievalPlan:
     hybrid: bool
     """Whether a full-text search for the query's words is merged in."""
     balance: bool
-    """Whether every modality is searched apart."""
+    """Whether modalities were made comparable."""
     rank_fusion: str
     """The method that merges vector hits and word hits; empty where the search is not hybrid."""
     reranker: str
@@ -359,6 +359,8 @@ class RetrievalPlan:
     """Where "time_budget" chose it, how long the search by the vector was expected to take."""
     skipped_reranker: str = ""
     """The reranker that was asked for and left out, for want of time or because it was not available."""
+    first_modality: Modality | None = None
+    """The modality whose related hits came first: that of a query of photos alone, or of sounds alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,7 @@ def _in_words(plan: RetrievalPlan) -> str:
     return ", ".join(
         (
             "vectors and full text" if plan.hybrid else "vectors only",
-            "modalities balanced for queries without words" if plan.balance else "modalities not balanced",
+            "modalities balanced" if plan.balance else "a photo or a sound alone finds its own kind first",
             "a short text one hit" if plan.collapse else "every piece a hit",
             "no feedback" if plan.query_expansion == "none" else f"feedback by {plan.query_expansion}",
             "no learned ranking" if plan.ranker == "none" else f"ranked by {plan.ranker}",

@@ -9,7 +9,7 @@ from tieback.v1 import index_pb2
 
 from tieback_client import reading, reading_content, reading_hits, reading_server, writing, writing_items
 from tieback_client.catalog import Space, VectorKind
-from tieback_client.content import Content
+from tieback_client.content import Content, Modality
 from tieback_client.documents import Collection, Item, Source
 from tieback_client.errors import InvalidArgument
 from tieback_client.events import MethodLike, Weights
@@ -261,6 +261,8 @@ def search(
     explain: bool = False,
     signals: Sequence[str] = (),
     highlights: int = 0,
+    first_modality: Modality | None = None,
+    related_from: float | None = None,
     timeout: float | None = None,
 ) -> Procedure[SearchResult]:
     """The sections nearest to a vector of the collection's space, to words (full text, BM25), or to both.
@@ -280,8 +282,9 @@ def search(
     one, with its next best in `sections`. `explain` says of each step what it did, as in `retrieve`. With
     names of `signals`, hits have what a learned ranking can go by; docs/retrieval.md lists them. With
     `highlights`, they have at most so many sentences of their text that have words of `text`.
-    `vector_search`, a method of the family of that name, says how far the vector is searched for.
-    To search with a picture or a sentence, use `retrieve`.
+    `vector_search`, a method of the family of that name, says how far the vector is searched for. By a vector
+    alone, sections of the `first_modality` that are at least so similar as `related_from` come first; with
+    `balance`, those that are not come last. To search with a picture or a sentence, use `retrieve`.
     """
     own = vector.vector if isinstance(vector, Fused) else vector
     request = index_pb2.SearchRequest(
@@ -304,6 +307,8 @@ def search(
         explain=explain,
         signals=[writing.text(one, at("signals", i)) for i, one in enumerate(signals)],
         highlights=highlights,
+        first_modality=None if first_modality is None else writing.MODALITIES[first_modality],
+        related_from=related_from,
     )
     reply = yield Call(RPCS["Search"], request, timeout)
     hits = list(map(reading_hits.hit, reply.message.hits, reading_hits.stages_of_hits(reply.message)))

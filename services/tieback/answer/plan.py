@@ -38,11 +38,10 @@ CONDITION_CANDIDATES = 200
 RANKED_CANDIDATES = 100
 """Candidates of a learned ranking: so many it was trained with."""
 
-# Words are searched for where a query has some, modalities are balanced where it has none: photos lie nearer
-# to a photo than any text does, while words find both.
+# Words are searched for where a query has some. Where it has none, its own kind comes first (`own_kind.py`).
 DEFAULT_PLAN = RetrievalPlan(
     hybrid=True,
-    balance_modalities=True,
+    balance_modalities=False,
     rank_fusion=DEFAULT_RANK_FUSION,
     reranker=NO_RERANKING,
     candidates=0,
@@ -87,8 +86,6 @@ def plan_of(retrieval: Retrieval, defaults: RetrievalPlan = DEFAULT_PLAN) -> Ret
     """The plan of a query: its own choices, and the defaults for the rest."""
     limit = retrieval.limit or DEFAULT_LIMIT
     hybrid = defaults.hybrid and not retrieval.composition if retrieval.hybrid is None else retrieval.hybrid
-    balance = retrieval.balance_modalities
-    words = any(isinstance(part.content.data, str) and part.weight > 0 for part in retrieval.query)
     reranker = retrieval.reranker or defaults.reranker
     candidates = retrieval.candidates
     vector_search = retrieval.vector_search or defaults.vector_search
@@ -106,7 +103,9 @@ def plan_of(retrieval: Retrieval, defaults: RetrievalPlan = DEFAULT_PLAN) -> Ret
     return RetrievalPlan(
         hybrid=hybrid,
         balance_modalities=(
-            defaults.balance_modalities and not words and not words_alone if balance is None else balance
+            defaults.balance_modalities
+            if retrieval.balance_modalities is None
+            else retrieval.balance_modalities
         ),
         rank_fusion=(retrieval.rank_fusion or defaults.rank_fusion or DEFAULT_RANK_FUSION)
         if hybrid and not words_alone

@@ -34,6 +34,16 @@ def relevance_of(hit: Hit | FoundPiece, space: str) -> float | None:
     return 1 / (1 + math.exp(-min(evidence, 30.0)))
 
 
+def similarity_of(relevance: float) -> float:
+    """The similarity of a hit without words that has this relevance, in the joint space."""
+    return (math.log(relevance / (1 - relevance)) - CONSTANT) / OF_SIMILARITY
+
+
+def related_first(hits: Sequence[RetrievedHit]) -> list[RetrievedHit]:
+    """The hits, those that are marked as probably unrelated behind the others."""
+    return sorted(hits, key=lambda one: one.below_floor)
+
+
 def with_relevance(
     hits: Sequence[RetrievedHit], space: str, floor: float, least: float
 ) -> list[RetrievedHit]:

@@ -16,6 +16,7 @@ from tieback.answer.highlighting import Highlighting
 from tieback.answer.learned_order import Ranker, learned_order
 from tieback.answer.locating import STALE, Locating
 from tieback.answer.mixtures import mixed
+from tieback.answer.own_kind import related_from, with_own_kind_first
 from tieback.answer.picture_query import is_picture_by_regions, plan_by_regions
 from tieback.answer.plan import (
     DEFAULT_LIMIT,
@@ -27,7 +28,7 @@ from tieback.answer.plan import (
 )
 from tieback.answer.plan_checks import check_known, check_ranker, checked_plan
 from tieback.answer.query_words import beginning, words_of
-from tieback.answer.relevance import with_relevance
+from tieback.answer.relevance import related_first, with_relevance
 from tieback.answer.rerank_times import RerankTimes
 from tieback.answer.reranking import ranked, rerank, stored_tokens
 from tieback.answer.stopwatch import Stopwatch, hop
@@ -141,6 +142,8 @@ class Retriever:
         searched = words if retrieval.hybrid else own
         if not searched and plan.hybrid:
             plan = dataclasses.replace(plan, hybrid=False, rank_fusion=None, ranker=NO_RANKER)
+        if fused is not None:
+            plan = with_own_kind_first(retrieval, plan, fused.vector.space.name)
         by_regions = None
         moving = await self._spaces.moving(retrieval.collection, hop(deadline))
         translated = moving is not None and bool(moving.translation)
@@ -297,6 +300,8 @@ class Retriever:
                 explain=retrieval.explain,
                 highlights=retrieval.highlights if words and plan.hybrid else 0,
                 second=second,
+                first_modality=plan.first_modality,
+                related_from=None if fused is None else related_from(plan, fused.vector.space.name),
                 deadline=hop(deadline),
             )
             stage.queue, stage.compute = reply.timing.queue, reply.timing.compute
@@ -319,6 +324,7 @@ def _ended(
     """
     limit = retrieval.limit or DEFAULT_LIMIT
     hits = with_relevance(ordered[:limit], space, plan.relevance_floor, retrieval.min_relevance)
+    hits = related_first(hits) if plan.balance_modalities else hits
     return hits, explained(found, ordered, limit, hits, reranked, stage) if retrieval.explain else ()
 
 

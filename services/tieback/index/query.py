@@ -11,6 +11,7 @@ from tieback.core.errors import InvalidInput
 from tieback.core.field_path import at
 from tieback.core.terms import words_of
 from tieback.core.types.arrays import Array
+from tieback.core.types.content import Modality
 from tieback.core.types.fusion import IgnoredDimensions
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.moving import SecondVector
@@ -76,6 +77,10 @@ class Query:
     """So many sentences of each hit are wanted, at most."""
     second: SecondQuery | None = None
     """For a collection that is between two spaces."""
+    first: Modality | None = None
+    """The modality whose related sections come before all others; by a vector alone."""
+    related_from: float | None = None
+    """The similarity from which on a section is related; None where all are."""
     led: bool = False
     """Whether the vector was led into the collection's space by a transform."""
 
@@ -103,6 +108,8 @@ def checked(
     signals: Collection[str] = (),
     highlights: int = 0,
     second: SecondVector | None = None,
+    first_modality: Modality | None = None,
+    related_from: float | None = None,
 ) -> Query:
     """The query of a `Search`, or InvalidInput, SpaceMismatch or NotFound with the field that is wrong."""
     if second is not None and vector is not None and second.vector.space == known.space:
@@ -117,6 +124,8 @@ def checked(
             )
         if ignored:
             raise InvalidInput("only of a vector are dimensions ignored: give one", field="ignored")
+        if first_modality is not None:
+            raise InvalidInput("hits are of its kind by a vector: give one", field="first_modality")
     if not 0 <= limit <= MOST_HITS:
         raise InvalidInput(
             f"the limit is {limit}; it must be between 1 and {MOST_HITS}, or 0 for {HITS}", field="limit"
@@ -160,7 +169,17 @@ def checked(
         signals=frozenset(signals),
         highlights=_highlights(highlights, text),
         second=None if second is None or vector is None else _second(second),
+        first=_first(first_modality, text, balanced=balance_modalities),
+        related_from=related_from,
     )
+
+
+def _first(modality: Modality | None, text: str, *, balanced: bool) -> Modality | None:
+    """The modality that comes first, or InvalidInput beside what orders the modalities otherwise."""
+    if modality is not None and (balanced or text.strip()):
+        other = "balance_modalities" if balanced else "text"
+        raise InvalidInput(f"this is for a vector alone: leave it or {other} out", field="first_modality")
+    return modality
 
 
 def _second(given: SecondVector) -> SecondQuery:

@@ -17,6 +17,7 @@ from tieback.index.filters import Check
 from tieback.index.memory import Memory
 from tieback.index.query import Query, SecondQuery
 from tieback.index.recorder import MERGE, NOBODY, VECTORS, WORDS, Recorder, enter
+from tieback.index.related import own_kind_first, related_first
 from tieback.index.stage_notes import note_merge, note_vectors, note_words
 from tieback.index.words import Matches
 
@@ -85,6 +86,7 @@ class Ranker:
         self._words = words
         self._compared: Comparison | None = None
         self._balance: _Balance | None = None
+        self._own: Array | None = None  # the mask of sections of the modality that comes first
         self.vector_seconds = 0.0
         """How long its first search by the vector took."""
         self._pools: dict[int, Pool] = {}  # by depth; the next ranking may have as many rows
@@ -95,12 +97,14 @@ class Ranker:
         if vector is not None:
             self._compared = Comparison(
                 *(memory, vector, query.ignored),
-                by_modality=query.balance,
+                by_modality=query.balance or query.first is not None,
                 breadth=query.reach.breadth,
                 second=second,
             )
             if query.balance and len(self._compared.groups) > 1:
                 self._balance = _Balance(memory, self._compared)
+            if query.first is not None and len(self._compared.groups) > 1:
+                self._own = memory.of_modality(query.first)
 
     def with_query(self, vector: Array | None, words: Matches | None) -> Ranker:
         """A ranker of the same sections, which compares and merges as this one does, for another query."""
@@ -236,8 +240,14 @@ class Ranker:
         return ByWords(positions[kept], positions[~kept])
 
     def _balanced(self, positions: Array, similarities: Array) -> Array:
-        """What vector hits are ranked by; the similarities themselves unless modalities are balanced."""
-        return similarities if self._balance is None else self._balance.scores(positions, similarities)
+        """What vector hits are ranked by: the similarities themselves, unless it is asked for otherwise."""
+        least = -np.inf if self._query.related_from is None else self._query.related_from
+        if self._balance is not None:
+            balanced = self._balance.scores(positions, similarities)
+            return balanced if self._hybrid else related_first(balanced, similarities, least)
+        if self._own is not None and not self._hybrid:
+            return own_kind_first(similarities, self._own[positions], least)
+        return similarities
 
 
 class _Balance:

@@ -17,6 +17,7 @@ from tieback.core.types.fusion import IgnoredDimensions
 from tieback.index.balance import SAMPLE, as_of_reference
 from tieback.index.query import Query
 from tieback.index.ranking import merging_scales
+from tieback.index.related import own_kind_first, related_first
 from tieback.milvus import words
 from tieback.milvus.connection import Milvus
 from tieback.milvus.filtering import together
@@ -134,7 +135,7 @@ class Finder:
             return np.asarray(shares)
         ranked = self._balanced(rows, similarities)
         if shares is None or self.asked is None:
-            return ranked
+            return self._related_first(rows, similarities, ranked)
         return self._query.fuse(merging_scales(ranked, shares, self.asked.words))
 
     def _balanced(self, rows: Sequence[Row], similarities: Array) -> Array:
@@ -148,6 +149,16 @@ class Finder:
         for member, scores in zip(members, as_of_reference(hits, self._backgrounds, complete), strict=True):
             compared[member] = scores
         return compared
+
+    def _related_first(self, rows: Sequence[Row], similarities: Array, ranked: Array) -> Array:
+        """See `index/related.py`."""
+        least = -np.inf if self._query.related_from is None else self._query.related_from
+        if self._backgrounds:
+            return related_first(ranked, similarities, least)
+        if self._query.first is not None and len(self._groups) > 1:
+            own = np.array([row["modality"] == self._query.first.value for row in rows])
+            return own_kind_first(similarities, own, least)
+        return ranked
 
     def _similarity(self, row: Row) -> float:
         """Of a section that was found by words alone."""
@@ -187,12 +198,13 @@ class Finder:
 
 def groups_of(query: Query, vector: Array, modalities: Mapping[Modality, int]) -> list[Group]:
     """The modalities that are there, each by itself or those that are compared with one vector together."""
-    if not query.ignored and not query.balance:
+    by_modality = query.balance or query.first is not None
+    if not query.ignored and not by_modality:
         return [Group(vector)]
     groups: dict[object, Group] = {}
     for modality in modalities:
         own = without(vector, query.ignored, modality)
-        key = modality if query.balance else own.tobytes()
+        key = modality if by_modality else own.tobytes()
         before = groups[key].modalities if key in groups else ()
         groups[key] = Group(own, (*before, modality))
     return list(groups.values())

@@ -27,7 +27,7 @@ from tieback.serving.conversions.collections import (
     read_collection_source,
     write_collection_source,
 )
-from tieback.serving.conversions.contents import read_item
+from tieback.serving.conversions.contents import read_item, write_modality
 from tieback.serving.conversions.moves import write_second
 from tieback.serving.conversions.query_plans import write_granularity, write_query_plan
 from tieback.serving.conversions.reports import read_timing, write_method
@@ -193,7 +193,7 @@ class RemoteIndex:
         """The nearest sections, best first."""
         vector, rank_fusion = asked.get("vector"), asked.get("rank_fusion")
         expansion, reach = asked.get("query_expansion"), asked.get("vector_search")
-        second = asked.get("second")
+        second, first = asked.get("second"), asked.get("first_modality")
         request = index_pb2.SearchRequest(
             collection=collection,
             vector=None if vector is None else write_vector(vector),
@@ -216,6 +216,8 @@ class RemoteIndex:
             signals=asked.get("signals", ()),
             highlights=asked.get("highlights", 0),
             second=None if second is None else write_second(second),
+            first_modality=None if first is None else write_modality(first),
+            related_from=asked.get("related_from"),
         )
         return read_search_reply(await self._call(request, index_pb2.SearchResponse, deadline))
 

@@ -385,7 +385,7 @@ class DeleteSourceResponse(_message.Message):
     def __init__(self, deleted_count: _Optional[int] = ...) -> None: ...
 
 class SearchRequest(_message.Message):
-    __slots__ = ("collection", "vector", "text", "limit", "filter", "rank_fusion", "balance_modalities", "collapse_pieces", "ignored", "multi_vectors", "query_expansion", "diversity", "hits_per_item", "signals", "granularity", "token_vectors", "explain", "vector_search", "highlights", "vectors", "second")
+    __slots__ = ("collection", "vector", "text", "limit", "filter", "rank_fusion", "balance_modalities", "collapse_pieces", "ignored", "multi_vectors", "query_expansion", "diversity", "hits_per_item", "signals", "granularity", "token_vectors", "explain", "vector_search", "highlights", "vectors", "second", "first_modality", "related_from")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     VECTOR_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
@@ -407,6 +407,8 @@ class SearchRequest(_message.Message):
     HIGHLIGHTS_FIELD_NUMBER: _ClassVar[int]
     VECTORS_FIELD_NUMBER: _ClassVar[int]
     SECOND_FIELD_NUMBER: _ClassVar[int]
+    FIRST_MODALITY_FIELD_NUMBER: _ClassVar[int]
+    RELATED_FROM_FIELD_NUMBER: _ClassVar[int]
     collection: str
     vector: _vector_pb2.Vector
     text: str
@@ -428,7 +430,9 @@ class SearchRequest(_message.Message):
     highlights: int
     vectors: bool
     second: SecondVector
-    def __init__(self, collection: _Optional[str] = ..., vector: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., text: _Optional[str] = ..., limit: _Optional[int] = ..., filter: _Optional[str] = ..., rank_fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., balance_modalities: _Optional[bool] = ..., collapse_pieces: _Optional[bool] = ..., ignored: _Optional[_Iterable[_Union[_router_pb2.IgnoredDimensions, _Mapping]]] = ..., multi_vectors: _Optional[bool] = ..., query_expansion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., diversity: _Optional[float] = ..., hits_per_item: _Optional[int] = ..., signals: _Optional[_Iterable[str]] = ..., granularity: _Optional[_Union[Granularity, str]] = ..., token_vectors: _Optional[bool] = ..., explain: _Optional[bool] = ..., vector_search: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., highlights: _Optional[int] = ..., vectors: _Optional[bool] = ..., second: _Optional[_Union[SecondVector, _Mapping]] = ...) -> None: ...
+    first_modality: _content_pb2.Modality
+    related_from: float
+    def __init__(self, collection: _Optional[str] = ..., vector: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., text: _Optional[str] = ..., limit: _Optional[int] = ..., filter: _Optional[str] = ..., rank_fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., balance_modalities: _Optional[bool] = ..., collapse_pieces: _Optional[bool] = ..., ignored: _Optional[_Iterable[_Union[_router_pb2.IgnoredDimensions, _Mapping]]] = ..., multi_vectors: _Optional[bool] = ..., query_expansion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., diversity: _Optional[float] = ..., hits_per_item: _Optional[int] = ..., signals: _Optional[_Iterable[str]] = ..., granularity: _Optional[_Union[Granularity, str]] = ..., token_vectors: _Optional[bool] = ..., explain: _Optional[bool] = ..., vector_search: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., highlights: _Optional[int] = ..., vectors: _Optional[bool] = ..., second: _Optional[_Union[SecondVector, _Mapping]] = ..., first_modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., related_from: _Optional[float] = ...) -> None: ...
 
 class SecondVector(_message.Message):
     __slots__ = ("vector", "ignored")

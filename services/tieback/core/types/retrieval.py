@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tieback.core.types.content import Content
+from tieback.core.types.content import Content, Modality
 from tieback.core.types.encoding import Label, Truncated
 from tieback.core.types.fusion import Routing, RoutingExplanation
 from tieback.core.types.method_choice import MethodChoice
@@ -76,7 +76,8 @@ class RetrievalPlan:
     their weighted sum. `vector_search` says how far the vector was searched for; where a measurement decided
     that, `expected_recall` is that of the method that was chosen, and `expected_seconds` its time where time
     decided. `skipped_reranker` was asked for and left out for want of time, or was not available.
-    `condition` is what the hits were ordered by, empty for none.
+    `condition` is what the hits were ordered by, empty for none. Related hits of the `first_modality` came
+    before all others; None where no modality did.
     """
 
     hybrid: bool
@@ -98,6 +99,7 @@ class RetrievalPlan:
     expected_seconds: float | None = None
     skipped_reranker: MethodChoice | None = None
     condition: str = ""
+    first_modality: Modality | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,9 @@ class Search(TypedDict, total=False):
     DOCUMENT items are ranked, and a hit is the best section of one. Hits come with the signals that are named
     in `signals`. `vector_search` says how far the vector is searched for. `explain` says of each step what it
     did. Hits come with at most so many `highlights`. A `second` vector is the query's in the space that the
-    collection is being moved to.
+    collection is being moved to. By a vector alone, related sections of the `first_modality` come before all
+    others; with `balance_modalities` those that are related come before those that are not. They are related
+    from the similarity `related_from` on; None for all.
     """
 
     vector: Vector | None
@@ -62,6 +64,8 @@ class Search(TypedDict, total=False):
     signals: Collection[str]
     highlights: int
     second: SecondVector | None
+    first_modality: Modality | None
+    related_from: float | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,14 @@ from tieback.core.types.retrieval import (
     RetrieveReply,
     SignalShare,
 )
-from tieback.serving.conversions.contents import read_content, read_labels, write_content, write_labels
+from tieback.serving.conversions.contents import (
+    read_content,
+    read_labels,
+    read_modality,
+    write_content,
+    write_labels,
+    write_modality,
+)
 from tieback.serving.conversions.frames import each, optional
 from tieback.serving.conversions.moves import read_mixture, write_mixture
 from tieback.serving.conversions.query_plans import read_granularity, write_granularity
@@ -135,6 +142,9 @@ def read_plan(message: answer_pb2.RetrievalPlan) -> RetrievalPlan:
         ranker=read_method(message.ranker, at("ranker")),
         composition=message.composition,
         condition=message.condition,
+        first_modality=read_modality(message.first_modality, at("first_modality"))
+        if message.first_modality
+        else None,
     )
 
 
@@ -160,6 +170,7 @@ def write_plan(plan: RetrievalPlan) -> answer_pb2.RetrievalPlan:
         ranker=write_method(plan.ranker),
         composition=plan.composition,
         condition=plan.condition,
+        first_modality=None if plan.first_modality is None else write_modality(plan.first_modality),
     )
 
 

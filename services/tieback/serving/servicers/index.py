@@ -19,7 +19,7 @@ from tieback.serving.conversions.collections import (
     write_collection,
     write_collection_source,
 )
-from tieback.serving.conversions.contents import write_content, write_item
+from tieback.serving.conversions.contents import read_modality, write_content, write_item
 from tieback.serving.conversions.frames import optional
 from tieback.serving.conversions.moves import read_second
 from tieback.serving.conversions.query_plans import read_granularity, read_query_plan
@@ -209,6 +209,12 @@ class IndexServicer(index_pb2_grpc.IndexServiceServicer):
             signals=list(request.signals),
             highlights=request.highlights,
             second=optional(request, "second", read_second),
+            first_modality=read_modality(request.first_modality, at("first_modality"))
+            if request.first_modality
+            else None,
+            related_from=finite(request.related_from, at("related_from"))
+            if request.HasField("related_from")
+            else None,
             deadline=deadline,
         )
         return write_search_reply(reply)

@@ -1,0 +1,41 @@
+"""A search by a photo alone, or by sounds alone, gives photos or sounds of that kind first.
+
+What is of that kind is what is related to the query (`relevance.py`). Modalities are not balanced for it:
+a photo that stands out among the few of a collection, or a text among many, can be unrelated all the same
+(docs/decisions/0125).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from tieback.answer.relevance import similarity_of
+from tieback.core.types.content import Modality
+from tieback.core.types.fusion import JOINT_SPACE
+from tieback.core.types.retrieval import QueryPart, Retrieval, RetrievalPlan
+from tieback.core.types.search import Granularity
+
+
+def with_own_kind_first(retrieval: Retrieval, plan: RetrievalPlan, space: str) -> RetrievalPlan:
+    """The plan, with the modality that comes first where there is one.
+
+    There is one for a query of one modality that is not words, in a collection in the joint space, unless the
+    query says how modalities are compared, or asks for documents.
+    """
+    own = _modality_of(retrieval.query)
+    asked = retrieval.balance_modalities is not None or plan.hybrid
+    if own is None or asked or space != JOINT_SPACE or plan.granularity is Granularity.DOCUMENT:
+        return plan
+    return dataclasses.replace(plan, first_modality=own)
+
+
+def related_from(plan: RetrievalPlan, space: str) -> float | None:
+    """The similarity from which on a hit without words is not marked as unrelated; None where none is."""
+    is_used = plan.first_modality is not None or plan.balance_modalities
+    return similarity_of(plan.relevance_floor) if is_used and space == JOINT_SPACE else None
+
+
+def _modality_of(query: Sequence[QueryPart]) -> Modality | None:
+    modalities = {part.content.modality for part in query if part.weight > 0}
+    return modalities.pop() if len(modalities) == 1 and Modality.TEXT not in modalities else None
