@@ -110,13 +110,15 @@ async def test_a_query_that_says_nothing_is_answered_by_the_default_plan_and_the
     assert (reply.plan.rank_fusion, reply.plan.candidates) == (DEFAULT_RANK_FUSION, DEFAULT_LIMIT)
 
 
-async def test_a_photo_alone_is_compared_with_each_modality_and_its_class_is_not_looked_for_as_a_word(
+async def test_a_photo_alone_finds_its_own_kind_first_and_its_class_is_not_looked_for_as_a_word(
     library: Platform,
 ) -> None:
     alone = await library.answerer.retrieve(Retrieval("library", [photo(0, 240, 0)]))
     asked = await library.answerer.retrieve(Retrieval("library", [photo(0, 240, 0)], hybrid=True))
 
-    assert (alone.plan.hybrid, alone.plan.balance_modalities) == (False, True)
+    assert (alone.plan.hybrid, alone.plan.balance_modalities) == (False, False)
+    assert (alone.plan.first_modality, asked.plan.first_modality) == (Modality.IMAGE, None)
+    assert alone.hits[0].hit.modality is Modality.IMAGE
     assert all(hit.hit.text_score is None for hit in alone.hits)
     assert asked.plan.hybrid
     assert any(hit.hit.text_score for hit in asked.hits)
@@ -159,6 +161,28 @@ async def test_with_balance_the_modalities_share_the_hits(library: Platform) -> 
     reply = await library.answerer.retrieve(ask(words("blue"), balance_modalities=True, limit=2))
 
     assert {hit.hit.modality for hit in reply.hits} == {Modality.TEXT, Modality.IMAGE}
+
+
+async def test_a_photo_finds_nothing_unrelated_before_what_is_related(library: Platform) -> None:
+    for balanced in (None, True, False):
+        query = Retrieval("library", [photo(0, 0, 255)], balance_modalities=balanced)
+
+        reply = await library.answerer.retrieve(query)
+
+        marks = [hit.below_floor for hit in reply.hits]
+        assert marks == sorted(marks)
+        assert True in marks
+        assert not marks[0]
+        related = [hit.hit.modality for hit in reply.hits if not hit.below_floor]
+        if balanced is None:
+            assert related[0] is Modality.IMAGE
+
+
+async def test_words_beside_a_photo_are_asked_of_all_kinds(library: Platform) -> None:
+    for query in ([photo(0, 0, 255), words("blue")], [words("blue")]):
+        reply = await library.answerer.retrieve(Retrieval("library", query))
+
+        assert reply.plan.first_modality is None
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from tieback_client import Client
+from tieback_client import Client, Modality
 from tieback_client.cli import app
 
 CHOSEN_BY_THE_SERVER = (
@@ -62,7 +62,8 @@ def test_the_plan_of_a_query_and_the_servers_defaults_are_shown(client: Client, 
     plan = client.retrieve("notes", "the moon").plan
 
     assert plan == client.server_info().retrieval
-    assert (plan.hybrid, plan.balance, plan.reranker, plan.query_expansion) == (True, True, "none", "none")
+    assert (plan.hybrid, plan.balance, plan.reranker, plan.query_expansion) == (True, False, "none", "none")
+    assert plan.first_modality is Modality.IMAGE
     shown = CliRunner().invoke(app.tieback, ["health"], env={"TIEBACK_SERVER": served.address}).output
-    assert "queries: vectors and full text, modalities balanced for queries without words, " in shown
+    assert "queries: vectors and full text, a photo or a sound alone finds its own kind first, " in shown
     assert "a short text one hit, no feedback" in " ".join(shown.split())

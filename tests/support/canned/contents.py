@@ -151,7 +151,7 @@ def photo() -> index_pb2.Hit:
 
 PLAN = answer_pb2.RetrievalPlan(
     hybrid=True,
-    balance_modalities=True,
+    first_modality=content_pb2.MODALITY_IMAGE,
     rank_fusion=report_pb2.Method(name="standard_scores"),
     reranker=report_pb2.Method(name="none"),
     candidates=10,
