@@ -14,7 +14,7 @@ from tieback.core.terms import languages_by_function_word
 LONGEST_WORD = 30
 """Characters of the word behind that are looked at."""
 
-NUMBER = re.compile(r"\d{1,3}")
+NUMBER, YEAR = re.compile(r"\d{1,3}"), re.compile(r"\d{4}")
 ROMAN = re.compile(r"[IVX]{2,5}")
 _GERMAN = (
     "ab am beim bis das dem den der des die ein eine einem einen einer eines im jede jedem jeden jeder nach "
@@ -40,6 +40,8 @@ def is_ordinal(before: str, number: str, following: str) -> bool:
     """
     if ROMAN.fullmatch(number):
         return not following or following[0].islower()
+    if YEAR.fullmatch(number):
+        return following in MONTHS  # "1848. március 15-én"
     if not NUMBER.fullmatch(number) or OF_A_NAME.search(before):
         return False
     if not following or following[0].islower() or following.lower() in MONTHS:
