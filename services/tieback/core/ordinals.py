@@ -41,7 +41,7 @@ def is_ordinal(before: str, number: str, following: str) -> bool:
     if ROMAN.fullmatch(number):
         return not following or following[0].islower()
     if YEAR.fullmatch(number):
-        return following in MONTHS  # "1848. március 15-én"
+        return not following or following in MONTHS  # "1848. március 15-én"
     if not NUMBER.fullmatch(number) or OF_A_NAME.search(before):
         return False
     if not following or following[0].islower() or following.lower() in MONTHS:
