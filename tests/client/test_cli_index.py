@@ -126,7 +126,10 @@ def test_what_became_of_long_texts_is_told_once_for_all_files(run: Run, tmp_path
     told = run("index", str(tmp_path), "-c", "notes").output.replace("\n", " ")
     report = documents(run("index", str(tmp_path), "-c", "notes", "--force", "--json"))[0]
 
-    assert "7 sections" in told
+    dry = run("index", str(tmp_path), "-c", "notes", "--force", "--dry-run").output.replace("\n", " ")
+
+    assert "3 sections, 7 after long ones were split" in told
+    assert "3 sections before long ones are split" in dry
     assert "2 sections longer than a space's window were split into 6" in told
     assert "tiny has a window of 128 tokens and did not read the ends of 2 sections (80 tokens)" in told
     assert (report["split_sections"], report["added_sections"]) == (2, 4)

@@ -34,7 +34,11 @@ def report(output: Output, collection: str, run: Run) -> None:
     would = "would be " if run.is_dry else ""
     written = len(run.new) + len(run.changed) if run.is_dry else run.written
     kinds = ", ".join(f"{count} {kind}" for kind, count in run.kinds.most_common())
-    sections = counted(run.sections + run.added, "section")
+    sections = f"{run.sections:,} section{'' if run.sections == 1 else 's'}"
+    if run.is_dry:
+        sections += " before long ones are split"
+    elif run.added:
+        sections += f", {run.sections + run.added:,} after long ones were split"
     counts = [f"{counted(written, 'file')} {would}indexed{f' ({kinds}; {sections})' if kinds else ''}"]
     counts += [f"{run.unchanged} unchanged"] if run.unchanged else []
     counts += [f"{len(run.removed)} {would}removed"] if run.removed else []

@@ -5,27 +5,27 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
+from tieback_client.catalog import Space
 from tieback_client.cli import distributed as ray_workers
 from tieback_client.cli.connection import connection
 from tieback_client.cli.found import Found, Stamp
+from tieback_client.cli.index_progress import IndexProgress
 from tieback_client.cli.index_report import counted, ended_early, report, report_sources
 from tieback_client.cli.index_run import Run
 from tieback_client.cli.indexed import IndexedItems, quoted
+from tieback_client.cli.new_collection import removed_if_empty
 from tieback_client.cli.output import Output
 from tieback_client.cli.pruning import Gone, gone_of
 from tieback_client.cli.removal import AT_ONCE
-from tieback_client.cli.roots import scopes_of
+from tieback_client.cli.roots import Root, scopes_of
 from tieback_client.cli.unread import leave_out, space_of, summary
 from tieback_client.cli.walking import Walk
 from tieback_client.client import Client
-from tieback_client.control_characters import in_a_line
 from tieback_client.documents import Collection, Item
 from tieback_client.errors import InvalidArgument, NotFound, TiebackError
 from tieback_client.token_vectors import TokenVectorsLike
@@ -92,27 +92,55 @@ class Indexing:
             same=same,
             walk=walk,
         )
-        if not self.is_dry:
-            if self.prunes and self.asks:
-                _confirm(output, gone)
-            chosen = self.usual is not None or self.codec is not None or self.tokens is not False
-            if found.files and into is not None and (known is None or chosen):
-                # Where the collection is there with another routing or codec, the server says so.
-                client.create_collection(
-                    self.collection, into, weights=self.usual, codec=self.codec, token_vectors=self.tokens
+        if self.prunes and self.asks and not self.is_dry:
+            _confirm(output, gone)
+        is_new = known is None and bool(found.files) and not self.is_dry
+        with removed_if_empty(client, output, self.collection, run, is_new=is_new):
+            if not self.is_dry:
+                self._make(client, known, into, run, roots.values(), host)
+            self._fill(client, output, run)
+        run.seconds = time.monotonic() - begin
+        if output.json:
+            output.document(run.record(self.collection))
+        else:
+            report(output, self.collection, run)
+            if unread and into is not None:
+                output.note(summary(unread, into))
+            lost = [one for one in sources if one.host == host and not Path(one.location).is_dir()]
+            report_sources(output, roots.values(), lost, None if self.is_dry else self.collection)
+        return run
+
+    def _make(
+        self,
+        client: Client,
+        known: Collection | None,
+        into: Space | None,
+        run: Run,
+        roots: Iterable[Root],
+        host: str,
+    ) -> None:
+        """Makes the collection where it is not there, and records the folders as its sources."""
+        chosen = self.usual is not None or self.codec is not None or self.tokens is not False
+        if run.found.files and into is not None and (known is None or chosen):
+            # Where the collection is there with another routing or codec, the server says so.
+            client.create_collection(
+                self.collection, into, weights=self.usual, codec=self.codec, token_vectors=self.tokens
+            )
+        if run.found.files or known is not None:
+            for root in roots:
+                client.record_source(
+                    self.collection,
+                    root.name,
+                    host=host,
+                    location=str(root.folder),
+                    moved=self.source is not None,
                 )
-            if found.files or known is not None:
-                for root in roots.values():
-                    client.record_source(
-                        self.collection,
-                        root.name,
-                        host=host,
-                        location=str(root.folder),
-                        moved=self.source is not None,
-                    )
+
+    def _fill(self, client: Client, output: Output, run: Run) -> None:
+        """Writes what differs, and removes what is gone."""
         try:
             limit = client.server_info().limits.message_bytes
-            if self.workers is not None and not self.is_dry and found.files:
+            if self.workers is not None and not self.is_dry and run.found.files:
                 writing = ray_workers.Writing(connection(), self.collection, limit, self.batch, self.forces)
                 _write_by_workers(output, run, writing, self.workers)
             else:
@@ -125,16 +153,6 @@ class Indexing:
             removed = run.removed_items
             for first in range(0, len(removed), AT_ONCE):
                 client.delete(self.collection, removed[first : first + AT_ONCE])
-        run.seconds = time.monotonic() - begin
-        if output.json:
-            output.document(run.record(self.collection))
-        else:
-            report(output, self.collection, run)
-            if unread and into is not None:
-                output.note(summary(unread, into))
-            lost = [one for one in sources if one.host == host and not Path(one.location).is_dir()]
-            report_sources(output, roots.values(), lost, None if self.is_dry else self.collection)
-        return run
 
 
 def _collection(client: Client, name: str) -> Collection | None:
@@ -168,15 +186,14 @@ def _confirm(output: Output, gone: Sequence[Gone]) -> None:
 def _write_by_workers(output: Output, run: Run, writing: ray_workers.Writing, workers: int) -> None:
     """Writes new and changed files by workers. Their error, where one ended early."""
     left = dict.fromkeys(run.found.files)
-    with _progress(output) as progress:
-        task = progress.add_task("", total=len(left), name="")
+    with IndexProgress(output, run) as progress:
         for block in ray_workers.written(run.found.files, writing, workers):
             run.add(block.run)
             if block.error is not None:
                 raise block.error
             for name in block.names:
                 del left[name]
-            progress.update(task, advance=len(block.names), name=in_a_line(block.names[-1]))
+            progress.show(block.names[-1], len(block.names))
     died = "the worker that had it ended, and so did those after it; run it again, or without --distributed"
     run.found.failures.update(dict.fromkeys(left, died))
 
@@ -185,15 +202,14 @@ def _write(
     client: Client, output: Output, collection: str, run: Run, limit: int, *, batch: int, force: bool
 ) -> None:
     """Writes new and changed files; a dry run only finds them."""
-    with _progress(output) as progress:
-        task = progress.add_task("", total=len(run.found.files), name="")
+    with IndexProgress(output, run) as progress:
 
         def items() -> Iterator[Item]:
             for name, path in run.found.files.items():
-                progress.update(task, name=in_a_line(name))
+                progress.show(name)
                 made = run.items(name, path, limit, force=force)
                 if not made or run.is_dry:
-                    progress.advance(task)
+                    progress.show(name, 1)
                 else:
                     yield from made
 
@@ -203,16 +219,4 @@ def _write(
         for acknowledgement in client.ingest(collection, items(), batch=batch):
             for one in acknowledgement.results:
                 share, name = run.note(one)
-                progress.update(task, advance=share, name=in_a_line(name))
-
-
-def _progress(output: Output) -> Progress:
-    return Progress(
-        BarColumn(bar_width=30),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(compact=True),
-        TextColumn("{task.fields[name]}", style="dim", markup=False),
-        console=output.notes,
-        transient=True,
-        disable=not output.notes.is_terminal or output.json,
-    )
+                progress.show(name, share)

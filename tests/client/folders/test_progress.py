@@ -1,0 +1,57 @@
+"""How far a run is, and what a run leaves that writes nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support.command_line import Run as Command
+from support.written_files import write
+from tieback_client import Client
+from tieback_client.cli.found import Found
+from tieback_client.cli.index_progress import IndexProgress
+from tieback_client.cli.index_run import Run
+from tieback_client.cli.indexed import IndexedItems
+from tieback_client.cli.output import Output
+
+
+def test_a_long_run_without_a_terminal_writes_a_line_a_minute_with_a_forecast(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run = Run(
+        [], Found({str(at): Path() for at in range(100)}), IndexedItems({}), [], prunes=False, is_dry=False
+    )
+    now = [0.0]
+    with IndexProgress(Output(json=False), run, lambda: now[0]) as progress:
+        for file in range(100):
+            run.sections += 3
+            now[0] += 9.0
+            progress.show(f"docs/{file}.md", 1)
+
+    lines = capsys.readouterr().err.splitlines()
+
+    assert lines[:2] == [
+        "7 of 100 files, 21 sections; about 14 min left",
+        "14 of 100 files, 42 sections; about 13 min left",
+    ]
+    assert len(lines) == 14
+
+
+def test_a_run_that_writes_nothing_leaves_no_new_collection(
+    tmp_path: Path, run: Command, client: Client
+) -> None:
+    broken = tmp_path / "album"
+    broken.mkdir()
+    (broken / "broken.docx").write_bytes(b"PK\x03\x04 no document")
+
+    failed = run(broken)
+
+    assert failed.exit_code == 1
+    assert "the new collection docs was removed again" in failed.stderr
+    assert list(client.collections()) == []
+
+    run(write(tmp_path / "notes", "a.txt"))
+    client.delete("docs", ["notes/a.txt"])
+    run(broken)
+
+    assert [(one.name, one.item_count) for one in client.collections()] == [("docs", 0)]
