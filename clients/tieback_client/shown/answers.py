@@ -229,7 +229,8 @@ def _claims(answer: Answer, level: Level | None) -> list[Claim]:
 
 def _parts(answer: Answer, claims: Sequence[Claim]) -> list[ShownPart]:
     """The text of an answer, cut at its claims; without what leads to a quote that is not shown."""
-    whole, parts, quoted = answer.text.encode(), [], is_quoted(answer)
+    whole, quoted = answer.text.encode(), is_quoted(answer)
+    parts: list[ShownPart] = []
     at = 0
     for claim in sorted(answer.claims, key=lambda one: one.span[1]):
         begin, end = claim.span
