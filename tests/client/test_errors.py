@@ -61,6 +61,16 @@ def test_choices_and_the_way_out_are_there_beside_the_text_and_told_once() -> No
     assert from_status(failures.to_status(server_errors.NotFound("item", "a"))).choices == ()
 
 
+def test_a_collection_whose_model_is_gone_names_the_command_that_helps() -> None:
+    stale = server_errors.StaleCollection(
+        "its model is gone; run tieback reindex a", hint="tieback reindex a"
+    )
+
+    error = from_status(failures.to_status(failures.from_status(failures.to_status(stale))))
+
+    assert (error.hint, str(error)) == ("tieback reindex a", "its model is gone; run tieback reindex a")
+
+
 def test_choices_of_another_form_are_none() -> None:
     for listed in ("", "no json", "{}", "[1, null]", '"a"'):
         status = failures.to_status(server_errors.NotFound("space", "a", ["b"]))

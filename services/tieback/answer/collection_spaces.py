@@ -315,6 +315,7 @@ class CollectionSpaces:
             f"was removed. Encode it again: tieback reindex {found.name}. Until then it is read only, and "
             "searched by words alone where the old model is not in the store",
             space=found.space.name,
+            hint=f"tieback reindex {found.name}",
         )
 
     def _chosen(self, asked: str) -> CollectionSpace:

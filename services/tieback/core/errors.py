@@ -211,9 +211,9 @@ class StaleCollection(TiebackError):  # noqa: N818 - see InvalidInput
 
     reason = "COLLECTION_STALE"
 
-    def __init__(self, message: str, *, space: str = "") -> None:
+    def __init__(self, message: str, *, space: str = "", hint: str = "") -> None:
         super().__init__(message)
-        self.space = space
+        self.space, self.hint = space, hint
 
 
 class Unsupported(TiebackError):  # noqa: N818 - see InvalidInput

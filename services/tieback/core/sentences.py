@@ -47,7 +47,7 @@ INITIAL = re.compile(r"(?:^|\.)[^\W\d_]$")
 ITEM_DIGITS = 3
 ITEM_REACH = ITEM_DIGITS + 2
 """Characters that mark a line as an item of a list."""
-FOLLOWING = re.compile(rf"\w{{1,{LONGEST_WORD}}}+")
+FOLLOWING = re.compile(rf"\w{{1,{LONGEST_WORD}}}")
 LAST_PART = re.compile(rf"\w{{0,{LONGEST_WORD}}}\Z")
 
 

@@ -95,9 +95,7 @@ def from_status(status: status_pb2.Status) -> errors.TiebackError:
     elif code is grpc.StatusCode.NOT_FOUND:
         error = errors.NotFound(resource.resource_type, resource.resource_name)
         error.message = status.message
-        if info is not None:
-            error.hint = info.metadata.get("hint", "")
-            error.choices = json.loads(info.metadata.get("choices", "[]"))
+        error.choices = json.loads(info.metadata.get("choices", "[]")) if info is not None else []
     elif code is grpc.StatusCode.ALREADY_EXISTS:
         error = errors.AlreadyExists(resource.resource_type, resource.resource_name, status.message)
     elif code is grpc.StatusCode.RESOURCE_EXHAUSTED:
@@ -124,6 +122,8 @@ def from_status(status: status_pb2.Status) -> errors.TiebackError:
         error = errors.TiebackError(FAILED)
     if reason:
         error.reason = reason
+    if info is not None and info.metadata.get("hint"):
+        error.hint = info.metadata["hint"]
     error.args = (error.message,)
     return error
 
