@@ -315,6 +315,20 @@ def test_a_quote_is_the_answer_only_where_the_judge_is_certain() -> None:
         assert shown(fit) == f"{LEVELS[Level.PASSAGES].heading} {passage}"
 
 
+def test_all_that_is_told_is_one_text_that_no_terminal_obeys() -> None:
+    text = "The \x1b]0;x\x07toll is 2."
+    hits = [RetrievedHit(Hit("tolls", "Tolls", "1", "", Modality.TEXT, text, "", {}, 1.0), 1.0, 1)]
+    verdict = Verdict(1, VerdictLabel.SUPPORTED, 1.0, "verbatim", None, QuestionFit.LIKELY)
+    answer = Answer(
+        *(text, [Claim(1, (0, len(text)), text)], [Citation(1, "1", "tolls", "1", (0, len(text)), 1.0)]),
+        {1: verdict},
+        retrieval=RetrievalResult(hits, RoutingExplanation(), [], Timing(), PLAN),
+        finish=QUOTED,
+    )
+
+    assert str(answer.shown) == f"{LEVELS[Level.PASSAGE].heading}\n\n[1] Tolls\n    »The ]0;xtoll is 2.«"
+
+
 def test_no_level_promises_what_was_not_measured_on_unseen_questions() -> None:
     for one in LEVELS.values():
         words = f"{one.heading} {one.note}"

@@ -53,6 +53,7 @@ def _withheld() -> Iterator[tuple[str, Sequence[GenerationEvent]]]:
         (AnswerStyle.QUOTE, AnswerStyle.WRITE), AbstentionReason, (False, True)
     ):
         written = _claimed(style, VerdictLabel.SUPPORTED, QuestionFit.ANSWERS) if has_text else []
+        written += [TextDelta(" And so on.")] if has_text else []
         abstention = Abstention(reason, 0.27, 0.3, "the passages leave it open.")
         name = f"{style} withheld {reason} {'after text' if has_text else 'at once'}"
         yield name, [*written, abstention, _finish(style, FinishReason.ABSTAINED)]

@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tieback_client.control_characters import in_a_line
+from tieback_client.control_characters import in_a_line, printable
 from tieback_client.decisions import AnswerAction
 from tieback_client.events import (
     AbstentionReason,
@@ -141,7 +141,7 @@ class ShownAnswer:
         ]
         top = [self.heading, self.answer, self.note, f"{self.withdrawn_heading} {self.withdrawn}".strip()]
         parts = ["\n".join(filter(None, top)), "\n".join(filter(None, [self.passages_heading, *listed]))]
-        return "\n\n".join(filter(None, [*parts, *disagreeing, "\n".join(self.legend)]))
+        return printable("\n\n".join(filter(None, [*parts, *disagreeing, "\n".join(self.legend)])))
 
     @property
     def plain_note(self) -> str:
@@ -169,7 +169,8 @@ def shown(answer: Answer) -> ShownAnswer:
     kind = _kind(answer)
     level = level_of(_fit(answer, one) for one in answer.claims) if kind is ShownAs.QUOTED else None
     claims = [] if kind is ShownAs.NOTHING else _claims(answer, level)
-    parts = [] if level not in (None, Level.QUOTE) else _parts(answer, claims)
+    is_hidden = kind is ShownAs.NOTHING or level in (Level.PASSAGE, Level.PASSAGES)
+    parts = [] if is_hidden else _parts(answer, claims)
     repairs = [_repair(answer, one) for one in answer.repaired]
     signs = [one.sign for one in (*(part.claim for part in parts), *(each.claim for each in repairs)) if one]
     heading, note = _words(answer, kind, level)
