@@ -9,6 +9,7 @@ from typing import Any
 
 from tieback_client.content import Modality
 from tieback_client.events import AnswerStyle
+from tieback_client.recognition import SegmentKind
 from tieback_client.reports import CallInfo
 from tieback_client.results import RetrievalPlan
 from tieback_client.vectors import SpaceRef
@@ -128,6 +129,10 @@ class Model:
     """Where the weights come from."""
     ready: bool
     """Whether it can be asked now."""
+    modality: Modality | None = None
+    """Of a recogniser: what it reads, pictures or sounds."""
+    recognises: SegmentKind | None = None
+    """Of a recogniser: whether its segments are words or labels."""
 
 
 @dataclass(frozen=True, slots=True)

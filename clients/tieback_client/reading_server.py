@@ -8,12 +8,14 @@ from typing import Any
 from tieback_client import catalog, events, tenants
 from tieback_client.reading import modality, space_ref, value_of
 from tieback_client.reading_hits import plan
+from tieback_client.recognition import SegmentKind
 from tieback_client.reports import CallInfo
 
 # In the order of the contract's enums, whose zero is "not given".
 _KINDS = (None, *catalog.VectorKind)
 _ROLES = (None, *tenants.Access)
 _STYLES = (None, *events.AnswerStyle)
+_SEGMENTS = (None, *SegmentKind)
 HEALTH = tuple(catalog.Health)
 
 
@@ -58,6 +60,8 @@ def model(message: Any) -> catalog.Model:
         license=message.license,
         upstream=message.upstream,
         ready=message.ready,
+        modality=modality(message.modality),
+        recognises=value_of(_SEGMENTS, message.recognises, None),
     )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from support.command_line import Run, documents
+from support.pdfs import pdf
 
 
 def test_texts_are_shown_in_their_new_order_with_what_matched(run: Run) -> None:
@@ -33,6 +35,29 @@ def test_files_and_lines_of_standard_input_are_candidates_too(run: Run, tmp_path
     assert result.exit_code == 0, result.output
     shown = result.stdout.replace("\n", " ")
     assert shown.index("tides.md") < shown.index("another") < shown.index("one ")
+
+
+def test_files_of_every_format_that_is_indexed_are_candidates(run: Run, served: Any, tmp_path: Path) -> None:
+    (tmp_path / "page.html").write_text("<h1>Tides</h1><p>The moon pulls.")
+    (tmp_path / "plan.pdf").write_bytes(pdf(["The sea is high."]))
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        archive.writestr("old/notes.txt", "Ångström".encode("latin-1"))
+    files = [
+        word for name in ("page.html", "plan.pdf", "all.zip") for word in ("--file", str(tmp_path / name))
+    ]
+
+    (found,) = documents(run("rerank", "moon", *files, "--json"))
+
+    (sent,) = served.log.reranks
+    texts = [one.source.content.text for one in sent.candidates]
+    assert [" ".join(text.split()) for text in texts] == [
+        "Tides The moon pulls.",
+        "The sea is high.",
+        "Ångström",
+    ]
+    assert {one["candidate"] for one in found["results"]} == {
+        str(tmp_path / name) for name in ("page.html", "plan.pdf", "all.zip/old/notes.txt")
+    }
 
 
 def test_the_options_reach_the_server_and_json_names_each_candidate(run: Run, served: Any) -> None:

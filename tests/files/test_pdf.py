@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import random
 
+import numpy as np
 import pytest
+from PIL import Image
 from pypdf import PdfWriter
 from support.adversarial import seconds
 from support.each import each
@@ -40,8 +42,58 @@ def test_pages_that_are_pictures_are_noted() -> None:
     some = read_document(pdf(["Words", b"q Q", b"q Q"]), "a.pdf")
     none = read_document(pdf([b"q Q"]), "a.pdf")
 
-    assert some.notes == ("pages without text, since pictures of text are not read: 2 of 3",)
+    assert some.notes == ("pages without text: 2 of 3",)
     assert (list(none.sections), len(none.notes)) == ([], 1)
+
+
+def test_a_scanned_page_is_a_picture_in_its_place_turned_as_it_is_shown() -> None:
+    writer = PdfWriter()
+    for part in (scan(400, 600), pdf(["Words"]), scan(400, 600, turned=90), scan(20, 20)):
+        writer.append(io.BytesIO(part))
+    buffer = io.BytesIO()
+    writer.write(buffer)
+
+    plain = read_document(buffer.getvalue(), "a.pdf")
+    document = read_document(buffer.getvalue(), "a.pdf", pictures=True)
+
+    assert plain.notes == (
+        "pages that are pictures, which are read where a reader of writing is served: 2 of 4",
+        "pages without text: 1 of 4",
+    )
+    assert document.notes == ("pages without text: 1 of 4",)
+    sections = document.sections_with_pictures("b/a.pdf")
+    assert [one.uri for one in sections] == [f"b/a.pdf#page={page}" for page in (1, 2, 3)]
+    assert [one.title for one in sections] == ["page 1", "page 2", "page 3"]
+    pictures = [np.asarray(Image.open(io.BytesIO(one.data))) for one in document.pictures]
+    assert [one.shape for one in pictures] == [(600, 400), (400, 600)]
+    # The dark corner, up on the left, is up on the right of the page that is turned.
+    assert [bool(one[5, 5] < 99) for one in pictures] == [True, False]
+    assert pictures[1][5, 595] < 99
+
+
+def test_a_picture_with_too_many_pixels_or_damage_is_a_page_that_is_noted() -> None:
+    data = scan(400, 600)
+    for damaged in (
+        data.replace(b"/Width 400", b"/Width 40000").replace(b"/Height 600", b"/Height 60000"),
+        data.replace(b"/DCTDecode", b"/JPXDecode"),
+    ):
+        document = read_document(damaged, "a.pdf", pictures=True)
+
+        assert not document.pictures
+        assert document.notes[0].startswith("pages ")
+
+
+def scan(width: int, height: int, *, turned: int = 0) -> bytes:
+    """A page that is a white picture with a dark corner up on the left."""
+    picture = Image.new("L", (width, height), 255)
+    picture.paste(0, (0, 0, width // 4, height // 4))
+    buffer = io.BytesIO()
+    picture.save(buffer, "PDF")
+    writer = PdfWriter(clone_from=buffer)
+    writer.pages[0].rotate(turned)
+    written = io.BytesIO()
+    writer.write(written)
+    return written.getvalue()
 
 
 @pytest.mark.parametrize("algorithm", ["RC4-128", "AES-256"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,11 +12,12 @@ import numpy as np
 import pytest
 import soundfile
 from click.testing import CliRunner, Result
+from PIL import Image
 from support.local_platform import Running, served_locally
 from tieback.catalog.catalog import Catalog
 from tieback.models.store import Store
 from tieback.serving.settings import Settings
-from tieback_client import Client, VerdictLabel
+from tieback_client import Client, Modality, VerdictLabel
 from tieback_client.cli import app
 from tieback_client.recognition import SegmentKind
 
@@ -64,6 +66,30 @@ def test_labels_of_a_photo_have_boxes_and_likelihoods(client: Client, photos: Pa
     assert found.models == ["efficientnet-lite0-labels"]
     assert cat.kind is SegmentKind.LABEL
     assert cat.score > 0.7
+
+
+def test_photos_of_archives_and_scanned_pages_are_recognised_and_checked_by(
+    platform: Running, client: Client, photos: Path, tmp_path: Path
+) -> None:
+    cat = photos / "chelsea.png"
+    with zipfile.ZipFile(tmp_path / "album.zip", "w") as archive:
+        archive.write(cat, "2026/cat.png")
+    Image.open(cat).convert("RGB").save(tmp_path / "scan.pdf")
+    (tmp_path / "claim.txt").write_text("There is a cat in the photo.")
+
+    told = run(platform, "recognise", str(tmp_path / "album.zip"), str(tmp_path / "scan.pdf"), "--json")
+    checked = run(platform, "check", str(tmp_path / "claim.txt"), "--against", str(tmp_path / "album.zip"))
+
+    found = [json.loads(line) for line in told.stdout.splitlines()]
+    places = [str(tmp_path / name) for name in ("album.zip/2026/cat.png", "scan.pdf#page=1")]
+    assert [one["file"] for one in found] == places
+    assert all("cat" in one["text"] for one in found)
+    assert checked.exit_code == 0
+    assert "album.zip/2026/cat.png" in checked.stdout
+    assert [(one.modality, one.recognises) for one in client.recognisers()] == [
+        (Modality.IMAGE, SegmentKind.LABEL),
+        (Modality.AUDIO, SegmentKind.LABEL),
+    ]
 
 
 def test_a_sound_is_labelled_with_times(platform: Running, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -11,18 +11,18 @@ from rich.text import Text
 
 from tieback_client.cli import showing
 from tieback_client.cli.connection import Command, connected, parse_method
-from tieback_client.cli.found import Found
+from tieback_client.cli.given_files import given_files, is_media
 from tieback_client.cli.output import Output
-from tieback_client.cli.roots import Root, Scope
 from tieback_client.cli.search import indented
-from tieback_client.cli.walking import Walk
+from tieback_client.cli.unread import reads_writing
 from tieback_client.client import Client
-from tieback_client.content import Modality, content_of, modality_of_path
+from tieback_client.content import Modality, content_of, modality_of
 from tieback_client.control_characters import in_a_line
 from tieback_client.errors import InvalidArgument, Unimplemented
 from tieback_client.events import Evidence, VerdictLabel
 from tieback_client.files import read_document
 from tieback_client.jsonable import jsonable
+from tieback_client.recognition import Segment
 from tieback_client.shown import ShownChecked
 from tieback_client.shown.marks import legend
 
@@ -99,7 +99,7 @@ def check(
     """
     if bool(against) == bool(collection):
         raise click.UsageError("Give what to check by: --against PATH, or --collection NAME.")
-    text = sys.stdin.read() if str(file) == "-" else read_document(file).text
+    text = sys.stdin.read() if str(file) == "-" else _text_of(client, file)
     checked = client.check(
         text,
         _passages(client, against, output),
@@ -118,16 +118,24 @@ def check(
         raise click.exceptions.Exit(1)
 
 
+def _text_of(client: Client, file: Path) -> str:
+    """The text of a file and of those packed in it; what is written in a photo or said in a sound."""
+    if not file.is_file():  # a pipe
+        return read_document(file).text
+    texts: list[str] = []
+    for given in given_files([file], pictures=reads_writing(client)):
+        if given.content is None:
+            raise InvalidArgument(f"{given.name}: {given.fault}")
+        texts.append(given.content.text)
+        texts += [
+            client.recognise(one.content)[0].text for one in given.content.sections if is_media(one.content)
+        ]
+    return "\n\n".join(filter(None, texts))
+
+
 def _passages(client: Client, paths: tuple[Path, ...], output: Output) -> list[Evidence]:
     """The sections of files. `InvalidArgument` where they are more than one check reads."""
-    found = Found()
-    for path in paths:
-        whole = path.absolute()
-        folder, inside = (whole, "") if whole.is_dir() else (whole.parent, whole.name)
-        Walk().over(Scope(Root(folder.name, folder), inside, whole), found)
-    for name, why in found.failures.items():
-        output.note(f"{in_a_line(name)} is left out: {why}")
-    passages = [one for one in _sections(client, found.files, output) if one.text.strip()]
+    passages = [one for one in _sections(client, paths, output) if one.text.strip()]
     size = sum(len(one.text) for one in passages)
     if size > CHARACTERS:
         raise InvalidArgument(
@@ -139,26 +147,39 @@ def _passages(client: Client, paths: tuple[Path, ...], output: Output) -> list[E
     return passages
 
 
-def _sections(client: Client, files: dict[str, Path], output: Output) -> Iterator[Evidence]:
+def _sections(client: Client, paths: tuple[Path, ...], output: Output) -> Iterator[Evidence]:
     """The sections of texts, and what is written in photos and said in sounds."""
     number = 0
-    for name, path in files.items():
-        modality = modality_of_path(path)
-        if modality in (Modality.IMAGE, Modality.AUDIO):
-            try:
-                read = client.recognise(content_of(path))[0]
-            except (Unimplemented, InvalidArgument) as error:
-                output.note(f"{in_a_line(name)} is left out: {error}")
+    for given in given_files(paths, pictures=bool(paths) and reads_writing(client)):
+        if given.content is None:
+            output.note(f"{in_a_line(given.id)} is left out: {given.fault}")
+            continue
+        for note in given.content.notes:
+            output.note(f"{in_a_line(given.id)}: {note}")
+        for section in given.content.sections:
+            modality = modality_of(content_of(section.content)) or Modality.TEXT
+            text = str(section.content)
+            segments: Sequence[Segment] = ()
+            if is_media(section.content):
+                try:
+                    read = client.recognise(section.content)[0]
+                except (Unimplemented, InvalidArgument) as error:
+                    output.note(f"{in_a_line(section.uri)} is left out: {error}")
+                    continue
+                text, segments = read.text, read.segments
+            elif modality is not Modality.TEXT:
                 continue
             number += 1
-            yield Evidence(read.text, str(number), "", name, modality=modality, segments=read.segments)
-            continue
-        if modality not in (None, Modality.TEXT):
-            continue
-        document = read_document(path)
-        for section in document.item_sections(name):
-            number += 1
-            yield Evidence(str(section.content), str(number), section.title, name, section.id, section.uri)
+            yield Evidence(
+                text,
+                str(number),
+                section.title,
+                given.id,
+                section.id,
+                section.uri,
+                modality=modality,
+                segments=segments,
+            )
 
 
 def _shown(output: Output, shown: ShownChecked) -> None:

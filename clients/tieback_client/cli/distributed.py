@@ -44,6 +44,8 @@ class Writing:
     """The server's limit for a message, in bytes."""
     batch: int
     force: bool
+    pictures: bool = False
+    """Whether scanned pages are sent as pictures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ def written(files: Mapping[str, Path], writing: Writing, workers: int) -> Iterat
 def write_block(client: Client, files: Mapping[str, Path], writing: Writing) -> Block:
     """Writes the files that are new or changed."""
     found = Found(dict(files))
-    run = Run([], found, IndexedItems({}), [], prunes=False, is_dry=False)
+    run = Run([], found, IndexedItems({}), [], prunes=False, is_dry=False, pictures=writing.pictures)
     error = None
 
     def items() -> Iterator[Item]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tieback_client.clouds import cloud_of
@@ -57,42 +57,70 @@ def digest_of(data: bytes) -> str:
     return f"{hashlib.sha256(data).hexdigest()[:32]}-{FORMAT}"
 
 
-def items_of(name: str, source: str, path: Path, data: bytes, *, limit: int = 0) -> FileItems:
-    """The items of a file. `InvalidArgument` where it is not what its suffix names, or too large."""
+@dataclass(frozen=True, slots=True)
+class FileContent:
+    """What a file holds, as it is indexed."""
+
+    kind: str
+    title: str
+    sections: list[Section]
+    text: str = ""
+    """All of a text."""
+    facts: Mapping[str, MetadataValue] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+    kept: float | None = None
+    """Of a text, the share of its visible words that were kept, if they were counted."""
+    thin: tuple[int, int] | None = None
+    """See `FileItems`."""
+
+
+def content_of_file(name: str, path: Path, data: bytes, *, pictures: bool = False) -> FileContent:
+    """The sections of a file, with `pictures` those of scanned pages too.
+
+    `InvalidArgument` where it is not what its suffix names.
+    """
     modality = modality_of_path(path) or Modality.TEXT
     title = path.stem.replace("_", " ").replace("-", " ")
-    groups: list[list[Section]]
-    facts: dict[str, MetadataValue] = {}
-    own: dict[str, MetadataValue] = {}
-    thin = None
-    kind, notes = str(modality), []
-    fault = ""
-    if modality is Modality.IMAGE:
-        fault = fault_of_picture(data)
-        groups = [[Section(Image(data), title=title, uri=name)]]
-    elif modality is Modality.AUDIO:
-        fault = fault_of_sound(data)
-        groups = [[Section(Audio(data), title=title, uri=name)]]
-    elif modality is Modality.POINTS:
-        groups = [[Section(_cloud(data, path), title=title, uri=name)]]
+    if modality is Modality.TEXT:
+        document = read_document(data, name, pictures=pictures)
+        return FileContent(
+            document.kind,
+            document.title,
+            document.sections_with_pictures(name),
+            document.text,
+            document.metadata,
+            document.notes,
+            document.kept,
+            (document.kept_words, document.visible_words or 0) if document.is_thin else None,
+        )
+    content: Image | Audio | Points
+    if modality is Modality.POINTS:
+        content, fault = _cloud(data, path), ""
+    elif modality is Modality.IMAGE:
+        content, fault = Image(data), fault_of_picture(data)
     else:
-        document = read_document(data, name)
-        kind, title, notes = document.kind, document.title, list(document.notes)
-        facts.update(document.metadata)
-        if document.kept is not None:
-            own[KEPT_WORDS] = document.kept
-        if document.is_thin:
-            thin = document.kept_words, document.visible_words or 0
-        groups = list(shares(document.item_sections(name)))
-        size = max((sum(map(size_of, group)) for group in groups), default=0)
-        if limit and size > limit - ROOM:
-            raise InvalidArgument(
-                f"a part of it has {size:,} bytes; the server's limit for a message is {limit:,}"
-            )
+        content, fault = Audio(data), fault_of_sound(data)
     if fault:  # reported here, by the file: the call would end where it is packed
         raise InvalidArgument(fault)
+    return FileContent(str(modality), title, [Section(content, title=title, uri=name)])
+
+
+def items_of(
+    name: str, source: str, path: Path, data: bytes, *, limit: int = 0, pictures: bool = False
+) -> FileItems:
+    """The items of a file. `InvalidArgument` where it is not what its suffix names, or too large."""
+    read = content_of_file(name, path, data, pictures=pictures)
+    kind, title, notes, facts = read.kind, read.title, list(read.notes), dict(read.facts)
+    is_text = modality_of_path(path) in (None, Modality.TEXT)
+    groups = list(shares(read.sections)) if is_text else [read.sections]
+    size = max((sum(map(size_of, group)) for group in groups), default=0) if is_text else 0
+    if limit and size > limit - ROOM:
+        raise InvalidArgument(
+            f"a part of it has {size:,} bytes; the server's limit for a message is {limit:,}"
+        )
     if not groups:
-        return FileItems((), kind, notes, thin)
+        return FileItems((), kind, notes, read.thin)
+    own: dict[str, MetadataValue] = {} if read.kept is None else {KEPT_WORDS: read.kept}
     own |= {
         "content_hash": digest_of(data),
         "path": name,
@@ -112,7 +140,7 @@ def items_of(name: str, source: str, path: Path, data: bytes, *, limit: int = 0)
         Item(share_id(name, number), group, title, facts | own | ({PART: number} if len(groups) > 1 else {}))
         for number, group in enumerate(groups, 1)
     ]
-    return FileItems(items, kind, notes, thin)
+    return FileItems(items, kind, notes, read.thin)
 
 
 def _cloud(data: bytes, path: Path) -> Points:

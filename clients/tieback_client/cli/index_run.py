@@ -50,6 +50,8 @@ class Run:
     """Files that have not changed since a run before."""
     walk: Walk = field(default_factory=Walk)
     """How the scopes were walked over."""
+    pictures: bool = False
+    """Whether scanned pages are sent as pictures, which the server reads."""
     new: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     written: int = 0
@@ -111,7 +113,8 @@ class Run:
             if not force and self.there.is_whole(name, digest_of(data)):
                 self.unchanged += 1
                 return ()
-            read = items_of(name, name.partition("/")[0], path, data, limit=limit)
+            source = name.partition("/")[0]
+            read = items_of(name, source, path, data, limit=limit, pictures=self.pictures)
         except OSError as error:
             self.found.failures[name] = f"cannot read it: {error.strerror or error}"
             return ()

@@ -23,7 +23,7 @@ from tieback_client.cli.output import Output
 from tieback_client.cli.pruning import Gone, gone_of
 from tieback_client.cli.removal import AT_ONCE
 from tieback_client.cli.roots import Root, scopes_of
-from tieback_client.cli.unread import leave_out, space_of, summary
+from tieback_client.cli.unread import leave_out, reads_scans, space_of, summary
 from tieback_client.cli.walking import Walk
 from tieback_client.client import Client
 from tieback_client.documents import Collection, Item
@@ -91,6 +91,7 @@ class Indexing:
             unread=sorted(unread),
             same=same,
             walk=walk,
+            pictures=reads_scans(client, into),
         )
         if self.prunes and self.asks and not self.is_dry:
             _confirm(output, gone)
@@ -141,7 +142,9 @@ class Indexing:
         try:
             limit = client.server_info().limits.message_bytes
             if self.workers is not None and not self.is_dry and run.found.files:
-                writing = ray_workers.Writing(connection(), self.collection, limit, self.batch, self.forces)
+                writing = ray_workers.Writing(
+                    connection(), self.collection, limit, self.batch, self.forces, run.pictures
+                )
                 _write_by_workers(output, run, writing, self.workers)
             else:
                 _write(client, output, self.collection, run, limit, batch=self.batch, force=self.forces)

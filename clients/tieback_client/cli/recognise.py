@@ -8,9 +8,9 @@ import click
 from rich.text import Text
 
 from tieback_client.cli.connection import Command, connected, parse_method
+from tieback_client.cli.given_files import given_files, is_media
 from tieback_client.cli.output import Output
 from tieback_client.client import Client
-from tieback_client.content import content_of
 from tieback_client.control_characters import in_a_line
 from tieback_client.errors import TiebackError, Unimplemented
 from tieback_client.jsonable import jsonable
@@ -28,7 +28,7 @@ HOW_TO_SERVE = (
     epilog="""\b
 Examples:
   tieback recognise receipt.jpg
-  tieback recognise scans/*.png --json
+  tieback recognise scans/*.png contract.pdf --json
   tieback recognise holiday.jpg --model efficientnet-lite0-labels
   tieback recognise interview.wav --fusion gfd --set weight=0.1
 
@@ -68,28 +68,42 @@ def recognise(
     fusion: str | None,
     parameters: tuple[str, ...],
 ) -> None:
-    """Read photos and sounds: writing, speech, and what is in them."""
+    """Read photos, sounds and scanned pages of PDF: writing, speech, and what is in them.
+
+    Archives and mails are read by the files in them.
+    """
     method = parse_method(fusion, parameters, "--fusion", "--set")
     failed = False
-    for path in files:
-        try:
-            (outcome,) = client.recognise(content_of(path), model=model, fusion=method).outcomes
-        except Unimplemented as error:
-            raise click.ClickException(f"{error}. {HOW_TO_SERVE}") from error
-        if isinstance(outcome, TiebackError):
+    several = len(files) > 1
+    for given in given_files(files, pictures=True):
+        if given.content is None:
             failed = True
-            output.note(f"{in_a_line(str(path))}: {outcome}")
-        elif output.json:
-            output.document({"file": str(path), **jsonable(outcome)})
-        else:
-            output.show(_shown(path, outcome, heading=len(files) > 1))
+            output.note(f"{in_a_line(given.name)}: {given.fault}")
+            continue
+        media = [one for one in given.content.sections if is_media(one.content)]
+        if not media:
+            output.note(f"{in_a_line(given.name)}: it holds no photo, sound or scanned page to recognise")
+        for section in media:
+            place = section.uri.partition("#")[1:]
+            name = f"{given.name}{''.join(place)}"
+            try:
+                (outcome,) = client.recognise(section.content, model=model, fusion=method).outcomes
+            except Unimplemented as error:
+                raise click.ClickException(f"{error}. {HOW_TO_SERVE}") from error
+            if isinstance(outcome, TiebackError):
+                failed = True
+                output.note(f"{in_a_line(name)}: {outcome}")
+            elif output.json:
+                output.document({"file": name, **jsonable(outcome)})
+            else:
+                output.show(_shown(name, outcome, heading=several or name != str(files[0])))
     if failed:
         raise click.exceptions.Exit(1)
 
 
-def _shown(path: Path, recognised: RecognisedText, *, heading: bool) -> Text:
+def _shown(name: str, recognised: RecognisedText, *, heading: bool) -> Text:
     """The segments, a line each, below the file's name where there are several."""
-    lines = [Text(in_a_line(str(path)), "bold")] if heading else []
+    lines = [Text(in_a_line(name), "bold")] if heading else []
     for words, segment in recognised.parts:
         likely = f"  {segment.score:.2f}" if segment.kind is SegmentKind.LABEL else ""
         lines.append(Text.assemble(in_a_line(words), "  ", (place_shown(segment.place) + likely, "dim")))

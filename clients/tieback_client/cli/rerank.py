@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,13 @@ from rich.text import Text
 from tieback_client import content
 from tieback_client.catalog import VectorKind
 from tieback_client.cli.connection import Command, connected, parse_method
+from tieback_client.cli.given_files import given_files
 from tieback_client.cli.output import Output
 from tieback_client.cli.search import aligned, indented, snippet
 from tieback_client.client import Client
 from tieback_client.content import Content, Modality, content_of, modality_of, modality_of_path
 from tieback_client.control_characters import in_a_line
+from tieback_client.errors import InvalidArgument
 from tieback_client.jsonable import jsonable
 from tieback_client.places import MODALITIES
 from tieback_client.reranking import Reranked, RerankResult
@@ -42,10 +45,18 @@ their parts. What is longer than the space reads is compared up to there.
 )
 @click.argument("texts", nargs=-1, metavar="[QUERY] [TEXTS]...")
 @click.option(
-    "--query-file", type=_FILE, metavar="FILE", help="A photo, sound or text file in place of QUERY."
+    "--query-file",
+    type=_FILE,
+    metavar="FILE",
+    help="A file of any format that is indexed, in place of QUERY.",
 )
 @click.option(
-    "--file", "files", type=_FILE, multiple=True, metavar="FILE", help="A photo, sound or text file to order."
+    "--file",
+    "files",
+    type=_FILE,
+    multiple=True,
+    metavar="FILE",
+    help="A file of any format that is indexed, or an archive of some, to order.",
 )
 @click.option("--method", metavar="METHOD", help="How to compare. [late_interaction]")
 @click.option(
@@ -82,10 +93,12 @@ def rerank(
     chosen = parse_method(method, parameters, "--method", "--set")
     if query_file is None and not texts:
         raise click.UsageError("Give the query: QUERY or --query-file.")
-    query = content_of(query_file or texts[0])
+    query = content_of(texts[0]) if query_file is None else _read([query_file])[0][1]
     names = _lines(texts if query_file is not None else texts[1:], output)
-    candidates = [content_of(one) for one in names] + [content_of(path) for path in files]
-    names += [str(path) for path in files]
+    candidates = [content_of(one) for one in names]
+    for name, candidate in _read(files):
+        names.append(name)
+        candidates.append(candidate)
     if not candidates:
         raise click.UsageError('Give the candidates: texts, --file, or "-" for the lines of standard input.')
     result = client.rerank(
@@ -103,6 +116,23 @@ def rerank(
     for rank, one in enumerate(result.results, 1):
         place = one.first_rank
         output.show(_shown(rank, one, names[place], candidates[place], asked, width=output.console.width))
+
+
+def _read(files: Sequence[Path]) -> list[tuple[str, Content]]:
+    """Each file, and each that is packed in one, with its text, or the photo, sound or cloud that it is."""
+    read: list[tuple[str, Content]] = []
+    for given in given_files(files):
+        if given.content is None:
+            raise InvalidArgument(f"{given.name}: {given.fault}")
+        first = next(
+            (one.content for one in given.content.sections if not isinstance(one.content, str)), None
+        )
+        if first is None and not given.content.text.strip():
+            raise InvalidArgument(f"{given.name}: {'; '.join(given.content.notes) or 'it holds no text'}")
+        read.append((given.name, content_of(first or given.content.text)))
+    if files and not read:
+        raise InvalidArgument(f"{files[0]}: it holds no file that is read")
+    return read
 
 
 def _lines(texts: tuple[str, ...], output: Output) -> list[str]:

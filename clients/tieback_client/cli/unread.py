@@ -11,6 +11,7 @@ from tieback_client.client import Client
 from tieback_client.content import Modality, modality_of_path
 from tieback_client.documents import Collection
 from tieback_client.errors import InvalidArgument, NotFound
+from tieback_client.recognition import SegmentKind
 
 PLURALS = {
     Modality.TEXT: "texts",
@@ -50,6 +51,20 @@ def leave_out(found: Found, space: Space) -> dict[str, Modality]:
             found.ignored[name] = PurePath(name).suffix.lower()
             del unread[name]
     return unread
+
+
+def reads_scans(client: Client, space: Space | None) -> bool:
+    """Whether a scanned page that is sent as a picture is read: by the space, and as writing."""
+    if space is None or Modality.IMAGE not in space.modalities:
+        return False
+    return reads_writing(client)
+
+
+def reads_writing(client: Client) -> bool:
+    """Whether the server reads what is written in pictures."""
+    return any(
+        one.modality is Modality.IMAGE and one.recognises is SegmentKind.WORDS for one in client.recognisers()
+    )
 
 
 def summary(unread: dict[str, Modality], space: Space) -> str:

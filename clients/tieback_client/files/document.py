@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TypeAlias
 
+from tieback_client.content import Image
 from tieback_client.documents import Section
 from tieback_client.errors import InvalidArgument
+from tieback_client.files.page_pictures import PagePicture
 
 Scalar: TypeAlias = str | int | float | bool | date | datetime
 LEAST_KEPT = 0.2
@@ -68,11 +70,12 @@ class Document:
     """Notes: that it is empty, or why it was not read as its format."""
     is_original: bool = True
     """Whether `text` is the content of the file itself, and not the text that it shows."""
-
     kept_words: int = 0
     """Words of its title, headings and sections."""
     visible_words: int | None = None
     """Words that the file shows, counted without its parser; None where they are not counted."""
+    pictures: Sequence[PagePicture] = ()
+    """Of the pages of a PDF that were scanned, if they were asked for."""
 
     @property
     def kept(self) -> float | None:
@@ -98,6 +101,21 @@ class Document:
             )
             for one, span in zip(self.sections, self.byte_spans(), strict=True)
         ]
+
+    def sections_with_pictures(self, uri: str) -> list[Section]:
+        """The sections of an `Item`, with a picture for each page that was scanned, in the order of pages."""
+        sections = (
+            [(int(one.id.partition("-")[0]), one) for one in self.item_sections(uri)] if self.pictures else []
+        )
+        pictures = [
+            (
+                one.page,
+                Section(Image(one.data), id=str(one.page), title=one.heading, uri=f"{uri}#{one.locator}"),
+            )
+            for one in self.pictures
+        ]
+        merged = sorted([*sections, *pictures], key=lambda one: one[0])
+        return [one for _, one in merged] or self.item_sections(uri)
 
     def byte_spans(self) -> list[tuple[int, int]]:
         """For each section, the bytes [begin, end) that it takes in the UTF-8 of `text`."""

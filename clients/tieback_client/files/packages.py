@@ -8,6 +8,7 @@ from typing import Any
 from tieback_client.errors import FailedPrecondition
 
 _PACKAGES = {
+    "PIL": "pillow",
     "chardetng_py": "chardetng_py",
     "defusedxml": "defusedxml",
     "docutils": "docutils",

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tieback_client.files.document import Fact, FileSection
+from tieback_client.files.page_pictures import PagePicture
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,5 +20,7 @@ class Parsed:
     notes: tuple[str, ...] = ()
     is_original: bool = True
     """Whether `text` is the content of the file itself."""
+    pictures: Sequence[PagePicture] = ()
+    """Of pages that were scanned, if they were asked for."""
     facts: Mapping[str, Fact] = field(default_factory=dict)
     """What the format says of the text; of a mail, who wrote it."""

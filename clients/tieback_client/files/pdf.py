@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tieback_client.errors import InvalidArgument
+from tieback_client.errors import FailedPrecondition, InvalidArgument
+from tieback_client.files import page_pictures
 from tieback_client.files.budget import Budget
 from tieback_client.files.decoding import called, storable
 from tieback_client.files.document import FileSection
 from tieback_client.files.outline import LONGEST, property_title, shortened
 from tieback_client.files.packages import load
+from tieback_client.files.page_pictures import PagePicture
 from tieback_client.files.parsed import Parsed
 
 SECTIONS = 2000
@@ -29,11 +31,16 @@ TEXT = 32 << 20
 """Characters of all pages."""
 _BEGIN, _HEAD = b"%PDF-", 1024
 """The first bytes of a PDF, and within which they stand."""
+_PICTURES = ("that are pictures, which are read where a reader of writing is served", "of damaged pictures")
+"""Scanned pages that are not read, where their pictures are not asked for, and where they are."""
 _BLANKS = re.compile(r"[ \t]+\n")
 
 
-def read(data: bytes) -> Parsed:
-    """The pages of a PDF. `InvalidArgument` where it is encrypted or damaged beyond reading."""
+def read(data: bytes, *, pictures: bool = False) -> Parsed:
+    """The pages of a PDF, with `pictures` of those that were scanned.
+
+    `InvalidArgument` where it is encrypted or damaged beyond reading.
+    """
     pypdf = load("pypdf", "PDF")
     with _quiet(), pypdf.apply_configuration(**_limits()):
         try:
@@ -48,15 +55,15 @@ def read(data: bytes) -> Parsed:
         except Exception as error:  # noqa: BLE001 - pypdf meets damage with errors of any type
             reason = _reason(error) if _BEGIN in data[:_HEAD] else f"it begins as {called(data)}"
             raise InvalidArgument(f"it is no PDF that can be read: {reason}") from None
-        return _pages(reader, count)
+        return _pages(reader, count, pictures=pictures)
 
 
-def _pages(reader: Any, count: int) -> Parsed:
+def _pages(reader: Any, count: int, *, pictures: bool) -> Parsed:
     """A section a page, or for several pages where there are very many; long ones in pieces."""
     text: list[str] = []
     sections: list[FileSection] = []
     length = 0
-    lost = _Lost(count)
+    lost = _Lost(count, takes_pictures=pictures)
     headings = _headings(reader)
     together = max(1, -(-count // SECTIONS))
     for first in range(1, count + 1, together):
@@ -78,23 +85,49 @@ def _pages(reader: Any, count: int) -> Parsed:
         if length > TEXT:
             lost.unread = count - pages[-1]
             break
-    if lost.damaged and not sections:
+    if lost.damaged and not sections and not lost.pictures:
         raise InvalidArgument(f"none of its {count} pages can be read")
-    return Parsed("".join(text), sections, _title(reader), lost.notes(), is_original=False)
+    taken = [
+        PagePicture(page, headings.get(page, f"page {page}"), one) for page, one in lost.pictures.items()
+    ]
+    return Parsed("".join(text), sections, _title(reader), lost.notes(), is_original=False, pictures=taken)
 
 
 class _Lost:
-    """Counts the pages that give no text, and why."""
+    """Counts the pages that give no text, and why, and takes the pictures of those that were scanned."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, *, takes_pictures: bool) -> None:
         self.count = count
-        self.empty = self.damaged = self.unread = 0
+        self.empty = self.scanned = self.damaged = self.unread = 0
+        self.pictures: dict[int, bytes] = {}
         self.end = time.thread_time() + SECONDS
+        self._takes_pictures = takes_pictures
+        self._left = page_pictures.BYTES
+
+    def add(self, number: int, page: Any) -> None:
+        """Counts a page without text."""
+        if not page_pictures.has_picture(page):
+            self.empty += 1
+            return
+        picture = b""
+        if self._takes_pictures:
+            try:
+                picture = page_pictures.picture_of(page)
+            except FailedPrecondition:
+                raise
+            except Exception:  # noqa: BLE001 - pypdf and Pillow meet damage with errors of any type
+                picture = b""
+        self._left -= len(picture)
+        if picture and self._left >= 0:
+            self.pictures[number] = picture
+        else:
+            self.scanned += 1
 
     def notes(self) -> tuple[str, ...]:
         """For people, without what is 0."""
         told = (
-            (self.empty, "without text, since pictures of text are not read"),
+            (self.scanned, _PICTURES[self._takes_pictures]),
+            (self.empty, "without text"),
             (self.damaged, "that cannot be read"),
             (self.unread, "not read, since the file takes too long or holds too much"),
         )
@@ -108,11 +141,15 @@ def _shown(reader: Any, number: int, lost: _Lost) -> tuple[int, str]:
         lost.unread += 1
         return number, ""
     try:
-        text = _text(reader.pages[number - 1], Budget(min(PAGE_SECONDS, left)))
+        page = reader.pages[number - 1]
+        text = _text(page, Budget(min(PAGE_SECONDS, left)))
+        if not text:
+            lost.add(number, page)
+    except FailedPrecondition:
+        raise
     except Exception:  # noqa: BLE001 - pypdf meets damage with errors of any type; the other pages are read
         lost.damaged += 1
         return number, ""
-    lost.empty += not text
     return number, text
 
 

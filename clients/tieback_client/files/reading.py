@@ -100,14 +100,14 @@ _LONGEST = {
 }
 
 
-def read_document(source: str | PathLike[str] | bytes, name: str = "") -> Document:
+def read_document(source: str | PathLike[str] | bytes, name: str = "", *, pictures: bool = False) -> Document:
     """The contents of a file: its title, facts and sections. `source` is a path, or the bytes of a file.
 
     `name`, a path or its last part, gives the format by its suffix, and the title if the file has none; the
     path by default.
     A name without a known suffix is text if its bytes are. One that ends with ".gz" is read as what was
-    compressed, under its name. An empty file, and a PDF of pictures, has no
-    sections and a note.
+    compressed, under its name. An empty file, and a PDF of pictures, has no sections and a note; with
+    `pictures` it has those of its scanned pages.
 
     `NotText` where it is a drawing or a binary file of another kind; `InvalidArgument` where it cannot be
     read, or a value of its front matter cannot be stored, whose key it names; `FailedPrecondition` where the
@@ -127,7 +127,7 @@ def read_document(source: str | PathLike[str] | bytes, name: str = "") -> Docume
     if not data.strip() or data in MARKS:
         return Document(kind, _stem(name), "", (), notes=("it is empty",))
     if kind in _BY_BYTES:
-        parsed = _BY_BYTES[kind](data)
+        parsed = pdf.read(data, pictures=pictures) if kind == PDF else _BY_BYTES[kind](data)
         return _document(kind, name, data, parsed, Decoded("", ""), dict(parsed.facts))
     declared = html_page.declared_encoding(data) if kind == HTML else ""
     known = decoded(data, called_text=said is not None, declared=declared)
@@ -188,7 +188,7 @@ def _document(
     kind: str, name: str, data: bytes, parsed: Parsed, known: Decoded, facts: dict[str, Fact]
 ) -> Document:
     notes = (*known.notes, *parsed.notes)
-    if not parsed.sections and not notes:
+    if not parsed.sections and not parsed.pictures and not notes:
         is_empty = parsed.is_original and not parsed.text.strip()
         notes = ("it is empty" if is_empty else "it holds no text",)
     title = shortened(str(facts.pop("title", ""))) or parsed.title or _stem(name)
@@ -205,6 +205,7 @@ def _document(
         parsed.is_original,
         sum(map(words, (*titles, *(one.text for one in sections)))),
         visible_words(kind, data, known.text),
+        pictures=parsed.pictures,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from tieback_client.content import Image
 from tieback_client.documents import Section
 from tieback_client.errors import InvalidArgument
 
@@ -14,6 +15,8 @@ Each byte may be a token, a heading takes up to half of a window, a piece fills 
 15 % of the rest may be what the piece before it ends with. So pieces begin 22 bytes apart at least."""
 ITEM_SECTIONS = 1000
 """Sections of an item, since a section that is a little longer than a window becomes two."""
+PICTURE_BYTES = 24
+"""Of a picture, that count as one of text."""
 TEXT_BYTES = 64 << 20
 """Bytes of text of a file."""
 
@@ -42,7 +45,9 @@ def shares(sections: Sequence[Section]) -> Iterator[list[Section]]:
 
 
 def size_of(section: Section) -> int:
-    """The bytes of a section's text."""
+    """The bytes of a section's text; of a picture so many that some 2 MB of pictures are one item."""
+    if isinstance(section.content, Image):
+        return len(section.content.data) // PICTURE_BYTES
     text = str(section.content)
     return len(text) if text.isascii() else len(text.encode())
 

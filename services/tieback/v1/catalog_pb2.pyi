@@ -127,7 +127,7 @@ class ListModelsResponse(_message.Message):
     def __init__(self, models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ..., rerankers: _Optional[_Iterable[_Union[Model, _Mapping]]] = ..., recognisers: _Optional[_Iterable[_Union[Model, _Mapping]]] = ...) -> None: ...
 
 class Model(_message.Message):
-    __slots__ = ("name", "revision", "context_tokens", "description", "license", "upstream", "ready")
+    __slots__ = ("name", "revision", "context_tokens", "description", "license", "upstream", "ready", "modality", "recognises")
     NAME_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     CONTEXT_TOKENS_FIELD_NUMBER: _ClassVar[int]
@@ -135,6 +135,8 @@ class Model(_message.Message):
     LICENSE_FIELD_NUMBER: _ClassVar[int]
     UPSTREAM_FIELD_NUMBER: _ClassVar[int]
     READY_FIELD_NUMBER: _ClassVar[int]
+    MODALITY_FIELD_NUMBER: _ClassVar[int]
+    RECOGNISES_FIELD_NUMBER: _ClassVar[int]
     name: str
     revision: str
     context_tokens: int
@@ -142,7 +144,9 @@ class Model(_message.Message):
     license: str
     upstream: str
     ready: bool
-    def __init__(self, name: _Optional[str] = ..., revision: _Optional[str] = ..., context_tokens: _Optional[int] = ..., description: _Optional[str] = ..., license: _Optional[str] = ..., upstream: _Optional[str] = ..., ready: _Optional[bool] = ...) -> None: ...
+    modality: _content_pb2.Modality
+    recognises: _content_pb2.SegmentKind
+    def __init__(self, name: _Optional[str] = ..., revision: _Optional[str] = ..., context_tokens: _Optional[int] = ..., description: _Optional[str] = ..., license: _Optional[str] = ..., upstream: _Optional[str] = ..., ready: _Optional[bool] = ..., modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., recognises: _Optional[_Union[_content_pb2.SegmentKind, str]] = ...) -> None: ...
 
 class ListMethodsRequest(_message.Message):
     __slots__ = ("family",)

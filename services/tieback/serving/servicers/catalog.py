@@ -11,6 +11,7 @@ import grpc
 
 import tieback
 from tieback.catalog.card import Card, EncoderCard, GeneratorCard, RecogniserCard, RerankerCard
+from tieback.catalog.options import LabelRecogniser
 from tieback.core.errors import NotFound
 from tieback.core.family import Family
 from tieback.core.types.content import Modality
@@ -22,7 +23,7 @@ from tieback.serving.conversions.contents import write_modality
 from tieback.serving.conversions.generations import write_style
 from tieback.serving.conversions.retrievals import write_plan
 from tieback.serving.conversions.vectors import write_kinds, write_space
-from tieback.v1 import catalog_pb2, catalog_pb2_grpc
+from tieback.v1 import catalog_pb2, catalog_pb2_grpc, content_pb2
 
 if TYPE_CHECKING:
     from tieback import router
@@ -153,7 +154,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
                 _write_model(card, card.context_tokens, "generator" in ready) for card in self._generators
             ],
             rerankers=[_write_model(card, card.max_tokens, "reranker" in ready) for card in self._rerankers],
-            recognisers=[_write_model(card, 0, "recogniser" in ready) for card in self._recognisers],
+            recognisers=[_write_recogniser(card, "recogniser" in ready) for card in self._recognisers],
         )
 
     async def ListMethods(
@@ -271,6 +272,14 @@ def _write_model(card: Card, tokens: int, ready: bool) -> catalog_pb2.Model:
         upstream=card.upstream,
         ready=ready,
     )
+
+
+def _write_recogniser(card: RecogniserCard, ready: bool) -> catalog_pb2.Model:
+    message = _write_model(card, 0, ready)
+    message.modality = write_modality(card.modality)
+    is_of_labels = isinstance(card.options, LabelRecogniser)
+    message.recognises = content_pb2.SEGMENT_KIND_LABEL if is_of_labels else content_pb2.SEGMENT_KIND_WORDS
+    return message
 
 
 def _write_joint(joint: JointSpace, ready: bool) -> catalog_pb2.Space:
