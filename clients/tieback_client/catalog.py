@@ -221,6 +221,8 @@ class ServiceState:
     """Whether it can be asked now."""
     replicas: int
     """How many replicas serve it."""
+    detail: str = ""
+    """Why the endpoint of a language model (``"endpoint:NAME"``) cannot be asked."""
 
 
 @dataclass(frozen=True, slots=True)

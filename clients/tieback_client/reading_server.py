@@ -74,7 +74,9 @@ def method(message: Any) -> catalog.Method:
 def server_info(message: Any, info: CallInfo) -> catalog.ServerInfo:
     """A server's description of itself."""
     limits = catalog.Limits(**{one.name: getattr(message.limits, one.name) for one in _limit_fields(message)})
-    services = [catalog.ServiceState(one.name, one.ready, one.replicas) for one in message.services]
+    services = [
+        catalog.ServiceState(one.name, one.ready, one.replicas, one.detail) for one in message.services
+    ]
     styles = [style for one in message.styles if (style := value_of(_STYLES, one, None)) is not None]
     return catalog.ServerInfo(message.version, limits, services, plan(message.retrieval), styles, info)
 

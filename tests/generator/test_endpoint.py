@@ -380,6 +380,27 @@ async def test_a_model_that_the_endpoint_does_not_have_leads_to_a_quote_that_say
     assert "`far-8b` does not exist" in degraded.message
 
 
+async def test_a_probe_says_why_an_endpoint_cannot_be_asked(server: ChatServer) -> None:
+    model, away = EndpointModel(card(server.base_url)), EndpointModel(card("http://127.0.0.1:9/v1"))
+
+    async def said(status: int, *served: str) -> str:
+        server.status, server.served = status, served
+        return await model.probe()
+
+    for status, served, fault in (
+        (200, ["far-8b", "other"], ""),
+        (200, [], ""),
+        (404, [], ""),
+        (200, ["other"], "the endpoint of far has no model 'far-8b'"),
+        (401, [], "the endpoint of far refuses this server's token"),
+        (503, [], "the endpoint of far answers with the status 503"),
+    ):
+        assert await said(status, *served) == fault
+    assert await away.probe() == "the endpoint of far does not answer"
+    await model.close()
+    await away.close()
+
+
 async def test_a_conversation_is_read_by_the_model_where_there_is_no_evidence(
     server: ChatServer, encoder: Encoder
 ) -> None:

@@ -30,6 +30,8 @@ class ChatServer:
     headers: list[dict[str, str]] = field(default_factory=list)
     left: asyncio.Event = field(default_factory=asyncio.Event)
     base_url: str = ""
+    served: Sequence[str] = ("far-8b",)
+    status: int = 200
 
     async def complete(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
@@ -63,6 +65,10 @@ class ChatServer:
             raise
         return response
 
+    async def models(self, _: web.Request) -> web.StreamResponse:
+        data = [{"id": name, "object": "model"} for name in self.served]
+        return web.json_response({"object": "list", "data": data}, status=self.status)
+
     def _choice(self, body: dict[str, Any], word: str) -> dict[str, Any]:
         choice: dict[str, Any] = {"delta": {"content": word}, "finish_reason": None}
         if body.get("logprobs"):
@@ -79,6 +85,7 @@ async def chat_server(server: ChatServer) -> AsyncIterator[ChatServer]:
     """Listens while the context is open."""
     app = web.Application()
     app.router.add_post("/v1/chat/completions", server.complete)
+    app.router.add_get("/v1/models", server.models)
     runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -96,6 +96,9 @@ def health(client: Client, output: Output, service: str) -> None:
                 ["service", "ready", *(["replicas"] if replicas else [])],
                 [[one.name, _yes(one.ready), *([one.replicas] if replicas else [])] for one in info.services],
             )
+            for one in info.services:
+                if one.detail:
+                    output.line(Text(f"{one.detail}; answers are quoted meanwhile", style="yellow"))
             output.line(Text(f"default of queries: {_in_words(info.retrieval)}", style="dim"))
             output.line(Text(f"answers: {_ways(info.styles)}", style="dim"))
     if state is not Health.SERVING:

@@ -41,6 +41,7 @@ BROKEN = (aiohttp.ClientError, aiohttp.http.HttpProcessingError, OSError)
 GARBAGE = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 """Of a stream: its connection, and what is no answer."""
 
+PROBE_SECONDS = 5.0
 OPENING_SHARE = 0.5
 """Of the time that is left, an endpoint may take so much to begin; the rest is for quotes in its place."""
 
@@ -76,7 +77,7 @@ class EndpointModel:
         self.context_tokens = card.context_tokens
         self.options = card.options_for(ChatEndpoint)
         self.system_prompt = self.options.system_prompt
-        self._url = f"{self.options.base_url.rstrip('/')}/chat/completions"
+        self._url = self.options.base_url.rstrip("/")
         self._ssl = _trusted(self.options.certificates, card.name)
         self._session: aiohttp.ClientSession | None = None
         self._token()  # is there at the start
@@ -114,6 +115,27 @@ class EndpointModel:
             raise fails("broke off, or sent what is no answer") from None
         finally:
             response.close()
+
+    async def probe(self) -> str:
+        """Why it cannot be asked now, in one sentence; empty where it can. It is asked for its models."""
+        try:
+            async with asyncio.timeout(PROBE_SECONDS):
+                response = await self._session_of_loop().get(
+                    f"{self._url}/models", headers=self._headers(), allow_redirects=False
+                )
+                body = await response.content.read(READ * 256) if response.status == 200 else b""
+                response.close()
+        except StartupError:
+            return self._away("needs a token that is gone").message
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            return self._away("does not answer").message
+        if response.status in (401, 403):
+            return self._away("refuses this server's token").message
+        if response.status >= 500:
+            return self._away(f"answers with the status {response.status}").message
+        names = _names(body)  # none where it lists no models, which few endpoints have to
+        lacks = names and self.options.model not in names
+        return self._away(f"has no model {self.options.model!r}").message if lacks else ""
 
     async def close(self) -> None:
         """Closes the connections."""
@@ -155,6 +177,11 @@ class EndpointModel:
         raise AssertionError("there is at least one attempt")
 
     async def _asked(self, body: Mapping[str, Any]) -> aiohttp.ClientResponse:
+        return await self._session_of_loop().post(
+            f"{self._url}/chat/completions", json=body, headers=self._headers(), allow_redirects=False
+        )
+
+    def _session_of_loop(self) -> aiohttp.ClientSession:
         if self._session is None:
             options = self.options
             self._session = aiohttp.ClientSession(
@@ -164,10 +191,11 @@ class EndpointModel:
                 connector=aiohttp.TCPConnector(ssl=self._ssl, limit=0),
                 read_bufsize=LARGEST_LINE,
             )
-        headers = {"Accept": "text/event-stream"}
-        if token := self._token():
-            headers["Authorization"] = f"Bearer {token}"
-        return await self._session.post(self._url, json=body, headers=headers, allow_redirects=False)
+        return self._session
+
+    def _headers(self) -> dict[str, str]:
+        token = self._token()
+        return {"Accept": "text/event-stream"} | ({"Authorization": f"Bearer {token}"} if token else {})
 
     def _away(self, what: str) -> Unavailable:
         return EndpointUnavailable(f"the endpoint of {self.name} {what}")
@@ -241,6 +269,14 @@ def _piece(event: Any) -> EndpointPiece:
         for one in scores
     )
     return EndpointPiece(text, tokens, str(choice.get("finish_reason") or ""), *counts)
+
+
+def _names(body: bytes) -> list[str]:
+    """The models of `GET /models`; none where it is something else."""
+    try:
+        return [str(one["id"]) for one in json.loads(body)["data"]]
+    except GARBAGE:
+        return []
 
 
 def _seconds(said: str | None) -> float:

@@ -17,6 +17,7 @@ from tieback.serving.byte_proxy import ByteProxy
 from tieback.serving.coalescing import Coalescer
 from tieback.serving.credentials import server_credentials
 from tieback.serving.directory import DIRECTORY
+from tieback.serving.endpoint_watch import EndpointWatch
 from tieback.serving.grpc_doors import door_servicers, door_services
 from tieback.serving.http_door import OpenedHttpDoor
 from tieback.serving.inner import channel_maker, inner_settings
@@ -54,6 +55,7 @@ class GatewayProcess:
         self._http: OpenedHttpDoor | None = None
         if settings.http_port is not None:
             self._http = OpenedHttpDoor(settings, self._server, self._telemetry)
+        self._watch = EndpointWatch(plan.generator, self._server)
         self._host = ""
         self._tasks: list[asyncio.Task[None]] = []
         self._changed = asyncio.Event()
@@ -105,6 +107,7 @@ class GatewayProcess:
             await self._http.start(shared=True)
         metrics = join_address(host, await self._listener.start(host))
         self._tasks.append(asyncio.create_task(self._follow_health()))
+        await self._watch.start()
         if settings.metrics_port is not None:
             self._tasks.append(asyncio.create_task(self._hold_page(settings.metrics_port)))
         logs.event(log, "serving", deployment=targets.GATEWAY, port=port)
@@ -114,6 +117,7 @@ class GatewayProcess:
         """Reports NOT_SERVING, lets running calls end, and frees the ports."""
         for task in self._tasks:
             task.cancel()
+        await self._watch.stop()
         if self._http is not None:
             await self._http.stop()
         await self._server.drain()
@@ -126,6 +130,9 @@ class GatewayProcess:
         await asyncio.to_thread(self._telemetry.tracing.close)
 
     async def _states(self) -> Sequence[ServiceState]:
+        return [*self._services(), *self._watch.states()]
+
+    def _services(self) -> list[ServiceState]:
         found = []
         for target in self._targets:
             replicas = len(DIRECTORY.replicas(target))

@@ -11,6 +11,7 @@ from types import TracebackType
 
 from tieback.serving import assembly, heap, logs, targets
 from tieback.serving.assembly import Ports
+from tieback.serving.endpoint_watch import EndpointWatch
 from tieback.serving.grpc_doors import door_servicers
 from tieback.serving.http_door import OpenedHttpDoor
 from tieback.serving.metrics_page import MetricsPage
@@ -60,7 +61,10 @@ class LocalServer:
         names += ["answer"] if plan.keeps_collections else []
 
         async def all_ready() -> list[ServiceState]:
-            return [ServiceState(name, True) for name in names]
+            return [*(ServiceState(name, True) for name in names), *watch.states()]
+
+        watch = EndpointWatch(plan.generator, server)
+        self._closing.push_async_callback(watch.stop)
 
         try:
             # The index first: where another server has the store, nothing else is worth loading.
@@ -86,6 +90,7 @@ class LocalServer:
             if self._http is not None:
                 self.http_port = await self._http.start()
             await server.set_all_ready(True)
+            await watch.start()
             if context.operations is not None:
                 await context.operations.begin()
         except BaseException:

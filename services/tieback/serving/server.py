@@ -159,6 +159,11 @@ class GrpcServer:
         states = [self._health._server_status.get(known) for known in self._names]
         await self._health.set("", _SERVING if all(state == _SERVING for state in states) else _NOT_SERVING)
 
+    async def set_endpoint(self, name: str, answers: bool) -> None:
+        """Sets whether the endpoint of a model answers, without which the server as a whole goes on."""
+        await self._health.set(name, _SERVING if answers else _NOT_SERVING)
+        self._telemetry.set_ready(name, answers)
+
     def is_ready(self, name: str) -> bool:
         """Whether a service is ready."""
         return bool(self._health._server_status.get(name) == _SERVING)

@@ -24,13 +24,13 @@ def alive() -> Operation:
 
 
 def ready(client: AsyncClient, is_ending: Callable[[], bool]) -> Operation:
-    """Whether requests are taken, and the platform can work on them."""
+    """Whether requests are taken, and the platform, or the service that the query names, can work on them."""
 
-    async def handle(_: Request) -> Response:
+    async def handle(request: Request) -> Response:
         if is_ending():
             raise Refused(503, "ENDING", "the server ends", retry=RETRY_SECONDS)
         try:
-            state = await client.health(timeout=SECONDS)
+            state = await client.health(request.query_params.get("service", ""), timeout=SECONDS)
         except TiebackError:
             state = Health.UNKNOWN
         if state is not Health.SERVING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import enum
 import os
 import shutil
@@ -20,6 +21,7 @@ from tieback_client.errors import Unauthenticated, Unavailable
 from tieback_client.installing import how_to_install
 
 if TYPE_CHECKING:
+    from tieback.catalog.card import GeneratorCard
     from tieback.core.types.vectors import SpaceRef
 
 GIGABYTE = 1024**3
@@ -140,6 +142,39 @@ def models() -> Iterator[Finding]:
             good.append(card.name)
     if good:
         yield Finding("models", State.GOOD, f"{', '.join(good)} in {store.root}")
+
+
+def endpoint() -> Iterator[Finding]:
+    """Whether the endpoint of the model that writes answers; nothing where none does."""
+    from tieback.core.errors import StartupError
+    from tieback.models.chat_endpoint import EndpointModel
+    from tieback.serving.plan import Plan
+    from tieback.serving.settings import load_settings
+
+    async def probed(card: GeneratorCard) -> str:
+        model = EndpointModel(card)
+        try:
+            return await model.probe()
+        finally:
+            await model.close()
+
+    try:
+        card = Plan(load_settings()).generator
+    except StartupError:
+        return  # the check of models reports it
+    if card is None or card.runtime != "chat_endpoint":
+        return
+    try:
+        yield _endpoint(card.name, asyncio.run(probed(card)))
+    except StartupError as error:
+        yield Finding("endpoint", State.BAD, error.message, "correct the card, or what it names")
+
+
+def _endpoint(name: str, fault: str) -> Finding:
+    if not fault:
+        return Finding("endpoint", State.GOOD, f"{name} answers")
+    advice = "start it, or correct base_url, model or the token of its card; answers are quoted meanwhile"
+    return Finding("endpoint", State.BAD, fault, advice)
 
 
 def joint_space() -> Iterator[Finding]:
@@ -284,7 +319,7 @@ def server(address: str | None, *, token: str | None, ca: Path | None) -> Iterat
 
 
 def _running(address: str, health: Health, info: ServerInfo) -> Iterator[Finding]:
-    waiting = [one.name for one in info.services if not one.ready]
+    waiting = [one.name for one in info.services if not one.ready and not one.detail]
     if waiting or health is not Health.SERVING:
         advice = "wait until it is ready; if that does not come, its log says why"
         what = ", ".join(waiting) or "the server as a whole"
@@ -293,6 +328,7 @@ def _running(address: str, health: Health, info: ServerInfo) -> Iterator[Finding
         yield Finding(
             "server", State.GOOD, f"{address} is ready, with all its services ({len(info.services)})"
         )
+    yield from (_endpoint(one.name, one.detail) for one in info.services if one.detail)
     here = version("tieback")
     if info.version != here:
         advice = f"install version {info.version} here, or {here} at the server"

@@ -55,6 +55,7 @@ def doctor(server: str | None, token: str | None, ca: Path | None, as_json: bool
         checks.settings,
         checks.runtime,
         checks.models,
+        checks.endpoint,
         checks.joint_space,
         checks.store,
         checks.machine,

@@ -33,11 +33,15 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ServiceState:
-    """Whether a service can be asked, and by how many replicas; `name` is "encoder:SPACE" or the service."""
+    """Whether a service can be asked, and by how many replicas; `name` is "encoder:SPACE" or the service.
+
+    `detail` is why an endpoint ("endpoint:MODEL") cannot be asked.
+    """
 
     name: str
     ready: bool
     replicas: int = 1
+    detail: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -204,8 +208,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
             version=tieback.__version__,
             limits=catalog_pb2.Limits(**dataclasses.asdict(self._limits)),
             services=[
-                catalog_pb2.ServiceState(name=state.name, ready=state.ready, replicas=state.replicas)
-                for state in await self._states()
+                catalog_pb2.ServiceState(**dataclasses.asdict(state)) for state in await self._states()
             ],
             retrieval=write_plan(self._retrieval),
             styles=[write_style(one) for one in self._styles],
