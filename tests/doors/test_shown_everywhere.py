@@ -118,6 +118,7 @@ def texts(shown: ShownAnswer) -> list[str]:
     marked = [f"»{run.text}«" for one in shown.passages for run in one.runs if run.is_marked]
     conflicts = [one.heading for one in shown.conflicts]
     return [
+        *shown.notices,
         *(shown.heading, shown.answer, shown.note, shown.passages_heading),
         *(shown.withdrawn_heading, shown.withdrawn, *marked, *conflicts, *shown.legend),
     ]

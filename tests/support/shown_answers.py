@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 
+from tieback.core.types.conversation import RewrittenQuestion
 from tieback.core.types.generation import (
     Abstention,
     AbstentionReason,
@@ -15,6 +16,7 @@ from tieback.core.types.generation import (
     Conflict,
     ConflictingPlace,
     ConflictKind,
+    Degraded,
     Finish,
     FinishReason,
     GenerationEvent,
@@ -35,7 +37,16 @@ SPAN = (39, 39 + len(SENTENCE))
 def every_answer() -> Mapping[str, Sequence[GenerationEvent]]:
     """The events of each answer, by its name."""
     found = dict(_with_a_claim())
-    return found | dict(_withheld())
+    told = [RewrittenQuestion("What pulls the sea?"), Degraded("ENDPOINT_UNAVAILABLE", "far is away", "far")]
+    claimed = _claimed(AnswerStyle.QUOTE, VerdictLabel.SUPPORTED, QuestionFit.ANSWERS)
+    noted = {
+        "quote supported answers rewritten and degraded": [
+            *told,
+            *claimed,
+            _finish(AnswerStyle.QUOTE, FinishReason.END),
+        ]
+    }
+    return found | dict(_withheld()) | noted
 
 
 def _with_a_claim() -> Iterator[tuple[str, Sequence[GenerationEvent]]]:

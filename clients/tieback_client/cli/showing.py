@@ -16,7 +16,8 @@ TONES = {"good": "green", "bad": "bold red", "open": "yellow", "none": "dim", "q
 def answered(shown: ShownAnswer) -> Text:
     """The heading, the text with its marks, what to do with it, and what was withdrawn."""
     style = "bold yellow" if shown.kind is ShownAs.NOTHING or shown.level else "bold"
-    text = Text().append(shown.heading, style=style)
+    text = Text("".join(f"{one}\n" for one in shown.notices), style="yellow")
+    text.append(shown.heading, style=style)
     for part in shown.parts:
         if part.claim is None:
             text.append(part.text)

@@ -119,6 +119,8 @@ class ShownAnswer:
     """What was written and withdrawn; it has no marks."""
     legend: Sequence[str]
     """What the marks say that are there."""
+    notices: Sequence[str] = ()
+    """What is told first: the question as it was searched for, and what does not answer."""
 
     @property
     def answer(self) -> str:
@@ -139,7 +141,13 @@ class ShownAnswer:
             )
             for one in self.conflicts
         ]
-        top = [self.heading, self.answer, self.note, f"{self.withdrawn_heading} {self.withdrawn}".strip()]
+        top = [
+            *self.notices,
+            self.heading,
+            self.answer,
+            self.note,
+            f"{self.withdrawn_heading} {self.withdrawn}".strip(),
+        ]
         parts = ["\n".join(filter(None, top)), "\n".join(filter(None, [self.passages_heading, *listed]))]
         return printable("\n\n".join(filter(None, [*parts, *disagreeing, "\n".join(self.legend)])))
 
@@ -189,7 +197,16 @@ def shown(answer: Answer) -> ShownAnswer:
         withdrawn_heading=WITHDRAWN if kind is ShownAs.NOTHING and answer.text else "",
         withdrawn=answer.text.strip() if kind is ShownAs.NOTHING else "",
         legend=legend(signs),
+        notices=_notices(answer),
     )
+
+
+def _notices(answer: Answer) -> list[str]:
+    found = [f"Searched for: {in_a_line(answer.rewritten)}"] if answer.rewritten else []
+    if answer.degraded is not None:
+        message = in_a_line(answer.degraded.message)
+        found.append(f"{message[:1].upper()}{message[1:]}.")
+    return found
 
 
 def is_quoted(answer: Answer) -> bool:

@@ -31,6 +31,7 @@ export class Answer {
     const shown = this.shown ?? { heading: "", parts: [], note: "", passages: [], conflicts: [], repairs: [], withdrawn: "", legend: [] };
     const isEmpty = !shown.heading && !shown.parts.length && !this.tail && !this.finish;
     return h("section", { class: `card answer kind-${shown.kind ?? "pending"} level-${shown.level ?? "none"}`, "aria-label": "Answer", "aria-busy": String(!this.finish && !this.broken) },
+      (shown.notices ?? []).map((one) => h("p", { class: "notice quiet" }, one)),
       shown.heading && h("p", { class: "heading" }, shown.heading),
       (shown.parts.length > 0 || this.tail) && h("p", { class: "text" }, shown.parts.map((one) => (one.claim ? this.claim(one.claim) : one.text)), this.tail),
       isEmpty && !this.broken && h("p", { class: "quiet" }, this.hits.length ? "reading …" : "looking …"),
