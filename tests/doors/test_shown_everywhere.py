@@ -171,7 +171,7 @@ async def test_the_page_shows_all_of_that_and_nothing_more(address: str, http: h
 
             marked = await page.locator(".answer .around mark").all_inner_texts()
             assert marked == [run.text for one in shown.passages for run in one.runs if run.is_marked], name
-            texts = [shown.heading, shown.note, shown.withdrawn, *shown.legend]
+            texts = [*shown.notices, shown.heading, shown.note, shown.withdrawn, *shown.legend]
             texts += [part.claim.text for part in shown.parts if part.claim]
             assert [one for one in texts if flat(one) not in told] == [], name
             assert [one for one in SIGNS if one in told and one not in "".join(shown.legend)] == [], name

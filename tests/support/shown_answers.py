@@ -37,7 +37,10 @@ SPAN = (39, 39 + len(SENTENCE))
 def every_answer() -> Mapping[str, Sequence[GenerationEvent]]:
     """The events of each answer, by its name."""
     found = dict(_with_a_claim())
-    told = [RewrittenQuestion("What pulls the sea?"), Degraded("ENDPOINT_UNAVAILABLE", "far is away", "far")]
+    told: list[GenerationEvent] = [
+        RewrittenQuestion("What pulls the sea?"),
+        Degraded("ENDPOINT_UNAVAILABLE", "far is away", "far"),
+    ]
     claimed = _claimed(AnswerStyle.QUOTE, VerdictLabel.SUPPORTED, QuestionFit.ANSWERS)
     noted = {
         "quote supported answers rewritten and degraded": [
