@@ -263,7 +263,7 @@ def described(name: str, outcomes: Sequence[Outcome], least: float = NEUTRAL) ->
 
 
 def ticks_by_domain(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
-    """How many ticks are right, of each domain and of all, with a 95 % interval (Wilson).
+    """Share of ticks that are right, of each domain and of all, with a 95 % interval (Wilson).
 
     `supported` is the share that would be right if all were ticked.
     """

@@ -125,7 +125,7 @@ def worse_end(target: str, low: float | None, high: float | None) -> float | Non
 
 
 def reached(value: float | None, target: str) -> bool | None:
-    """Whether a value is on the right side of a target such as "<= 1.5"; None where there is no value."""
+    """Compare a value with a target such as "<= 1.5"; None where there is no value."""
     sign, _, bound = target.partition(" ")
     return None if value is None else COMPARISONS[sign](value, float(bound))
 

@@ -51,12 +51,12 @@ class Tried:
 
     @property
     def is_own(self) -> bool:
-        """Whether the comparison is one that the paper makes."""
+        """True for a comparison that the paper makes."""
         return bool(self.claim["of"]["comparison"] == "paper")
 
     @property
     def is_served_and_real(self) -> bool:
-        """Whether the product's code ran, on data that were not made for it."""
+        """True where the product's code ran, on data that were not made for it."""
         return bool(self.claim["of"]["product"] and self.claim["of"]["data"] == "real")
 
     @property
@@ -74,7 +74,7 @@ def papers() -> list[Paper]:
 
 
 def tried() -> list[Tried]:
-    """What was tried of all papers, by number."""
+    """Claims of all papers, by number."""
     return sorted(_tried(), key=lambda one: one.paper)
 
 
@@ -99,7 +99,7 @@ def table(requested: Mapping[str, str]) -> list[str]:
 
 
 def remarks() -> list[str]:
-    """What is missing of each paper that is not done, and what was run and left out."""
+    """Remarks on what is missing of papers that are not done, and on what was run and left out."""
     return [
         f"- **{paper.number}**, {paper.state}: {' '.join([paper.lacks, *paper.notes]).strip()}"
         for paper in papers()
@@ -127,7 +127,7 @@ def claims() -> list[str]:
 
 
 def counted(found: Sequence[Tried]) -> str:
-    """How many were met and missed."""
+    """Counts by verdict, in words."""
     verdicts = [one.verdict for one in found]
     return ", ".join(f"{verdicts.count(one)} {one}" for one in dict.fromkeys(sorted(verdicts))) or "not run"
 

@@ -1,4 +1,4 @@
-"""What docs/methods.md says of each paper is declared in papers.yaml and proved by tests and results."""
+"""States of docs/methods.md are declared in papers.yaml and proved by tests and results."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PRODUCT = {
     "tieback.recipes.binding.bind": "a recipe",
     "tieback.recipes.pull.pull": "a recipe",
 }
-"""What a test has to use to make a request, call a command or run a recipe."""
+"""Names that a test has to use to make a request, call a command or run a recipe."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What a test calls, by its source: through helpers of its file, fixtures, and tests/support."""
+"""Calls of a test, by its source: through helpers of its file, fixtures, and tests/support."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def called(test: str) -> set[str]:
 
 
 class _Module:
-    """What a file defines, and what it imports by which name."""
+    """Definitions of a file, and its imports by their names."""
 
     def __init__(self, path: Path) -> None:
         self.defined: dict[str, ast.AST] = {}
@@ -68,7 +68,7 @@ def _used(node: ast.AST) -> Iterator[str]:
 
 
 def _resolved(path: Path, name: str) -> tuple[Path, str] | str | None:
-    """Where a name of a file is defined in the tests, or the name in another package."""
+    """Place of a name's definition in the tests, or the name in another package."""
     module = _Module.of(path)
     if name in module.defined:
         return path, name
