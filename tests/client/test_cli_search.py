@@ -345,6 +345,20 @@ def test_an_abstention_is_shown_without_a_measure_and_says_what_to_do(run: Run) 
     assert "Nearest passages" in result.output
 
 
+def test_a_chat_goes_on_with_what_was_said_until_an_empty_line(run: Run, served: Any) -> None:
+    result = run(
+        "ask", "Why?", "--chat", "--system", "Be brief.", input="unanswerable\nAnd then?\n\nno more\n"
+    )
+
+    assert result.exit_code == 0
+    assert result.output.count("No answer.") == 1
+    first, second, third = served.log.conversations
+    assert first == ("Be brief.", [])
+    assert (second[1][0], len(second[1])) == ("Why?", 2)
+    assert third[1][:3:2] == ["Why?", "unanswerable"]
+    assert len(third[1]) == 4
+
+
 def test_a_strategy_is_asked_for_with_its_parameters(run: Run, served: Any) -> None:
     run("ask", "Why?", "--strategy", "dola", "--set", "layers=[20, 25]", "--set", "bucket=low")
 

@@ -19,12 +19,16 @@ from tieback_client.cli.query_options import Query, query_options
 from tieback_client.cli.sampling_options import sampling_of, sampling_options
 from tieback_client.cli.search import behind, scores, time_spent, warnings, without_relevance
 from tieback_client.client import Client
+from tieback_client.conversation import ChatMessage, ChatRole
 from tieback_client.errors import TiebackError
 from tieback_client.events import Answer, AnswerEvent, AnswerStyle, Grounding, Repair
 from tieback_client.jsonable import event_as_json
 from tieback_client.shown.answers import passages_of
 from tieback_client.shown.marks import legend
 from tieback_client.streams import EventStream
+
+MOST_TURNS = 64
+"""Earlier messages that a request may have."""
 
 LEGEND = "\n  ".join(legend())
 
@@ -36,6 +40,7 @@ Examples:
   tieback ask "When is the tide highest?"
   tieback ask --image harbour.jpg "What moves the water here?"
   tieback ask "Who proved it?" --style quote
+  tieback ask "Who was Ada Lovelace?" --chat
   tieback ask "Who proved it?" --strategy context_aware --max-tokens 80
   tieback ask "Who proved it?" --strategy lol --set layer=25 --set omega=0.3
   tieback ask "Who proved it?" --strategy ritual --twin
@@ -94,6 +99,13 @@ writes has marks:
     help="Decide first: answer, name the item, search again, or abstain; `tieback methods` lists how.",
 )
 @click.option(
+    "--chat",
+    "is_chat",
+    is_flag=True,
+    help="Go on with more questions, a line each; each is rewritten by those before. An empty line ends it.",
+)
+@click.option("--system", default="", metavar="TEXT", help="Ask this of the model that writes, in general.")
+@click.option(
     "--explain", is_flag=True, help="Show scores, weights of the spaces, and the time of each step."
 )
 @connected
@@ -110,6 +122,8 @@ def ask(
     demonstration: tuple[str, ...],
     abstain_below: float | None,
     decide: str | None,
+    is_chat: bool,
+    system: str,
     explain: bool,
     **sampling: Any,
 ) -> None:
@@ -117,33 +131,54 @@ def ask(
     if not query.words:
         raise click.UsageError("Give a question in words; a photo or a sound can go with it.")
     query.note_files(output)
-    least = query.arguments["min_relevance"]
-    stream = client.answer(
-        query.collection,
-        query.contents(),
-        model=model,
-        evidence_limit=evidence,
-        sampling=sampling_of(**sampling),
-        grounding=Grounding(
-            abstain_below=abstain_below,
-            decision=decide,
-            repair=Repair(repair),
-            context=context,
-            evidence_tokens=evidence_tokens,
-            demonstrations=demonstration,
-        ),
-        style=AnswerStyle(style),
-        **query.arguments,
-    )
-    with stream:
-        if output.json:
-            _lines(stream, output)
+    contents, history = query.contents(), list[ChatMessage]()
+    while contents:
+        stream = client.answer(
+            query.collection,
+            contents,
+            model=model,
+            evidence_limit=evidence,
+            sampling=sampling_of(**sampling),
+            grounding=Grounding(
+                abstain_below=abstain_below,
+                decision=decide,
+                repair=Repair(repair),
+                context=context,
+                evidence_tokens=evidence_tokens,
+                demonstrations=demonstration,
+            ),
+            style=AnswerStyle(style),
+            history=history,
+            system=system,
+            **query.arguments,
+        )
+        with stream:
+            if output.json:
+                _lines(stream, output)
+            else:
+                _show(stream, output, explain=explain, least=query.arguments["min_relevance"])
+        if not is_chat:
             return
-        try:
-            answer = _watched(stream, output) if output.terminal else stream.collect()
-        except TiebackError:
-            broken_off(stream.answer, output)
-            raise
+        asked = contents[-1] if history else " ".join(query.words)
+        said = [ChatMessage(ChatRole.USER, str(asked)), ChatMessage(ChatRole.ASSISTANT, stream.answer.text)]
+        history = [*history, *said][-MOST_TURNS:]
+        contents = _next_question(output)
+
+
+def _next_question(output: Output) -> list[Any]:
+    """The next line that is typed or piped; nothing at the end, and for an empty one."""
+    if output.terminal:
+        click.echo("\n> ", nl=False)
+    line = click.get_text_stream("stdin").readline().strip()
+    return [line] if line else []
+
+
+def _show(stream: EventStream[AnswerEvent], output: Output, *, explain: bool, least: float) -> None:
+    try:
+        answer = _watched(stream, output) if output.terminal else stream.collect()
+    except TiebackError:
+        broken_off(stream.answer, output)
+        raise
     shown = answer.shown
     if not output.terminal:
         output.show(showing.answered(shown))

@@ -236,6 +236,7 @@ class Answers(answer_pb2_grpc.AnswerServiceServicer):
         self.log.note("Answer", context)
         self.log.retrievals.append(request.retrieval)
         self.log.samplings.append(request.sampling)
+        self.log.conversations.append((request.system, [one.text for one in request.history]))
         question = request.retrieval.query[0].content.text
         yield answer_pb2.AnswerResponse(retrieval=retrieval())
         of_this_name = every_answer().get(question)

@@ -29,6 +29,8 @@ class Log:
         self.fused: list[router_pb2.FuseRequest] = []
         self.retrievals: list[answer_pb2.RetrieveRequest] = []
         self.samplings: list[generator_pb2.SamplingParameters] = []
+        self.conversations: list[tuple[str, list[str]]] = []
+        """Of each answer, the system message and the history."""
         self.searches: list[index_pb2.SearchRequest] = []
         self.upserted: list[index_pb2.IndexedItem] = []
         self.demonstrations: list[demonstration_pb2.Demonstration] = []
