@@ -28,6 +28,8 @@ _LEFT_OUT = frozenset(
     ("script", "style", "template", "noscript", "nav", "svg", "iframe", "canvas", "object", "select")
 )
 _ROLES_LEFT_OUT = frozenset(("navigation", "doc-toc", "search"))
+_CLASSES_LEFT_OUT = frozenset(("navheader", "navfooter", "nav-panel"))
+"""Navigation that has no other mark: of DocBook's style sheets, and of Texinfo."""
 _MAIN_PART = 2
 """A `main` element is the page if the page has not more than this many times its text."""
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
@@ -96,8 +98,11 @@ def read(source: str, budget: Budget | None = None) -> Parsed:
     sections = sections_under(
         headings, text, lambda at: page.anchor(at + begin) or f"line={page.line(at + begin)}"
     )
-    first = next((one.title for one in headings if one.level == 1), "")
-    title = first or shortened(" ".join(page.titles)) or (headings[0].title if headings else "")
+    named = [one.title for one in headings if one.level == 1]
+    own = shortened(" ".join(page.titles))
+    if len(named) == 1 or not own:
+        own = (named or [one.title for one in headings[:1]] or [""])[0]
+    title = own
     return Parsed(text, sections, title, notes, is_original=False)
 
 
@@ -169,6 +174,8 @@ class _Page:
     def _is_left_out(self, element: Element) -> bool:
         tag = element.tag
         if tag in _LEFT_OUT or element.attr("role") in _ROLES_LEFT_OUT:
+            return True
+        if element.attr("class") in _CLASSES_LEFT_OUT:
             return True
         return (tag == "a" or (tag in LIST_TAGS and not self._blocks.in_list)) and self._contents.covers(
             element
