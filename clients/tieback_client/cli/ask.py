@@ -22,7 +22,7 @@ from tieback_client.client import Client
 from tieback_client.conversation import ChatMessage, ChatRole
 from tieback_client.errors import TiebackError
 from tieback_client.events import Answer, AnswerEvent, AnswerStyle, Grounding, Repair
-from tieback_client.jsonable import event_as_json
+from tieback_client.jsonable import event_as_json, jsonable
 from tieback_client.shown.answers import passages_of
 from tieback_client.shown.marks import legend
 from tieback_client.streams import EventStream
@@ -205,9 +205,10 @@ def broken_off(answer: Answer, output: Output) -> None:
 
 
 def _lines(stream: EventStream[AnswerEvent], output: Output) -> None:
-    """One JSON object per line, each with the kind of its event."""
+    """One JSON object per line, each with the kind of its event; the last one is what a person is told."""
     for event in stream:
         output.document(event_as_json(event))
+    output.document({"event": "shown", **jsonable(stream.answer.shown)})
 
 
 def _watched(stream: EventStream[AnswerEvent], output: Output) -> Answer:
