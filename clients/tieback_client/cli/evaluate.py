@@ -102,7 +102,7 @@ def evaluate(
     least: tuple[str, ...],
     most_of: tuple[str, ...],
 ) -> None:
-    """Ask questions with known answers, and measure what is found and answered."""
+    """Measure search and answers by questions with known answers."""
     bounds = [(one, -1.0) for one in map(_bound, least)] + [(one, 1.0) for one in map(_bound, most_of)]
     asked = _evenly(read_questions(questions), most)
     how: dict[str, Any] = {"style": AnswerStyle(style), "model": model}

@@ -68,9 +68,9 @@ def recognise(
     fusion: str | None,
     parameters: tuple[str, ...],
 ) -> None:
-    """Read photos, sounds and scanned pages of PDF: writing, speech, and what is in them.
+    """Read photos, sounds and scanned pages: writing and speech.
 
-    Archives and mails are read by the files in them.
+    What is in photos and sounds is named too. Archives and mails are read by the files in them.
     """
     method = parse_method(fusion, parameters, "--fusion", "--set")
     failed = False
