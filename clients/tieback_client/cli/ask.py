@@ -131,7 +131,8 @@ def ask(
     if not query.words:
         raise click.UsageError("Give a question in words; a photo or a sound can go with it.")
     query.note_files(output)
-    contents, history = query.contents(), list[ChatMessage]()
+    contents = query.contents()
+    history: list[ChatMessage] = []
     while contents:
         stream = client.answer(
             query.collection,
