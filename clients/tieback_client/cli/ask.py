@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import click
@@ -170,7 +171,7 @@ def _next_question(output: Output) -> list[Any]:
     """The next line that is typed or piped; nothing at the end, and for an empty one."""
     if output.terminal:
         click.echo("\n> ", nl=False)
-    line = click.get_text_stream("stdin").readline().strip()
+    line = sys.stdin.readline().strip()
     return [line] if line else []
 
 

@@ -16,8 +16,9 @@ from tieback.core.terms import function_words, language_of, terms_of, words_of
 from tieback.core.types.conversation import Speaker, Turn
 
 POINTS_BACK = re.compile(
-    r"\b(?:he|him|his|she|hers?|its?|they|them|theirs?|this|that|these|those|there|here|ones?|then|same|such"
-    r"|else|others?|another|also|too|both|former|latter|more|instead)\b",
+    r"\b(?:he|him|his|she|hers?|its?|they|them|theirs?|this|that|these|those|here|ones?|then|same|such"
+    r"|else|others?|another|also|too|both|former|latter|more|instead)\b"
+    r"|(?<!\bis )(?<!\bare )(?<!\bwas )(?<!\bwere )\bthere\b",
     re.IGNORECASE,
 )
 BEGINS_WITH = re.compile(r"\W*(?:and|but|so|or|what about|how about|then|why|really)\b", re.IGNORECASE)
