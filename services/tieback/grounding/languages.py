@@ -5,7 +5,9 @@ It is told by fastText's model of 176 languages (Joulin et al., 2016, arXiv:1612
 not imported: with it come a downloader and its HTTP client, a quarter of a second of the first answer.
 
 What stands in brackets does not count, and of several sentences most have to be in another language: an
-English passage on Mauna Kea with its name in Hawaiian and how it is spoken is English.
+English passage on Mauna Kea with its name in Hawaiian and how it is spoken is English. So is a short sentence
+of technical terms: the model has to find another language without its code and names too, and function words
+that no other language has tell English by themselves.
 """
 
 from __future__ import annotations
@@ -19,8 +21,9 @@ from typing import Any
 
 from tieback.core.displayed import as_displayed
 from tieback.core.sentences import sentences
+from tieback.core.terms import languages_by_function_word, words_of
 
-KNOWN = "__label__en"
+KNOWN, ENGLISH = "__label__en", "english"
 """The rules about words are English, and so are the pairs that checkers learn from."""
 
 CERTAIN = 0.4
@@ -28,6 +31,21 @@ CERTAIN = 0.4
 
 FEWEST_WORDS, READ, TOLD_BY = 2, 1000, 80
 """Words from which on a text has a language; characters that are looked at, and those by which it is told."""
+
+FUNCTION_WORDS, ENGLISH_SHARE = 200, 0.15
+"""Characters of which function words are looked at, and the share of words that makes a text English.
+
+Chosen on 25,000 texts: docstrings, messages of programs, claims for training. Of 39,700 others in English
+0.26 % were taken for another language, and 0.11 % are now; of 6,200 sentences and questions in seven other
+languages 0.4 % are taken for English, as before.
+"""
+
+SHORTEST = 3
+"""Letters of a function word that tells: shorter ones are words of languages without a list here."""
+
+CODE = re.compile(r"`[^`]*`")
+TECHNICAL = re.compile(r"[\d_/\\@=<>{}$|~^+]|\w[.:]\w|[a-z][A-Z]|^-")
+"""Of a word that is a name of a file, variable, option or substance."""
 
 LETTER, MOSTLY = re.compile(r"[A-Za-z]"), 0.8
 
@@ -51,15 +69,38 @@ def is_foreign(text: str) -> bool:
 
 
 def _reads_foreign(text: str) -> bool:
-    read = " ".join(text[:READ].split())
-    if len(read.split(" ")) < FEWEST_WORDS and read.isascii():
+    text = " ".join(text[:READ].split())
+    return _is_other(text) and not _has_english_words(text) and _is_other(_untechnical(text))
+
+
+def _is_other(text: str) -> bool:
+    """Whether the model is certain that it is of another language."""
+    if text.isascii() and text.count(" ") + 1 < FEWEST_WORDS:
         return False
-    told = read[:TOLD_BY]
+    told = text[:TOLD_BY]
     letters = LETTER.findall(told)
     if told.isupper() or sum(map(str.isupper, letters)) > MOSTLY * len(letters):
         told = told.lower()  # capitals alone are taken for Japanese
     languages, likelihoods = _model().predict(told)
     return bool(languages) and languages[0] != KNOWN and float(likelihoods[0]) >= CERTAIN
+
+
+def _has_english_words(text: str) -> bool:
+    words = words_of(text[:FUNCTION_WORDS])
+    return sum(word in _telling() for word in words) >= max(1, ENGLISH_SHARE * len(words))
+
+
+def _untechnical(text: str) -> str:
+    return " ".join(
+        word for word in CODE.sub(" ", text).split() if not (word.isascii() and TECHNICAL.search(word))
+    )
+
+
+@cache
+def _telling() -> frozenset[str]:
+    """English function words that are none of another language."""
+    known = languages_by_function_word()
+    return frozenset(word for word, own in known.items() if own == [ENGLISH] and len(word) >= SHORTEST)
 
 
 @cache
