@@ -181,3 +181,10 @@ def test_a_pdf_of_very_many_pages_keeps_all_of_them() -> None:
     assert len(document.sections) <= 2000
     assert document.sections[1].heading == "pages 4–6"
     assert all(f"Page {number}" in document.text for number in (1, 2, 4000, 4001))
+
+
+def test_a_font_with_a_width_too_many_as_groff_writes_it_loses_no_page() -> None:
+    document = read_document(pdf(["The moon pulls.", "It does."], widths=257), "a.pdf")
+
+    assert [one.text for one in document.sections] == ["The moon pulls.", "It does."]
+    assert document.notes == ()

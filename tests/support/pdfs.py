@@ -12,8 +12,11 @@ def pdf(
     title: str = "",
     outline: Sequence[tuple[str, int]] = (),
     forms: Sequence[bytes] = (),
+    widths: int = 0,
 ) -> bytes:
     """A PDF with these pages: a text in lines, or the bytes of a drawing, which may name `forms` /F0, /F1, …
+
+    Its font has so many `widths`; none, where that is 0.
 
     `outline` are headings with the page, counted from 0, at which each begins.
     """
@@ -22,7 +25,10 @@ def pdf(
     kids = b" ".join(b"%d 0 R" % (first + 2 * at) for at in range(len(pages)))
     objects[1] = b"<< /Type /Catalog /Pages 2 0 R %s >>" % (b"/Outlines 4 0 R" if outline else b"")
     objects[2] = b"<< /Type /Pages /Kids [%s] /Count %d >>" % (kids, len(pages))
-    objects[3] = b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>"
+    listed = b"/FirstChar 0 /LastChar 255 /Widths [%s]" % (b"500 " * widths) if widths else b""
+    objects[3] = (
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding %s >>" % listed
+    )
     objects[5] = b"<< /Title (%s) >>" % title.encode("latin-1")
     named = b" ".join(b"/F%d %d 0 R" % (at, 10 + at) for at in range(len(forms)))
     resources = b"<< /Font << /F 3 0 R >> /XObject << %s >> >>" % named

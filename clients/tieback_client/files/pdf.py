@@ -7,7 +7,7 @@ import logging
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from tieback_client.errors import FailedPrecondition, InvalidArgument
@@ -33,6 +33,8 @@ _BEGIN, _HEAD = b"%PDF-", 1024
 """The first bytes of a PDF, and within which they stand."""
 _PICTURES = ("that are pictures, which are read where a reader of writing is served", "of damaged pictures")
 """Scanned pages that are not read, where their pictures are not asked for, and where they are."""
+CHARACTERS = 256
+"""That a simple font has."""
 _BLANKS = re.compile(r"[ \t]+\n")
 
 
@@ -153,7 +155,18 @@ def _shown(reader: Any, number: int, lost: _Lost) -> tuple[int, str]:
     return number, text
 
 
+def _drop_surplus_widths(page: Any) -> None:
+    """Drops widths past those of a simple font: groff writes one, and pypdf would refuse the page."""
+    resources = page.get("/Resources", {}).get_object()
+    for font in resources.get("/Font", {}).get_object().values():
+        widths = font.get_object().get("/Widths")
+        if widths is not None:
+            del widths.get_object()[CHARACTERS:]
+
+
 def _text(page: Any, budget: Budget) -> str:
+    with suppress(AttributeError, KeyError, TypeError):  # damage, which pypdf meets in its own way
+        _drop_surplus_widths(page)
     text = page.extract_text(visitor_operand_before=lambda *_: budget.check())
     return _BLANKS.sub("\n", storable(text)).strip()
 

@@ -137,7 +137,7 @@ def read_document(source: str | PathLike[str] | bytes, name: str = "", *, pictur
     if kind in _WITH_FRONT_MATTER or PurePath(name).suffix.lower() in _PLAIN_WITH_FRONT_MATTER:
         head = front_matter.read(known.text)
         known = replace(known, notes=(*known.notes, *head.notes))
-    return _document(kind, name, data, _parsed(kind, known.text, head), known, head.facts)
+    return _document(kind, name, data, _parsed(kind, known.text, head), known, head.facts, head.begin)
 
 
 def _bytes_of(path: Path) -> bytes:
@@ -185,8 +185,15 @@ def _parsed(kind: str, text: str, head: front_matter.FrontMatter) -> Parsed:
 
 
 def _document(
-    kind: str, name: str, data: bytes, parsed: Parsed, known: Decoded, facts: dict[str, Fact]
+    kind: str,
+    name: str,
+    data: bytes,
+    parsed: Parsed,
+    known: Decoded,
+    facts: dict[str, Fact],
+    begin: int = 0,
 ) -> Document:
+    """What was read; front matter ends before `begin`."""
     notes = (*known.notes, *parsed.notes)
     if not parsed.sections and not parsed.pictures and not notes:
         is_empty = parsed.is_original and not parsed.text.strip()
@@ -204,7 +211,7 @@ def _document(
         notes,
         parsed.is_original,
         sum(map(words, (*titles, *(one.text for one in sections)))),
-        visible_words(kind, data, known.text),
+        visible_words(kind, data, known.text[begin:]),
         pictures=parsed.pictures,
     )
 

@@ -49,7 +49,10 @@ def test_an_item_from_a_file_says_so_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("a.md", "# Tides\n\nThe moon *pulls*.\n\n- a\n- b\n\n    code()\n"),
+        (
+            "a.md",
+            "---\nauthor: Somebody\n---\n# Tides\n\nThe moon *pulls*.\n\n- a\n- b\n\n    code()\n",
+        ),
         ("a.rst", "Tides\n=====\n\nThe moon pulls.\n\n.. note:: It does.\n"),
         ("a.txt", "The moon pulls.\n\nIt does.\n"),
         ("a.csv", "moon,pull\nfull,strong\nnew,strong\n"),
