@@ -15,6 +15,8 @@ from tieback.recipes.trained._demonstrated import FORMS, WAYS, episodes
 from tieback.recipes.trained._made_questions import Asked
 from tieback.serving.soft_contexts import served_soft_contexts
 
+pytestmark = pytest.mark.all
+
 QUICK: dict[str, Any] = {
     "name": "shown",
     "model": "small",

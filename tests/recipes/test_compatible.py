@@ -29,6 +29,8 @@ from tieback.training.compatibility_matrix import (
     compatibility_matrix,
 )
 
+pytestmark = pytest.mark.all
+
 QUICK: dict[str, Any] = {"hidden": 8, "steps": 40, "batch": 64}
 MIDDLES = {"dawn": (220, 120, 120), "noon": (120, 200, 240), "dusk": (90, 60, 130), "night": (20, 20, 60)}
 PHOTOS = 200

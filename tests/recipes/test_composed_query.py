@@ -13,6 +13,8 @@ from tieback.core.errors import InvalidInput, NotFound, OtherWeights, StartupErr
 from tieback.models.learned_composition import LearnedComposition
 from tieback.recipes.train import Outcome, train
 
+pytestmark = pytest.mark.all
+
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Shades:

@@ -14,6 +14,8 @@ from tieback.core.types.content import Modality
 from tieback.models.conditional_space import ConditionalSpace
 from tieback.recipes.train import Outcome
 
+pytestmark = pytest.mark.all
+
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Shades:

@@ -27,6 +27,8 @@ from tieback.recipes.pull import pull
 from tieback.recipes.train import REPORT, Outcome
 from tieback.recipes.trained._word_head import joined, sketched, sparse_view
 
+pytestmark = pytest.mark.all
+
 QUICK: dict[str, Any] = {
     "space": "own", "steps": 100, "batch": 32, "negatives": 4, "learning_rate": 0.02, "terms": 3,
     "sketch": 16, "patience": 0,

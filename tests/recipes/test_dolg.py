@@ -42,6 +42,8 @@ from tieback.recipes.photo_views import read_photo
 from tieback.recipes.pull import pull
 from tieback.recipes.train import REPORT, Outcome
 
+pytestmark = pytest.mark.all
+
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Photos:

@@ -16,6 +16,8 @@ from tieback.core.errors import AlreadyExists, InvalidInput, StartupError
 from tieback.recipes.feature_space import FEATURE_TABLE
 from tieback.recipes.train import REPORT
 
+pytestmark = pytest.mark.all
+
 
 def test_partners_are_found_by_what_was_learned_and_not_before(tmp_path: Path) -> None:
     outcome = learn(tmp_path, pairs(2000))

@@ -17,6 +17,8 @@ from tieback.recipes.train import REPORT, Outcome, train
 from tieback.recipes.trained._click_model import Examples, auc, fitted, predicted
 from tieback.training.loop import Plan
 
+pytestmark = pytest.mark.all
+
 QUICK: dict[str, Any] = {
     "size": 60,
     "width": 4,

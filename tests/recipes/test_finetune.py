@@ -24,6 +24,8 @@ from tieback.recipes.pull import pull
 from tieback.recipes.train import Outcome
 from tieback.serving.commands.models import models
 
+pytestmark = pytest.mark.all
+
 QUICK: dict[str, Any] = {
     "space": "own", "domain": "birds", "steps": 60, "batch": 32, "learning_rate": 3e-3, "patience": 0
 }  # fmt: skip

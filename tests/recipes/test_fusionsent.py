@@ -18,6 +18,8 @@ from tieback.recipes.pull import pull
 from tieback.recipes.train import Outcome
 from tieback.recipes.trained.fusionsent import dealt_shots
 
+pytestmark = pytest.mark.all
+
 QUICK: dict[str, Any] = {
     "space": "own", "domain": "birds", "steps": 60, "batch": 16, "learning_rate": 3e-3, "temperature": 0.2
 }  # fmt: skip

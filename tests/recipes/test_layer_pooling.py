@@ -30,6 +30,8 @@ from tieback.recipes.layer_states import backbone_of, token_numbers
 from tieback.recipes.pull import pull
 from tieback.recipes.train import REPORT, Outcome, train
 
+pytestmark = pytest.mark.all
+
 WORDS = ["owl", "wren", "flies", "at", "night"]
 QUICK: dict[str, Any] = {"space": "own", "steps": 100, "batch": 64, "learning_rate": 0.02, "patience": 0}
 FIT = {"mltp": {"heads": 2, "latents": 3}, "lama": {"heads": 3}}

@@ -22,6 +22,8 @@ from tieback.recipes.encoder_head import HEAD, MATRIX, adapt
 from tieback.recipes.pull import pull
 from tieback.recipes.train import REPORT, Outcome
 
+pytestmark = pytest.mark.all
+
 WORDS = ["owl", "wren", "flies", "at", "night"]
 TEXTS = ("owl flies at night", "wren", "owl at night owl", "wren flies at wren")
 QUICK: dict[str, Any] = {"space": "own", "widths": [4, 8], "steps": 60, "batch": 64, "learning_rate": 0.01}

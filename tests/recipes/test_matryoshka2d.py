@@ -29,6 +29,8 @@ from tieback.recipes.torch_backbone import load_tensors
 from tieback.recipes.train import REPORT, Outcome
 from tieback.training.losses import output_distillation
 
+pytestmark = pytest.mark.all
+
 QUICK: dict[str, Any] = {"space": "own", "widths": [4, 8], "steps": 60, "batch": 32, "learning_rate": 3e-3}
 
 

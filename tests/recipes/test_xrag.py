@@ -23,6 +23,8 @@ from tieback.recipes.trained._soft_examples import beginning_of, costs, paraphra
 from tieback.recipes.trained._soft_reading import Bridge, Choices, FrozenReader, packed, unpacked
 from tieback.serving.soft_contexts import served_soft_contexts
 
+pytestmark = pytest.mark.all
+
 QUICK: dict[str, Any] = {
     "name": "bridge", "model": "small", "space": "own", "sentences": 110, "questions": 100, "start_steps": 20,
     "paraphrase_steps": 12, "answer_steps": 4, "batch": 4,
