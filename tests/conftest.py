@@ -15,7 +15,8 @@ from tieback.serving.settings import Settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
-RAY = Path(__file__).parent / "ray"
+AMONG = Path(__file__).parent / "index"
+"""Before which folder the tests of Ray clusters run: late enough to be beside others, and never the last."""
 
 
 @pytest.fixture(scope="session")
@@ -58,11 +59,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(tryfirst=True)  # before those of another marker are left out
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts the tests of Ray clusters into the place of their folder, beside the last third of the others."""
+    """Puts the tests of Ray clusters together, where they run beside the rest of the others."""
     hidden = {one.path for one in items if one.get_closest_marker("ray") and not names_ray(one.path)}
     if hidden:
         raise pytest.UsageError(f"tests of a Ray cluster in files without the words mark.ray: {hidden}")
-    items.sort(key=lambda item: RAY if names_ray(item.path) else item.path.parent)
+    items.sort(key=lambda item: (AMONG, 0) if names_ray(item.path) else (item.path.parent, 1))
 
 
 class FilesAndRay(LoadFileScheduling):  # type: ignore[misc]  # xdist ships no types

@@ -1,4 +1,4 @@
-"""What the documentation promises holds: links lead somewhere, generated parts are current."""
+"""What the documentation promises holds: links lead somewhere, tables are complete."""
 
 import re
 import subprocess
@@ -42,14 +42,6 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         assert target.exists(), f"{page.name} links to {link}"
         if anchor:
             assert anchor in anchors(target), f"{page.name} links to {link}"
-
-
-def test_generated_pages_are_what_the_code_says() -> None:
-    done = subprocess.run(
-        [ROOT / "scripts/docs", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-
-    assert done.returncode == 0, done.stderr
 
 
 def test_the_tables_of_decisions_and_services_are_complete() -> None:

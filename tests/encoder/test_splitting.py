@@ -18,6 +18,7 @@ from support.colours import card as colours_card
 from support.each import each
 from support.growth import growth
 from support.small_tokenizers import FAMILIES, LINES, text_tokenizer
+from support.sweep import sweep
 from tieback.catalog.card import EncoderCard
 from tieback.core import pieces as core_pieces
 from tieback.core.deadline import Deadline
@@ -365,7 +366,7 @@ async def test_what_would_wait_too_long_is_refused_with_a_time_to_come_back(tmp_
 
 
 @pytest.mark.timeout(60)
-@pytest.mark.parametrize("kind", ["prose", "no spaces", "flags"])
+@pytest.mark.parametrize("kind", sweep(["prose", "no spaces", "flags"], quick=["flags"]))
 async def test_the_time_to_split_is_linear_in_the_text(family: str, tmp_path: Path, kind: str) -> None:
     async for encoder, _ in encoder_of(family, tmp_path, WINDOW):
 

@@ -9,10 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from support.adversarial import SHAPES, seconds, text_of
-from support.each import each
+from support.sweep import sweep
 from tieback.answer.evidence import evidence_of
 from tieback.core.sentences import LONGEST, ends, sentences
 from tieback.core.types.content import Modality
@@ -27,17 +28,18 @@ from tieback.ports import EVIDENCE_CHARACTERS, EVIDENCE_SENTENCES
 MEGABYTE = 1 << 20
 COUNT, DIGEST = 2530, "c32b2442a97a4a3812917999b4f829767c6b18b59b8fa5d891faee2868ff893e"
 """Of the sentences of all texts in `LIBRARY`."""
+FEW = list(SHAPES)[::6]
 LIBRARY = Path(__file__).parents[2] / "examples" / "library" / "text"
 
 
-@each("shape", SHAPES)
+@pytest.mark.parametrize("shape", sweep(SHAPES, quick=FEW))
 def test_a_megabyte_is_cut_into_sentences_within_four_seconds(shape: str) -> None:
     text = text_of(shape, MEGABYTE)
 
     assert seconds(lambda: sentences(text)) < 4.0
 
 
-@each("shape", SHAPES)
+@pytest.mark.parametrize("shape", sweep(SHAPES, quick=FEW))
 def test_no_sentence_is_longer_than_the_limit(shape: str) -> None:
     text = text_of(shape, 5 * LONGEST)
 
@@ -47,14 +49,14 @@ def test_no_sentence_is_longer_than_the_limit(shape: str) -> None:
     )
 
 
-@each("shape", SHAPES)
+@pytest.mark.parametrize("shape", sweep(SHAPES, quick=FEW))
 def test_the_words_of_a_megabyte_are_read_within_four_seconds(shape: str) -> None:
     text = text_of(shape, MEGABYTE)
 
     assert seconds(lambda: words_of(text)) < 4.0
 
 
-@each("shape", SHAPES)
+@pytest.mark.parametrize("shape", sweep(SHAPES, quick=FEW))
 def test_claims_are_found_in_40_kilobytes_that_come_in_pieces(shape: str) -> None:
     text = text_of(shape, 40_000)
     finder = ClaimFinder()
@@ -67,7 +69,7 @@ def test_claims_are_found_in_40_kilobytes_that_come_in_pieces(shape: str) -> Non
     assert seconds(write) < 4.0
 
 
-@each("shape", SHAPES)
+@pytest.mark.parametrize("shape", sweep(SHAPES, quick=FEW))
 def test_the_most_and_longest_stop_texts_cost_each_character_the_same(shape: str) -> None:
     text = text_of(shape, 4_000)
     stops = StopTexts([text_of(shape, 255 - number) + "\0" for number in range(16)])

@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from index.stores import EMBEDDED, stores_of
+from index.stores import EMBEDDED, SLOW_IN_MILVUS, stores_of
 from support import milvus_lite
 from support.present import present
 from support.sections import SPACE, WIDTH
+from support.sweep import sweep
 from tieback.core.errors import TiebackError
 from tieback.core.types.collection import IndexedItem
 from tieback.index import Index
@@ -32,7 +33,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "kept_in" in metafunc.fixturenames:
         stores = stores_of(metafunc.module.__name__, metafunc.function.__name__)
         if len(stores) > 1:
-            metafunc.parametrize("kept_in", stores)
+            quick = stores[:1] if metafunc.function.__name__ in SLOW_IN_MILVUS else stores
+            metafunc.parametrize("kept_in", sweep(stores, quick=quick))
 
 
 @pytest.fixture

@@ -48,6 +48,9 @@ EMBEDDED_ALONE = {
 }
 """Tests of those modules that are of the embedded store, and why."""
 
+SLOW_IN_MILVUS = {"test_an_item_of_ten_thousand_sections_is_one_item"}
+"""Tests that only `scripts/test all` runs over Milvus."""
+
 
 def stores_of(module: str, test: str) -> tuple[str, ...]:
     """The stores that a test runs over."""

@@ -114,6 +114,7 @@ async def test_requests_that_can_name_its_family_find_it_listed(family: Family[A
         assert (family.name, NAME) not in listed
 
 
+@pytest.mark.all
 def test_it_is_documented_with_its_parameters(family: Family[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(DOCS)
 

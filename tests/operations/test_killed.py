@@ -48,6 +48,7 @@ def started(folder: Path) -> subprocess.Popen[str]:
     return process
 
 
+@pytest.mark.all
 def test_an_operation_that_is_killed_again_and_again_ends_as_if_undisturbed(tmp_path: Path) -> None:
     write(tmp_path / "kinds")
     chance = random.Random(5)

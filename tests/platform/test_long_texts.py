@@ -33,6 +33,7 @@ def whole(item: Item) -> str:
     return text.decode()
 
 
+@pytest.mark.all
 def test_no_file_of_the_documentation_and_the_library_has_an_end_that_is_not_read(client: Client) -> None:
     files = [
         path

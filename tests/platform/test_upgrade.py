@@ -339,6 +339,7 @@ asyncio.run(main(Path(sys.argv[1])))
 """
 
 
+@pytest.mark.all
 @pytest.mark.timeout(300)
 def test_an_upgrade_ends_as_if_undisturbed_whenever_its_server_is_killed(tmp_path: Path) -> None:
     write_spaces(tmp_path)

@@ -255,6 +255,7 @@ def test_a_modality_that_no_member_reads_is_refused_by_its_line(world: World, tm
         world.bind(anchors=anchors, spaces=("words", "colours"))
 
 
+@pytest.mark.all
 def test_views_of_clouds_are_weighed_against_texts_alone(world: World, tmp_path: Path) -> None:
     """Colours tell nothing of shapes, so views cannot help; both are tried and reported all the same."""
     folder = tmp_path / "cards"

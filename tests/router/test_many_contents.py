@@ -7,17 +7,21 @@ from typing import Any
 import pytest
 from support.growth import growth
 from support.small_binding import binding, imputation, routed, text
+from support.sweep import sweep
 from tieback.core.errors import InvalidInput
 from tieback.core.types.limits import Limits
+from tieback.models.joint_space_artifact import JointSpaceArtifact
 from tieback.router import Router
 
 LINEAR = 2.8
 """Twice the contents take twice the time, and some more where a machine is busy; a square would be four."""
 
 
-@pytest.mark.parametrize(
-    "served", [binding, routed, lambda: binding(imputations=[imputation("nearest_neighbours")])]
-)
+def imputing() -> JointSpaceArtifact:
+    return binding(imputations=[imputation("nearest_neighbours")])
+
+
+@pytest.mark.parametrize("served", sweep([binding, routed, imputing], quick=[imputing]))
 async def test_the_work_grows_with_the_number_of_contents(served: Any) -> None:
     router = Router.bound(served(), limits=Limits(query_parts=0))
 
