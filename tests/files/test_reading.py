@@ -195,6 +195,17 @@ def test_a_heading_alone_is_no_section_and_several_in_a_row_are_a_list() -> None
         assert "Oslo" in found[1].text
 
 
+def test_marks_of_terminals_and_printers_are_no_words_of_a_text() -> None:
+    log = read_document(b"\x1b[1;31mfailed\x1b[0m at noon\n", "run.log")
+    typed = read_document(b"N\bNa\bam\bme\be\n_\bTide", "tide.txt")
+    plain = read_document(b"failed at noon\n", "run.log")
+
+    assert (log.text, log.is_original) == ("failed at noon\n", False)
+    assert typed.text == "Name\nTide"
+    assert plain.is_original
+    assert [one.locator for one in typed.sections] == ["L1"]
+
+
 def test_an_empty_file_is_a_document_with_a_note() -> None:
     for data in (b"", b" \n\t\n", b"\xef\xbb\xbf"):
         for name in ("a.md", "a.txt", "a.html", "a.pdf", "README"):

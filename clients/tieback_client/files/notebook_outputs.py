@@ -9,12 +9,12 @@ from tieback_client.files import html_page
 from tieback_client.files.budget import Budget
 from tieback_client.files.decoding import storable
 from tieback_client.files.html_blocks import FENCE
+from tieback_client.files.plain import STYLES
 
 LONGEST = 8000
 """Characters of the outputs of a cell; of longer ones, such as logs of training, the beginning is kept."""
 LONGEST_TABLE = 1 << 20
 """Characters of HTML that is read."""
-_STYLES = re.compile(r"\x1b\[[0-9;]{0,20}[A-Za-z]")
 _OBJECT = re.compile(r"\[?<[^<>\n]{1,200}( at 0x[0-9A-Fa-f]+| with \d+ Axes)>\]?")
 """What Python shows of an object that has no text."""
 _BACKTICKS = re.compile("`{3,}")
@@ -67,7 +67,7 @@ def _joined(value: Any) -> str:
 
 def _fenced(text: str) -> str:
     """Printed text between fences, without colours; a line that was written over is as it was last."""
-    lines = (line.rstrip("\r").rpartition("\r")[2].rstrip() for line in _STYLES.sub("", text).split("\n"))
+    lines = (line.rstrip("\r").rpartition("\r")[2].rstrip() for line in STYLES.sub("", text).split("\n"))
     words = "\n".join(lines).strip("\n")
     if not words.strip() or _OBJECT.fullmatch(words.strip()):
         return ""

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 from tieback_client.files import plain_headings
 from tieback_client.files.outline import Lines, few_enough, sections_by_paragraphs, sections_under, title_of
 from tieback_client.files.parsed import Parsed
 
+STYLES = re.compile(r"\x1b\[[0-9;]{0,20}[A-Za-z]")
+"""What terminals take for colours and the like."""
+_TYPED_OVER = re.compile(r"[^\n]\x08")
+"""A character that another is typed over: bold and underlined text, as nroff writes it."""
+
 
 def read(text: str, begin: int = 0) -> Parsed:
-    """The sections of a text from `begin` on."""
+    """The sections of a text from `begin` on, without marks of terminals (colours) and printers (bold)."""
+    shown = text[:begin] + _TYPED_OVER.sub("", STYLES.sub("", text[begin:]))
+    return replace(_read(shown, begin), is_original=shown == text)
+
+
+def _read(text: str, begin: int) -> Parsed:
     lines = Lines(text)
     headings = plain_headings.headings(text, lines, begin)
     if not headings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePath
 
-from tieback_client.content import modality_of_path
+from tieback_client.content import Modality, modality_of_path
 from tieback_client.files.decoding import SAMPLE, is_binary, is_pdf, kind_of_bytes
 from tieback_client.files.gzipped import beginning, is_gzipped, name_within
 from tieback_client.files.kinds import drawing_of, is_built, is_document
@@ -17,12 +17,14 @@ def is_known(name: str) -> bool:
 
 def kind_left_out(name: str, head: bytes) -> str:
     """What a file with this beginning is, for people, where it is not read; "" where it is."""
+    is_text = False
     if is_gzipped(name, head):
         name, head = name_within(name), beginning(head, SAMPLE) or head
+        is_text = modality_of_path(PurePath(name)) is Modality.TEXT
     drawing = drawing_of(name)
     if drawing:
         return drawing
-    is_read = is_pdf(head) or is_document(name) or not is_binary(head)
+    is_read = is_text or is_pdf(head) or is_document(name) or not is_binary(head)
     return "" if is_read else kind_of_bytes(head)
 
 
