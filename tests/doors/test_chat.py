@@ -223,7 +223,7 @@ def test_what_is_not_there_has_a_status_of_its_own(client: openai.OpenAI, model:
 
     told: Any = caught.value.body
     assert told["choices"] == [COLLECTION, WRITER]
-    assert (told["code"], told["param"]) == ("MODEL_NOT_FOUND", None)
+    assert told["code"] == ("COLLECTION_NOT_FOUND" if ":" in model else "MODEL_NOT_FOUND")
     assert f"no model is named {model!r}" in told["message"]
 
 

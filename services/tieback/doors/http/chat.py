@@ -78,7 +78,7 @@ def chat(client: AsyncClient) -> Operation:
             raise said.located(error) from None
         except NotFound as error:
             if _is_of_the_model(error, asked):
-                raise await unknown_writer(client, asked.model) from None
+                raise await unknown_writer(client, asked.model, error) from None
             raise
 
     return Operation("chat.completions", handle, FIELDS)

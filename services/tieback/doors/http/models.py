@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from starlette.requests import Request
@@ -43,25 +44,24 @@ def model(client: AsyncClient) -> Operation:
         for one in listed:
             if one["id"] == name:
                 return JSONResponse(one)
-        raise _unknown(name, [one["id"] for one in listed])
+        details = Details("NOT_FOUND", "MODEL_NOT_FOUND", resource=Resource("model", name))
+        raise _unknown(name, [one["id"] for one in listed], details)
 
     return Operation("models", handle)
 
 
-async def unknown_writer(client: AsyncClient, name: str) -> NotFound:
+async def unknown_writer(client: AsyncClient, name: str, error: NotFound) -> NotFound:
     """The error for what answers no questions at this door, with what does: collections, language models."""
     listed = await _listed(client)
     writing = [one["id"] for one in listed if one["tieback"]["task"] == "chat.completions"]
-    return _unknown(name, sorted(writing, key=lambda one: not one.startswith(COLLECTION)))
+    return _unknown(name, sorted(writing, key=lambda one: not one.startswith(COLLECTION)), error.details)
 
 
-def _unknown(name: str, choices: Sequence[str]) -> NotFound:
+def _unknown(name: str, choices: Sequence[str], details: Details) -> NotFound:
     told = f"the choices are: {', '.join(choices[:SHOWN])}" if choices else "there is none yet"
     more = ", …" if len(choices) > SHOWN else ""
-    details = Details(
-        "NOT_FOUND", "MODEL_NOT_FOUND", resource=Resource("model", name), choices=tuple(choices[:SHOWN])
-    )
-    return NotFound(f"no model is named {name[:200]!r}; {told}{more}", details)
+    named = f"no model is named {name[:200]!r}; {told}{more}"
+    return NotFound(named, replace(details, choices=tuple(choices[:SHOWN]), hint=""))
 
 
 async def _listed(client: AsyncClient) -> list[dict[str, Any]]:
