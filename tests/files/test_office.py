@@ -268,6 +268,26 @@ def test_what_the_code_of_a_notebook_printed_is_read_in_short() -> None:
     assert logged.notes == ("of what code printed, 8,000 characters of a cell are read",)
 
 
+def test_rich_text_is_its_words_without_marks_and_pictures() -> None:
+    rtf = (
+        r"{\rtf1\ansi\ansicpg1252{\fonttbl{\f0 Arial;}}{\info{\title Of pumps}}\pard\b Venting\b0\par "
+        r"Open \u8220?the\u8221? valve of \'c5ngstr\'f6m.\par{\pict\pngblip " + "89504e47" * 100 + "}}"
+    )
+
+    document = read_document(rtf.encode(), "a.rtf")
+
+    assert (document.kind, document.title) == ("rtf", "Of pumps")
+    assert document.text.split("\n")[:2] == ["Venting", "Open “the” valve of Ångström."]
+    assert "8950" not in document.text
+    for data, reason in {
+        b"Words.": "begins as a text",
+        b"{\\rtf1 \\u99999999999999999999999?}": "damaged",
+        b"{\\rtf1 " + b"word " * (1 << 20): "up to 4,194,304",
+    }.items():
+        with pytest.raises(InvalidArgument, match=reason):
+            read_document(data, "a.rtf")
+
+
 def test_the_words_of_a_drawing_are_read() -> None:
     svg = (
         '<?xml version="1.0"?><!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "http://www.w3.org/svg.dtd">'

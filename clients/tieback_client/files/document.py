@@ -54,8 +54,8 @@ class Document:
 
     kind: str
     """The format that it was read as: "markdown", "restructuredtext", "html", "pdf", "docx", "pptx",
-    "xlsx", "odt", "epub", "notebook", "mail", "csv", "man", "svg" or
-    "text"."""
+    "xlsx", "odt", "epub", "notebook", "mail", "csv", "man", "svg",
+    "rtf" or "text"."""
     title: str
     """From its front matter, its first heading or its own properties; else the file's name."""
     text: str

@@ -8,7 +8,7 @@ from pathlib import PurePath
 MARKDOWN, RESTRUCTURED_TEXT, HTML, PDF, TEXT = "markdown", "restructuredtext", "html", "pdf", "text"
 DELIMITED, WORD, SLIDES, NOTEBOOK, MAIL = "csv", "docx", "pptx", "notebook", "mail"
 SPREADSHEET, OPEN_DOCUMENT, EPUB, MANUAL = "xlsx", "odt", "epub", "man"
-DRAWING = "svg"
+DRAWING, RICH_TEXT = "svg", "rtf"
 ARCHIVES = frozenset({WORD, SLIDES, SPREADSHEET, OPEN_DOCUMENT, EPUB})
 """Formats whose files are ZIP archives."""
 _NO_TEXTS = ARCHIVES | {PDF, MAIL}
@@ -25,6 +25,7 @@ _SUFFIXES = {
     ".ipynb": NOTEBOOK,
     ".eml": MAIL,
     ".svg": DRAWING,
+    ".rtf": RICH_TEXT,
     **dict.fromkeys((".csv", ".tsv"), DELIMITED),
     **dict.fromkeys((".txt", ".text", ".log", ".json", ".jsonl", ".ndjson"), TEXT),
 }

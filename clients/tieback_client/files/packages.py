@@ -17,6 +17,7 @@ _PACKAGES = {
     "pathspec": "pathspec",
     "pypdf": "pypdf",
     "turbohtml": "turbohtml",
+    "striprtf": "striprtf",
     "yaml": "PyYAML",
 }
 

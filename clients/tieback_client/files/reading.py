@@ -23,6 +23,7 @@ from tieback_client.files import (
     pdf,
     plain,
     restructured_text,
+    rich_text,
     slides,
     spreadsheet,
     word,
@@ -43,6 +44,7 @@ from tieback_client.files.kinds import (
     OPEN_DOCUMENT,
     PDF,
     RESTRUCTURED_TEXT,
+    RICH_TEXT,
     SLIDES,
     SPREADSHEET,
     TEXT,
@@ -65,6 +67,7 @@ _BY_BYTES = {
     EPUB: epub.read,
     MAIL: mail.read,
     DRAWING: drawing.read,
+    RICH_TEXT: rich_text.read,
 }
 """The parsers of formats that are not text in one encoding."""
 _WITH_FRONT_MATTER = frozenset({MARKDOWN, RESTRUCTURED_TEXT})
