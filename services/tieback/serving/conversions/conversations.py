@@ -14,7 +14,7 @@ _ROLES = Numbers(
 )
 
 
-def read_conversation(message: generator_pb2.GenerateRequest | answer_pb2.AnswerRequest) -> Conversation:
+def conversation_of(message: generator_pb2.GenerateRequest | answer_pb2.AnswerRequest) -> Conversation:
     """The conversation of a request."""
     return Conversation(each(message.history, _read_turn, at("history")), message.system)
 

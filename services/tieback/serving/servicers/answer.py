@@ -21,7 +21,7 @@ from tieback.core.types.retrieval import RetrieveReply
 from tieback.ports import AnswerPort
 from tieback.serving import failures
 from tieback.serving.conversions.contents import read_item, read_long_texts
-from tieback.serving.conversions.conversations import read_conversation
+from tieback.serving.conversions.conversations import conversation_of
 from tieback.serving.conversions.generations import (
     read_grounding,
     read_style,
@@ -132,7 +132,7 @@ class AnswerServicer(answer_pb2_grpc.AnswerServiceServicer):
             sampling=read_sampling(request.sampling, at("sampling")),
             grounding=read_grounding(request.grounding, at("grounding")),
             style=read_style(request.style, at("style")),
-            conversation=await converted(lambda: read_conversation(request)),
+            conversation=await converted(lambda: conversation_of(request)),
             deadline=deadline,
         )
         async with aclosing(events) as stream:  # type: ignore[type-var]  # the ports' iterators are generators

@@ -10,7 +10,7 @@ import grpc
 
 from tieback.core.field_path import at
 from tieback.ports import GeneratorPort
-from tieback.serving.conversions.conversations import read_conversation
+from tieback.serving.conversions.conversations import conversation_of
 from tieback.serving.conversions.frames import each
 from tieback.serving.conversions.generations import (
     read_evidence,
@@ -42,7 +42,7 @@ class GeneratorServicer(generator_pb2_grpc.GeneratorServiceServicer):
             sampling=read_sampling(request.sampling, at("sampling")),
             grounding=read_grounding(request.grounding, at("grounding")),
             style=read_style(request.style, at("style")),
-            conversation=await converted(lambda: read_conversation(request)),
+            conversation=await converted(lambda: conversation_of(request)),
             deadline=deadline,
         )
         async with aclosing(events) as stream:  # type: ignore[type-var]  # the ports' iterators are generators
