@@ -6,11 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 from support.each import each
+from tieback.core.passage_units import in_bytes
 from tieback.core.types.generation import Citation, ConflictKind, Evidence
 from tieback.grounding.conflicts import Conflicts
 from tieback.grounding.differences import difference
 from tieback.methods.grounding import Passage
 
+ROWS = {
+    "Markdown": "| hall | rooms | seats in all | day |\n|--|--|--|--|\n| {} | big stage and bar | {} | {} |",
+    "CSV": "- hall: {}; rooms it has: big stage and bar; seats in all rooms: {}; day: {}",
+}
 INTERNS = "Interns are paid for on-call work at night."
 
 
@@ -84,16 +89,18 @@ def test_sentences_about_different_things_or_that_agree_do_not_differ(one: str, 
 
 
 def conflicts(one: Evidence, other: Evidence, question: str = "") -> list[tuple[str, str]]:
-    """Of the first passage's only sentence with those of the other: what each says."""
+    """Of the first passage's last sentence or row with those of the other: what each says."""
+    spans = [[span for _, span in in_bytes(each.text)] for each in (one, other)]
     passages = [
-        Passage(each.text, [(0, len(each.text.encode()))], np.ones((1, 1), np.float32))
-        for each in (one, other)
+        Passage(each.text, own, np.ones((len(own), 1), np.float32))
+        for each, own in zip((one, other), spans, strict=True)
     ]
-    cited = Citation(1, one.id, one.item_id, one.section_id, passages[0].windows[0], 1.0)
+    cited = Citation(1, one.id, one.item_id, one.section_id, passages[0].windows[-1], 1.0)
+    text = one.text.encode()
     found = Conflicts([one, other], passages, question)
     told = [
-        (one.cited.text.encode()[slice(*one.cited.differs or (0, 0))].decode(), one.other.evidence_id)
-        for one in found.of(1, [cited])
+        (text[slice(*each.cited.differs or (0, 0))].decode(), each.other.evidence_id)
+        for each in found.of(1, [cited])
     ]
     assert found.of(2, [cited]) == []
     return told
@@ -124,6 +131,18 @@ def test_rows_of_two_tables_of_one_item_are_no_conflict() -> None:
 
     assert conflicts(rows[0], rows[1]) == []
     assert conflicts(rows[0], rows[2]) == [("10", "c")]
+
+
+def test_rows_of_one_table_do_not_disagree_whatever_form_they_have() -> None:
+    for form, table in ROWS.items():
+        monday = Evidence("a", table.format("Alder", 40, "Monday"), item_id="timetable")
+        friday = replace(monday, id="b", text=table.format("Alder", 40, "Friday"))
+        another = Evidence("c", table.format("Birk", 40, "Monday"), item_id="flyer")
+        more = replace(another, text=table.format("Alder", 60, "Monday"))
+
+        assert conflicts(monday, friday) == [], f"{form}: two rows of one table"
+        assert conflicts(monday, another) == [], f"{form}: of another hall"
+        assert conflicts(monday, more) == [("40", "c")], f"{form}: of one hall in two tables"
 
 
 def test_an_item_of_a_table_of_contents_says_nothing() -> None:

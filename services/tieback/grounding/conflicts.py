@@ -14,6 +14,7 @@ from tieback.core.types.arrays import Span
 from tieback.core.types.generation import Citation, Conflict, ConflictingPlace, Evidence
 from tieback.grounding.differences import Difference, difference
 from tieback.grounding.other_words import READ_FROM, Denies, Reader, said_otherwise
+from tieback.grounding.row_keys import row_key
 from tieback.methods.grounding import Passage, Statement
 
 MOST = 8
@@ -39,8 +40,8 @@ class Conflicts:
     whether a sentence contradicts another one, and `reader` the network that reads two texts together.
 
     A passage that does not have a name of the `question`, neither in its text nor in its title, speaks of
-    something else than one that has it: the median age of Kenya is not that of Brazil. Rows of two tables of
-    one item are mostly about two things.
+    something else than one that has it: the median age of Kenya is not that of Brazil. Rows of one item are
+    about two things, and so are rows with the same columns and another first cell (`row_keys.py`).
     """
 
     def __init__(
@@ -84,13 +85,17 @@ class Conflicts:
         text = _text(own, window)
         if len(text) > LONGEST or LISTED.fullmatch(text):
             return
+        row = row_key(own, window, text)
         for place, other in self._nearest(number, window):
             pair = frozenset({(number, window), (place, other)})
             passage = self._passages[place]
             its = _text(passage, other)
-            is_row = text.startswith("|") or its.startswith("|")
+            its_row = row_key(passage, other, its)
+            is_row = row is not None or its_row is not None
             are_of_one = self._are_of_one(number, place)
             if pair in self._told or len(its) > LONGEST or (is_row and are_of_one):
+                continue
+            if row is not None and its_row is not None and row.is_of_two(its_row):
                 continue
             if LISTED.fullmatch(its) or _are_of_two_names(text, its):
                 continue
