@@ -42,8 +42,11 @@ def standalone(question: str, history: Sequence[Turn]) -> str:
     if not asked or not _needs_more(question):
         return question
     topic = asked[_begin(history) :]
-    missing = _missing(question, [name for one in topic for name in names(one)])
-    if not missing and not any(names(one) for one in topic):
+    named = [
+        name for one in topic for name in names(one) if not name.isdecimal()
+    ]  # no year of a question before
+    missing = _missing(question, named)
+    if not missing and not named:
         missing = _missing(question, topic[0].split())
     elif missing and (place := _subject_in(question)):
         name, *missing = missing
