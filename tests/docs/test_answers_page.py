@@ -20,6 +20,8 @@ def test_the_examples_quote_what_answers_and_name_what_disagrees(
         exec(compile(block, "answers.md", "exec"), {})
         said = capsys.readouterr().out
         assert said.strip()
+        if "history" in block:
+            assert said.startswith("When was Ada Lovelace born? Ada Lovelace was born in London in 1815.")
         if "conflicts" in block:
             assert sorted(said.split()) == ["1", "2", "20", "25", "number"]
 

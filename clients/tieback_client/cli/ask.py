@@ -15,7 +15,7 @@ from tieback_client.cli.connection import (
     connected,
 )
 from tieback_client.cli.mixture import between_spaces
-from tieback_client.cli.output import Output
+from tieback_client.cli.output import Output, say
 from tieback_client.cli.query_options import Query, query_options
 from tieback_client.cli.sampling_options import sampling_of, sampling_options
 from tieback_client.cli.search import behind, scores, time_spent, warnings, without_relevance
@@ -170,7 +170,7 @@ def ask(
 def _next_question(output: Output) -> list[Any]:
     """The next line that is typed or piped; nothing at the end, and for an empty one."""
     if output.terminal:
-        click.echo("\n> ", nl=False)
+        say("\n> ", nl=False)
     line = sys.stdin.readline().strip()
     return [line] if line else []
 
