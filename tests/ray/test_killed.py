@@ -12,7 +12,7 @@ from tieback_client import Client, Item, SamplingParameters, TextDelta, TiebackE
 
 RESTART_SECONDS = 60
 
-pytestmark = pytest.mark.ray
+pytestmark = [pytest.mark.ray, pytest.mark.all]
 SPACE = "wordllama-256"
 CALLERS = 4
 
