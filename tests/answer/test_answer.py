@@ -65,6 +65,8 @@ async def test_a_follow_up_question_is_searched_for_and_answered_as_rewritten(li
     assert isinstance(reply, RetrieveReply)
     assert {hit.hit.item_id for hit in reply.hits[:2]} == {"pages", "photos"}
     assert library.generator.prompts == ["is it hot (Coffee)"]
+    seen = dataclasses.replace(asked, query=[photo(250, 0, 0)])
+    assert len(await events_of(library.answerer.answer(seen, conversation=talk))) == 1
     assert isinstance(
         (await events_of(library.answerer.answer(question("moon and grass and sky"), conversation=talk)))[0],
         RetrieveReply,

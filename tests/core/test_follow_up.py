@@ -44,6 +44,7 @@ def test_a_question_that_can_stand_alone_is_left_as_it_is() -> None:
     ):
         assert standalone(question, said) == question
     assert standalone("And then?", []) == "And then?"
+    assert standalone(" ", said) == " "
     assert standalone("And then?", talk("And now?", "Nothing.")[1:]) == "And then?"
 
 

@@ -39,12 +39,11 @@ READ = 1000
 def standalone(question: str, history: Sequence[Turn]) -> str:
     """The question as it can be searched for alone; the same where it needs nothing of the history."""
     asked = [turn.text[:READ] for turn in history if turn.speaker is Speaker.USER]
-    if not asked or not _needs_more(question):
+    if not asked or not question.strip() or not _needs_more(question):
         return question
     topic = asked[_begin(history) :]
-    named = [
-        name for one in topic for name in names(one) if not name.isdecimal()
-    ]  # no year of a question before
+    # A year of a question before is rarely that of this one.
+    named = [name for one in topic for name in names(one) if not name.isdecimal()]
     missing = _missing(question, named)
     if not missing and not named:
         missing = _missing(question, topic[0].split())
@@ -117,7 +116,7 @@ def _begin(history: Sequence[Turn]) -> int:
 
 def _missing(question: str, parts: Sequence[str]) -> list[str]:
     """The parts, each once, with a content word that neither the question nor an earlier part has."""
-    return list(_new(_content(question), parts))
+    return list(_new(_content(question[:READ]), parts))
 
 
 def _new(known: set[str], parts: Sequence[str]) -> Iterator[str]:

@@ -167,9 +167,9 @@ class Generator:
         `grounding.abstain_below` asks for evidence and there is none. An answer too little of which is
         supported is taken back by an abstention after its text. With evidence, the prompt is rewritten by the
         conversation first. Where an endpoint does not answer, and the request names no model, it is quoted
-        after a `Degraded`. NotFound for a model or method, with the
-        choices. InvalidInput with the field. Unsupported where no model is served, and one is needed.
-        Overloaded where too much waits. DeadlineExceeded.
+        after a `Degraded`. NotFound for a model or method, with the choices. InvalidInput with the field.
+        Unsupported where no model is served, and one is needed. Overloaded where too much waits.
+        DeadlineExceeded.
         """
         arrived = time.monotonic()
         question = standalone(prompt, conversation.history) if evidence else prompt
