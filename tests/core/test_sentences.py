@@ -114,3 +114,11 @@ def test_claims_are_the_same_however_a_text_comes_in_pieces() -> None:
                 one for begin in range(0, len(text), size) for one in finder.add(text[begin : begin + size])
             ]
             assert [one.text for one in [*found, *finder.end()]] == whole, (size, text)
+
+
+def test_a_claim_that_ends_with_a_number_may_be_over() -> None:
+    for text in ("The bridge opened in 1998.", "There are 20.", "Es sind 20."):
+        finder = ClaimFinder()
+        finder.add(text)
+
+        assert finder.pending == text

@@ -83,7 +83,7 @@ def decided_until(text: str) -> int:
 def may_end(text: str) -> bool:
     """Whether a sentence is over at the text's end where another one follows."""
     return text.endswith(tuple(STOPS + WIDE_STOPS + CLOSING + WIDE_CLOSING)) and len(text) in ends(
-        f"{text} A"
+        f"{text} A "
     )
 
 
