@@ -77,6 +77,17 @@ def test_a_page_of_the_manual_has_its_sections_and_none_of_its_requests() -> Non
 
 
 @pytest.mark.usefixtures("tools")
+def test_an_option_stands_beside_what_it_does_as_docbook_writes_it() -> None:
+    option = ".PP\n\\fB\\-s\\fR\n.br\n\\fB\\-\\-short\\fR\n.RS 4\nTell the tide alone.\n.RE\n"
+    page = f".TH TIDE 1\n.SH OPTIONS\n{option}.PP\nMore.\n"
+
+    shown = [line.strip() for line in read_document(page.encode(), "tide.1").text.splitlines()]
+
+    at = shown.index("--short")
+    assert shown[at - 1 : at + 2] == ["-s", "--short", "Tell the tide alone."]
+
+
+@pytest.mark.usefixtures("tools")
 def test_a_page_takes_no_other_file_in_and_has_no_time_without_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

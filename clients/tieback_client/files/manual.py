@@ -33,6 +33,8 @@ _SUBSECTION, _INDENT = 3, 7
 _BEYOND_ASCII = re.compile("[^\x00-\x7f]")
 _MARKED_ITEM = re.compile(r"<dt>([^<\s]|\(?\w{1,3}[.)])</dt>\s*<dd>")
 """An item of a list whose mark mandoc writes as a term."""
+_INDENTED = re.compile(r'</p>\s*<div class="Bd-indent">(?=[^<\s])')
+"""The end of an option and the beginning of what it does, as DocBook writes both: they belong together."""
 _TABLE = re.compile(r"^\.TS", re.MULTILINE)
 # Every request of groff that reads a file; with -S, which is the default, none writes one or runs a program.
 _NO_FILES = ".rm so soquiet mso msoquiet cf trf nx rd hpf hpfa psbb open opena pso sy pi\n.lf 1\n"
@@ -77,7 +79,7 @@ def _by_mandoc(text: str) -> Parsed:
     begin = made.find(">", made.find('"manual-text"')) + 1
     end = made.rfind('<table class="foot"')
     body = made[begin : end if end > begin else len(made)]
-    page = html_page.read(_MARKED_ITEM.sub(r"<dd>\1 ", body))
+    page = html_page.read(_INDENTED.sub("<br/>", _MARKED_ITEM.sub(r"<dd>\1 ", body)))
     # What has no heading above has a line of the HTML, which nobody sees.
     sections = [replace(one, locator="") if one.locator.startswith("line=") else one for one in page.sections]
     return Parsed(page.text, sections, _title(sections), page.notes, is_original=False)
