@@ -123,7 +123,8 @@ class Item:
         """A file as `from_file` takes it, with up to 64 MiB of text, as one item for every 88 KiB of text.
 
         Their ids are `id`, `id/2`, `id/3` and so on; each has the title, the metadata and, of a text as it
-        stands, spans of the whole file. Photos, sounds and point clouds are one item.
+        stands, spans of the whole file. Photos, sounds and point clouds are one item. Each file in an
+        archive, and each that is attached to a mail, is an item with its name: `id/docs/keys.md`.
         """
         from tieback_client.files.items import items_of
 

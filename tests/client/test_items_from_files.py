@@ -2,6 +2,7 @@
 
 import io
 import wave
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -120,6 +121,22 @@ def test_a_file_that_gives_no_item_is_refused_with_the_reason(
 
     with pytest.raises(InvalidArgument, match=words):
         Item.from_file(tmp_path / name)
+
+
+def test_the_files_of_an_archive_are_items_with_their_names(tmp_path: Path) -> None:
+    path = tmp_path / "plan.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("docs/tides.md", "# Tides\n\nHigh.\n")
+        archive.writestr("moon.txt", "It pulls.\n")
+        archive.writestr("program", b"\x7fELF\0\0\0\1")
+
+    made = Item.all_from_file(path, id="plan", uri="https://example.org/plan.zip", metadata={"kind": "note"})
+
+    assert [(one.id, one.title, one.metadata) for one in made] == [
+        ("plan/docs/tides.md", "Tides", {"kind": "note"}),
+        ("plan/moon.txt", "moon", {"kind": "note"}),
+    ]
+    assert sections(made[0])[0].uri == "https://example.org/plan.zip/docs/tides.md#L3"
 
 
 def test_a_large_file_is_several_items_that_hold_all_of_it(tmp_path: Path) -> None:

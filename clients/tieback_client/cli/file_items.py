@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from tieback_client.clouds import cloud_of
-from tieback_client.content import Audio, Image, Modality, Points, modality_of_path
-from tieback_client.documents import INDEXED_FROM, KEPT_WORDS, Item, MetadataValue, Section
+from tieback_client.content import Modality, modality_of_path
+from tieback_client.documents import INDEXED_FROM, KEPT_WORDS, Item, MetadataValue
 from tieback_client.errors import InvalidArgument
-from tieback_client.files import MOST_BYTES, read_document
+from tieback_client.files import MOST_BYTES
+from tieback_client.files.contents import content_of_file
 from tieback_client.files.opened import Opened, packed_in
 from tieback_client.files.shares import share_id, shares, size_of
-from tieback_client.signatures import fault_of_picture, fault_of_sound
 
 # Changes when a file would be read differently, so that it is indexed again.
 FORMAT = "6"
@@ -57,63 +56,12 @@ def digest_of(data: bytes) -> str:
     return f"{hashlib.sha256(data).hexdigest()[:32]}-{FORMAT}"
 
 
-@dataclass(frozen=True, slots=True)
-class FileContent:
-    """What a file holds, as it is indexed."""
-
-    kind: str
-    title: str
-    sections: list[Section]
-    text: str = ""
-    """All of a text."""
-    facts: Mapping[str, MetadataValue] = field(default_factory=dict)
-    notes: Sequence[str] = ()
-    kept: float | None = None
-    """Of a text, the share of its visible words that were kept, if they were counted."""
-    thin: tuple[int, int] | None = None
-    """See `FileItems`."""
-
-
-def content_of_file(name: str, path: Path, data: bytes, *, pictures: bool = False) -> FileContent:
-    """The sections of a file, with `pictures` those of scanned pages too.
-
-    `InvalidArgument` where it is not what its suffix names.
-    """
-    modality = modality_of_path(path) or Modality.TEXT
-    title = path.stem.replace("_", " ").replace("-", " ")
-    if modality is Modality.TEXT:
-        document = read_document(data, name, pictures=pictures)
-        return FileContent(
-            document.kind,
-            document.title,
-            document.sections_with_pictures(name),
-            document.text,
-            document.metadata,
-            document.notes,
-            document.kept,
-            (document.kept_words, document.visible_words or 0) if document.is_thin else None,
-        )
-    content: Image | Audio | Points
-    if modality is Modality.POINTS:
-        content, fault = _cloud(data, path), ""
-    elif modality is Modality.IMAGE:
-        content, fault = Image(data), fault_of_picture(data)
-    else:
-        content, fault = Audio(data), fault_of_sound(data)
-    if fault:  # reported here, by the file: the call would end where it is packed
-        raise InvalidArgument(fault)
-    return FileContent(str(modality), title, [Section(content, title=title, uri=name)])
-
-
-def items_of(
-    name: str, source: str, path: Path, data: bytes, *, limit: int = 0, pictures: bool = False
-) -> FileItems:
+def items_of(name: str, source: str, data: bytes, *, limit: int = 0, pictures: bool = False) -> FileItems:
     """The items of a file. `InvalidArgument` where it is not what its suffix names, or too large."""
-    read = content_of_file(name, path, data, pictures=pictures)
+    read = content_of_file(name, data, pictures=pictures)
     kind, title, notes, facts = read.kind, read.title, list(read.notes), dict(read.facts)
-    is_text = modality_of_path(path) in (None, Modality.TEXT)
-    groups = list(shares(read.sections)) if is_text else [read.sections]
-    size = max((sum(map(size_of, group)) for group in groups), default=0) if is_text else 0
+    groups = list(shares(read.sections)) if read.is_text else [read.sections]
+    size = max((sum(map(size_of, group)) for group in groups), default=0) if read.is_text else 0
     if limit and size > limit - ROOM:
         raise InvalidArgument(
             f"a part of it has {size:,} bytes; the server's limit for a message is {limit:,}"
@@ -141,10 +89,3 @@ def items_of(
         for number, group in enumerate(groups, 1)
     ]
     return FileItems(items, kind, notes, read.thin)
-
-
-def _cloud(data: bytes, path: Path) -> Points:
-    try:
-        return Points(cloud_of(data, path.suffix.lower()))
-    except ValueError as error:
-        raise InvalidArgument(f"it is not a point cloud: {error}") from None

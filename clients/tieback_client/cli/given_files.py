@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tieback_client.cli.file_items import FileContent, content_of_file, read_within
+from tieback_client.cli.file_items import read_within
 from tieback_client.cli.found import Found
 from tieback_client.cli.roots import Root, Scope
 from tieback_client.cli.walking import Walk
 from tieback_client.content import Audio, Image
 from tieback_client.errors import InvalidArgument, TiebackError
+from tieback_client.files.contents import FileContent, content_of_file
 from tieback_client.files.opened import Opened
 
 
@@ -43,7 +44,7 @@ def given_files(paths: Iterable[Path], *, pictures: bool = False) -> Iterator[Gi
         for name, file in found.files.items():
             shown = f"{path}{name[len(scope.id) :]}"
             try:
-                content = content_of_file(name, file, read_within(file, 0, opened), pictures=pictures)
+                content = content_of_file(name, read_within(file, 0, opened), pictures=pictures)
                 yield Given(name, shown, content)
             except TiebackError as error:
                 yield Given(name, shown, fault=error)

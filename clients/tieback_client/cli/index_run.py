@@ -114,7 +114,7 @@ class Run:
                 self.unchanged += 1
                 return ()
             source = name.partition("/")[0]
-            read = items_of(name, source, path, data, limit=limit, pictures=self.pictures)
+            read = items_of(name, source, data, limit=limit, pictures=self.pictures)
         except OSError as error:
             self.found.failures[name] = f"cannot read it: {error.strerror or error}"
             return ()

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from tieback_client.content import Audio, Content, Image, Modality, Points, modality_of_path
-from tieback_client.documents import KEPT_WORDS, Item, Section
+from tieback_client.documents import KEPT_WORDS, Item
 from tieback_client.errors import InvalidArgument
-from tieback_client.files.reading import read_document
+from tieback_client.files.contents import FileContent, content_of_file
+from tieback_client.files.packing import is_archive, is_packed, unpacked
+from tieback_client.files.reading import bytes_of
 from tieback_client.files.shares import share_id, shares, size_of
-
-_MEDIA: Mapping[Modality, Callable[[Path], Content]] = {
-    Modality.IMAGE: Image.from_file,
-    Modality.AUDIO: Audio.from_file,
-    Modality.POINTS: Points.from_file,
-}
-
+from tieback_client.files.sorting import is_left_out
 
 SINGLE_BYTES = 2 << 20
 """Bytes of text of one item that a server may take."""
@@ -27,57 +21,73 @@ SINGLE_BYTES = 2 << 20
 
 def item_of(path: str | PathLike[str], *, id: str, title: str, uri: str, metadata: Mapping[str, Any]) -> Item:
     """See `tieback_client.Item.from_file`."""
-    whole = _whole(Path(path), id, title, uri, metadata)
-    size = 0 if whole.is_media else sum(map(size_of, whole.sections))
+    file = Path(path)
+    read = _read(file, _bytes_of(file), uri or file.name)
+    size = sum(map(size_of, read.sections)) if read.is_text else 0
     if size > SINGLE_BYTES:
         raise InvalidArgument.at(
             "path",
             f"{path}: its text has {size:,} bytes, and one item takes up to {SINGLE_BYTES:,}: "
             "Item.all_from_file makes several items of it",
         )
-    return Item(whole.id, whole.sections, whole.title, whole.metadata)
+    return Item(id or file.name, read.sections, title or read.title, _facts(read, metadata))
 
 
 def items_of(
     path: str | PathLike[str], *, id: str, title: str, uri: str, metadata: Mapping[str, Any]
 ) -> list[Item]:
     """See `tieback_client.Item.all_from_file`."""
-    whole = _whole(Path(path), id, title, uri, metadata)
-    try:
-        groups = [whole.sections] if whole.is_media else list(shares(whole.sections))
-    except InvalidArgument as error:
-        raise InvalidArgument.at("path", f"{path}: {error.message}") from None
-    return [
-        Item(share_id(whole.id, number), group, whole.title, dict(whole.metadata))
-        for number, group in enumerate(groups, 1)
-    ]
-
-
-@dataclass(frozen=True, slots=True)
-class _Whole:
-    """All of a file."""
-
-    id: str
-    sections: list[Section]
-    title: str
-    metadata: dict[str, Any]
-    is_media: bool
-
-
-def _whole(file: Path, id: str, title: str, uri: str, metadata: Mapping[str, Any]) -> _Whole:
+    file = Path(path)
+    data = _bytes_of(file)
     id, uri = id or file.name, uri or file.name
-    read = _MEDIA.get(modality_of_path(file) or Modality.TEXT)
-    if read is not None:
-        content = read(file)
-        title = title or file.stem.replace("_", " ").replace("-", " ")
-        return _Whole(id, [Section(content, title=title, uri=uri)], title, dict(metadata), is_media=True)
+    items: list[Item] = []
+    if not is_archive(file.name):
+        items += _shared(file, id, title, _read(file, data, uri), metadata)
+    if not is_packed(file.name):
+        return items
     try:
-        document = read_document(file)
+        for one in unpacked(file.name, data):
+            if one.fault:
+                raise InvalidArgument(f"{one.name}: {one.fault}")
+            if not is_left_out(one.name, one.data):
+                read = content_of_file(one.name, one.data, uri=f"{uri}/{one.name}")
+                items += _shared(file, f"{id}/{one.name}", "", read, metadata)
     except InvalidArgument as error:
         raise type(error)(f"{file}: {error.message}") from None
-    if not document.sections:
-        raise InvalidArgument.at("path", f"{file}: {'; '.join(document.notes)}")
-    facts = {**document.metadata, **metadata}
-    if document.is_thin:
-        facts.setdefault(KEPT_WORDS, document.kept)
-    return _Whole(id, document.item_sections(uri), title or document.title, facts, is_media=False)
+    return items
+
+
+def _bytes_of(file: Path) -> bytes:
+    try:
+        return bytes_of(file)
+    except InvalidArgument as error:
+        raise InvalidArgument.at("path", f"{file}: {error.message}") from None
+
+
+def _read(file: Path, data: bytes, uri: str) -> FileContent:
+    """A file that has something to find. `InvalidArgument` names it, where it has nothing or is damaged."""
+    try:
+        read = content_of_file(str(file), data, uri=uri)
+    except InvalidArgument as error:
+        raise type(error)(f"{file}: {error.message}") from None
+    if not read.sections:
+        raise InvalidArgument.at("path", f"{file}: {'; '.join(read.notes)}")
+    return read
+
+
+def _shared(
+    file: Path, id: str, title: str, read: FileContent, metadata: Mapping[str, Any]
+) -> Iterator[Item]:
+    try:
+        groups = list(shares(read.sections)) if read.is_text else [read.sections]
+    except InvalidArgument as error:
+        raise InvalidArgument.at("path", f"{file}: {error.message}") from None
+    for number, group in enumerate(groups, 1):
+        yield Item(share_id(id, number), group, title or read.title, _facts(read, metadata))
+
+
+def _facts(read: FileContent, metadata: Mapping[str, Any]) -> dict[str, Any]:
+    facts = {**read.facts, **metadata}
+    if read.thin is not None:
+        facts.setdefault(KEPT_WORDS, read.kept)
+    return facts

@@ -119,7 +119,7 @@ def read_document(source: str | PathLike[str] | bytes, name: str = "", *, pictur
     if isinstance(source, bytes):
         data = source
     else:
-        data = _bytes_of(Path(source))
+        data = bytes_of(Path(source))
         name = name or str(source)
     if is_gzipped(name, data):
         data, name = gunzipped(data, MOST_BYTES), name_within(name)
@@ -143,7 +143,8 @@ def read_document(source: str | PathLike[str] | bytes, name: str = "", *, pictur
     return _document(kind, name, data, _parsed(kind, known.text, head), known, head.facts, head.begin)
 
 
-def _bytes_of(path: Path) -> bytes:
+def bytes_of(path: Path) -> bytes:
+    """The bytes of a file. `InvalidArgument` where it cannot be read, or is too large."""
     try:
         size = path.stat().st_size
         if size > MOST_BYTES:

@@ -33,3 +33,11 @@ def is_made_for_browsers(name: str, head: bytes) -> bool:
     if is_gzipped(name, head):
         name, head = name_within(name), beginning(head, SAMPLE) or head
     return is_built(name, head)
+
+
+def is_left_out(name: str, data: bytes) -> bool:
+    """Whether a file that nobody named is not read, by its name and its beginning."""
+    if is_known(name):
+        return False
+    head = data[:SAMPLE]
+    return bool(kind_left_out(name, head)) or is_made_for_browsers(name, head)
