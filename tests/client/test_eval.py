@@ -107,6 +107,7 @@ def test_a_line_that_cannot_be_read_is_named_with_its_reason(run: Run, tmp_path:
         ('{"question": "a", "pattern": "("}', "pattern is no regular expression"),
         ('{"question": "a", "answerable": false, "answers": ["b"]}', "is answerable: false, and has answers"),
         ('{"question": "a", "answerable": true}', "is answerable: true, and has no answers"),
+        ('{"question": "a", "history": [{"role": "me", "text": "b"}]}', "history has something that is no"),
     ):
         path.write_text('{"question": "good"}\n' + line, encoding="utf-8")
         with pytest.raises(InvalidArgument, match="line 2") as raised:
@@ -117,6 +118,17 @@ def test_a_line_that_cannot_be_read_is_named_with_its_reason(run: Run, tmp_path:
     result = run("eval", str(path))
     assert result.exit_code == 1
     assert "has no questions" in result.stderr
+
+
+def test_a_question_of_a_conversation_is_asked_with_its_history(
+    run: Run, served: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "one.jsonl"
+    said = [{"role": "user", "text": "Who was Ada?"}, {"role": "assistant", "text": "A countess."}]
+    path.write_text(json.dumps({"question": "when was she born?", "history": said}), encoding="utf-8")
+
+    assert run("eval", str(path)).exit_code == 0
+    assert served.log.conversations == [("", ["Who was Ada?", "A countess."])]
 
 
 def test_a_yes_has_to_begin_the_text_and_a_long_answer_needs_half_of_its_words() -> None:

@@ -163,7 +163,7 @@ def _asked(
 
     def ask(one: Expected) -> Judged:
         began = time.monotonic()
-        answer = client.answer(collection, one.question, **how).collect()
+        answer = client.answer(collection, one.question, history=one.history, **how).collect()
         return judged(one, answer, time.monotonic() - began)
 
     bar = Progress(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tieback_client.conversation import ChatMessage, ChatRole
 from tieback_client.errors import InvalidArgument
 
 LARGEST_FILE = 64 << 20  # bytes
@@ -20,6 +21,7 @@ NAMES = {
     "pattern": str,
     "files": list,
     "answerable": bool,
+    "history": list,
 }
 OTHER_NAMES = {"answer": "answers", "file": "files", "documents": "files"}
 """Also read, since files of questions that exist have them."""
@@ -39,6 +41,8 @@ class Expected:
     """Or an expression that has to be found in the answer."""
     files: tuple[str, ...] = ()
     """The items of which one has the answer: ids, or their ends, with or without the suffix of the file."""
+    history: tuple[ChatMessage, ...] = ()
+    """The earlier messages of the conversation."""
 
     @property
     def is_open(self) -> bool:
@@ -109,13 +113,25 @@ def _question(line: str, number: int) -> Expected:
 def _expected(row: Mapping[str, Any], number: int) -> Expected:
     answers, files = tuple(row.get("answers") or ()), tuple(row.get("files") or ())
     pattern = _compiled(row.get("pattern") or "")
-    found = Expected(row["question"].strip(), row.get("id") or f"line {number}", answers, pattern, files)
+    name = row.get("id") or f"line {number}"
+    found = Expected(
+        row["question"].strip(), name, answers, pattern, files, _history(row.get("history") or ())
+    )
     answerable = row.get("answerable")
     if answerable is False and not found.is_open:
         raise ValueError("is answerable: false, and has answers, a pattern or files")
     if answerable and found.is_open:
         raise ValueError("is answerable: true, and has no answers, no pattern and no files")
     return found
+
+
+def _history(messages: Sequence[Any]) -> tuple[ChatMessage, ...]:
+    try:
+        return tuple(ChatMessage(ChatRole(one["role"]), str(one["text"])) for one in messages)
+    except (TypeError, KeyError, ValueError):
+        raise ValueError(
+            'history has something that is no {"role": "user" or "assistant", "text": …}'
+        ) from None
 
 
 def _compiled(pattern: str) -> re.Pattern[str] | None:
