@@ -99,6 +99,7 @@ from tieback_client.results import (
     SignalShare,
     StageScore,
 )
+from tieback_client.same_text import SameText
 from tieback_client.snapshots import Snapshot
 from tieback_client.streams import EncodingStream, EventStream, Writes
 from tieback_client.text_pieces import TextPiece
@@ -252,6 +253,7 @@ __all__ = [
     "Retry",
     "RewrittenQuestion",
     "RoutingExplanation",
+    "SameText",
     "SamplingParameters",
     "ScoredToken",
     "SearchResult",

@@ -34,6 +34,7 @@ from tieback_client.results import (
     SignalShare,
     StageScore,
 )
+from tieback_client.same_text import SameText
 
 # In the order of the contract's enum, whose zero is "not given".
 _READ_IN = ("", "old", "new", "translated")
@@ -67,6 +68,7 @@ def hit(message: Any, stages: Sequence[StageScore] = ()) -> Hit:
         read_in=_READ_IN[message.read_in] if message.read_in < len(_READ_IN) else "",
         own_score=message.own_score if message.HasField("own_score") else None,
         trust=message.trust if message.HasField("trust") else None,
+        also_in=[SameText(one.item_id, one.item_title, one.section_id, one.uri) for one in message.also_in],
     )
 
 
@@ -160,6 +162,8 @@ def plan(message: Any) -> RetrievalPlan:
         expected_seconds=message.expected_us / MICROSECONDS if message.HasField("expected_us") else None,
         skipped_reranker=message.skipped_reranker.name,
         first_modality=modality(message.first_modality),
+        every_copy=message.every_copy,
+        fill_up=message.fill_up,
     )
 
 

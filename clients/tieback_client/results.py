@@ -15,6 +15,7 @@ from tieback_client.moves import Mixture
 from tieback_client.recognition import Segment
 from tieback_client.reports import CallInfo, Timing, Truncated
 from tieback_client.reranking import Alignment
+from tieback_client.same_text import SameText
 from tieback_client.vectors import Box, MultiVector, SpaceRef, SparseVector, Vector
 
 
@@ -240,7 +241,7 @@ class Hit:
     span: tuple[int, int] | None = None
     """Which bytes of the original, as UTF-8, the text is; None where it is not known."""
     pieces: Sequence[FoundPiece] = ()
-    """Further pieces of the same short text that were found before the last hit, best first."""
+    """Further pieces of the same short text, or sections of the item, that were found before the last hit."""
     multi_vector: MultiVector | None = None
     """The vectors of a picture that is known by its regions, the whole's first; see ``search``."""
     sections: Sequence[Hit] = ()
@@ -259,6 +260,8 @@ class Hit:
     """Its similarity there; `vector_score` is brought to one scale for all hits."""
     trust: float | None = None
     """1, or of a translated hit how much of what a reindex would find is found so."""
+    also_in: Sequence[SameText] = ()
+    """Other items that hold the same text, by their ids, at most 100."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,6 +364,10 @@ class RetrievalPlan:
     """The reranker that was asked for and left out, for want of time or because it was not available."""
     first_modality: Modality | None = None
     """The modality whose related hits came first: that of a query of photos alone, or of sounds alone."""
+    every_copy: bool = False
+    """Whether each copy of a text was a hit."""
+    fill_up: bool = False
+    """Whether what `hits_per_item` left out are pieces of hits, or hits where other items were too few."""
 
 
 @dataclass(frozen=True, slots=True)

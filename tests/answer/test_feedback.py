@@ -67,7 +67,10 @@ async def test_an_item_has_as_many_hits_as_asked_for_and_the_plan_says_so(librar
     assert found(every)[:2] == ["tide", "tide"]
     assert sorted(set(found(one))) == sorted(found(one))
     assert len(one.hits) == 3
-    assert (every.plan.hits_per_item, one.plan.hits_per_item) == (0, 1)
+    assert (every.plan.hits_per_item, one.plan.hits_per_item) == (
+        3,
+        1,
+    )  # of few hits three may be of one item
 
 
 async def test_reranked_hits_have_as_many_of_an_item_too(library: Platform) -> None:

@@ -101,6 +101,11 @@ _QUERY: list[Option] = [
         help="Only what matches, e.g. 'year >= 1990 AND NOT draft'; see docs/filters.md.",
     ),
     click.option(
+        "--every-copy",
+        is_flag=True,
+        help="Show each copy of a text as a hit, and not one that names the other items.",
+    ),
+    click.option(
         "--modality",
         type=click.Choice(["text", "image", "audio", "points", "features"]),
         help="Only this modality.",
@@ -189,6 +194,7 @@ def query_options(function: F) -> F:
         policy: str | None,
         imputation: str | None,
         min_relevance: float,
+        every_copy: bool,
         plan: dict[str, Any],
         **options: Any,
     ) -> Any:
@@ -198,6 +204,7 @@ def query_options(function: F) -> F:
             "weights": parse_weights(weights, policy),
             "imputation": imputation,
             "min_relevance": min_relevance,
+            "every_copy": every_copy,
             **plan,
         }
         query = Query(words, image, audio, points, features, collection, arguments)

@@ -23,12 +23,14 @@ from tieback_client.places import mark_of, place_of, section_of
 from tieback_client.reports import Timing
 from tieback_client.reranking import Alignment
 from tieback_client.results import Hit, RetrievalResult, RetrievedHit, RoutingExplanation
+from tieback_client.same_text import SameText
 from tieback_client.shown.excerpts import excerpt, pattern_of, without_rules
 from tieback_client.vectors import Box, Locator, LocatorKind
 
 PAIRS = 6
 LEAST_LOSS = 0.05
 LEAST_SHARE = 0.005
+NAMED = 5
 
 
 @click.command(
@@ -143,6 +145,8 @@ def hit(
     if one_of_item := [other for other in found.sections if not other.below_floor]:
         titles = dict.fromkeys(section_of(other.hit) or other.hit.section_id for other in one_of_item)
         lines.append(indented(Text(f"also: {'; '.join(titles)}", style="dim"), width=width))
+    if one.also_in:
+        lines.append(indented(Text(also_in(one.also_in), style="dim"), width=width))
     if explain and found.alignment is not None:
         lines.append(indented(aligned(found.alignment, " ".join(words), one.text), width=width))
     if explain and one.stages:
@@ -151,6 +155,13 @@ def hit(
     lines.append(indented(Text(f"{score}   {in_a_line(one.uri)}".rstrip(), style="dim"), width=width))
     text = Text("\n").join(lines) + Text("\n")
     return Text(f"{rank:>2}  ") + text[4:]
+
+
+def also_in(others: Sequence[SameText]) -> str:
+    """The other items that hold a hit's text."""
+    names = [in_a_line(one.item_id) for one in others[:NAMED]]
+    more = len(others) - len(names)
+    return f"also in: {', '.join(names)}{f' and {more} more' if more else ''}"
 
 
 def scores(found: RetrievedHit) -> str:

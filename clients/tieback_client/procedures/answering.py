@@ -115,6 +115,7 @@ def retrieve(
     min_relevance: float = 0.0,
     explain: bool = False,
     highlights: int = 0,
+    every_copy: bool = False,
     timeout: float | None = None,
 ) -> Procedure[RetrievalResult]:
     """Finds what bears on a query of any modality: encode, fuse, search, rerank.
@@ -131,7 +132,7 @@ def retrieve(
     name, says how; `balance` keeps one modality from hiding the others; `collapse` makes the pieces of a
     short text one hit, with the others in its `pieces`; `query_expansion`, a method of the family of that
     name, searches again with the query expanded by its best hits; `diversity`, 0 to 1, prefers hits that are
-    unlike those before them, and no more than `hits_per_item` are of one item, both off at 0; by the
+    unlike those before them, off at 0; no more than `hits_per_item` are of one item, any number at 0; by the
     `granularity` "document", items are ranked as wholes and a hit is the best section of one, with its next
     best in `sections`; `vector_search`, a method of the family of that name, says how far the vector is
     searched for, and "none" searches by words alone; `reranker` is a method of the family "reranking", or
@@ -145,7 +146,8 @@ def retrieve(
     `composition` names a learned composition of the server's: then the query is one picture and one text that
     changes it. Under a learned `condition` of the server's, such as "colour", hits are ordered by how near
     they are in that alone; the query is one content, and `candidates` are 200 unless said. With `highlights`,
-    hits of texts have at most so many sentences that say most of the query's words.
+    hits of texts have at most so many sentences that say most of the query's words. A text that several items
+    hold is one hit, which names them in `also_in`; with `every_copy` each copy is a hit.
     """
     request = _retrieval(
         collection,
@@ -171,6 +173,7 @@ def retrieve(
         min_relevance=min_relevance,
         explain=explain,
         highlights=highlights,
+        every_copy=every_copy,
     )
     reply = yield Call(RPCS["Retrieve"], request, timeout)
     return reading_hits.retrieval(reply.message, reply.info)
@@ -201,6 +204,7 @@ def answer(
     min_relevance: float = 0.0,
     explain: bool = False,
     highlights: int = 0,
+    every_copy: bool = False,
     model: str = "",
     evidence_limit: int = 0,
     sampling: SamplingParameters | None = None,
@@ -245,6 +249,7 @@ def answer(
             min_relevance=min_relevance,
             explain=explain,
             highlights=highlights,
+            every_copy=every_copy,
         ),
         model=model,
         evidence_limit=evidence_limit,
@@ -318,6 +323,7 @@ def _retrieval(
     min_relevance: float,
     explain: bool,
     highlights: int,
+    every_copy: bool,
 ) -> answer_pb2.RetrieveRequest:
     parts = query if isinstance(query, list) else [query]
     return answer_pb2.RetrieveRequest(
@@ -332,6 +338,7 @@ def _retrieval(
         balance_modalities=balance,
         explain=explain,
         highlights=highlights,
+        every_copy=every_copy,
         rank_fusion=writing.method(rank_fusion, at("rank_fusion")),
         min_relevance=min_relevance,
         collapse_pieces=collapse,

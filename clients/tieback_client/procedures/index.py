@@ -263,6 +263,8 @@ def search(
     highlights: int = 0,
     first_modality: Modality | None = None,
     related_from: float | None = None,
+    every_copy: bool = False,
+    fill_up: bool = False,
     timeout: float | None = None,
 ) -> Procedure[SearchResult]:
     """The sections nearest to a vector of the collection's space, to words (full text, BM25), or to both.
@@ -284,7 +286,10 @@ def search(
     `highlights`, they have at most so many sentences of their text that have words of `text`.
     `vector_search`, a method of the family of that name, says how far the vector is searched for. By a vector
     alone, sections of the `first_modality` that are at least so similar as `related_from` come first; with
-    `balance`, those that are not come last. To search with a picture or a sentence, use `retrieve`.
+    `balance`, those that are not come last. A text that several items hold is one hit, which names them in
+    `also_in`; with `every_copy` each copy is a hit. With `fill_up`, what `hits_per_item` leaves out are
+    `pieces` of its item's best hit, or hits where other items are too few.
+    To search with a picture or a sentence, use `retrieve`.
     """
     own = vector.vector if isinstance(vector, Fused) else vector
     request = index_pb2.SearchRequest(
@@ -309,6 +314,8 @@ def search(
         highlights=highlights,
         first_modality=None if first_modality is None else writing.MODALITIES[first_modality],
         related_from=related_from,
+        every_copy=every_copy,
+        fill_up=fill_up,
     )
     reply = yield Call(RPCS["Search"], request, timeout)
     hits = list(map(reading_hits.hit, reply.message.hits, reading_hits.stages_of_hits(reply.message)))

@@ -35,6 +35,7 @@ FEWEST_CANDIDATES, MOST_CANDIDATES = 20, 1000
 CANDIDATES_PER_HIT = 4
 CONDITION_CANDIDATES = 200
 """Under a condition: what agrees in it may be far down the order of the search."""
+FEWEST_PER_ITEM = 3
 RANKED_CANDIDATES = 100
 """Candidates of a learned ranking: so many it was trained with."""
 
@@ -53,11 +54,12 @@ DEFAULT_PLAN = RetrievalPlan(
     granularity=Granularity.SECTION,
     ranker=NO_RANKER,
     vector_search=NEAREST,
+    fill_up=True,
 )
 
-ANSWER_PLAN = dataclasses.replace(DEFAULT_PLAN, collapse_pieces=False)
+ANSWER_PLAN = dataclasses.replace(DEFAULT_PLAN, collapse_pieces=False, fill_up=False)
 """An answer rests on the text of a few hits, and the own text of a collapsed hit is not all that was found of
-it (docs/decisions/0035)."""
+it (docs/decisions/0035). So it may rest on one item."""
 
 
 def filled(retrieval: Retrieval, chosen: QueryPlan) -> Retrieval:
@@ -100,6 +102,8 @@ def plan_of(retrieval: Retrieval, defaults: RetrievalPlan = DEFAULT_PLAN) -> Ret
             candidates = RANKED_CANDIDATES
         if retrieval.condition:
             candidates = CONDITION_CANDIDATES
+    fill_up = retrieval.hits_per_item is None and defaults.fill_up and candidates <= limit
+    fill_up = fill_up and not documents and not retrieval.diversity
     return RetrievalPlan(
         hybrid=hybrid,
         balance_modalities=(
@@ -121,7 +125,7 @@ def plan_of(retrieval: Retrieval, defaults: RetrievalPlan = DEFAULT_PLAN) -> Ret
         query_expansion=retrieval.query_expansion or defaults.query_expansion,
         diversity=defaults.diversity if retrieval.diversity is None else retrieval.diversity,
         hits_per_item=(
-            (0 if documents else defaults.hits_per_item)
+            (most_per_item(limit) if fill_up else 0)
             if retrieval.hits_per_item is None
             else retrieval.hits_per_item
         ),
@@ -130,7 +134,14 @@ def plan_of(retrieval: Retrieval, defaults: RetrievalPlan = DEFAULT_PLAN) -> Ret
         condition=retrieval.condition,
         ranker=ranker,
         vector_search=vector_search,
+        every_copy=retrieval.every_copy,
+        fill_up=fill_up,
     )
+
+
+def most_per_item(limit: int) -> int:
+    """How many of so many hits are of one item, as long as others are near: half (docs/retrieval.md)."""
+    return max(-(-limit // 2), FEWEST_PER_ITEM)
 
 
 def reranked_candidates(limit: int) -> int:

@@ -301,6 +301,8 @@ class Retriever:
                 highlights=retrieval.highlights if words and plan.hybrid else 0,
                 second=second,
                 first_modality=plan.first_modality,
+                every_copy=plan.every_copy,
+                fill_up=plan.fill_up,
                 related_from=None if fused is None else related_from(plan, fused.vector.space.name),
                 deadline=hop(deadline),
             )

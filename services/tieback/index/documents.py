@@ -17,6 +17,7 @@ sections is among these; that is rare, since its best section is at least as sim
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +27,7 @@ from tieback.core.types.arrays import Array
 from tieback.index.memory import Memory
 from tieback.index.ranking import Pool, Ranker, Ranking
 from tieback.index.recorder import DOCUMENTS, enter
+from tieback.index.same_texts import document_of
 
 SECTIONS = 8
 """Of a document, so many sections are given: the best, which is the hit, and the next best beside it."""
@@ -47,10 +49,11 @@ class Documents(NamedTuple):
     scores: Array
 
 
-def documents(memory: Memory, ranker: Ranker, allowed: Array, limit: int) -> Documents:
+def documents(memory: Memory, ranker: Ranker, allowed: Array, limit: int, *, folds: bool) -> Documents:
     """The best `limit` documents of the sections that are `allowed`; fewer where there are no more.
 
-    Equal documents are ordered by the item's id, equal sections of one by their ordinal.
+    Equal documents are ordered by the item's id, equal sections of one by their ordinal. Where it `folds`, of
+    documents that hold the same texts the best is given.
     """
     parts = _compared(memory, ranker, allowed, limit)
     enter(ranker.recorder, DOCUMENTS)
@@ -63,7 +66,10 @@ def documents(memory: Memory, ranker: Ranker, allowed: Array, limit: int) -> Doc
     starts, owners = np.cumsum(sizes) - sizes, np.repeat(np.arange(len(parts)), sizes)
     best_sections = np.maximum.reduceat(pool.scores, starts)
     scores = (_as_wholes(memory, ranker, pool, parts, owners) + best_sections) / 2
-    best = best_first(scores, lambda place: memory.order_key(int(parts[place][0]))[0], limit)
+    wanted = None if folds else limit
+    best = best_first(scores, lambda place: memory.order_key(int(parts[place][0]))[0], wanted)
+    if folds:
+        best = list(islice(_told_once(memory, best, parts), limit))
     order = np.lexsort((-pool.scores, owners))  # stable: equal sections stay in their order
     rows = [order[starts[place] : starts[place] + min(sizes[place], SECTIONS)] for place in best]
     return Documents(sections, [_given(own, pool) for own in rows], scores[best])
@@ -79,6 +85,16 @@ def _compared(memory: Memory, ranker: Ranker, allowed: Array, limit: int) -> lis
         if len(items) >= limit or len(found) < depth:
             return [own[allowed[own]] for own in items.values()]
         depth *= 2
+
+
+def _told_once(memory: Memory, places: Sequence[int], parts: Sequence[Array]) -> Iterator[int]:
+    """The places of documents, without those that hold the same texts as one before them."""
+    told: set[tuple[int, ...]] = set()
+    for place in places:
+        numbers = document_of(memory, int(parts[place][0]))
+        if not numbers or numbers not in told:
+            told.add(numbers)
+            yield place
 
 
 def _as_wholes(memory: Memory, ranker: Ranker, pool: Pool, parts: Sequence[Array], owners: Array) -> Array:

@@ -1,7 +1,8 @@
 """Sections of a ranking become hits: pieces of one short text are one, and an item has at most so many.
 
-The hit of a text is its best piece, with the others attached (`collapsing.py`). Of an item's hits the best
-are kept, and the others are left out.
+The hit of a text is its best piece, with the others attached (`collapsing.py`). A text that several items
+hold is a hit of the item that comes first (`copies.py`). Of an item's hits the best are kept; the others are
+left out, or attached to its best one.
 """
 
 from __future__ import annotations
@@ -25,35 +26,67 @@ class Ranked(Protocol):
         """What names the text that a section is of."""
         ...
 
+    def copy_of(self, position: int) -> int:
+        """The number of the text that a section is of, the same in all items that hold it; 0 for none."""
+        ...
+
     def order_key(self, position: int) -> tuple[str, int]:
         """The section's item and ordinal."""
         ...
 
 
-def grouped(memory: Ranked, query: Query, positions: Sequence[int], limit: int) -> list[list[int]]:
+def grouped(
+    memory: Ranked, query: Query, positions: Sequence[int], limit: int, *, fill: bool = False
+) -> list[list[int]]:
     """The rows of a ranking by hit, best first: the rows up to that of the best piece of the last hit.
 
-    `positions` are the sections, best first. There are at most `limit` hits, 1 or more.
+    `positions` are the sections, best first. There are at most `limit` hits, 1 or more. To `fill` them up, an
+    item may have more hits than the query says where there are too few otherwise.
     """
-    collapses = _collapses(memory, query)
-    rows: dict[Hashable, list[int]] = {}
-    hits_of: Counter[str] = Counter()
-    for row, position in enumerate(positions):
-        text = memory.text_of(position) if collapses else position
-        if text not in rows and query.hits_per_item:
-            item, _ = memory.order_key(position)
-            if hits_of[item] == query.hits_per_item:
-                continue
-            hits_of[item] += 1
-        rows.setdefault(text, []).append(row)
-        if len(rows) == limit:
-            break
-    return list(rows.values())
+    hits = _grouped(memory, query, positions, limit, query.hits_per_item)
+    return _grouped(memory, query, positions, limit, 0) if fill and len(hits) < limit else hits
+
+
+def full_items(
+    memory: Ranked, query: Query, positions: Sequence[int], hits: Sequence[Sequence[int]]
+) -> list[int]:
+    """A section of each item that has as many hits as it may have."""
+    of_items: dict[str, list[int]] = {}
+    for row, *_ in hits:
+        of_items.setdefault(memory.order_key(positions[row])[0], []).append(positions[row])
+    return [own[0] for own in of_items.values() if len(own) == query.hits_per_item]
 
 
 def takes_several_rows(memory: Ranked, query: Query) -> bool:
     """Whether hits may be fewer than the rows that they are made of."""
     return _collapses(memory, query) or query.hits_per_item > 0
+
+
+def _grouped(
+    memory: Ranked, query: Query, positions: Sequence[int], limit: int, most: int
+) -> list[list[int]]:
+    collapses = _collapses(memory, query)
+    rows: dict[Hashable, list[int]] = {}
+    hits_of: Counter[str] = Counter()
+    best_of: dict[str, Hashable] = {}
+    holders: dict[int, str] = {}  # the item whose hit a text is, by the text's number
+    for row, position in enumerate(positions):
+        item, _ = memory.order_key(position)
+        number = memory.copy_of(position) if query.folds else 0
+        if number and holders.setdefault(number, item) != item:
+            continue
+        text = memory.text_of(position) if collapses else position
+        if text not in rows and most:
+            if hits_of[item] == most:
+                if query.fills:
+                    rows[best_of[item]].append(row)
+                continue
+            hits_of[item] += 1
+            best_of.setdefault(item, text)
+        rows.setdefault(text, []).append(row)
+        if len(rows) == limit:
+            break
+    return list(rows.values())
 
 
 def _collapses(memory: Ranked, query: Query) -> bool:

@@ -1,9 +1,9 @@
 """A collection in memory: what search reads. Rebuilt from the table at start, changed after each commit.
 
 Every section has a position, reused after it is gone: the same in the vectors, the columns and the mask of
-the living. A section costs about 5 bytes per dimension, or less by a
-codec (`coded_vectors.py`), its text and as much again for its words, and some 300 bytes; each of its regions
-2 bytes per dimension. Changes are taken over many at once, as rows of the table (`item_rows.py`).
+the living. A section costs about 5 bytes per dimension, or less by a codec (`coded_vectors.py`), its text and
+as much again for its words, and some 300 bytes; each of its regions 2 bytes per dimension. Changes are taken
+over many at once, as rows of the table (`item_rows.py`).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from tieback.core.types.arrays import Array, Box
 from tieback.core.types.content import Item, Modality
 from tieback.core.types.metadata import INDEXED_FROM, Metadata
 from tieback.core.types.search import FoundPiece, Hit
+from tieback.index.copies import Copies, numbers_of
 from tieback.index.entries import Entry
 from tieback.index.facts import MODALITY, Facts
 from tieback.index.filters import Check, Filter, Scans, evaluate, scan
@@ -73,6 +74,8 @@ class Memory:
         self._items = KeptItems()
         self.facts = Facts(self._items)
         self.words = Words()
+        self.copies = Copies()
+        self.copy_of = self.copies.number
         self._wholes = wholes or GrowingVectors(width, flat_up_to)
         self._used = 0  # positions that were ever used
         self._free: list[int] = []
@@ -142,12 +145,12 @@ class Memory:
         if not rows.num_rows:
             return
         items = ItemRows.of(rows)
-        words = items.words()
+        words, numbers = items.words(), numbers_of(items)
         with self.guard(items.gone), self.lock.writing():
             known = [item_id for item_id in items.gone if item_id in self._items]
             self._drop(known)
             if len(items):
-                self._add(items, words)
+                self._add(items, words, numbers)
             self.stale.extend(items.stale)
 
     def has(self, item_id: str) -> bool:
@@ -262,11 +265,6 @@ class Memory:
         titles = self._items.of_item("item_title", position), row["section_title"]
         return read(row["text"], titles, self.words.language_at(position))
 
-    def place_of(self, position: int) -> tuple[str, float]:
-        """The item of a section, and where it is in it: 0 for the first section, 1 for the last."""
-        item_id, ordinal = self._items.owner(position)
-        return item_id, ordinal / max(len(self._items.beside(position)) - 1, 1)
-
     def metadata_of(self, position: int) -> Metadata:
         """The metadata of the item of a section."""
         return from_json(self._items.of_item("metadata", position))
@@ -343,7 +341,7 @@ class Memory:
         self._wholes.train(self.lock, living)
         self.regions.train(self.lock)
 
-    def _add(self, items: ItemRows, words: Sequence[AnalysedSections]) -> None:
+    def _add(self, items: ItemRows, words: Sequence[AnalysedSections], numbers: Array) -> None:
         """Takes over items that are not there."""
         positions = self._new_positions(items.rows.num_rows)
         self._items.add(items, positions)
@@ -356,6 +354,7 @@ class Memory:
         if self.next is not None:
             self.next.stored(self, positions)
         self.words.put(positions, words)
+        self.copies.put(positions, numbers)
         for section, regions in items.regions():
             self.regions.put(int(positions[section]), vectors[section], regions)
         if self.tokens is not None:

@@ -81,6 +81,10 @@ class Query:
     """The modality whose related sections come before all others; by a vector alone."""
     related_from: float | None = None
     """The similarity from which on a section is related; None where all are."""
+    folds: bool = True
+    """Whether a text that several items hold is one hit."""
+    fills: bool = False
+    """Whether what is left out by `hits_per_item` are pieces of other hits, or hits where these are few."""
     led: bool = False
     """Whether the vector was led into the collection's space by a transform."""
 
@@ -110,6 +114,8 @@ def checked(
     second: SecondVector | None = None,
     first_modality: Modality | None = None,
     related_from: float | None = None,
+    every_copy: bool = False,
+    fill_up: bool = False,
 ) -> Query:
     """The query of a `Search`, or InvalidInput, SpaceMismatch or NotFound with the field that is wrong."""
     if second is not None and vector is not None and second.vector.space == known.space:
@@ -171,6 +177,8 @@ def checked(
         second=None if second is None or vector is None else _second(second),
         first=_first(first_modality, text, balanced=balance_modalities),
         related_from=related_from,
+        folds=not every_copy,
+        fills=fill_up,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from copy import copy
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -127,8 +128,20 @@ class Ranker:
                 self.recorder.cut(self.last_step, int(kept.sum()), positions[~kept], scores[~kept])
             positions, scores = positions[kept], scores[kept]
             similarities = None if similarities is None else similarities[kept]
-        order = by_score(scores, lambda place: self._memory.order_key(int(positions[place])))
-        return Ranking(positions[order], scores[order], None if similarities is None else similarities[order])
+        return self._ordered(positions, scores, similarities)
+
+    def ranking_of(self, positions: Array) -> Ranking:
+        """Sections at these positions, best first."""
+        pool = self.pool_of(positions)
+        return self._ordered(pool.positions, pool.scores, pool.similarities)
+
+    def without(self, left_out: Array) -> Ranker:
+        """A ranker of the same query, without the sections of a mask. Nothing is recorded of it."""
+        other = copy(self)
+        other.recorder, other._pools = None, {}
+        other._allowed = self._allowed & ~left_out
+        other._shares = np.where(left_out, np.float32(0), self._shares)
+        return other
 
     def pool(self, rows: int) -> Pool:
         """The candidates of which a ranking of so many rows is made."""
@@ -193,6 +206,10 @@ class Ranker:
         """Shares of the words' best score and of the words, of a section that has some of them."""
         share = float(self._shares[position])
         return (share, float(self._matched[position])) if share else (None, None)
+
+    def _ordered(self, positions: Array, scores: Array, similarities: Array | None) -> Ranking:
+        order = by_score(scores, lambda place: self._memory.order_key(int(positions[place])))
+        return Ranking(positions[order], scores[order], None if similarities is None else similarities[order])
 
     def _candidates(self, depth: int) -> Pool:
         self._check("the ranking of the sections")

@@ -25,7 +25,7 @@ from tieback.index.diversity import candidates_for, diversified
 from tieback.index.documents import documents
 from tieback.index.feedback import expanded_ranker
 from tieback.index.filters import Check
-from tieback.index.grouping import grouped, takes_several_rows
+from tieback.index.grouping import full_items, grouped, takes_several_rows
 from tieback.index.highlights import with_highlights
 from tieback.index.memory import Memory
 from tieback.index.query import Query
@@ -44,6 +44,7 @@ from tieback.index.recorder import (
     Recorder,
     enter,
 )
+from tieback.index.same_texts import same_texts
 from tieback.index.searched import searched
 from tieback.index.signals import signals_of
 from tieback.index.stage_notes import (
@@ -102,9 +103,9 @@ def search(
         second = None
         if query.expansion is not None:
             second = expanded_ranker(memory, query, query.expansion, first, check, recorder)
-        found = _Search(memory, query, first, second or first, check, recorder)
+        found = _Search(memory, query, allowed, first, second or first, check, recorder)
         by_documents = query.granularity is Granularity.DOCUMENT
-        hits = found.documents(allowed) if by_documents else found.hits()
+        hits = found.documents() if by_documents else found.hits()
         if reached is not None and reached.seconds is not None:
             memory.recalls.took(reached, first.vector_seconds)
         return SearchReply(hits, _explained(recorder), second is not None, reached, found.steps)
@@ -172,6 +173,7 @@ class _Search:
         self,
         memory: Memory,
         query: Query,
+        allowed: Array,
         asked: Ranker,
         ranker: Ranker,
         check: Check,
@@ -179,6 +181,7 @@ class _Search:
     ) -> None:
         self._memory = memory
         self._query = query
+        self._allowed = allowed
         self._asked = asked
         self._ranker = ranker
         self._recorder = recorder
@@ -197,13 +200,20 @@ class _Search:
             positions = ranking.positions.tolist()
             if several:
                 enter(self._recorder, GROUP)
-            hits = grouped(self._memory, self._query, positions, wanted)
+            is_all = len(positions) < rows
+            hits = grouped(self._memory, self._query, positions, wanted, fill=self._query.fills and is_all)
+            if self._query.fills and len(hits) < wanted and not is_all:
+                ranking, fill = self._with_other_items(ranking, hits, rows)
+                positions = ranking.positions.tolist()
+                hits = grouped(self._memory, self._query, positions, wanted, fill=fill)
             # The rows double until there are enough hits, or all sections are read.
-            if len(hits) == wanted or len(positions) < rows:
+            if len(hits) == wanted or is_all:
                 break
             rows *= 2
-        if self._recorder is not None and several:
-            note_groups(self._recorder, ranking.positions, ranking.scores, hits, wanted)
+        as_ranked = [[row] for row in range(min(wanted, len(positions)))]
+        if self._recorder is not None and (several or hits != as_ranked):
+            enter(self._recorder, GROUP)
+            note_groups(self._recorder, self._memory, ranking, hits, wanted)
         elif self._recorder is not None:
             note_ties(self._recorder, self._ranker.last_step, ranking, wanted)
         if self._query.diversity and hits:
@@ -220,13 +230,28 @@ class _Search:
                 self._recorder.passed(SIGNALS, len(hits), len(hits))
             found = [dataclasses.replace(hit, signals=one) for hit, one in zip(found, signals, strict=True)]
         self._note_hits(found, places)
-        return self._with_vectors(self._with_highlights(found, places), places)
+        return self._with_copies(self._with_vectors(self._with_highlights(found, places), places), places)
 
-    def documents(self, allowed: Array) -> list[Hit]:
+    def _with_other_items(
+        self, ranking: Ranking, hits: Sequence[Sequence[int]], rows: int
+    ) -> tuple[Ranking, bool]:
+        """The ranking with the best `rows` of items that may have more hits, and whether these are all."""
+        left_out = np.zeros(len(self._allowed), bool)
+        left_out[ranking.positions] = True
+        for position in full_items(self._memory, self._query, ranking.positions.tolist(), hits):
+            left_out[self._memory.sections_beside(position)] = True
+        if not (self._allowed & ~left_out).any():
+            return ranking, True
+        others = self._ranker.without(left_out).ranking(rows).positions
+        return self._ranker.ranking_of(np.concatenate((ranking.positions, others))), len(others) < rows
+
+    def documents(self) -> list[Hit]:
         """What was found by documents: of each its best section, with the next best ones beside it."""
         limit, diversity = self._query.limit, self._query.diversity
         wanted = candidates_for(limit) if diversity else limit
-        sections, rows, scores = documents(self._memory, self._ranker, allowed, wanted)
+        sections, rows, scores = documents(
+            *(self._memory, self._ranker, self._allowed, wanted), folds=self._query.folds
+        )
         if self._recorder is not None:
             note_documents(self._recorder, sections, rows, scores)
         chosen: Sequence[int] = range(len(rows))
@@ -244,8 +269,9 @@ class _Search:
             )
             for place in chosen
         ]
-        self._note_hits(found, [int(sections.positions[rows[place][0]]) for place in chosen])
-        return found
+        places = [int(sections.positions[rows[place][0]]) for place in chosen]
+        self._note_hits(found, places)
+        return self._with_copies(found, places)
 
     def _diversified(self, ranking: Ranking, hits: Sequence[Sequence[int]], scores: Array) -> list[int]:
         """The places of as many as are asked for; each is compared by its best section."""
@@ -268,6 +294,15 @@ class _Search:
         if self._recorder is not None:
             self._recorder.passed(HITS, len(hits), len(hits))
             self.steps = self._recorder.of_hits(positions)
+
+    def _with_copies(self, hits: list[Hit], positions: Sequence[int]) -> list[Hit]:
+        """The hits, with the other items that hold their texts."""
+        if not self._query.folds:
+            return hits
+        whole = self._query.granularity is Granularity.DOCUMENT
+        others = same_texts(self._memory, positions, self._allowed, whole=whole)
+        each = zip(hits, others, strict=True)
+        return [dataclasses.replace(hit, also_in=same) if same else hit for hit, same in each]
 
     def _with_highlights(self, hits: list[Hit], positions: Sequence[int]) -> list[Hit]:
         """The hits, those of texts with sentences that have words of the query, where they are wanted."""

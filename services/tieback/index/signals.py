@@ -97,7 +97,12 @@ class _Hits:
 
     @cached_property
     def _places(self) -> list[tuple[str, float]]:
-        return [self._memory.place_of(position) for position in self._positions.tolist()]
+        return [self._place(position) for position in self._positions.tolist()]
+
+    def _place(self, position: int) -> tuple[str, float]:
+        """The item of a section, and where it is in it: 0 for the first section, 1 for the last."""
+        item_id, ordinal = self._memory.order_key(position)
+        return item_id, ordinal / max(len(self._memory.sections_beside(position)) - 1, 1)
 
     def search(self) -> Array:
         return self._scores

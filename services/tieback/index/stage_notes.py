@@ -11,6 +11,7 @@ from tieback.core.types.arrays import Array
 from tieback.index.recorder import DIVERSITY, DOCUMENTS, FILTER, GROUP, MERGE, RANGE, VECTORS, WORDS, Recorder
 
 if TYPE_CHECKING:
+    from tieback.index.memory import Memory
     from tieback.index.ranking import ByWords, Pool, Ranking
 
 Hits = Sequence[Sequence[int]]
@@ -72,16 +73,25 @@ def note_ties(recorder: Recorder, step: str, ranking: Ranking, wanted: int) -> N
         recorder.cut(step, wanted, ranking.positions[wanted:], ranking.scores[wanted:])
 
 
-def note_groups(recorder: Recorder, positions: Array, scores: Array, hits: Hits, wanted: int) -> None:
+def note_groups(recorder: Recorder, memory: Memory, ranking: Ranking, hits: Hits, wanted: int) -> None:
     """A ranking, best first, and the hits that it became, of so many that were wanted."""
+    positions, scores = ranking.positions, ranking.scores
     rows = np.array([row for row, *_ in hits], np.int64)
-    pieces = np.array([row for _, *others in hits for row in others], np.int64)
+    pieces: list[int] = []
+    over: list[int] = []
+    copies: list[int] = []
+    for row, *others in hits:
+        text = memory.text_of(int(positions[row]))
+        for other in others:
+            (pieces if memory.text_of(int(positions[other])) == text else over).append(other)
     # What follows the best piece of the last hit was not looked at.
     end = int(rows.max()) + 1 if len(rows) == wanted else len(positions)
-    over = _without(end, rows, pieces)
+    given = {memory.copy_of(int(positions[row])) for row in rows} - {0}
+    for row in _without(end, rows, pieces, over).tolist():
+        (copies if memory.copy_of(int(positions[row])) in given else over).append(row)
     recorder.passed(GROUP, len(positions), len(rows))
-    rest = np.arange(end, len(positions))
-    for reason, left in (("same_text", pieces), ("item_limit", over), ("limit", rest)):
+    rest = list(range(end, len(positions)))
+    for reason, left in (("same_text", pieces), ("copy", copies), ("item_limit", over), ("limit", rest)):
         recorder.dropped(GROUP, reason, len(left), positions[left], scores[left])
     why = np.array([len(one) > 1 for one in hits], np.int8)
     kept = "only_piece", "best_piece"

@@ -65,6 +65,10 @@ class Candidates:
         row = self.rows[position]
         return row["item"], row["short_text"]
 
+    def copy_of(self, position: int) -> int:  # noqa: ARG002 - see `grouping.Ranked`
+        """See `grouping.Ranked`. The numbers of texts are not kept in Milvus."""
+        return 0
+
     def order_key(self, position: int) -> tuple[str, int]:
         """See `grouping.Ranked`."""
         row = self.rows[position]

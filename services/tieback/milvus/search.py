@@ -23,6 +23,7 @@ from tieback.milvus.rows import BODY, Row, section_of
 
 # As in the index: a hybrid search ranks more than what is asked for, and a grouped one reads more rows.
 _DEEPER, _DEEPEST_AT_LEAST, _ROWS_A_HIT = 4, 100, 2
+_FAR = 16  # rows a hit: where so many are of too few items, hits are filled up with more of these
 
 
 def search(milvus: Milvus, collection: str, query: Query, finder: Finder, deadline: Deadline) -> list[Hit]:
@@ -35,7 +36,8 @@ def search(milvus: Milvus, collection: str, query: Query, finder: Finder, deadli
         if found is None or deep > depth:
             found, depth = finder.find(deep), deep
         ranked = _ranked(query, found, rows)
-        hits = grouped(found, query, ranked, wanted)
+        fill = query.fills and (len(ranked) < rows or rows >= _FAR * wanted)
+        hits = grouped(found, query, ranked, wanted, fill=fill)
         # The rows double until there are enough hits, or Milvus gives no more.
         if len(hits) == wanted or len(ranked) < rows:
             break

@@ -218,6 +218,8 @@ class RemoteIndex:
             second=None if second is None else write_second(second),
             first_modality=None if first is None else write_modality(first),
             related_from=asked.get("related_from"),
+            every_copy=asked.get("every_copy", False),
+            fill_up=asked.get("fill_up", False),
         )
         return read_search_reply(await self._call(request, index_pb2.SearchResponse, deadline))
 

@@ -81,7 +81,7 @@ class Truncated(_message.Message):
     def __init__(self, space: _Optional[str] = ..., sections: _Optional[int] = ..., tokens: _Optional[int] = ..., window: _Optional[int] = ...) -> None: ...
 
 class RetrieveRequest(_message.Message):
-    __slots__ = ("collection", "query", "limit", "filter", "routing", "candidates", "reranker", "hybrid", "balance_modalities", "explain", "rank_fusion", "min_relevance", "collapse_pieces", "query_expansion", "diversity", "hits_per_item", "ranker", "granularity", "composition", "condition", "vector_search", "highlights")
+    __slots__ = ("collection", "query", "limit", "filter", "routing", "candidates", "reranker", "hybrid", "balance_modalities", "explain", "rank_fusion", "min_relevance", "collapse_pieces", "query_expansion", "diversity", "hits_per_item", "ranker", "granularity", "composition", "condition", "vector_search", "highlights", "every_copy")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     QUERY_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
@@ -104,6 +104,7 @@ class RetrieveRequest(_message.Message):
     CONDITION_FIELD_NUMBER: _ClassVar[int]
     VECTOR_SEARCH_FIELD_NUMBER: _ClassVar[int]
     HIGHLIGHTS_FIELD_NUMBER: _ClassVar[int]
+    EVERY_COPY_FIELD_NUMBER: _ClassVar[int]
     collection: str
     query: _containers.RepeatedCompositeFieldContainer[QueryPart]
     limit: int
@@ -126,10 +127,11 @@ class RetrieveRequest(_message.Message):
     condition: str
     vector_search: _report_pb2.Method
     highlights: int
-    def __init__(self, collection: _Optional[str] = ..., query: _Optional[_Iterable[_Union[QueryPart, _Mapping]]] = ..., limit: _Optional[int] = ..., filter: _Optional[str] = ..., routing: _Optional[_Union[_router_pb2.Routing, _Mapping]] = ..., candidates: _Optional[int] = ..., reranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., hybrid: _Optional[bool] = ..., balance_modalities: _Optional[bool] = ..., explain: _Optional[bool] = ..., rank_fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., min_relevance: _Optional[float] = ..., collapse_pieces: _Optional[bool] = ..., query_expansion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., diversity: _Optional[float] = ..., hits_per_item: _Optional[int] = ..., ranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., granularity: _Optional[_Union[_index_pb2.Granularity, str]] = ..., composition: _Optional[str] = ..., condition: _Optional[str] = ..., vector_search: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., highlights: _Optional[int] = ...) -> None: ...
+    every_copy: bool
+    def __init__(self, collection: _Optional[str] = ..., query: _Optional[_Iterable[_Union[QueryPart, _Mapping]]] = ..., limit: _Optional[int] = ..., filter: _Optional[str] = ..., routing: _Optional[_Union[_router_pb2.Routing, _Mapping]] = ..., candidates: _Optional[int] = ..., reranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., hybrid: _Optional[bool] = ..., balance_modalities: _Optional[bool] = ..., explain: _Optional[bool] = ..., rank_fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., min_relevance: _Optional[float] = ..., collapse_pieces: _Optional[bool] = ..., query_expansion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., diversity: _Optional[float] = ..., hits_per_item: _Optional[int] = ..., ranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., granularity: _Optional[_Union[_index_pb2.Granularity, str]] = ..., composition: _Optional[str] = ..., condition: _Optional[str] = ..., vector_search: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., highlights: _Optional[int] = ..., every_copy: _Optional[bool] = ...) -> None: ...
 
 class RetrievalPlan(_message.Message):
-    __slots__ = ("hybrid", "balance_modalities", "rank_fusion", "reranker", "candidates", "relevance_floor", "collapse_pieces", "query_expansion", "diversity", "hits_per_item", "ranker", "granularity", "token_vectors", "composition", "vector_search", "expected_recall", "expected_us", "skipped_reranker", "condition", "first_modality")
+    __slots__ = ("hybrid", "balance_modalities", "rank_fusion", "reranker", "candidates", "relevance_floor", "collapse_pieces", "query_expansion", "diversity", "hits_per_item", "ranker", "granularity", "token_vectors", "composition", "vector_search", "expected_recall", "expected_us", "skipped_reranker", "condition", "first_modality", "every_copy", "fill_up")
     HYBRID_FIELD_NUMBER: _ClassVar[int]
     BALANCE_MODALITIES_FIELD_NUMBER: _ClassVar[int]
     RANK_FUSION_FIELD_NUMBER: _ClassVar[int]
@@ -150,6 +152,8 @@ class RetrievalPlan(_message.Message):
     SKIPPED_RERANKER_FIELD_NUMBER: _ClassVar[int]
     CONDITION_FIELD_NUMBER: _ClassVar[int]
     FIRST_MODALITY_FIELD_NUMBER: _ClassVar[int]
+    EVERY_COPY_FIELD_NUMBER: _ClassVar[int]
+    FILL_UP_FIELD_NUMBER: _ClassVar[int]
     hybrid: bool
     balance_modalities: bool
     rank_fusion: _report_pb2.Method
@@ -170,7 +174,9 @@ class RetrievalPlan(_message.Message):
     skipped_reranker: _report_pb2.Method
     condition: str
     first_modality: _content_pb2.Modality
-    def __init__(self, hybrid: _Optional[bool] = ..., balance_modalities: _Optional[bool] = ..., rank_fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., reranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., candidates: _Optional[int] = ..., relevance_floor: _Optional[float] = ..., collapse_pieces: _Optional[bool] = ..., query_expansion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., diversity: _Optional[float] = ..., hits_per_item: _Optional[int] = ..., ranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., granularity: _Optional[_Union[_index_pb2.Granularity, str]] = ..., token_vectors: _Optional[bool] = ..., composition: _Optional[str] = ..., vector_search: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., expected_recall: _Optional[float] = ..., expected_us: _Optional[int] = ..., skipped_reranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., condition: _Optional[str] = ..., first_modality: _Optional[_Union[_content_pb2.Modality, str]] = ...) -> None: ...
+    every_copy: bool
+    fill_up: bool
+    def __init__(self, hybrid: _Optional[bool] = ..., balance_modalities: _Optional[bool] = ..., rank_fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., reranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., candidates: _Optional[int] = ..., relevance_floor: _Optional[float] = ..., collapse_pieces: _Optional[bool] = ..., query_expansion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., diversity: _Optional[float] = ..., hits_per_item: _Optional[int] = ..., ranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., granularity: _Optional[_Union[_index_pb2.Granularity, str]] = ..., token_vectors: _Optional[bool] = ..., composition: _Optional[str] = ..., vector_search: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., expected_recall: _Optional[float] = ..., expected_us: _Optional[int] = ..., skipped_reranker: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., condition: _Optional[str] = ..., first_modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., every_copy: _Optional[bool] = ..., fill_up: _Optional[bool] = ...) -> None: ...
 
 class QueryPart(_message.Message):
     __slots__ = ("content", "weight")

@@ -385,7 +385,7 @@ class DeleteSourceResponse(_message.Message):
     def __init__(self, deleted_count: _Optional[int] = ...) -> None: ...
 
 class SearchRequest(_message.Message):
-    __slots__ = ("collection", "vector", "text", "limit", "filter", "rank_fusion", "balance_modalities", "collapse_pieces", "ignored", "multi_vectors", "query_expansion", "diversity", "hits_per_item", "signals", "granularity", "token_vectors", "explain", "vector_search", "highlights", "vectors", "second", "first_modality", "related_from")
+    __slots__ = ("collection", "vector", "text", "limit", "filter", "rank_fusion", "balance_modalities", "collapse_pieces", "ignored", "multi_vectors", "query_expansion", "diversity", "hits_per_item", "signals", "granularity", "token_vectors", "explain", "vector_search", "highlights", "vectors", "second", "first_modality", "related_from", "every_copy", "fill_up")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     VECTOR_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
@@ -409,6 +409,8 @@ class SearchRequest(_message.Message):
     SECOND_FIELD_NUMBER: _ClassVar[int]
     FIRST_MODALITY_FIELD_NUMBER: _ClassVar[int]
     RELATED_FROM_FIELD_NUMBER: _ClassVar[int]
+    EVERY_COPY_FIELD_NUMBER: _ClassVar[int]
+    FILL_UP_FIELD_NUMBER: _ClassVar[int]
     collection: str
     vector: _vector_pb2.Vector
     text: str
@@ -432,7 +434,9 @@ class SearchRequest(_message.Message):
     second: SecondVector
     first_modality: _content_pb2.Modality
     related_from: float
-    def __init__(self, collection: _Optional[str] = ..., vector: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., text: _Optional[str] = ..., limit: _Optional[int] = ..., filter: _Optional[str] = ..., rank_fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., balance_modalities: _Optional[bool] = ..., collapse_pieces: _Optional[bool] = ..., ignored: _Optional[_Iterable[_Union[_router_pb2.IgnoredDimensions, _Mapping]]] = ..., multi_vectors: _Optional[bool] = ..., query_expansion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., diversity: _Optional[float] = ..., hits_per_item: _Optional[int] = ..., signals: _Optional[_Iterable[str]] = ..., granularity: _Optional[_Union[Granularity, str]] = ..., token_vectors: _Optional[bool] = ..., explain: _Optional[bool] = ..., vector_search: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., highlights: _Optional[int] = ..., vectors: _Optional[bool] = ..., second: _Optional[_Union[SecondVector, _Mapping]] = ..., first_modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., related_from: _Optional[float] = ...) -> None: ...
+    every_copy: bool
+    fill_up: bool
+    def __init__(self, collection: _Optional[str] = ..., vector: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., text: _Optional[str] = ..., limit: _Optional[int] = ..., filter: _Optional[str] = ..., rank_fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., balance_modalities: _Optional[bool] = ..., collapse_pieces: _Optional[bool] = ..., ignored: _Optional[_Iterable[_Union[_router_pb2.IgnoredDimensions, _Mapping]]] = ..., multi_vectors: _Optional[bool] = ..., query_expansion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., diversity: _Optional[float] = ..., hits_per_item: _Optional[int] = ..., signals: _Optional[_Iterable[str]] = ..., granularity: _Optional[_Union[Granularity, str]] = ..., token_vectors: _Optional[bool] = ..., explain: _Optional[bool] = ..., vector_search: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., highlights: _Optional[int] = ..., vectors: _Optional[bool] = ..., second: _Optional[_Union[SecondVector, _Mapping]] = ..., first_modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., related_from: _Optional[float] = ..., every_copy: _Optional[bool] = ..., fill_up: _Optional[bool] = ...) -> None: ...
 
 class SecondVector(_message.Message):
     __slots__ = ("vector", "ignored")
@@ -461,7 +465,7 @@ class SearchResponse(_message.Message):
     def __init__(self, hits: _Optional[_Iterable[_Union[Hit, _Mapping]]] = ..., timing: _Optional[_Union[_report_pb2.Timing, _Mapping]] = ..., expanded: _Optional[bool] = ..., vector_search: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., expected_recall: _Optional[float] = ..., steps: _Optional[_Iterable[_Union[StageScores, _Mapping]]] = ..., expected_us: _Optional[int] = ...) -> None: ...
 
 class Hit(_message.Message):
-    __slots__ = ("item_id", "item_title", "section_id", "section_title", "modality", "text", "uri", "metadata", "score", "vector_score", "text_score", "region", "span", "words_matched", "pieces", "multi_vector", "signals", "sections", "highlights", "vector", "segments", "read_in", "own_score", "trust")
+    __slots__ = ("item_id", "item_title", "section_id", "section_title", "modality", "text", "uri", "metadata", "score", "vector_score", "text_score", "region", "span", "words_matched", "pieces", "multi_vector", "signals", "sections", "highlights", "vector", "segments", "read_in", "own_score", "trust", "also_in")
     class MetadataEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -500,6 +504,7 @@ class Hit(_message.Message):
     READ_IN_FIELD_NUMBER: _ClassVar[int]
     OWN_SCORE_FIELD_NUMBER: _ClassVar[int]
     TRUST_FIELD_NUMBER: _ClassVar[int]
+    ALSO_IN_FIELD_NUMBER: _ClassVar[int]
     item_id: str
     item_title: str
     section_id: str
@@ -524,7 +529,20 @@ class Hit(_message.Message):
     read_in: ReadIn
     own_score: float
     trust: float
-    def __init__(self, item_id: _Optional[str] = ..., item_title: _Optional[str] = ..., section_id: _Optional[str] = ..., section_title: _Optional[str] = ..., modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., text: _Optional[str] = ..., uri: _Optional[str] = ..., metadata: _Optional[_Mapping[str, _metadata_pb2.MetadataValue]] = ..., score: _Optional[float] = ..., vector_score: _Optional[float] = ..., text_score: _Optional[float] = ..., region: _Optional[_Union[_vector_pb2.Box, _Mapping]] = ..., span: _Optional[_Union[_vector_pb2.TextSpan, _Mapping]] = ..., words_matched: _Optional[float] = ..., pieces: _Optional[_Iterable[_Union[FoundPiece, _Mapping]]] = ..., multi_vector: _Optional[_Union[_vector_pb2.MultiVector, _Mapping]] = ..., signals: _Optional[_Mapping[str, float]] = ..., sections: _Optional[_Iterable[_Union[Hit, _Mapping]]] = ..., highlights: _Optional[_Iterable[_Union[Highlight, _Mapping]]] = ..., vector: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., segments: _Optional[_Iterable[_Union[_content_pb2.Segment, _Mapping]]] = ..., read_in: _Optional[_Union[ReadIn, str]] = ..., own_score: _Optional[float] = ..., trust: _Optional[float] = ...) -> None: ...
+    also_in: _containers.RepeatedCompositeFieldContainer[SameText]
+    def __init__(self, item_id: _Optional[str] = ..., item_title: _Optional[str] = ..., section_id: _Optional[str] = ..., section_title: _Optional[str] = ..., modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., text: _Optional[str] = ..., uri: _Optional[str] = ..., metadata: _Optional[_Mapping[str, _metadata_pb2.MetadataValue]] = ..., score: _Optional[float] = ..., vector_score: _Optional[float] = ..., text_score: _Optional[float] = ..., region: _Optional[_Union[_vector_pb2.Box, _Mapping]] = ..., span: _Optional[_Union[_vector_pb2.TextSpan, _Mapping]] = ..., words_matched: _Optional[float] = ..., pieces: _Optional[_Iterable[_Union[FoundPiece, _Mapping]]] = ..., multi_vector: _Optional[_Union[_vector_pb2.MultiVector, _Mapping]] = ..., signals: _Optional[_Mapping[str, float]] = ..., sections: _Optional[_Iterable[_Union[Hit, _Mapping]]] = ..., highlights: _Optional[_Iterable[_Union[Highlight, _Mapping]]] = ..., vector: _Optional[_Union[_vector_pb2.Vector, _Mapping]] = ..., segments: _Optional[_Iterable[_Union[_content_pb2.Segment, _Mapping]]] = ..., read_in: _Optional[_Union[ReadIn, str]] = ..., own_score: _Optional[float] = ..., trust: _Optional[float] = ..., also_in: _Optional[_Iterable[_Union[SameText, _Mapping]]] = ...) -> None: ...
+
+class SameText(_message.Message):
+    __slots__ = ("item_id", "item_title", "section_id", "uri")
+    ITEM_ID_FIELD_NUMBER: _ClassVar[int]
+    ITEM_TITLE_FIELD_NUMBER: _ClassVar[int]
+    SECTION_ID_FIELD_NUMBER: _ClassVar[int]
+    URI_FIELD_NUMBER: _ClassVar[int]
+    item_id: str
+    item_title: str
+    section_id: str
+    uri: str
+    def __init__(self, item_id: _Optional[str] = ..., item_title: _Optional[str] = ..., section_id: _Optional[str] = ..., uri: _Optional[str] = ...) -> None: ...
 
 class Highlight(_message.Message):
     __slots__ = ("span", "words", "similarity")

@@ -34,7 +34,8 @@ class Retrieval:
 
     Hits whose relevance is below `min_relevance` are left out. A query of a photo and words may name a
     learned `composition`; empty for the weighted sum. Hits have at most so many `highlights`. A query of one
-    content may name a `condition`, such as "colour", under which hits are near; empty for none.
+    content may name a `condition`, such as "colour", under which hits are near; empty for none. A text that
+    several items hold is one hit, unless `every_copy` is asked for.
     """
 
     collection: str
@@ -59,6 +60,7 @@ class Retrieval:
     vector_search: MethodChoice | None = None
     highlights: int = 0
     condition: str = ""
+    every_copy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,8 @@ class RetrievalPlan:
     that, `expected_recall` is that of the method that was chosen, and `expected_seconds` its time where time
     decided. `skipped_reranker` was asked for and left out for want of time, or was not available.
     `condition` is what the hits were ordered by, empty for none. Related hits of the `first_modality` came
-    before all others; None where no modality did.
+    before all others; None where no modality did. With `fill_up`, what `hits_per_item` left out are pieces of
+    hits, or hits where other items were too few.
     """
 
     hybrid: bool
@@ -100,6 +103,8 @@ class RetrievalPlan:
     skipped_reranker: MethodChoice | None = None
     condition: str = ""
     first_modality: Modality | None = None
+    every_copy: bool = False
+    fill_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,9 @@ class Search(TypedDict, total=False):
     did. Hits come with at most so many `highlights`. A `second` vector is the query's in the space that the
     collection is being moved to. By a vector alone, related sections of the `first_modality` come before all
     others; with `balance_modalities` those that are related come before those that are not. They are related
-    from the similarity `related_from` on; None for all.
+    from the similarity `related_from` on; None for all. A text that several items hold is one hit, unless
+    `every_copy` is asked for. With `fill_up`, what `hits_per_item` leaves out are pieces of its item's best
+    hit, or hits where other items are too few.
     """
 
     vector: Vector | None
@@ -66,6 +68,8 @@ class Search(TypedDict, total=False):
     second: SecondVector | None
     first_modality: Modality | None
     related_from: float | None
+    every_copy: bool
+    fill_up: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +120,15 @@ class FoundPiece:
     below_floor: bool = False
 
 
+class SameText(NamedTuple):
+    """Another item that holds the text of a hit, and the section that has it."""
+
+    item_id: str
+    item_title: str
+    section_id: str
+    uri: str
+
+
 @dataclass(frozen=True, slots=True)
 class Hit:
     """A section that was found. `region` is where in a picture the region is that is nearest to the query.
@@ -127,7 +140,8 @@ class Hit:
     there where they were asked for, and so are `highlights`, best first. `segments` are where parts of the
     words of a picture or a sound are in it. Where the collection was between two spaces, `read_in` says by
     which vectors the section was compared, and `own_score` is its similarity there; `vector_score` is on one
-    scale for all hits. `trust` is 1 of a hit that was not translated.
+    scale for all hits. `trust` is 1 of a hit that was not translated. `also_in` are other items that hold
+    the same text.
     """
 
     item_id: str
@@ -154,6 +168,7 @@ class Hit:
     read_in: ReadIn | None = None
     own_score: float | None = None
     trust: float | None = None
+    also_in: Sequence[SameText] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,7 @@ def passage(found: RetrievedHit, name: str) -> dict[str, Any]:
         "score": jsonable(hit.score),
         "relevance": jsonable(found.relevance),
         "below_floor": found.below_floor,
+        "also_in": [one.item_id for one in hit.also_in],
     }
 
 

@@ -34,6 +34,8 @@ class Passage(BaseModel):
     metadata: dict[str, Any] = {}
     score: float | None = None
     relevance: float | None = None
+    also_in: list[str] = []
+    """The ids of other documents that hold the same text."""
 
 
 class Cited(BaseModel):
@@ -160,6 +162,7 @@ def passages_of(hits: Sequence[RetrievedHit]) -> list[Passage]:
             metadata=metadata_of(one.hit.metadata),
             score=jsonable(one.hit.score),
             relevance=jsonable(one.relevance),
+            also_in=[other.item_id for other in one.hit.also_in],
         )
         for place, one in enumerate(hits, 1)
     ]

@@ -74,6 +74,7 @@ def read_retrieval(message: answer_pb2.RetrieveRequest, field: FieldPath = ROOT)
         composition=message.composition,
         condition=message.condition,
         highlights=message.highlights,
+        every_copy=message.every_copy,
         vector_search=optional(message, "vector_search", read_method, field),
         granularity=read_granularity(message.granularity, field["granularity"])
         if message.granularity
@@ -117,6 +118,7 @@ def write_retrieval(retrieval: Retrieval) -> answer_pb2.RetrieveRequest:
         composition=retrieval.composition,
         condition=retrieval.condition,
         highlights=retrieval.highlights,
+        every_copy=retrieval.every_copy,
     )
 
 
@@ -145,6 +147,8 @@ def read_plan(message: answer_pb2.RetrievalPlan) -> RetrievalPlan:
         first_modality=read_modality(message.first_modality, at("first_modality"))
         if message.first_modality
         else None,
+        every_copy=message.every_copy,
+        fill_up=message.fill_up,
     )
 
 
@@ -171,6 +175,8 @@ def write_plan(plan: RetrievalPlan) -> answer_pb2.RetrievalPlan:
         composition=plan.composition,
         condition=plan.condition,
         first_modality=None if plan.first_modality is None else write_modality(plan.first_modality),
+        every_copy=plan.every_copy,
+        fill_up=plan.fill_up,
     )
 
 

@@ -19,7 +19,7 @@ from tieback.core.types.rerank import (
     RerankResult,
     RerankSource,
 )
-from tieback.core.types.search import FoundPiece, Hit, Reached, SearchReply, StageScores
+from tieback.core.types.search import FoundPiece, Hit, Reached, SameText, SearchReply, StageScores
 from tieback.core.types.vectors import MultiVector
 from tieback.serving.conversions.contents import (
     read_content,
@@ -107,6 +107,7 @@ def read_hit(message: index_pb2.Hit) -> Hit:
         read_in=read_how(message.read_in),
         own_score=message.own_score if message.HasField("own_score") else None,
         trust=message.trust if message.HasField("trust") else None,
+        also_in=[SameText(one.item_id, one.item_title, one.section_id, one.uri) for one in message.also_in],
     )
 
 
@@ -137,6 +138,7 @@ def write_hit(hit: Hit) -> index_pb2.Hit:
         read_in=write_how(hit.read_in),
         own_score=hit.own_score,
         trust=hit.trust,
+        also_in=[index_pb2.SameText(**one._asdict()) for one in hit.also_in],
     )
 
 

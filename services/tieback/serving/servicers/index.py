@@ -215,6 +215,8 @@ class IndexServicer(index_pb2_grpc.IndexServiceServicer):
             related_from=finite(request.related_from, at("related_from"))
             if request.HasField("related_from")
             else None,
+            every_copy=request.every_copy,
+            fill_up=request.fill_up,
             deadline=deadline,
         )
         return write_search_reply(reply)

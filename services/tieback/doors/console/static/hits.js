@@ -41,6 +41,7 @@ function row(one, place, asked, about, best) {
     hit.modality === "image" && thumbnail(hit, asked.collection),
     h("p", {}, snippet(hit))),
   one.below_floor && h("p", { class: "quiet" }, "it probably does not bear on the query"),
+  hit.also_in?.length > 0 && h("p", { class: "quiet" }, `also in: ${hit.also_in.map((other) => other.item_id).join(", ")}`),
   h("div", { class: "bars" }, hit.stages.filter((each) => each.score !== null).map((each) => bar(each, best[each.stage])),
     one.signals.slice(0, 4).map((each) => h("span", { class: "quiet" }, `${each.name} ${number(each.contribution, 2)}`))));
 }

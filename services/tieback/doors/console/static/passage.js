@@ -11,6 +11,7 @@ export function passage(hit, collection, place = {}) {
   const box = dialog(hit.item_title || hit.item_id,
     h("p", { class: "quiet" }, h("code", {}, hit.item_id), ` § ${hit.section_id}`, heading(hit),
       hit.uri && [" · ", h("span", {}, hit.uri)]),
+    hit.also_in?.length > 0 && h("p", { class: "quiet" }, "also in: ", hit.also_in.map((one) => one.item_id).join(", ")),
     media,
     hit.text && h("blockquote", { class: "passage" }, marked(hit.text, spans, (text) => h("mark", { class: "cited" }, text))),
     facts(hit.metadata),
