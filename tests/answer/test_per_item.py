@@ -12,7 +12,7 @@ from tieback.core.types.retrieval import Retrieval, RetrieveReply
 from tieback.core.types.search import Granularity
 
 ROWS, NOTES = 40, 6
-COPIED = "The sky over the harbour was blue all morning, and the boats lay still beside the long grey wall of stone."
+COPIED = "The sky over the harbour was blue all morning, and the boats lay still. " * 2
 
 
 def text(name: str, *sections: str) -> Item:

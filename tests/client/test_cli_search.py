@@ -25,13 +25,14 @@ from tieback_client import (
     RetrievalResult,
     RetrievedHit,
     RoutingExplanation,
+    SameText,
     Timing,
     Twin,
     Verdict,
     VerdictLabel,
 )
 from tieback_client.cli.ask import ending, without_strategy
-from tieback_client.cli.search import snippet
+from tieback_client.cli.search import hit, snippet
 from tieback_client.cli.showing import answered, listed
 from tieback_client.places import cited_uri, place_of
 from tieback_client.shown import LEVELS, Level
@@ -327,6 +328,16 @@ def test_all_that_is_told_is_one_text_that_no_terminal_obeys() -> None:
     )
 
     assert str(answer.shown) == f"{LEVELS[Level.PASSAGE].heading}\n\n[1] Tolls\n    »The ]0;xtoll is 2.«"
+
+
+def test_a_hit_names_the_other_items_that_hold_its_text() -> None:
+    others = [SameText(f"copy-{n}\n.md", "", "1", "") for n in range(7)]
+    found = Hit("tolls", "Tolls", "1", "", Modality.TEXT, "The toll is 2.", "", {}, 1.0, also_in=others)
+
+    lines = hit(1, RetrievedHit(found, 1.0, 0), (), explain=False, width=100).plain.splitlines()
+
+    named = ", ".join(f"copy-{n}\\n.md" for n in range(5))
+    assert f"    also in: {named} and 2 more" in lines
 
 
 def test_no_level_promises_what_was_not_measured_on_unseen_questions() -> None:

@@ -81,6 +81,7 @@ from tieback.core.types.search import (
     Highlight,
     Hit,
     Reached,
+    SameText,
     SearchReply,
     StageScores,
 )
@@ -162,6 +163,7 @@ SHOWN = dataclasses.replace(
     vector=VECTOR,
     sections=[HIT],
     signals={"search": 0.5},
+    also_in=[SameText("two", "Copy", "s", "file:b")],
     highlights=[Highlight((0, 5), 0.5), Highlight((6, 9), 0.0, -0.25)],
 )
 STEP = StageScores("merge", [0, 1], [0.5, 0.25], [1.0, 0.5], [0, 7], [1, 0], ["vector_alone", "both"])
@@ -289,6 +291,9 @@ SAMPLES: dict[str, list[Any]] = {
             *(False, False, None, MethodChoice("none"), 0, 0.0, False, MethodChoice("none"), 0.0, 0),
             Granularity.SECTION,
             MethodChoice("none"),
+            first_modality=Modality.IMAGE,
+            every_copy=True,
+            fill_up=True,
         ),
     ],
     "reduction": [Reduction("pitome", 0.75), Reduction("pitome")],
@@ -318,6 +323,7 @@ SAMPLES: dict[str, list[Any]] = {
             MethodChoice("within", {"similarity": 0.5}),
             3,
             "colour",
+            every_copy=True,
         ),
         Retrieval("books", [QueryPart(TEXT)]),
     ],

@@ -29,13 +29,14 @@ def level(scores: Array) -> Array:
     """
     if len(scores) < 2:
         return scores
-    order = np.argsort(-scores, kind="stable")
-    ranked = scores[order]
     with np.errstate(invalid="ignore"):  # of two infinite scores
-        steps = ranked[:-1] - ranked[1:]
-    are_equal = steps <= _rounding_of(scores)
-    if not are_equal[steps > 0].any():
-        return scores
+        steps = np.diff(np.sort(scores))
+        rounding = _rounding_of(scores)
+        if not ((steps > 0) & (steps <= rounding)).any():
+            return scores
+        order = np.argsort(-scores, kind="stable")
+        ranked = scores[order]
+        are_equal = ranked[:-1] - ranked[1:] <= rounding
     begins = np.flatnonzero(np.append(True, ~are_equal))
     levelled = np.empty_like(scores)
     levelled[order] = np.repeat(ranked[begins], np.diff(np.append(begins, len(ranked))))

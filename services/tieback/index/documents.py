@@ -17,7 +17,6 @@ sections is among these; that is rare, since its best section is at least as sim
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -66,10 +65,7 @@ def documents(memory: Memory, ranker: Ranker, allowed: Array, limit: int, *, fol
     starts, owners = np.cumsum(sizes) - sizes, np.repeat(np.arange(len(parts)), sizes)
     best_sections = np.maximum.reduceat(pool.scores, starts)
     scores = (_as_wholes(memory, ranker, pool, parts, owners) + best_sections) / 2
-    wanted = None if folds else limit
-    best = best_first(scores, lambda place: memory.order_key(int(parts[place][0]))[0], wanted)
-    if folds:
-        best = list(islice(_told_once(memory, best, parts), limit))
+    best = _best(memory, scores, parts, limit, folds=folds)
     order = np.lexsort((-pool.scores, owners))  # stable: equal sections stay in their order
     rows = [order[starts[place] : starts[place] + min(sizes[place], SECTIONS)] for place in best]
     return Documents(sections, [_given(own, pool) for own in rows], scores[best])
@@ -85,6 +81,17 @@ def _compared(memory: Memory, ranker: Ranker, allowed: Array, limit: int) -> lis
         if len(items) >= limit or len(found) < depth:
             return [own[allowed[own]] for own in items.values()]
         depth *= 2
+
+
+def _best(memory: Memory, scores: Array, parts: Sequence[Array], limit: int, *, folds: bool) -> list[int]:
+    """The places of the best documents, best first; where it `folds`, each with other texts."""
+    wanted = limit
+    while True:
+        found = best_first(scores, lambda place: memory.order_key(int(parts[place][0]))[0], wanted)
+        best = list(_told_once(memory, found, parts)) if folds else found
+        if len(best) >= limit or len(found) < wanted:
+            return best[:limit]
+        wanted *= 2
 
 
 def _told_once(memory: Memory, places: Sequence[int], parts: Sequence[Array]) -> Iterator[int]:
