@@ -197,7 +197,7 @@ def test_the_command_names_the_way_out_where_it_cannot_check(platform: Running, 
     assert (neither.exit_code, too_large.exit_code, nothing.exit_code) == (2, 1, 1)
     assert "--against PATH, or --collection NAME" in neither.output
     assert "index them (tieback index), and check against the collection" in too_large.output
-    assert "it is an SVG drawing" in nothing.output
+    assert "it is a drawing without words" in nothing.output
     assert "the files hold no text to check by" in nothing.output
 
 
