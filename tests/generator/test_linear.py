@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from support.adversarial import SHAPES, seconds, text_of
 from support.sweep import sweep
 from tieback.answer.evidence import evidence_of
+from tieback.core.ordinals import is_ordinal
 from tieback.core.sentences import LONGEST, ends, sentences
+from tieback.core.sentences import _following as following_word
 from tieback.core.types.content import Modality
 from tieback.core.types.retrieval import RetrievedHit
 from tieback.core.types.search import Hit
@@ -162,17 +164,23 @@ def slow_ends(text: str) -> list[int]:
 
 
 def slow_is_final(before: str, text: str, boundary: re.Match[str]) -> bool:
-    if not boundary["stop"].startswith(".") or boundary["stop"].startswith(".."):
+    if boundary["stop"][0] not in ".…":
         return True
+    behind = text[boundary.end() :]
+    if boundary["stop"].startswith(("..", "…")):
+        space = behind[: len(behind) - len(behind.lstrip())]
+        return not behind.lstrip()[:1].islower() or "\n" in space
     if re.fullmatch(r"\s*\d{1,3}", before):
         return False
     word = re.search(r"[\w.]+$", before)
     if word is None:
         return True
-    following = text[boundary.end() :].lstrip()[:1]
+    following = following_word(text, boundary.end())
     if word[0].lower() in ABBREVIATIONS | ALSO_WORDS:
-        return word[0].lower() in ALSO_WORDS and following.isalpha() and not following.islower()
-    return not (re.search(r"(?:^|\.)[^\W\d_]$", word[0]) and word[0] != "I")
+        return word[0].lower() in ALSO_WORDS and following[:1].isalpha() and not following[0].islower()
+    if re.search(r"(?:^|\.)[^\W\d_]$", word[0]) and word[0] != "I":
+        return False
+    return not is_ordinal(before[: word.start()], word[0], following)
 
 
 WORDS = [
