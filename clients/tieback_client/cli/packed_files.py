@@ -13,8 +13,8 @@ from tieback_client.files import SAMPLE, is_known, is_made_for_browsers, kind_le
 from tieback_client.files.packing import unpacked
 from tieback_client.files.reading import MOST_BYTES
 
-KEPT = 64
-"""Archives whose contents are remembered, for as long as they are unchanged, by a run that watches them."""
+KEPT = 4096
+"""Archives and mails whose contents are remembered while they are unchanged, by a run that watches them."""
 
 
 @dataclass(frozen=True, slots=True)
