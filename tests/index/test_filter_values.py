@@ -5,7 +5,6 @@ import random
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -149,11 +148,8 @@ def test_the_users_own_fields_are_listed_before_those_that_the_index_command_add
     ) in str(caught.value)
 
 
-def test_the_fields_of_the_index_command_are_those_that_it_sets(tmp_path: Path) -> None:
-    log = tmp_path / "long.log"
-    log.write_text("one line of a log\n" * 10_000)
-
-    found = items_of("docs/long.log", "docs", log, log.read_bytes())
+def test_the_fields_of_the_index_command_are_those_that_it_sets() -> None:
+    found = items_of("docs/long.log", "docs", b"one line of a log\n" * 10_000)
 
     assert len(found.items) > 1
     assert set(found.items[0].metadata) == fields.OF_THE_INDEX_COMMAND
