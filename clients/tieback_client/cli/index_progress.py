@@ -14,6 +14,8 @@ from tieback_client.control_characters import in_a_line
 
 EVERY = 60.0
 """Seconds between two lines."""
+SMALLEST = 1000
+"""Bytes that a file counts as beside its own: each takes some time."""
 
 
 class IndexProgress:
@@ -23,6 +25,8 @@ class IndexProgress:
         self._output, self._run, self._clock = output, run, clock
         self._files = len(run.found.files)
         self._done = 0.0
+        self._sizes: dict[str, int] = {}
+        self._done_size = 0.0
         self._begin = self._told = clock()
         self._bar = Progress(
             BarColumn(bar_width=30),
@@ -44,10 +48,11 @@ class IndexProgress:
     ) -> None:
         self._bar.stop()
 
-    def show(self, name: str, files: float = 0.0) -> None:
-        """A file is worked on; so many files more, or parts of one, are done."""
+    def show(self, name: str, files: float = 0.0, far: str = "") -> None:
+        """A file is worked on, and as much more of it is done; `far` says in words how far it is."""
         self._done += files
-        self._bar.update(self._task, advance=files, name=in_a_line(name))
+        self._done_size += files * self._size(name)
+        self._bar.update(self._task, advance=files, name=in_a_line(far or name))
         now = self._clock()
         if self._output.notes.is_terminal or now - self._told < EVERY:
             return
@@ -58,8 +63,19 @@ class IndexProgress:
         )
 
     def _left(self, now: float) -> str:
-        """The time that the other files take, if they are like those before."""
+        """The time that the other files take, if as much of them takes as long as of those before."""
         if not self._done:
             return ""
-        minutes = (now - self._begin) * (self._files - self._done) / self._done / 60
+        whole = sum(map(self._size, self._run.found.files))
+        minutes = (now - self._begin) * max(whole / self._done_size - 1, 0) / 60
         return f"; about {max(round(minutes), 1):,} min left"
+
+    def _size(self, name: str) -> int:
+        """About how much work a file is."""
+        if name not in self._sizes:
+            try:
+                size = self._run.found.files[name].stat().st_size
+            except (KeyError, OSError):  # it is gone, or is in an archive
+                size = 0
+            self._sizes[name] = SMALLEST + size
+        return self._sizes[name]

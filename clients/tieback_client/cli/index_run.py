@@ -144,8 +144,8 @@ class Run:
         (self.changed if before else self.new).append(name)
         return read.items
 
-    def note(self, result: WriteResult) -> tuple[float, str]:
-        """Takes in what became of an item: its share of its file, and how far the file is, in words."""
+    def note(self, result: WriteResult) -> tuple[float, str, str]:
+        """Takes in what became of an item: its share of its file, the file, and how far that is in words."""
         name = self._file_of.pop(result.id)
         waiting = self._waiting[name]
         waiting.items.remove(result.id)
@@ -157,14 +157,15 @@ class Run:
         else:
             waiting.has_failed = True
             self.found.failures[name] = result.error.message
-        done = 1 / waiting.parts, f"{name} ({waiting.parts - len(waiting.items)} of {waiting.parts} parts)"
+        far = f"{name} ({waiting.parts - len(waiting.items)} of {waiting.parts} parts)"
+        done = 1 / waiting.parts, name, far
         if waiting.items:
             return done
         del self._waiting[name]
         if not waiting.has_failed:
             self.written += 1
             self._count(waiting)
-        return done if waiting.parts > 1 else (1.0, name)
+        return done if waiting.parts > 1 else (1.0, name, name)
 
     def add(self, part: Run) -> None:
         """Takes in what another run did with other files."""

@@ -196,7 +196,7 @@ def _write_by_workers(output: Output, run: Run, writing: ray_workers.Writing, wo
                 raise block.error
             for name in block.names:
                 del left[name]
-            progress.show(block.names[-1], len(block.names))
+                progress.show(name, 1)
     died = "the worker that had it ended, and so did those after it; run it again, or without --distributed"
     run.found.failures.update(dict.fromkeys(left, died))
 
@@ -221,5 +221,5 @@ def _write(
             return
         for acknowledgement in client.ingest(collection, items(), batch=batch):
             for one in acknowledgement.results:
-                share, name = run.note(one)
-                progress.show(name, share)
+                share, name, far = run.note(one)
+                progress.show(name, share, far)

@@ -15,12 +15,27 @@ from tieback_client.cli.indexed import IndexedItems
 from tieback_client.cli.output import Output
 
 
+def run_over(files: dict[str, Path]) -> Run:
+    return Run([], Found(files), IndexedItems({}), [], prunes=False, is_dry=False)
+
+
+def test_the_forecast_goes_by_the_sizes_of_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    large, small = tmp_path / "large", tmp_path / "small"
+    large.write_bytes(bytes(9000))
+    small.write_bytes(b"")
+    now = [0.0]
+    run = run_over({"large": large} | {str(at): small for at in range(10)})
+    with IndexProgress(Output(json=False), run, lambda: now[0]) as progress:
+        now[0] += 600.0
+        progress.show("large", 1)
+
+    assert capsys.readouterr().err == "1 of 11 files, 0 sections; about 10 min left\n"
+
+
 def test_a_long_run_without_a_terminal_writes_a_line_a_minute_with_a_forecast(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    run = Run(
-        [], Found({str(at): Path() for at in range(100)}), IndexedItems({}), [], prunes=False, is_dry=False
-    )
+    run = run_over({f"docs/{at}.md": Path("gone") for at in range(100)})
     now = [0.0]
     with IndexProgress(Output(json=False), run, lambda: now[0]) as progress:
         for file in range(100):
