@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from tieback_client.files.packing import Packed, is_packed, unpacked
 
 def packed_in(path: Path) -> Path | None:
     """The file that a path leads into; None where it is a file itself, or leads nowhere."""
-    return next((one for one in path.parents if is_packed(one.name) and one.is_file()), None)
+    # os.path says of what cannot be looked at that it is no file; Path raises.
+    return next((one for one in path.parents if is_packed(one.name) and os.path.isfile(one)), None)  # noqa: PTH113
 
 
 class Opened:
