@@ -44,7 +44,7 @@ def test_the_plan_of_a_query_says_what_was_used(client: Client) -> None:
     plain = client.retrieve("notes", "tide").plan
     found = client.retrieve("notes", "tide", query_expansion=ROCCHIO, diversity=0.25, hits_per_item=1)
 
-    assert (plain.query_expansion, plain.diversity, plain.hits_per_item) == ("none", 0, 0)
+    assert (plain.query_expansion, plain.diversity, plain.hits_per_item) == ("none", 0, 5)
     assert (found.plan.query_expansion, found.plan.diversity, found.plan.hits_per_item) == (
         "rocchio",
         0.25,
