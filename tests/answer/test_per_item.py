@@ -58,7 +58,7 @@ async def test_a_query_may_ask_for_any_number_or_another_one(folder: Platform) -
 
 async def test_what_orders_the_hits_otherwise_has_as_many_of_an_item_as_it_finds(folder: Platform) -> None:
     for how in (
-        {"reranker": MethodChoice("late_interaction"), "candidates": 8, "limit": 4},
+        {"reranker": MethodChoice("late_interaction"), "candidates": 8, "limit": 8},
         {"diversity": 0.1},
         {"granularity": Granularity.DOCUMENT},
     ):

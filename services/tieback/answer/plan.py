@@ -102,8 +102,12 @@ def plan_of(retrieval: Retrieval, defaults: RetrievalPlan = DEFAULT_PLAN) -> Ret
             candidates = RANKED_CANDIDATES
         if retrieval.condition:
             candidates = CONDITION_CANDIDATES
-    fill_up = retrieval.hits_per_item is None and defaults.fill_up and candidates <= limit
-    fill_up = fill_up and not documents and not retrieval.diversity
+    is_ordered = (
+        any(one.name != NO_RERANKING.name for one in (reranker, ranker))
+        or bool(retrieval.condition or retrieval.diversity)
+        or documents
+    )
+    fill_up = retrieval.hits_per_item is None and defaults.fill_up and not is_ordered
     return RetrievalPlan(
         hybrid=hybrid,
         balance_modalities=(

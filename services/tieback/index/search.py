@@ -202,8 +202,9 @@ class _Search:
                 enter(self._recorder, GROUP)
             is_all = len(positions) < rows
             hits = grouped(self._memory, self._query, positions, wanted, fill=self._query.fills and is_all)
-            if self._query.fills and len(hits) < wanted and not is_all:
-                ranking, fill = self._with_other_items(ranking, hits, rows)
+            full = full_items(self._memory, self._query, positions, hits) if self._query.fills else ()
+            if full and len(hits) < wanted and not is_all:
+                ranking, fill = self._with_other_items(ranking, full, rows)
                 positions = ranking.positions.tolist()
                 hits = grouped(self._memory, self._query, positions, wanted, fill=fill)
             # The rows double until there are enough hits, or all sections are read.
@@ -232,13 +233,14 @@ class _Search:
         self._note_hits(found, places)
         return self._with_copies(self._with_vectors(self._with_highlights(found, places), places), places)
 
-    def _with_other_items(
-        self, ranking: Ranking, hits: Sequence[Sequence[int]], rows: int
-    ) -> tuple[Ranking, bool]:
-        """The ranking with the best `rows` of items that may have more hits, and whether these are all."""
+    def _with_other_items(self, ranking: Ranking, full: Sequence[int], rows: int) -> tuple[Ranking, bool]:
+        """The ranking with the best `rows` of other items, and whether these are all.
+
+        Items of which sections are at `full` may have no more hits.
+        """
         left_out = np.zeros(len(self._allowed), bool)
         left_out[ranking.positions] = True
-        for position in full_items(self._memory, self._query, ranking.positions.tolist(), hits):
+        for position in full:
             left_out[self._memory.sections_beside(position)] = True
         if not (self._allowed & ~left_out).any():
             return ranking, True

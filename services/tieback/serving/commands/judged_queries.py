@@ -62,7 +62,7 @@ def candidates_of(
             say(f"asking query {number} of {len(judgements)}")
         try:
             found = client.retrieve(
-                one.collection, one.query, limit=CANDIDATES, ranker="linear", explain=True
+                one.collection, one.query, limit=CANDIDATES, ranker="linear", explain=True, every_copy=True
             )
         except NotFound as error:
             raise _refused(one.line, "collection", str(error)) from None
