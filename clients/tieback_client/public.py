@@ -81,7 +81,7 @@ from tieback_client.options import Hedging, Options, Retry, client_version
 from tieback_client.procedures.encoding import Candidate, FusePart
 from tieback_client.query_plan import QueryPlan
 from tieback_client.reports import CallInfo, Cost, Dropped, DroppedSection, Stage, Timing, Truncated
-from tieback_client.reranking import AlignedPair, Alignment, Reranked, RerankResult
+from tieback_client.reranking import AlignedPair, Alignment, Reranked, RerankFailure, RerankResult
 from tieback_client.results import (
     Encoding,
     EncodingSource,
@@ -243,6 +243,7 @@ __all__ = [
     "ReindexResult",
     "Repair",
     "Repaired",
+    "RerankFailure",
     "RerankResult",
     "Reranked",
     "ResourceExhausted",

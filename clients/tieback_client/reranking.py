@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tieback_client.errors import TiebackError
 from tieback_client.reports import CallInfo, Cost, Timing
 from tieback_client.vectors import Array, Locator
 
@@ -49,15 +50,35 @@ class Reranked:
     """Why, where asked for."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class RerankFailure:
+    """A candidate that could not be compared."""
+
+    id: str
+    """The candidate's id."""
+    first_rank: int
+    """Its place in the first ranking, from 0."""
+    error: TiebackError
+    """Why, with the field of the request."""
+
+
 @dataclass(frozen=True, slots=True)
 class RerankResult:
-    """The candidates, best first."""
+    """The candidates, best first. Each candidate fails alone: see `failures`."""
 
     results: Sequence[Reranked]
-    """The results."""
+    """The candidates that were compared."""
     timing: Timing
     """Where the time went."""
     cost: Cost
     """What the call cost."""
     call: CallInfo
     """How the call went."""
+    failures: Sequence[RerankFailure] = ()
+    """The candidates that could not be compared, in the order in which they were given."""
+
+    def raise_for_errors(self) -> RerankResult:
+        """Raises the first candidate's error, if one failed; returns itself for chaining."""
+        for one in self.failures:
+            raise one.error
+        return self

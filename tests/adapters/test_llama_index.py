@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import numpy as np
+import pytest
 from conftest import COLLECTION, QUESTION, SPACE, TEXTS
 from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
-from tieback_client import Client
+from tieback_client import Client, InvalidArgument
 from tieback_client.adapters.llama_index import TiebackEmbedding, TiebackReranker, TiebackRetriever
 
 
@@ -35,3 +36,6 @@ def test_a_reranker_orders_and_keeps_the_best(client: Client) -> None:
 
     assert kept[0].node.get_content() == TEXTS[1]
     assert len(kept) == 2
+    empty = [*nodes, NodeWithScore(node=TextNode(text=" "), score=0.0)]
+    with pytest.raises(InvalidArgument, match="the text is empty"):
+        TiebackReranker(client).postprocess_nodes(empty, QueryBundle(QUESTION))

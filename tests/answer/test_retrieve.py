@@ -18,10 +18,13 @@ from tieback.core.errors import (
     Unavailable,
 )
 from tieback.core.types.content import Content, Modality
+from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.fusion import Routing
+from tieback.core.types.limits import Limits
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.retrieval import QueryPart, Retrieval, RetrieveReply
 from tieback.methods.reranking import rerankings
+from tieback.models.encoder_model import Prepared
 from tieback.ports import DEFAULT_RANK_FUSION
 
 EVERY_STEP: dict[str, Any] = {
@@ -91,6 +94,27 @@ async def test_reranking_shows_both_scores_and_both_places(library: Platform) ->
     }
     scores = [hit.hit.score for hit in reply.hits]
     assert scores == sorted(scores, reverse=True)
+
+
+async def test_a_hit_that_the_reranker_fails_on_stays_without_its_score(
+    library: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = library.models["words-b"]
+    prepare = model.prepare
+
+    def brittle(content: Content, plan: EncodePlan, limits: Limits) -> Prepared:
+        if "green" in str(content.data):
+            raise RuntimeError("inside")
+        return prepare(content, plan, limits)
+
+    monkeypatch.setattr(model, "prepare", brittle)
+    reply = await library.answerer.retrieve(ask(words("dark coffee")))
+
+    scores = {hit.hit.item_id: hit.rerank_score for hit in reply.hits}
+    assert found(reply)[0] == "coffee"
+    assert scores["grass"] is None
+    assert all(scores[name] is not None for name in ("coffee", "moon", "sky"))
+    assert reply.plan.reranker == MethodChoice("late_interaction")
 
 
 async def test_without_reranking_the_search_keeps_its_order_and_scores(library: Platform) -> None:

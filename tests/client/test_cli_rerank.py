@@ -27,6 +27,23 @@ def test_texts_are_shown_in_their_new_order_with_what_matched(run: Run) -> None:
     assert "\x1b" not in result.output
 
 
+def test_a_candidate_that_fails_is_named_beside_the_results_of_the_others(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "notes.md").write_text("bad")
+    asked = ["rerank", "moon", "a", "--file", str(tmp_path / "notes.md"), "the moon"]
+
+    shown = run(*asked)
+    printed = run(*asked, "--json")
+
+    assert (shown.exit_code, printed.exit_code) == (1, 1)
+    assert "notes.md: the text is empty; send some" in shown.stderr.replace("\n", "")
+    assert "the moon" in shown.stdout
+    (found,) = documents(printed)
+    assert [one["candidate"] for one in found["results"]] == ["the moon", "a"]
+    (failed,) = found["failures"]
+    assert failed["candidate"] == str(tmp_path / "notes.md")
+    assert failed["error"]["message"] == "the text is empty; send some"
+
+
 def test_files_and_lines_of_standard_input_are_candidates_too(run: Run, tmp_path: Path) -> None:
     (tmp_path / "tides.md").write_text("The moon pulls the sea.")
 

@@ -28,6 +28,20 @@ def test_candidates_are_reranked_with_their_alignment(client: Client) -> None:
     assert result.results[0].alignment.pairs[0].candidate == Locator(LocatorKind.BYTE_SPAN, (1, 4))
 
 
+def test_a_candidate_that_fails_fails_alone(client: Client) -> None:
+    result = client.rerank("moon", ["a", Candidate("bad", id="worst"), "the moon"])
+
+    assert [one.id for one in result.results] == ["2", "0"]
+    (failed,) = result.failures
+    assert (failed.id, failed.first_rank) == ("worst", 1)
+    assert isinstance(failed.error, InvalidArgument)
+    assert failed.error.field == "candidates[1].source.content.text"
+    assert failed.error.request_id
+    with pytest.raises(InvalidArgument, match="the text is empty"):
+        result.raise_for_errors()
+    assert client.rerank("moon", ["a"]).raise_for_errors().failures == []
+
+
 @pytest.mark.parametrize(
     "locators",
     [

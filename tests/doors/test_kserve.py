@@ -196,6 +196,11 @@ def test_pairs_are_scored_and_one_query_may_stand_for_all(client: Any) -> None:
     np.testing.assert_allclose(one, pairs, atol=0.02)
 
 
+def test_a_document_that_cannot_be_compared_is_the_requests_error(client: Any) -> None:
+    with pytest.raises(InferenceServerException, match="the text is empty"):
+        client.infer("reranker", [texts("query", "cats"), texts("document", CATS, " ")])
+
+
 def test_claims_are_checked_against_passages(client: Any) -> None:
     found = client.infer(
         "checker",

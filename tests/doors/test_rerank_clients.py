@@ -71,6 +71,14 @@ def test_a_request_as_jina_has_it_is_answered_in_its_shape(door: Running) -> Non
     assert answer["usage"]["total_tokens"] > 0
 
 
+def test_a_document_that_fails_is_the_requests_error(door: Running) -> None:
+    asked = {"model": METHOD, "query": QUERY, "documents": ["a", " "]}
+    answer = httpx.post(f"{door.http}/v1/rerank", json=asked)
+
+    assert answer.status_code == 400
+    assert answer.json()["error"]["param"].startswith("documents[1]")
+
+
 def test_a_document_that_is_no_text_is_named_by_its_place(door: Running) -> None:
     asked = {"model": METHOD, "query": QUERY, "documents": ["a", {"image": "b"}]}
     answer = httpx.post(f"{door.http}/v1/rerank", json=asked)

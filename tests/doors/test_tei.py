@@ -171,7 +171,9 @@ async def test_the_client_reranks_where_the_deployment_says_that_it_is_a_reranke
         raw = client.rerank(question, [ROCKETS, CATS], raw_scores=True)
         long = refused(lambda: client.rerank(question, [CATS, LONG]))
         cut = client.rerank(question, [CATS, LONG], truncate=True)
+        empty = refused(lambda: client.rerank(question, [CATS, " "]))
 
+    assert empty.details().startswith("the text is empty")
     assert [(one.index, one.text) for one in found.ranks] == [(1, CATS), (0, ROCKETS)]
     for one, same in zip(found.ranks, raw.ranks, strict=True):
         assert one.score == pytest.approx(1 / (1 + np.exp(-same.score)), abs=1e-6)

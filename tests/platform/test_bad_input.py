@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import grpc
@@ -9,6 +10,7 @@ import pytest
 from support.bad_requests import INVALID, TEXT_SPACE, bad_item, encode, fails, space_ref, text, vector
 from support.each import each
 from support.statuses import Failure
+from tieback.serving.failures import from_status
 from tieback.v1 import (
     answer_pb2,
     answer_pb2_grpc,
@@ -74,6 +76,35 @@ def test_an_unknown_method_is_not_found_with_the_choices(local_channel: grpc.Cha
 
     assert failure.code is grpc.StatusCode.NOT_FOUND
     assert "optimal_transport" in failure.message
+
+
+def test_a_bad_candidate_fails_alone_and_a_bad_query_fails_the_call(local_channel: grpc.Channel) -> None:
+    stub = reranker_pb2_grpc.RerankerServiceStub(local_channel)
+    good = reranker_pb2.RerankCandidate(id="good", source=to_rerank("b"))
+    bad = [
+        reranker_pb2.RerankCandidate(id="empty", source=to_rerank(" ")),
+        reranker_pb2.RerankCandidate(id="none"),
+        reranker_pb2.RerankCandidate(id="score", source=to_rerank("b"), score=math.nan),
+    ]
+
+    reply = stub.Rerank(reranker_pb2.RerankRequest(query=to_rerank("a"), candidates=[*bad, good]))
+    alone = stub.Rerank(reranker_pb2.RerankRequest(query=to_rerank("a"), candidates=bad))
+    failure = fails(
+        lambda: stub.Rerank(reranker_pb2.RerankRequest(query=to_rerank(" "), candidates=[*bad, good]))
+    )
+
+    assert [(one.id, one.first_rank) for one in reply.results] == [("good", 3)]
+    assert not alone.results
+    for failures in (reply.failures, alone.failures):
+        errors = [from_status(one.error) for one in failures]
+        assert [
+            (one.id, one.first_rank, str(error.field)) for one, error in zip(failures, errors, strict=True)
+        ] == [
+            ("empty", 0, "candidates[0].source.content.text"),
+            ("none", 1, "candidates[1].source"),
+            ("score", 2, "candidates[2].score"),
+        ]
+    assert (failure.code, failure.field) == (INVALID, "query.content.text")
 
 
 def test_an_unknown_parameter_of_a_method_is_named(local_channel: grpc.Channel) -> None:

@@ -100,14 +100,15 @@ def test_what_does_not_go_with_a_model_is_refused_with_its_place(client: Client)
         client.retrieve("birds", QUERY, reranker=("own-judge", {"beta": 1}))
     with pytest.raises(InvalidArgument, match="no alignment") as explained:
         client.rerank(QUERY, ["owl"], method="own-judge", explain=True)
-    with pytest.raises(InvalidArgument, match="reads text") as photo:
-        client.rerank(QUERY, [Image(b"\x89PNG")], method="own-judge")
+    (photo,) = client.rerank(QUERY, [Image(b"\x89PNG")], method="own-judge").failures
     with pytest.raises(NotFound, match="own-judge"):
         client.retrieve("birds", QUERY, reranker="judge")
 
     assert [one.field for one in parameters.value.violations] == ["reranker.parameters.beta"]
     assert [one.field for one in explained.value.violations] == ["explain"]
-    assert [one.field for one in photo.value.violations] == ["candidates[0].source.content.image"]
+    assert isinstance(photo.error, InvalidArgument)
+    assert "reads text" in photo.error.message
+    assert [one.field for one in photo.error.violations] == ["candidates[0].source.content.image"]
 
 
 def test_methods_that_compare_rows_say_that_this_server_has_none(client: Client) -> None:

@@ -12,16 +12,17 @@ import pytest
 from support.each import each
 from support.present import present
 from tieback.core.deadline import NO_DEADLINE, Deadline
-from tieback.core.errors import DeadlineExceeded, InvalidInput, Overloaded
+from tieback.core.errors import DeadlineExceeded, InvalidInput, Overloaded, TiebackError
 from tieback.core.tenant import TENANT
+from tieback.core.types.arrays import Array
 from tieback.core.types.limits import Limits
 from tieback.core.types.locators import LocatorKind, Locators
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.rerank import RerankCandidate
 from tieback.core.types.vectors import MultiVector, SpaceRef
-from tieback.methods.reranking import PASSES, rerankings
+from tieback.methods.reranking import PASSES, Checkpoint, rerankings
 from tieback.reranker import Reranker
-from tieback.reranker.comparison import CHUNK_PAIRS, PADDING, Comparison
+from tieback.reranker.comparison import CHUNK_PAIRS, PADDING, Comparison, compared
 
 SPACE = SpaceRef("here", "r", "f")
 WIDTH = 8
@@ -71,7 +72,8 @@ async def test_a_long_candidate_among_many_short_ones_takes_little_memory(make: 
 def test_chunks_hold_every_candidate_once_and_little_padding(seed: int) -> None:
     lengths = np.random.default_rng(seed).geometric(0.02, 300).tolist()
     nothing: Any = None  # nothing is compared
-    compared = Comparison(nothing, nothing, 5, tokens(64), [tokens(n) for n in lengths], lambda: None, 0)
+    offered = {place: tokens(n) for place, n in enumerate(lengths)}
+    compared = Comparison(nothing, nothing, 5, tokens(64), offered, lambda: None, 0)
 
     chunks = compared.chunks(range(len(lengths)), explain=False)
 
@@ -83,27 +85,50 @@ def test_chunks_hold_every_candidate_once_and_little_padding(seed: int) -> None:
         assert len(of_chunk) == 1 or 64 * padded <= CHUNK_PAIRS
 
 
+async def test_a_query_of_more_rows_than_the_limit_is_refused(make: Make) -> None:
+    with pytest.raises(InvalidInput, match="compares 1024 at most") as refused:
+        await make().rerank(tokens(30_000), candidates(1, 1))
+
+    assert str(refused.value.field) == "query.multi_vector.values"
+
+
 @pytest.mark.parametrize(
-    ("counts", "field"),
+    ("counts", "said", "field"),
     [
-        ((30_000, 1, 1), "query.multi_vector.values"),
-        ((2, 1, 30_000), "candidates[1].source.multi_vector.values"),
+        ((2, 30_000, 1), "compares 1024 at most", "candidates[0].source.multi_vector.values"),
+        ((1000, 1000, 3), "at most for one candidate", "candidates[0]"),
     ],
 )
-async def test_more_rows_than_the_limit_are_refused_by_their_place(
-    make: Make, counts: tuple[int, int, int], field: str
+async def test_one_candidate_above_its_part_of_a_limit_fails_alone(
+    make: Make, counts: tuple[int, int, int], said: str, field: str
 ) -> None:
-    with pytest.raises(InvalidInput, match="compares 1024 at most") as refused:
-        await make().rerank(tokens(counts[0]), candidates(*counts[1:]))
+    reply = await make().rerank(tokens(counts[0]), candidates(*counts[1:]), method=transport(2000))
 
-    assert str(refused.value.field) == field
+    (failure,) = reply.failures
+    assert (failure.id, failure.first_rank, str(failure.error.field)) == ("c0", 0, field)
+    assert said in failure.error.message
+    assert [(one.id, one.first_rank) for one in reply.results] == [("c1", 1)]
 
 
-async def test_one_comparison_above_its_part_of_the_limit_is_refused_by_its_place(make: Make) -> None:
-    with pytest.raises(InvalidInput, match="at most for one candidate") as refused:
-        await make().rerank(tokens(1000), candidates(3, 1000), method=transport(2000))
+async def test_a_candidate_that_a_method_fails_on_fails_alone_and_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def brittle(query: Array, rows: Array, mask: Array, checkpoint: Checkpoint) -> Array:
+        if (rows == 7).any():
+            raise RuntimeError("inside")
+        return np.asarray(mask.sum(1), np.float32)
 
-    assert str(refused.value.field) == "candidates[1]"
+    nothing: Any = None  # nothing is explained
+    bad = MultiVector(SPACE, np.full((2, WIDTH), 7, np.float32), tokens(2).locators)
+    offered = {0: tokens(2), 3: bad, 4: tokens(3)}
+    comparison = Comparison(brittle, nothing, 1, tokens(1), offered, lambda: None, 0)
+
+    (chunk,) = comparison.chunks([0, 3, 4], explain=False)
+    found = dict(zip(chunk.places, compared(chunk), strict=True))
+
+    assert (found[0], found[4]) == (2.0, 3.0)
+    assert type(found[3]) is TiebackError
+    assert [str(one.exc_info[1]) for one in caplog.records if one.exc_info] == ["inside"]
 
 
 async def test_a_request_above_the_whole_limit_is_told_to_shrink_and_not_to_wait(make: Make) -> None:

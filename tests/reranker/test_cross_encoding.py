@@ -250,20 +250,64 @@ async def test_a_source_that_is_no_text_is_named(judged: Judged) -> None:
     unread = Content(Modality.TEXT, "a\0b")
     sources: dict[str, RerankSource] = {"photo": photo, "rows": rows, "unread": unread}
     for name, source in sources.items():
-        with pytest.raises(InvalidInput) as raised:
-            await judged.reranker.rerank(
-                asked, [*candidates("wren"), RerankCandidate("x", source)], method=JUDGE
-            )
-        places[name] = str(raised.value.field)
+        reply = await judged.reranker.rerank(
+            asked, [RerankCandidate("x", source), *candidates("wren")], method=JUDGE
+        )
+        (failed,) = reply.failures
+        places[name] = str(failed.error.field)
+        assert [(one.id, one.first_rank) for one in reply.results] == [("c0", 1)]
+        assert (failed.id, failed.first_rank) == ("x", 0)
 
     assert places == {
-        "photo": "candidates[1].source.content.image",
-        "rows": "candidates[1].source.multi_vector",
-        "unread": "candidates[1].source.content.text",
+        "photo": "candidates[0].source.content.image",
+        "rows": "candidates[0].source.multi_vector",
+        "unread": "candidates[0].source.content.text",
     }
     with pytest.raises(InvalidInput) as raised:
         await judged.reranker.rerank(photo, candidates("wren"), method=JUDGE)
     assert str(raised.value.field) == "query.content.image"
+
+
+async def test_a_pair_that_the_model_fails_on_fails_alone(
+    judged: Judged, model: CrossEncoderModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare, run = model.prepare, model.run
+
+    def brittle_prepare(query: str, passage: str) -> PreparedPair:
+        if passage == "night":
+            raise RuntimeError("inside")
+        return prepare(query, passage)
+
+    def brittle_run(batch: Sequence[PreparedPair]) -> list[float]:
+        if any(pair.tokens > 10 for pair in batch):
+            raise RuntimeError("inside")
+        return run(batch)
+
+    monkeypatch.setattr(model, "prepare", brittle_prepare)
+    monkeypatch.setattr(model, "run", brittle_run)
+    reply = await judged.rerank("owl", ("wren", LONG, "night", "owl"))
+    none = await judged.rerank("owl", ("night",))
+
+    assert sorted(one.first_rank for one in reply.results) == [0, 3]
+    assert [(one.first_rank, type(one.error)) for one in reply.failures] == [
+        (1, TiebackError),
+        (2, TiebackError),
+    ]
+    assert all("inside" not in one.error.message for one in reply.failures)
+    assert (none.results, len(none.failures)) == ([], 1)
+
+
+async def test_a_query_that_the_model_cannot_read_fails_the_call(
+    judged: Judged, model: CrossEncoderModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def prepare(query: str, passage: str) -> PreparedPair:
+        raise InvalidInput("the text has no token", field="first")
+
+    monkeypatch.setattr(model, "prepare", prepare)
+    with pytest.raises(InvalidInput) as raised:
+        await judged.rerank("owl", ("wren", "owl"))
+
+    assert str(raised.value.field) == "query.content.text"
 
 
 async def test_an_unknown_name_is_not_found_with_methods_and_models(judged: Judged) -> None:

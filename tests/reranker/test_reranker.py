@@ -1,4 +1,5 @@
 import math
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,14 @@ from support.bag_of_words import BagOfWords, card, dense
 from support.each import each
 from support.present import present
 from tieback.core.deadline import Deadline
-from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, SpaceMismatch
+from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, SpaceMismatch, TiebackError
+from tieback.core.field_path import at
 from tieback.core.types.arrays import Array, Span
 from tieback.core.types.content import Content, Modality
 from tieback.core.types.limits import Limits
 from tieback.core.types.locators import LocatorKind, Locators
 from tieback.core.types.method_choice import MethodChoice
-from tieback.core.types.rerank import RerankCandidate, RerankSource
+from tieback.core.types.rerank import RerankCandidate, RerankReply, RerankSource
 from tieback.core.types.vectors import MultiVector, SpaceRef, VectorKind
 from tieback.encoder import Encoder
 from tieback.methods.reranking import rerankings
@@ -68,6 +70,12 @@ def spans(*places: Span) -> Locators:
 def rows(values: Array, *places: Span) -> MultiVector:
     """A multi-vector of these values, whatever they are."""
     return MultiVector(SPACE, np.array(values, np.float32), spans(*places))
+
+
+def failure(reply: RerankReply) -> TiebackError:
+    """Why the one candidate failed that did."""
+    (failed,) = reply.failures
+    return failed.error
 
 
 @pytest.mark.parametrize("method", rerankings.names())
@@ -184,16 +192,19 @@ async def test_text_meets_token_vectors_in_their_space(encoder: Encoder, swapped
     assert reply.results[0].id == "c1"
 
 
-async def test_token_vectors_of_two_spaces_are_a_mismatch_that_names_both(reranker: Reranker) -> None:
+async def test_token_vectors_of_another_space_are_a_mismatch_that_names_both(reranker: Reranker) -> None:
     other = SpaceRef("there", "r", "f")
 
-    with pytest.raises(SpaceMismatch, match=r"there@r .* here@r") as refusal:
-        await reranker.rerank(
-            tokens("coffee"),
-            [RerankCandidate("a", tokens("tea")), RerankCandidate("b", tokens("tea", space=other))],
-        )
+    reply = await reranker.rerank(
+        tokens("coffee"),
+        [RerankCandidate("a", tokens("tea", space=other)), RerankCandidate("b", tokens("tea"))],
+    )
 
-    assert str(refusal.value.field) == "candidates[1].source.multi_vector"
+    failed = failure(reply)
+    assert isinstance(failed, SpaceMismatch)
+    assert re.search(r"there@r .* here@r", failed.message)
+    assert str(failed.field) == "candidates[0].source.multi_vector"
+    assert [one.first_rank for one in reply.results] == [1]
 
 
 @pytest.mark.parametrize("space", [SpaceRef("pictures", "r", "f"), SpaceRef("joint", "r", "f")])
@@ -205,13 +216,22 @@ async def test_a_text_beside_regions_of_a_space_that_reads_none_is_a_mismatch_th
     encoder = Encoder([BagOfWords(card(tmp_path)), BagOfWords(pictures)])
     boxes = Locators.of(LocatorKind.BOX, [(0.0, 0.0, 1.0, 1.0)])
     regions = MultiVector(space, np.ones((1, 32), np.float32), boxes)
-    one, other = (regions, text("coffee")) if swapped else (text("coffee"), regions)
+    reranker = Reranker(encoder, space="bag-of-words")
 
-    with pytest.raises(SpaceMismatch, match=rf"of {space}, .* a text is encoded in bag-of-words") as refusal:
-        await Reranker(encoder, space="bag-of-words").rerank(one, [RerankCandidate("a", other)])
+    if swapped:
+        of_both = [RerankCandidate("a", text("coffee")), RerankCandidate("b", regions)]
+        reply = await reranker.rerank(regions, of_both)
+        mismatch: TiebackError = failure(reply)
+        assert [one.id for one in reply.results] == ["b"]
+    else:
+        with pytest.raises(SpaceMismatch) as refusal:
+            await reranker.rerank(text("coffee"), [RerankCandidate("a", regions)])
+        mismatch = refusal.value
     await encoder.close()
 
-    assert str(refusal.value.field) == ("candidates[0].source.content" if swapped else "query.content")
+    assert isinstance(mismatch, SpaceMismatch)
+    assert re.search(rf"of {space}, .* a text is encoded in bag-of-words", mismatch.message)
+    assert str(mismatch.field) == ("candidates[0].source.content" if swapped else "query.content")
 
 
 @each(
@@ -229,22 +249,61 @@ async def test_a_text_beside_regions_of_a_space_that_reads_none_is_a_mismatch_th
         (rows(np.zeros((1, 3)), (0, 1)), "multi_vector.values"),
     ],
 )
-async def test_a_bad_candidate_is_refused_by_its_place(
+async def test_a_bad_candidate_fails_alone_by_its_place(
     reranker: Reranker, bad: RerankSource, field: str
 ) -> None:
+    first, last = candidates("tea", "coffee")
+
+    reply = await reranker.rerank(
+        text("coffee"), [first, RerankCandidate("bad", bad), last], limit=2, explain=True
+    )
+
+    (failed,) = reply.failures
+    assert (failed.id, failed.first_rank) == ("bad", 1)
+    assert isinstance(failed.error, InvalidInput)
+    assert str(failed.error.field) == f"candidates[1].source.{field}"
+    assert [(one.id, one.first_rank) for one in reply.results] == [("c1", 2), ("c0", 0)]
+
+
+async def test_a_failed_candidate_changes_nothing_for_the_others(reranker: Reranker) -> None:
+    fusion = MethodChoice("standard_scores")
+    three = candidates("tea", "coffee", "a cup of coffee", scores=[3.0, 2.0, 1.0])
+    bad = RerankCandidate("bad", text(""), 9.0)
+
+    alone = await reranker.rerank(text("coffee"), three, rank_fusion=fusion)
+    beside = await reranker.rerank(text("coffee"), [bad, *three], rank_fusion=fusion)
+
+    assert [one.id for one in beside.results] == [one.id for one in alone.results]
+    np.testing.assert_allclose([one.score for one in beside.results], [one.score for one in alone.results])
+    assert [one.first_rank - 1 for one in beside.results] == [one.first_rank for one in alone.results]
+
+
+async def test_where_all_candidates_fail_each_says_why_and_the_query_is_still_looked_at(
+    reranker: Reranker,
+) -> None:
+    unread = InvalidInput("set content or multi_vector", field=at("candidates", 1, "source"))
+    bad = [RerankCandidate("a", text(" ")), RerankCandidate("b", unread)]
+
+    for how in ({}, {"explain": True, "rank_fusion": MethodChoice("standard_scores")}):
+        reply = await reranker.rerank(text("coffee"), bad, **how)  # type: ignore[arg-type]  # of any option
+        assert reply.results == []
+        assert [(one.id, str(one.error.field)) for one in reply.failures] == [
+            ("a", "candidates[0].source.content.text"),
+            ("b", "candidates[1].source"),
+        ]
     with pytest.raises(InvalidInput) as refusal:
-        await reranker.rerank(text("coffee"), [*candidates("tea"), RerankCandidate("bad", bad)])
+        await reranker.rerank(text("nul \0"), bad)
 
-    assert str(refusal.value.field) == f"candidates[1].source.{field}"
+    assert str(refusal.value.field) == "query.content.text"
 
 
-async def test_token_vectors_of_another_width_are_refused_by_their_place(reranker: Reranker) -> None:
+async def test_token_vectors_of_another_width_fail_by_their_place(reranker: Reranker) -> None:
     narrow = rows(np.ones((1, 3)), (0, 1))
 
-    with pytest.raises(InvalidInput, match="width 3") as refusal:
-        await reranker.rerank(tokens("coffee"), [RerankCandidate("a", narrow)])
+    reply = await reranker.rerank(tokens("coffee"), [RerankCandidate("a", narrow)])
 
-    assert str(refusal.value.field) == "candidates[0].source.multi_vector.values"
+    assert "width 3" in failure(reply).message
+    assert str(failure(reply).field) == "candidates[0].source.multi_vector.values"
 
 
 async def test_an_empty_query_is_refused(reranker: Reranker) -> None:
@@ -254,13 +313,19 @@ async def test_an_empty_query_is_refused(reranker: Reranker) -> None:
     assert str(refusal.value.field) == "query.content.text"
 
 
-async def test_no_candidates_too_many_and_a_score_that_is_no_number_are_refused(encoder: Encoder) -> None:
+async def test_a_score_that_is_no_number_is_its_candidates_failure(reranker: Reranker) -> None:
+    reply = await reranker.rerank(text("tea"), candidates("a", "b", scores=[0, math.nan]))
+
+    assert str(failure(reply).field) == "candidates[1].score"
+    assert [one.id for one in reply.results] == ["c0"]
+
+
+async def test_no_candidates_and_too_many_are_refused(encoder: Encoder) -> None:
     reranker = Reranker(encoder, space="bag-of-words", limits=Limits(batch_items=2))
 
     for bad, field in [
         ([], "candidates"),
         (candidates("a", "b", "c"), "candidates"),
-        (candidates("a", "b", scores=[0, math.nan]), "candidates[1].score"),
     ]:
         with pytest.raises(InvalidInput) as refusal:
             await reranker.rerank(text("tea"), bad)

@@ -32,12 +32,14 @@ from tieback.core.types.grounding import GroundingCheck
 from tieback.core.types.heads import Example, HeadRequest
 from tieback.core.types.limits import Limits
 from tieback.core.types.report import Timing
+from tieback.core.types.rerank import RerankCandidate
 from tieback.core.types.vectors import SpaceRef, Vector
 from tieback.encoder import Encoder
 from tieback.grounding import ClaimChecker
 from tieback.index import Index
 from tieback.models.encoder_model import Prepared
 from tieback.recogniser import Recogniser
+from tieback.reranker import Reranker
 from tieback.router import Component, Router
 from tieback.router.input_adapters import DenseReading
 from tieback.serving import failures
@@ -139,6 +141,15 @@ async def check(encoder: Encoder, folder: Path) -> Outcomes:
     return (await checker.check(checks)).results
 
 
+async def rerank(encoder: Encoder, folder: Path) -> Outcomes:
+    reranker = Reranker(encoder, space="bag-of-words")
+    candidates = [RerankCandidate(str(place), text(one)) for place, one in enumerate(TEXTS)]
+    reply = await reranker.rerank(text(GOOD), candidates)
+    await reranker.close()
+    failed = {one.first_rank: one.error for one in reply.failures}
+    return [({one.first_rank: one for one in reply.results} | failed)[place] for place in range(3)]
+
+
 async def recognise(encoder: Encoder, folder: Path) -> Outcomes:
     recogniser = Recogniser([BrittleReader(bar_reader.card(folder))])
     pictures = [bar_reader.bars(20), bar_reader.bars(20) + POISON.encode(), bar_reader.bars(30)]
@@ -209,6 +220,7 @@ BATCHES: dict[str, Callable[[Encoder, Path], Awaitable[Outcomes]]] = {
     "GroundingService.CheckGrounding": check,
     "IndexService.UpsertItems": upsert,
     "RecognitionService.Recognise": recognise,
+    "RerankerService.Rerank": rerank,
     "RouterService.Fuse": fuse,
 }
 """Methods of the contract that answer for each item of a batch, with a batch whose second item fails."""

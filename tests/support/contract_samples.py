@@ -66,7 +66,14 @@ from tieback.core.types.locators import Locator, LocatorKind, Locators
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.moving import ReadIn
 from tieback.core.types.report import Cost, Dropped, DroppedSection, Stage, Timing
-from tieback.core.types.rerank import AlignedPair, Alignment, RerankCandidate, RerankReply, RerankResult
+from tieback.core.types.rerank import (
+    AlignedPair,
+    Alignment,
+    RerankCandidate,
+    RerankFailure,
+    RerankReply,
+    RerankResult,
+)
 from tieback.core.types.retrieval import (
     QueryPart,
     Retrieval,
@@ -297,7 +304,14 @@ SAMPLES: dict[str, list[Any]] = {
         ),
     ],
     "reduction": [Reduction("pitome", 0.75), Reduction("pitome")],
-    "rerank_reply": [RerankReply([RerankResult("1", 0.5, 0.25, 3, ALIGNMENT)], TIMING, COST)],
+    "rerank_reply": [
+        RerankReply(
+            [RerankResult("1", 0.5, 0.25, 3, ALIGNMENT)],
+            TIMING,
+            COST,
+            [RerankFailure("2", 4, errors.InvalidInput("bad", field=at("candidates", 4, "score")))],
+        )
+    ],
     "rerank_source": [TEXT, Content(Modality.IMAGE, b"\x89PNG"), TOKENS, REGIONS, WINDOWS],
     "retrieval": [
         Retrieval(

@@ -110,6 +110,7 @@ class TiebackRanker(_Component):
         own = self._options
         texts = [one.content or "" for one in documents]
         found = self.client.rerank(query, texts, method=own["method"], limit=top_k or own["top_k"])
+        found.raise_for_errors()
         return {"documents": [replace(documents[int(one.id)], score=one.score) for one in found.results]}
 
 

@@ -94,6 +94,7 @@ class TiebackCompressor(BaseDocumentCompressor):
             return []
         texts = [one.page_content for one in documents]
         found = self.client.rerank(query, texts, method=self.method, limit=self.limit)
+        found.raise_for_errors()
         kept = [(documents[int(one.id)], one.score) for one in found.results]
         return [
             Document(page_content=one.page_content, metadata={**one.metadata, "score": score}, id=one.id)

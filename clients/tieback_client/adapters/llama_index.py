@@ -82,6 +82,7 @@ class TiebackReranker(BaseNodePostprocessor):
             raise ValueError("a reranker needs the query: pass query_bundle or query_str")
         texts = [one.node.get_content(metadata_mode=MetadataMode.NONE) for one in nodes]
         found = self._client.rerank(query_bundle.query_str, texts, method=self.method, limit=self.limit)
+        found.raise_for_errors()
         return [NodeWithScore(node=nodes[int(one.id)].node, score=one.score) for one in found.results]
 
 

@@ -17,6 +17,7 @@ from tieback_client.cli.connection import Command, connected, parse_method
 from tieback_client.cli.given_files import given_files
 from tieback_client.cli.output import Output
 from tieback_client.cli.search import aligned, indented, snippet
+from tieback_client.cli.terminal_writer import short
 from tieback_client.client import Client
 from tieback_client.content import Content, Modality, content_of, modality_of, modality_of_path
 from tieback_client.control_characters import in_a_line
@@ -40,7 +41,8 @@ Examples:
 \b
 Texts are compared token by token, photos region by region, sounds window by window. All are of one modality,
 which the space reads: the server's text space, or for photos and sounds the first space that gives vectors of
-their parts. What is longer than the space reads is compared up to there.
+their parts. What is longer than the space reads is compared up to there. A candidate that cannot be
+compared is reported on standard error, and makes the exit code 1.
 """,
 )
 @click.argument("texts", nargs=-1, metavar="[QUERY] [TEXTS]...")
@@ -111,11 +113,19 @@ def rerank(
     )
     if output.json:
         output.document(_record(result, names))
-        return
-    asked = _words(query)
-    for rank, one in enumerate(result.results, 1):
-        place = one.first_rank
-        output.show(_shown(rank, one, names[place], candidates[place], asked, width=output.console.width))
+    else:
+        asked = _words(query)
+        for rank, one in enumerate(result.results, 1):
+            place = one.first_rank
+            output.show(_shown(rank, one, names[place], candidates[place], asked, width=output.console.width))
+    for failed in result.failures:
+        place = failed.first_rank
+        name = in_a_line(names[place]).strip() or f"candidate {place + 1}"
+        if _words(candidates[place]) == names[place]:
+            name = short(name)
+        output.note(f"{name}: {failed.error.message}", style="red")
+    if result.failures:
+        raise click.exceptions.Exit(1)
 
 
 def _read(files: Sequence[Path]) -> list[tuple[str, Content]]:
@@ -187,6 +197,7 @@ def _words(one: Content) -> str:
 def _record(result: RerankResult, names: list[str]) -> dict[str, Any]:
     return {
         "results": [{"candidate": names[one.first_rank], **jsonable(one)} for one in result.results],
+        "failures": [{"candidate": names[one.first_rank], **jsonable(one)} for one in result.failures],
         "timing": result.timing,
         "cost": result.cost,
         "call": result.call,

@@ -17,7 +17,7 @@ from tieback_client.errors import InternalError, InvalidArgument
 from tieback_client.events import MethodLike, Weights
 from tieback_client.exchange import BATCH_BYTES, Exchange
 from tieback_client.reports import CallInfo
-from tieback_client.reranking import RerankResult
+from tieback_client.reranking import RerankFailure, RerankResult
 from tieback_client.results import Encoding, FusedBatch
 from tieback_client.rpc import RPCS, Call, Procedure, Reply
 from tieback_client.vectors import DType, MultiVector
@@ -229,7 +229,7 @@ def rerank(
     family "reranking" (late interaction by default), or the name of a model of `rerankers()`, which reads
     each text together with the query, has no space and explains nothing; `rank_fusion`, a method of the
     family of that name, merges the order that the candidates came in with the new one; `explain` returns what
-    matched what.
+    matched what. A candidate that cannot be compared is one of the result's `failures`.
     """
     request = reranker_pb2.RerankRequest(
         query=_source(query, at("query")),
@@ -247,6 +247,10 @@ def rerank(
         timing=reading.timing(message.timing),
         cost=reading.cost(message.cost),
         call=reply.info,
+        failures=[
+            RerankFailure(one.id, one.first_rank, reading.error(one.error, reply.info))
+            for one in message.failures
+        ],
     )
 
 

@@ -54,6 +54,8 @@ async def rerank(
 ) -> tuple[Mapping[int, RerankResult], str]:
     """What the reranker says of hits, by their place, and why it was lost; empty where it was not.
 
+    A hit that it fails on is left to the search's order, as hits without words are.
+
     A picture alone is compared with pictures `by_regions`, in the space that they are stored in; everything
     else by its words. Texts that came with vectors of their `tokens` are compared by those, and not encoded.
     What by the `times` of earlier calls would not be done in time is not begun.

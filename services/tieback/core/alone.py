@@ -13,7 +13,7 @@ it. What is no fault of an item (a full queue, a deadline, a service that is awa
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -64,6 +64,26 @@ def internal(error: BaseException, failed: str = FAILED) -> TiebackError:
     """What is told of an error that was not foreseen; the log has the error itself."""
     log.error("an item of a batch failed inside", exc_info=error)
     return TiebackError(failed)
+
+
+def result_of(outcome: R | TiebackError) -> R:
+    """The outcome of an item; raises it where it is an error."""
+    if isinstance(outcome, TiebackError):
+        raise outcome
+    return outcome
+
+
+def made_alone(
+    make: Callable[[T], R], items: Mapping[int, T], errors: dict[int, TiebackError]
+) -> dict[int, R]:
+    """What `make` makes of items, by their places; `errors` gets those of the items that fail."""
+    made: dict[int, R] = {}
+    for place, one in items.items():
+        with Alone() as item:
+            made[place] = make(one)
+        if item.error is not None:
+            errors[place] = item.error
+    return made
 
 
 def each_alone(

@@ -6,14 +6,14 @@ with it the time that others wait and the arrays that it takes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from tieback.core.errors import InvalidInput
-from tieback.core.field_path import at
-from tieback.core.types.arrays import Array
+from tieback.core.alone import each_alone
+from tieback.core.errors import InvalidInput, TiebackError
+from tieback.core.field_path import FieldPath
 from tieback.core.types.limits import Limits
 from tieback.core.types.rerank import AlignedPair, Alignment
 from tieback.core.types.vectors import MultiVector
@@ -36,7 +36,6 @@ PADDING = 2
 
 PAIRS_SHOWN = 32
 PLAN = np.dtype(np.float32)
-NO_SCORES = np.zeros(0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,17 +48,13 @@ class Chunk:
     explain: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """What was found in a chunk, by candidate: scores `[candidates]`, or alignments where it explains."""
-
-    scores: Array
-    alignments: Sequence[Alignment] = ()
+Compared = Sequence[float | Alignment | TiebackError]
+"""What was found in a chunk, by candidate: its score, or its alignment where the chunk explains."""
 
 
 @dataclass(slots=True, eq=False)
 class Comparison:
-    """A query and its candidates, all normalised and of one width.
+    """A query and its candidates by their places, all normalised and of one width.
 
     `passes` is how many times the method goes over each pair. `checkpoint` raises where nobody waits any
     more; it is called by the reranker's thread. `plan_bytes` is what all transport plans together may have.
@@ -69,35 +64,20 @@ class Comparison:
     summarise: Summary
     passes: int
     query: MultiVector
-    candidates: Sequence[MultiVector]
+    candidates: Mapping[int, MultiVector]
     checkpoint: Checkpoint
     plan_bytes: int
     _planned: int = 0
 
     def chunks(self, places: Sequence[int], *, explain: bool) -> list[Chunk]:
         """The candidates at these places in chunks."""
-        lengths = [len(candidate) for candidate in self.candidates]
+        lengths = {place: len(candidate) for place, candidate in self.candidates.items()}
         rows = len(self.query)
         found: list[Chunk] = []
         for chosen in self._alike(sorted(places, key=lengths.__getitem__), lengths):
             pairs = rows * len(chosen) * lengths[chosen[-1]]
             found.append(Chunk(self, chosen, steps_of(pairs, self.passes), explain))
         return found
-
-    def check(self, limits: Limits) -> None:
-        """Raises InvalidInput, naming the candidate, where one alone is too much work."""
-        most = limits.rerank_steps // LARGEST_PART
-        rows = len(self.query)
-        for place, candidate in enumerate(self.candidates):
-            steps = rows * len(candidate) * self.passes
-            if most and steps > most:
-                raise InvalidInput(
-                    f"comparing {rows} rows with {len(candidate)} in {self.passes} passes takes "
-                    f"{steps} steps, and this server takes {most} at most for one candidate; "
-                    "send less of each, or ask for fewer iterations",
-                    field=at("candidates", place),
-                    reason="REQUEST_TOO_LARGE",
-                )
 
     def count_plans(self, values: int) -> None:
         """Counts values of plans that are kept. InvalidInput where they would not fit into a message."""
@@ -110,7 +90,7 @@ class Comparison:
                 reason="REQUEST_TOO_LARGE",
             )
 
-    def _alike(self, places: Sequence[int], lengths: Sequence[int]) -> Iterator[list[int]]:
+    def _alike(self, places: Sequence[int], lengths: Mapping[int, int]) -> Iterator[list[int]]:
         """The places, which ascend by length, in groups that may be one chunk."""
         rows, group, total = len(self.query), list[int](), 0
         for place in places:
@@ -134,25 +114,47 @@ def steps_of(pairs: int, passes: int) -> int:
     return -(-passes * (pairs + PAIRS_OF_A_PASS) // STEP_GRAIN) * STEP_GRAIN
 
 
+def within_steps(
+    query: MultiVector, candidate: MultiVector, passes: int, limits: Limits, field: FieldPath
+) -> MultiVector:
+    """The candidate. InvalidInput, at its field, where it alone is too much work."""
+    most = limits.rerank_steps // LARGEST_PART
+    steps = len(query) * len(candidate) * passes
+    if most and steps > most:
+        raise InvalidInput(
+            f"comparing {len(query)} rows with {len(candidate)} in {passes} passes takes "
+            f"{steps} steps, and this server takes {most} at most for one candidate; "
+            "send less of each, or ask for fewer iterations",
+            field=field,
+            reason="REQUEST_TOO_LARGE",
+        )
+    return candidate
+
+
 def compared(chunk: Chunk) -> Compared:
-    """Compares the candidates of a chunk, padded to the longest."""
+    """Compares the candidates of a chunk; where that fails, each by itself."""
+    return each_alone(lambda places: _together(chunk, places), chunk.places)
+
+
+def _together(chunk: Chunk, places: Sequence[int]) -> Sequence[float | Alignment]:
+    """Compares candidates, padded to the longest."""
     comparison = chunk.comparison
     comparison.checkpoint()
     query = comparison.query
-    candidates = [comparison.candidates[place] for place in chunk.places]
+    candidates = [comparison.candidates[place] for place in places]
     lengths = np.array([len(candidate) for candidate in candidates])
     mask = np.arange(lengths.max()) < lengths[:, None]
     tokens = np.zeros((*mask.shape, query.values.shape[1]), np.float32)
     for row, candidate in enumerate(candidates):
         tokens[row, : lengths[row]] = candidate.values
     if not chunk.explain:
-        return Compared(comparison.compare(query.values, tokens, mask, comparison.checkpoint))
+        scores: list[float] = comparison.compare(query.values, tokens, mask, comparison.checkpoint).tolist()
+        return scores
     found = comparison.summarise(query.values, tokens, mask, comparison.checkpoint)
+    alignments = [_alignment(found, row, query, candidate) for row, candidate in enumerate(candidates)]
     if found.is_plan:
         comparison.count_plans(len(query) * int(lengths.sum()))
-    return Compared(
-        NO_SCORES, [_alignment(found, row, query, candidate) for row, candidate in enumerate(candidates)]
-    )
+    return alignments
 
 
 def _alignment(found: Alignments, row: int, query: MultiVector, candidate: MultiVector) -> Alignment:

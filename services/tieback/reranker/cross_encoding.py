@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-
-import numpy as np
 
 from tieback.admission import Admission
 from tieback.allowance import Allowance
 from tieback.batching import Batcher, BatchReport
+from tieback.core.alone import made_alone, result_of
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.field_path import FieldPath, at
-from tieback.core.types.arrays import Array
 from tieback.core.types.limits import Limits
 from tieback.core.types.report import Cost
+from tieback.core.types.vectors import MultiVector
 from tieback.models.content import read_text
 from tieback.models.cross_encoder import CrossEncoderModel, PreparedPair
 from tieback.reranker.sources import BYTES_PER_TOKEN, Source
@@ -32,9 +31,9 @@ INLINE_BYTES = 4096
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scored:
-    """`scores` `[candidates]`, in order, and what they took, in seconds."""
+    """`scores` of candidates, by their places, and what they took, in seconds."""
 
-    scores: Array
+    scores: dict[int, float]
     prepare: float
     queue: float
     compute: float
@@ -66,36 +65,45 @@ class CrossEncoding:
             on_batch=on_batch,
         )
 
-    async def score(self, query: Source, candidates: Sequence[Source], deadline: Deadline) -> Scored:
+    async def score(
+        self,
+        query: Source,
+        candidates: Mapping[int, Source],
+        errors: dict[int, TiebackError],
+        deadline: Deadline,
+    ) -> Scored:
         """The model's number for each candidate: a logit, of which only the order has a meaning.
 
-        A pair that is longer than the model reads is cut at the end of its passage. InvalidInput names the
-        source that is no text; RateExceeded, Overloaded, DeadlineExceeded.
+        A pair that is longer than the model reads is cut at the end of its passage. `errors` gets those of
+        candidates that are no text or that the model fails on. InvalidInput where the query is no text;
+        RateExceeded, Overloaded, DeadlineExceeded.
         """
         begun = time.monotonic()
         asked = self._text(query)
-        passages = [self._text(one) for one in candidates]
-        estimate = sum(self._estimate(asked, passage) for passage in passages)
+        passages = made_alone(self._text, candidates, errors)
+        estimate = sum(self._estimate(asked, passage) for passage in passages.values())
         with self.admission.admit(estimate, items=len(passages), deadline=deadline) as ticket:
             self._allowance.take(estimate)
 
-            def prepared() -> list[PreparedPair]:
-                paths = [one.path for one in candidates]
-                return [
-                    self._pair(asked, query.path, passage, path)
-                    for passage, path in zip(passages, paths, strict=True)
-                ]
+            def pair(place: int) -> PreparedPair:
+                return self._pair(asked, query.path, passages[place], candidates[place].path)
 
-            if len(asked) + sum(map(len, passages)) <= INLINE_BYTES:
+            def prepared() -> dict[int, PreparedPair]:
+                return made_alone(pair, {place: place for place in passages}, errors)
+
+            if len(asked) + sum(map(len, passages.values())) <= INLINE_BYTES:
                 pairs = prepared()
             else:
                 pairs = await asyncio.to_thread(prepared)
-            tokens = sum(pair.tokens for pair in pairs)
+            for error in errors.values():
+                if error.field.below(query.path) is not None:
+                    raise error
+            tokens = sum(pair.tokens for pair in pairs.values())
             self._allowance.correct(tokens - estimate)
             ticket.resize(tokens, len(pairs))
             preparing = time.monotonic() - begun
-            batched = await self._batcher.submit(pairs, deadline=deadline, ticket=ticket)
-        scores = np.array([_score(result) for result in batched.results])
+            batched = await self._batcher.submit(list(pairs.values()), deadline=deadline, ticket=ticket)
+        scores = made_alone(result_of, dict(zip(pairs, batched.results, strict=True)), errors)
         cost = Cost(batched.batch_size, tokens, batched.padding_tokens)
         return Scored(scores, preparing, batched.queue, batched.compute, cost)
 
@@ -111,14 +119,14 @@ class CrossEncoding:
         return min((len(query) + len(passage)) // BYTES_PER_TOKEN + 1, self._model.card.max_tokens)
 
     def _text(self, source: Source) -> str:
-        if source.content is None:
+        if isinstance(source.data, MultiVector):
             raise InvalidInput(
                 f"{self._model.card.name} reads a query and a passage together, and no vectors that were "
                 "computed before; send the text",
                 field=source.path,
             )
         try:
-            return read_text(source.content, self._limits)
+            return read_text(source.data, self._limits)
         except InvalidInput as error:
             raise error.within(source.path) from None
 
@@ -128,9 +136,3 @@ class CrossEncoding:
         except InvalidInput as error:
             of = asked if error.field == at("first") else path
             raise error.about(of["text"]) from None
-
-
-def _score(result: float | TiebackError) -> float:
-    if isinstance(result, TiebackError):
-        raise result
-    return result

@@ -7,33 +7,32 @@ by what it costs: rows of the query × rows of the candidates × the passes that
 from __future__ import annotations
 
 import functools
-import math
 import threading
 import time
-from collections.abc import Callable, Hashable, Mapping, Sequence
-
-import numpy as np
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
 
 from tieback.admission import Admission, Ticket
 from tieback.allowance import Allowance
 from tieback.batching import Batched, Batcher, BatchReport
+from tieback.core.alone import made_alone, result_of
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, TiebackError
 from tieback.core.field_path import at
-from tieback.core.order import best_first
-from tieback.core.types.arrays import Array
 from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.report import Stage, Timing
-from tieback.core.types.rerank import Alignment, RerankCandidate, RerankReply, RerankResult, RerankSource
-from tieback.methods.rank_fusion import RankFusion, rank_fusions
+from tieback.core.types.rerank import Alignment, RerankCandidate, RerankReply, RerankSource
+from tieback.core.types.vectors import MultiVector
+from tieback.methods.rank_fusion import rank_fusions
 from tieback.methods.reranking import PASSES, SUMMARY, rerankings
 from tieback.models.cross_encoder import CrossEncoderModel
 from tieback.ports import DEFAULT_RERANKING, EncoderPort
-from tieback.reranker.comparison import Chunk, Compared, Comparison, compared, steps_of
+from tieback.reranker.comparison import Chunk, Compared, Comparison, compared, steps_of, within_steps
 from tieback.reranker.cross_encoding import CrossEncoding
-from tieback.reranker.sources import Source, resolve
+from tieback.reranker.ranking import Ranking
+from tieback.reranker.sources import resolve
 
 TYPICAL_WIDTH = 384
 """For the estimate that admission takes before contents are encoded."""
@@ -120,9 +119,10 @@ class Reranker:
         """The candidates, best first; equal ones in the order of the first ranking.
 
         Query and candidates may be of any modality, of one space: `space`, or that of the first vectors that
-        are given, or the default one. InvalidInput names the candidate that is empty or too large, the
-        parameter that is unknown; SpaceMismatch where vectors are of two spaces, or a content is of a
-        modality that their space does not read. Overloaded where too much waits.
+        are given, or the default one. A candidate that is empty, too large, of another space or of a modality
+        that the space does not read is one of the reply's `failures`, and so is one that the comparison fails
+        on. InvalidInput names what is wrong with the query, or the parameter that is unknown; SpaceMismatch
+        where the space of the vectors does not read the query. Overloaded where too much waits.
 
         A `method` that is the name of a model has no parameters, no space and nothing to explain.
         """
@@ -134,53 +134,61 @@ class Reranker:
         )
         if method.name in self._models:
             _check_model_alone(method, space, explain)
-            sources = self._sources(query, candidates)
+            ranking = Ranking.of(query, candidates, merge, limit, self._limits)
             deadline.check("reranking")
-            return await self._by_model(method.name, sources, candidates, merge, limit, arrival, deadline)
+            return await self._by_model(method.name, ranking, arrival, deadline)
         try:
             compare = rerankings.configure(method.name, method.parameters, field="method")
         except NotFound as unknown:
             raise NotFound(unknown.kind, unknown.name, [*unknown.choices, *self._models]) from None
         summarise = rerankings.form(SUMMARY, method.name, method.parameters)
         passes = rerankings.form(PASSES, method.name, method.parameters)
-        sources = self._sources(query, candidates)
+        ranking = Ranking.of(query, candidates, merge, limit, self._limits)
+        errors = ranking.errors
         deadline.check("reranking")
-        estimate = self._estimate(sources, passes(TYPICAL_WIDTH))
-        with self._admission.admit(estimate, items=len(candidates), deadline=deadline) as ticket:
+        estimate = self._estimate(ranking, passes(TYPICAL_WIDTH))
+        with self._admission.admit(estimate, items=len(ranking.sources), deadline=deadline) as ticket:
             resolved = await resolve(
                 self._encoder,
-                sources,
+                ranking.query,
+                ranking.sources,
+                errors,
                 space=space,
                 default=self._space,
                 limits=self._limits,
                 deadline=deadline,
             )
             encoded = time.perf_counter()
-            asked, *offered = resolved.vectors
+            asked = resolved.query
+            times = passes(asked.values.shape[1])
+
+            def bounded(place: int) -> MultiVector:
+                return within_steps(
+                    asked, resolved.candidates[place], times, self._limits, at("candidates", place)
+                )
+
+            offered = made_alone(bounded, {place: place for place in resolved.candidates}, errors)
             abandoned = threading.Event()
             comparison = Comparison(
                 compare,
                 summarise,
-                passes(asked.values.shape[1]),
+                times,
                 asked,
                 offered,
                 lambda: _check_wanted(abandoned, deadline),
                 self._limits.message_bytes,
             )
-            comparison.check(self._limits)
             try:
-                chunks = self._admitted(comparison, ticket, range(len(offered)), explain=False)
+                chunks = self._admitted(comparison, ticket, list(offered), explain=False)
                 batched = await self._run(chunks, ticket, deadline)
-                scores = np.concatenate([one.scores for one in _found(batched)])
-                scores = scores[np.argsort([place for chunk in chunks for place in chunk.places])]
-                final, order = _ordered(scores, candidates, merge, limit)
+                scores: dict[int, float] = made_alone(result_of, _found(chunks, batched), errors)
                 alignments: dict[int, Alignment] = {}
                 if explain:
-                    alignments = await self._explained(comparison, order, deadline)
+                    shown = [place for place, _ in ranking.ordered(scores)]
+                    alignments = await self._explained(comparison, shown, errors, deadline)
             except BaseException:
                 abandoned.set()  # whatever ended the request ends what its chunk computes now
                 raise
-        results = _results(candidates, scores, final, order, alignments)
         end = time.perf_counter()
         timing = resolved.timing
         timing.stages = [
@@ -190,7 +198,7 @@ class Reranker:
         timing.queue += batched.queue
         timing.compute += end - encoded - batched.queue
         timing.total = end - arrival
-        return RerankReply(results, timing, resolved.cost)
+        return ranking.reply(scores, alignments, timing, resolved.cost)
 
     async def close(self) -> None:
         """Stops after the chunk that is compared now; what waits fails with Unavailable."""
@@ -198,48 +206,22 @@ class Reranker:
         for one in self._models.values():
             await one.close()
 
-    async def _by_model(
-        self,
-        name: str,
-        sources: Sequence[Source],
-        candidates: Sequence[RerankCandidate],
-        merge: RankFusion | None,
-        limit: int,
-        arrival: float,
-        deadline: Deadline,
-    ) -> RerankReply:
-        """The candidates by the scores of a model; the first of the sources is the query."""
-        found = await self._models[name].score(sources[0], sources[1:], deadline)
-        final, order = _ordered(found.scores, candidates, merge, limit)
+    async def _by_model(self, name: str, ranking: Ranking, arrival: float, deadline: Deadline) -> RerankReply:
+        """The candidates by the scores of a model."""
+        model = self._models[name]
+        found = await model.score(ranking.query, ranking.sources, ranking.errors, deadline)
         end = time.perf_counter() - arrival
         timing = Timing(found.queue, found.prepare, found.compute, end)
         timing.stages = [
             Stage("tokenise", 0.0, found.prepare),
             Stage(f"score:{name}", found.prepare, end - found.prepare),
         ]
-        return RerankReply(_results(candidates, found.scores, final, order, {}), timing, found.cost)
+        return ranking.reply(found.scores, {}, timing, found.cost)
 
-    def _sources(self, query: RerankSource, candidates: Sequence[RerankCandidate]) -> list[Source]:
-        """The query, then the candidates. InvalidInput for what is wrong with one before any is encoded."""
-        if not candidates:
-            raise InvalidInput("there is nothing to rerank: give at least one candidate", field="candidates")
-        most = self._limits.batch_items
-        if most and len(candidates) > most:
-            raise InvalidInput(f"{len(candidates)} candidates; the limit is {most}", field="candidates")
-        sources = [Source.of(at("query"), query, self._limits)]
-        for place, candidate in enumerate(candidates):
-            if not math.isfinite(candidate.score):
-                raise InvalidInput(
-                    f"a score is a finite number, not {candidate.score}",
-                    field=at("candidates", place, "score"),
-                )
-            sources.append(Source.of(at("candidates", place, "source"), candidate.source, self._limits))
-        return sources
-
-    def _estimate(self, sources: Sequence[Source], passes: int) -> int:
+    def _estimate(self, ranking: Ranking, passes: int) -> int:
         """Steps before contents are encoded, never more than may wait: the count decides."""
-        query, *candidates = (source.rows for source in sources)
-        steps = steps_of(query * sum(candidates), passes)
+        rows = sum(source.rows for source in ranking.sources.values())
+        steps = steps_of(ranking.query.rows * rows, passes)
         limit = self._limits.rerank_steps
         return min(steps, limit) if limit else steps
 
@@ -261,56 +243,24 @@ class Reranker:
         return chunks
 
     async def _explained(
-        self, comparison: Comparison, order: Sequence[int], deadline: Deadline
+        self,
+        comparison: Comparison,
+        places: Sequence[int],
+        errors: dict[int, TiebackError],
+        deadline: Deadline,
     ) -> dict[int, Alignment]:
         """The alignments of the results alone, which are compared once more for them.
 
         To keep those of all candidates until the order is known would take their number times their size.
         """
-        chunks = comparison.chunks(order, explain=True)
+        chunks = comparison.chunks(places, explain=True)
         steps = sum(chunk.tokens for chunk in chunks)
         with self._admission.admit(steps, items=len(chunks), deadline=deadline) as ticket:
             batched = await self._run(chunks, ticket, deadline)
-        return {
-            place: alignment
-            for chunk, found in zip(chunks, _found(batched), strict=True)
-            for place, alignment in zip(chunk.places, found.alignments, strict=True)
-        }
+        return made_alone(result_of, _found(chunks, batched), errors)
 
     async def _run(self, chunks: Sequence[Chunk], ticket: Ticket, deadline: Deadline) -> Batched[Compared]:
         return await self._worker.submit(chunks, deadline=deadline, ticket=ticket, alone=True)
-
-
-def _ordered(
-    scores: Array, candidates: Sequence[RerankCandidate], merge: RankFusion | None, limit: int
-) -> tuple[Array, list[int]]:
-    """What the candidates are ordered by, and the places of the first, best first.
-
-    Equal ones stay in the order of the first ranking.
-    """
-    final = scores
-    if merge is not None:
-        final = merge(np.array([[candidate.score for candidate in candidates], scores]))
-    return final, best_first(final, lambda place: place, limit or None)
-
-
-def _results(
-    candidates: Sequence[RerankCandidate],
-    scores: Array,
-    final: Array,
-    order: Sequence[int],
-    alignments: Mapping[int, Alignment],
-) -> list[RerankResult]:
-    return [
-        RerankResult(
-            id=candidates[place].id,
-            score=float(final[place]),
-            rerank_score=float(scores[place]),
-            first_rank=place,
-            alignment=alignments.get(place),
-        )
-        for place in order
-    ]
 
 
 def _check_model_alone(method: MethodChoice, space: str, explain: bool) -> None:
@@ -330,13 +280,11 @@ def _compare(chunks: Sequence[Chunk], _: Hashable) -> list[Compared]:
     return [compared(chunk) for chunk in chunks]
 
 
-def _found(batched: Batched[Compared]) -> list[Compared]:
-    """What was found in each chunk; raises what went wrong in one."""
-    found: list[Compared] = []
-    for result in batched.results:
-        if isinstance(result, TiebackError):
-            raise result
-        found.append(result)
+def _found(chunks: Sequence[Chunk], batched: Batched[Compared]) -> dict[int, Any]:
+    """What was found of each candidate, by its place; raises what ended a whole chunk."""
+    found: dict[int, Any] = {}
+    for chunk, result in zip(chunks, batched.results, strict=True):
+        found.update(zip(chunk.places, result_of(result), strict=True))
     return found
 
 

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from tieback.core.alone import made_alone, result_of
 from tieback.core.deadline import Deadline
 from tieback.core.errors import WRONG_MODALITY, InvalidInput, NotFound, SpaceMismatch, TiebackError
 from tieback.core.field_path import FieldPath, at
 from tieback.core.multi_vectors import check_rows
 from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import EncodePlan, Encoding, Truncation
+from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.limits import Limits
 from tieback.core.types.report import Cost, Timing
 from tieback.core.types.rerank import RerankSource
-from tieback.core.types.vectors import MultiVector, VectorKind
+from tieback.core.types.vectors import MultiVector, SpaceRef, VectorKind
 from tieback.ports import EncoderPort
 
 INLINE_VALUES = 1 << 16
@@ -27,26 +28,28 @@ TYPICAL_LONGEST, BYTES_PER_TOKEN, TYPICAL_ROWS = 256, 4, 32
 """For the estimate that admission takes before contents are encoded: most spaces read no more of a text, and
 what is no text has fewer rows."""
 
+_Followed = tuple[FieldPath, SpaceRef]
+"""The field of the first vectors that were given, and their space."""
+
 MULTI_VECTOR = EncodePlan(kinds=frozenset({VectorKind.MULTI_VECTOR}), truncation=Truncation.END)
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What is compared: a `content` to encode or the `given` vectors of one. `path` is its field's.
+    """What is compared: a content to encode or the vectors of one. `path` is its field's.
 
     `rows` is how many rows its multi-vector has, or about how many it will have.
     """
 
     path: FieldPath
-    content: Content | None
-    given: MultiVector | None
+    data: RerankSource
     rows: int
 
     @classmethod
     def of(cls, path: FieldPath, source: RerankSource, limits: Limits) -> Source:
         """InvalidInput where there is nothing to compare, or too much."""
         if isinstance(source, Content):
-            return cls(path["content"], source, None, _about(source, path["content"]))
+            return cls(path["content"], source, _about(source, path["content"]))
         most, rows = limits.rerank_tokens, len(source)
         if most and rows > most:
             raise InvalidInput(
@@ -55,7 +58,7 @@ class Source:
                 field=path["multi_vector"]["values"],
                 reason="TOO_MANY_ROWS",
             )
-        return cls(path["multi_vector"], None, source, rows)
+        return cls(path["multi_vector"], source, rows)
 
 
 def _about(content: Content, path: FieldPath) -> int:
@@ -68,80 +71,117 @@ def _about(content: Content, path: FieldPath) -> int:
 
 @dataclass(slots=True)
 class Resolved:
-    """One multi-vector per source, in order, and what making them took."""
+    """The multi-vectors of the query and, by their places, of the candidates, and what making them took."""
 
-    vectors: list[MultiVector]
+    query: MultiVector
+    candidates: dict[int, MultiVector]
+    timing: Timing
+    cost: Cost
+
+
+@dataclass(slots=True)
+class _Encoded:
+    """What the encoder made of contents, by their paths, and what that took."""
+
+    results: dict[FieldPath, MultiVector | TiebackError] = field(default_factory=dict)
     timing: Timing = field(default_factory=Timing)
     cost: Cost = field(default_factory=Cost)
+
+    def vectors(self, source: Source, most: int) -> MultiVector:
+        """Those that were given, or those of the content, `most` at most; raises why it has none."""
+        if isinstance(source.data, MultiVector):
+            return source.data
+        result = result_of(self.results[source.path])
+        if not len(result):
+            raise InvalidInput("the content holds nothing that the space knows", field=source.path)
+        return result.take(slice(most)) if most and len(result) > most else result
 
 
 async def resolve(
     encoder: EncoderPort,
-    sources: Sequence[Source],
+    query: Source,
+    candidates: Mapping[int, Source],
+    errors: dict[int, TiebackError],
     *,
     space: str,
     default: str,
     limits: Limits,
     deadline: Deadline,
 ) -> Resolved:
-    """The multi-vectors of all sources, every row of length 1.
+    """The multi-vectors of all sources, every row of length 1; `errors` gets those of candidates without.
 
     Contents are encoded in `space`; where it is empty, in that of the first vectors that are given, or where
     there are none, in the `default`. Contents with more rows than the space reads, or than the limit, are
     cut, since this is only a closer look. InvalidInput names the field of what is malformed; SpaceMismatch
-    where two sources are of different spaces, or the space of the vectors does not read a content.
+    where a candidate is of another space than the query, or the space of the vectors does not read a content.
     """
-    given = [(one.path, one.given) for one in sources if one.given is not None]
-    followed = given[0] if given and not space else None
-    name = space or (followed[1].space.name if followed is not None else default)
-    if sum(one.values.size for _, one in given) <= INLINE_VALUES:
-        found = _all_checked(given)
-    else:
-        found = await asyncio.to_thread(_all_checked, given)
-    resolved = Resolved([])
-    contents = [(one.path, one.content) for one in sources if one.content is not None]
-    most = limits.batch_items or len(contents)
-    for begin in range(0, len(contents), most or 1):
-        batch = contents[begin : begin + most]
+    sizes = [
+        one.data.values.size for one in (query, *candidates.values()) if isinstance(one.data, MultiVector)
+    ]
+
+    def checked() -> tuple[Source, dict[int, Source]]:
+        return _checked(query), made_alone(_checked, candidates, errors)
+
+    query, candidates = checked() if sum(sizes) <= INLINE_VALUES else await asyncio.to_thread(checked)
+    sources = [query, *candidates.values()]
+    given = ((one.path, one.data.space) for one in sources if isinstance(one.data, MultiVector))
+    followed = None if space else next(given, None)
+    encoded = await _encoded(encoder, sources, space, followed, default, limits.batch_items, deadline)
+    asked = encoded.vectors(query, limits.rerank_tokens)
+
+    def comparable(source: Source) -> MultiVector:
+        multi = encoded.vectors(source, limits.rerank_tokens)
+        _check_space(source.path, multi, query.path, asked)
+        return multi
+
+    found = made_alone(comparable, candidates, errors)
+    return Resolved(asked, found, encoded.timing, encoded.cost)
+
+
+async def _encoded(
+    encoder: EncoderPort,
+    sources: Sequence[Source],
+    space: str,
+    followed: _Followed | None,
+    default: str,
+    most: int,
+    deadline: Deadline,
+) -> _Encoded:
+    """The contents in batches of `most`, in the space that is named or `followed`, or in the `default`."""
+    name = space or (followed[1].name if followed is not None else default)
+    contents = [(one.path, one.data) for one in sources if isinstance(one.data, Content)]
+    encoded = _Encoded()
+    step = most or len(contents) or 1
+    for batch in (contents[begin : begin + step] for begin in range(0, len(contents), step)):
         try:
-            reply = await encoder.encode(
-                name, [content for _, content in batch], MULTI_VECTOR, deadline=deadline
-            )
+            reply = await encoder.encode(name, [one for _, one in batch], MULTI_VECTOR, deadline=deadline)
         except NotFound:
             if followed is None:
                 raise
-            raise _unreadable(batch[0], followed, default) from None
+            encoded.results |= {path: _unreadable(path, one, followed, default) for path, one in batch}
+            continue
         except InvalidInput as error:
             if error.field.below(at("output")) is not None:  # our own asking; the caller named the space
                 raise error.about(at("space")) from None
             raise
-        for place, ((path, content), result) in enumerate(zip(batch, reply.results, strict=True)):
-            if isinstance(result, TiebackError):
-                if followed is not None and result.reason == WRONG_MODALITY:
-                    raise _unreadable((path, content), followed, default)
-                raise result.moved(at("contents", place), path)
-            found[path] = _made(path, result, limits.rerank_tokens)
-        _add(resolved, reply.timing, reply.cost)
-    paths = [one.path for one in sources]
-    resolved.vectors = [found[path] for path in paths]
-    _one_space(paths, resolved.vectors)
-    return resolved
+        for place, ((path, one), result) in enumerate(zip(batch, reply.results, strict=True)):
+            if not isinstance(result, TiebackError):
+                if result.multi_vector is None:
+                    raise InvalidInput(f"the space {name} gives no multi-vectors", field="space")
+                encoded.results[path] = result.multi_vector
+            elif followed is not None and result.reason == WRONG_MODALITY:
+                encoded.results[path] = _unreadable(path, one, followed, default)
+            else:
+                encoded.results[path] = result.moved(at("contents", place), path)
+        _add(encoded, reply.timing, reply.cost)
+    return encoded
 
 
-def _all_checked(given: Sequence[tuple[FieldPath, MultiVector]]) -> dict[FieldPath, MultiVector]:
-    return {path: _checked(path, one) for path, one in given}
-
-
-def _made(path: FieldPath, result: Encoding, most: int) -> MultiVector:
-    multi = result.multi_vector
-    if multi is None:
-        raise InvalidInput(f"the space {result.space.name} gives no multi-vectors", field="space")
-    if not len(multi):
-        raise InvalidInput("the content holds nothing that the space knows", field=path)
-    return multi.take(slice(most)) if most and len(multi) > most else multi
-
-
-def _checked(path: FieldPath, multi: MultiVector) -> MultiVector:
+def _checked(source: Source) -> Source:
+    """The source; where it has vectors, with every row of length 1."""
+    multi, path = source.data, source.path
+    if isinstance(multi, Content):
+        return source
     check_rows(multi, field=path)
     values = np.asarray(multi.values, dtype=np.float32)
     if not values.size:
@@ -152,43 +192,40 @@ def _checked(path: FieldPath, multi: MultiVector) -> MultiVector:
     norms = np.linalg.norm(values, axis=1, keepdims=True)
     if not np.isfinite(norms).all() or not norms.all():
         raise InvalidInput("a row holds NaN or infinity, or is all zeros", field=path["values"])
-    return MultiVector(multi.space, values / norms, multi.locators)
+    return replace(source, data=MultiVector(multi.space, values / norms, multi.locators))
 
 
-def _unreadable(
-    content: tuple[FieldPath, Content], vectors: tuple[FieldPath, MultiVector], default: str
-) -> SpaceMismatch:
+def _unreadable(path: FieldPath, content: Content, followed: _Followed, default: str) -> SpaceMismatch:
     """The error of a content beside vectors of a space that does not read it; `default` is the text space."""
-    (path, one), (other, given) = content, vectors
-    own = f", and a text is encoded in {default}" if one.modality is Modality.TEXT else ""
+    other, space = followed
+    own = f", and a text is encoded in {default}" if content.modality is Modality.TEXT else ""
     return SpaceMismatch(
-        f"the vectors of {other} are of {given.space}, in which no {one.modality or 'content'} is encoded"
+        f"the vectors of {other} are of {space}, in which no {content.modality or 'content'} is encoded"
         f"{own}; both must be of one space, revision and fingerprint",
         field=path,
     )
 
 
-def _one_space(paths: Sequence[FieldPath], vectors: Sequence[MultiVector]) -> None:
-    first = vectors[0]
-    for path, one in zip(paths, vectors, strict=True):
-        if one.space != first.space:
-            raise SpaceMismatch(
-                f"the vectors are of {one.space} and those of {paths[0]} are of {first.space}; both must be "
-                "of one space, revision and fingerprint",
-                field=path,
-            )
-        if one.values.shape[1] != first.values.shape[1]:
-            raise InvalidInput(
-                f"the vectors have width {one.values.shape[1]} and those of {paths[0]} have width "
-                f"{first.values.shape[1]}",
-                field=path["values"],
-            )
+def _check_space(path: FieldPath, one: MultiVector, asked: FieldPath, query: MultiVector) -> None:
+    """Raises SpaceMismatch or InvalidInput for vectors that are not of the query's space and width."""
+    if one.space != query.space:
+        raise SpaceMismatch(
+            f"the vectors are of {one.space} and those of {asked} are of {query.space}; both must be "
+            "of one space, revision and fingerprint",
+            field=path,
+        )
+    if one.values.shape[1] != query.values.shape[1]:
+        raise InvalidInput(
+            f"the vectors have width {one.values.shape[1]} and those of {asked} have width "
+            f"{query.values.shape[1]}",
+            field=path["values"],
+        )
 
 
-def _add(resolved: Resolved, timing: Timing, cost: Cost) -> None:
-    resolved.timing.queue += timing.queue
-    resolved.timing.prepare += timing.prepare
-    resolved.timing.compute += timing.compute
-    resolved.cost.batch_size = max(resolved.cost.batch_size, cost.batch_size)
-    resolved.cost.tokens += cost.tokens
-    resolved.cost.padding_tokens += cost.padding_tokens
+def _add(encoded: _Encoded, timing: Timing, cost: Cost) -> None:
+    encoded.timing.queue += timing.queue
+    encoded.timing.prepare += timing.prepare
+    encoded.timing.compute += timing.compute
+    encoded.cost.batch_size = max(encoded.cost.batch_size, cost.batch_size)
+    encoded.cost.tokens += cost.tokens
+    encoded.cost.padding_tokens += cost.padding_tokens

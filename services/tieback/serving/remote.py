@@ -53,6 +53,11 @@ from tieback.serving.conversions.generations import (
 from tieback.serving.conversions.groundings import read_check_response, write_checks
 from tieback.serving.conversions.recognition import read_recognise_reply
 from tieback.serving.conversions.reports import write_method
+from tieback.serving.conversions.reranking import (
+    read_rerank_reply,
+    write_candidate,
+    write_rerank_source,
+)
 from tieback.serving.conversions.routings import (
     read_fuse_reply,
     write_fuse_input,
@@ -60,11 +65,6 @@ from tieback.serving.conversions.routings import (
     write_routing,
 )
 from tieback.serving.conversions.sampling import write_sampling
-from tieback.serving.conversions.searches import (
-    read_rerank_reply,
-    write_candidate,
-    write_rerank_source,
-)
 from tieback.serving.conversions.vectors import write_output
 from tieback.serving.mesh import Mesh
 from tieback.serving.plan import Plan

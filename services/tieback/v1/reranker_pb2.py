@@ -22,13 +22,14 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 from tieback.v1 import annotations_pb2 as tieback_dot_v1_dot_annotations__pb2
 from tieback.v1 import content_pb2 as tieback_dot_v1_dot_content__pb2
 from tieback.v1 import report_pb2 as tieback_dot_v1_dot_report__pb2
 from tieback.v1 import vector_pb2 as tieback_dot_v1_dot_vector__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19tieback/v1/reranker.proto\x12\ntieback.v1\x1a\x1ctieback/v1/annotations.proto\x1a\x18tieback/v1/content.proto\x1a\x17tieback/v1/report.proto\x1a\x17tieback/v1/vector.proto\"q\n\x0cRerankSource\x12&\n\x07\x63ontent\x18\x01 \x01(\x0b\x32\x13.tieback.v1.ContentH\x00\x12/\n\x0cmulti_vector\x18\x02 \x01(\x0b\x32\x17.tieback.v1.MultiVectorH\x00\x42\x08\n\x06source\"V\n\x0fRerankCandidate\x12\n\n\x02id\x18\x01 \x01(\t\x12(\n\x06source\x18\x02 \x01(\x0b\x32\x18.tieback.v1.RerankSource\x12\r\n\x05score\x18\x03 \x01(\x01\"\x85\x02\n\rRerankRequest\x12\'\n\x05query\x18\x01 \x01(\x0b\x32\x18.tieback.v1.RerankSource\x12/\n\ncandidates\x18\x02 \x03(\x0b\x32\x1b.tieback.v1.RerankCandidate\x12\x31\n\x06method\x18\x03 \x01(\x0b\x32\x12.tieback.v1.MethodB\r\xca\xc1\x18\treranking\x12\x38\n\x0brank_fusion\x18\x04 \x01(\x0b\x32\x12.tieback.v1.MethodB\x0f\xca\xc1\x18\x0brank_fusion\x12\r\n\x05space\x18\x05 \x01(\t\x12\r\n\x05limit\x18\x06 \x01(\r\x12\x0f\n\x07\x65xplain\x18\x07 \x01(\x08\"\x7f\n\x0eRerankResponse\x12)\n\x07results\x18\x01 \x03(\x0b\x32\x18.tieback.v1.RerankResult\x12\"\n\x06timing\x18\x02 \x01(\x0b\x32\x12.tieback.v1.Timing\x12\x1e\n\x04\x63ost\x18\x03 \x01(\x0b\x32\x10.tieback.v1.Cost\"}\n\x0cRerankResult\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x01\x12\x14\n\x0crerank_score\x18\x03 \x01(\x01\x12\x12\n\nfirst_rank\x18\x04 \x01(\r\x12(\n\talignment\x18\x05 \x01(\x0b\x32\x15.tieback.v1.Alignment\"U\n\tAlignment\x12&\n\x05pairs\x18\x01 \x03(\x0b\x32\x17.tieback.v1.AlignedPair\x12 \n\x04plan\x18\x02 \x01(\x0b\x32\x12.tieback.v1.Tensor\"}\n\x0b\x41lignedPair\x12\"\n\x05query\x18\x01 \x01(\x0b\x32\x13.tieback.v1.Locator\x12&\n\tcandidate\x18\x02 \x01(\x0b\x32\x13.tieback.v1.Locator\x12\x12\n\nsimilarity\x18\x03 \x01(\x01\x12\x0e\n\x06weight\x18\x04 \x01(\x01\x32W\n\x0fRerankerService\x12\x44\n\x06Rerank\x12\x19.tieback.v1.RerankRequest\x1a\x1a.tieback.v1.RerankResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19tieback/v1/reranker.proto\x12\ntieback.v1\x1a\x17google/rpc/status.proto\x1a\x1ctieback/v1/annotations.proto\x1a\x18tieback/v1/content.proto\x1a\x17tieback/v1/report.proto\x1a\x17tieback/v1/vector.proto\"q\n\x0cRerankSource\x12&\n\x07\x63ontent\x18\x01 \x01(\x0b\x32\x13.tieback.v1.ContentH\x00\x12/\n\x0cmulti_vector\x18\x02 \x01(\x0b\x32\x17.tieback.v1.MultiVectorH\x00\x42\x08\n\x06source\"V\n\x0fRerankCandidate\x12\n\n\x02id\x18\x01 \x01(\t\x12(\n\x06source\x18\x02 \x01(\x0b\x32\x18.tieback.v1.RerankSource\x12\r\n\x05score\x18\x03 \x01(\x01\"\x85\x02\n\rRerankRequest\x12\'\n\x05query\x18\x01 \x01(\x0b\x32\x18.tieback.v1.RerankSource\x12/\n\ncandidates\x18\x02 \x03(\x0b\x32\x1b.tieback.v1.RerankCandidate\x12\x31\n\x06method\x18\x03 \x01(\x0b\x32\x12.tieback.v1.MethodB\r\xca\xc1\x18\treranking\x12\x38\n\x0brank_fusion\x18\x04 \x01(\x0b\x32\x12.tieback.v1.MethodB\x0f\xca\xc1\x18\x0brank_fusion\x12\r\n\x05space\x18\x05 \x01(\t\x12\r\n\x05limit\x18\x06 \x01(\r\x12\x0f\n\x07\x65xplain\x18\x07 \x01(\x08\"\xac\x01\n\x0eRerankResponse\x12)\n\x07results\x18\x01 \x03(\x0b\x32\x18.tieback.v1.RerankResult\x12\"\n\x06timing\x18\x02 \x01(\x0b\x32\x12.tieback.v1.Timing\x12\x1e\n\x04\x63ost\x18\x03 \x01(\x0b\x32\x10.tieback.v1.Cost\x12+\n\x08\x66\x61ilures\x18\x04 \x03(\x0b\x32\x19.tieback.v1.RerankFailure\"R\n\rRerankFailure\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nfirst_rank\x18\x02 \x01(\r\x12!\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x12.google.rpc.Status\"}\n\x0cRerankResult\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x01\x12\x14\n\x0crerank_score\x18\x03 \x01(\x01\x12\x12\n\nfirst_rank\x18\x04 \x01(\r\x12(\n\talignment\x18\x05 \x01(\x0b\x32\x15.tieback.v1.Alignment\"U\n\tAlignment\x12&\n\x05pairs\x18\x01 \x03(\x0b\x32\x17.tieback.v1.AlignedPair\x12 \n\x04plan\x18\x02 \x01(\x0b\x32\x12.tieback.v1.Tensor\"}\n\x0b\x41lignedPair\x12\"\n\x05query\x18\x01 \x01(\x0b\x32\x13.tieback.v1.Locator\x12&\n\tcandidate\x18\x02 \x01(\x0b\x32\x13.tieback.v1.Locator\x12\x12\n\nsimilarity\x18\x03 \x01(\x01\x12\x0e\n\x06weight\x18\x04 \x01(\x01\x32W\n\x0fRerankerService\x12\x44\n\x06Rerank\x12\x19.tieback.v1.RerankRequest\x1a\x1a.tieback.v1.RerankResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,20 +42,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RERANKREQUEST'].fields_by_name['rank_fusion']._serialized_options = b'\312\301\030\013rank_fusion'
   _globals['_RERANKERSERVICE'].methods_by_name['Rerank']._loaded_options = None
   _globals['_RERANKERSERVICE'].methods_by_name['Rerank']._serialized_options = b'\220\002\001'
-  _globals['_RERANKSOURCE']._serialized_start=147
-  _globals['_RERANKSOURCE']._serialized_end=260
-  _globals['_RERANKCANDIDATE']._serialized_start=262
-  _globals['_RERANKCANDIDATE']._serialized_end=348
-  _globals['_RERANKREQUEST']._serialized_start=351
-  _globals['_RERANKREQUEST']._serialized_end=612
-  _globals['_RERANKRESPONSE']._serialized_start=614
-  _globals['_RERANKRESPONSE']._serialized_end=741
-  _globals['_RERANKRESULT']._serialized_start=743
-  _globals['_RERANKRESULT']._serialized_end=868
-  _globals['_ALIGNMENT']._serialized_start=870
-  _globals['_ALIGNMENT']._serialized_end=955
-  _globals['_ALIGNEDPAIR']._serialized_start=957
-  _globals['_ALIGNEDPAIR']._serialized_end=1082
-  _globals['_RERANKERSERVICE']._serialized_start=1084
-  _globals['_RERANKERSERVICE']._serialized_end=1171
+  _globals['_RERANKSOURCE']._serialized_start=172
+  _globals['_RERANKSOURCE']._serialized_end=285
+  _globals['_RERANKCANDIDATE']._serialized_start=287
+  _globals['_RERANKCANDIDATE']._serialized_end=373
+  _globals['_RERANKREQUEST']._serialized_start=376
+  _globals['_RERANKREQUEST']._serialized_end=637
+  _globals['_RERANKRESPONSE']._serialized_start=640
+  _globals['_RERANKRESPONSE']._serialized_end=812
+  _globals['_RERANKFAILURE']._serialized_start=814
+  _globals['_RERANKFAILURE']._serialized_end=896
+  _globals['_RERANKRESULT']._serialized_start=898
+  _globals['_RERANKRESULT']._serialized_end=1023
+  _globals['_ALIGNMENT']._serialized_start=1025
+  _globals['_ALIGNMENT']._serialized_end=1110
+  _globals['_ALIGNEDPAIR']._serialized_start=1112
+  _globals['_ALIGNEDPAIR']._serialized_end=1237
+  _globals['_RERANKERSERVICE']._serialized_start=1239
+  _globals['_RERANKERSERVICE']._serialized_end=1326
 # @@protoc_insertion_point(module_scope)

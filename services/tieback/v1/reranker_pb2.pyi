@@ -1,3 +1,4 @@
+from google.rpc import status_pb2 as _status_pb2
 from tieback.v1 import annotations_pb2 as _annotations_pb2
 from tieback.v1 import content_pb2 as _content_pb2
 from tieback.v1 import report_pb2 as _report_pb2
@@ -47,14 +48,26 @@ class RerankRequest(_message.Message):
     def __init__(self, query: _Optional[_Union[RerankSource, _Mapping]] = ..., candidates: _Optional[_Iterable[_Union[RerankCandidate, _Mapping]]] = ..., method: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., rank_fusion: _Optional[_Union[_report_pb2.Method, _Mapping]] = ..., space: _Optional[str] = ..., limit: _Optional[int] = ..., explain: _Optional[bool] = ...) -> None: ...
 
 class RerankResponse(_message.Message):
-    __slots__ = ("results", "timing", "cost")
+    __slots__ = ("results", "timing", "cost", "failures")
     RESULTS_FIELD_NUMBER: _ClassVar[int]
     TIMING_FIELD_NUMBER: _ClassVar[int]
     COST_FIELD_NUMBER: _ClassVar[int]
+    FAILURES_FIELD_NUMBER: _ClassVar[int]
     results: _containers.RepeatedCompositeFieldContainer[RerankResult]
     timing: _report_pb2.Timing
     cost: _report_pb2.Cost
-    def __init__(self, results: _Optional[_Iterable[_Union[RerankResult, _Mapping]]] = ..., timing: _Optional[_Union[_report_pb2.Timing, _Mapping]] = ..., cost: _Optional[_Union[_report_pb2.Cost, _Mapping]] = ...) -> None: ...
+    failures: _containers.RepeatedCompositeFieldContainer[RerankFailure]
+    def __init__(self, results: _Optional[_Iterable[_Union[RerankResult, _Mapping]]] = ..., timing: _Optional[_Union[_report_pb2.Timing, _Mapping]] = ..., cost: _Optional[_Union[_report_pb2.Cost, _Mapping]] = ..., failures: _Optional[_Iterable[_Union[RerankFailure, _Mapping]]] = ...) -> None: ...
+
+class RerankFailure(_message.Message):
+    __slots__ = ("id", "first_rank", "error")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    FIRST_RANK_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    first_rank: int
+    error: _status_pb2.Status
+    def __init__(self, id: _Optional[str] = ..., first_rank: _Optional[int] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
 
 class RerankResult(_message.Message):
     __slots__ = ("id", "score", "rerank_score", "first_rank", "alignment")

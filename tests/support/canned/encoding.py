@@ -179,6 +179,17 @@ class Reranker(reranker_pb2_grpc.RerankerServiceServicer):
                 alignment=reranker_pb2.Alignment(pairs=[pair]) if request.explain else None,
             )
             for i, one in enumerate(request.candidates)
+            if one.source.content.text != "bad"
         ]
         results.sort(key=lambda one: -one.score)
-        return reranker_pb2.RerankResponse(results=results, timing=TIMING)
+        response = reranker_pb2.RerankResponse(results=results, timing=TIMING)
+        for i, one in enumerate(request.candidates):
+            if one.source.content.text == "bad":
+                message = "the text is empty; send some"
+                details = (
+                    info("INVALID_INPUT"),
+                    bad_field(f"candidates[{i}].source.content.text", message),
+                )
+                error = status(grpc.StatusCode.INVALID_ARGUMENT, message, *details)
+                response.failures.add(id=one.id, first_rank=i, error=error)
+        return response

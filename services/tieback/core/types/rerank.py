@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
+from tieback.core.errors import TiebackError
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content
 from tieback.core.types.locators import Locator
@@ -35,10 +37,13 @@ class Alignment:
 
 @dataclass(frozen=True, slots=True)
 class RerankCandidate:
-    """What is compared with the query, with its score in the first ranking."""
+    """What is compared with the query, with its score in the first ranking.
+
+    In place of a source that could not be read stands why.
+    """
 
     id: str
-    source: RerankSource
+    source: RerankSource | TiebackError
     score: float = 0.0
 
 
@@ -54,9 +59,25 @@ class RerankResult:
 
 
 @dataclass(frozen=True, slots=True)
+class RerankFailure:
+    """A candidate that could not be compared, and why."""
+
+    id: str
+    first_rank: int
+    error: TiebackError
+
+
+@dataclass(frozen=True, slots=True)
 class RerankReply:
-    """The candidates, best first."""
+    """The candidates that were compared, best first; `failures` are the others, in the request's order."""
 
     results: Sequence[RerankResult]
     timing: Timing
     cost: Cost
+    failures: Sequence[RerankFailure] = ()
+
+    def raise_for_errors(self) -> Self:
+        """Raises the first candidate's error, if one failed: some protocols have no place for it."""
+        for one in self.failures:
+            raise one.error
+        return self

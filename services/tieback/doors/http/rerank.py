@@ -50,6 +50,7 @@ def rerank(client: AsyncClient) -> Operation:
             limit=asked.top_n or 0,
             timeout=time_of(SECONDS),
         )
+        found.raise_for_errors()  # a list in the shape of Cohere's has no place for what failed
         return JSONResponse(
             {
                 "id": CALLER.get().request_id,

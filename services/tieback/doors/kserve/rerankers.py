@@ -64,13 +64,14 @@ class RerankModel:
 
         async def compare(text: str, rows: Sequence[int]) -> RerankReply:
             try:
-                return await self._reranker.rerank(
+                reply = await self._reranker.rerank(
                     Content(Modality.TEXT, text),
                     [RerankCandidate(str(row), Content(Modality.TEXT, documents[row])) for row in rows],
                     method=method,
                     space=space,
                     deadline=deadline,
                 )
+                return reply.raise_for_errors()
             except TiebackError as error:
                 moved = error.moved(at("query"), query.place(rows[0]))
                 for place, row in enumerate(rows):

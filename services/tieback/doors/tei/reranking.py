@@ -45,6 +45,7 @@ class Reranking:
                 method=method,
                 deadline=deadline,
             )
+            reply.raise_for_errors()
         except TiebackError as error:
             raise error.moved(at("candidates"), at("texts")) from None
         response = tei_pb2.RerankResponse(

@@ -34,6 +34,10 @@ from tieback.serving.conversions.reports import (
     write_method,
     write_timing,
 )
+from tieback.serving.conversions.reranking import (
+    read_alignment,
+    write_alignment,
+)
 from tieback.serving.conversions.routings import (
     read_explanation,
     read_routing,
@@ -42,10 +46,8 @@ from tieback.serving.conversions.routings import (
     write_routing,
 )
 from tieback.serving.conversions.searches import (
-    read_alignment,
     read_hit,
     read_stage_scores,
-    write_alignment,
     write_hit,
     write_stage_scores,
 )

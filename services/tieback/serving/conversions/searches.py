@@ -1,4 +1,4 @@
-"""Indexed items, hits and reranking."""
+"""Indexed items and hits."""
 
 from __future__ import annotations
 
@@ -7,25 +7,14 @@ import math
 
 import numpy as np
 
-from tieback.core.errors import InvalidInput
 from tieback.core.field_path import FieldPath, at
 from tieback.core.types.arrays import Span
 from tieback.core.types.collection import IndexedItem
-from tieback.core.types.rerank import (
-    AlignedPair,
-    Alignment,
-    RerankCandidate,
-    RerankReply,
-    RerankResult,
-    RerankSource,
-)
 from tieback.core.types.search import FoundPiece, Hit, Reached, SameText, SearchReply, StageScores
 from tieback.core.types.vectors import MultiVector
 from tieback.serving.conversions.contents import (
-    read_content,
     read_item,
     read_modality,
-    write_content,
     write_item,
     write_modality,
 )
@@ -37,29 +26,22 @@ from tieback.serving.conversions.moves import read_following, read_how, write_fo
 from tieback.serving.conversions.recognition import segment_messages, segments_of
 from tieback.serving.conversions.reports import (
     MICROSECONDS,
-    finite,
     microseconds,
-    read_cost,
     read_method,
     read_timing,
-    write_cost,
     write_method,
     write_timing,
 )
 from tieback.serving.conversions.vectors import (
     read_box,
-    read_locator,
     read_multi_vector,
-    read_tensor,
     read_vector,
     write_box,
-    write_locator,
     write_multi_vector,
     write_span,
-    write_tensor,
     write_vector,
 )
-from tieback.v1 import index_pb2, reranker_pb2, vector_pb2
+from tieback.v1 import index_pb2, vector_pb2
 
 
 def read_indexed_item(message: index_pb2.IndexedItem, field: FieldPath) -> IndexedItem:
@@ -233,105 +215,4 @@ def write_search_reply(reply: SearchReply) -> index_pb2.SearchResponse:
         expected_recall=None if reached is None else reached.recall,
         expected_us=None if reached is None or reached.seconds is None else microseconds(reached.seconds),
         steps=[write_stage_scores(one) for one in reply.steps],
-    )
-
-
-def read_rerank_source(message: reranker_pb2.RerankSource, field: FieldPath) -> RerankSource:
-    """A content, or the vectors of one."""
-    kind = message.WhichOneof("source")
-    if kind is None:
-        raise InvalidInput("set content or multi_vector", field=field)
-    if kind == "content":
-        return read_content(message.content, field["content"])
-    return read_multi_vector(message.multi_vector, field["multi_vector"])
-
-
-def write_rerank_source(source: RerankSource) -> reranker_pb2.RerankSource:
-    """The message of a content or of its vectors."""
-    if isinstance(source, MultiVector):
-        return reranker_pb2.RerankSource(multi_vector=write_multi_vector(source))
-    return reranker_pb2.RerankSource(content=write_content(source))
-
-
-def read_candidate(message: reranker_pb2.RerankCandidate, field: FieldPath) -> RerankCandidate:
-    """A candidate for reranking."""
-    return RerankCandidate(
-        message.id,
-        read_rerank_source(message.source, field["source"]),
-        finite(message.score, field["score"]),
-    )
-
-
-def write_candidate(candidate: RerankCandidate) -> reranker_pb2.RerankCandidate:
-    """The message of a candidate."""
-    return reranker_pb2.RerankCandidate(
-        id=candidate.id, source=write_rerank_source(candidate.source), score=candidate.score
-    )
-
-
-def read_alignment(message: reranker_pb2.Alignment) -> Alignment:
-    """Which part answers which."""
-    return Alignment(
-        [
-            AlignedPair(
-                read_locator(pair.query, at("alignment", "pairs", place, "query")),
-                read_locator(pair.candidate, at("alignment", "pairs", place, "candidate")),
-                pair.similarity,
-                pair.weight,
-            )
-            for place, pair in enumerate(message.pairs)
-        ],
-        read_tensor(message.plan, at("alignment", "plan"), rank=2) if message.HasField("plan") else None,
-    )
-
-
-def write_alignment(alignment: Alignment) -> reranker_pb2.Alignment:
-    """The message of an alignment."""
-    return reranker_pb2.Alignment(
-        pairs=[
-            reranker_pb2.AlignedPair(
-                query=write_locator(pair.query),
-                candidate=write_locator(pair.candidate),
-                similarity=pair.similarity,
-                weight=pair.weight,
-            )
-            for pair in alignment.pairs
-        ],
-        plan=None if alignment.plan is None else write_tensor(alignment.plan),
-    )
-
-
-def read_rerank_reply(message: reranker_pb2.RerankResponse) -> RerankReply:
-    """The candidates, best first."""
-    return RerankReply(
-        [
-            RerankResult(
-                result.id,
-                result.score,
-                result.rerank_score,
-                result.first_rank,
-                read_alignment(result.alignment) if result.HasField("alignment") else None,
-            )
-            for result in message.results
-        ],
-        read_timing(message.timing),
-        read_cost(message.cost),
-    )
-
-
-def write_rerank_reply(reply: RerankReply) -> reranker_pb2.RerankResponse:
-    """The message of the candidates."""
-    return reranker_pb2.RerankResponse(
-        results=[
-            reranker_pb2.RerankResult(
-                id=result.id,
-                score=result.score,
-                rerank_score=result.rerank_score,
-                first_rank=result.first_rank,
-                alignment=None if result.alignment is None else write_alignment(result.alignment),
-            )
-            for result in reply.results
-        ],
-        timing=write_timing(reply.timing),
-        cost=write_cost(reply.cost),
     )

@@ -1,0 +1,108 @@
+"""The order of the candidates that could be compared, and why the others could not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tieback.core.alone import made_alone
+from tieback.core.errors import InvalidInput, TiebackError
+from tieback.core.field_path import at
+from tieback.core.order import best_first
+from tieback.core.types.limits import Limits
+from tieback.core.types.report import Cost, Timing
+from tieback.core.types.rerank import (
+    Alignment,
+    RerankCandidate,
+    RerankFailure,
+    RerankReply,
+    RerankResult,
+    RerankSource,
+)
+from tieback.methods.rank_fusion import RankFusion
+from tieback.reranker.sources import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """What is compared with what: a query and the `sources` of candidates, by their places in the request.
+
+    `errors` tell of the candidates that cannot be compared, by place; whoever finds another one adds it.
+    """
+
+    query: Source
+    candidates: Sequence[RerankCandidate]
+    sources: Mapping[int, Source]
+    errors: dict[int, TiebackError]
+    merge: RankFusion | None
+    limit: int
+
+    @classmethod
+    def of(
+        cls,
+        query: RerankSource,
+        candidates: Sequence[RerankCandidate],
+        merge: RankFusion | None,
+        limit: int,
+        limits: Limits,
+    ) -> Ranking:
+        """InvalidInput where the query is empty or too large, or the number of candidates is."""
+        if not candidates:
+            raise InvalidInput("there is nothing to rerank: give at least one candidate", field="candidates")
+        most = limits.batch_items
+        if most and len(candidates) > most:
+            raise InvalidInput(f"{len(candidates)} candidates; the limit is {most}", field="candidates")
+
+        def source(place: int) -> Source:
+            return _source(candidates[place], place, limits)
+
+        errors: dict[int, TiebackError] = {}
+        sources = made_alone(source, {place: place for place in range(len(candidates))}, errors)
+        return cls(Source.of(at("query"), query, limits), candidates, sources, errors, merge, limit)
+
+    def ordered(self, scores: Mapping[int, float]) -> list[tuple[int, float]]:
+        """The places of the first, best first, with what they are ordered by.
+
+        Equal ones stay in the order of the first ranking.
+        """
+        places = sorted(scores)
+        final = own = np.array([scores[place] for place in places])
+        if self.merge is not None and places:
+            final = self.merge(np.array([[self.candidates[place].score for place in places], own]))
+        return [
+            (places[row], float(final[row])) for row in best_first(final, lambda n: n, self.limit or None)
+        ]
+
+    def reply(
+        self, scores: Mapping[int, float], alignments: Mapping[int, Alignment], timing: Timing, cost: Cost
+    ) -> RerankReply:
+        """The candidates with these scores in their order, and the errors of the others."""
+        results = [
+            RerankResult(
+                id=self.candidates[place].id,
+                score=final,
+                rerank_score=scores[place],
+                first_rank=place,
+                alignment=alignments.get(place),
+            )
+            for place, final in self.ordered(scores)
+            if place not in self.errors
+        ]
+        failures = [
+            RerankFailure(self.candidates[place].id, place, error)
+            for place, error in sorted(self.errors.items())
+        ]
+        return RerankReply(results, timing, cost, failures)
+
+
+def _source(candidate: RerankCandidate, place: int, limits: Limits) -> Source:
+    if isinstance(candidate.source, TiebackError):
+        raise candidate.source
+    if not math.isfinite(candidate.score):
+        raise InvalidInput(
+            f"a score is a finite number, not {candidate.score}", field=at("candidates", place, "score")
+        )
+    return Source.of(at("candidates", place, "source"), candidate.source, limits)

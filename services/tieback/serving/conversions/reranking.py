@@ -1,0 +1,139 @@
+"""Reranking: sources, candidates and their alignments."""
+
+from __future__ import annotations
+
+from tieback.core.alone import Alone
+from tieback.core.errors import InvalidInput, TiebackError
+from tieback.core.field_path import FieldPath, at
+from tieback.core.types.rerank import (
+    AlignedPair,
+    Alignment,
+    RerankCandidate,
+    RerankFailure,
+    RerankReply,
+    RerankResult,
+    RerankSource,
+)
+from tieback.core.types.vectors import MultiVector
+from tieback.serving import failures
+from tieback.serving.conversions.contents import read_content, write_content
+from tieback.serving.conversions.reports import finite, read_cost, read_timing, write_cost, write_timing
+from tieback.serving.conversions.vectors import (
+    read_locator,
+    read_multi_vector,
+    read_tensor,
+    write_locator,
+    write_multi_vector,
+    write_tensor,
+)
+from tieback.v1 import reranker_pb2
+
+
+def read_rerank_source(message: reranker_pb2.RerankSource, field: FieldPath) -> RerankSource:
+    """A content, or the vectors of one."""
+    kind = message.WhichOneof("source")
+    if kind is None:
+        raise InvalidInput("set content or multi_vector", field=field)
+    if kind == "content":
+        return read_content(message.content, field["content"])
+    return read_multi_vector(message.multi_vector, field["multi_vector"])
+
+
+def write_rerank_source(source: RerankSource | TiebackError) -> reranker_pb2.RerankSource:
+    """The message of a content or of its vectors; raises why one could not be read."""
+    if isinstance(source, TiebackError):
+        raise source
+    if isinstance(source, MultiVector):
+        return reranker_pb2.RerankSource(multi_vector=write_multi_vector(source))
+    return reranker_pb2.RerankSource(content=write_content(source))
+
+
+def read_candidate(message: reranker_pb2.RerankCandidate, field: FieldPath) -> RerankCandidate:
+    """A candidate for reranking."""
+    return RerankCandidate(
+        message.id,
+        read_rerank_source(message.source, field["source"]),
+        finite(message.score, field["score"]),
+    )
+
+
+def write_candidate(candidate: RerankCandidate) -> reranker_pb2.RerankCandidate:
+    """The message of a candidate."""
+    return reranker_pb2.RerankCandidate(
+        id=candidate.id, source=write_rerank_source(candidate.source), score=candidate.score
+    )
+
+
+def read_alignment(message: reranker_pb2.Alignment) -> Alignment:
+    """Which part answers which."""
+    return Alignment(
+        [
+            AlignedPair(
+                read_locator(pair.query, at("alignment", "pairs", place, "query")),
+                read_locator(pair.candidate, at("alignment", "pairs", place, "candidate")),
+                pair.similarity,
+                pair.weight,
+            )
+            for place, pair in enumerate(message.pairs)
+        ],
+        read_tensor(message.plan, at("alignment", "plan"), rank=2) if message.HasField("plan") else None,
+    )
+
+
+def write_alignment(alignment: Alignment) -> reranker_pb2.Alignment:
+    """The message of an alignment."""
+    return reranker_pb2.Alignment(
+        pairs=[
+            reranker_pb2.AlignedPair(
+                query=write_locator(pair.query),
+                candidate=write_locator(pair.candidate),
+                similarity=pair.similarity,
+                weight=pair.weight,
+            )
+            for pair in alignment.pairs
+        ],
+        plan=None if alignment.plan is None else write_tensor(alignment.plan),
+    )
+
+
+def read_rerank_reply(message: reranker_pb2.RerankResponse) -> RerankReply:
+    """The candidates, best first, and those that failed."""
+    return RerankReply(
+        [
+            RerankResult(
+                result.id,
+                result.score,
+                result.rerank_score,
+                result.first_rank,
+                read_alignment(result.alignment) if result.HasField("alignment") else None,
+            )
+            for result in message.results
+        ],
+        read_timing(message.timing),
+        read_cost(message.cost),
+        [RerankFailure(one.id, one.first_rank, failures.from_status(one.error)) for one in message.failures],
+    )
+
+
+def write_rerank_reply(reply: RerankReply) -> reranker_pb2.RerankResponse:
+    """The message of the candidates; one whose result cannot be written fails too."""
+    response = reranker_pb2.RerankResponse(timing=write_timing(reply.timing), cost=write_cost(reply.cost))
+    failed = list(reply.failures)
+    for result in reply.results:
+        with Alone() as item:
+            response.results.append(_write_result(result))
+        if item.error is not None:
+            failed.append(RerankFailure(result.id, result.first_rank, item.error))
+    for one in sorted(failed, key=lambda one: one.first_rank):
+        response.failures.add(id=one.id, first_rank=one.first_rank, error=failures.to_status(one.error))
+    return response
+
+
+def _write_result(result: RerankResult) -> reranker_pb2.RerankResult:
+    return reranker_pb2.RerankResult(
+        id=result.id,
+        score=result.score,
+        rerank_score=result.rerank_score,
+        first_rank=result.first_rank,
+        alignment=None if result.alignment is None else write_alignment(result.alignment),
+    )
