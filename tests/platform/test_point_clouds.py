@@ -155,7 +155,8 @@ def test_the_command_line_indexes_and_searches_clouds(address: str, tmp_path: Pa
         return CliRunner().invoke(tieback, words, env={"TIEBACK_SERVER": address})
 
     indexed = run("index", str(folder), "--collection", "cli", "--json")
-    found = run("search", "--points", str(folder / "star.xyz"), "--collection", "cli", "--json")
+    star_wanted = ("search", "--points", str(folder / "star.xyz"), "--collection", "cli", "--json")
+    found, once = run(*star_wanted, "--every-copy"), run(*star_wanted)
     by_words = run(
         "search", "ladder", "--modality", "points", "--collection", "cli", "--json", "--rerank", "none"
     )
@@ -165,4 +166,9 @@ def test_the_command_line_indexes_and_searches_clouds(address: str, tmp_path: Pa
     assert "it is no PLY" in report["failures"]["models/broken.ply"]
     hits = [hit["hit"]["item_id"] for hit in json.loads(found.stdout)["hits"]]
     assert set(hits[:2]) == {"models/star.ply", "models/star.xyz"}
+    best = json.loads(once.stdout)["hits"][0]["hit"]  # both files hold the same points
+    assert (best["item_id"], [one["item_id"] for one in best["also_in"]]) == (
+        "models/star.ply",
+        ["models/star.xyz"],
+    )
     assert json.loads(by_words.stdout)["hits"][0]["hit"]["item_id"] == "models/ladder.npy"
