@@ -16,7 +16,6 @@ from tieback_client import (
     AsyncClient,
     Client,
     DeadlineExceeded,
-    Hedging,
     Item,
     Overloaded,
     Retry,
@@ -320,34 +319,6 @@ async def test_a_broken_asynchronous_stream_of_writes_does_so_too(breaking: Any)
         assert report.written == 10
         assert [one.id async for one in client.items("notes")] == [one.id for one in items]
     assert breaking.log.calls.count("IngestItems") == 2
-
-
-def test_a_slow_read_is_asked_twice_where_hedging_is_on(served: Any) -> None:
-    with Client(served.address, hedging=Hedging(after=0.05)) as client:
-        begin = time.monotonic()
-        client.encode("a", space="slow")
-
-        assert time.monotonic() - begin < 0.4
-    assert served.log.calls.count("Encode") == 2
-
-
-async def test_a_slow_read_is_asked_twice_asynchronously_too(served: Any) -> None:
-    async with AsyncClient(served.address, hedging=Hedging(after=0.05)) as client:
-        begin = time.monotonic()
-        await client.encode("a", space="slow")
-
-        assert time.monotonic() - begin < 0.4
-    assert served.log.calls.count("Encode") == 2
-
-
-def test_hedging_keeps_to_its_budget() -> None:
-    session = Session("here", Options(hedging=Hedging(after=0.1, budget=0.1)))
-    session.calls, session.hedges = 50, 5
-
-    assert not session.may_hedge(RPCS["Encode"])
-    session.calls = 51
-    assert session.may_hedge(RPCS["Encode"])
-    assert not session.may_hedge(RPCS["DeleteItems"])
 
 
 def test_the_deadline_holds_over_all_attempts(program: Any) -> None:

@@ -10,11 +10,9 @@ import pytest
 from generator.conftest import collect, until
 from support.acting import begun
 from support.each import each
-from support.small_language_model import CONTEXT
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, Overloaded, RateExceeded
 from tieback.core.tenant import Principal, Quota
-from tieback.core.types.conversation import Conversation, Speaker, Turn
 from tieback.core.types.generation import (
     AbstentionReason,
     Claim,
@@ -36,17 +34,6 @@ from tieback.models.language_model import LanguageModel
 EVIDENCE = [Evidence("a", "the bridge is open on monday"), Evidence("b", "the library is shut")]
 QUESTION = "is the bridge open on monday"
 WARM = SamplingParameters(max_tokens=40, temperature=1.0, seed=3)
-
-
-async def test_a_local_model_reads_as_much_of_the_conversation_as_fits(small_generator: Generator) -> None:
-    history = [Turn(Speaker.USER, "x" * CONTEXT), Turn(Speaker.ASSISTANT, "y"), Turn(Speaker.USER, "Who?")]
-    short = SamplingParameters(max_tokens=4)
-
-    alone = await collect(small_generator, "hello", sampling=short)
-    cut = await collect(small_generator, "hello", sampling=short, conversation=Conversation(history))
-    last = await collect(small_generator, "hello", sampling=short, conversation=Conversation(history[2:]))
-
-    assert alone.finish.prompt_tokens < cut.finish.prompt_tokens == last.finish.prompt_tokens
 
 
 async def test_text_comes_as_it_is_written_and_the_finish_comes_last(small_generator: Generator) -> None:

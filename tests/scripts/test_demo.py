@@ -56,7 +56,7 @@ def test_the_demo_shows_what_it_promises_and_ends_by_itself(scratch: Path) -> No
     for promised in (
         "motorcycle left",  # words find a photo
         "The Cat That Walked by Himself",  # a photo finds text
-        "1730.” [",  # a question about a photo, answered by a quote, which is cited
+        "»The English brought the plant to Jamaica in 1730.«",  # a question about a photo
         "✗ The Dutch brought",  # a claim that a passage contradicts
         "? Jamaica belongs to Spain today.",  # a claim that nothing supports
         "No answer.",  # a question that is not answerable

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 from support.collection_samples import SPACE
-from support.contract_samples import COST, FUNCTIONS, SAMPLES, TIMING
+from support.contract_samples import FUNCTIONS, SAMPLES
+from support.contract_values import COST, TIMING
 from support.each import each
 from tieback.core import errors
 from tieback.core.field_path import at

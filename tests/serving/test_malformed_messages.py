@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 from support.collection_samples import SPACE, VECTOR
-from support.contract_samples import FUNCTIONS, ITEM, REGIONS
+from support.contract_samples import FUNCTIONS
+from support.contract_values import ITEM, REGIONS
 from support.each import each
 from tieback.core import errors
 from tieback.core.field_path import at

@@ -14,7 +14,7 @@ from tieback.core import errors
 from tieback.core.field_path import at
 from tieback.core.tenant import Access, CollectionKey, Principal, Quota, Share, Usage
 from tieback.core.types.collection import IndexedItem, IndexedSection
-from tieback.core.types.content import Content, Features, Item, Modality, Section, TokenIds
+from tieback.core.types.content import Content, Features, Modality, TokenIds
 from tieback.core.types.encoding import (
     AppliedAdapter,
     CachePolicy,
@@ -22,7 +22,6 @@ from tieback.core.types.encoding import (
     EncodeReply,
     Encoding,
     EncodingSource,
-    Label,
     Reduction,
     SplitReply,
     TextPiece,
@@ -36,15 +35,12 @@ from tieback.core.types.fusion import (
     IgnoredDimensions,
     Role,
     Routing,
-    RoutingExplanation,
 )
 from tieback.core.types.generation import (
     Abstention,
     AbstentionReason,
-    AnswerAction,
     AnswerStyle,
     Citation,
-    Decision,
     Evidence,
     Finish,
     FinishReason,
@@ -62,12 +58,9 @@ from tieback.core.types.generation import (
     VerdictLabel,
 )
 from tieback.core.types.ingestion import LongTexts
-from tieback.core.types.locators import Locator, LocatorKind, Locators
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.moving import ReadIn
-from tieback.core.types.report import Cost, Dropped, DroppedSection, Stage, Timing
 from tieback.core.types.rerank import (
-    AlignedPair,
     Alignment,
     RerankCandidate,
     RerankFailure,
@@ -83,17 +76,12 @@ from tieback.core.types.retrieval import (
     SignalShare,
 )
 from tieback.core.types.search import (
-    FoundPiece,
     Granularity,
-    Highlight,
-    Hit,
     Reached,
-    SameText,
     SearchReply,
-    StageScores,
 )
 from tieback.core.types.snapshot import Snapshot
-from tieback.core.types.vectors import DType, MultiVector, SpaceRef, SparseVector, Vector, VectorKind
+from tieback.core.types.vectors import DType, SpaceRef, SparseVector, Vector, VectorKind
 from tieback.serving import conversions
 
 from support.collection_samples import (
@@ -107,85 +95,31 @@ from support.collection_samples import (
     VECTOR,
 )
 from support.conflict_samples import CLAIMED
+from support.contract_values import (
+    ALIGNMENT,
+    COST,
+    DECISIONS,
+    ENCODING,
+    EXPANSION,
+    EXPLAINED,
+    HIT,
+    ITEM,
+    LABELS,
+    LOCATORS,
+    NO_ROWS,
+    REGIONS,
+    ROUTING,
+    SHOWN,
+    SPARSE,
+    STEP,
+    TEXT,
+    TIMING,
+    TOKENS,
+    WINDOWS,
+)
 from support.query_plan_samples import PLAN, QUERY_PLANS
 from support.recognition_samples import CITED, PASSAGE, RECOGNITION
 
-TOKENS = MultiVector(
-    SPACE, np.eye(2, 3, dtype=np.float32), Locators.of(LocatorKind.BYTE_SPAN, [(0, 2), (3, 2**32 - 1)])
-)
-LABELS = [Label("espresso", 967, 0.5)]
-SPARSE = SparseVector(SPACE, np.array([3, 40_000], np.int32), np.array([0.5, 2], np.float32), ["a", "b"])
-REGIONS = MultiVector(
-    SPACE,
-    np.eye(2, 3, dtype=np.float32),
-    Locators.of(LocatorKind.BOX, [(0, 0, 1, 1), (0.25, 0.5, 0.75, 0.5)]),
-)
-WINDOWS = MultiVector(
-    SPACE, np.eye(2, 3, dtype=np.float32), Locators.of(LocatorKind.TIME_RANGE, [(0, 0.96), (0.48, 1.44)])
-)
-NO_ROWS = MultiVector(SPACE, np.zeros((0, 3), np.float32), Locators.of(LocatorKind.BYTE_SPAN, []))
-TIMING = Timing(0.001, 0.002, 0.003, 0.006, [Stage("search", 0.001, 0.002)])
-DROPPED = [Dropped("limit", 7, [DroppedSection("one", "s", 0.25)]), Dropped("depth", 80)]
-EXPLAINED = Timing(
-    total=0.006,
-    stages=[
-        Stage("search", 0.001, 0.002, queue=0.001, compute=0.001),
-        Stage("merge", 0.001, 0.001, "search", 0.0, 0.0, 90, 3, DROPPED, "graph"),
-    ],
-)
-COST = Cost(8, 100, 20, 3, 2)
-EXPANSION = MethodChoice("rocchio", {"documents": 5})
-ROUTING = RoutingExplanation(
-    "explicit",
-    {"a": 0.25, "b": 0.75},
-    0.56,
-    ["c"],
-    True,
-    ["x -> a (class names)"],
-    {"c": "late"},
-    2.5,
-    "0123456789ab",
-    "image+text",
-    "no router knows image",
-    {"c": "ridge"},
-)
-ENCODING = Encoding(SPACE, Modality.TEXT, VECTOR, TOKENS, LABELS, 12, 3, EncodingSource.DISK)
-TEXT = Content(Modality.TEXT, "Grüße, 世界")
-ITEM = Item(
-    "one",
-    [Section("s", TEXT, "Title", "file:a", (7, 22)), Section("t", TEXT, continues=True)],
-    "Book",
-    {"year": 1990.0, "new": True, "by": "me"},
-)
-HIT = Hit("one", "Book", "s", "Title", Modality.IMAGE, "a cup", "file:a", {"year": 1.0}, 0.5, 0.25, None)
-SHOWN = dataclasses.replace(
-    HIT,
-    region=(0.25, 0.5, 0.75, 0.5),
-    span=(0, 5),
-    pieces=[
-        FoundPiece("s-2", "and a saucer", 0.25, (5, 17)),
-        FoundPiece("s-3", "", 0.0, None, 0.5, 0.25, 0.125, True),
-    ],
-    multi_vector=REGIONS,
-    vector=VECTOR,
-    sections=[HIT],
-    signals={"search": 0.5},
-    also_in=[SameText("two", "Copy", "s", "file:b")],
-    highlights=[Highlight((0, 5), 0.5), Highlight((6, 9), 0.0, -0.25)],
-)
-STEP = StageScores("merge", [0, 1], [0.5, 0.25], [1.0, 0.5], [0, 7], [1, 0], ["vector_alone", "both"])
-LOCATORS = [
-    Locator(LocatorKind.BYTE_SPAN, (0, 2)),
-    Locator(LocatorKind.BOX, (0.25, 0.5, 0.75, 0.5)),
-    Locator(LocatorKind.TIME_RANGE, (0.0, 0.5)),
-]
-ALIGNMENT = Alignment(
-    [AlignedPair(LOCATORS[0], LOCATORS[1], 0.5, 0.25), AlignedPair(LOCATORS[2], LOCATORS[0], 0.5, 0.25)],
-    np.full((2, 2), 0.25, np.float32),
-)
-DECISIONS = [
-    Decision(one, {one: 0.75, AnswerAction.ANSWER: 0.25}, "linear", "1", "a", "b") for one in AnswerAction
-]
 SAMPLES: dict[str, list[Any]] = {
     "adapter": [AppliedAdapter("owls", "ab12", {"owls": 0.75, "wrens": 0.25})],
     "indexed_section": [IndexedSection(VECTOR, "words", Modality.IMAGE, REGIONS)],

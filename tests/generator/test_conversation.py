@@ -1,0 +1,20 @@
+"""A conversation in the prompt of a model of this process."""
+
+from __future__ import annotations
+
+from generator.conftest import collect
+from support.small_language_model import CONTEXT
+from tieback.core.types.conversation import Conversation, Speaker, Turn
+from tieback.core.types.generation import SamplingParameters
+from tieback.generator import Generator
+
+
+async def test_a_local_model_reads_as_much_of_the_conversation_as_fits(small_generator: Generator) -> None:
+    history = [Turn(Speaker.USER, "x" * CONTEXT), Turn(Speaker.ASSISTANT, "y"), Turn(Speaker.USER, "Who?")]
+    short = SamplingParameters(max_tokens=4)
+
+    alone = await collect(small_generator, "hello", sampling=short)
+    cut = await collect(small_generator, "hello", sampling=short, conversation=Conversation(history))
+    last = await collect(small_generator, "hello", sampling=short, conversation=Conversation(history[2:]))
+
+    assert alone.finish.prompt_tokens < cut.finish.prompt_tokens == last.finish.prompt_tokens
