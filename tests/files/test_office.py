@@ -191,6 +191,16 @@ def test_a_slide_is_a_section_under_its_title_with_the_notes_of_its_speaker() ->
     ]
 
 
+def test_all_words_of_a_presentation_are_kept_and_a_title_that_returns_counts_each_time() -> None:
+    style = "<a:tableStyleId>{5C22544A-7EE6-4342-B048-85BDC9FD1C3A}</a:tableStyleId>"
+    first = slide(shape("title", "The moon"), shape("body", "It moves the sea"), style)
+    second = slide(shape("title", "The moon"), shape("body", "Boats wait"))
+
+    document = read_document(slides(first, second, notes=slide()), "moon.pptx")
+
+    assert (document.kept_words, document.visible_words) == (10, 10)
+
+
 @each(
     "data, reason",
     [

@@ -204,7 +204,8 @@ def _document(
         notes = ("it is empty" if is_empty else "it holds no text",)
     title = shortened(str(facts.pop("title", ""))) or parsed.title or _stem(name)
     sections = without_bare_titles(parsed.sections, title)
-    titles = {title, *(part for one in sections for part in one.heading.split(BETWEEN))}
+    headings = [one.heading.split(BETWEEN) for one in sections]
+    above = {title, *(part for one in headings for part in one[:-1])} - {one[-1] for one in headings}
     return Document(
         kind,
         title,
@@ -214,7 +215,7 @@ def _document(
         known.encoding,
         notes,
         parsed.is_original,
-        sum(map(words, (*titles, *(one.text for one in sections)))),
+        sum(map(words, (*above, *(one[-1] for one in headings), *(one.text for one in sections)))),
         visible_words(kind, data, known.text[begin:]),
         pictures=parsed.pictures,
     )

@@ -31,6 +31,7 @@ _WITHIN_WORDS = frozenset(
 )
 _ENDS_A_WORD = re.compile(rb"<(/[\w:]*(p|h|tc|table-cell)|[\w:]*(br|tab|line-break|s))\b[^<>]*>")
 _ANY_TAG = re.compile(rb"<[^<>]*>")
+_NO_WORDS = re.compile(rb"<a:tableStyleId>[^<]*")
 _OFFICE: Mapping[str, re.Pattern[str]] = {
     kinds.WORD: re.compile(r"word/(document|footnotes|endnotes)\d*\.xml"),
     kinds.SLIDES: re.compile(r"ppt/slides/slide\d+\.xml"),
@@ -109,5 +110,5 @@ def _page(data: bytes) -> str:
 
 
 def _xml(data: bytes) -> str:
-    plain = _ANY_TAG.sub(b"", _ENDS_A_WORD.sub(b" ", data))
+    plain = _ANY_TAG.sub(b"", _ENDS_A_WORD.sub(b" ", _NO_WORDS.sub(b"", data)))
     return html.unescape(plain.decode(errors="replace"))
