@@ -1,4 +1,4 @@
-"""How well follow-up questions are answered: what the rewriting of a question finds, beside other ways.
+"""Measure the answers to follow-up questions: what the rewriting of a question finds, beside other ways.
 
 --data is laid out as shared/data: followups/dev.jsonl has conversations about one article each (CANARD),
 whose last question a person rewrote. A first question is put before each ("Tell me about TITLE."), since

@@ -1,4 +1,4 @@
-"""How many of the words that files show are kept when they are read, by format.
+"""Count the words that files show and that are kept when they are read, by format.
 
 Every file below the given folders is read as `tieback index` reads it, and its words are counted a second
 time without the parser of its format. Formats whose words are not counted are left out, and so are binary

@@ -1,4 +1,4 @@
-"""What answers to questions of collections that nothing was chosen by are worth, as `tieback eval` finds it.
+"""Measure answers to questions of collections that nothing was chosen by, as `tieback eval` does.
 
 A folder `collections/NAME` has `documents.jsonl` (lines with "id", "title", "text") and the `questions.jsonl`
 that `tieback eval` takes. The documents are written as Markdown files and indexed by `tieback index` with the

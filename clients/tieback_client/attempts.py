@@ -35,7 +35,7 @@ WARNING_SECONDS = 30.0
 TOGETHER = 2.0
 """Seconds within which failures of several calls are one outage, though one was answered meanwhile."""
 ABSENT_SECONDS, CONNECT_SECONDS = 2.0, 20.0
-"""How long an address is tried at which nothing was reached: if nothing is there, and for other faults."""
+"""Seconds to try an address at which nothing was reached: if nothing is there, and for other faults."""
 RETURNS = 5
 """So often between two answers, a return of the server begins a new count of a call's patience: a call that
 brings the server down each time must end."""
@@ -215,7 +215,7 @@ class Attempts:
         return delay
 
     def _connect_seconds(self, error: TiebackError) -> float:
-        """How long to knock at an address where nothing was ever reached."""
+        """Seconds to knock at an address where nothing was ever reached."""
         given = self._session.options.connect_timeout
         if given is not None:
             return given

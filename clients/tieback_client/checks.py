@@ -43,7 +43,7 @@ class Checked(CheckedText):
 
     @property
     def shown(self) -> ShownChecked:
-        """What a person is told of it at every door: the claims with their marks, the passages to read."""
+        """Text that people are told of it at every door: claims with their marks, the passages to read."""
         from tieback_client.shown.checked import shown  # it reads checked texts
 
         return shown(self)

@@ -22,7 +22,7 @@ class ChatMessage:
     role: ChatRole
     """Whose it is."""
     text: str
-    """What was said."""
+    """The text that was said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,6 @@ class Degraded:
     reason: str
     """Why, in one word: ``"ENDPOINT_UNAVAILABLE"``, or ``"ENDPOINT_MISCONFIGURED"``."""
     message: str
-    """What is away, and what is done instead, in one sentence for people."""
+    """A sentence for people that says what is away, and what is done instead."""
     model: str
     """The model that would have written."""

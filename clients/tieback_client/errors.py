@@ -66,7 +66,7 @@ class Details:
     hint: str = ""
     """The way out; the message may say it too."""
     choices: Sequence[str] = ()
-    """Where something does not exist, the names that do; the first ones of very many."""
+    """Names that do exist, where something does not; the first ones of very many."""
     retry_delay: float | None = None
     """Seconds to wait before another try, if the server gave a delay."""
     request_id: str = ""
@@ -105,7 +105,7 @@ class TiebackError(Exception):
 
     @property
     def choices(self) -> Sequence[str]:
-        """Where something does not exist, the names that do; the first ones of very many."""
+        """Names that do exist, where something does not; the first ones of very many."""
         return self.details.choices
 
     @property

@@ -322,7 +322,7 @@ class Answer(CheckedText):
 
     @property
     def shown(self) -> ShownAnswer:
-        """What a person is told of it at every door: the text with its marks, the level, the passages."""
+        """Text that people are told of it at every door: the text with its marks, the level, the passages."""
         from tieback_client.shown.answers import shown  # it reads answers
 
         return shown(self)

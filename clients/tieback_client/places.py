@@ -27,7 +27,7 @@ def cited_uri(uri: str, text: str, span: tuple[int, int] | None) -> str:
 
 
 def media_place(region: Box | None, time: tuple[float, float] | None) -> str:
-    """Where in a photo or a sound something is; empty for a text."""
+    """Place of something in a photo or a sound; empty for a text."""
     if time is not None:
         return time_shown(time)
     return "" if region is None else box_shown(region)
@@ -57,7 +57,7 @@ def mark_of(one: Hit) -> str:
 
 
 def place_of(box: Box) -> str:
-    """Where in a picture a region is, by its middle: "upper left", "right", "centre"."""
+    """Place of a region in a picture, by its middle: "upper left", "right", "centre"."""
     across, down = box.x + box.width / 2, box.y + box.height / 2
     rows = "upper" if down < 0.5 - OFF_CENTRE else "lower" if down > 0.5 + OFF_CENTRE else ""
     columns = "left" if across < 0.5 - OFF_CENTRE else "right" if across > 0.5 + OFF_CENTRE else ""

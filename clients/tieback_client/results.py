@@ -327,7 +327,7 @@ class RetrievalPlan:
     hybrid: bool
     """Whether a full-text search for the query's words is merged in."""
     balance: bool
-    """Whether modalities were made comparable."""
+    """True if modalities were made comparable."""
     rank_fusion: str
     """The method that merges vector hits and word hits; empty where the search is not hybrid."""
     reranker: str
@@ -365,9 +365,9 @@ class RetrievalPlan:
     first_modality: Modality | None = None
     """The modality whose related hits came first: that of a query of photos alone, or of sounds alone."""
     every_copy: bool = False
-    """Whether each copy of a text was a hit."""
+    """True if each copy of a text was a hit."""
     fill_up: bool = False
-    """Whether what `hits_per_item` left out are pieces of hits, or hits where other items were too few."""
+    """True if what `hits_per_item` left out are pieces of hits, or hits where other items were too few."""
 
 
 @dataclass(frozen=True, slots=True)

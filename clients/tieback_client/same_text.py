@@ -16,4 +16,4 @@ class SameText:
     section_id: str
     """The section that has the text, or the first piece of it."""
     uri: str
-    """Where the original can be found."""
+    """The place where the original can be found."""

@@ -1,4 +1,4 @@
-"""What a check of a claim can find."""
+"""Labels that a check of a claim can give."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import enum
 
 
 class VerdictLabel(enum.StrEnum):
-    """What a check of a claim found."""
+    """Finding of a check of a claim."""
 
     SUPPORTED = "supported"
     """A passage supports the claim."""
@@ -38,7 +38,7 @@ class NotCheckedReason(enum.StrEnum):
 
 
 class QuestionFit(enum.StrEnum):
-    """Whether a claim can be an answer to the question; not whether it is true."""
+    """Judgement of whether a claim can be an answer to the question; not whether it is true."""
 
     ANSWERS = "answers"
     """It has something of the kind that is asked for."""

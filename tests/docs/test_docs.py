@@ -1,4 +1,4 @@
-"""What the documentation promises holds: links lead somewhere, tables are complete."""
+"""Promises of the documentation hold: links lead somewhere, tables are complete."""
 
 import re
 import subprocess

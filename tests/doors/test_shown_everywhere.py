@@ -1,4 +1,4 @@
-"""What people are told of an answer is the same at every door: command line, console, HTTP, MCP and SDK."""
+"""People are told the same of an answer at every door: command line, console, HTTP, MCP and SDK."""
 
 from __future__ import annotations
 

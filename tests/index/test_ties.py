@@ -18,7 +18,7 @@ from tieback.methods.rank_fusion import rank_fusions
 
 COPIES, LIMIT = 40, 7
 NOISE = 2e-7
-"""How far copies of one text are from each other that were encoded in different batches."""
+"""Distance from each other of copies of one text that were encoded in different batches."""
 
 
 def copies(seed: int) -> list[Any]:

@@ -227,7 +227,7 @@ BATCHES: dict[str, Callable[[Encoder, Path], Awaitable[Outcomes]]] = {
 
 
 def has_status(message: Descriptor, *, within: frozenset[str] = frozenset()) -> bool:
-    """Whether a response tells of each of several items how it went."""
+    """Tell whether a response tells of each of several items how it went."""
     return any(
         one.message_type is not None
         and one.message_type.full_name not in within

@@ -226,7 +226,7 @@ def _watched(stream: EventStream[AnswerEvent], output: Output) -> Answer:
 
 
 def decided(answer: Answer) -> list[Text]:
-    """How likely each action was, where a decision was asked for."""
+    """The probability of each action, where a decision was asked for."""
     if answer.decision is None:
         return []
     likely = ", ".join(f"{action} {share:.2f}" for action, share in answer.decision.probabilities.items())

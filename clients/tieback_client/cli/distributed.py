@@ -45,7 +45,7 @@ class Writing:
     batch: int
     force: bool
     pictures: bool = False
-    """Whether scanned pages are sent as pictures."""
+    """True if scanned pages are sent as pictures."""
 
 
 @dataclass(frozen=True, slots=True)

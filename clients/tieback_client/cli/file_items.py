@@ -33,7 +33,7 @@ class FileItems:
     """What it is, for people: its format where it is a text, else its modality."""
     notes: Sequence[str] = ()
     thin: tuple[int, int] | None = None
-    """Where next to nothing of it was kept: how many words, of how many that it shows."""
+    """Counts of words, where next to nothing of it was kept: those kept, and those that it shows."""
 
 
 def read_within(path: Path, limit: int, opened: Opened) -> bytes:

@@ -1,4 +1,4 @@
-"""What a walk over folders found."""
+"""Files that a walk over folders found."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Stamp: TypeAlias = tuple[int, int, int]
 
 @dataclass(slots=True)
 class Found:
-    """What was found, by the ids of the items."""
+    """Files that were found, by the ids of the items."""
 
     files: dict[str, Path] = field(default_factory=dict)
     stamps: dict[str, Stamp] = field(default_factory=dict)

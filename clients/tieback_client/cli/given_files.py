@@ -53,5 +53,5 @@ def given_files(paths: Iterable[Path], *, pictures: bool = False) -> Iterator[Gi
 
 
 def is_media(content: object) -> bool:
-    """Whether a content is a picture or a sound, which a recogniser reads."""
+    """Tell whether a content is a picture or a sound, which a recogniser reads."""
     return isinstance(content, Image | Audio)

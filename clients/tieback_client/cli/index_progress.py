@@ -1,4 +1,4 @@
-"""How far a run of `tieback index` is: a bar on a terminal, elsewhere a line a minute with a forecast."""
+"""Progress of a run of `tieback index`: a bar on a terminal, elsewhere a line a minute with a forecast."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class Run:
     walk: Walk = field(default_factory=Walk)
     """How the scopes were walked over."""
     pictures: bool = False
-    """Whether scanned pages are sent as pictures, which the server reads."""
+    """True if scanned pages are sent as pictures, which the server reads."""
     new: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     written: int = 0

@@ -1,4 +1,4 @@
-"""What is packed in the archives and mails that a walk finds."""
+"""Files that are packed in the archives and mails that a walk finds."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class _Inside:
     name: str
     fault: str
     kind: str
-    """What it is, for people, where it is not read."""
+    """Its kind, for people, where it is not read."""
 
 
 def add_packed(name: str, path: Path, stamp: Stamp, found: Found, is_excluded: Callable[[str], bool]) -> None:

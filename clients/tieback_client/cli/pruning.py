@@ -54,7 +54,7 @@ def gone_of(scope: Scope, recorded: Iterable[str], found: Found) -> Gone:
 
 
 def _is_lost(scope: Scope, name: str, found: Found) -> bool:
-    """Whether a file is not there, nor packed in one that is: that was opened, and does not hold it."""
+    """Tell whether a file is not there, nor packed in one that is: that was opened, and does not hold it."""
     path = scope.path / name[len(scope.id) + 1 :]
     file = packed_in(path)
     if file is None:

@@ -1,4 +1,4 @@
-"""What people are told of an answer, in a terminal: colours for what `tieback_client.shown` says."""
+"""Text that people are told of an answer, in a terminal: colours for what `tieback_client.shown` says."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def conflict(one: ShownConflict) -> Text:
 
 
 def repaired(repairs: Sequence[ShownRepair]) -> list[Text]:
-    """What was written and is not in the answer, each with its mark."""
+    """Claims that were written and are not in the answer, each with its mark."""
     lines = []
     for one in repairs:
         line = Text(f"{one.heading} ", style="dim")
@@ -87,5 +87,5 @@ def repaired(repairs: Sequence[ShownRepair]) -> list[Text]:
 
 
 def legend(lines: Sequence[str]) -> list[Text]:
-    """What the marks say."""
+    """Lines that say what the marks mean."""
     return [Text("\n" + "\n".join(lines), style="dim")] if lines else []

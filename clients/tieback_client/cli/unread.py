@@ -54,14 +54,14 @@ def leave_out(found: Found, space: Space) -> dict[str, Modality]:
 
 
 def reads_scans(client: Client, space: Space | None) -> bool:
-    """Whether a scanned page that is sent as a picture is read: by the space, and as writing."""
+    """Tell whether a scanned page that is sent as a picture is read: by the space, and as writing."""
     if space is None or Modality.IMAGE not in space.modalities:
         return False
     return reads_writing(client)
 
 
 def reads_writing(client: Client) -> bool:
-    """Whether the server reads what is written in pictures."""
+    """Tell whether the server reads what is written in pictures."""
     return any(
         one.modality is Modality.IMAGE and one.recognises is SegmentKind.WORDS for one in client.recognisers()
     )

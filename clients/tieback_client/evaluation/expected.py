@@ -46,11 +46,11 @@ class Expected:
 
     @property
     def is_open(self) -> bool:
-        """Whether the collection does not answer it, so that the right thing to do is to abstain."""
+        """True if the collection does not answer it, so that the right thing to do is to abstain."""
         return not (self.answers or self.files or self.pattern)
 
     def names(self, item_id: str) -> bool:
-        """Whether an item is one of the files."""
+        """Tell whether an item is one of the files."""
         return any(_is_named(item_id, name) for name in self.files)
 
 

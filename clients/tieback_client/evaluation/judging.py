@@ -18,7 +18,7 @@ _WORD = re.compile(r"\w+")
 
 
 class Outcome(enum.StrEnum):
-    """What an answer is worth."""
+    """Worth of an answer."""
 
     RIGHT = "right and shown"
     """It has what was expected, and cites one of the files where these are named."""
@@ -39,12 +39,12 @@ class Judged:
     expected: Expected
     outcome: Outcome
     level: str
-    """How it is shown: the `Level` of a quote, of a written text "supported" or "unsupported"; empty where
-    nothing is shown."""
+    """Level at which it is shown: the `Level` of a quote, of a written text "supported" or "unsupported";
+    empty where nothing is shown."""
     rank: int | None
     """The place of the first expected file among those that were found, from 1; None where it was not."""
     text: str
-    """What is shown, or why nothing is."""
+    """Text that is shown, or the reason why nothing is."""
     cited: tuple[str, ...]
     """The items that it cites."""
     seconds: float
@@ -76,7 +76,7 @@ def _text(told: ShownAnswer, answer: Answer) -> str:
 
 
 def is_right(text: str, answers: Sequence[str]) -> bool:
-    """Whether a text has one of the answers; a bare yes or no has to begin it."""
+    """Tell whether a text has one of the answers; a bare yes or no has to begin it."""
     said = [word.lower() for word in _WORD.findall(text)]
     joined = f" {' '.join(said)} "
     for answer in answers:

@@ -1,4 +1,4 @@
-"""What the judged answers of many questions come to: shares with their intervals."""
+"""Measures of the judged answers of many questions: shares with their intervals."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Measure:
     said: str
     """The same in words."""
     count: int
-    """How many it holds for."""
+    """The number of those that it holds for."""
     of: int
-    """How many there are."""
+    """The number of all."""
 
     @property
     def value(self) -> float | None:
@@ -54,7 +54,7 @@ NAMES = {
 
 
 def measures(found: Sequence[Judged]) -> list[Measure]:
-    """What is measured, in the order of `NAMES`. Ranks are of questions with files, the rest of all."""
+    """Measures of answers, in the order of `NAMES`. Ranks are of questions with files, the rest of all."""
     named = [one for one in found if one.expected.files]
     opened = [one for one in found if one.expected.is_open]
 

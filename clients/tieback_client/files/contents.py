@@ -16,7 +16,7 @@ from tieback_client.signatures import fault_of_picture, fault_of_sound
 
 @dataclass(frozen=True, slots=True)
 class FileContent:
-    """What a file holds, as it is indexed."""
+    """Content of a file, as it is indexed."""
 
     kind: str
     """Its format where it is a text, else its modality."""
@@ -31,7 +31,7 @@ class FileContent:
     kept: float | None = None
     """Of a text, the share of its visible words that were kept, if they were counted."""
     thin: tuple[int, int] | None = None
-    """Where next to nothing of it was kept: how many words, of how many that it shows."""
+    """Counts of words, where next to nothing of it was kept: those kept, and those that it shows."""
 
 
 def content_of_file(name: str, data: bytes, *, uri: str = "", pictures: bool = False) -> FileContent:

@@ -27,7 +27,7 @@ _CONTROL = re.compile(rb"[\x00-\x07\x0e-\x1a\x1c-\x1f\x7f]")
 _PAGE = re.compile(rb"[\s\xef\xbb\xbf]{0,100}<(!doctype|html)\b", re.IGNORECASE)
 _UNPRINTABLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _WESTERN = ("cp1252", "latin-1")
-# What browsers name otherwise than Python, or Python has more of under another name.
+# Encodings that browsers name otherwise than Python, or that Python has more of under another name.
 _CODECS = {
     "iso8859_1": "cp1252",
     "ascii": "cp1252",
@@ -91,7 +91,7 @@ def kind_of_bytes(data: bytes) -> str:
 
 
 def called(data: bytes) -> str:
-    """What bytes are, for people, where they are not what the name says: text, a page of HTML, or a kind."""
+    """Name bytes, for people, where they are not what the name says: text, a page of HTML, or a kind."""
     if not data[:SAMPLE].strip(b"\0"):
         return "NUL bytes alone"
     if is_binary(data):

@@ -86,7 +86,7 @@ class Document:
 
     @property
     def is_thin(self) -> bool:
-        """Whether less than a fifth of what the file shows was kept."""
+        """True if less than a fifth of what the file shows was kept."""
         return (self.visible_words or 0) >= FEW and (self.kept or 0.0) < LEAST_KEPT
 
     def item_sections(self, uri: str) -> list[Section]:

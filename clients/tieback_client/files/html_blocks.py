@@ -88,7 +88,7 @@ class Blocks:
 
     @property
     def in_list(self) -> bool:
-        """Whether a list is open."""
+        """True if a list is open."""
         return bool(self._lists)
 
     def open_list(self, tag: str, start: str | None) -> None:

@@ -20,7 +20,7 @@ class Contents:
         self._places: set[str] | None = None
 
     def covers(self, element: Element) -> bool:
-        """Whether a list has no words but those of links to places of the page, or a link to one has none."""
+        """Tell if a list has no words but those of links to places of the page, or a link to one has none."""
         if element.tag == "a":
             return self._leads_here(element) and not any(map(str.isalnum, element.text))
         if element.tag not in ("ul", "ol", "dl"):

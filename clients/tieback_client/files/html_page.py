@@ -282,7 +282,7 @@ class _Page:
         self._written.append(text, line)
 
     def _open_block(self, element: Element) -> None:
-        """What begins with an element, where it is a list, a table, code, or a part of one."""
+        """Open the block that begins with an element, where it is a list, a table, code, or a part of one."""
         tag = element.tag
         if tag in LIST_TAGS:
             self._blocks.open_list(tag, element.attr("start"))

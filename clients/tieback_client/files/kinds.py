@@ -43,7 +43,7 @@ def format_of(name: str) -> str | None:
 
 
 def is_document(name: str) -> bool:
-    """Whether a file is a document by its name, whose bytes are no text: of Office, a book, a PDF, a mail."""
+    """True for the name of a document, whose bytes are no text: of Office, a book, a PDF, a mail."""
     return format_of(name) in _NO_TEXTS
 
 

@@ -72,7 +72,7 @@ def attachments(data: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def _named(name: str, kind: str) -> str:
-    """What an attachment is called, with the suffix of its kind where it has none of its own."""
+    """Name of an attachment, with the suffix of its kind where it has none of its own."""
     if kind == _MAIL:
         return name if name.lower().endswith(".eml") else f"{name or 'mail'}.eml"
     return name or f"attachment{mimetypes.guess_extension(kind) or ''}"

@@ -41,7 +41,7 @@ _NO_FILES = ".rm so soquiet mso msoquiet cf trf nx rd hpf hpfa psbb open opena p
 
 
 def is_manual(name: str, text: str) -> bool:
-    """Whether a text is a page of the manual: by the section that its name ends with, and by its requests."""
+    """True for a page of the manual: by the section that its name ends with, and by its requests."""
     if not _SUFFIX.fullmatch(PurePath(name).suffix):
         return False
     return bool(_TITLE.search(text[:HEAD]) or _ALIAS.match(text[:HEAD]))
@@ -128,6 +128,6 @@ def _anchor(headings: list[Heading], place: int) -> str:
 
 
 def _title(sections: Sequence[FileSection]) -> str:
-    """What stands under the first heading (NAME): "ls - list directory contents"."""
+    """Text under the first heading (NAME): "ls - list directory contents"."""
     first = next(iter(sections), None)
     return shortened(first.text) if first is not None and len(first.text) < 1000 else ""

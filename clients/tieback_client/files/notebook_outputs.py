@@ -1,4 +1,4 @@
-"""What the code of a notebook printed and showed, as Markdown: texts, tables and errors in short."""
+"""Outputs of the code of a notebook, printed and shown, as Markdown: texts, tables and errors in short."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LONGEST = 8000
 LONGEST_TABLE = 1 << 20
 """Characters of HTML that is read."""
 _OBJECT = re.compile(r"\[?<[^<>\n]{1,200}( at 0x[0-9A-Fa-f]+| with \d+ Axes)>\]?")
-"""What Python shows of an object that has no text."""
+"""Text that Python shows of an object that has no text."""
 _BACKTICKS = re.compile("`{3,}")
 
 

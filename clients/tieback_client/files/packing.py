@@ -25,7 +25,7 @@ MEMBERS = 10_000
 TOTAL_BYTES = 1 << 30
 """Of all that is packed in a file."""
 RATIO, SMALL_BYTES = 200, 16 << 20
-"""How many times as large as the file all of it may be, where it is more than is small."""
+"""Largest ratio of all of it to the size of the file, where it is more than is small."""
 DEPTH = 3
 """Files that a file may be packed in."""
 _ENTRY = b"PK\x01\x02"
@@ -45,12 +45,12 @@ class Packed:
 
 
 def is_packed(name: str) -> bool:
-    """Whether other files are packed in a file, by its name: an archive, or a mail."""
+    """Tell whether other files are packed in a file, by its name: an archive, or a mail."""
     return is_archive(name) or format_of(name) == MAIL
 
 
 def is_archive(name: str) -> bool:
-    """Whether a file is an archive by its name, and holds nothing but its members."""
+    """Tell whether a file is an archive by its name, and holds nothing but its members."""
     return name.lower().endswith((".zip", *tar.SUFFIXES))
 
 

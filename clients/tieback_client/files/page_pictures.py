@@ -35,7 +35,7 @@ class PagePicture:
 
     @property
     def locator(self) -> str:
-        """Where it is in the file, as the fragment of a URI."""
+        """Place of it in the file, as the fragment of a URI."""
         return f"page={self.page}"
 
 
@@ -64,7 +64,7 @@ def picture_of(page: Any) -> bytes:
 
 
 def has_picture(page: Any) -> bool:
-    """Whether a page holds a picture that may be one of all of it."""
+    """Tell whether a page holds a picture that may be one of all of it."""
     return any(0 < _pixels(one) <= LARGEST for one in _pictures(page.get("/Resources"), 0))
 
 
@@ -81,6 +81,6 @@ def _pictures(resources: Any, depth: int) -> Iterator[Any]:
 
 
 def _pixels(picture: Any) -> int:
-    """How many pixels a picture has; 0 of one that is too small to be a page."""
+    """Count the pixels of a picture; 0 of one that is too small to be a page."""
     sides = int(picture.get("/Width") or 0), int(picture.get("/Height") or 0)
     return sides[0] * sides[1] if min(sides) >= LEAST else 0

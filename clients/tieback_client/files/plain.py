@@ -10,7 +10,7 @@ from tieback_client.files.outline import Lines, few_enough, sections_by_paragrap
 from tieback_client.files.parsed import Parsed
 
 STYLES = re.compile(r"\x1b\[[0-9;]{0,20}[A-Za-z]")
-"""What terminals take for colours and the like."""
+"""Sequences that terminals take for colours and the like."""
 _TYPED_OVER = re.compile(r"[^\n]\x08")
 """A character that another is typed over: bold and underlined text, as nroff writes it."""
 

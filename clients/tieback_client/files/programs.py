@@ -20,12 +20,12 @@ _TAKEN = 1 << 16
 
 
 def is_installed(program: str) -> bool:
-    """Whether a program is found on the path."""
+    """Tell whether a program is found on the path."""
     return shutil.which(program) is not None
 
 
 def filtered(arguments: Sequence[str], data: bytes) -> bytes:
-    """What a program writes when it reads `data`, in an empty folder; "" where it fails.
+    """Output of a program that reads `data`, in an empty folder; "" where it fails.
 
     `TookTooLong` where it takes more than its time, its memory or its output.
     """

@@ -197,7 +197,7 @@ def _document(
     facts: dict[str, Fact],
     begin: int = 0,
 ) -> Document:
-    """What was read; front matter ends before `begin`."""
+    """Document of what was read; front matter ends before `begin`."""
     notes = (*known.notes, *parsed.notes)
     if not parsed.sections and not parsed.pictures and not notes:
         is_empty = parsed.is_original and not parsed.text.strip()

@@ -1,4 +1,4 @@
-"""Which files hold something that is read, by their names and first bytes."""
+"""Find the files that hold something that is read, by their names and first bytes."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from tieback_client.files.kinds import drawing_of, is_built, is_document
 
 
 def is_known(name: str) -> bool:
-    """Whether the name alone says that a file is read: a photo, a sound, a text, or a document."""
+    """Tell whether the name alone says that a file is read: a photo, a sound, a text, or a document."""
     return modality_of_path(PurePath(name)) is not None or is_document(name)
 
 
 def kind_left_out(name: str, head: bytes) -> str:
-    """What a file with this beginning is, for people, where it is not read; "" where it is."""
+    """Kind of a file with this beginning, for people, where it is not read; "" where it is."""
     is_text = False
     if is_gzipped(name, head):
         name, head = name_within(name), beginning(head, SAMPLE) or head
@@ -29,14 +29,14 @@ def kind_left_out(name: str, head: bytes) -> str:
 
 
 def is_made_for_browsers(name: str, head: bytes) -> bool:
-    """Whether a program wrote a script or a style sheet, which is read only where it is named."""
+    """Tell whether a program wrote a script or a style sheet, which is read only where it is named."""
     if is_gzipped(name, head):
         name, head = name_within(name), beginning(head, SAMPLE) or head
     return is_built(name, head)
 
 
 def is_left_out(name: str, data: bytes) -> bool:
-    """Whether a file that nobody named is not read, by its name and its beginning."""
+    """Tell whether a file that nobody named is not read, by its name and its beginning."""
     if is_known(name):
         return False
     head = data[:SAMPLE]

@@ -87,7 +87,7 @@ def read(data: bytes) -> Parsed:
 
 
 def _notes(data: bytes, budget: Budget) -> tuple[str, ...]:
-    """How many formulas the program that saved the file did not calculate, which have no value to read."""
+    """Note the number of formulas that were not calculated when the file was saved, which have no value."""
     count = 0
     archive = archive_of(data)
     for part in archive.namelist():

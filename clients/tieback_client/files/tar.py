@@ -85,7 +85,7 @@ class _Limited:
 
 
 class _Xz(io.RawIOBase):
-    """What xz compressed, unpacked within `MEMORY`; lzma's own file has no limit."""
+    """Data that xz compressed, unpacked within `MEMORY`; lzma's own file has no limit."""
 
     def __init__(self, data: bytes) -> None:
         self._rest: bytes = data

@@ -42,7 +42,7 @@ _AS_THEY_ARE = frozenset((kinds.MARKDOWN, kinds.RESTRUCTURED_TEXT, kinds.TEXT, k
 
 
 def words(text: str) -> int:
-    """How many words a text has."""
+    """Count the words of a text."""
     return sum(1 for _ in _WORD.finditer(text))
 
 

@@ -1,4 +1,4 @@
-"""What people are told of answers, claims and levels, made once for every door.
+"""Text that people are told of answers, claims and levels, made once for every door.
 
 `Answer.shown` and `Checked.shown` have it. The command line, the console, the HTTP door, the MCP door and the
 SDK show this and decide nothing themselves.

@@ -1,4 +1,4 @@
-"""What a person is told of an answer: the one function that every door shows answers by.
+"""Text that a person is told of an answer: the one function that every door shows answers by.
 
 A quote is never marked as if it were checked: it has a level, which says whether it is shown as the answer. A
 claim that was written has the mark of its verdict. What was withdrawn has no marks.
@@ -37,14 +37,14 @@ _NEAREST = frozenset({AbstentionReason.WEAK_EVIDENCE, AbstentionReason.NO_ANSWER
 
 
 class ShownAs(enum.StrEnum):
-    """What is shown."""
+    """Form of what is shown."""
 
     PENDING = "pending"
     """An answer whose end was not read yet."""
     QUOTED = "quoted"
     """Words of passages. `ShownAnswer.level` says whether they are shown as the answer."""
     WRITTEN = "written"
-    """What a language model wrote, with a mark for each claim."""
+    """Text that a language model wrote, with a mark for each claim."""
     ITEM = "item"
     """The item itself, which is asked for."""
     NOTHING = "nothing"
@@ -84,11 +84,11 @@ class ShownRepair:
     """A claim that was written and is not in the answer."""
 
     heading: str
-    """What was done."""
+    """Words that say what was done."""
     claim: ShownClaim
     """The claim."""
     instead: str
-    """What stands in its place; empty where nothing does."""
+    """Text that stands in its place; empty where nothing does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,31 +96,31 @@ class ShownAnswer:
     """All that a person is told of an answer."""
 
     kind: ShownAs
-    """What is shown."""
+    """The form of what is shown."""
     level: Level | None
     """Of a quote, whether it is shown as the answer."""
     heading: str
-    """What is told before everything else; empty where the answer comes first."""
+    """Text that is told before everything else; empty where the answer comes first."""
     parts: Sequence[ShownPart]
     """The text that is shown as the answer; none where a quote is only marked in its passage."""
     note: str
-    """What to do with it."""
+    """Advice on what to do with it."""
     passages_heading: str
-    """What the passages are."""
+    """Words that say what the passages are."""
     passages: Sequence[ShownPassage]
     """The passages, with the cited sentences marked."""
     conflicts: Sequence[ShownConflict]
     """Passages that disagree."""
     repairs: Sequence[ShownRepair]
-    """What was written and left out."""
+    """Claims that were written and left out."""
     withdrawn_heading: str
     """That something was withdrawn."""
     withdrawn: str
-    """What was written and withdrawn; it has no marks."""
+    """Text that was written and withdrawn; it has no marks."""
     legend: Sequence[str]
-    """What the marks say that are there."""
+    """Lines that say what the marks that are there mean."""
     notices: Sequence[str] = ()
-    """What is told first: the question as it was searched for, and what does not answer."""
+    """Text that is told first: the question as it was searched for, and what does not answer."""
 
     @property
     def answer(self) -> str:
@@ -153,7 +153,7 @@ class ShownAnswer:
 
     @property
     def plain_note(self) -> str:
-        """What is told beside the bare text of an answer, where no passage can be shown."""
+        """Text that is told beside the bare text of an answer, where no passage can be shown."""
         if self.kind is not ShownAs.QUOTED or self.level is Level.QUOTE:
             return ""
         named = [" ".join(filter(None, (f"[{one.id}]", one.title, one.place))) for one in self.passages]
@@ -173,7 +173,7 @@ def behind(claim: ShownClaim) -> str:
 
 
 def shown(answer: Answer) -> ShownAnswer:
-    """What a person is told of an answer, or of what was read of it."""
+    """Text that a person is told of an answer, or of what was read of it."""
     kind = _kind(answer)
     level = level_of(_fit(answer, one) for one in answer.claims) if kind is ShownAs.QUOTED else None
     claims = [] if kind is ShownAs.NOTHING else _claims(answer, level)
@@ -210,14 +210,14 @@ def _notices(answer: Answer) -> list[str]:
 
 
 def is_quoted(answer: Answer) -> bool:
-    """Whether it is made of quotes. Before its end, that is known by what checks them."""
+    """Tell whether it is made of quotes. Before its end, that is known by what checks them."""
     if answer.finish is not None:
         return answer.finish.style is AnswerStyle.QUOTE
     return any(one.checker == CHECKER_OF_QUOTES for one in answer.verdicts.values())
 
 
 def passages_of(answer: Answer) -> dict[str, RetrievedHit]:
-    """What the answer may rest on, by the numbers of its sources; of a document, its second section too."""
+    """Passages that the answer may rest on, by source number; of a document, its second section too."""
     hits = answer.retrieval.hits if answer.retrieval else []
     named = {str(number): found for number, found in enumerate(hits, 1)}
     beside = {f"{name}.2": one for name, found in named.items() for one in found.sections[:1]}
@@ -274,14 +274,14 @@ def _claim(answer: Answer, claim: Claim, said: str, *, quoted: bool) -> ShownCla
 
 
 def _places(answer: Answer, claim: Claim) -> Sequence[Citation]:
-    """What a claim rests on; where it rests on nothing, what is nearest to it."""
+    """Citations that a claim rests on; where it rests on nothing, those that are nearest to it."""
     verdict = answer.verdicts.get(claim.id)
     nearest = verdict.nearest if verdict is not None else None
     return answer.citations_of(claim) or ([nearest] if nearest is not None else [])
 
 
 def _is_of_code(answer: Answer, claim: Claim) -> bool:
-    """Whether what is quoted is a part of code, whose fences are not quoted."""
+    """Tell whether what is quoted is a part of code, whose fences are not quoted."""
     passages = passages_of(answer)
     places = [(passages.get(one.evidence_id), one.span) for one in answer.citations_of(claim)]
     return any(found and span and stands_in_code(found.hit.text, span[0]) for found, span in places)

@@ -1,4 +1,4 @@
-"""What a person is told of a text that somebody else wrote, claim by claim."""
+"""Text that a person is told of a text that somebody else wrote, claim by claim."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class ShownCheckedClaim:
     claim: ShownClaim
     """The claim with its mark."""
     passages: Sequence[ShownPassage]
-    """What supports or contradicts it; where nothing does, what is nearest to it."""
+    """Passages that support or contradict it; where none does, those that are nearest to it."""
     is_nearest: bool
-    """Whether the passage is only the nearest one."""
+    """True if the passage is only the nearest one."""
     reason: str
     """Why it was not checked; empty where it was."""
 
@@ -46,11 +46,11 @@ class ShownChecked:
     summary: Sequence[tuple[str, str, int]]
     """Of each verdict that there is: its mark, its name, and how many claims have it."""
     legend: Sequence[str]
-    """What the marks say that are there."""
+    """Lines that say what the marks that are there mean."""
 
 
 def shown(checked: Checked) -> ShownChecked:
-    """What a person is told of a checked text."""
+    """Text that a person is told of a checked text."""
     claims = [_claim(checked, one) for one in checked.claims]
     labels = [one.label for one in checked.verdicts.values()]
     summary = [(MARKS[one].sign, _COUNTED[one], labels.count(one)) for one in MARKS if one in labels]

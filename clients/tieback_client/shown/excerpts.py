@@ -18,7 +18,7 @@ AROUND = 300
 LONG_WORD = 30
 """Characters between two spaces from which a text is cut where no word ends, as in Chinese and Japanese."""
 RULE = frozenset(" \t|:-")
-"""What a line below the names of columns is made of in a table of Markdown, which says nothing."""
+"""Characters of a line below the names of columns in a table of Markdown, which says nothing."""
 _WRAP = re.compile(r"(?<=[^\n|`])\n(?=[^\s|*+\-#`>\d])")
 """The end of a line within a paragraph."""
 
@@ -29,7 +29,7 @@ class Run(NamedTuple):
     text: str
     """Its text."""
     is_marked: bool
-    """Whether it is what was quoted, or what a claim rests on."""
+    """True if it is what was quoted, or what a claim rests on."""
 
 
 def marked(text: str, spans: Iterable[tuple[int, int]], question: str = "") -> Sequence[Run]:
@@ -103,7 +103,7 @@ def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _plain(text: str) -> str:
-    """What stands around a quote: paragraphs in one line, rows, items and code by their lines."""
+    """Text around a quote: paragraphs in one line, rows, items and code by their lines."""
     paragraphs = re.split(r"\n[ \t]*\n", without_rules(untagged(text)))
     lines = "\n".join(_WRAP.sub(" ", one.lstrip("\n")) for one in paragraphs)
     return re.sub(r"[ \t]+", " ", lines)
@@ -128,6 +128,6 @@ def _before_cut(text: str) -> str:
 
 
 def _shortened(text: str) -> str:
-    """What stands between two quotes."""
+    """Text between two quotes, shortened."""
     told = _plain(text)
     return told if len(told) <= 2 * AROUND else f"{_before_cut(told)} {_after_cut(told)}"

@@ -14,7 +14,7 @@ from tieback_client.events import QuestionFit
 
 
 class Level(enum.StrEnum):
-    """How a quote is shown, by how sure the judge is that it answers the question. The surest first."""
+    """Level of a quote, by how sure the judge is that it answers the question. The surest first."""
 
     QUOTE = "quote"
     """As the answer."""
@@ -26,12 +26,12 @@ class Level(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LevelWords:
-    """What is told at a level."""
+    """Words that are told at a level."""
 
     heading: str
     """Before the passages, in place of an answer."""
     note: str
-    """What to do with the answer."""
+    """Advice on what to do with the answer."""
 
 
 LEVELS: Mapping[Level, LevelWords] = {

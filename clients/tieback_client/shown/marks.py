@@ -10,7 +10,7 @@ from tieback_client.events import NotCheckedReason, QuestionFit, Verdict, Verdic
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What is told of a claim that was written, or that somebody else wrote."""
+    """Mark and words of a claim that was written, or that somebody else wrote."""
 
     sign: str
     """One or two characters behind the claim; empty for what has no verdict yet."""

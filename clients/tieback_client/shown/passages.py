@@ -21,11 +21,11 @@ class ShownPassage:
     title: str
     """The title of its item, or the item's id."""
     kind: str
-    """What it is: "text", "photo, upper left", "sound"."""
+    """Its kind: "text", "photo, upper left", "sound"."""
     section: str
     """Its section and heading; empty where they add nothing."""
     place: str
-    """Where it is: file and line, the part of a photo, the time of a sound."""
+    """Its place: file and line, the part of a photo, the time of a sound."""
     runs: Sequence[Run]
     """Its text, in parts: the cited sentences are marked."""
     item_id: str
@@ -40,7 +40,7 @@ class ShownPassage:
 
 
 def of_hit(name: str, hit: Hit, citations: Sequence[Citation], question: str) -> ShownPassage:
-    """What was found, with what is cited of it."""
+    """Passage that was found, with what is cited of it."""
     return ShownPassage(
         name,
         in_a_line(hit.item_title or hit.item_id),

@@ -144,7 +144,7 @@ def plan_of(retrieval: Retrieval, defaults: RetrievalPlan = DEFAULT_PLAN) -> Ret
 
 
 def most_per_item(limit: int) -> int:
-    """How many of so many hits are of one item, as long as others are near: half (docs/retrieval.md)."""
+    """Number of hits of one item among so many, as long as others are near: half (docs/retrieval.md)."""
     return max(-(-limit // 2), FEWEST_PER_ITEM)
 
 

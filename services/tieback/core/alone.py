@@ -54,14 +54,14 @@ class Alone:
 
 
 def is_of_the_call(error: BaseException) -> bool:
-    """Whether it is no fault of an item."""
+    """Tell whether it is no fault of an item."""
     return isinstance(error, TiebackError) and not (
         isinstance(error, OF_AN_ITEM) or type(error) is TiebackError
     )
 
 
 def internal(error: BaseException, failed: str = FAILED) -> TiebackError:
-    """What is told of an error that was not foreseen; the log has the error itself."""
+    """Error that is told in place of one that was not foreseen; the log has the error itself."""
     log.error("an item of a batch failed inside", exc_info=error)
     return TiebackError(failed)
 
@@ -76,7 +76,7 @@ def result_of(outcome: R | TiebackError) -> R:
 def made_alone(
     make: Callable[[T], R], items: Mapping[int, T], errors: dict[int, TiebackError]
 ) -> dict[int, R]:
-    """What `make` makes of items, by their places; `errors` gets those of the items that fail."""
+    """Results of `make` for items, by their places; `errors` gets those of the items that fail."""
     made: dict[int, R] = {}
     for place, one in items.items():
         with Alone() as item:
@@ -89,7 +89,7 @@ def made_alone(
 def each_alone(
     run: Callable[[Sequence[T]], Sequence[R | TiebackError]], items: Sequence[T]
 ) -> list[R | TiebackError]:
-    """What `run` makes of items together; where that fails with what was not foreseen, of each by itself."""
+    """Results of `run` for items together; where that fails with what was not foreseen, of each by itself."""
     try:
         return list(run(items))
     except TiebackError:

@@ -15,8 +15,8 @@ import numpy as np
 from tieback.core.types.arrays import Array
 
 ROUNDING = 1e-5
-"""How far apart equal scores may be, as a share of the largest one. Copies of one text that were encoded in
-different batches are 1e-7 to 1e-6 apart; neighbours in a ranking are some 1e-3 apart."""
+"""Distance up to which scores are equal, as a share of the largest one. Copies of one text that were encoded
+in different batches are 1e-7 to 1e-6 apart; neighbours in a ranking are some 1e-3 apart."""
 
 MOST_EQUAL = 1000
 """Results beyond those asked for that `with_equal` asks for, at most, where they are equal to the last."""

@@ -23,7 +23,7 @@ _GERMAN = (
 GERMAN = frozenset(_GERMAN.split())
 """Words before an ordinal in German."""
 OF_A_NAME = re.compile(r"[^\W\d_][-–]$")
-"""What stands before the number of a name: "COVID-19"."""
+"""Text before the number of a name: "COVID-19"."""
 WORD_BEFORE = re.compile(r"([^\W\d_]+)\s+\(?$")
 _MONTHS = """
     januar jänner februar märz april mai juni juli august september oktober november dezember jan feb febr mär
@@ -34,7 +34,7 @@ MONTHS = frozenset(_MONTHS.split())
 
 
 def is_ordinal(before: str, number: str, following: str) -> bool:
-    """Whether a number with a stop is an ordinal, by the text before it and the word behind it.
+    """Tell whether a number with a stop is an ordinal, by the text before it and the word behind it.
 
     A following word that is not known yet makes it one, as far as can be told.
     """

@@ -36,7 +36,7 @@ def plain_number(word: str) -> str:
 
 
 def is_rounded(number: str, exact: str) -> bool:
-    """Whether a plain number is another one in round figures: 239000 is 238855 rounded."""
+    """Tell whether a plain number is another one in round figures: 239000 is 238855 rounded."""
     kept = len(number.rstrip("0"))
     if "." in number or kept < ROUNDED or kept == len(number) or max(len(number), len(exact)) > LONGEST:
         return False

@@ -235,7 +235,7 @@ class LocalWork:
         raise self._too_long(longest, wanted)
 
     def _shorter_and_shorter(self, excerpt: Excerpt) -> Iterator[tuple[Sequence[str], Sequence[Turn]]]:
-        """What may stand beside the question: of the evidence less and less, or else of the history."""
+        """Yield what may stand beside the question: of the evidence less and less, or else of the history."""
         for number in range(self._most(excerpt), 0, -1):
             if sentences := excerpt(number):
                 yield sentences, ()

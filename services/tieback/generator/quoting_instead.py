@@ -12,13 +12,13 @@ Events = AsyncGenerator[GenerationEvent, None]
 
 
 def may_quote(asked: AnswerStyle, model: str, sampling: SamplingParameters) -> bool:
-    """Whether a request leaves open how it is answered: it names no model, and needs none."""
+    """Tell whether a request leaves open how it is answered: it names no model, and needs none."""
     needs_model = sampling.grammar is not None or sampling.log_probabilities is not None
     return asked is AnswerStyle.AUTO and not model and not needs_model
 
 
 async def or_quotes(written: Events, quoted: Callable[[bool], Events], model: str) -> Events:
-    """What is written by the model; what is quoted, after a `Degraded`, where its endpoint does not answer.
+    """Events of what the model writes; of quotes, after a `Degraded`, where its endpoint does not answer.
 
     `quoted` is told whether it was decided about the question already. After the first text none is quoted.
     """

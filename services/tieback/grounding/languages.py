@@ -74,7 +74,7 @@ def _reads_foreign(text: str) -> bool:
 
 
 def _is_other(text: str) -> bool:
-    """Whether the model is certain that it is of another language."""
+    """Tell whether the model is certain that it is of another language."""
     if text.isascii() and text.count(" ") + 1 < FEWEST_WORDS:
         return False
     told = text[:TOLD_BY]

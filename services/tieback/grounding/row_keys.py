@@ -27,12 +27,12 @@ class RowKey(NamedTuple):
     first: str
 
     def is_of_two(self, other: RowKey) -> bool:
-        """Whether both are rows with the same columns about two things."""
+        """Tell whether both are rows with the same columns about two things."""
         return bool(self.names) and self.names == other.names and self.first != other.first
 
 
 def row_key(passage: Passage, window: int, text: str) -> RowKey | None:
-    """What a sentence of a passage is about as a row; None where it is none."""
+    """Key of what a sentence of a passage is about as a row; None where it is none."""
     if text.startswith("|"):
         begin, end = passage.windows[window]
         columns = _columns(passage.text).get((begin, end), ())

@@ -58,7 +58,7 @@ def full_items(
 
 
 def takes_several_rows(memory: Ranked, query: Query) -> bool:
-    """Whether hits may be fewer than the rows that they are made of."""
+    """Tell whether hits may be fewer than the rows that they are made of."""
     return _collapses(memory, query) or query.hits_per_item > 0
 
 

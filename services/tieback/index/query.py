@@ -82,9 +82,9 @@ class Query:
     related_from: float | None = None
     """The similarity from which on a section is related; None where all are."""
     folds: bool = True
-    """Whether a text that several items hold is one hit."""
+    """True if a text that several items hold is one hit."""
     fills: bool = False
-    """Whether what is left out by `hits_per_item` are pieces of other hits, or hits where these are few."""
+    """True if what is left out by `hits_per_item` are pieces of other hits, or hits where these are few."""
     led: bool = False
     """Whether the vector was led into the collection's space by a transform."""
 

@@ -257,7 +257,7 @@ class Ranker:
         return ByWords(positions[kept], positions[~kept])
 
     def _balanced(self, positions: Array, similarities: Array) -> Array:
-        """What vector hits are ranked by: the similarities themselves, unless it is asked for otherwise."""
+        """Scores to rank vector hits by: the similarities themselves, unless it is asked for otherwise."""
         least = -np.inf if self._query.related_from is None else self._query.related_from
         if self._balance is not None:
             balanced = self._balance.scores(positions, similarities)

@@ -13,7 +13,7 @@ import numpy as np
 from tieback.core.types.arrays import Array
 
 APART = 1.0
-"""What is added to a score, or taken from it: similarities are cosines, or of shorter vectors."""
+"""Amount that is added to a score, or taken from it: similarities are cosines, or of shorter vectors."""
 
 
 def related_first(balanced: Array, similarities: Array, related_from: float) -> Array:

@@ -31,7 +31,7 @@ def same_texts(
 
 
 def document_of(memory: Memory, position: int) -> tuple[int, ...]:
-    """What is equal of two documents that hold the same texts: the numbers of these, in order.
+    """Key that is equal for two documents that hold the same texts: the numbers of these, in order.
 
     Nothing where one of its texts is compared with none.
     """

@@ -1,4 +1,4 @@
-"""What an endpoint says where it does not answer, as an error of ours with its message.
+"""Read what an endpoint says where it does not answer, as an error of ours with its message.
 
 The message is another server's text: one short line of it is passed on, without control characters, tokens
 and paths.
@@ -31,7 +31,7 @@ HIDDEN = re.compile(
     r"\b(?:sk|pk)-\S+|\b(?:bearer|api[_ -]?key)\b[:= ]+\S+|\b[a-z0-9_+=]{32,}|(?<![\w.:/])/[\w.-]+/[\w./-]+",
     re.IGNORECASE,
 )
-"""What may be a key, and what may be a path."""
+"""Text that may be a key, and text that may be a path."""
 
 SAMPLING = {
     "logprobs": "log_probabilities",

@@ -49,7 +49,7 @@ class Chunk:
 
 
 Compared = Sequence[float | Alignment | TiebackError]
-"""What was found in a chunk, by candidate: its score, or its alignment where the chunk explains."""
+"""Results of a chunk, by candidate: its score, or its alignment where the chunk explains."""
 
 
 @dataclass(slots=True, eq=False)

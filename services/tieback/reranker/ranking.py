@@ -28,7 +28,7 @@ from tieback.reranker.sources import Source
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """What is compared with what: a query and the `sources` of candidates, by their places in the request.
+    """A query and the `sources` of the candidates that it is compared with, by their places in the request.
 
     `errors` tell of the candidates that cannot be compared, by place; whoever finds another one adds it.
     """

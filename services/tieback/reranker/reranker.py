@@ -281,7 +281,7 @@ def _compare(chunks: Sequence[Chunk], _: Hashable) -> list[Compared]:
 
 
 def _found(chunks: Sequence[Chunk], batched: Batched[Compared]) -> dict[int, Any]:
-    """What was found of each candidate, by its place; raises what ended a whole chunk."""
+    """Result for each candidate, by its place; raises what ended a whole chunk."""
     found: dict[int, Any] = {}
     for chunk, result in zip(chunks, batched.results, strict=True):
         found.update(zip(chunk.places, result_of(result), strict=True))

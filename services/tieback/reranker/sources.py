@@ -36,7 +36,7 @@ MULTI_VECTOR = EncodePlan(kinds=frozenset({VectorKind.MULTI_VECTOR}), truncation
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What is compared: a content to encode or the vectors of one. `path` is its field's.
+    """Data that is compared: a content to encode or the vectors of one. `path` is its field's.
 
     `rows` is how many rows its multi-vector has, or about how many it will have.
     """
@@ -81,7 +81,7 @@ class Resolved:
 
 @dataclass(slots=True)
 class _Encoded:
-    """What the encoder made of contents, by their paths, and what that took."""
+    """Results of the encoder for contents, by their paths, and what that took."""
 
     results: dict[FieldPath, MultiVector | TiebackError] = field(default_factory=dict)
     timing: Timing = field(default_factory=Timing)

@@ -1,4 +1,4 @@
-"""Whether the endpoint of the model that writes answers, as health checks and the catalog report it.
+"""State of the endpoint of the model that writes answers, as health checks and the catalog report it.
 
 The server goes on without it, by quotes, so an endpoint that is away does not make the server as a whole not
 ready: it is a service of its own, "endpoint:NAME".

@@ -1,4 +1,4 @@
-"""How far a run is, and what a run leaves that writes nothing."""
+"""Progress of a run, and what a run leaves that writes nothing."""
 
 from __future__ import annotations
 

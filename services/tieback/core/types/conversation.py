@@ -1,4 +1,4 @@
-"""What was said before a question, and what is asked of the model in general."""
+"""Messages before a question, and what is asked of the model in general."""
 
 from __future__ import annotations
 

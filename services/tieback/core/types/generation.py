@@ -308,8 +308,7 @@ class Degraded:
 
 
 Checked = Citation | Verdict | Conflict
-"""What the check of a claim finds."""
-"""What the check of a claim finds."""
+"""Results of the check of a claim."""
 GenerationEvent = (
     TextDelta
     | TokenScores

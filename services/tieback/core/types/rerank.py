@@ -37,7 +37,7 @@ class Alignment:
 
 @dataclass(frozen=True, slots=True)
 class RerankCandidate:
-    """What is compared with the query, with its score in the first ranking.
+    """Candidate that is compared with the query, with its score in the first ranking.
 
     In place of a source that could not be read stands why.
     """

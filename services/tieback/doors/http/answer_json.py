@@ -89,11 +89,11 @@ def of_answer(answer: Answer) -> dict[str, Any]:
 
 
 def supported(answer: Answer) -> bool | None:
-    """Whether passages support all that was written; None for quotes, which are not checked."""
+    """Tell whether passages support all that was written; None for quotes, which are not checked."""
     return None if is_quoted(answer) else answer.supported
 
 
 def beside(answer: Answer) -> str:
-    """What a client that shows the text alone is told after it: why there is no answer, or where to read."""
+    """Text to add where a client shows the answer's text alone: why there is no answer, or where to read."""
     told = answer.shown.plain_note if answer.abstention is None else answer.abstention.message
     return f"\n\n{told}" if told and answer.text else told

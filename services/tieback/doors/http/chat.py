@@ -97,7 +97,7 @@ async def _answered(asked: Completion, stream: AsyncEventStream[Any]) -> Respons
 
 
 def _is_of_the_model(error: NotFound, asked: Completion) -> bool:
-    """Whether what does not exist was named by the field `model` of the request."""
+    """Tell whether what does not exist was named by the field `model` of the request."""
     kind = error.resource.kind if error.resource is not None else ""
     return kind == "model" or (kind == "collection" and asked.model.startswith(COLLECTION))
 

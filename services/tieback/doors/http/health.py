@@ -24,7 +24,7 @@ def alive() -> Operation:
 
 
 def ready(client: AsyncClient, is_ending: Callable[[], bool]) -> Operation:
-    """Whether requests are taken, and the platform, or the service that the query names, can work on them."""
+    """Tell if requests are taken, and the platform, or the service that the query names, can work on them."""
 
     async def handle(request: Request) -> Response:
         if is_ending():

@@ -117,7 +117,7 @@ class Checked(BaseModel):
     claims: list[CheckedClaim]
     passages: list[Passage]
     shown: dict[str, Any]
-    """What to tell a person: claims with marks, the passages to read for each, and what the marks say."""
+    """Text to tell a person: claims with marks, the passages to read for each, and what the marks say."""
 
 
 class Answered(BaseModel):
@@ -127,18 +127,18 @@ class Answered(BaseModel):
     text: str
     """The answer; empty where nothing is surely enough one, as `told` says."""
     told: str
-    """What to tell a person before the answer, or in place of it."""
+    """Text to tell a person before the answer, or in place of it."""
     level: str | None
     """Of quotes: quote, where it is the answer; passage, where the answer may be in the marked passage;
     passages, where no sentence surely answers."""
     abstained: str | None
     """Why no answer is given."""
     supported: bool | None
-    """Whether a passage supports every claim that was checked; null for quotes, which are not checked."""
+    """True if a passage supports every claim that was checked; null for quotes, which are not checked."""
     claims: list[CheckedClaim]
     passages: list[Passage]
     shown: dict[str, Any]
-    """What to tell a person: the text with its marks, and the passages with the cited sentences marked."""
+    """Text to tell a person: the text with its marks, and the passages with the cited sentences marked."""
 
 
 class Written(BaseModel):

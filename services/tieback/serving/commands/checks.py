@@ -145,7 +145,7 @@ def models() -> Iterator[Finding]:
 
 
 def endpoint() -> Iterator[Finding]:
-    """Whether the endpoint of the model that writes answers; nothing where none does."""
+    """Finding on whether the endpoint of the model that writes answers; nothing where none does."""
     from tieback.core.errors import StartupError
     from tieback.models.chat_endpoint import EndpointModel
     from tieback.serving.plan import Plan

@@ -65,7 +65,7 @@ def write_candidate(candidate: RerankCandidate) -> reranker_pb2.RerankCandidate:
 
 
 def read_alignment(message: reranker_pb2.Alignment) -> Alignment:
-    """Which part answers which."""
+    """Alignment that says which part answers which."""
     return Alignment(
         [
             AlignedPair(

@@ -33,7 +33,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ServiceState:
-    """Whether a service can be asked, and by how many replicas; `name` is "encoder:SPACE" or the service.
+    """Readiness of a service, and its number of replicas; `name` is "encoder:SPACE" or the service.
 
     `detail` is why an endpoint ("endpoint:MODEL") cannot be asked.
     """
