@@ -260,7 +260,7 @@ async def test_rows_are_given_of_the_best_hits_as_far_as_there_is_room(index: In
     own = TokenVectors(OWN, wide, SINGLE, MethodChoice("binary"))
     await index.create_collection("texts", SPACE, WIDTH, token_vectors=own)
     for place in range(3):
-        words = " ".join(f"w{n}" for n in range(200))
+        words = " ".join(f"w{n}" for n in range(place, 200 + place))
         known = section(axis(0) * (3 - place), words, tokens=tokens_of(words, width=wide))
         await index.upsert("texts", [item(f"i{place}", known)])
 

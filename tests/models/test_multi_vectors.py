@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import AsyncIterator, Callable
 
 import numpy as np
@@ -128,14 +129,17 @@ async def test_words_are_not_compared_with_regions(
     words = Content(Modality.TEXT, "a cat")
     regions = candidates(await rows_of(served, PHOTOS, album[0]))
 
-    with pytest.raises(SpaceMismatch, match=rf"{PHOTOS}@.* {TEXTS}@") as mismatch:
-        await reranker.rerank(words, regions, space=TEXTS)
-    with pytest.raises(SpaceMismatch):
-        await reranker.rerank(await rows_of(served, TEXTS, words), regions)
+    named = await reranker.rerank(words, regions, space=TEXTS)
+    given = await reranker.rerank(await rows_of(served, TEXTS, words), regions)
     with pytest.raises(SpaceMismatch, match="in which no text is encoded") as refused:
         await reranker.rerank(words, regions)
 
-    assert str(mismatch.value.field) == "candidates[0].source.multi_vector"
+    for reply in (named, given):
+        assert not reply.results
+        [failure] = reply.failures
+        assert isinstance(failure.error, SpaceMismatch)
+        assert re.search(rf"{PHOTOS}@.* {TEXTS}@", failure.error.message)
+        assert str(failure.error.field) == "candidates[0].source.multi_vector"
     assert str(refused.value.field) == "query.content"
 
 

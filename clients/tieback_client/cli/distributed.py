@@ -31,6 +31,8 @@ TRIES_AGAIN = 2
 """How often a block is worked on again after its worker died."""
 WORKER_CPUS = 0.25
 """Of each worker: it reads and waits, and the server's replicas may need the others."""
+STARTS = 2
+"""Times that Ray is started here: it gives up after 30 s, which a busy machine can take once."""
 OBJECT_STORE_BYTES = 128 << 20
 
 
@@ -127,16 +129,20 @@ def _ray(workers: int) -> Iterator[Any]:
         "include_dashboard": False,
         "object_store_memory": OBJECT_STORE_BYTES,
     }
-    try:
-        ray.init(
-            address or "local",
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            **({} if address else own),
-        )
-    except Exception as error:  # noqa: BLE001 - Ray raises this class where a process does not start
-        where = f"at {address} is not reached" if address else "does not start on this machine"
-        raise Unavailable(f"Ray {where}: {error}") from None
+    for left in range(STARTS - 1, -1, -1):
+        try:
+            ray.init(
+                address or "local",
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                **({} if address else own),
+            )
+            break
+        except Exception as error:  # noqa: BLE001 - Ray raises this class where a process does not start
+            if not left or address:
+                where = f"at {address} is not reached" if address else "does not start on this machine"
+                raise Unavailable(f"Ray {where}: {error}") from None
+            ray.shutdown()
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False

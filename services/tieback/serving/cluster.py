@@ -19,6 +19,7 @@ from tieback.core.errors import StartupError
 from tieback.serving.settings import Settings
 
 ADDRESS = "RAY_ADDRESS"
+_STARTS = 2
 _OBJECT_STORE_BYTES = 80 * 1024 * 1024  # nothing of ours travels through it
 _POLL_SECONDS = 0.2
 _LOOPBACK = "127.0.0.1"
@@ -57,17 +58,10 @@ class Cluster:
 
         try:
             if self.is_own:
-                cores = os.cpu_count() or 1
-                ray.init(
-                    # Cores count for placement alone; Ray keeps an idle process for each core that it counts.
-                    num_cpus=cores if self._settings.replica_cpus else 1,
-                    include_dashboard=False,
-                    object_store_memory=_OBJECT_STORE_BYTES,
-                    logging_level=logging.ERROR,
-                )
+                _start(self._settings)
             else:
                 ray.init(logging_level=logging.ERROR, log_to_driver=False)
-        except (OSError, RuntimeError, ValueError) as error:  # a long TMPDIR overflows the path of a socket
+        except Exception as error:  # noqa: BLE001 - Ray's, of a process that does not start, or a path too long
             raise StartupError(f"Ray cannot be reached or started: {_first_line(error)}") from None
         with _quiet():
             # The controller would print a replica's whole traceback; `deploy` reports what failed, and the
@@ -140,6 +134,27 @@ def _quiet() -> Any:
         yield
     finally:
         logger.setLevel(level)
+
+
+def _start(settings: Settings) -> None:
+    """Starts Ray in processes of its own; a second time where a busy machine took longer than Ray waits."""
+    import ray
+
+    cores = os.cpu_count() or 1
+    for left in range(_STARTS - 1, -1, -1):
+        try:
+            ray.init(
+                # Cores count for placement alone; Ray keeps an idle process for each core that it counts.
+                num_cpus=cores if settings.replica_cpus else 1,
+                include_dashboard=False,
+                object_store_memory=_OBJECT_STORE_BYTES,
+                logging_level=logging.ERROR,
+            )
+            return
+        except Exception as error:
+            if not left or isinstance(error, OSError | ValueError):
+                raise
+            ray.shutdown()
 
 
 def _first_line(error: BaseException) -> str:
