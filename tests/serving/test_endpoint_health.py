@@ -85,7 +85,7 @@ def test_an_endpoint_that_is_away_is_a_service_that_is_not_ready_of_a_server_tha
 
 
 def test_an_answer_is_quoted_and_says_so_unless_the_model_is_named(platform: Running) -> None:
-    with Client(platform.address, timeout=30) as client:
+    with Client(platform.address, timeout=5) as client:  # which it takes to give up on the named one
         answer = client.generate("Is the bridge open?", [OPEN]).collect()
 
         assert answer.text == OPEN
