@@ -3,8 +3,7 @@
 A text is a section, or a section that was split and the pieces that continue it: what was sent. Texts are
 compared by a number that is made of their content. A short one says little without its titles, such as the
 name of a product above "see below", so those count as part of it, and one without titles is compared with
-none. Of pictures and sounds the originals that
-the collection keeps are compared.
+none. Of pictures and sounds the originals that the collection keeps are compared.
 """
 
 from __future__ import annotations
