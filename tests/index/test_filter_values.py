@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support.each import each
 from support.filtering import put, trees, waiting
@@ -247,6 +247,11 @@ def says(symbol: str, value: Scalar, literal: Scalar | None) -> bool:
     return bool(getattr(operator, by_symbol[symbol])(value, literal))
 
 
+ZERO_AND_FALSE = And(tuple(Comparison(Field("x", metadata=True), ":", one) for one in (0.0, False)))
+"""Equal literals to Python, and others to a filter."""
+
+
+@example([], ZERO_AND_FALSE)
 @settings(deadline=None, max_examples=300)
 @given(st.lists(st.dictionaries(st.sampled_from(["x", "y"]), VALUES), max_size=8), trees(COMPARISONS, most=5))
 def test_a_filter_passes_the_rows_that_a_naive_evaluation_passes(

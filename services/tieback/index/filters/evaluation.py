@@ -46,15 +46,16 @@ class Scan:
     time: int
 
 
-Scans = Mapping[Comparison, Scan]
+Scans = Mapping[str, Scan]
+"""By the comparison as it is written: to Python, 0 and False are equal."""
 
 
 def scan(
     tree: Filter, facts: Facts, reading: Callable[[], AbstractContextManager[None]], check: Check
 ) -> Scans:
     """Answers the comparisons that look at every value. `reading` holds the lock, which copies need."""
-    scans: dict[Comparison, Scan] = {}
-    for comparison in dict.fromkeys(comparisons(tree)):
+    scans: dict[str, Scan] = {}
+    for written, comparison in {str(one): one for one in comparisons(tree)}.items():
         with reading():
             column = facts.column(comparison.field)
             if column is None or _by_code(comparison, column):
@@ -63,7 +64,7 @@ def scan(
         table = in_lists = _answers(values, predicate(comparison), check)
         if comparison.operator == "CONTAINS":
             in_lists = _answers(values, element_predicate(comparison), check)
-        scans[comparison] = Scan(column, table, in_lists, time)
+        scans[written] = Scan(column, table, in_lists, time)
     return scans
 
 
@@ -71,7 +72,7 @@ def evaluate(tree: Filter, facts: Facts, size: int, scans: Scans, check: Check) 
     """Which of the first `size` rows pass. A field without a column is one that no row has."""
     if isinstance(tree, Comparison):
         check("the filter")
-        return facts.mask(tree.field, functools.partial(_compare, tree, scans.get(tree)), size)
+        return facts.mask(tree.field, functools.partial(_compare, tree, scans.get(str(tree))), size)
     if isinstance(tree, Not):
         return ~evaluate(tree.operand, facts, size, scans, check)
     masks = (evaluate(operand, facts, size, scans, check) for operand in tree.operands)
