@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 Stamp: TypeAlias = tuple[int, int, int]
-"""When a file was last written (in ns), its size, and its number in the file system."""
+"""Time at which a file was last written (in ns), its size, and its number in the file system."""
 
 
 @dataclass(slots=True)
