@@ -36,6 +36,8 @@ TOGETHER = 2.0
 """Seconds within which failures of several calls are one outage, though one was answered meanwhile."""
 ABSENT_SECONDS, CONNECT_SECONDS = 2.0, 20.0
 """Seconds to try an address at which nothing was reached: if nothing is there, and for other faults."""
+ENDPOINT = "ENDPOINT_UNAVAILABLE"
+"""Reason of an error of something that the server asks itself, and has asked again already."""
 RETURNS = 5
 """So often between two answers, a return of the server begins a new count of a call's patience: a call that
 brings the server down each time must end."""
@@ -187,7 +189,7 @@ class Attempts:
     def _delay(self, error: TiebackError, elsewhere: bool) -> float | None:
         """Seconds until the next attempt; None where there must be none."""
         retry = self._session.options.retry
-        if retry is None or not self._rpc.idempotent:
+        if retry is None or not self._rpc.idempotent or error.reason == ENDPOINT:
             return None
         if not isinstance(error, Unavailable) and not (isinstance(error, Overloaded) and retry.overloads):
             return None
