@@ -51,9 +51,10 @@ A line of the file is an object:
   {{"question": "Who approves a rotation?", "answers": ["the duty officer"], "files": ["keys.md"]}}
   {{"question": "When was it last rotated?", "pattern": "20\\\\d\\\\d-\\\\d\\\\d"}}
   {{"question": "What does it cost?"}}        an open question: nothing in the collection answers it
+An id names it in reports, and "history" has what was said before it (docs/answers.md).
 
 \b
-Measures, each a share of all questions, for --min and --max:
+Measures for --min and --max, shares of all questions; ranks are of those with files:
 {chr(10).join(f"  {name:<18} {said}" for name, said in NAMES.items())}
 The exit code is {BELOW} where a bound does not hold.
 """,

@@ -35,7 +35,7 @@ function row(one, place, asked, about, best) {
     h("span", { class: "place" }, place + 1),
     h("button", { type: "button", class: "title", onclick: open }, hit.item_title || hit.item_id),
     h("span", { class: "quiet" }, `§ ${hit.section_id}`, heading(hit)),
-    h("span", { class: "relevance", title: "how likely it bears on the query" }, one.relevance === null ? "" : `${number(100 * one.relevance)} %`),
+    h("span", { class: "relevance", title: "how likely it bears on the query" }, one.relevance === null ? "" : `relevance ${number(one.relevance, 2)}`),
     about.votes && asked.text && votes(hit, asked)),
   h("div", { class: "body" },
     hit.modality === "image" && thumbnail(hit, asked.collection),
