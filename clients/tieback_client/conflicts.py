@@ -21,9 +21,28 @@ class ConflictKind(enum.StrEnum):
     """Another thing in other words; a checker finds that each contradicts the other."""
 
 
+class Disagreement(enum.StrEnum):
+    """Kind of thing in which a claim and the passages disagree."""
+
+    NUMBER = "number"
+    """The nearest sentence has another number in the same place."""
+    DATE = "date"
+    """It has another year, month or day."""
+    NAME = "name"
+    """It has another name."""
+    NEGATION = "negation"
+    """One says so, the other says not."""
+    NOT_MENTIONED = "not_mentioned"
+    """No passage has the marked words, and none says something else in their place."""
+    OTHER_SOURCE = "other_source"
+    """Another passage than the nearest one has the marked words."""
+    STATEMENT = "statement"
+    """A passage says otherwise in other words."""
+
+
 @dataclass(frozen=True, slots=True)
 class ConflictingPlace:
-    """A sentence of a passage that says something else than a sentence of another one."""
+    """A sentence of a passage that says something else than a claim, or than a sentence of another one."""
 
     evidence_id: str
     """The passage."""
@@ -34,13 +53,14 @@ class ConflictingPlace:
     span: tuple[int, int]
     """The sentence, as bytes of the passage's text."""
     differs: tuple[int, int] | None
-    """What it says differently, as bytes of the passage's text; None where it lacks a negation."""
+    """What it says differently or, of `OTHER_SOURCE`, has of the claim, as bytes of the passage's text; None
+    where it lacks a negation."""
     text: str
     """The sentence."""
 
     @property
     def said(self) -> str:
-        """What it says differently, in words; empty where it lacks the other one's negation."""
+        """What it says differently, in words; empty where `differs` is None."""
         if self.differs is None:
             return ""
         begin, end = (byte - self.span[0] for byte in self.differs)

@@ -11,7 +11,7 @@ from tieback_client.answer_options import AnswerStyle as AnswerStyle
 from tieback_client.answer_options import Grounding as Grounding
 from tieback_client.answer_options import Repair as Repair
 from tieback_client.answer_options import SamplingParameters as SamplingParameters
-from tieback_client.conflicts import Conflict
+from tieback_client.conflicts import Conflict, ConflictingPlace, Disagreement
 from tieback_client.content import Modality
 from tieback_client.conversation import ChatMessage as ChatMessage
 from tieback_client.conversation import ChatRole as ChatRole
@@ -160,6 +160,14 @@ class Verdict:
     nearest: Citation | None = None
     """Of `UNSUPPORTED` and `LOW_CONFIDENCE`: the sentence that is nearest to the claim. It does not support
     the claim; None where no passage has one."""
+    disagreement: Disagreement | None = None
+    """In what the claim and the passages disagree; None where it is supported or was not checked, or where
+    nothing was found that the passages do not have."""
+    marked: Sequence[tuple[int, int]] = ()
+    """The words of the claim that the passages do not have or say otherwise, as bytes of the UTF-8 of the
+    text that it is a claim of, in order."""
+    compared: ConflictingPlace | None = None
+    """The sentence that says the marked words otherwise or, of `OTHER_SOURCE`, that has them."""
 
 
 @dataclass(frozen=True, slots=True)

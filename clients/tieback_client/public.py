@@ -17,7 +17,7 @@ from tieback_client.catalog import (
 )
 from tieback_client.checks import Check, Checked, Checks
 from tieback_client.client import Client
-from tieback_client.conflicts import Conflict, ConflictingPlace, ConflictKind
+from tieback_client.conflicts import Conflict, ConflictingPlace, ConflictKind, Disagreement
 from tieback_client.content import Audio, Features, Image, Modality, Points, Text, TokenIds
 from tieback_client.decisions import AnswerAction, Decision
 from tieback_client.demonstrations import Demonstration, StoredDemonstration
@@ -177,6 +177,7 @@ __all__ = [
     "Decision",
     "Degraded",
     "Demonstration",
+    "Disagreement",
     "Drift",
     "Dropped",
     "DroppedSection",

@@ -14,6 +14,7 @@ _VERDICTS = (events.VerdictLabel.NOT_CHECKED, *events.VerdictLabel)
 _NOT_CHECKED = (None, *events.NotCheckedReason)
 _ABSTENTIONS = (events.AbstentionReason.NO_EVIDENCE, *events.AbstentionReason)
 _FINISHES = (events.FinishReason.END, *events.FinishReason)
+_DISAGREEMENTS = (None, *conflicts.Disagreement)
 _CONFLICTS = (None, *conflicts.ConflictKind)
 _ACTIONS = (decisions.AnswerAction.ABSTAIN, *decisions.AnswerAction)
 _FITS = (None, *events.QuestionFit)
@@ -121,8 +122,18 @@ def verdict(one: Any) -> events.Verdict:
     label = value_of(_VERDICTS, one.label, events.VerdictLabel.NOT_CHECKED)
     reason = value_of(_NOT_CHECKED, one.reason, None)
     fit = value_of(_FITS, one.answers_question, None)
-    nearest = citation(one.nearest) if one.HasField("nearest") else None
-    return events.Verdict(one.claim_id, label, one.score, one.checker, reason, fit, nearest)
+    return events.Verdict(
+        one.claim_id,
+        label,
+        one.score,
+        one.checker,
+        reason,
+        fit,
+        nearest=citation(one.nearest) if one.HasField("nearest") else None,
+        disagreement=value_of(_DISAGREEMENTS, one.disagreement, None),
+        marked=[span(marked) for marked in one.marked],
+        compared=_conflicting(one.compared) if one.HasField("compared") else None,
+    )
 
 
 def conflict(one: Any) -> conflicts.Conflict | None:

@@ -94,7 +94,7 @@ from support.collection_samples import (
     TOKEN_VECTORS,
     VECTOR,
 )
-from support.conflict_samples import CLAIMED
+from support.conflict_samples import CLAIMED, DISAGREEING
 from support.contract_values import (
     ALIGNMENT,
     COST,
@@ -164,6 +164,7 @@ SAMPLES: dict[str, list[Any]] = {
         *CLAIMED,
         *[CITED, Citation(1, "2", "one", "s", (3, 9), 0.5), Citation(1, "2", "one", "s", None, 0.5)],
         *[Verdict(1, one, 0.5, "a", why) for one in VerdictLabel for why in NotCheckedReason],
+        *DISAGREEING,
         *DECISIONS,
         *[Abstention(reason, 0.25, 0.5, "no") for reason in AbstentionReason],
         *[Finish(one, "m", 10, 5, 1, TIMING, 0.25, twin=Twin("b", one, 3)) for one in FinishReason],

@@ -38,6 +38,17 @@ class QuestionFit(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     QUESTION_FIT_UNSURE: _ClassVar[QuestionFit]
     QUESTION_FIT_LIKELY: _ClassVar[QuestionFit]
 
+class Disagreement(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DISAGREEMENT_UNSPECIFIED: _ClassVar[Disagreement]
+    DISAGREEMENT_NUMBER: _ClassVar[Disagreement]
+    DISAGREEMENT_DATE: _ClassVar[Disagreement]
+    DISAGREEMENT_NAME: _ClassVar[Disagreement]
+    DISAGREEMENT_NEGATION: _ClassVar[Disagreement]
+    DISAGREEMENT_NOT_MENTIONED: _ClassVar[Disagreement]
+    DISAGREEMENT_OTHER_SOURCE: _ClassVar[Disagreement]
+    DISAGREEMENT_STATEMENT: _ClassVar[Disagreement]
+
 class ConflictKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     CONFLICT_KIND_UNSPECIFIED: _ClassVar[ConflictKind]
@@ -75,6 +86,14 @@ QUESTION_FIT_ECHO: QuestionFit
 QUESTION_FIT_OTHER_KIND: QuestionFit
 QUESTION_FIT_UNSURE: QuestionFit
 QUESTION_FIT_LIKELY: QuestionFit
+DISAGREEMENT_UNSPECIFIED: Disagreement
+DISAGREEMENT_NUMBER: Disagreement
+DISAGREEMENT_DATE: Disagreement
+DISAGREEMENT_NAME: Disagreement
+DISAGREEMENT_NEGATION: Disagreement
+DISAGREEMENT_NOT_MENTIONED: Disagreement
+DISAGREEMENT_OTHER_SOURCE: Disagreement
+DISAGREEMENT_STATEMENT: Disagreement
 CONFLICT_KIND_UNSPECIFIED: ConflictKind
 CONFLICT_KIND_NUMBER: ConflictKind
 CONFLICT_KIND_DATE: ConflictKind
@@ -150,7 +169,7 @@ class CitedPlace(_message.Message):
     def __init__(self, item_id: _Optional[str] = ..., section_id: _Optional[str] = ..., text_span: _Optional[_Union[_vector_pb2.TextSpan, _Mapping]] = ..., region: _Optional[_Union[_vector_pb2.Box, _Mapping]] = ..., time: _Optional[_Union[_vector_pb2.TimeRange, _Mapping]] = ...) -> None: ...
 
 class Verdict(_message.Message):
-    __slots__ = ("claim_id", "label", "score", "checker", "reason", "answers_question", "nearest")
+    __slots__ = ("claim_id", "label", "score", "checker", "reason", "answers_question", "nearest", "disagreement", "marked", "compared")
     CLAIM_ID_FIELD_NUMBER: _ClassVar[int]
     LABEL_FIELD_NUMBER: _ClassVar[int]
     SCORE_FIELD_NUMBER: _ClassVar[int]
@@ -158,6 +177,9 @@ class Verdict(_message.Message):
     REASON_FIELD_NUMBER: _ClassVar[int]
     ANSWERS_QUESTION_FIELD_NUMBER: _ClassVar[int]
     NEAREST_FIELD_NUMBER: _ClassVar[int]
+    DISAGREEMENT_FIELD_NUMBER: _ClassVar[int]
+    MARKED_FIELD_NUMBER: _ClassVar[int]
+    COMPARED_FIELD_NUMBER: _ClassVar[int]
     claim_id: int
     label: VerdictLabel
     score: float
@@ -165,7 +187,10 @@ class Verdict(_message.Message):
     reason: NotCheckedReason
     answers_question: QuestionFit
     nearest: Citation
-    def __init__(self, claim_id: _Optional[int] = ..., label: _Optional[_Union[VerdictLabel, str]] = ..., score: _Optional[float] = ..., checker: _Optional[str] = ..., reason: _Optional[_Union[NotCheckedReason, str]] = ..., answers_question: _Optional[_Union[QuestionFit, str]] = ..., nearest: _Optional[_Union[Citation, _Mapping]] = ...) -> None: ...
+    disagreement: Disagreement
+    marked: _containers.RepeatedCompositeFieldContainer[_vector_pb2.TextSpan]
+    compared: ConflictingPlace
+    def __init__(self, claim_id: _Optional[int] = ..., label: _Optional[_Union[VerdictLabel, str]] = ..., score: _Optional[float] = ..., checker: _Optional[str] = ..., reason: _Optional[_Union[NotCheckedReason, str]] = ..., answers_question: _Optional[_Union[QuestionFit, str]] = ..., nearest: _Optional[_Union[Citation, _Mapping]] = ..., disagreement: _Optional[_Union[Disagreement, str]] = ..., marked: _Optional[_Iterable[_Union[_vector_pb2.TextSpan, _Mapping]]] = ..., compared: _Optional[_Union[ConflictingPlace, _Mapping]] = ...) -> None: ...
 
 class ConflictingPlace(_message.Message):
     __slots__ = ("evidence_id", "place", "differs", "text")

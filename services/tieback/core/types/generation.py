@@ -74,6 +74,18 @@ class ConflictKind(enum.StrEnum):
     STATEMENT = "statement"
 
 
+class Disagreement(enum.StrEnum):
+    """Kind of thing in which a claim and the passages disagree."""
+
+    NUMBER = "number"
+    DATE = "date"
+    NAME = "name"
+    NEGATION = "negation"
+    NOT_MENTIONED = "not_mentioned"
+    OTHER_SOURCE = "other_source"
+    STATEMENT = "statement"
+
+
 class AbstentionReason(enum.StrEnum):
     """Why no answer is given."""
 
@@ -158,7 +170,8 @@ class Verdict:
     """The outcome of a check; `reason` is why there was none.
 
     `answers_question` is None where there is no question. `nearest` is the place to read where nothing
-    supports or contradicts the claim.
+    supports or contradicts the claim. `disagreement` is the kind of what is `marked`: spans of the claim, in
+    bytes of the answer's UTF-8 text. `compared` is the sentence that says it otherwise, or that has it.
     """
 
     claim_id: int
@@ -168,6 +181,9 @@ class Verdict:
     reason: NotCheckedReason | None = None
     answers_question: QuestionFit | None = None
     nearest: Citation | None = None
+    disagreement: Disagreement | None = None
+    marked: Sequence[tuple[int, int]] = ()
+    compared: ConflictingPlace | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
-from tieback_client import Answer, CheckedText, Citation, Evidence, RetrievedHit, Verdict
+from tieback_client import Answer, CheckedText, Citation, Claim, Evidence, RetrievedHit, Verdict
 from tieback_client.jsonable import jsonable
 from tieback_client.shown.answers import is_quoted
 from tieback_client.shown.marks import mark_of
@@ -60,6 +60,11 @@ class CheckedClaim(BaseModel):
     """The verdict in words, and what to do; empty for a quote."""
     score: float | None
     answers_question: str | None
+    disagreement: str | None
+    """In what it and the passages disagree: number, date, name, negation, not_mentioned, other_source or
+    statement; null where nothing was found."""
+    marked: list[str]
+    """The words of the claim that the passages do not have or say otherwise."""
     citations: list[Cited]
 
 
@@ -189,7 +194,7 @@ def claims_of(text: CheckedText, passages: Sequence[Passage]) -> list[CheckedCla
     texts = {one.id: one.text for one in passages}
     quoted = isinstance(text, Answer) and is_quoted(text)
     return [
-        _claim(claim.text, text.verdicts.get(claim.id), text.citations_of(claim), texts, quoted=quoted)
+        _claim(claim, text.verdicts.get(claim.id), text.citations_of(claim), texts, quoted=quoted)
         for claim in text.claims
     ]
 
@@ -222,7 +227,7 @@ def _value(value: Any) -> Any:
 
 
 def _claim(
-    text: str,
+    claim: Claim,
     verdict: Verdict | None,
     citations: Sequence[Citation],
     texts: Mapping[str, str],
@@ -231,12 +236,17 @@ def _claim(
 ) -> CheckedClaim:
     fit = verdict.answers_question if verdict is not None else None
     label = verdict.label.value if verdict is not None else "not_checked"
+    disagreement = verdict.disagreement if verdict is not None else None
+    marked = verdict.marked if verdict is not None else ()
+    first = claim.span[0]
     return CheckedClaim(
-        text=text,
+        text=claim.text,
         verdict="quoted" if quoted else label,
         told="" if quoted else mark_of(verdict).words,
         score=jsonable(verdict.score) if verdict is not None and not quoted else None,
         answers_question=None if fit is None else fit.value,
+        disagreement=None if disagreement is None else disagreement.value,
+        marked=[_quote(claim.text, (begin - first, end - first)) for begin, end in marked],
         citations=[
             Cited(
                 passage_id=one.evidence_id,

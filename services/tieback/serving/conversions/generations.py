@@ -17,6 +17,7 @@ from tieback.core.types.generation import (
     ConflictKind,
     Decision,
     Degraded,
+    Disagreement,
     Evidence,
     Finish,
     FinishReason,
@@ -53,6 +54,7 @@ _VERDICTS = Numbers(evidence_pb2.VerdictLabel, VerdictLabel, "verdict")
 _NOT_CHECKED = Numbers(evidence_pb2.NotCheckedReason, NotCheckedReason, "reason")
 _ABSTENTIONS = Numbers(evidence_pb2.AbstentionReason, AbstentionReason, "reason to abstain")
 _FITS = Numbers(evidence_pb2.QuestionFit, QuestionFit, "fit of a claim and a question")
+_DISAGREEMENTS = Numbers(evidence_pb2.Disagreement, Disagreement, "disagreement")
 _CONFLICTS = Numbers(evidence_pb2.ConflictKind, ConflictKind, "kind of conflict")
 _FINISHES = Numbers(generator_pb2.FinishReason, FinishReason, "reason to finish")
 _REPAIRS = Numbers(generator_pb2.Repair, Repair, "repair", unspecified=Repair.NONE)
@@ -225,6 +227,9 @@ def read_verdict(message: evidence_pb2.Verdict) -> Verdict:
         _NOT_CHECKED.members.get(message.reason),
         _FITS.members.get(message.answers_question),
         read_citation(message.nearest) if message.HasField("nearest") else None,
+        _DISAGREEMENTS.members.get(message.disagreement),
+        [(one.begin_byte, one.end_byte) for one in message.marked],
+        _read_conflicting(message.compared) if message.HasField("compared") else None,
     )
 
 
@@ -293,6 +298,9 @@ def verdict_message(verdict: Verdict) -> evidence_pb2.Verdict:
         reason=None if verdict.reason is None else _NOT_CHECKED.write(verdict.reason),
         answers_question=None if verdict.answers_question is None else _FITS.write(verdict.answers_question),
         nearest=None if verdict.nearest is None else citation_message(verdict.nearest),
+        disagreement=None if verdict.disagreement is None else _DISAGREEMENTS.write(verdict.disagreement),
+        marked=map(write_span, verdict.marked),
+        compared=None if verdict.compared is None else _conflicting_message(verdict.compared),
     )
 
 
