@@ -168,6 +168,8 @@ class Verdict:
     text that it is a claim of, in order."""
     compared: ConflictingPlace | None = None
     """The sentence that says the marked words otherwise or, of `OTHER_SOURCE`, that has them."""
+    checker_revision: str = ""
+    """The revision of what the checker has learned; of one that learns nothing, the server's release."""
 
 
 @dataclass(frozen=True, slots=True)

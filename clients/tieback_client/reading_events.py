@@ -133,6 +133,7 @@ def verdict(one: Any) -> events.Verdict:
         disagreement=value_of(_DISAGREEMENTS, one.disagreement, None),
         marked=[span(marked) for marked in one.marked],
         compared=_conflicting(one.compared) if one.HasField("compared") else None,
+        checker_revision=one.checker_revision,
     )
 
 

@@ -13,12 +13,21 @@ from typing import Any
 
 import grpc
 import pytest
+import tieback
 from support.trace_collector import TraceCollector, trace_collector
 from tieback.serving import context, logs
 from tieback.serving.local import LocalServer
 from tieback.serving.settings import Settings
 from tieback.serving.tracing import trace_ids
-from tieback.v1 import answer_pb2, answer_pb2_grpc, content_pb2, report_pb2
+from tieback.v1 import (
+    answer_pb2,
+    answer_pb2_grpc,
+    content_pb2,
+    evidence_pb2,
+    grounding_pb2,
+    grounding_pb2_grpc,
+    report_pb2,
+)
 from tieback_client import AsyncClient, Item, Section
 
 SPACE = "wordllama-256"  # the lightest one: what is asked here is not how well it finds
@@ -179,12 +188,11 @@ def test_without_a_collector_the_log_has_the_callers_trace() -> None:
         assert handed_on.keys() == {"x-request-id"}, broken
 
 
-async def test_spans_follow_the_conventions_of_generative_ai_where_they_are_asked_for(
-    collector: TraceCollector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def conventional(collector: TraceCollector, folder: Path, monkeypatch: pytest.MonkeyPatch) -> LocalServer:
+    """A server that is asked for OpenTelemetry's conventions."""
     monkeypatch.setenv("OTEL_SEMCONV_STABILITY_OPT_IN", "http, gen_ai_latest_experimental")
     settings = Settings(
-        store=tmp_path / "store",
+        store=folder / "store",
         port=0,
         metrics_port=None,
         spaces=(SPACE,),
@@ -192,8 +200,14 @@ async def test_spans_follow_the_conventions_of_generative_ai_where_they_are_aske
         drain_seconds=0,
         otlp_endpoint=collector.address,
     )
+    return LocalServer(settings)
+
+
+async def test_spans_follow_the_conventions_of_generative_ai_where_they_are_asked_for(
+    collector: TraceCollector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     trace, _, header = traceparent()
-    async with LocalServer(settings) as running:
+    async with conventional(collector, tmp_path, monkeypatch) as running:
         async with AsyncClient(f"127.0.0.1:{running.port}") as client:
             section = Section("The lighthouse was built in 1873.", id="1")
             await client.ingest("library", [Item(id="lighthouse", sections=[section])]).collect()
@@ -208,3 +222,89 @@ async def test_spans_follow_the_conventions_of_generative_ai_where_they_are_aske
     assert found["gen_ai.usage.input_tokens"] > 0
     assert spans["retrieval library"][0].attributes["gen_ai.data_source.id"] == "library"
     assert "search" not in spans
+
+
+CHECKED = "The lighthouse was built in 1873. Is it red?"
+
+
+async def check(server: LocalServer, header: str) -> None:
+    check = grounding_pb2.GroundingCheck(
+        text=CHECKED, evidence=[evidence_pb2.Evidence(id="1", text="The lighthouse was built in 1873.")]
+    )
+    request = grounding_pb2.CheckGroundingRequest(checks=[check, grounding_pb2.GroundingCheck()])
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+        stub = grounding_pb2_grpc.GroundingServiceStub(channel)
+        await stub.CheckGrounding(request, metadata=(("traceparent", header),))
+    server.telemetry.tracing.close()
+
+
+async def test_verdicts_are_events_with_checker_and_revision_and_without_the_text(
+    collector: TraceCollector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trace, _, header = traceparent()
+    async with conventional(collector, tmp_path, monkeypatch) as running:
+        await check(running, header)
+
+    supported, question, empty = collector.logs.events
+    [span] = collector.of(trace)["check grounding"]
+    assert {(one.name, one.trace, one.span, one.process) for one in collector.logs.events} == {
+        ("gen_ai.evaluation.result", trace, span.id, "tieback-local")
+    }
+    checker = {
+        "gen_ai.evaluation.name": "groundedness",
+        "tieback.checker.name": "lexical_embedding",
+        "tieback.checker.revision": tieback.__version__,
+    }
+    assert supported.attributes == {
+        **checker,
+        "gen_ai.evaluation.score.label": "supported",
+        "gen_ai.evaluation.score.value": supported.attributes["gen_ai.evaluation.score.value"],
+        "tieback.claim.id": 1,
+    }
+    assert 0.5 < supported.attributes["gen_ai.evaluation.score.value"] <= 1
+    assert question.attributes == {
+        **checker,
+        "gen_ai.evaluation.score.label": "not_checked",
+        "gen_ai.evaluation.explanation": "states_nothing",
+        "tieback.claim.id": 2,
+    }
+    assert empty.attributes == {"gen_ai.evaluation.name": "groundedness", "error.type": "INVALID_INPUT"}
+    assert "lighthouse" not in str(collector.logs.events)
+
+
+async def test_events_have_the_text_of_claims_where_content_is_captured(
+    collector: TraceCollector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "event_only")
+    async with conventional(collector, tmp_path, monkeypatch) as running:
+        await check(running, traceparent()[2])
+
+    told = [one.attributes.get("gen_ai.evaluation.explanation") for one in collector.logs.events]
+    assert told == ["The lighthouse was built in 1873.", "states_nothing: Is it red?", None]
+
+
+async def test_verdicts_are_no_events_without_the_conventions_or_a_sampled_trace(
+    server: LocalServer, collector: TraceCollector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await check(server, traceparent()[2])
+    async with conventional(collector, tmp_path / "other", monkeypatch) as running:
+        await check(running, traceparent(sampled=False)[2])
+
+    assert collector.logs.events == []
+
+
+async def test_verdicts_of_an_answer_are_events_of_the_span_that_wrote_it(
+    collector: TraceCollector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with conventional(collector, tmp_path, monkeypatch) as running:
+        async with AsyncClient(f"127.0.0.1:{running.port}") as client:
+            evidence = ["The lighthouse was built in 1873."]
+            answer = await client.generate("When was the lighthouse built?", evidence).collect()
+        running.telemetry.tracing.close()
+
+    [verdict] = answer.verdicts.values()
+    [event] = collector.logs.events
+    assert event.attributes["tieback.checker.name"] == verdict.checker == "verbatim"
+    assert event.attributes["gen_ai.evaluation.score.label"] == verdict.label
+    [span] = [one for one in collector.spans if one.name.startswith("text_completion")]
+    assert (event.trace, event.span) == (span.trace, span.id)

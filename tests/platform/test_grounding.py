@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from support.local_platform import Running, served_locally
+from tieback.models.state_artifact import CHECKER
 from tieback.serving.settings import Settings
 from tieback_client import (
     AnswerAction,
@@ -72,6 +73,7 @@ def test_a_text_is_checked_by_passages_and_each_claim_is_counted(platform: Runni
     assert [one.id for one in checked.evidence] == ["1", "recipe"]
     assert (checked.supported, checked.supported_share) == (False, 0.5)
     assert checked.timing.total > 0
+    assert {one.checker_revision for one in checked.verdicts.values()} == {CHECKER.shipped().name}
     assert platform.value("tieback_checked_claims_total", label="supported") == before + 1
 
 

@@ -1,4 +1,4 @@
-"""A collector of OpenTelemetry traces: OTLP over gRPC, as an exporter would find it in a cluster."""
+"""A collector of OpenTelemetry traces and events: OTLP over gRPC, as exporters find it in a cluster."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import grpc
+from opentelemetry.proto.collector.logs.v1 import logs_service_pb2, logs_service_pb2_grpc
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 
 
@@ -25,12 +26,49 @@ class Span:
     failed: bool
 
 
+@dataclass(frozen=True)
+class Event:
+    """An event as it arrived. Ids are lower-case hex."""
+
+    name: str
+    trace: str
+    span: str
+    process: str
+    attributes: dict[str, Any]
+
+
+class EventCollector(logs_service_pb2_grpc.LogsServiceServicer):
+    """Keeps the events that were exported to it."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def Export(
+        self, request: logs_service_pb2.ExportLogsServiceRequest, context: grpc.ServicerContext
+    ) -> Any:
+        for resource in request.resource_logs:
+            process = _values(resource.resource.attributes)["service.name"]
+            for scope in resource.scope_logs:
+                self.events += [
+                    Event(
+                        name=one.event_name,
+                        trace=one.trace_id.hex(),
+                        span=one.span_id.hex(),
+                        process=process,
+                        attributes=_values(one.attributes),
+                    )
+                    for one in scope.log_records
+                ]
+        return logs_service_pb2.ExportLogsServiceResponse()
+
+
 class TraceCollector(trace_service_pb2_grpc.TraceServiceServicer):
     """Keeps the spans that were exported to it."""
 
     def __init__(self) -> None:
         self.spans: list[Span] = []
         self.address = ""
+        self.logs = EventCollector()
 
     def Export(
         self, request: trace_service_pb2.ExportTraceServiceRequest, context: grpc.ServicerContext
@@ -66,6 +104,7 @@ def trace_collector() -> Iterator[TraceCollector]:
     collector = TraceCollector()
     server = grpc.server(ThreadPoolExecutor(2))
     trace_service_pb2_grpc.add_TraceServiceServicer_to_server(collector, server)  # type: ignore[no-untyped-call]  # generated without types
+    logs_service_pb2_grpc.add_LogsServiceServicer_to_server(collector.logs, server)  # type: ignore[no-untyped-call]  # the same
     collector.address = f"http://127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     server.start()
     try:

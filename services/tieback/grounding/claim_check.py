@@ -10,6 +10,7 @@ from typing import cast
 
 import numpy as np
 
+import tieback
 from tieback.core.errors import InvalidInput
 from tieback.core.field_path import FieldPath, at
 from tieback.core.recognised import region_of, time_of
@@ -82,6 +83,8 @@ class ConfiguredChecker:
     summarise: Summary
     is_learned: bool
     reads_words: bool
+    revision: str
+    """The revision of what it has learned; of one that learns nothing, this release."""
     reads: Reads | None = None
     """Which windows it reads of a claim, where words alone decide it; None where it reads all."""
     denies: Denies | None = None
@@ -94,7 +97,8 @@ class Checkers:
     """The checkers that a server has: all that learn nothing, and the learned ones by their `states`.
 
     `likelihoods` are those of a language model in the same process; None where there is none, or another one
-    than the states were learned with. `reader` is the network that reads two texts together.
+    than the states were learned with. `reader` is the network that reads two texts together. `revisions` are
+    those of the states.
     """
 
     def __init__(
@@ -102,7 +106,9 @@ class Checkers:
         states: Mapping[str, State] | None = None,
         likelihoods: Likelihoods | None = None,
         reader: Reader | None = None,
+        revisions: Mapping[str, str] | None = None,
     ) -> None:
+        self._revisions = dict(revisions or {})
         self._states = dict(states or {})
         self._likelihoods = likelihoods
         self._reader = reader
@@ -145,6 +151,7 @@ class Checkers:
             summarise,
             is_learned(name),
             knows_words,
+            self._revisions.get(name, tieback.__version__),
             reads,
             denies=self._denies(),
             reader=self._reader,
@@ -277,7 +284,16 @@ class ClaimCheck:
             checker = self._by_labels
         if finding is None:
             withheld = self._withheld(claim.text) or NotCheckedReason.NO_PASSAGES
-            return [Verdict(claim.id, VerdictLabel.NOT_CHECKED, 0.0, checker.name, withheld)]
+            return [
+                Verdict(
+                    claim.id,
+                    VerdictLabel.NOT_CHECKED,
+                    0.0,
+                    checker.name,
+                    withheld,
+                    checker_revision=checker.revision,
+                )
+            ]
         if finding.label is VerdictLabel.UNSUPPORTED and not self._reads_all:
             # Of passages that were left out nobody knows whether they support it.
             finding = Finding(VerdictLabel.NOT_CHECKED, 0.0, finding.passages, NotCheckedReason.LANGUAGE)
@@ -290,7 +306,15 @@ class ClaimCheck:
         ]
         score = min(finding.score, 1.0)
         nearest = None if cited else self._nearest(claim, finding)
-        verdict = Verdict(claim.id, finding.label, score, checker.name, finding.reason, nearest=nearest)
+        verdict = Verdict(
+            claim.id,
+            finding.label,
+            score,
+            checker.name,
+            finding.reason,
+            nearest=nearest,
+            checker_revision=checker.revision,
+        )
         return [*cited, verdict]
 
     def _nearest(self, claim: Claim, finding: Finding) -> Citation | None:

@@ -83,11 +83,12 @@ def load_checkers(
     state = _learned(CHECKER, settings.checker, "TIEBACK_CHECKER", plan)
     if state is None:
         return Checkers(reader=reader)
-    asked = CHECKER.facts(_folder(CHECKER, settings.checker)).get("likelihood")
+    folder = _folder(CHECKER, settings.checker)
+    asked = CHECKER.facts(folder).get("likelihood")
     likelihoods = None
     if model is not None and model.name == asked:
         likelihoods = functools.partial(claim_likelihoods, model)
-    return Checkers({LEARNED: state}, likelihoods, reader)
+    return Checkers({LEARNED: state}, likelihoods, reader, {LEARNED: folder.name})
 
 
 def load_reader(settings: Settings, plan: Plan) -> QuestionReader | None:

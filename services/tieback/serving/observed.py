@@ -19,11 +19,13 @@ from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeReply, Sp
 from tieback.core.types.fusion import Fused, FusePart, FuseReply, Role, Routing
 from tieback.core.types.generation import (
     AnswerStyle,
+    Claim,
     Evidence,
     Finish,
     GenerationEvent,
     Grounding,
     SamplingParameters,
+    Verdict,
 )
 from tieback.core.types.grounding import CheckedText, CheckReply, GroundingCheck
 from tieback.core.types.method_choice import MethodChoice
@@ -222,11 +224,16 @@ class ObservedGenerator:
         # The span does not become the current one: a stream is resumed in contexts that are not its own.
         operation = generation(model, sampling.temperature, sampling.max_tokens)
         tracing = self._telemetry.tracing
+        claims: dict[int, str] = {}
         with tracing.step("generate", current=False, operation=operation) as span:
             async with aclosing(events) as stream:  # type: ignore[type-var]  # the ports' iterators are generators
                 async for event in stream:
                     self._telemetry.observe_generation(event, sampling.strategy.name)
-                    if isinstance(event, Finish):
+                    if isinstance(event, Claim):
+                        claims[event.id] = event.text
+                    elif isinstance(event, Verdict):
+                        tracing.evaluated(span, event, claims.pop(event.claim_id, ""))
+                    elif isinstance(event, Finish):
                         tracing.note(
                             span,
                             usage__input_tokens=event.prompt_tokens,
@@ -274,10 +281,15 @@ class ObservedGrounding:
         deadline: Deadline = NO_DEADLINE,
     ) -> CheckReply:
         """As the service does."""
-        with self._telemetry.tracing.step("check grounding"):
+        tracing = self._telemetry.tracing
+        with tracing.step("check grounding") as span:
             reply = await self._grounding.check(checks, checker=checker, deadline=deadline)
-        for result in reply.results:
-            if isinstance(result, CheckedText):
-                self._telemetry.observe_check(result.verdicts)
+            for result in reply.results:
+                if isinstance(result, CheckedText):
+                    self._telemetry.observe_check(result.verdicts)
+                    for claim, verdict in zip(result.claims, result.verdicts, strict=True):
+                        tracing.evaluated(span, verdict, claim.text)
+                else:
+                    tracing.evaluated(span, result)
         self._telemetry.observe_timing("grounding", "check", reply.timing)
         return reply

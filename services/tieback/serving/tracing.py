@@ -10,11 +10,15 @@ import grpc
 from opentelemetry import propagate, trace
 
 import tieback
+from tieback.core.errors import TiebackError
+from tieback.core.types.generation import Verdict
 from tieback.serving import context as call_context
+from tieback.serving.evaluation_events import EvaluationEvents
 from tieback.serving.semantic_conventions import Operation, Value, asks_for_gen_ai
 from tieback.serving.settings import Settings
 
 if TYPE_CHECKING:
+    from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider
 
 _NO_SPAN: AbstractContextManager[None] = nullcontext()
@@ -36,9 +40,16 @@ class Tracing:
     """The tracer of this process."""
 
     def __init__(self, settings: Settings, process: str) -> None:
-        self._provider = _provider(settings, process)
-        self._tracer = self._provider.get_tracer("tieback", tieback.__version__) if self._provider else None
+        self._provider: TracerProvider | None = None
+        self._tracer: trace.Tracer | None = None
+        self._evaluations: EvaluationEvents | None = None
         self._conventions = asks_for_gen_ai()
+        if settings.otlp_endpoint:
+            resource = _resource(process)
+            self._provider = _provider(settings.otlp_endpoint, resource)
+            self._tracer = self._provider.get_tracer("tieback", tieback.__version__)
+            if self._conventions:
+                self._evaluations = EvaluationEvents(resource, settings.otlp_endpoint)
 
     def span(
         self, name: str, metadata: Iterable[tuple[str, str | bytes]], request_id: str
@@ -85,25 +96,33 @@ class Tracing:
             for name, value in attributes.items():
                 span.set_attribute(f"gen_ai.{name.replace('__', '.')}", value)
 
+    def evaluated(self, span: object, outcome: Verdict | TiebackError, claim: str = "") -> None:
+        """Sends the outcome of a check as an event of a span, where the conventions are asked for."""
+        if self._evaluations is not None:
+            self._evaluations.send(span, outcome, claim)
+
     def close(self) -> None:
-        """Sends the spans that are not sent yet."""
+        """Sends the spans and the events that are not sent yet."""
         if self._provider is not None:
             self._provider.shutdown()
+        if self._evaluations is not None:
+            self._evaluations.close()
 
 
-def _provider(settings: Settings, process: str) -> TracerProvider | None:
-    if not settings.otlp_endpoint:
-        return None
+def _resource(process: str) -> Resource:
+    from opentelemetry.sdk.resources import Resource
+
+    return Resource.create({"service.name": process})
+
+
+def _provider(endpoint: str, resource: Resource) -> TracerProvider:
     # Imported here: most servers trace nothing, and the exporter costs memory.
     from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
-    from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    provider = TracerProvider(resource=Resource.create({"service.name": process}))
-    exporter = OTLPSpanExporter(
-        endpoint=settings.otlp_endpoint, insecure=not settings.otlp_endpoint.startswith("https")
-    )
+    provider = TracerProvider(resource=resource)
+    exporter = OTLPSpanExporter(endpoint=endpoint, insecure=not endpoint.startswith("https"))
     provider.add_span_processor(BatchSpanProcessor(exporter))
     return provider
 

@@ -172,6 +172,7 @@ class Verdict:
     `answers_question` is None where there is no question. `nearest` is the place to read where nothing
     supports or contradicts the claim. `disagreement` is the kind of what is `marked`: spans of the claim, in
     bytes of the answer's UTF-8 text. `compared` is the sentence that says it otherwise, or that has it.
+    `checker_revision` is that of what the checker has learned, or the server's release.
     """
 
     claim_id: int
@@ -184,6 +185,7 @@ class Verdict:
     disagreement: Disagreement | None = None
     marked: Sequence[tuple[int, int]] = ()
     compared: ConflictingPlace | None = None
+    checker_revision: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -230,6 +230,7 @@ def read_verdict(message: evidence_pb2.Verdict) -> Verdict:
         _DISAGREEMENTS.members.get(message.disagreement),
         [(one.begin_byte, one.end_byte) for one in message.marked],
         _read_conflicting(message.compared) if message.HasField("compared") else None,
+        checker_revision=message.checker_revision,
     )
 
 
@@ -301,6 +302,7 @@ def verdict_message(verdict: Verdict) -> evidence_pb2.Verdict:
         disagreement=None if verdict.disagreement is None else _DISAGREEMENTS.write(verdict.disagreement),
         marked=map(write_span, verdict.marked),
         compared=None if verdict.compared is None else _conflicting_message(verdict.compared),
+        checker_revision=verdict.checker_revision,
     )
 
 
