@@ -63,7 +63,7 @@ class EvaluationEvents:
 
 
 def found(verdict: Verdict) -> dict[str, Value]:
-    """Attributes of a verdict, without its text; the explanation is why it was not checked, or what disagrees."""
+    """Attributes of a verdict, without texts; the explanation is a reason or a kind of disagreement."""
     attributes: dict[str, Value] = {
         "gen_ai.evaluation.name": METRIC,
         "gen_ai.evaluation.score.label": verdict.label.value,
