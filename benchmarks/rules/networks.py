@@ -1,0 +1,65 @@
+"""The networks that rules are beside: the text encoder, the trained checker, and what reads two texts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from tieback.catalog.catalog import Catalog
+from tieback.core.errors import InvalidInput
+from tieback.core.field_path import at
+from tieback.core.types.content import Content, Modality
+from tieback.core.types.encoding import EncodePlan, Truncation
+from tieback.core.types.limits import Limits
+from tieback.core.types.vectors import VectorKind
+from tieback.grounding import LEARNED, Checkers
+from tieback.methods.grounding import Statement
+from tieback.models.loading import load_encoder
+from tieback.models.question_reader import GRAPH, load_question_reader
+from tieback.models.state_artifact import CHECKER, READER
+from tieback.models.store import Store
+
+SPACE = "all-minilm-l6-v2"
+PLAN = EncodePlan(kinds=frozenset({VectorKind.DENSE, VectorKind.MULTI_VECTOR}), truncation=Truncation.END)
+AT_ONCE = 16
+
+
+class Networks:
+    """Those that ship, in this process."""
+
+    def __init__(self) -> None:
+        [card] = [one for one in Catalog.load().encoders() if one.name == SPACE]
+        store = Store()
+        self._encoder = load_encoder(card, store)
+        self.reader = load_question_reader(READER.file(READER.shipped(), GRAPH), card, store)
+        state = CHECKER.learned(CHECKER.shipped(), [card.space])
+        assert state is not None, f"the shipped checker reads another space than {SPACE}"
+        self.denies = Checkers({LEARNED: state}).configured(None, at("checker")).denies
+        self._width = card.width
+        self._odds: dict[tuple[str, str], float] = {}
+
+    def contradiction(self, one: str, other: str) -> float:
+        """The log odds that both contradict each other, the mean of both ways round."""
+        if (one, other) not in self._odds:
+            both = (self.reader.contradicts(one, other), self.reader.contradicts(other, one))
+            self._odds[one, other] = sum(both) / 2
+        return self._odds[one, other]
+
+    def statements(self, texts: Sequence[str]) -> dict[str, Statement]:
+        """The texts with their vectors and those of their tokens; one without a word has zeros."""
+        nothing = Statement("", np.zeros(self._width, np.float32), np.zeros((0, self._width), np.float32))
+        found = {text: Statement(text, nothing.vector, nothing.rows) for text in texts}
+        prepared = []
+        for text in found:
+            try:
+                content = Content(Modality.TEXT, text)
+                prepared.append((text, self._encoder.prepare(content, PLAN, Limits())))
+            except InvalidInput:  # nothing in it that the encoder reads as a word
+                continue
+        prepared.sort(key=lambda one: one[1].tokens)
+        for begin in range(0, len(prepared), AT_ONCE):
+            some = prepared[begin : begin + AT_ONCE]
+            for (text, _), raw in zip(some, self._encoder.run([one for _, one in some], PLAN), strict=True):
+                if raw.dense is not None and raw.rows is not None:
+                    found[text] = Statement(text, np.asarray(raw.dense), np.asarray(raw.rows))
+        return found
