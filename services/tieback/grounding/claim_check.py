@@ -13,7 +13,6 @@ import numpy as np
 import tieback
 from tieback.core.errors import InvalidInput
 from tieback.core.field_path import FieldPath, at
-from tieback.core.recognised import region_of, time_of
 from tieback.core.state import State
 from tieback.core.types.arrays import Array
 from tieback.core.types.generation import (
@@ -28,6 +27,7 @@ from tieback.core.types.generation import (
 )
 from tieback.core.types.method_choice import MethodChoice
 from tieback.grounding.conflicts import Conflicts
+from tieback.grounding.explaining import Explanations, citation_of
 from tieback.grounding.languages import is_foreign
 from tieback.grounding.other_words import Denies, Reader
 from tieback.methods.grounding import (
@@ -41,11 +41,9 @@ from tieback.methods.grounding import (
     Statement,
     Summary,
     Support,
-    Words,
     checkers,
     is_learned,
     reads_words,
-    words_of,
 )
 
 LEARNED, WITHOUT_STATE = "token_alignment", "lexical_embedding"
@@ -215,6 +213,7 @@ class ClaimCheck:
         self._passages = [one[1] for one in known]
         self._stated = [one[2] for one in known]
         self._numbers = [one[3] for one in known]
+        self._explanations = Explanations(self._sources, self._stated)
         self._conflicts = Conflicts(
             self._sources, self._stated, question, asked, checker.denies, checker.reader
         )
@@ -301,38 +300,16 @@ class ClaimCheck:
             self._decided += 1
             self._supported += finding.label is VerdictLabel.SUPPORTED
         cited = [
-            _citation(claim, self._sources[place], finding.passages[place])
+            citation_of(claim, self._sources[place], finding.passages[place])
             for place in checker.summarise(finding)[:MOST_CITATIONS]
         ]
         score = min(finding.score, 1.0)
-        nearest = None if cited else self._nearest(claim, finding)
         verdict = Verdict(
-            claim.id,
-            finding.label,
-            score,
-            checker.name,
-            finding.reason,
-            nearest=nearest,
-            checker_revision=checker.revision,
+            claim.id, finding.label, score, checker.name, finding.reason, checker_revision=checker.revision
         )
-        return [*cited, verdict]
-
-    def _nearest(self, claim: Claim, finding: Finding) -> Citation | None:
-        """Of a claim that nothing supports or contradicts, the sentence that has most of its words, numbers
-        and names; of those that have as many the one that supports it most. None where none has one.
-
-        How far a sentence supports the claim does not tell it alone: that with another year does not at all.
-        """
-        if finding.label not in (VerdictLabel.UNSUPPORTED, VerdictLabel.LOW_CONFIDENCE):
-            return None
-        asked = _content(words_of(claim.text))
-        best, found = (0, 0.0), None
-        for place, (passage, support) in enumerate(zip(self._stated, finding.passages, strict=True)):
-            for span, words in zip(passage.windows, passage.window_words, strict=True):
-                likeness = (len(asked & _content(words)), support.score)
-                if likeness[0] and likeness > best:
-                    best, found = likeness, (self._sources[place], Support(support.score, span))
-        return None if found is None else _citation(claim, *found)
+        # Of passages that were left out nobody knows what they have, and labels are not compared by words.
+        compares = self._reads_all and finding.checker != LABELS
+        return [*cited, self._explanations.explained(verdict, claim, finding, cited, compares=compares)]
 
     async def conflicts(self, claim: Claim, concluded: Sequence[Checked]) -> list[Conflict]:
         """What other passages say instead of what a claim rests on. It may take longer than the verdict, so
@@ -362,20 +339,3 @@ class ClaimCheck:
     def _is_foreign(self, text: str) -> bool:
         """Whether it is of a language that the checker does not know."""
         return self._checker.reads_words and is_foreign(text)
-
-
-def _content(words: Words) -> set[str]:
-    return {*words.stems, *words.numbers}
-
-
-def _citation(claim: Claim, source: Evidence, support: Support) -> Citation:
-    return Citation(
-        claim.id,
-        source.id,
-        source.item_id,
-        source.section_id,
-        support.span,
-        support.score,
-        region_of(source.segments, support.span) or source.region,
-        time_of(source.segments, support.span),
-    )

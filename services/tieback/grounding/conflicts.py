@@ -107,8 +107,8 @@ class Conflicts:
                 yield Conflict(
                     claim_id,
                     differs.kind,
-                    _place(self._sources[number], own, window, differs.one),
-                    _place(self._sources[place], passage, other, differs.other),
+                    place_of(self._sources[number], own, window, differs.one),
+                    place_of(self._sources[place], passage, other, differs.other),
                 )
 
     def _in_other_words(self, one: tuple[int, int], other: tuple[int, int]) -> Difference | None:
@@ -154,7 +154,8 @@ def _text(passage: Passage, window: int) -> str:
     return passage.text.encode()[begin:end].decode()
 
 
-def _place(source: Evidence, passage: Passage, window: int, differs: Span | None) -> ConflictingPlace:
+def place_of(source: Evidence, passage: Passage, window: int, differs: Span | None) -> ConflictingPlace:
+    """A sentence of a passage, in which `differs`, as characters of what is displayed, is what it says."""
     begin, end = passage.windows[window]
     text = _text(passage, window)
     said = None

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -35,6 +35,7 @@ __all__ = [
     "Statement",
     "Summary",
     "Support",
+    "TokenMark",
     "Words",
     "checkers",
     "is_learned",
@@ -138,11 +139,19 @@ class Support:
     contradicts: bool = False
 
 
+class TokenMark(NamedTuple):
+    """How likely it is, 0 to 1, that the passages do not say a part of a claim, in characters of it."""
+
+    span: tuple[int, int]
+    probability: float
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """The outcome for one claim: `score` is the best support, `passages` has one for each passage.
 
     `reason` is why it was not checked; `checker` names the method where it is another one than was asked.
+    `marks` are those of a network that reads the claim by its tokens; without any, words alone are compared.
     """
 
     label: VerdictLabel
@@ -150,6 +159,7 @@ class Finding:
     passages: Sequence[Support]
     reason: NotCheckedReason | None = None
     checker: str = ""
+    marks: Sequence[TokenMark] = ()
 
 
 class Checker(Protocol):

@@ -57,14 +57,14 @@ def is_doubted(stated: Words, said: Sequence[Words], signals: Array) -> bool:
     own = dict.fromkeys(stated.stems)
     if not said or len(own) + len(stated.numbers) < FEWEST_WORDS:
         return True
-    everywhere = _Stems(one.all_stems for one in said)
+    everywhere = Stems(one.all_stems for one in said)
     if not all(everywhere.have(stem) for stem in own):
         return True
     plain = frozenset[str]().union(*(one.plain for one in said))
     marked = frozenset[tuple[str, str]]().union(*(one.marked for one in said))
     if (stated.plain & (QUANTIFIERS | SPEAKERS)) - plain or stated.marked - marked:
         return True
-    covered = [sum(map(_Stems([one.all_stems]).have, own)) for one in said]
+    covered = [sum(map(Stems([one.all_stems]).have, own)) for one in said]
     best = said[covered.index(max(covered))]
     if stated.negations % 2 != best.negations % 2:
         return True
@@ -73,7 +73,7 @@ def is_doubted(stated: Words, said: Sequence[Words], signals: Array) -> bool:
     return is_reordered(stated, said, may_move=True) or not _stand_together(stated, said)
 
 
-class _Stems:
+class Stems:
     """Stems of texts, which a word may have in another form."""
 
     def __init__(self, texts: Iterable[Collection[str]]) -> None:
