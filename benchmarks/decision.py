@@ -23,9 +23,9 @@ import numpy as np
 from tieback_client import AnswerAction, AnswerStyle, Client, Decision, Grounding, InvalidArgument, Item
 from tieback_client.methods import MethodLike
 
+from benchmarks.classification import auc
 from benchmarks.generation import evenly
 from benchmarks.generation.judging import interval
-from benchmarks.grounding import auc
 from benchmarks.report import Report
 from benchmarks.served import StartError, started
 

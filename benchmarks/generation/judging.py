@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from tieback_client import AnswerStyle, Client, Grounding, InvalidArgument
 
+from benchmarks.classification import auc
 from benchmarks.generation.answering import Asked, ask
-from benchmarks.grounding import auc
 from benchmarks.report import BOOTSTRAP, Report
 
 LEARNED = ("question_reading", "question_alignment")

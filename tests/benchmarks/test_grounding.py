@@ -10,11 +10,10 @@ import pytest
 from tieback_client import VerdictLabel
 
 from benchmarks.__main__ import main
+from benchmarks.classification import auc, balanced
 from benchmarks.grounding import (
     Labelled,
     Outcome,
-    auc,
-    balanced,
     calibration_error,
     coverage_row,
     described,
@@ -111,17 +110,22 @@ def test_the_calibration_error_is_the_distance_of_scores_from_what_they_promise(
     assert calibration_error(right[:4]) == pytest.approx(0.2)
 
 
-def test_the_claims_are_asked_of_a_server_and_those_that_it_refuses_are_counted() -> None:
+def test_the_claims_are_asked_of_a_server_and_those_that_it_refuses_are_counted(tmp_path: Path) -> None:
     labelled = [
         Labelled([TIDES], "The moon pulls the water of the sea.", SUPPORTED),
         Labelled([TIDES], "Bread is baked at night in the village.", UNSUPPORTED),
         Labelled(["One. Two. Three. " * 200], "The tide rises twice a day.", UNSUPPORTED),
     ]
 
-    report = measured({"tides": labelled}, None, spaces=["all-minilm-l6-v2"])
+    report = measured({"tides": labelled}, None, spaces=["all-minilm-l6-v2"], each=tmp_path / "each.jsonl")
 
     [row] = report.tables["verdicts by set"]
     assert (row["claims"], row["refused"], row["balanced accuracy"]) == (2, 1, 1.0)
     claims = {one.name: one for one in report.claims}
     assert claims["mean balanced accuracy over the sets"].value == 1.0
     assert claims["share of supported claims that are called contradicted"].value == 0.0
+    each = [json.loads(line) for line in (tmp_path / "each.jsonl").read_text().splitlines()]
+    assert [(one["source"], one["label"]) for one in each] == [
+        ("tides", "supported"),
+        ("tides", "unsupported"),
+    ]
