@@ -32,9 +32,9 @@ def auc(scores: np.ndarray, is_supported: np.ndarray) -> float:
     return float(higher)
 
 
-def share(chosen: np.ndarray) -> float:
+def share(chosen: np.ndarray | Sequence[bool]) -> float:
     """Share of the rows that are true; NaN of none."""
-    return float(chosen.mean()) if len(chosen) else float("nan")
+    return float(np.mean(chosen)) if len(chosen) else float("nan")
 
 
 def mean(values: Sequence[float]) -> float:

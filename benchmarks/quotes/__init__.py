@@ -1,0 +1,101 @@
+"""Quotes on domains by which nothing was chosen: what is right, shown, ticked and abstained from.
+
+--data has `answerable/dev_domains.jsonl` (`--sets domains`), `answerable/dev.jsonl` (`--sets dev`) and
+`crosslingual/dev.jsonl` (`--sets languages`): a JSON object on each line with "question", "passage",
+"answerable", "answers" and "source" or "language", and where they are known "domain", "evidence_sentence" and
+"negative". Each question is asked in the style quote with its passage as the only evidence, through SDK, wire
+and service, of a server that is started for it. `benchmarks/quotes/asked.py` has the rule by which a quote is
+right.
+
+The first tables are of the levels as they are served. Then the bounds of two levels are chosen on the scores
+of all domains but one, by what each level promises, and applied to that one; and so is a bound of abstention.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from benchmarks.data_folder import add_data, data_of
+from benchmarks.quotes import abstention, levels, served
+from benchmarks.quotes.asked import FILES, Asked, read
+from benchmarks.quotes.outcomes import Outcome, outcome
+from benchmarks.report import Report
+from benchmarks.served import StartError, started
+
+HOLDS = "questions with passages (answerable, crosslingual)"
+SPACES = ["all-minilm-l6-v2"]
+PROMISES = (0.8, 0.5)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_data(parser, HOLDS)
+    parser.add_argument("--sets", choices=list(FILES), default="domains", help="the questions [domains]")
+    parser.add_argument("--only", nargs="+", metavar="SOURCE", help="of the sources, those alone")
+    parser.add_argument(
+        "--most", type=int, default=100, metavar="N", help="questions of a source, evenly taken [100]"
+    )
+    parser.add_argument(
+        "--promises",
+        type=float,
+        nargs=2,
+        default=PROMISES,
+        metavar="SHARE",
+        help="shares of quotes that are right at the first and the second level [0.8 0.5]",
+    )
+    parser.add_argument("--each", type=Path, metavar="FILE", help="write what was found of each question")
+
+
+def run(options: argparse.Namespace) -> Report:
+    try:
+        sets = read(data_of(options, HOLDS), options.sets, options.most)
+    except (OSError, ValueError, KeyError) as error:
+        raise SystemExit(f"quotes: --data: {error}") from None
+    if options.only:
+        sets = {name: rows for name, rows in sets.items() if name in options.only}
+    return measured(sets, tuple(options.promises), each=options.each)
+
+
+def measured(
+    sets: Mapping[str, Sequence[Asked]], promises: tuple[float, float] = PROMISES, *, each: Path | None = None
+) -> Report:
+    """Measures the sets on a server that is started for it."""
+    report = Report()
+    found: dict[str, list[Outcome]] = {}
+    with tempfile.TemporaryDirectory() as store:
+        try:
+            with (
+                started(Path(store), local=True, spaces=SPACES) as one,
+                one.ready(300).client() as client,
+            ):
+                begin = time.monotonic()
+                for name, asked in sets.items():
+                    found[name] = [outcome(client, question) for question in asked]
+                seconds = time.monotonic() - begin
+        except StartError as error:
+            report.claim("the server starts", None, "", ">= 1", note=str(error))
+            return report
+    if each is not None:
+        _write_each(each, sets, found)
+    domains = {name: asked[0].domain for name, asked in sets.items()}
+    served.tell(report, found, domains)
+    levels.tell(report, found, domains, promises)
+    abstention.tell(report, found, domains)
+    questions = sum(map(len, found.values()))
+    report.table("time", [{"questions": questions, "s a question, two or three calls": seconds / questions}])
+    return report
+
+
+def _write_each(
+    path: Path, sets: Mapping[str, Sequence[Asked]], found: Mapping[str, Sequence[Outcome]]
+) -> None:
+    """Writes what was found of each question, a JSON object a line."""
+    with path.open("w", encoding="utf-8") as file:
+        for name, outcomes in found.items():
+            for asked, one in zip(sets[name], outcomes, strict=True):
+                file.write(json.dumps({"source": name, "question": asked.question, **asdict(one)}) + "\n")
