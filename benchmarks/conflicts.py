@@ -20,11 +20,11 @@ from typing import Any
 
 from tieback_client import Check, Checked, Client, VerdictLabel
 
-from benchmarks.checker_left_out import INTERVAL, domain_of
+from benchmarks.checker_left_out import domain_of
 from benchmarks.classification import share
 from benchmarks.data_folder import add_data, data_of
 from benchmarks.grounding import ALL, AT_ONCE, FILES, NO_GENERATOR, Labelled, read
-from benchmarks.left_out import over_domains
+from benchmarks.left_out import claim_mean
 from benchmarks.report import Report
 from benchmarks.served import StartError, started
 
@@ -101,18 +101,7 @@ def tell(report: Report, found: Mapping[str, Told]) -> None:
         ("contradicted, named", f">= {NAMED}"),
         ("supported, called so", f"<= {FALSE_ALARMS}"),
     ):
-        sign = 1 if target.startswith(">") else -1
-        over = over_domains({one["source"]: sign * one[name] for one in rows}, domains)
-        if over is not None:
-            low, high = sorted((sign * over.low, sign * over.high))
-            report.claim(
-                f"{name}, mean over sources",
-                *(sign * over.value, "", target),
-                low=low,
-                high=high,
-                interval=INTERVAL,
-                note=f"{over.sources} sources; the worst is {sign * over.worst:.2f} of {over.worst_source}",
-            )
+        claim_mean(report, name, {one["source"]: one[name] for one in rows}, domains, target)
 
 
 def row(name: str, own: Told) -> dict[str, Any]:

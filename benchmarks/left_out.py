@@ -14,9 +14,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from benchmarks.report import Report
+
 LEAST_ROWS = 20
 """Rows that a share rests on at least."""
 DRAWS = 2000
+INTERVAL = "95 %, bootstrap of domains"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,21 @@ def over_domains(values: Mapping[str, float], domains: Mapping[str, str]) -> Ove
     worst = min(known, key=lambda name: known[name])
     mean = float(np.mean(list(known.values())))
     return OverDomains(mean, float(low), float(high), known[worst], worst, len(known))
+
+
+def claim_mean(
+    report: Report, name: str, values: Mapping[str, float], domains: Mapping[str, str], target: str
+) -> None:
+    """Hold a mean over sources against a target; the worst is the lowest, or of "<=" the highest."""
+    sign = -1 if target.startswith("<") else 1
+    over = over_domains({source: sign * value for source, value in values.items()}, domains)
+    name = f"{name}, mean over sources"
+    if over is None:
+        report.claim(name, None, "", target, note="no source has any")
+        return
+    low, high = sorted((sign * over.low, sign * over.high))
+    note = f"{over.sources} sources; the worst is {sign * over.worst:.2f} of {over.worst_source}"
+    report.claim(name, sign * over.value, "", target, low=low, high=high, interval=INTERVAL, note=note)
 
 
 def _share_from(scores: np.ndarray, places: np.ndarray) -> np.ndarray:

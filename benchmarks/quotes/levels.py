@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.left_out import LEAST_ROWS, Source, left_out, over_domains, precise
+from benchmarks.left_out import INTERVAL, LEAST_ROWS, Source, left_out, over_domains, precise
 from benchmarks.quotes.outcomes import Outcome
-from benchmarks.quotes.served import INTERVAL, interval
+from benchmarks.quotes.served import interval
 from benchmarks.report import Report
 
 FIRST, SECOND = "first level", "second level"

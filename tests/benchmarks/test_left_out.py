@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks import checker_left_out
-from benchmarks.left_out import Source, left_out, most_balanced, over_domains, precise
+from benchmarks.left_out import Source, claim_mean, left_out, most_balanced, over_domains, precise
 from benchmarks.report import Report
 
 
@@ -56,6 +56,16 @@ def test_a_mean_has_an_interval_over_domains_and_names_its_worst_source() -> Non
     assert (found.value, found.worst, found.worst_source, found.sources) == (pytest.approx(0.6), 0.4, "a", 3)
     assert (found.low, found.high) == (pytest.approx(0.5), pytest.approx(0.8))
     assert over_domains({"a": math.nan}, domains) is None
+
+
+def test_the_worst_source_is_the_highest_where_less_is_better() -> None:
+    report = Report()
+
+    claim_mean(report, "wrong", {"a": 0.1, "b": 0.3}, {"a": "news", "b": "law"}, "<= 0.15")
+
+    [claim] = report.claims
+    assert (claim.value, claim.low, claim.high, claim.met) == (0.2, 0.1, 0.3, False)
+    assert claim.note == "2 sources; the worst is 0.30 of b"
 
 
 def test_sources_of_one_kind_of_text_are_left_out_together() -> None:
