@@ -18,10 +18,11 @@ def test_the_example_runs_and_tells_what_is_supported(
 
     exec(compile(block, "grounding.md", "exec"), {})
 
-    first, cited, second, share, last = capsys.readouterr().out.splitlines()
+    first, cited, second, disagreeing, share, last = capsys.readouterr().out.splitlines()
     assert first == "supported The moon pulls the water."
     assert cited.split()[0] == "1"
     assert second == "unsupported The sun is cold."
+    assert disagreeing.split(maxsplit=1) == ["not_mentioned", "[(30, 41)]"]
     assert share == "0.5"
     assert last.startswith("True checks[1].text: the text is empty")
 

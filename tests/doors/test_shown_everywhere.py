@@ -22,7 +22,7 @@ from tieback.doors.console import ConsoleOptions
 from tieback.doors.console import routes as console_routes
 from tieback.doors.http import HttpDoor, HttpOptions
 from tieback.doors.metrics import DoorMetrics
-from tieback_client import AnswerStyle, AsyncClient, Client
+from tieback_client import AnswerStyle, AsyncClient, Client, Disagreement
 from tieback_client.cli import app
 from tieback_client.jsonable import jsonable
 from tieback_client.shown import LEVELS, MARKS, ShownAnswer
@@ -105,6 +105,31 @@ def test_a_quote_has_a_level_and_no_mark_and_what_is_withdrawn_has_neither(addre
                 assert shown.passages_heading == headings[2 if " not_checked " in name else not is_cited]
 
 
+def test_what_disagrees_is_told_in_words_and_marked_in_the_claim(address: str) -> None:
+    with Client(address) as client:
+        told = {
+            verdict.disagreement: part.claim
+            for name in every_answer()
+            for answer in [client.answer("notes", name).collect()]
+            for verdict in answer.verdicts.values()
+            for part in answer.shown.parts
+            if verdict.disagreement and part.claim
+        }
+
+    assert {kind: claim.difference for kind, claim in told.items() if kind} == {
+        Disagreement.NUMBER: "number differs: “pulled”, “moon” in the text, “moon” in [1]",
+        Disagreement.DATE: "date differs: “pulled”, “moon” in the text, “moon” in [1]",
+        Disagreement.NAME: "name differs: “pulled”, “moon” in the text, “moon” in [1]",
+        Disagreement.NEGATION: "negation differs: “moon” in [1], not in the text",
+        Disagreement.NOT_MENTIONED: "no passage mentions “pulled”, “moon”",
+        Disagreement.OTHER_SOURCE: "only said elsewhere, in [1]: “pulled”, “moon”",
+        Disagreement.STATEMENT: "[1] says otherwise in other words",
+    }
+    for claim in told.values():
+        assert "".join(run.text for run in claim.runs) == claim.text
+        assert [run.text for run in claim.runs if run.is_marked] == ["pulled", "moon"]
+
+
 def test_the_page_has_no_marks_and_no_words_of_its_own_for_answers() -> None:
     text = (Path(console.__file__).parent / "static/answer.js").read_text(encoding="utf-8")
 
@@ -119,7 +144,7 @@ def texts(shown: ShownAnswer) -> list[str]:
     conflicts = [one.heading for one in shown.conflicts]
     return [
         *shown.notices,
-        *(shown.heading, shown.answer, shown.note, shown.passages_heading),
+        *(shown.heading, shown.answer, shown.note, *shown.differences, shown.passages_heading),
         *(shown.withdrawn_heading, shown.withdrawn, *marked, *conflicts, *shown.legend),
     ]
 

@@ -137,6 +137,7 @@ def test_the_command_marks_each_claim_and_its_exit_code_tells_whether_all_are_su
     assert wrong.exit_code == 1, wrong.output
     assert "✓ The moon pulls the water of the sea." in wrong.stdout
     assert "✗ Bake the bread at 180 degrees for half an hour." in wrong.stdout
+    assert "number differs: “180” in the text, “220” in [" in wrong.stdout
     assert "notes/bread.txt" in wrong.stdout
     assert "✓ 1 supported   ✗ 1 contradicted" in wrong.stdout
     assert right.exit_code == 0, right.output

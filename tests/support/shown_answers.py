@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 
 from tieback.core.types.conversation import RewrittenQuestion
@@ -17,6 +18,7 @@ from tieback.core.types.generation import (
     ConflictingPlace,
     ConflictKind,
     Degraded,
+    Disagreement,
     Finish,
     FinishReason,
     GenerationEvent,
@@ -31,6 +33,7 @@ from tieback.core.types.report import Timing
 SENTENCE = "The moon pulls the sea towards it"
 """Of the first passage that the canned server finds."""
 SPAN = (39, 39 + len(SENTENCE))
+CITED = ConflictingPlace("1", "tides.md", "2", SPAN, (43, 47), SENTENCE)
 
 
 @cache
@@ -81,13 +84,16 @@ def _claimed(style: AnswerStyle, label: VerdictLabel, fit: QuestionFit | None) -
     is_open = label in (VerdictLabel.UNSUPPORTED, VerdictLabel.LOW_CONFIDENCE)
     reason = NotCheckedReason.LANGUAGE if label is VerdictLabel.NOT_CHECKED else None
     verdict = Verdict(1, label, 0.9, checker, reason, fit, citation if is_open else None)
+    if style is AnswerStyle.WRITE and (is_open or label is VerdictLabel.CONTRADICTED):
+        kind = list(Disagreement)[len(f"{label} {fit}") % 7]
+        compared = None if kind is Disagreement.NOT_MENTIONED else CITED
+        verdict = replace(verdict, disagreement=kind, marked=[(6, 12), (20, 24)], compared=compared)
     return [TextDelta(text), Claim(1, (0, len(text)), text), *cited, verdict]
 
 
 def _conflict(kind: ConflictKind) -> Conflict:
-    cited = ConflictingPlace("1", "tides.md", "2", SPAN, (43, 47), SENTENCE)
     other = ConflictingPlace("2", "sea.jpg", "1", (0, 13), (4, 7), "The sun pulls")
-    return Conflict(1, kind, cited, other)
+    return Conflict(1, kind, CITED, other)
 
 
 def _finish(style: AnswerStyle, reason: FinishReason) -> Finish:

@@ -186,8 +186,10 @@ def _shown(output: Output, shown: ShownChecked) -> None:
     """Each claim with its mark and the places to read, what disagrees, and what the marks say."""
     width = output.console.width
     for one in shown.claims:
-        line = Text.assemble((f"{one.claim.sign} ", showing.TONES[one.claim.tone]), in_a_line(one.claim.text))
-        output.show(line)
+        words = showing.underlined(run._replace(text=in_a_line(run.text)) for run in one.claim.runs)
+        output.show(Text.assemble((f"{one.claim.sign} ", showing.TONES[one.claim.tone]), words))
+        if one.claim.difference:
+            output.show(indented(Text(one.claim.difference, style=showing.DIFFERS), width=width))
         if one.reason:
             output.show(indented(Text(one.reason, style="dim"), width=width))
         for passage in one.passages:

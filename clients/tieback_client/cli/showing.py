@@ -10,6 +10,7 @@ from tieback_client.cli.search import indented
 from tieback_client.shown import Run, ShownAnswer, ShownAs, ShownConflict, ShownPassage, ShownRepair
 from tieback_client.shown.answers import behind, told
 
+DIFFERS = "yellow"
 TONES = {"good": "green", "bad": "bold red", "open": "yellow", "none": "dim", "quote": "dim"}
 
 
@@ -23,10 +24,13 @@ def answered(shown: ShownAnswer) -> Text:
             text.append(part.text)
         else:
             end = behind(part.claim)
-            text.append(told(part.claim).removesuffix(end)).append(end, style=TONES[part.claim.tone])
+            words = underlined(part.claim.runs) if part.claim.runs else told(part.claim).removesuffix(end)
+            text.append(words).append(end, style=TONES[part.claim.tone])
     text = text[: len(text.plain.rstrip())]
     if shown.note:
         text.append(f"\n{shown.note}", style="dim")
+    for one in shown.differences:
+        text.append(f"\n{one}", style=DIFFERS)
     if shown.withdrawn:
         text.append(f"\n\n{shown.withdrawn_heading} {shown.withdrawn}", style="dim")
     return text
@@ -62,6 +66,11 @@ def marked(runs: Iterable[Run]) -> Text:
         else:
             text.append(run.text)
     return text
+
+
+def underlined(runs: Iterable[Run]) -> Text:
+    """A claim with the words underlined that the passages do not have or say otherwise."""
+    return Text.assemble(*((run.text, "underline bold" if run.is_marked else "") for run in runs))
 
 
 def conflict(one: ShownConflict) -> Text:

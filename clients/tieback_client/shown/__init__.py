@@ -9,6 +9,7 @@ SDK show this and decide nothing themselves.
     answers    an answer
     checked    a text that somebody else wrote
     conflicts  passages that disagree
+    disagreements  in what a claim and the passages disagree, and its marked words
     quotes     quotes without the marks of lists, tables and code
     excerpts   the part of a passage that is shown
 """

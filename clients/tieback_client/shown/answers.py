@@ -24,6 +24,8 @@ from tieback_client.events import (
 )
 from tieback_client.results import RetrievedHit
 from tieback_client.shown.conflicts import ShownConflict, of_conflict
+from tieback_client.shown.disagreements import difference_of, runs_of
+from tieback_client.shown.excerpts import Run
 from tieback_client.shown.levels import LEVELS, Level, level_of
 from tieback_client.shown.marks import MARKS, legend, mark_of
 from tieback_client.shown.passages import ShownPassage, of_hit, of_quote
@@ -67,6 +69,11 @@ class ShownClaim:
     """The colour: "good", "bad", "open", "none", and "quote" for a quote."""
     sources: Sequence[str] = ()
     """The numbers of the passages that it rests on; with nothing to rest on, of the nearest one."""
+    runs: Sequence[Run] = ()
+    """Its words in parts, with those marked that the passages do not have or say otherwise. None of a quote.
+    """
+    difference: str = ""
+    """One sentence on what disagrees; empty where nothing was found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +154,16 @@ class ShownAnswer:
             self.answer,
             self.note,
             f"{self.withdrawn_heading} {self.withdrawn}".strip(),
+            *self.differences,
         ]
         parts = ["\n".join(filter(None, top)), "\n".join(filter(None, [self.passages_heading, *listed]))]
         return printable("\n\n".join(filter(None, [*parts, *disagreeing, "\n".join(self.legend)])))
+
+    @property
+    def differences(self) -> Sequence[str]:
+        """In what claims and passages disagree, a line for each with the claim's mark."""
+        claims = [part.claim for part in self.parts if part.claim is not None]
+        return [f"{one.sign} {one.difference}" for one in claims if one.difference]
 
     @property
     def plain_note(self) -> str:
@@ -269,8 +283,11 @@ def _claim(answer: Answer, claim: Claim, said: str, *, quoted: bool) -> ShownCla
     sources = list(dict.fromkeys(one.evidence_id for one in _places(answer, claim)))
     if quoted:
         return ShownClaim(claim.id, said, "", "", "quote", sources)
-    mark = mark_of(answer.verdicts.get(claim.id))
-    return ShownClaim(claim.id, said, mark.sign, mark.words, mark.tone, sources)
+    verdict = answer.verdicts.get(claim.id)
+    mark, runs = mark_of(verdict), runs_of(claim, verdict)
+    return ShownClaim(
+        claim.id, said, mark.sign, mark.words, mark.tone, sources, runs, difference_of(claim, verdict)
+    )
 
 
 def _places(answer: Answer, claim: Claim) -> Sequence[Citation]:

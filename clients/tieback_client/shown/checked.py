@@ -9,6 +9,7 @@ from tieback_client.checks import Checked
 from tieback_client.events import Citation, Claim, VerdictLabel
 from tieback_client.shown.answers import ShownClaim
 from tieback_client.shown.conflicts import ShownConflict, of_conflict
+from tieback_client.shown.disagreements import difference_of, runs_of
 from tieback_client.shown.marks import MARKS, REASONS, legend, mark_of
 from tieback_client.shown.passages import ShownPassage, of_evidence
 
@@ -68,12 +69,17 @@ def _claim(checked: Checked, claim: Claim) -> ShownCheckedClaim:
     nearest = verdict.nearest if verdict is not None and not citations else None
     if nearest is not None:
         citations = [nearest]
+    elsewhere = verdict.compared if verdict is not None else None
+    if elsewhere is not None and all(elsewhere.span != one.span for one in citations):
+        of_it = (elsewhere.evidence_id, elsewhere.item_id, elsewhere.section_id, elsewhere.span)
+        citations.append(Citation(claim.id, *of_it, support=0.0))
     cited: dict[str, list[Citation]] = {}
     for one in citations:
         cited.setdefault(one.evidence_id, []).append(one)
     known = {one.id: one for one in checked.evidence}
     passages = [of_evidence(known[name], own, claim.text) for name, own in cited.items() if name in known]
     mark = mark_of(verdict)
-    told = ShownClaim(claim.id, claim.text, mark.sign, mark.words, mark.tone, list(cited))
+    runs, difference = runs_of(claim, verdict), difference_of(claim, verdict)
+    told = ShownClaim(claim.id, claim.text, mark.sign, mark.words, mark.tone, list(cited), runs, difference)
     reason = REASONS.get(verdict.reason, "") if verdict is not None and verdict.reason is not None else ""
     return ShownCheckedClaim(told, passages, nearest is not None, reason)

@@ -29,6 +29,7 @@ export class Answer {
 
   view() {
     const shown = this.shown ?? { heading: "", parts: [], note: "", passages: [], conflicts: [], repairs: [], withdrawn: "", legend: [] };
+    const differences = shown.parts.map((one) => one.claim).filter((one) => one?.difference);
     const isEmpty = !shown.heading && !shown.parts.length && !this.tail && !this.finish;
     return h("section", { class: `card answer kind-${shown.kind ?? "pending"} level-${shown.level ?? "none"}`, "aria-label": "Answer", "aria-busy": String(!this.finish && !this.broken) },
       (shown.notices ?? []).map((one) => h("p", { class: "notice quiet" }, one)),
@@ -36,6 +37,7 @@ export class Answer {
       (shown.parts.length > 0 || this.tail) && h("p", { class: "text" }, shown.parts.map((one) => (one.claim ? this.claim(one.claim) : one.text)), this.tail),
       isEmpty && !this.broken && h("p", { class: "quiet" }, this.hits.length ? "reading …" : "looking …"),
       shown.note && h("p", { class: "quiet" }, shown.note),
+      differences.length > 0 && h("ul", { class: "differences" }, differences.map((one) => h("li", {}, sign(one), " ", one.difference))),
       this.broken && h("p", { class: "wrong" }, this.broken.message),
       shown.withdrawn && h("p", { class: "quiet" }, shown.withdrawn_heading, " ", h("s", {}, shown.withdrawn)),
       shown.passages.length > 0 && [shown.passages_heading && h("h3", {}, shown.passages_heading), shown.passages.map((one) => this.passage(one))],
@@ -51,7 +53,8 @@ export class Answer {
 
   claim(one) {
     if (one.tone === "quote") return [h("q", {}, one.text), this.sources(one)];
-    return [h("span", { class: `claim ${one.tone}`, title: one.words }, one.text), sign(one), this.sources(one)];
+    const title = [one.words, one.difference].filter(Boolean).join(": ");
+    return [h("span", { class: `claim ${one.tone}`, title }, differing(one)), sign(one), this.sources(one)];
   }
 
   sources(one) {
@@ -119,5 +122,7 @@ export class Answer {
 }
 
 const sign = (one) => one.sign && h("span", { class: `sign ${one.tone}`, title: one.words, "aria-label": one.words }, one.sign);
+
+const differing = (one) => (one.runs.length ? one.runs.map((run) => (run.is_marked ? h("u", {}, run.text) : run.text)) : one.text);
 
 const marked = (runs) => runs.map((one) => (one.is_marked ? h("mark", {}, one.text) : one.text));
