@@ -1,5 +1,5 @@
 """Writes the parts of the documentation that the code knows best: docs/methods.md, docs/recipes.md, and the
-tables of settings and of metrics.
+tables of settings, of metrics, and of the fields of a checked text.
 
 Run by scripts/docs; with ``--check`` it says what is not current instead of writing it.
 """
@@ -10,6 +10,7 @@ import asyncio
 import sys
 from pathlib import Path
 
+from checked_text_fields import fields_tables
 from methods_page import default, methods_page
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
@@ -79,7 +80,11 @@ async def _add_mesh(telemetry: Telemetry) -> None:
 
 def pages() -> dict[Path, str]:
     """What each page should hold."""
-    tables = {"operations.md": ("settings", settings_table), "deployment.md": ("metrics", metrics_table)}
+    tables = {
+        "operations.md": ("settings", settings_table),
+        "deployment.md": ("metrics", metrics_table),
+        "checked-text.md": ("fields", fields_tables),
+    }
     found = {DOCS / "methods.md": methods_page(), DOCS / "recipes.md": recipes_page()}
     for name, (mark, table) in tables.items():
         text = (DOCS / name).read_text(encoding="utf-8")

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tieback_client.errors import TiebackError
-from tieback_client.events import CheckedText, Evidence
+from tieback_client.events import CheckedText, Evidence, Verdict, VerdictLabel
 from tieback_client.reports import CallInfo, Timing
 
 if TYPE_CHECKING:
     from tieback_client.shown import ShownChecked
+
+
+UNDECIDED = frozenset({VerdictLabel.NOT_CHECKED, VerdictLabel.LOW_CONFIDENCE})
+"""Labels that do not decide whether a claim is supported."""
+
+
+def supported_share(verdicts: Iterable[Verdict]) -> float | None:
+    """The supported part of the claims that were decided, 0 to 1; None where none was."""
+    labels = [one.label for one in verdicts if one.label not in UNDECIDED]
+    return labels.count(VerdictLabel.SUPPORTED) / len(labels) if labels else None
 
 
 @dataclass(frozen=True, slots=True)

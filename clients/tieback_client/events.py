@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tieback_client.answer_options import AnswerStyle as AnswerStyle
 from tieback_client.answer_options import Grounding as Grounding
@@ -293,6 +293,13 @@ class CheckedText:
         """Whether there is a claim, and a passage supports each claim that was checked."""
         checked = [one for one in self.verdicts.values() if one.label is not VerdictLabel.NOT_CHECKED]
         return bool(checked) and all(one.label is VerdictLabel.SUPPORTED for one in checked)
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The text as JSON, in the form of docs/checked-text.md, which every door gives."""
+        from tieback_client.checked_text.document import document  # it reads checked texts
+
+        return document(self)
 
     def citations_of(self, claim: Claim) -> Sequence[Citation]:
         """The citations of one claim, best support first."""

@@ -62,12 +62,13 @@ def test_a_collection_answers_with_its_claims_citations_and_verdicts(client: ope
     assert text is not None
     assert "moon" in text
     assert found.choices[0].finish_reason == "stop"
-    (claim, *_), (citation, *_) = own["claims"], own["citations"]
-    begin, end = claim["span"]
+    claim, *_ = own["checked"]["claims"]
+    citation, *_ = claim["citations"]
+    begin, end = claim["span"]["bytes"]
     assert text.encode()[begin:end].decode() == claim["text"]
-    cited = next(one for one in own["evidence"] if one["id"] == citation["evidence_id"])
+    cited = next(one for one in own["checked"]["sources"] if one["id"] == citation["source_id"])
     assert cited["item_id"] == citation["item_id"] == "tides"
-    assert own["verdicts"][0]["label"] == "supported"
+    assert claim["verdict"]["label"] == "quoted"
 
 
 def test_a_stream_says_the_same_as_the_whole(client: openai.OpenAI) -> None:
@@ -87,9 +88,12 @@ def test_a_stream_says_the_same_as_the_whole(client: openai.OpenAI) -> None:
     assert text == whole.choices[0].message.content
     assert reasons == ["stop"]
     assert usage == whole.usage
-    for name in ("claims", "citations", "verdicts", "style"):
+    for name in ("checked", "supported", "style", "shown"):
         assert own[name] == extra["tieback"][name], name
-    assert [one["id"] for one in own["evidence"]] == [one["id"] for one in extra["tieback"]["evidence"]]
+    sources = [one["id"] for one in own["checked"]["sources"]]
+    assert [one["id"] for one in own["evidence"]] == sources[: len(own["evidence"])]
+    assert [one["id"] for one in own["claims"]] == [one["id"] for one in own["checked"]["claims"]]
+    assert len(own["verdicts"]) == len(own["claims"])
 
 
 def test_a_question_that_nothing_answers_is_not_answered(client: openai.OpenAI) -> None:
@@ -112,7 +116,9 @@ def test_a_model_writes_without_a_collection_and_its_claims_are_not_checked(clie
     assert scores
     assert len(scores[0].top_logprobs) == 2
     own: Any = found.model_extra
-    assert all(one["label"] == "not_checked" for one in own["tieback"]["verdicts"])
+    claims = own["tieback"]["checked"]["claims"]
+    assert claims
+    assert all(one["verdict"]["label"] == "not_checked" for one in claims)
 
 
 def test_a_model_writes_in_the_form_that_is_asked_for(client: openai.OpenAI) -> None:

@@ -18,6 +18,7 @@ from support.local_platform import Running, served_locally
 from support.tenants import write_tokens
 from tieback.serving.settings import Settings
 from tieback_client import Client, Item
+from tieback_client.checked_text.conformance import unfitting
 
 COLLECTION = "handbook"
 QUESTION = "What makes the tides?"
@@ -114,13 +115,14 @@ async def test_an_agent_searches_reads_checks_and_asks(platform: Running, mode: 
     assert (read["title"], read["sections"][0]["text"]) == ("Tides", passage["text"])
     assert (read["left_out"], read["next_section"]) == (0, None)
     assert checked["claims"][0]["text"] == "The moon makes the tides."
-    assert checked["passages"]
+    assert checked["sources"]
+    assert list(unfitting(checked)) == []
     assert bool(answer["text"]) is (answer["level"] == "quote")
     assert answer["told"]
-    (claim, *_) = answer["claims"]
-    assert claim["verdict"] == "quoted"
+    (claim, *_) = answer["checked"]["claims"]
+    assert claim["verdict"]["label"] == "quoted"
     assert claim["citations"][0]["item_id"] == "tides"
-    assert claim["citations"][0]["quote"] in answer["passages"][0]["text"]
+    assert claim["citations"][0]["quote"] in answer["checked"]["sources"][0]["text"]
     assert answer["abstained"] is None
 
 

@@ -23,6 +23,7 @@ from tieback.doors.console import routes as console_routes
 from tieback.doors.http import HttpDoor, HttpOptions
 from tieback.doors.metrics import DoorMetrics
 from tieback_client import AnswerStyle, AsyncClient, Client, Disagreement
+from tieback_client.checked_text.conformance import malformed
 from tieback_client.cli import app
 from tieback_client.jsonable import jsonable
 from tieback_client.shown import LEVELS, MARKS, ShownAnswer
@@ -57,12 +58,16 @@ async def test_every_door_tells_the_same_of_the_same_answer(address: str, http: 
             told = jsonable(answer.shown)
 
             assert await of_console(http, name) == told, name
-            assert await of_http(http, name) == told, name
+            checked = answer.document
+            assert list(malformed(checked)) == [], name
+            whole = await of_http(http, name)
+            assert (whole["shown"], whole["checked"]) == (told, checked), name
             assert await of_stream(http, name) == told, name
             mcp = await of_mcp(http, name)
-            assert mcp["shown"] == told, name
+            assert (mcp["shown"], mcp["checked"]) == (told, checked), name
             is_quote = answer.finish is not None and answer.finish.style is AnswerStyle.QUOTE
-            assert [one["verdict"] == "quoted" for one in mcp["claims"]] == [is_quote] * len(answer.claims)
+            labels = [one["verdict"]["label"] for one in mcp["checked"]["claims"]]
+            assert [one == "quoted" for one in labels] == [is_quote] * len(answer.claims)
             assert (mcp["text"] == "") is not bool(told["parts"]), name
 
 
@@ -164,7 +169,7 @@ def asked(question: str, **more: Any) -> dict[str, Any]:
 
 
 async def of_http(http: httpx.AsyncClient, question: str) -> Any:
-    return (await http.post("/v1/chat/completions", json=asked(question))).json()["tieback"]["shown"]
+    return (await http.post("/v1/chat/completions", json=asked(question))).json()["tieback"]
 
 
 async def of_stream(http: httpx.AsyncClient, question: str) -> Any:

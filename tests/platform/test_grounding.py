@@ -143,7 +143,7 @@ def test_the_command_marks_each_claim_and_its_exit_code_tells_whether_all_are_su
     assert right.exit_code == 0, right.output
     assert "notes/tides.md#L3" in right.stdout
     assert "✓ 2 supported" in right.stdout
-    assert [one["label"] for one in json.loads(found.stdout)["verdicts"].values()] == [
+    assert [one["verdict"]["label"] for one in json.loads(found.stdout)["claims"]] == [
         "supported", "contradicted",
     ]  # fmt: skip
 
@@ -169,7 +169,7 @@ def test_what_no_passage_supports_is_shown_with_the_nearest_sentence_and_what_is
     assert [run for run in passage["runs"] if run["is_marked"]] == [
         {"text": "The tide rises and falls twice a day.", "is_marked": True}
     ]
-    assert found["verdicts"]["1"]["nearest"]["evidence_id"] == passage["id"]
+    assert found["claims"][0]["nearest"]["source_id"] == passage["id"]
     assert "»The tide rises and falls twice a day.«" in shown
     assert f"nearest: {passage['place']}" in shown
     for one in (second, third):

@@ -116,7 +116,7 @@ def test_a_photo_is_found_by_a_word_and_its_labels_check_claims(
     assert [one.hit.item_id.rpartition("/")[2] for one in hits] == ["chelsea.png"]
     labels = [VerdictLabel.SUPPORTED, VerdictLabel.CONTRADICTED, VerdictLabel.UNSUPPORTED]
     assert [one.label for one in checked.verdicts.values()] == labels
-    assert [one["label"] for one in json.loads(shown.stdout)["verdicts"].values()] == labels
+    assert [one["verdict"]["label"] for one in json.loads(shown.stdout)["claims"]] == labels
     assert all(one.region is not None for one in checked.citations)
 
 

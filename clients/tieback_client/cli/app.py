@@ -22,6 +22,7 @@ COMMANDS = {
     "search": "tieback_client.cli.search:search",
     "ask": "tieback_client.cli.ask:ask",
     "check": "tieback_client.cli.check:check",
+    "conformance": "tieback_client.cli.conformance:conformance",
     "eval": "tieback_client.cli.evaluate:evaluate",
     "recognise": "tieback_client.cli.recognise:recognise",
     "rerank": "tieback_client.cli.rerank:rerank",

@@ -210,6 +210,7 @@ def _lines(stream: EventStream[AnswerEvent], output: Output) -> None:
     """One JSON object per line, each with the kind of its event; the last one is what a person is told."""
     for event in stream:
         output.document(event_as_json(event))
+    output.document({"event": "checked", **stream.answer.document})
     output.document({"event": "shown", **jsonable(stream.answer.shown)})
 
 

@@ -110,7 +110,8 @@ def check(
         checker=parse_method(checker, parameters, "--checker", "--set"),
     )
     if output.json:
-        output.document(jsonable(checked) | {"shown": jsonable(checked.shown)})
+        more = {"timing": checked.timing, "call": checked.call, "shown": checked.shown}
+        output.document(checked.document | jsonable(more))
     else:
         _shown(output, checked.shown)
     wrong = {VerdictLabel.CONTRADICTED, VerdictLabel.UNSUPPORTED}

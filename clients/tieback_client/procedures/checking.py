@@ -9,10 +9,10 @@ from tieback.core.field_path import FieldPath, at
 from tieback.v1 import grounding_pb2, vector_pb2
 
 from tieback_client import reading, reading_events, writing, writing_generation
-from tieback_client.checks import Check, Checked, Checks
+from tieback_client.checks import Check, Checked, Checks, supported_share
 from tieback_client.content import Modality
 from tieback_client.errors import InvalidArgument, TiebackError
-from tieback_client.events import Evidence, MethodLike, VerdictLabel
+from tieback_client.events import Evidence, MethodLike
 from tieback_client.procedures.answering import retrieve
 from tieback_client.reports import CallInfo
 from tieback_client.results import RetrievedHit
@@ -172,8 +172,5 @@ def _merged(text: str, evidence: Sequence[Evidence], checks: Checks) -> Checked:
         for verdict in one.verdicts.values():
             nearest = verdict.nearest and replace(verdict.nearest, claim_id=number)
             whole.verdicts[number] = replace(verdict, claim_id=number, nearest=nearest)
-    withheld = {VerdictLabel.NOT_CHECKED, VerdictLabel.LOW_CONFIDENCE}
-    labels = [one.label for one in whole.verdicts.values() if one.label not in withheld]
-    if labels:
-        whole.supported_share = labels.count(VerdictLabel.SUPPORTED) / len(labels)
+    whole.supported_share = supported_share(whole.verdicts.values())
     return whole

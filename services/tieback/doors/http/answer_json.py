@@ -1,6 +1,7 @@
 """What an answer carries beside its text, as JSON: the object ``tieback`` that plain clients pass over.
 
-Spans are bytes in the UTF-8 of the text that they are of, as in the contract.
+`checked` is the answer as a checked text, docs/checked-text.md. Parts of a stream are events of the contract,
+whose spans are bytes in the UTF-8 of the text that they are of.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from tieback_client import (
     Citation,
     Claim,
     Conflict,
-    Evidence,
     Repaired,
     RetrievedHit,
     Verdict,
 )
+from tieback_client.checked_text.document import source_of_hit
 from tieback_client.jsonable import jsonable
 from tieback_client.shown.answers import is_quoted
 
@@ -28,60 +29,29 @@ NAMES: dict[type, str] = {
     Conflict: "conflicts",
     Repaired: "repaired",
 }
-"""Where events of a kind are listed."""
+"""Where events of a kind are listed in a part of a stream."""
 
 
 def passages(hits: Sequence[RetrievedHit]) -> list[dict[str, Any]]:
     """What was found, by the ids that citations name."""
-    return [passage(one, str(place)) for place, one in enumerate(hits, 1)]
-
-
-def passage(found: RetrievedHit, name: str) -> dict[str, Any]:
-    """One hit."""
-    hit = found.hit
-    return {
-        "id": name,
-        "item_id": hit.item_id,
-        "section_id": hit.section_id,
-        "title": hit.item_title,
-        "section_title": hit.section_title,
-        "modality": jsonable(hit.modality),
-        "text": hit.text,
-        "uri": hit.uri,
-        "span": jsonable(hit.span),
-        "region": jsonable(hit.region),
-        "metadata": jsonable(hit.metadata),
-        "score": jsonable(hit.score),
-        "relevance": jsonable(found.relevance),
-        "below_floor": found.below_floor,
-        "also_in": [one.item_id for one in hit.also_in],
-    }
-
-
-def given(one: Evidence) -> dict[str, Any]:
-    """A passage that a check was given, or found."""
-    return {
-        "id": one.id,
-        "item_id": one.item_id,
-        "section_id": one.section_id,
-        "title": one.title,
-        "text": one.text,
-        "uri": one.uri,
-    }
+    return [source_of_hit(one, str(place)) for place, one in enumerate(hits, 1)]
 
 
 def of_answer(answer: Answer) -> dict[str, Any]:
     """All of a whole answer."""
     return {
-        "evidence": passages(answer.retrieval.hits) if answer.retrieval is not None else [],
-        "claims": jsonable(answer.claims),
-        "citations": jsonable(answer.citations),
-        "verdicts": jsonable(list(answer.verdicts.values())),
-        "conflicts": jsonable(answer.conflicts),
         "repaired": jsonable(answer.repaired),
         "abstention": jsonable(answer.abstention),
         "rewritten": answer.rewritten,
         "degraded": jsonable(answer.degraded),
+        **at_end(answer),
+    }
+
+
+def at_end(answer: Answer) -> dict[str, Any]:
+    """What is known of an answer at its end: as a checked text, and as people are told of it."""
+    return {
+        "checked": answer.document,
         "supported": supported(answer),
         "style": jsonable(answer.finish.style) if answer.finish is not None else None,
         "shown": jsonable(answer.shown),

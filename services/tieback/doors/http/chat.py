@@ -187,8 +187,7 @@ async def _chunks(
                         answer = stream.answer
                         if answer.abstention is None and (text := answer_json.beside(answer)):
                             yield chunk({"content": text})
-                        told_at_end = {"style": event.style.value, "shown": jsonable(answer.shown)}
-                        yield chunk({}, _REASONS[event.reason], tieback=told_at_end)
+                        yield chunk({}, _REASONS[event.reason], tieback=answer_json.at_end(answer))
                     case _:
                         yield chunk({}, tieback={answer_json.NAMES[type(event)]: [jsonable(event)]})
             if asked.stream_options is not None and asked.stream_options.include_usage:

@@ -16,7 +16,7 @@ import uvicorn
 from starlette.routing import BaseRoute, Route, Router
 from tieback_client import AsyncClient
 
-from tieback.doors.http import chat, embeddings, health, models, rerank
+from tieback.doors.http import chat, check, embeddings, health, models, rerank
 from tieback.doors.http.edge import Edge, EdgeLimits
 from tieback.doors.http.protocol import ConnectionLimits, protocol
 from tieback.doors.metrics import DoorMetrics
@@ -116,6 +116,7 @@ class HttpDoor:
                 *mcp,
                 Route("/v1/embeddings", embeddings.embeddings(client), methods=["POST"]),
                 Route("/v1/chat/completions", chat.chat(client), methods=["POST"]),
+                Route("/v1/check", check.check(client), methods=["POST"]),
                 Route("/v1/rerank", reranking, methods=["POST"]),
                 Route("/v2/rerank", reranking, methods=["POST"]),
                 Route("/v1/models", models.models(client), methods=["GET"]),

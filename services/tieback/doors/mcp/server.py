@@ -23,7 +23,7 @@ from tieback.core.field_path import FieldPath
 from tieback.doors.caller import time_of
 from tieback.doors.http.errors import body, told
 from tieback.doors.http.operation import Operation
-from tieback.doors.mcp.results import NOTE
+from tieback.doors.mcp.results import NOTE, schema_of
 from tieback.doors.mcp.tools import SECONDS, TOOLS, Tool
 from tieback.doors.metrics import DoorMetrics
 
@@ -116,7 +116,7 @@ def _described(tool: Tool) -> types.Tool:
         title=tool.title,
         description=tool.description,
         input_schema=tool.takes.model_json_schema(),
-        output_schema=tool.gives.model_json_schema(mode="serialization"),
+        output_schema=schema_of(tool.gives),
         annotations=types.ToolAnnotations(
             read_only_hint=not tool.writes,
             destructive_hint=tool.writes,
@@ -126,8 +126,8 @@ def _described(tool: Tool) -> types.Tool:
     )
 
 
-def _done(found: BaseModel) -> types.CallToolResult:
-    content = found.model_dump(mode="json")
+def _done(found: BaseModel | dict[str, Any]) -> types.CallToolResult:
+    content = found if isinstance(found, dict) else found.model_dump(mode="json")
     text = json.dumps(content, ensure_ascii=False)
     return types.CallToolResult(
         content=[types.TextContent(type="text", text=text)], structured_content=content

@@ -8,7 +8,6 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 from tieback_client import AsyncClient, InvalidArgument, Item
-from tieback_client.jsonable import jsonable
 
 from tieback.doors.caller import time_of
 from tieback.doors.mcp import results
@@ -90,8 +89,9 @@ class Tool:
     title: str
     description: str
     takes: type[Arguments]
-    gives: type[BaseModel]
-    run: Callable[[AsyncClient, Any], Awaitable[BaseModel]]
+    gives: type[BaseModel] | None
+    """The form of what it returns; None for a checked text."""
+    run: Callable[[AsyncClient, Any], Awaitable[BaseModel | dict[str, Any]]]
     writes: bool = False
     fields: tuple[tuple[str, str], ...] = ()
     """The names of its arguments, by the beginnings of their paths in calls of the platform."""
@@ -147,7 +147,7 @@ def _text_of(section: Any) -> str:
     return str(text or section.search_text)
 
 
-async def _check_claims(client: AsyncClient, asked: CheckClaims) -> BaseModel:
+async def _check_claims(client: AsyncClient, asked: CheckClaims) -> dict[str, Any]:
     checked = await client.check(
         asked.text,
         asked.passages,
@@ -155,13 +155,7 @@ async def _check_claims(client: AsyncClient, asked: CheckClaims) -> BaseModel:
         question=asked.question,
         timeout=time_of(SECONDS),
     )
-    passages = results.evidence_of(checked.evidence)
-    return results.Checked(
-        supported_share=checked.supported_share,
-        claims=results.claims_of(checked, passages),
-        passages=passages,
-        shown=jsonable(checked.shown),
-    )
+    return results.checked(checked)
 
 
 async def _answer(client: AsyncClient, asked: Ask) -> BaseModel:
@@ -211,7 +205,7 @@ TOOLS = (
         "Checks each statement of a text against passages: supported, contradicted or unsupported, with what "
         "it rests on.",
         CheckClaims,
-        results.Checked,
+        None,
         _check_claims,
         fields=(("evidence", "passages"), ("checks[0].text", "text"), ("checks[0].question", "question")),
     ),
