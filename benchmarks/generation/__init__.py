@@ -7,9 +7,8 @@ it. Then instructions are put beside the evidence: they are to change neither ve
 Then passages that disagree, which is to be said.
 
 Beside these sets there is one of the project's own, "docs": questions to its documentation, which a server
-with the default models retrieves passages for. "pairs" are made sentences that disagree in other words, or do
-not. "structured" are questions to manuals of others (--manuals), whose answers stand in code, lists and
-tables. These need no --data.
+with the default models retrieves passages for. "structured" are questions to manuals of others (--manuals),
+whose answers stand in code, lists and tables. These need no --data.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from typing import TypeVar
 
 from tieback_client import AnswerStyle, Client
 
-from benchmarks.generation import library, other_words, structured_answers
+from benchmarks.generation import library, structured_answers
 from benchmarks.generation.answering import Asked, answering
 from benchmarks.generation.conflicting import conflicting
 from benchmarks.generation.injecting import injecting
@@ -75,8 +74,6 @@ def run(options: argparse.Namespace) -> Report:
     if library.NAME.startswith(only):
         is_written = bool(options.write) and "write" in options.parts
         _served(report, library.NAME, lambda one: library.answering_library(report, one, write=is_written))
-    if other_words.NAME.startswith(only):
-        _served(report, other_words.NAME, lambda one: other_words.disagreeing(report, one), SPACES)
     if options.manuals is not None and structured_answers.NAME.startswith(only):
         answering_manuals = structured_answers.answering_manuals
         _served(

@@ -1,4 +1,4 @@
-"""What each rule about sentences gives and costs, alone or left out, domain by domain.
+"""Measure what each rule about sentences gives and costs, alone or left out, domain by domain.
 
 --data is laid out as shared/data. Nothing was learned from these sets or chosen by them, but for the pairs of
 `benchmarks/generation/conflicts`, by whose first split the rules were made.

@@ -1,4 +1,4 @@
-"""The networks that rules are beside: the text encoder, the trained checker, and what reads two texts."""
+"""The text encoder, whose vectors say which sentences the rules are asked of."""
 
 from __future__ import annotations
 
@@ -7,16 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import InvalidInput
-from tieback.core.field_path import at
 from tieback.core.types.content import Content, Modality
 from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.limits import Limits
 from tieback.core.types.vectors import VectorKind
-from tieback.grounding import LEARNED, Checkers
 from tieback.methods.grounding import Statement
 from tieback.models.loading import load_encoder
-from tieback.models.question_reader import GRAPH, load_question_reader
-from tieback.models.state_artifact import CHECKER, READER
 from tieback.models.store import Store
 
 SPACE = "all-minilm-l6-v2"
@@ -25,25 +21,12 @@ AT_ONCE = 16
 
 
 class Networks:
-    """Those that ship, in this process."""
+    """That of the default text space, in this process."""
 
     def __init__(self) -> None:
         [card] = [one for one in Catalog.load().encoders() if one.name == SPACE]
-        store = Store()
-        self._encoder = load_encoder(card, store)
-        self.reader = load_question_reader(READER.file(READER.shipped(), GRAPH), card, store)
-        state = CHECKER.learned(CHECKER.shipped(), [card.space])
-        assert state is not None, f"the shipped checker reads another space than {SPACE}"
-        self.denies = Checkers({LEARNED: state}).configured(None, at("checker")).denies
+        self._encoder = load_encoder(card, Store())
         self._width = card.width
-        self._odds: dict[tuple[str, str], float] = {}
-
-    def contradiction(self, one: str, other: str) -> float:
-        """The log odds that both contradict each other, the mean of both ways round."""
-        if (one, other) not in self._odds:
-            both = (self.reader.contradicts(one, other), self.reader.contradicts(other, one))
-            self._odds[one, other] = sum(both) / 2
-        return self._odds[one, other]
 
     def statements(self, texts: Sequence[str]) -> dict[str, Statement]:
         """The texts with their vectors and those of their tokens; one without a word has zeros."""

@@ -18,7 +18,7 @@ class ConflictKind(enum.StrEnum):
     NEGATION = "negation"
     """One says so, the other says not."""
     STATEMENT = "statement"
-    """Another thing in other words; a checker finds that each contradicts the other."""
+    """Another thing in other words; this release tells of none."""
 
 
 class Disagreement(enum.StrEnum):

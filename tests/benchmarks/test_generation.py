@@ -15,8 +15,8 @@ from benchmarks.generation.answering import OUTCOMES, Asked, is_ticked
 from benchmarks.generation.injecting import first_sentence
 from benchmarks.generation.judging import calibration_error, risk
 from benchmarks.generation.library import PAGES, Question, questions
-from benchmarks.generation.other_words import pairs
 from benchmarks.report import Report
+from benchmarks.rules.conflicts import pairs
 
 pytestmark = pytest.mark.all
 

@@ -249,11 +249,12 @@ async def test_a_verdict_does_not_wait_for_what_other_passages_say_instead(encod
             await compared.wait()
             return await super().conflicts(claim, concluded)
 
-    sources = [Evidence("a", TRUE), Evidence("b", "The toll is three crowns.")]
+    said, other = (f"The toll of the old bridge is {count} crowns." for count in ("two", "three"))
+    sources = [Evidence("a", said), Evidence("b", other)]
     reader = PassageReader(encoder, "bag-of-words")
     passages, _ = await reader.read(sources, [], NO_DEADLINE)
     check = Waiting(sources, passages, Checkers().configured(CHECKER, at("checker")))
-    events = as_written(pieces(TRUE), CheckingAhead(check, reader, "", NO_DEADLINE, tokens=False))
+    events = as_written(pieces(said), CheckingAhead(check, reader, "", NO_DEADLINE, tokens=False))
 
     async with asyncio.timeout(30):
         while not isinstance(event := await anext(events), Verdict):

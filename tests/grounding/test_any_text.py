@@ -142,7 +142,7 @@ def test_readers_of_every_kind_are_among_those_that_are_tried() -> None:
     assert {
         "core.dates", "core.displayed", "core.passage_units", "core.plain_numbers", "core.questions",
         "core.sentences", "core.table_rows", "core.terms", "grounding.differences", "grounding.languages",
-        "grounding.named", "grounding.polarity", "grounding.quantities", "grounding.question_fit",
+        "grounding.named", "grounding.quantities", "grounding.question_fit",
         "methods.grounding._words",
     } <= kinds  # fmt: skip
 

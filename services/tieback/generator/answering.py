@@ -95,8 +95,7 @@ class Answer:
             yield self._finish(FinishReason.ABSTAINED)
             return
         passages = evidence.passages if evidence and not request.grounding.disabled else ()
-        asked = evidence.asked if evidence is not None else None
-        check = ClaimCheck(request.evidence, passages, request.checker, request.prompt, asked)
+        check = ClaimCheck(request.evidence, passages, request.checker, request.prompt)
         if self._work is None:
             self._timing.prepare = self._first_token = self._elapsed()
             if evidence is not None:  # without any it was abstained

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
-from typing import cast
+from typing import Protocol, cast
 
 import numpy as np
 
@@ -29,7 +29,6 @@ from tieback.core.types.method_choice import MethodChoice
 from tieback.grounding.conflicts import Conflicts
 from tieback.grounding.explaining import Explanations, citation_of
 from tieback.grounding.languages import is_foreign
-from tieback.grounding.other_words import Denies, Reader
 from tieback.methods.grounding import (
     EVIDENCE,
     READS,
@@ -61,9 +60,6 @@ Likelihoods = Callable[[str, str], Array]
 NOTHING = np.zeros(0, np.float32)
 """In place of a vector that nobody reads."""
 
-DENIED = 0.75
-"""The probability from which on a sentence contradicts another one, where it is read both ways."""
-
 ASKS_A_MODEL = "likelihood"
 """The parameter by which a checker asks a language model."""
 
@@ -85,10 +81,14 @@ class ConfiguredChecker:
     """The revision of what it has learned; of one that learns nothing, this release."""
     reads: Reads | None = None
     """Which windows it reads of a claim, where words alone decide it; None where it reads all."""
-    denies: Denies | None = None
-    """What was learned of whether a sentence contradicts another one; of no checker by itself."""
-    reader: Reader | None = None
-    """The network that reads passages together that may disagree."""
+
+
+class Reader(Protocol):
+    """The network that reads two texts together."""
+
+    def contradicts(self, claim: str, sentences: str) -> float:
+        """The log odds that the claim is contradicted."""
+        ...
 
 
 class Checkers:
@@ -151,24 +151,7 @@ class Checkers:
             knows_words,
             self._revisions.get(name, tieback.__version__),
             reads,
-            denies=self._denies(),
-            reader=self._reader,
         )
-
-    def _denies(self) -> Denies | None:
-        state = self._states.get(LEARNED)
-        if state is None:
-            return None
-        method = checkers.configure(LEARNED, {"contradicted": DENIED}, field=at("checker"))
-
-        def denies(one: Statement, other: Statement) -> bool:
-            if not len(one.rows) or not len(other.rows):
-                return False
-            whole = [(0, len(other.text.encode()))]
-            passage = Passage(other.text, whole, other.vector[None], [other.rows])
-            return method(one, [passage], state).label is VerdictLabel.CONTRADICTED
-
-        return denies
 
 
 @cache
@@ -180,7 +163,7 @@ def labels_checker() -> ConfiguredChecker:
 class ClaimCheck:
     """Checks one text's claims against passages that have a text, in a language that checkers know.
 
-    `question` is what the text answers, and `asked` the same with its vector.
+    `question` is what the text answers.
     """
 
     def __init__(
@@ -189,7 +172,6 @@ class ClaimCheck:
         passages: Sequence[Passage],
         checker: ConfiguredChecker,
         question: str = "",
-        asked: Statement | None = None,
     ) -> None:
         self._checker = checker
         self._by_labels = labels_checker()
@@ -214,9 +196,7 @@ class ClaimCheck:
         self._stated = [one[2] for one in known]
         self._numbers = [one[3] for one in known]
         self._explanations = Explanations(self._sources, self._stated)
-        self._conflicts = Conflicts(
-            self._sources, self._stated, question, asked, checker.denies, checker.reader
-        )
+        self._conflicts = Conflicts(self._sources, self._stated, question)
 
     @property
     def supported_share(self) -> float | None:

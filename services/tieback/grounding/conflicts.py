@@ -6,22 +6,19 @@ import heapq
 import re
 from collections.abc import Iterator, Sequence
 
-import numpy as np
-
 from tieback.core.displayed import as_displayed
 from tieback.core.questions import Read
 from tieback.core.types.arrays import Span
 from tieback.core.types.generation import Citation, Conflict, ConflictingPlace, Evidence
-from tieback.grounding.differences import Difference, difference
-from tieback.grounding.other_words import READ_FROM, Denies, Reader, said_otherwise
+from tieback.grounding.differences import difference
 from tieback.grounding.row_keys import row_key
-from tieback.methods.grounding import Passage, Statement
+from tieback.methods.grounding import Passage
 
 MOST = 8
 """How many of the sentences nearest to one are compared with it."""
 
-CODE = "```"
-NO_ROWS = np.zeros((0, 1), np.float32)
+NEAR = 0.45
+"""Their cosine from which on they are."""
 
 LISTED = re.compile(r"(?:(?:[-*+•]|\d{1,3}[.)])\s+)?\[[^\[\]\n]{1,200}\]\([^()\s#]{0,500}#[^()\s]{1,200}\)")
 """An item of a table of contents: a link to a place on a page, and nothing else."""
@@ -36,9 +33,6 @@ LONGEST = 600
 class Conflicts:
     """The conflicts of one answer; of two sentences each is told once.
 
-    `asked` is the question with its vector, None where nothing was asked; `denies` is a checker that finds
-    whether a sentence contradicts another one, and `reader` the network that reads two texts together.
-
     A passage that does not have a name of the `question`, neither in its text nor in its title, speaks of
     something else than one that has it: the median age of Kenya is not that of Brazil. Rows of one item are
     about two things, and so are rows with the same columns and another first cell (`row_keys.py`).
@@ -49,13 +43,7 @@ class Conflicts:
         sources: Sequence[Evidence],
         passages: Sequence[Passage],
         question: str = "",
-        asked: Statement | None = None,
-        denies: Denies | None = None,
-        reader: Reader | None = None,
     ) -> None:
-        self._asked = asked
-        self._denies = denies
-        self._reader = reader
         self._sources = sources
         self._passages = passages
         names = Read(as_displayed(question)).names
@@ -92,16 +80,13 @@ class Conflicts:
             its = _text(passage, other)
             its_row = row_key(passage, other, its)
             is_row = row is not None or its_row is not None
-            are_of_one = self._are_of_one(number, place)
-            if pair in self._told or len(its) > LONGEST or (is_row and are_of_one):
+            if pair in self._told or len(its) > LONGEST or (is_row and self._are_of_one(number, place)):
                 continue
             if row is not None and its_row is not None and row.is_of_two(its_row):
                 continue
             if LISTED.fullmatch(its) or _are_of_two_names(text, its):
                 continue
             differs = difference(as_displayed(text), as_displayed(its))
-            if differs is None and not (is_row or are_of_one):
-                differs = self._in_other_words((number, window), (place, other))
             if differs is not None:
                 self._told.add(pair)
                 yield Conflict(
@@ -111,18 +96,6 @@ class Conflicts:
                     place_of(self._sources[place], passage, other, differs.other),
                 )
 
-    def _in_other_words(self, one: tuple[int, int], other: tuple[int, int]) -> Difference | None:
-        """What two sentences of two items say differently in other words."""
-        said = self._said(*one), self._said(*other)
-        if any(CODE in each.text for each in said):
-            return None
-        return said_otherwise(*said, self._asked, self._denies, self._reader)
-
-    def _said(self, number: int, window: int) -> Statement:
-        passage = self._passages[number]
-        rows = passage.rows[window] if window < len(passage.rows) else NO_ROWS
-        return Statement(_text(passage, window), np.asarray(passage.vectors[window]), rows)
-
     def _nearest(self, number: int, window: int) -> list[tuple[int, int]]:
         """The sentences of other passages, about the same names, that are nearest to one."""
         vector = self._passages[number].vectors[window]
@@ -131,7 +104,7 @@ class Conflicts:
             for place, passage in enumerate(self._passages)
             if place != number and self._named[place] == self._named[number]
             for other, value in enumerate(passage.vectors @ vector)
-            if value >= READ_FROM
+            if value >= NEAR
         ]
         return [(place, other) for _, place, other in heapq.nlargest(MOST, near)]
 

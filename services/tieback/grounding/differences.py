@@ -91,34 +91,9 @@ CONDITION_REACH = 200
 """Characters before a negation that are looked at for what makes it one of a condition."""
 
 
-def negations(sentence: str) -> list[Span]:
-    """Where a sentence negates, as characters: not in a bound ("no more than") or a condition ("if not")."""
-    found = (word.span for word in _read(sentence).negations)
-    return [
-        span
-        for span in found
-        if not is_of_condition(sentence, span[0]) and not BOUND.match(sentence, span[1])
-    ]
-
-
 def is_of_condition(sentence: str, place: int) -> bool:
     """Whether what stands there is part of a condition."""
     return CONDITION.search(sentence, max(0, place - CONDITION_REACH), place) is not None
-
-
-def numbers_of(sentence: str) -> frozenset[str]:
-    """Its numbers in plain digits, written ones too but for "one"."""
-    return frozenset(_read(sentence).numbers)
-
-
-def places_of(sentence: str) -> dict[str, Span]:
-    """Where its content words stand, as characters, by their terms."""
-    return {term: word.span for term, word in _read(sentence).words.items()}
-
-
-def contents(sentence: str) -> list[str]:
-    """The content words of a sentence by their terms, in their order."""
-    return sorted(_read(sentence).words, key=lambda term: _read(sentence).words[term].place)
 
 
 def _of_numbers(

@@ -111,10 +111,8 @@ class ClaimChecker:
         if not one.evidence:
             return ClaimCheck((), (), checker, one.question), [None] * len(claims)
         texts = [as_stated(claim.text) for claim in claims]
-        texts += [one.question] if one.question else []
         cut = await self._reader.cut(one.evidence, deadline)
         read = await self._reader.statements(texts, deadline, tokens=checker.is_learned)
-        asked = read.pop() if one.question else None
         encoded = EncodedPassages(cut, len(read[0].vector))
 
         async def encode(chosen: Sequence[int]) -> None:
@@ -126,7 +124,7 @@ class ClaimChecker:
         has_segments = any(source.segments for source in one.evidence)
         if has_segments:  # labels are taken out of a copy of the passage
             await encode(range(len(cut.texts)))
-        check = ClaimCheck(one.evidence, encoded.passages, checker, one.question, asked)
+        check = ClaimCheck(one.evidence, encoded.passages, checker, one.question)
         if not has_segments:
             await encode(await asyncio.to_thread(check.read_of, read, cut.places))
         return check, read
