@@ -10,12 +10,14 @@ import random
 import sys
 import typing
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from functools import cache
+from functools import cache, cached_property
 from importlib import import_module
 
 import pytest
 from support.adversarial import seconds
 from tieback import answer, core, generator, grounding
+from tieback.core.language import Sentence
+from tieback.core.plain_numbers import has_number
 from tieback.core.terms import DEFAULT_LANGUAGE, languages, terms_of, terms_of_query, words_of
 from tieback.core.types.generation import Evidence
 from tieback.core.types.grounding import CheckedText, GroundingCheck
@@ -26,7 +28,6 @@ from tieback.methods import grounding as checking
 from tieback.methods.grounding import checkers, is_learned
 from tieback.methods.grounding import words_of as content_words
 from tieback.methods.grounding._signals import by_rule
-from tieback.methods.grounding._words import has_number
 
 OF_LANGUAGE = {
     "claim", "identifier", "one", "other", "question", "quotes", "row", "sentence", "table", "term", "text",
@@ -100,6 +101,10 @@ def read(reader: Callable[..., object], *texts: str) -> None:
     found = reader(*[next(given) if takes_one else list(texts) for takes_one in taken(reader)])
     if isinstance(found, Iterator):
         list(found)
+    if isinstance(found, Sentence):
+        for name, part in vars(Sentence).items():
+            if isinstance(part, cached_property):
+                getattr(found, name)
 
 
 @cache
@@ -140,10 +145,10 @@ def test_readers_of_every_kind_are_among_those_that_are_tried() -> None:
     kinds = {name.rpartition(".")[0].removeprefix("tieback.") for name in readers()}
 
     assert {
-        "core.dates", "core.displayed", "core.passage_units", "core.plain_numbers", "core.questions",
+        "core.dates", "core.displayed", "core.language.sentence", "core.passage_units", "core.plain_numbers",
+        "core.questions",
         "core.sentences", "core.table_rows", "core.terms", "grounding.differences", "grounding.languages",
-        "grounding.named", "grounding.quantities", "grounding.question_fit",
-        "methods.grounding._words",
+        "grounding.named", "grounding.question_fit",
     } <= kinds  # fmt: skip
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 from support.each import each
+from tieback.core.plain_numbers import has_number
 from tieback.methods.grounding import words_of
 from tieback.methods.grounding._doubts import is_doubted
 from tieback.methods.grounding._signals import SIGNALS, signals_of
-from tieback.methods.grounding._words import conflicts, has_number, lacking
+from tieback.methods.grounding._words import conflicts, lacking
 
 MOON = "The mean distance of the Moon is 238,855 miles."
 

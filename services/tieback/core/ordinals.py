@@ -8,7 +8,9 @@ behind it begins a sentence.
 from __future__ import annotations
 
 import re
+from functools import cache
 
+from tieback.core.language.data import language, languages
 from tieback.core.terms import languages_by_function_word
 
 LONGEST_WORD = 30
@@ -16,21 +18,9 @@ LONGEST_WORD = 30
 
 NUMBER, YEAR = re.compile(r"\d{1,3}"), re.compile(r"\d{4}")
 ROMAN = re.compile(r"[IVX]{2,5}")
-_GERMAN = (
-    "ab am beim bis das dem den der des die ein eine einem einen einer eines im jede jedem jeden jeder nach "
-    "oder seit und vom vor zum zur"
-)
-GERMAN = frozenset(_GERMAN.split())
-"""Words before an ordinal in German."""
 OF_A_NAME = re.compile(r"[^\W\d_][-–]$")
 """Text before the number of a name: "COVID-19"."""
 WORD_BEFORE = re.compile(r"([^\W\d_]+)\s+\(?$")
-_MONTHS = """
-    januar jänner februar märz april mai juni juli august september oktober november dezember jan feb febr mär
-    apr aug sept sep okt nov dez marts maj december január február március április május június július
-    augusztus szeptember október ocak şubat mart nisan mayıs haziran temmuz ağustos eylül ekim kasım aralık
-"""
-MONTHS = frozenset(_MONTHS.split())
 
 
 def is_ordinal(before: str, number: str, following: str) -> bool:
@@ -41,12 +31,19 @@ def is_ordinal(before: str, number: str, following: str) -> bool:
     if ROMAN.fullmatch(number):
         return not following or following[0].islower()
     if YEAR.fullmatch(number):
-        return not following or following in MONTHS  # "1848. március 15-én"
+        return not following or following in _months()  # "1848. március 15-én"
     if not NUMBER.fullmatch(number) or OF_A_NAME.search(before):
         return False
-    if not following or following[0].islower() or following.lower() in MONTHS:
+    if not following or following[0].islower() or following.lower() in _months():
         return True
     led = WORD_BEFORE.search(before)
-    if led is None or led[1].lower() not in GERMAN or not following[0].isalpha():
+    if led is None or led[1].lower() not in language("german").before_ordinals or not following[0].isalpha():
         return False
     return following.lower() not in languages_by_function_word()
+
+
+@cache
+def _months() -> frozenset[str]:
+    """The months of all languages whose ordinals have a stop."""
+    every = map(language, languages())
+    return frozenset().union(*(one.months for one in every if one.ordinals_have_stops))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Collection
 from functools import lru_cache
 
 from text_to_num import alpha2digit
@@ -45,3 +46,8 @@ def is_rounded(number: str, exact: str) -> bool:
     step = 10 ** (len(number) - kept)
     rounded: int = math.floor(float(exact) / step + 0.5) * step
     return rounded == int(number)
+
+
+def has_number(number: str, numbers: Collection[str]) -> bool:
+    """Whether a number is among others, or is one of them rounded: 239000 is 238855 in round figures."""
+    return number in numbers or any(is_rounded(number, exact) for exact in numbers)

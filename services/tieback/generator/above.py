@@ -11,9 +11,10 @@ import re
 
 from tieback.core.displayed import as_displayed
 from tieback.core.heading_path import BETWEEN
+from tieback.core.language import sentence_of
 from tieback.core.passage_units import Kind, Unit, in_bytes
-from tieback.core.questions import Read, has_expected, kind_of
-from tieback.methods.grounding import Passage, words_of
+from tieback.core.questions import has_expected, kind_of
+from tieback.methods.grounding import Passage
 
 UNDERLINE = re.compile(r" (?:={3,}|-{3,}|~{3,})")
 """Under a line of a plain text that leads to others."""
@@ -54,16 +55,16 @@ def _spoken_of(question: str, quote: str, before: Unit, text: str) -> str:
     this, (begin, end) = THIS.match(quote), before.span
     if this is None or before.kind is not Kind.CODE or end - begin > LONGEST_CODE:
         return ""
-    is_asked = bool({*words_of(this[1]).stems} & {*words_of(question).stems})
+    is_asked = bool({*sentence_of(this[1]).stems} & {*sentence_of(question).stems})
     return f"`{' '.join(text[begin:end].split())}`" if is_asked else ""
 
 
 def _is_asked_for(question: str, said: str, part: str) -> bool:
     """Whether much of it is asked for and was not said, or a time or number where one is asked for."""
-    asked, told, new = (words_of(text) for text in (question, said, part))
+    asked, told, new = map(sentence_of, (question, said, part))
     if {*asked.numbers} & {*new.numbers} - {*told.numbers}:
         return True
     if len({*asked.stems} & {*new.stems} - {*told.stems}) >= max(1, LEAST_ASKED * len({*new.stems})):
         return True
-    kind, *read = kind_of(question), *map(Read, (question, said, part))
-    return kind in DATED and has_expected(kind, read[0], read[2]) and not has_expected(kind, read[0], read[1])
+    kind = kind_of(question)
+    return kind in DATED and has_expected(kind, asked, new) and not has_expected(kind, asked, told)

@@ -9,7 +9,8 @@ from dataclasses import replace
 from tieback.core.errors import InvalidInput
 from tieback.core.field_path import at
 from tieback.core.heading_path import last_of
-from tieback.core.questions import Read, asks_how_to, kind_of
+from tieback.core.language import Sentence as Read
+from tieback.core.questions import asks_for_number, asks_how_to, kind_of
 from tieback.core.types.arrays import Array
 from tieback.core.types.generation import (
     AnswerStyle,
@@ -27,7 +28,7 @@ from tieback.generator.instructions import BEHIND, instructing
 from tieback.grounding import ClaimCheck, answering
 from tieback.grounding.conflicts import LISTED
 from tieback.grounding.named import identifiers, says
-from tieback.grounding.question_fit import asks_for_number, fit_of, has_number
+from tieback.grounding.question_fit import fit_of, has_number
 from tieback.methods.answerability import Judgement
 from tieback.methods.grounding import Statement
 from tieback.methods.grounding.labels import windows_that_answer

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from tieback.core.displayed import as_displayed
-from tieback.core.questions import Read
+from tieback.core.language import sentence_of
 from tieback.core.types.arrays import Span
 from tieback.core.types.generation import Citation, Conflict, ConflictingPlace, Evidence
 from tieback.grounding.differences import difference
@@ -46,9 +46,9 @@ class Conflicts:
     ) -> None:
         self._sources = sources
         self._passages = passages
-        names = Read(as_displayed(question)).names
+        names = sentence_of(question).inner_capitals
         self._named = [
-            names & Read(as_displayed(f"{source.title} {passage.text}")).words
+            names & sentence_of(f"{source.title} {passage.text}").words
             for source, passage in zip(sources, passages, strict=True)
         ]
         self._told: set[frozenset[tuple[int, int]]] = set()

@@ -9,19 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
 from typing import NamedTuple
 
-from tieback.core.plain_numbers import YEARS, plain_number
-from tieback.core.questions import TIME
-from tieback.core.terms import function_words, terms_of
+from tieback.core.language import Sentence, Token, sentence_of
+from tieback.core.language.quantities import Quantity, agree, single_quantities
+from tieback.core.plain_numbers import has_number
 from tieback.core.types.arrays import Span
 from tieback.core.types.generation import ConflictKind
-from tieback.methods.grounding._words import ENGLISH, NEGATIONS, has_number
-
-WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)*")
-"""A comma after a number is none of it."""
 
 LEAST_SHARED, SHARED_SHARE = 3, 0.6
 """Content words that both have, and their share of those of the sentence with more."""
@@ -44,98 +38,158 @@ class Difference(NamedTuple):
     other: Span | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Word:
-    term: str
-    span: Span
+class _Word(NamedTuple):
+    """A token with its place, and the tokens beside it where no mark is between."""
+
+    sentence: Sentence
     place: int
-    is_name: bool
 
+    @property
+    def token(self) -> Token:
+        return self.sentence.tokens[self.place]
 
-@dataclass(frozen=True, slots=True)
-class _Sentence:
-    """The content words of a sentence by their terms, its numbers, and its negations."""
+    @property
+    def is_date(self) -> bool:
+        return self.sentence.is_time(self.token)
 
-    words: Mapping[str, _Word]
-    numbers: Mapping[str, _Word]
-    negations: Sequence[_Word]
-    counted: Mapping[str, str]
-    """What follows a number at once, without a mark between."""
-    before: Mapping[str, str]
-    """What stands before one."""
+    @property
+    def is_name(self) -> bool:
+        return self.token.has_capital and self.place > 0
+
+    def beside(self, step: int) -> _Word | None:
+        """The content word or number before it or behind it."""
+        place = self.place + step
+        tokens = self.sentence.tokens
+        is_there = 0 <= place < len(tokens) and (tokens[place].number or tokens[place].is_content)
+        return _Word(self.sentence, place) if is_there else None
 
 
 def difference(one: str, other: str) -> Difference | None:
     """The one thing that two sentences say differently; None where there is none, or more than that."""
     if HEADING.match(one) or HEADING.match(other):
         return None
-    own, its = _read(one), _read(other)
-    shared = own.words.keys() & its.words.keys()
-    if len(shared) < max(LEAST_SHARED, SHARED_SHARE * max(len(own.words), len(its.words))):
+    first, second = sentence_of(one), sentence_of(other)
+    own, its = _words(first), _words(second)
+    shared = own.keys() & its.keys()
+    if len(shared) < max(LEAST_SHARED, SHARED_SHARE * max(len(own), len(its))):
         return None
-    more, less = _beyond(own.words, its.words), _beyond(its.words, own.words)
-    numbers, others = _beyond(own.numbers, its.numbers), _beyond(its.numbers, own.numbers)
-    negates = len(own.negations) % 2 != len(its.negations) % 2
-    if numbers or others:
-        return None if negates or (more and less) else _of_numbers(own, its, numbers, others)
+    measured = _measured(first, second)
+    own, its = (_without(words, spans) for words, spans in ((own, measured.own), (its, measured.its)))
+    more, less = _beyond(own, its), _beyond(its, own)
+    said, told = _without(_numbers(first), measured.own), _without(_numbers(second), measured.its)
+    numbers, others = _beyond(said, told), _beyond(told, said)
+    negates = first.negations % 2 != second.negations % 2
+    if numbers or others or measured.differing:
+        if negates or (more and less):
+            return None
+        return measured.difference(numbers, others) or _of_numbers(numbers, others)
     if negates:
-        return None if more and less else _of_negation(own, its)
+        return None if more and less else _of_negation(first, second)
     return _of_words(more, less) if more and less else None
 
 
-BOUND = re.compile(r"\s+(?:more|less|fewer|[a-z]+er)\s+than\b|\s+(?:only|but)\b", re.IGNORECASE)
+class _Measured(NamedTuple):
+    """Where both sentences have one quantity of a dimension in two units, and those of them that differ."""
+
+    own: Sequence[Span]
+    its: Sequence[Span]
+    differing: Sequence[tuple[Quantity, Quantity]]
+
+    def difference(self, *others: Sequence[_Word]) -> Difference | None:
+        """The one quantity that differs, where no other number does."""
+        if len(self.differing) != 1 or any(others):
+            return None
+        [(one, other)] = self.differing
+        return Difference(ConflictKind.NUMBER, one.span, other.span)
 
 
-CONDITION = re.compile(r"(?:\b(?:if|unless|when|where|whether|otherwise)|,\s*or)\b[^,;:]*$", re.IGNORECASE)
-CONDITION_REACH = 200
-"""Characters before a negation that are looked at for what makes it one of a condition."""
+def _measured(one: Sentence, other: Sentence) -> _Measured:
+    first, second = single_quantities(one.quantities), single_quantities(other.quantities)
+    pairs = [
+        (own, second[name])
+        for name, own in first.items()
+        if name in second and _unit(one, own) != _unit(other, second[name])
+    ]
+    own, its = ([pair[place].span for pair in pairs] for place in (0, 1))
+    return _Measured(own, its, [pair for pair in pairs if not agree(*pair)])
 
 
-def is_of_condition(sentence: str, place: int) -> bool:
-    """Whether what stands there is part of a condition."""
-    return CONDITION.search(sentence, max(0, place - CONDITION_REACH), place) is not None
+def _unit(sentence: Sentence, quantity: Quantity) -> list[str]:
+    """The words of a quantity but for its number."""
+    begin, end = quantity.span
+    return [one.stem for one in sentence.tokens if begin <= one.span[0] < end and not one.number]
 
 
-def _of_numbers(
-    own: _Sentence, its: _Sentence, numbers: Sequence[_Word], others: Sequence[_Word]
-) -> Difference | None:
+def _without(words: Mapping[str, _Word], spans: Sequence[Span]) -> Mapping[str, _Word]:
+    """The words that stand outside of all spans."""
+    return {
+        term: word
+        for term, word in words.items()
+        if not any(begin <= word.token.span[0] < end for begin, end in spans)
+    }
+
+
+def _words(sentence: Sentence) -> Mapping[str, _Word]:
+    return {one.stem: _Word(sentence, place) for place, one in enumerate(sentence.tokens) if one.is_content}
+
+
+def _numbers(sentence: Sentence) -> Mapping[str, _Word]:
+    return {one.number: _Word(sentence, place) for place, one in enumerate(sentence.tokens) if one.number}
+
+
+def _of_numbers(numbers: Sequence[_Word], others: Sequence[_Word]) -> Difference | None:
     if len(numbers) != 1 or len(others) != 1:
         return None
     [number], [other] = numbers, others
-    if has_number(number.term, [other.term]) or has_number(other.term, [number.term]):
+    said, its = number.token.number, other.token.number
+    if has_number(said, [its]) or has_number(its, [said]):
         return None  # one is the other in round figures
-    if own.counted.get(number.term) != its.counted.get(other.term):
+    if _counted(number) != _counted(other):
         return None
-    is_date = any(_is_date(word, sentence) for word, sentence in ((number, own), (other, its)))
+    is_date = _is_date(number) or _is_date(other)
     if is_date and number.place <= BEGINNING and other.place <= BEGINNING:
         return None
-    if not is_date and any(_is_label(word, sentence) for word, sentence in ((number, own), (other, its))):
+    if not is_date and (_is_label(number) or _is_label(other)):
         return None
-    return Difference(ConflictKind.DATE if is_date else ConflictKind.NUMBER, number.span, other.span)
+    return Difference(
+        ConflictKind.DATE if is_date else ConflictKind.NUMBER, number.token.span, other.token.span
+    )
 
 
-def _is_date(number: _Word, sentence: _Sentence) -> bool:
-    beside = (sentence.before.get(number.term, ""), sentence.counted.get(number.term, ""))
-    is_year = number.term.isdecimal() and len(number.term) == 4 and int(number.term) in YEARS
-    return (is_year and not beside[1]) or any(TIME.fullmatch(word) is not None for word in beside)
+def _counted(number: _Word) -> str:
+    """What follows a number at once, without a mark between."""
+    thing = number.beside(1)
+    between = slice(number.token.span[1], thing.token.span[0]) if thing else slice(0)
+    return thing.token.stem if thing and not number.sentence.text[between].strip() else ""
 
 
-def _is_label(number: _Word, sentence: _Sentence) -> bool:
+def _is_date(number: _Word) -> bool:
+    """Whether it is a year that counts nothing, or stands beside a month or the like."""
+    before, behind = number.beside(-1), number.beside(1)
+    if number.is_date and not _counted(number):
+        return True
+    return (before is not None and before.is_date) or (
+        behind is not None and behind.is_date and bool(_counted(number))
+    )
+
+
+def _is_label(number: _Word) -> bool:
     """Whether it names a thing and counts none, as in "Figure 3 shows"."""
-    return sentence.before.get(number.term, "")[:1].isupper()
+    before = number.beside(-1)
+    return before is not None and before.token.has_capital
 
 
-def _of_negation(own: _Sentence, its: _Sentence) -> Difference:
-    one, other = (each.negations[0].span if each.negations else None for each in (own, its))
-    return Difference(ConflictKind.NEGATION, one, other)
+def _of_negation(one: Sentence, other: Sentence) -> Difference:
+    spans = [each.negators[0].span if each.negators else None for each in (one, other)]
+    return Difference(ConflictKind.NEGATION, *spans)
 
 
 def _of_words(more: Sequence[_Word], less: Sequence[_Word]) -> Difference | None:
     """A date or a name in the place of another one; not at the beginning, where it is what is spoken of."""
-    if all(TIME.fullmatch(word.term) for word in (*more, *less)) and len(more) == len(less) == 1:
+    if len(more) == len(less) == 1 and more[0].is_date and less[0].is_date:
         if more[0].place <= BEGINNING and less[0].place <= BEGINNING:
             return None
-        return Difference(ConflictKind.DATE, more[0].span, less[0].span)
+        return Difference(ConflictKind.DATE, more[0].token.span, less[0].token.span)
     for words in (more, less):
         places = [word.place for word in words]
         follow = places == list(range(places[0], places[0] + len(places)))
@@ -143,39 +197,9 @@ def _of_words(more: Sequence[_Word], less: Sequence[_Word]) -> Difference | None
             return None
         if not all(word.is_name for word in words):
             return None
-    one, other = ((words[0].span[0], words[-1].span[1]) for words in (more, less))
+    one, other = ((words[0].token.span[0], words[-1].token.span[1]) for words in (more, less))
     return Difference(ConflictKind.NAME, one, other)
 
 
 def _beyond(words: Mapping[str, _Word], others: Mapping[str, _Word]) -> list[_Word]:
-    return sorted((word for term, word in words.items() if term not in others), key=lambda word: word.place)
-
-
-@lru_cache(1024)
-def _read(sentence: str) -> _Sentence:
-    words: dict[str, _Word] = {}
-    numbers: dict[str, _Word] = {}
-    negations: list[_Word] = []
-    counted: dict[str, str] = {}
-    before: dict[str, str] = {}
-    found = list(WORD.finditer(sentence))
-    lower = [match[0].lower().replace("’", "'") for match in found]
-    function = function_words(ENGLISH)
-    number, previous, end = "", "", 0
-    for place, (match, word, stem) in enumerate(zip(found, lower, terms_of(lower, ENGLISH), strict=True)):
-        digits = plain_number(word)
-        term = word if TIME.fullmatch(word) else stem
-        one = _Word(digits or term, match.span(), place, match[0][0].isupper() and place > 0)
-        if number and not sentence[end : match.start()].strip():
-            counted[number] = "" if word in function else term
-        number = ""
-        if digits:
-            numbers[digits] = one
-            before[digits] = previous
-            number = digits
-        elif word in NEGATIONS or word.endswith("n't"):
-            negations.append(one)
-        elif word not in function and (len(word) > 1 or not word.isascii()):
-            words[term] = one
-        previous, end = "" if word in function else match[0], match.end()
-    return _Sentence(words, numbers, negations, counted, before)
+    return [word for term, word in words.items() if term not in others]

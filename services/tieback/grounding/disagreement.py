@@ -11,12 +11,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tieback.core.displayed import as_displayed
+from tieback.core.language import Sentence
+from tieback.core.plain_numbers import has_number
 from tieback.core.types.arrays import Span
 from tieback.core.types.generation import Disagreement
 from tieback.grounding.spanned_words import Kind, Word, spanned_words
 from tieback.methods.grounding import Passage, Place, TokenMark, words_of
 from tieback.methods.grounding._doubts import Stems
-from tieback.methods.grounding._words import Words, has_number
 
 SHARED = 0.5
 """Share of the claim's content words that a sentence has that is about the same matter."""
@@ -50,7 +51,7 @@ class Found:
 class _Said:
     """What some sentences have, all together."""
 
-    def __init__(self, sentences: Iterable[Words]) -> None:
+    def __init__(self, sentences: Iterable[Sentence]) -> None:
         read = list(sentences)
         self._stems = Stems(one.all_stems for one in read)
         self._numbers = {number for one in read for number in one.numbers}

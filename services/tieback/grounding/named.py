@@ -17,11 +17,10 @@ from difflib import get_close_matches
 from functools import lru_cache
 
 from tieback.core.displayed import as_displayed
-from tieback.core.questions import CALENDAR, NAME, WORD
+from tieback.core.language import language, sentence_of
 from tieback.core.terms import DEFAULT_LANGUAGE, function_words
 from tieback.core.types.arrays import Span
 from tieback.grounding.languages import is_foreign
-from tieback.grounding.quantities import quantities
 
 STEM = 5
 """First letters by which names are compared: "Normans" and "Norman"."""
@@ -40,6 +39,7 @@ READ, LONGEST, MOST = 1000, 100, 16
 for: each is compared with all words of the passages.
 """
 
+NAME = re.compile(r"\b[A-Z][\w'’-]*")
 TOKEN = re.compile(r"[^\s\"“”‘’()\[\]{}<>,;!?`|]+")
 IDENTIFIER = re.compile(
     r"v?\d+(?:[.:/-]\d+)+\w*(?:[-+.]\w+)*"  # versions, times, dates
@@ -79,7 +79,7 @@ def identifiers(question: str) -> list[str]:
 
 
 def _identified(question: str) -> list[tuple[str, Span]]:
-    measured = [one.span for one in quantities(question) if one.span is not None]
+    measured = [one.span for one in sentence_of(question).quantities]
     found = []
     for match in TOKEN.finditer(question):
         token = _bare(match[0].rstrip(".:"))
@@ -117,7 +117,7 @@ def unnamed(question: str, texts: Sequence[str]) -> list[str]:
         found += [(match.span(), match[0]) for match in YEAR.finditer(question) if match[0] not in years]
     if not is_foreign(question):
         taken = [span for _, span in exact]
-        taken += [one.span for one in quantities(question) if one.span is not None]
+        taken += [one.span for one in sentence_of(question).quantities]
         found += [
             (span, name)
             for span, name in _names(question)
@@ -150,9 +150,8 @@ def _names(question: str) -> list[tuple[Span, str]]:
     """Its words with a capital but the first and function words, with which a second sentence begins; none
     where it is written like a title, or in capitals.
     """
-    words = WORD.findall(question)
-    first = WORD.search(question)
-    found = list(NAME.finditer(question, first.end() if first else 0))
+    words = sentence_of(question).tokens
+    found = list(NAME.finditer(question, words[0].span[1] if words else 0))
     if len(found) >= TITLE_CASE * len(words):
         return []
     names = [(match.span(), _bare(match[0])) for match in found if 1 < len(match[0]) <= LONGEST]
@@ -168,7 +167,7 @@ def _bare(word: str) -> str:
 
 def _is_named(name: str, text: str) -> bool:
     read, words, initials = _read(text)
-    parts = [part for part in WORD.findall(_plain(name)) if len(part) > 1]
+    parts = [one.word for one in sentence_of(_plain(name)).tokens if len(one.word) > 1]
     if not parts or any(part[:STEM] in read or part in initials for part in parts):
         return True
     if any(f"{part}{end}" in words for part in parts for end in ENDS):
@@ -182,7 +181,7 @@ def _is_named(name: str, text: str) -> bool:
 
 def _is_dated(part: str, words: frozenset[str], text: str) -> bool:
     """Whether a name is that of a month or a day, also a short form, which the text has in any form."""
-    names = [one for one in CALENDAR if len(part) >= SHORT and one.startswith(part)]
+    names = [one for one in language().calendar if len(part) >= SHORT and one.startswith(part)]
     forms = {name[:size] for name in names for size in range(SHORT, len(name) + 1)}
     return bool(names) and (not forms.isdisjoint(words) or DATE.search(text) is not None)
 
@@ -192,10 +191,9 @@ def _read(text: str) -> tuple[dict[str, str], frozenset[str], frozenset[str]]:
     """The words of a text by their first letters, all of them, and the initials of words that follow each
     other.
     """
-    words = WORD.findall(text)
-    plain = [_plain(word) for word in words]
-    capitals = "".join(word[0] if word[0].isupper() else " " for word in words)
-    runs = [run for run in capitals.lower().split() if len(run) > 1]
+    tokens = sentence_of(text).tokens
+    plain = [_plain(one.word) for one in tokens]
+    runs = "".join(one.word[0] if one.has_capital else " " for one in tokens).split()
     initials = {run[at : at + size] for run in runs for size in INITIALS for at in range(len(run) - size + 1)}
     return {word[:STEM]: word for word in plain}, frozenset(plain), frozenset(initials)
 

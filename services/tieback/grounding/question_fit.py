@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from tieback.core.displayed import as_displayed
-from tieback.core.questions import NAME, NUMBER, TIME, Read, asks_how_to, has_expected, kind_of
+from tieback.core.language import Sentence, sentence_of
+from tieback.core.questions import asks_for_number, asks_how_to, has_expected, kind_of
 from tieback.core.types.generation import Checked, Claim, QuestionFit, Verdict, VerdictLabel
 
 YES_OR_NO = re.compile(r"\s*(yes|no)\s*[,.:;!–—-]+\s*", re.IGNORECASE)
@@ -18,11 +19,6 @@ TYPED = ("number", "when")
 """Kinds of which every answer has something that can be seen; who or where can be anybody and anywhere."""
 IS = re.compile(r"\s(?:is|was|are|were)\s(?:\s*in\s)?")
 
-HOW_MANY = re.compile(
-    r"\bhow (?:many|much|long|old|often|far|big|large|tall|high|heavy|deep|fast|hot)\b"
-    r"|\b(?:what|which) (?:number|percent|percentage|age|population)\b",
-    re.IGNORECASE,
-)
 WHEN_IT_WAS = re.compile(
     r"\W*(?:when (?:was|were|did)\b|(?:in |on )?(?:what|which) (?:year|date|day|month|century|decade)\b)",
     re.IGNORECASE,
@@ -36,25 +32,7 @@ RANGE = re.compile(r"[-–—/]")
 ADDRESS = "://"
 VERSION = re.compile(r"\S*\d[-.:/]\d+[-.:/]\d")
 """Three numbers in a row, as of a version or a date."""
-_AMOUNT = (
-    r"no|none|nobody|nothing|one|single|few|fewer|little|several|many|much|half|dozens?|hundreds?|thousands?"
-    r"|millions?|unlimited|infinite(?:ly)?|free"
-    r"|(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|\w+ty)(?:-\w+)?"
-)
-AMOUNT = re.compile(rf"\b(?:{_AMOUNT})\b", re.IGNORECASE)
-"""How much it is, without a number in digits."""
-IN_WORDS = re.compile(
-    rf"\b(?:{_AMOUNT}|never|once|twice|long(?:er)?|all|each|every|both|indefinite(?:ly)?|forever|always|until"
-    r"|regular(?:ly)?|continuous(?:ly)?|hourly|daily|nightly|weekly|monthly|yearly|annual(?:ly)?)\b",
-    re.IGNORECASE,
-)
-"""How many, how long or how often it is, without a number in digits."""
 HOW_MUCH = re.compile(r"\bhow much\b(?!\s+time\b)", re.IGNORECASE)
-
-
-def asks_for_number(question: str) -> bool:
-    """Whether it asks how many, how long or how often."""
-    return HOW_MANY.search(question) is not None
 
 
 def has_number(question: str, text: str) -> bool:
@@ -69,14 +47,23 @@ def left_open(question: str, quotes: Sequence[str]) -> str:
     something was. What is true of "when does" is often told without a date.
     """
     if asks_for_number(question):
-        words = AMOUNT if HOW_MUCH.search(question) else IN_WORDS
-        counted = (has_number(question, one) or words.search(one) is not None for one in quotes)
+        is_amount = HOW_MUCH.search(question) is not None
+        counted = (has_number(question, one) or _counts_in_words(one, is_amount) for one in quotes)
         return "" if any(counted) else "number"
     if WHEN_IT_WAS.match(question):
-        asked = Read(as_displayed(question))
-        dated = (has_expected("when", asked, Read(as_displayed(one))) for one in quotes)
+        dated = (has_expected("when", sentence_of(question), sentence_of(one)) for one in quotes)
         return "" if any(dated) else "date"
     return ""
+
+
+def _counts_in_words(text: str, is_amount: bool) -> bool:
+    """Whether it says how much, or else how many, how long or how often it is, without a number in digits."""
+    read = sentence_of(text)
+    known = read.language
+    words = known.amounts if is_amount else known.amounts | known.frequencies
+    return any(
+        one.word in words or (one.number and not read.text[one.span[0]].isdecimal()) for one in read.tokens
+    )
 
 
 def _counted(text: str) -> Iterator[str]:
@@ -120,7 +107,7 @@ def fit_of(question: str, claim: str) -> QuestionFit:
     true, or the right answer.
     """
     question, claim = as_displayed(question), as_displayed(claim)
-    kind, asked, said = kind_of(question), Read(question), Read(as_stated(claim))
+    kind, asked, said = kind_of(question), sentence_of(question), Sentence(as_stated(claim))
     if claim.rstrip().endswith("?"):
         return QuestionFit.ECHO
     if kind == "polar":
@@ -128,7 +115,7 @@ def fit_of(question: str, claim: str) -> QuestionFit:
     if asks_how_to(question) and any(code[1].strip() not in question for code in CODE.finditer(claim)):
         return QuestionFit.ANSWERS  # "How do I add a model?": `models add` has no word that is new
     new = said.content - asked.content
-    if not new and not said.numbers - asked.numbers and not said.capitals - asked.words:
+    if not new and not said.amounts - asked.amounts and not said.capitals - asked.words:
         return QuestionFit.ECHO
     is_typed = kind not in TYPED or has_expected(kind, asked, said)
     is_typed |= kind == "number" and has_number(question, claim)  # with its unit: "60ns"
@@ -137,7 +124,7 @@ def fit_of(question: str, claim: str) -> QuestionFit:
     return QuestionFit.ANSWERS
 
 
-def _polar_fit(asked: Read, said: Read, claim: str) -> QuestionFit:
+def _polar_fit(asked: Sentence, said: Sentence, claim: str) -> QuestionFit:
     answered = YES_OR_NO.match(claim)
     if answered is None or said.text == claim or not said.content <= asked.content:
         return QuestionFit.ANSWERS
@@ -148,7 +135,6 @@ def _polar_fit(asked: Read, said: Read, claim: str) -> QuestionFit:
 def _equates(claim: str) -> bool:
     """Whether a name is said to be a number or a year: "Jonas Lindqvist is 2021"."""
     own, *said = IS.split(claim, maxsplit=1)
-    other = "".join(said).strip(" \n.!?")
-    words = own.split()
-    is_number = NUMBER.fullmatch(other) or TIME.fullmatch(other)
-    return bool(is_number) and len(words) > 1 and all(NAME.fullmatch(word) for word in words)
+    other, names = Sentence("".join(said)), Sentence(own).tokens
+    is_number = len(other.tokens) == 1 and bool(other.amounts or other.times)
+    return is_number and len(names) > 1 and all(one.has_capital for one in names)

@@ -7,15 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from tieback.core.plain_numbers import YEARS, plain_number
-from tieback.core.questions import CALENDAR, NUMBER, TIME
-from tieback.core.terms import function_words, terms_of
+from tieback.core.language import Sentence, Token, sentence_of
 from tieback.core.types.arrays import Span
-from tieback.grounding.differences import BOUND, WORD, is_of_condition
-from tieback.methods.grounding._words import ANSWER, ENGLISH, NEGATIONS
 
 BEGINS = re.compile(r"(?:^|[.!?:;]['\"”’)]?\s)\W*\Z")
 """Before a word that has a capital because a sentence begins."""
+
+
+BOUND = re.compile(r"\s+(?:more|less|fewer|[a-z]+er)\s+than\b|\s+(?:only|but)\b", re.IGNORECASE)
+"""Behind a negation that negates nothing: "no more than"."""
+
+CONDITION = re.compile(r"(?:\b(?:if|unless|when|where|whether|otherwise)|,\s*or)\b[^,;:]*$", re.IGNORECASE)
+CONDITION_REACH = 200
+"""Characters before a negation that are looked at for what makes it one of a condition ("if not")."""
 
 
 class Kind(Enum):
@@ -46,39 +50,33 @@ class Word:
 
 def spanned_words(sentence: str) -> Sequence[Word]:
     """All words of a sentence in order. A yes or no before a statement is none of them."""
-    answer = ANSWER.match(sentence)
-    found = list(WORD.finditer(sentence, answer.end() if answer is not None else 0))
-    lower = [match[0].lower().replace("’", "'") for match in found]
+    read = sentence_of(sentence)
     words = []
-    for place, (match, term) in enumerate(zip(found, terms_of(lower, ENGLISH), strict=True)):
-        word = lower[place]
-        digits = plain_number(word) if word[0].isdecimal() or NUMBER.fullmatch(word) else ""
-        kind = _kind(sentence, match, word, is_number=bool(digits))
-        if kind is Kind.NUMBER and _is_of_date(word, lower[max(0, place - 1) : place + 2]):
+    for place, one in enumerate(read.stated):
+        kind = _kind(read, one)
+        beside = read.stated[max(0, place - 1) : place + 2]
+        if kind is Kind.NUMBER and any(near.word in read.language.calendar for near in beside):
             kind = Kind.DATE
-        words.append(Word(digits or term, match.span(), place, kind))
+        words.append(Word(one.stem, one.span, place, kind))
     return words
 
 
-def _kind(sentence: str, match: re.Match[str], word: str, *, is_number: bool) -> Kind:
-    if is_number:
-        return Kind.NUMBER
-    if (word in NEGATIONS or word.endswith("n't")) and _negates(sentence, match.span()):
-        return Kind.NEGATION
-    if word in function_words(ENGLISH) or (len(word) == 1 and word.isascii()):
-        return Kind.FUNCTION
-    if TIME.fullmatch(word):
+def _kind(read: Sentence, one: Token) -> Kind:
+    if read.is_time(one):
         return Kind.DATE
-    is_name = match[0][0].isupper() and not BEGINS.search(sentence, max(0, match.start() - 9), match.start())
+    if one.number:
+        return Kind.NUMBER
+    if one.is_negation and _negates(read.text, one.span):
+        return Kind.NEGATION
+    if not one.is_content:
+        return Kind.FUNCTION
+    begin = one.span[0]
+    is_name = one.has_capital and not BEGINS.search(read.text, max(0, begin - 9), begin)
     return Kind.NAME if is_name else Kind.WORD
 
 
-def _negates(sentence: str, span: Span) -> bool:
-    """Tell whether a negating word negates: not in a bound ("no more than") or a condition ("if not")."""
-    return not is_of_condition(sentence, span[0]) and not BOUND.match(sentence, span[1])
-
-
-def _is_of_date(number: str, beside: Sequence[str]) -> bool:
-    """Tell whether a number is a year, or stands beside a month or the like."""
-    is_year = number.isdecimal() and len(number) == 4 and int(number) in YEARS
-    return is_year or not CALENDAR.isdisjoint(beside)
+def _negates(text: str, span: Span) -> bool:
+    """Tell whether a negating word negates: not in a bound or a condition."""
+    begin, end = span
+    is_of_condition = CONDITION.search(text, max(0, begin - CONDITION_REACH), begin) is not None
+    return not is_of_condition and not BOUND.match(text, end)

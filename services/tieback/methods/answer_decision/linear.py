@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tieback.core.questions import KINDS, Read, kind_of
+from tieback.core.language import Sentence, sentence_of
+from tieback.core.questions import KINDS, kind_of
 from tieback.core.state import State
 from tieback.core.types.arrays import Array
 from tieback.methods.answer_decision import Found, decisions
@@ -64,11 +65,11 @@ def signals_of(found: Found) -> Array:
     question, judged = found.question, np.sort(found.judgement.scores)[::-1]
     near = sorted((_nearest(question.vector, one.vectors) for one in found.passages), reverse=True)
     near += [0.0] * (NEAREST - len(near))
-    own = Read(question.text)
-    read = [Read(one.text) for one in found.passages]
-    content, names = max(len(own.content), 1), max(len(own.names), 1)
+    own = sentence_of(question.text)
+    read = [Sentence(one.text) for one in found.passages]
+    content, names = max(len(own.content), 1), max(len(own.inner_capitals), 1)
     every = frozenset[str]().union(*(one.words for one in read))
-    numbers = frozenset[str]().union(*(one.numbers for one in read))
+    numbers = frozenset[str]().union(*(one.amounts for one in read))
     kind = kind_of(question.text)
     return np.array(
         [
@@ -80,10 +81,10 @@ def signals_of(found: Found) -> Array:
             float(found.judgement.score >= found.judgement.threshold),
             max((len(own.content & one.words) for one in read), default=0) / content,
             len(own.content & every) / content,
-            len(own.names & every) / names,
-            float(bool(own.names)),
-            float(bool(own.numbers)),
-            float(bool(own.numbers & numbers)),
+            len(own.inner_capitals & every) / names,
+            float(bool(own.inner_capitals)),
+            float(bool(own.amounts)),
+            float(bool(own.amounts & numbers)),
             float(question.text.rstrip().endswith("?")),
             min(len(own.words), 30) / 10,
         ],

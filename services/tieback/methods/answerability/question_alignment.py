@@ -19,7 +19,8 @@ import numpy as np
 from pydantic import Field
 
 from tieback.core.displayed import as_displayed
-from tieback.core.questions import KINDS, Read, has_expected, kind_of
+from tieback.core.language import Sentence, sentence_of
+from tieback.core.questions import KINDS, has_expected, kind_of
 from tieback.core.state import State
 from tieback.core.types.arrays import Array
 from tieback.methods.answerability import Judgement, answerabilities
@@ -138,15 +139,15 @@ def inputs_of(
     near, aligned = vectors @ question.vector, alignment(asked, rows)
     means, anywhere = aligned.mean(axis=1), aligned.max(axis=0)
     places = np.sort(np.argsort(-(near + means), kind="stable")[:WINDOWS]).tolist()
-    kind, own = kind_of(question.text), Read(question.text)
-    every = Read(" ".join(texts))
+    kind, own = kind_of(question.text), sentence_of(question.text)
+    every = Sentence(" ".join(texts))
     signals = [
         [
             *(float(kind == one) for one in KINDS),
             *(near[place], means[place], aligned[place].min(), np.sort(aligned[place])[:3].mean()),
             *(anywhere.mean(), anywhere.min()),
             *(near[place] - near.max(), means[place] - means.max()),
-            *_shared(kind, own, Read(texts[place]), every),
+            *_shared(kind, own, sentence_of(texts[place]), every),
         ]
         for place in places
     ]
@@ -159,17 +160,17 @@ def inputs_of(
     )
 
 
-def _shared(kind: str, own: Read, window: Read, every: Read) -> list[float]:
+def _shared(kind: str, own: Sentence, window: Sentence, every: Sentence) -> list[float]:
     """The signals that are read from words."""
     content = max(len(own.content), 1)
     return [
         len(own.content & window.words) / content,
         len(own.content & every.words) / content,
-        len(own.names & every.words) / max(len(own.names), 1),
-        float(bool(own.names)),
-        float(bool(own.numbers - every.numbers)),
-        float(bool(own.numbers)),
-        float(bool(window.numbers - own.numbers)),
+        len(own.inner_capitals & every.words) / max(len(own.inner_capitals), 1),
+        float(bool(own.inner_capitals)),
+        float(bool(own.amounts - every.amounts)),
+        float(bool(own.amounts)),
+        float(bool(window.amounts - own.amounts)),
         float(bool(window.capitals - own.words)),
         float(bool(window.times - own.times)),
         float(has_expected(kind, own, window)),

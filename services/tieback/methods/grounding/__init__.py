@@ -16,10 +16,11 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from tieback.core.family import Family, Form
+from tieback.core.language import Sentence as Words
+from tieback.core.language import sentence_of as words_of
 from tieback.core.state import State
 from tieback.core.types.arrays import Array
 from tieback.core.types.generation import NotCheckedReason, VerdictLabel
-from tieback.methods.grounding._words import Words, words_of
 
 __all__ = [
     "EVIDENCE",

@@ -11,9 +11,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Collection, Iterable, Sequence
 
+from tieback.core.language import Sentence as Words
 from tieback.core.types.arrays import Array
 from tieback.methods.grounding._signals import SIGNALS, is_reordered, same_voice
-from tieback.methods.grounding._words import Words
 
 EXACT = ("lacks names", "lacks numbers", "conflict", "negation differs")
 DOUBTS = [SIGNALS.index(name) for name in EXACT]

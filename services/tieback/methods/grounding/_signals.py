@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from tieback.methods.grounding._words import Words, conflicts, lacking, words_of
+from tieback.core.language import Sentence as Words
+from tieback.core.language import sentence_of as words_of
+from tieback.methods.grounding._words import conflicts, lacking
 
 WINDOWS = 4
 """Sentences that are read."""

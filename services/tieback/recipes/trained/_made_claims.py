@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tieback.core.plain_numbers import YEARS
 from tieback.core.sentences import sentences
 from tieback.core.terms import DEFAULT_LANGUAGE, function_words
 from tieback.core.types.generation import VerdictLabel
@@ -26,7 +27,6 @@ NAME, ANY_NAME = re.compile(rf"(?<=[a-z,;] ){_WRITTEN_LARGE}"), re.compile(_WRIT
 VERB = re.compile(r"\b(?:is|are|was|were|can|could|will|would|has|have|had|does|did|should|must)\b")
 NOT = re.compile(r" (?:not|never)\b")
 JOINING = re.compile(r"\b(?:and|or|with)\b|[&/]")
-YEARS = range(1000, 2100)
 FEWEST, MOST = 6, 40
 """Words of a sentence that becomes a claim."""
 LONGEST_SUBJECT = 8

@@ -16,16 +16,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tieback.core.language import language
 from tieback.core.sentences import sentences
 
 LONGEST_PASSAGE = 4000
 """Characters of a passage that are read."""
-_AUXILIARIES = "is was are were has had have can could will would did does do may might should must"
-AUXILIARIES = frozenset(_AUXILIARIES.split())
+AUXILIARIES = language().auxiliaries
 _LOWERED = "The A An In On At It He She They This These There His Her Its Their"
 LOWERED = frozenset(_LOWERED.split())
 """First words of a claim that lose their capital within a question."""
-MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December"
+MONTHS = "|".join(sorted(month.title() for month in language().months))
 YEAR = re.compile(rf"\b(?:in|since|on|during|of|around|by)\s+(?:(?:{MONTHS})\s+(?:\d+,?\s+)?)?[12]\d{{3}}\b")
 NUMBER = re.compile(r"(?<![\w.,])\d[\d,]*(?:\.\d+)?(?![\w%])")
 NAME = re.compile(r"\b[A-Z][\w'’-]+(?:\s+(?:of\s+|the\s+)?[A-Z][\w'’-]+)*")

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from support.each import each
-from tieback.grounding.quantities import LIMIT, OVER, UNDER, agree, quantities, same
+from tieback.core.language import Sentence
+from tieback.core.language.quantities import LIMIT, OVER, UNDER, Quantity, agree, same
+
+
+def quantities(text: str) -> list[Quantity]:
+    return list(Sentence(text).quantities)
 
 
 @each(

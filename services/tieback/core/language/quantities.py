@@ -7,40 +7,19 @@ has no unit is counted in its thing: 200 people. What is free of charge costs no
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from tieback.core.plain_numbers import in_digits
-from tieback.core.questions import STEM
-from tieback.core.terms import function_words
+from tieback.core.language.data import language
+from tieback.core.language.tokens import FORM, Token
+from tieback.core.terms import DEFAULT_LANGUAGE, function_words
 from tieback.core.types.arrays import Span
 
-_UNITS: Mapping[str, Mapping[float, str]] = {
-    "time": {
-        1: "s sec second", 60: "min minute", 3600: "h hour", 86400: "day", 604800: "week",
-        1209600: "fortnight", 2592000: "month", 7776000: "quarter", 31536000: "year",
-    },
-    "size": {
-        1: "byte", 1e3: "kb kilobyte kib", 1e6: "mb megabyte mib", 1e9: "gb gigabyte gib",
-        1e12: "tb terabyte tib",
-    },
-    "mass": {1e-3: "mg milligram", 1: "g gram gramme", 1e3: "kg kilo kilogram", 1e6: "tonne ton"},
-    "length": {1e-3: "mm millimetre", 1e-2: "cm centimetre", 1: "m metre meter", 1e3: "km kilometre"},
-    "power": {1: "w watt", 1e3: "kw kilowatt"},
-    "temperature": {1: "degree"},
-    "share": {1: "% percent"},
-    "money in euros": {1: "€ euro eur"},
-    "money in dollars": {1: "$ dollar usd"},
-    "money in pounds": {1: "£ pound gbp"},
-    "repetitions": {1: "times"},
-}  # fmt: skip
-ENGLISH = "english"
-UNITS = {
-    word: (dimension, float(size))
-    for dimension, sizes in _UNITS.items()
-    for size, words in sizes.items()
-    for word in words.split()
-}
+UNITS = language().units
+MONEY = sorted({dimension for dimension, _ in UNITS.values() if dimension.startswith("money")})
+COUNT = "count of "
+"""What the dimension of a number of things begins with."""
 TOLERANCE = 0.07
 """A month has 28 to 31 days, a MiB 1.05 MB: nearer than this two quantities are the same."""
 
@@ -92,7 +71,7 @@ _BOUND_REACH = 30
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """A quantity in the base unit of its dimension, and its characters; None where they are not known.
+    """A quantity in the base unit of its dimension, and its characters.
 
     What is meant may be more or less than it says: `OVER` in "more than two weeks", `UNDER` in "less than an
     hour", `LIMIT` in "up to 5 MB".
@@ -100,19 +79,24 @@ class Quantity:
 
     dimension: str
     value: float
-    span: Span | None
+    span: Span
     bound: str = ""
 
 
-def quantities(sentence: str) -> list[Quantity]:
-    """The quantities that a sentence states, in their order."""
-    read = _in_digits(sentence)
+def quantities_of(text: str, tokens: Sequence[Token]) -> list[Quantity]:
+    """The quantities that a text states, in their order."""
+    read, places = _in_digits(text, tokens)
     return [
-        Quantity(
-            dimension, value, span if read == sentence else _span(sentence, read, span), _bound(read, span)
-        )
-        for dimension, value, span in _found(read)
+        Quantity(dimension, value, (_place(begin, places), _place(end, places)), _bound(read, (begin, end)))
+        for dimension, value, (begin, end) in _found(read)
     ]
+
+
+def single_quantities(quantities: Iterable[Quantity]) -> dict[str, Quantity]:
+    """Those that are the only ones of their dimension, by it; without what is counted in things."""
+    found = [one for one in quantities if not one.dimension.startswith(COUNT)]
+    names = [one.dimension for one in found]
+    return {one.dimension: one for one in found if names.count(one.dimension) == 1}
 
 
 def same(one: float, other: float) -> bool:
@@ -152,7 +136,7 @@ def _found(text: str) -> Iterator[tuple[str, float, Span]]:
         elif found["rate"]:
             yield "rate", _seconds(_RATES[_lower(found["rate"])]), span
         elif found["free"]:
-            yield from ((name, 0.0, span) for name in _UNITS if name.startswith("money"))
+            yield from ((name, 0.0, span) for name in MONEY)
         elif found["again"]:
             yield "repetitions", 2.0 if _lower(found["again"]) == "twice" else 1.0, span
         elif found["sign"]:
@@ -162,8 +146,8 @@ def _found(text: str) -> Iterator[tuple[str, float, Span]]:
             yield "time", _seconds(found["halved"]) / part, span
         elif found["thing"]:
             word = _lower(found["thing"])
-            if word not in function_words(ENGLISH):
-                yield f"count of {word[:STEM]}", _number(found["things"]), span
+            if word not in function_words(DEFAULT_LANGUAGE):
+                yield f"{COUNT}{word[:FORM]}", _number(found["things"]), span
         else:
             word = _lower(found["unit"])
             dimension, size = UNITS.get(word) or UNITS[word.removesuffix("s")]
@@ -189,14 +173,29 @@ def _number(written: str) -> float:
     return float(written.replace(",", ""))
 
 
-def _in_digits(text: str) -> str:
-    """Written numbers in digits; "one" before a unit too."""
-    return re.sub(rf"\bone(?=\s+(?:{'|'.join(_WORDS)})s?\b)", "1", in_digits(text), flags=re.IGNORECASE)
+def _in_digits(text: str, tokens: Sequence[Token]) -> tuple[str, list[tuple[int, int]]]:
+    """The text with written numbers in digits, "one" before a unit too; and where parts of it stand in the
+    text as written, as pairs of places that rise.
+    """
+    parts, places, done, size = [], [(0, 0)], 0, 0
+    for place, one in enumerate(tokens):
+        begin, end = one.span
+        is_one = one.word == "one" and any(_is_unit(behind.word) for behind in tokens[place + 1 : place + 2])
+        number = "1" if is_one else one.number
+        if not number or begin < done or text[begin:end].replace(",", "") == number:
+            continue
+        parts += [text[done:begin], number]
+        size += begin - done + len(number)
+        done = end
+        places += [(size - len(number), begin), (size, end)]
+    return "".join((*parts, text[done:])), places
 
 
-def _span(sentence: str, read: str, span: Span) -> Span | None:
-    """Where something stands in a sentence whose written numbers were read as digits."""
-    begin, end = span
-    if sentence.startswith(read[:begin]) and sentence.endswith(read[end:]):
-        return begin, len(sentence) - (len(read) - end)
-    return None
+def _place(read: int, places: Sequence[tuple[int, int]]) -> int:
+    """Where a character of the text in digits stands in the text as written."""
+    here, written = places[bisect_right(places, read, key=lambda one: one[0]) - 1]
+    return written + read - here
+
+
+def _is_unit(word: str) -> bool:
+    return word in UNITS or word.removesuffix("s") in UNITS

@@ -1,0 +1,122 @@
+"""The words and numbers of a text, by the one pattern that everything which reads language shares."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import NamedTuple
+
+from tieback.core.language.data import Language, language
+from tieback.core.plain_numbers import LONGEST, in_digits, plain_number
+from tieback.core.terms import function_words, terms_of
+from tieback.core.types.arrays import Span
+
+FORM = 6
+"""Letters by which words are the same in another form."""
+
+WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)*")
+"""A number, without a mark behind it, or a word with its apostrophes."""
+BETWEEN_NUMBERS = re.compile(r"\s+|-")
+
+
+class Token(NamedTuple):
+    """A word in lower case with its stem, or a number: its plain digits are both, and `number`.
+
+    `span` is where it stands, as characters. A number that is written out is one token: "twenty-one" is 21.
+    A content word says something by itself: it is no number, negation, function word or single letter.
+    """
+
+    word: str
+    stem: str
+    number: str
+    span: Span
+    has_capital: bool
+    is_content: bool
+    is_negation: bool
+
+
+def tokens_of(text: str, name: str) -> list[Token]:
+    """The tokens of a text of a language, in their order."""
+    known, function = language(name), function_words(name)
+    read = [(match[0], match.span()) for match in WORD.finditer(text)]
+    lower = [word.lower().replace("’", "'") for word, _ in read]
+    if not known.of_numbers.isdisjoint(lower):
+        read = list(_in_digits(text, read, known))
+        read = [one for place, one in enumerate(read) if not _is_ending_of_day(read, place, known)]
+        lower = [word.lower().replace("’", "'") for word, _ in read]
+    found = []
+    for (written, span), word, stem in zip(read, lower, terms_of(lower, name), strict=True):
+        capital = written[0].isupper()
+        if word[0].isdecimal() and (number := plain_number(word)):
+            found.append(Token(number, number, number, span, capital, False, False))
+        elif word in known.negations or word.endswith(known.negating_ending):
+            found.append(Token(word, stem, "", span, capital, False, True))
+        else:
+            is_content = word not in function and (len(word) > 1 or not word.isascii())
+            found.append(Token(word, stem, "", span, capital, is_content, False))
+    return found
+
+
+def _in_digits(text: str, every: Sequence[tuple[str, Span]], known: Language) -> Iterator[tuple[str, Span]]:
+    """What is written and where, numbers in digits."""
+    place = 0
+    while place < len(every):
+        end = _end_of_number(text, every, place, known)
+        if end > place:
+            yield from _numbers(text, every[place:end])
+            place = end
+            continue
+        if (multiplied := _multiplied(text, every[place : place + 2], known)) is not None:
+            yield multiplied
+            place += 2
+            continue
+        yield every[place]
+        place += 1
+
+
+def _end_of_number(text: str, every: Sequence[tuple[str, Span]], place: int, known: Language) -> int:
+    """The place behind the words of a number that begins here; the same place where none does."""
+    end = last = place
+    while end < len(every):
+        word = every[end][0].lower()
+        if end > place and not BETWEEN_NUMBERS.fullmatch(text, every[end - 1][1][1], every[end][1][0]):
+            break
+        is_part = word in known.number_words or (end > place and word in known.ends_of_numbers)
+        if not is_part and (end == place or word not in known.within_numbers):
+            break
+        end += 1
+        last = end if is_part else last
+    return last
+
+
+def _numbers(text: str, words: Sequence[tuple[str, Span]]) -> Iterator[tuple[str, Span]]:
+    """Words as numbers in digits: each stands where its words do, as far as that is known."""
+    begin, end = words[0][1][0], words[-1][1][1]
+    read = [match[0] for match in WORD.finditer(in_digits(text[begin:end]))]
+    for place, word in enumerate(read):
+        yield word, words[place][1] if len(read) == len(words) else (begin, end)
+
+
+def _multiplied(text: str, pair: Sequence[tuple[str, Span]], known: Language) -> tuple[str, Span] | None:
+    """A number in digits with the magnitude behind it: "1.8 million" is 1800000."""
+    if len(pair) < 2 or not pair[0][0][0].isdecimal():
+        return None
+    (number, (begin, until)), (word, (start, end)) = pair
+    magnitude, plain = known.magnitudes.get(word.lower()), plain_number(number)
+    if magnitude is None or len(plain) not in range(1, LONGEST) or text[until:start].strip(" -"):
+        return None
+    return f"{Decimal(plain) * magnitude:f}", (begin, end)
+
+
+def _is_ending_of_day(every: Sequence[tuple[str, Span]], place: int, known: Language) -> bool:
+    """Whether a word is what an ordinal ends with, in a day of a month: "July 18th", "the 18th of July"."""
+    (word, span), (number, before) = every[place], every[max(0, place - 1)]
+    follows = before[1] == span[0] or before == span
+    if word.lower() not in known.ordinal_endings or not follows or not number.isdecimal():
+        return False
+    behind = place + 1
+    if behind < len(every) and every[behind][0].lower() in known.before_months:
+        behind += 1
+    beside = (every[near][0].lower() for near in (place - 2, behind) if 0 <= near < len(every))
+    return any(word in known.months for word in beside)
