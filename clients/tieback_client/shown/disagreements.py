@@ -48,7 +48,7 @@ def difference_of(claim: Claim, verdict: Verdict | None) -> str:
     if kind is Disagreement.NEGATION:
         sides = (said, where, "the text") if said else (words, "the text", where)
         return "negation differs: {} in {}, not in {}".format(*sides)
-    if kind in _DIFFERS:
+    if kind is not None and kind in _DIFFERS:
         return f"{_DIFFERS[kind]}: {words} in the text, {said or 'another one'} in {where}"
     if kind is Disagreement.OTHER_SOURCE:
         return f"only said elsewhere, in {where}: {words}"
