@@ -170,6 +170,9 @@ class Verdict:
     """The sentence that says the marked words otherwise or, of `OTHER_SOURCE`, that has them."""
     checker_revision: str = ""
     """The revision of what the checker has learned; of one that learns nothing, the server's release."""
+    other_language: bool = False
+    """True if the question or the claim is in a language other than English, for which `answers_question` is
+    less sure."""
 
 
 @dataclass(frozen=True, slots=True)

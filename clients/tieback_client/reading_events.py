@@ -134,6 +134,7 @@ def verdict(one: Any) -> events.Verdict:
         marked=[span(marked) for marked in one.marked],
         compared=_conflicting(one.compared) if one.HasField("compared") else None,
         checker_revision=one.checker_revision,
+        other_language=one.other_language,
     )
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from support.each import each
-from tieback.core.types.generation import Evidence, QuestionFit, VerdictLabel
+from tieback.core.types.generation import Claim, Evidence, QuestionFit, Verdict, VerdictLabel
 from tieback.core.types.grounding import CheckedText, GroundingCheck
 from tieback.grounding import ClaimChecker
-from tieback.grounding.question_fit import as_stated, fit_of, left_open
+from tieback.grounding.question_fit import answering, as_stated, fit_of, left_open
 
 ANSWERS, ECHO, OTHER = QuestionFit.ANSWERS, QuestionFit.ECHO, QuestionFit.OTHER_KIND
 
@@ -124,3 +124,23 @@ def test_a_number_with_its_unit_is_one() -> None:
 )
 def test_a_date_that_is_asked_for_has_to_be_there(question: str, quote: str, missing: str) -> None:
     assert left_open(question, [quote]) == missing
+
+
+@each(
+    "question, quote, other",
+    [
+        ("Wie oft am Tag steigt die Flut?", "Die Flut steigt zweimal am Tag.", True),
+        ("Combien de fois par jour la marée monte-t-elle ?", "La marée monte deux fois par jour.", True),
+        ("Wie oft am Tag steigt die Flut?", "The tide rises twice a day.", True),
+        ("How often does the tide rise?", "Die Flut steigt zweimal am Tag.", True),
+        ("How often does the tide rise?", "The tide rises twice a day.", False),
+        ("What is the price?", "| Premium | 12 € |", False),
+    ],
+)
+def test_a_question_or_quote_in_another_language_is_told(question: str, quote: str, other: bool) -> None:
+    claim = Claim(1, (0, len(quote.encode())), quote)
+
+    [told] = answering(question, claim, [Verdict(1, VerdictLabel.SUPPORTED, 1.0, "verbatim")])
+
+    assert isinstance(told, Verdict)
+    assert told.other_language is other

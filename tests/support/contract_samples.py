@@ -164,6 +164,7 @@ SAMPLES: dict[str, list[Any]] = {
         *CLAIMED,
         *[CITED, Citation(1, "2", "one", "s", (3, 9), 0.5), Citation(1, "2", "one", "s", None, 0.5)],
         *[Verdict(1, one, 0.5, "a", why) for one in VerdictLabel for why in NotCheckedReason],
+        Verdict(1, VerdictLabel.SUPPORTED, 0.5, "a", other_language=True),
         *DISAGREEING,
         *DECISIONS,
         *[Abstention(reason, 0.25, 0.5, "no") for reason in AbstentionReason],

@@ -45,12 +45,17 @@ def every_answer() -> Mapping[str, Sequence[GenerationEvent]]:
         Degraded("ENDPOINT_UNAVAILABLE", "far is away", "far"),
     ]
     claimed = _claimed(AnswerStyle.QUOTE, VerdictLabel.SUPPORTED, QuestionFit.ANSWERS)
+    foreign = _claimed(AnswerStyle.QUOTE, VerdictLabel.SUPPORTED, QuestionFit.LIKELY)
     noted = {
         "quote supported answers rewritten and degraded": [
             *told,
             *claimed,
             _finish(AnswerStyle.QUOTE, FinishReason.END),
-        ]
+        ],
+        "quote supported likely in another language": [
+            *(replace(one, other_language=True) if isinstance(one, Verdict) else one for one in foreign),
+            _finish(AnswerStyle.QUOTE, FinishReason.END),
+        ],
     }
     return found | dict(_withheld()) | noted
 

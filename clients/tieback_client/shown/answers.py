@@ -26,7 +26,7 @@ from tieback_client.results import RetrievedHit
 from tieback_client.shown.conflicts import ShownConflict, of_conflict
 from tieback_client.shown.disagreements import difference_of, runs_of
 from tieback_client.shown.excerpts import Run
-from tieback_client.shown.levels import LEVELS, Level, level_of
+from tieback_client.shown.levels import LEVELS, OTHER_LANGUAGE, Level, level_of
 from tieback_client.shown.marks import MARKS, legend, mark_of
 from tieback_client.shown.passages import ShownPassage, of_hit, of_quote
 from tieback_client.shown.quotes import readable, stands_in_code
@@ -127,7 +127,8 @@ class ShownAnswer:
     legend: Sequence[str]
     """Lines that say what the marks that are there mean."""
     notices: Sequence[str] = ()
-    """Text that is told first: the question as it was searched for, and what does not answer."""
+    """Text that is told first: the question as it was searched for, what does not answer, and that a level is
+    less sure in another language than English."""
 
     @property
     def answer(self) -> str:
@@ -211,15 +212,17 @@ def shown(answer: Answer) -> ShownAnswer:
         withdrawn_heading=WITHDRAWN if kind is ShownAs.NOTHING and answer.text else "",
         withdrawn=answer.text.strip() if kind is ShownAs.NOTHING else "",
         legend=legend(signs),
-        notices=_notices(answer),
+        notices=_notices(answer, kind),
     )
 
 
-def _notices(answer: Answer) -> list[str]:
+def _notices(answer: Answer, kind: ShownAs) -> list[str]:
     found = [f"Searched for: {in_a_line(answer.rewritten)}"] if answer.rewritten else []
     if answer.degraded is not None:
         message = in_a_line(answer.degraded.message)
         found.append(f"{message[:1].upper()}{message[1:]}.")
+    if kind is ShownAs.QUOTED and any(one.other_language for one in answer.verdicts.values()):
+        found.append(OTHER_LANGUAGE)
     return found
 
 

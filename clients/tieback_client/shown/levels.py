@@ -41,6 +41,11 @@ LEVELS: Mapping[Level, LevelWords] = {
         "No sentence here surely answers this. Read the nearest passages, or ask in other words.", ""
     ),
 }
+OTHER_LANGUAGE = (
+    "Question or text are not in English, from which the levels were learned: they are less sure here. "
+    "Read the passage."
+)
+"""Beside the level of quotes in another language."""
 _OF_FIT = {QuestionFit.ANSWERS: Level.QUOTE, QuestionFit.LIKELY: Level.PASSAGE}
 
 

@@ -10,6 +10,7 @@ from tieback.core.displayed import as_displayed
 from tieback.core.language import Sentence, sentence_of
 from tieback.core.questions import asks_for_number, asks_how_to, has_expected, kind_of
 from tieback.core.types.generation import Checked, Claim, QuestionFit, Verdict, VerdictLabel
+from tieback.grounding.languages import is_foreign
 
 YES_OR_NO = re.compile(r"\s*(yes|no)\s*[,.:;!–—-]+\s*", re.IGNORECASE)
 """Not "No rain fell", which is a negation of the statement itself."""
@@ -75,12 +76,13 @@ def _counted(text: str) -> Iterator[str]:
 
 def answering(question: str, claim: Claim, found: Sequence[Checked], above: str = "") -> list[Checked]:
     """What a check of a claim found, its verdict with whether it can be an answer to the question, read after
-    what it stands under.
+    what it stands under, and whether one of both is not in English.
     """
     if not question:
         return list(found)
+    is_other = is_foreign(question) or is_foreign(claim.text)
     return [
-        replace(one, answers_question=fit_of(question, above + claim.text))
+        replace(one, answers_question=fit_of(question, above + claim.text), other_language=is_other)
         if isinstance(one, Verdict) and one.label is not VerdictLabel.NOT_CHECKED
         else one
         for one in found

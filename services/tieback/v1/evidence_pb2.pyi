@@ -169,7 +169,7 @@ class CitedPlace(_message.Message):
     def __init__(self, item_id: _Optional[str] = ..., section_id: _Optional[str] = ..., text_span: _Optional[_Union[_vector_pb2.TextSpan, _Mapping]] = ..., region: _Optional[_Union[_vector_pb2.Box, _Mapping]] = ..., time: _Optional[_Union[_vector_pb2.TimeRange, _Mapping]] = ...) -> None: ...
 
 class Verdict(_message.Message):
-    __slots__ = ("claim_id", "label", "score", "checker", "reason", "answers_question", "nearest", "disagreement", "marked", "compared", "checker_revision")
+    __slots__ = ("claim_id", "label", "score", "checker", "reason", "answers_question", "nearest", "disagreement", "marked", "compared", "checker_revision", "other_language")
     CLAIM_ID_FIELD_NUMBER: _ClassVar[int]
     LABEL_FIELD_NUMBER: _ClassVar[int]
     SCORE_FIELD_NUMBER: _ClassVar[int]
@@ -181,6 +181,7 @@ class Verdict(_message.Message):
     MARKED_FIELD_NUMBER: _ClassVar[int]
     COMPARED_FIELD_NUMBER: _ClassVar[int]
     CHECKER_REVISION_FIELD_NUMBER: _ClassVar[int]
+    OTHER_LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     claim_id: int
     label: VerdictLabel
     score: float
@@ -192,7 +193,8 @@ class Verdict(_message.Message):
     marked: _containers.RepeatedCompositeFieldContainer[_vector_pb2.TextSpan]
     compared: ConflictingPlace
     checker_revision: str
-    def __init__(self, claim_id: _Optional[int] = ..., label: _Optional[_Union[VerdictLabel, str]] = ..., score: _Optional[float] = ..., checker: _Optional[str] = ..., reason: _Optional[_Union[NotCheckedReason, str]] = ..., answers_question: _Optional[_Union[QuestionFit, str]] = ..., nearest: _Optional[_Union[Citation, _Mapping]] = ..., disagreement: _Optional[_Union[Disagreement, str]] = ..., marked: _Optional[_Iterable[_Union[_vector_pb2.TextSpan, _Mapping]]] = ..., compared: _Optional[_Union[ConflictingPlace, _Mapping]] = ..., checker_revision: _Optional[str] = ...) -> None: ...
+    other_language: bool
+    def __init__(self, claim_id: _Optional[int] = ..., label: _Optional[_Union[VerdictLabel, str]] = ..., score: _Optional[float] = ..., checker: _Optional[str] = ..., reason: _Optional[_Union[NotCheckedReason, str]] = ..., answers_question: _Optional[_Union[QuestionFit, str]] = ..., nearest: _Optional[_Union[Citation, _Mapping]] = ..., disagreement: _Optional[_Union[Disagreement, str]] = ..., marked: _Optional[_Iterable[_Union[_vector_pb2.TextSpan, _Mapping]]] = ..., compared: _Optional[_Union[ConflictingPlace, _Mapping]] = ..., checker_revision: _Optional[str] = ..., other_language: _Optional[bool] = ...) -> None: ...
 
 class ConflictingPlace(_message.Message):
     __slots__ = ("evidence_id", "place", "differs", "text")

@@ -172,7 +172,8 @@ class Verdict:
     `answers_question` is None where there is no question. `nearest` is the place to read where nothing
     supports or contradicts the claim. `disagreement` is the kind of what is `marked`: spans of the claim, in
     bytes of the answer's UTF-8 text. `compared` is the sentence that says it otherwise, or that has it.
-    `checker_revision` is that of what the checker has learned, or the server's release.
+    `checker_revision` is that of what the checker has learned, or the server's release. With `other_language`
+    question or claim are not in English, by which `answers_question` was made.
     """
 
     claim_id: int
@@ -186,6 +187,7 @@ class Verdict:
     marked: Sequence[tuple[int, int]] = ()
     compared: ConflictingPlace | None = None
     checker_revision: str = ""
+    other_language: bool = False
 
 
 @dataclass(frozen=True, slots=True)

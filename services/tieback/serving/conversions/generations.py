@@ -231,6 +231,7 @@ def read_verdict(message: evidence_pb2.Verdict) -> Verdict:
         [(one.begin_byte, one.end_byte) for one in message.marked],
         _read_conflicting(message.compared) if message.HasField("compared") else None,
         checker_revision=message.checker_revision,
+        other_language=message.other_language,
     )
 
 
@@ -303,6 +304,7 @@ def verdict_message(verdict: Verdict) -> evidence_pb2.Verdict:
         marked=map(write_span, verdict.marked),
         compared=None if verdict.compared is None else _conflicting_message(verdict.compared),
         checker_revision=verdict.checker_revision,
+        other_language=verdict.other_language,
     )
 
 
