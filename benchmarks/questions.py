@@ -4,6 +4,9 @@ A folder `collections/NAME` has `documents.jsonl` (lines with "id", "title", "te
 that `tieback eval` takes. The documents are written as Markdown files and indexed by `tieback index` with the
 defaults of a server, each collection apart. The measures are those that `tieback eval` prints. Questions
 without an answer in the collection are open: the right thing to do is to abstain.
+
+Of each quote that is shown the score is asked for once more, and the bounds of two levels are chosen on all
+collections but one (`benchmarks/quotes/levels.py`).
 """
 
 from __future__ import annotations
@@ -18,7 +21,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tieback_client import AnswerStyle, Client, Grounding
+from tieback_client.evaluation import Outcome as EvalOutcome
+from tieback_client.shown import Level
+
 from benchmarks.data_folder import add_data, data_of
+from benchmarks.quotes import PROMISES, levels
+from benchmarks.quotes.outcomes import NONE, Outcome
 from benchmarks.report import Report
 from benchmarks.served import StartError, started
 
@@ -48,10 +57,13 @@ def run(options: argparse.Namespace) -> Report:
                     one.name: evaluated(one, Path(folder) / one.name, server.address, options)
                     for one in chosen
                 }
+                with server.client() as client:
+                    scores = {name: scored(client, name, one["answers"]) for name, one in found.items()}
         except StartError as error:
             report.claim("the server starts", None, "", ">= 1", note=str(error))
             return report
     told(report, found)
+    levels.tell(report, scores, {name: name for name in scores}, PROMISES)
     return report
 
 
@@ -66,6 +78,19 @@ def evaluated(source: Path, folder: Path, address: str, options: argparse.Namesp
     if options.each is not None:
         options.each.mkdir(parents=True, exist_ok=True)
         (options.each / f"{source.name}.json").write_text(json.dumps(found, indent=1, ensure_ascii=False))
+    return found
+
+
+def scored(client: Client, collection: str, answers: Sequence[Mapping[str, Any]]) -> list[Outcome]:
+    """The quotes that are shown, by what `tieback eval` found, each with its score."""
+    found = []
+    for one in answers:
+        if one["level"] in list(Level):
+            below = Grounding(abstain_below=NONE)
+            asked = client.answer(collection, one["question"], style=AnswerStyle.QUOTE, grounding=below)
+            unsure = asked.collect().abstention
+            score, is_right = NONE if unsure is None else unsure.score, one["outcome"] == EvalOutcome.RIGHT
+            found.append(Outcome(True, "", Level(one["level"]), is_right, score))
     return found
 
 
