@@ -1,4 +1,4 @@
-"""What the scores of a checker are worth on a domain by which nothing was chosen.
+"""Worth of a checker's scores on a domain by which nothing was chosen.
 
 The scores come from the server, once. For each source the threshold from which on a claim is taken for
 supported, and the one from which on it is ticked, are chosen on the sources of all other domains

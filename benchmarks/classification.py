@@ -24,7 +24,7 @@ def balanced_accuracy(own: np.ndarray, found: np.ndarray) -> float:
 
 
 def auc(scores: np.ndarray, is_supported: np.ndarray) -> float:
-    """How often a supported claim has the higher score; equal scores count a half."""
+    """Share of pairs in which a supported claim has the higher score; equal scores count a half."""
     own, other = scores[is_supported], scores[~is_supported]
     if not len(own) or not len(other):
         return float("nan")

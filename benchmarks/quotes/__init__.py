@@ -111,7 +111,7 @@ def tell(
 
 
 def _found(path: Path) -> tuple[dict[str, list[Outcome]], dict[str, str]]:
-    """What `--each` wrote: the outcomes by source, and the domains of the sources."""
+    """Read what `--each` wrote: the outcomes by source, and the domains of the sources."""
     found: dict[str, list[Outcome]] = {}
     domains = {}
     try:

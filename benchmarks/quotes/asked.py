@@ -42,7 +42,7 @@ class Asked:
     evidence: Sequence[Span]
     domain: str
     opened: str = ""
-    """How the question came to have no answer, in the words of the data."""
+    """Reason why the question has no answer, in the words of the data."""
 
     @property
     def tells_quotes(self) -> bool:

@@ -115,6 +115,6 @@ def by_kind(found: Mapping[str, Sequence[Outcome]]) -> list[dict[str, Any]]:
 
 
 def interval(own: Sequence[bool]) -> dict[str, Any]:
-    """How many there are, and the share that is right with its interval (Wilson)."""
+    """Count of quotes, and the share that is right with its interval (Wilson)."""
     found = Recall.of(np.array(own, bool))
     return {"shown": len(own), "right": found.value, "low": found.low, "high": found.high}
