@@ -111,7 +111,7 @@ def _rows(name: str, every: Sequence[Held], named: Sequence[bool]) -> Iterator[d
         false, true = ([told for is_false, told in own if is_false is wanted] for wanted in (True, False))
         if source != "all" and not any((*false, *true)):
             continue
-        recall, alarms = float(np.mean(false or [0])), float(np.mean(true or [0]))
+        recall, alarms = float(np.mean(false or [False])), float(np.mean(true or [False]))
         yield {
             "rule": name, "set": source, "false": len(false), "named false": sum(false), "true": len(true),
             "named true": sum(true), "recall": recall, "false alarms": alarms, "gain": recall - alarms,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from support.each import each
 from tieback.core.language import Sentence
-from tieback.core.language.quantities import LIMIT, OVER, UNDER, Quantity, agree, same
+from tieback.core.language.quantities import Quantity, same
 
 
 def quantities(text: str) -> list[Quantity]:
@@ -15,11 +15,7 @@ def quantities(text: str) -> list[Quantity]:
     "one, other",
     [
         ("within 30 days", "after one month"),
-        ("3 months", "a quarter of a year"),
         ("2 GB", "2,000 megabytes"),
-        ("every ten minutes", "six an hour"),
-        ("twice a day", "every 12 hours"),
-        ("every night", "daily"),
         ("0.5 g", "500 mg"),
         ("1.2 km", "1,200 metres"),
         ("€60", "sixty euros"),
@@ -39,7 +35,6 @@ def test_the_same_in_other_units_is_the_same(one: str, other: str) -> None:
     [
         ("5 MB", "two megabytes"),
         ("30 days", "two weeks"),
-        ("every night", "once a week"),
         ("14 days", "16 days"),
     ],
 )
@@ -65,36 +60,15 @@ def test_a_quantity_stands_where_it_is_written() -> None:
 
 
 @each(
-    "text, bound",
+    "text, is_bound",
     [
-        ("more than two weeks", OVER),
-        ("longer than an hour", OVER),
-        ("less than an hour", UNDER),
-        ("shorter than 2 km", UNDER),
-        ("no more than 5 MB", LIMIT),
-        ("up to 5 MB", LIMIT),
-        ("two weeks", ""),
+        ("more than two weeks", True),
+        ("up to 5 MB", True),
+        ("shorter than 2 km", True),
+        ("two weeks", False),
     ],
 )
-def test_whether_more_or_less_is_meant_is_read(text: str, bound: str) -> None:
+def test_where_more_or_less_may_be_meant_is_known(text: str, is_bound: bool) -> None:
     [found] = quantities(text)
 
-    assert found.bound == bound
-
-
-@each(
-    "one, other, both",
-    [
-        ("30 days", "more than two weeks", True),
-        ("30 minutes", "less than an hour", True),
-        ("10 days", "more than two weeks", False),
-        ("90 minutes", "less than an hour", False),
-        ("up to 30 days", "more than two weeks", False),
-        ("more than 30 days", "more than two weeks", False),
-        ("one month", "30 days", True),
-    ],
-)
-def test_what_is_over_or_under_agrees_with_what_is_that(one: str, other: str, both: bool) -> None:
-    [first], [second] = quantities(one), quantities(other)
-
-    assert agree(first, second) is agree(second, first) is both
+    assert found.is_bound is is_bound

@@ -11,11 +11,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from tieback.core.language import Sentence, Token, sentence_of
-from tieback.core.language.quantities import Quantity, agree, single_quantities
+from tieback.core.language import Sentence, sentence_of
+from tieback.core.language.quantities import Quantity, measured, same
 from tieback.core.plain_numbers import has_number
 from tieback.core.types.arrays import Span
 from tieback.core.types.generation import ConflictKind
+from tieback.grounding.spanned_words import Kind, Word, spanned_words
 
 LEAST_SHARED, SHARED_SHARE = 3, 0.6
 """Content words that both have, and their share of those of the sentence with more."""
@@ -38,54 +39,54 @@ class Difference(NamedTuple):
     other: Span | None
 
 
-class _Word(NamedTuple):
-    """A token with its place, and the tokens beside it where no mark is between."""
-
-    sentence: Sentence
-    place: int
-
-    @property
-    def token(self) -> Token:
-        return self.sentence.tokens[self.place]
-
-    @property
-    def is_date(self) -> bool:
-        return self.sentence.is_time(self.token)
-
-    @property
-    def is_name(self) -> bool:
-        return self.token.has_capital and self.place > 0
-
-    def beside(self, step: int) -> _Word | None:
-        """The content word or number before it or behind it."""
-        place = self.place + step
-        tokens = self.sentence.tokens
-        is_there = 0 <= place < len(tokens) and (tokens[place].number or tokens[place].is_content)
-        return _Word(self.sentence, place) if is_there else None
-
-
 def difference(one: str, other: str) -> Difference | None:
     """The one thing that two sentences say differently; None where there is none, or more than that."""
     if HEADING.match(one) or HEADING.match(other):
         return None
-    first, second = sentence_of(one), sentence_of(other)
-    own, its = _words(first), _words(second)
-    shared = own.keys() & its.keys()
-    if len(shared) < max(LEAST_SHARED, SHARED_SHARE * max(len(own), len(its))):
+    first, second = _Read(one), _Read(other)
+    shared = first.words.keys() & second.words.keys()
+    if len(shared) < max(LEAST_SHARED, SHARED_SHARE * max(len(first.words), len(second.words))):
         return None
-    measured = _measured(first, second)
-    own, its = (_without(words, spans) for words, spans in ((own, measured.own), (its, measured.its)))
-    more, less = _beyond(own, its), _beyond(its, own)
-    said, told = _without(_numbers(first), measured.own), _without(_numbers(second), measured.its)
-    numbers, others = _beyond(said, told), _beyond(told, said)
-    negates = first.negations % 2 != second.negations % 2
-    if numbers or others or measured.differing:
+    quantities = _measured(sentence_of(one), sentence_of(other))
+    more, less = _beyond(first.words, second.words, quantities)
+    numbers, others = _beyond(first.numbers, second.numbers, quantities)
+    negates = len(first.negations) % 2 != len(second.negations) % 2
+    if numbers or others or quantities.differing:
         if negates or (more and less):
             return None
-        return measured.difference(numbers, others) or _of_numbers(numbers, others)
+        if quantities.differing:
+            return quantities.difference(numbers, others)
+        return _of_numbers(first, numbers, second, others)
     if negates:
         return None if more and less else _of_negation(first, second)
     return _of_words(more, less) if more and less else None
+
+
+class _Read:
+    """The words of a sentence: those that state something, and numbers, by their terms; negations."""
+
+    def __init__(self, text: str) -> None:
+        self.text, self.every = text, spanned_words(text)
+        content = [one for one in self.every if one.is_content]
+        self.words = {one.term: one for one in content if not one.term[0].isdecimal()}
+        self.numbers = {one.term: one for one in content if one.term[0].isdecimal()}
+        self.negations = [one for one in self.every if one.kind is Kind.NEGATION]
+
+    def counted(self, number: Word) -> Word | None:
+        """What follows a number at once, without a mark between."""
+        behind = self.every[number.place + 1 : number.place + 2]
+        follows = behind and not self.text[number.span[1] : behind[0].span[0]].strip()
+        return behind[0] if follows and behind[0].is_content else None
+
+    def is_date(self, number: Word) -> bool:
+        """Whether it is a year that counts nothing, or stands beside a month or the like."""
+        thing = self.counted(number)
+        return number.kind is Kind.DATE and (thing is None or thing.kind is Kind.DATE)
+
+    def is_label(self, number: Word) -> bool:
+        """Whether it names a thing and counts none, as in "Figure 3 shows"."""
+        before = self.every[number.place - 1] if number.place else None
+        return before is not None and before.is_content and self.text[before.span[0]].isupper()
 
 
 class _Measured(NamedTuple):
@@ -95,7 +96,7 @@ class _Measured(NamedTuple):
     its: Sequence[Span]
     differing: Sequence[tuple[Quantity, Quantity]]
 
-    def difference(self, *others: Sequence[_Word]) -> Difference | None:
+    def difference(self, *others: Sequence[Word]) -> Difference | None:
         """The one quantity that differs, where no other number does."""
         if len(self.differing) != 1 or any(others):
             return None
@@ -104,14 +105,18 @@ class _Measured(NamedTuple):
 
 
 def _measured(one: Sentence, other: Sentence) -> _Measured:
-    first, second = single_quantities(one.quantities), single_quantities(other.quantities)
+    first, second = measured(one.quantities), measured(other.quantities)
     pairs = [
         (own, second[name])
         for name, own in first.items()
         if name in second and _unit(one, own) != _unit(other, second[name])
     ]
     own, its = ([pair[place].span for pair in pairs] for place in (0, 1))
-    return _Measured(own, its, [pair for pair in pairs if not agree(*pair)])
+    return _Measured(own, its, [pair for pair in pairs if not _agree(*pair)])
+
+
+def _agree(one: Quantity, other: Quantity) -> bool:
+    return same(one.value, other.value) or one.is_bound or other.is_bound
 
 
 def _unit(sentence: Sentence, quantity: Quantity) -> list[str]:
@@ -120,86 +125,51 @@ def _unit(sentence: Sentence, quantity: Quantity) -> list[str]:
     return [one.stem for one in sentence.tokens if begin <= one.span[0] < end and not one.number]
 
 
-def _without(words: Mapping[str, _Word], spans: Sequence[Span]) -> Mapping[str, _Word]:
-    """The words that stand outside of all spans."""
-    return {
-        term: word
-        for term, word in words.items()
-        if not any(begin <= word.token.span[0] < end for begin, end in spans)
-    }
-
-
-def _words(sentence: Sentence) -> Mapping[str, _Word]:
-    return {one.stem: _Word(sentence, place) for place, one in enumerate(sentence.tokens) if one.is_content}
-
-
-def _numbers(sentence: Sentence) -> Mapping[str, _Word]:
-    return {one.number: _Word(sentence, place) for place, one in enumerate(sentence.tokens) if one.number}
-
-
-def _of_numbers(numbers: Sequence[_Word], others: Sequence[_Word]) -> Difference | None:
+def _of_numbers(own: _Read, numbers: Sequence[Word], its: _Read, others: Sequence[Word]) -> Difference | None:
     if len(numbers) != 1 or len(others) != 1:
         return None
     [number], [other] = numbers, others
-    said, its = number.token.number, other.token.number
-    if has_number(said, [its]) or has_number(its, [said]):
+    if has_number(number.term, [other.term]) or has_number(other.term, [number.term]):
         return None  # one is the other in round figures
-    if _counted(number) != _counted(other):
+    things = [own.counted(number), its.counted(other)]
+    if len({None if thing is None else thing.term for thing in things}) > 1:
         return None
-    is_date = _is_date(number) or _is_date(other)
+    is_date = own.is_date(number) or its.is_date(other)
     if is_date and number.place <= BEGINNING and other.place <= BEGINNING:
         return None
-    if not is_date and (_is_label(number) or _is_label(other)):
+    if not is_date and (own.is_label(number) or its.is_label(other)):
         return None
-    return Difference(
-        ConflictKind.DATE if is_date else ConflictKind.NUMBER, number.token.span, other.token.span
-    )
+    return Difference(ConflictKind.DATE if is_date else ConflictKind.NUMBER, number.span, other.span)
 
 
-def _counted(number: _Word) -> str:
-    """What follows a number at once, without a mark between."""
-    thing = number.beside(1)
-    between = slice(number.token.span[1], thing.token.span[0]) if thing else slice(0)
-    return thing.token.stem if thing and not number.sentence.text[between].strip() else ""
-
-
-def _is_date(number: _Word) -> bool:
-    """Whether it is a year that counts nothing, or stands beside a month or the like."""
-    before, behind = number.beside(-1), number.beside(1)
-    if number.is_date and not _counted(number):
-        return True
-    return (before is not None and before.is_date) or (
-        behind is not None and behind.is_date and bool(_counted(number))
-    )
-
-
-def _is_label(number: _Word) -> bool:
-    """Whether it names a thing and counts none, as in "Figure 3 shows"."""
-    before = number.beside(-1)
-    return before is not None and before.token.has_capital
-
-
-def _of_negation(one: Sentence, other: Sentence) -> Difference:
-    spans = [each.negators[0].span if each.negators else None for each in (one, other)]
+def _of_negation(*both: _Read) -> Difference:
+    spans = [one.negations[0].span if one.negations else None for one in both]
     return Difference(ConflictKind.NEGATION, *spans)
 
 
-def _of_words(more: Sequence[_Word], less: Sequence[_Word]) -> Difference | None:
+def _of_words(more: Sequence[Word], less: Sequence[Word]) -> Difference | None:
     """A date or a name in the place of another one; not at the beginning, where it is what is spoken of."""
-    if len(more) == len(less) == 1 and more[0].is_date and less[0].is_date:
+    if len(more) == len(less) == 1 and more[0].kind is less[0].kind is Kind.DATE:
         if more[0].place <= BEGINNING and less[0].place <= BEGINNING:
             return None
-        return Difference(ConflictKind.DATE, more[0].token.span, less[0].token.span)
+        return Difference(ConflictKind.DATE, more[0].span, less[0].span)
     for words in (more, less):
-        places = [word.place for word in words]
-        follow = places == list(range(places[0], places[0] + len(places)))
-        if len(words) > LONGEST_NAME or not follow or places[0] == 0:
+        follow = words[-1].place - words[0].place == len(words) - 1
+        if len(words) > LONGEST_NAME or not follow or not all(word.kind is Kind.NAME for word in words):
             return None
-        if not all(word.is_name for word in words):
-            return None
-    one, other = ((words[0].token.span[0], words[-1].token.span[1]) for words in (more, less))
+    one, other = ((words[0].span[0], words[-1].span[1]) for words in (more, less))
     return Difference(ConflictKind.NAME, one, other)
 
 
-def _beyond(words: Mapping[str, _Word], others: Mapping[str, _Word]) -> list[_Word]:
-    return [word for term, word in words.items() if term not in others]
+def _beyond(
+    own: Mapping[str, Word], its: Mapping[str, Word], quantities: _Measured
+) -> tuple[list[Word], list[Word]]:
+    """What each has that the other lacks, but for quantities that are compared."""
+    return (
+        [word for term, word in own.items() if term not in its and not _is_in(word, quantities.own)],
+        [word for term, word in its.items() if term not in own and not _is_in(word, quantities.its)],
+    )
+
+
+def _is_in(word: Word, spans: Sequence[Span]) -> bool:
+    return any(begin <= word.span[0] < end for begin, end in spans)

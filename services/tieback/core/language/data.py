@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache, cached_property
 from importlib import resources
+from typing import Any
 
 from tieback.core.terms import DEFAULT_LANGUAGE
 
@@ -17,8 +18,9 @@ NONE: frozenset[str] = frozenset()
 class Language:
     """Words of a language in lower case; README.md says what each list is for.
 
-    `asks` are patterns of questions, by what they ask for; `magnitudes` are what a number before them is
-    multiplied by, and `units` the size of each unit in the base unit of its dimension, with that dimension.
+    `asks` are patterns of questions, by what they ask for; `one` are words that are a number before a unit
+    alone; `magnitudes` are what a number before them is multiplied by; `units` are the size of each in the
+    base unit of its dimension, with that dimension.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Language:
     ends_of_numbers: frozenset[str] = NONE
     ordinal_endings: frozenset[str] = NONE
     before_months: frozenset[str] = NONE
+    bounds: frozenset[str] = NONE
     vague_numbers: frozenset[str] = NONE
     amounts: frozenset[str] = NONE
     frequencies: frozenset[str] = NONE
@@ -51,6 +54,7 @@ class Language:
     ordinals_have_stops: bool = False
     before_ordinals: frozenset[str] = NONE
     asks: Mapping[str, str] = field(default_factory=dict)
+    one: Mapping[str, str] = field(default_factory=dict)
     magnitudes: Mapping[str, int] = field(default_factory=dict)
     units: Mapping[str, tuple[str, float]] = field(default_factory=dict)
 
@@ -83,7 +87,9 @@ def language(name: str = DEFAULT_LANGUAGE) -> Language:
         return Language(name)
     read = tomllib.loads(file.read_text("utf-8"))
     lists = {one.name for one in fields(Language) if one.type == "frozenset[str]"}
-    words = {key: frozenset(said.split()) if key in lists else said for key, said in read.items()}
+    words: dict[str, Any] = {
+        key: frozenset(said.split()) if key in lists else said for key, said in read.items()
+    }
     return Language(name, **words | {"units": _units(read.get("units", {}))})
 
 

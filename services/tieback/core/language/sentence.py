@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
 
 from tieback.core.displayed import as_displayed
-from tieback.core.language.data import Language, language
+from tieback.core.language.data import NONE, Language, language
 from tieback.core.language.quantities import Quantity, quantities_of
 from tieback.core.language.tokens import FORM, Token, tokens_of
 from tieback.core.plain_numbers import YEARS
@@ -66,23 +66,23 @@ class Sentence:
     @cached_property
     def stems(self) -> tuple[str, ...]:
         """Of the content words, in the order of the text."""
-        return tuple(one.stem for one in self._content)
+        return tuple([one.stem for one in self._content])
 
     @cached_property
     def all_stems(self) -> Terms:
         """Of all words and numbers, function words too."""
-        return frozenset(one.stem for one in self.stated)
+        return frozenset({one.stem for one in self.stated})
 
     @cached_property
     def names(self) -> Terms:
         """Stems of the content words that were written with a capital within the sentence."""
         first = self.stated[0] if self.stated else None
-        return frozenset(one.stem for one in self._content if one.has_capital and one is not first)
+        return frozenset({one.stem for one in self._content if one.has_capital and one is not first})
 
     @cached_property
     def numbers(self) -> tuple[str, ...]:
         """In plain digits, in the order of the text."""
-        return tuple(one.number for one in self.stated if one.number)
+        return tuple([one.number for one in self.stated if one.number])
 
     @cached_property
     def negators(self) -> Sequence[Token]:
@@ -137,6 +137,8 @@ class Sentence:
         next to it ("written and directed by"); of a "by" without one ("an album by") none.
         """
         found: set[str] = set()
+        if self.language.agent not in self.all_stems:
+            return NONE
         near: deque[Token] = deque(maxlen=AGENT_REACH)
         for one in self.stated:
             if one.word == self.language.agent:
@@ -209,7 +211,7 @@ class Sentence:
     @cached_property
     def quantities(self) -> Sequence[Quantity]:
         """What is counted or measured, in comparable units."""
-        return quantities_of(self.text, self.tokens)
+        return list(quantities_of(self.text, self.tokens, self.language))
 
     def is_time(self, one: Token) -> bool:
         """Whether a token of it is a year, month, day or the like."""

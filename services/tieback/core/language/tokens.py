@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from typing import NamedTuple
 
 from tieback.core.language.data import Language, language
@@ -38,45 +39,56 @@ class Token(NamedTuple):
 
 def tokens_of(text: str, name: str) -> list[Token]:
     """The tokens of a text of a language, in their order."""
-    known, function = language(name), function_words(name)
+    known = language(name)
     read = [(match[0], match.span()) for match in WORD.finditer(text)]
     lower = [word.lower().replace("’", "'") for word, _ in read]
     if not known.of_numbers.isdisjoint(lower):
         read = list(_in_digits(text, read, known))
-        read = [one for place, one in enumerate(read) if not _is_ending_of_day(read, place, known)]
+        read = [
+            one
+            for place, one in enumerate(read)
+            if one[0].lower() not in known.ordinal_endings or not _is_ending_of_day(read, place, known)
+        ]
         lower = [word.lower().replace("’", "'") for word, _ in read]
     found = []
     for (written, span), word, stem in zip(read, lower, terms_of(lower, name), strict=True):
-        capital = written[0].isupper()
-        if word[0].isdecimal() and (number := plain_number(word)):
-            found.append(Token(number, number, number, span, capital, False, False))
-        elif word in known.negations or word.endswith(known.negating_ending):
-            found.append(Token(word, stem, "", span, capital, False, True))
-        else:
-            is_content = word not in function and (len(word) > 1 or not word.isascii())
-            found.append(Token(word, stem, "", span, capital, is_content, False))
+        number, is_content, is_negation = _sort_of(word, name)
+        found.append(
+            Token(number or word, number or stem, number, span, written[0].isupper(), is_content, is_negation)
+        )
     return found
+
+
+@lru_cache(30_000)
+def _sort_of(word: str, name: str) -> tuple[str, bool, bool]:
+    """The plain digits of a number, whether it is a content word, and whether it negates."""
+    known = language(name)
+    if word[0].isdecimal() and (number := plain_number(word)):
+        return number, False, False
+    if word in known.negations or word.endswith(known.negating_ending):
+        return "", False, True
+    return "", word not in function_words(name) and (len(word) > 1 or not word.isascii()), False
 
 
 def _in_digits(text: str, every: Sequence[tuple[str, Span]], known: Language) -> Iterator[tuple[str, Span]]:
     """What is written and where, numbers in digits."""
     place = 0
     while place < len(every):
-        end = _end_of_number(text, every, place, known)
-        if end > place:
+        written = every[place][0]
+        if written.lower() in known.number_words:
+            end = _end_of_number(text, every, place, known)
             yield from _numbers(text, every[place:end])
             place = end
-            continue
-        if (multiplied := _multiplied(text, every[place : place + 2], known)) is not None:
+        elif written[0].isdecimal() and (multiplied := _multiplied(text, every[place : place + 2], known)):
             yield multiplied
             place += 2
-            continue
-        yield every[place]
-        place += 1
+        else:
+            yield every[place]
+            place += 1
 
 
 def _end_of_number(text: str, every: Sequence[tuple[str, Span]], place: int, known: Language) -> int:
-    """The place behind the words of a number that begins here; the same place where none does."""
+    """The place behind the words of a number that begins here."""
     end = last = place
     while end < len(every):
         word = every[end][0].lower()
@@ -100,7 +112,7 @@ def _numbers(text: str, words: Sequence[tuple[str, Span]]) -> Iterator[tuple[str
 
 def _multiplied(text: str, pair: Sequence[tuple[str, Span]], known: Language) -> tuple[str, Span] | None:
     """A number in digits with the magnitude behind it: "1.8 million" is 1800000."""
-    if len(pair) < 2 or not pair[0][0][0].isdecimal():
+    if len(pair) < 2:
         return None
     (number, (begin, until)), (word, (start, end)) = pair
     magnitude, plain = known.magnitudes.get(word.lower()), plain_number(number)
@@ -111,9 +123,8 @@ def _multiplied(text: str, pair: Sequence[tuple[str, Span]], known: Language) ->
 
 def _is_ending_of_day(every: Sequence[tuple[str, Span]], place: int, known: Language) -> bool:
     """Whether a word is what an ordinal ends with, in a day of a month: "July 18th", "the 18th of July"."""
-    (word, span), (number, before) = every[place], every[max(0, place - 1)]
-    follows = before[1] == span[0] or before == span
-    if word.lower() not in known.ordinal_endings or not follows or not number.isdecimal():
+    (_, span), (number, before) = every[place], every[max(0, place - 1)]
+    if not number.isdecimal() or (before[1] != span[0] and before != span):
         return False
     behind = place + 1
     if behind < len(every) and every[behind][0].lower() in known.before_months:

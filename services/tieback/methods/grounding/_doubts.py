@@ -12,6 +12,7 @@ import itertools
 from collections.abc import Collection, Iterable, Sequence
 
 from tieback.core.language import Sentence as Words
+from tieback.core.language import language
 from tieback.core.types.arrays import Array
 from tieback.methods.grounding._signals import SIGNALS, is_reordered, same_voice
 
@@ -24,20 +25,14 @@ FEWEST_WORDS = 2
 ALIKE = 5
 """Letters that the stems of one word in two forms share: "infection" and "infected"."""
 
-_QUANTIFIERS = (
-    "all every each only most more less fewer least few once twice always another half majority same again "
-    "than first last second third"
-)
-QUANTIFIERS = frozenset(_QUANTIFIERS.split())
+QUANTIFIERS = language().quantifiers
 """Words that say of how many something holds, or when: of most it may be said where it is not of all."""
 
-_NARROWING = "all every each any most if unless few fewer less whenever"
-NARROWING = frozenset(_NARROWING.split())
+NARROWING = language().narrowing
 """Words behind which, as behind a negation, a statement with a word less says more: who did not find prints
 in the area may have found some elsewhere."""
 
-_SPEAKERS = "i we you me us mine my our your"
-SPEAKERS = frozenset(_SPEAKERS.split())
+SPEAKERS = language().speakers
 
 REACH = 5
 """Content words of a sentence within which two follow one another."""
