@@ -170,3 +170,7 @@ def test_questions_are_asked_of_a_server_for_quote_level_and_score(tmp_path: Pat
     assert answered["score"] > left["score"]
     assert left["level"] is None
     assert left["reason"]
+    chosen_again = tmp_path / "again.json"
+    main(["quotes", "--found", str(tmp_path / "each.jsonl"), "--json", str(chosen_again)])
+    again = json.loads(chosen_again.read_text())["tables"]["quotes as served, shares of questions"]
+    assert [again[0][key] for key in ("right and shown", "abstained rightly")] == [0.5, 0.5]
