@@ -1,4 +1,4 @@
-"""Haystack: embedders of texts and documents, a retriever, and a ranker, as components of a pipeline.
+"""Haystack: embedders of texts and documents, a retriever, a ranker, a checker, as components of a pipeline.
 
 Needs ``haystack-ai``: the extra ``haystack``. The token is read from TIEBACK_TOKEN when it is needed, and is
 in no serialised pipeline.
@@ -10,8 +10,9 @@ from dataclasses import replace
 from typing import Any
 
 from haystack import Document, component, default_from_dict, default_to_dict
+from haystack.dataclasses import ChatMessage
 
-from tieback_client import Client, RetrievedHit
+from tieback_client import Check, Client, Evidence, RetrievedHit
 
 
 class _Component:
@@ -112,6 +113,45 @@ class TiebackRanker(_Component):
         found = self.client.rerank(query, texts, method=own["method"], limit=top_k or own["top_k"])
         found.raise_for_errors()
         return {"documents": [replace(documents[int(one.id)], score=one.score) for one in found.results]}
+
+
+@component
+class TiebackChecker(_Component):
+    """Checks replies against documents: a checked text of each (docs/checked-text.md).
+
+    `is_supported` tells for a router whether at least `least_share` of the decided claims of every reply are
+    supported. A reply of which nothing was decided is not.
+    """
+
+    def __init__(
+        self, *, server: str | None = None, checker: str | None = None, least_share: float = 1.0
+    ) -> None:
+        _Component.__init__(self, server, {"checker": checker, "least_share": least_share})
+
+    @component.output_types(replies=list[Any], checked=list[dict[str, Any]], is_supported=bool)
+    def run(
+        self, replies: list[str] | list[ChatMessage], documents: list[Document], query: str = ""
+    ) -> dict[str, Any]:
+        """Checks. `replies` are those of a generator; the query is what they answer."""
+        own = self._options
+        passages = list({one.id: _evidence(one) for one in documents if one.content}.values())
+        checks = [
+            Check(one if isinstance(one, str) else one.text or "", passages, (), query) for one in replies
+        ]
+        found = list(self.client.check_all(checks, checker=own["checker"])) if checks else []
+        shares = [one.supported_share for one in found]
+        return {
+            "replies": replies,
+            "checked": [one.document for one in found],
+            "is_supported": bool(found)
+            and all(one is not None and one >= own["least_share"] for one in shares),
+        }
+
+
+def _evidence(document: Document) -> Evidence:
+    meta = document.meta
+    named = {name: str(meta.get(name) or "") for name in ("title", "item_id", "section_id", "uri")}
+    return Evidence(document.content or "", document.id, **named)
 
 
 def _document(found: RetrievedHit) -> Document:

@@ -8,6 +8,7 @@ SDK show this and decide nothing themselves.
     passages   a passage with the cited sentences marked
     answers    an answer
     checked    a text that somebody else wrote
+    shortfall  why too little of one is supported
     conflicts  passages that disagree
     disagreements  in what a claim and the passages disagree, and its marked words
     quotes     quotes without the marks of lists, tables and code
