@@ -153,6 +153,7 @@ class Client:
     models = _unary(procedures.models)
     rerankers = _unary(procedures.rerankers)
     recognisers = _unary(procedures.recognisers)
+    checkers = _unary(procedures.checkers)
     methods = _unary(procedures.methods)
     server_info = _unary(procedures.server_info)
     endpoints = _unary(procedures.endpoints)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -81,3 +82,23 @@ def test_calls_of_operations_and_heads_find_the_deployment_that_has_them() -> No
 
     assert answering("") == {"OperationService": "index", "IndexService": "index"}
     assert answering("http://127.0.0.1:1") == {"OperationService": "operations", "IndexService": "index"}
+
+
+def test_each_checker_of_the_users_own_is_a_deployment_that_scales(tmp_path: Path) -> None:
+    fields = {
+        "role": "checker", "runtime": "claim_endpoint", "description": "far", "license": "MIT",
+        "upstream": "me", "max_tokens": 512,
+        "options": {"base_url": "http://127.0.0.1:9", "labels": {"yes": "supported"}},
+    }  # fmt: skip
+    for name in ("far", "farther"):
+        (tmp_path / f"{name}.yaml").write_text(json.dumps({"name": name} | fields))
+
+    found, elastic = built(cards=tmp_path), built(cards=tmp_path, checkers=("far",), replicas_max=5)
+
+    assert {name: count for name, count in replicas(found).items() if name.startswith("checker")} == {
+        "checker:far": 2,
+        "checker:farther": 2,
+    }
+    scaling = elastic["checker:far"]._deployment_config.autoscaling_config
+    assert (scaling.min_replicas, scaling.max_replicas) == (2, 5)
+    assert "checker:farther" not in elastic

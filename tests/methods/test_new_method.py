@@ -101,7 +101,7 @@ async def test_requests_that_can_name_its_family_find_it_listed(family: Family[A
 
     nothing: Any = None  # neither is looked at
     servicer = CatalogServicer(
-        [], [], [], [], None, request_families(), "", Limits(), nothing, states, lambda _: ()
+        [], [], [], [], [], None, request_families(), "", Limits(), nothing, states, lambda _: ()
     )
 
     reply = await servicer.ListMethods(catalog_pb2.ListMethodsRequest(), nothing)

@@ -69,7 +69,9 @@ class _Library:
         self._server.add(AnswerServicer(answerer, telemetry))
         self._server.add(
             CatalogServicer(
-                [known], [], [], [], joint, [], "joint", limits, DEFAULT_PLAN, _no_states, lambda _: ()
+                *([known], [], [], [], [], joint, [], "joint", limits, DEFAULT_PLAN),
+                states=_no_states,
+                endpoints=lambda _: (),
             )
         )
         port = await self._server.start("127.0.0.1", 0)

@@ -15,8 +15,10 @@ from tieback_client.client import Client
 from tieback_client.events import AnswerStyle
 from tieback_client.results import RetrievalPlan
 
-RERANKING = "reranking"
-"""The family of methods in whose place requests may name a model."""
+RERANKING, GROUNDING = "reranking", "grounding"
+"""The families of methods in whose place requests may name a model."""
+THRESHOLD = {"properties": {"threshold": {"type": "number", "minimum": 0, "maximum": 1}}}
+"""The parameters of a checker by its card."""
 
 
 @click.command(cls=Command)
@@ -55,11 +57,14 @@ def spaces(client: Client, output: Output, name: str | None) -> None:
 def methods(client: Client, output: Output, family: str) -> None:
     """List the methods that requests can name.
 
-    Models that rerank are named as methods of the family reranking are.
+    Models that rerank are named as methods of the family reranking are, and checkers by cards as those of the
+    family grounding.
     """
     found = client.methods(family)
     if family in ("", RERANKING):
         found += [Method(RERANKING, one.name, one.description, {}) for one in client.rerankers()]
+    if family in ("", GROUNDING):
+        found += [Method(GROUNDING, one.name, one.description, THRESHOLD) for one in client.checkers()]
     if output.json:
         output.document(found)
         return

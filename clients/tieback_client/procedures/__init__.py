@@ -41,6 +41,7 @@ from tieback_client.procedures.operations import (
 )
 from tieback_client.procedures.recognition import recognise
 from tieback_client.procedures.server import (
+    checkers,
     endpoints,
     health,
     methods,
@@ -74,6 +75,7 @@ __all__ = [
     "cancel_operation",
     "check",
     "check_all",
+    "checkers",
     "collections",
     "create_collection",
     "delete",

@@ -45,6 +45,12 @@ def recognisers(*, timeout: float | None = None) -> Procedure[list[Model]]:
     return [reading_server.model(one) for one in reply.message.recognisers]
 
 
+def checkers(*, timeout: float | None = None) -> Procedure[list[Model]]:
+    """The checkers of claims by cards: `check(checker=…)` and `Grounding(checker=…)` take their names."""
+    reply = yield Call(RPCS["ListModels"], catalog_pb2.ListModelsRequest(), timeout)
+    return [reading_server.model(one) for one in reply.message.checkers]
+
+
 def methods(family: str = "", *, timeout: float | None = None) -> Procedure[list[Method]]:
     """The methods that requests can name, with their parameters; of one family, or of all."""
     reply = yield Call(RPCS["ListMethods"], catalog_pb2.ListMethodsRequest(family=family), timeout)

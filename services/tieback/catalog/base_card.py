@@ -9,11 +9,9 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, model_validator
 
-from tieback.catalog.options import (
-    Weightless,
-)
 from tieback.catalog.own_directory import directory_revision, own_files
 from tieback.catalog.source import FilePath, Sourced, Strict, short_hash
+from tieback.catalog.weightless import Weightless
 
 O = TypeVar("O", bound=Strict)  # noqa: E741 - a type variable, not a number
 NAME = r"^[a-z0-9][a-z0-9.-]*$"
@@ -33,7 +31,7 @@ class MediaCard(Sourced):
 
 
 class Card(Sourced):
-    """What encoders, rerankers, recognisers and generators share.
+    """What encoders, rerankers, checkers, recognisers and generators share.
 
     The weights come from `sources`, or from the user's own `directory` (a transformers or ONNX folder,
     relative to the card's file): one of the two. A model that is `Weightless` has neither, and one that is
@@ -41,7 +39,7 @@ class Card(Sourced):
     an export holds the files against them.
     """
 
-    role: Literal["encoder", "reranker", "recogniser", "generator"]
+    role: Literal["encoder", "reranker", "checker", "recogniser", "generator"]
     runtime: str
     options: Any
     directory: Path | None = None

@@ -3,6 +3,7 @@
     Sourced ── MediaCard         photos and clips for the demo and the tests
             └─ Card ┬─ EncoderCard      contents → vectors of a space
                     ├─ RerankerCard     query and passage → score
+                    ├─ CheckerCard      evidence and claim → whether it is supported (checker_card.py)
                     ├─ RecogniserCard   picture or sound → text with places
                     └─ GeneratorCard    prompt → text
 

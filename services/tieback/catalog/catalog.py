@@ -10,11 +10,12 @@ import yaml
 from pydantic import Field, TypeAdapter, ValidationError
 
 from tieback.catalog.card import Card, EncoderCard, GeneratorCard, MediaCard, RecogniserCard, RerankerCard
+from tieback.catalog.checker_card import CheckerCard
 from tieback.catalog.merge import with_parents
 from tieback.core.errors import NotFound, StartupError
 
 HERE = Path(__file__).parent
-CardOfARole = EncoderCard | RerankerCard | RecogniserCard | GeneratorCard | MediaCard
+CardOfARole = EncoderCard | RerankerCard | CheckerCard | RecogniserCard | GeneratorCard | MediaCard
 _adapter: TypeAdapter[CardOfARole] = TypeAdapter(Annotated[CardOfARole, Field(discriminator="role")])
 
 
@@ -71,6 +72,11 @@ class Catalog:
     def rerankers(self) -> list[RerankerCard]:
         """The rerankers' cards, by name."""
         cards = [card for card in self._cards.values() if isinstance(card, RerankerCard)]
+        return sorted(cards, key=lambda card: card.name)
+
+    def checkers(self) -> list[CheckerCard]:
+        """The checkers' cards, by name."""
+        cards = [card for card in self._cards.values() if isinstance(card, CheckerCard)]
         return sorted(cards, key=lambda card: card.name)
 
     def recognisers(self) -> list[RecogniserCard]:

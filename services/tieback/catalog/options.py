@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
 from tieback.catalog.source import FileName, FilePath, Strict
+from tieback.catalog.weightless import HttpEndpoint, Weightless
 
 
 def _unset(value: Any) -> bool:
@@ -227,13 +227,6 @@ class FeatureTable(Strict):
     seed: int = 0
 
 
-class Weightless(Strict):
-    """Options of a model that is computed without weights, so that its card names no origin of any."""
-
-    computation: ClassVar[str]
-    """Names what is computed; to be counted up where the same input would get another vector."""
-
-
 class PointCloud(Weightless):
     """An encoder of point clouds without weights (Point-NN, Zhang et al., CVPR 2023, arXiv:2303.08134).
 
@@ -322,44 +315,22 @@ class LabelRecogniser(Strict):
     most: Annotated[int, Field(gt=0, le=1000)] = 24
 
 
-class ChatEndpoint(Weightless):
+class ChatEndpoint(HttpEndpoint):
     """A language model that another server runs, asked by the chat completions of OpenAI's API (vLLM).
 
-    `model` is its name there, `base_url` ends before `/chat/completions`. The token, where one is needed, is
-    in a file or in an environment variable of the server, never in the card. `certificates` is a file of
-    authorities to trust in place of the machine's. `dialect` openai leaves out what only vLLM knows.
+    `model` is its name there, `base_url` ends before `/chat/completions`. `dialect` openai leaves out what
+    only vLLM knows.
     """
 
     computation = "chat completions 1"
     graph: ClassVar[str] = ""
 
     runtime: Literal["chat_endpoint"] = "chat_endpoint"
-    base_url: Annotated[str, Field(pattern=r"^https?://[^\s/@?#]+(/[^\s?#@]*)?$")]
     model: Annotated[str, Field(min_length=1, max_length=200)]
-    token_file: Annotated[str, Field(max_length=1000)] = ""
-    token_variable: Annotated[str, Field(pattern=r"^([A-Za-z_][A-Za-z0-9_]*)?$")] = ""
-    certificates: Annotated[str, Field(max_length=1000)] = ""
     dialect: Literal["vllm", "openai"] = "vllm"
     system_prompt: str = ""
-    connect_seconds: Annotated[float, Field(gt=0, le=60)] = 5.0
-    silent_seconds: Annotated[float, Field(gt=0, le=600)] = 60.0
-    """Without a byte from it, after which it counts as away."""
-    attempts: Annotated[int, Field(ge=1, le=10)] = 3
-    """Before the first text; after it none is repeated."""
     log_probabilities: Annotated[int, Field(ge=0, le=20)] = 20
     """Alternatives of a token that it gives at most."""
-
-    @model_validator(mode="after")
-    def _keeps_its_token(self) -> ChatEndpoint:
-        if self.token_file and self.token_variable:
-            raise ValueError("the token is in token_file or in token_variable, not in both")
-        host = urlsplit(self.base_url).hostname or ""
-        is_near = host in ("localhost", "127.0.0.1", "::1")
-        if (self.token_file or self.token_variable) and self.base_url.startswith("http:") and not is_near:
-            raise ValueError(
-                "a token is only sent by https, or to this machine: base_url begins with https://"
-            )
-        return self
 
 
 EncoderOptions = Annotated[

@@ -1,13 +1,18 @@
 """The grounding service: checks claims by passages. The generator checks its own answers by its parts."""
 
-from tieback.grounding.claim_check import LEARNED, Checkers, ClaimCheck, ConfiguredChecker
+from tieback.grounding.card_checker import CardChecker
+from tieback.grounding.claim_check import ClaimCheck
+from tieback.grounding.claim_reading import BatchedReader, EndpointReader
 from tieback.grounding.claims import ClaimFinder
+from tieback.grounding.configured_checker import LEARNED, Checkers, ConfiguredChecker, OwnChecker
 from tieback.grounding.passages import CutPassages, EncodedPassages, PassageReader, check_evidence, check_text
 from tieback.grounding.question_fit import answering, as_stated
 from tieback.grounding.service import ClaimChecker
 
 __all__ = [
     "LEARNED",
+    "BatchedReader",
+    "CardChecker",
     "Checkers",
     "ClaimCheck",
     "ClaimChecker",
@@ -15,6 +20,8 @@ __all__ = [
     "ConfiguredChecker",
     "CutPassages",
     "EncodedPassages",
+    "EndpointReader",
+    "OwnChecker",
     "PassageReader",
     "answering",
     "as_stated",

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cache, partial
-from typing import Protocol, cast
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-import tieback
-from tieback.core.errors import InvalidInput
-from tieback.core.field_path import FieldPath, at
-from tieback.core.state import State
-from tieback.core.types.arrays import Array
+from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.types.generation import (
     Checked,
     Citation,
@@ -25,139 +19,24 @@ from tieback.core.types.generation import (
     Verdict,
     VerdictLabel,
 )
-from tieback.core.types.method_choice import MethodChoice
+from tieback.grounding.configured_checker import LABELS, ConfiguredChecker, labels_checker
 from tieback.grounding.conflicts import Conflicts
 from tieback.grounding.explaining import Explanations, citation_of
 from tieback.grounding.languages import is_foreign
 from tieback.methods.grounding import (
-    EVIDENCE,
-    READS,
-    SUMMARY,
     Finding,
     Passage,
     Place,
-    Reads,
     Statement,
-    Summary,
     Support,
-    checkers,
-    is_learned,
-    reads_words,
 )
 
-LEARNED, WITHOUT_STATE = "token_alignment", "lexical_embedding"
-"""The default checker, and the one of a server without what that has learned."""
 MOST_CITATIONS = 3
-LABELS = "labels"
-"""The checker that is asked first where passages have labels: the others read statements."""
-
 LONGEST_CLAIM = 1000
 """Characters of a claim; text encoders cut what is longer, and the verdict would be of its beginning."""
 
-Likelihoods = Callable[[str, str], Array]
-"""Evidence and claim to the mean log-probabilities of the claim behind the evidence, and alone `[2]`."""
-
 NOTHING = np.zeros(0, np.float32)
 """In place of a vector that nobody reads."""
-
-ASKS_A_MODEL = "likelihood"
-"""The parameter by which a checker asks a language model."""
-
-
-@dataclass(frozen=True, slots=True)
-class ConfiguredChecker:
-    """A method of the family grounding with its parameters and its state.
-
-    `check` finds, `summarise` picks what to cite. One that is `learned` reads the vectors of tokens; one that
-    `reads_words` knows those of English.
-    """
-
-    name: str
-    check: Callable[[Statement, Sequence[Passage]], Finding]
-    summarise: Summary
-    is_learned: bool
-    reads_words: bool
-    revision: str
-    """The revision of what it has learned; of one that learns nothing, this release."""
-    reads: Reads | None = None
-    """Which windows it reads of a claim, where words alone decide it; None where it reads all."""
-
-
-class Reader(Protocol):
-    """The network that reads two texts together."""
-
-    def contradicts(self, claim: str, sentences: str) -> float:
-        """The log odds that the claim is contradicted."""
-        ...
-
-
-class Checkers:
-    """The checkers that a server has: all that learn nothing, and the learned ones by their `states`.
-
-    `likelihoods` are those of a language model in the same process; None where there is none, or another one
-    than the states were learned with. `reader` is the network that reads two texts together. `revisions` are
-    those of the states.
-    """
-
-    def __init__(
-        self,
-        states: Mapping[str, State] | None = None,
-        likelihoods: Likelihoods | None = None,
-        reader: Reader | None = None,
-        revisions: Mapping[str, str] | None = None,
-    ) -> None:
-        self._revisions = dict(revisions or {})
-        self._states = dict(states or {})
-        self._likelihoods = likelihoods
-        self._reader = reader
-        self.default = MethodChoice(LEARNED if LEARNED in self._states else WITHOUT_STATE)
-
-    def configured(self, choice: MethodChoice | None, field: FieldPath) -> ConfiguredChecker:
-        """NotFound or InvalidInput, by the field, where the choice is wrong; None for the default."""
-        name, parameters = (choice.name, choice.parameters) if choice else (self.default.name, {})
-        method = checkers.configure(name, parameters, field=field)
-        state = self._states.get(name)
-        if state is None and is_learned(name):
-            raise InvalidInput(
-                f"{name} has learned nothing of the text space that is served; use {WITHOUT_STATE}",
-                field=field,
-            )
-
-        evidence_of = checkers.form(EVIDENCE, name, parameters) if checkers.has(EVIDENCE, name) else None
-        likelihoods, reader = self._likelihoods, self._reader
-        if cast("partial[Finding]", method).keywords.get(ASKS_A_MODEL) and likelihoods is None:
-            raise InvalidInput(
-                "likelihood asks a language model in the process of the checker, and there is none that the "
-                "checker was calibrated with; leave it out",
-                field=field["parameters"][ASKS_A_MODEL],
-            )
-
-        def check(claim: Statement, passages: Sequence[Passage]) -> Finding:
-            read = evidence_of(claim, passages) if evidence_of is not None else None
-            if read is not None and likelihoods is not None:
-                claim = replace(claim, likelihoods=likelihoods(read, claim.text))
-            if reader is not None:
-                claim = replace(claim, contradicted=partial(reader.contradicts, claim.text))
-            return method(claim, passages, state or {})
-
-        summarise = checkers.form(SUMMARY, name, parameters, field=field)
-        reads = checkers.form(READS, name, parameters) if checkers.has(READS, name) else None
-        knows_words = reads_words(name)
-        return ConfiguredChecker(
-            name,
-            check,
-            summarise,
-            is_learned(name),
-            knows_words,
-            self._revisions.get(name, tieback.__version__),
-            reads,
-        )
-
-
-@cache
-def labels_checker() -> ConfiguredChecker:
-    """The checker of claims that something is in a picture or a sound."""
-    return Checkers().configured(MethodChoice(LABELS), at("checker"))
 
 
 class ClaimCheck:
@@ -172,8 +51,10 @@ class ClaimCheck:
         passages: Sequence[Passage],
         checker: ConfiguredChecker,
         question: str = "",
+        deadline: Deadline = NO_DEADLINE,
     ) -> None:
         self._checker = checker
+        self._question, self._deadline = question, deadline
         self._by_labels = labels_checker()
         self._decided = self._supported = 0
         self._nothing: NotCheckedReason | None = None
@@ -203,6 +84,11 @@ class ClaimCheck:
         """The supported part of the claims with a verdict; None before any has one."""
         return self._supported / self._decided if self._decided else None
 
+    @property
+    def reads_together(self) -> bool:
+        """Whether claims are best found several at a time."""
+        return self._checker.asks is not None
+
     def takes(self, text: str) -> bool:
         """Whether there is something to check, and to check it by."""
         return self._withheld(text) is None
@@ -225,17 +111,29 @@ class ClaimCheck:
 
     async def find(self, statement: Statement) -> Finding:
         """What the checker finds of a claim that it takes; it counts for nothing yet."""
-        return await asyncio.to_thread(self._found, statement)
+        [found] = await self.find_all([statement])
+        return found
 
-    def _found(self, statement: Statement) -> Finding:
-        """By labels, where they decide; else by what is stated."""
+    async def find_all(self, statements: Sequence[Statement]) -> list[Finding]:
+        """The same of several claims, which a checker of the user's own reads together."""
+        if self._checker.asks is None:
+            return [await asyncio.to_thread(self._found, one) for one in statements]
+        stated = [one for one in self._stated if one.text.strip()]
+        told = await self._checker.asks(statements, stated, self._question, self._deadline)
+        return [
+            await asyncio.to_thread(self._found, one, found)
+            for one, found in zip(statements, told, strict=True)
+        ]
+
+    def _found(self, statement: Statement, told: Finding | None = None) -> Finding:
+        """By labels, where they decide; else by what is stated, as a checker elsewhere has `told` of it."""
         stating = [place for place, one in enumerate(self._stated) if one.text.strip()]
         if len(stating) == len(self._stated) and not self._has_labels:
-            return self._checker.check(statement, self._stated)
+            return told or self._checker.check(statement, self._stated)
         seen = replace(self._by_labels.check(statement, self._passages), checker=LABELS)
         if seen.label in (VerdictLabel.SUPPORTED, VerdictLabel.CONTRADICTED) or not stating:
             return seen
-        found = self._checker.check(statement, [self._stated[place] for place in stating])
+        found = told or self._checker.check(statement, [self._stated[place] for place in stating])
         supports = dict(zip(stating, found.passages, strict=True))
         nothing = Support(0.0, None)
         every = [supports.get(place, nothing) for place in range(len(self._stated))]
@@ -245,13 +143,15 @@ class ClaimCheck:
     def _has_labels(self) -> bool:
         return any(one.labels for one in self._passages)
 
-    async def check(self, claim: Claim, statement: Statement | None) -> list[Checked]:
+    async def check(
+        self, claim: Claim, statement: Statement | None, found: Finding | None = None
+    ) -> list[Checked]:
         """The claim's citations, best first, then its verdict, then what other passages say instead.
 
-        `statement` has the claim's vectors; it is needed for a claim that it `takes`.
+        `statement` has the claim's vectors; it is needed for a claim that it `takes` and that is not `found`.
         """
-        finding = None
-        if statement is not None and self.takes(claim.text):
+        finding = found
+        if finding is None and statement is not None and self.takes(claim.text):
             finding = await self.find(statement)
         concluded = self.conclude(claim, finding)
         return [*concluded, *await self.conflicts(claim, concluded)]

@@ -16,11 +16,12 @@ from tieback.core.types.grounding import CheckedText, CheckReply, GroundingCheck
 from tieback.core.types.limits import Limits
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.report import Timing
-from tieback.grounding.claim_check import Checkers, ClaimCheck, ConfiguredChecker
+from tieback.grounding.claim_check import ClaimCheck
 from tieback.grounding.claims import ClaimFinder
+from tieback.grounding.configured_checker import Checkers, ConfiguredChecker
 from tieback.grounding.passages import EncodedPassages, PassageReader, check_evidence, check_text
 from tieback.grounding.question_fit import answering, as_stated
-from tieback.methods.grounding import Statement
+from tieback.methods.grounding import Finding, Statement
 from tieback.ports import EncoderPort
 
 MOST_CLAIMS = 512
@@ -87,9 +88,9 @@ class ClaimChecker:
         citations: list[Citation] = []
         verdicts: list[Verdict] = []
         conflicts: list[Conflict] = []
-        for claim, statement in zip(claims, read, strict=True):
+        for claim, statement, finding in zip(claims, read, await _ahead(check, claims, read), strict=True):
             deadline.check("all claims were checked")
-            for found in answering(one.question, claim, await check.check(claim, statement)):
+            for found in answering(one.question, claim, await check.check(claim, statement, finding)):
                 match found:
                     case Citation():
                         citations.append(found)
@@ -124,10 +125,25 @@ class ClaimChecker:
         has_segments = any(source.segments for source in one.evidence)
         if has_segments:  # labels are taken out of a copy of the passage
             await encode(range(len(cut.texts)))
-        check = ClaimCheck(one.evidence, encoded.passages, checker, one.question)
+        check = ClaimCheck(one.evidence, encoded.passages, checker, one.question, deadline)
         if not has_segments:
             await encode(await asyncio.to_thread(check.read_of, read, cut.places))
         return check, read
+
+
+async def _ahead(
+    check: ClaimCheck, claims: Sequence[Claim], read: Sequence[Statement | None]
+) -> list[Finding | None]:
+    """What is found of all claims together, by a checker that reads them so; else None for each."""
+    if not check.reads_together:
+        return [None] * len(claims)
+    taken = {
+        claim.id: statement
+        for claim, statement in zip(claims, read, strict=True)
+        if statement is not None and check.takes(claim.text)
+    }
+    found = dict(zip(taken, await check.find_all(list(taken.values())), strict=True))
+    return [found.get(claim.id) for claim in claims]
 
 
 def _claims(one: GroundingCheck) -> list[Claim]:

@@ -1,19 +1,13 @@
-"""A language model that another server runs, asked over HTTP by OpenAI's chat completions, as a stream.
-
-The token is read again for each request, so that a renewed one is used, and is in no message and no log.
-"""
+"""A language model that another server runs, asked over HTTP by OpenAI's chat completions, as a stream."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
 import random
-import ssl
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -23,20 +17,18 @@ from tieback.catalog.options import ChatEndpoint
 from tieback.core.deadline import Deadline
 from tieback.core.errors import (
     EndpointMisconfigured,
-    EndpointUnavailable,
     InvalidInput,
     Overloaded,
     StartupError,
     TiebackError,
     Unavailable,
 )
+from tieback.models.endpoint_connection import EndpointConnection
 from tieback.models.endpoint_refusal import READ, refusal
 
 FIRST_WAIT, LONGEST_WAIT = 0.2, 5.0
 """Seconds between attempts: doubled each time; a longer wait that the endpoint asks for is the caller's."""
 
-LARGEST_LINE = 1 << 20
-LARGEST_TOKEN = 8192
 BROKEN = (aiohttp.ClientError, aiohttp.http.HttpProcessingError, OSError)
 GARBAGE = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 """Of a stream: its connection, and what is no answer."""
@@ -77,10 +69,8 @@ class EndpointModel:
         self.context_tokens = card.context_tokens
         self.options = card.options_for(ChatEndpoint)
         self.system_prompt = self.options.system_prompt
-        self._url = self.options.base_url.rstrip("/")
-        self._ssl = _trusted(self.options.certificates, card.name)
-        self._session: aiohttp.ClientSession | None = None
-        self._token()  # is there at the start
+        self._connection = EndpointConnection(card.name, self.options, accepts="text/event-stream")
+        self._away = self._connection.away
 
     async def stream(
         self, body: Mapping[str, Any], deadline: Deadline
@@ -120,9 +110,7 @@ class EndpointModel:
         """Why it cannot be asked now, in one sentence; empty where it can. It is asked for its models."""
         try:
             async with asyncio.timeout(PROBE_SECONDS):
-                response = await self._session_of_loop().get(
-                    f"{self._url}/models", headers=self._headers(), allow_redirects=False
-                )
+                response = await self._connection.get("/models")
                 body = await response.content.read(READ * 256) if response.status == 200 else b""
                 response.close()
         except StartupError:
@@ -139,15 +127,14 @@ class EndpointModel:
 
     async def close(self) -> None:
         """Closes the connections."""
-        if self._session is not None:
-            await self._session.close()
+        await self._connection.close()
 
     async def _opened(self, body: Mapping[str, Any], deadline: Deadline) -> aiohttp.ClientResponse:
         wait = FIRST_WAIT
         for attempt in range(1, self.options.attempts + 1):
             error: TiebackError
             try:
-                response = await self._asked(body)
+                response = await self._connection.post("/chat/completions", body)
             except StartupError:
                 raise self._away("needs a token that is gone") from None
             except aiohttp.SocketTimeoutError:
@@ -161,8 +148,8 @@ class EndpointModel:
                     error = refusal(
                         *(self.card, response.status, await response.content.read(READ)),
                         given=set(body) - ALWAYS_SENT,
-                        token=self._token(),
-                        retry_after=_seconds(response.headers.get("Retry-After")),
+                        token=self._connection.token(),
+                        retry_after=seconds_of(response.headers.get("Retry-After")),
                     )
                 finally:
                     response.close()
@@ -176,50 +163,8 @@ class EndpointModel:
             wait *= 2
         raise AssertionError("there is at least one attempt")
 
-    async def _asked(self, body: Mapping[str, Any]) -> aiohttp.ClientResponse:
-        return await self._session_of_loop().post(
-            f"{self._url}/chat/completions", json=body, headers=self._headers(), allow_redirects=False
-        )
-
-    def _session_of_loop(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            options = self.options
-            self._session = aiohttp.ClientSession(
-                timeout=aiohttp.ClientTimeout(
-                    total=None, connect=options.connect_seconds, sock_read=options.silent_seconds
-                ),
-                connector=aiohttp.TCPConnector(ssl=self._ssl, limit=0),
-                read_bufsize=LARGEST_LINE,
-            )
-        return self._session
-
-    def _headers(self) -> dict[str, str]:
-        token = self._token()
-        return {"Accept": "text/event-stream"} | ({"Authorization": f"Bearer {token}"} if token else {})
-
-    def _away(self, what: str) -> Unavailable:
-        return EndpointUnavailable(f"the endpoint of {self.name} {what}")
-
     def _broken(self, what: str) -> Unavailable:
         return Unavailable(f"the endpoint of {self.name} {what}; what was sent is not complete")
-
-    def _token(self) -> str:
-        options = self.options
-        if options.token_variable:
-            token = os.environ.get(options.token_variable, "")
-            where = f"the environment variable {options.token_variable}"
-        elif options.token_file:
-            where = "its token_file"
-            try:
-                with Path(options.token_file).expanduser().open(encoding="utf-8") as file:
-                    token = file.read(LARGEST_TOKEN)
-            except (OSError, UnicodeDecodeError):
-                token = ""
-        else:
-            return ""
-        if not token.strip().isascii() or not token.strip().isprintable() or not token.strip():
-            raise StartupError(f"the card {self.name} needs a token, and {where} holds none")
-        return token.strip()
 
 
 def _until(deadline: Deadline) -> asyncio.Timeout:
@@ -279,18 +224,9 @@ def _names(body: bytes) -> list[str]:
         return []
 
 
-def _seconds(said: str | None) -> float:
+def seconds_of(said: str | None) -> float:
     """A `Retry-After` in seconds; 1 where it is a date, or nothing."""
     try:
         return min(max(float(said or 1), 0.0), 3600.0)
     except ValueError:
         return 1.0
-
-
-def _trusted(certificates: str, name: str) -> ssl.SSLContext | bool:
-    if not certificates:
-        return True
-    try:
-        return ssl.create_default_context(cafile=str(Path(certificates).expanduser()))
-    except (OSError, ssl.SSLError):
-        raise StartupError(f"the certificates of the card {name} cannot be read") from None

@@ -45,7 +45,7 @@ def refusal(
     card: GeneratorCard, status: int, body: bytes, *, given: Collection[str], token: str, retry_after: float
 ) -> TiebackError:
     """The error of a status that is not 200; `given` are the fields that the caller's sampling has sent."""
-    name, said = card.name, _said(body, token)
+    name, said = card.name, told(body, token)
     words = f": {said}" if said else ""
     if status in (400, 404, 413, 422):
         folded = said.lower()
@@ -72,7 +72,7 @@ def refusal(
     return EndpointUnavailable(f"the endpoint of {name} {what}")
 
 
-def _said(body: bytes, token: str) -> str:
+def told(body: bytes, token: str) -> str:
     """The message of an error's body: OpenAI's `error.message`, FastAPI's `detail`, or the text itself."""
     text = body.decode(errors="replace")
     try:
@@ -82,9 +82,9 @@ def _said(body: bytes, token: str) -> str:
     for key in ("error", "message", "detail"):
         if isinstance(found, dict) and key in found:
             found = found[key]
-    told = found if isinstance(found, str) else json.dumps(found)
+    words = found if isinstance(found, str) else json.dumps(found)
     if token:
-        told = told.replace(token, "…")
-    shown = "".join(one if unicodedata.category(one)[0] != "C" else " " for one in told[:READ])
+        words = words.replace(token, "…")
+    shown = "".join(one if unicodedata.category(one)[0] != "C" else " " for one in words[:READ])
     line = HIDDEN.sub("…", " ".join(shown.split()))
     return line if len(line) <= LONGEST else f"{line[:LONGEST]}…"

@@ -171,6 +171,24 @@ class TextTokenizer:
         ids = self._plain.held(np.array(whole.ids, np.int64), np.array(whole.special_tokens_mask, bool))
         return TokenizedPair(ids, np.array(whole.type_ids, np.int64), lost + cut)
 
+    @functools.cached_property
+    def special_tokens(self) -> dict[str, int]:
+        """The special tokens by their names, which texts cannot write."""
+        added = self._tokenizer.get_added_tokens_decoder()
+        return {token.content: number for number, token in added.items() if token.special}
+
+    def encoding(self, text: str) -> Encoding:
+        """A text, which was checked, without special tokens; not to be changed."""
+        return self._encode(text)
+
+    def joined(self, first: Encoding, second: Encoding | None = None) -> Encoding:
+        """One text, or two, with the special tokens around and between them."""
+        return self._tokenizer.post_process(first, second)
+
+    def held(self, ids: Array, own: Array) -> Array:
+        """Token numbers `[n]` with no control token but the server's `own` `[n]`."""
+        return self._plain.held(ids, own)
+
     @property
     def special_tokens_of_a_pair(self) -> int:
         """How many special tokens stand around and between two texts."""

@@ -9,6 +9,9 @@ BACKBONES = (
 )  # fmt: skip
 """Text encoders whose export was seen to agree with torch; a test goes through them."""
 
+CLASSIFIERS = (*BACKBONES, "deberta-v2", "modernbert", "t5")
+"""Classifiers of evidence and claims whose export was seen to agree with torch; a test goes through them."""
+
 REDUCIBLE = ("bert", "roberta", "xlm-roberta", "camembert")
 """Those whose layers can merge tokens: all of BERT's build."""
 

@@ -38,7 +38,7 @@ def export(card: RerankerCard, weights: Path, out: Path, report: Callable[[str],
     config = read_config(weights, options.config, BACKBONES)
     check_one_score(config, options.config)
     check_fit(card, config, vocabulary)
-    backbone = load_model(weights, options.weights, config, options.config, scores=True)
+    backbone = load_model(weights, options.weights, config, options.config, head="sequence")
     model = Scored(backbone)
     names = [IDS, MASK, *([TYPES] if model.reads_types else [])]
     sample = sample_of(card, vocabulary)
@@ -46,15 +46,15 @@ def export(card: RerankerCard, weights: Path, out: Path, report: Callable[[str],
     by_token = {0: "batch", 1: "tokens"}
     export_module(
         model,
-        _examples(2, sample[:5], len(names)),
+        examples(2, sample[:5], len(names)),
         out / GRAPH,
         inputs=names,
         outputs=[SCORE],
         dynamic=dict.fromkeys(names, by_token) | {SCORE: {0: "batch"}},
     )
     report("checking parity")
-    examples = dict(zip(names, _examples(3, sample, len(names)), strict=True))
-    return check(model, out / GRAPH, examples, [SCORE])
+    fed = dict(zip(names, examples(3, sample, len(names)), strict=True))
+    return check(model, out / GRAPH, fed, [SCORE])
 
 
 class Scored(torch.nn.Module):
@@ -93,7 +93,7 @@ def check_pairs(tokenizer: Path) -> None:
         )
 
 
-def _examples(batch: int, sample: Tensor, inputs: int) -> tuple[Tensor, ...]:
+def examples(batch: int, sample: Tensor, inputs: int) -> tuple[Tensor, ...]:
     """Numbers and mask, and types of which the later half is of the second text."""
     ids, mask = example(batch, sample)
     types = (torch.arange(len(sample)) >= len(sample) // 2).long().expand(batch, -1).contiguous()

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn.functional import gelu, normalize
 
 from tieback.catalog.card import EncoderCard, RerankerCard
+from tieback.catalog.checker_card import CheckerCard
 from tieback.catalog.options import TransformerText
 from tieback.catalog.own_directory import LARGEST_TOKENIZER, own_file
 from tieback.core.errors import StartupError
@@ -227,14 +228,15 @@ def _check_layers(card: EncoderCard, layers: int) -> None:
         )
 
 
-def check_fit(card: EncoderCard | RerankerCard, config: Any, vocabulary: int) -> None:
+def check_fit(card: EncoderCard | RerankerCard | CheckerCard, config: Any, vocabulary: int) -> None:
     """The tokenizer's numbers have rows, and the longest text has positions."""
     if vocabulary > config.vocab_size:
         raise StartupError(
             f"the tokenizer has {vocabulary} tokens and the model {config.vocab_size}; "
             "they are not of one model"
         )
-    places = getattr(config, "max_position_embeddings", None)
+    is_relative = getattr(config, "position_biased_input", True) is False  # of DeBERTa: no text is too long
+    places = None if is_relative else getattr(config, "max_position_embeddings", None)
     most = positions(config.model_type, places, config.pad_token_id)
     if most is not None and (card.max_tokens is None or card.max_tokens > most):
         raise StartupError(
@@ -243,6 +245,6 @@ def check_fit(card: EncoderCard | RerankerCard, config: Any, vocabulary: int) ->
         )
 
 
-def sample_of(card: EncoderCard | RerankerCard, vocabulary: int) -> Tensor:
+def sample_of(card: EncoderCard | RerankerCard | CheckerCard, vocabulary: int) -> Tensor:
     """Token numbers of the model's own vocabulary, no more than it reads: `[n]`."""
     return torch.arange(min(SAMPLE_TOKENS, card.max_tokens or SAMPLE_TOKENS)) % vocabulary

@@ -36,6 +36,7 @@ from tieback.recipes.export_cross_encoder import check_one_score, check_pairs
 from tieback.recipes.export_transformer_text import vocabulary_of
 from tieback.recipes.extend_text_graph import read_tensor
 from tieback.recipes.graph_edits import load_graph
+from tieback.recipes.own_checker import checker_card, is_checker
 from tieback.recipes.own_generator import DEFAULT_BITS, GGUF, generator_card, gguf_card, writes
 from tieback.recipes.sentence_modules import SentenceModules, read_modules
 from tieback.recipes.text_graph_tensors import TYPES, described, find_tensors
@@ -63,6 +64,8 @@ class FolderOptions:
     licence: str = ""
     bits: int = DEFAULT_BITS
     """Of a weight of a language model."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """What labels of a classifier of claims mean, by their names."""
 
 
 @dataclass(slots=True)
@@ -93,6 +96,9 @@ def inspect(directory: Path, name: str, given: FolderOptions) -> OwnModel:
         cards = _dual(directory, name, files, found)
     elif weights is not None and writes(config) and not given.pooling:
         cards = [generator_card(directory, config, weights, found.facts, found.missing, given.bits)]
+    elif weights is not None and not (modules or given.pooling) and is_checker(config, given.labels):
+        reported = (found.facts, found.missing, found.notes)
+        cards = [checker_card(directory, config, weights, given.labels, reported)]
     elif weights is not None and _is_classifier(directory, modules, given):
         cards = [_reranker(directory, weights, found)]
     elif weights is not None:
@@ -105,6 +111,8 @@ def inspect(directory: Path, name: str, given: FolderOptions) -> OwnModel:
         raise _nothing(directory, files)
     if given.bits != DEFAULT_BITS and cards[0].get("role") != "generator":
         raise StartupError("--bits is for language models, and the folder has none")
+    if given.labels and cards[0].get("role") != "checker":
+        raise StartupError("--label is for classifiers of claims, and the folder has none")
     is_gguf = str(cards[0].get("options", {}).get("weights", "")).endswith(GGUF)
     if not is_gguf and not any(one.split("/")[-1] == TOKENIZER for one in files):
         found.missing.append(

@@ -9,12 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import torch
 from safetensors import safe_open
 from torch import Tensor
-from transformers import CONFIG_MAPPING, AutoModel, AutoModelForSequenceClassification
+from transformers import (
+    CONFIG_MAPPING,
+    AutoModel,
+    AutoModelForSeq2SeqLM,
+    AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
+)
 
 from tieback.catalog.own_directory import read_object
 from tieback.core.errors import StartupError
@@ -22,10 +28,19 @@ from tieback.recipes.checkpoint import Checkpoint, read_shapes
 
 MOST_LAYERS = 256
 # In a checkpoint but without a part in the token states, or made anew by the model.
-UNUSED = ("pooler.", "embeddings.position_ids", "cls.")
+POOLER = "pooler."  # below some heads, which then need it
+UNUSED = (POOLER, "embeddings.position_ids", "cls.")
 MADE_ANEW = ("position_ids", "token_type_ids")
 LAYERS = ("num_hidden_layers", "num_layers", "n_layers", "n_layer")
 SHOWN = 3
+Head = Literal["", "sequence", "tokens", "language"]
+HEADS: Mapping[Head, Any] = {
+    "": AutoModel,
+    "sequence": AutoModelForSequenceClassification,
+    "tokens": AutoModelForTokenClassification,
+    "language": AutoModelForSeq2SeqLM,
+}
+"""Classes of transformers, by what a model has above its backbone."""
 Shapes = Mapping[str, tuple[int, ...]]
 
 
@@ -57,21 +72,21 @@ def read_config(folder: Path, name: str, architectures: Collection[str]) -> Any:
 
 
 def load_model(
-    folder: Path, weights: str, config: Any, config_name: str, *, scores: bool = False
+    folder: Path, weights: str, config: Any, config_name: str, *, head: Head = ""
 ) -> torch.nn.Module:
     """The model of the configuration with the weights, in float32, on the processor.
 
-    `weights` is a safetensors file, or the index of several. With `scores` the model has the head of a
-    sequence classification. StartupError where tensors are missing, too many, of other shapes, or hold NaN.
+    `weights` is a safetensors file, or the index of several. StartupError where tensors are missing, too
+    many, of other shapes, or hold NaN.
     """
     checkpoint = Checkpoint.open(folder, weights)
     with torch.device("meta"):  # names and shapes, without a byte for the values
-        skeleton = _build(config, config_name, scores)
+        skeleton = _build(config, config_name, head)
     wanted = {name: tuple(value.shape) for name, value in skeleton.state_dict().items()}
     prefix = f"{getattr(skeleton, 'base_model_prefix', '')}."
     names = _names(checkpoint.shapes, wanted, prefix)
-    _check_shapes(checkpoint.name, config_name, names, wanted)
-    model = _build(config, config_name, scores)
+    _check_shapes(checkpoint.name, config_name, names, wanted, _tied(skeleton), head)
+    model = _build(config, config_name, head)
     state = {names[theirs][0]: tensor for theirs, tensor in checkpoint.read(names)}
     for name, tensor in state.items():
         if not bool(torch.isfinite(tensor).all()):
@@ -91,10 +106,9 @@ def load_tensors(path: Path, shapes: Shapes) -> dict[str, Tensor]:
         return {name: file.get_tensor(name).float() for name in shapes}
 
 
-def _build(config: Any, config_name: str, scores: bool) -> torch.nn.Module:
-    kind = AutoModelForSequenceClassification if scores else AutoModel
+def _build(config: Any, config_name: str, head: Head) -> torch.nn.Module:
     try:
-        model = kind.from_config(config, attn_implementation="eager", dtype=torch.float32)  # type: ignore[no-untyped-call]  # theirs has no types
+        model = HEADS[head].from_config(config, attn_implementation="eager", dtype=torch.float32)
     except Exception as error:  # the layers' error for sizes that do not go together
         raise StartupError(f"{config_name} cannot be built: {_short(error)}") from error
     return cast(torch.nn.Module, model)
@@ -121,11 +135,28 @@ def _names(there: Shapes, wanted: Shapes, prefix: str) -> dict[str, tuple[str, t
     return names
 
 
+def _tied(model: torch.nn.Module) -> dict[str, str]:
+    """Tensors that are another one, of which a checkpoint holds either: both ways."""
+    names: Mapping[str, str] = getattr(model, "all_tied_weights_keys", None) or {}
+    return {**names, **{other: name for name, other in names.items()}}
+
+
 def _check_shapes(
-    weights: str, config_name: str, names: Mapping[str, tuple[str, tuple[int, ...]]], wanted: Shapes
+    weights: str,
+    config_name: str,
+    names: Mapping[str, tuple[str, tuple[int, ...]]],
+    wanted: Shapes,
+    tied: Mapping[str, str],
+    head: Head,
 ) -> None:
     there = dict(names.values())
-    missing = [name for name in wanted if name not in there and not _is_spare(name)]
+    missing = [
+        name
+        for name in wanted
+        if name not in there
+        and tied.get(name) not in there
+        and not (_is_spare(name) and not (head and name.startswith(POOLER)))
+    ]
     unknown = [name for name in there if name not in wanted and not _is_spare(name)]
     if missing or unknown:
         raise StartupError(

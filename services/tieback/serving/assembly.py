@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from tieback.catalog.card import EncoderCard, RecogniserCard, RerankerCard
+from tieback.catalog.checker_card import CheckerCard
 from tieback.core.errors import StartupError
 from tieback.core.family import Family
 from tieback.core.state import State
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from tieback.generator.deciding import Deciders
     from tieback.generator.judging import Judges
     from tieback.grounding import Checkers
+    from tieback.models.claim_classifier import ClaimClassifierModel
     from tieback.models.cross_encoder import CrossEncoderModel
     from tieback.models.encoder_model import EncoderModel
     from tieback.models.language_model import LanguageModel
@@ -59,6 +62,8 @@ class Ports:
     generator: GeneratorPort | None = None
     recogniser: RecogniserPort | None = None
     grounding: GroundingPort | None = None
+    checkers: Mapping[str, GroundingPort] = MappingProxyType({})
+    """Those of the user's own, by their cards' names."""
 
 
 def open_store(settings: Settings) -> Store:
@@ -69,26 +74,36 @@ def open_store(settings: Settings) -> Store:
 
 
 def load_checkers(
-    settings: Settings, plan: Plan, model: LanguageModel | None, reader: QuestionReader | None
+    settings: Settings,
+    plan: Plan,
+    model: LanguageModel | None,
+    reader: QuestionReader | None,
+    own: Mapping[str, GroundingPort],
 ) -> Checkers:
-    """The checkers of claims, with what was learned for the text space that is served. They ask the language
-    model where it is the one that they were calibrated with. Passages that disagree are read by `reader`.
+    """The checkers of claims, with what was learned for the text space that is served, and the user's `own`.
+    They ask the language model where it is the one that they were calibrated with. Passages that disagree are
+    read by `reader`.
 
     StartupError where the settings name a checker that was learned for another space.
     """
-    from tieback.grounding import LEARNED, Checkers
+    from tieback.grounding import LEARNED, Checkers, OwnChecker
     from tieback.models.likelihood import claim_likelihoods
     from tieback.models.state_artifact import CHECKER
 
+    asked_ones = {card.name: OwnChecker(own[card.name], card.revision) for card in plan.checkers}
     state = _learned(CHECKER, settings.checker, "TIEBACK_CHECKER", plan)
     if state is None:
-        return Checkers(reader=reader)
+        return Checkers(reader=reader, own=asked_ones, default=settings.default_checker)
     folder = _folder(CHECKER, settings.checker)
     asked = CHECKER.facts(folder).get("likelihood")
     likelihoods = None
     if model is not None and model.name == asked:
         likelihoods = functools.partial(claim_likelihoods, model)
-    return Checkers({LEARNED: state}, likelihoods, reader, {LEARNED: folder.name})
+    return Checkers(
+        *({LEARNED: state}, likelihoods, reader, {LEARNED: folder.name}),
+        own=asked_ones,
+        default=settings.default_checker,
+    )
 
 
 def load_reader(settings: Settings, plan: Plan) -> QuestionReader | None:
@@ -201,6 +216,15 @@ def load_rerankers(settings: Settings, cards: Sequence[RerankerCard]) -> list[Cr
     return [load_cross_encoder(card, store, hardware) for card in cards]
 
 
+def load_claim_classifier(settings: Settings, card: CheckerCard) -> ClaimClassifierModel:
+    """The checker's model, weights loaded. StartupError names what is missing."""
+    from tieback.models.claim_classifier import load_claim_classifier
+    from tieback.models.session import Hardware
+
+    hardware = Hardware(settings.provider, settings.session_threads, settings.cuda_tf32)
+    return load_claim_classifier(card, open_store(settings), hardware)
+
+
 def load_recognisers(settings: Settings, cards: Sequence[RecogniserCard]) -> list[RecogniserModel]:
     """The cards' recognisers, weights loaded. StartupError names what is missing."""
     from tieback.models.loading import load_recogniser
@@ -291,6 +315,7 @@ def public_servicers(
         plan.encoders,
         [plan.generator] if plan.generator is not None else [],
         plan.rerankers,
+        plan.checkers,
         plan.recognisers,
         None if plan.joint is None else JointSpace.of(plan.joint, plan.spaces_by_modality),
         request_families(),

@@ -55,8 +55,16 @@ class Replica:
             await self._process.stop()
 
 
-class EncoderReplica(Replica):
+class ScalingReplica(Replica):
     """A replica whose kind may grow in number."""
+
+    def record_autoscaling_stats(self) -> dict[str, float]:
+        """What the number is decided by, where it follows the load: see `tieback.serving.autoscaling`."""
+        return cast("ServiceProcess", self._process).signal()
+
+
+class EncoderReplica(ScalingReplica):
+    """A replica that clients may ask themselves."""
 
     async def record_replica_metadata(self) -> dict[str, str]:
         """Serves clients directly too, where `direct` is set."""
@@ -65,10 +73,6 @@ class EncoderReplica(Replica):
         return await process.start(
             self._host or discovery.own_host(), public if self._settings.direct else ""
         )
-
-    def record_autoscaling_stats(self) -> dict[str, float]:
-        """What the number is decided by, where it follows the load: see `tieback.serving.autoscaling`."""
-        return cast("ServiceProcess", self._process).signal()
 
 
 class Gateway(Replica):
@@ -127,10 +131,11 @@ def build(settings: Settings, *, inner_host: str = "") -> Application:
     for service in SERVICES:
         for target in service.own_deployments(plan):
             called = {name: one for name, one in handles.items() if targets.kind(name) in service.calls}
-            place, kind = service.place(plan), Replica
+            place: str = service.place(plan)
+            kind: type[Replica] = Replica
             number: dict[str, Any] = {"num_replicas": 1 if place == "store" else settings.replicas}
-            if service.name == targets.ENCODER:
-                kind = EncoderReplica
+            if service.each is not None:
+                kind = EncoderReplica if service.name == targets.ENCODER else ScalingReplica
                 if (scaling := autoscaling_config(settings)) is not None:
                     number = {"autoscaling_config": scaling}
             handles[target] = bound(target, called, place, kind, **number)

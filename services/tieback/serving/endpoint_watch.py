@@ -1,16 +1,18 @@
-"""State of the endpoint of the model that writes answers, as health checks and the catalog report it.
+"""State of the endpoints of models that write answers or check claims, as health and the catalog report it.
 
-The server goes on without it, by quotes, so an endpoint that is away does not make the server as a whole not
-ready: it is a service of its own, "endpoint:NAME".
+The server goes on without them, so an endpoint that is away does not make the server as a whole not ready: it
+is a service of its own, "endpoint:NAME".
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
+from collections.abc import Sequence
+from typing import Protocol
 
-from tieback.catalog.card import GeneratorCard
+from tieback.catalog.card import Card, GeneratorCard
+from tieback.catalog.checker_card import CheckerCard
 from tieback.core.errors import StartupError
 from tieback.serving import logs
 from tieback.serving.server import GrpcServer
@@ -23,49 +25,72 @@ SECONDS = 15.0
 PREFIX = "endpoint:"
 
 
-class EndpointWatch:
-    """Asks an endpoint again and again, from `start` to `stop`. Nothing where no endpoint writes."""
+class Endpoint(Protocol):
+    """A model that another server runs."""
 
-    def __init__(self, card: GeneratorCard | None, server: GrpcServer) -> None:
-        self._card = card if card is not None and card.runtime == "chat_endpoint" else None
+    async def probe(self) -> str:
+        """Why it cannot be asked now; empty where it can."""
+        ...
+
+    async def close(self) -> None:
+        """Closes its connections."""
+        ...
+
+
+def endpoint_of(card: Card) -> Endpoint:
+    """The endpoint of a card. StartupError where its token is not there."""
+    if isinstance(card, CheckerCard):
+        from tieback.models.claim_endpoint import ClaimEndpointModel
+
+        return ClaimEndpointModel(card)
+    if isinstance(card, GeneratorCard):
+        from tieback.models.chat_endpoint import EndpointModel
+
+        return EndpointModel(card)
+    raise TypeError(f"{card.name} is no endpoint")
+
+
+class EndpointWatch:
+    """Asks endpoints again and again, from `start` to `stop`."""
+
+    def __init__(self, cards: Sequence[Card], server: GrpcServer) -> None:
+        self._cards = cards
         self._server = server
-        self._fault: str | None = "it was not asked yet"
-        self._task: asyncio.Task[None] | None = None
+        self._faults = {card.name: "it was not asked yet" for card in cards}
+        self._tasks: list[asyncio.Task[None]] = []
 
     def states(self) -> list[ServiceState]:
-        """The endpoint's state, as it was when it was last asked."""
-        if self._card is None:
-            return []
-        return [ServiceState(f"{PREFIX}{self._card.name}", not self._fault, detail=self._fault or "")]
+        """The endpoints' states, as they were when they were last asked."""
+        return [
+            ServiceState(f"{PREFIX}{name}", not fault, detail=fault) for name, fault in self._faults.items()
+        ]
 
     async def start(self) -> None:
         """Asks for the first time, and goes on."""
-        if self._card is not None:
-            self._task = asyncio.create_task(self._follow(self._card), name="endpoint")
+        self._tasks = [
+            asyncio.create_task(self._follow(card), name=f"{PREFIX}{card.name}") for card in self._cards
+        ]
 
     async def stop(self) -> None:
         """Asks no more."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _follow(self, card: GeneratorCard) -> None:
-        from tieback.models.chat_endpoint import EndpointModel
-
+    async def _follow(self, card: Card) -> None:
         name = f"{PREFIX}{card.name}"
         try:
-            model = EndpointModel(card)
+            model = endpoint_of(card)
         except StartupError as error:
-            self._fault = error.message
+            self._faults[card.name] = error.message
             await self._server.set_endpoint(name, False)
             return
         try:
             while True:
                 fault = await model.probe()
-                if fault != self._fault:
+                if fault != self._faults[card.name]:
                     logs.event(log, "endpoint", model=card.name, answers=not fault, reason=fault)
-                self._fault = fault
+                self._faults[card.name] = fault
                 await self._server.set_endpoint(name, not fault)
                 await asyncio.sleep(SECONDS)
         finally:

@@ -55,7 +55,7 @@ class GatewayProcess:
         self._http: OpenedHttpDoor | None = None
         if settings.http_port is not None:
             self._http = OpenedHttpDoor(settings, self._server, self._telemetry)
-        self._watch = EndpointWatch(plan.generator, self._server)
+        self._watch = EndpointWatch(plan.endpoints, self._server)
         self._host = ""
         self._tasks: list[asyncio.Task[None]] = []
         self._changed = asyncio.Event()
@@ -66,9 +66,10 @@ class GatewayProcess:
             if service.is_served(plan)
         }
         self._passed = sorted(needs)
-        self._targets = tuple(dict.fromkeys(target for needed in needs.values() for target in needed))
-        # The pipeline asks every service but the operations.
-        asked = tuple(target for target in self._targets if target != targets.OPERATIONS)
+        answering = dict.fromkeys(target for needed in needs.values() for target in needed)
+        # The pipeline asks every service but the operations, and a checker of the user's where it is named.
+        asked = tuple(target for target in answering if target != targets.OPERATIONS)
+        self._targets = (*answering, *(targets.checker(card.name) for card in plan.checkers))
         needs |= {"tieback.v1.AnswerService": asked} if plan.keeps_collections else {}
         needs |= {"tieback.v1.CatalogService": ()}
         needs |= dict.fromkeys(door_services(settings), ())  # each model says itself whether it is there
@@ -139,7 +140,7 @@ class GatewayProcess:
             found.append(ServiceState(target, replicas > 0, replicas))
         if not self._plan.keeps_collections:
             return found
-        ready = all(state.ready for state in found)
+        ready = all(state.ready for state in found if targets.kind(state.name) != targets.CHECKER)
         return [*found, ServiceState("answer", ready, len(DIRECTORY.replicas(targets.GATEWAY)))]
 
     async def _follow_health(self) -> None:

@@ -53,6 +53,7 @@ class LocalServer:
             acting(server.tokens),
             self._closing,
             plan.encoders,
+            plan.checkers,
             telemetry.observe_batch,
             in_one_process=True,
         )
@@ -63,7 +64,7 @@ class LocalServer:
         async def all_ready() -> list[ServiceState]:
             return [*(ServiceState(name, True) for name in names), *watch.states()]
 
-        watch = EndpointWatch(plan.generator, server)
+        watch = EndpointWatch(plan.endpoints, server)
         self._closing.push_async_callback(watch.stop)
 
         try:

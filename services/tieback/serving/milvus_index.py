@@ -13,6 +13,7 @@ from tieback.milvus import MilvusIndex
 from tieback.milvus.connection import Milvus
 from tieback.serving import logs
 from tieback.serving.server import GrpcServer
+from tieback.serving.service_context import ServiceContext
 from tieback.serving.settings import Settings
 from tieback.serving.telemetry import Telemetry
 
@@ -27,6 +28,17 @@ def build(settings: Settings, telemetry: Telemetry, served: ServedSpaces) -> Mil
     token = "" if settings.milvus_token is None else _secret(settings.milvus_token)
     milvus = Milvus(settings.milvus, token, observe=telemetry.milvus.called)
     return MilvusIndex(milvus, settings.limits, served=served)
+
+
+async def serve(context: ServiceContext, served: ServedSpaces) -> MilvusIndex:
+    """The index of a process, whose Milvus need not be there yet; it ends with the process."""
+    index = await asyncio.to_thread(build, context.settings, context.telemetry, served)
+    context.closing.push_async_callback(index.close)
+    with suppress(TiebackError):
+        await index.reach()
+    following = asyncio.create_task(follow(index, context.server), name="the index's health")
+    context.closing.push_async_callback(stop, following)
+    return index
 
 
 async def follow(index: MilvusIndex, server: GrpcServer) -> None:

@@ -7,13 +7,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from tieback.catalog.card import EncoderCard, GeneratorCard, RecogniserCard, RerankerCard
+from tieback.catalog.card import Card, EncoderCard, GeneratorCard, RecogniserCard, RerankerCard
 from tieback.catalog.catalog import Catalog
+from tieback.catalog.checker_card import CheckerCard
+from tieback.catalog.weightless import HttpEndpoint
 from tieback.core.errors import NotFound, StartupError
 from tieback.core.types.content import Modality
 from tieback.core.types.fusion import JOINT_SPACE, Role
 from tieback.core.types.generation import AnswerStyle
 from tieback.core.types.vectors import SpaceRef, VectorKind
+from tieback.methods.grounding import checkers
 from tieback.methods.reranking import NO_RERANKING
 from tieback.serving.bound import served_binding
 from tieback.serving.precisions import at_chosen_precisions
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
     from tieback.models.soft_context import SoftContext
     from tieback.router import Component, JointSpace
 
-NO_RECOGNISER = "none"
+NO_CHECKER = NO_RECOGNISER = "none"
 DEFAULT_GENERATOR = "smollm2-135m-instruct"
 """The language model where the settings name none: another card makes no other default."""
 
@@ -51,6 +54,7 @@ class Plan:
         self.encoders = at_chosen_precisions(served, settings.precision, settings.provider)
         self._regions = settings.regions
         self.rerankers = _chosen_rerankers(catalog, settings.rerankers)
+        self.checkers = _chosen_checkers(catalog, settings)
         self.recognisers = _chosen_recognisers(catalog, settings.recognisers, self.modalities.values())
         self.generator: GeneratorCard | None = None
         # What a model writes is checked by a text space, so a server without one offers none by default.
@@ -172,6 +176,12 @@ class Plan:
         return by_model[::-1] if self.generator.quotes else by_model
 
     @property
+    def endpoints(self) -> tuple[Card, ...]:
+        """The served cards of models that other servers run."""
+        cards = (*self.checkers, *([self.generator] if self.generator is not None else ()))
+        return tuple(card for card in cards if isinstance(card.options, HttpEndpoint))
+
+    @property
     def has_multi_vectors(self) -> bool:
         """Whether contents of a served space can be compared row by row."""
         return any(VectorKind.MULTI_VECTOR in card.kinds for card in self.encoders)
@@ -281,6 +291,21 @@ def _chosen_rerankers(catalog: Catalog, names: Sequence[str]) -> tuple[RerankerC
         if name not in cards:
             raise StartupError(f"TIEBACK_RERANKERS: {NotFound('reranker', name, cards).message}")
     return tuple(cards[name] for name in sorted(set(names)))
+
+
+def _chosen_checkers(catalog: Catalog, settings: Settings) -> tuple[CheckerCard, ...]:
+    cards = {card.name: card for card in catalog.checkers()}
+    names = settings.checkers or tuple(cards)
+    if list(names) == [NO_CHECKER]:
+        names = ()
+    for name in names:
+        if name not in cards:
+            raise StartupError(f"TIEBACK_CHECKERS: {NotFound('checker', name, cards).message}")
+    chosen, default = tuple(cards[name] for name in sorted(set(names))), settings.default_checker
+    choices = [*checkers.names(), *(card.name for card in chosen)]
+    if default and default not in choices:
+        raise StartupError(f"TIEBACK_DEFAULT_CHECKER: {NotFound('checker', default, choices).message}")
+    return chosen
 
 
 def _chosen_recognisers(

@@ -280,6 +280,7 @@ def remote_ports(mesh: Mesh, plan: Plan, settings: Settings, deployments: Mappin
     if plan.answers:
         ports.generator = RemoteGenerator(mesh, deployments["tieback.v1.GeneratorService"])
     ports.recogniser = RemoteRecogniser(mesh) if plan.recognisers else None
+    ports.checkers = {card.name: RemoteGrounding(mesh, targets.checker(card.name)) for card in plan.checkers}
     if plan.reads_text:
         ports.grounding = RemoteGrounding(mesh, deployments["tieback.v1.GroundingService"])
     return ports

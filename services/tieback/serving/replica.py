@@ -72,6 +72,7 @@ class ServiceProcess:
             self._act,
             self._closing,
             [card for card in plan.encoders if targets.encoder(card.name) == self.target],
+            [card for card in plan.checkers if targets.checker(card.name) == self.target],
             self._on_batch,
         )
         try:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tieback.catalog.card import EncoderCard
+from tieback.catalog.checker_card import CheckerCard
 from tieback.core.errors import StartupError
 from tieback.core.types.load import Load
 from tieback.core.types.operation import Operation
@@ -39,7 +40,8 @@ if TYPE_CHECKING:
 class ServiceContext:
     """What the services of a process are built from, and what the builders add to it.
 
-    `encoders` are the cards of the encoders that the process has: all in one process, one in a replica.
+    `encoders` are the cards of the encoders that the process has, and `checker_cards` those of checkers: all
+    in one process, one in a replica.
     `on_batch` is called with every batch and its space, from the workers' threads. `act` has the running task
     work for an operation's owner. `closing` ends what was built, in the opposite order.
     """
@@ -52,6 +54,7 @@ class ServiceContext:
     act: Callable[[Operation], None]
     closing: AsyncExitStack
     encoders: Sequence[EncoderCard]
+    checker_cards: Sequence[CheckerCard]
     on_batch: Callable[[str, BatchReport], None]
     in_one_process: bool = False
     load: Callable[[], Load] | None = None
@@ -80,7 +83,9 @@ class ServiceContext:
 
     def checkers(self) -> Checkers:
         """The checkers of claims, which ask the model that writes where this process has it."""
-        return assembly.load_checkers(self.settings, self.plan, self._read_model(), self.question_reader)
+        return assembly.load_checkers(
+            self.settings, self.plan, self._read_model(), self.question_reader, self.ports.checkers
+        )
 
     def judges(self) -> Judges:
         """The judges of answerability."""

@@ -10,14 +10,13 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from tieback.core.errors import TiebackError
+from tieback.catalog.card import Card
 from tieback.core.types.vectors import VectorKind
-from tieback.serving import assembly, targets
+from tieback.serving import assembly, checker_service, targets
 from tieback.serving.observed import (
     ObservedEncoder,
     ObservedGenerator,
@@ -33,7 +32,6 @@ from tieback.serving.service_context import ServiceContext
 
 if TYPE_CHECKING:
     from tieback.index import Index
-    from tieback.index.served import ServedSpaces
     from tieback.milvus import MilvusIndex
 
 log = logging.getLogger(__name__)
@@ -100,7 +98,9 @@ async def _index(context: ServiceContext) -> None:
     )
     index: Index | MilvusIndex
     if settings.milvus:
-        index = await _index_in_milvus(context, served)
+        from tieback.serving import milvus_index
+
+        index = await milvus_index.serve(context, served)
     else:
         index = await asyncio.to_thread(
             lambda: Index.open(
@@ -124,19 +124,6 @@ async def _index(context: ServiceContext) -> None:
     context.store, context.moves = index, index.moves
     context.ports.index = observed = ObservedIndex(index, telemetry)
     context.server.add(IndexServicer(observed, index.snapshots, index.stored))
-
-
-async def _index_in_milvus(context: ServiceContext, served: ServedSpaces) -> MilvusIndex:
-    """The index in Milvus, which need not be there yet."""
-    from tieback.serving import milvus_index
-
-    index = await asyncio.to_thread(milvus_index.build, context.settings, context.telemetry, served)
-    context.closing.push_async_callback(index.close)
-    with suppress(TiebackError):
-        await index.reach()
-    following = asyncio.create_task(milvus_index.follow(index, context.server), name="the index's health")
-    context.closing.push_async_callback(milvus_index.stop, following)
-    return index
 
 
 async def _reranker(context: ServiceContext) -> None:
@@ -287,6 +274,10 @@ def _runs_models(_: Plan) -> Place:
     return "accelerated"
 
 
+def _checks_by_models(plan: Plan) -> Place:
+    return "accelerated" if any(card.computation is None for card in plan.checkers) else "any"
+
+
 def _may_run_models(plan: Plan) -> Place:
     return "accelerated" if plan.rerankers else "any"
 
@@ -302,7 +293,7 @@ class Service:
     `contract` are the services of the contract that it answers. `calls` are the services that its process
     calls, and `place` is the machine: one with an accelerator, or the one that has the store. Who stores
     something is one replica, at the store. A service that runs `within` another has no deployment of its own,
-    unless it `is_apart`.
+    unless it `is_apart`. One that is there for `each` card has a deployment for each.
     """
 
     name: str
@@ -313,6 +304,7 @@ class Service:
     place: Callable[[Plan], Place] = lambda _: "any"
     within: str = ""
     is_apart: Callable[[Plan], bool] = lambda _: False
+    each: Callable[[Plan], Sequence[Card]] | None = None
 
     def target(self, plan: Plan) -> str:
         """The deployment; of encoders, what the names of all begin with."""
@@ -320,8 +312,8 @@ class Service:
 
     def deployments(self, plan: Plan) -> tuple[str, ...]:
         """Those that answer its calls."""
-        if self.name == targets.ENCODER:
-            return tuple(targets.encoder(card.name) for card in plan.encoders)
+        if self.each is not None:
+            return tuple(f"{self.name}:{card.name}" for card in self.each(plan))
         return (self.target(plan),) if self.is_served(plan) else ()
 
     def own_deployments(self, plan: Plan) -> tuple[str, ...]:
@@ -329,9 +321,22 @@ class Service:
         return self.deployments(plan) if self.target(plan) == self.name else ()
 
 
-_ENCODERS = (targets.ENCODER,)
+_READERS = (targets.ENCODER, targets.CHECKER)
 SERVICES = (
-    Service(targets.ENCODER, ("tieback.v1.EncoderService",), _encoder, place=_runs_models),
+    Service(
+        targets.ENCODER,
+        ("tieback.v1.EncoderService",),
+        _encoder,
+        place=_runs_models,
+        each=lambda plan: plan.encoders,
+    ),
+    Service(
+        targets.CHECKER,
+        (),  # clients name it in calls of others
+        checker_service.build,
+        place=_checks_by_models,
+        each=lambda plan: plan.checkers,
+    ),
     Service(targets.ROUTER, ("tieback.v1.RouterService",), _router, lambda plan: plan.joins),
     Service(
         targets.INDEX,
@@ -346,7 +351,7 @@ SERVICES = (
         ("tieback.v1.RerankerService",),
         _reranker,
         lambda plan: plan.reranks,
-        calls=_ENCODERS,
+        calls=_READERS,
         place=_may_run_models,
     ),
     Service(
@@ -361,7 +366,7 @@ SERVICES = (
         ("tieback.v1.GeneratorService", "tieback.v1.DemonstrationService"),
         _generator,
         lambda plan: plan.answers,
-        calls=_ENCODERS,
+        calls=_READERS,
         place=_runs_models,
         within=targets.RERANKER,
         is_apart=lambda plan: plan.generator is not None,

@@ -83,6 +83,14 @@ class Settings(PlacementSettings, DoorSettings):
         0.5, gt=0, le=1, description="Fraction of a query's remaining time that it waits for encoders."
     )
     rerankers: Names = Field((), description="The cross-encoders to serve. Empty: all; none: none.")
+    checkers: Names = Field(
+        (), description="The checkers of your own, by their cards, to serve. Empty: all; none: none."
+    )
+    default_checker: str = Field(
+        "",
+        description="The checker of claims where a request names none: a method, or a card. Empty: the best "
+        "method of the package. Quotes are compared word by word all the same.",
+    )
     recognisers: Names = Field(
         (),
         description="The recognisers of writing and speech to serve. Empty: those of the served modalities "
@@ -318,7 +326,15 @@ class Settings(PlacementSettings, DoorSettings):
     @model_validator(mode="before")
     @classmethod
     def _split(cls, values: dict[str, object]) -> dict[str, object]:
-        models = ("spaces", "rerankers", "recognisers", "compositions", "soft_contexts", "conditions")
+        models = (
+            "spaces",
+            "rerankers",
+            "checkers",
+            "recognisers",
+            "compositions",
+            "soft_contexts",
+            "conditions",
+        )
         for name in (*models, "precision"):
             names = values.get(name)
             if isinstance(names, str):

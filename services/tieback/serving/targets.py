@@ -7,6 +7,7 @@ ENCODER = "encoder"
 ROUTER = "router"
 INDEX = "index"
 RERANKER = "reranker"
+CHECKER = "checker"
 GENERATOR = "generator"
 RECOGNISER = "recogniser"
 OPERATIONS = "operations"
@@ -17,6 +18,11 @@ def encoder(space: str) -> str:
     return f"{ENCODER}:{space}"
 
 
+def checker(name: str) -> str:
+    """The deployment of a checker of the user's own."""
+    return f"{CHECKER}:{name}"
+
+
 def kind(target: str) -> str:
-    """The service of a deployment, which all encoders have in common."""
+    """The service of a deployment, which all encoders have in common, and all checkers."""
     return target.partition(":")[0]

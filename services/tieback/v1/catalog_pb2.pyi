@@ -117,14 +117,16 @@ class ListModelsRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class ListModelsResponse(_message.Message):
-    __slots__ = ("models", "rerankers", "recognisers")
+    __slots__ = ("models", "rerankers", "recognisers", "checkers")
     MODELS_FIELD_NUMBER: _ClassVar[int]
     RERANKERS_FIELD_NUMBER: _ClassVar[int]
     RECOGNISERS_FIELD_NUMBER: _ClassVar[int]
+    CHECKERS_FIELD_NUMBER: _ClassVar[int]
     models: _containers.RepeatedCompositeFieldContainer[Model]
     rerankers: _containers.RepeatedCompositeFieldContainer[Model]
     recognisers: _containers.RepeatedCompositeFieldContainer[Model]
-    def __init__(self, models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ..., rerankers: _Optional[_Iterable[_Union[Model, _Mapping]]] = ..., recognisers: _Optional[_Iterable[_Union[Model, _Mapping]]] = ...) -> None: ...
+    checkers: _containers.RepeatedCompositeFieldContainer[Model]
+    def __init__(self, models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ..., rerankers: _Optional[_Iterable[_Union[Model, _Mapping]]] = ..., recognisers: _Optional[_Iterable[_Union[Model, _Mapping]]] = ..., checkers: _Optional[_Iterable[_Union[Model, _Mapping]]] = ...) -> None: ...
 
 class Model(_message.Message):
     __slots__ = ("name", "revision", "context_tokens", "description", "license", "upstream", "ready", "modality", "recognises")

@@ -37,6 +37,13 @@ LINE = 100
     default="8",
     help="Of a language model's weights: 4 take half the memory of 8, 16 and 32 are floats.",
 )
+@click.option(
+    "--label",
+    "labels",
+    multiple=True,
+    metavar="NAME=OUTCOME",
+    help="What a label of a classifier of claims means: supported, contradicted or unsupported. Repeatable.",
+)
 @click.option("--print", "only_print", is_flag=True, help="Print the card and write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 def add(
@@ -46,20 +53,24 @@ def add(
     prompt: str,
     licence: str,
     bits: str,
+    labels: tuple[str, ...],
     only_print: bool,
     as_json: bool,
 ) -> None:
     """Add a model of your own, from its folder.
 
     The folder has a model of transformers, sentence-transformers, ONNX, a dual encoder like CLIP, a
-    cross-encoder, which reranks, or a language model, which writes answers, also as one GGUF file.
+    cross-encoder, which reranks, a classifier of claims, which checks them, or a language model, which writes
+    answers, also as one GGUF file.
 
     Says what was found, and writes a card, with the hashes of the files, into the folder that TIEBACK_CARDS
     names, or else prints it. No code of the folder is run.
     """
     with explained():
         settings = load_settings()
-        found = _inspect(directory, name or _name_of(directory), (pooling, prompt, licence, int(bits)))
+        found = _inspect(
+            directory, name or _name_of(directory), (pooling, prompt, licence, int(bits), _meant(labels))
+        )
         written: list[Path] = []
         if not found.missing:
             _check_names(found.cards, Catalog.load(settings.cards))
@@ -76,7 +87,14 @@ def add(
         raise click.exceptions.Exit(1)
 
 
-def _inspect(directory: Path, name: str, given: tuple[str, str, str, int]) -> OwnModel:
+def _meant(labels: Sequence[str]) -> dict[str, str]:
+    for label in labels:
+        if "=" not in label:
+            raise StartupError(f"--label is NAME=OUTCOME, and {label!r} has no =")
+    return {name: outcome for name, _, outcome in (label.rpartition("=") for label in labels)}
+
+
+def _inspect(directory: Path, name: str, given: tuple[str, str, str, int, dict[str, str]]) -> OwnModel:
     try:
         from tieback.recipes.own_model import FolderOptions, inspect
     except ModuleNotFoundError as error:

@@ -21,7 +21,7 @@ from tieback_client.errors import Unauthenticated, Unavailable
 from tieback_client.installing import how_to_install
 
 if TYPE_CHECKING:
-    from tieback.catalog.card import GeneratorCard
+    from tieback.catalog.card import Card
     from tieback.core.types.vectors import SpaceRef
 
 GIGABYTE = 1024**3
@@ -128,7 +128,8 @@ def models() -> Iterator[Finding]:
     except StartupError as error:
         yield Finding("models", State.BAD, error.message, "correct the settings or cards that it names")
         return
-    cards = [*plan.encoders, *plan.rerankers, *([plan.generator] if plan.generator is not None else [])]
+    cards: list[Card] = [*plan.encoders, *plan.rerankers, *plan.checkers]
+    cards += [plan.generator] if plan.generator is not None else []
     good = []
     for card in cards:
         pull = f"tieback models pull {card.name}"
@@ -145,35 +146,34 @@ def models() -> Iterator[Finding]:
 
 
 def endpoint() -> Iterator[Finding]:
-    """Finding on whether the endpoint of the model that writes answers; nothing where none does."""
+    """Findings on whether the endpoints of models answer; nothing where there are none."""
     from tieback.core.errors import StartupError
-    from tieback.models.chat_endpoint import EndpointModel
+    from tieback.serving.endpoint_watch import endpoint_of
     from tieback.serving.plan import Plan
     from tieback.serving.settings import load_settings
 
-    async def probed(card: GeneratorCard) -> str:
-        model = EndpointModel(card)
+    async def probed(card: Card) -> str:
+        model = endpoint_of(card)
         try:
             return await model.probe()
         finally:
             await model.close()
 
     try:
-        card = Plan(load_settings()).generator
+        cards = Plan(load_settings()).endpoints
     except StartupError:
         return  # the check of models reports it
-    if card is None or card.runtime != "chat_endpoint":
-        return
-    try:
-        yield _endpoint(card.name, asyncio.run(probed(card)))
-    except StartupError as error:
-        yield Finding("endpoint", State.BAD, error.message, "correct the card, or what it names")
+    for card in cards:
+        try:
+            yield _endpoint(card.name, asyncio.run(probed(card)))
+        except StartupError as error:
+            yield Finding("endpoint", State.BAD, error.message, "correct the card, or what it names")
 
 
 def _endpoint(name: str, fault: str) -> Finding:
     if not fault:
         return Finding("endpoint", State.GOOD, f"{name} answers")
-    advice = "start it, or correct base_url, model or the token of its card; answers are quoted meanwhile"
+    advice = "start it, or correct base_url, model or token of its card; answers are quoted meanwhile"
     return Finding("endpoint", State.BAD, fault, advice)
 
 

@@ -162,7 +162,8 @@ class _Shelf:
     @property
     def models(self) -> list[Card]:
         catalog = self.catalog
-        return [*self.encoders, *catalog.rerankers(), *catalog.recognisers(), *catalog.generators()]
+        others = (catalog.rerankers(), catalog.checkers(), catalog.recognisers(), catalog.generators())
+        return [*self.encoders, *(card for cards in others for card in cards)]
 
     @property
     def encoders(self) -> tuple[EncoderCard, ...]:

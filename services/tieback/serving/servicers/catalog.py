@@ -11,6 +11,7 @@ import grpc
 
 import tieback
 from tieback.catalog.card import Card, EncoderCard, GeneratorCard, RecogniserCard, RerankerCard
+from tieback.catalog.checker_card import CheckerCard
 from tieback.catalog.options import LabelRecogniser
 from tieback.core.errors import NotFound
 from tieback.core.family import Family
@@ -92,6 +93,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         encoders: Sequence[EncoderCard],
         generators: Sequence[GeneratorCard],
         rerankers: Sequence[RerankerCard],
+        checkers: Sequence[CheckerCard],
         recognisers: Sequence[RecogniserCard],
         joint: JointSpace | None,
         families: Iterable[Family[Any]],
@@ -105,6 +107,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
         self._encoders = {card.name: card for card in encoders}
         self._generators = list(generators)
         self._rerankers = list(rerankers)
+        self._checkers = list(checkers)
         self._recognisers = list(recognisers)
         self._joint = joint
         self._families = {family.name: family for family in families}
@@ -151,7 +154,7 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
     async def ListModels(
         self, request: catalog_pb2.ListModelsRequest, context: Context
     ) -> catalog_pb2.ListModelsResponse:
-        """Lists the models that write, those that rerank, and those that recognise."""
+        """Lists the models that write, those that rerank, those that recognise, and those that check."""
         ready = await self._ready()
         return catalog_pb2.ListModelsResponse(
             models=[
@@ -159,6 +162,10 @@ class CatalogServicer(catalog_pb2_grpc.CatalogServiceServicer):
             ],
             rerankers=[_write_model(card, card.max_tokens, "reranker" in ready) for card in self._rerankers],
             recognisers=[_write_recogniser(card, "recogniser" in ready) for card in self._recognisers],
+            checkers=[
+                _write_model(card, card.max_tokens, f"checker:{card.name}" in ready)
+                for card in self._checkers
+            ],
         )
 
     async def ListMethods(

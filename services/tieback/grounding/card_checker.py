@@ -1,0 +1,242 @@
+"""A checker's card at work: a model of the user's, and nothing else, holds claims against passages."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tieback.catalog.checker_card import OUTCOMES, Aggregation, CheckerCard
+from tieback.core.alone import Alone
+from tieback.core.deadline import NO_DEADLINE, Deadline
+from tieback.core.errors import InvalidInput, TiebackError
+from tieback.core.field_path import FieldPath, at
+from tieback.core.passage_units import in_bytes
+from tieback.core.types.arrays import Array, Span
+from tieback.core.types.generation import Citation, Claim, NotCheckedReason, Verdict, VerdictLabel
+from tieback.core.types.grounding import CheckedText, CheckReply, GroundingCheck
+from tieback.core.types.load import Load
+from tieback.core.types.method_choice import MethodChoice
+from tieback.core.types.report import Timing
+from tieback.grounding.claim_reading import ClaimReader, RecentOutcomes
+from tieback.grounding.evidence_windows import CutPassage, Window, windows
+from tieback.methods.grounding import words_of
+from tieback.models.claim_classifier import ReadClaim
+
+THRESHOLD = "threshold"
+"""The one parameter of a card that a request may choose."""
+
+AT_ONCE = 32_768
+"""Tokens that are read in one go: less than may wait, and more than a batch."""
+
+LEAST_ROOM = 8
+"""Tokens of evidence beside a claim, below which the claim is too long."""
+
+AGGREGATIONS: Mapping[Aggregation, Callable[[Array], Any]] = {"max": np.max, "mean": np.mean, "min": np.min}
+SUPPORTED, CONTRADICTED = OUTCOMES.index("supported"), OUTCOMES.index("contradicted")
+
+
+class _Plan(NamedTuple):
+    """What is read of a claim: windows of each passage, or of all as of one; or why nothing is."""
+
+    claim: Claim
+    groups: Sequence[Sequence[Window]] = ()
+    reason: NotCheckedReason | None = None
+
+    def reads(self, question: str) -> Iterator[ReadClaim]:
+        """The inputs of the model."""
+        for group in self.groups:
+            for window in group:
+                yield ReadClaim(window.text, self.claim.text, question)
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Windows that were read, with the probabilities of their outcomes `[windows, outcomes]`."""
+
+    windows: Sequence[Window]
+    outcomes: Array
+
+    def of(self, outcome: int, aggregation: Aggregation) -> float:
+        """The probability of an outcome by all windows."""
+        return float(AGGREGATIONS[aggregation](self.outcomes[:, outcome]))
+
+    def best(self, outcome: int) -> Window:
+        """The window in which it is most probable."""
+        return self.windows[int(self.outcomes[:, outcome].argmax())]
+
+
+class CardChecker:
+    """A `GroundingPort` of one card. Checks give their claims; passages are not compared with each other."""
+
+    def __init__(self, reader: ClaimReader) -> None:
+        self.card = reader.card
+        self._reader = reader
+        self._recent = RecentOutcomes()
+
+    @property
+    def load(self) -> Load:
+        """How busy its model is."""
+        return self._reader.load
+
+    async def check(
+        self,
+        checks: Sequence[GroundingCheck],
+        *,
+        checker: MethodChoice | None = None,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> CheckReply:
+        """The claims of each text with citations and verdicts, in order; a bad check gets an error."""
+        begin, timing = time.monotonic(), Timing()
+        threshold = threshold_of(checker, at("checker"))
+        results: list[CheckedText | TiebackError] = []
+        for number, one in enumerate(checks):
+            with Alone(at("checks", number)) as item:
+                results.append(await self._checked(one, threshold, deadline, timing))
+            if item.error is not None:
+                results.append(item.error)
+        timing.total = time.monotonic() - begin
+        return CheckReply(results, timing)
+
+    async def close(self) -> None:
+        """Stops its model."""
+        await self._reader.close()
+
+    async def _checked(
+        self, one: GroundingCheck, threshold: float | None, deadline: Deadline, timing: Timing
+    ) -> CheckedText:
+        begin = time.monotonic()
+        passages, plans = await asyncio.to_thread(self._planned, one)
+        timing.prepare += time.monotonic() - begin
+        wanted = dict.fromkeys(read for plan in plans for read in plan.reads(one.question))
+        outcomes = await self._outcomes(list(wanted), deadline, timing)
+        citations: list[Citation] = []
+        verdicts: list[Verdict] = []
+        for plan in plans:
+            verdict, cited = self._concluded(plan, _groups(plan, one.question, outcomes), threshold)
+            verdicts.append(verdict)
+            for window, support in cited:
+                citations += [
+                    Citation(plan.claim.id, one.evidence[place].id, "", "", span, support)
+                    for place, span in _sentences(plan.claim, window, passages)
+                ]
+        return CheckedText([plan.claim for plan in plans], citations, verdicts, None)
+
+    def _planned(self, one: GroundingCheck) -> tuple[list[CutPassage], list[_Plan]]:
+        text = one.text.encode()
+        passages = [
+            CutPassage(source.text, [span for _, span in in_bytes(source.text, source.title)])
+            for source in one.evidence
+        ]
+        by_room: dict[int, list[list[Window]]] = {}
+        plans = []
+        for number, (begin, end) in enumerate(one.claims, 1):
+            claim = Claim(number, (begin, end), text[begin:end].decode())
+            if not any(character.isalnum() for character in claim.text):
+                plans.append(_Plan(claim, reason=NotCheckedReason.STATES_NOTHING))
+                continue
+            left = self._reader.room(claim.text, one.question)
+            room = min(left, self.card.window_tokens or left)
+            if left < LEAST_ROOM:
+                plans.append(_Plan(claim, reason=NotCheckedReason.TOO_LONG))
+                continue
+            if room not in by_room:
+                together = self.card.passages == "together"
+                by_room[room] = windows(passages, self._reader.starts, room, together=together)
+            found = [group for group in by_room[room] if group]
+            plans.append(_Plan(claim, found, None if found else NotCheckedReason.NO_PASSAGES))
+        return passages, plans
+
+    async def _outcomes(
+        self, reads: Sequence[ReadClaim], deadline: Deadline, timing: Timing
+    ) -> dict[ReadClaim, Array]:
+        """The probabilities of all, those of late from where they are kept."""
+        found = {read: outcome for read in reads if (outcome := self._recent.find(read)) is not None}
+        new = [read for read in reads if read not in found]
+        most = max(1, AT_ONCE // self.card.max_tokens)
+        for begin in range(0, len(new), most):
+            deadline.check("all claims were checked")
+            chosen = new[begin : begin + most]
+            for read, outcome in zip(chosen, await self._reader.read(chosen, deadline, timing), strict=True):
+                self._recent.keep(read, outcome)
+                found[read] = outcome
+        return found
+
+    def _concluded(
+        self, plan: _Plan, groups: Sequence[_Group], threshold: float | None
+    ) -> tuple[Verdict, list[tuple[Window, float]]]:
+        """The verdict of a claim, and the windows that it rests on with their support, the surest first."""
+        name = self.card.name
+        if plan.reason is not None:
+            return Verdict(plan.claim.id, VerdictLabel.NOT_CHECKED, 0.0, name, plan.reason), []
+        card = self.card
+        supports = [group.of(SUPPORTED, card.windows) for group in groups]
+        contradicted = [group.of(CONTRADICTED, card.contradicted_windows) for group in groups]
+        score, least = max(supports), card.threshold if threshold is None else threshold
+        low = least if card.unsupported_below is None else min(least, card.unsupported_below)
+        label, values, outcome = VerdictLabel.LOW_CONFIDENCE, [0.0] * len(groups), SUPPORTED
+        if score >= least:
+            label, values = VerdictLabel.SUPPORTED, supports
+        elif max(contradicted) >= card.contradicted_from and _can_contradict(card):
+            label, values, outcome = VerdictLabel.CONTRADICTED, contradicted, CONTRADICTED
+            least = card.contradicted_from
+        elif score < low:
+            label = VerdictLabel.UNSUPPORTED
+        decided = label in (VerdictLabel.SUPPORTED, VerdictLabel.CONTRADICTED)
+        order = sorted(range(len(groups)), key=lambda place: -values[place]) if decided else []
+        cited = [place for place in order if values[place] >= least]
+        told = [(groups[place].best(outcome), supports[place]) for place in cited]
+        return Verdict(plan.claim.id, label, score, name), told
+
+
+def threshold_of(choice: MethodChoice | None, field: FieldPath) -> float | None:
+    """The threshold that a request chooses; None for the card's. InvalidInput for anything else."""
+    given = dict(choice.parameters) if choice is not None else {}
+    threshold = given.pop(THRESHOLD, None)
+    for name in given:
+        raise InvalidInput(
+            f"a checker's card has no parameter {name!r}; its parameters are: {THRESHOLD}",
+            field=field["parameters"][name],
+        )
+    if threshold is None:
+        return None
+    is_number = isinstance(threshold, int | float) and not isinstance(threshold, bool)
+    if not is_number or not 0 <= threshold <= 1:
+        raise InvalidInput("a threshold is a number from 0 to 1", field=field["parameters"][THRESHOLD])
+    return float(threshold)
+
+
+def _groups(plan: _Plan, question: str, outcomes: Mapping[ReadClaim, Array]) -> list[_Group]:
+    reads = plan.reads(question)
+    return [_Group(group, np.stack([outcomes[next(reads)] for _ in group])) for group in plan.groups]
+
+
+def _can_contradict(card: CheckerCard) -> bool:
+    """Whether one of its labels means contradicted."""
+    return "contradicted" in card.options.labels.values()
+
+
+def _sentences(claim: Claim, window: Window, passages: Sequence[CutPassage]) -> Iterator[tuple[int, Span]]:
+    """Of each passage in a window the sentence that shares most words with the claim, to be shown.
+
+    Parts that share none are left out beside others that do; where none does, all are shown as they are.
+    """
+    asked = _content(claim.text)
+    chosen = []
+    for place, (begin, end) in window.parts:
+        encoded = passages[place].text.encode()
+        within = [span for span in passages[place].sentences if begin <= span[0] and span[1] <= end]
+        shared = [len(asked & _content(encoded[slice(*span)].decode())) for span in within]
+        most = max(shared, default=0)
+        chosen.append((most, place, within[shared.index(most)] if most else (begin, end)))
+    told = [one for one in chosen if one[0]] or chosen
+    return ((place, span) for _, place, span in told)
+
+
+def _content(text: str) -> set[str]:
+    words = words_of(text)
+    return {*words.stems, *words.numbers}

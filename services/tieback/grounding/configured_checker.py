@@ -1,0 +1,187 @@
+"""Checkers as requests choose them: methods with their parameters and states, and the user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from typing import Protocol, cast
+
+import tieback
+from tieback.core.deadline import Deadline
+from tieback.core.errors import InvalidInput, NotFound
+from tieback.core.field_path import FieldPath, at
+from tieback.core.state import State
+from tieback.core.types.arrays import Array
+from tieback.core.types.generation import VerdictLabel
+from tieback.core.types.method_choice import MethodChoice
+from tieback.grounding.asked_checker import AskedChecker
+from tieback.grounding.asked_checker import summary as cited_passages
+from tieback.methods.grounding import (
+    EVIDENCE,
+    READS,
+    SUMMARY,
+    Finding,
+    Passage,
+    Reads,
+    Statement,
+    Summary,
+    Support,
+    checkers,
+    is_learned,
+    reads_words,
+)
+from tieback.ports import GroundingPort
+
+LEARNED, WITHOUT_STATE = "token_alignment", "lexical_embedding"
+"""The default checker, and the one of a server without what that has learned."""
+
+LABELS = "labels"
+"""The checker that is asked first where passages have labels: the others read statements."""
+
+Likelihoods = Callable[[str, str], Array]
+"""Evidence and claim to the mean log-probabilities of the claim behind the evidence, and alone `[2]`."""
+
+Asks = Callable[[Sequence[Statement], Sequence[Passage], str, Deadline], Awaitable[list[Finding]]]
+"""Claims, passages and the question to what a checker in another place finds of each claim."""
+
+ASKS_A_MODEL = "likelihood"
+"""The parameter by which a checker asks a language model."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfiguredChecker:
+    """A method of the family grounding with its parameters and its state.
+
+    `check` finds, `summarise` picks what to cite. One that is `learned` reads the vectors of tokens; one that
+    `reads_words` knows those of English.
+    """
+
+    name: str
+    check: Callable[[Statement, Sequence[Passage]], Finding]
+    summarise: Summary
+    is_learned: bool
+    reads_words: bool
+    revision: str
+    """The revision of what it has learned; of one that learns nothing, this release."""
+    reads: Reads | None = None
+    """Which windows it reads of a claim, where words alone decide it; None where it reads all."""
+    asks: Asks | None = None
+    """What finds in place of `check`, where the checker is the user's own."""
+
+
+class Reader(Protocol):
+    """The network that reads two texts together."""
+
+    def contradicts(self, claim: str, sentences: str) -> float:
+        """The log odds that the claim is contradicted."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OwnChecker:
+    """A checker of the user's own: what is asked, and the revision of its model."""
+
+    port: GroundingPort
+    revision: str
+
+
+class Checkers:
+    """The checkers that a server has: all that learn nothing, the learned ones by their `states`, and the
+    user's `own` by the names of their cards. `default` names one; empty for that of the package.
+
+    `likelihoods` are those of a language model in the same process; None where there is none, or another one
+    than the states were learned with. `reader` is the network that reads two texts together. `revisions` are
+    those of the states.
+    """
+
+    def __init__(
+        self,
+        states: Mapping[str, State] | None = None,
+        likelihoods: Likelihoods | None = None,
+        reader: Reader | None = None,
+        revisions: Mapping[str, str] | None = None,
+        own: Mapping[str, OwnChecker] | None = None,
+        default: str = "",
+    ) -> None:
+        self._revisions = dict(revisions or {})
+        self._states = dict(states or {})
+        self._likelihoods = likelihoods
+        self._reader = reader
+        self._own = dict(own or {})
+        self.default = MethodChoice(default or (LEARNED if LEARNED in self._states else WITHOUT_STATE))
+
+    def configured(self, choice: MethodChoice | None, field: FieldPath) -> ConfiguredChecker:
+        """NotFound or InvalidInput, by the field, where the choice is wrong; None for the default."""
+        name, parameters = (choice.name, choice.parameters) if choice else (self.default.name, {})
+        if name in self._own:
+            return self._of_own(MethodChoice(name, parameters), field)
+        if name not in checkers.names():
+            raise NotFound("checker", name, [*checkers.names(), *self._own])
+        method = checkers.configure(name, parameters, field=field)
+        state = self._states.get(name)
+        if state is None and is_learned(name):
+            raise InvalidInput(
+                f"{name} has learned nothing of the text space that is served; use {WITHOUT_STATE}",
+                field=field,
+            )
+
+        evidence_of = checkers.form(EVIDENCE, name, parameters) if checkers.has(EVIDENCE, name) else None
+        likelihoods, reader = self._likelihoods, self._reader
+        if cast("partial[Finding]", method).keywords.get(ASKS_A_MODEL) and likelihoods is None:
+            raise InvalidInput(
+                "likelihood asks a language model in the process of the checker, and there is none that the "
+                "checker was calibrated with; leave it out",
+                field=field["parameters"][ASKS_A_MODEL],
+            )
+
+        def check(claim: Statement, passages: Sequence[Passage]) -> Finding:
+            read = evidence_of(claim, passages) if evidence_of is not None else None
+            if read is not None and likelihoods is not None:
+                claim = replace(claim, likelihoods=likelihoods(read, claim.text))
+            if reader is not None:
+                claim = replace(claim, contradicted=partial(reader.contradicts, claim.text))
+            return method(claim, passages, state or {})
+
+        summarise = checkers.form(SUMMARY, name, parameters, field=field)
+        reads = checkers.form(READS, name, parameters) if checkers.has(READS, name) else None
+        knows_words = reads_words(name)
+        return ConfiguredChecker(
+            name,
+            check,
+            summarise,
+            is_learned(name),
+            knows_words,
+            self._revisions.get(name, tieback.__version__),
+            reads,
+        )
+
+    def _of_own(self, choice: MethodChoice, field: FieldPath) -> ConfiguredChecker:
+        """A checker of the user's own, which needs no vectors of ours."""
+        own = self._own[choice.name]
+        return ConfiguredChecker(
+            choice.name,
+            _nothing,
+            cited_passages,
+            is_learned=False,
+            reads_words=False,
+            revision=own.revision,
+            reads=_no_windows,
+            asks=AskedChecker(own.port, choice, field),
+        )
+
+
+def _nothing(_: Statement, passages: Sequence[Passage]) -> Finding:
+    """What is found before another place was asked."""
+    return Finding(VerdictLabel.NOT_CHECKED, 0.0, [Support(0.0, None) for _ in passages])
+
+
+def _no_windows(claim: Statement, passages: Sequence[Passage]) -> list[list[int]]:  # noqa: ARG001 - whatever it is
+    """No vectors of sentences are read."""
+    return [[] for _ in passages]
+
+
+@cache
+def labels_checker() -> ConfiguredChecker:
+    """The checker of claims that something is in a picture or a sound."""
+    return Checkers().configured(MethodChoice(LABELS), at("checker"))
