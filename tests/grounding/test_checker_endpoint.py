@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from support.predict_server import PredictServer, predict_server
-from tieback.catalog.catalog import read_card
+from support.predict_server import checker_of as card
 from tieback.catalog.checker_card import CheckerCard
 from tieback.core.deadline import Deadline
 from tieback.core.errors import (
@@ -26,7 +24,6 @@ from tieback.core.types.limits import Limits
 from tieback.grounding import CardChecker, EndpointReader
 from tieback.models.claim_endpoint import ClaimEndpointModel
 
-LABELS = {"yes": "supported", "no": "unsupported"}
 OWL, WREN = "The owl flies at night.", "A wren sleeps in the barn."
 
 
@@ -34,19 +31,6 @@ OWL, WREN = "The owl flies at night.", "A wren sleeps in the barn."
 async def server() -> AsyncIterator[PredictServer]:
     async with predict_server(PredictServer()) as running:
         yield running
-
-
-def card(folder: Path, url: str, *, options: dict[str, Any] | None = None, **changes: Any) -> CheckerCard:
-    fields = {
-        "name": "far", "role": "checker", "runtime": "claim_endpoint", "description": "far", "license": "MIT",
-        "upstream": "me", "max_tokens": 64,
-        "options": {"base_url": url, "labels": LABELS, "attempts": 2} | (options or {}),
-    }  # fmt: skip
-    path = folder / "far.yaml"
-    path.write_text(json.dumps(fields | changes))
-    found = read_card(path)
-    assert isinstance(found, CheckerCard)
-    return found
 
 
 async def checked(

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
+from tieback.catalog.catalog import read_card
+from tieback.catalog.checker_card import CheckerCard
+
+LABELS = {"yes": "supported", "no": "unsupported"}
 
 
 @dataclass
@@ -57,3 +63,19 @@ async def predict_server(server: PredictServer) -> AsyncIterator[PredictServer]:
         yield server
     finally:
         await runner.cleanup()
+
+
+def checker_of(
+    folder: Path, url: str, *, options: dict[str, Any] | None = None, **changes: Any
+) -> CheckerCard:
+    """The card of a checker that asks it."""
+    fields = {
+        "name": "far", "role": "checker", "runtime": "claim_endpoint", "description": "far", "license": "MIT",
+        "upstream": "me", "max_tokens": 64,
+        "options": {"base_url": url, "labels": LABELS, "attempts": 2} | (options or {}),
+    }  # fmt: skip
+    path = folder / "far.yaml"
+    path.write_text(json.dumps(fields | changes))
+    found = read_card(path)
+    assert isinstance(found, CheckerCard)
+    return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tieback.core.deadline import Deadline
-from tieback.core.errors import TiebackError
+from tieback.core.errors import EndpointMisconfigured, EndpointUnavailable, TiebackError, Unavailable
 from tieback.core.field_path import FieldPath
 from tieback.core.types.arrays import Span
 from tieback.core.types.generation import Citation, Evidence, Verdict, VerdictLabel
@@ -38,7 +38,11 @@ class AskedChecker:
             begin = end + 1
         evidence = [Evidence(str(place), one.text, one.title) for place, one in enumerate(passages)]
         asked = GroundingCheck("\n".join(one.text for one in claims), evidence, spans, question)
-        [checked] = (await self._port.check([asked], checker=self._choice, deadline=deadline)).results
+        try:
+            [checked] = (await self._port.check([asked], checker=self._choice, deadline=deadline)).results
+        except (EndpointUnavailable, EndpointMisconfigured) as error:
+            # Of an endpoint that writes these errors mean that quotes may take the place of its answer.
+            raise Unavailable(f"{error.message}; claims cannot be checked by it now") from None
         if isinstance(checked, TiebackError):
             raise checked
         cited: dict[int, list[Citation]] = {}
