@@ -156,6 +156,16 @@ def test_texts_between_control_tokens_are_tokenised_as_the_whole(tmp_path: Path,
     assert "".join(told).replace("##", "").replace("Ġ", "").replace("▁", "").lower() == "nobodysawit"
 
 
+def test_evidence_that_does_not_fit_is_cut_and_the_claim_is_whole(own: Path, store: Store) -> None:
+    save_checker(own)
+    loaded = served_checker(checker_card(own), store)
+
+    for words in (32, 33, 200):
+        prepared = loaded.prepare(ReadClaim("owl " * words, "the wren sleeps"))
+
+        assert (prepared.tokens, int(prepared.claim.sum())) == (min(words + 6, 40), 3)
+
+
 def test_a_question_has_inputs_of_its_own(own: Path, store: Store) -> None:
     save_checker(own)
     card = checker_card(own, question_inputs=["{question} {evidence}", "{claim}"])

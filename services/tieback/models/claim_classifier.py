@@ -87,10 +87,16 @@ class ClaimClassifierModel:
         return self.card.max_tokens - self.prepare(ReadClaim("", claim, question)).tokens - SPARE
 
     def prepare(self, read: ReadClaim) -> PreparedClaim:
-        """Tokenises texts, which were checked; for any thread."""
-        inputs = self.card.inputs_for(read.question)
-        values = {EVIDENCE: read.evidence, CLAIM: read.claim, QUESTION: read.question}
-        return PreparedClaim(*self._inputs.fill(inputs, values))
+        """Tokenises texts, which were checked; for any thread. Evidence too long is cut at its end."""
+        inputs, evidence = self.card.inputs_for(read.question), read.evidence
+        while True:
+            values = {EVIDENCE: evidence, CLAIM: read.claim, QUESTION: read.question}
+            prepared = PreparedClaim(*self._inputs.fill(inputs, values))
+            over = prepared.tokens - self.card.max_tokens
+            if over <= 0 or not evidence:
+                return prepared
+            starts = self.starts(evidence)
+            evidence = evidence[: int(starts[-over])] if over < len(starts) else ""
 
     def run(self, batch: Sequence[PreparedClaim]) -> list[Array]:
         """The probabilities of the outcomes `[outcomes]` of each input, padded to the longest."""
