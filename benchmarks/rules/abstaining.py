@@ -11,7 +11,6 @@ from tieback.grounding.named import identifiers, unnamed
 from tieback.grounding.question_fit import left_open
 
 from benchmarks.report import Report
-from benchmarks.rules.networks import Networks
 
 LONGEST = 4000
 """Characters of a passage that are read."""
@@ -34,7 +33,7 @@ RULES: Mapping[str, Callable[[str, str], bool]] = {
 }
 
 
-def measured(report: Report, folder: Path, networks: Networks, most: int) -> None:  # noqa: ARG001 - by words
+def measured(report: Report, folder: Path, _: object, most: int) -> None:
     """Rows by rule and source, but for sources of which a rule says nothing."""
     every = _asked(folder / "answerable" / "dev_domains.jsonl", most)
     rows = []

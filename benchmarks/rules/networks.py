@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 from tieback.catalog.catalog import Catalog
@@ -12,6 +13,7 @@ from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.limits import Limits
 from tieback.core.types.vectors import VectorKind
 from tieback.methods.grounding import Statement
+from tieback.models.encoder_model import EncoderModel
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
 
@@ -21,16 +23,17 @@ AT_ONCE = 16
 
 
 class Networks:
-    """That of the default text space, in this process."""
+    """That of the default text space, in this process, loaded when it is first asked."""
 
-    def __init__(self) -> None:
+    @cached_property
+    def _encoder(self) -> EncoderModel:
         [card] = [one for one in Catalog.load().encoders() if one.name == SPACE]
-        self._encoder = load_encoder(card, Store())
-        self._width = card.width
+        return load_encoder(card, Store())
 
     def statements(self, texts: Sequence[str]) -> dict[str, Statement]:
         """The texts with their vectors and those of their tokens; one without a word has zeros."""
-        nothing = Statement("", np.zeros(self._width, np.float32), np.zeros((0, self._width), np.float32))
+        width = self._encoder.card.width
+        nothing = Statement("", np.zeros(width, np.float32), np.zeros((0, width), np.float32))
         found = {text: Statement(text, nothing.vector, nothing.rows) for text in texts}
         prepared = []
         for text in found:

@@ -73,6 +73,13 @@ def test_a_sentence_begins_with_no_name_and_a_name_may_have_an_end(
     assert unnamed(question, [text]) == missing
 
 
+def test_what_is_told_before_a_question_need_not_be_in_a_passage() -> None:
+    passage = ["A tenant may keep a cat where the contract is silent."]
+
+    assert unnamed("I rent from Marlow Homes in York. May I keep a cat?", passage) == []
+    assert unnamed("I rent a flat. May I keep a cat in York? Thanks.", passage) == ["York"]
+
+
 def test_a_version_with_an_epoch_is_another_one_of_its_name() -> None:
     passages = ["kettle 1:10.0p1-1 (11 Apr 2025, Ann Other): The lid is closed."]
 

@@ -18,6 +18,7 @@ from functools import lru_cache
 
 from tieback.core.displayed import as_displayed
 from tieback.core.language import language, sentence_of
+from tieback.core.sentences import sentences
 from tieback.core.terms import DEFAULT_LANGUAGE, function_words
 from tieback.core.types.arrays import Span
 from tieback.grounding.languages import is_foreign
@@ -104,8 +105,11 @@ def says(identifier: str, text: str) -> bool:
 
 
 def unnamed(question: str, texts: Sequence[str]) -> list[str]:
-    """What the question names and none of the texts does, in its order."""
-    question, whole = as_displayed(question[:READ]), " ".join(as_displayed(text) for text in texts)
+    """What the question names and none of the texts does, in its order.
+
+    Of several sentences the last one that asks is read: what is told before it need not be in an answer.
+    """
+    question, whole = _asking(as_displayed(question))[:READ], " ".join(map(as_displayed, texts))
     exact = _identified(question)
     found = [
         (span, _with_its_name(one, question))
@@ -124,6 +128,12 @@ def unnamed(question: str, texts: Sequence[str]) -> list[str]:
             if not any(begin <= span[0] < end for begin, end in taken) and not _is_named(name, whole)
         ]
     return list(dict.fromkeys(name for _, name in sorted(found)))
+
+
+def _asking(question: str) -> str:
+    """The last sentence that ends as a question, else the last one."""
+    told = [question[begin:end] for begin, end in sentences(question)]
+    return next((one for one in reversed(told) if one.endswith("?")), told[-1] if told else question)
 
 
 def _has_its_kind(identifier: str, question: str, text: str) -> bool:

@@ -21,6 +21,9 @@ from tieback.core.terms import DEFAULT_LANGUAGE
 LONG = 4
 """Letters of a word that says something."""
 
+LONGEST_KEPT = 600
+"""Characters of a text that is kept beside others: tokens take some hundred bytes for each word."""
+
 ANSWER = re.compile(r"\s*(?:yes|no)\b(?!\s+\w)\W*", re.IGNORECASE)
 """What a statement can begin with that answers and does not negate: "No, they are not paid"."""
 
@@ -248,7 +251,9 @@ def is_year(number: str) -> bool:
     return len(number) == 4 and number.isdecimal() and int(number) in YEARS
 
 
-@lru_cache(1024)
 def sentence_of(text: str) -> Sentence:
-    """A sentence that may have been read before."""
-    return Sentence(text)
+    """A sentence that may have been read before; of a long text nothing is kept."""
+    return _kept(text) if len(text) <= LONGEST_KEPT else Sentence(text)
+
+
+_kept = lru_cache(1024)(Sentence)
