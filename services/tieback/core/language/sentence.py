@@ -101,7 +101,7 @@ class Sentence:
     def negated(self) -> Terms:
         """Stems of the content words that a negation covers."""
         found, reach = set(), 0
-        for one in self.stated:
+        for one in self.stated if self.negators else ():
             if one.is_negation:
                 reach = NEGATION_REACH
             elif reach and one.is_content:
@@ -117,6 +117,8 @@ class Sentence:
     @cached_property
     def counts(self) -> frozenset[tuple[str, str]]:
         """Numbers with what they count: of "three volumes and ten chapters", 3 volumes and 10 chapters."""
+        if not self.numbers:
+            return frozenset()
         pairs = zip(self.stated, self.stated[1:], strict=False)
         return frozenset((one.number, other.stem) for one, other in pairs if one.number and other.is_content)
 
