@@ -104,6 +104,9 @@ class TextDelta:
 
     text: str
     """To be appended."""
+    is_quoted: bool = False
+    """True if it quotes a passage. `Verdict.answers_question`, which follows, tells whether that is to be
+    shown as the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,6 +335,8 @@ class Answer(CheckedText):
     """The end."""
     question: str = ""
     """The words of what was asked."""
+    is_quoted: bool = False
+    """True if its text quotes passages, and no model wrote it."""
     call: CallInfo = field(default_factory=CallInfo)
     """How the call went."""
 
@@ -367,6 +372,7 @@ class Answer(CheckedText):
         match event:
             case TextDelta():
                 self.text += event.text
+                self.is_quoted |= event.is_quoted
             case TokenScores():
                 self.tokens += event.tokens
             case Claim():

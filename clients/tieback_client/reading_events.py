@@ -38,7 +38,7 @@ def generation_event(message: Any, _info: CallInfo) -> events.GenerationEvent | 
     one: Any = getattr(message, kind) if kind else None
     match kind:
         case "text":
-            return events.TextDelta(one.text)
+            return events.TextDelta(one.text, one.is_quoted)
         case "token_scores":
             return token_scores.TokenScores([_scored(token) for token in one.tokens])
         case "claim":

@@ -50,4 +50,4 @@ class QuestionFit(enum.StrEnum):
     """It has something of the kind that is asked for, and the judge is not sure that its passage answers; of
     quotes."""
     LIKELY = "likely"
-    """The same, where the judge is more sure. On unseen questions fewer than half of these are right."""
+    """The same, where the judge is more sure: its passage is shown, in which it is marked."""

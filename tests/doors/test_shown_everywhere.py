@@ -101,13 +101,37 @@ def test_a_quote_has_a_level_and_no_mark_and_what_is_withdrawn_has_neither(addre
                 assert shown.legend == []
                 assert (shown.level == "quote") is (" answers " in name) is bool(claims)
                 is_marked = [run.text for one in shown.passages for run in one.runs if run.is_marked]
-                assert is_marked == [SENTENCE] * (" not_checked " not in name)
+                is_told = shown.level != "passages" and " not_checked " not in name
+                assert is_marked == [SENTENCE] * is_told
             else:
                 assert shown.level is None
                 assert len(shown.legend) == len(claims[0].sign) > 0
                 is_cited = bool(answer.citations)
                 headings = ("Sources", "Nearest passages", "Passages read")
                 assert shown.passages_heading == headings[2 if " not_checked " in name else not is_cited]
+
+
+async def test_a_client_that_shows_text_alone_gets_a_quote_only_at_the_highest_level(
+    http: httpx.AsyncClient,
+) -> None:
+    for fit, has_quote, is_marked in (
+        ("answers", True, False),
+        ("likely", False, True),
+        ("unsure", False, False),
+    ):
+        name = f"quote supported {fit} alone"
+
+        reply = await http.post("/v1/chat/completions", json=asked(name))
+        text = reply.json()["choices"][0]["message"]["content"]
+
+        assert (text == SENTENCE) is has_quote
+        assert (f"»{SENTENCE}«" in text) is is_marked
+        assert ("The notes on tides" in text or "tides" in text) is not has_quote
+        streamed = await http.post("/v1/chat/completions", json=asked(name, stream=True))
+        chunks = [json.loads(one[6:]) for one in streamed.text.splitlines() if one.startswith("data: {")]
+        assert (
+            "".join(one["choices"][0]["delta"].get("content", "") for one in chunks if one["choices"]) == text
+        )
 
 
 def test_what_disagrees_is_told_in_words_and_marked_in_the_claim(address: str) -> None:

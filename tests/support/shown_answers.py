@@ -93,7 +93,12 @@ def _claimed(style: AnswerStyle, label: VerdictLabel, fit: QuestionFit | None) -
         kind = list(Disagreement)[len(f"{label} {fit}") % 7]
         compared = None if kind is Disagreement.NOT_MENTIONED else CITED
         verdict = replace(verdict, disagreement=kind, marked=[(6, 12), (20, 24)], compared=compared)
-    return [TextDelta(text), Claim(1, (0, len(text)), text), *cited, verdict]
+    return [
+        TextDelta(text, is_quoted=style is AnswerStyle.QUOTE),
+        Claim(1, (0, len(text)), text),
+        *cited,
+        verdict,
+    ]
 
 
 def _conflict(kind: ConflictKind) -> Conflict:

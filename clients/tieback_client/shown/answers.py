@@ -34,7 +34,6 @@ from tieback_client.shown.quotes import readable, stands_in_code
 PASSAGES = 3
 """Passages that are shown where none is cited."""
 WITHDRAWN = "Written and withdrawn; do not rely on it:"
-CHECKER_OF_QUOTES = "verbatim"
 _NEAREST = frozenset({AbstentionReason.WEAK_EVIDENCE, AbstentionReason.NO_ANSWER, AbstentionReason.NOT_NAMED})
 
 
@@ -137,9 +136,6 @@ class ShownAnswer:
 
     def __str__(self) -> str:
         """All of it as text, as a terminal without colours shows it."""
-        listed = [
-            f"[{one.id}] {one.title}\n    {one.text}\n    {one.place}".rstrip() for one in self.passages
-        ]
         disagreeing = [
             "\n".join(
                 [
@@ -157,7 +153,10 @@ class ShownAnswer:
             f"{self.withdrawn_heading} {self.withdrawn}".strip(),
             *self.differences,
         ]
-        parts = ["\n".join(filter(None, top)), "\n".join(filter(None, [self.passages_heading, *listed]))]
+        parts = [
+            "\n".join(filter(None, top)),
+            "\n".join(filter(None, [self.passages_heading, *map(str, self.passages)])),
+        ]
         return printable("\n\n".join(filter(None, [*parts, *disagreeing, "\n".join(self.legend)])))
 
     @property
@@ -167,12 +166,13 @@ class ShownAnswer:
         return [f"{one.sign} {one.difference}" for one in claims if one.difference]
 
     @property
-    def plain_note(self) -> str:
-        """Text that is told beside the bare text of an answer, where no passage can be shown."""
+    def instead(self) -> str:
+        """Text for clients that show text alone, in place of a quote that is not shown as the answer: what to
+        do, and the passages. Empty where the text of the answer is shown.
+        """
         if self.kind is not ShownAs.QUOTED or self.level is Level.QUOTE:
             return ""
-        named = [" ".join(filter(None, (f"[{one.id}]", one.title, one.place))) for one in self.passages]
-        return f"{self.heading} {'; '.join(named)}".strip()
+        return "\n\n".join([self.heading, *map(str, self.passages)])
 
 
 def told(claim: ShownClaim) -> str:
@@ -192,7 +192,9 @@ def shown(answer: Answer) -> ShownAnswer:
     kind = _kind(answer)
     level = level_of(_fit(answer, one) for one in answer.claims) if kind is ShownAs.QUOTED else None
     claims = [] if kind is ShownAs.NOTHING else _claims(answer, level)
-    is_hidden = kind is ShownAs.NOTHING or level in (Level.PASSAGE, Level.PASSAGES)
+    # Of a quote that has no level yet nobody knows whether it is the answer.
+    is_unknown = kind is ShownAs.PENDING and answer.is_quoted
+    is_hidden = kind is ShownAs.NOTHING or is_unknown or level in (Level.PASSAGE, Level.PASSAGES)
     parts = [] if is_hidden else _parts(answer, claims)
     repairs = [_repair(answer, one) for one in answer.repaired]
     signs = [one.sign for one in (*(part.claim for part in parts), *(each.claim for each in repairs)) if one]
@@ -227,10 +229,8 @@ def _notices(answer: Answer, kind: ShownAs) -> list[str]:
 
 
 def is_quoted(answer: Answer) -> bool:
-    """Tell whether it is made of quotes. Before its end, that is known by what checks them."""
-    if answer.finish is not None:
-        return answer.finish.style is AnswerStyle.QUOTE
-    return any(one.checker == CHECKER_OF_QUOTES for one in answer.verdicts.values())
+    """Tell whether it is made of quotes."""
+    return answer.is_quoted if answer.finish is None else answer.finish.style is AnswerStyle.QUOTE
 
 
 def passages_of(answer: Answer) -> dict[str, RetrievedHit]:
@@ -334,7 +334,9 @@ def _asked_for(answer: Answer) -> str:
 
 
 def _passages(answer: Answer, claims: Sequence[Claim], level: Level | None) -> tuple[str, list[ShownPassage]]:
-    """The passages with what is cited of each marked; the nearest ones where nothing is cited."""
+    """The passages with what is cited of each marked; the nearest ones where nothing is cited. At the lowest
+    level none has a mark, which would be taken for an answer.
+    """
     known = passages_of(answer)
     cited: dict[str, list[Citation]] = {}
     quotes: dict[str, str] = {}
@@ -343,13 +345,14 @@ def _passages(answer: Answer, claims: Sequence[Claim], level: Level | None) -> t
             cited.setdefault(one.evidence_id, []).append(one)
             quotes.setdefault(one.evidence_id, claim.text)
     names = list(cited)
+    is_marked = level is not Level.PASSAGES
     if level is Level.PASSAGES or not names:
-        nearest = (name for name in known if name not in cited and "." not in name)
+        nearest = (name for name in known if name not in names and "." not in name)
         names += itertools.islice(nearest, max(0, PASSAGES - len(names)))
     found = [
-        of_hit(name, known[name].hit, cited.get(name, ()), answer.question)
+        of_hit(name, known[name].hit, cited.get(name, ()) if is_marked else (), answer.question)
         if name in known
-        else of_quote(cited[name][0], readable("", quotes[name])[1])
+        else of_quote(cited[name][0], readable("", quotes[name])[1] if is_marked else "")
         for name in names
         if name in known or level is not None
     ]

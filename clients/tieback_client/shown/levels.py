@@ -1,7 +1,7 @@
 """The levels of quotes, and what is told at each: the one place that has these words.
 
-The words are as weak as what was measured on questions that nothing was chosen by (docs/answers.md): of the
-quotes of the middle level four of ten were right, so none is said to be probably the answer.
+They promise no more than what every domain had of questions that nothing was chosen by (docs/answers.md,
+`scripts/bench quotes`). A level may be called probable if in each domain most of its quotes are right.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Level(enum.StrEnum):
     PASSAGE = "passage"
     """Not as the answer: its passage is shown, in which it is marked."""
     PASSAGES = "passages"
-    """Not as the answer: the nearest passages are shown, in which the nearest sentences are marked."""
+    """No sentence surely answers: the nearest passages are shown, and nothing in them is marked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ LEVELS: Mapping[Level, LevelWords] = {
     Level.QUOTE: LevelWords("", "Quoted word for word. Read it in its passage before you rely on it."),
     Level.PASSAGE: LevelWords("The answer may be in here. Read the passage.", ""),
     Level.PASSAGES: LevelWords(
-        "No sentence here surely answers this. Read the nearest passages, or ask in other words.", ""
+        "No sentence surely answers this. Read these passages, which are nearest, or ask in other words.", ""
     ),
 }
 OTHER_LANGUAGE = (

@@ -33,6 +33,10 @@ class ShownPassage:
     section_id: str
     """The section within the item."""
 
+    def __str__(self) -> str:
+        """Its number and title, its text and its place, each in a line of its own."""
+        return "\n    ".join(filter(None, (f"[{self.id}] {self.title}".rstrip(), self.text, self.place)))
+
     @property
     def text(self) -> str:
         """Its text with » and « around what is marked."""
@@ -68,9 +72,9 @@ def of_evidence(one: Evidence, citations: Sequence[Citation], claim: str) -> Sho
 
 
 def of_quote(one: Citation, quote: str) -> ShownPassage:
-    """A quote whose passage is not known here, as it was given with the question."""
+    """A quote whose passage is not known here, as it was given with the question. Empty: its place alone."""
     place = media_place(one.region, one.time)
-    runs = [Run(quote, is_marked=True)]
+    runs = [Run(quote, is_marked=True)] if quote else []
     return ShownPassage(
         one.evidence_id, in_a_line(one.item_id), "", "", place, runs, one.item_id, one.section_id
     )

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 from functools import partial
 
 from tieback.core.deadline import Deadline
@@ -17,6 +18,7 @@ from tieback.core.types.generation import (
     FinishReason,
     GenerationEvent,
     Repair,
+    TextDelta,
     Twin,
     Verdict,
 )
@@ -100,7 +102,7 @@ class Answer:
             self._timing.prepare = self._first_token = self._elapsed()
             if evidence is not None:  # without any it was abstained
                 async for event in quoted(request.prompt, evidence, check, places):
-                    yield event
+                    yield replace(event, is_quoted=True) if isinstance(event, TextDelta) else event
             yield self._finish(FinishReason.END)
             return
         async with aclosing(self._written(self._work, evidence, check)) as events:

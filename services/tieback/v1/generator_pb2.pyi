@@ -229,10 +229,12 @@ class Decision(_message.Message):
     def __init__(self, action: _Optional[_Union[AnswerAction, str]] = ..., probabilities: _Optional[_Iterable[_Union[ActionProbability, _Mapping]]] = ..., method: _Optional[str] = ..., evidence_id: _Optional[str] = ..., item_id: _Optional[str] = ..., section_id: _Optional[str] = ...) -> None: ...
 
 class TextDelta(_message.Message):
-    __slots__ = ("text",)
+    __slots__ = ("text", "is_quoted")
     TEXT_FIELD_NUMBER: _ClassVar[int]
+    IS_QUOTED_FIELD_NUMBER: _ClassVar[int]
     text: str
-    def __init__(self, text: _Optional[str] = ...) -> None: ...
+    is_quoted: bool
+    def __init__(self, text: _Optional[str] = ..., is_quoted: _Optional[bool] = ...) -> None: ...
 
 class Repaired(_message.Message):
     __slots__ = ("span", "text", "label", "score")

@@ -134,9 +134,10 @@ class Repair(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TextDelta:
-    """More text of the answer."""
+    """More text of the answer; `is_quoted` if it is words of a passage, whose level its verdict has."""
 
     text: str
+    is_quoted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

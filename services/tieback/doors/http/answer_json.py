@@ -63,7 +63,14 @@ def supported(answer: Answer) -> bool | None:
     return None if is_quoted(answer) else answer.supported
 
 
-def beside(answer: Answer) -> str:
-    """Text to add where a client shows the answer's text alone: why there is no answer, or where to read."""
-    told = answer.shown.plain_note if answer.abstention is None else answer.abstention.message
+def content(answer: Answer) -> str:
+    """Text for clients that show nothing else: the answer, what to read instead, or why there is none."""
+    if answer.abstention is not None:
+        return answer.text + withdrawal(answer)
+    return answer.shown.instead or answer.text
+
+
+def withdrawal(answer: Answer) -> str:
+    """Why there is no answer, behind what was written."""
+    told = answer.abstention.message if answer.abstention is not None else ""
     return f"\n\n{told}" if told and answer.text else told

@@ -138,7 +138,7 @@ def _refuse_without_collection(asked: Completion, photos: list[Any]) -> None:
 
 def _whole(asked: Completion, answer: Answer) -> dict[str, Any]:
     finish = answer.finish
-    text = answer.text + answer_json.beside(answer)
+    text = answer_json.content(answer)
     scores = [_scored(one) for one in answer.tokens]
     choice = {
         "index": 0,
@@ -169,6 +169,8 @@ async def _chunks(
             yield chunk({"role": "assistant", "content": ""})
             async for event in _from(first, stream):
                 match event:
+                    case TextDelta(is_quoted=True):
+                        pass  # its level says at the end whether it is the answer
                     case TextDelta():
                         yield chunk({"content": event.text})
                     case TokenScores():
@@ -181,12 +183,12 @@ async def _chunks(
                     case Degraded():
                         yield chunk({}, tieback={"degraded": jsonable(event)})
                     case Abstention():
-                        text = answer_json.beside(stream.answer)
+                        text = answer_json.withdrawal(stream.answer)
                         yield chunk({"content": text}, tieback={"abstention": jsonable(event)})
                     case Finish():
                         answer = stream.answer
-                        if answer.abstention is None and (text := answer_json.beside(answer)):
-                            yield chunk({"content": text})
+                        if answer.abstention is None and answer.is_quoted:
+                            yield chunk({"content": answer_json.content(answer)})
                         yield chunk({}, _REASONS[event.reason], tieback=answer_json.at_end(answer))
                     case _:
                         yield chunk({}, tieback={answer_json.NAMES[type(event)]: [jsonable(event)]})

@@ -93,7 +93,7 @@ class Answered(BaseModel):
     """Text to tell a person before the answer, or in place of it."""
     level: str | None
     """Of quotes: quote, where it is the answer; passage, where the answer may be in the marked passage;
-    passages, where no sentence surely answers."""
+    passages, where no sentence surely answers and the nearest passages are to be read."""
     abstained: str | None
     """Why no answer is given."""
     supported: bool | None

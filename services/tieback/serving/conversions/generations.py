@@ -140,7 +140,7 @@ def read_event(message: generator_pb2.GenerateResponse) -> GenerationEvent:
     """One event of an answer."""
     match message.WhichOneof("event"):
         case "text":
-            return TextDelta(message.text.text)
+            return TextDelta(message.text.text, message.text.is_quoted)
         case "token_scores":
             return TokenScores([_read_scored(token) for token in message.token_scores.tokens])
         case "claim":
@@ -333,7 +333,8 @@ def write_event(event: GenerationEvent) -> generator_pb2.GenerateResponse:
     """The message of one event."""
     match event:
         case TextDelta():
-            return generator_pb2.GenerateResponse(text=generator_pb2.TextDelta(text=event.text))
+            text = generator_pb2.TextDelta(text=event.text, is_quoted=event.is_quoted)
+            return generator_pb2.GenerateResponse(text=text)
         case TokenScores():
             scores = generator_pb2.TokenScores(tokens=map(_write_scored, event.tokens))
             return generator_pb2.GenerateResponse(token_scores=scores)
