@@ -251,4 +251,14 @@ def test_what_plain_decoding_writes_is_shown_beside_a_strategys_answer(run: Run,
 def test_an_answer_is_one_json_object_per_event(run: Run) -> None:
     events = [one["event"] for one in documents(run("ask", "Why?", "--json"))]
 
-    assert events == ["retrieval", "text", "text", "claim", "citation", "verdict", "finish", "checked", "shown"]
+    assert events == [
+        "retrieval",
+        "text",
+        "text",
+        "claim",
+        "citation",
+        "verdict",
+        "finish",
+        "checked",
+        "shown",
+    ]

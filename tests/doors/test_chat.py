@@ -65,7 +65,7 @@ def test_a_collection_answers_with_its_claims_citations_and_verdicts(client: ope
     claim, *_ = own["checked"]["claims"]
     citation, *_ = claim["citations"]
     begin, end = claim["span"]["bytes"]
-    assert text.encode()[begin:end].decode() == claim["text"]
+    assert own["checked"]["text"].encode()[begin:end].decode() == claim["text"]
     cited = next(one for one in own["checked"]["sources"] if one["id"] == citation["source_id"])
     assert cited["item_id"] == citation["item_id"] == "tides"
     assert claim["verdict"]["label"] == "quoted"

@@ -154,7 +154,7 @@ SAMPLES: dict[str, list[Any]] = {
         Encoding(SPACE, Modality.IMAGE, sparse=SPARSE, multi_vector=REGIONS),
     ],
     "event": [
-        TextDelta("hé"),
+        *[TextDelta("hé"), TextDelta("hé", is_quoted=True)],
         TokenScores(
             [
                 ScoredToken(TokenScore(3, "a", -0.5), [TokenScore(4, "b", -0.25)]),
