@@ -54,4 +54,4 @@ def difference_of(claim: Claim, verdict: Verdict | None) -> str:
         return f"only said elsewhere, in {where}: {words}"
     if kind is Disagreement.STATEMENT:
         return f"{where} says otherwise in other words"
-    return f"not in the nearest sentence: {words}"
+    return f"in doubt: {words}"

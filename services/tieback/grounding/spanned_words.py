@@ -13,7 +13,6 @@ from tieback.core.types.arrays import Span
 BEGINS = re.compile(r"(?:^|[.!?:;]['\"”’)]?\s)\W*\Z")
 """Before a word that has a capital because a sentence begins."""
 
-
 BOUND = re.compile(r"\s+(?:more|less|fewer|[a-z]+er)\s+than\b|\s+(?:only|but)\b", re.IGNORECASE)
 """Behind a negation that negates nothing: "no more than"."""
 
