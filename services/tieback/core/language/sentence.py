@@ -24,7 +24,7 @@ LONG = 4
 LONGEST_KEPT = 600
 """Characters of a text that is kept beside others: tokens take some hundred bytes for each word."""
 
-ANSWER = re.compile(r"\s*(?:yes|no)\b(?!\s+\w)\W*", re.IGNORECASE)
+ANSWER = re.compile(rf"\s*(?:{'|'.join(sorted(language().answers))})\b(?!\s+\w)\W*", re.IGNORECASE)
 """What a statement can begin with that answers and does not negate: "No, they are not paid"."""
 
 MARKED = re.compile(r"\b([A-Z][\w'’-]*)(?:\s+(?=[A-Z]\b|[IVX]+\b))?([#+]+|\b[IVX]+\b|\b[A-Z]\b)")
