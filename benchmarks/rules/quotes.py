@@ -30,20 +30,9 @@ ENDS = 2000
 """Bytes of a passage that are read."""
 
 
-def _all(_: object, places: Sequence[Any], *__: object) -> list[Any]:
-    return list(places)
-
-
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "_states": lambda _: True,
-    "_repeats": lambda *_: False,
-    "_with_identifiers": _all,
-    "_before_changes": _all,
-    "_defining": _all,
-    "instructing": _all,
-    "_with_a_number": _all,
     "_told_once": lambda _, places: list(places)[: quoting.MOST_QUOTES],
-    "_rows_of_what_is_asked": _all,
 }
 """What stands in place of each filter where it is left out."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tieback.core.errors import InvalidInput
@@ -9,11 +11,10 @@ from tieback.core.field_path import at
 from tieback.core.state import State
 from tieback.core.types.method_choice import MethodChoice
 from tieback.generator.judging import Judges
-from tieback.methods.answerability.question_reading import question_reading
+from tieback.methods.answerability._candidates import MOST_READ
 from tieback.methods.grounding import Passage, Statement
 
 STATE: State = {
-    "nearness": np.ones(1, np.float32),
     "calibration": np.array([1.0, 0.0], np.float32),
     "precisions": np.array([[0.1, 0.5], [0.4, 0.7], [0.8, 0.95]], np.float32),
 }
@@ -30,31 +31,40 @@ def passage(text: str, near: float) -> Passage:
     return Passage(text, spans, np.tile(vector, (len(spans), 1)))
 
 
-def test_what_would_be_quoted_is_read_and_passages_without_a_quote_answer_nothing() -> None:
-    passages = [passage(f"Bridge {number}. | It was built in 1884.", 0.5) for number in range(3)]
+def test_each_sentence_is_read_with_what_it_stands_under_and_the_best_ones_judge_their_passages() -> None:
+    passages = [
+        replace(passage(f"Bridge {number}. | It was built in {1883 + number}.", 0.5), title="Bridges › Old")
+        for number in range(3)
+    ]
     asked: list[tuple[str, str]] = []
 
     def reader(question: str, text: str) -> float:
         asked.append((question, text))
-        return 2.0 if "1884" in text else -2.0
+        return 2.0 if text.startswith("It was built in 1884") else -2.0
 
     judge = Judges({"question_reading": STATE}, reader).configured(None, at("judge"))
-    quotes = {(1, 0): "Bridge 1.", (1, 1): "Old: It was built in 1884.", (2, 0): "Bridge 2."}
-    judged = judge.judge(QUESTION, passages, quotes)
+    judged = judge.judge(QUESTION, passages)
 
-    assert asked == [(QUESTION.text, text) for text in quotes.values()]
-    assert judged.scores[0] == 0.0
-    assert judged.score == judged.scores[1] > judged.scores[2] > 0.0
-    assert (judged.threshold, judged.certain) == pytest.approx((0.4, 0.8))
+    assert len(asked) == 6
+    assert (QUESTION.text, "It was built in 1884. ‖ Bridges › Old ‖ Bridge 1.") in asked
+    assert max(judged.quotes, key=judged.quotes.__getitem__) == (1, 1)
+    assert judged.score == judged.scores[1] > judged.scores[0] == judged.scores[2] > 0.0
+    assert (judged.threshold, judged.certain, judged.likely) == pytest.approx((0.1, 0.8, 0.1))
 
 
-def test_the_reading_and_the_nearest_sentence_both_count() -> None:
-    def score(logit: float, near: float) -> float:
-        question = Statement(QUESTION.text, QUESTION.vector, readings={(0, 0): logit})
-        return question_reading(question, [passage("A bridge.", near)], STATE).score
+def test_of_very_many_sentences_those_with_words_of_the_question_are_read() -> None:
+    trees = [f"Tree {number} is green." for number in range(90)]
+    passages = [passage(" | ".join([*trees, "The bridge was built late."]), 0.5)]
+    asked: list[str] = []
 
-    assert score(2.0, 0.5) > score(-2.0, 0.5)
-    assert score(0.0, 0.9) > score(0.0, 0.1)
+    def reader(_: str, text: str) -> float:
+        asked.append(text)
+        return 0.0
+
+    Judges({"question_reading": STATE}, reader).configured(None, at("judge")).judge(QUESTION, passages)
+
+    assert len(asked) == MOST_READ
+    assert any(text.startswith("The bridge was built late.") for text in asked)
 
 
 def test_a_server_takes_the_best_judge_that_it_has_and_refuses_one_that_it_has_not() -> None:

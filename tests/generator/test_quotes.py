@@ -112,21 +112,6 @@ async def test_a_sentence_that_stands_in_two_passages_is_quoted_once(small_gener
     assert answer.text == "The bridge is open on monday."
 
 
-async def test_a_sentence_with_the_time_that_is_asked_of_is_quoted(small_generator: Generator) -> None:
-    lines = "2026-11-27 10:04:11 the bridge is open\n2026-11-27 10:05:12 the bridge is shut\n"
-    evidence = [Evidence("a", lines)]
-
-    for time, said in (("10:04:11", "open"), ("10:05:12", "shut")):
-        question = f"what happened to the bridge at {time}"
-        answer = await collect(
-            *(small_generator, question, evidence),
-            style=AnswerStyle.QUOTE,
-            grounding=Grounding(abstain_below=0.0),
-        )
-        assert answer.text.endswith(said)
-        assert len(answer.claims) == 1
-
-
 async def test_a_heading_is_not_quoted(small_generator: Generator) -> None:
     evidence = [
         Evidence("a", "When the bridge is open\n=======================\n\nThe bridge is open on monday.")

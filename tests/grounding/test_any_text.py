@@ -27,7 +27,7 @@ from tieback.index import words as index_words
 from tieback.methods import grounding as checking
 from tieback.methods.grounding import checkers, is_learned
 from tieback.methods.grounding import words_of as content_words
-from tieback.methods.grounding._signals import by_rule
+from tieback.methods.grounding._rules import by_rule
 
 OF_LANGUAGE = {
     "claim", "identifier", "one", "other", "question", "quotes", "row", "sentence", "table", "term", "text",

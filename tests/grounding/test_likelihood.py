@@ -12,13 +12,14 @@ from tieback.core.state import State
 from tieback.core.types.generation import Evidence
 from tieback.core.types.method_choice import MethodChoice
 from tieback.encoder import Encoder
-from tieback.grounding import LEARNED, Checkers, PassageReader
+from tieback.grounding import Checkers, PassageReader
 from tieback.models.loading import load_encoder
 from tieback.models.state_artifact import CHECKER
 from tieback.models.store import Store
 
 SPACE = "all-minilm-l6-v2"
-ASKED = MethodChoice(LEARNED, {"likelihood": True})
+ALIGNMENT = "token_alignment"
+ASKED = MethodChoice(ALIGNMENT, {"likelihood": True})
 SAID = (
     "The bridge was built in 1884. Moss grows on stones. It is repaired each spring. Boats pass below it. "
     "Its toll is two crowns. Nobody lives on it."
@@ -35,10 +36,10 @@ def state() -> State:
 
 def test_a_server_without_a_language_model_refuses_to_ask_one(state: State) -> None:
     with pytest.raises(InvalidInput, match="asks a language model in the process of the checker") as error:
-        Checkers({LEARNED: state}).configured(ASKED, at("checker"))
+        Checkers({ALIGNMENT: state}).configured(ASKED, at("checker"))
     assert str(error.value.field) == "checker.parameters.likelihood"
 
-    Checkers({LEARNED: state}).configured(MethodChoice(LEARNED, {"likelihood": False}), at("checker"))
+    Checkers({ALIGNMENT: state}).configured(MethodChoice(ALIGNMENT, {"likelihood": False}), at("checker"))
 
 
 async def test_the_model_reads_the_nearest_sentences_and_its_likelihood_moves_the_score(state: State) -> None:
@@ -56,7 +57,7 @@ async def test_the_model_reads_the_nearest_sentences_and_its_likelihood_moves_th
             heard.append((evidence, stated))
             return np.array([behind, -4.0], np.float32)
 
-        checker = Checkers({LEARNED: state}, likelihoods).configured(ASKED, at("checker"))
+        checker = Checkers({ALIGNMENT: state}, likelihoods).configured(ASKED, at("checker"))
         return checker.check(stated, passages).score
 
     assert score(-1.0) > score(-4.0)

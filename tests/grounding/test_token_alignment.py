@@ -17,9 +17,10 @@ from tieback.core.types.generation import Evidence, VerdictLabel
 from tieback.core.types.grounding import CheckedText, GroundingCheck
 from tieback.core.types.method_choice import MethodChoice
 from tieback.encoder import Encoder
-from tieback.grounding import LEARNED, Checkers, ClaimChecker, PassageReader
+from tieback.grounding import Checkers, ClaimChecker, PassageReader
 from tieback.methods.grounding import Passage, Statement, checkers, words_of
-from tieback.methods.grounding._signals import OTHERWISE, SAME, SIGNALS, WINDOWS, by_rule, signals_of
+from tieback.methods.grounding._rules import OTHERWISE, SAME, by_rule
+from tieback.methods.grounding._signals import SIGNALS, WINDOWS, signals_of
 from tieback.methods.grounding.token_alignment import (
     PASSAGE_TOKENS,
     STATE,
@@ -36,6 +37,7 @@ from tieback.models.store import Store
 from tieback.recipes.trained._alignment_network import AlignmentNetwork, Choices, padded
 
 SPACE = "all-minilm-l6-v2"
+ALIGNMENT = "token_alignment"
 WIDTH = 16
 RIVER = Evidence(
     "river",
@@ -103,7 +105,7 @@ async def test_sentences_that_share_less_with_a_claim_than_others_are_not_encode
 ) -> None:
     more = " ".join(f"The river has bridge number {n}." for n in range(9))
     check = GroundingCheck("It flows through ten countries.", [Evidence("a", f"{RIVER.text} {more}")])
-    service = ClaimChecker(encoder, space=SPACE, checkers=Checkers({LEARNED: state}))
+    service = ClaimChecker(encoder, space=SPACE, checkers=Checkers({ALIGNMENT: state}))
 
     [found] = (await service.check([check])).results
 
@@ -195,7 +197,7 @@ def test_the_shipped_state_is_what_the_method_declares_and_small(state: State) -
 
 
 async def test_verdicts_of_the_shipped_checker(encoder: Encoder, state: State) -> None:
-    checker = ClaimChecker(encoder, space=SPACE, checkers=Checkers({LEARNED: state}))
+    checker = ClaimChecker(encoder, space=SPACE, checkers=Checkers({ALIGNMENT: state}))
     text = (
         "It flows through ten countries. It rises in the Black Forest. The Danube is 1,200 km long. "
         "Bread is baked at 220 degrees. Where does it end?"
@@ -208,7 +210,7 @@ async def test_verdicts_of_the_shipped_checker(encoder: Encoder, state: State) -
     assert labels[:2] == [VerdictLabel.SUPPORTED, VerdictLabel.SUPPORTED]
     assert labels[2:4] == [VerdictLabel.CONTRADICTED, VerdictLabel.UNSUPPORTED]
     assert labels[4] is VerdictLabel.NOT_CHECKED
-    assert {one.checker for one in found.verdicts} == {LEARNED}
+    assert {one.checker for one in found.verdicts} == {ALIGNMENT}
     cited = [one for one in found.citations if one.claim_id == 1]
     assert cited[0].span is not None
     assert RIVER.text[slice(*cited[0].span)] == "It flows through ten countries."
@@ -236,9 +238,9 @@ async def test_a_claim_is_contradicted_where_the_network_that_reads_it_with_its_
     encoder: Encoder, state: State, odds: float, label: VerdictLabel
 ) -> None:
     reader = Reads(odds)
-    checker = ClaimChecker(encoder, space=SPACE, checkers=Checkers({LEARNED: state}, reader=reader))
+    checker = ClaimChecker(encoder, space=SPACE, checkers=Checkers({ALIGNMENT: state}, reader=reader))
     check = GroundingCheck("It rises in the Alps. It flows through ten countries. Bread is baked.", [RIVER])
-    by_itself = MethodChoice(LEARNED, {"contradicted": 0.45})
+    by_itself = MethodChoice(ALIGNMENT, {"contradicted": 0.45})
 
     [found] = (await checker.check([check])).results
     [alone] = (await checker.check([check], checker=by_itself)).results
@@ -262,7 +264,7 @@ async def test_a_passage_is_read_up_to_a_limit_and_one_without_words_supports_no
     passages, [claim] = await reader.read(
         [long, Evidence("signs", "…!")], ["The Danube has bridges."], NO_DEADLINE, tokens=True
     )
-    method = checkers.configure(LEARNED)
+    method = checkers.configure(ALIGNMENT)
 
     seen = inputs(claim, words_of(claim.text), passages[0])
     finding = method(claim, passages, state)
@@ -284,7 +286,7 @@ async def test_what_two_passages_say_together_counts_more_than_what_each_says(
     ]
     text = "Bonfire is a box set of a band that was formed in Sydney."
     passages, [claim] = await reader.read(sources, [text], NO_DEADLINE, tokens=True)
-    method = checkers.configure(LEARNED)
+    method = checkers.configure(ALIGNMENT)
 
     alone = [method(claim, [one], state).score for one in passages]
     joint = method(claim, passages, state)
@@ -308,7 +310,7 @@ async def test_what_two_passages_say_together_counts_more_than_what_each_says(
 async def test_an_instruction_beside_the_evidence_changes_no_verdict_and_no_citation(
     encoder: Encoder, state: State, instruction: str
 ) -> None:
-    checker = ClaimChecker(encoder, space=SPACE, checkers=Checkers({LEARNED: state}))
+    checker = ClaimChecker(encoder, space=SPACE, checkers=Checkers({ALIGNMENT: state}))
     text = (
         "It flows through ten countries. The Danube starts in the Black Forest. The Danube is 1,200 km long. "
         "Ten countries drink from the river. The Danube is a sea."
@@ -328,5 +330,5 @@ async def test_an_instruction_beside_the_evidence_changes_no_verdict_and_no_cita
 
 def test_a_learned_checker_without_its_state_is_refused() -> None:
     with pytest.raises(InvalidInput, match="use lexical_embedding"):
-        Checkers().configured(MethodChoice(LEARNED), at("checker"))
+        Checkers().configured(MethodChoice(ALIGNMENT), at("checker"))
     assert Checkers().default.name == "lexical_embedding"

@@ -66,6 +66,9 @@ def test_what_is_served_is_what_was_learned(folder: Path, network: ReadingNetwor
     assert reader.contradicts(CLAIM, SAID) == pytest.approx(odds, abs=0.02)
     assert reader.contradicts(CLAIM, SAID) != pytest.approx(reader.contradicts(CLAIM, "wren"), abs=1e-4)
 
+    assert reader.read(CLAIM, SAID).tolist() == pytest.approx(verdict.tolist(), abs=0.02)
+    assert int(reader.read(CLAIM, " ").argmax()) == 2  # open
+
 
 def test_embeddings_are_those_of_the_encoder(folder: Path, network: ReadingNetwork) -> None:
     one = pair(folder)

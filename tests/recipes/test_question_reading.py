@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +15,14 @@ from support.small_training import SmallTraining
 from tieback.core.errors import InvalidInput
 from tieback.models.question_reader import GRAPH, load_question_reader
 from tieback.models.state_artifact import JUDGE, READER
-from tieback.recipes.train import REPORT, Outcome
+from tieback.recipes.train import Outcome
 from tieback.recipes.trained._made_claims import Texts
+from tieback.recipes.trained._question_candidates import Question, candidates_of
 from tieback.recipes.trained._reading_pairs import OtherWords
-from tieback.recipes.trained.question_reading import side_of
 from tokenizers import Tokenizer, processors
 
 QUICK: dict[str, Any] = {
-    "space": "own", "steps": 4, "tokens": 64, "made": 10, "questions": 60, "frozen": 0, "unseen": [],
+    "space": "own", "steps": 4, "tokens": 64, "made": 60, "unseen": ["towns"],
 }  # fmt: skip
 
 
@@ -37,7 +39,22 @@ def claims(count: int) -> list[dict[str, str]]:
     ]
 
 
-def written(path: Path, rows: list[dict[str, str]]) -> Path:
+def questions(count: int, source: str) -> list[dict[str, Any]]:
+    """Whether the passage has the year that is asked for."""
+    return [
+        {
+            "question": f"When was the bridge of town {number} built?",
+            "passage": f"Boats pass. It was {'built' if number % 3 else 'paid'} in {1700 + number}.",
+            "answerable": bool(number % 3),
+            "answers": [str(1700 + number)] if number % 3 else [],
+            "source": source,
+            "domain": source,
+        }
+        for number in range(count)
+    ]
+
+
+def written(path: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
     path.parent.mkdir(exist_ok=True)
     path.write_text("".join(f"{json.dumps(one)}\n" for one in rows))
     return path
@@ -54,8 +71,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> SmallTraining:
         special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
     )
     tokenizer.save(str(folder / "own" / "tokenizer.json"))
-    written(folder / "claims" / "bridges.jsonl", claims(600))
-    return SmallTraining.of(folder, "question_reading", QUICK, "claims")
+    written(folder / "data" / "bridges.jsonl", claims(200))
+    written(folder / "data" / "asked.jsonl", [*questions(120, "rivers"), *questions(20, "towns")])
+    written(folder / "data" / "dev.jsonl", [*questions(30, "north"), *questions(30, "south")])
+    return SmallTraining.of(folder, "question_reading", QUICK, "data")
 
 
 @pytest.fixture(scope="module")
@@ -70,11 +89,12 @@ def test_what_is_learned_is_a_state_of_the_method_and_the_graph_that_is_served(
     reader = load_question_reader(READER.file(outcome.folder, GRAPH), world.card, world.store)
 
     assert state is not None
-    assert state["nearness"].tolist() == [8.0]
     assert np.isfinite(reader("owl at night", "wren flies"))
-    assert "bridges" in (outcome.folder / REPORT).read_text()
     assert READER.is_in(outcome.folder)
     assert not JUDGE.is_in(outcome.folder)
+    rows = {row["set"]: row for row in outcome.artifact.facts["metrics"]["sets"]}
+    assert {*rows} == {"north", "south"}  # what was learned from is not reported on
+    assert outcome.artifact.facts["sets"] == ["bridges", "rivers", "towns"]
 
 
 def test_a_run_that_was_done_is_not_done_again(world: SmallTraining, outcome: Outcome) -> None:
@@ -83,19 +103,25 @@ def test_a_run_that_was_done_is_not_done_again(world: SmallTraining, outcome: Ou
     assert (again.made, again.artifact.revision) == ((), outcome.artifact.revision)
 
 
-def test_too_few_claims_are_refused(world: SmallTraining) -> None:
-    few = written(world.folder / "few" / "few.jsonl", claims(50))
+def test_too_few_questions_are_refused(world: SmallTraining) -> None:
+    few = written(world.folder / "few" / "few.jsonl", questions(50, "rivers"))
+    none = written(world.folder / "none" / "none.jsonl", questions(120, "rivers"))
 
-    with pytest.raises(InvalidInput, match="pairs to learn from, and it takes 100"):
+    with pytest.raises(InvalidInput, match="50 questions to learn from, and it takes 100"):
         world.train("few", data=few)
+    with pytest.raises(InvalidInput, match="no questions of dev, dev_domains to calibrate by"):
+        world.train("none", data=none, steps=1)
 
 
-def test_a_text_of_evidence_is_always_on_the_same_side() -> None:
-    sides = [side_of(f"text {number}") for number in range(2000)]
+def test_parts_of_a_passage_answer_where_people_marked_them_or_where_the_answer_stands() -> None:
+    passage = "Boats pass the bridge. It was built in 1884. It is red."
+    marked = Question("When?", passage, "Bridges", ["1884"], "It was built in 1884.", True, "rivers")
 
-    assert 0.03 < sides.count("calibration") / len(sides) < 0.07
-    assert 0.01 < sides.count("report") / len(sides) < 0.05
-    assert side_of("Text 7 ") == side_of("text 7")
+    found = [(one.text, one.is_answer) for one in candidates_of([marked], 0)]
+    assert found[0] == ("It was built in 1884. ‖ Bridges ‖ Boats pass the bridge.", True)
+    assert [is_answer for _, is_answer in found[1:]] == [False, False]
+    assert not any(one.is_answer for one in candidates_of([replace(marked, is_answered=False)], 0))
+    assert list(candidates_of([replace(marked, answers=["of two parts"], evidence="")], 0)) == []
 
 
 def test_a_word_becomes_a_neighbour_in_the_table_that_the_evidence_does_not_have() -> None:

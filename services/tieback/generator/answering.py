@@ -64,7 +64,7 @@ class Answer:
 
     @property
     def _reads_tokens(self) -> bool:
-        return self._request.checker.is_learned and not self._request.grounding.disabled
+        return self._request.checker.reads_tokens and not self._request.grounding.disabled
 
     async def events(self) -> AsyncGenerator[GenerationEvent, None]:
         """What it consists of, as it comes."""

@@ -11,7 +11,8 @@ from tieback.core.state import State
 from tieback.core.types.method_choice import MethodChoice
 from tieback.generator.recent_readings import Reader, RecentReadings
 from tieback.methods.answerability import Judgement, answerabilities, reads_quotes
-from tieback.methods.grounding import Passage, Place, Statement
+from tieback.methods.answerability._candidates import candidates_of
+from tieback.methods.grounding import Passage, Statement
 
 LEARNED, WITHOUT_STATE = ("question_reading", "question_alignment"), "relevance"
 """The default methods, the first that the server has a state of, and the one of a server without any."""
@@ -23,11 +24,11 @@ DECIDED_BY = "question_alignment"
 class Judge:
     """A method of the family answerability with its parameters and its state.
 
-    It gets a question, the passages, and what would be quoted of them. One that is `learned` reads the
-    vectors of tokens, and one that `reads_quotes` nothing else of a passage but how near it is.
+    One that is `learned` reads the vectors of tokens; one that `reads_quotes` reads the sentences themselves,
+    with a network, and no vectors.
     """
 
-    judge: Callable[[Statement, Sequence[Passage], Mapping[Place, str]], Judgement]
+    judge: Callable[[Statement, Sequence[Passage]], Judgement]
     is_learned: bool
     reads_quotes: bool
 
@@ -61,10 +62,11 @@ class Judges:
 
         reader = self._reader if reads_quotes(name) else None
 
-        def judge(question: Statement, passages: Sequence[Passage], quotes: Mapping[Place, str]) -> Judgement:
+        def judge(question: Statement, passages: Sequence[Passage]) -> Judgement:
             if reader is not None:
-                found = {place: reader(question.text, text) for place, text in quotes.items()}
+                texts = candidates_of(question.text, passages)
+                found = {place: reader(question.text, text) for place, text in texts.items()}
                 question = replace(question, readings=found)
             return method(question, passages, state or {})
 
-        return Judge(judge, is_learned, reader is not None)
+        return Judge(judge, is_learned and reader is None, reader is not None)

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
 
 from tieback.core.errors import InvalidInput
 from tieback.core.field_path import at
-from tieback.core.heading_path import last_of
-from tieback.core.language import Sentence as Read
-from tieback.core.questions import asks_for_number, asks_how_to, kind_of
-from tieback.core.types.arrays import Array
 from tieback.core.types.generation import (
     AnswerStyle,
     Claim,
@@ -23,12 +19,9 @@ from tieback.core.types.generation import (
     TextDelta,
     Verdict,
 )
-from tieback.generator.evidence import Place, ReadEvidence, ranked
-from tieback.generator.instructions import BEHIND, instructing
+from tieback.generator.evidence import Place, ReadEvidence
 from tieback.grounding import ClaimCheck, answering
 from tieback.grounding.conflicts import LISTED
-from tieback.grounding.named import identifiers, says
-from tieback.grounding.question_fit import fit_of, has_number
 from tieback.methods.answerability import Judgement
 from tieback.methods.grounding import Statement
 from tieback.methods.grounding.labels import windows_that_answer
@@ -80,44 +73,32 @@ def chosen(question: str, evidence: ReadEvidence) -> list[Place]:
 def best(evidence: ReadEvidence) -> list[Place]:
     """The sentences to quote: those of a passage in their order, the passage of the best one first.
 
-    A sentence that has an identifier of the question ("10:05", "E0277"), or stands under it, is before one
-    that has none, and of these a row or an item that begins with it, as where a setting is defined. One with
-    a number is before one that is as good, where a number is asked for, and one with a command where it is
-    asked how something is done. What only repeats the question is last, and entries of a list of changes are
-    behind others that are nearly as good, where no change is asked for.
+    The best are those that the judge finds to answer most likely. Where it reads no sentences, they are those
+    that the question is aligned with best, or that bear on it most. A heading, a question, and what leads to
+    something else are no answers.
     """
-    values = evidence.aligned or evidence.relevances
-    every = ranked(values)
-    places = [place for place in every if evidence.was_encoded(*place)] or every
-    stating = [place for place in places if _states(evidence.text(*place))]
-    asked = evidence.asked.text
-    stating = [one for one in stating if not _repeats(asked, evidence.text(*one))] or stating
-    stating = _before_changes(evidence, _with_identifiers(evidence, stating), values)
-    stating = _defining(evidence, stating, values)
-    if stating and asks_how_to(asked):
-        stating = instructing(evidence, stating, values)
-    elif stating and asks_for_number(asked):
-        stating = _with_a_number(evidence, stating, values)
-    places = _told_once(evidence, stating or places)
+    values: Mapping[Place, float] = evidence.judgement.quotes or _values(evidence)
+    every = sorted(values, key=lambda place: (-values[place], place))
+    places = _told_once(evidence, [place for place in every if _states(evidence.text(*place))] or every)
     if not places:
         return []
-    highest = float(values[places[0][0]][places[0][1]])
-    least = highest - BEHIND_THE_BEST if evidence.aligned else highest * LEAST_OF_BEST
-    chosen = [(number, window) for number, window in places if values[number][window] >= least]
-    chosen = _rows_of_what_is_asked(evidence, chosen)
+    highest = values[places[0]]
+    is_aligned = bool(evidence.aligned) and not evidence.judgement.quotes
+    least = highest - BEHIND_THE_BEST if is_aligned else highest * LEAST_OF_BEST
+    chosen = [place for place in places if values[place] >= least]
     passages = list(dict.fromkeys(number for number, _ in chosen))
     return sorted(chosen, key=lambda place: (passages.index(place[0]), place[1]))
 
 
-def _repeats(question: str, text: str) -> bool:
-    """Whether a text says nothing that the question does not: "$ kettle boil" to "What does kettle boil do?".
-
-    Not of rows, and where it is asked how something is done: options and commands are named for what they do.
-    To words that ask nothing, what has all of them is the best that there is.
-    """
-    if asks_how_to(question) or "|" in text or kind_of(question) in ("polar", "other"):
-        return False
-    return fit_of(question, text) is QuestionFit.ECHO
+def _values(evidence: ReadEvidence) -> dict[Place, float]:
+    """How well the question is aligned with each sentence that was encoded, or how they bear on it."""
+    values = evidence.aligned or evidence.relevances
+    found = {
+        (number, window): float(value)
+        for number, own in enumerate(values)
+        for window, value in enumerate(own)
+    }
+    return {place: value for place, value in found.items() if evidence.was_encoded(*place)} or found
 
 
 def _told_once(evidence: ReadEvidence, places: Sequence[Place]) -> list[Place]:
@@ -129,96 +110,6 @@ def _told_once(evidence: ReadEvidence, places: Sequence[Place]) -> list[Place]:
             break
     return list(found.values())
 
-
-def _rows_of_what_is_asked(evidence: ReadEvidence, places: list[Place]) -> list[Place]:
-    """Without the rows of a table that have fewer words of the question than the best one, and no others.
-
-    "The price of the plan Plus" is not in the row of Premium, which is otherwise as near.
-    """
-    asked = Read(evidence.asked.text).content
-    number, _ = places[0]
-    first = evidence.text(*places[0])
-    own = asked & Read(first).words
-    return [places[0]] + [
-        place
-        for place in places[1:]
-        if not (place[0] == number and _is_row(first) and _is_row(text := evidence.text(*place)))
-        or not asked & Read(text).words < own
-    ]
-
-
-def _is_row(text: str) -> bool:
-    return text.lstrip()[:3].lower().startswith(("|", "<tr"))
-
-
-def _with_identifiers(evidence: ReadEvidence, places: Sequence[Place]) -> list[Place]:
-    """Of the places, those with most of the identifiers of the question; all where none has one."""
-    asked = identifiers(evidence.asked.text)
-    if not asked:
-        return list(places)
-    counts = [
-        sum(says(one, f"{evidence.passages[place[0]].title} {evidence.text(*place)}") for one in asked)
-        for place in places
-    ]
-    return [place for place, count in zip(places, counts, strict=True) if count == max(counts)]
-
-
-def _before_changes(evidence: ReadEvidence, places: Sequence[Place], values: Sequence[Array]) -> list[Place]:
-    """Without entries of a list of changes where no change is asked for, and another is nearly as good."""
-    if ABOUT_CHANGES.search(evidence.asked.text):
-        return list(places)
-    others = [place for place in places if not _is_of_changes(evidence, place)]
-    if not others:
-        return list(places)
-    (best, window), (number, other) = places[0], others[0]
-    return others if values[number][other] >= values[best][window] - BEHIND else list(places)
-
-
-def _is_of_changes(evidence: ReadEvidence, place: Place) -> bool:
-    """Whether it is an entry of a list of changes, by what it refers to or by the version it stands under."""
-    heading = last_of(evidence.passages[place[0]].title)
-    return CHANGE.search(evidence.text(*place)) is not None or A_VERSION.fullmatch(heading) is not None
-
-
-def _defining(evidence: ReadEvidence, places: Sequence[Place], values: Sequence[Array]) -> list[Place]:
-    """Of the places, those that begin with an identifier of the question and are about as good as the best:
-    in a row or an item that begins with it, a setting is defined. All where there are none.
-    """
-    asked = identifiers(evidence.asked.text)
-    if not asked or not places:
-        return list(places)
-    best, window = places[0]
-    least = float(values[best][window]) - BEHIND_THE_BEST
-    near = [place for place in places if float(values[place[0]][place[1]]) >= least]
-    firsts = {place: FIRST_WORD.match(evidence.text(*place)) for place in near}
-    found = [place for place, first in firsts.items() if first and any(says(one, first[1]) for one in asked)]
-    return found or list(places)
-
-
-def _with_a_number(evidence: ReadEvidence, places: Sequence[Place], values: Sequence[Array]) -> list[Place]:
-    """Of the places, those with a number that are about as good as the best; all where there are none."""
-    asked = evidence.asked.text
-    least = float(values[places[0][0]][places[0][1]]) - BEHIND_THE_BEST
-    near = [place for place in places if float(values[place[0]][place[1]]) >= least]
-    return [place for place in near if has_number(asked, evidence.text(*place))] or list(places)
-
-
-FIRST_WORD = re.compile(r"[\s|*+\-•`]*(?:<[^<>]*>)*([^\s|`<]+)`?(?:\s*[|:(=<–-]|\s*$)")
-"""The first word of a row or an item, where a mark is between it and the next."""
-
-CHANGE = re.compile(r"\(#\d+\)|/(?:pull|issues|merge_requests)/\d+\b")
-"""In an entry of a list of changes."""
-
-A_VERSION = re.compile(
-    r"\[?(?:(?:release|version)\s+)?v?(?:\d+(?:[.-]\w+)+|\d{8})\]?(?:\s*[-–(:]\s*[\w ,./-]{1,30}\)?)?",
-    re.IGNORECASE,
-)
-"""A heading that is a version, with its date or without."""
-
-ABOUT_CHANGES = re.compile(
-    r"\b(?:version|release|change|fix|add|remov|introduc|new|bug|deprecat|break|broke|since|when)\w*",
-    re.IGNORECASE,
-)
 
 HEADING = re.compile(r"[^\n]+\n\s*(?:={3,}|-{3,}|~{3,})\s*\Z|#{1,6}\s[^\n]*\Z")
 """A line that is underlined in a plain text, or marked as in Markdown: it names what follows."""

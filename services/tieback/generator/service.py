@@ -33,11 +33,11 @@ from tieback.generator.demonstrations import Demonstrations
 from tieback.generator.endpoint_writing import EndpointWriting
 from tieback.generator.engine import Engine
 from tieback.generator.grammar import check_size
+from tieback.generator.judged import FIRST
 from tieback.generator.judging import Judges
 from tieback.generator.local_writing import LocalWriting
 from tieback.generator.quoting import style_of
 from tieback.generator.quoting_instead import may_quote, or_quotes
-from tieback.generator.reading_order import FIRST
 from tieback.generator.request import Request, Writing
 from tieback.generator.sampling import check as check_sampling
 from tieback.generator.slots import Slots

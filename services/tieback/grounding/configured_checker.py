@@ -29,12 +29,13 @@ from tieback.methods.grounding import (
     Support,
     checkers,
     is_learned,
+    reads_together,
     reads_words,
 )
 from tieback.ports import GroundingPort
 
-LEARNED, WITHOUT_STATE = "token_alignment", "lexical_embedding"
-"""The default checker, and the one of a server without what that has learned."""
+LEARNED, WITHOUT_STATE = ("claim_reading", "token_alignment"), "lexical_embedding"
+"""The default checkers, the first that the server has a state of, and the one of a server without any."""
 
 LABELS = "labels"
 """The checker that is asked first where passages have labels: the others read statements."""
@@ -53,14 +54,14 @@ ASKS_A_MODEL = "likelihood"
 class ConfiguredChecker:
     """A method of the family grounding with its parameters and its state.
 
-    `check` finds, `summarise` picks what to cite. One that is `learned` reads the vectors of tokens; one that
+    `check` finds, `summarise` picks what to cite. One that `reads_tokens` reads their vectors; one that
     `reads_words` knows those of English.
     """
 
     name: str
     check: Callable[[Statement, Sequence[Passage]], Finding]
     summarise: Summary
-    is_learned: bool
+    reads_tokens: bool
     reads_words: bool
     revision: str
     """The revision of what it has learned; of one that learns nothing, this release."""
@@ -91,8 +92,8 @@ class Checkers:
     user's `own` by the names of their cards. `default` names one; empty for that of the package.
 
     `likelihoods` are those of a language model in the same process; None where there is none, or another one
-    than the states were learned with. `reader` is the network that reads two texts together. `revisions` are
-    those of the states.
+    than the states were learned with. `reader` is the network that reads a question and sentences together,
+    and `reads` the one that reads a claim so. `revisions` are those of the states.
     """
 
     def __init__(
@@ -103,13 +104,16 @@ class Checkers:
         revisions: Mapping[str, str] | None = None,
         own: Mapping[str, OwnChecker] | None = None,
         default: str = "",
+        reads: Callable[[str, str], Array] | None = None,
     ) -> None:
         self._revisions = dict(revisions or {})
         self._states = dict(states or {})
         self._likelihoods = likelihoods
         self._reader = reader
         self._own = dict(own or {})
-        self.default = MethodChoice(default or (LEARNED if LEARNED in self._states else WITHOUT_STATE))
+        self._reads = reads
+        learned = next((one for one in LEARNED if one in self._states), WITHOUT_STATE)
+        self.default = MethodChoice(default or learned)
 
     def configured(self, choice: MethodChoice | None, field: FieldPath) -> ConfiguredChecker:
         """NotFound or InvalidInput, by the field, where the choice is wrong; None for the default."""
@@ -141,6 +145,8 @@ class Checkers:
                 claim = replace(claim, likelihoods=likelihoods(read, claim.text))
             if reader is not None:
                 claim = replace(claim, contradicted=partial(reader.contradicts, claim.text))
+            if self._reads is not None:
+                claim = replace(claim, read=self._reads)
             return method(claim, passages, state or {})
 
         summarise = checkers.form(SUMMARY, name, parameters, field=field)
@@ -150,7 +156,7 @@ class Checkers:
             name,
             check,
             summarise,
-            is_learned(name),
+            is_learned(name) and not reads_together(name),
             knows_words,
             self._revisions.get(name, tieback.__version__),
             reads,
@@ -163,7 +169,7 @@ class Checkers:
             choice.name,
             _nothing,
             cited_passages,
-            is_learned=False,
+            reads_tokens=False,
             reads_words=False,
             revision=own.revision,
             reads=_no_windows,

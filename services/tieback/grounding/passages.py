@@ -57,8 +57,11 @@ class EncodedPassages:
         self._places = cut.places
         self._rows = [[nothing] * len(spans) for spans in cut.spans]
         self._vectors = [np.zeros((len(spans), width), np.float32) for spans in cut.spans]
+        texts = iter(cut.texts)
         self.passages: Sequence[Passage] = [
-            Passage(source.text, spans, vectors, rows, _labels(source), source.title)
+            Passage(
+                source.text, spans, vectors, rows, _labels(source), source.title, [next(texts) for _ in spans]
+            )
             for source, spans, vectors, rows in zip(
                 cut.sources, cut.spans, self._vectors, self._rows, strict=True
             )

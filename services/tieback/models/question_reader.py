@@ -29,7 +29,7 @@ EMBEDDED, OWN, ANSWERED, VERDICT = "embedded", "own", "answered", "verdict"
 """Its inputs `[1, tokens, width]` and `[1, tokens]`, the tokens of the first text, and its outputs `[1]` and
 `[1, labels]`: logits that a question is answered, and of the verdict of a claim."""
 CONTRADICTED = LABELS.index(VerdictLabel.CONTRADICTED)
-MOST_TOKENS = 128
+MOST_TOKENS = 192
 TABLES = ("word_embeddings", "position_embeddings", "token_type_embeddings")
 EPSILON = 1e-12
 LEAST = -8.0
@@ -84,6 +84,11 @@ class QuestionReader:
         """How far the sentences answer the question, a logit; for any thread. What is longer is cut."""
         found = self._run(ANSWERED, question, sentences)
         return LEAST if found is None else float(found[0])
+
+    def read(self, claim: str, sentences: str) -> Array:
+        """The logits of a verdict on the claim `[labels]`; as above. Of a text without a word it is open."""
+        found = self._run(VERDICT, claim, sentences)
+        return np.array([LEAST, LEAST, 0.0], np.float32) if found is None else found[0]
 
     def contradicts(self, claim: str, sentences: str) -> float:
         """How far the sentences contradict the claim, log odds; as above."""

@@ -72,6 +72,11 @@ CHECKER = StateArtifact(
     lambda: checkers.state("token_alignment"),
     "shipped_checker",
 )
+CLAIMS = StateArtifact(
+    Kind("claim_reading", "checker that reads claims", 1, "train it again: tieback train claim_reading"),
+    lambda: checkers.state("claim_reading"),
+    "shipped_claims",
+)
 DECIDER = StateArtifact(
     Kind("answer_decision", "decision about questions", 1, "train it again: tieback train answer_decision"),
     lambda: decisions.state("linear"),

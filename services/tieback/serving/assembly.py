@@ -86,23 +86,34 @@ def load_checkers(
 
     StartupError where the settings name a checker that was learned for another space.
     """
-    from tieback.grounding import LEARNED, Checkers, OwnChecker
+    from tieback.grounding import Checkers, OwnChecker
     from tieback.models.likelihood import claim_likelihoods
-    from tieback.models.state_artifact import CHECKER
+    from tieback.models.state_artifact import CHECKER, CLAIMS
 
-    asked_ones = {card.name: OwnChecker(own[card.name], card.revision) for card in plan.checkers}
-    state = _learned(CHECKER, settings.checker, "TIEBACK_CHECKER", plan)
-    if state is None:
-        return Checkers(reader=reader, own=asked_ones, default=settings.default_checker)
-    folder = _folder(CHECKER, settings.checker)
-    asked = CHECKER.facts(folder).get("likelihood")
-    likelihoods = None
-    if model is not None and model.name == asked:
-        likelihoods = functools.partial(claim_likelihoods, model)
+    given = settings.checker
+    states, revisions, likelihoods, reads = {}, {}, None, None
+    for name, artifact in (("claim_reading", CLAIMS), ("token_alignment", CHECKER)):
+        if given is not None and CLAIMS.is_in(given.expanduser()) is not (artifact is CLAIMS):
+            continue
+        state, folder = _learned(artifact, given, "TIEBACK_CHECKER", plan), _folder(artifact, given)
+        if state is None:
+            continue
+        if artifact is CLAIMS:
+            claims = _pair_reader(settings, plan, artifact, given)
+            if claims is None:
+                continue
+            reads = claims.read
+        elif model is not None and model.name == artifact.facts(folder).get("likelihood"):
+            likelihoods = functools.partial(claim_likelihoods, model)
+        states[name], revisions[name] = state, folder.name
     return Checkers(
-        *({LEARNED: state}, likelihoods, reader, {LEARNED: folder.name}),
-        own=asked_ones,
+        states,
+        likelihoods,
+        reader,
+        revisions,
+        own={card.name: OwnChecker(own[card.name], card.revision) for card in plan.checkers},
         default=settings.default_checker,
+        reads=reads,
     )
 
 
@@ -112,20 +123,32 @@ def load_reader(settings: Settings, plan: Plan) -> QuestionReader | None:
 
     StartupError where the one that the settings name cannot run.
     """
-    from tieback.models.question_reader import GRAPH, load_question_reader
     from tieback.models.state_artifact import READER
 
     folder = settings.answerability if _is_reader(settings) else None
     if _learned(READER, folder, "TIEBACK_ANSWERABILITY", plan) is None:
         return None
+    return _pair_reader(settings, plan, READER, folder)
+
+
+def _pair_reader(
+    settings: Settings, plan: Plan, artifact: StateArtifact, folder: Path | None
+) -> QuestionReader | None:
+    """The network beside a state. None where what ships lacks the weights of the encoder that it builds on;
+    StartupError where the settings name it.
+    """
+    from tieback.models.question_reader import GRAPH, load_question_reader
+
     [card] = [card for card in plan.encoders if card.name == plan.text_space]
     try:
-        return load_question_reader(READER.file(_folder(READER, folder), GRAPH), card, open_store(settings))
+        return load_question_reader(
+            artifact.file(_folder(artifact, folder), GRAPH), card, open_store(settings)
+        )
     except StartupError as error:
         if folder is not None:
             raise
         # A machine that has the exported graphs alone judges and checks without it.
-        log.warning("questions are judged by alignment, and passages compared by rules: %s", error)
+        log.warning("%s: done without the network that ships: %s", artifact.kind.called, error)
         return None
 
 

@@ -259,8 +259,8 @@ class Settings(PlacementSettings, DoorSettings):
     quote_sentences: int = Field(
         6,
         ge=0,
-        description="How many sentences of the passages are encoded at first for a quote: those with most "
-        "words of the question. Those that may be quoted instead follow. 0: all are encoded.",
+        description="How many sentences of the passages are encoded beside a quote: those that most likely "
+        "answer. Passages that disagree are compared by them. 0: all are encoded.",
     )
     generator_slots: int = Field(8, gt=0, description="How many answers one replica writes at the same time.")
     generator_cache_bytes: int = Field(

@@ -40,6 +40,7 @@ __all__ = [
     "Words",
     "checkers",
     "is_learned",
+    "reads_together",
     "reads_words",
     "words_of",
 ]
@@ -51,6 +52,13 @@ Place = tuple[int, int]
 NO_ROWS = np.zeros((0, 0), np.float32)
 
 
+class TokenMark(NamedTuple):
+    """How likely it is, 0 to 1, that the passages do not say a part of a claim, in characters of it."""
+
+    span: tuple[int, int]
+    probability: float
+
+
 @dataclass(frozen=True, slots=True)
 class Statement:
     """A claim; its unit vector `[width]`; where they are read, those of its tokens `[tokens, width]`.
@@ -58,7 +66,8 @@ class Statement:
     `likelihoods`, where a language model was asked, are the mean log-probabilities of its tokens behind its
     evidence and alone `[2]`. `readings`, of a question that a network read with windows of passages, are what
     it gave of each. `contradicted` reads the claim with sentences by a network: the log odds that they
-    contradict it.
+    contradict it. `read` reads a sentence of the claim with sentences of the
+    evidence: the logits of a verdict `[3]`, supported, contradicted and neither.
     """
 
     text: str
@@ -67,6 +76,7 @@ class Statement:
     likelihoods: Array | None = None
     readings: Mapping[Place, float] = field(default_factory=dict)
     contradicted: Callable[[str], float] | None = None
+    read: Callable[[str, str], Array] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +97,8 @@ class Passage:
 
     `rows` are, where they are read, the unit vectors of each window's tokens `[tokens, width]`. What its
     words are is read once, for all claims. `labels` are parts of the text that are no statements, and `title`
-    is what it stands under.
+    is what it stands under. `reads` are the windows as they are understood alone, a row with the names of its
+    columns; without any, their own texts.
     """
 
     text: str
@@ -96,6 +107,14 @@ class Passage:
     rows: Sequence[Array] = ()
     labels: Sequence[PassageLabel] = ()
     title: str = ""
+    reads: Sequence[str] = ()
+
+    def read_of(self, window: int) -> str:
+        """A window as it is understood alone."""
+        if self.reads:
+            return self.reads[window]
+        begin, end = self.windows[window]
+        return self.text.encode()[begin:end].decode()
 
     def without_labels(self) -> Passage:
         """What is written or said in it: white space in place of labels, and none of their windows."""
@@ -116,6 +135,7 @@ class Passage:
             windows=[self.windows[place] for place in kept],
             vectors=self.vectors[kept],
             rows=[self.rows[place] for place in kept] if self.rows else (),
+            reads=[self.reads[place] for place in kept] if self.reads else (),
             labels=(),
         )
 
@@ -138,13 +158,6 @@ class Support:
     score: float
     span: tuple[int, int] | None
     contradicts: bool = False
-
-
-class TokenMark(NamedTuple):
-    """How likely it is, 0 to 1, that the passages do not say a part of a claim, in characters of it."""
-
-    span: tuple[int, int]
-    probability: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +220,13 @@ def reads_words(name: str) -> bool:
     `READS_WORDS = False`. NotFound for an unknown method.
     """
     return bool(getattr(sys.modules[checkers.get(name).__module__], "READS_WORDS", True))
+
+
+def reads_together(name: str) -> bool:
+    """Whether a network beside the method's state reads claim and evidence: its file has `READS_TOGETHER`.
+    NotFound for an unknown method.
+    """
+    return bool(getattr(sys.modules[checkers.get(name).__module__], "READS_TOGETHER", False))
 
 
 def is_learned(name: str) -> bool:

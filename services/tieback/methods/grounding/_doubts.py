@@ -14,7 +14,8 @@ from collections.abc import Collection, Iterable, Sequence
 from tieback.core.language import Sentence as Words
 from tieback.core.language import language
 from tieback.core.types.arrays import Array
-from tieback.methods.grounding._signals import SIGNALS, is_reordered, same_voice
+from tieback.methods.grounding._rules import same_voice
+from tieback.methods.grounding._signals import SIGNALS, is_reordered
 
 EXACT = ("lacks names", "lacks numbers", "conflict", "negation differs")
 DOUBTS = [SIGNALS.index(name) for name in EXACT]

@@ -29,7 +29,8 @@ from tieback.core.types.arrays import Array
 from tieback.core.types.generation import NotCheckedReason, VerdictLabel
 from tieback.methods.grounding import Finding, Passage, Statement, Support, Words, checkers, words_of
 from tieback.methods.grounding._doubts import is_doubted
-from tieback.methods.grounding._signals import OTHERWISE, SAME, WINDOWS, by_rule, signals_of
+from tieback.methods.grounding._rules import OTHERWISE, SAME, by_rule
+from tieback.methods.grounding._signals import WINDOWS, signals_of
 
 LABELS = (VerdictLabel.SUPPORTED, VerdictLabel.CONTRADICTED, VerdictLabel.UNSUPPORTED)
 """In the order of the network's outputs."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,25 +45,39 @@ ROW = np.float16
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A claim with its evidence; the label's number; the set that it is of."""
+    """A claim with its evidence; the label's number; the set that it is of.
+
+    `wrong` are the characters of the claim that the evidence does not have; None where nobody marked them.
+    `domain` is the kind of texts: the first word of what the set says of it, or of the set's own name.
+    """
 
     evidence: str
     claim: str
     label: int
     source: str
+    wrong: tuple[tuple[int, int], ...] | None = None
+    domain: str = ""
 
 
 def read_pairs(files: Iterable[Path], *, most: int, seed: int) -> list[Pair]:
     """The pairs of JSONL files, at most so many of each set, drawn by the seed.
 
-    StartupError where a line is another.
+    A line with "spans" and no evidence marks the claim of a set that it names. Lines with a question are left
+    out. StartupError where a line is another.
     """
     found: dict[str, list[Pair]] = {}
+    marked: dict[tuple[str, str], tuple[tuple[int, int], ...]] = {}
     for path in files:
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-            if line.strip():
-                one = _pair(line, path, number)
+            if not line.strip():
+                continue
+            one = _line(line, path, number)
+            if isinstance(one, Pair):
                 found.setdefault(one.source, []).append(one)
+            elif one is not None:
+                marked[one[:2]] = one[2]
+    for source, pairs in found.items():
+        found[source] = [replace(one, wrong=marked.get((source, one.claim))) for one in pairs]
     draw = np.random.default_rng(seed)
     chosen: list[Pair] = []
     for source in sorted(found):
@@ -73,12 +87,20 @@ def read_pairs(files: Iterable[Path], *, most: int, seed: int) -> list[Pair]:
     return chosen
 
 
-def _pair(line: str, path: Path, number: int) -> Pair:
+def _line(line: str, path: Path, number: int) -> Pair | tuple[str, str, tuple[tuple[int, int], ...]] | None:
+    """A pair; or the set, the claim and the characters that are wrong in it; or nothing."""
     try:
         said: Any = json.loads(line)
+        if "question" in said and not any(name in said for name in CLAIM):
+            return None
+        if "spans" in said and not any(name in said for name in EVIDENCE):
+            spans = tuple((int(one["start"]), int(one["end"])) for one in said["spans"])
+            return str(said["source"]), str(said["claim"]), spans
         evidence = next(said[name] for name in EVIDENCE if name in said)
         claim = next(said[name] for name in CLAIM if name in said)
-        return Pair(str(evidence), str(claim), NAMES[said["label"]], str(said.get("source", path.stem)))
+        source = str(said.get("source", path.stem))
+        domain = str(said.get("domain") or source.partition("-")[0]).partition(" ")[0].rstrip(",")
+        return Pair(str(evidence), str(claim), NAMES[said["label"]], source, None, domain)
     except (ValueError, TypeError, KeyError, StopIteration):
         raise StartupError(
             f"{path.name}, line {number}: a pair is a JSON object with evidence, claim, and a label out of "

@@ -20,13 +20,14 @@ from tieback.core.errors import InvalidInput
 from tieback.core.sentences import sentences
 from tieback.core.types.arrays import Array
 from tieback.methods.grounding import words_of
-from tieback.methods.grounding.token_alignment import windows
+from tieback.methods.grounding._chosen import chosen
 from tieback.models.question_reader import MOST_TOKENS
 from tieback.recipes.trained._claim_pairs import LONGEST, Pair
 from tieback.recipes.trained._made_claims import (
     CONTRADICTED,
     EDITS,
     SUPPORTED,
+    UNSUPPORTED,
     Edit,
     Texts,
     made_pairs,
@@ -38,11 +39,15 @@ from tieback.recipes.trained._made_questions import LONGEST_PASSAGE, Asked, Stat
 SENTENCES, CLAIMS, MADE, ASKED = "sentences", "claims", "made", "asked"
 """Kinds of pairs: of one sentence each, with evidence, made of them, questions."""
 UNKNOWN = -1
+NOT_SUPPORTED = 3
+"""In place of a label of a claim of which only that is known: in sets that call nothing contradicted."""
 PADDED, PADDED_SENTENCES = 0.3, 0.12
 """How many claims whose evidence is one sentence get others around it, so that it has to be found."""
 POOL = 3000
 EASY = 0.45
 """Of the questions with an answer, how many get no harder one without beside them."""
+LEAST_LEFT = 2
+"""Sentences that evidence has more than, of which the needed one is left out."""
 SPECIAL = 3
 Span = tuple[int, int]
 _PART = re.compile(r"\w+|[^\w\s]")
@@ -116,7 +121,8 @@ class PairReader:
 
 def nearest(own: str, said: Sequence[str]) -> list[str]:
     """The sentences that share most with a text, in their order."""
-    return [said[place] for place in windows(words_of(own), [words_of(one) for one in said])]
+    places = chosen(words_of(own), [words_of(one) for one in said], [len(one) for one in said])
+    return [said[place] for place in places]
 
 
 def cut(evidence: str) -> list[str]:
@@ -133,6 +139,7 @@ def claim_pairs(
     """
     draw = np.random.default_rng(seed)
     pool: dict[str, list[str]] = {}
+    against = {one.source for one in pairs if one.label == CONTRADICTED}
     for one in pairs:
         if len(those := pool.setdefault(one.source, [])) < POOL:
             those.append(cut(one.evidence)[0])
@@ -148,9 +155,21 @@ def claim_pairs(
             one.source,
             one.claim,
             said,
-            label=one.label,
-            changed=() if one.label == SUPPORTED else None,
+            label=NOT_SUPPORTED if one.label == UNSUPPORTED and one.source not in against else one.label,
+            changed=() if one.label == SUPPORTED else one.wrong,
         )
+        if not is_short and one.label == SUPPORTED and len(said) > LEAST_LEFT:
+            yield reader.read(
+                MADE, "made: left out", one.claim, _without(one.claim, said), label=NOT_SUPPORTED
+            )
+
+
+def _without(claim: str, said: Sequence[str]) -> list[str]:
+    """The sentences but the one that shares most with a claim: what is needed is not there."""
+    stated = words_of(claim).all_stems
+    shared = [len(stated & words_of(one).all_stems) for one in said]
+    needed = max(range(len(said)), key=shared.__getitem__)
+    return [one for place, one in enumerate(said) if place != needed]
 
 
 def made_claims(

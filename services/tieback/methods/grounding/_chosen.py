@@ -1,0 +1,44 @@
+"""The sentences of evidence that a claim is held against, where not all of them can be read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tieback.core.language import Sentence as Words
+
+MOST_CHARACTERS = 640
+"""Of the sentences that are read together: with a claim they are about 190 tokens."""
+
+AGAIN = 0.3
+"""How much a word counts that a chosen sentence has too."""
+
+LONGER = 0.02
+"""How much a word of a sentence that the claim does not have counts against it."""
+
+
+def chosen(stated: Words, said: Sequence[Words], lengths: Sequence[int]) -> list[int]:
+    """The places of the sentences, in their order, that together have most of the words of a claim.
+
+    One is chosen after another, by what it has that the others do not; `lengths` are their characters. At
+    least one is chosen, and no more than `MOST_CHARACTERS` have room.
+    """
+    if sum(lengths) <= MOST_CHARACTERS:
+        return list(range(len(said)))
+    shared = [stated.all_stems & one.all_stems for one in said]
+    left, covered, room, found = set(range(len(said))), set[str](), MOST_CHARACTERS, list[int]()
+    while left:
+        worth = {
+            place: (len(shared[place] - covered) + AGAIN * len(shared[place] & covered))
+            / (1 + LONGER * len(said[place].all_stems))
+            for place in left
+        }
+        best = max(sorted(left), key=worth.__getitem__)
+        left.discard(best)
+        if found and lengths[best] > room:
+            continue
+        found.append(best)
+        room -= lengths[best]
+        covered |= shared[best]
+        if room <= 0 or (found and not worth[best]):
+            break
+    return sorted(found)

@@ -1,0 +1,83 @@
+"""Features of a claim and the sentences that it was read with: what a network finds, and exact ones of words.
+
+The report of the recipe `claim_reading` has what each is worth on domains that are left out.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from tieback.core.language import Sentence as Words
+from tieback.core.types.arrays import Array
+from tieback.methods.grounding._rules import SAME, by_rule
+from tieback.methods.grounding._words import lacking
+
+FEATURES = (
+    "reading", "contradiction", "coverage", "pairs", "numbers", "names", "same", "anywhere",
+)  # fmt: skip
+SUPPORTED, CONTRADICTED, UNSUPPORTED = range(3)
+"""Of the network's logits of a verdict."""
+
+
+class PartRead(NamedTuple):
+    """A sentence of a claim, the sentences of evidence that it was read with, and the logits of a verdict
+    `[3]`.
+    """
+
+    words: Words
+    said: Sequence[Words]
+    logits: Array
+
+
+def features_of(parts: Sequence[PartRead], anywhere: float) -> Array:
+    """The features `[8]` of a claim, in the order of `FEATURES`.
+
+    The log odds that the evidence supports a part, their mean; the greatest log odds that it contradicts one.
+    Of a part's content words the share that one sentence has, and of pairs of neighbours the share that
+    follow one another there: the least of each. The share of its numbers and of its names that is missing,
+    the greatest. Whether each part is there word for word. `anywhere` is the share of the claim's words that
+    all of the evidence has.
+    """
+    return np.array(
+        [
+            sum(odds(one.logits, SUPPORTED) for one in parts) / len(parts),
+            max(odds(one.logits, CONTRADICTED) for one in parts),
+            min(_coverage(one) for one in parts),
+            min(_pairs(one) for one in parts),
+            max(_lacks_numbers(one) for one in parts),
+            max(1 - _share(one.words.names, _stems(one.said)) if one.words.names else 0.0 for one in parts),
+            float(all(any(by_rule(one.words, said) == SAME for said in one.said) for one in parts)),
+            anywhere,
+        ],
+        np.float64,
+    )
+
+
+def odds(logits: Array, label: int) -> float:
+    """The log odds of a label."""
+    return float(logits[label] - np.logaddexp.reduce(np.delete(np.asarray(logits, np.float64), label)))
+
+
+def _stems(said: Sequence[Words]) -> set[str]:
+    return {stem for one in said for stem in one.all_stems}
+
+
+def _coverage(part: PartRead) -> float:
+    return max((_share(set(part.words.stems), one.all_stems) for one in part.said), default=0.0)
+
+
+def _pairs(part: PartRead) -> float:
+    wanted = set(itertools.pairwise(part.words.stems))
+    return _share(wanted, {pair for one in part.said for pair in itertools.pairwise(one.stems)})
+
+
+def _lacks_numbers(part: PartRead) -> float:
+    return float(lacking(part.words, {number for one in part.said for number in one.numbers}))
+
+
+def _share(wanted: Collection[object], found: Collection[object]) -> float:
+    return len(set(wanted) & set(found)) / max(len(set(wanted)), 1)

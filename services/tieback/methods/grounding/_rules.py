@@ -1,0 +1,76 @@
+"""What is certain of a claim and a sentence without a network: that one says the same, or otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tieback.core.language import Sentence as Words
+from tieback.methods.grounding._words import conflicts, lacking
+
+SAME, OTHERWISE = 1, -1
+"""What rules find of a sentence."""
+
+FEWEST_WORDS = 3
+"""Content words from which on the same words in their order are the same statement."""
+
+
+def by_rule(stated: Words, said: Words) -> int:
+    """What is certain without the network: that a sentence says the `SAME`, or `OTHERWISE`; else 0.
+
+    It says the same where it has the claim's content words in their order, or but for a phrase with a
+    preposition that stands elsewhere, its numbers and its negations. It says otherwise where it has those
+    words so, and other numbers or another negation.
+    """
+    if len(stated.stems) < FEWEST_WORDS or not (_in_order(stated, said) or _is_moved(stated, said)):
+        return 0
+    if not same_voice(stated, said):
+        return 0
+    if conflicts(stated, said):
+        return OTHERWISE
+    return 0 if lacking(stated, said.numbers) else SAME
+
+
+def _in_order(wanted: Words, said: Words) -> bool:
+    """Whether all words are there in their order, others between them or not."""
+    return len(runs(wanted.stems, said.stems)) == 1
+
+
+def _is_moved(stated: Words, said: Words) -> bool:
+    """Whether a phrase with a preposition, which nobody can mistake for another, stands elsewhere, and all
+    else is in order.
+    """
+    begins = runs(stated.stems, said.stems)
+    if len(begins) != 2 or not are_led_alike(stated, said):
+        return False
+    led = {stem for _, stem in stated.led}
+    firsts = [stated.stems[place] for place in begins]
+    return any(one in led and stated.stems.count(one) == said.stems.count(one) == 1 for one in firsts)
+
+
+def are_led_alike(stated: Words, said: Words) -> bool:
+    """Whether the words of both stand behind the same prepositions: not so "from Linz to Graz" and back."""
+    own = {pair for pair in stated.led if pair[1] in said.stems}
+    return own == {pair for pair in said.led if pair[1] in stated.stems}
+
+
+def runs(wanted: Sequence[str], said: Sequence[str]) -> list[int]:
+    """Where runs of a text begin, each of which has its words in the order of another text: two where a
+    phrase stands in front ("In 1994 it opened"), three where two words changed places around another; none
+    where a word is not there.
+    """
+    if not set(wanted) <= set(said):
+        return []
+    begins, place = [0], 0
+    for number, word in enumerate(wanted):
+        try:
+            place = said.index(word, place) + 1
+        except ValueError:
+            begins.append(number)
+            place = said.index(word) + 1
+    return begins
+
+
+def same_voice(stated: Words, said: Words) -> bool:
+    """Whether no verb that both have is in the passive voice in one of them alone."""
+    turned = stated.acted - said.acted - said.undergone, said.acted - stated.acted - stated.undergone
+    return not set().union(*turned).intersection(stated.stems).intersection(said.stems)

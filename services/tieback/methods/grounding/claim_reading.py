@@ -1,0 +1,207 @@
+"""Support by a network that reads a claim together with sentences of the evidence, learned.
+
+A cross-encoder (Nogueira and Cho, 2019, arXiv:1901.04085): the layers of a sentence encoder, trained on with
+labelled claims and pairs that are made of them. It reads each sentence of a claim with the sentences of the
+evidence that together have most of its words, of all passages and of each of the best ones. Its log odds are
+weighed with exact features of words by a logistic regression, whose weights and bounds are chosen on sources
+that the network has not learned from. It is learned by `tieback train claim_reading`.
+
+A sentence with the claim's content words in their order and with other numbers or negations contradicts it,
+whatever the network finds.
+
+What it knows is in its training data: English statements. What is weighed is how claims of many kinds of
+texts were, and no source has quite the same (docs/grounding.md has what it gives on each one).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Annotated
+
+from pydantic import Field
+
+from tieback.core.errors import InvalidInput
+from tieback.core.sentences import sentences
+from tieback.core.state import State
+from tieback.core.types.arrays import Array
+from tieback.core.types.generation import NotCheckedReason, VerdictLabel
+from tieback.methods.grounding import (
+    Finding,
+    Passage,
+    Place,
+    Statement,
+    Support,
+    Words,
+    checkers,
+    words_of,
+)
+from tieback.methods.grounding._chosen import chosen
+from tieback.methods.grounding._features import CONTRADICTED, PartRead, features_of, odds
+from tieback.methods.grounding._rules import OTHERWISE, by_rule
+from tieback.methods.grounding._verdicts import bounds, summary
+
+__all__ = ["claim_reading", "reads", "summary", "weighed"]
+
+STATE = {
+    "weight": ("features",), "bias": ("one",), "contradicted": ("one",), "curve": ("points", "three"),
+}  # fmt: skip
+"""`contradicted` are the log odds of contradiction from which on a claim is contradicted. Each point of the
+`curve` is a likelihood, the share of the claims from it on that are supported, and of those up to it that are
+not."""
+
+READS_TOGETHER = True
+"""Whether a network beside the state reads claim and evidence."""
+
+PRECISION = 0.9
+"""Of verdicts."""
+
+MOST_ALONE = 3
+"""Passages that are read alone beside all together: those with most of the claim's words."""
+
+LEAST_OF_CLAIM = 0.2
+"""The share of the claim's content words from which on a passage takes part."""
+
+Precision = Annotated[float, Field(ge=0.5, le=1)]
+
+
+@checkers.method
+def claim_reading(
+    claim: Statement, passages: Sequence[Passage], state: State, *, precision: Precision = PRECISION
+) -> Finding:
+    """A verdict where such verdicts are right in a share of `precision`, else LOW_CONFIDENCE.
+
+    SUPPORTED where a passage, or sentences of several, support the claim so likely; else CONTRADICTED where
+    one contradicts it; else UNSUPPORTED where support is unlikely enough. NOT_CHECKED where the claim states
+    nothing. The score is how likely the claim is supported.
+    """
+    nothing = [Support(0.0, None) for _ in passages]
+    parts = _parts(claim.text)
+    if not parts:
+        return Finding(VerdictLabel.NOT_CHECKED, 0.0, nothing, NotCheckedReason.STATES_NOTHING)
+    if claim.read is None:
+        raise InvalidInput("claim_reading needs the network that it was learned with", field="checker")
+    least, most = bounds(state["curve"], precision)
+    held = _Held(claim.text, cache(claim.read), parts, passages)
+    found = list(nothing)
+    score = 0.0
+    for places in held.groups:
+        read = held.read(places)
+        likely = _likely(features_of(read, held.anywhere), state)
+        against = max(odds(one.logits, CONTRADICTED) for one in read)
+        ruled = [
+            place for place in places if any(by_rule(part, held.words(place)) == OTHERWISE for part in parts)
+        ]
+        contradicts = likely < least and (bool(ruled) or against >= float(state["contradicted"][0]))
+        score = max(score, likely)
+        for owner in {passage for passage, _ in places}:
+            own = [place for place in places if place[0] == owner]
+            best = max((ruled and [one for one in ruled if one[0] == owner]) or own, key=held.closeness)
+            span = passages[owner].windows[best[1]]
+            one = Support(likely, span, contradicts and (not ruled or best in ruled))
+            if one.score >= found[owner].score or one.contradicts:
+                found[owner] = Support(max(likely, found[owner].score), span, one.contradicts)
+    if score >= least:
+        label = VerdictLabel.SUPPORTED
+        found = [Support(one.score, one.span) for one in found]
+    elif any(one.contradicts for one in found):
+        label = VerdictLabel.CONTRADICTED
+    else:
+        label = VerdictLabel.UNSUPPORTED if score <= most else VerdictLabel.LOW_CONFIDENCE
+    return Finding(label, score, found)
+
+
+def weighed(claim: Statement, passages: Sequence[Passage]) -> Array | None:
+    """What is weighed of a claim and all passages together, in the order of `FEATURES`; None where the claim
+    states nothing, or nothing was read.
+    """
+    parts = _parts(claim.text)
+    if claim.read is None or not parts:
+        return None
+    held = _Held(claim.text, cache(claim.read), parts, passages)
+    if not held.groups:
+        return None
+    return features_of(held.read(held.groups[0]), held.anywhere)
+
+
+def reads(claim: Statement, passages: Sequence[Passage]) -> list[list[int]]:
+    """None: the network reads texts, and no vectors."""
+    del claim
+    return [[] for _ in passages]
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A claim of some parts that is held against passages."""
+
+    text: str
+    reader: Callable[[str, str], Array]
+    parts: Sequence[Words]
+    passages: Sequence[Passage]
+
+    @cached_property
+    def groups(self) -> Sequence[Sequence[Place]]:
+        """The sentences that are read together: of all passages that speak of the claim, then of the best
+        ones alone.
+        """
+        own = {term for part in self.parts for term in (*part.stems, *part.numbers)}
+        shares = [len(own & _terms(passage)) / len(own) for passage in self.passages]
+        speaking = [place for place, share in enumerate(shares) if share > 0] or list(range(len(shares)))
+        every = [
+            [(number, window) for window in range(len(self.passages[number].windows))] for number in speaking
+        ]
+        whole = [place for places in every for place in places]
+        if len(every) < 2:
+            return [whole] if whole else []
+        first = sorted(speaking, key=lambda number: -shares[number])[:MOST_ALONE]
+        alone = [every[speaking.index(number)] for number in first if shares[number] >= LEAST_OF_CLAIM]
+        return [whole, *(one for one in alone if one)]
+
+    @cached_property
+    def anywhere(self) -> float:
+        """The share of the claim's words that all of the passages have."""
+        own = {stem for part in self.parts for stem in part.all_stems}
+        every = {stem for passage in self.passages for one in passage.window_words for stem in one.all_stems}
+        return len(own & every) / max(len(own), 1)
+
+    def words(self, place: Place) -> Words:
+        """Those of a sentence."""
+        return self.passages[place[0]].window_words[place[1]]
+
+    def closeness(self, place: Place) -> float:
+        """The share of the claim's content words that a sentence has."""
+        own = {term for part in self.parts for term in (*part.stems, *part.numbers)}
+        said = self.words(place)
+        return len(own & {*said.all_stems, *said.numbers}) / len(own)
+
+    def read(self, places: Sequence[Place]) -> list[PartRead]:
+        """Each part, read with those of the sentences that have most of its words."""
+        said = [self.words(place) for place in places]
+        texts = [self.passages[number].read_of(window) for number, window in places]
+        lengths = [len(text) for text in texts]
+        found = []
+        for part, text in zip(self.parts, _texts(self.text), strict=True):
+            some = chosen(part, said, lengths)
+            logits = self.reader(text, " ".join(texts[one] for one in some))
+            found.append(PartRead(part, [said[one] for one in some], logits))
+        return found
+
+
+def _texts(claim: str) -> list[str]:
+    """The sentences of a claim that state something."""
+    cut = (claim[begin:end].strip() for begin, end in sentences(claim))
+    return [text for text in cut if (words := words_of(text)).stems or words.numbers]
+
+
+def _parts(claim: str) -> list[Words]:
+    return [words_of(text) for text in _texts(claim)]
+
+
+def _terms(passage: Passage) -> set[str]:
+    return {term for words in passage.window_words for term in (*words.stems, *words.numbers)}
+
+
+def _likely(features: Array, state: State) -> float:
+    return 1 / (1 + math.exp(-float(features @ state["weight"] + state["bias"][0])))

@@ -1,0 +1,335 @@
+"""A checker that reads claims: a network over claim and evidence together, and what weighs it.
+
+The layers of a sentence encoder are trained on (a cross-encoder; Nogueira and Cho, 2019, arXiv:1901.04085)
+with labelled claims, pairs of sentences, and pairs that are made of them: one number, name, role, negation,
+word or end of a claim is another, or the sentence that it needs is left out. A second head learns which words
+of a claim are not there. The word table stays as it is. Sets that are left out, `unseen`, say when it is
+best.
+
+Its log odds are weighed with features of words by a logistic regression, on the sets `weighed_by`, of which
+no step of training has seen any. The report leaves one domain out after another: what it says of one is by
+weights and bounds of all the others. JSONL files have labelled claims, as of the recipe `grounding`, and the
+characters that are wrong in claims.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+from pydantic import Field
+
+from tieback.catalog.card import EncoderCard
+from tieback.core.errors import InvalidInput
+from tieback.core.passage_units import in_bytes
+from tieback.core.types.arrays import Array
+from tieback.methods.grounding import Passage, Statement
+from tieback.methods.grounding._features import FEATURES
+from tieback.methods.grounding._verdicts import bounds
+from tieback.methods.grounding.claim_reading import PRECISION, weighed
+from tieback.models.question_reader import GRAPH, load_question_reader
+from tieback.models.state_artifact import CLAIMS
+from tieback.recipes.trained import Learned, Run, recipes
+from tieback.recipes.trained._asked_questions import card_of
+from tieback.recipes.trained._calibration import POINTS, logistic, weights_of
+from tieback.recipes.trained._claim_pairs import Pair, read_pairs
+from tieback.recipes.trained._left_out import auc, balanced, least_right
+from tieback.recipes.trained._made_claims import SUPPORTED
+from tieback.recipes.trained._reading_base import base_of
+from tieback.training.digests import digest
+from tieback.training.files import files_of
+
+if TYPE_CHECKING:
+    from tieback.recipes.trained._reading_network import Plan, ReadingNetwork
+
+MAKES = "a checker that reads claims with their evidence"
+
+FEWEST, MOST = 100, 100_000
+"""Pairs to learn from, of all sets together and of each."""
+UNSEEN = ("begin-cmu-dog", "begin-topicalchat", "faithdial-audit", "check-covid", "dialfact")
+WEIGHED_BY = (
+    "bump", "xsumfaith", "goyal21", "polytope", "summeval", "factcc", "dialsummeval", "diasumfact",
+    "lfqa-verification", "gensearch-stanford", "gensearch-attrscore", "ragtruth-qa", "ragtruth-qa-sentence",
+    "factscore", "nli4ct", "nli4ct-edits", "control", "wice-chunk", "wice-page", "climate-fever",
+    "sufficient-fever", "sufficient-hover", "sufficient-vitaminc", "covidfact",
+)  # fmt: skip
+OF_SENTENCES = (
+    "snli", "counterfactual", "mnli", "fever", "med", "breaking", "negation-snli", "negation-mnli", "conjnli",
+    "conjnli-auto", "paws", "negation-rte",
+)  # fmt: skip
+"""Sets whose pairs are of one sentence each."""
+NOT_CHANGED = (
+    "snli", "counterfactual", "med", "breaking", "negation-snli", "negation-mnli", "conjnli", "conjnli-auto",
+    "paws",
+)  # fmt: skip
+"""Sets whose claims nothing is made of: captions of photos, and pairs that were changed already."""
+SHARES = {"sentences": 0.26, "claims": 0.42, "made": 0.32}
+LONGEST = 60_000
+"""Characters of evidence that are weighed."""
+MOST_RIGHT_CONTRADICTED = 0.01
+"""Of the claims that are supported."""
+TOKENS_AT_ONCE = 6000
+FEWEST_OF_DOMAIN = 20
+"""Verdicts that a share of a domain is measured on."""
+
+
+@recipes.method
+def claim_reading(
+    run: Run,
+    *,
+    space: str = "all-minilm-l6-v2",
+    steps: Annotated[int, Field(ge=1)] = 3600,
+    tokens: Annotated[int, Field(ge=32)] = 2560,
+    learning_rate: Annotated[float, Field(gt=0)] = 1.5e-4,
+    frozen: Annotated[int, Field(ge=0)] = 0,
+    made: Annotated[int, Field(ge=0)] = 6000,
+    weighed_of: Annotated[int, Field(ge=1)] = 300,
+    unseen: tuple[str, ...] = UNSEEN,
+    weighed_by: tuple[str, ...] = WEIGHED_BY,
+    seed: int = 0,
+) -> Learned:
+    """The network, over the encoder of `space`, and its weights beside features of words. A step reads pairs
+    of so many `tokens`, and the first `frozen` layers are not trained. At most `made` pairs of each kind are
+    made, and `weighed_of` claims of each set are weighed.
+    """
+    from tieback.recipes.trained._reading_network import Plan
+
+    card = card_of(run, space)
+    files = files_of(run.data, (".jsonl",), "labelled claims")
+    pairs = read_pairs(files, most=MOST, seed=seed)
+    learned_from = [one for one in pairs if one.source not in (*unseen, *weighed_by)]
+    stopped_by = [one for one in pairs if one.source in unseen]
+    if len(learned_from) < FEWEST:
+        raise InvalidInput(
+            f"there are {len(learned_from)} pairs to learn from, and it takes {FEWEST}", field="data"
+        )
+    plan = Plan(steps, tokens, learning_rate, frozen, seed, SHARES)
+    inputs: dict[str, Any] = {
+        "space": f"{card.space} {card.space.fingerprint}", "plan": asdict(plan), "made": made,
+        "pairs": digest(*map(_values, [*learned_from, *stopped_by])),
+    }  # fmt: skip
+    network = run.steps.arrays(
+        f"reading claims by {card.name}",
+        learned,
+        inputs,
+        lambda: learned(run, card, learned_from, stopped_by, plan, made=made, trained_on=digest(inputs)),
+    )
+    graph = network["graph"].tobytes()
+    weighing = [one for one in read_pairs(files, most=weighed_of, seed=seed) if one.source in weighed_by]
+    found = run.steps.arrays(
+        f"claims weighed by {card.name}",
+        features,
+        {"graph": hashlib.sha256(graph).hexdigest(), "pairs": digest(*map(_values, weighing))},
+        lambda: {"features": features(run, card, graph, weighing)},
+        beside=(weighed,),
+    )["features"]
+    whole = np.asarray(~np.isnan(found).any(axis=1), bool)
+    kept = [one for one, there in zip(weighing, whole, strict=True) if there]
+    state = weights_and_bounds(found[whole], kept)
+    rows, metrics = left_out(found[whole], kept)
+    metrics |= {
+        "pairs": len(learned_from), "losses": network["losses"].tolist(),
+        "features": dict(zip(FEATURES, state["weight"].tolist(), strict=True)),
+    }  # fmt: skip
+    facts = {
+        "method": "claim_reading", "space": card.name,
+        "sets": sorted({one.source for one in learned_from}),
+        "stopped_by": sorted({one.source for one in stopped_by}),
+        "weighed_by": sorted({one.source for one in kept}),
+    }  # fmt: skip
+    tables = {
+        "Verdicts on each set, by weights and bounds of the other domains": rows,
+        "AUC without each feature, and by how much domains that are left out are worse": (
+            ablation(found[whole], kept) if len({one.domain for one in kept}) > 1 else []
+        ),
+    }
+    return Learned(CLAIMS.kind, state, (card.space,), files, facts, metrics, tables, {GRAPH: graph})
+
+
+def learned(
+    run: Run,
+    card: EncoderCard,
+    pairs: Sequence[Pair],
+    stopped_by: Sequence[Pair],
+    plan: Plan,
+    *,
+    made: int,
+    trained_on: str,
+) -> dict[str, Array]:
+    """The graph that is served, as bytes, and losses and what the sets that are left out gave, by step."""
+    from tieback.recipes.trained import _reading_network, _reading_pairs
+
+    bert, reader, words = base_of(card, run)
+    changed = [one for one in pairs if one.source not in NOT_CHANGED]
+    read = [
+        *_reading_pairs.claim_pairs(reader, pairs, OF_SENTENCES, plan.seed),
+        *_reading_pairs.made_claims(reader, changed, words, most=made, seed=plan.seed),
+    ]
+    beside = [
+        one
+        for one in _reading_pairs.claim_pairs(reader, stopped_by, OF_SENTENCES, plan.seed)
+        if one.kind != _reading_pairs.MADE
+    ]
+    run.say(f"learning to read claims from {len(read)} pairs")
+    network = _reading_network.ReadingNetwork(bert, plan.frozen)
+    losses = _reading_network.learn_to_read(
+        network,
+        read,
+        plan,
+        checkpoint=run.steps.root / f"claims-{card.name}.checkpoint.safetensors",
+        trained_on=trained_on,
+        say=run.say,
+        look=_look(beside) if beside else None,
+    )
+    draw = np.random.default_rng(plan.seed).permutation(len(read))
+    graph = _reading_network.graph_of(network, [read[place] for place in draw.tolist()])
+    return {"graph": np.frombuffer(graph, np.uint8), "losses": np.array(losses, np.float64).reshape(-1, 3)}
+
+
+def _look(beside: Sequence[Any]) -> Callable[[ReadingNetwork], float]:
+    """The mean AUC of support over sets that are left out."""
+    from tieback.recipes.trained._reading_network import read_by
+
+    own = np.array([one.label == SUPPORTED for one in beside])
+    sources = np.array([one.source for one in beside])
+
+    def look(network: ReadingNetwork) -> float:
+        logits = read_by(network, beside, TOKENS_AT_ONCE)
+        odds = logits[:, 0] - np.logaddexp(logits[:, 1], logits[:, 2])
+        found = [auc(odds[sources == one], own[sources == one]) for one in sorted(set(sources))]
+        return float(np.nanmean(found))
+
+    return look
+
+
+def features(run: Run, card: EncoderCard, graph: bytes, pairs: Sequence[Pair]) -> Array:
+    """What is weighed of each pair `[n, features]`; NaN of a claim that states nothing."""
+    run.say(f"weighing {len(pairs)} claims")
+    reader = load_question_reader(graph, card, run.store)
+    return np.array([_weighed(one, reader.read) for one in pairs], np.float32)
+
+
+def _weighed(pair: Pair, read: Callable[[str, str], Array]) -> Array:
+    text = pair.evidence[:LONGEST]
+    parts = list(in_bytes(text))
+    nothing = np.zeros(0, np.float32)
+    passage = Passage(
+        text,
+        [span for _, span in parts],
+        np.zeros((len(parts), 0), np.float32),
+        reads=[one.read for one, _ in parts],
+    )
+    found = weighed(Statement(pair.claim, nothing, read=read), [passage])
+    return np.full(len(FEATURES), np.nan) if found is None else found
+
+
+def weights_and_bounds(found: Array, pairs: Sequence[Pair]) -> dict[str, Array]:
+    """The state of the method."""
+    own = np.array([one.label == SUPPORTED for one in pairs])
+    weights = weights_of([one.source for one in pairs], own)
+    slopes, constant = logistic(found, own, weights)
+    likely = likelihoods(found, slopes, constant)
+    against = np.sort(found[own, FEATURES.index("contradiction")])
+    most = against[int(np.ceil((1 - MOST_RIGHT_CONTRADICTED) * len(against))) - 1]
+    return {
+        "weight": slopes,
+        "bias": np.array([constant], np.float32),
+        "contradicted": np.array([most], np.float32),
+        "curve": _curve(likely, own, [one.domain for one in pairs]),
+    }
+
+
+def _curve(likely: Array, own: Array, domains: Sequence[str]) -> Array:
+    """Of each of `POINTS` the share of the claims from it on that are supported, and of those up to it that
+    are not, in the domain where it is least `[points, 3]`; 0 where no domain has enough of them. A share that
+    falls again is taken for noise.
+    """
+    names = np.array(domains)
+    ticks, others = [], []
+    for point in POINTS:
+        ticks.append(least_right(own, likely >= point, names, FEWEST_OF_DOMAIN))
+        others.append(least_right(~own, likely <= point, names, FEWEST_OF_DOMAIN))
+    rising, falling = np.maximum.accumulate(ticks), np.maximum.accumulate(others[::-1])[::-1]
+    return np.stack([POINTS, rising, falling], axis=1).astype(np.float32)
+
+
+def likelihoods(found: Array, slopes: Array, constant: float) -> Array:
+    """How likely each claim is supported `[n]`."""
+    return np.asarray(1 / (1 + np.exp(-(found @ slopes + constant))))
+
+
+def left_out(found: Array, pairs: Sequence[Pair]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Rows by set, each measured by weights and bounds of the other domains, and their means."""
+    domains, sources = (np.array([getattr(one, name) for one in pairs]) for name in ("domain", "source"))
+    own = np.array([one.label == SUPPORTED for one in pairs])
+    likely, ticked = np.zeros(len(pairs)), np.zeros(len(pairs), bool)
+    for domain in sorted(set(domains)):
+        out = domains == domain
+        if out.all():
+            continue
+        state = weights_and_bounds(
+            found[~out], [one for one, there in zip(pairs, out, strict=True) if not there]
+        )
+        likely[out] = likelihoods(found[out], state["weight"], float(state["bias"][0]))
+        ticked[out] = likely[out] >= bounds(state["curve"], PRECISION)[0]
+    rows = []
+    for source in sorted(set(sources)):
+        here = sources == source
+        right = own[here & ticked]
+        rows.append(
+            {
+                "set": source,
+                "domain": str(domains[here][0]),
+                "claims": int(here.sum()),
+                "AUC": round(auc(likely[here], own[here]), 3),
+                "balanced accuracy": round(balanced(likely[here] >= 1 / 3, own[here]), 3),
+                "ticks": len(right),
+                "ticks that are right": round(float(right.mean()), 3) if len(right) else "–",
+            }
+        )
+    metrics = {
+        "AUC": float(np.nanmean([row["AUC"] for row in rows])),
+        "balanced_accuracy": float(np.nanmean([row["balanced accuracy"] for row in rows])),
+        "ticked": float(ticked.mean()),
+        "ticks_that_are_right": float(own[ticked].mean()) if ticked.any() else None,
+    }
+    return rows, metrics
+
+
+def ablation(found: Array, pairs: Sequence[Pair]) -> list[dict[str, Any]]:
+    """Rows by feature: the mean AUC without it on domains that are left out, and by how much each domain is
+    worse without it.
+    """
+    domains = np.array([one.domain for one in pairs])
+    whole = _by_domain(found, pairs)
+    rows: list[dict[str, Any]] = [{"without": "–", "AUC": round(float(np.mean([*whole.values()])), 4)}]
+    for place, name in enumerate(FEATURES):
+        less = _by_domain(np.delete(found, place, axis=1), pairs)
+        gains = {domain: round(whole[domain] - less[domain], 3) for domain in sorted(set(domains))}
+        rows.append({"without": name, "AUC": round(float(np.mean([*less.values()])), 4), **gains})
+    rows[0] |= dict.fromkeys(sorted(set(domains)), "")
+    return rows
+
+
+def _by_domain(found: Array, pairs: Sequence[Pair]) -> dict[str, float]:
+    """The mean AUC over the sets of each domain, by weights of the other ones."""
+    domains, sources = (np.array([getattr(one, name) for one in pairs]) for name in ("domain", "source"))
+    own = np.array([one.label == SUPPORTED for one in pairs])
+    values: dict[str, float] = {}
+    for domain in sorted(set(domains)):
+        out = domains == domain
+        weights = weights_of(sources[~out].tolist(), own[~out])
+        slopes, constant = logistic(found[~out], own[~out], weights)
+        likely = likelihoods(found[out], slopes, constant)
+        sets = sources[out]
+        values[domain] = float(
+            np.nanmean([auc(likely[sets == one], own[out][sets == one]) for one in set(sets)])
+        )
+    return values
+
+
+def _values(pair: Pair) -> list[str]:
+    return [pair.evidence, pair.claim, str(pair.label), pair.source, str(pair.wrong)]

@@ -1,0 +1,159 @@
+"""The recipe of the checker that reads claims: what it learns from, is stopped by and is weighed by."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from support.own_encoder import write_folder
+from support.small_training import SmallTraining
+from tieback.core.errors import InvalidInput
+from tieback.methods.grounding._features import FEATURES
+from tieback.methods.grounding._verdicts import bounds
+from tieback.models.question_reader import GRAPH, load_question_reader
+from tieback.models.state_artifact import CHECKER, CLAIMS
+from tieback.recipes.train import REPORT, Outcome
+from tieback.recipes.trained._claim_pairs import Pair, read_pairs
+from tieback.recipes.trained.claim_reading import left_out, likelihoods, weights_and_bounds
+from tokenizers import Tokenizer, processors
+
+QUICK: dict[str, Any] = {
+    "space": "own", "steps": 4, "tokens": 64, "made": 20, "unseen": ["towns"],
+    "weighed_by": ["north", "south"],
+}  # fmt: skip
+
+
+def claims(count: int, source: str) -> list[dict[str, Any]]:
+    """Whether the evidence has the year of the claim."""
+    return [
+        {
+            "id": f"{source}-{number}",
+            "evidence": f"The bridge of town {number} was built in {1700 + number % 300}. Boats pass it.",
+            "claim": f"The bridge of town {number} was built in {1700 + (number + number % 2) % 300}.",
+            "label": ("supported", "contradicted")[number % 2],
+            "source": source,
+        }
+        for number in range(count)
+    ]
+
+
+def written(path: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("".join(f"{json.dumps(one)}\n" for one in rows))
+    return path
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> SmallTraining:
+    folder = tmp_path_factory.mktemp("reading")
+    write_folder(folder / "own")
+    tokenizer = Tokenizer.from_file(str(folder / "own" / "tokenizer.json"))
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
+    )
+    tokenizer.save(str(folder / "own" / "tokenizer.json"))
+    rows = [claims(200, "bridges"), claims(20, "towns"), claims(40, "north"), claims(40, "south")]
+    written(folder / "claims" / "claims.jsonl", [one for some in rows for one in some])
+    return SmallTraining.of(folder, "claim_reading", QUICK, "claims")
+
+
+@pytest.fixture(scope="module")
+def outcome(world: SmallTraining) -> Outcome:
+    return world.train("out")
+
+
+def test_what_is_learned_is_a_state_of_the_method_and_the_graph_that_is_served(
+    world: SmallTraining, outcome: Outcome
+) -> None:
+    state = CLAIMS.learned(outcome.folder, [world.card.space])
+    reader = load_question_reader(CLAIMS.file(outcome.folder, GRAPH), world.card, world.store)
+
+    assert state is not None
+    assert state["weight"].shape == (len(FEATURES),)
+    assert np.isfinite(reader.read("owl at night", "wren flies")).all()
+    assert CLAIMS.is_in(outcome.folder)
+    assert not CHECKER.is_in(outcome.folder)
+
+
+def test_no_set_is_learned_from_and_weighed_by(outcome: Outcome) -> None:
+    facts = outcome.artifact.facts
+
+    assert (facts["sets"], facts["stopped_by"], facts["weighed_by"]) == (
+        ["bridges"],
+        ["towns"],
+        ["north", "south"],
+    )
+    assert "north" in (outcome.folder / REPORT).read_text()
+
+
+def test_a_run_that_was_done_is_not_done_again(world: SmallTraining, outcome: Outcome) -> None:
+    again = world.train("again")
+
+    assert (again.made, again.artifact.revision) == ((), outcome.artifact.revision)
+
+
+def test_too_few_claims_are_refused(world: SmallTraining) -> None:
+    few = written(world.folder / "few" / "few.jsonl", claims(50, "bridges"))
+
+    with pytest.raises(InvalidInput, match="50 pairs to learn from, and it takes 100"):
+        world.train("few", data=few)
+
+
+def test_a_domain_is_measured_by_weights_of_the_others() -> None:
+    """In one domain a feature says the opposite of what it says in the others: only there it fails."""
+    draw = np.random.default_rng(0)
+    pairs, rows = [], []
+    for domain in ("one", "two", "odd"):
+        for number in range(80):
+            label = number % 2
+            pairs.append(Pair("", "", label, domain, None, domain))
+            value = (1 - label) * 2.0 - 1
+            row = draw.normal(0, 0.1, len(FEATURES))
+            row[0] = -value if domain == "odd" else value
+            rows.append(row)
+    measured, _ = left_out(np.array(rows), pairs)
+
+    found = {row["set"]: row["AUC"] for row in measured}
+    assert found["odd"] < 0.1
+    assert min(found["one"], found["two"]) < 1.0  # the odd one is among those that weigh them
+
+
+def test_a_tick_is_as_often_right_in_the_worst_domain() -> None:
+    draw = np.random.default_rng(0)
+    pairs, rows = [], []
+    for domain in ("fair", "copied"):
+        for number in range(200):
+            supported = number % 2 == 0
+            value = 2.0 if supported else -2.0
+            if domain == "copied" and number % 5 == 1:
+                value = 1.0  # not supported, and near to what is
+            pairs.append(Pair("", "", 0 if supported else 2, domain, None, domain))
+            rows.append([value + draw.normal(0, 0.1), *[0.0] * (len(FEATURES) - 1)])
+    found = np.array(rows)
+
+    state = weights_and_bounds(found, pairs)
+    fair = weights_and_bounds(found[:200], pairs[:200])
+
+    likely = likelihoods(found, state["weight"], float(state["bias"][0]))
+    least = bounds(state["curve"], 0.95)[0]
+    ticked = [one for one, value in zip(pairs, likely, strict=True) if value >= least]
+    for domain in ("fair", "copied"):
+        own = [one.label == 0 for one in ticked if one.domain == domain]
+        assert len(own) > 50
+        assert sum(own) / len(own) >= 0.95
+    assert bounds(state["curve"], 0.95)[0] > bounds(fair["curve"], 0.95)[0]
+
+
+def test_wrong_characters_are_read_from_lines_that_mark_them(tmp_path: Path) -> None:
+    mark = {"id": "a-1", "claim": "It is red.", "source": "a", "spans": [{"start": 6, "end": 9}]}
+    pair = {"evidence": "It is blue.", "claim": "It is red.", "label": "contradicted", "source": "a"}
+    path = written(tmp_path / "a.jsonl", [pair, mark, {"question": "Is it?", "passage": "Yes."}])
+
+    [found] = read_pairs([path], most=10, seed=0)
+    assert found.wrong == ((6, 9),)
