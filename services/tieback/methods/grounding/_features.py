@@ -50,11 +50,20 @@ def features_of(parts: Sequence[PartRead], anywhere: float) -> Array:
             min(_pairs(one) for one in parts),
             max(_lacks_numbers(one) for one in parts),
             max(1 - _share(one.words.names, _stems(one.said)) if one.words.names else 0.0 for one in parts),
-            float(all(any(by_rule(one.words, said) == SAME for said in one.said) for one in parts)),
+            float(all(any(says_the_same(one.words, said) for said in one.said) for one in parts)),
             anywhere,
         ],
         np.float64,
     )
+
+
+def says_the_same(stated: Words, said: Words) -> bool:
+    """Whether a sentence has the claim's words in their order, or is the claim."""
+    return by_rule(stated, said) == SAME or _plain(stated) == _plain(said)
+
+
+def _plain(words: Words) -> str:
+    return " ".join(words.text.lower().strip(" .!").split())
 
 
 def odds(logits: Array, label: int) -> float:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from scipy.stats import rankdata
-
 from tieback.core.types.arrays import Array
 
 
@@ -12,6 +10,8 @@ def auc(scores: Array, own: Array) -> float:
 
     NaN where there are none of one kind.
     """
+    from scipy.stats import rankdata  # takes a while, and recipes are listed without it
+
     ones, others = int(own.sum()), int((~own).sum())
     if not ones or not others:
         return float("nan")

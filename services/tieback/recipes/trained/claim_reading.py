@@ -34,7 +34,7 @@ from tieback.models.question_reader import GRAPH, load_question_reader
 from tieback.models.state_artifact import CLAIMS
 from tieback.recipes.trained import Learned, Run, recipes
 from tieback.recipes.trained._asked_questions import card_of
-from tieback.recipes.trained._calibration import POINTS, logistic, weights_of
+from tieback.recipes.trained._calibration import POINTS, curve, logistic, weights_of
 from tieback.recipes.trained._claim_pairs import Pair, read_pairs
 from tieback.recipes.trained._left_out import auc, balanced, least_right
 from tieback.recipes.trained._made_claims import SUPPORTED
@@ -238,22 +238,22 @@ def weights_and_bounds(found: Array, pairs: Sequence[Pair]) -> dict[str, Array]:
         "weight": slopes,
         "bias": np.array([constant], np.float32),
         "contradicted": np.array([most], np.float32),
-        "curve": _curve(likely, own, [one.domain for one in pairs]),
+        "curve": _curve(likely, own, weights, [one.domain for one in pairs]),
     }
 
 
-def _curve(likely: Array, own: Array, domains: Sequence[str]) -> Array:
-    """Of each of `POINTS` the share of the claims from it on that are supported, and of those up to it that
-    are not, in the domain where it is least `[points, 3]`; 0 where no domain has enough of them. A share that
-    falls again is taken for noise.
+def _curve(likely: Array, own: Array, weights: Array, domains: Sequence[str]) -> Array:
+    """Of each of `POINTS` the share of the claims from it on that are supported, in the domain where it is
+    least, 0 where none has enough of them; and the share, by the weights, of those up to it that are not
+    `[points, 3]`. A share that falls again is taken for noise.
+
+    A tick has to hold in each domain. That a claim is not supported is shown with what is missing, and is
+    taken for wrong less often.
     """
     names = np.array(domains)
-    ticks, others = [], []
-    for point in POINTS:
-        ticks.append(least_right(own, likely >= point, names, FEWEST_OF_DOMAIN))
-        others.append(least_right(~own, likely <= point, names, FEWEST_OF_DOMAIN))
-    rising, falling = np.maximum.accumulate(ticks), np.maximum.accumulate(others[::-1])[::-1]
-    return np.stack([POINTS, rising, falling], axis=1).astype(np.float32)
+    ticks = [least_right(own, likely >= point, names, FEWEST_OF_DOMAIN) for point in POINTS]
+    others = curve(likely, own, np.zeros(len(own), bool), weights)[:, 2]
+    return np.stack([POINTS, np.maximum.accumulate(ticks), others], axis=1).astype(np.float32)
 
 
 def likelihoods(found: Array, slopes: Array, constant: float) -> Array:
