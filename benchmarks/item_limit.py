@@ -1,4 +1,4 @@
-"""What limits of the hits of one item give and cost, where a table of many rows stands beside a collection.
+"""Limits of the hits of one item and what they cost, where a table of many rows stands beside a collection.
 
 A CSV file of 500 rows is indexed beside each judged collection of --data: titles of documents, each with a
 shelf. Questions ask for the shelf of a document, and the collection's own questions are about its documents.
@@ -144,7 +144,7 @@ def _is_of_table(item: str) -> bool:
 
 
 def _is_found(result: RetrievalResult, shelf: str) -> tuple[bool, bool]:
-    """Whether a shelf is in the hits, and whether it is in these or their pieces."""
+    """Tell whether a shelf is in the hits, and whether it is in these or their pieces."""
     hits = [one.hit for one in result.hits if _is_of_table(one.hit.item_id)]
     in_hits = any(shelf in hit.text for hit in hits)
     return in_hits, in_hits or any(shelf in piece.text for hit in hits for piece in hit.pieces)

@@ -1,4 +1,4 @@
-"""How texts of several languages are read: where sentences end, which encoding they have, and which language.
+"""Texts of several languages as they are read: ends of sentences, encodings and languages.
 
 `crosslingual/dev.jsonl` of --data has questions and passages in Arabic, Chinese, English, French, German,
 Russian, Spanish and Turkish. Sentences: of the passages, ends whose next sentence begins with a letter in

@@ -1,4 +1,4 @@
-"""Which words of a claim are wrong: the characters that verdicts mark, and those that people marked.
+"""Wrong words of claims: the characters that verdicts mark, and those that people marked.
 
 --data has `spans/SOURCE.jsonl`, a JSON object on each line with "claim", its "label" and "spans" of the
 characters that people marked in it, and its "evidence", or an "id" by which `grounding/dev.jsonl` or
@@ -105,7 +105,7 @@ def measured(sources: Mapping[str, Sequence[Marked]], checker: str | None = None
 
 
 def asked(client: Client, rows: Sequence[Marked], checker: str | None = None) -> Iterator[Found]:
-    """What is found of each claim that the server takes."""
+    """Outcomes of the claims that the server takes."""
     for begin in range(0, len(rows), AT_ONCE):
         some = rows[begin : begin + AT_ONCE]
         checks = [Check(one.claim, [one.evidence]) for one in some]
@@ -171,7 +171,7 @@ def by_kind(found: Iterable[Found]) -> list[dict[str, Any]]:
 
 
 def marks_of(one: Marked, checked: Checked) -> list[Span]:
-    """What the verdicts mark, as characters of the claim."""
+    """Characters of the claim that the verdicts mark."""
     return [span for verdict in checked.verdicts.values() for span in characters(one.claim, verdict.marked)]
 
 

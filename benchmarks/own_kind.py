@@ -1,4 +1,4 @@
-"""What a photo or a sound alone finds first in an album of photos, sounds and texts.
+"""First hits of a photo or a sound alone in an album of photos, sounds and texts.
 
 DIR holds `coco128`, `photos`, `sounds`, `captions` and `classes/cifar10_test.npz`. One album has the photos
 of COCO, photos of ImageNet's classes, the sounds, sentences about other photos and the mixed library; the

@@ -51,7 +51,7 @@ def share_of(labels: Sequence[str]) -> float | None:
 
 
 def setting(name: str) -> str:
-    """What the action was given."""
+    """Inputs of the action."""
     return os.environ.get(f"CHECK_{name}", "").strip()
 
 

@@ -70,7 +70,7 @@ def measured(report: Report, folder: Path, networks: Networks, most: int) -> Non
 
 
 def kind_of(one: Statement, other: Statement) -> ConflictKind | None:
-    """What two sentences say differently, where they are near enough to be compared."""
+    """Differences of two sentences that are near enough to be compared."""
     differs = difference(one.text, other.text) if float(one.vector @ other.vector) >= NEAR else None
     return None if differs is None else differs.kind
 

@@ -34,7 +34,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "_states": lambda _: True,
     "_told_once": lambda _, places: list(places)[: quoting.MOST_QUOTES],
 }
-"""What stands in place of each filter where it is left out."""
+"""Replacements of the filters that are left out."""
 
 
 @dataclass(frozen=True, slots=True)

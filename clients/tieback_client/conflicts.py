@@ -53,14 +53,14 @@ class ConflictingPlace:
     span: tuple[int, int]
     """The sentence, as bytes of the passage's text."""
     differs: tuple[int, int] | None
-    """What it says differently or, of `OTHER_SOURCE`, has of the claim, as bytes of the passage's text; None
-    where it lacks a negation."""
+    """Words that it says differently or, of `OTHER_SOURCE`, has of the claim, as bytes of the passage's text;
+    None where it lacks a negation."""
     text: str
     """The sentence."""
 
     @property
     def said(self) -> str:
-        """What it says differently, in words; empty where `differs` is None."""
+        """Words of what it says differently; empty where `differs` is None."""
         if self.differs is None:
             return ""
         begin, end = (byte - self.span[0] for byte in self.differs)

@@ -119,7 +119,7 @@ class AssertGrounded:
 
 
 def _setting(config: pytest.Config, name: str) -> str:
-    """What the command line says, or else the settings file."""
+    """Value of the command line, or else of the settings file."""
     given = config.getoption(f"tieback_{name}")
     return str(config.getini(f"tieback_{name}") if given is None else given)
 

@@ -121,7 +121,7 @@ def test_the_action_says_what_is_wrong_with_its_settings_and_fails(tmp_path: Pat
 
 
 def hook(given: Any, url: str) -> tuple[Any, str]:
-    """What the hook decides, and what it tells beside it. It needs no package: -S hides them."""
+    """Decision of the hook, and what it tells beside it. It needs no package: -S hides them."""
     ran = subprocess.run(
         [sys.executable, "-S", "-I", str(ROOT / "examples/stop_hook.py")],
         input=json.dumps(given),

@@ -1,4 +1,4 @@
-"""What a verdict says of a claim that is not supported: in what it disagrees, and by which words."""
+"""Verdicts on claims that are not supported: in what these disagree, and by which words."""
 
 from __future__ import annotations
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from support.own_encoder import write_folder
+from support.small_reading import claims, small_reading, written
 from support.small_training import SmallTraining
 from tieback.core.errors import InvalidInput
 from tieback.methods.grounding._features import FEATURES
@@ -19,7 +17,6 @@ from tieback.models.state_artifact import CHECKER, CLAIMS
 from tieback.recipes.train import REPORT, Outcome
 from tieback.recipes.trained._claim_pairs import Pair, read_pairs
 from tieback.recipes.trained.claim_reading import left_out, likelihoods, weights_and_bounds
-from tokenizers import Tokenizer, processors
 
 QUICK: dict[str, Any] = {
     "space": "own", "steps": 4, "tokens": 64, "made": 20, "unseen": ["towns"],
@@ -27,40 +24,12 @@ QUICK: dict[str, Any] = {
 }  # fmt: skip
 
 
-def claims(count: int, source: str) -> list[dict[str, Any]]:
-    """Whether the evidence has the year of the claim."""
-    return [
-        {
-            "id": f"{source}-{number}",
-            "evidence": f"The bridge of town {number} was built in {1700 + number % 300}. Boats pass it.",
-            "claim": f"The bridge of town {number} was built in {1700 + (number + number % 2) % 300}.",
-            "label": ("supported", "contradicted")[number % 2],
-            "source": source,
-        }
-        for number in range(count)
-    ]
-
-
-def written(path: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
-    path.parent.mkdir(exist_ok=True)
-    path.write_text("".join(f"{json.dumps(one)}\n" for one in rows))
-    return path
-
-
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> SmallTraining:
     folder = tmp_path_factory.mktemp("reading")
-    write_folder(folder / "own")
-    tokenizer = Tokenizer.from_file(str(folder / "own" / "tokenizer.json"))
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]",
-        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
-        special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
-    )
-    tokenizer.save(str(folder / "own" / "tokenizer.json"))
     rows = [claims(200, "bridges"), claims(20, "towns"), claims(40, "north"), claims(40, "south")]
-    written(folder / "claims" / "claims.jsonl", [one for some in rows for one in some])
-    return SmallTraining.of(folder, "claim_reading", QUICK, "claims")
+    written(folder / "data" / "claims.jsonl", [one for some in rows for one in some])
+    return small_reading(folder, "claim_reading", QUICK)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from support.each import each
-from tieback.methods.grounding.token_alignment import bounds
+from tieback.methods.grounding._verdicts import bounds
 from tieback.recipes.trained._calibration import EXPECTED_SUPPORTED, curve, error, logistic, weights_of
 from tieback.recipes.trained._claim_pairs import Pair
 from tieback.recipes.trained._made_claims import EDITS, SUPPORTED, UNSUPPORTED, Texts, made_pairs

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from support.own_encoder import write_folder
+from support.small_reading import claims, small_reading, written
 from support.small_training import SmallTraining
 from tieback.core.errors import InvalidInput
 from tieback.models.question_reader import GRAPH, load_question_reader
@@ -19,28 +16,14 @@ from tieback.recipes.train import Outcome
 from tieback.recipes.trained._made_claims import Texts
 from tieback.recipes.trained._question_candidates import Question, candidates_of
 from tieback.recipes.trained._reading_pairs import OtherWords
-from tokenizers import Tokenizer, processors
 
 QUICK: dict[str, Any] = {
     "space": "own", "steps": 4, "tokens": 64, "made": 60, "unseen": ["towns"],
 }  # fmt: skip
 
 
-def claims(count: int) -> list[dict[str, str]]:
-    """Whether the evidence has the year of the claim."""
-    return [
-        {
-            "evidence": f"The bridge of town {number} was built in {1700 + number % 300}. Boats pass it.",
-            "claim": f"The bridge of town {number} was built in {1700 + (number + number % 2) % 300}.",
-            "label": ("supported", "contradicted")[number % 2],
-            "source": "bridges",
-        }
-        for number in range(count)
-    ]
-
-
 def questions(count: int, source: str) -> list[dict[str, Any]]:
-    """Whether the passage has the year that is asked for."""
+    """Tell whether the passage has the year that is asked for."""
     return [
         {
             "question": f"When was the bridge of town {number} built?",
@@ -54,27 +37,13 @@ def questions(count: int, source: str) -> list[dict[str, Any]]:
     ]
 
 
-def written(path: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
-    path.parent.mkdir(exist_ok=True)
-    path.write_text("".join(f"{json.dumps(one)}\n" for one in rows))
-    return path
-
-
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> SmallTraining:
     folder = tmp_path_factory.mktemp("reading")
-    write_folder(folder / "own")
-    tokenizer = Tokenizer.from_file(str(folder / "own" / "tokenizer.json"))
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]",
-        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
-        special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
-    )
-    tokenizer.save(str(folder / "own" / "tokenizer.json"))
     written(folder / "data" / "bridges.jsonl", claims(200))
     written(folder / "data" / "asked.jsonl", [*questions(120, "rivers"), *questions(20, "towns")])
     written(folder / "data" / "dev.jsonl", [*questions(30, "north"), *questions(30, "south")])
-    return SmallTraining.of(folder, "question_reading", QUICK, "data")
+    return small_reading(folder, "question_reading", QUICK)
 
 
 @pytest.fixture(scope="module")

@@ -128,7 +128,7 @@ def served_checker(card: CheckerCard, store: Store) -> ClaimClassifierModel:
 
 
 def bare_logits(folder: Path, model: torch.nn.Module, *texts: str) -> tuple[torch.Tensor, Any]:
-    """What transformers computes of one text or a pair by itself `[tokens or 1, labels]`, and its tokens."""
+    """Outputs of transformers for one text or a pair by itself `[tokens or 1, labels]`, and its tokens."""
     tokens = Tokenizer.from_file(str(folder / "tokenizer.json")).encode(texts[0], *texts[1:])  # type: ignore[arg-type]  # theirs takes the second by place
     config: Any = model.config
     typed = getattr(config, "type_vocab_size", 0) > 1

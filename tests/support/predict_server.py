@@ -18,7 +18,7 @@ LABELS = {"yes": "supported", "no": "unsupported"}
 
 @dataclass
 class PredictServer:
-    """What it answers, and was asked. `failures` are statuses of the next calls; `likely` words support."""
+    """Its answers, and its calls. `failures` are statuses of the next calls; `likely` words support."""
 
     likely: Sequence[str] = ("owl",)
     failures: list[int] = field(default_factory=list)

@@ -42,7 +42,7 @@ class Case:
         return Check(asked["text"], passages, claims, asked.get("question", ""))
 
     def faults(self, document: Any) -> list[str]:
-        """How a document differs from what has to come, by places; empty where it does not.
+        """Differences of a document from what has to come, by places; empty without any.
 
         Needs `jsonschema`.
         """
@@ -58,7 +58,7 @@ def cases() -> tuple[Case, ...]:
 
 
 def malformed(document: Any) -> Iterator[str]:
-    """Where a document does not have the form of schema.json."""
+    """Places in which a document does not have the form of schema.json."""
     from jsonschema import Draft202012Validator  # of the extra conformance
 
     for one in Draft202012Validator(schema()).iter_errors(document):
@@ -66,7 +66,7 @@ def malformed(document: Any) -> Iterator[str]:
 
 
 def different(found: Any, expected: Any, place: str = "$") -> Iterator[str]:
-    """Where a document is not what has to come."""
+    """Places in which a document is not what has to come."""
     if isinstance(expected, Mapping) and expected.keys() == {ANY}:
         if found not in expected[ANY]:
             yield f"{place}: {found!r} is none of {expected[ANY]!r}"
@@ -84,7 +84,7 @@ def different(found: Any, expected: Any, place: str = "$") -> Iterator[str]:
 
 
 def unfitting(document: Mapping[str, Any]) -> Iterator[str]:
-    """Where the parts of a document that has its form do not fit together."""
+    """Places in which parts of a document that has its form do not fit together."""
     text, sources = document["text"], {one["id"]: one["text"] for one in document["sources"]}
     if len(sources) != len(document["sources"]):
         yield "$.sources: two have one id"

@@ -31,7 +31,7 @@ class MediaCard(Sourced):
 
 
 class Card(Sourced):
-    """What encoders, rerankers, checkers, recognisers and generators share.
+    """Fields that encoders, rerankers, checkers, recognisers and generators share.
 
     The weights come from `sources`, or from the user's own `directory` (a transformers or ONNX folder,
     relative to the card's file): one of the two. A model that is `Weightless` has neither, and one that is

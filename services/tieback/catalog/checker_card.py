@@ -23,13 +23,13 @@ PLACE = re.compile(rf"\{{({EVIDENCE}|{CLAIM}|{QUESTION})\}}")
 
 Outcome = Literal["supported", "contradicted", "unsupported"]
 OUTCOMES: tuple[Outcome, ...] = ("supported", "contradicted", "unsupported")
-"""What a label can mean, in the order in which their probabilities stand everywhere."""
+"""Meanings of labels, in the order in which their probabilities stand everywhere."""
 
 Labels = Annotated[dict[Annotated[str, Field(min_length=1, max_length=200)], Outcome], Field(min_length=1)]
 Inputs = tuple[Annotated[str, Field(max_length=4000)], ...]
 Share = Annotated[float, Field(ge=0, le=1)]
 Aggregation = Literal["max", "mean", "min"]
-"""How the probabilities of several windows, or of several tokens, become one."""
+"""Ways in which the probabilities of several windows, or of several tokens, become one."""
 
 FEWEST_TOKENS = 16
 
@@ -125,7 +125,7 @@ class CheckerCard(Card):
         return self
 
     def inputs_for(self, question: str) -> Inputs:
-        """What the model reads of a claim that answers the question; empty where nothing was asked."""
+        """Parts that the model reads of a claim that answers the question; empty where nothing was asked."""
         return self.question_inputs if question and self.question_inputs else self.inputs
 
     def _construction(self) -> dict[str, Any]:

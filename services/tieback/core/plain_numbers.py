@@ -49,5 +49,5 @@ def is_rounded(number: str, exact: str) -> bool:
 
 
 def has_number(number: str, numbers: Collection[str]) -> bool:
-    """Whether a number is among others, or is one of them rounded: 239000 is 238855 in round figures."""
+    """Tell whether a number is among others, or is one of them rounded: 239000 is 238855 in round figures."""
     return number in numbers or any(is_rounded(number, exact) for exact in numbers)

@@ -18,7 +18,7 @@ def asks_how_to(question: str) -> bool:
 
 
 def asks_for_number(question: str) -> bool:
-    """Whether it asks how many, how long or how often."""
+    """Tell whether it asks how many, how long or how often."""
     return ASKS["number"].search(question) is not None
 
 

@@ -91,7 +91,7 @@ def best(evidence: ReadEvidence) -> list[Place]:
 
 
 def _values(evidence: ReadEvidence) -> dict[Place, float]:
-    """How well the question is aligned with each sentence that was encoded, or how they bear on it."""
+    """Alignments of the question with each sentence that was encoded, or relevances."""
     values = evidence.aligned or evidence.relevances
     found = {
         (number, window): float(value)

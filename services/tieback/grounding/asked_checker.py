@@ -27,7 +27,7 @@ class AskedChecker:
     async def __call__(
         self, claims: Sequence[Statement], passages: Sequence[Passage], question: str, deadline: Deadline
     ) -> list[Finding]:
-        """What it finds of each claim, in order."""
+        """Findings of the claims, in order."""
         if not claims:
             return []
         spans: list[Span] = []

@@ -41,7 +41,7 @@ SUPPORTED, CONTRADICTED = OUTCOMES.index("supported"), OUTCOMES.index("contradic
 
 
 class _Plan(NamedTuple):
-    """What is read of a claim: windows of each passage, or of all as of one; or why nothing is."""
+    """Parts that are read of a claim: windows of each passage, or of all as of one; or why nothing is."""
 
     claim: Claim
     groups: Sequence[Sequence[Window]] = ()
@@ -80,7 +80,7 @@ class CardChecker:
 
     @property
     def load(self) -> Load:
-        """How busy its model is."""
+        """Load of its model."""
         return self._reader.load
 
     async def check(
@@ -216,7 +216,7 @@ def _groups(plan: _Plan, question: str, outcomes: Mapping[ReadClaim, Array]) -> 
 
 
 def _can_contradict(card: CheckerCard) -> bool:
-    """Whether one of its labels means contradicted."""
+    """Tell whether one of its labels means contradicted."""
     return "contradicted" in card.options.labels.values()
 
 

@@ -86,7 +86,7 @@ class ClaimCheck:
 
     @property
     def reads_together(self) -> bool:
-        """Whether claims are best found several at a time."""
+        """Tell whether claims are best found several at a time."""
         return self._checker.asks is not None
 
     def takes(self, text: str) -> bool:

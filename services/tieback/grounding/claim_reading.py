@@ -1,4 +1,4 @@
-"""What reads claims with evidence for a card: a model of this process, in batches, or an endpoint."""
+"""Readers of claims with evidence for a card: a model of this process, in batches, or an endpoint."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class ClaimReader(Protocol):
 
     @property
     def load(self) -> Load:
-        """How busy it is."""
+        """Its load."""
         ...
 
     def starts(self, text: str) -> Array:
@@ -178,7 +178,7 @@ class EndpointReader:
 
 
 def estimated(read: ReadClaim, card: CheckerCard) -> int:
-    """How many tokens a claim and its evidence may be."""
+    """Number of tokens that a claim and its evidence may have."""
     characters = len(read.evidence) + len(read.claim) + len(read.question)
     return min(characters // CHARACTERS_PER_TOKEN + 1, card.max_tokens)
 

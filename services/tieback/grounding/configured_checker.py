@@ -66,9 +66,9 @@ class ConfiguredChecker:
     revision: str
     """The revision of what it has learned; of one that learns nothing, this release."""
     reads: Reads | None = None
-    """Which windows it reads of a claim, where words alone decide it; None where it reads all."""
+    """Picks the windows that it reads of a claim, where words alone decide it; None where it reads all."""
     asks: Asks | None = None
-    """What finds in place of `check`, where the checker is the user's own."""
+    """Finds in place of `check`, where the checker is the user's own."""
 
 
 class Reader(Protocol):
@@ -178,7 +178,7 @@ class Checkers:
 
 
 def _nothing(_: Statement, passages: Sequence[Passage]) -> Finding:
-    """What is found before another place was asked."""
+    """A finding before another place was asked."""
     return Finding(VerdictLabel.NOT_CHECKED, 0.0, [Support(0.0, None) for _ in passages])
 
 

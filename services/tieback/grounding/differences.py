@@ -73,24 +73,24 @@ class _Read:
         self.negations = [one for one in self.every if one.kind is Kind.NEGATION]
 
     def counted(self, number: Word) -> Word | None:
-        """What follows a number at once, without a mark between."""
+        """The word that follows a number at once, without a mark between."""
         behind = self.every[number.place + 1 : number.place + 2]
         follows = behind and not self.text[number.span[1] : behind[0].span[0]].strip()
         return behind[0] if follows and behind[0].is_content else None
 
     def is_date(self, number: Word) -> bool:
-        """Whether it is a year that counts nothing, or stands beside a month or the like."""
+        """Tell whether it is a year that counts nothing, or stands beside a month or the like."""
         thing = self.counted(number)
         return number.kind is Kind.DATE and (thing is None or thing.kind is Kind.DATE)
 
     def is_label(self, number: Word) -> bool:
-        """Whether it names a thing and counts none, as in "Figure 3 shows"."""
+        """Tell whether it names a thing and counts none, as in "Figure 3 shows"."""
         before = self.every[number.place - 1] if number.place else None
         return before is not None and before.is_content and self.text[before.span[0]].isupper()
 
 
 class _Measured(NamedTuple):
-    """Where both sentences have one quantity of a dimension in two units, and those of them that differ."""
+    """Places at which both have one quantity of a dimension in two units, and those of them that differ."""
 
     own: Sequence[Span]
     its: Sequence[Span]
@@ -164,7 +164,7 @@ def _of_words(more: Sequence[Word], less: Sequence[Word]) -> Difference | None:
 def _beyond(
     own: Mapping[str, Word], its: Mapping[str, Word], quantities: _Measured
 ) -> tuple[list[Word], list[Word]]:
-    """What each has that the other lacks, but for quantities that are compared."""
+    """Words that each has and the other lacks, but for quantities that are compared."""
     return (
         [word for term, word in own.items() if term not in its and not _is_in(word, quantities.own)],
         [word for term, word in its.items() if term not in own and not _is_in(word, quantities.its)],

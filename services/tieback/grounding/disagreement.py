@@ -40,7 +40,7 @@ DISAGREES = {
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What differs: its kind, the words of the claim and those of the sentence at `place`, as characters."""
+    """A difference: its kind, the words of the claim and those of the sentence at `place`, as characters."""
 
     kind: Disagreement | None
     marked: Sequence[Span]
@@ -49,7 +49,7 @@ class Found:
 
 
 class _Said:
-    """What some sentences have, all together."""
+    """Words that some sentences have, all together."""
 
     def __init__(self, sentences: Iterable[Sentence]) -> None:
         read = list(sentences)
@@ -73,7 +73,7 @@ class Disagreements:
     def of(
         self, claim: str, nearest: Place | None, *, contradicts: bool, marks: Sequence[TokenMark] = ()
     ) -> Found:
-        """What differs between a claim and the sentence that contradicts it, or is nearest to it."""
+        """Finds what differs between a claim and the sentence that contradicts it, or is nearest to it."""
         shown = as_displayed(claim)
         words = spanned_words(shown)
         if self._said is None:
@@ -135,7 +135,7 @@ class Disagreements:
         return found
 
     def _where(self, place: Place | None, words: Sequence[Word]) -> Span | None:
-        """Where a sentence has the first of some words."""
+        """Place of the first of some words in a sentence."""
         if place is None:
             return None
         terms = {word.term for word in words}
@@ -205,7 +205,7 @@ def _runs(words: Sequence[Word], kind: Kind) -> list[list[Word]]:
 
 
 def _likeness(words: Sequence[Word], run: Sequence[Word], its: Sequence[Word], other: Sequence[Word]) -> int:
-    """How alike what stands before and behind two runs is: 2 for a content word that both have there, 1 for a
+    """Likeness of what stands before and behind two runs: 2 for a content word that both have there, 1 for a
     function word, or the end of the sentence.
     """
     return sum(
@@ -223,7 +223,7 @@ def _beside(words: Sequence[Word], run: Sequence[Word]) -> list[tuple[str, bool]
 
 
 def _negated(words: Sequence[Word], its: Sequence[Word]) -> tuple[Sequence[Word], Span | None] | None:
-    """Where one denies what the other says: the words of the claim to mark, the negation of the sentence."""
+    """Finds what one denies of the other: the words of the claim to mark, the negation of the sentence."""
     own, other = ([word for word in each if word.kind is Kind.NEGATION] for each in (words, its))
     if len(own) % 2 == len(other) % 2:
         return None

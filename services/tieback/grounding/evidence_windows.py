@@ -13,7 +13,7 @@ from tieback.core.spans import ByteOffsets
 from tieback.core.types.arrays import Array, Span
 
 BETWEEN = "\n\n"
-"""What stands between passages that are read together."""
+"""Text between passages that are read together."""
 
 
 class CutPassage(NamedTuple):
@@ -25,7 +25,7 @@ class CutPassage(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What is read at a time, and the bytes of passages, by their places, that it is made of."""
+    """A text that is read at a time, and the bytes of passages, by their places, that it is made of."""
 
     text: str
     parts: Sequence[tuple[int, Span]]

@@ -1,4 +1,4 @@
-"""What a verdict says of a claim that is not supported: the nearest sentence, and what differs from it."""
+"""Explanations of verdicts on claims that are not supported: the nearest sentence, and what differs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OPEN = (VerdictLabel.UNSUPPORTED, VerdictLabel.LOW_CONFIDENCE)
 
 
 class Explanations:
-    """What verdicts on the claims of one text say beside their label."""
+    """Explains the verdicts on the claims of one text."""
 
     def __init__(self, sources: Sequence[Evidence], passages: Sequence[Passage]) -> None:
         self._sources = sources

@@ -105,7 +105,7 @@ def says(identifier: str, text: str) -> bool:
 
 
 def unnamed(question: str, texts: Sequence[str]) -> list[str]:
-    """What the question names and none of the texts does, in its order.
+    """Names of the question that none of the texts has, in its order.
 
     Of several sentences the last one that asks is read: what is told before it need not be in an answer.
     """

@@ -58,7 +58,7 @@ def left_open(question: str, quotes: Sequence[str]) -> str:
 
 
 def _counts_in_words(text: str, is_amount: bool) -> bool:
-    """Whether it says how much, or else how many, how long or how often it is, without a number in digits."""
+    """Tell whether it says how much, how many, how long or how often it is, without a number in digits."""
     read = sentence_of(text)
     known = read.language
     words = known.amounts if is_amount else known.amounts | known.frequencies

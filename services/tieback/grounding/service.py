@@ -134,7 +134,7 @@ class ClaimChecker:
 async def _ahead(
     check: ClaimCheck, claims: Sequence[Claim], read: Sequence[Statement | None]
 ) -> list[Finding | None]:
-    """What is found of all claims together, by a checker that reads them so; else None for each."""
+    """Findings of all claims together, by a checker that reads them so; else None for each."""
     if not check.reads_together:
         return [None] * len(claims)
     taken = {

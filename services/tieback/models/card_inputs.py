@@ -1,4 +1,4 @@
-"""What a checker's card has its model read: texts with places for evidence, claim and question, as tokens.
+"""Inputs of a checker's model by its card: texts with places for evidence, claim and question, as tokens.
 
 Names of special tokens in the card's texts are those tokens. In the texts of a request they are text, as
 everywhere (`plain_text.py`), so a text is tokenised from one special token of the card to the next.
@@ -52,7 +52,7 @@ class CardInputs:
 
     @property
     def vocabulary(self) -> int:
-        """How many tokens there are."""
+        """Number of tokens."""
         return self._tokenizer.vocabulary
 
     def starts(self, text: str) -> Array:

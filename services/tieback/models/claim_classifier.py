@@ -28,7 +28,7 @@ SPARE = 2
 
 @dataclass(frozen=True, slots=True)
 class ReadClaim:
-    """What is read at a time: a window of evidence, the claim, and the question where one was asked."""
+    """One reading: a window of evidence, the claim, and the question where one was asked."""
 
     evidence: str
     claim: str
@@ -45,7 +45,7 @@ class PreparedClaim:
 
     @property
     def tokens(self) -> int:
-        """What it costs."""
+        """Its cost."""
         return len(self.ids)
 
 

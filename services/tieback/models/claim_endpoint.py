@@ -126,7 +126,7 @@ class ClaimEndpointModel:
         )
 
     def _outcomes(self, labels: Any) -> Array:
-        """What the labels of one input mean, summed."""
+        """Probabilities of the meanings of the labels of one input."""
         found = np.zeros(len(OUTCOMES), np.float32)
         for one in labels:
             outcome = self._options.labels.get(str(one["label"]))

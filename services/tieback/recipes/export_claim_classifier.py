@@ -114,7 +114,7 @@ def labels_of(config: Any) -> list[str]:
 
 
 def outcomes_of(names: list[str], labels: Mapping[str, Outcome], config: str) -> Tensor:
-    """What each label means `[labels, outcomes]`; of a single one, what its opposite does as well.
+    """Meanings of the labels `[labels, outcomes]`; of a single one, those of its opposite as well.
 
     StartupError where a label of the model has no meaning, or one of the card's is none of the model's.
     """

@@ -30,7 +30,7 @@ MEANS = {
 
 
 def is_checker(config: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    """Whether a folder's model says of claims what its `labels` mean: one of several classes, or of tokens.
+    """Tell whether a folder's model says of claims what its `labels` mean: by classes, or by tokens.
     With one class it scores, unless the user says what that means.
     """
     kind = _kind(config)
@@ -91,7 +91,7 @@ def _kind(config: Mapping[str, Any]) -> str:
 
 
 def _classes(config: Mapping[str, Any]) -> int:
-    """How many labels it has, which are two where nothing is said of them."""
+    """Number of its labels: two where nothing is said of them."""
     labels = config.get("id2label")
     return len(labels) if isinstance(labels, dict) else 2
 

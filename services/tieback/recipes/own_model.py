@@ -65,7 +65,7 @@ class FolderOptions:
     bits: int = DEFAULT_BITS
     """Of a weight of a language model."""
     labels: Mapping[str, str] = field(default_factory=dict)
-    """What labels of a classifier of claims mean, by their names."""
+    """Meanings of the labels of a classifier of claims, by their names."""
 
 
 @dataclass(slots=True)

@@ -59,7 +59,7 @@ class ScalingReplica(Replica):
     """A replica whose kind may grow in number."""
 
     def record_autoscaling_stats(self) -> dict[str, float]:
-        """What the number is decided by, where it follows the load: see `tieback.serving.autoscaling`."""
+        """Rules of the number, where it follows the load: see `tieback.serving.autoscaling`."""
         return cast("ServiceProcess", self._process).signal()
 
 

@@ -28,7 +28,7 @@ _CAPTURES = frozenset({"true", "event_only", "span_and_event"})
 
 
 def captures_content() -> bool:
-    """Whether the environment of this process wants the text of claims in events."""
+    """Tell whether the environment of this process wants the text of claims in events."""
     return os.environ.get(CAPTURE, "").strip().lower() in _CAPTURES
 
 

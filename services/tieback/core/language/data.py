@@ -1,4 +1,4 @@
-"""What is known of a language: its months, negations, units and the like, one file for each language."""
+"""Data of languages: months, negations, units and the like, one file for each language."""
 
 from __future__ import annotations
 
@@ -75,13 +75,13 @@ class Language:
 
     @cached_property
     def participles(self) -> tuple[str, ...]:
-        """How participles end."""
+        """Endings of participles."""
         return tuple(sorted(self.participle_endings))
 
 
 @cache
 def language(name: str = DEFAULT_LANGUAGE) -> Language:
-    """What is known of a language; nothing where it has no file. TypeError where a list has another name."""
+    """Reads the data of a language; empty where it has no file. TypeError where a list has another name."""
     file = resources.files(__package__) / f"{name}.toml"
     if not file.is_file():
         return Language(name)

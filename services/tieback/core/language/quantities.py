@@ -15,7 +15,7 @@ from tieback.core.types.arrays import Span
 TOLERANCE = 0.07
 """A month has 28 to 31 days, a MiB 1.05 MB: nearer than this two quantities are the same."""
 COUNT = "count of "
-"""What the dimension of a number of things begins with."""
+"""Beginning of the dimension of a number of things."""
 BOUND_REACH = 2
 """Words before a number that may make it a bound: "more than 20 minutes"."""
 
@@ -63,5 +63,5 @@ def measured(quantities: Iterable[Quantity]) -> dict[str, Quantity]:
 
 
 def same(one: float, other: float) -> bool:
-    """Whether two quantities of a dimension are the same, in round figures."""
+    """Tell whether two quantities of a dimension are the same, in round figures."""
     return abs(one - other) <= TOLERANCE * max(abs(one), abs(other))

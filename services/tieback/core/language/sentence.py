@@ -1,4 +1,4 @@
-"""What a sentence is made of: its words, numbers, names, times and negations, read once and kept. English.
+"""Parts of a sentence: its words, numbers, names, times and negations, read once and kept. English.
 
 Words are stemmed, and function words left out, as in full text (`core/terms.py`: Snowball). Numbers that are
 written out are read by text2num. Each part is worked out when it is first asked for.
@@ -25,7 +25,7 @@ LONGEST_KEPT = 600
 """Characters of a text that is kept beside others: tokens take some hundred bytes for each word."""
 
 ANSWER = re.compile(rf"\s*(?:{'|'.join(sorted(language().answers))})\b(?!\s+\w)\W*", re.IGNORECASE)
-"""What a statement can begin with that answers and does not negate: "No, they are not paid"."""
+"""Beginning of a statement that answers and does not negate: "No, they are not paid"."""
 
 MARKED = re.compile(r"\b([A-Z][\w'’-]*)(?:\s+(?=[A-Z]\b|[IVX]+\b))?([#+]+|\b[IVX]+\b|\b[A-Z]\b)")
 """A name and the letter, Roman numeral or sign behind it."""
@@ -34,7 +34,7 @@ AGENT_REACH = 4
 """Content words before "by", the nearest of which that is a participle is the verb."""
 
 NEGATION_REACH = 2
-"""How many content words a negation covers."""
+"""Number of content words that a negation covers."""
 
 Terms = frozenset[str]
 
@@ -47,7 +47,7 @@ class Sentence:
 
     @cached_property
     def language(self) -> Language:
-        """What is known of its language."""
+        """Data of its language."""
         return language(DEFAULT_LANGUAGE)
 
     @cached_property
@@ -94,7 +94,7 @@ class Sentence:
 
     @property
     def negations(self) -> int:
-        """How many words negate."""
+        """Number of words that negate."""
         return len(self.negators)
 
     @cached_property
@@ -111,7 +111,7 @@ class Sentence:
 
     @cached_property
     def is_negated(self) -> bool:
-        """Whether there is a negation."""
+        """Tell whether there is a negation."""
         return bool(self.negators)
 
     @cached_property
@@ -215,11 +215,11 @@ class Sentence:
 
     @cached_property
     def quantities(self) -> Sequence[Quantity]:
-        """What is counted or measured, in comparable units."""
+        """Things that are counted or measured, in comparable units."""
         return list(quantities_of(self.text, self.tokens, self.language))
 
     def is_time(self, one: Token) -> bool:
-        """Whether a token of it is a year, month, day or the like."""
+        """Tell whether a token of it is a year, month, day or the like."""
         known = self.language
         if not one.number:
             return one.word in known.when or one.word.removesuffix(known.possessive) in known.when
@@ -249,7 +249,7 @@ class Sentence:
 
 
 def is_year(number: str) -> bool:
-    """Whether a number in plain digits is that of a year."""
+    """Tell whether a number in plain digits is that of a year."""
     return len(number) == 4 and number.isdecimal() and int(number) in YEARS
 
 

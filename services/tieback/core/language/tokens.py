@@ -71,7 +71,7 @@ def _sort_of(word: str, name: str) -> tuple[str, bool, bool]:
 
 
 def _in_digits(text: str, every: Sequence[tuple[str, Span]], known: Language) -> Iterator[tuple[str, Span]]:
-    """What is written and where, numbers in digits."""
+    """A word as it is written and its place, numbers in digits."""
     place = 0
     while place < len(every):
         written = every[place][0]
@@ -122,7 +122,7 @@ def _multiplied(text: str, pair: Sequence[tuple[str, Span]], known: Language) ->
 
 
 def _is_ending_of_day(every: Sequence[tuple[str, Span]], place: int, known: Language) -> bool:
-    """Whether a word is what an ordinal ends with, in a day of a month: "July 18th", "the 18th of July"."""
+    """Tell whether a word ends an ordinal, in a day of a month: "July 18th", "the 18th of July"."""
     (_, span), (number, before) = every[place], every[max(0, place - 1)]
     if not number.isdecimal() or (before[1] != span[0] and before != span):
         return False

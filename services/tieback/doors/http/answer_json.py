@@ -29,7 +29,7 @@ NAMES: dict[type, str] = {
     Conflict: "conflicts",
     Repaired: "repaired",
 }
-"""Where events of a kind are listed in a part of a stream."""
+"""Lists of the events of a kind in a part of a stream."""
 
 
 def passages(hits: Sequence[RetrievedHit]) -> list[dict[str, Any]]:
@@ -49,7 +49,7 @@ def of_answer(answer: Answer) -> dict[str, Any]:
 
 
 def at_end(answer: Answer) -> dict[str, Any]:
-    """What is known of an answer at its end: as a checked text, and as people are told of it."""
+    """An answer at its end: as a checked text, and as people are told of it."""
     return {
         "checked": answer.document,
         "supported": supported(answer),

@@ -1,4 +1,4 @@
-"""How a part of a passage is read with a question, before it is known whether it is quoted."""
+"""Parts of passages that are read with a question, before it is known whether they are quoted."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ STATE = {"calibration": ("two",), "precisions": ("levels", "two")}
 is quoted from there on is right."""
 
 READS_QUOTES = True
-"""Whether a network beside the state reads the sentences."""
+"""Tell whether a network beside the state reads the sentences."""
 
 CERTAIN, LIKELY = 0.8, 0.45
 """The shares of right quotes from which on a quote is shown as the answer, and as where the answer probably

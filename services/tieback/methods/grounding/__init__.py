@@ -53,7 +53,7 @@ NO_ROWS = np.zeros((0, 0), np.float32)
 
 
 class TokenMark(NamedTuple):
-    """How likely it is, 0 to 1, that the passages do not say a part of a claim, in characters of it."""
+    """Probability that the passages do not say a part of a claim, in characters of it."""
 
     span: tuple[int, int]
     probability: float
@@ -223,8 +223,8 @@ def reads_words(name: str) -> bool:
 
 
 def reads_together(name: str) -> bool:
-    """Whether a network beside the method's state reads claim and evidence: its file has `READS_TOGETHER`.
-    NotFound for an unknown method.
+    """Tell whether a network beside the method's state reads claim and evidence: its file then has
+    `READS_TOGETHER`. NotFound for an unknown method.
     """
     return bool(getattr(sys.modules[checkers.get(name).__module__], "READS_TOGETHER", False))
 

@@ -10,10 +10,10 @@ MOST_CHARACTERS = 640
 """Of the sentences that are read together: with a claim they are about 190 tokens."""
 
 AGAIN = 0.3
-"""How much a word counts that a chosen sentence has too."""
+"""Weight of a word that a chosen sentence has too."""
 
 LONGER = 0.02
-"""How much a word of a sentence that the claim does not have counts against it."""
+"""Weight against a sentence of each word that the claim does not have."""
 
 
 def chosen(stated: Words, said: Sequence[Words], lengths: Sequence[int]) -> list[int]:

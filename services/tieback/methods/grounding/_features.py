@@ -58,7 +58,7 @@ def features_of(parts: Sequence[PartRead], anywhere: float) -> Array:
 
 
 def says_the_same(stated: Words, said: Words) -> bool:
-    """Whether a sentence has the claim's words in their order, or is the claim."""
+    """Tell whether a sentence has the claim's words in their order, or is the claim."""
     return by_rule(stated, said) == SAME or _plain(stated) == _plain(said)
 
 

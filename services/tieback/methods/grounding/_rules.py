@@ -1,4 +1,4 @@
-"""What is certain of a claim and a sentence without a network: that one says the same, or otherwise."""
+"""Rules of words, without a network: that a sentence says the same as a claim, or otherwise."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from tieback.core.language import Sentence as Words
 from tieback.methods.grounding._words import conflicts, lacking
 
 SAME, OTHERWISE = 1, -1
-"""What rules find of a sentence."""
+"""Outcomes of the rules."""
 
 FEWEST_WORDS = 3
 """Content words from which on the same words in their order are the same statement."""
 
 
 def by_rule(stated: Words, said: Words) -> int:
-    """What is certain without the network: that a sentence says the `SAME`, or `OTHERWISE`; else 0.
+    """Tell without the network that a sentence says the `SAME`, or `OTHERWISE`; else 0.
 
     It says the same where it has the claim's content words in their order, or but for a phrase with a
     preposition that stands elsewhere, its numbers and its negations. It says otherwise where it has those
@@ -31,13 +31,13 @@ def by_rule(stated: Words, said: Words) -> int:
 
 
 def _in_order(wanted: Words, said: Words) -> bool:
-    """Whether all words are there in their order, others between them or not."""
+    """Tell whether all words are there in their order, others between them or not."""
     return len(runs(wanted.stems, said.stems)) == 1
 
 
 def _is_moved(stated: Words, said: Words) -> bool:
-    """Whether a phrase with a preposition, which nobody can mistake for another, stands elsewhere, and all
-    else is in order.
+    """Tell whether a phrase with a preposition, which nobody can mistake for another, stands elsewhere, and
+    all else is in order.
     """
     begins = runs(stated.stems, said.stems)
     if len(begins) != 2 or not are_led_alike(stated, said):
@@ -48,13 +48,13 @@ def _is_moved(stated: Words, said: Words) -> bool:
 
 
 def are_led_alike(stated: Words, said: Words) -> bool:
-    """Whether the words of both stand behind the same prepositions: not so "from Linz to Graz" and back."""
+    """Tell whether words of both stand behind the same prepositions: not so "from Linz to Graz" and back."""
     own = {pair for pair in stated.led if pair[1] in said.stems}
     return own == {pair for pair in said.led if pair[1] in stated.stems}
 
 
 def runs(wanted: Sequence[str], said: Sequence[str]) -> list[int]:
-    """Where runs of a text begin, each of which has its words in the order of another text: two where a
+    """Beginnings of runs of a text, each of which has its words in the order of another text: two where a
     phrase stands in front ("In 1994 it opened"), three where two words changed places around another; none
     where a word is not there.
     """
@@ -71,6 +71,6 @@ def runs(wanted: Sequence[str], said: Sequence[str]) -> list[int]:
 
 
 def same_voice(stated: Words, said: Words) -> bool:
-    """Whether no verb that both have is in the passive voice in one of them alone."""
+    """Tell whether no verb that both have is in the passive voice in one of them alone."""
     turned = stated.acted - said.acted - said.undergone, said.acted - stated.acted - stated.undergone
     return not set().union(*turned).intersection(stated.stems).intersection(said.stems)

@@ -1,4 +1,4 @@
-"""How a verdict follows from likelihoods, and which passages it rests on."""
+"""Verdicts by likelihoods, and the passages that they rest on."""
 
 from __future__ import annotations
 

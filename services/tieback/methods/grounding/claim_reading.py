@@ -60,16 +60,16 @@ STATE = {
 not."""
 
 READS_TOGETHER = True
-"""Whether a network beside the state reads claim and evidence."""
+"""Tell whether a network beside the state reads claim and evidence."""
 
 PRECISION = 0.9
 """Of verdicts."""
 
 LESS = 0.1
-"""How much less often UNSUPPORTED is right than a tick: it asks to read what is shown, and misleads less."""
+"""Share by which UNSUPPORTED is less often right than a tick: it asks to read on, and misleads less."""
 
 RULED = 0.93
-"""How often a claim is supported whose sentences the evidence has word for word: of 202 of 24 sources."""
+"""Share of claims that are supported, of those that the evidence has word for word: 202 of 24 sources."""
 
 MOST_ALONE = 3
 """Passages that are read alone beside all together: those with most of the claim's words."""
@@ -139,7 +139,7 @@ def claim_reading(
 
 
 def weighed(claim: Statement, passages: Sequence[Passage]) -> Array | None:
-    """What is weighed of a claim and all passages together, in the order of `FEATURES`; None where the claim
+    """Features of a claim and all passages together, in the order of `FEATURES`; None where the claim
     states nothing, or nothing was read.
     """
     parts = _parts(claim.text)
@@ -206,7 +206,7 @@ class _Held:
         return self.passages[place[0]].window_words[place[1]]
 
     def ruled(self, place: Place) -> int:
-        """What is certain of a sentence and one of the parts: that it says the same, or otherwise."""
+        """Tell by rules whether a sentence says the same as one of the parts, or otherwise."""
         said = self.words(place)
         found = [SAME if says_the_same(part, said) else by_rule(part, said) for part in self.parts]
         return OTHERWISE if OTHERWISE in found else max(found)
@@ -219,7 +219,7 @@ class _Held:
 
     @property
     def is_mentioned(self) -> bool:
-        """Whether a passage has a content word or a number of the claim."""
+        """Tell whether a passage has a content word or a number of the claim."""
         own = {term for part in self.parts for term in (*part.stems, *part.numbers)}
         return any(own & _terms(passage) for passage in self.passages)
 

@@ -31,6 +31,9 @@ from tieback.methods.grounding import Finding, Passage, Statement, Support, Word
 from tieback.methods.grounding._doubts import is_doubted
 from tieback.methods.grounding._rules import OTHERWISE, SAME, by_rule
 from tieback.methods.grounding._signals import WINDOWS, signals_of
+from tieback.methods.grounding._verdicts import bounds, summary
+
+__all__ = ["evidence", "reads", "summary", "token_alignment"]
 
 LABELS = (VerdictLabel.SUPPORTED, VerdictLabel.CONTRADICTED, VerdictLabel.UNSUPPORTED)
 """In the order of the network's outputs."""
@@ -65,9 +68,6 @@ NEARNESS_OF_EVIDENCE = 6.0
 LEAST_OF_CLAIM = 0.2
 """The share of the claim's tokens from which on a passage takes part in what several support together, and of
 its content words from which on a passage may contradict it."""
-
-CITED_SHARE = 0.8
-"""Passages are cited whose support is at least this share of the best one's."""
 
 LEANS, READ_AGAINST = 0.27, 2.4
 """The probability of contradiction from which on a network reads claim and sentences together, where there is
@@ -189,26 +189,6 @@ def _shares(stated: Words, passages: Sequence[Passage]) -> list[float]:
         for passage in passages
     )
     return [len(own & parts) / len(own) for parts in said]
-
-
-def bounds(curve: Array, precision: float) -> tuple[float, float]:
-    """The likelihoods from which on, and up to which, verdicts are right in a share of `precision`."""
-    ticks, others = curve[:, 1] >= precision, curve[:, 2] >= precision
-    least = float(curve[ticks, 0].min()) if ticks.any() else np.inf
-    most = float(curve[others, 0].max()) if others.any() else -np.inf
-    return least, min(most, least)
-
-
-def summary(finding: Finding) -> list[int]:
-    """The passages that a supported claim rests on, or that say otherwise of a contradicted one."""
-    found = list(enumerate(finding.passages))
-    if finding.label is VerdictLabel.SUPPORTED:
-        cited = [place for place, support in found if support.score >= CITED_SHARE * finding.score]
-    elif finding.label is VerdictLabel.CONTRADICTED:
-        cited = [place for place, support in found if support.contradicts]
-    else:
-        cited = []
-    return sorted(cited, key=lambda place: -finding.passages[place].score)
 
 
 def evidence(claim: Statement, passages: Sequence[Passage], *, likelihood: bool = False) -> str | None:

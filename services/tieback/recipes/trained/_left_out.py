@@ -1,4 +1,4 @@
-"""How well scores tell supported claims from others, for reports on sets that were left out."""
+"""Measures of scores on sets that were left out, for reports."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from tieback.core.types.arrays import Array
 
 
 def auc(scores: Array, own: Array) -> float:
-    """How often one that is `own` has a higher score than another one; equal scores count a half.
+    """Share of pairs in which one that is `own` has a higher score than another; equal scores count a half.
 
     NaN where there are none of one kind.
     """

@@ -144,7 +144,7 @@ def texts_of(one: Question) -> list[tuple[str, str]]:
 
 
 def answers_of(one: Question, part: str) -> tuple[bool, str | None] | None:
-    """Whether a part answers the question, and by which text; None where nobody knows."""
+    """Tell whether a part answers the question, and by which text; None where nobody knows."""
     if not one.is_answered:
         return False, ""
     own, marked = _plain(part), _plain(one.evidence)

@@ -206,7 +206,7 @@ def _look(beside: Sequence[Any]) -> Callable[[ReadingNetwork], float]:
 
 
 def features(run: Run, card: EncoderCard, graph: bytes, pairs: Sequence[Pair]) -> Array:
-    """What is weighed of each pair `[n, features]`; NaN of a claim that states nothing."""
+    """Features of each pair `[n, features]`; NaN of a claim that states nothing."""
     run.say(f"weighing {len(pairs)} claims")
     reader = load_question_reader(graph, card, run.store)
     return np.array([_weighed(one, reader.read) for one in pairs], np.float32)
@@ -257,7 +257,7 @@ def _curve(likely: Array, own: Array, weights: Array, domains: Sequence[str]) ->
 
 
 def likelihoods(found: Array, slopes: Array, constant: float) -> Array:
-    """How likely each claim is supported `[n]`."""
+    """Likelihoods of support `[n]`."""
     return np.asarray(1 / (1 + np.exp(-(found @ slopes + constant))))
 
 

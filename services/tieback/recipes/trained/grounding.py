@@ -27,7 +27,8 @@ from tieback.core.field_path import at
 from tieback.core.types.arrays import Array
 from tieback.core.types.vectors import VectorKind
 from tieback.methods.grounding import checkers
-from tieback.methods.grounding.token_alignment import PRECISION, bounds, calibrated_by
+from tieback.methods.grounding._verdicts import bounds
+from tieback.methods.grounding.token_alignment import PRECISION, calibrated_by
 from tieback.models.state_artifact import CHECKER
 from tieback.recipes.trained import Learned, Run, recipes
 from tieback.recipes.trained._calibration import curve, less_sure, logistic, weights_of
