@@ -125,6 +125,7 @@ async def test_claims_of_a_text_are_computed_together_and_not_again(checked: Che
 
     first = await checked.check(text, EVIDENCE, *SENTENCES)
     again = await checked.check(text, EVIDENCE, *SENTENCES)
+    await checked.own.close()  # batches are told by the worker, after their results
 
     assert sum(one.items for one in checked.batches) == 4 * 4
     assert len(checked.batches) < 4
