@@ -87,8 +87,9 @@ def claim_reading(
     """A verdict where such verdicts are right in a share of `precision`, else LOW_CONFIDENCE.
 
     SUPPORTED where a passage, or sentences of several, support the claim so likely; else CONTRADICTED where
-    one contradicts it; else UNSUPPORTED where support is unlikely enough, or no passage has a word of it.
-    NOT_CHECKED where the claim states nothing. The score is how likely the claim is supported.
+    one contradicts it; else UNSUPPORTED where support is unlikely enough, with 0.1 less of `precision`, or
+    no passage has a word of it. NOT_CHECKED where the claim states nothing. The score is how likely the claim
+    is supported.
     """
     nothing = [Support(0.0, None) for _ in passages]
     parts = _parts(claim.text)
@@ -97,11 +98,11 @@ def claim_reading(
     if claim.read is None:
         raise InvalidInput("claim_reading needs the network that it was learned with", field="checker")
     (least, _), (_, most) = (bounds(state["curve"], one) for one in (precision, precision - LESS))
-    held = _Held(claim.text, cache(claim.read), parts, passages)
+    held, reader = _Held(claim.text, parts, passages), cache(claim.read)
     found = list(nothing)
     score, is_supported = 0.0, False
     for places in held.groups:
-        read = held.read(places)
+        read = held.read(places, reader)
         features = features_of(read, held.anywhere)
         likely = _likely(features, state)
         is_same = bool(features[FEATURES.index("same")])
@@ -145,17 +146,15 @@ def weighed(claim: Statement, passages: Sequence[Passage]) -> Array | None:
     parts = _parts(claim.text)
     if claim.read is None or not parts:
         return None
-    held = _Held(claim.text, cache(claim.read), parts, passages)
-    if not held.groups:
-        return None
-    return features_of(held.read(held.groups[0]), held.anywhere)
+    held = _Held(claim.text, parts, passages)
+    return features_of(held.read(held.groups[0], claim.read), held.anywhere) if held.groups else None
 
 
 def reads(claim: Statement, passages: Sequence[Passage]) -> list[list[int]]:
     """The windows that are read with the claim. The network reads their texts; passages that disagree are
     compared by their vectors.
     """
-    held = _Held("", _nothing, _parts(claim.text), passages)
+    held = _Held(claim.text, _parts(claim.text), passages)
     found: list[set[int]] = [set() for _ in passages]
     for places in held.groups if held.parts else ():
         for number, window in held.chosen(places):
@@ -163,26 +162,25 @@ def reads(claim: Statement, passages: Sequence[Passage]) -> list[list[int]]:
     return [sorted(one) for one in found]
 
 
-def _nothing(text: str, evidence: str) -> Array:
-    raise NotImplementedError(text, evidence)  # nothing is read where it is chosen what is read
-
-
 @dataclass(frozen=True)
 class _Held:
     """A claim of some parts that is held against passages."""
 
     text: str
-    reader: Callable[[str, str], Array]
     parts: Sequence[Words]
     passages: Sequence[Passage]
+
+    @cached_property
+    def terms(self) -> set[str]:
+        """The content words and numbers of the claim."""
+        return {term for part in self.parts for term in (*part.stems, *part.numbers)}
 
     @cached_property
     def groups(self) -> Sequence[Sequence[Place]]:
         """The sentences that are read together: of all passages that speak of the claim, then of the best
         ones alone.
         """
-        own = {term for part in self.parts for term in (*part.stems, *part.numbers)}
-        shares = [len(own & _terms(passage)) / len(own) for passage in self.passages]
+        shares = [len(self.terms & _terms(passage)) / len(self.terms) for passage in self.passages]
         speaking = [place for place, share in enumerate(shares) if share > 0] or list(range(len(shares)))
         every = [
             [(number, window) for window in range(len(self.passages[number].windows))] for number in speaking
@@ -213,15 +211,13 @@ class _Held:
 
     def closeness(self, place: Place) -> float:
         """The share of the claim's content words that a sentence has."""
-        own = {term for part in self.parts for term in (*part.stems, *part.numbers)}
         said = self.words(place)
-        return len(own & {*said.all_stems, *said.numbers}) / len(own)
+        return len(self.terms & {*said.all_stems, *said.numbers}) / len(self.terms)
 
     @property
     def is_mentioned(self) -> bool:
         """Tell whether a passage has a content word or a number of the claim."""
-        own = {term for part in self.parts for term in (*part.stems, *part.numbers)}
-        return any(own & _terms(passage) for passage in self.passages)
+        return any(self.terms & _terms(passage) for passage in self.passages)
 
     def chosen(self, places: Sequence[Place]) -> set[Place]:
         """Those of the sentences that are read with a part."""
@@ -229,7 +225,7 @@ class _Held:
         lengths = [len(self.passages[number].read_of(window)) for number, window in places]
         return {places[one] for part in self.parts for one in chosen(part, said, lengths)}
 
-    def read(self, places: Sequence[Place]) -> list[PartRead]:
+    def read(self, places: Sequence[Place], reader: Callable[[str, str], Array]) -> list[PartRead]:
         """Each part, read with those of the sentences that have most of its words."""
         said = [self.words(place) for place in places]
         texts = [self.passages[number].read_of(window) for number, window in places]
@@ -237,7 +233,7 @@ class _Held:
         found = []
         for part, text in zip(self.parts, _texts(self.text), strict=True):
             some = chosen(part, said, lengths)
-            logits = self.reader(text, " ".join(texts[one] for one in some))
+            logits = reader(text, " ".join(texts[one] for one in some))
             found.append(PartRead(part, [said[one] for one in some], logits))
         return found
 
