@@ -1,4 +1,4 @@
-"""The checker that reads claims with their evidence: what it reads, and which verdict follows."""
+"""The checker that reads claims with their evidence: what it reads and asks, and which verdict follows."""
 
 from __future__ import annotations
 
@@ -7,20 +7,28 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from tieback.core.errors import InvalidInput
+from tieback.core.field_path import at
 from tieback.core.passage_units import in_bytes
 from tieback.core.state import State
 from tieback.core.types.arrays import Array
 from tieback.core.types.generation import NotCheckedReason, VerdictLabel
+from tieback.core.types.method_choice import MethodChoice
+from tieback.grounding import Checkers
 from tieback.methods.grounding import Finding, Passage, Statement, checkers
 from tieback.methods.grounding._chosen import MOST_CHARACTERS
-from tieback.methods.grounding._features import FEATURES
+from tieback.methods.grounding._features import FEATURES, HEARD
 
 STATE: State = {
     "weight": np.eye(len(FEATURES), dtype=np.float32)[0],  # the reading alone
     "bias": np.zeros(1, np.float32),
     "contradicted": np.array([2.0], np.float32),
     "curve": np.array([[0.1, 0.4, 0.95], [0.5, 0.8, 0.7], [0.9, 0.95, 0.6]], np.float32),
+    "heard.weight": np.array([float(name == "gain") for name in HEARD], np.float32),
+    "heard.bias": np.zeros(1, np.float32),
+    "heard.curve": np.array([[0.1, 0.4, 0.95], [0.5, 0.8, 0.7], [0.9, 0.95, 0.6]], np.float32),
 }
+NAME = "claim_reading"
+ASKED = MethodChoice(NAME, {"likelihood": True})
 NOTHING = np.zeros(0, np.float32)
 SUPPORTS, DENIES, OPEN = (np.array(one, np.float32) for one in ([4, 0, 0], [0, 4, 0], [0, 0, 4]))
 
@@ -137,3 +145,45 @@ def test_what_states_nothing_is_not_checked_and_without_a_network_nothing_is() -
     assert (found.label, found.reason) == (VerdictLabel.NOT_CHECKED, NotCheckedReason.STATES_NOTHING)
     with pytest.raises(InvalidInput, match="needs the network"):
         checkers.configure("claim_reading")(Statement("It is red.", NOTHING), [passage("It is.")], STATE)
+
+
+def test_the_language_model_reads_all_that_the_passages_say_and_its_likelihood_moves_the_score() -> None:
+    filler = " ".join(f"The river has {number} boats on it in the summer months." for number in range(60))
+    texts = [f"A bridge is here. {filler} Its toll is two crowns.", "Cats sleep.", "The bridge is red."]
+    asked: list[tuple[str, str]] = []
+    read: list[str] = []
+
+    def reader(_: str, evidence: str) -> Array:
+        read.append(evidence)
+        return OPEN
+
+    def found(behind: float) -> Finding:
+        def likelihoods(evidence: str, claim: str) -> Array:
+            asked.append((evidence, claim))
+            return np.array([behind, -4.0], np.float32)
+
+        checker = Checkers({NAME: STATE}, likelihoods, reads=reader).configured(ASKED, at("checker"))
+        return checker.check(Statement("The bridge is old.", NOTHING), [passage(one) for one in texts])
+
+    likely, unlikely = found(-1.0), found(-4.0)
+
+    assert (likely.label, likely.score) == (VerdictLabel.SUPPORTED, pytest.approx(1 / (1 + np.exp(-3))))
+    assert (unlikely.label, unlikely.score) == (VerdictLabel.LOW_CONFIDENCE, pytest.approx(0.5))
+    assert set(asked) == {
+        (f"{texts[0]}\n{texts[2]}", "The bridge is old.")
+    }  # what speaks of the claim, whole
+    assert len(asked) == 2  # once for each claim, however often the network reads
+    assert max(map(len, read)) < len(texts[0])
+
+
+def test_a_likelihood_is_refused_without_the_language_model_or_weights_for_it() -> None:
+    deaf = {**STATE, "heard.weight": np.zeros(0, np.float32)}
+
+    with pytest.raises(InvalidInput, match="asks a language model in the process of the checker") as error:
+        Checkers({NAME: STATE}).configured(ASKED, at("checker"))
+    assert str(error.value.field) == "checker.parameters.likelihood"
+    with pytest.raises(InvalidInput, match="learned of no language model") as error:
+        Checkers({NAME: deaf}, lambda *_: NOTHING).configured(ASKED, at("checker"))
+    assert str(error.value.field) == "checker.parameters.likelihood"
+
+    Checkers({NAME: deaf}).configured(MethodChoice(NAME, {"likelihood": False}), at("checker"))

@@ -7,20 +7,27 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support import small_language_model
 from support.small_reading import claims, small_reading, written
 from support.small_training import SmallTraining
-from tieback.core.errors import InvalidInput
-from tieback.methods.grounding._features import FEATURES
+from tieback.core.errors import InvalidInput, NotFound
+from tieback.methods.grounding._features import FEATURES, HEARD
 from tieback.methods.grounding._verdicts import bounds
 from tieback.models.question_reader import GRAPH, load_question_reader
 from tieback.models.state_artifact import CHECKER, CLAIMS
 from tieback.recipes.train import REPORT, Outcome
 from tieback.recipes.trained._claim_pairs import Pair, read_pairs
-from tieback.recipes.trained.claim_reading import left_out, likelihoods, weights_and_bounds
+from tieback.recipes.trained._claim_weights import (
+    left_out,
+    likelihoods,
+    measured,
+    weights_and_bounds,
+    weights_of_likelihood,
+)
 
 QUICK: dict[str, Any] = {
     "space": "own", "steps": 4, "tokens": 64, "made": 20, "unseen": ["towns"],
-    "weighed_by": ["north", "south"],
+    "weighed_by": ["north", "south"], "asked": 0,
 }  # fmt: skip
 
 
@@ -48,6 +55,8 @@ def test_what_is_learned_is_a_state_of_the_method_and_the_graph_that_is_served(
     assert np.isfinite(reader.read("owl at night", "wren flies")).all()
     assert CLAIMS.is_in(outcome.folder)
     assert not CHECKER.is_in(outcome.folder)
+    assert len(state["heard.weight"]) == 0  # no language model was asked
+    assert "likelihood" not in outcome.artifact.facts
 
 
 def test_no_set_is_learned_from_and_weighed_by(outcome: Outcome) -> None:
@@ -65,6 +74,29 @@ def test_a_run_that_was_done_is_not_done_again(world: SmallTraining, outcome: Ou
     again = world.train("again")
 
     assert (again.made, again.artifact.revision) == ((), outcome.artifact.revision)
+
+
+def test_a_language_model_is_asked_of_some_claims_of_each_set_and_once_for_every_network(
+    world: SmallTraining,
+) -> None:
+    model = small_language_model.build(world.folder / "small", world.store)
+    how: dict[str, Any] = {"model": "small", "asked": 15, "generators": [model]}
+
+    first = world.train("asked", **how)
+    other = world.train("other", steps=2, **how)
+
+    state = CLAIMS.learned(first.folder, [world.card.space])
+    assert state is not None
+    assert state["heard.weight"].shape == (len(HEARD),)
+    assert np.abs(state["heard.weight"][-2:]).min() > 0
+    assert first.artifact.facts["likelihood"] == "small"
+    assert "AUC, asked" in (first.folder / REPORT).read_text()
+    assert "where small is asked of them" in (first.folder / REPORT).read_text()
+    assert "likelihoods by small" in first.made
+    assert "likelihoods by small" in other.found
+    assert other.artifact.revision != first.artifact.revision
+    with pytest.raises(NotFound, match="language model"):
+        world.train("none", asked=15, model="none-such")
 
 
 def test_too_few_claims_are_refused(world: SmallTraining) -> None:
@@ -86,11 +118,29 @@ def test_a_domain_is_measured_by_weights_of_the_others() -> None:
             row = draw.normal(0, 0.1, len(FEATURES))
             row[0] = -value if domain == "odd" else value
             rows.append(row)
-    measured, _ = left_out(np.array(rows), pairs)
+    measures, _ = measured(*left_out(np.array(rows), pairs), pairs)
 
-    found = {row["set"]: row["AUC"] for row in measured}
+    found = {row["set"]: row["AUC"] for row in measures}
     assert found["odd"] < 0.1
     assert min(found["one"], found["two"]) < 1.0  # the odd one is among those that weigh them
+
+
+def test_what_a_language_model_finds_of_few_claims_is_weighed_beside_what_is_found_of_all() -> None:
+    """A feature of 400 claims says nothing of which claims are supported; a likelihood of 40 says it all."""
+    draw = np.random.default_rng(0)
+    pairs = [Pair("", "", 2 * (number % 2), "one", None, "one") for number in range(400)]
+    found = np.full((400, len(HEARD)), np.nan)
+    found[:, : len(FEATURES)] = draw.normal(0, 1, (400, len(FEATURES)))
+    asked = np.arange(40)
+    found[asked, -2:] = np.array([[1.0 - one.label, 0.0] for one in pairs[:40]]) + draw.normal(
+        0, 0.1, (40, 2)
+    )
+
+    state = weights_of_likelihood(found, pairs)
+
+    likely = likelihoods(found[asked], state["weight"], float(state["bias"][0]))
+    assert min(likely[::2]) > max(likely[1::2])
+    assert state["curve"].shape == (weights_and_bounds(found[:, :-2], pairs)["curve"]).shape
 
 
 def test_a_tick_is_as_often_right_in_the_worst_domain() -> None:

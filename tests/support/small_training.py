@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from tieback.catalog.card import EncoderCard
+from tieback.catalog.card import EncoderCard, GeneratorCard
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
 from tieback.recipes.train import Outcome, train
@@ -65,10 +65,18 @@ class SmallTraining:
         assert pull([card], [card], store, Silent()) == []
         return cls(folder, card, store, recipe, quick, folder / data)
 
-    def train(self, output: str, *, data: Path | None = None, **parameters: Any) -> Outcome:
+    def train(
+        self,
+        output: str,
+        *,
+        data: Path | None = None,
+        generators: Sequence[GeneratorCard] = (),
+        **parameters: Any,
+    ) -> Outcome:
         return train(
             self.recipe, {**self.quick, **parameters}, cards=[self.card], store=self.store,
             data=[data or self.data], output=self.folder / output, say=lambda _: None,
+            generators=generators,
         )  # fmt: skip
 
     def vector_without_pytorch(self, card: Path | None, text: str) -> np.ndarray:

@@ -46,8 +46,8 @@ Likelihoods = Callable[[str, str], Array]
 Asks = Callable[[Sequence[Statement], Sequence[Passage], str, Deadline], Awaitable[list[Finding]]]
 """Claims, passages and the question to what a checker in another place finds of each claim."""
 
-ASKS_A_MODEL = "likelihood"
-"""The parameter by which a checker asks a language model."""
+ASKS_A_MODEL, WEIGHT_OF_LIKELIHOOD = "likelihood", "heard.weight"
+"""The parameter by which a checker asks a language model, and what its state has of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,17 +132,15 @@ class Checkers:
 
         evidence_of = checkers.form(EVIDENCE, name, parameters) if checkers.has(EVIDENCE, name) else None
         likelihoods, reader = self._likelihoods, self._reader
-        if cast("partial[Finding]", method).keywords.get(ASKS_A_MODEL) and likelihoods is None:
-            raise InvalidInput(
-                "likelihood asks a language model in the process of the checker, and there is none that the "
-                "checker was calibrated with; leave it out",
-                field=field["parameters"][ASKS_A_MODEL],
-            )
+        if cast("partial[Finding]", method).keywords.get(ASKS_A_MODEL):
+            _check_asks(state or {}, likelihoods, field["parameters"][ASKS_A_MODEL])
 
         def check(claim: Statement, passages: Sequence[Passage]) -> Finding:
             read = evidence_of(claim, passages) if evidence_of is not None else None
             if read is not None and likelihoods is not None:
                 claim = replace(claim, likelihoods=likelihoods(read, claim.text))
+            if likelihoods is not None:
+                claim = replace(claim, likelihoods_behind=partial(_asked, likelihoods, claim.text))
             if reader is not None:
                 claim = replace(claim, contradicted=partial(reader.contradicts, claim.text))
             if self._reads is not None:
@@ -175,6 +173,26 @@ class Checkers:
             reads=_no_windows,
             asks=AskedChecker(own.port, choice, field),
         )
+
+
+def _check_asks(state: State, likelihoods: Likelihoods | None, field: FieldPath) -> None:
+    """InvalidInput where no language model can be asked, or the checker has learned of none."""
+    if not len(state.get(WEIGHT_OF_LIKELIHOOD, ())):
+        raise InvalidInput(
+            "the checker has learned of no language model, so it asks none; leave likelihood out, or train "
+            "it with asked above 0",
+            field=field,
+        )
+    if likelihoods is None:
+        raise InvalidInput(
+            "likelihood asks a language model in the process of the checker, and there is none that the "
+            "checker was calibrated with; leave it out",
+            field=field,
+        )
+
+
+def _asked(likelihoods: Likelihoods, claim: str, evidence: str) -> Array:
+    return likelihoods(evidence, claim)
 
 
 def _nothing(_: Statement, passages: Sequence[Passage]) -> Finding:

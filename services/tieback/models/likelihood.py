@@ -8,8 +8,8 @@ from tieback.core.types.arrays import Array
 from tieback.models.decoder import Streams
 from tieback.models.language_model import LanguageModel
 
-EVIDENCE_TOKENS, CLAIM_TOKENS = 512, 128
-"""What is read; a longer evidence loses its beginning, a longer claim its end."""
+EVIDENCE_TOKENS, CLAIM_TOKENS = 1500, 128
+"""What is read; of both the beginning."""
 
 
 def claim_likelihoods(model: LanguageModel, evidence: str, claim: str) -> Array:
@@ -18,7 +18,7 @@ def claim_likelihoods(model: LanguageModel, evidence: str, claim: str) -> Array:
     Both begin with the token that ends answers, which stands between the texts that the model learned from.
     """
     start = [min(model.end_tokens)]
-    said = model.tokens(evidence)[-EVIDENCE_TOKENS:]
+    said = model.tokens(evidence)[:EVIDENCE_TOKENS]
     behind = [*start, *said, *model.tokens("\n")]
     stated = model.tokens(claim)[:CLAIM_TOKENS]
     if not stated:

@@ -103,7 +103,7 @@ def load_checkers(
             if claims is None:
                 continue
             reads = claims.read
-        elif model is not None and model.name == artifact.facts(folder).get("likelihood"):
+        if model is not None and model.name == artifact.facts(folder).get("likelihood"):
             likelihoods = functools.partial(claim_likelihoods, model)
         states[name], revisions[name] = state, folder.name
     return Checkers(

@@ -67,7 +67,8 @@ class Statement:
     evidence and alone `[2]`. `readings`, of a question that a network read with windows of passages, are what
     it gave of each. `contradicted` reads the claim with sentences by a network: the log odds that they
     contradict it. `read` reads a sentence of the claim with sentences of the
-    evidence: the logits of a verdict `[3]`, supported, contradicted and neither.
+    evidence: the logits of a verdict `[3]`, supported, contradicted and neither. `likelihoods_behind` asks a
+    language model of the claim behind a text: the mean log-probabilities of its tokens there and alone `[2]`.
     """
 
     text: str
@@ -77,6 +78,7 @@ class Statement:
     readings: Mapping[Place, float] = field(default_factory=dict)
     contradicted: Callable[[str], float] | None = None
     read: Callable[[str, str], Array] | None = None
+    likelihoods_behind: Callable[[str], Array] | None = None
 
 
 @dataclass(frozen=True, slots=True)

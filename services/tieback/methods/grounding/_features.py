@@ -19,6 +19,8 @@ from tieback.methods.grounding._words import lacking
 FEATURES = (
     "reading", "contradiction", "coverage", "pairs", "numbers", "names", "same", "anywhere",
 )  # fmt: skip
+HEARD = (*FEATURES, "likelihood", "gain")
+"""The features where a language model was asked as well."""
 SUPPORTED, CONTRADICTED, UNSUPPORTED = range(3)
 """Of the network's logits of a verdict."""
 
@@ -55,6 +57,16 @@ def features_of(parts: Sequence[PartRead], anywhere: float) -> Array:
         ],
         np.float64,
     )
+
+
+def with_likelihoods(features: Array, likelihoods: Array) -> Array:
+    """The features `[..., 10]` in the order of `HEARD`: behind the others the claim's mean log-probability
+    after the whole evidence, and what the evidence adds to it.
+
+    `likelihoods` `[..., 2]` are those after the evidence and after nothing.
+    """
+    behind, alone = likelihoods[..., :1], likelihoods[..., 1:]
+    return np.concatenate([features, behind, behind - alone], axis=-1)
 
 
 def says_the_same(stated: Words, said: Words) -> bool:

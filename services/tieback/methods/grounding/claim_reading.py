@@ -6,6 +6,9 @@ evidence that together have most of its words, of all passages and of each of th
 weighed with exact features of words by a logistic regression, whose weights and bounds are chosen on sources
 that the network has not learned from. It is learned by `tieback train claim_reading`.
 
+On request the served language model says how likely it finds the claim behind the passages, and behind
+nothing. The network reads chosen sentences, the language model all of them.
+
 Whatever the network finds: a sentence with the claim's content words in their order, its numbers and its
 negations says the same, and one that has other numbers or negations contradicts it.
 
@@ -46,6 +49,7 @@ from tieback.methods.grounding._features import (
     features_of,
     odds,
     says_the_same,
+    with_likelihoods,
 )
 from tieback.methods.grounding._rules import OTHERWISE, SAME, by_rule
 from tieback.methods.grounding._verdicts import bounds, summary
@@ -54,10 +58,11 @@ __all__ = ["claim_reading", "reads", "summary", "weighed"]
 
 STATE = {
     "weight": ("features",), "bias": ("one",), "contradicted": ("one",), "curve": ("points", "three"),
+    "heard.weight": ("heard",), "heard.bias": ("one",), "heard.curve": ("shares", "three"),
 }  # fmt: skip
 """`contradicted` are the log odds of contradiction from which on a claim is contradicted. Each point of the
 `curve` is a likelihood, the share of the claims from it on that are supported, and of those up to it that are
-not."""
+not. What is `heard` is in its place where a language model is asked; without weights it learned of none."""
 
 READS_TOGETHER = True
 """Tell whether a network beside the state reads claim and evidence."""
@@ -82,7 +87,12 @@ Precision = Annotated[float, Field(ge=0.5, le=1)]
 
 @checkers.method
 def claim_reading(
-    claim: Statement, passages: Sequence[Passage], state: State, *, precision: Precision = PRECISION
+    claim: Statement,
+    passages: Sequence[Passage],
+    state: State,
+    *,
+    precision: Precision = PRECISION,
+    likelihood: bool = False,
 ) -> Finding:
     """A verdict where such verdicts are right in a share of `precision`, else LOW_CONFIDENCE.
 
@@ -90,6 +100,8 @@ def claim_reading(
     one contradicts it; else UNSUPPORTED where support is unlikely enough, with 0.1 less of `precision`, or
     no passage has a word of it. NOT_CHECKED where the claim states nothing. The score is how likely the claim
     is supported.
+    `likelihood` weighs what the served language model finds of the claim behind the whole evidence, at two
+    runs of it for each claim.
     """
     nothing = [Support(0.0, None) for _ in passages]
     parts = _parts(claim.text)
@@ -97,14 +109,18 @@ def claim_reading(
         return Finding(VerdictLabel.NOT_CHECKED, 0.0, nothing, NotCheckedReason.STATES_NOTHING)
     if claim.read is None:
         raise InvalidInput("claim_reading needs the network that it was learned with", field="checker")
-    (least, _), (_, most) = (bounds(state["curve"], one) for one in (precision, precision - LESS))
     held, reader = _Held(claim.text, parts, passages), cache(claim.read)
+    heard = _heard(claim, held.whole, state) if likelihood else None
+    prefix = "" if heard is None else "heard."
+    curve = state[f"{prefix}curve"]
+    (least, _), (_, most) = (bounds(curve, one) for one in (precision, precision - LESS))
     found = list(nothing)
     score, is_supported = 0.0, False
     for places in held.groups:
         read = held.read(places, reader)
         features = features_of(read, held.anywhere)
-        likely = _likely(features, state)
+        every = features if heard is None else with_likelihoods(features, heard)
+        likely = _likely(every, state[f"{prefix}weight"], state[f"{prefix}bias"])
         is_same = bool(features[FEATURES.index("same")])
         likely = max(likely, RULED) if is_same else likely
         supports = likely >= least or (is_same and precision <= RULED)
@@ -176,12 +192,26 @@ class _Held:
         return {term for part in self.parts for term in (*part.stems, *part.numbers)}
 
     @cached_property
+    def shares(self) -> Sequence[float]:
+        """The share of the claim's content words that each passage has."""
+        return [len(self.terms & _terms(passage)) / len(self.terms) for passage in self.passages]
+
+    @property
+    def speaking(self) -> Sequence[int]:
+        """The passages that have some of them; all, where none has any."""
+        return [place for place, share in enumerate(self.shares) if share > 0] or range(len(self.shares))
+
+    @property
+    def whole(self) -> str:
+        """The passages that speak of the claim, in their order, as one text."""
+        return "\n".join(self.passages[number].text for number in self.speaking)
+
+    @cached_property
     def groups(self) -> Sequence[Sequence[Place]]:
         """The sentences that are read together: of all passages that speak of the claim, then of the best
         ones alone.
         """
-        shares = [len(self.terms & _terms(passage)) / len(self.terms) for passage in self.passages]
-        speaking = [place for place, share in enumerate(shares) if share > 0] or list(range(len(shares)))
+        shares, speaking = self.shares, self.speaking
         every = [
             [(number, window) for window in range(len(self.passages[number].windows))] for number in speaking
         ]
@@ -217,7 +247,7 @@ class _Held:
     @property
     def is_mentioned(self) -> bool:
         """Tell whether a passage has a content word or a number of the claim."""
-        return any(self.terms & _terms(passage) for passage in self.passages)
+        return any(self.shares)
 
     def chosen(self, places: Sequence[Place]) -> set[Place]:
         """Those of the sentences that are read with a part."""
@@ -252,5 +282,15 @@ def _terms(passage: Passage) -> set[str]:
     return {term for words in passage.window_words for term in (*words.stems, *words.numbers)}
 
 
-def _likely(features: Array, state: State) -> float:
-    return 1 / (1 + math.exp(-float(features @ state["weight"] + state["bias"][0])))
+def _heard(claim: Statement, evidence: str, state: State) -> Array:
+    """The claim's mean log-probabilities by the language model, behind the evidence and alone `[2]`."""
+    if claim.likelihoods_behind is None or not len(state["heard.weight"]):
+        raise InvalidInput(
+            "likelihood needs the language model that the checker was calibrated with, and there is none",
+            field="checker",
+        )
+    return claim.likelihoods_behind(evidence)
+
+
+def _likely(features: Array, weight: Array, bias: Array) -> float:
+    return 1 / (1 + math.exp(-float(features @ weight + bias[0])))

@@ -8,14 +8,19 @@ best.
 
 Its log odds are weighed with features of words by a logistic regression, on the sets `weighed_by`, of which
 no step of training has seen any. The report leaves one domain out after another: what it says of one is by
-weights and bounds of all the others. JSONL files have labelled claims, as of the recipe `grounding`, and the
-characters that are wrong in claims.
+weights and bounds of all the others. Of some of the same claims a language model says how likely they are
+behind their evidence, and a second regression weighs that too.
+
+JSONL files have labelled claims, `{"evidence": …, "claim": …, "label": "supported" | "contradicted" |
+"unsupported", "source": …, "domain": …}`, or a premise, a hypothesis and "entailment", "contradiction" or
+"neutral"; and the characters that are wrong in a claim, `{"claim": …, "source": …, "spans": [{"start": …,
+"end": …}]}`.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,20 +28,28 @@ import numpy as np
 from pydantic import Field
 
 from tieback.catalog.card import EncoderCard
-from tieback.core.errors import InvalidInput
+from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.passage_units import in_bytes
 from tieback.core.types.arrays import Array
 from tieback.methods.grounding import Passage, Statement
-from tieback.methods.grounding._features import FEATURES
-from tieback.methods.grounding._verdicts import bounds
-from tieback.methods.grounding.claim_reading import PRECISION, weighed
+from tieback.methods.grounding._features import FEATURES, HEARD, with_likelihoods
+from tieback.methods.grounding.claim_reading import weighed
 from tieback.models.question_reader import GRAPH, load_question_reader
 from tieback.models.state_artifact import CLAIMS
 from tieback.recipes.trained import Learned, Run, recipes
 from tieback.recipes.trained._asked_questions import card_of
-from tieback.recipes.trained._calibration import POINTS, curve, logistic, weights_of
 from tieback.recipes.trained._claim_pairs import Pair, read_pairs
-from tieback.recipes.trained._left_out import auc, balanced, least_right
+from tieback.recipes.trained._claim_weights import (
+    UNHEARD,
+    ablation,
+    are_whole,
+    left_out,
+    measured,
+    weights_and_bounds,
+    weights_of_likelihood,
+)
+from tieback.recipes.trained._heard_claims import LONGEST, asked_of, beside, likelihoods_of
+from tieback.recipes.trained._left_out import auc
 from tieback.recipes.trained._made_claims import SUPPORTED
 from tieback.recipes.trained._reading_base import base_of
 from tieback.training.digests import digest
@@ -67,13 +80,7 @@ NOT_CHANGED = (
 )  # fmt: skip
 """Sets whose claims nothing is made of: captions of photos, and pairs that were changed already."""
 SHARES = {"sentences": 0.26, "claims": 0.42, "made": 0.32}
-LONGEST = 60_000
-"""Characters of evidence that are weighed."""
-MOST_RIGHT_CONTRADICTED = 0.01
-"""Of the claims that are supported."""
 TOKENS_AT_ONCE = 6000
-FEWEST_OF_DOMAIN = 20
-"""Verdicts that a share of a domain is measured on."""
 
 
 @recipes.method
@@ -89,15 +96,20 @@ def claim_reading(
     weighed_of: Annotated[int, Field(ge=1)] = 300,
     unseen: tuple[str, ...] = UNSEEN,
     weighed_by: tuple[str, ...] = WEIGHED_BY,
+    model: str = "smollm2-135m-instruct",
+    asked: Annotated[int, Field(ge=0)] = 30,
     seed: int = 0,
 ) -> Learned:
     """The network, over the encoder of `space`, and its weights beside features of words. A step reads pairs
     of so many `tokens`, and the first `frozen` layers are not trained. At most `made` pairs of each kind are
-    made, and `weighed_of` claims of each set are weighed.
+    made, and `weighed_of` claims of each set are weighed. Of `asked` of them the language model `model` is
+    asked, at about a second each; of none with 0.
     """
     from tieback.recipes.trained._reading_network import Plan
 
     card = card_of(run, space)
+    if asked and model not in run.generators:
+        raise NotFound("language model", model, run.generators)
     files = files_of(run.data, (".jsonl",), "labelled claims")
     pairs = read_pairs(files, most=MOST, seed=seed)
     learned_from = [one for one in pairs if one.source not in (*unseen, *weighed_by)]
@@ -126,26 +138,39 @@ def claim_reading(
         lambda: {"features": features(run, card, graph, weighing)},
         beside=(weighed,),
     )["features"]
-    whole = np.asarray(~np.isnan(found).any(axis=1), bool)
+    whole = are_whole(found)
+    places = asked_of([one.source for one in weighing], asked, seed)
+    heard = np.full((len(weighing), 2), np.nan, np.float32)
+    if asked:
+        heard[places] = likelihoods_of(run, model, [weighing[place] for place in places.tolist()])
+    found, heard = found[whole], heard[whole]
     kept = [one for one, there in zip(weighing, whole, strict=True) if there]
-    state = weights_and_bounds(found[whole], kept)
-    rows, metrics = left_out(found[whole], kept)
+    state = weights_and_bounds(found, kept)
+    likely, ticked = left_out(found, kept)
+    rows, metrics = measured(likely, ticked, kept)
+    tables = {"Verdicts on each set, by weights and bounds of the other domains": rows}
+    of_likelihood: Mapping[str, Array] = UNHEARD
+    if asked:
+        every = with_likelihoods(found, heard)
+        of_likelihood = weights_of_likelihood(every, kept)
+        tables[f"The same of some of the claims, and where {model} is asked of them"] = beside(
+            kept, are_whole(every), (likely, ticked), left_out(every, kept, weights_of_likelihood)
+        )
+    state |= {f"heard.{name}": array for name, array in of_likelihood.items()}
     metrics |= {
         "pairs": len(learned_from), "losses": network["losses"].tolist(),
         "features": dict(zip(FEATURES, state["weight"].tolist(), strict=True)),
+        "features_asked": dict(zip(HEARD, state["heard.weight"].tolist(), strict=False)),
     }  # fmt: skip
     facts = {
-        "method": "claim_reading", "space": card.name,
+        "method": "claim_reading", "space": card.name, **({"likelihood": model} if asked else {}),
         "sets": sorted({one.source for one in learned_from}),
         "stopped_by": sorted({one.source for one in stopped_by}),
         "weighed_by": sorted({one.source for one in kept}),
     }  # fmt: skip
-    tables = {
-        "Verdicts on each set, by weights and bounds of the other domains": rows,
-        "AUC without each feature, and by how much domains that are left out are worse": (
-            ablation(found[whole], kept) if len({one.domain for one in kept}) > 1 else []
-        ),
-    }
+    if len({one.domain for one in kept}) > 1:
+        title = "AUC without each feature, and by how much domains that are left out are worse"
+        tables[title] = ablation(found, kept)
     return Learned(CLAIMS.kind, state, (card.space,), files, facts, metrics, tables, {GRAPH: graph})
 
 
@@ -224,111 +249,6 @@ def _weighed(pair: Pair, read: Callable[[str, str], Array]) -> Array:
     )
     found = weighed(Statement(pair.claim, nothing, read=read), [passage])
     return np.full(len(FEATURES), np.nan) if found is None else found
-
-
-def weights_and_bounds(found: Array, pairs: Sequence[Pair]) -> dict[str, Array]:
-    """The state of the method."""
-    own = np.array([one.label == SUPPORTED for one in pairs])
-    weights = weights_of([one.source for one in pairs], own)
-    slopes, constant = logistic(found, own, weights)
-    likely = likelihoods(found, slopes, constant)
-    against = np.sort(found[own, FEATURES.index("contradiction")])
-    most = against[int(np.ceil((1 - MOST_RIGHT_CONTRADICTED) * len(against))) - 1]
-    return {
-        "weight": slopes,
-        "bias": np.array([constant], np.float32),
-        "contradicted": np.array([most], np.float32),
-        "curve": _curve(likely, own, weights, [one.domain for one in pairs]),
-    }
-
-
-def _curve(likely: Array, own: Array, weights: Array, domains: Sequence[str]) -> Array:
-    """Of each of `POINTS` the share of the claims from it on that are supported, in the domain where it is
-    least, 0 where none has enough of them; and the share, by the weights, of those up to it that are not
-    `[points, 3]`. A share that falls again is taken for noise.
-
-    A tick has to hold in each domain. That a claim is not supported is shown with what is missing, and is
-    taken for wrong less often.
-    """
-    names = np.array(domains)
-    ticks = [least_right(own, likely >= point, names, FEWEST_OF_DOMAIN) for point in POINTS]
-    others = curve(likely, own, np.zeros(len(own), bool), weights)[:, 2]
-    return np.stack([POINTS, np.maximum.accumulate(ticks), others], axis=1).astype(np.float32)
-
-
-def likelihoods(found: Array, slopes: Array, constant: float) -> Array:
-    """Likelihoods of support `[n]`."""
-    return np.asarray(1 / (1 + np.exp(-(found @ slopes + constant))))
-
-
-def left_out(found: Array, pairs: Sequence[Pair]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Rows by set, each measured by weights and bounds of the other domains, and their means."""
-    domains, sources = (np.array([getattr(one, name) for one in pairs]) for name in ("domain", "source"))
-    own = np.array([one.label == SUPPORTED for one in pairs])
-    likely, ticked = np.zeros(len(pairs)), np.zeros(len(pairs), bool)
-    for domain in sorted(set(domains)):
-        out = domains == domain
-        if out.all():
-            continue
-        state = weights_and_bounds(
-            found[~out], [one for one, there in zip(pairs, out, strict=True) if not there]
-        )
-        likely[out] = likelihoods(found[out], state["weight"], float(state["bias"][0]))
-        ticked[out] = likely[out] >= bounds(state["curve"], PRECISION)[0]
-    rows = []
-    for source in sorted(set(sources)):
-        here = sources == source
-        right = own[here & ticked]
-        rows.append(
-            {
-                "set": source,
-                "domain": str(domains[here][0]),
-                "claims": int(here.sum()),
-                "AUC": round(auc(likely[here], own[here]), 3),
-                "balanced accuracy": round(balanced(likely[here] >= 1 / 3, own[here]), 3),
-                "ticks": len(right),
-                "ticks that are right": round(float(right.mean()), 3) if len(right) else "–",
-            }
-        )
-    metrics = {
-        "AUC": float(np.nanmean([row["AUC"] for row in rows])),
-        "balanced_accuracy": float(np.nanmean([row["balanced accuracy"] for row in rows])),
-        "ticked": float(ticked.mean()),
-        "ticks_that_are_right": float(own[ticked].mean()) if ticked.any() else None,
-    }
-    return rows, metrics
-
-
-def ablation(found: Array, pairs: Sequence[Pair]) -> list[dict[str, Any]]:
-    """Rows by feature: the mean AUC without it on domains that are left out, and by how much each domain is
-    worse without it.
-    """
-    domains = np.array([one.domain for one in pairs])
-    whole = _by_domain(found, pairs)
-    rows: list[dict[str, Any]] = [{"without": "–", "AUC": round(float(np.mean([*whole.values()])), 4)}]
-    for place, name in enumerate(FEATURES):
-        less = _by_domain(np.delete(found, place, axis=1), pairs)
-        gains = {domain: round(whole[domain] - less[domain], 3) for domain in sorted(set(domains))}
-        rows.append({"without": name, "AUC": round(float(np.mean([*less.values()])), 4), **gains})
-    rows[0] |= dict.fromkeys(sorted(set(domains)), "")
-    return rows
-
-
-def _by_domain(found: Array, pairs: Sequence[Pair]) -> dict[str, float]:
-    """The mean AUC over the sets of each domain, by weights of the other ones."""
-    domains, sources = (np.array([getattr(one, name) for one in pairs]) for name in ("domain", "source"))
-    own = np.array([one.label == SUPPORTED for one in pairs])
-    values: dict[str, float] = {}
-    for domain in sorted(set(domains)):
-        out = domains == domain
-        weights = weights_of(sources[~out].tolist(), own[~out])
-        slopes, constant = logistic(found[~out], own[~out], weights)
-        likely = likelihoods(found[out], slopes, constant)
-        sets = sources[out]
-        values[domain] = float(
-            np.nanmean([auc(likely[sets == one], own[out][sets == one]) for one in set(sets)])
-        )
-    return values
 
 
 def _values(pair: Pair) -> list[str]:

@@ -1,0 +1,180 @@
+"""Weights of what is found of claims, verdicts by them, and what they give on domains that are left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tieback.core.types.arrays import Array
+from tieback.methods.grounding._features import FEATURES
+from tieback.methods.grounding._verdicts import bounds
+from tieback.methods.grounding.claim_reading import PRECISION
+from tieback.recipes.trained._calibration import POINTS, curve, logistic, weights_of
+from tieback.recipes.trained._claim_pairs import Pair
+from tieback.recipes.trained._left_out import auc, balanced, least_right
+from tieback.recipes.trained._made_claims import SUPPORTED
+
+MOST_RIGHT_CONTRADICTED = 0.01
+"""Of the claims that are supported."""
+FEWEST_OF_DOMAIN = 20
+"""Verdicts that a share of a domain is measured on."""
+
+UNHEARD: Mapping[str, Array] = {
+    "weight": np.zeros(0, np.float32),
+    "bias": np.zeros(1, np.float32),
+    "curve": np.zeros((1, 3), np.float32),
+}
+"""The weights and the curve where no language model was asked."""
+
+Learn = Callable[[Array, Sequence[Pair]], Mapping[str, Array]]
+"""Features `[n, features]` of claims to weight, bias and curve."""
+
+
+def weights_and_bounds(found: Array, pairs: Sequence[Pair]) -> dict[str, Array]:
+    """The state of the method, but for what is heard of a language model."""
+    own = _own(pairs)
+    weights = weights_of([one.source for one in pairs], own)
+    slopes, constant = logistic(found, own, weights)
+    likely = likelihoods(found, slopes, constant)
+    against = np.sort(found[own, FEATURES.index("contradiction")])
+    most = against[int(np.ceil((1 - MOST_RIGHT_CONTRADICTED) * len(against))) - 1]
+    return {
+        "weight": slopes,
+        "bias": np.array([constant], np.float32),
+        "contradicted": np.array([most], np.float32),
+        "curve": _curve(likely, own, weights, [one.domain for one in pairs]),
+    }
+
+
+def weights_of_likelihood(found: Array, pairs: Sequence[Pair]) -> dict[str, Array]:
+    """Weights and curve where a language model is asked too. In `found` its features are behind the others,
+    NaN of a claim that it was not asked of.
+
+    It is asked of few claims. So the other features are weighed by all claims, and by those that it was asked
+    of only the sum and what it finds.
+    """
+    count, own = len(FEATURES), _own(pairs)
+    slopes, constant = logistic(found[:, :count], own, weights_of([one.source for one in pairs], own))
+    summed = np.column_stack([found[:, :count] @ slopes + constant, found[:, count:]])
+    asked = are_whole(found)
+    summed, own, kept = summed[asked], own[asked], _those(pairs, asked)
+    weights = weights_of([one.source for one in kept], own)
+    steep, bias = logistic(summed, own, weights)
+    return {
+        "weight": np.concatenate([steep[0] * slopes, steep[1:]]).astype(np.float32),
+        "bias": np.array([steep[0] * constant + bias], np.float32),
+        "curve": _curve(likelihoods(summed, steep, bias), own, weights, [one.domain for one in kept]),
+    }
+
+
+def are_whole(found: Array) -> Array:
+    """Tell of which claims all features are known `[n]`."""
+    return np.asarray(~np.isnan(found).any(axis=1), bool)
+
+
+def _curve(likely: Array, own: Array, weights: Array, domains: Sequence[str]) -> Array:
+    """Of each of `POINTS` the share of the claims from it on that are supported, in the domain where it is
+    least, 0 where none has enough of them; and the share, by the weights, of those up to it that are not
+    `[points, 3]`. A share that falls again is taken for noise.
+
+    A tick has to hold in each domain. That a claim is not supported is shown with what is missing, and is
+    taken for wrong less often.
+    """
+    names = np.array(domains)
+    ticks = [least_right(own, likely >= point, names, FEWEST_OF_DOMAIN) for point in POINTS]
+    others = curve(likely, own, np.zeros(len(own), bool), weights)[:, 2]
+    return np.stack([POINTS, np.maximum.accumulate(ticks), others], axis=1).astype(np.float32)
+
+
+def likelihoods(found: Array, slopes: Array, constant: float) -> Array:
+    """Likelihoods of support `[n]`."""
+    return np.asarray(1 / (1 + np.exp(-(found @ slopes + constant))))
+
+
+def left_out(found: Array, pairs: Sequence[Pair], learn: Learn = weights_and_bounds) -> tuple[Array, Array]:
+    """How likely each claim is, and whether it is ticked, by weights and bounds of the other domains
+    `[n]` each.
+    """
+    domains = np.array([one.domain for one in pairs])
+    likely, ticked = np.zeros(len(pairs)), np.zeros(len(pairs), bool)
+    for domain in sorted(set(domains)):
+        out = domains == domain
+        if out.all():
+            continue
+        state = learn(found[~out], _those(pairs, ~out))
+        likely[out] = likelihoods(found[out], state["weight"], float(state["bias"][0]))
+        ticked[out] = likely[out] >= bounds(state["curve"], PRECISION)[0]
+    return likely, ticked
+
+
+def measured(
+    likely: Array, ticked: Array, pairs: Sequence[Pair]
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Rows by set of what is found of claims, and their means."""
+    sources, own = np.array([one.source for one in pairs]), _own(pairs)
+    domains = {one.source: one.domain for one in pairs}
+    rows = []
+    for source in sorted(set(sources.tolist())):
+        here = sources == source
+        right = own[here & ticked]
+        rows.append(
+            {
+                "set": source,
+                "domain": domains[source],
+                "claims": int(here.sum()),
+                "AUC": round(auc(likely[here], own[here]), 3),
+                "balanced accuracy": round(balanced(likely[here] >= 1 / 3, own[here]), 3),
+                "ticks": len(right),
+                "ticks that are right": round(float(right.mean()), 3) if len(right) else "–",
+            }
+        )
+    metrics = {
+        "AUC": float(np.nanmean([row["AUC"] for row in rows])),
+        "balanced_accuracy": float(np.nanmean([row["balanced accuracy"] for row in rows])),
+        "ticked": float(ticked.mean()),
+        "ticks_that_are_right": float(own[ticked].mean()) if ticked.any() else None,
+    }
+    return rows, metrics
+
+
+def ablation(found: Array, pairs: Sequence[Pair]) -> list[dict[str, Any]]:
+    """Rows by feature: the mean AUC without it on domains that are left out, and by how much each domain is
+    worse without it.
+    """
+    domains = np.array([one.domain for one in pairs])
+    whole = _by_domain(found, pairs)
+    rows: list[dict[str, Any]] = [{"without": "–", "AUC": round(float(np.mean([*whole.values()])), 4)}]
+    for place, name in enumerate(FEATURES):
+        less = _by_domain(np.delete(found, place, axis=1), pairs)
+        gains = {domain: round(whole[domain] - less[domain], 3) for domain in sorted(set(domains))}
+        rows.append({"without": name, "AUC": round(float(np.mean([*less.values()])), 4), **gains})
+    rows[0] |= dict.fromkeys(sorted(set(domains)), "")
+    return rows
+
+
+def _by_domain(found: Array, pairs: Sequence[Pair]) -> dict[str, float]:
+    """The mean AUC over the sets of each domain, by weights of the other ones."""
+    domains, sources = (np.array([getattr(one, name) for one in pairs]) for name in ("domain", "source"))
+    own = _own(pairs)
+    values: dict[str, float] = {}
+    for domain in sorted(set(domains)):
+        out = domains == domain
+        weights = weights_of(sources[~out].tolist(), own[~out])
+        slopes, constant = logistic(found[~out], own[~out], weights)
+        likely = likelihoods(found[out], slopes, constant)
+        sets = sources[out]
+        values[domain] = float(
+            np.nanmean([auc(likely[sets == one], own[out][sets == one]) for one in set(sets)])
+        )
+    return values
+
+
+def _own(pairs: Sequence[Pair]) -> Array:
+    """Tell which claims are supported `[n]`."""
+    return np.array([one.label == SUPPORTED for one in pairs])
+
+
+def _those(pairs: Sequence[Pair], chosen: Array) -> list[Pair]:
+    return [one for one, is_chosen in zip(pairs, chosen, strict=True) if is_chosen]
