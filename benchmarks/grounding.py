@@ -42,7 +42,7 @@ from benchmarks.left_out import Source
 from benchmarks.report import Report
 from benchmarks.served import StartError, started
 
-WITH_LIKELIHOOD = ("token_alignment", {"likelihood": True})
+WITH_LIKELIHOOD = ("claim_reading", {"likelihood": True})
 NO_GENERATOR = {"TIEBACK_GENERATOR_ENABLED": "false"}
 AT_ONCE = 16
 ALL = "all"

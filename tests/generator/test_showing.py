@@ -57,7 +57,7 @@ async def checking(encoder: Encoder) -> CheckingAhead:
     reader = PassageReader(encoder, "bag-of-words")
     passages, _ = await reader.read(SOURCES, [], NO_DEADLINE)
     check = ClaimCheck(SOURCES, passages, Checkers().configured(CHECKER, at("checker")))
-    return CheckingAhead(check, reader, "", NO_DEADLINE, tokens=False)
+    return CheckingAhead(check, reader, "", NO_DEADLINE)
 
 
 async def pieces(text: str) -> AsyncGenerator[Written, None]:
@@ -254,7 +254,7 @@ async def test_a_verdict_does_not_wait_for_what_other_passages_say_instead(encod
     reader = PassageReader(encoder, "bag-of-words")
     passages, _ = await reader.read(sources, [], NO_DEADLINE)
     check = Waiting(sources, passages, Checkers().configured(CHECKER, at("checker")))
-    events = as_written(pieces(said), CheckingAhead(check, reader, "", NO_DEADLINE, tokens=False))
+    events = as_written(pieces(said), CheckingAhead(check, reader, "", NO_DEADLINE))
 
     async with asyncio.timeout(30):
         while not isinstance(event := await anext(events), Verdict):

@@ -1,13 +1,11 @@
-"""What checkers read of words: numbers in any form, negations, and the order of content words."""
+"""What checkers read of words: numbers in any form, and what is the same or otherwise by a rule."""
 
 from __future__ import annotations
 
-import numpy as np
 from support.each import each
 from tieback.core.plain_numbers import has_number
 from tieback.methods.grounding import words_of
-from tieback.methods.grounding._doubts import is_doubted
-from tieback.methods.grounding._signals import SIGNALS, signals_of
+from tieback.methods.grounding._rules import OTHERWISE, SAME, by_rule
 from tieback.methods.grounding._words import conflicts, lacking
 
 MOON = "The mean distance of the Moon is 238,855 miles."
@@ -51,69 +49,34 @@ def test_a_rounded_number_is_neither_lacking_nor_in_conflict() -> None:
 
 
 @each(
-    "claim, said, doubt",
+    "said, found",
     [
-        ("A reindex makes a collection again.", "A reindex makes a collection again.", None),
-        ("A collection makes a reindex again.", "A reindex makes a collection again.", "reordered"),
-        ("The lead approves all requests.", "All requests are approved by the lead.", None),
-        ("All requests approve the lead.", "All requests are approved by the lead.", "reordered"),
-        ("Bad Taste is a comedy film.", "Bad Taste is a comedy film directed by Peter Jackson.", None),
-        ("Peter Jackson made Bad Taste.", "Bad Taste was written and made by Peter Jackson.", None),
-        ("Bad Taste made Peter Jackson.", "Bad Taste was made in 1987 by Peter Jackson.", "reordered"),
-        ("No, interns are not paid.", "Interns are not paid.", None),
-        ("No intern is paid well.", "An intern is paid well.", "negation differs"),
-        ("The canal joined Linz in 1992.", "The canal joined it in 1992.", "lacks names"),
-        ("The canal joined it in 1993.", "The canal joined it in 1992.", "lacks numbers"),
-        ("Interns are not paid.", "Interns are paid.", "negation differs"),
+        ("In spring the Danube carries 40 ships a day.", SAME),
+        ("The Danube carries 40 ships.", SAME),
+        ("On many days the Danube carries 40 ships.", SAME),
+        ("The Danube carries 50 ships.", OTHERWISE),
+        ("The Danube does not carry 40 ships.", OTHERWISE),
+        ("The ships carry 40 people over the Danube.", 0),
+        ("The Danube carries ships.", 0),
     ],
 )
-def test_what_is_exact_raises_a_doubt(claim: str, said: str, doubt: str | None) -> None:
-    signals, doubted = judged(claim, said)
-
-    assert doubted is (doubt is not None)
-    if doubt is not None:
-        assert signals[SIGNALS.index(doubt)] > 0
+def test_the_same_words_in_their_order_are_judged_by_a_rule(said: str, found: int) -> None:
+    assert by_rule(words_of("The Danube carries 40 ships."), words_of(said)) == found
 
 
 @each(
-    "claim, said, is_wrong",
+    "claim, said, found",
     [
-        ("Tea lowers the risk of a stroke.", "Tea lowers the risk of a stroke in men.", False),
-        ("Tea raises the risk of a stroke.", "Tea lowers the risk of a stroke in men.", True),
-        ("Infected cells die.", "The infection spreads, and then the cells die.", False),
-        ("All adults drink tea.", "Adults drink tea.", True),
-        ("All adults drink tea.", "Some drink it black, but all adults drink tea.", True),
-        ("All adults drink tea.", "All adults drink tea.", False),
-        ("The team won once.", "The team won in 1978 and in 1986.", True),
-        ("The police did not find prints.", "The police did not find prints in the hall.", True),
-        ("The police found prints.", "The police found prints in the hall.", False),
-        ("Styles won a title.", "Styles never again had a chance to win a title.", True),
-        ("I have an iguana, a lizard.", "An iguana is a lizard that some people have.", True),
-        ("It was used in World War I.", "It was used in World War II.", True),
-        ("C# is a language.", "C is a language.", True),
-        ("Canadian patients found a virus.", "A virus made patients ill, as Canadian doctors found.", True),
-        ("It was.", "It was in May.", True),
-        ("The tower opened on the 18th of July.", "The tower opened on July 18.", False),
-        ("The team came 3rd in July.", "The team came 3 times in July.", True),
-        ("The train goes from Graz to Linz.", "The train goes from Linz to Graz.", True),
-        ("Anna introduced Carl to Mary.", "Anna introduced Mary to Carl.", True),
-        ("Since May the north tower is closed.", "The north tower is closed since May.", False),
+        ("In March Anna Brown hired Carl.", "Anna Brown hired Carl in March.", SAME),
+        ("Anna Brown hired Carl in March.", "In March the firm of Anna Brown hired Carl.", SAME),
+        ("In March Anna Brown hired 3 people.", "Anna Brown hired 4 people in March.", OTHERWISE),
+        ("Carl hired Anna Brown in March.", "In March Anna Brown hired Carl.", 0),
+        ("The train goes from Graz to Linz.", "The train goes from Linz to Graz.", 0),
     ],
 )
-def test_a_claim_with_something_that_no_sentence_has_is_doubted(
-    claim: str, said: str, is_wrong: bool
-) -> None:
-    assert judged(claim, said)[1] is is_wrong
+def test_a_phrase_with_its_preposition_may_stand_elsewhere(claim: str, said: str, found: int) -> None:
+    assert by_rule(words_of(claim), words_of(said)) == found
 
 
-def test_several_sentences_have_the_words_together_and_none_has_none() -> None:
-    said = ["The bridge was built in 1884.", "Its architect was Anne Moore."]
-
-    assert not judged("The bridge was built in 1884 by its architect.", *said)[1]
-    assert is_doubted(words_of(MOON), [], np.zeros(len(SIGNALS)))
-
-
-def judged(claim: str, *said: str) -> tuple[np.ndarray, bool]:
-    stated, read = words_of(claim), [words_of(one) for one in said]
-    signals = np.array(signals_of(stated, read, 1.0), np.float32)
-    return signals, is_doubted(stated, read, signals)
+def test_a_word_or_two_are_not_judged_by_the_rule() -> None:
+    assert by_rule(words_of("Ships carry."), words_of("Ships carry.")) == 0

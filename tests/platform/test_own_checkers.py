@@ -134,7 +134,7 @@ def test_metrics_count_its_batches(running: Running, client: Client) -> None:
 def test_settings_that_name_no_checker_stop_the_start_with_the_choices(settings: Settings) -> None:
     for changes, told in (
         ({"checkers": ("other",)}, r"TIEBACK_CHECKERS: .*own-checker"),
-        ({"default_checker": "other"}, r"TIEBACK_DEFAULT_CHECKER: .*own-checker.*token_alignment"),
+        ({"default_checker": "other"}, r"TIEBACK_DEFAULT_CHECKER: .*own-checker.*verbatim"),
         ({"checkers": ("none",)}, r"TIEBACK_DEFAULT_CHECKER: .*own-checker"),
     ):
         with pytest.raises(StartupError, match=told):

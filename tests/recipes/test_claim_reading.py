@@ -14,7 +14,7 @@ from tieback.core.errors import InvalidInput, NotFound
 from tieback.methods.grounding._features import FEATURES, HEARD
 from tieback.methods.grounding._verdicts import bounds
 from tieback.models.question_reader import GRAPH, load_question_reader
-from tieback.models.state_artifact import CHECKER, CLAIMS
+from tieback.models.state_artifact import CLAIMS
 from tieback.recipes.train import REPORT, Outcome
 from tieback.recipes.trained._claim_pairs import Pair, read_pairs
 from tieback.recipes.trained._claim_weights import (
@@ -54,7 +54,6 @@ def test_what_is_learned_is_a_state_of_the_method_and_the_graph_that_is_served(
     assert state["weight"].shape == (len(FEATURES),)
     assert np.isfinite(reader.read("owl at night", "wren flies")).all()
     assert CLAIMS.is_in(outcome.folder)
-    assert not CHECKER.is_in(outcome.folder)
     assert len(state["heard.weight"]) == 0  # no language model was asked
     assert "likelihood" not in outcome.artifact.facts
 

@@ -83,7 +83,7 @@ def _withheld() -> Iterator[tuple[str, Sequence[GenerationEvent]]]:
 
 def _claimed(style: AnswerStyle, label: VerdictLabel, fit: QuestionFit | None) -> list[GenerationEvent]:
     text = SENTENCE if style is AnswerStyle.QUOTE else "It is pulled by the moon."
-    checker = "verbatim" if style is AnswerStyle.QUOTE else "token_alignment"
+    checker = "verbatim" if style is AnswerStyle.QUOTE else "claim_reading"
     citation = Citation(1, "1", "tides.md", "2", SPAN, 0.9)
     cited = [citation] if label in (VerdictLabel.SUPPORTED, VerdictLabel.CONTRADICTED) else []
     is_open = label in (VerdictLabel.UNSUPPORTED, VerdictLabel.LOW_CONFIDENCE)

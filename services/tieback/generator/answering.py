@@ -62,10 +62,6 @@ class Answer:
         self._twin: Twin | None = None
         self._work = request.writing.begin(request.prompt, deadline) if request.writing else None
 
-    @property
-    def _reads_tokens(self) -> bool:
-        return self._request.checker.reads_tokens and not self._request.grounding.disabled
-
     async def events(self) -> AsyncGenerator[GenerationEvent, None]:
         """What it consists of, as it comes."""
         request = self._request
@@ -73,7 +69,6 @@ class Answer:
         if request.evidence:
             evidence = await read_evidence(
                 *(self._reader, request.prompt, request.evidence, request.judge, self._deadline),
-                tokens=self._reads_tokens,
                 first=request.first_sentences,
             )
         judgement = None if evidence is None else evidence.judgement
@@ -132,9 +127,7 @@ class Answer:
         else:
             prompt = await work.prepare(evidence.excerpt, evidence.excerpt_vectors)
         self._timing.prepare = self._elapsed()
-        checking = CheckingAhead(
-            *(check, self._reader, request.prompt, self._deadline), tokens=self._reads_tokens
-        )
+        checking = CheckingAhead(check, self._reader, request.prompt, self._deadline)
         is_rewritten = request.grounding.repair is Repair.REWRITE
         repairs = Repairs(checking, _rewrites(work, evidence) if evidence and is_rewritten else no_rewrites)
         verdicts: list[Verdict] = []

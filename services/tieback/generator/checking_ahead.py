@@ -21,19 +21,13 @@ class Found:
 
 
 class CheckingAhead:
-    """Finds what the passages say of an answer's claims, one after another.
+    """Finds what the passages say of an answer's claims, one after another."""
 
-    With `tokens`, claims are read by the vectors of their tokens too.
-    """
-
-    def __init__(
-        self, check: ClaimCheck, reader: PassageReader, question: str, deadline: Deadline, *, tokens: bool
-    ) -> None:
+    def __init__(self, check: ClaimCheck, reader: PassageReader, question: str, deadline: Deadline) -> None:
         self._check = check
         self._reader = reader
         self._question = question
         self._deadline = deadline
-        self._tokens = tokens
         self._expected = ""
         self._task: asyncio.Task[Found] | None = None
 
@@ -67,5 +61,5 @@ class CheckingAhead:
     async def _find(self, text: str) -> Found:
         if not self._check.takes(text):
             return Found()
-        [statement] = await self._reader.statements([as_stated(text)], self._deadline, tokens=self._tokens)
+        [statement] = await self._reader.statements([as_stated(text)], self._deadline)
         return Found(statement, await self._check.find(statement))

@@ -32,10 +32,9 @@ async def read_evidence(
     judge: Judge,
     deadline: Deadline,
     *,
-    tokens: bool = False,
     first: int = 0,
 ) -> ReadEvidence:
-    """Reads passages, with `tokens` by the vectors of their tokens too, and how they bear on a question.
+    """Reads passages, and how they bear on a question.
 
     With `first`, no more than so many sentences are encoded, those that most likely answer, where the judge
     reads sentences itself. InvalidInput where there is too much to read.
@@ -43,8 +42,8 @@ async def read_evidence(
     cut = await reader.cut(evidence, deadline)
     is_quoted = bool(first) and judge.reads_quotes and not any(one.segments for one in evidence)
     if not is_quoted:
-        tokens = tokens or judge.is_learned
-        asked, *sentences = await reader.statements([question, *cut.texts], deadline, tokens=tokens)
+        texts = [question, *cut.texts]
+        asked, *sentences = await reader.statements(texts, deadline, tokens=judge.is_learned)
         encoded = EncodedPassages(cut, len(asked.vector))
         encoded.add(dict(enumerate(sentences)))
         judgement = await asyncio.to_thread(judge.judge, asked, encoded.passages)
@@ -56,7 +55,7 @@ async def read_evidence(
     numbers = {place: number for number, place in enumerate(cut.places)}
     wanted = [numbers[place] for place in likely]
     texts = [question, *(cut.texts[number] for number in wanted)]
-    asked, *sentences = await reader.statements(texts, deadline, tokens=tokens)
+    asked, *sentences = await reader.statements(texts, deadline)
     encoded = EncodedPassages(cut, len(asked.vector))
     encoded.add(dict(zip(wanted, sentences, strict=True)))
     return await asyncio.to_thread(_quoted, asked, encoded.passages, judgement)

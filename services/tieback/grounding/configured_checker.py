@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
-from typing import Protocol, cast
+from typing import cast
 
 import tieback
 from tieback.core.deadline import Deadline
@@ -18,7 +18,6 @@ from tieback.core.types.method_choice import MethodChoice
 from tieback.grounding.asked_checker import AskedChecker
 from tieback.grounding.asked_checker import summary as cited_passages
 from tieback.methods.grounding import (
-    EVIDENCE,
     READS,
     SUMMARY,
     Finding,
@@ -29,13 +28,12 @@ from tieback.methods.grounding import (
     Support,
     checkers,
     is_learned,
-    reads_together,
     reads_words,
 )
 from tieback.ports import GroundingPort
 
-LEARNED, WITHOUT_STATE = ("claim_reading", "token_alignment"), "lexical_embedding"
-"""The default checkers, the first that the server has a state of, and the one of a server without any."""
+LEARNED, WITHOUT_STATE = "claim_reading", "lexical_embedding"
+"""The default checkers: where the server has a state of it, and where it has none."""
 
 LABELS = "labels"
 """The checker that is asked first where passages have labels: the others read statements."""
@@ -54,14 +52,12 @@ ASKS_A_MODEL, WEIGHT_OF_LIKELIHOOD = "likelihood", "heard.weight"
 class ConfiguredChecker:
     """A method of the family grounding with its parameters and its state.
 
-    `check` finds, `summarise` picks what to cite. One that `reads_tokens` reads their vectors; one that
-    `reads_words` knows those of English.
+    `check` finds, `summarise` picks what to cite. One that `reads_words` knows those of English.
     """
 
     name: str
     check: Callable[[Statement, Sequence[Passage]], Finding]
     summarise: Summary
-    reads_tokens: bool
     reads_words: bool
     revision: str
     """The revision of what it has learned; of one that learns nothing, this release."""
@@ -69,14 +65,6 @@ class ConfiguredChecker:
     """Picks the windows that it reads of a claim, where words alone decide it; None where it reads all."""
     asks: Asks | None = None
     """Finds in place of `check`, where the checker is the user's own."""
-
-
-class Reader(Protocol):
-    """The network that reads two texts together."""
-
-    def contradicts(self, claim: str, sentences: str) -> float:
-        """The log odds that the claim is contradicted."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +80,14 @@ class Checkers:
     user's `own` by the names of their cards. `default` names one; empty for that of the package.
 
     `likelihoods` are those of a language model in the same process; None where there is none, or another one
-    than the states were learned with. `reader` is the network that reads a question and sentences together,
-    and `reads` the one that reads a claim so. `revisions` are those of the states.
+    than the states were learned with. `reads` is the network that reads a claim and sentences together.
+    `revisions` are those of the states.
     """
 
     def __init__(
         self,
         states: Mapping[str, State] | None = None,
         likelihoods: Likelihoods | None = None,
-        reader: Reader | None = None,
         revisions: Mapping[str, str] | None = None,
         own: Mapping[str, OwnChecker] | None = None,
         default: str = "",
@@ -109,11 +96,9 @@ class Checkers:
         self._revisions = dict(revisions or {})
         self._states = dict(states or {})
         self._likelihoods = likelihoods
-        self._reader = reader
         self._own = dict(own or {})
         self._reads = reads
-        learned = next((one for one in LEARNED if one in self._states), WITHOUT_STATE)
-        self.default = MethodChoice(default or learned)
+        self.default = MethodChoice(default or (LEARNED if LEARNED in self._states else WITHOUT_STATE))
 
     def configured(self, choice: MethodChoice | None, field: FieldPath) -> ConfiguredChecker:
         """NotFound or InvalidInput, by the field, where the choice is wrong; None for the default."""
@@ -130,19 +115,13 @@ class Checkers:
                 field=field,
             )
 
-        evidence_of = checkers.form(EVIDENCE, name, parameters) if checkers.has(EVIDENCE, name) else None
-        likelihoods, reader = self._likelihoods, self._reader
+        likelihoods = self._likelihoods
         if cast("partial[Finding]", method).keywords.get(ASKS_A_MODEL):
             _check_asks(state or {}, likelihoods, field["parameters"][ASKS_A_MODEL])
 
         def check(claim: Statement, passages: Sequence[Passage]) -> Finding:
-            read = evidence_of(claim, passages) if evidence_of is not None else None
-            if read is not None and likelihoods is not None:
-                claim = replace(claim, likelihoods=likelihoods(read, claim.text))
             if likelihoods is not None:
                 claim = replace(claim, likelihoods_behind=partial(_asked, likelihoods, claim.text))
-            if reader is not None:
-                claim = replace(claim, contradicted=partial(reader.contradicts, claim.text))
             if self._reads is not None:
                 claim = replace(claim, read=self._reads)
             return method(claim, passages, state or {})
@@ -154,7 +133,6 @@ class Checkers:
             name,
             check,
             summarise,
-            is_learned(name) and not reads_together(name),
             knows_words,
             self._revisions.get(name, tieback.__version__),
             reads,
@@ -167,7 +145,6 @@ class Checkers:
             choice.name,
             _nothing,
             cited_passages,
-            reads_tokens=False,
             reads_words=False,
             revision=own.revision,
             reads=_no_windows,

@@ -17,7 +17,6 @@ from tieback.core.types.arrays import Span
 from tieback.core.types.generation import Disagreement
 from tieback.grounding.spanned_words import Kind, Word, spanned_words
 from tieback.methods.grounding import Passage, Place, TokenMark, words_of
-from tieback.methods.grounding._doubts import Stems
 
 SHARED = 0.5
 """Share of the claim's content words that a sentence has that is about the same matter."""
@@ -48,19 +47,27 @@ class Found:
     differs: Span | None = None
 
 
+ALIKE = 5
+"""Letters that the stems of one word in two forms share: "infection" and "infected"."""
+
+
 class _Said:
     """Words that some sentences have, all together."""
 
     def __init__(self, sentences: Iterable[Sentence]) -> None:
         read = list(sentences)
-        self._stems = Stems(one.all_stems for one in read)
+        self._stems = {stem for one in read for stem in one.all_stems}
+        self._beginnings = {stem[:ALIKE] for stem in self._stems if len(stem) >= ALIKE}
         self._numbers = {number for one in read for number in one.numbers}
 
     def has(self, word: Word) -> bool:
         """Tell whether a content word or number is there, a word also in another form, a number in others."""
         if word.term[0].isdecimal():
-            return has_number(word.term, self._numbers) or self._stems.have(word.term)
-        return self._stems.have(word.term)
+            return has_number(word.term, self._numbers) or self._has_stem(word.term)
+        return self._has_stem(word.term)
+
+    def _has_stem(self, stem: str) -> bool:
+        return stem in self._stems or (len(stem) >= ALIKE and stem[:ALIKE] in self._beginnings)
 
 
 class Disagreements:

@@ -113,13 +113,13 @@ class ClaimChecker:
             return ClaimCheck((), (), checker, one.question), [None] * len(claims)
         texts = [as_stated(claim.text) for claim in claims]
         cut = await self._reader.cut(one.evidence, deadline)
-        read = await self._reader.statements(texts, deadline, tokens=checker.reads_tokens)
+        read = await self._reader.statements(texts, deadline)
         encoded = EncodedPassages(cut, len(read[0].vector))
 
         async def encode(chosen: Sequence[int]) -> None:
             if chosen:
                 wanted = [cut.texts[place] for place in chosen]
-                found = await self._reader.statements(wanted, deadline, tokens=checker.reads_tokens)
+                found = await self._reader.statements(wanted, deadline)
                 encoded.add(dict(zip(chosen, found, strict=True)))
 
         has_segments = any(source.segments for source in one.evidence)

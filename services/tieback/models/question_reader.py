@@ -17,8 +17,6 @@ from tieback.catalog.card import EncoderCard
 from tieback.catalog.options import TransformerText
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types.arrays import Array
-from tieback.core.types.generation import VerdictLabel
-from tieback.methods.grounding.token_alignment import LABELS
 from tieback.models.session import Session
 from tieback.models.store import Store
 from tieback.models.tokenization import TextTokenizer, TokenizedPair
@@ -28,7 +26,6 @@ GRAPH = "reader.onnx"
 EMBEDDED, OWN, ANSWERED, VERDICT = "embedded", "own", "answered", "verdict"
 """Its inputs `[1, tokens, width]` and `[1, tokens]`, the tokens of the first text, and its outputs `[1]` and
 `[1, labels]`: logits that a question is answered, and of the verdict of a claim."""
-CONTRADICTED = LABELS.index(VerdictLabel.CONTRADICTED)
 MOST_TOKENS = 192
 TABLES = ("word_embeddings", "position_embeddings", "token_type_embeddings")
 EPSILON = 1e-12
@@ -89,15 +86,6 @@ class QuestionReader:
         """The logits of a verdict on the claim `[labels]`; as above. Of a text without a word it is open."""
         found = self._run(VERDICT, claim, sentences)
         return np.array([LEAST, LEAST, 0.0], np.float32) if found is None else found[0]
-
-    def contradicts(self, claim: str, sentences: str) -> float:
-        """How far the sentences contradict the claim, log odds; as above."""
-        found = self._run(VERDICT, claim, sentences)
-        if found is None:
-            return LEAST
-        logits = found[0].astype(np.float64)
-        others = np.delete(logits, CONTRADICTED)
-        return float(logits[CONTRADICTED] - np.logaddexp.reduce(others))
 
     def _run(self, wanted: str, own: str, sentences: str) -> Array | None:
         """An output of the graph; None where a text has no word."""

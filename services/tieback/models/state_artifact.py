@@ -67,11 +67,6 @@ class StateArtifact:
         return Artifact.load(folder, self.kind).facts
 
 
-CHECKER = StateArtifact(
-    Kind("grounding", "checker of claims", 1, "train it again: tieback train grounding"),
-    lambda: checkers.state("token_alignment"),
-    "shipped_checker",
-)
 CLAIMS = StateArtifact(
     Kind("claim_reading", "checker that reads claims", 1, "train it again: tieback train claim_reading"),
     lambda: checkers.state("claim_reading"),

@@ -74,52 +74,40 @@ def open_store(settings: Settings) -> Store:
 
 
 def load_checkers(
-    settings: Settings,
-    plan: Plan,
-    model: LanguageModel | None,
-    reader: QuestionReader | None,
-    own: Mapping[str, GroundingPort],
+    settings: Settings, plan: Plan, model: LanguageModel | None, own: Mapping[str, GroundingPort]
 ) -> Checkers:
     """The checkers of claims, with what was learned for the text space that is served, and the user's `own`.
-    They ask the language model where it is the one that they were calibrated with. Passages that disagree are
-    read by `reader`.
+    They ask the language model where it is the one that they were calibrated with.
 
     StartupError where the settings name a checker that was learned for another space.
     """
     from tieback.grounding import Checkers, OwnChecker
+    from tieback.grounding.configured_checker import LEARNED
     from tieback.models.likelihood import claim_likelihoods
-    from tieback.models.state_artifact import CHECKER, CLAIMS
+    from tieback.models.state_artifact import CLAIMS
 
     given = settings.checker
-    states, revisions, likelihoods, reads = {}, {}, None, None
-    for name, artifact in (("claim_reading", CLAIMS), ("token_alignment", CHECKER)):
-        if given is not None and CLAIMS.is_in(given.expanduser()) is not (artifact is CLAIMS):
-            continue
-        state, folder = _learned(artifact, given, "TIEBACK_CHECKER", plan), _folder(artifact, given)
-        if state is None:
-            continue
-        if artifact is CLAIMS:
-            claims = _pair_reader(settings, plan, artifact, given)
-            if claims is None:
-                continue
-            reads = claims.read
-        if model is not None and model.name == artifact.facts(folder).get("likelihood"):
+    state = _learned(CLAIMS, given, "TIEBACK_CHECKER", plan)
+    reader = None if state is None else _pair_reader(settings, plan, CLAIMS, given)
+    states, revisions, likelihoods = {}, {}, None
+    if state is not None and reader is not None:
+        folder = _folder(CLAIMS, given)
+        states[LEARNED], revisions[LEARNED] = state, folder.name
+        if model is not None and model.name == CLAIMS.facts(folder).get("likelihood"):
             likelihoods = functools.partial(claim_likelihoods, model)
-        states[name], revisions[name] = state, folder.name
     return Checkers(
         states,
         likelihoods,
-        reader,
         revisions,
         own={card.name: OwnChecker(own[card.name], card.revision) for card in plan.checkers},
         default=settings.default_checker,
-        reads=reads,
+        reads=None if reader is None else reader.read,
     )
 
 
 def load_reader(settings: Settings, plan: Plan) -> QuestionReader | None:
-    """The network that reads two texts together: of the folder that the settings name for judging, if it has
-    one, else what ships. None where it was learned for another text space than is served.
+    """The network that reads a question and sentences together: of the folder that the settings name for
+    judging, if it has one, else what ships. None where it was learned for another text space than is served.
 
     StartupError where the one that the settings name cannot run.
     """

@@ -40,7 +40,7 @@ class DoorSettings(BaseSettings):
     votes: Path | None = Field(
         None,
         description="The folder where the console keeps votes on hits and claims, for `tieback train ranker` "
-        "and `tieback train grounding`. Empty: there are no votes.",
+        "and `tieback train claim_reading`. Empty: there are no votes.",
     )
 
     @field_validator("doors", mode="before")

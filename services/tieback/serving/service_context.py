@@ -83,9 +83,7 @@ class ServiceContext:
 
     def checkers(self) -> Checkers:
         """The checkers of claims, which ask the model that writes where this process has it."""
-        return assembly.load_checkers(
-            self.settings, self.plan, self._read_model(), self.question_reader, self.ports.checkers
-        )
+        return assembly.load_checkers(self.settings, self.plan, self._read_model(), self.ports.checkers)
 
     def judges(self) -> Judges:
         """The judges of answerability."""
@@ -93,7 +91,7 @@ class ServiceContext:
 
     @functools.cached_property
     def question_reader(self) -> QuestionReader | None:
-        """The network that judges and checkers of a process share."""
+        """The network that the judges of a process share."""
         return assembly.load_reader(self.settings, self.plan)
 
     def deciders(self) -> Deciders:

@@ -40,9 +40,6 @@ class Language:
     vague_numbers: frozenset[str] = NONE
     amounts: frozenset[str] = NONE
     frequencies: frozenset[str] = NONE
-    quantifiers: frozenset[str] = NONE
-    narrowing: frozenset[str] = NONE
-    speakers: frozenset[str] = NONE
     prepositions: frozenset[str] = NONE
     reasons: frozenset[str] = NONE
     be: frozenset[str] = NONE

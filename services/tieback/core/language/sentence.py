@@ -27,9 +27,6 @@ LONGEST_KEPT = 600
 ANSWER = re.compile(rf"\s*(?:{'|'.join(sorted(language().answers))})\b(?!\s+\w)\W*", re.IGNORECASE)
 """Beginning of a statement that answers and does not negate: "No, they are not paid"."""
 
-MARKED = re.compile(r"\b([A-Z][\w'’-]*)(?:\s+(?=[A-Z]\b|[IVX]+\b))?([#+]+|\b[IVX]+\b|\b[A-Z]\b)")
-"""A name and the letter, Roman numeral or sign behind it."""
-
 AGENT_REACH = 4
 """Content words before "by", the nearest of which that is a participle is the verb."""
 
@@ -92,11 +89,6 @@ class Sentence:
         """The words that negate."""
         return [one for one in self.stated if one.is_negation]
 
-    @property
-    def negations(self) -> int:
-        """Number of words that negate."""
-        return len(self.negators)
-
     @cached_property
     def negated(self) -> Terms:
         """Stems of the content words that a negation covers."""
@@ -121,20 +113,6 @@ class Sentence:
             return frozenset()
         pairs = zip(self.stated, self.stated[1:], strict=False)
         return frozenset((one.number, other.stem) for one, other in pairs if one.number and other.is_content)
-
-    @cached_property
-    def plain(self) -> Terms:
-        """All words as they are written but for the capital of the first one, without names."""
-        return frozenset(
-            one.word
-            for place, one in enumerate(self.stated)
-            if not one.number and (not one.has_capital or not place or len(one.word) == 1)
-        )
-
-    @cached_property
-    def marked(self) -> frozenset[tuple[str, str]]:
-        """Names with what tells them apart from others: of "World War II" and "C#", (war, ii) and (c, #)."""
-        return frozenset((name.lower(), mark.lower()) for name, mark in MARKED.findall(self.text))
 
     @cached_property
     def acted(self) -> Terms:

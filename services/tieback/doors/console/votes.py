@@ -1,7 +1,7 @@
 """Votes of people on hits and claims, in the files that recipes learn from.
 
     TENANT/judgements.jsonl     a line for each query: `tieback train ranker --judgements`
-    TENANT/claims.jsonl         a line for each claim and passage: `tieback train grounding --data`
+    TENANT/claims.jsonl         a line for each claim and passage: `tieback train claim_reading --data`
 
 "_" stands for the tenant where no tokens are asked for. A later vote on the same replaces the one before.
 """

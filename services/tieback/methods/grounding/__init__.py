@@ -2,7 +2,7 @@
 
 A method's file also holds `summary`: which passages a finding rests on, for the citations of an answer. What
 support is enough for that is a matter of the method's own scale. A method that is learned declares the arrays
-of its state, `STATE`, and reads the vectors of tokens beside those of sentences.
+of its state, `STATE`.
 """
 
 from __future__ import annotations
@@ -23,11 +23,9 @@ from tieback.core.types.arrays import Array
 from tieback.core.types.generation import NotCheckedReason, VerdictLabel
 
 __all__ = [
-    "EVIDENCE",
     "READS",
     "SUMMARY",
     "Checker",
-    "EvidenceOf",
     "Finding",
     "Passage",
     "PassageLabel",
@@ -40,7 +38,6 @@ __all__ = [
     "Words",
     "checkers",
     "is_learned",
-    "reads_together",
     "reads_words",
     "words_of",
 ]
@@ -63,20 +60,16 @@ class TokenMark(NamedTuple):
 class Statement:
     """A claim; its unit vector `[width]`; where they are read, those of its tokens `[tokens, width]`.
 
-    `likelihoods`, where a language model was asked, are the mean log-probabilities of its tokens behind its
-    evidence and alone `[2]`. `readings`, of a question that a network read with windows of passages, are what
-    it gave of each. `contradicted` reads the claim with sentences by a network: the log odds that they
-    contradict it. `read` reads a sentence of the claim with sentences of the
-    evidence: the logits of a verdict `[3]`, supported, contradicted and neither. `likelihoods_behind` asks a
-    language model of the claim behind a text: the mean log-probabilities of its tokens there and alone `[2]`.
+    `readings`, of a question that a network read with windows of passages, are what it gave of each. `read`
+    reads a sentence of the claim with sentences of the evidence: the logits of a verdict `[3]`, supported,
+    contradicted and neither. `likelihoods_behind` asks a language model of the claim behind a text: the mean
+    log-probabilities of its tokens there and alone `[2]`.
     """
 
     text: str
     vector: Array
     rows: Array = field(default_factory=lambda: NO_ROWS)
-    likelihoods: Array | None = None
     readings: Mapping[Place, float] = field(default_factory=dict)
-    contradicted: Callable[[str], float] | None = None
     read: Callable[[str, str], Array] | None = None
     likelihoods_behind: Callable[[str], Array] | None = None
 
@@ -194,14 +187,6 @@ class Summary(Protocol):
         ...
 
 
-class EvidenceOf(Protocol):
-    """Picks what a language model reads before it says how likely a claim is."""
-
-    def __call__(self, claim: Statement, passages: Sequence[Passage]) -> str | None:
-        """The text; None where the parameters ask no language model."""
-        ...
-
-
 class Reads(Protocol):
     """Tells which windows a method reads, by words alone."""
 
@@ -211,10 +196,9 @@ class Reads(Protocol):
 
 
 SUMMARY: Form[Summary] = Form("summary", Summary)
-EVIDENCE: Form[EvidenceOf] = Form("evidence", EvidenceOf, required=False)
 READS: Form[Reads] = Form("reads", Reads, required=False)
 
-checkers: Family[Checker] = Family(__name__, Checker, SUMMARY, EVIDENCE, READS)
+checkers: Family[Checker] = Family(__name__, Checker, SUMMARY, READS)
 
 
 def reads_words(name: str) -> bool:
@@ -224,13 +208,6 @@ def reads_words(name: str) -> bool:
     return bool(getattr(sys.modules[checkers.get(name).__module__], "READS_WORDS", True))
 
 
-def reads_together(name: str) -> bool:
-    """Tell whether a network beside the method's state reads claim and evidence: its file then has
-    `READS_TOGETHER`. NotFound for an unknown method.
-    """
-    return bool(getattr(sys.modules[checkers.get(name).__module__], "READS_TOGETHER", False))
-
-
 def is_learned(name: str) -> bool:
-    """Whether the method needs a state, and the vectors of tokens. NotFound for an unknown method."""
+    """Tell whether the method needs a state. NotFound for an unknown method."""
     return checkers.has_state(name)

@@ -13,6 +13,7 @@ import numpy as np
 
 from tieback.core.language import Sentence as Words
 from tieback.core.types.arrays import Array
+from tieback.core.types.generation import VerdictLabel
 from tieback.methods.grounding._rules import SAME, by_rule
 from tieback.methods.grounding._words import lacking
 
@@ -21,8 +22,9 @@ FEATURES = (
 )  # fmt: skip
 HEARD = (*FEATURES, "likelihood", "gain")
 """The features where a language model was asked as well."""
-SUPPORTED, CONTRADICTED, UNSUPPORTED = range(3)
-"""Of the network's logits of a verdict."""
+LABELS = (VerdictLabel.SUPPORTED, VerdictLabel.CONTRADICTED, VerdictLabel.UNSUPPORTED)
+"""In the order of the network's logits."""
+SUPPORTED, CONTRADICTED, UNSUPPORTED = range(len(LABELS))
 
 
 class PartRead(NamedTuple):

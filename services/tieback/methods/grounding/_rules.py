@@ -23,7 +23,7 @@ def by_rule(stated: Words, said: Words) -> int:
     """
     if len(stated.stems) < FEWEST_WORDS or not (_in_order(stated, said) or _is_moved(stated, said)):
         return 0
-    if not same_voice(stated, said):
+    if not _same_voice(stated, said):
         return 0
     if conflicts(stated, said):
         return OTHERWISE
@@ -32,28 +32,28 @@ def by_rule(stated: Words, said: Words) -> int:
 
 def _in_order(wanted: Words, said: Words) -> bool:
     """Tell whether all words are there in their order, others between them or not."""
-    return len(runs(wanted.stems, said.stems)) == 1
+    return len(_runs(wanted.stems, said.stems)) == 1
 
 
 def _is_moved(stated: Words, said: Words) -> bool:
     """Tell whether a phrase with a preposition, which nobody can mistake for another, stands elsewhere, and
     all else is in order.
     """
-    begins = runs(stated.stems, said.stems)
-    if len(begins) != 2 or not are_led_alike(stated, said):
+    begins = _runs(stated.stems, said.stems)
+    if len(begins) != 2 or not _are_led_alike(stated, said):
         return False
     led = {stem for _, stem in stated.led}
     firsts = [stated.stems[place] for place in begins]
     return any(one in led and stated.stems.count(one) == said.stems.count(one) == 1 for one in firsts)
 
 
-def are_led_alike(stated: Words, said: Words) -> bool:
+def _are_led_alike(stated: Words, said: Words) -> bool:
     """Tell whether words of both stand behind the same prepositions: not so "from Linz to Graz" and back."""
     own = {pair for pair in stated.led if pair[1] in said.stems}
     return own == {pair for pair in said.led if pair[1] in stated.stems}
 
 
-def runs(wanted: Sequence[str], said: Sequence[str]) -> list[int]:
+def _runs(wanted: Sequence[str], said: Sequence[str]) -> list[int]:
     """Beginnings of runs of a text, each of which has its words in the order of another text: two where a
     phrase stands in front ("In 1994 it opened"), three where two words changed places around another; none
     where a word is not there.
@@ -70,7 +70,7 @@ def runs(wanted: Sequence[str], said: Sequence[str]) -> list[int]:
     return begins
 
 
-def same_voice(stated: Words, said: Words) -> bool:
+def _same_voice(stated: Words, said: Words) -> bool:
     """Tell whether no verb that both have is in the passive voice in one of them alone."""
     turned = stated.acted - said.acted - said.undergone, said.acted - stated.acted - stated.undergone
     return not set().union(*turned).intersection(stated.stems).intersection(said.stems)

@@ -64,9 +64,6 @@ STATE = {
 `curve` is a likelihood, the share of the claims from it on that are supported, and of those up to it that are
 not. What is `heard` is in its place where a language model is asked; without weights it learned of none."""
 
-READS_TOGETHER = True
-"""Tell whether a network beside the state reads claim and evidence."""
-
 PRECISION = 0.9
 """Of verdicts."""
 

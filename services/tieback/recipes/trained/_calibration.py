@@ -11,10 +11,6 @@ from tieback.core.types.arrays import Array
 
 EXPECTED_SUPPORTED = 1 / 3
 """The share of claims that is taken to be supported: a likelihood depends on it."""
-CONFIDENCE = 0.7
-"""How far log odds are from those of `EXPECTED_SUPPORTED`, of how far the regression puts them. Sets that are
-held out are still more like those that a network learned from than the texts that it meets: chosen on four
-sets of a benchmark, and tried on its three others (docs/grounding.md)."""
 RIDGE = 0.02
 FEWEST = 20
 """Claims that a share is measured on."""
@@ -49,30 +45,12 @@ def logistic(read: Array, is_true: Array, weights: Array) -> tuple[Array, float]
     return slopes.astype(np.float32), float(found[-1] - slopes @ mean)
 
 
-def less_sure(slopes: Array, constant: float) -> tuple[Array, float]:
-    """The coefficients of a likelihood that is nearer to `EXPECTED_SUPPORTED`, by `CONFIDENCE`."""
-    expected = float(np.log(EXPECTED_SUPPORTED / (1 - EXPECTED_SUPPORTED)))
-    return CONFIDENCE * slopes, CONFIDENCE * constant + (1 - CONFIDENCE) * expected
-
-
-def curve(likely: Array, is_supported: Array, is_doubted: Array, weights: Array) -> Array:
-    """Of each of `POINTS` the share of the claims from it on, and without a doubt, that are supported, and of
-    those up to it that are not `[points, 3]`. A share that falls again is taken for noise.
+def unsupported_up_to(likely: Array, is_supported: Array, weights: Array) -> Array:
+    """Of the claims up to each of `POINTS` the share that is not supported `[points]`; 0 of a few. A share
+    that falls again is taken for noise.
     """
-    ticks, others = [], []
-    for point in POINTS:
-        ticked, other = (likely >= point) & ~is_doubted, likely <= point
-        ticks.append(_share(is_supported, ticked, weights))
-        others.append(_share(~is_supported, other, weights))
-    rising, falling = np.maximum.accumulate(ticks), np.maximum.accumulate(others[::-1])[::-1]
-    return np.stack([POINTS, rising, falling], axis=1).astype(np.float32)
-
-
-def error(likely: Array, is_supported: Array, weights: Array, bins: int = 10) -> float:
-    """The expected calibration error (arXiv:1706.04599), in bins of equal width."""
-    places = np.minimum((likely * bins).astype(int), bins - 1)
-    apart = [weights[places == place] @ (likely - is_supported)[places == place] for place in range(bins)]
-    return float(np.abs(apart).sum() / weights.sum())
+    shares = [_share(~is_supported, likely <= point, weights) for point in POINTS]
+    return np.asarray(np.maximum.accumulate(shares[::-1])[::-1])
 
 
 def _share(is_right: Array, chosen: Array, weights: Array) -> float:

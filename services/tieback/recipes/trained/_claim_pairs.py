@@ -1,9 +1,9 @@
-"""Labelled pairs of evidence and claim, and what a checker of claims reads of them."""
+"""Labelled pairs of evidence and claim, and vectors of tokens of many texts."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,25 +11,13 @@ from typing import Any
 import numpy as np
 
 from tieback.core.errors import InvalidInput, StartupError
-from tieback.core.sentences import sentences
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content, Modality
 from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.limits import Limits
 from tieback.core.types.vectors import VectorKind
-from tieback.methods.grounding import Words, words_of
-from tieback.methods.grounding._doubts import is_doubted
-from tieback.methods.grounding._signals import signals_of
-from tieback.methods.grounding.token_alignment import (
-    CLAIM_TOKENS,
-    LABELS,
-    PASSAGE_TOKENS,
-    Inputs,
-    windows,
-)
+from tieback.methods.grounding._features import LABELS
 from tieback.models.encoder_model import EncoderModel, Prepared
-from tieback.models.language_model import LanguageModel
-from tieback.models.likelihood import claim_likelihoods
 
 NAMES = {str(label): place for place, label in enumerate(LABELS)}
 NAMES |= dict(zip(("entailment", "contradiction", "neutral"), NAMES.values(), strict=True))
@@ -106,71 +94,6 @@ def _line(line: str, path: Path, number: int) -> Pair | tuple[str, str, tuple[tu
             f"{path.name}, line {number}: a pair is a JSON object with evidence, claim, and a label out of "
             f"{', '.join(NAMES)}"
         ) from None
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """The claim, and the sentences that are read of the evidence, by the places of their texts."""
-
-    claim: int
-    windows: Sequence[int]
-    stated: Words
-    said: Sequence[Words]
-
-
-def inputs_of(model: EncoderModel, pairs: Sequence[Pair], say: Callable[[str], None]) -> list[Inputs]:
-    """What the network reads of each pair, its rows in half precision and its signals as they are."""
-    places: dict[str, int] = {}
-    reads = [_read(pair, places) for pair in pairs]
-    say(f"encoding the tokens of {len(places)} texts of {len(pairs)} pairs in {model.card.name}")
-    dense, rows = encoded(model, list(places))
-    found = []
-    for one in reads:
-        near = max((float(dense[place] @ dense[one.claim]) for place in one.windows), default=0.0)
-        signals = np.array(signals_of(one.stated, one.said, near), np.float32)
-        read = np.concatenate([rows[place] for place in one.windows])[:PASSAGE_TOKENS]
-        doubted = is_doubted(one.stated, one.said, signals)
-        found.append(Inputs(rows[one.claim][:CLAIM_TOKENS], read, signals, (), doubted))
-    return found
-
-
-def likelihoods_of(model: LanguageModel, pairs: Sequence[Pair], say: Callable[[str], None]) -> Array:
-    """What a language model finds of each claim, behind the sentences that are read of its evidence and alone
-    `[pairs, 2]`.
-    """
-    say(f"asking {model.name} how likely {len(pairs)} claims are")
-    found = []
-    for pair in pairs:
-        cut = _cut(pair.evidence)
-        chosen = windows(words_of(pair.claim[:LONGEST]), [words_of(one) for one in cut])
-        found.append(claim_likelihoods(model, " ".join(cut[one] for one in chosen), pair.claim[:LONGEST]))
-    return np.array(found, np.float32).reshape(-1, 2)
-
-
-def standardised(pairs: Sequence[Inputs], mean: Array, spread: Array) -> list[Inputs]:
-    """The same, with signals that have the mean 0 and the spread 1."""
-    return [one._replace(signals=((one.signals - mean) / spread).astype(np.float32)) for one in pairs]
-
-
-def _read(pair: Pair, places: dict[str, int]) -> _Read:
-    cut = _cut(pair.evidence)
-    stated, said = words_of(pair.claim[:LONGEST]), [words_of(one) for one in cut]
-    chosen = windows(stated, said)
-
-    def place(text: str) -> int:
-        return places.setdefault(text, len(places))
-
-    return _Read(
-        place(pair.claim[:LONGEST]),
-        [place(cut[one]) for one in chosen],
-        stated,
-        [said[one] for one in chosen],
-    )
-
-
-def _cut(evidence: str) -> list[str]:
-    cut = [evidence[begin:end][:LONGEST] for begin, end in sentences(evidence)]
-    return cut or [evidence[:LONGEST] or "."]
 
 
 def encoded(model: EncoderModel, texts: Sequence[str]) -> tuple[Array, list[Array]]:

@@ -11,7 +11,7 @@ from tieback.core.types.arrays import Array
 from tieback.methods.grounding._features import FEATURES
 from tieback.methods.grounding._verdicts import bounds
 from tieback.methods.grounding.claim_reading import PRECISION
-from tieback.recipes.trained._calibration import POINTS, curve, logistic, weights_of
+from tieback.recipes.trained._calibration import POINTS, logistic, unsupported_up_to, weights_of
 from tieback.recipes.trained._claim_pairs import Pair
 from tieback.recipes.trained._left_out import auc, balanced, least_right
 from tieback.recipes.trained._made_claims import SUPPORTED
@@ -84,7 +84,7 @@ def _curve(likely: Array, own: Array, weights: Array, domains: Sequence[str]) ->
     """
     names = np.array(domains)
     ticks = [least_right(own, likely >= point, names, FEWEST_OF_DOMAIN) for point in POINTS]
-    others = curve(likely, own, np.zeros(len(own), bool), weights)[:, 2]
+    others = unsupported_up_to(likely, own, weights)
     return np.stack([POINTS, np.maximum.accumulate(ticks), others], axis=1).astype(np.float32)
 
 

@@ -18,7 +18,7 @@ from tieback.core.plain_numbers import YEARS
 from tieback.core.sentences import sentences
 from tieback.core.terms import DEFAULT_LANGUAGE, function_words
 from tieback.core.types.generation import VerdictLabel
-from tieback.methods.grounding.token_alignment import LABELS
+from tieback.methods.grounding._features import LABELS
 from tieback.recipes.trained._claim_pairs import Pair
 
 NUMBER = re.compile(r"(?<![\w.,-])\d[\d,]*(?:\.\d+)?(?![\w])")
