@@ -87,7 +87,7 @@ def test_a_language_model_is_asked_of_some_claims_of_each_set_and_once_for_every
     state = CLAIMS.learned(first.folder, [world.card.space])
     assert state is not None
     assert state["heard.weight"].shape == (len(HEARD),)
-    assert np.abs(state["heard.weight"][-2:]).min() > 0
+    assert state["heard.weight"][-1] != 0
     assert first.artifact.facts["likelihood"] == "small"
     assert "AUC, asked" in (first.folder / REPORT).read_text()
     assert "where small is asked of them" in (first.folder / REPORT).read_text()
@@ -131,15 +131,13 @@ def test_what_a_language_model_finds_of_few_claims_is_weighed_beside_what_is_fou
     found = np.full((400, len(HEARD)), np.nan)
     found[:, : len(FEATURES)] = draw.normal(0, 1, (400, len(FEATURES)))
     asked = np.arange(40)
-    found[asked, -2:] = np.array([[1.0 - one.label, 0.0] for one in pairs[:40]]) + draw.normal(
-        0, 0.1, (40, 2)
-    )
+    found[asked, -1] = [1 - one.label for one in pairs[:40]] + draw.normal(0, 0.1, 40)
 
     state = weights_of_likelihood(found, pairs)
 
     likely = likelihoods(found[asked], state["weight"], float(state["bias"][0]))
     assert min(likely[::2]) > max(likely[1::2])
-    assert state["curve"].shape == (weights_and_bounds(found[:, :-2], pairs)["curve"]).shape
+    assert state["curve"].shape == (weights_and_bounds(found[:, :-1], pairs)["curve"]).shape
 
 
 def test_a_tick_is_as_often_right_in_the_worst_domain() -> None:

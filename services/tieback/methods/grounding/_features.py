@@ -20,7 +20,7 @@ from tieback.methods.grounding._words import lacking
 FEATURES = (
     "reading", "contradiction", "coverage", "pairs", "numbers", "names", "same", "anywhere",
 )  # fmt: skip
-HEARD = (*FEATURES, "likelihood", "gain")
+HEARD = (*FEATURES, "gain")
 """The features where a language model was asked as well."""
 LABELS = (VerdictLabel.SUPPORTED, VerdictLabel.CONTRADICTED, VerdictLabel.UNSUPPORTED)
 """In the order of the network's logits."""
@@ -62,13 +62,13 @@ def features_of(parts: Sequence[PartRead], anywhere: float) -> Array:
 
 
 def with_likelihoods(features: Array, likelihoods: Array) -> Array:
-    """The features `[..., 10]` in the order of `HEARD`: behind the others the claim's mean log-probability
-    after the whole evidence, and what the evidence adds to it.
+    """The features `[..., 9]` in the order of `HEARD`: behind the others what the whole evidence adds to the
+    claim's mean log-probability.
 
-    `likelihoods` `[..., 2]` are those after the evidence and after nothing.
+    `likelihoods` `[..., 2]` are those after the evidence and after nothing. The first by itself tells kinds
+    of texts apart: with it as a feature, domains that were left out were ranked worse.
     """
-    behind, alone = likelihoods[..., :1], likelihoods[..., 1:]
-    return np.concatenate([features, behind, behind - alone], axis=-1)
+    return np.concatenate([features, likelihoods[..., :1] - likelihoods[..., 1:]], axis=-1)
 
 
 def says_the_same(stated: Words, said: Words) -> bool:
