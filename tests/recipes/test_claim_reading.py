@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from support import small_language_model
 from support.small_reading import claims, small_reading, written
 from support.small_training import SmallTraining
-from tieback.core.errors import InvalidInput, NotFound
+from tieback.core.errors import InvalidInput, NotFound, StartupError
 from tieback.methods.grounding._features import FEATURES, HEARD
 from tieback.methods.grounding._verdicts import bounds
 from tieback.models.question_reader import GRAPH, load_question_reader
@@ -173,3 +174,17 @@ def test_wrong_characters_are_read_from_lines_that_mark_them(tmp_path: Path) -> 
 
     [found] = read_pairs([path], most=10, seed=0)
     assert found.wrong == ((6, 9),)
+
+
+def test_a_line_that_is_no_labelled_claim_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "bad.jsonl"
+    for line, told in (
+        ("not json", "bad.jsonl, line 2"),
+        ('{"evidence": "a", "claim": "b", "label": "maybe"}', "a label out of supported"),
+        ('{"claim": "b", "label": "supported"}', "bad.jsonl, line 2"),
+        ('["a", "b", "supported"]', "bad.jsonl, line 2"),
+    ):
+        path.write_text(f"{json.dumps(claims(1)[0])}\n{line}\n")
+
+        with pytest.raises(StartupError, match=told):
+            read_pairs([path], most=10, seed=0)

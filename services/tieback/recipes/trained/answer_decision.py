@@ -4,7 +4,7 @@ It is one linear layer, as GILL decides whether to retrieve or to generate (Koh 
 arXiv:2305.17216), over scores of retrieval, the judge of answerability and the question's vector, and a
 second one that also reads the state of a language model behind question and passages.
 
-JSONL files have labelled claims with their evidence, as of the recipe `grounding`. Questions are made of the
+JSONL files have labelled claims with their evidence, as of `claim_reading`. Questions are made of the
 claims by rules, the evidence of each set is the library that is searched for them, and phrases ask for items
 (`_decision_cases.py`). Every set and every action counts alike. Probabilities are calibrated on cases that
 were held out (temperature scaling), and the report is of others.

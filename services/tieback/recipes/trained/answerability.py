@@ -5,7 +5,7 @@ The tokens of the question are aligned with those of each sentence (decomposable
 (Rajpurkar et al., 2018, arXiv:1806.03822).
 
 JSONL files have `{"question": …, "passage": …, "answerable": true | false}`, with the `answer` or the
-`sentence` that has it where it is known, or labelled claims as of the recipe `grounding`, of which questions
+`sentence` that has it where it is known, or labelled claims as of `claim_reading`, of which questions
 are made by rules (`_made_questions.py`). Sentences of other passages stand around the evidence of most of
 those, since it is short. Every set counts by the root of its size, and within a set both answers alike.
 Left out are sets whose claims make few questions as people ask them: of monotonicity, of one swapped word,

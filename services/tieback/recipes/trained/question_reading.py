@@ -6,7 +6,7 @@ and are not, as in SQuAD 2.0 (Rajpurkar et al., 2018, arXiv:1806.03822): each wi
 it and with those that share most words with it and do not. Pairs of sentences with their verdicts are read
 beside them. The word table stays as it is. Sets that are left out, `unseen`, say when it is best.
 
-JSONL files have questions with passages, and labelled claims as of the recipe `grounding`. Questions of the
+JSONL files have questions with passages, and labelled claims as of `claim_reading`. Questions of the
 files `calibrated_by` are not learned from: probabilities are calibrated on them (Platt scaling), and
 thresholds measured. The report leaves one domain out after another.
 """
