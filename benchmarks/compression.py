@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from tieback.artifacts import Artifact
 from tieback.core.errors import ArtifactError
-from tieback.models.soft_context import SOFT_CONTEXT
+from tieback.models.learned.soft_context import SOFT_CONTEXT
 from tieback_client import AnswerStyle, Client, Grounding, SamplingParameters
 from tieback_client.evaluation import is_right
 
@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> Report:
     except (OSError, ValueError, KeyError, ArtifactError) as error:
         raise SystemExit(f"compression: {error}") from None
     kept = KeptRows(options.kept)
-    settings = {"TIEBACK_SOFT_CONTEXTS": str(options.trained.absolute())}
+    settings = {"TIEBACK_ARTIFACTS": str(options.trained.absolute())}
     with served(local=True, settings=settings) as server, server.client() as client:
         for one, other in zip(rows, [*rows[1:], rows[0]], strict=True):
             if one.question not in kept.rows:

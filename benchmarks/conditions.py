@@ -83,7 +83,7 @@ def run(options: argparse.Namespace) -> Report:
             )  # fmt: skip
             settings = {
                 "TIEBACK_GENERATOR_ENABLED": "false",
-                "TIEBACK_CONDITIONS": str(made.folder),
+                "TIEBACK_ARTIFACTS": str(made.folder),
                 "TIEBACK_REGIONS": "each" if regions else "off",
             }
             with served(local=True, settings=settings) as server, server.client() as client:

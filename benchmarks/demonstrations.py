@@ -19,7 +19,7 @@ import numpy as np
 from tieback.artifacts import Artifact
 from tieback.core.errors import ArtifactError
 from tieback.core.sentences import sentences
-from tieback.models.soft_context import SOFT_CONTEXT
+from tieback.models.learned.soft_context import SOFT_CONTEXT
 from tieback.recipes.trained._demonstrated import FORMS
 from tieback_client import AnswerStyle, Client, Demonstration, Grounding, SamplingParameters
 from tieback_client.evaluation import is_right
@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> Report:
         raise SystemExit(f"demonstrations: {error}") from None
     shown, asked = rows[:SHOWN], rows[SHOWN:]
     kept = KeptRows(options.kept)
-    settings = {"TIEBACK_SOFT_CONTEXTS": str(options.trained.absolute())}
+    settings = {"TIEBACK_ARTIFACTS": str(options.trained.absolute())}
     with served(local=True, settings=settings) as server, server.client() as client:
         for number, one in enumerate(shown):
             for form in IN_FORM:

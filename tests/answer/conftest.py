@@ -29,7 +29,7 @@ from tieback.core.types.report import Timing
 from tieback.encoder import Encoder
 from tieback.index import Index
 from tieback.models.class_name_bridge import ClassNameBridge
-from tieback.models.ranker_artifact import TrainedRanker, shipped
+from tieback.models.learned.ranker import TrainedRanker, shipped
 from tieback.ports import DEFAULT_GROUNDING, DEFAULT_SAMPLING
 from tieback.reranker import Reranker
 from tieback.router import Component, Router

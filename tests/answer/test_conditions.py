@@ -18,7 +18,7 @@ from tieback.core.types.query_plan import QueryPlan
 from tieback.core.types.retrieval import QueryPart
 from tieback.core.types.vectors import Vector, VectorKind
 from tieback.methods.conditional_projection import cross_attention
-from tieback.models.conditional_space import ConditionalSpace
+from tieback.models.learned.conditional_space import ConditionalSpace
 from tieback.router.joint_space import JointSpace
 
 BY_REGIONS = {"colours": frozenset({VectorKind.MULTI_VECTOR})}

@@ -13,7 +13,7 @@ from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.retrieval import Retrieval
 from tieback.core.types.search import Granularity, Hit
 from tieback.core.types.signals import NAMES
-from tieback.models.ranker_artifact import TrainedRanker
+from tieback.models.learned.ranker import TrainedRanker
 
 LINEAR = MethodChoice("linear")
 
@@ -120,5 +120,5 @@ async def test_an_unknown_ranker_is_refused_with_the_choices(library: Platform) 
 async def test_a_server_without_a_ranker_refuses_one(library: Platform) -> None:
     library.answerer._retriever._ranker = None
 
-    with pytest.raises(Unsupported, match="TIEBACK_RANKER"):
+    with pytest.raises(Unsupported, match="TIEBACK_ARTIFACTS"):
         await library.answerer.retrieve(ask("tide", ranker=LINEAR))

@@ -51,7 +51,7 @@ def test_the_gain_is_that_of_the_condition_over_the_vectors_as_they_are(tmp_path
     settings = Settings(
         models=world.store.root, store=tmp_path / "store", cards=tmp_path / "cards", port=0,
         metrics_port=None, spaces=("words", "eyes"), binding="none", generator_enabled=False, drain_seconds=1,
-        conditions=(str(learned.folder),),
+        artifacts=(str(learned.folder),),
     )  # fmt: skip
     pictures = [
         Drawn(path, dict(zip(CONDITIONS, path.stem.split("-"), strict=True)))

@@ -28,8 +28,8 @@ from tieback.core.types.vectors import DType, SpaceRef, VectorKind
 from tieback.encoder import Encoder
 from tieback.encoder.content_key import ContentKeys
 from tieback.methods.conditional_projection import cross_attention
-from tieback.models.conditional_space import ConditionalSpace
 from tieback.models.encoder_model import Prepared, RawEncoding
+from tieback.models.learned.conditional_space import ConditionalSpace
 
 SPACE = "bag-of-words"
 FIELDS = {one.name: one for one in dataclasses.fields(EncodePlan)}

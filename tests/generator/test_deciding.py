@@ -34,7 +34,7 @@ from tieback.methods.answer_decision.linear import SIGNALS, STATE, linear, signa
 from tieback.methods.answerability import Judgement
 from tieback.methods.grounding import Passage, Statement
 from tieback.models.language_model import LanguageModel
-from tieback.models.state_artifact import DECIDER
+from tieback.models.learned.answer_decision import DECIDER
 
 BRIDGE = [
     Evidence("1", "The library opens at nine.", item_id="library", section_id="a"),

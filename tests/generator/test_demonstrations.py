@@ -25,7 +25,7 @@ from tieback.generator.prompting import demonstrated_beginning, demonstrated_mes
 from tieback.methods.context_compression.aim import start
 from tieback.models.decoder import SoftTokens
 from tieback.models.language_model import LanguageModel
-from tieback.models.soft_context import SoftContext
+from tieback.models.learned.soft_context import SoftContext
 from tieback.serving.observed import ObservedGenerator
 from tieback.serving.server import GrpcServer
 from tieback.serving.servicers.demonstration import DemonstrationServicer
@@ -266,7 +266,7 @@ async def test_what_does_not_go_with_demonstrations_is_refused_by_its_field(gene
 async def test_a_server_without_a_compression_says_how_to_get_one(small_generator: Generator) -> None:
     with pytest.raises(Unsupported, match="tieback train aim"):
         await collect(small_generator, QUESTION, EVIDENCE, grounding=BY_TWO)
-    with pytest.raises(Unsupported, match="TIEBACK_SOFT_CONTEXTS"):
+    with pytest.raises(Unsupported, match="TIEBACK_ARTIFACTS"):
         _ = small_generator.demonstrations
 
 

@@ -17,7 +17,7 @@ from tieback.encoder import Encoder
 from tieback.generator import Generator
 from tieback.methods.context_compression.xrag import start
 from tieback.models.language_model import LanguageModel
-from tieback.models.soft_context import SoftContext
+from tieback.models.learned.soft_context import SoftContext
 
 EVIDENCE = [Evidence("a", "the bridge is open on monday"), Evidence("b", "the library is shut on sunday")]
 OTHER = [Evidence("a", "owls fly at night in winter"), Evidence("b", "wrens sing")]
@@ -119,7 +119,7 @@ async def test_what_does_not_go_with_a_context_is_refused_by_its_field(generator
 
 
 async def test_a_server_without_contexts_says_how_to_get_one(small_generator: Generator) -> None:
-    with pytest.raises(NotFound, match="TIEBACK_SOFT_CONTEXTS"):
+    with pytest.raises(NotFound, match="TIEBACK_ARTIFACTS"):
         await collect(small_generator, QUESTION, EVIDENCE, grounding=SOFT)
 
 

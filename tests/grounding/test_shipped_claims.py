@@ -16,9 +16,9 @@ from tieback.encoder import Encoder
 from tieback.grounding import Checkers, ClaimChecker
 from tieback.methods.grounding._features import FEATURES
 from tieback.methods.grounding.claim_reading import STATE
+from tieback.models.learned.claim_reading import CLAIMS
 from tieback.models.loading import load_encoder
 from tieback.models.question_reader import GRAPH, load_question_reader
-from tieback.models.state_artifact import CLAIMS
 from tieback.models.store import Store
 
 SPACE, NAME = "all-minilm-l6-v2", "claim_reading"

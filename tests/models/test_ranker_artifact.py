@@ -7,7 +7,7 @@ import pytest
 from tieback.artifacts import Artifact
 from tieback.core.errors import AlteredArtifact, ArtifactError
 from tieback.core.types.signals import NAMES, SIGNALS
-from tieback.models.ranker_artifact import RANKER, TrainedRanker, shipped
+from tieback.models.learned.ranker import RANKER, TrainedRanker, shipped
 
 
 def made(root: Path, weights: int, *signals: str, method: str = "linear") -> Path:

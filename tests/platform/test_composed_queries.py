@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from support.coloured_triplets import Shades, shades_in
 from support.local_platform import Running, served_locally
 from tieback.core.errors import StartupError
+from tieback.models.learned.query_composition import LearnedComposition
 from tieback.serving.plan import Plan
 from tieback.serving.settings import Settings
 from tieback_client import Client, Image, InvalidArgument, Item, NotFound
@@ -30,7 +31,7 @@ def settings(world: Shades) -> Settings:
     return Settings(
         models=world.store.root, store=world.folder / "store", cards=world.folder / "cards", port=0,
         metrics_port=None, spaces=("words", "eyes"), binding="none", generator_enabled=False, drain_seconds=1,
-        compositions=(str(learned.folder),),
+        artifacts=(str(learned.folder),),
     )  # fmt: skip
 
 
@@ -112,9 +113,9 @@ def test_a_composition_that_does_not_fit_stops_the_start_with_the_reason(setting
     def plan(**changes: object) -> Plan:
         return Plan(settings.model_copy(update=changes))
 
-    with pytest.raises(StartupError, match=r"TIEBACK_COMPOSITIONS: .*'eyes', which is not served"):
-        _ = plan(spaces=("words",)).compositions
-    with pytest.raises(StartupError, match="TIEBACK_COMPOSITIONS: there is no composition of queries"):
-        _ = plan(compositions=("/nowhere",)).compositions
-    with pytest.raises(StartupError, match="two compositions are named 'shades'"):
-        _ = plan(compositions=settings.compositions * 2).compositions
+    with pytest.raises(StartupError, match=r"TIEBACK_ARTIFACTS: .*'eyes', which is not served"):
+        plan(spaces=("words",)).artifacts.all(LearnedComposition)
+    with pytest.raises(StartupError, match="TIEBACK_ARTIFACTS: there is no artifact at /nowhere"):
+        plan(artifacts=("/nowhere",))
+    with pytest.raises(StartupError, match="both give the composition 'shades'"):
+        plan(artifacts=settings.artifacts * 2).artifacts.all(LearnedComposition)

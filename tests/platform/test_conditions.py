@@ -14,6 +14,7 @@ from support.labelled_shades import labels_in, learn
 from support.local_platform import Running, served_locally
 from support.present import present
 from tieback.core.errors import StartupError
+from tieback.models.learned.conditional_space import ConditionalSpace
 from tieback.serving.plan import Plan
 from tieback.serving.settings import Settings
 from tieback_client import Client, Image, InvalidArgument, Item, NotFound
@@ -31,7 +32,7 @@ def settings(world: Shades) -> Settings:
     return Settings(
         models=world.store.root, store=world.folder / "store", cards=world.folder / "cards", port=0,
         metrics_port=None, spaces=("words", "eyes"), binding="none", generator_enabled=False, drain_seconds=1,
-        conditions=(str(learned.folder),),
+        artifacts=(str(learned.folder),),
     )  # fmt: skip
 
 
@@ -135,9 +136,9 @@ def test_conditions_that_do_not_fit_stop_the_start_with_the_reason(settings: Set
     def plan(**changes: object) -> Plan:
         return Plan(settings.model_copy(update=changes))
 
-    with pytest.raises(StartupError, match=r"TIEBACK_CONDITIONS: .*'eyes', which is not served"):
-        _ = plan(spaces=("words",)).conditions
-    with pytest.raises(StartupError, match="TIEBACK_CONDITIONS: there is no conditional space"):
-        _ = plan(conditions=("/nowhere",)).conditions
-    with pytest.raises(StartupError, match="'green' of eyes is learned twice"):
-        _ = plan(conditions=settings.conditions * 2).conditions
+    with pytest.raises(StartupError, match=r"TIEBACK_ARTIFACTS: .*'eyes', which is not served"):
+        plan(spaces=("words",)).artifacts.all(ConditionalSpace)
+    with pytest.raises(StartupError, match="TIEBACK_ARTIFACTS: there is no artifact at /nowhere"):
+        plan(artifacts=("/nowhere",))
+    with pytest.raises(StartupError, match="both give the condition 'green' of eyes"):
+        plan(artifacts=settings.artifacts * 2).artifacts.all(ConditionalSpace)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from support.local_platform import Running, served_locally
-from tieback.models.state_artifact import CLAIMS
+from tieback.models.learned.claim_reading import CLAIMS
 from tieback.serving.settings import Settings
 from tieback_client import (
     AnswerAction,

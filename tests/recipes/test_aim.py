@@ -9,11 +9,12 @@ import pytest
 from support.asked_birds import World
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.models.language_model import load_language_model
-from tieback.models.soft_context import SoftContext
+from tieback.models.learned import ServedModels
+from tieback.models.learned.soft_context import SoftContext
 from tieback.recipes.train import Outcome
 from tieback.recipes.trained._demonstrated import FORMS, WAYS, episodes
 from tieback.recipes.trained._made_questions import Asked
-from tieback.serving.soft_contexts import served_soft_contexts
+from tieback.serving.artifacts import ServedArtifacts
 
 pytestmark = pytest.mark.all
 
@@ -56,7 +57,9 @@ def test_the_same_run_finds_all_its_steps(world: World, outcome: Outcome) -> Non
 
 
 def test_it_is_served_for_its_language_model_and_needs_no_encoder(world: World, outcome: Outcome) -> None:
-    [one] = served_soft_contexts([str(outcome.folder)], [], [world.model])
+    models = ServedModels([], [], [world.model], world.store)
+
+    [one] = ServedArtifacts([str(outcome.folder)], models).all(SoftContext)
 
     assert one.is_of_demonstrations
     assert (one.name, one.model, one.layer) == ("shown", "small", 1)
@@ -65,8 +68,8 @@ def test_it_is_served_for_its_language_model_and_needs_no_encoder(world: World, 
     with pytest.raises(StartupError, match="needs the language model small"):
         SoftContext.load(outcome.folder, [], [])
     other = world.train("aim", "out", **{**QUICK, "name": "other"})
-    with pytest.raises(StartupError, match="shown and other both compress demonstrations"):
-        served_soft_contexts([str(outcome.folder), str(other.folder)], [], [world.model])
+    with pytest.raises(StartupError, match="both give a compression of demonstrations"):
+        ServedArtifacts([str(outcome.folder), str(other.folder)], models).all(SoftContext)
 
 
 def test_a_question_is_to_be_answered_in_the_form_of_its_demonstrations(world: World) -> None:

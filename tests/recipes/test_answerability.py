@@ -13,7 +13,7 @@ from support.small_training import SmallTraining
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.state import check_state
 from tieback.methods.answerability.question_alignment import STATE
-from tieback.models.state_artifact import JUDGE
+from tieback.models.learned.answerability import JUDGE
 from tieback.recipes.train import REPORT, Outcome
 from tieback.recipes.trained._made_questions import Stated, questions_of
 from tieback.recipes.trained.answerability import auc, calibration, precisions

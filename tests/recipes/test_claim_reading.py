@@ -14,8 +14,9 @@ from support.small_training import SmallTraining
 from tieback.core.errors import InvalidInput, NotFound, StartupError
 from tieback.methods.grounding._features import FEATURES, HEARD
 from tieback.methods.grounding._verdicts import bounds
+from tieback.models.learned import kind_in
+from tieback.models.learned.claim_reading import CLAIMS
 from tieback.models.question_reader import GRAPH, load_question_reader
-from tieback.models.state_artifact import CLAIMS
 from tieback.recipes.train import REPORT, Outcome
 from tieback.recipes.trained._claim_pairs import Pair, read_pairs
 from tieback.recipes.trained._claim_weights import (
@@ -54,7 +55,7 @@ def test_what_is_learned_is_a_state_of_the_method_and_the_graph_that_is_served(
     assert state is not None
     assert state["weight"].shape == (len(FEATURES),)
     assert np.isfinite(reader.read("owl at night", "wren flies")).all()
-    assert CLAIMS.is_in(outcome.folder)
+    assert kind_in(outcome.folder) == CLAIMS.kind.name
     assert len(state["heard.weight"]) == 0  # no language model was asked
     assert "likelihood" not in outcome.artifact.facts
 

@@ -10,7 +10,7 @@ import pytest
 from support.coloured_triplets import Shades, shades_in
 from support.each import each
 from tieback.core.errors import InvalidInput, NotFound, OtherWeights, StartupError
-from tieback.models.learned_composition import LearnedComposition
+from tieback.models.learned.query_composition import LearnedComposition
 from tieback.recipes.train import Outcome, train
 
 pytestmark = pytest.mark.all

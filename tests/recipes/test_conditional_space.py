@@ -11,7 +11,7 @@ from support.coloured_triplets import Shades, shades_in
 from support.labelled_shades import labels_in, learn
 from tieback.core.errors import InvalidInput, NotFound, OtherWeights, StartupError
 from tieback.core.types.content import Modality
-from tieback.models.conditional_space import ConditionalSpace
+from tieback.models.learned.conditional_space import ConditionalSpace
 from tieback.recipes.train import Outcome
 
 pytestmark = pytest.mark.all

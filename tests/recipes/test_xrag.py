@@ -15,13 +15,14 @@ from tieback.core.errors import InvalidInput, NotFound, OtherWeights, StartupErr
 from tieback.methods.context_compression.xrag import bridged
 from tieback.models.decoder import Decoder
 from tieback.models.language_model import load_language_model
-from tieback.models.soft_context import SOFT_CONTEXT, SoftContext
+from tieback.models.learned import ServedModels
+from tieback.models.learned.soft_context import SOFT_CONTEXT, SoftContext
 from tieback.recipes.language_model_drift import torch_model
 from tieback.recipes.llama_files import read_transformers
 from tieback.recipes.train import Outcome
 from tieback.recipes.trained._soft_examples import beginning_of, costs, paraphrases
 from tieback.recipes.trained._soft_reading import Bridge, Choices, FrozenReader, packed, unpacked
-from tieback.serving.soft_contexts import served_soft_contexts
+from tieback.serving.artifacts import ServedArtifacts
 
 pytestmark = pytest.mark.all
 
@@ -162,10 +163,12 @@ def test_a_language_model_that_is_not_there_is_named_with_the_choices(world: Wor
 def test_a_server_is_refused_what_it_cannot_serve_by_its_setting(world: World, outcome: Outcome) -> None:
     folder = str(outcome.folder)
 
-    [one] = served_soft_contexts([folder], [world.encoder], [world.model])
+    models = ServedModels([world.encoder], [world.encoder], [world.model], world.store)
+
+    [one] = ServedArtifacts([folder], models).all(SoftContext)
 
     assert one.name == "bridge"
-    with pytest.raises(StartupError, match="TIEBACK_SOFT_CONTEXTS: two contexts are named 'bridge'"):
-        served_soft_contexts([folder, folder], [world.encoder], [world.model])
-    with pytest.raises(StartupError, match="TIEBACK_SOFT_CONTEXTS: there is no compression of contexts"):
-        served_soft_contexts(["/nowhere"], [world.encoder], [world.model])
+    with pytest.raises(StartupError, match=r"TIEBACK_ARTIFACTS: .* both give the context 'bridge'"):
+        ServedArtifacts([folder, folder], models).all(SoftContext)
+    with pytest.raises(StartupError, match="TIEBACK_ARTIFACTS: there is no artifact at /nowhere"):
+        ServedArtifacts(["/nowhere"], models)

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 from support.small_library import small_library
 from tieback.core.types.signals import NAMES
-from tieback.models.ranker_artifact import TrainedRanker
+from tieback.models.learned.ranker import TrainedRanker
 from tieback.serving.commands.train import train
 from tieback_client import Client, InvalidArgument, Item, Section
 from tieback_client.cli import app

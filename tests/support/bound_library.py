@@ -17,7 +17,6 @@ from tieback.encoder import Encoder
 from tieback.index import Index
 from tieback.methods.imputation import fit as fit_imputation
 from tieback.methods.projection import fit
-from tieback.models.conditional_space import ConditionalSpace
 from tieback.models.joint_space_artifact import (
     Block,
     BoundImputation,
@@ -25,6 +24,7 @@ from tieback.models.joint_space_artifact import (
     BoundRouter,
     JointSpaceArtifact,
 )
+from tieback.models.learned.conditional_space import ConditionalSpace
 from tieback.reranker import Reranker
 from tieback.router import Router
 from tieback.router.joint_space import JointSpace

@@ -14,7 +14,7 @@ from tieback.core.types.content import Modality
 from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
 from tieback.index import Index
-from tieback.models.ranker_artifact import TrainedRanker, shipped
+from tieback.models.learned.ranker import TrainedRanker, shipped
 from tieback.reranker import Reranker
 from tieback.router import Component, Router
 from tieback.serving.server import GrpcServer

@@ -52,8 +52,8 @@ from tieback.core.types.report import Timing
 from tieback.core.types.retrieval import Retrieval, RetrieveReply
 from tieback.core.types.token_vectors import TokenVectors
 from tieback.core.types.vectors import SpaceRef
-from tieback.models.conditional_space import ConditionalSpace
-from tieback.models.learned_composition import LearnedComposition
+from tieback.models.learned.conditional_space import ConditionalSpace
+from tieback.models.learned.query_composition import LearnedComposition
 from tieback.operation_ports import MovesPort
 from tieback.ports import (
     DEFAULT_GROUNDING,

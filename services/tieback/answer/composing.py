@@ -16,7 +16,7 @@ from tieback.core.types.encoding import EncodePlan, Encoding, Truncated, Truncat
 from tieback.core.types.fusion import Fused, RoutingExplanation
 from tieback.core.types.retrieval import QueryPart
 from tieback.core.types.vectors import SpaceRef, Vector, VectorKind
-from tieback.models.learned_composition import LearnedComposition, rows_of
+from tieback.models.learned.query_composition import LearnedComposition, rows_of
 from tieback.ports import EncoderPort
 
 POLICY = "composition"

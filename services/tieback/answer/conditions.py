@@ -21,7 +21,7 @@ from tieback.core.types.fusion import Fused, Role
 from tieback.core.types.retrieval import Retrieval, RetrievalPlan, RetrievedHit
 from tieback.core.types.search import Granularity, Hit
 from tieback.core.types.vectors import SpaceRef
-from tieback.models.conditional_space import ConditionalSpace
+from tieback.models.learned.conditional_space import ConditionalSpace
 
 CONDITION = "condition"
 """The step's name."""

@@ -124,7 +124,7 @@ def check_ranker(plan: RetrievalPlan, ranker: Ranker | None) -> None:
         return
     if ranker is None or ranker.method != name:
         there = "none" if ranker is None else repr(ranker.method)
-        raise Unsupported(f"the ranker of this server is {there}, and not {name!r}; see TIEBACK_RANKER")
+        raise Unsupported(f"the ranker of this server is {there}, and not {name!r}; see TIEBACK_ARTIFACTS")
     others = {
         "reranker": plan.reranker.name != NO_RERANKING.name,
         "query_expansion": plan.query_expansion.name != NO_EXPANSION.name,

@@ -17,7 +17,7 @@ from tieback.core.types.arrays import Array
 from tieback.core.types.encoding import EncodePlan, EncodeReply, Encoding
 from tieback.core.types.vectors import DType, VectorKind
 from tieback.encoder.shaping import vectors
-from tieback.models.conditional_space import ConditionalSpace
+from tieback.models.learned.conditional_space import ConditionalSpace
 
 
 class ConditionalSpaces:

@@ -27,8 +27,8 @@ from tieback.encoder.conditional import ConditionalSpaces, computed_plan, projec
 from tieback.encoder.encoding_cache import CacheOptions, CacheState
 from tieback.encoder.space import Space
 from tieback.models.adapters import AdapterState
-from tieback.models.conditional_space import ConditionalSpace
 from tieback.models.encoder_model import EncoderModel
+from tieback.models.learned.conditional_space import ConditionalSpace
 from tieback.ports import DEFAULT_PLAN
 
 BATCH_TOKENS = 512

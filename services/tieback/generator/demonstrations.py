@@ -29,7 +29,7 @@ from tieback.generator.prompting import demonstrated_beginning, demonstration_te
 from tieback.generator.slots import Slots
 from tieback.grounding import check_text
 from tieback.models.language_model import LanguageModel
-from tieback.models.soft_context import SoftContext
+from tieback.models.learned.soft_context import SoftContext
 
 MOST = 100
 """Demonstrations of a tenant."""

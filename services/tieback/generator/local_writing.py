@@ -35,7 +35,7 @@ from tieback.methods.decoding import DecodingStrategy, EvidenceTransform, Prompt
 from tieback.models.chat_template import Message
 from tieback.models.decoder import SoftTokens
 from tieback.models.language_model import LanguageModel
-from tieback.models.soft_context import SoftContext
+from tieback.models.learned.soft_context import SoftContext
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ from tieback.grounding import (
 from tieback.methods.decoding import decodings, streams_of
 from tieback.models.chat_endpoint import EndpointModel
 from tieback.models.language_model import LanguageModel
-from tieback.models.soft_context import SoftContext
+from tieback.models.learned.soft_context import SoftContext
 from tieback.ports import DEFAULT_GROUNDING, DEFAULT_SAMPLING, EncoderPort
 
 ANSWER_SECONDS = 300.0
@@ -68,10 +68,10 @@ MOST_CHARACTERS = 16
 VERBATIM = MethodChoice("verbatim")
 """The default checker of quotes."""
 
-NO_CONTEXT = "this server has none; train one, and name it in TIEBACK_SOFT_CONTEXTS: docs/compression.md"
+NO_CONTEXT = "this server has none; train one, and name it in TIEBACK_ARTIFACTS: docs/compression.md"
 NO_DEMONSTRATIONS = (
     "this server has no compression of demonstrations; train one (tieback train aim), and name it in "
-    "TIEBACK_SOFT_CONTEXTS: docs/compression.md"
+    "TIEBACK_ARTIFACTS: docs/compression.md"
 )
 
 NO_MODEL = "this server has no language model, so it quotes: ask for the style quote, without sampling"

@@ -2,90 +2,108 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from tieback.artifacts import HEADER, Artifact, Kind, stored
+from tieback.artifacts import Artifact, Kind
 from tieback.core.errors import InvalidInput, OtherWeights
-from tieback.core.state import Schema, State, check_state
+from tieback.core.family import Family
+from tieback.core.state import State, check_state
 from tieback.core.types.vectors import SpaceRef
-from tieback.methods.answer_decision import decisions
-from tieback.methods.answerability import answerabilities
-from tieback.methods.grounding import checkers
+from tieback.models.learned import ServedKind, ServedModels, shipped_folder
+
+if TYPE_CHECKING:
+    from tieback.models.question_reader import QuestionReader
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LearnedState:
+    """The state of a `method`, the artifact's revision and facts, and its network where it has one."""
+
+    method: str
+    state: State
+    revision: str
+    facts: Mapping[str, Any]
+    reader: QuestionReader | None = None
+
+
+class LearnedChecker(LearnedState):
+    """What a checker of claims learned."""
+
+
+class LearnedJudge(LearnedState):
+    """What a judge of answerability learned."""
+
+
+class LearnedDecision(LearnedState):
+    """What a decision about questions learned."""
+
+
+S = TypeVar("S", bound=LearnedState)
 
 
 @dataclass(frozen=True, slots=True)
 class StateArtifact:
-    """A kind of artifact that holds the state of one method, whose arrays `schema` says."""
+    """A kind of artifact that holds the state of one method of a family, with a network if it `reads`."""
 
     kind: Kind
-    schema: Callable[[], Schema]
+    family: Family[Any]
+    method: str
     folder: str
-    """Where the shipped one is, beside this file."""
+    """Where the shipped one is, in `models/`."""
+    reads: bool = False
 
     def shipped(self) -> Path:
         """The folder of the one that comes with the package."""
-        with resources.as_file(resources.files("tieback.models") / self.folder) as folder:
-            return stored(folder)[0]
+        return shipped_folder(self.folder)
 
     def learned(self, folder: Path, served: Iterable[SpaceRef]) -> State | None:
         """The state in a folder; None where its space is not served, or has other weights.
 
         ArtifactError where it is not whole, or not for this release.
         """
-        artifact = Artifact.load(folder, self.kind)
         try:
-            check_state(artifact.arrays, self.schema())
-        except InvalidInput as error:
-            raise self.kind.unreadable(folder, error) from error
-        try:
-            artifact.check_weights(served)
+            return self._checked(folder, served).arrays
         except OtherWeights:
             return None
-        return artifact.arrays
-
-    def is_in(self, folder: Path) -> bool:
-        """Whether what is in a folder says that it is of this kind."""
-        try:
-            return bool(json.loads((folder / HEADER).read_bytes())["kind"] == self.kind.name)
-        except (OSError, ValueError, TypeError, KeyError):
-            return False
 
     def file(self, folder: Path, name: str) -> bytes:
         """A further file of the one in a folder. ArtifactError where it has none, or is not whole."""
-        files = Artifact.load(folder, self.kind).files
-        if name not in files:
+        return self._file(Artifact.load(folder, self.kind), folder, name)
+
+    def served_as(self, serves: type[S]) -> ServedKind[S]:
+        """How a server serves it; one at a time."""
+
+        def load(folder: Path, models: ServedModels) -> S:
+            try:
+                artifact = self._checked(folder, [card.space for card in models.text_space])
+            except OtherWeights as error:
+                space = models.text_space[0].name if models.text_space else "the text space"
+                raise OtherWeights(
+                    f"{folder} was not learned in {space} as it is served; {self.kind.remedy}"
+                ) from error
+            reader = None
+            if self.reads:
+                from tieback.models.question_reader import GRAPH, load_question_reader
+
+                graph = self._file(artifact, folder, GRAPH)
+                reader = load_question_reader(graph, models.text_space[0], models.store)
+            return serves(self.method, artifact.arrays, folder.name, artifact.facts, reader)
+
+        return ServedKind(self.kind, serves, load, lambda _: (f"a {self.kind.called}",), self.folder)
+
+    def _checked(self, folder: Path, served: Iterable[SpaceRef]) -> Artifact:
+        artifact = Artifact.load(folder, self.kind)
+        try:
+            check_state(artifact.arrays, self.family.state(self.method))
+        except InvalidInput as error:
+            raise self.kind.unreadable(folder, error) from error
+        artifact.check_weights(served)
+        return artifact
+
+    def _file(self, artifact: Artifact, folder: Path, name: str) -> bytes:
+        if name not in artifact.files:
             raise self.kind.unreadable(folder, KeyError(name))
-        return files[name]
-
-    def facts(self, folder: Path) -> Mapping[str, Any]:
-        """What is known of the one in a folder. ArtifactError where it is not whole."""
-        return Artifact.load(folder, self.kind).facts
-
-
-CLAIMS = StateArtifact(
-    Kind("claim_reading", "checker that reads claims", 1, "train it again: tieback train claim_reading"),
-    lambda: checkers.state("claim_reading"),
-    "shipped_claims",
-)
-DECIDER = StateArtifact(
-    Kind("answer_decision", "decision about questions", 1, "train it again: tieback train answer_decision"),
-    lambda: decisions.state("linear"),
-    "shipped_decision",
-)
-READER = StateArtifact(
-    Kind(
-        "question_reading", "judge that reads passages", 1, "train it again: tieback train question_reading"
-    ),
-    lambda: answerabilities.state("question_reading"),
-    "shipped_reading",
-)
-JUDGE = StateArtifact(
-    Kind("answerability", "judge of answerability", 1, "train it again: tieback train answerability"),
-    lambda: answerabilities.state("question_alignment"),
-    "shipped_answerability",
-)
+        return artifact.files[name]

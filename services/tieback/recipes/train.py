@@ -12,32 +12,11 @@ from typing import Any, cast
 from tieback.artifacts import Artifact, file_digest
 from tieback.catalog.card import EncoderCard, GeneratorCard
 from tieback.models.store import Store
-from tieback.recipes import (
-    compatible_graph,
-    dense_sparse_graph,
-    encoder_head,
-    feature_space,
-    layer_pooling_head,
-    layered_encoder,
-    map_pooling_head,
-)
 from tieback.recipes.trained import Learned, Run, recipes
 from tieback.reports.markdown import records
 from tieback.training.one_thread import one_thread
 from tieback.training.provenance import made_by
 from tieback.training.step_cache import StepCache
-
-SERVED_BY = {
-    compatible_graph.COMPATIBLE: compatible_graph.adapt,
-    encoder_head.HEAD: encoder_head.adapt,
-    dense_sparse_graph.DENSE_SPARSE: dense_sparse_graph.adapt,
-    feature_space.FEATURE_TABLE: feature_space.adapt,
-    layer_pooling_head.LAYER_POOLING: layer_pooling_head.adapt,
-    layered_encoder.FINETUNED: layered_encoder.adapt,
-    layered_encoder.LAYERED: layered_encoder.adapt,
-    map_pooling_head.MAP_POOLING: map_pooling_head.adapt,
-}
-"""What writes the model and the card that serve an artifact of a kind; others need none."""
 
 REPORT = "report.md"
 
@@ -93,8 +72,7 @@ def train(
         files = {REPORT: markdown(name, configuration, learned).encode(), **learned.files}
         artifact = Artifact(learned.kind, learned.arrays, facts, learned.made_for, files, provenance)
         folder = artifact.save(output)
-        adapt = SERVED_BY.get(learned.kind)
-        served = None if adapt is None else adapt(artifact, by_name, store, output, say)
+        served = None if learned.adapt is None else learned.adapt(artifact, by_name, store, output, say)
         steps.forget_old()
     return Outcome(artifact, folder, served, learned, seconds, tuple(steps.made), tuple(steps.found))
 

@@ -8,15 +8,12 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from tieback.catalog.card import EncoderCard, RecogniserCard, RerankerCard
 from tieback.catalog.checker_card import CheckerCard
-from tieback.core.errors import StartupError
 from tieback.core.family import Family
-from tieback.core.state import State
 from tieback.ports import (
     AnswerPort,
     EncoderPort,
@@ -43,9 +40,7 @@ if TYPE_CHECKING:
     from tieback.models.cross_encoder import CrossEncoderModel
     from tieback.models.encoder_model import EncoderModel
     from tieback.models.language_model import LanguageModel
-    from tieback.models.question_reader import QuestionReader
     from tieback.models.recogniser_model import RecogniserModel
-    from tieback.models.state_artifact import StateArtifact
     from tieback.models.store import Store
     from tieback.router import Router
     from tieback.serving.servicers.catalog import Endpoints, States
@@ -79,124 +74,49 @@ def load_checkers(
     """The checkers of claims, with what was learned for the text space that is served, and the user's `own`.
     They ask the language model where it is the one that they were calibrated with.
 
-    StartupError where the settings name a checker that was learned for another space.
+    StartupError where an artifact is named that was learned for another space.
     """
     from tieback.grounding import Checkers, OwnChecker
-    from tieback.grounding.configured_checker import LEARNED
     from tieback.models.likelihood import claim_likelihoods
-    from tieback.models.state_artifact import CLAIMS
+    from tieback.models.state_artifact import LearnedChecker
 
-    given = settings.checker
-    state = _learned(CLAIMS, given, "TIEBACK_CHECKER", plan)
-    reader = None if state is None else _pair_reader(settings, plan, CLAIMS, given)
-    states, revisions, likelihoods = {}, {}, None
-    if state is not None and reader is not None:
-        folder = _folder(CLAIMS, given)
-        states[LEARNED], revisions[LEARNED] = state, folder.name
-        if model is not None and model.name == CLAIMS.facts(folder).get("likelihood"):
-            likelihoods = functools.partial(claim_likelihoods, model)
+    learned = plan.artifacts.all(LearnedChecker)
+    asks = model is not None and model.name in {one.facts.get("likelihood") for one in learned}
     return Checkers(
-        states,
-        likelihoods,
-        revisions,
+        {one.method: one.state for one in learned},
+        functools.partial(claim_likelihoods, model) if model is not None and asks else None,
+        {one.method: one.revision for one in learned},
         own={card.name: OwnChecker(own[card.name], card.revision) for card in plan.checkers},
         default=settings.default_checker,
-        reads=None if reader is None else reader.read,
+        reads=next((one.reader.read for one in learned if one.reader is not None), None),
     )
 
 
-def load_reader(settings: Settings, plan: Plan) -> QuestionReader | None:
-    """The network that reads a question and sentences together: of the folder that the settings name for
-    judging, if it has one, else what ships. None where it was learned for another text space than is served.
-
-    StartupError where the one that the settings name cannot run.
-    """
-    from tieback.models.state_artifact import READER
-
-    folder = settings.answerability if _is_reader(settings) else None
-    if _learned(READER, folder, "TIEBACK_ANSWERABILITY", plan) is None:
-        return None
-    return _pair_reader(settings, plan, READER, folder)
-
-
-def _pair_reader(
-    settings: Settings, plan: Plan, artifact: StateArtifact, folder: Path | None
-) -> QuestionReader | None:
-    """The network beside a state. None where what ships lacks the weights of the encoder that it builds on;
-    StartupError where the settings name it.
-    """
-    from tieback.models.question_reader import GRAPH, load_question_reader
-
-    [card] = [card for card in plan.encoders if card.name == plan.text_space]
-    try:
-        return load_question_reader(
-            artifact.file(_folder(artifact, folder), GRAPH), card, open_store(settings)
-        )
-    except StartupError as error:
-        if folder is not None:
-            raise
-        # A machine that has the exported graphs alone judges and checks without it.
-        log.warning("%s: done without the network that ships: %s", artifact.kind.called, error)
-        return None
-
-
-def load_judges(settings: Settings, plan: Plan, reader: QuestionReader | None) -> Judges:
+def load_judges(plan: Plan) -> Judges:
     """The judges of answerability, with what was learned for the text space that is served.
 
-    StartupError where the settings name one that was learned for another one.
+    StartupError where one is named that was learned for another one, or cannot run.
     """
     from tieback.generator.judging import Judges
-    from tieback.models.state_artifact import JUDGE, READER
+    from tieback.models.state_artifact import LearnedJudge
 
-    given, is_reader = settings.answerability, _is_reader(settings)
-    states = {}
-    for name, artifact in (("question_reading", READER), ("question_alignment", JUDGE)):
-        if given is None or is_reader is (artifact is READER):
-            state = _learned(artifact, given, "TIEBACK_ANSWERABILITY", plan)
-            if state is not None:
-                states[name] = state
-    if reader is None:
-        states.pop("question_reading", None)
-    return Judges(states, reader)
+    learned = plan.artifacts.all(LearnedJudge)
+    reader = next((one.reader for one in learned if one.reader is not None), None)
+    return Judges({one.method: one.state for one in learned}, reader)
 
 
-def _is_reader(settings: Settings) -> bool:
-    """Whether the judge that the settings name has a network that reads."""
-    from tieback.models.state_artifact import READER
-
-    return settings.answerability is not None and READER.is_in(settings.answerability.expanduser())
-
-
-def load_deciders(settings: Settings, plan: Plan, model: LanguageModel | None) -> Deciders:
+def load_deciders(plan: Plan, model: LanguageModel | None) -> Deciders:
     """What decides about questions, with what was learned for the text space that is served. It reads states
     of the language model where it is the one that they were read of in training.
 
-    StartupError where the settings name one that was learned for another space.
+    StartupError where one is named that was learned for another space.
     """
-    from tieback.generator.deciding import LEARNED, Deciders
-    from tieback.models.state_artifact import DECIDER
+    from tieback.generator.deciding import Deciders
+    from tieback.models.state_artifact import LearnedDecision
 
-    state = _learned(DECIDER, settings.decider, "TIEBACK_DECIDER", plan)
-    if state is None:
-        return Deciders()
-    asked = DECIDER.facts(_folder(DECIDER, settings.decider)).get("model")
-    return Deciders({LEARNED: state}, model if model is not None and model.name == asked else None)
-
-
-def _learned(artifact: StateArtifact, folder: Path | None, setting: str, plan: Plan) -> State | None:
-    """What was learned in the served text space: of the folder that a setting names, else what ships."""
-    served = [card.space for card in plan.encoders if card.name == plan.text_space]
-    state = artifact.learned(_folder(artifact, folder), served)
-    if state is None and folder:
-        raise StartupError(
-            f"{setting}: {folder} was not learned in {plan.text_space} as it is served; "
-            f"{artifact.kind.remedy}"
-        )
-    return state
-
-
-def _folder(artifact: StateArtifact, folder: Path | None) -> Path:
-    return folder.expanduser() if folder else artifact.shipped()
+    learned = plan.artifacts.all(LearnedDecision)
+    asks = model is not None and model.name in {one.facts.get("model") for one in learned}
+    return Deciders({one.method: one.state for one in learned}, model if asks else None)
 
 
 def load_models(settings: Settings, cards: Sequence[EncoderCard]) -> list[EncoderModel]:
@@ -276,7 +196,9 @@ def build_answerer(
 ) -> Answerer:
     """The pipeline over the other services. `retired` loads spaces that are no longer served."""
     from tieback.answer import Answerer
-    from tieback.models.ranker_artifact import TrainedRanker, shipped
+    from tieback.models.learned.conditional_space import ConditionalSpace
+    from tieback.models.learned.query_composition import LearnedComposition
+    from tieback.models.learned.ranker import TrainedRanker
 
     return Answerer(
         joint=plan.joint,
@@ -288,8 +210,8 @@ def build_answerer(
         reranker=ports.reranker if plan.has_multi_vectors or plan.rerankers else None,
         reranks_words=plan.has_token_vectors,
         rerankers=frozenset(card.name for card in plan.rerankers),
-        compositions=plan.compositions,
-        conditions=plan.conditions,
+        compositions=plan.artifacts.all(LearnedComposition),
+        conditions=plan.artifacts.all(ConditionalSpace),
         generator=ports.generator,
         limits=settings.limits,
         evidence_limit=settings.evidence,
@@ -298,7 +220,7 @@ def build_answerer(
         keeps_originals=settings.originals_bytes > 0 and not settings.milvus,
         retired=retired,
         token_spaces=plan.token_spaces,
-        ranker=TrainedRanker.load(settings.ranker or shipped()),
+        ranker=plan.artifacts.all(TrainedRanker)[0],
         highlight_space=plan.highlight_space,
         recogniser=ports.recogniser,
         recognised=frozenset(card.modality for card in plan.recognisers),

@@ -18,6 +18,9 @@ from tieback.core.types.generation import AnswerStyle
 from tieback.core.types.vectors import SpaceRef, VectorKind
 from tieback.methods.grounding import checkers
 from tieback.methods.reranking import NO_RERANKING
+from tieback.models.learned import ServedModels
+from tieback.models.store import Store
+from tieback.serving.artifacts import ServedArtifacts
 from tieback.serving.bound import served_binding
 from tieback.serving.precisions import at_chosen_precisions
 from tieback.serving.regions import Regions
@@ -27,10 +30,7 @@ from tieback.token_spaces import TokenSpace, TokenSpaces
 if TYPE_CHECKING:
     from tieback.answer import JointInputs, SingleSpace
     from tieback.models.class_name_bridge import ClassNameBridge
-    from tieback.models.conditional_space import ConditionalSpace
     from tieback.models.joint_space_artifact import JointSpaceArtifact
-    from tieback.models.learned_composition import LearnedComposition
-    from tieback.models.soft_context import SoftContext
     from tieback.router import Component, JointSpace
 
 NO_CHECKER = NO_RECOGNISER = "none"
@@ -63,6 +63,15 @@ class Plan:
             if name not in generators:
                 raise StartupError(f"TIEBACK_GENERATOR: {NotFound('model', name, generators).message}")
             self.generator = generators[name]
+        self.artifacts = ServedArtifacts(
+            settings.artifacts,
+            ServedModels(
+                self.encoders,
+                [card for card in self.encoders if self.reads_text and card.name == self.text_space],
+                [] if self.generator is None else [self.generator],
+                Store(settings.models.expanduser()),
+            ),
+        )
 
     @property
     def keeps_collections(self) -> bool:
@@ -80,29 +89,6 @@ class Plan:
         return served_binding(self._settings, self.encoders)
 
     @cached_property
-    def compositions(self) -> tuple[LearnedComposition, ...]:
-        """The learned compositions of queries, held against the served encoders."""
-        from tieback.serving.compositions import served_compositions
-
-        return served_compositions(self._settings.compositions, self.encoders)
-
-    @cached_property
-    def soft_contexts(self) -> tuple[SoftContext, ...]:
-        """The learned compressions of contexts, held against the language model and its text space."""
-        from tieback.serving.soft_contexts import served_soft_contexts
-
-        reading = [card for card in self.encoders if card.name == self.text_space]
-        writing = [] if self.generator is None else [self.generator]
-        return served_soft_contexts(self._settings.soft_contexts, reading, writing)
-
-    @cached_property
-    def conditions(self) -> tuple[ConditionalSpace, ...]:
-        """The learned conditional spaces, held against the served encoders."""
-        from tieback.serving.conditions import served_conditions
-
-        return served_conditions(self._settings.conditions, self.encoders)
-
-    @cached_property
     def joint(self) -> JointSpace | None:
         """The joint space as whoever does not fuse needs it: without graphs, which take long to load."""
         from tieback.router.bound import joint_space_of
@@ -118,7 +104,6 @@ class Plan:
     def class_names(self) -> tuple[list[Component], list[ClassNameBridge]]:
         """The blocks of the joint space where nothing is bound, and the class names that lead into them."""
         from tieback.models.class_name_bridge import load_bridges
-        from tieback.models.store import Store
         from tieback.router import Component
 
         spaces = [card.space for card in (*self.classifiers, *self.components)]

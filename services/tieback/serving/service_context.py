@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from tieback.grounding import Checkers
     from tieback.models.chat_endpoint import EndpointModel
     from tieback.models.language_model import LanguageModel
-    from tieback.models.question_reader import QuestionReader
     from tieback.operations.service import Operations
     from tieback.serving.retired import RetiredCards
 
@@ -87,16 +86,11 @@ class ServiceContext:
 
     def judges(self) -> Judges:
         """The judges of answerability."""
-        return assembly.load_judges(self.settings, self.plan, self.question_reader)
-
-    @functools.cached_property
-    def question_reader(self) -> QuestionReader | None:
-        """The network that the judges of a process share."""
-        return assembly.load_reader(self.settings, self.plan)
+        return assembly.load_judges(self.plan)
 
     def deciders(self) -> Deciders:
         """What decides about questions, by states of the model that writes where this process has it."""
-        return assembly.load_deciders(self.settings, self.plan, self._read_model())
+        return assembly.load_deciders(self.plan, self._read_model())
 
     def _read_model(self) -> LanguageModel | None:
         """The model that writes, where this process has it."""

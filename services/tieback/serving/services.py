@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 
 async def _encoder(context: ServiceContext) -> None:
     from tieback.encoder import CacheOptions, Encoder
+    from tieback.models.learned.conditional_space import ConditionalSpace
     from tieback.serving.servicers.encoder import EncoderServicer
 
     settings, telemetry = context.settings, context.telemetry
@@ -51,7 +52,7 @@ async def _encoder(context: ServiceContext) -> None:
         batch_tokens=settings.batch_budget,
         cache=CacheOptions(settings.cache_bytes, disk, settings.cache_disk_bytes, settings.cache_shared),
         reduction_wait=settings.reduction_wait,
-        conditions=context.plan.conditions,
+        conditions=context.plan.artifacts.all(ConditionalSpace),
         on_batch=context.on_batch,
     )
     context.closing.push_async_callback(encoder.close)
@@ -187,6 +188,7 @@ async def _grounding(context: ServiceContext) -> None:
 
 async def _generator(context: ServiceContext) -> None:
     from tieback.generator import Generator
+    from tieback.models.learned.soft_context import SoftContext
     from tieback.serving.servicers.demonstration import DemonstrationServicer
     from tieback.serving.servicers.generator import GeneratorServicer
 
@@ -205,7 +207,7 @@ async def _generator(context: ServiceContext) -> None:
         limits=settings.limits,
         seconds=settings.generator_seconds,
         first_sentences=settings.quote_sentences,
-        contexts=context.plan.soft_contexts,
+        contexts=context.plan.artifacts.all(SoftContext),
         demonstrations_in=settings.store.expanduser() / "demonstrations",
     )
     context.closing.push_async_callback(generator.close)

@@ -96,11 +96,11 @@ class Settings(PlacementSettings, DoorSettings):
         description="The recognisers of writing and speech to serve. Empty: those of the served modalities "
         "but the optional ones; none: none.",
     )
-    compositions: Names = Field((), description="Folders of compositions of queries, separated by commas.")
-    soft_contexts: Names = Field((), description="Folders of compressions of contexts, separated by commas.")
-    conditions: Names = Field((), description="Folders of learned conditional spaces, separated by commas.")
-    ranker: Path | None = Field(
-        None, description="The folder of a trained ranker. Empty: the one that comes with the package."
+    artifacts: Names = Field(
+        (),
+        description="Folders of learned artifacts to serve, separated by commas, of whatever kinds: rankers, "
+        "checkers, judges, decisions, compositions, conditions, contexts. One of a kind that ships takes the "
+        "place of the shipped one.",
     )
     generator: str = Field(
         "",
@@ -108,13 +108,6 @@ class Settings(PlacementSettings, DoorSettings):
     )
     generator_enabled: bool = Field(
         True, description="Whether to serve a language model. Without one, answers are quoted."
-    )
-    checker: Path | None = Field(None, description="A trained checker of claims. Empty: the shipped one.")
-    answerability: Path | None = Field(
-        None, description="A trained judge of answerability, of either recipe. Empty: the shipped ones."
-    )
-    decider: Path | None = Field(
-        None, description="A trained decision about questions. Empty: the shipped one."
     )
 
     host: str = Field("127.0.0.1", description="The address to listen on. 0.0.0.0: all interfaces.")
@@ -326,16 +319,7 @@ class Settings(PlacementSettings, DoorSettings):
     @model_validator(mode="before")
     @classmethod
     def _split(cls, values: dict[str, object]) -> dict[str, object]:
-        models = (
-            "spaces",
-            "rerankers",
-            "checkers",
-            "recognisers",
-            "compositions",
-            "soft_contexts",
-            "conditions",
-        )
-        for name in (*models, "precision"):
+        for name in ("spaces", "rerankers", "checkers", "recognisers", "artifacts", "precision"):
             names = values.get(name)
             if isinstance(names, str):
                 values[name] = tuple(part.strip() for part in names.split(",") if part.strip())

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from tieback.artifacts import Kind
+from tieback.artifacts import Artifact, Kind
 from tieback.catalog.card import EncoderCard, GeneratorCard
 from tieback.core.family import Family
 from tieback.core.types.arrays import Array
@@ -42,13 +42,28 @@ class Run:
     generators: Mapping[str, GeneratorCard] = field(default_factory=dict)
 
 
+class Adapt(Protocol):
+    """From an artifact to the model that serves it."""
+
+    def __call__(
+        self,
+        artifact: Artifact,
+        cards: Mapping[str, EncoderCard],
+        store: Store,
+        output: Path,
+        say: Callable[[str], None],
+    ) -> Path:
+        """The file of the card. OtherWeights where the encoder is not the one that it was made for."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Learned:
     """What a recipe gives: the content of an artifact of that `kind`, and numbers for whoever decides by it.
 
     `made_for` are the spaces whose weights it belongs to, `data` the files that were learned from. `metrics`
     are structured; `report` are tables by their titles, each a list of rows. `files` are further ones, by
-    their names.
+    their names. `adapt` writes the model and the card that serve it; artifacts of other kinds need none.
     """
 
     kind: Kind
@@ -59,6 +74,7 @@ class Learned:
     metrics: Mapping[str, Any] = field(default_factory=dict)
     report: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     files: Mapping[str, bytes] = field(default_factory=dict)
+    adapt: Adapt | None = None
 
 
 class Recipe(Protocol):

@@ -14,8 +14,8 @@ from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.limits import Limits
 from tieback.core.types.vectors import VectorKind
-from tieback.models.conditional_space import padded, row_kinds
 from tieback.models.encoder_model import EncoderModel, RawEncoding
+from tieback.models.learned.conditional_space import padded, row_kinds
 from tieback.recipes.trained import Run
 from tieback.training.labelled_contents import LabelledContent
 

@@ -14,7 +14,7 @@ served model reads, texts.
 The report has what a token of held-out answers costs the served model behind the virtual tokens, behind those
 of demonstrations in another form (shuffled), behind the demonstrations' texts without their passages, behind
 all of it as text, and behind none; and how many tokens each has. No weights come with the server: name your
-texts by --data, and the result by TIEBACK_SOFT_CONTEXTS.
+texts by --data, and the result by TIEBACK_ARTIFACTS.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from tieback.core.field_path import at
 from tieback.core.types.arrays import Array
 from tieback.generator.prompting import demonstrated_beginning
 from tieback.methods.context_compression import aim as aim_method
-from tieback.models.soft_context import SOFT_CONTEXT
+from tieback.models.learned.soft_context import SOFT_CONTEXT
 from tieback.recipes.trained import Learned, Run, recipes
 from tieback.recipes.trained._asked_questions import read_questions
 from tieback.training.digests import digest

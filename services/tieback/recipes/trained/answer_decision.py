@@ -30,7 +30,8 @@ from tieback.methods.answerability import answerabilities
 from tieback.methods.answerability.relevance import window_relevance
 from tieback.methods.grounding import Passage, Statement, words_of
 from tieback.models.encoder_model import EncoderModel
-from tieback.models.state_artifact import DECIDER, JUDGE
+from tieback.models.learned.answer_decision import DECIDER
+from tieback.models.learned.answerability import JUDGE
 from tieback.recipes.trained import Learned, Run, recipes
 from tieback.recipes.trained._asked_questions import LONGEST, MOST_SENTENCES, card_of, read_questions
 from tieback.recipes.trained._claim_pairs import encoded

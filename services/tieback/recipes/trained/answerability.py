@@ -27,7 +27,7 @@ from tieback.core.errors import InvalidInput
 from tieback.core.types.arrays import Array
 from tieback.methods.answerability import answerabilities
 from tieback.methods.answerability.question_alignment import NEARNESS
-from tieback.models.state_artifact import JUDGE
+from tieback.models.learned.answerability import JUDGE
 from tieback.recipes.trained import Learned, Run, recipes
 from tieback.recipes.trained._asked_questions import card_of, examples_of, read_questions, standardised
 from tieback.recipes.trained._made_questions import Asked

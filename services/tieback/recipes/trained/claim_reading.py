@@ -34,8 +34,8 @@ from tieback.core.types.arrays import Array
 from tieback.methods.grounding import Passage, Statement
 from tieback.methods.grounding._features import FEATURES, HEARD, with_likelihoods
 from tieback.methods.grounding.claim_reading import weighed
+from tieback.models.learned.claim_reading import CLAIMS
 from tieback.models.question_reader import GRAPH, load_question_reader
-from tieback.models.state_artifact import CLAIMS
 from tieback.recipes.trained import Learned, Run, recipes
 from tieback.recipes.trained._asked_questions import card_of
 from tieback.recipes.trained._claim_pairs import Pair, read_pairs

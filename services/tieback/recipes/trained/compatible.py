@@ -29,7 +29,7 @@ from tieback.core.types.vectors import VectorKind
 from tieback.methods import compatibility
 from tieback.methods.compatibility import GRAPH, compatibilities, needs_classes
 from tieback.methods.projection import unit_rows
-from tieback.recipes.compatible_graph import COMPATIBLE, check_adaptable
+from tieback.recipes.compatible_graph import COMPATIBLE, adapt, check_adaptable
 from tieback.recipes.trained import Learned, Run, recipes
 from tieback.recipes.trained._encoded_rows import labelled_rows
 from tieback.training.compatibility_matrix import (
@@ -114,7 +114,7 @@ def compatible(
         "name": called, "policy": policy, "reads": card.width, "width": mapped.shape[1], "says": says,
         "compatible": [one.model_dump() for one in earlier],
     }  # fmt: skip
-    return Learned(COMPATIBLE, state, (card.space,), files, facts, metrics, report)
+    return Learned(COMPATIBLE, state, (card.space,), files, facts, metrics, report, adapt=adapt)
 
 
 def _layer(

@@ -6,7 +6,7 @@ words. Both encoders stay as they are. What is learned are two layers of attenti
 
 The losses are the paper's: a query is to be nearer to what is meant than to the other photos of a batch; so
 are the words behind prompts of no photo; and prompts are to resemble these. No weights come with the server:
-name your triplets by --data. The result is named by TIEBACK_COMPOSITIONS, and by its `name` in requests.
+name your triplets by --data. The result is named by TIEBACK_ARTIFACTS, and by its `name` in requests.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content, Modality
 from tieback.core.types.vectors import VectorKind
 from tieback.methods.query_composition import sentence_prompt
-from tieback.models.learned_composition import QUERY_COMPOSITION, image_kinds, rows_of, text_kinds
+from tieback.models.learned.query_composition import QUERY_COMPOSITION, image_kinds, rows_of, text_kinds
 from tieback.recipes.trained import Learned, Run, recipes
 from tieback.training.digests import digest
 from tieback.training.splits import Split, split

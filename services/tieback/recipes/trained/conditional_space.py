@@ -6,7 +6,7 @@ The encoder stays as it is. What is learned is how its vectors are projected (se
 loss: under a condition, two contents with one label are to be nearer than two with different ones.
 
 Stored vectors are projected as they are, so nothing is encoded again. The result is named by
-TIEBACK_CONDITIONS, and by the names of its conditions in requests. No weights come with the server.
+TIEBACK_ARTIFACTS, and by the names of its conditions in requests. No weights come with the server.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tieback.core.types.arrays import Array
 from tieback.core.types.content import Modality
 from tieback.core.types.vectors import VectorKind
 from tieback.methods.conditional_projection import cross_attention
-from tieback.models.conditional_space import CONDITIONAL_SPACE, row_kinds
+from tieback.models.learned.conditional_space import CONDITIONAL_SPACE, row_kinds
 from tieback.recipes.trained import Learned, Run, recipes
 from tieback.recipes.trained._encoded_rows import labelled_rows
 from tieback.training.digests import digest

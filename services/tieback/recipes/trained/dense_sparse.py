@@ -27,7 +27,7 @@ from pydantic import Field
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.field_path import at
 from tieback.core.types.arrays import Array
-from tieback.recipes.dense_sparse_graph import DENSE_SPARSE
+from tieback.recipes.dense_sparse_graph import DENSE_SPARSE, adapt
 from tieback.recipes.trained import Learned, Run, recipes
 from tieback.training.digests import digest
 from tieback.training.splits import split
@@ -143,6 +143,7 @@ def dense_sparse(
             f"counts {weight:g})": [{"vectors": way, **own} for way, own in found.items()],
             "Training": [{"step": int(place), "loss": value} for place, value in step["losses"]],
         },
+        adapt=adapt,
     )
 
 

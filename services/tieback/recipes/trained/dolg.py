@@ -30,7 +30,7 @@ from tieback.core.types.arrays import Array
 from tieback.methods import map_pooling
 from tieback.methods.map_pooling import GRAPH, map_poolings
 from tieback.models.image_regions import View
-from tieback.recipes.map_pooling_head import MAP_POOLING, network_of, weights_of
+from tieback.recipes.map_pooling_head import MAP_POOLING, adapt, network_of, weights_of
 from tieback.recipes.photo_views import photo_files, read_photo
 from tieback.recipes.trained import Learned, Run, recipes
 from tieback.training.digests import digest
@@ -143,7 +143,9 @@ def dolg(
     if left_out:
         report["Photos that were left out"] = left_out
     files = [path for path, _ in known.values()]
-    return Learned(MAP_POOLING, _under(step, "state."), (card.space,), files, facts, metrics, report)
+    return Learned(
+        MAP_POOLING, _under(step, "state."), (card.space,), files, facts, metrics, report, adapt=adapt
+    )
 
 
 def _measured(

@@ -25,7 +25,7 @@ from pydantic import Field
 from tieback.core.errors import InvalidInput
 from tieback.core.field_path import at
 from tieback.core.types.arrays import Array
-from tieback.recipes.feature_space import FEATURE_TABLE, check_name
+from tieback.recipes.feature_space import FEATURE_TABLE, adapt, check_name
 from tieback.recipes.trained import Learned, Run, recipes
 from tieback.training.digests import digest
 from tieback.training.feature_lines import pair_files, read_feature_pairs
@@ -140,4 +140,5 @@ def feature_pairs(
             ],
             "Training": [{"step": int(place), "loss": value} for place, value in step["losses"]],
         },
+        adapt=adapt,
     )

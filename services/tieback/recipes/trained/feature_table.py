@@ -26,7 +26,7 @@ from pydantic import Field
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types.arrays import Array
 from tieback.methods.feature_tables import feature_tables
-from tieback.recipes.feature_space import FEATURE_TABLE, check_name
+from tieback.recipes.feature_space import FEATURE_TABLE, adapt, check_name
 from tieback.recipes.trained import Learned, Run, recipes
 from tieback.training.digests import digest
 from tieback.training.feature_lines import one_value
@@ -110,6 +110,7 @@ def feature_table(
             "cosines": [round(float(one), 4) for one in own["cosines"]],
         },
         report={"Held-out impressions": rows},
+        adapt=adapt,
     )
 
 

@@ -20,7 +20,7 @@ from pydantic import Field
 from tieback.core.errors import NotFound
 from tieback.core.field_path import at
 from tieback.core.types.arrays import Array
-from tieback.recipes.layered_encoder import FINETUNED, check_trainable
+from tieback.recipes.layered_encoder import FINETUNED, adapt, check_trainable
 from tieback.recipes.trained import Learned, Run, recipes
 from tieback.training.digests import digest
 from tieback.training.splits import split
@@ -120,4 +120,4 @@ def finetune(
         "Training": [{"step": int(at), "loss": value} for at, value in step["losses"]],
     }
     state = {name.removeprefix("state."): one for name, one in step.items() if name.startswith("state.")}
-    return Learned(FINETUNED, state, (card.space,), files, {"domain": domain}, metrics, report)
+    return Learned(FINETUNED, state, (card.space,), files, {"domain": domain}, metrics, report, adapt=adapt)

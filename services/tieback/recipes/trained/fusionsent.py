@@ -25,7 +25,7 @@ from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.field_path import at
 from tieback.core.types.arrays import Array
 from tieback.methods.merging import merge
-from tieback.recipes.layered_encoder import FINETUNED, check_trainable
+from tieback.recipes.layered_encoder import FINETUNED, adapt, check_trainable
 from tieback.recipes.trained import Learned, Run, recipes
 from tieback.training.files import files_of
 from tieback.training.texts import LINES, json_lines
@@ -121,7 +121,7 @@ def fusionsent(
     }
     report = {f"Macro F1 on {len(held_out)} examples held out": [scores]} if scores else {}
     state = {name.removeprefix(STATE): one for name, one in step.items() if name.startswith(STATE)}
-    return Learned(FINETUNED, state, (card.space,), files, {"domain": domain}, metrics, report)
+    return Learned(FINETUNED, state, (card.space,), files, {"domain": domain}, metrics, report, adapt=adapt)
 
 
 def examples_of(files: Sequence[Path]) -> tuple[dict[str, list[str]], dict[str, str]]:

@@ -26,7 +26,7 @@ from tieback.core.field_path import at
 from tieback.core.types.arrays import Array
 from tieback.methods import layer_pooling as poolings
 from tieback.methods.layer_pooling import READS, layer_poolings
-from tieback.recipes.layer_pooling_head import LAYER_POOLING
+from tieback.recipes.layer_pooling_head import LAYER_POOLING, adapt
 from tieback.recipes.trained import Learned, Run, recipes
 from tieback.training.digests import digest
 from tieback.training.signed_rank import signed_rank
@@ -135,7 +135,7 @@ def layer_pooling(
     state = _under(step, "state.")
     metrics, report, width = _measured(states, step, pooling, chosen, parts)
     facts = {"pooling": pooling, "layers": list(chosen), "width": width}
-    return Learned(LAYER_POOLING, state, (card.space,), files, facts, metrics, report)
+    return Learned(LAYER_POOLING, state, (card.space,), files, facts, metrics, report, adapt=adapt)
 
 
 def _measured(

@@ -22,7 +22,7 @@ from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.field_path import at
 from tieback.core.types.arrays import Array
-from tieback.recipes.encoder_head import HEAD, MATRIX, check_adaptable
+from tieback.recipes.encoder_head import HEAD, MATRIX, adapt, check_adaptable
 from tieback.recipes.trained import Learned, Run, recipes
 from tieback.training.digests import digest
 from tieback.training.splits import split
@@ -132,7 +132,7 @@ def _learned(
         "Training": [{"step": int(at), "loss": value} for at, value in step["losses"]],
     }
     facts = {"widths": [*widths, card.width]}
-    return Learned(HEAD, {MATRIX: step[MATRIX]}, (card.space,), files, facts, metrics, report)
+    return Learned(HEAD, {MATRIX: step[MATRIX]}, (card.space,), files, facts, metrics, report, adapt=adapt)
 
 
 def _card(run: Run, space: str) -> EncoderCard:

@@ -25,7 +25,7 @@ from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.field_path import at
 from tieback.core.types.arrays import Array
-from tieback.recipes.layered_encoder import LAYERED, check_trainable
+from tieback.recipes.layered_encoder import LAYERED, adapt, check_trainable
 from tieback.recipes.trained import Learned, Run, recipes
 from tieback.training.digests import digest
 from tieback.training.splits import split
@@ -125,7 +125,7 @@ def matryoshka2d(
     facts = {"exits": [*early, module.backbone.layers], "widths": [*cut, card.width]}
     metrics, report = _told(step, len(parts.training), len(parts.held_out))
     state = {name.removeprefix("state."): one for name, one in step.items() if name.startswith("state.")}
-    return Learned(LAYERED, state, (card.space,), files, facts, metrics, report)
+    return Learned(LAYERED, state, (card.space,), files, facts, metrics, report, adapt=adapt)
 
 
 def _told(step: dict[str, Array], training: int, held_out: int) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -26,8 +26,8 @@ from tieback.core.errors import InvalidInput
 from tieback.core.types.arrays import Array
 from tieback.methods.answerability.question_alignment import threshold_of
 from tieback.methods.answerability.question_reading import CERTAIN, LIKELY
+from tieback.models.learned.question_reading import READER
 from tieback.models.question_reader import GRAPH, load_question_reader
-from tieback.models.state_artifact import READER
 from tieback.recipes.trained import Learned, Run, recipes
 from tieback.recipes.trained._asked_questions import card_of
 from tieback.recipes.trained._claim_pairs import Pair, read_pairs

@@ -12,7 +12,7 @@ clicks only what was shown is learned from. Pairs of candidates are weighted by 
 change, as in LambdaRank (Burges, 2010) and TF-Ranking (Pasumarthi et al., 2018, arXiv:1812.00073). The report
 compares the order with that of the search by nDCG@10, each query ordered by what was learned from others
 (grouped cross-validation). Fields of metadata that hold a number or a time are signals too, popularity and
-freshness for instance: name them by --signal clicks --signal published. TIEBACK_RANKER=DIR/REVISION serves
+freshness for instance: name them by --signal clicks --signal published. TIEBACK_ARTIFACTS=DIR/REVISION serves
 the result, and `ranker="linear"` of a query uses it.
 """
 
@@ -26,7 +26,7 @@ from pydantic import Field
 from tieback.core.errors import InvalidInput
 from tieback.core.field_path import at
 from tieback.core.types.signals import BEGINNING, LENGTH, METADATA, NAMES, PLACE
-from tieback.models.ranker_artifact import RANKER
+from tieback.models.learned.ranker import RANKER
 from tieback.recipes.judged_candidates import (
     FREE,
     check_learnable,

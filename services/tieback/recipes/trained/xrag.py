@@ -13,7 +13,7 @@ nothing, with millions of texts.
 The report has what a token of held-out answers and sentences costs the served model behind the soft tokens,
 behind those of other texts (shuffled), behind none, and behind the text itself. Where the first is not below
 the second, the model reads nothing of the vectors. No weights come with the server: name your texts by
---data, and the result by TIEBACK_SOFT_CONTEXTS, and by its `name` in requests.
+--data, and the result by TIEBACK_ARTIFACTS, and by its `name` in requests.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from tieback.core.field_path import at
 from tieback.core.types.arrays import Array
 from tieback.generator.prompting import compressed_request
 from tieback.methods.context_compression import xrag as xrag_method
-from tieback.models.soft_context import SOFT_CONTEXT
+from tieback.models.learned.soft_context import SOFT_CONTEXT
 from tieback.recipes.trained import Learned, Run, recipes
 from tieback.recipes.trained._asked_questions import card_of, read_questions
 from tieback.training.digests import digest

@@ -19,6 +19,7 @@ from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.state import State, check_state
 from tieback.core.types.arrays import Array
 from tieback.methods.context_compression import context_compressions
+from tieback.models.learned import ServedKind
 
 SOFT_CONTEXT = Kind(
     "soft_context", "compression of contexts", 1, "train it again: tieback train xrag, or aim"
@@ -87,3 +88,14 @@ class SoftContext:
         """One for each vector or state: `[n, its width]` to `[n, width of the language model]`."""
         method = context_compressions.configure(self.method)
         return np.asarray(method(vectors, self.state))
+
+
+SERVED = ServedKind(
+    SOFT_CONTEXT,
+    SoftContext,
+    lambda folder, models: SoftContext.load(folder, models.text_space, models.generators),
+    lambda one: [
+        f"the context {one.name!r}",
+        *(["a compression of demonstrations"] if one.is_of_demonstrations else []),
+    ],
+)

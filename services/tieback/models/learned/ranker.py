@@ -8,20 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
 
 from tieback.artifacts import Artifact, Kind
-from tieback.artifacts.artifact import stored
 from tieback.core.errors import ArtifactError, InvalidInput, TiebackError
 from tieback.core.state import State, check_state
 from tieback.core.types.arrays import Array
 from tieback.core.types.signals import Signals, is_signal
 from tieback.methods.learned_ranking import learned_rankings
+from tieback.models.learned import ServedKind, shipped_folder
 
 RANKER = Kind("ranker", "ranker", 1, "train it again: tieback train ranker")
+SHIPPED = "shipped_ranker"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,5 +71,9 @@ def table(candidates: Sequence[Signals], names: Sequence[str]) -> Array:
 
 def shipped() -> Path:
     """The folder of the ranker that comes with the package."""
-    with resources.as_file(resources.files("tieback.models") / "shipped_ranker") as folder:
-        return stored(folder)[0]
+    return shipped_folder(SHIPPED)
+
+
+SERVED = ServedKind(
+    RANKER, TrainedRanker, lambda folder, _: TrainedRanker.load(folder), lambda _: ("a ranker",), SHIPPED
+)

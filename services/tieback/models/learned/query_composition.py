@@ -19,6 +19,7 @@ from tieback.core.state import State, check_state
 from tieback.core.types.arrays import Array
 from tieback.core.types.vectors import SpaceRef, VectorKind
 from tieback.methods.query_composition import query_compositions
+from tieback.models.learned import ServedKind
 
 QUERY_COMPOSITION = Kind(
     "query_composition", "composition of queries", 1, "train it again: tieback train composed_query"
@@ -77,6 +78,14 @@ class LearnedComposition:
         """The query vector `[width]`, of length 1, for the rows of a photo and of a text."""
         method = query_compositions.configure(self.method)
         return np.asarray(method(image[None], text[None], np.ones((1, len(text)), bool), self.state)[0])
+
+
+SERVED = ServedKind(
+    QUERY_COMPOSITION,
+    LearnedComposition,
+    lambda folder, models: LearnedComposition.load(folder, models.encoders),
+    lambda one: (f"the composition {one.name!r}",),
+)
 
 
 def image_kinds(regions: bool) -> frozenset[VectorKind]:

@@ -21,6 +21,7 @@ from tieback.core.types.arrays import Array
 from tieback.core.types.content import Modality
 from tieback.core.types.vectors import SpaceRef, VectorKind
 from tieback.methods.conditional_projection import conditional_projections
+from tieback.models.learned import ServedKind
 
 CONDITIONAL_SPACE = Kind(
     "conditional_space", "conditional space", 1, "train it again: tieback train conditional_space"
@@ -83,6 +84,14 @@ class ConditionalSpace:
         rows, mask = padded(contents)
         method = conditional_projections.configure(self.method)
         return method(rows, mask, self.conditions.index(condition), self.state)
+
+
+SERVED = ServedKind(
+    CONDITIONAL_SPACE,
+    ConditionalSpace,
+    lambda folder, models: ConditionalSpace.load(folder, models.encoders),
+    lambda one: [f"the condition {name!r} of {one.encoder}" for name in one.conditions],
+)
 
 
 def row_kinds(regions: bool) -> frozenset[VectorKind]:

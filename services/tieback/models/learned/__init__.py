@@ -1,0 +1,73 @@
+"""Kinds of learned artifacts that a server serves: a file here is a kind.
+
+Adding a kind adds a file and touches nothing else. The file is named as the kind is in artifacts. Its
+`SERVED` says how one is loaded and what it serves, which is the type of what is loaded: whoever asks for
+learned compositions gets those of every kind that makes them.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import pkgutil
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, Generic, TypeVar, cast
+
+from tieback.artifacts import HEADER, Kind, stored
+from tieback.catalog.card import EncoderCard, GeneratorCard
+from tieback.models.store import Store
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModels:
+    """What artifacts are held against: all `encoders`, that of the `text_space`, the language model."""
+
+    encoders: Sequence[EncoderCard]
+    text_space: Sequence[EncoderCard]
+    generators: Sequence[GeneratorCard]
+    store: Store
+
+
+@dataclass(frozen=True, slots=True)
+class ServedKind(Generic[T]):
+    """A kind of artifact that a server serves as `serves`.
+
+    `load` reads a folder; OtherWeights where it was made for other models, StartupError where it cannot be
+    served otherwise. `gives` names what one artifact alone may give a server. `shipped` is the folder of the
+    one that comes with the package, beside this folder: it serves where none that serves the same is named.
+    """
+
+    kind: Kind
+    serves: type[T]
+    load: Callable[[Path, ServedModels], T]
+    gives: Callable[[T], Iterable[str]]
+    shipped: str = ""
+
+
+def kind_names() -> list[str]:
+    """The names of the kinds, sorted, without importing them."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+
+
+def served_kind(name: str) -> ServedKind[Any]:
+    """The kind of that name, which is one of `kind_names()`."""
+    return cast("ServedKind[Any]", importlib.import_module(f"{__name__}.{name}").SERVED)
+
+
+def kind_in(folder: Path) -> str:
+    """The name of the kind that a folder says it is of. OSError or ValueError where it does not say."""
+    try:
+        return str(json.loads((folder / HEADER).read_bytes())["kind"])
+    except (TypeError, KeyError) as error:
+        raise ValueError(f"{HEADER} names no kind") from error
+
+
+def shipped_folder(name: str) -> Path:
+    """The folder of the artifact that comes with the package in `models/NAME`."""
+    with resources.as_file(resources.files("tieback.models") / name) as folder:
+        return stored(folder)[0]
