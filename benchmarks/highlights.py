@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from tieback.core.sentences import sentences
 from tieback_client import Client, Item
-from tieback_client.results import Hit
+from tieback_contract.hits import Hit
 
 from benchmarks.binding.measures import paired
 from benchmarks.pipeline.judged import rows

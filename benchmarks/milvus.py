@@ -122,7 +122,7 @@ async def fill(store: Either, texts: Sequence[str], vectors: Array) -> float:
 def item_of(place: int, text: str, vector: Array) -> IndexedItem:
     """An item of one section, named by its place."""
     section = Section("1", Content(Modality.TEXT, text))
-    known = IndexedSection(Vector(SPACE, vector), text, Modality.TEXT)
+    known = IndexedSection(Vector(vector, SPACE), text, Modality.TEXT)
     return IndexedItem(Item(f"{place:07}", [section], "", {"third": float(place % 3)}), [known])
 
 
@@ -133,7 +133,7 @@ def query(kind: str, text: str, vector: Array) -> dict[str, Any]:
     """A search of a kind."""
     found: dict[str, Any] = {}
     if kind != "words":
-        found["vector"] = Vector(SPACE, vector)
+        found["vector"] = Vector(vector, SPACE)
     if kind != "vector":
         found["text"] = " ".join(text.split()[:WORDS])
     if "filter" in kind:

@@ -135,7 +135,7 @@ def measured(
 def _stored(coding: TokenCoding, space: SpaceRef, one: RawEncoding) -> Array:
     assert one.rows is not None
     assert one.locators is not None
-    return coding.decode(coding.encode(MultiVector(space, one.rows, one.locators)))[0]
+    return coding.decode(coding.encode(MultiVector(one.rows, space, one.locators)))[0]
 
 
 def _dense(encoded: Sequence[RawEncoding]) -> Array:

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 from tieback_client import Client, Modality
-from tieback_client.results import RetrievedHit
+from tieback_contract.hits import RetrievedHit
 
 from benchmarks.data_folder import add_data, data_of
 from benchmarks.pipeline.asking import contents

@@ -81,9 +81,9 @@ async def measured(vectors: Array, queries: Array, texts: list[str], budgets: Se
 async def _search(index: Index, query: Array, best: Sequence[int], budget: float) -> dict[str, float]:
     how = MethodChoice("time_budget", {"milliseconds": budget}) if budget else None
     reply = await index.search(
-        NAME, vector=Vector(SPACE, query), limit=LIMIT, vector_search=how, explain=True
+        NAME, vector=Vector(query, SPACE), limit=LIMIT, vector_search=how, explain=True
     )
-    (taken,) = [one.duration for one in reply.timing.stages if one.name == "vector_search"]
+    (taken,) = [one.seconds for one in reply.timing.stages if one.name == "vector_search"]
     reached = reply.reached
     return {
         "ms": 1000 * taken,

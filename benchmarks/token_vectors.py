@@ -186,7 +186,7 @@ async def measured(
 def _tokens(space: SpaceRef, raw: RawEncoding) -> MultiVector:
     assert raw.rows is not None
     assert raw.locators is not None
-    return MultiVector(space, raw.rows, raw.locators)
+    return MultiVector(raw.rows, space, raw.locators)
 
 
 def _read_back(
@@ -217,7 +217,7 @@ async def _searched(
         index = Index.open(Path(folder) / "store")
         await index.create_collection("judged", card.space, card.width)
         items = [
-            _item(one, Vector(card.space, raw.dense))
+            _item(one, Vector(raw.dense, card.space))
             for one, raw in zip(judged.documents, documents, strict=True)
             if raw.dense is not None
         ]
@@ -226,7 +226,7 @@ async def _searched(
         found = []
         for one, raw in zip(judged.answerable, questions, strict=True):
             assert raw.dense is not None
-            vector = Vector(card.space, raw.dense)
+            vector = Vector(raw.dense, card.space)
             reply = await index.search("judged", vector=vector, text=one.words, limit=CANDIDATES)
             found.append(Asked(one.grades, _tokens(card.space, raw), reply.hits))
         await index.close()

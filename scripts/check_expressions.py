@@ -20,7 +20,7 @@ warnings.filterwarnings("ignore", category=DeprecationWarning)  # how regexploit
 from regexploit.ast.sre import SreOpParser  # noqa: E402
 from regexploit.redos import find  # noqa: E402
 
-PACKAGES = ("tieback", "tieback_client")
+PACKAGES = ("tieback", "tieback_client", "tieback_contract")
 DEEPEST = 2
 
 

@@ -70,7 +70,7 @@ class Joint:
 
     def _encoding(self, name: str, vector: Array) -> Encoding:
         space = self._encoders.space(name)
-        return Encoding(space, self._encoders.modalities[name], dense=Vector(space, vector))
+        return Encoding(space, self._encoders.modalities[name], vector=Vector(vector, space))
 
 
 def _values(found: Sequence[Fused]) -> Array:

@@ -51,7 +51,7 @@ async def _scores(
         )
         found = np.full((len(queries), len(photos)), -np.inf)
         for row, values in zip(found, queries, strict=True):
-            vector = Vector(router.space.ref, values, normalized=False)
+            vector = Vector(values, router.space.ref, normalized=False)
             for hit in (await index.search(COLLECTION, vector=vector, limit=MOST)).hits:
                 row[int(hit.item_id)] = hit.score
         return found

@@ -157,14 +157,14 @@ async def _searched(model: EncoderModel, vectors: Array, queries: Array) -> tupl
             items = [
                 IndexedItem(
                     Item(f"{number:03}", [Section("", Content(Modality.TEXT, "."))] * SECTIONS),
-                    [IndexedSection(Vector(space, vector), "", Modality.TEXT) for vector in own],
+                    [IndexedSection(Vector(vector, space), "", Modality.TEXT) for vector in own],
                 )
                 for number, own in enumerate(vectors)
             ]
             await index.upsert("museums", items)
             ways: Iterable[Search] = ({"hits_per_item": 1}, {"granularity": Granularity.DOCUMENT})
             found = [
-                [await _ids(index, {**way, "vector": Vector(space, one)}) for one in queries] for way in ways
+                [await _ids(index, {**way, "vector": Vector(one, space)}) for one in queries] for way in ways
             ]
         finally:
             await index.close()

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tieback_client import Audio, Client, Image, TiebackError
-from tieback_client.results import Hit
+from tieback_contract.hits import Hit
 
 from benchmarks.pipeline.judged import Judged, Question
 from benchmarks.pipeline.measures import BEST, items_of

@@ -110,7 +110,7 @@ async def start(folder: Path, codec: str) -> dict[str, Any]:
     for _ in range(ROUNDS):
         for query, best in zip(queries, exact.tolist(), strict=True):
             began, used = time.perf_counter(), time.process_time()
-            hits = (await index.search(NAME, vector=Vector(SPACE, query), limit=len(best))).hits
+            hits = (await index.search(NAME, vector=Vector(query, SPACE), limit=len(best))).hits
             walls.append(time.perf_counter() - began)
             cpus.append(time.process_time() - used)
             shares.append(len({int(hit.item_id) for hit in hits}.intersection(best)) / len(best))
@@ -136,7 +136,7 @@ async def _until_sorted(index: Index, queries: Array) -> list[float]:
     while _is_sorting(opened):
         began = time.perf_counter()
         query = queries[len(waits) % len(queries)]
-        await index.search(NAME, vector=Vector(SPACE, query), limit=10)
+        await index.search(NAME, vector=Vector(query, SPACE), limit=10)
         waits.append(time.perf_counter() - began)
         await asyncio.sleep(0.02)
     return waits
@@ -153,7 +153,7 @@ def _item(number: int, text: str, vector: Array) -> IndexedItem:
     section = Section("1", Content(Modality.TEXT, text))
     metadata: Metadata = {"year": float(1900 + number % 120), "language": "en"}
     item = Item(str(number), [section], f"Title {number % 5000}", metadata)
-    return IndexedItem(item, [IndexedSection(Vector(SPACE, vector), text, Modality.TEXT)])
+    return IndexedItem(item, [IndexedSection(Vector(vector, SPACE), text, Modality.TEXT)])
 
 
 STEPS = {"fill": fill, "bulk": bulk, "sort": sort, "start": start}

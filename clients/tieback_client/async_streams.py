@@ -6,12 +6,13 @@ from abc import abstractmethod
 from collections.abc import AsyncIterable, AsyncIterator
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from tieback_contract.encodings import Encoding
+
 from tieback_client.encodings import Encodings
 from tieback_client.errors import TiebackError
 from tieback_client.events import Answer, AnswerEvent
 from tieback_client.exchange import Exchange, Tally, Window
 from tieback_client.reports import CallInfo
-from tieback_client.results import Encoding
 from tieback_client.rpc import StreamCall
 from tieback_client.writes import Acknowledgement, WriteReport
 

@@ -7,25 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tieback_client.content import Modality
+from tieback_contract.modality import Modality
+from tieback_contract.recognition import SegmentKind
+from tieback_contract.vectors import SpaceRef, VectorKind
+
 from tieback_client.events import AnswerStyle
-from tieback_client.recognition import SegmentKind
 from tieback_client.reports import CallInfo
 from tieback_client.results import RetrievalPlan
-from tieback_client.vectors import SpaceRef
-
-
-class VectorKind(enum.StrEnum):
-    """What an encoding can hold."""
-
-    DENSE = "dense"
-    """One pooled vector."""
-    MULTI_VECTOR = "multi_vector"
-    """One vector per token of a text, region of a picture or window of a sound."""
-    LABELS = "labels"
-    """The classes that the model recognises."""
-    SPARSE = "sparse"
-    """A weight for each term of a vocabulary that the input is about."""
 
 
 @dataclass(frozen=True, slots=True)

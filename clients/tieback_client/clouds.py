@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-
-from tieback_client.vectors import Array
+from tieback_contract.arrays import Array
 
 CLOUD_SUFFIXES = frozenset({".npy", ".ply", ".xyz"})
 """Files that hold a point cloud and nothing else."""

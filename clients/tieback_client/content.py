@@ -7,7 +7,6 @@ before it is sent.
 
 from __future__ import annotations
 
-import enum
 import io
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -17,26 +16,18 @@ from pathlib import Path, PurePath
 from typing import Any, TypeAlias
 
 import numpy as np
-from tieback.core.field_path import FieldPath
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import FieldPath
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import Vector
 
 from tieback_client.clouds import CLOUD_SUFFIXES, read_cloud
 from tieback_client.errors import InvalidArgument
 from tieback_client.signatures import fault_of_picture, fault_of_sound
-from tieback_client.vectors import Array, Vector
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"})
 AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".oga"})
 TEXT_SUFFIXES = frozenset({".txt", ".md", ".markdown", ".rst", ".text"})
-
-
-class Modality(enum.StrEnum):
-    """What kind of thing a content is."""
-
-    TEXT = "text"
-    IMAGE = "image"
-    AUDIO = "audio"
-    POINTS = "points"
-    FEATURES = "features"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from os import PathLike
-from typing import TypeAlias
 
-from tieback_client.content import ContentLike, Modality
+from tieback_contract.metadata import Metadata
+from tieback_contract.modality import Modality
+from tieback_contract.recognition import Segment
+from tieback_contract.vectors import MultiVector, SpaceRef, Vector
+
+from tieback_client.content import ContentLike
 from tieback_client.moves import Moving
 from tieback_client.query_plan import NO_PLAN, QueryPlan
-from tieback_client.recognition import Segment
 from tieback_client.token_vectors import TokenVectors
-from tieback_client.vectors import MultiVector, SpaceRef, Vector
-
-MetadataValue: TypeAlias = str | float | bool | date | Sequence[str | float | bool | date]
-"""A text, a number, a boolean, a `date`, a `datetime`, or a list of those."""
-Metadata: TypeAlias = Mapping[str, MetadataValue]
-"""Facts to filter by. A tuple comes back as a list, a `datetime` in UTC; one without a time zone is UTC."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,14 +12,17 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from tieback.core.field_path import at
+from tieback_contract import tensors
+from tieback_contract.arrays import Array
+from tieback_contract.encodings import Encoding
+from tieback_contract.field_path import at
+from tieback_contract.reports import Cost, Timing
+from tieback_contract.vectors import DType, SpaceRef, decode
 
 from tieback_client import reading
 from tieback_client.errors import InvalidArgument, TiebackError
-from tieback_client.reports import CallInfo, Cost, Timing
-from tieback_client.results import Encoding
+from tieback_client.reports import CallInfo
 from tieback_client.rpc import Reply
-from tieback_client.vectors import Array, DType, SpaceRef, decode
 
 
 class Encodings:
@@ -175,8 +178,8 @@ class Encodings:
         if len(missing) == len(rows):
             return np.zeros((len(rows), 0), dtype=np.float32), DType.FLOAT32, missing
         first = next(place for place, row in enumerate(rows) if row)
-        tensor = self._results[first].encoding.dense.values
+        dtype = tensors.dtype_of(self._results[first].encoding.dense.values)
         blank = bytes(len(rows[first]))
         data = b"".join([row or blank for row in rows]) if len(rows) > 1 else rows[0]
-        codes = np.frombuffer(data, reading.elements(tensor)).reshape(len(rows), -1)
-        return codes, reading.dtype(tensor), missing
+        codes = np.frombuffer(data, tensors.ELEMENTS[dtype]).reshape(len(rows), -1)
+        return codes, dtype, missing

@@ -30,7 +30,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 
-from tieback.core.field_path import FieldPath
+from tieback_contract.field_path import FieldPath
 
 _SHOWN = 3  # errors of items that a message quotes
 

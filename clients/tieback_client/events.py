@@ -7,23 +7,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from tieback_contract.arrays import Box
+from tieback_contract.modality import Modality
+from tieback_contract.recognition import Segment
+from tieback_contract.reports import Timing
+
 from tieback_client.answer_options import AnswerStyle as AnswerStyle
 from tieback_client.answer_options import Grounding as Grounding
 from tieback_client.answer_options import Repair as Repair
 from tieback_client.answer_options import SamplingParameters as SamplingParameters
 from tieback_client.conflicts import Conflict, ConflictingPlace, Disagreement
-from tieback_client.content import Modality
 from tieback_client.conversation import ChatMessage as ChatMessage
 from tieback_client.conversation import ChatRole as ChatRole
 from tieback_client.conversation import Degraded as Degraded
 from tieback_client.conversation import RewrittenQuestion as RewrittenQuestion
 from tieback_client.decisions import Decision
 from tieback_client.methods import MethodLike as MethodLike
-from tieback_client.recognition import Segment
-from tieback_client.reports import CallInfo, Timing
+from tieback_client.reports import CallInfo
 from tieback_client.results import RetrievalResult
 from tieback_client.token_scores import ScoredToken, TokenScores
-from tieback_client.vectors import Box
 from tieback_client.verdict_labels import NotCheckedReason as NotCheckedReason
 from tieback_client.verdict_labels import QuestionFit as QuestionFit
 from tieback_client.verdict_labels import VerdictLabel as VerdictLabel

@@ -13,8 +13,8 @@ from typing import Any, Generic, TypeVar
 
 import grpc
 from google.protobuf.message import Message
-from tieback.core.field_path import FieldPath, at
 from tieback.v1 import content_pb2
+from tieback_contract.field_path import FieldPath, at
 
 from tieback_client import reading
 from tieback_client.errors import InternalError, NothingWritten, Overloaded, TiebackError, Unavailable

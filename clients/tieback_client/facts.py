@@ -8,10 +8,10 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import numpy as np
-from tieback.core.field_path import FieldPath
 from tieback.v1 import metadata_pb2
+from tieback_contract.field_path import FieldPath
+from tieback_contract.metadata import Metadata
 
-from tieback_client.documents import Metadata
 from tieback_client.errors import InvalidArgument
 from tieback_client.texts import text
 
@@ -38,7 +38,7 @@ def metadata(values: Metadata, field: FieldPath) -> dict[str, metadata_pb2.Metad
 
 def facts(messages: Mapping[str, metadata_pb2.MetadataValue]) -> dict[str, Any]:
     """The values by key; whole numbers are integers."""
-    return {key: _value(message) for key, message in messages.items()}
+    return {key: fact(message) for key, message in messages.items()}
 
 
 def _scalar(value: object, field: FieldPath) -> metadata_pb2.MetadataValue:
@@ -69,10 +69,11 @@ def _scalar(value: object, field: FieldPath) -> metadata_pb2.MetadataValue:
     raise InvalidArgument.at(field, f"a value of metadata is {known}, not {kind}")
 
 
-def _value(message: metadata_pb2.MetadataValue) -> Any:
+def fact(message: metadata_pb2.MetadataValue) -> Any:
+    """A value; a whole number is an integer."""
     match message.WhichOneof("kind"):
         case "list_value":
-            return [_value(one) for one in message.list_value.values]
+            return [fact(one) for one in message.list_value.values]
         case "date_value":
             return date.fromisoformat(message.date_value)
         case "time_value":

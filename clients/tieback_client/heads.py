@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from tieback_contract.encodings import Label
+from tieback_contract.reports import Timing
+from tieback_contract.vectors import SpaceRef
+
 from tieback_client.errors import TiebackError
-from tieback_client.reports import CallInfo, Timing
-from tieback_client.results import Label
-from tieback_client.vectors import SpaceRef
+from tieback_client.reports import CallInfo
 
 
 @dataclass(frozen=True, slots=True)

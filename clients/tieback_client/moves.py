@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tieback_contract.vectors import SpaceRef
+
 from tieback_client.errors import TiebackError
-from tieback_client.vectors import SpaceRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,22 +35,6 @@ class Moving:
     def share(self) -> float:
         """The share of sections that have new vectors, 0 to 1."""
         return self.done / self.total if self.total else 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Mixture:
-    """How much of an answer was read in which space."""
-
-    old: int
-    """Hits that were compared by vectors of the old space."""
-    new: int
-    """Hits that were compared by vectors of the new space."""
-    translated: int
-    """Hits by old vectors that were translated, or compared with a translated query."""
-    trust: float
-    """The mean of the hits' trust; 1 where none was translated."""
-    done: float
-    """The share of the collection's sections that have new vectors, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-from tieback_client.results import Hit
-from tieback_client.vectors import Box, Locator, LocatorKind
+from tieback_contract.arrays import Box
+from tieback_contract.hits import Hit
+from tieback_contract.locators import Locator, LocatorKind
 
 MODALITIES = {"text": "text", "image": "photo", "audio": "sound", "points": "points", "features": "features"}
 OFF_CENTRE = 0.1

@@ -1,24 +1,23 @@
 """The names of the package, as `tieback_client` shows them: what a user imports."""
 
-from tieback_client.applied import AppliedAdapter, Reduction
+from tieback_contract.alignment import AlignedPair, Alignment
+from tieback_contract.arrays import Box
+from tieback_contract.encodings import AppliedAdapter, Encoding, EncodingSource, Label, Reduction
+from tieback_contract.fusion import Fused, IgnoredDimensions, RoutingExplanation
+from tieback_contract.hits import FoundPiece, Hit, Mixture, RetrievedHit, SameText, SignalShare, StageScore
+from tieback_contract.locators import Locator, LocatorKind, Locators
+from tieback_contract.modality import Modality
+from tieback_contract.reports import Cost, Dropped, DroppedSection, Stage, Timing
+from tieback_contract.vectors import DType, MultiVector, SpaceRef, SparseVector, Vector, VectorKind
+
 from tieback_client.async_client import AsyncClient
 from tieback_client.async_operation import AsyncOperation
 from tieback_client.async_streams import AsyncEncodingStream, AsyncEventStream, AsyncWrites
-from tieback_client.catalog import (
-    Drift,
-    Health,
-    Limits,
-    Method,
-    Model,
-    ServerInfo,
-    ServiceState,
-    Space,
-    VectorKind,
-)
+from tieback_client.catalog import Drift, Health, Limits, Method, Model, ServerInfo, ServiceState, Space
 from tieback_client.checks import Check, Checked, Checks
 from tieback_client.client import Client
 from tieback_client.conflicts import Conflict, ConflictingPlace, ConflictKind, Disagreement
-from tieback_client.content import Audio, Features, Image, Modality, Points, Text, TokenIds
+from tieback_client.content import Audio, Features, Image, Points, Text, TokenIds
 from tieback_client.decisions import AnswerAction, Decision
 from tieback_client.demonstrations import Demonstration, StoredDemonstration
 from tieback_client.documents import INDEXED_FROM, Collection, Item, Section, Source
@@ -74,32 +73,15 @@ from tieback_client.events import (
     VerdictLabel,
 )
 from tieback_client.heads import Head, Prediction, Predictions
-from tieback_client.moves import Mixture, Moving, UpgradeResult
+from tieback_client.moves import Moving, UpgradeResult
 from tieback_client.operation import Operation
 from tieback_client.operations import OperationState, OperationStatus
 from tieback_client.options import Hedging, Options, Retry, client_version
 from tieback_client.procedures.encoding import Candidate, FusePart
 from tieback_client.query_plan import QueryPlan
-from tieback_client.reports import CallInfo, Cost, Dropped, DroppedSection, Stage, Timing, Truncated
-from tieback_client.reranking import AlignedPair, Alignment, Reranked, RerankFailure, RerankResult
-from tieback_client.results import (
-    Encoding,
-    EncodingSource,
-    FoundPiece,
-    Fused,
-    FusedBatch,
-    Hit,
-    IgnoredDimensions,
-    Label,
-    RetrievalPlan,
-    RetrievalResult,
-    RetrievedHit,
-    RoutingExplanation,
-    SearchResult,
-    SignalShare,
-    StageScore,
-)
-from tieback_client.same_text import SameText
+from tieback_client.reports import CallInfo, Truncated
+from tieback_client.reranking import Reranked, RerankFailure, RerankResult
+from tieback_client.results import FusedBatch, RetrievalPlan, RetrievalResult, SearchResult
 from tieback_client.snapshots import Snapshot
 from tieback_client.streams import EncodingStream, EventStream, Writes
 from tieback_client.text_pieces import TextPiece
@@ -116,17 +98,6 @@ from tieback_client.upgrades import (
     UpgradePlan,
     UpgradePoint,
     UpgradeWorth,
-)
-from tieback_client.vectors import (
-    Box,
-    DType,
-    Locator,
-    LocatorKind,
-    Locators,
-    MultiVector,
-    SpaceRef,
-    SparseVector,
-    Vector,
 )
 from tieback_client.writes import Acknowledgement, ReindexResult, WriteReport, WriteResult
 

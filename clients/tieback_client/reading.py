@@ -2,92 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import UTC
 from typing import Any, TypeVar
 
-import numpy as np
+from tieback.v1 import content_pb2, encoder_pb2, report_pb2, router_pb2, vector_pb2
+from tieback_contract.encodings import Encoding
+from tieback_contract.fusion import Fused
+from tieback_contract.modality import Modality
+from tieback_contract.recognition import RecognisedText, Segment
+from tieback_contract.reports import Cost, Timing
+from tieback_contract.vectors import SpaceRef
 
-from tieback_client.applied import AppliedAdapter, Reduction
-from tieback_client.content import Modality
+from tieback_client.codec import CODEC
 from tieback_client.documents import Collection, Item, Section, Source
 from tieback_client.errors import TiebackError
 from tieback_client.facts import facts
 from tieback_client.moves import Moving
 from tieback_client.reading_query_plan import query_plan
 from tieback_client.reading_token_vectors import token_vectors
-from tieback_client.recognition import Segment, SegmentKind
-from tieback_client.reports import CallInfo, Cost, Dropped, DroppedSection, Stage, Timing, Truncated
-from tieback_client.results import (
-    Encoding,
-    EncodingSource,
-    Fused,
-    IgnoredDimensions,
-    Label,
-    RoutingExplanation,
-)
+from tieback_client.reports import CallInfo, Truncated
 from tieback_client.status import from_status
-from tieback_client.vectors import (
-    Array,
-    Box,
-    DType,
-    Locator,
-    LocatorKind,
-    Locators,
-    MultiVector,
-    SpaceRef,
-    SparseVector,
-    Vector,
-)
 
 MICROSECONDS = 1_000_000
-# In the order of the contract's enums, whose zero is "not given".
-_DTYPES = (DType.FLOAT32, DType.FLOAT32, DType.FLOAT16, DType.INT8, DType.BINARY)
-_NUMPY: dict[DType, np.dtype[Any]] = {
-    DType.FLOAT32: np.dtype("<f4"),
-    DType.FLOAT16: np.dtype("<f2"),
-    DType.INT8: np.dtype("i1"),
-    DType.BINARY: np.dtype("u1"),
-}
-_SOURCES = (EncodingSource.COMPUTED, *EncodingSource)
-_MODALITIES = (None, Modality.TEXT, Modality.IMAGE, Modality.AUDIO, Modality.POINTS, Modality.FEATURES)
 
-
-def array(tensor: Any) -> Array:
-    """A tensor as an array, without a copy and read-only; BINARY stays packed, eight to a byte."""
-    values = np.frombuffer(tensor.data, elements(tensor))
-    shape = tuple(tensor.shape)
-    if len(shape) == 1:
-        return values
-    if dtype(tensor) is DType.BINARY and shape:
-        shape = (*shape[:-1], shape[-1] // 8)
-    return values.reshape(shape)
-
-
-def dtype(tensor: Any) -> DType:
-    """A tensor's element type."""
-    return value_of(_DTYPES, tensor.dtype, DType.FLOAT32)
-
-
-def elements(tensor: Any) -> np.dtype[Any]:
-    """The elements of a tensor's bytes."""
-    return _NUMPY[dtype(tensor)]
-
-
-def vector(message: Any) -> Vector:
-    """A vector with its space."""
-    return Vector(
-        values=array(message.values),
-        space=space_ref(message.space),
-        dtype=dtype(message.values),
-        scale=message.scale,
-        normalized=message.normalized,
-    )
-
-
-def space_ref(message: Any) -> SpaceRef:
-    """A space's exact name."""
-    return SpaceRef(message.name, message.revision, message.fingerprint)
+space_ref = CODEC.reader(SpaceRef, vector_pb2.SpaceRef.DESCRIPTOR)
+timing = CODEC.reader(Timing, report_pb2.Timing.DESCRIPTOR)
+cost = CODEC.reader(Cost, report_pb2.Cost.DESCRIPTOR)
+encoding = CODEC.reader(Encoding, encoder_pb2.Encoding.DESCRIPTOR)
+fused = CODEC.reader(Fused, router_pb2.Fused.DESCRIPTOR)
+recognised = CODEC.reader(RecognisedText, content_pb2.RecognisedText.DESCRIPTOR)
+segment = CODEC.reader(Segment, content_pb2.Segment.DESCRIPTOR)
+# In the order of the contract, whose zero is "not given".
+_MODALITIES: tuple[Modality | None, ...] = (None, *Modality)
 
 
 def modality(number: int) -> Modality | None:
@@ -99,145 +45,6 @@ def error(status: Any, info: CallInfo) -> TiebackError:
     """Why one input or item failed, in a call that went well."""
     known = {**info.metadata, "x-request-id": info.request_id}
     return from_status(status, metadata=known)
-
-
-def encoding(message: Any) -> Encoding:
-    """What a model computed for one input."""
-    return Encoding(
-        space=space_ref(message.space),
-        modality=modality(message.modality),
-        vector=vector(message.dense) if message.HasField("dense") else None,
-        multi_vector=multi_vector(message.multi_vector) if message.HasField("multi_vector") else None,
-        labels=labels(message.labels),
-        token_count=message.token_count,
-        truncated_tokens=message.truncated_tokens,
-        source=value_of(_SOURCES, message.source, EncodingSource.COMPUTED),
-        sparse=sparse(message.sparse) if message.HasField("sparse") else None,
-        reduction=(
-            Reduction(message.reduction.method, message.reduction.ratio)
-            if message.HasField("reduction")
-            else None
-        ),
-        layer=message.layer or None,
-        adapter=(
-            AppliedAdapter(message.adapter.name, message.adapter.sha256, dict(message.adapter.weights))
-            if message.HasField("adapter")
-            else None
-        ),
-    )
-
-
-def sparse(message: Any) -> SparseVector:
-    """A sparse vector with its space."""
-    return SparseVector(
-        indices=np.array(message.indices, np.int32),
-        weights=array(message.weights),
-        space=space_ref(message.space),
-        terms=list(message.terms),
-    )
-
-
-def multi_vector(message: Any) -> MultiVector:
-    """A multi-vector with its locators."""
-    name = message.WhichOneof("locators") or "byte_spans"
-    lists = getattr(message, name)
-    columns = [list(getattr(lists, one.name)) for one in lists.DESCRIPTOR.fields]
-    locators: Locators = getattr(Locators, name)(np.array(columns).T)
-    return MultiVector(array(message.values), space_ref(message.space), locators)
-
-
-def locator(message: Any) -> Locator:
-    """A part of a content."""
-    name = message.WhichOneof("place") or LocatorKind.BYTE_SPAN
-    place = getattr(message, name)
-    return Locator(LocatorKind(name), tuple(getattr(place, one.name) for one in place.DESCRIPTOR.fields))
-
-
-def labels(messages: Iterable[Any]) -> list[Label]:
-    """Classes, as they came."""
-    return [Label(one.name, one.index, one.probability) for one in messages]
-
-
-def fused(message: Any) -> Fused:
-    """A joint vector with its explanation."""
-    return Fused(
-        vector=vector(message.vector),
-        routing=routing(message.routing),
-        labels=labels(message.labels),
-        regions=multi_vector(message.regions) if message.HasField("regions") else None,
-        ignored=[
-            IgnoredDimensions(known, one.begin, one.end)
-            for one in message.ignored
-            if (known := modality(one.modality))
-        ],
-    )
-
-
-def box(message: Any) -> Box:
-    """A place in a picture."""
-    return Box(message.x, message.y, message.width, message.height)
-
-
-def routing(message: Any) -> RoutingExplanation:
-    """Which spaces were used."""
-    return RoutingExplanation(
-        policy=message.policy,
-        weights={one.space: one.weight for one in message.weights},
-        entropy=message.entropy,
-        missing=list(message.missing),
-        degraded=message.degraded,
-        projections=list(message.projections),
-        reasons=dict(message.missing_reasons),
-        expected_recall_loss=message.expected_recall_loss,
-        binding=message.binding,
-        modality=message.modality,
-        fallback=message.fallback,
-        imputed=dict(message.imputed),
-    )
-
-
-def timing(message: Any) -> Timing:
-    """Microseconds as seconds."""
-    return Timing(
-        queue=message.queue_us / MICROSECONDS,
-        prepare=message.prepare_us / MICROSECONDS,
-        compute=message.compute_us / MICROSECONDS,
-        total=message.total_us / MICROSECONDS,
-        stages=[_stage(one) for one in message.stages],
-    )
-
-
-def _stage(message: Any) -> Stage:
-    return Stage(
-        message.name,
-        message.begin_us / MICROSECONDS,
-        message.duration_us / MICROSECONDS,
-        message.within,
-        message.queue_us / MICROSECONDS,
-        message.compute_us / MICROSECONDS,
-        message.candidates_in,
-        message.candidates_out,
-        [
-            Dropped(
-                one.reason,
-                one.count,
-                [DroppedSection(left.item_id, left.section_id, left.score) for left in one.best],
-            )
-            for one in message.dropped
-        ],
-        message.structure,
-    )
-
-
-def cost(message: Any) -> Cost:
-    """What a call cost."""
-    return Cost(
-        message.batch_size,
-        message.tokens,
-        message.padding_tokens,
-        message.cached_items,
-        message.shared_items,
-    )
 
 
 def truncated(messages: Any) -> dict[str, Truncated]:
@@ -300,21 +107,11 @@ def item(message: Any) -> Item:
             uri=one.uri,
             span=known_span(one),
             continues=one.continues,
-            segments=segments(one.segments),
+            segments=[segment(part) for part in one.segments],
         )
         for one in message.sections
     ]
     return Item(message.id, parts, message.title, facts(message.metadata))
-
-
-def segments(messages: Iterable[Any]) -> list[Segment]:
-    """Parts of a text with their places."""
-    return [
-        Segment(
-            span(one.span), locator(one.place), one.score, value_of(_SEGMENTS, one.kind, SegmentKind.WORDS)
-        )
-        for one in messages
-    ]
 
 
 def known_span(message: Any) -> tuple[int, int] | None:
@@ -328,7 +125,6 @@ def span(message: Any) -> tuple[int, int]:
 
 
 T = TypeVar("T")
-_SEGMENTS = (SegmentKind.WORDS, *SegmentKind)  # in the order of the contract, whose zero is "not said"
 
 
 def value_of(known: tuple[T, ...], number: int, otherwise: T) -> T:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from tieback_contract.tensors import read_array
+
 from tieback_client.content import Audio, Content, Features, Image, Points, Text
-from tieback_client.reading import array
 
 
 def content(message: Any) -> Content:
@@ -16,7 +17,7 @@ def content(message: Any) -> Content:
         case "audio":
             return Audio(message.audio)
         case "points":
-            return Points(array(message.points.coordinates))
+            return Points(read_array(message.points.coordinates))
         case "features":
             return Features({name: list(one.values) for name, one in message.features.values.items()})
         case _:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from tieback_contract.tensors import read_box as box
+from tieback_contract.tensors import read_span as span
+
 from tieback_client import conflicts, decisions, events, token_scores
-from tieback_client.reading import MICROSECONDS, box, span, timing, value_of
+from tieback_client.reading import MICROSECONDS, timing, value_of
 from tieback_client.reading_hits import retrieval
 from tieback_client.reports import CallInfo
 

@@ -6,10 +6,14 @@ from datetime import UTC
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict
+from tieback.v1 import classifier_pb2
 
 from tieback_client import reading
+from tieback_client.codec import CODEC
 from tieback_client.heads import Head, Prediction, Predictions
 from tieback_client.reports import CallInfo
+
+_prediction = CODEC.reader(Prediction, classifier_pb2.Prediction.DESCRIPTOR)
 
 
 def head(message: Any) -> Head:
@@ -45,8 +49,3 @@ def predictions(message: Any, info: CallInfo) -> Predictions:
         reading.timing(message.timing),
         info,
     )
-
-
-def _prediction(message: Any) -> Prediction:
-    share = message.memory_share if message.HasField("memory_share") else None
-    return Prediction(reading.labels(message.labels), share)

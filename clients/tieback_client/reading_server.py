@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from tieback_contract.recognition import SegmentKind
+from tieback_contract.vectors import VectorKind
+
 from tieback_client import catalog, events, tenants
 from tieback_client.reading import modality, space_ref, value_of
 from tieback_client.reading_hits import plan
-from tieback_client.recognition import SegmentKind
 from tieback_client.reports import CallInfo
 
 # In the order of the contract's enums, whose zero is "not given".
-_KINDS = (None, *catalog.VectorKind)
+_KINDS = (None, *VectorKind)
 _ROLES = (None, *tenants.Access)
 _STYLES = (None, *events.AnswerStyle)
 _SEGMENTS = (None, *SegmentKind)

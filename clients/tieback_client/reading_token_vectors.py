@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict
+from tieback_contract.vectors import SpaceRef
 
 from tieback_client.token_vectors import TokenVectors
-from tieback_client.vectors import SpaceRef
 
 
 def token_vectors(message: Any) -> TokenVectors:

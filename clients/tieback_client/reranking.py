@@ -5,33 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tieback_contract.alignment import Alignment
+from tieback_contract.reports import Cost, Timing
+
 from tieback_client.errors import TiebackError
-from tieback_client.reports import CallInfo, Cost, Timing
-from tieback_client.vectors import Array, Locator
-
-
-@dataclass(frozen=True, slots=True)
-class AlignedPair:
-    """Two matching parts of the query and the candidate."""
-
-    query: Locator
-    """The part of the query."""
-    candidate: Locator
-    """The part of the candidate."""
-    similarity: float
-    """Their cosine similarity."""
-    weight: float
-    """How much the pair counts in the score."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Alignment:
-    """Which part of a candidate answers which part of the query."""
-
-    pairs: Sequence[AlignedPair]
-    """The strongest pairs, best first."""
-    plan: Array | None = None
-    """For optimal transport: the whole plan, `[query rows, candidate rows]`, summing to 1."""
+from tieback_client.reports import CallInfo
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,134 +2,17 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from tieback_client.applied import AppliedAdapter, Reduction
-from tieback_client.content import Modality
-from tieback_client.documents import Metadata
+from tieback_contract.encodings import Label
+from tieback_contract.fusion import Fused, RoutingExplanation
+from tieback_contract.hits import Hit, Mixture, RetrievedHit
+from tieback_contract.modality import Modality
+from tieback_contract.reports import Timing
+
 from tieback_client.errors import TiebackError
-from tieback_client.moves import Mixture
-from tieback_client.recognition import Segment
-from tieback_client.reports import CallInfo, Timing, Truncated
-from tieback_client.reranking import Alignment
-from tieback_client.same_text import SameText
-from tieback_client.vectors import Box, MultiVector, SpaceRef, SparseVector, Vector
-
-
-@dataclass(frozen=True, slots=True)
-class Label:
-    """A class that a classifying encoder saw."""
-
-    name: str
-    """Its name in plain English."""
-    index: int
-    """Its number in the model's own list."""
-    probability: float
-    """0 to 1."""
-
-
-class EncodingSource(enum.StrEnum):
-    """How an encoding came about."""
-
-    COMPUTED = "computed"
-    """The model ran on it."""
-    MEMORY = "memory"
-    """It was in the server's memory."""
-    DISK = "disk"
-    """It was on the server's disk."""
-    IN_FLIGHT = "in_flight"
-    """An identical input was being computed, and this one waited for it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Encoding:
-    """What a model computed for one input."""
-
-    space: SpaceRef
-    """The space that encoded the input."""
-    modality: Modality | None
-    """The modality of the input."""
-    vector: Vector | None = None
-    """One pooled vector, where ``"dense"`` was asked for."""
-    multi_vector: MultiVector | None = None
-    """One vector per token, region or window, where ``"multi_vector"`` was asked for."""
-    labels: Sequence[Label] = ()
-    """The most probable classes, where ``"labels"`` was asked for."""
-    token_count: int = 0
-    """Tokens (patches, frames) that the model read."""
-    truncated_tokens: int = 0
-    """Tokens cut off because the input was too long."""
-    source: EncodingSource = EncodingSource.COMPUTED
-    """How it came about."""
-    sparse: SparseVector | None = None
-    """What the input is about, term by term, where ``"sparse"`` was asked for."""
-    reduction: Reduction | None = None
-    """How tokens were merged, since that was asked for or too much waited; None where all were computed."""
-    layer: int | None = None
-    """The layer whose states were pooled; None where the space offers no layers."""
-    adapter: AppliedAdapter | None = None
-    """The expert of a merged model whose weights made the vectors; None for the merged weights."""
-
-
-@dataclass(frozen=True, slots=True)
-class RoutingExplanation:
-    """Why a joint vector is what it is."""
-
-    policy: str = ""
-    """The policy that was used."""
-    weights: Mapping[str, float] = field(default_factory=dict)
-    """The weight of each component that took part; they sum to 1."""
-    entropy: float = 0.0
-    """Entropy of the weights in nats."""
-    missing: Sequence[str] = ()
-    """Spaces that should have encoded the input and did not."""
-    degraded: bool = False
-    """Whether the vector is worse than it could be: something was missing."""
-    projections: Sequence[str] = ()
-    """The bound paths that were taken."""
-    reasons: Mapping[str, str] = field(default_factory=dict)
-    """Why a space is missing, by its name: "not given", "down", "late", "shed" or "refused"."""
-    expected_recall_loss: float = 0.0
-    """Points of recall at 10 that the missing spaces are expected to cost, as measured at binding."""
-    binding: str = ""
-    """The revision of the binding that weighted; empty for a joint space made from class names."""
-    modality: str = ""
-    """What the input is made of, for instance ``"image+text"``."""
-    fallback: str = ""
-    """Why a learned router did not weight, where the binding has some."""
-    imputed: Mapping[str, str] = field(default_factory=dict)
-    """By block of a lost space, the method that imputed it; the space is missing all the same."""
-
-
-@dataclass(frozen=True, slots=True)
-class IgnoredDimensions:
-    """Dimensions of a query's vector that do not count for sections of a modality."""
-
-    modality: Modality
-    """The sections' modality."""
-    begin: int
-    """The first dimension, from 0."""
-    end: int
-    """The first dimension after them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fused:
-    """A joint vector with its explanation."""
-
-    vector: Vector
-    """The vector, in the joint space."""
-    routing: RoutingExplanation
-    """Which spaces were used, and with which weights."""
-    labels: Sequence[Label] = ()
-    """The classes through which pictures and sounds entered."""
-    regions: MultiVector | None = None
-    """The joint vectors of a picture's regions, where ``per_region=True`` asked for them."""
-    ignored: Sequence[IgnoredDimensions] = ()
-    """What does not count of a query's vector for sections of a modality; `search` takes the whole result."""
+from tieback_client.reports import CallInfo, Truncated
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,116 +38,6 @@ class FusedBatch:
 
 
 @dataclass(frozen=True, slots=True)
-class FoundPiece:
-    """A further piece of a hit's text."""
-
-    section_id: str
-    """The section within the hit's item."""
-    text: str
-    """Its text."""
-    score: float
-    """Its score in the search."""
-    span: tuple[int, int] | None = None
-    """Which bytes of the original, as UTF-8, the text is; None where it is not known."""
-    vector_score: float | None = None
-    """Similarity to the query's vector, where one was given."""
-    words_matched: float | None = None
-    """The share of the query's content words that it or its titles have, by rarity."""
-    relevance: float | None = None
-    """The estimated probability that it is relevant, 0 to 1, as `retrieve` knows it."""
-    below_floor: bool = False
-    """Whether the relevance is below the server's floor: it probably does not bear on the query."""
-
-
-class StageScore(NamedTuple):
-    """What a step of a search made of a hit."""
-
-    stage: str
-    """The step, as it is named in the stages of the timing."""
-    score: float | None
-    """Its score in that step; None where it has none there."""
-    normalised: float | None
-    """The score as the next step used it; None where it is used as it is."""
-    rank: int
-    """Its place among the candidates of that step, from 0; equal scores share the better one."""
-    kept: str
-    """Why it was kept, for instance ``"nearest"``, ``"both"`` or ``"differs"``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Highlight:
-    """A sentence of a hit's text."""
-
-    span: tuple[int, int]
-    """Its bytes in the hit's text, as UTF-8."""
-    words: float
-    """The share of the query's content words that it has, by rarity, 0 to 1."""
-    similarity: float | None = None
-    """The similarity of its vector to that of the query's words; None where words chose it."""
-
-    def of(self, text: str) -> str:
-        """The sentence, of the text of its hit."""
-        begin, end = self.span
-        return text.encode()[begin:end].decode()
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A section that was found."""
-
-    item_id: str
-    """Its item."""
-    item_title: str
-    """The item's title."""
-    section_id: str
-    """The section within the item."""
-    section_title: str
-    """The section's heading."""
-    modality: Modality | None
-    """The section's modality."""
-    text: str
-    """Its text, or the words a picture or sound was indexed under."""
-    uri: str
-    """Where the original can be found."""
-    metadata: Metadata
-    """The item's metadata."""
-    score: float
-    """What the hits are ordered by, higher is better."""
-    vector_score: float | None = None
-    """Similarity to the query's vector, where one was given."""
-    text_score: float | None = None
-    """BM25 score for the query's words, where some matched."""
-    words_matched: float | None = None
-    """The share of the query's content words that the section or its titles have, by rarity."""
-    region: Box | None = None
-    """Where in the picture the region is that is most similar to the query, where there are some."""
-    span: tuple[int, int] | None = None
-    """Which bytes of the original, as UTF-8, the text is; None where it is not known."""
-    pieces: Sequence[FoundPiece] = ()
-    """Further pieces of the same short text, or sections of the item, that were found before the last hit."""
-    multi_vector: MultiVector | None = None
-    """The vectors of a picture that is known by its regions, the whole's first; see ``search``."""
-    sections: Sequence[Hit] = ()
-    """Of a ``search`` by documents: the item's next best sections, best first."""
-    stages: Sequence[StageScore] = ()
-    """With ``explain``, what the steps that it passed made of it, in order."""
-    signals: Mapping[str, float] = field(default_factory=dict)
-    """What a learned ranking can go by, by name, where ``search(signals=…)`` asked for it."""
-    segments: Sequence[Segment] = ()
-    """Of a picture or sound: where parts of `text` are in it, which were read or heard."""
-    highlights: Sequence[Highlight] = ()
-    """The sentences of its text that say most of the query, best first, where they were asked for."""
-    read_in: str = ""
-    """Of a collection between two spaces, by which vectors it was compared: "old", "new" or "translated"."""
-    own_score: float | None = None
-    """Its similarity there; `vector_score` is brought to one scale for all hits."""
-    trust: float | None = None
-    """1, or of a translated hit how much of what a reindex would find is found so."""
-    also_in: Sequence[SameText] = ()
-    """Other items that hold the same text, by their ids, at most 100."""
-
-
-@dataclass(frozen=True, slots=True)
 class SearchResult:
     """The nearest sections, best first."""
 
@@ -282,42 +55,6 @@ class SearchResult:
     """The recall at ten of that method in the measurement."""
     expected_seconds: float | None = None
     """With "time_budget", how long the search by the vector was expected to take."""
-
-
-@dataclass(frozen=True, slots=True)
-class SignalShare:
-    """A signal of a hit, and how much it counts."""
-
-    name: str
-    """Its name."""
-    value: float
-    """Its value."""
-    contribution: float
-    """What it adds to the hit's score, or takes away."""
-
-
-@dataclass(frozen=True, slots=True)
-class RetrievedHit:
-    """A hit with its history."""
-
-    hit: Hit
-    """The section. Its score is what the hits are ordered by."""
-    search_score: float
-    """Its score in the search, before reranking."""
-    search_rank: int
-    """Its place in the search, from 0."""
-    rerank_score: float | None = None
-    """Its score by the reranking method, where one ran."""
-    alignment: Alignment | None = None
-    """Why, where asked for."""
-    relevance: float | None = None
-    """The estimated probability that it is relevant, 0 to 1; None where nothing was calibrated."""
-    below_floor: bool = False
-    """Whether the relevance is below the server's floor: it probably does not bear on the query."""
-    sections: Sequence[RetrievedHit] = ()
-    """Of a search by documents: the item's next best sections, best first."""
-    signals: Sequence[SignalShare] = ()
-    """Where a learned ranking ordered the hits, with `explain`: what each signal adds to the score."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from tieback_contract.vectors import SpaceRef
+
 from tieback_client import reading
-from tieback_client.vectors import SpaceRef
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tieback.core.field_path import FieldPath
+from tieback_contract.field_path import FieldPath
 
 from tieback_client.errors import InvalidArgument
 

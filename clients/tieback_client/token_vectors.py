@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from tieback_client.vectors import SpaceRef
+from tieback_contract.vectors import SpaceRef
 
 
 @dataclass(frozen=True, slots=True)

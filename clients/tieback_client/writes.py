@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tieback_contract.reports import Timing
+from tieback_contract.vectors import SpaceRef
+
 from tieback_client.errors import TiebackError
-from tieback_client.reports import CallInfo, Timing, Truncated
-from tieback_client.vectors import SpaceRef
+from tieback_client.reports import CallInfo, Truncated
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from google.protobuf.json_format import ParseDict, ParseError
 from google.protobuf.struct_pb2 import Struct
-from tieback.core.field_path import FieldPath, at
 from tieback.v1 import (
     answer_pb2,
     content_pb2,
@@ -18,14 +17,22 @@ from tieback.v1 import (
     router_pb2,
     vector_pb2,
 )
+from tieback_contract.arrays import Array, Box
+from tieback_contract.encodings import Encoding, Label
+from tieback_contract.field_path import FieldPath, at
+from tieback_contract.fusion import IgnoredDimensions
+from tieback_contract.locators import Locator, Locators
+from tieback_contract.modality import Modality
+from tieback_contract.tensors import DTYPE_NUMBERS, ELEMENTS, LISTS, fill_array
+from tieback_contract.vectors import DType, MultiVector, SpaceRef, SparseVector, Vector
 
+from tieback_client.codec import CODEC
 from tieback_client.content import (
     Audio,
     Content,
     ContentLike,
     Features,
     Image,
-    Modality,
     Points,
     Text,
     TokenIds,
@@ -33,19 +40,7 @@ from tieback_client.content import (
 )
 from tieback_client.errors import InvalidArgument
 from tieback_client.events import MethodLike, Weights
-from tieback_client.results import Encoding, IgnoredDimensions, Label
 from tieback_client.texts import text as text
-from tieback_client.vectors import (
-    Array,
-    Box,
-    DType,
-    Locator,
-    LocatorKind,
-    MultiVector,
-    SpaceRef,
-    SparseVector,
-    Vector,
-)
 
 MODALITIES = {
     Modality.TEXT: content_pb2.MODALITY_TEXT,
@@ -53,12 +48,6 @@ MODALITIES = {
     Modality.AUDIO: content_pb2.MODALITY_AUDIO,
     Modality.POINTS: content_pb2.MODALITY_POINTS,
     Modality.FEATURES: content_pb2.MODALITY_FEATURES,
-}
-DTYPES = {
-    DType.FLOAT32: vector_pb2.DATA_TYPE_FLOAT32,
-    DType.FLOAT16: vector_pb2.DATA_TYPE_FLOAT16,
-    DType.INT8: vector_pb2.DATA_TYPE_INT8,
-    DType.BINARY: vector_pb2.DATA_TYPE_BINARY,
 }
 CachePolicy: TypeAlias = Literal["use", "bypass"]
 CACHE_POLICIES = {"use": encoder_pb2.CACHE_POLICY_USE, "bypass": encoder_pb2.CACHE_POLICY_BYPASS}
@@ -80,34 +69,28 @@ KINDS = {
     "sparse": vector_pb2.VECTOR_KIND_SPARSE,
 }
 
-LISTS = {
-    LocatorKind.BYTE_SPAN: "byte_spans",
-    LocatorKind.BOX: "boxes",
-    LocatorKind.TIME_RANGE: "time_ranges",
-}
-
-
 OUTPUT = at("output")
 
 
-def tensor(values: Array, dtype: DType, field: FieldPath) -> vector_pb2.Tensor:
-    """An array as bytes, type and shape."""
-    types: dict[DType, np.dtype[Any]] = {
-        DType.FLOAT32: np.dtype("<f4"),
-        DType.FLOAT16: np.dtype("<f2"),
-        DType.INT8: np.dtype(np.int8),
-        DType.BINARY: np.dtype(np.uint8),
-    }
-    wanted = types[dtype]
+space_ref = CODEC.writer(SpaceRef, vector_pb2.SpaceRef)
+box = CODEC.writer(Box, vector_pb2.Box)
+_label = CODEC.writer(Label, content_pb2.Label)
+_ignored = CODEC.writer(IgnoredDimensions, router_pb2.IgnoredDimensions)
+_vector = CODEC.writer(Vector, vector_pb2.Vector)
+_multi_vector = CODEC.writer(MultiVector, vector_pb2.MultiVector)
+_sparse = CODEC.writer(SparseVector, vector_pb2.SparseVector)
+_locator = CODEC.writer(Locator, vector_pb2.Locator)
+
+
+def _checked(values: Array, dtype: DType, field: FieldPath) -> Array:
+    """An array of that element type, of finite numbers."""
+    wanted = ELEMENTS[dtype]
     if values.dtype != wanted and not (dtype is DType.FLOAT32 and np.issubdtype(values.dtype, np.number)):
         raise InvalidArgument.at(field, f"{dtype} values come as an array of {wanted}, not {values.dtype}")
     values = np.ascontiguousarray(values, dtype=wanted)
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise InvalidArgument.at(field, "it holds a value that is not finite (NaN or infinite)")
-    shape = list(values.shape)
-    if dtype is DType.BINARY:
-        shape[-1] *= 8
-    return vector_pb2.Tensor(dtype=DTYPES[dtype], shape=shape, data=values.tobytes())
+    return values
 
 
 def vector(value: Vector, field: FieldPath) -> vector_pb2.Vector:
@@ -118,37 +101,24 @@ def vector(value: Vector, field: FieldPath) -> vector_pb2.Vector:
         )
     if value.values.ndim != 1:
         raise InvalidArgument.at(field, f"a vector has one axis, and this array has {value.values.ndim}")
-    return vector_pb2.Vector(
-        space=space_ref(value.space),
-        values=tensor(value.values, value.dtype, field["values"]),
-        normalized=value.normalized,
-        scale=value.scale,
-    )
-
-
-def space_ref(ref: SpaceRef) -> vector_pb2.SpaceRef:
-    """A space's exact name."""
-    return vector_pb2.SpaceRef(name=ref.name, revision=ref.revision, fingerprint=ref.fingerprint)
+    dtype = DType(value.dtype)
+    values = _checked(value.values, dtype, field["values"])
+    made: vector_pb2.Vector = _vector(Vector(values, value.space, dtype, value.scale, value.normalized))
+    return made
 
 
 def multi_vector(value: MultiVector, field: FieldPath) -> vector_pb2.MultiVector:
     """A multi-vector with its locators."""
     dtype = DType.FLOAT16 if value.values.dtype == np.float16 else DType.FLOAT32
-    message = vector_pb2.MultiVector(
-        space=space_ref(value.space), values=tensor(value.values, dtype, field["values"])
-    )
-    name = LISTS[value.locators.kind]
-    lists = getattr(message, name)
-    lists.SetInParent()
-    places = np.asarray(value.locators.places)
-    if places.ndim != 2 or places.shape[1] != len(lists.DESCRIPTOR.fields) or not (places >= 0).all():
+    values = _checked(value.values, dtype, field["values"])
+    kind, places = value.locators.kind, np.asarray(value.locators.places)
+    columns = Locators.columns(kind)
+    if places.ndim != 2 or places.shape[1] != columns or not (places >= 0).all():
         raise InvalidArgument.at(
-            field[name],
-            f"a {value.locators.kind} is {len(lists.DESCRIPTOR.fields)} numbers of 0 or more for each row",
+            field[LISTS[kind]], f"a {kind} is {columns} numbers of 0 or more for each row"
         )
-    for one, column in zip(lists.DESCRIPTOR.fields, places.T.tolist(), strict=True):
-        getattr(lists, one.name).extend(column)
-    return message
+    made: vector_pb2.MultiVector = _multi_vector(MultiVector(values, value.space, Locators(kind, places)))
+    return made
 
 
 def content(value: ContentLike, field: FieldPath) -> content_pb2.Content:
@@ -168,10 +138,12 @@ def _content(value: Content, field: FieldPath) -> content_pb2.Content:
             return content_pb2.Content(audio=_bytes(value.data, field["audio"]))
         case Points():
             if value.coordinates.ndim != 2 or value.coordinates.shape[1] != 3:
-                message = f"points have the shape [n, 3], not {list(value.coordinates.shape)}"
-                raise InvalidArgument.at(field["points"], message)
-            coordinates = tensor(value.coordinates, DType.FLOAT32, field["points"]["coordinates"])
-            return content_pb2.Content(points=content_pb2.PointCloud(coordinates=coordinates))
+                wrong = f"points have the shape [n, 3], not {list(value.coordinates.shape)}"
+                raise InvalidArgument.at(field["points"], wrong)
+            message = content_pb2.Content()
+            place = field["points"]["coordinates"]
+            fill_array(message.points.coordinates, _checked(value.coordinates, DType.FLOAT32, place))
+            return message
         case Features():
             return content_pb2.Content(features=_features(value, field["features"]["values"]))
         case TokenIds():
@@ -189,7 +161,7 @@ def encoding(value: Encoding, field: FieldPath) -> encoder_pb2.Encoding:
         multi_vector=multi_vector(value.multi_vector, field["multi_vector"])
         if value.multi_vector is not None
         else None,
-        labels=[label(one) for one in value.labels],
+        labels=[_label(one) for one in value.labels],
         token_count=value.token_count,
         truncated_tokens=value.truncated_tokens,
         sparse=sparse(value.sparse, field["sparse"]) if value.sparse is not None else None,
@@ -198,43 +170,23 @@ def encoding(value: Encoding, field: FieldPath) -> encoder_pb2.Encoding:
 
 def ignored(values: Iterable[IgnoredDimensions]) -> list[router_pb2.IgnoredDimensions]:
     """What does not count of a query's vector."""
-    return [
-        router_pb2.IgnoredDimensions(modality=MODALITIES[one.modality], begin=one.begin, end=one.end)
-        for one in values
-    ]
+    return [_ignored(one) for one in values]
 
 
 def sparse(value: SparseVector, field: FieldPath) -> vector_pb2.SparseVector:
     """A sparse vector with its space."""
-    return vector_pb2.SparseVector(
-        space=space_ref(value.space),
-        indices=value.indices.tolist(),
-        weights=tensor(value.weights, DType.FLOAT32, field["weights"]),
-        terms=value.terms,
-    )
-
-
-def box(value: Box) -> vector_pb2.Box:
-    """A place in a picture."""
-    return vector_pb2.Box(x=value.x, y=value.y, width=value.width, height=value.height)
+    weights = _checked(value.weights, DType.FLOAT32, field["weights"])
+    made: vector_pb2.SparseVector = _sparse(SparseVector(value.indices, weights, value.space, value.terms))
+    return made
 
 
 def locator(value: Locator, field: FieldPath) -> vector_pb2.Locator:
     """A part of a content. `InvalidArgument` where it has not as many numbers as its kind."""
-    message = vector_pb2.Locator()
-    place = getattr(message, value.kind)
-    fields = place.DESCRIPTOR.fields
-    if len(fields) != len(value.place):
-        raise InvalidArgument.at(field, f"a {value.kind} has {len(fields)} numbers, not {len(value.place)}")
-    place.SetInParent()
-    for one, number in zip(fields, value.place, strict=True):
-        setattr(place, one.name, number)
-    return message
-
-
-def label(value: Label) -> content_pb2.Label:
-    """A class with its probability."""
-    return content_pb2.Label(name=value.name, index=value.index, probability=value.probability)
+    columns = Locators.columns(value.kind)
+    if columns != len(value.place):
+        raise InvalidArgument.at(field, f"a {value.kind} has {columns} numbers, not {len(value.place)}")
+    made: vector_pb2.Locator = _locator(value)
+    return made
 
 
 def cache(policy: CachePolicy) -> encoder_pb2.CachePolicy:
@@ -299,9 +251,8 @@ def output(
     for name, number in (("layer", layer), ("earliest_layer", earliest_layer)):
         if number is not None and number < 1:
             raise InvalidArgument.at(field[name], f"layers are counted from 1, and {number} is none")
-    return vector_pb2.OutputSpec(
+    spec = vector_pb2.OutputSpec(
         width=width or 0,
-        dtype=DTYPES[kind],
         kinds=[KINDS[one] for one in kinds],
         batch_invariant=batch_invariant,
         terms=terms,
@@ -311,6 +262,8 @@ def output(
         adapter=text(adapter, "output.adapter"),
         reduction=reduction(token_reduction, field["reduction"]),
     )
+    spec.dtype = DTYPE_NUMBERS[kind]  # type: ignore[assignment]  # a number of the enum
+    return spec
 
 
 def reduction(value: MethodLike | None, field: FieldPath) -> vector_pb2.Reduction | None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tieback.core.field_path import FieldPath
 from tieback.v1 import content_pb2, index_pb2, vector_pb2
+from tieback_contract.field_path import FieldPath
+from tieback_contract.modality import Modality
 
-from tieback_client.content import Modality, Text, content_of, modality_of
+from tieback_client.content import Text, content_of, modality_of
 from tieback_client.documents import Item, Section
 from tieback_client.errors import InvalidArgument
 from tieback_client.facts import metadata

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tieback.core.field_path import FieldPath
 from tieback.v1 import index_pb2
+from tieback_contract.field_path import FieldPath
 
 from tieback_client import writing
 from tieback_client.query_plan import QueryPlan

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from tieback.core.field_path import FieldPath
 from tieback.v1 import index_pb2
+from tieback_contract.field_path import FieldPath
+from tieback_contract.vectors import SpaceRef
 
 from tieback_client import writing
 from tieback_client.errors import InvalidArgument
 from tieback_client.token_vectors import TokenVectors, TokenVectorsLike
-from tieback_client.vectors import SpaceRef
 
 
 def token_vectors(value: TokenVectorsLike, field: FieldPath) -> index_pb2.TokenVectors | None:

@@ -53,7 +53,7 @@ async def test_hits_are_ordered_by_what_is_projected_of_their_stored_regions(alb
     reply = await album.ask(query, condition="hue")
 
     space = album.router.space
-    asked = Vector(space.ref, np.ones(space.width, np.float32), normalized=False)
+    asked = Vector(np.ones(space.width, np.float32), space.ref, normalized=False)
     stored = await album.index.search("library", vector=asked, multi_vectors=True)
     rows = {hit.item_id: hit.multi_vector.values for hit in stored.hits if hit.multi_vector is not None}
     (condition,) = learned(space)
@@ -105,7 +105,7 @@ async def test_a_search_gives_the_vectors_of_hits_as_wholes_where_they_are_asked
     stored = BY_REGIONS if regions else {}
     library = await Library(tmp_path / "weights", stored=stored, per_region=regions, halves=regions).fill()
     space = library.router.space
-    asked = Vector(space.ref, np.ones(space.width, np.float32), normalized=False)
+    asked = Vector(np.ones(space.width, np.float32), space.ref, normalized=False)
 
     reply = await library.index.search("library", vector=asked, vectors=True)
     without = await library.index.search("library", vector=asked)

@@ -169,7 +169,7 @@ async def test_a_vector_of_a_component_is_taken_as_that_components_voice(platfor
     assert reply.results[0].error is None
     space = SpaceRef("words-a", "other weights", "")
 
-    bad = await platform.answerer.ingest("library", [item("v", Content(None, Vector(space, np.ones(32))))])
+    bad = await platform.answerer.ingest("library", [item("v", Content(None, Vector(np.ones(32), space)))])
 
     assert isinstance(bad.results[0].error, SpaceMismatch)
     assert str(bad.results[0].error.field) == "items[0].sections[0].content"
@@ -213,7 +213,7 @@ async def test_the_work_of_ingesting_grows_with_the_items_and_not_with_their_squ
         *(nobody, spaces, Splitting(nobody, no_limits), index, no_limits),
         Recognition(None, frozenset(), no_limits),
     )
-    vector = Content(None, Vector(SpaceRef("joint", "r", "f"), np.ones(4, np.float32)))
+    vector = Content(None, Vector(np.ones(4, np.float32), SpaceRef("joint", "r", "f")))
 
     async def ingest(count: int) -> None:
         items = [item(str(number), vector) for number in range(count)]

@@ -140,7 +140,7 @@ async def test_a_photo_that_is_stored_as_one_vector_is_reranked_by_its_words(tmp
 
 async def test_a_search_gives_the_vectors_of_pictures_where_they_are_asked_for(album: Library) -> None:
     space = album.router.space
-    asked = Vector(space.ref, np.ones(space.width, np.float32), normalized=False)
+    asked = Vector(np.ones(space.width, np.float32), space.ref, normalized=False)
 
     with_vectors, without = [
         (await album.index.search("library", vector=asked, multi_vectors=several)).hits

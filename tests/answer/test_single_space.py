@@ -98,7 +98,7 @@ async def test_vectors_are_those_of_the_encoder_itself(served: Served) -> None:
     await served.answerer.ingest("library", [TEA], space="words-a")
     (one,) = encodings(await served.encoder.encode("words-a", [text("hot tea")]))
 
-    hits = (await served.index.search("library", vector=one.dense)).hits
+    hits = (await served.index.search("library", vector=one.vector)).hits
 
     assert hits[0].score == pytest.approx(1.0, abs=1e-5)
 
@@ -165,7 +165,7 @@ async def test_a_vector_of_the_space_is_searched_as_it_is_and_one_of_another_is_
 ) -> None:
     await served.answerer.ingest("library", [TEA, MOON], space="words-a")
     (one,) = encodings(await served.encoder.encode("words-a", [text("moon")]))
-    other = Vector(SpaceRef("elsewhere", "r", "f"), np.ones(WIDTH, np.float32))
+    other = Vector(np.ones(WIDTH, np.float32), SpaceRef("elsewhere", "r", "f"))
 
     assert (await served.found(Content(None, vector(one))))[0] == "moon"
     with pytest.raises(InvalidInput, match="elsewhere@r"):

@@ -203,7 +203,7 @@ async def test_pictures_are_compared_by_their_words_beside_texts_by_their_rows(t
     known = dataclasses.replace(bare, id="bare")
     vector = (await library.encoder.encode("words-b", [Content(Modality.TEXT, own.text)])).results[0]
     assert isinstance(vector, Encoding)
-    section = IndexedSection(present(vector.dense), "", Modality.TEXT)
+    section = IndexedSection(present(vector.vector), "", Modality.TEXT)
     await library.index.upsert("texts", [IndexedItem(known, [section])])
     library.forget_runs()
 

@@ -11,7 +11,8 @@ import pytest
 from support.each import each
 from tieback_client import InvalidArgument, Points
 from tieback_client.clouds import cloud_of
-from tieback_client.content import Modality, content_of, modality_of_path
+from tieback_client.content import content_of, modality_of_path
+from tieback_contract.modality import Modality
 
 CLOUD = np.array([[0, 0, 0], [1, 0.5, -2], [3, 4, 5]], np.float32)
 PROPERTIES = "property float x\nproperty float y\nproperty float z\nproperty uchar red\n"

@@ -11,7 +11,7 @@ from support.command_line import Run
 from tieback_client import Answer, AnswerStyle, InvalidArgument
 from tieback_client.evaluation import Expected, Outcome, is_right, judged, levels, measures, read_questions
 from tieback_client.events import Claim, Finish, FinishReason, QuestionFit, Verdict, VerdictLabel
-from tieback_client.reports import Timing
+from tieback_contract.reports import Timing
 
 ROWS: list[dict[str, Any]] = [
     {"id": "right", "question": "what moves it?", "answers": ["the moon"], "files": ["tides"]},

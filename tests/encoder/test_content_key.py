@@ -85,7 +85,7 @@ def test_a_view_into_a_larger_array_is_its_own_numbers() -> None:
 
 def test_a_precomputed_vector_has_no_key() -> None:
     with pytest.raises(TypeError, match="Vector"):
-        key(Vector(SPACE, np.ones(3, np.float32)))
+        key(Vector(np.ones(3, np.float32), SPACE))
 
 
 def test_the_size_is_that_of_what_is_hashed() -> None:

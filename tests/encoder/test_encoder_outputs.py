@@ -74,7 +74,7 @@ async def test_sparse_vectors_come_in_the_form_that_is_asked_for(encoder: Encode
         for terms in (False, True)
     ]
 
-    assert numbered.dense is None
+    assert numbered.vector is None
     assert numbered.sparse is not None
     assert named.sparse is not None
     assert (numbered.sparse.indices.dtype, numbered.sparse.weights.dtype) == (
@@ -104,7 +104,7 @@ async def test_a_space_without_dense_vectors_says_what_it_offers_and_can_be_meas
 async def test_tokens_without_a_dense_vector_can_be_asked_for(encoder: Encoder) -> None:
     reply = await encoder.encode(SPACE, texts("tea"), EncodePlan(kinds=frozenset({VectorKind.MULTI_VECTOR})))
 
-    assert encodings(reply)[0].dense is None
+    assert encodings(reply)[0].vector is None
     assert encodings(reply)[0].multi_vector is not None
     assert encodings(reply)[0].labels == ()
 
@@ -153,7 +153,7 @@ async def test_a_precomputed_vector_is_checked(encoder: Encoder, model: BagOfWor
     good = dense("tea")
 
     def content(values: np.ndarray, space: SpaceRef = own) -> Content:
-        return Content(None, Vector(space, values))
+        return Content(None, Vector(values, space))
 
     reply = await encoder.encode(
         SPACE,
@@ -196,7 +196,7 @@ async def test_a_narrow_vector_passes_where_its_width_is_asked_for(
     narrow /= np.linalg.norm(narrow)
 
     reply = await encoder.encode(
-        SPACE, [Content(None, Vector(model.card.space, narrow))], EncodePlan(width=16)
+        SPACE, [Content(None, Vector(narrow, model.card.space))], EncodePlan(width=16)
     )
 
     np.testing.assert_allclose(vector(encodings(reply)[0]).values, narrow, atol=1e-6)
@@ -205,7 +205,7 @@ async def test_a_narrow_vector_passes_where_its_width_is_asked_for(
 async def test_a_vector_cannot_give_tokens(encoder: Encoder, model: BagOfWords) -> None:
     reply = await encoder.encode(
         SPACE,
-        [Content(None, Vector(model.card.space, dense("tea")))],
+        [Content(None, Vector(dense("tea"), model.card.space))],
         EncodePlan(kinds=frozenset({VectorKind.DENSE, VectorKind.MULTI_VECTOR})),
     )
 

@@ -69,8 +69,8 @@ async def test_with_little_time_a_run_ends_early_and_the_encoding_says_where(
     assert model.ran == [1]
     assert found.layer == 1
     assert found.space == model.card.space_at(1)
-    assert found.dense is not None
-    assert found.dense.space == found.space
+    assert found.vector is not None
+    assert found.vector.space == found.space
 
 
 async def test_with_time_enough_or_no_deadline_it_ends_at_the_last_layer(

@@ -39,7 +39,7 @@ async def encoder() -> AsyncIterator[Encoder]:
 
 
 def vectors(reply: EncodeReply) -> Array:
-    found = [result.dense for result in reply.results if isinstance(result, Encoding)]
+    found = [result.vector for result in reply.results if isinstance(result, Encoding)]
     return np.array([one.values for one in found if one is not None])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from generator.conftest import collect
+from tieback.core.types.arrays import Box
 from tieback.core.types.generation import (
     AbstentionReason,
     AnswerStyle,
@@ -27,7 +28,7 @@ KENYA = (
 WRITE = AnswerStyle.WRITE
 EVIDENCE = [
     Evidence("coffee", COFFEE, item_id="drinks", section_id="1"),
-    Evidence("kenya", KENYA, item_id="mountains", section_id="7", region=(0.5, 0.0, 0.5, 0.5)),
+    Evidence("kenya", KENYA, item_id="mountains", section_id="7", region=Box(0.5, 0.0, 0.5, 0.5)),
 ]
 
 

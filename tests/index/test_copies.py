@@ -4,7 +4,7 @@ from typing import Any
 
 from support.sections import axis, item, section, vector
 from tieback.core.types.content import Modality
-from tieback.core.types.search import Granularity, Hit
+from tieback.core.types.search import Granularity, Hit, SameText
 from tieback.index import Index
 
 LONG = "The key of the vault is kept by two people, and each of them is asked once a year. " * 3
@@ -38,7 +38,7 @@ async def test_a_text_of_several_items_is_one_hit_and_other_texts_fill_the_hits(
     assert await hits(index, limit=3, text="vault") == {"copy-8": every, "tea": [], "sea": []}
     assert await hits(index, limit=3, diversity=0.1) == {"copy-8": every, "tea": [], "sea": []}
     (told, *_) = (await index.search("docs", vector=ALONG)).hits[0].also_in
-    assert told == ("copy-0", "copy-0", "1", "copy-0.md")
+    assert told == SameText("copy-0", "copy-0", "1", "copy-0.md")
     apart = await hits(index, limit=3, every_copy=True)
     assert apart == {"copy-8": [], "copy-7": [], "copy-6": []}
 

@@ -141,9 +141,9 @@ async def test_the_steps_are_the_whole_search(news: Index) -> None:
     reply = await news.search("docs", vector=NORTH, text="storm", limit=2, explain=True)
 
     stages = reply.timing.stages
-    assert sum(stage.duration for stage in stages) == pytest.approx(reply.timing.total)
+    assert sum(stage.seconds for stage in stages) == pytest.approx(reply.timing.total)
     for before, after in itertools.pairwise(stages):
-        assert after.begin == pytest.approx(before.begin + before.duration)
+        assert after.begin == pytest.approx(before.begin + before.seconds)
 
 
 async def test_a_search_that_is_not_explained_has_no_steps(news: Index) -> None:
@@ -170,7 +170,7 @@ def test_a_search_by_vectors_says_what_finds_its_candidates(
     memory.train()
     wanted = checked(
         Description(CollectionKey("", "docs"), SPACE, width, 0.0),
-        vector=Vector(SPACE, vectors[0, 0]),
+        vector=Vector(vectors[0, 0], SPACE),
         limit=3,
     )
 

@@ -173,7 +173,7 @@ async def test_the_second_search_is_that_of_the_vector_which_the_method_makes(
 
     relevant = np.stack([known[hit.item_id, hit.section_id] for hit in first.hits])
     moved = query_expansions.configure("rocchio")(np.asarray(NORTH.values), relevant)
-    by_hand = await index.search("docs", vector=Vector(NORTH.space, moved), **how)
+    by_hand = await index.search("docs", vector=Vector(moved, NORTH.space), **how)
     assert [(hit.item_id, hit.section_id) for hit in found.hits] == [
         (hit.item_id, hit.section_id) for hit in by_hand.hits
     ]

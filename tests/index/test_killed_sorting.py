@@ -48,7 +48,7 @@ def is_sorted(kept: ListedVectors | GraphedVectors) -> bool:
 
 
 async def found(index: Index) -> set[str]:
-    reply = await index.search("docs", vector=Vector(SPACE, np.ones(WIDTH, np.float32)), limit=COUNT)
+    reply = await index.search("docs", vector=Vector(np.ones(WIDTH, np.float32), SPACE), limit=COUNT)
     return {hit.item_id for hit in reply.hits}
 
 

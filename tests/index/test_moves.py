@@ -196,7 +196,7 @@ async def test_it_ends_in_the_new_space_or_as_it_was(index: Index) -> None:
     with pytest.raises(AlreadyExists, match="roll it back"):
         await index.begin_reindex("docs", NEW, WIDER)
     await index.moves.discard("docs")
-    assert {hit.read_in for hit in await search(index, 5, limit=9)} == {None}
+    assert {hit.read_in for hit in await search(index, 5, limit=9)} == {""}
     collection = await index.get_collection("docs")
     assert (collection.space, collection.moving) == (SPACE, None)
     with pytest.raises(NotFound):
@@ -250,7 +250,7 @@ async def coded(index: Index, codec: MethodChoice, moved: int) -> tuple[Array, A
     heaps = draw.standard_normal((2, DIMENSIONS))[np.arange(600) % 2]
     new = unit(heaps + 0.2 * draw.standard_normal((600, DIMENSIONS)))
     await index.create_collection("coded", WIDE, DIMENSIONS, codec=codec)
-    items = [item(name(n), section(Vector(WIDE, row))) for n, row in enumerate(old)]
+    items = [item(name(n), section(Vector(row, WIDE))) for n, row in enumerate(old)]
     await index.upsert("coded", items)
     await index.moves.begin("coded", Moving(WIDE_NEXT, DIMENSIONS, request={"collection": "coded"}), None)
     for begin in range(0, moved, 60):
@@ -259,7 +259,7 @@ async def coded(index: Index, codec: MethodChoice, moved: int) -> tuple[Array, A
             ReindexedItem(
                 one.item.id,
                 one.version,
-                [IndexedSection(Vector(WIDE_NEXT, new[int(one.item.id[1:])]), "", Modality.TEXT)],
+                [IndexedSection(Vector(new[int(one.item.id[1:])], WIDE_NEXT), "", Modality.TEXT)],
             )
             for one in pending
         ]
@@ -275,7 +275,7 @@ async def test_a_wanted_recall_is_kept_of_what_both_spaces_hold(index: Index, mo
     missed, chosen = [], set()
     for number in range(0, moved, moved // 20):
         one, two = [
-            Vector(space, unit(rows[number] + 0.02 * draw.standard_normal(DIMENSIONS)))
+            Vector(unit(rows[number] + 0.02 * draw.standard_normal(DIMENSIONS)), space)
             for space, rows in ((WIDE, old), (WIDE_NEXT, new))
         ]
         found = {}
@@ -287,7 +287,7 @@ async def test_a_wanted_recall_is_kept_of_what_both_spaces_hold(index: Index, mo
             if reply.reached is not None:
                 chosen.add(reply.reached.breadth)
         missed.append(len(found["exact"] - found["wanted_recall"]) / 10)
-    alone = await index.search("coded", vector=Vector(WIDE, old[0]), vector_search=how)
+    alone = await index.search("coded", vector=Vector(old[0], WIDE), vector_search=how)
     assert alone.reached is not None
     assert np.mean(missed) <= 0.15
     assert min(chosen) > alone.reached.breadth, "the new vectors need a wider search than the old ones"

@@ -14,7 +14,7 @@ from support.each import each
 from support.held_training import held_training
 from support.sections import SPACE, axis, item, regions_of, section, vector
 from tieback.core.errors import InvalidInput, SpaceMismatch
-from tieback.core.types.arrays import Array, Box
+from tieback.core.types.arrays import Array
 from tieback.core.types.collection import IndexedItem, IndexedSection
 from tieback.core.types.content import Item, Modality, Section
 from tieback.core.types.limits import Limits
@@ -36,7 +36,7 @@ def photo(whole: Vector | Row, *rows: Row, text: str = "", **about: Any) -> tupl
     return section(whole, text, modality=Modality.IMAGE, regions=rows, **about)
 
 
-def boxes(*places: Box) -> Locators:
+def boxes(*places: tuple[float, ...]) -> Locators:
     return Locators.of(LocatorKind.BOX, places)
 
 

@@ -150,7 +150,7 @@ def test_of_the_nearest_no_fewer_are_found_by_a_codec_where_more_hits_are_asked_
 
 
 def _wide(asked: Array, limit: int) -> Query:
-    return checked(WIDE, vector=Vector(WIDE.space, asked), limit=limit)
+    return checked(WIDE, vector=Vector(asked, WIDE.space), limit=limit)
 
 
 async def test_a_restart_changes_nothing_that_is_found(open_index: Callable[..., Index]) -> None:

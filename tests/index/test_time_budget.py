@@ -28,7 +28,7 @@ async def coded(index: Index) -> Index:
     rows = np.random.default_rng(0).standard_normal((3000, 32)).astype(np.float32)
     codec = MethodChoice("binary", {"oversampling": 1})
     await index.create_collection("coded", WIDE, 32, codec=codec)
-    items = [item(f"{n:04}", section(Vector(WIDE, row))) for n, row in enumerate(rows)]
+    items = [item(f"{n:04}", section(Vector(row, WIDE))) for n, row in enumerate(rows)]
     for begin in range(0, len(items), 1000):
         await index.upsert("coded", items[begin : begin + 1000])
     return index
@@ -36,7 +36,7 @@ async def coded(index: Index) -> Index:
 
 async def reached(index: Index, milliseconds: float, deadline: Deadline = NO_DEADLINE) -> Reached:
     how = MethodChoice("time_budget", {"milliseconds": milliseconds})
-    query = Vector(WIDE, np.ones(32, np.float32))
+    query = Vector(np.ones(32, np.float32), WIDE)
     reply = await index.search("coded", vector=query, vector_search=how, deadline=deadline)
     return present(reply.reached)
 

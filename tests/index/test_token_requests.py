@@ -96,7 +96,7 @@ async def test_a_collection_that_is_there_keeps_what_it_was_made_with(serving: I
 
 def with_rows(values: Array, spans: Any = None, **about: Any) -> IndexedItem:
     places = [(n, n + 1) for n in range(len(values))] if spans is None else spans
-    multi = MultiVector(OWN, values, Locators.of(LocatorKind.BYTE_SPAN, places))
+    multi = MultiVector(values, OWN, Locators.of(LocatorKind.BYTE_SPAN, places))
     return item("x", section(axis(0), "some words", tokens=multi, **about))
 
 

@@ -116,7 +116,7 @@ async def test_new_vectors_keep_their_scores_and_translated_ones_are_brought_to_
     await moved(index, range(COUNT))
     check_exact(await search(index, 350), 350, set(range(COUNT)))
     await index.moves.finish("docs")
-    assert {hit.read_in for hit in await search(index, 350, limit=5)} == {None}
+    assert {hit.read_in for hit in await search(index, 350, limit=5)} == {""}
     await index.close()
 
 

@@ -122,9 +122,9 @@ async def test_a_bad_item_is_refused_and_the_others_are_written(index: Index) ->
 
 
 NAN, INFINITE = section((float("nan"), 0, 0, 0)), section((float("inf"), 0, 0, 0))
-BINARY = section(Vector(SPACE, np.zeros(1, np.uint8), DType.BINARY))
-NO_SCALE = section(Vector(SPACE, np.zeros(4, np.int8), DType.INT8))
-HUGE = section(Vector(SPACE, np.full(4, 1e300)))
+BINARY = section(Vector(np.zeros(1, np.uint8), SPACE, DType.BINARY))
+NO_SCALE = section(Vector(np.zeros(4, np.int8), SPACE, DType.INT8))
+HUGE = section(Vector(np.full(4, 1e300), SPACE))
 
 
 @each(
@@ -143,7 +143,7 @@ HUGE = section(Vector(SPACE, np.full(4, 1e300)))
         ),
         (item("a", section(axis(0), "b\udfff")), "items[0].item.sections[0].content.text", "surrogate"),
         (item("a", section((1, 2, 3))), "items[0].sections[0].vector.values", "width is 3.* is 4"),
-        (item("a", section(Vector(SPACE, np.zeros((2, 2))))), "items[0].sections[0].vector.values", "2×2"),
+        (item("a", section(Vector(np.zeros((2, 2)), SPACE))), "items[0].sections[0].vector.values", "2×2"),
         (item("a", section(axis(0)), NAN), "items[0].sections[1].vector.values", "NaN"),
         (item("a", INFINITE), "items[0].sections[0].vector.values", "infinite"),
         (item("a", HUGE), "items[0].sections[0].vector.values", "infinite"),
@@ -179,8 +179,8 @@ async def test_a_vector_of_another_space_is_refused_with_both_spaces_named(
 
 
 async def test_half_floats_and_scaled_integers_are_kept_as_floats(index: Index) -> None:
-    half = Vector(SPACE, np.array([0.5, 0, 0, 0], np.float16), DType.FLOAT16)
-    scaled = Vector(SPACE, np.array([100, 0, 0, 0], np.int8), DType.INT8, scale=0.02)
+    half = Vector(np.array([0.5, 0, 0, 0], np.float16), SPACE, DType.FLOAT16)
+    scaled = Vector(np.array([100, 0, 0, 0], np.int8), SPACE, DType.INT8, scale=0.02)
 
     await index.upsert("docs", [item("half", section(half)), item("scaled", section(scaled))])
 

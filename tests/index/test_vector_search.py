@@ -35,7 +35,7 @@ async def coded(index: Index) -> Index:
     rows = np.random.default_rng(0).standard_normal((3000, 32)).astype(np.float32)
     codec = MethodChoice("binary", {"oversampling": 1})
     await index.create_collection("coded", WIDE, 32, codec=codec)
-    items = [item(f"{n:04}", section(Vector(WIDE, row))) for n, row in enumerate(rows)]
+    items = [item(f"{n:04}", section(Vector(row, WIDE))) for n, row in enumerate(rows)]
     for begin in range(0, len(items), 1000):
         await index.upsert("coded", items[begin : begin + 1000])
     return index
@@ -46,7 +46,7 @@ def asking(index: Index) -> Callable[[MethodChoice | None], Any]:
 
     async def ask(how: MethodChoice | None) -> list[list[str]]:
         return [
-            names(await index.search("coded", vector=Vector(WIDE, q), vector_search=how)) for q in queries
+            names(await index.search("coded", vector=Vector(q, WIDE), vector_search=how)) for q in queries
         ]
 
     return ask
@@ -74,7 +74,7 @@ async def test_exact_finds_what_a_shortlist_misses_and_a_wider_one_finds_more(co
 async def test_a_wanted_recall_chooses_the_breadth_by_a_measurement(coded: Index) -> None:
     ask = asking(coded)
     exact = await ask(EXACT)
-    query = Vector(WIDE, np.ones(32, np.float32))
+    query = Vector(np.ones(32, np.float32), WIDE)
     chosen = {}
     for wanted in (0.5, 0.9, 0.99):
         how = MethodChoice("wanted_recall", {"recall": wanted})
@@ -89,18 +89,18 @@ async def test_a_wanted_recall_chooses_the_breadth_by_a_measurement(coded: Index
 
 async def test_a_measurement_is_kept_until_the_collection_has_doubled(coded: Index) -> None:
     how = MethodChoice("wanted_recall", {"recall": 0.9})
-    query = Vector(WIDE, np.ones(32, np.float32))
+    query = Vector(np.ones(32, np.float32), WIDE)
 
     async def measured() -> float:
         reply = await coded.search("coded", vector=query, vector_search=how, explain=True)
-        return sum(stage.duration for stage in reply.timing.stages if stage.name == "measure_recall")
+        return sum(stage.seconds for stage in reply.timing.stages if stage.name == "measure_recall")
 
     first, second = await measured(), await measured()
     rows = np.random.default_rng(2).standard_normal((3001, 32)).astype(np.float32)
     for begin in range(0, len(rows), 1000):
         part = rows[begin : begin + 1000]
         await coded.upsert(
-            "coded", [item(f"n{begin + n}", section(Vector(WIDE, row))) for n, row in enumerate(part)]
+            "coded", [item(f"n{begin + n}", section(Vector(row, WIDE))) for n, row in enumerate(part)]
         )
     third = await measured()
 

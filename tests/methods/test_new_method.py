@@ -257,7 +257,7 @@ async def explain_reranking() -> None:
     """The pairs that the reranker shows are its score taken apart."""
     space = SpaceRef("words", "r", "f")
     spans = Locators.of(LocatorKind.BYTE_SPAN, [(0, 1), (1, 2), (2, 3)])
-    query, offered = (MultiVector(space, unit_rows(DRAW.uniform(size=(3, 8))), spans) for _ in range(2))
+    query, offered = (MultiVector(unit_rows(DRAW.uniform(size=(3, 8))), space, spans) for _ in range(2))
     reranker = Reranker(None)  # type: ignore[arg-type]  # nothing here is encoded
 
     reply = await reranker.rerank(

@@ -87,7 +87,7 @@ def test_both_towers_are_in_one_space_and_their_vectors_are_accepted_beside_each
     assert text.space == image.space
     assert text.space.name == "own"
     assert text.export != image.export
-    vector = Vector(image.space, np.ones(8, np.float32))
+    vector = Vector(np.ones(8, np.float32), image.space)
     assert accept(vector, text.space, text.offered_widths, 8).shape == (8,)
 
 
@@ -280,11 +280,11 @@ async def test_a_collection_of_pictures_is_searched_with_a_texts_vector(folder: 
     await index.upsert(
         "pictures",
         [
-            item(name, section(Vector(image.card.space, row), modality=Modality.IMAGE))
+            item(name, section(Vector(row, image.card.space), modality=Modality.IMAGE))
             for name, row in zip(pictures, documents, strict=True)
         ],
     )
-    reply = await index.search("pictures", vector=Vector(text.card.space, query))
+    reply = await index.search("pictures", vector=Vector(query, text.card.space))
     await index.close()
 
     nearest_first = sorted(pictures, key=lambda name: -documents[list(pictures).index(name)] @ query)

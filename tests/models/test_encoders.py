@@ -89,7 +89,7 @@ def test_every_encoder_gives_the_kinds_and_the_width_that_its_card_says(
         if encoding.rows is not None and encoding.locators is not None:
             assert encoding.rows.shape == (len(encoding.locators), model.card.width)
             assert encoding.locators.kind is LOCATED_BY[model.card.modality]
-            check_rows(MultiVector(model.card.space, encoding.rows, encoding.locators), field=ROOT)
+            check_rows(MultiVector(encoding.rows, model.card.space, encoding.locators), field=ROOT)
             np.testing.assert_allclose(np.linalg.norm(encoding.rows, axis=1), 1, atol=1e-5)
 
 

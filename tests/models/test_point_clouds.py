@@ -187,7 +187,9 @@ async def test_the_nearest_cloud_is_mostly_one_of_the_same_shape(model: Model) -
     reply = await encoder.encode("point-nn", clouds)
     await encoder.close()
 
-    vectors = np.stack([one.dense.values for one in reply.results if isinstance(one, Encoding) and one.dense])
+    vectors = np.stack(
+        [one.vector.values for one in reply.results if isinstance(one, Encoding) and one.vector]
+    )
     similarity = vectors @ vectors.T
     np.fill_diagonal(similarity, -1)
     assert (kinds[similarity.argmax(axis=1)] == kinds).mean() >= 0.8  # chance: 0.13

@@ -70,10 +70,10 @@ async def test_a_picture_is_answered_with_its_regions_and_where_they_are(
     (encoding,) = reply.results
     assert isinstance(encoding, Encoding)
     assert encoding.multi_vector is not None
-    assert encoding.dense is not None
+    assert encoding.vector is not None
     assert encoding.multi_vector.values.shape == (10, 1280)
     np.testing.assert_allclose(np.linalg.norm(encoding.multi_vector.values, axis=1), 1, atol=1e-5)
-    np.testing.assert_array_equal(encoding.multi_vector.values[0], encoding.dense.values)
+    np.testing.assert_array_equal(encoding.multi_vector.values[0], encoding.vector.values)
     np.testing.assert_array_equal(encoding.multi_vector.locators.places, np.array(REGIONS, np.float32))
 
 

@@ -50,7 +50,7 @@ def test_a_limit_of_0_is_no_limit() -> None:
 
 
 def test_a_vector_is_no_text() -> None:
-    vector = Vector(SpaceRef("space", "1", "2"), np.ones(3, np.float32))
+    vector = Vector(np.ones(3, np.float32), SpaceRef("space", "1", "2"))
 
     with pytest.raises(InvalidInput, match="was given precomputed vector"):
         read_text(Content(None, vector), Limits())

@@ -302,8 +302,8 @@ async def test_sounds_of_all_lengths_are_encoded_together_as_alone(
     assert reply.cost.tokens == 200 + 300 + 200
     for sound, result in zip(sounds, reply.results, strict=True):
         assert isinstance(result, Encoding)
-        assert result.dense is not None
-        np.testing.assert_allclose(result.dense.values, encoded(model, sound), atol=1e-5)
+        assert result.vector is not None
+        np.testing.assert_allclose(result.vector.values, encoded(model, sound), atol=1e-5)
 
 
 def test_a_long_sound_is_the_mean_of_all_its_states(

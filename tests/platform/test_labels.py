@@ -19,7 +19,7 @@ from tieback.models.store import Store
 from tieback.serving.settings import Settings
 from tieback_client import Client, Modality, VerdictLabel
 from tieback_client.cli import app
-from tieback_client.recognition import SegmentKind
+from tieback_contract.recognition import SegmentKind
 
 NAMERS = ("efficientnet-lite0-labels", "yamnet-labels")
 

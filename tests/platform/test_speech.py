@@ -16,7 +16,7 @@ from tieback.models.store import Store
 from tieback.serving.settings import Settings
 from tieback_client import Audio, Client, Evidence, InvalidArgument, NotFound
 from tieback_client.cli import app
-from tieback_client.vectors import LocatorKind
+from tieback_contract.locators import LocatorKind
 
 MODEL = "whisper-tiny-en-recogniser"
 SECONDS = 7

@@ -79,7 +79,7 @@ class Lengths:
             else Encoding(
                 SPACE,
                 Modality.TEXT,
-                Vector(SPACE, np.full(len(text), len(text), np.float32)),
+                Vector(np.full(len(text), len(text), np.float32), SPACE),
                 token_count=len(text),
             )
             for index, text in enumerate(texts)

@@ -46,7 +46,7 @@ def joint_of(bound: JointSpaceArtifact, lost: str, how: BoundImputation | None) 
 def served(bound: JointSpaceArtifact, dense: dict[str, Array], lost: str) -> list[Fused]:
     inputs = [
         [
-            FusePart(Encoding(SPACES[name], OF[name], dense=Vector(SPACES[name], of_space[row])))
+            FusePart(Encoding(SPACES[name], OF[name], vector=Vector(of_space[row], SPACES[name])))
             for name, of_space in dense.items()
             if name != lost and of_space[row].any()
         ]

@@ -94,12 +94,12 @@ async def test_one_run_gives_both_views_and_the_backbones_own_vector(
     cut = answers(await both.encode(card.name, texts(*TEXTS), EncodePlan(width=WIDTH)))
 
     for one, views, front in zip(first, whole, cut, strict=True):
-        np.testing.assert_allclose(present(front.dense).values, present(one.dense).values, atol=1e-5)
+        np.testing.assert_allclose(present(front.vector).values, present(one.vector).values, atol=1e-5)
         sparse = present(views.sparse)
         assert 1 <= len(sparse.indices) <= 3
         assert np.linalg.norm(sparse.weights) == pytest.approx(1, abs=1e-5)
         assert set(sparse.terms) <= set(WORDS)
-        assert np.linalg.norm(present(views.dense).values) == pytest.approx(1, abs=1e-5)
+        assert np.linalg.norm(present(views.vector).values) == pytest.approx(1, abs=1e-5)
     for encoder in (own, both):
         await encoder.close()
 
@@ -112,7 +112,7 @@ async def test_a_text_is_encoded_alike_alone_and_beside_a_longer_one(
     (alone,) = answers(await encoder.encode(card.name, texts("wren"), BOTH))
     beside = answers(await encoder.encode(card.name, texts("wren", "owl flies at night night"), BOTH))[0]
 
-    np.testing.assert_allclose(present(alone.dense).values, present(beside.dense).values, atol=1e-5)
+    np.testing.assert_allclose(present(alone.vector).values, present(beside.vector).values, atol=1e-5)
     np.testing.assert_array_equal(present(alone.sparse).indices, present(beside.sparse).indices)
     await encoder.close()
 

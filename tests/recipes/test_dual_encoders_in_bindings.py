@@ -73,7 +73,7 @@ def test_the_gap_between_the_encoders_of_a_space_is_taken_off(world: World, outc
     def mean_cosine(left: list[Array], right: list[Array]) -> float:
         return float((np.stack(left) @ np.stack(right).T).mean())
 
-    raw = mean_cosine(*([one.dense.values for one in side if one.dense] for side in (texts, photos)))
+    raw = mean_cosine(*([one.vector.values for one in side if one.vector] for side in (texts, photos)))
     entered = mean_cosine(*([read(one)[0] for one in side] for side in (texts, photos)))
 
     assert raw < -0.1, "towers that were trained apart lie apart"

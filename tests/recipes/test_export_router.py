@@ -175,7 +175,7 @@ def test_matrices_that_multiply_one_input_are_one_product_and_equal_ones_are_in_
 async def fused(bound: JointSpaceArtifact, role: Role) -> Fused:
     spoken = {LONG: np.linspace(-1, 1, 12), SHORT: np.linspace(1, -1, 8)}
     parts = [
-        FusePart(Encoding(space, Modality.TEXT, dense=Vector(space, row.astype(np.float32))))
+        FusePart(Encoding(space, Modality.TEXT, vector=Vector(row.astype(np.float32), space)))
         for space, row in spoken.items()
     ]
     (result,) = (await Router.bound(bound).fuse([parts], role=role)).results

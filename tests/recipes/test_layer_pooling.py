@@ -125,8 +125,8 @@ async def test_encode_serves_the_space(world: World, pooled: EncoderCard) -> Non
     await encoder.close()
 
     assert found.space == pooled.space
-    assert found.dense is not None
-    assert found.dense.values.shape == (pooled.width,)
+    assert found.vector is not None
+    assert found.vector.values.shape == (pooled.width,)
 
 
 def test_it_is_served_without_pytorch(world: World, pooled: EncoderCard, outcome: Outcome) -> None:

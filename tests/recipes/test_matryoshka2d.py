@@ -105,8 +105,8 @@ async def test_encode_serves_every_cell_and_the_base_refuses_with_the_reason(
             plan = EncodePlan(width, layer=layer)
             (found,) = answers(await encoder.encode("own-2d", texts("owl flies"), plan))
             assert found.layer == layer
-            assert found.dense is not None
-            assert found.dense.values.shape == (width,)
+            assert found.vector is not None
+            assert found.vector.values.shape == (width,)
             assert found.space == layered.space_at(layer)
     for plan in (EncodePlan(layer=1), EncodePlan(earliest_layer=1)):
         with pytest.raises(InvalidInput, match=r"not trained to be used.*tieback train matryoshka2d"):

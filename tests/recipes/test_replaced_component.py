@@ -84,8 +84,8 @@ async def stored(world: World, bound: JointSpaceArtifact, modality: Modality) ->
 def encoded(card: EncoderCard, number: int) -> FusePart:
     width = {Modality.TEXT: WIDTH, Modality.IMAGE: FEATURES}[card.modality]
     values = np.abs(np.random.default_rng(number).normal(size=width)).astype(np.float32)
-    vector = Vector(card.space, values / np.linalg.norm(values))
-    return FusePart(Encoding(card.space, card.modality, dense=vector))
+    vector = Vector(values / np.linalg.norm(values), card.space)
+    return FusePart(Encoding(card.space, card.modality, vector=vector))
 
 
 async def test_photos_stay_bit_by_bit_where_a_text_encoder_is_replaced_and_texts_do_not(

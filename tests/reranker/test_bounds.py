@@ -32,7 +32,7 @@ Make = Callable[..., Reranker]
 
 def tokens(count: int, seed: int = 0) -> MultiVector:
     values = np.random.default_rng(seed).normal(size=(count, WIDTH)).astype(np.float32)
-    return MultiVector(SPACE, values, Locators.of(LocatorKind.BYTE_SPAN, [(n, n + 1) for n in range(count)]))
+    return MultiVector(values, SPACE, Locators.of(LocatorKind.BYTE_SPAN, [(n, n + 1) for n in range(count)]))
 
 
 def candidates(*counts: int) -> list[RerankCandidate]:
@@ -119,7 +119,7 @@ async def test_a_candidate_that_a_method_fails_on_fails_alone_and_is_logged(
         return np.asarray(mask.sum(1), np.float32)
 
     nothing: Any = None  # nothing is explained
-    bad = MultiVector(SPACE, np.full((2, WIDTH), 7, np.float32), tokens(2).locators)
+    bad = MultiVector(np.full((2, WIDTH), 7, np.float32), SPACE, tokens(2).locators)
     offered = {0: tokens(2), 3: bad, 4: tokens(3)}
     comparison = Comparison(brittle, nothing, 1, tokens(1), offered, lambda: None, 0)
 

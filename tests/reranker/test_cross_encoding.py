@@ -241,8 +241,8 @@ async def test_what_a_model_makes_no_use_of_is_refused_with_its_place(
 async def test_a_source_that_is_no_text_is_named(judged: Judged) -> None:
     photo = Content(Modality.IMAGE, b"\x89PNG")
     rows = MultiVector(
-        SpaceRef("here", "r", "f"),
         np.ones((1, 4), np.float32),
+        SpaceRef("here", "r", "f"),
         Locators.of(LocatorKind.BYTE_SPAN, [(0, 1)]),
     )
     asked = Content(Modality.TEXT, "owl")

@@ -60,7 +60,7 @@ def candidates(*texts: str, scores: list[float] | None = None) -> list[RerankCan
 
 def tokens(*words: str, space: SpaceRef = SPACE) -> MultiVector:
     values = np.stack([dense(word) for word in words])
-    return MultiVector(space, values, spans(*[(n, n + 1) for n in range(len(words))]))
+    return MultiVector(values, space, spans(*[(n, n + 1) for n in range(len(words))]))
 
 
 def spans(*places: Span) -> Locators:
@@ -69,7 +69,7 @@ def spans(*places: Span) -> Locators:
 
 def rows(values: Array, *places: Span) -> MultiVector:
     """A multi-vector of these values, whatever they are."""
-    return MultiVector(SPACE, np.array(values, np.float32), spans(*places))
+    return MultiVector(np.array(values, np.float32), SPACE, spans(*places))
 
 
 def failure(reply: RerankReply) -> TiebackError:
@@ -215,7 +215,7 @@ async def test_a_text_beside_regions_of_a_space_that_reads_none_is_a_mismatch_th
     pictures = card(tmp_path, "pictures", modality=Modality.IMAGE)
     encoder = Encoder([BagOfWords(card(tmp_path)), BagOfWords(pictures)])
     boxes = Locators.of(LocatorKind.BOX, [(0.0, 0.0, 1.0, 1.0)])
-    regions = MultiVector(space, np.ones((1, 32), np.float32), boxes)
+    regions = MultiVector(np.ones((1, 32), np.float32), space, boxes)
     reranker = Reranker(encoder, space="bag-of-words")
 
     if swapped:
@@ -374,5 +374,5 @@ async def test_the_reply_says_where_the_time_went_and_what_it_cost(reranker: Rer
     reply = await reranker.rerank(text("tea"), candidates("coffee", "hot tea"))
 
     assert [stage.name for stage in reply.timing.stages] == ["encode:bag-of-words", "compare"]
-    assert reply.timing.total >= sum(stage.duration for stage in reply.timing.stages) * 0.99
+    assert reply.timing.total >= sum(stage.seconds for stage in reply.timing.stages) * 0.99
     assert reply.cost.tokens == 4

@@ -224,7 +224,7 @@ async def test_an_unknown_space_and_another_revision_are_mismatches(router: Rout
     stale = SpaceRef("eyes", "r9", "f3")
     errors = [
         await fuse(
-            router, [FusePart(Encoding(ref, Modality.IMAGE, dense=Vector(ref, np.ones(5, np.float32))))]
+            router, [FusePart(Encoding(ref, Modality.IMAGE, vector=Vector(np.ones(5, np.float32), ref)))]
         )
         for ref in (nose, stale)
     ]

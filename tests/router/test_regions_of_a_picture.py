@@ -30,7 +30,7 @@ def router() -> Router:
 def with_regions(*rows: tuple[tuple[float, ...], tuple[float, ...]], space: Any = EYES) -> Encoding:
     """A photo of a cat, with these vectors of these boxes."""
     values, boxes = (np.array(one, np.float32) for one in zip(*rows, strict=True))
-    regions = MultiVector(space, values, Locators.of(LocatorKind.BOX, boxes))
+    regions = MultiVector(values, space, Locators.of(LocatorKind.BOX, boxes))
     return dataclasses.replace(said("eyes", *CAT), multi_vector=regions)
 
 
@@ -165,7 +165,7 @@ async def test_contents_that_belong_together_have_no_regions_with_one_place(rout
 
 async def test_spaces_that_saw_other_regions_of_one_picture_are_refused(router: Router) -> None:
     right = Locators.of(LocatorKind.BOX, [RIGHT])
-    elsewhere = MultiVector(WORDS, np.eye(1, 4, dtype=np.float32), right)
+    elsewhere = MultiVector(np.eye(1, 4, dtype=np.float32), WORDS, right)
     other = FusePart(dataclasses.replace(said("words", *CAT[:3]), multi_vector=elsewhere))
     here = FusePart(with_regions((CAT, WHOLE), (CUP, LEFT)))
 
@@ -190,7 +190,7 @@ async def test_a_region_without_a_vector_has_that_of_the_whole(router: Router) -
 
 async def test_windows_of_a_sound_and_tokens_of_a_text_are_no_regions(router: Router) -> None:
     for kind, places in ((LocatorKind.BYTE_SPAN, [(0, 3)]), (LocatorKind.TIME_RANGE, [(0, 1)])):
-        rows = MultiVector(EYES, np.array([CUP], np.float32), Locators.of(kind, places))
+        rows = MultiVector(np.array([CUP], np.float32), EYES, Locators.of(kind, places))
         encoding = dataclasses.replace(said("eyes", *CAT), multi_vector=rows)
 
         found = await per_region(router, [FusePart(encoding)])

@@ -44,8 +44,8 @@ def router() -> Router:
 
 
 def text(space: SpaceRef, *values: float, **about: Any) -> Encoding:
-    dense = Vector(space, np.array(values, np.float32), **about)
-    return Encoding(space, Modality.TEXT, dense=dense)
+    dense = Vector(np.array(values, np.float32), space, **about)
+    return Encoding(space, Modality.TEXT, vector=dense)
 
 
 def picture(*labels: tuple[int, float], space: SpaceRef = EYES) -> Encoding:
@@ -163,9 +163,9 @@ async def test_a_content_of_weight_zero_has_no_say(router: Router) -> None:
 
 @pytest.mark.parametrize("dtype", [np.float16, np.int8])
 async def test_a_vector_in_a_smaller_type_means_the_same(router: Router, dtype: Any) -> None:
-    values = Vector(WIDE, np.array([0, 100, 0, 0], dtype), DType(np.dtype(dtype).name), scale=0.01)
+    values = Vector(np.array([0, 100, 0, 0], dtype), WIDE, DType(np.dtype(dtype).name), scale=0.01)
 
-    result = await fused(router, FusePart(Encoding(WIDE, Modality.TEXT, dense=values)))
+    result = await fused(router, FusePart(Encoding(WIDE, Modality.TEXT, vector=values)))
 
     assert result.vector.values.tolist() == [0, 0, 0, 0, 1, 0, 0]
 

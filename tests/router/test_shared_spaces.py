@@ -64,7 +64,7 @@ def shared(*, centres: bool = True, imputes: bool = True, **changes: Any) -> Joi
 
 
 def tower(modality: Modality, *values: float) -> FusePart:
-    return FusePart(Encoding(BOTH, modality, dense=Vector(BOTH, np.array(values, np.float32))))
+    return FusePart(Encoding(BOTH, modality, vector=Vector(np.array(values, np.float32), BOTH)))
 
 
 SIDE = float(np.sqrt(0.75))
@@ -206,7 +206,7 @@ async def test_the_graph_of_projections_leaves_imputing_ones_to_their_methods() 
 
     def of(space: SpaceRef, modality: Modality = Modality.TEXT) -> FusePart:
         row = draw.normal(size=width).astype(np.float32)
-        return FusePart(Encoding(space, modality, dense=Vector(space, row)))
+        return FusePart(Encoding(space, modality, vector=Vector(row, space)))
 
     inputs = [[of(both), of(words)], [of(words)], [of(both)], [of(both, Modality.IMAGE)]]
     by_methods, by_graphs = [

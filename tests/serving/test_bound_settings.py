@@ -218,7 +218,7 @@ def parts(place: Place) -> list[Any]:
     from tieback.core.types.vectors import Vector
 
     row = np.eye(1, WIDTH, dtype=np.float32)[0]
-    return [FusePart(Encoding(ref, Modality.TEXT, dense=Vector(ref, row))) for ref in place.spaces.values()]
+    return [FusePart(Encoding(ref, Modality.TEXT, vector=Vector(row, ref))) for ref in place.spaces.values()]
 
 
 @each(

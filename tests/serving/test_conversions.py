@@ -87,10 +87,10 @@ def test_a_source_that_is_not_said_or_not_known_here_is_that_it_was_computed() -
 
 def test_the_vectors_of_a_reply_are_the_bytes_of_the_rows_of_one_array() -> None:
     rows = np.arange(12, dtype=np.float32).reshape(3, 4)
-    encodings = [Encoding(SPACE, Modality.TEXT, Vector(SPACE, row)) for row in rows]
+    encodings = [Encoding(SPACE, Modality.TEXT, Vector(row, SPACE)) for row in rows]
 
     message = FUNCTIONS["write_encode_reply"](EncodeReply(encodings, TIMING, COST))
 
     assert b"".join(one.encoding.dense.values.data for one in message.results) == rows.tobytes()
     read = FUNCTIONS["read_encode_reply"](message).results
-    assert not any(one.dense.values.flags.owndata for one in read)
+    assert not any(one.vector.values.flags.owndata for one in read)

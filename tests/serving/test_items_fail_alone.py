@@ -84,7 +84,7 @@ class BrittleReading(DenseReading):
     """Fails on a vector of zeros."""
 
     def __call__(self, encoding: Encoding) -> Array:
-        if encoding.dense is not None and not np.any(encoding.dense.values):
+        if encoding.vector is not None and not np.any(encoding.vector.values):
             raise RuntimeError(SECRET)
         return super().__call__(encoding)
 
@@ -164,7 +164,7 @@ async def fuse(encoder: Encoder, folder: Path) -> Outcomes:
 
     brittle = dataclasses.replace(adapter, read=BrittleReading(SPACE, 4))
     router.space.adapters[SPACE.name] = brittle  # type: ignore[index]  # to be read in this way
-    vectors = [Vector(SPACE, values) for values in (axis(0), np.zeros(4, np.float32), axis(1))]
+    vectors = [Vector(values, SPACE) for values in (axis(0), np.zeros(4, np.float32), axis(1))]
     return (await router.fuse([[FusePart(Encoding(SPACE, Modality.TEXT, one))] for one in vectors])).results
 
 
@@ -184,7 +184,7 @@ async def predict(encoder: Encoder, folder: Path) -> Outcomes:
 async def upsert(encoder: Encoder, folder: Path) -> Outcomes:
     index = Index.open(folder / "store")
     await index.create_collection("docs", SPACE, 4)
-    bad = item("b", section(Vector(SPACE, cast("Array", Unreadable()))))
+    bad = item("b", section(Vector(cast("Array", Unreadable()), SPACE)))
     reply = await index.upsert("docs", [item("a", section(axis(0))), bad, item("c", section(axis(1)))])
     stored, _ = await index.list_items("docs")
     await index.close()

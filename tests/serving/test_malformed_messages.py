@@ -171,8 +171,8 @@ def test_a_box_that_rounding_pushed_over_the_edge_passes() -> None:
 def test_locators_take_a_few_bytes_a_row_and_no_message_of_their_own() -> None:
     begins = np.arange(128) * 5
     tokens = MultiVector(
-        SPACE,
         np.zeros((128, 1), np.float32),
+        SPACE,
         Locators.of(LocatorKind.BYTE_SPAN, np.stack((begins, begins + 4), axis=1)),
     )
 

@@ -24,5 +24,5 @@ def error(reply: EncodeReply, place: int) -> TiebackError:
 
 
 def vector(encoding: Encoding) -> Vector:
-    assert encoding.dense is not None
-    return encoding.dense
+    assert encoding.vector is not None
+    return encoding.vector

@@ -13,7 +13,7 @@ from tieback.core.types.token_vectors import TokenVectors
 from tieback.core.types.vectors import SpaceRef, Vector
 
 SPACE = SpaceRef("minilm", "abc123", "def456")
-VECTOR = Vector(SPACE, np.array([0.25, -0.5, 1.0], np.float32), normalized=False)
+VECTOR = Vector(np.array([0.25, -0.5, 1.0], np.float32), SPACE, normalized=False)
 TOKEN_VECTORS = TokenVectors(
     SPACE, 384, MethodChoice("ward", {"factor": 3}), MethodChoice("prefix", {"dimensions": 128})
 )

@@ -13,6 +13,7 @@ import numpy as np
 from tieback.core import errors
 from tieback.core.field_path import at
 from tieback.core.tenant import Access, CollectionKey, Principal, Quota, Share, Usage
+from tieback.core.types.arrays import Box
 from tieback.core.types.collection import IndexedItem, IndexedSection
 from tieback.core.types.content import Content, Features, Modality, TokenIds
 from tieback.core.types.encoding import (
@@ -121,10 +122,9 @@ from support.query_plan_samples import PLAN, QUERY_PLANS
 from support.recognition_samples import CITED, PASSAGE, RECOGNITION
 
 SAMPLES: dict[str, list[Any]] = {
-    "adapter": [AppliedAdapter("owls", "ab12", {"owls": 0.75, "wrens": 0.25})],
     "indexed_section": [IndexedSection(VECTOR, "words", Modality.IMAGE, REGIONS)],
     "alignment": [ALIGNMENT, Alignment([])],
-    "box": [(0.25, 0.5, 0.75, 0.5)],
+    "box": [Box(0.25, 0.5, 0.75, 0.5)],
     "cache": list(CachePolicy),
     "candidate": [RerankCandidate("1", TEXT, 0.5), RerankCandidate("2", TOKENS)],
     "collection": COLLECTIONS,
@@ -150,7 +150,13 @@ SAMPLES: dict[str, list[Any]] = {
     "encoding": [
         ENCODING,
         Encoding(SPACE, Modality.AUDIO),
-        Encoding(SPACE, Modality.TEXT, VECTOR, layer=3, adapter=AppliedAdapter("owls", "ab12")),
+        Encoding(
+            SPACE,
+            Modality.TEXT,
+            VECTOR,
+            layer=3,
+            adapter=AppliedAdapter("owls", "ab12", {"owls": 0.75}),
+        ),
         Encoding(SPACE, Modality.IMAGE, sparse=SPARSE, multi_vector=REGIONS),
     ],
     "event": [
@@ -177,7 +183,7 @@ SAMPLES: dict[str, list[Any]] = {
     ],
     "evidence": [
         *[PASSAGE, Evidence("1", "text", "Title", "one", "s", "file:a", Modality.AUDIO, 0.5)],
-        Evidence("1", "text", "Title", "one", "s", "file:a", Modality.IMAGE, 0.5, (0.25, 0.5, 0.75, 0.5)),
+        Evidence("1", "text", "Title", "one", "s", "file:a", Modality.IMAGE, 0.5, Box(0.25, 0.5, 0.75, 0.5)),
     ],
     **RECOGNITION,
     "explanation": [ROUTING],
@@ -198,10 +204,8 @@ SAMPLES: dict[str, list[Any]] = {
         Grounding(decision=MethodChoice("linear", {"hidden": True})),
         Grounding(context="xrag", evidence_tokens=7, demonstrations=("owls", "bridge")),
     ],
-    "highlight": list(SHOWN.highlights),
     "following": [FOLLOWING],
     "hit": [HIT, SHOWN, dataclasses.replace(HIT, read_in=ReadIn.TRANSLATED, own_score=0.75, trust=0.5)],
-    "how": [None, *ReadIn],
     "ignored": [[], [IgnoredDimensions(one, 0, 2**31) for one in Modality]],
     "indexed_item": [
         IndexedItem(ITEM, [IndexedSection(VECTOR, "words", Modality.TEXT)]),
@@ -311,7 +315,7 @@ SAMPLES: dict[str, list[Any]] = {
     ],
     "second": [SECOND],
     "source": list(EncodingSource),
-    "sparse": [SPARSE, SparseVector(SPACE, np.zeros(0, np.int32), np.zeros(0, np.float32), [])],
+    "sparse": [SPARSE, SparseVector(np.zeros(0, np.int32), np.zeros(0, np.float32), SPACE, [])],
     "space": [SPACE],
     "timing": [TIMING, EXPLAINED],
     "split_reply": [
@@ -329,9 +333,9 @@ SAMPLES: dict[str, list[Any]] = {
     ],
     "vector": [
         VECTOR,
-        Vector(SPACE, np.array([1, -2], np.float16), DType.FLOAT16),
-        Vector(SPACE, np.array([1, -2], np.int8), DType.INT8, True, 0.5),
-        Vector(SPACE, np.array([255, 1], np.uint8), DType.BINARY),
+        Vector(np.array([1, -2], np.float16), SPACE, DType.FLOAT16),
+        Vector(np.array([1, -2], np.int8), SPACE, DType.INT8, 0.5, True),
+        Vector(np.array([255, 1], np.uint8), SPACE, DType.BINARY),
     ],
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+from tieback.core.types.arrays import Box
 from tieback.core.types.content import Content, Item, Modality, Section
 from tieback.core.types.encoding import (
     Encoding,
@@ -40,19 +41,19 @@ from support.collection_samples import (
 )
 
 TOKENS = MultiVector(
-    SPACE, np.eye(2, 3, dtype=np.float32), Locators.of(LocatorKind.BYTE_SPAN, [(0, 2), (3, 2**32 - 1)])
+    np.eye(2, 3, dtype=np.float32), SPACE, Locators.of(LocatorKind.BYTE_SPAN, [(0, 2), (3, 2**32 - 1)])
 )
 LABELS = [Label("espresso", 967, 0.5)]
-SPARSE = SparseVector(SPACE, np.array([3, 40_000], np.int32), np.array([0.5, 2], np.float32), ["a", "b"])
+SPARSE = SparseVector(np.array([3, 40_000], np.int32), np.array([0.5, 2], np.float32), SPACE, ["a", "b"])
 REGIONS = MultiVector(
-    SPACE,
     np.eye(2, 3, dtype=np.float32),
+    SPACE,
     Locators.of(LocatorKind.BOX, [(0, 0, 1, 1), (0.25, 0.5, 0.75, 0.5)]),
 )
 WINDOWS = MultiVector(
-    SPACE, np.eye(2, 3, dtype=np.float32), Locators.of(LocatorKind.TIME_RANGE, [(0, 0.96), (0.48, 1.44)])
+    np.eye(2, 3, dtype=np.float32), SPACE, Locators.of(LocatorKind.TIME_RANGE, [(0, 0.96), (0.48, 1.44)])
 )
-NO_ROWS = MultiVector(SPACE, np.zeros((0, 3), np.float32), Locators.of(LocatorKind.BYTE_SPAN, []))
+NO_ROWS = MultiVector(np.zeros((0, 3), np.float32), SPACE, Locators.of(LocatorKind.BYTE_SPAN, []))
 TIMING = Timing(0.001, 0.002, 0.003, 0.006, [Stage("search", 0.001, 0.002)])
 DROPPED = [Dropped("limit", 7, [DroppedSection("one", "s", 0.25)]), Dropped("depth", 80)]
 EXPLAINED = Timing(
@@ -89,7 +90,7 @@ ITEM = Item(
 HIT = Hit("one", "Book", "s", "Title", Modality.IMAGE, "a cup", "file:a", {"year": 1.0}, 0.5, 0.25, None)
 SHOWN = dataclasses.replace(
     HIT,
-    region=(0.25, 0.5, 0.75, 0.5),
+    region=Box(0.25, 0.5, 0.75, 0.5),
     span=(0, 5),
     pieces=[
         FoundPiece("s-2", "and a saucer", 0.25, (5, 17)),

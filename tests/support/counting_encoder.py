@@ -90,7 +90,7 @@ class CountingEncoder:
     def _result(self, place: int, text: str) -> Encoding | TiebackError:
         if text == "bad":
             return InvalidInput("that text is bad", field=at("contents", place, "text"))
-        vector = Vector(SPACE, np.array([len(text), 1.0], np.float32))
+        vector = Vector(np.array([len(text), 1.0], np.float32), SPACE)
         source = EncodingSource.MEMORY if text == "known" else EncodingSource.COMPUTED
         return Encoding(SPACE, Modality.TEXT, vector, token_count=len(text), source=source)
 

@@ -17,7 +17,7 @@ WIDTH = 4
 
 
 def vector(*values: float, space: SpaceRef = SPACE, **about: Any) -> Vector:
-    return Vector(space, np.array(values, np.float32), **about)
+    return Vector(np.array(values, np.float32), space, **about)
 
 
 def axis(number: int, width: int = WIDTH) -> Array:
@@ -27,7 +27,7 @@ def axis(number: int, width: int = WIDTH) -> Array:
 def regions_of(*rows: Sequence[float] | Array, space: SpaceRef = SPACE) -> MultiVector:
     """Vectors of regions; the boxes are strips of equal height, the first on top."""
     boxes = [(0.0, n / len(rows), 1.0, 1 / len(rows)) for n in range(len(rows))]
-    return MultiVector(space, np.array(rows, np.float32), Locators.of(LocatorKind.BOX, boxes))
+    return MultiVector(np.array(rows, np.float32), space, Locators.of(LocatorKind.BOX, boxes))
 
 
 def section(

@@ -36,8 +36,8 @@ class Library:
             Encoding(
                 card.space,
                 card.modality,
-                dense=None if one.dense is None else Vector(card.space, one.dense),
-                sparse=None if one.sparse is None else SparseVector(card.space, *one.sparse),
+                vector=None if one.dense is None else Vector(one.dense, card.space),
+                sparse=None if one.sparse is None else SparseVector(*one.sparse, card.space),
             )
             for one in encodings(self.models[encoder], tuple(contents))
         ]

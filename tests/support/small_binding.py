@@ -118,7 +118,7 @@ def said(space: str, *values: float, labels: Sequence[Label] = ()) -> Encoding:
     """What a space says of a content; values that are left out are 0."""
     row: Array = np.zeros(WIDTHS[space], np.float32)
     row[: len(values)] = values
-    return Encoding(SPACES[space], OF[space], dense=Vector(SPACES[space], row), labels=labels)
+    return Encoding(SPACES[space], OF[space], vector=Vector(row, SPACES[space]), labels=labels)
 
 
 def text(*values: float, content: int = 0, weight: float = 1.0) -> list[FusePart]:

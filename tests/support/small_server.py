@@ -97,7 +97,7 @@ async def channel(
 
 
 def fuse_request(*values: float) -> router_pb2.FuseRequest:
-    vector = Vector(SPACE, np.array(values or (1.0, 0.0, 0.0), np.float32))
+    vector = Vector(np.array(values or (1.0, 0.0, 0.0), np.float32), SPACE)
     encoding = encoder_pb2.Encoding(
         space=write_space(SPACE), modality=content_pb2.MODALITY_TEXT, dense=write_vector(vector)
     )

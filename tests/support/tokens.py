@@ -34,7 +34,7 @@ def tokens_of(text: str, space: SpaceRef = OWN, width: int = WIDE) -> MultiVecto
         rows.append(drawn / np.linalg.norm(drawn))
         spans.append((begin, begin + len(word)))
         begin += len(word) + 1
-    return MultiVector(space, np.array(rows, np.float32), Locators.of(LocatorKind.BYTE_SPAN, spans))
+    return MultiVector(np.array(rows, np.float32), space, Locators.of(LocatorKind.BYTE_SPAN, spans))
 
 
 def text(name: str, words: str, **about: Any) -> IndexedItem:

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 
 from rich.table import Table
 from rich.text import Text
-
-from tieback_client.reports import Timing
+from tieback_contract.reports import Timing
 
 LINE = 92
 ROWS, QUIET, NAME = 6, 0.05, 40

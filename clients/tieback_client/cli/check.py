@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 from rich.text import Text
+from tieback_contract.modality import Modality
+from tieback_contract.recognition import Segment
 
 from tieback_client.cli import showing
 from tieback_client.cli.connection import Command, connected, parse_method
@@ -16,13 +18,12 @@ from tieback_client.cli.output import Output
 from tieback_client.cli.search import indented
 from tieback_client.cli.unread import reads_writing
 from tieback_client.client import Client
-from tieback_client.content import Modality, content_of, modality_of
+from tieback_client.content import content_of, modality_of
 from tieback_client.control_characters import in_a_line
 from tieback_client.errors import InvalidArgument, Unimplemented
 from tieback_client.events import Evidence, VerdictLabel
 from tieback_client.files import read_document
 from tieback_client.jsonable import jsonable
-from tieback_client.recognition import Segment
 from tieback_client.shown import ShownChecked
 from tieback_client.shown.marks import legend
 

@@ -15,8 +15,9 @@ from typing import Any
 import click
 import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+from tieback_contract.encodings import Encoding, EncodingSource
+from tieback_contract.vectors import DType, VectorKind
 
-from tieback_client.catalog import VectorKind
 from tieback_client.cli import lines
 from tieback_client.cli.connection import Command, connected
 from tieback_client.cli.feature_options import feature_option, features_of
@@ -25,8 +26,6 @@ from tieback_client.cli.terminal_writer import SOURCES, TerminalWriter, short
 from tieback_client.client import Client
 from tieback_client.content import Features, modality_of_path
 from tieback_client.encodings import Encodings
-from tieback_client.results import Encoding, EncodingSource
-from tieback_client.vectors import DType
 
 LISTED = 20  # failures of a file that are told one by one
 

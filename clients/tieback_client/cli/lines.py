@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Protocol, TextIO
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.encodings import Encoding
+from tieback_contract.vectors import SparseVector
 
 from tieback_client.cli.output import say_row, to_json
 from tieback_client.content import Features
 from tieback_client.errors import InvalidArgument, TiebackError
-from tieback_client.results import Encoding
-from tieback_client.vectors import Array, SparseVector
 
 
 class Line(NamedTuple):

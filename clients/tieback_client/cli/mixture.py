@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rich.text import Text
-
-from tieback_client.moves import Mixture
+from tieback_contract.hits import Mixture
 
 
 def between_spaces(mixture: Mixture | None) -> list[Any]:

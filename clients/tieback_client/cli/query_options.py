@@ -161,7 +161,9 @@ class Query:
 
     def note_files(self, output: Output) -> None:
         """Warns that the name of a photo or a sound was read as words."""
-        from tieback_client.content import Modality, modality_of_path
+        from tieback_contract.modality import Modality
+
+        from tieback_client.content import modality_of_path
 
         options = {Modality.IMAGE: "--image", Modality.AUDIO: "--audio", Modality.POINTS: "--points"}
         for word in self.words:

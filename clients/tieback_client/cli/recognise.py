@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 from rich.text import Text
+from tieback_contract.recognition import RecognisedText, SegmentKind
 
 from tieback_client.cli.connection import Command, connected, parse_method
 from tieback_client.cli.given_files import given_files, is_media
@@ -15,7 +16,6 @@ from tieback_client.control_characters import in_a_line
 from tieback_client.errors import TiebackError, Unimplemented
 from tieback_client.jsonable import jsonable
 from tieback_client.places import place_shown
-from tieback_client.recognition import RecognisedText, SegmentKind
 
 HOW_TO_SERVE = (
     "A server reads photos and sounds where its settings name recognisers: "

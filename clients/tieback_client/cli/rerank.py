@@ -10,16 +10,17 @@ from typing import Any
 
 import click
 from rich.text import Text
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import VectorKind
 
 from tieback_client import content
-from tieback_client.catalog import VectorKind
 from tieback_client.cli.connection import Command, connected, parse_method
 from tieback_client.cli.given_files import given_files
 from tieback_client.cli.output import Output
 from tieback_client.cli.search import aligned, indented, snippet
 from tieback_client.cli.terminal_writer import short
 from tieback_client.client import Client
-from tieback_client.content import Content, Modality, content_of, modality_of, modality_of_path
+from tieback_client.content import Content, content_of, modality_of, modality_of_path
 from tieback_client.control_characters import in_a_line
 from tieback_client.errors import InvalidArgument
 from tieback_client.jsonable import jsonable

@@ -7,6 +7,12 @@ from typing import Any
 
 import click
 from rich.text import Text
+from tieback_contract.alignment import Alignment
+from tieback_contract.arrays import Box
+from tieback_contract.fusion import RoutingExplanation
+from tieback_contract.hits import Hit, RetrievedHit, SameText
+from tieback_contract.locators import Locator, LocatorKind
+from tieback_contract.reports import Timing
 
 from tieback_client.cli import bars
 from tieback_client.cli.connection import (
@@ -20,12 +26,8 @@ from tieback_client.cli.waterfall import left_out, steps_of, waterfall
 from tieback_client.client import Client
 from tieback_client.control_characters import in_a_line
 from tieback_client.places import mark_of, place_of, section_of
-from tieback_client.reports import Timing
-from tieback_client.reranking import Alignment
-from tieback_client.results import Hit, RetrievalResult, RetrievedHit, RoutingExplanation
-from tieback_client.same_text import SameText
+from tieback_client.results import RetrievalResult
 from tieback_client.shown.excerpts import excerpt, pattern_of, without_rules
-from tieback_client.vectors import Box, Locator, LocatorKind
 
 PAIRS = 6
 LEAST_LOSS = 0.05

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from rich.text import Text
+from tieback_contract.encodings import Encoding, EncodingSource
+from tieback_contract.locators import LocatorKind
+from tieback_contract.vectors import SparseVector
 
 from tieback_client.cli import lines
 from tieback_client.cli.output import Output
 from tieback_client.errors import TiebackError
-from tieback_client.results import Encoding, EncodingSource
-from tieback_client.vectors import LocatorKind, SparseVector
 
 SHOWN = 6
 TERMS = 10  # of a sparse vector, the heaviest

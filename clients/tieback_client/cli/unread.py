@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import PurePath
 
+from tieback_contract.modality import Modality
+from tieback_contract.recognition import SegmentKind
+
 from tieback_client.catalog import Space
 from tieback_client.cli.found import Found
 from tieback_client.client import Client
-from tieback_client.content import Modality, modality_of_path
+from tieback_client.content import modality_of_path
 from tieback_client.documents import Collection
 from tieback_client.errors import InvalidArgument, NotFound
-from tieback_client.recognition import SegmentKind
 
 PLURALS = {
     Modality.TEXT: "texts",

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from rich.table import Table
 from rich.text import Text
+from tieback_contract.hits import StageScore
+from tieback_contract.reports import DroppedSection, Stage, Timing
 
 from tieback_client.cli.bars import milliseconds
 from tieback_client.control_characters import in_a_line
-from tieback_client.reports import DroppedSection, Stage, Timing
-from tieback_client.results import StageScore
 
 WIDTH = 26
 _STYLES = {

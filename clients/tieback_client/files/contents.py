@@ -6,9 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
+from tieback_contract.metadata import MetadataValue
+from tieback_contract.modality import Modality
+
 from tieback_client.clouds import cloud_of
-from tieback_client.content import Audio, Image, Modality, Points, modality_of_path
-from tieback_client.documents import MetadataValue, Section
+from tieback_client.content import Audio, Image, Points, modality_of_path
+from tieback_client.documents import Section
 from tieback_client.errors import InvalidArgument
 from tieback_client.files.reading import read_document
 from tieback_client.signatures import fault_of_picture, fault_of_sound

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any, NamedTuple
 
-from tieback.core.field_path import at
+from tieback_contract.field_path import at
 
 from tieback_client.errors import InvalidArgument
 from tieback_client.files.document import Fact, Scalar

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import PurePath
 
-from tieback_client.content import Modality, modality_of_path
+from tieback_contract.modality import Modality
+
+from tieback_client.content import modality_of_path
 from tieback_client.files.decoding import SAMPLE, is_binary, is_pdf, kind_of_bytes
 from tieback_client.files.gzipped import beginning, is_gzipped, name_within
 from tieback_client.files.kinds import drawing_of, is_built, is_document

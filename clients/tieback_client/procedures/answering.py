@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, Iterable, Sequence
 from typing import TypeAlias
 
-from tieback.core.field_path import FieldPath, at
 from tieback.v1 import answer_pb2, generator_pb2
+from tieback_contract.field_path import FieldPath, at
 
 from tieback_client import reading, reading_events, reading_hits, writing, writing_generation, writing_items
 from tieback_client.content import ContentLike

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tieback.core.field_path import FieldPath, at
 from tieback.v1 import grounding_pb2, vector_pb2
+from tieback_contract.field_path import FieldPath, at
+from tieback_contract.hits import RetrievedHit
+from tieback_contract.modality import Modality
 
 from tieback_client import reading, reading_events, writing, writing_generation
 from tieback_client.checks import Check, Checked, Checks, supported_share
-from tieback_client.content import Modality
 from tieback_client.errors import InvalidArgument, TiebackError
 from tieback_client.events import Evidence, MethodLike
 from tieback_client.procedures.answering import retrieve
 from tieback_client.reports import CallInfo
-from tieback_client.results import RetrievedHit
 from tieback_client.rpc import RPCS, Call, Procedure
 
 LIMIT = 4

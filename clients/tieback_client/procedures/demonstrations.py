@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC
 from typing import Any
 
-from tieback.core.field_path import at
 from tieback.v1 import demonstration_pb2
+from tieback_contract.field_path import at
 
 from tieback_client import texts
 from tieback_client.demonstrations import Demonstration, StoredDemonstration

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from tieback.core.field_path import FieldPath, at
 from tieback.v1 import content_pb2, encoder_pb2, reranker_pb2, router_pb2, vector_pb2
+from tieback_contract.encodings import Encoding
+from tieback_contract.field_path import FieldPath, at
+from tieback_contract.vectors import DType, MultiVector
 
 from tieback_client import reading, reading_hits, writing
 from tieback_client.content import ContentLike
@@ -18,9 +20,8 @@ from tieback_client.events import MethodLike, Weights
 from tieback_client.exchange import BATCH_BYTES, Exchange
 from tieback_client.reports import CallInfo
 from tieback_client.reranking import RerankFailure, RerankResult
-from tieback_client.results import Encoding, FusedBatch
+from tieback_client.results import FusedBatch
 from tieback_client.rpc import RPCS, Call, Procedure, Reply
-from tieback_client.vectors import DType, MultiVector
 from tieback_client.writing import CachePolicy
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from tieback.core.field_path import at
 from tieback.v1 import classifier_pb2
+from tieback_contract.field_path import at
 
 from tieback_client import reading_heads, writing
 from tieback_client.content import ContentLike

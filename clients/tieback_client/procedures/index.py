@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterable, Sequence
 
-from tieback.core.field_path import at
 from tieback.v1 import index_pb2
+from tieback_contract.field_path import at
+from tieback_contract.fusion import Fused
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import SpaceRef, Vector, VectorKind
 
 from tieback_client import reading, reading_content, reading_hits, reading_server, writing, writing_items
-from tieback_client.catalog import Space, VectorKind
-from tieback_client.content import Content, Modality
+from tieback_client.catalog import Space
+from tieback_client.content import Content
 from tieback_client.documents import Collection, Item, Source
 from tieback_client.errors import InvalidArgument
 from tieback_client.events import MethodLike, Weights
@@ -17,11 +20,10 @@ from tieback_client.exchange import Exchange, write_result
 from tieback_client.paging import Page, Pages
 from tieback_client.query_plan import QueryPlan
 from tieback_client.reports import CallInfo
-from tieback_client.results import Fused, SearchResult
+from tieback_client.results import SearchResult
 from tieback_client.rpc import RPCS, Call, Procedure
 from tieback_client.tenants import Usage
 from tieback_client.token_vectors import TokenVectorsLike
-from tieback_client.vectors import SpaceRef, Vector
 from tieback_client.writes import Acknowledgement
 from tieback_client.writing import Granularity
 from tieback_client.writing_query_plan import query_plan as write_query_plan

@@ -7,8 +7,8 @@ from typing import Any
 
 from google.longrunning import operations_proto_pb2
 from google.protobuf import duration_pb2
-from tieback.core.field_path import at
 from tieback.v1 import operation_pb2
+from tieback_contract.field_path import at
 
 from tieback_client import writing
 from tieback_client.events import MethodLike

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tieback.core.field_path import at
 from tieback.v1 import recognition_pb2
+from tieback_contract.field_path import at
+from tieback_contract.recognition import RecognisedText
 
-from tieback_client import reading, reading_recognition, writing
+from tieback_client import reading, writing
 from tieback_client.content import ContentLike
 from tieback_client.errors import TiebackError
 from tieback_client.methods import MethodLike
-from tieback_client.recognition import RecognisedBatch, RecognisedText
+from tieback_client.recognition import RecognisedBatch
 from tieback_client.rpc import RPCS, Call, Procedure
 
 
@@ -42,7 +43,7 @@ def recognise(
     outcomes: list[RecognisedText | TiebackError] = [
         reading.error(one.error, reply.info)
         if one.WhichOneof("outcome") == "error"
-        else reading_recognition.recognised(one.recognised)
+        else reading.recognised(one.recognised)
         for one in reply.message.results
     ]
     return RecognisedBatch(outcomes, reading.timing(reply.message.timing), reply.info)

@@ -11,6 +11,8 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tieback_contract.hits import RetrievedHit
+
 from tieback_client.control_characters import in_a_line, printable
 from tieback_client.decisions import AnswerAction
 from tieback_client.events import (
@@ -22,7 +24,6 @@ from tieback_client.events import (
     QuestionFit,
     Repaired,
 )
-from tieback_client.results import RetrievedHit
 from tieback_client.shown.conflicts import ShownConflict, of_conflict
 from tieback_client.shown.disagreements import difference_of, runs_of
 from tieback_client.shown.excerpts import Run

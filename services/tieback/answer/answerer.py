@@ -287,7 +287,7 @@ def _from_arrival(finish: Finish, began: float, watch: Stopwatch) -> Finish:
     """The generator counts from when it was asked; the caller counts from when it asked."""
     own = finish.timing
     whole = watch.timing()
-    whole.stages[-1].duration = whole.total - whole.stages[-1].begin
+    whole.stages[-1].seconds = whole.total - whole.stages[-1].begin
     timing = Timing(own.queue, own.prepare, own.compute, whole.total, whole.stages)
     first = finish.first_token + began if finish.first_token else 0.0
     return dataclasses.replace(finish, timing=timing, first_token=first)

@@ -67,7 +67,7 @@ class Composing:
         with watch.stage("compose"):
             values = chosen.compose(_rows(image), _rows(text))
         explanation = RoutingExplanation(POLICY, {space.name: 1.0}, 0.0)
-        return Fused(Vector(space, values), explanation), cut_off([text])
+        return Fused(Vector(values, space), explanation), cut_off([text])
 
     async def _encoded(
         self,
@@ -90,5 +90,5 @@ class Composing:
 
 
 def _rows(encoding: Encoding) -> Array:
-    dense, multi = encoding.dense, encoding.multi_vector
+    dense, multi = encoding.vector, encoding.multi_vector
     return rows_of(None if dense is None else dense.values, None if multi is None else multi.values)

@@ -171,7 +171,7 @@ def _by_modality(contents: Sequence[Content], encoded: SpaceEncodings) -> dict[M
     for place, content in enumerate(contents):
         modality = content.modality or Modality.TEXT
         if isinstance(content.data, Vector):
-            encoded.encodings[place].append(Encoding(content.data.space, modality, dense=content.data))
+            encoded.encodings[place].append(Encoding(content.data.space, modality, vector=content.data))
         else:
             places.setdefault(modality, []).append(place)
     return places

@@ -82,7 +82,7 @@ def _readable(hits: Sequence[RetrievedHit]) -> Iterator[Evidence]:
                     item_id=hit.item_id,
                     section_id=hit.section_id,
                     uri=hit.uri,
-                    modality=hit.modality,
+                    modality=hit.modality or Modality.TEXT,
                     score=_score(retrieved),
                     region=hit.region,
                     segments=hit.segments,

@@ -96,9 +96,9 @@ def _sentences(text: str, most: int) -> Iterator[_Sentence]:
 
 
 def _unit(encoding: Encoding) -> Array | None:
-    if encoding.dense is None:
+    if encoding.vector is None:
         return None
-    values = np.asarray(encoding.dense.values, np.float32)
+    values = np.asarray(encoding.vector.values, np.float32)
     length = float(np.linalg.norm(values))
     return values / length if length > 0 else None
 

@@ -14,7 +14,7 @@ def mixed(hits: Sequence[RetrievedHit], moving: Moving | None) -> Mixture | None
 
     None of a collection in one space, and where all were found by words alone.
     """
-    found = [one.hit for one in hits if one.hit.read_in is not None]
+    found = [one.hit for one in hits if one.hit.read_in]
     if moving is None or not found:
         return None
     count = Counter(hit.read_in for hit in found)

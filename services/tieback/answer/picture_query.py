@@ -92,4 +92,4 @@ async def whole_and_regions(
         return None
     values = np.concatenate((fused.vector.values[None], fused.regions.values), dtype=np.float32)
     boxes = np.concatenate(([WHOLE], fused.regions.locators.places), dtype=np.float32)
-    return MultiVector(space.ref, values, Locators(LocatorKind.BOX, boxes))
+    return MultiVector(values, space.ref, Locators(LocatorKind.BOX, boxes))

@@ -81,10 +81,10 @@ class SingleSpace:
         total = sum(weight * _values(vector) for weight, vector in zip(weights, vectors, strict=True))
         if not np.any(total):
             return InvalidInput("the contents cancel each other out: nothing is left to look for")
-        return Fused(Vector(self.ref, np.asarray(total, np.float32), normalized=False), explanation, labels)
+        return Fused(Vector(np.asarray(total, np.float32), self.ref, normalized=False), explanation, labels)
 
     def _checked(self, part: FusePart, place: int) -> Vector:
-        vector, field = part.encoding.dense, at("inputs", 0, "parts", place)
+        vector, field = part.encoding.vector, at("inputs", 0, "parts", place)
         if vector is None:
             raise InvalidInput(f"there is no dense vector of {self.ref.name!r}", field=field)
         if vector.space != self.ref:

@@ -30,7 +30,7 @@ class Stopwatch:
         try:
             yield stage
         finally:
-            stage.duration = self.elapsed() - stage.begin
+            stage.seconds = self.elapsed() - stage.begin
 
     def add_parts(self, whole: Stage, timing: Timing) -> None:
         """The steps of the hop that a stage has just been, as parts of it.

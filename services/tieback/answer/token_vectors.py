@@ -53,5 +53,5 @@ def below_heading(multi: MultiVector, heading: int, most: int) -> MultiVector:
     Their spans are of the text: those of the heading are empty.
     """
     spans = np.maximum(multi.locators.places - heading, 0)
-    whole = MultiVector(multi.space, multi.values, Locators(multi.locators.kind, spans))
+    whole = MultiVector(multi.values, multi.space, Locators(multi.locators.kind, spans))
     return whole.take(slice(most)) if most and len(whole) > most else whole

@@ -180,7 +180,7 @@ class Classifier:
             for place, one in enumerate(embedded)
         ]
         total = time.perf_counter() - begun
-        stage.duration = total - stage.begin
+        stage.seconds = total - stage.begin
         whole = dataclasses.replace(timing, total=total, stages=[*timing.stages, stage])
         return PredictReply(head.version, results, whole)
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from tieback.core.types.arrays import Array, Box
 
-WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
+WHOLE = Box(0.0, 0.0, 1.0, 1.0)
 """The whole picture."""
 
 ROUNDING = 1e-5

@@ -95,7 +95,7 @@ def region_of(segments: Iterable[Segment], span: Span | None) -> Box | None:
         return None
     left, top = (min(box[side] for box in boxes) for side in (0, 1))
     right, bottom = (max(box[side] + box[side + 2] for box in boxes) for side in (0, 1))
-    return left, top, right - left, bottom - top
+    return Box(left, top, right - left, bottom - top)
 
 
 def time_of(segments: Iterable[Segment], span: Span | None) -> TimeRange | None:

@@ -112,9 +112,9 @@ async def _refused_alone(coroutine: Coroutine[Any, Any, EncodeReply]) -> EncodeR
 
 
 def _dense(encoding: Encoding | TiebackError) -> Array:
-    if isinstance(encoding, TiebackError) or encoding.dense is None:
+    if isinstance(encoding, TiebackError) or encoding.vector is None:
         raise TypeError("only what was encoded has a vector")
-    return encoding.dense.values
+    return encoding.vector.values
 
 
 def _times(timings: Sequence[Timing], together: Callable[[Sequence[float]], float]) -> Timing:

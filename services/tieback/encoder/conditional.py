@@ -77,7 +77,7 @@ def projected(learned: ConditionalSpace, plan: EncodePlan, reply: EncodeReply) -
     for place, vector in zip(rows, made, strict=True):
         one = results[place]
         if isinstance(one, Encoding):
-            results[place] = dataclasses.replace(one, space=space, dense=vector, multi_vector=None)
+            results[place] = dataclasses.replace(one, space=space, vector=vector, multi_vector=None)
     return dataclasses.replace(reply, results=results)
 
 
@@ -85,5 +85,5 @@ def _rows(encoding: Encoding) -> Array:
     """The whole's row first. A content that came with its vector has that alone."""
     if encoding.multi_vector is not None:
         return np.asarray(encoding.multi_vector.values, np.float32)
-    dense = encoding.dense
+    dense = encoding.vector
     return np.zeros((1, 0), np.float32) if dense is None else np.asarray(dense.values, np.float32)[None]

@@ -54,10 +54,10 @@ def shape(
 def vectors(rows: Sequence[Array], space: SpaceRef, dtype: DType, width: int | None) -> list[Vector]:
     """Vectors of that width and type, of rows in float32 that are as wide or wider, all at once."""
     if not rows or (dtype is DType.FLOAT32 and all(width in (None, len(row)) for row in rows)):
-        return [Vector(space, row) for row in rows]
+        return [Vector(row, space) for row in rows]
     values, scales = quantise(cut(np.stack(rows), width), dtype)
     return [
-        Vector(space, row, dtype, normalized=True, scale=scale)
+        Vector(row, space, dtype, normalized=True, scale=scale)
         for row, scale in zip(values, scales.tolist(), strict=True)
     ]
 
@@ -65,11 +65,11 @@ def vectors(rows: Sequence[Array], space: SpaceRef, dtype: DType, width: int | N
 def _multi_vector(computed: Computed, space: SpaceRef, width: int | None) -> MultiVector | None:
     if computed.rows is None or computed.locators is None:
         return None
-    return MultiVector(space, cut(computed.rows, width), computed.locators)
+    return MultiVector(cut(computed.rows, width), space, computed.locators)
 
 
 def _sparse(computed: Computed, space: SpaceRef, vocabulary: Sequence[str]) -> SparseVector | None:
     if computed.indices is None or computed.weights is None:
         return None
     terms = [vocabulary[index] for index in computed.indices.tolist()] if vocabulary else ()
-    return SparseVector(space, computed.indices, computed.weights, terms)
+    return SparseVector(computed.indices, computed.weights, space, terms)

@@ -134,11 +134,11 @@ def _labels(source: Evidence) -> list[PassageLabel]:
 
 
 def _statement(text: str, encoding: Encoding) -> Statement | None:
-    if encoding.dense is None:
+    if encoding.vector is None:
         return None
     if encoding.multi_vector is None:
-        return Statement(text, np.asarray(encoding.dense.values))
-    return Statement(text, np.asarray(encoding.dense.values), np.asarray(encoding.multi_vector.values))
+        return Statement(text, np.asarray(encoding.vector.values))
+    return Statement(text, np.asarray(encoding.vector.values), np.asarray(encoding.multi_vector.values))
 
 
 def check_evidence(evidence: Sequence[Evidence], limits: Limits) -> None:

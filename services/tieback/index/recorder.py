@@ -190,7 +190,7 @@ def _made_of(name: str, step: _Step, hits: Array, places: Array) -> StageScores:
 
 def waited_to_return(timing: Timing) -> Stage:
     """The last step: what was found waits for the thread that answers, until the end of the search."""
-    done = sum(one.duration for one in timing.stages)
+    done = sum(one.seconds for one in timing.stages)
     waited = max(timing.total - done, 0.0)
     return Stage(RETURN, done, waited, queue=waited)
 

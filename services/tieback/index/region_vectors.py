@@ -97,8 +97,7 @@ class RegionVectors:
         if places is None:
             return None
         best = places[1 + int(np.argmax(self._vectors.take(places[1:]) @ query))]
-        x, y, width, height = self._boxes[best].tolist()
-        return x, y, width, height
+        return Box(*self._boxes[best].tolist())
 
     def all_of(self, position: int) -> tuple[Array, Array] | None:
         """The vectors of a section with regions and their boxes, the whole's first; else None."""

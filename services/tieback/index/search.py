@@ -324,7 +324,7 @@ class _Search:
             several = None if space is None else self._memory.regions.all_of(position)
             if space is not None and several is not None and (room := room - several[0].nbytes) >= 0:
                 values, boxes = several
-                multi = MultiVector(space, values, Locators(LocatorKind.BOX, boxes))
+                multi = MultiVector(values, space, Locators(LocatorKind.BOX, boxes))
                 hit = dataclasses.replace(hit, multi_vector=multi)
             found.append(hit)
         return self._with_wholes(self._with_token_vectors(found, positions), positions)
@@ -338,7 +338,7 @@ class _Search:
         values = vectors_of(self._memory, np.array(positions[:most]), ())
         near = zip(hits[:most], values, strict=True)
         # Vectors of a joint space are not of length 1.
-        wholes = [(hit, Vector(space, one, normalized=False)) for hit, one in near]
+        wholes = [(hit, Vector(one, space, normalized=False)) for hit, one in near]
         return [dataclasses.replace(hit, vector=one) for hit, one in wholes] + hits[most:]
 
     def _with_token_vectors(self, hits: list[Hit], positions: Sequence[int]) -> list[Hit]:

@@ -54,7 +54,7 @@ class TokenCoding:
         groups = self._pool(rows)
         means = means_of(rows, groups)
         spans = merged_spans(rows, groups, means, np.asarray(tokens.locators.places))
-        return MultiVector(tokens.space, means, Locators(LocatorKind.BYTE_SPAN, spans))
+        return MultiVector(means, tokens.space, Locators(LocatorKind.BYTE_SPAN, spans))
 
     def coded(self, pooled: MultiVector) -> Array:
         """The stored rows of vectors that are pooled already."""
@@ -150,8 +150,8 @@ class TokenRows:
         space = self.coding.kept.space
         return [
             MultiVector(
-                space,
                 values[end - count : end],
+                space,
                 Locators(LocatorKind.BYTE_SPAN, spans[end - count : end]),
             )
             if count

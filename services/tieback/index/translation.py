@@ -30,7 +30,7 @@ def translated(following: NextVectors | None, known: Description, asked: Search)
     made = following.transform(_values(vector)[None])[0]
     told: Search = {
         **asked,
-        "vector": Vector(known.space, made),
+        "vector": Vector(made, known.space),
         "ignored": (),
         "second": SecondVector(vector, asked.get("ignored", ())),
     }
@@ -60,7 +60,7 @@ def _translated_item(
         return item
     rows = transform(np.stack([_values(one) for one in vectors]))
     own: list[IndexedSection] = [
-        replace(section, vector=Vector(known.space, row), regions=None)
+        replace(section, vector=Vector(row, known.space), regions=None)
         for section, row in zip(item.sections, rows, strict=True)
     ]
     return IndexedItem(item.item, own, FollowingVectors(item.sections))

@@ -32,7 +32,7 @@ GRAPH = "model.onnx"
 PIXELS, FEATURES, PROBABILITIES = "pixels", "features", "probabilities"
 CELL = 32  # pixels a side of one cell of the last feature map, the unit of cost
 STEPS = (0.0, 0.25, 0.5)
-REGIONS: tuple[Box, ...] = (WHOLE, *((x, y, 0.5, 0.5) for y in STEPS for x in STEPS))
+REGIONS: tuple[Box, ...] = (WHOLE, *(Box(x, y, 0.5, 0.5) for y in STEPS for x in STEPS))
 
 
 class ImageClassifierModel:

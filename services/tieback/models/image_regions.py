@@ -59,7 +59,7 @@ class View:
         """Where the rows of a multi-vector are in a picture of that size; the first stands for the whole."""
         across, down = (self.view * min(width, height) / side for side in (width, height))
         left, top = (1 - across) / 2, (1 - down) / 2
-        windows = [(left + x * across, top + y * down, w * across, h * down) for x, y, w, h in REGIONS[1:]]
+        windows = [Box(left + x * across, top + y * down, w * across, h * down) for x, y, w, h in REGIONS[1:]]
         return [WHOLE, *windows]
 
     @property

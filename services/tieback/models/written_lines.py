@@ -49,7 +49,7 @@ class WrittenLine:
     def box(self, width: float, height: float) -> Box:
         """Its place in a picture of that size."""
         left, top, right, bottom = self.bounds
-        return left / width, top / height, (right - left) / width, (bottom - top) / height
+        return Box(left / width, top / height, (right - left) / width, (bottom - top) / height)
 
 
 def written_lines(probabilities: Array, width: float, height: float) -> list[WrittenLine]:

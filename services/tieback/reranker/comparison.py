@@ -170,6 +170,6 @@ def _alignment(found: Alignments, row: int, query: MultiVector, candidate: Multi
         i, j = divmod(int(flat), length)
         if carried[i, j] > 0:
             similarity, weight = float(similarities[i, j]), float(weights[i, j])
-            pair = query.locators.at(i), candidate.locators.at(j)
+            pair = query.locators[i], candidate.locators[j]
             pairs.append(AlignedPair(*pair, similarity, weight))
     return Alignment(pairs, weights.astype(PLAN) if found.is_plan else None)

@@ -192,7 +192,7 @@ def _checked(source: Source) -> Source:
     norms = np.linalg.norm(values, axis=1, keepdims=True)
     if not np.isfinite(norms).all() or not norms.all():
         raise InvalidInput("a row holds NaN or infinity, or is all zeros", field=path["values"])
-    return replace(source, data=MultiVector(multi.space, values / norms, multi.locators))
+    return replace(source, data=MultiVector(values / norms, multi.space, multi.locators))
 
 
 def _unreadable(path: FieldPath, content: Content, followed: _Followed, default: str) -> SpaceMismatch:

@@ -104,7 +104,7 @@ def contents_of(joint: JointSpace, parts: Sequence[FusePart], role: Role, most: 
             raise error.within(at("parts", position)) from None
         if part.content in found.weights:
             found.add(encoding)
-            modality = joint.modality_of(part.encoding.space.name, part.encoding.modality)
+            modality = joint.modality_of(part.encoding.space.name, part.encoding.modality or Modality.TEXT)
             found.modalities.setdefault(part.content, modality)
         if part.weight > 0:
             found.labels.extend(part.encoding.labels)

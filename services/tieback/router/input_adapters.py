@@ -74,13 +74,13 @@ class DenseReading:
                 "bind again with the other: tieback bind",
                 field=at("encoding", "modality"),
             )
-        if encoding.dense is None:
+        if encoding.vector is None:
             raise InvalidInput(
                 f"{self.space.name} enters the joint space by its DENSE vector", field=at("encoding", "dense")
             )
-        expect(encoding.dense.space, self.space, at("encoding", "dense", "space"))
-        whole = _values(encoding.dense, self.width)
-        if (centre := self.centres.get(encoding.modality)) is not None:
+        expect(encoding.vector.space, self.space, at("encoding", "dense", "space"))
+        whole = _values(encoding.vector, self.width)
+        if encoding.modality and (centre := self.centres.get(encoding.modality)) is not None:
             return unit(whole - centre)[None]
         regions = regions_of(encoding)
         return self._with_regions(whole, regions) if self.views and regions else whole[None]

@@ -32,7 +32,7 @@ def joint_regions(joint: JointSpace, contents: Contents, given: Sequence[FusePar
     if any(not np.array_equal(other, boxes[0]) for other in boxes):
         raise InvalidInput("the spaces do not agree on where the picture's regions are", field="parts")
     (one,) = vectors.values()
-    return MultiVector(joint.ref, _vectors(joint, one), Locators.of(LocatorKind.BOX, boxes[0]))
+    return MultiVector(_vectors(joint, one), joint.ref, Locators.of(LocatorKind.BOX, boxes[0]))
 
 
 def _boxes(contents: Contents, given: Sequence[FusePart]) -> list[Array]:

@@ -264,7 +264,7 @@ class Router:
             imputed={name: imputation.name for name in names if name in filled and weights[name] > 0},
         )
         # The norm says how many blocks there are and how they are weighted, so it must not be divided out.
-        vector = Vector(self.space.ref, values, normalized=False)
+        vector = Vector(values, self.space.ref, normalized=False)
         ignored = self.space.ignored(contents.modalities.values(), weights) if role is Role.QUERY else ()
         return Fused(vector, explanation, blocks.labels, ignored=ignored)
 

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+
+from tieback_contract.modality import Modality as Modality
 
 from tieback.core.types.arrays import Array, Span
 from tieback.core.types.metadata import Metadata
 from tieback.core.types.recognition import Segment
 from tieback.core.types.vectors import Vector
-
-
-class Modality(enum.StrEnum):
-    """What kind of thing a content is."""
-
-    TEXT = "text"
-    IMAGE = "image"
-    AUDIO = "audio"
-    POINTS = "points"
-    FEATURES = "features"
 
 
 @dataclass(frozen=True, slots=True)

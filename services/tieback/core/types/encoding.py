@@ -9,11 +9,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from tieback_contract.encodings import AppliedAdapter as AppliedAdapter
+from tieback_contract.encodings import Encoding as Encoding
+from tieback_contract.encodings import EncodingSource as EncodingSource
+from tieback_contract.encodings import Label as Label
+from tieback_contract.encodings import Reduction as Reduction
+
 from tieback.core.errors import TiebackError
 from tieback.core.types.arrays import Span
-from tieback.core.types.content import Modality
 from tieback.core.types.report import Cost, Timing
-from tieback.core.types.vectors import DType, MultiVector, SpaceRef, SparseVector, Vector, VectorKind
+from tieback.core.types.vectors import DType, VectorKind
 
 
 class Truncation(enum.StrEnum):
@@ -30,49 +35,8 @@ class CachePolicy(enum.StrEnum):
     BYPASS = "bypass"
 
 
-class EncodingSource(enum.StrEnum):
-    """How an encoding came about."""
-
-    COMPUTED = "computed"
-    MEMORY = "memory"
-    DISK = "disk"
-    IN_FLIGHT = "in_flight"
-
-
-@dataclass(frozen=True, slots=True)
-class Label:
-    """A class that a classifying encoder saw."""
-
-    name: str
-    index: int
-    probability: float
-
-
-@dataclass(frozen=True, slots=True)
-class Reduction:
-    """Tokens are merged inside the model, by a method of the family `token_reduction`.
-
-    `ratio` is the share of its tokens that each layer keeps; None in a request for the smallest served.
-    """
-
-    method: str
-    ratio: float | None = None
-
-
 ROUTED = "auto"
 """In place of an adapter's name: the one that the model's router chooses."""
-
-
-@dataclass(frozen=True, slots=True)
-class AppliedAdapter:
-    """The expert whose weights made a vector, and the SHA-256 of its adapter's file.
-
-    Where the router chose it, `weights` are those that it gave to each expert; their sum is 1.
-    """
-
-    name: str
-    sha256: str
-    weights: Mapping[str, float] = field(default_factory=dict)
 
 
 class Concern(enum.Enum):
@@ -155,28 +119,6 @@ def _without(plan: EncodePlan, *concerns: Concern) -> EncodePlan:
 
 def _described(value: object) -> object:
     return sorted(map(str, value)) if isinstance(value, frozenset) else str(value)
-
-
-@dataclass(frozen=True, slots=True)
-class Encoding:
-    """What a model computed for one input.
-
-    `reduction` is how it merged the input's tokens, if it did. `layer` is the one whose states were pooled;
-    None where the space offers no layers. `adapter` is the one that was applied, if any.
-    """
-
-    space: SpaceRef
-    modality: Modality
-    dense: Vector | None = None
-    multi_vector: MultiVector | None = None
-    labels: Sequence[Label] = ()
-    token_count: int = 0
-    truncated_tokens: int = 0
-    source: EncodingSource = EncodingSource.COMPUTED
-    sparse: SparseVector | None = None
-    reduction: Reduction | None = None
-    layer: int | None = None
-    adapter: AppliedAdapter | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,6 @@
 """Metadata of items."""
 
-from __future__ import annotations
+from tieback_contract.metadata import *  # noqa: F403 - all of them
 
-from collections.abc import Mapping, Sequence
-from datetime import date
-
-Scalar = str | float | bool | date
-"""One value of metadata; a `date` is a day, or as a `datetime` a point in time in UTC."""
-MetadataValue = Scalar | Sequence[Scalar]
-Metadata = Mapping[str, MetadataValue]
 INDEXED_FROM = "indexed_from"
 """The key of an item's metadata that names the source it was indexed from."""

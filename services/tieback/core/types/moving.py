@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tieback_contract.hits import Mixture as Mixture
+from tieback_contract.hits import ReadIn as ReadIn
+
 from tieback.core.errors import TiebackError
 from tieback.core.types.fusion import IgnoredDimensions
 from tieback.core.types.vectors import SpaceRef, Vector
-
-
-class ReadIn(enum.StrEnum):
-    """By which vectors a section was compared with a query, while its collection is between two spaces.
-
-    OLD and NEW are both vectors of that space. TRANSLATED is an old vector with the new encoder's query, one
-    of which a transform brought into the other's space.
-    """
-
-    OLD = "old"
-    NEW = "new"
-    TRANSLATED = "translated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +68,3 @@ class SecondVector:
 
     vector: Vector
     ignored: Sequence[IgnoredDimensions] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Mixture:
-    """Of an answer from a collection between two spaces: its hits by how they were read, and how far it is.
-
-    `done` is the share of the collection's sections with new vectors, and `trust` the mean over the hits: 1
-    of one that both encoders stand for, the transform's of one that was translated.
-    """
-
-    old: int
-    new: int
-    translated: int
-    trust: float
-    done: float

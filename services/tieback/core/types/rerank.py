@@ -6,33 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from tieback_contract.alignment import AlignedPair as AlignedPair
+from tieback_contract.alignment import Alignment as Alignment
+
 from tieback.core.errors import TiebackError
-from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content
-from tieback.core.types.locators import Locator
 from tieback.core.types.report import Cost, Timing
 from tieback.core.types.vectors import MultiVector
 
 RerankSource = Content | MultiVector
 """A content that the reranker encodes, or vectors that were computed before."""
-
-
-@dataclass(frozen=True, slots=True)
-class AlignedPair:
-    """Two matching parts of the query and the candidate, with their cosine and their share of the score."""
-
-    query: Locator
-    candidate: Locator
-    similarity: float
-    weight: float
-
-
-@dataclass(frozen=True, slots=True)
-class Alignment:
-    """Which part of a candidate answers which part of the query; `plan` `[query, candidate]` sums to 1."""
-
-    pairs: Sequence[AlignedPair]
-    plan: Array | None = None
 
 
 @dataclass(frozen=True, slots=True)

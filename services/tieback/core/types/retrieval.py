@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from tieback_contract.hits import RetrievedHit as RetrievedHit
+from tieback_contract.hits import SignalShare as SignalShare
+
 from tieback.core.types.content import Content, Modality
 from tieback.core.types.encoding import Label, Truncated
 from tieback.core.types.fusion import Routing, RoutingExplanation
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.moving import Mixture
 from tieback.core.types.report import Timing
-from tieback.core.types.rerank import Alignment
-from tieback.core.types.search import Granularity, Hit, StageScores
+from tieback.core.types.search import Granularity, StageScores
 
 NEAREST = MethodChoice("nearest")
 """Searches by the vector as the collection does by itself."""
@@ -105,35 +107,6 @@ class RetrievalPlan:
     first_modality: Modality | None = None
     every_copy: bool = False
     fill_up: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class SignalShare:
-    """A signal of a hit, and what it adds to the hit's score, which is the sum over all signals."""
-
-    name: str
-    value: float
-    contribution: float
-
-
-@dataclass(frozen=True, slots=True)
-class RetrievedHit:
-    """A hit with its history. `hit.score` is what the hits are ordered by; `search_rank` counts from 0.
-
-    `relevance` is the estimated probability that it is relevant, None where nothing was calibrated for the
-    space; below the plan's floor the hit is marked. Of a search by documents, `search_score` and
-    `search_rank` are the item's, and `sections` its next best sections, best first.
-    """
-
-    hit: Hit
-    search_score: float
-    search_rank: int
-    rerank_score: float | None = None
-    alignment: Alignment | None = None
-    relevance: float | None = None
-    below_floor: bool = False
-    sections: Sequence[RetrievedHit] = ()
-    signals: Sequence[SignalShare] = ()
 
 
 @dataclass(frozen=True, slots=True)

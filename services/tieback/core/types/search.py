@@ -5,19 +5,20 @@ from __future__ import annotations
 import enum
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple, TypedDict
+from dataclasses import dataclass
+from typing import TypedDict
 
-from tieback.core.types.arrays import Box, Span
+from tieback_contract.hits import FoundPiece as FoundPiece
+from tieback_contract.hits import Highlight as Highlight
+from tieback_contract.hits import Hit as Hit
+from tieback_contract.hits import SameText as SameText
+
 from tieback.core.types.content import Modality
 from tieback.core.types.fusion import IgnoredDimensions
-from tieback.core.types.metadata import Metadata
 from tieback.core.types.method_choice import MethodChoice
-from tieback.core.types.moving import ReadIn, SecondVector
-from tieback.core.types.recognition import Segment
+from tieback.core.types.moving import SecondVector
 from tieback.core.types.report import Timing
-from tieback.core.types.signals import Signals
-from tieback.core.types.vectors import MultiVector, Vector
+from tieback.core.types.vectors import Vector
 
 
 class Granularity(enum.StrEnum):
@@ -88,87 +89,6 @@ class StageScores:
     ranks: Sequence[int]
     kept: Sequence[int]
     reasons: Sequence[str]
-
-
-class Highlight(NamedTuple):
-    """A sentence of a hit's text: its bytes there, and what it says of the query.
-
-    `words` is the share of the query's content words that it has, by rarity. `similarity` is that of its
-    vector to the query's words, None where it was chosen by words.
-    """
-
-    span: Span
-    words: float
-    similarity: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class FoundPiece:
-    """A further piece of a hit's text, with its score in the search; `span` is the section's.
-
-    `vector_score` and `words_matched` are as of a hit. `relevance` and `below_floor` are as of a retrieved
-    hit, and the index knows nothing of them.
-    """
-
-    section_id: str
-    text: str
-    score: float
-    span: Span | None = None
-    vector_score: float | None = None
-    words_matched: float | None = None
-    relevance: float | None = None
-    below_floor: bool = False
-
-
-class SameText(NamedTuple):
-    """Another item that holds the text of a hit, and the section that has it."""
-
-    item_id: str
-    item_title: str
-    section_id: str
-    uri: str
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A section that was found. `region` is where in a picture the region is that is nearest to the query.
-
-    `words_matched` is the share of the query's content words that it has, by rarity. `span` is the section's.
-    `pieces` are those of its text that collapsing left out as hits, best first. `multi_vector` has the
-    vectors of a picture with regions, the whole's first, or those of a text's tokens, where they were asked
-    for. `sections` are, in a search by documents, the item's next best sections, best first. `signals` are
-    there where they were asked for, and so are `highlights`, best first. `segments` are where parts of the
-    words of a picture or a sound are in it. Where the collection was between two spaces, `read_in` says by
-    which vectors the section was compared, and `own_score` is its similarity there; `vector_score` is on one
-    scale for all hits. `trust` is 1 of a hit that was not translated. `also_in` are other items that hold
-    the same text.
-    """
-
-    item_id: str
-    item_title: str
-    section_id: str
-    section_title: str
-    modality: Modality
-    text: str
-    uri: str
-    metadata: Metadata
-    score: float
-    vector_score: float | None = None
-    text_score: float | None = None
-    words_matched: float | None = None
-    region: Box | None = None
-    span: Span | None = None
-    pieces: Sequence[FoundPiece] = ()
-    multi_vector: MultiVector | None = None
-    vector: Vector | None = None
-    sections: Sequence[Hit] = ()
-    signals: Signals = field(default_factory=dict)
-    highlights: Sequence[Highlight] = ()
-    segments: Sequence[Segment] = ()
-    read_in: ReadIn | None = None
-    own_score: float | None = None
-    trust: float | None = None
-    also_in: Sequence[SameText] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from tieback_client import AsyncClient, NotFound
-from tieback_client.catalog import VectorKind
 from tieback_client.errors import Details, Resource, Unimplemented
+from tieback_contract.vectors import VectorKind
 
 from tieback.doors.caller import time_of
 from tieback.doors.http.operation import Operation

@@ -231,12 +231,12 @@ Rows = Sequence[Encoding]
 
 
 def _embedding(rows: Rows, datatype: str) -> Tensor:
-    return Tensor.of(datatype, np.stack([one.dense.values for one in rows if one.dense is not None]))
+    return Tensor.of(datatype, np.stack([one.vector.values for one in rows if one.vector is not None]))
 
 
 def _scales(rows: Rows, _: str) -> Tensor:
     """1 where the values are the embedding as they are."""
-    return numbers("FP32", [one.dense.scale or 1.0 for one in rows if one.dense is not None])
+    return numbers("FP32", [one.vector.scale or 1.0 for one in rows if one.vector is not None])
 
 
 _WRITTEN: Mapping[str, Callable[[Rows, str], Tensor]] = {

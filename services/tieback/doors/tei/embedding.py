@@ -32,7 +32,7 @@ class Embedding:
         encoding, timing = await self._encoded(
             request, self._models.encoder(model), VectorKind.DENSE, deadline
         )
-        values = () if encoding.dense is None else encoding.dense.values.tolist()
+        values = () if encoding.vector is None else encoding.vector.values.tolist()
         return tei_pb2.EmbedResponse(embeddings=values, metadata=_metadata(request, encoding, timing))
 
     async def sparse(

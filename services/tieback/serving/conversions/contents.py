@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from tieback.core.errors import InvalidInput
-from tieback.core.field_path import ROOT, FieldPath, at
+from tieback.core.field_path import FieldPath, at
 from tieback.core.types.content import Content, Features, Item, Modality, Section, TokenIds
 from tieback.core.types.encoding import (
-    AppliedAdapter,
     CachePolicy,
     EncodeReply,
     Encoding,
@@ -24,35 +23,22 @@ from tieback.core.types.encoding import (
 from tieback.core.types.ingestion import LongTexts
 from tieback.core.types.vectors import DType, Vector
 from tieback.serving import failures
-from tieback.serving.conversions.frames import Numbers, filled, optional
+from tieback.serving.conversions.codec import CODEC, NO_MODALITY, reading, writing
+from tieback.serving.conversions.frames import Numbers, filled
 from tieback.serving.conversions.metadata import read_metadata, write_metadata
 from tieback.serving.conversions.recognition import segment_messages, segments_of
 from tieback.serving.conversions.reports import fill_cost, fill_timing, read_cost, read_timing
 from tieback.serving.conversions.results import add_results
 from tieback.serving.conversions.vectors import (
-    fill_multi_vector,
-    fill_space,
-    fill_sparse,
-    fill_vector,
-    read_multi_vector,
-    read_reduction,
-    read_space,
-    read_sparse,
     read_tensor,
     read_vector,
-    write_reduction,
     write_span,
     write_tensor,
     write_vector,
 )
 from tieback.v1 import answer_pb2, content_pb2, encoder_pb2
 
-_MODALITIES = Numbers(
-    content_pb2.Modality,
-    Modality,
-    "modality",
-    refusal=f"say the modality: one of {', '.join(Modality.__members__)}",
-)
+_MODALITIES = Numbers(content_pb2.Modality, Modality, "modality", refusal=NO_MODALITY)
 read_modality, write_modality = _MODALITIES.read, _MODALITIES.write
 _BY_FIELD = {"text": Modality.TEXT, "image": Modality.IMAGE, "audio": Modality.AUDIO}
 
@@ -144,23 +130,12 @@ def write_item(item: Item, *, sections: bool = True) -> content_pb2.Item:
     )
 
 
-def read_labels(messages: Sequence[content_pb2.Label]) -> list[Label]:
-    """Classes with their probabilities."""
-    return [Label(label.name, label.index, label.probability) for label in messages]
-
-
-def write_labels(labels: Sequence[Label]) -> list[content_pb2.Label]:
-    """The messages of classes."""
-    return [
-        content_pb2.Label(name=label.name, index=label.index, probability=label.probability)
-        for label in labels
-    ]
-
-
 _TRUNCATIONS = Numbers(encoder_pb2.Truncation, Truncation, "truncation", unspecified=Truncation.REFUSE)
 read_truncation, write_truncation = _TRUNCATIONS.read, _TRUNCATIONS.write
 _CACHE_POLICIES = Numbers(encoder_pb2.CachePolicy, CachePolicy, "cache policy", unspecified=CachePolicy.USE)
 read_cache, write_cache = _CACHE_POLICIES.read, _CACHE_POLICIES.write
+
+
 _SOURCES = Numbers(encoder_pb2.EncodingSource, EncodingSource, "source", unspecified=EncodingSource.COMPUTED)
 write_source = _SOURCES.write
 
@@ -170,62 +145,20 @@ def read_source(number: int) -> EncodingSource:
     return _SOURCES.members.get(number, EncodingSource.COMPUTED)
 
 
-def read_encoding(message: encoder_pb2.Encoding, field: FieldPath) -> Encoding:
-    """An encoding from its message."""
-    space = read_space(message.space)
-    if not space.name:
-        raise InvalidInput("an encoding names its space", field=field["space"]["name"])
-    return Encoding(
-        space=space,
-        modality=read_modality(message.modality, field["modality"]),
-        dense=optional(message, "dense", read_vector, field),
-        multi_vector=optional(message, "multi_vector", read_multi_vector, field),
-        labels=read_labels(message.labels) if message.labels else (),
-        token_count=message.token_count,
-        truncated_tokens=message.truncated_tokens,
-        source=read_source(message.source),
-        sparse=optional(message, "sparse", read_sparse, field),
-        reduction=optional(message, "reduction", read_reduction, field),
-        layer=message.layer or None,
-        adapter=optional(message, "adapter", read_adapter, field),
-    )
+read_encoding = reading(Encoding, encoder_pb2.Encoding)
+write_encoding = writing(Encoding, encoder_pb2.Encoding)
+_fill_encoding = CODEC.filler(Encoding, encoder_pb2.Encoding.DESCRIPTOR)
+_read_label, _write_label = reading(Label, content_pb2.Label), writing(Label, content_pb2.Label)
 
 
-def read_adapter(message: encoder_pb2.AppliedAdapter, field: FieldPath = ROOT) -> AppliedAdapter:  # noqa: ARG001 - what reads a field takes its place
-    """The expert that was applied."""
-    return AppliedAdapter(message.name, message.sha256, dict(message.weights))
+def read_labels(messages: Iterable[content_pb2.Label]) -> list[Label]:
+    """Classes with their probabilities."""
+    return list(map(_read_label, messages))
 
 
-def write_adapter(adapter: AppliedAdapter) -> encoder_pb2.AppliedAdapter:
-    """The message of the expert that was applied."""
-    return encoder_pb2.AppliedAdapter(name=adapter.name, sha256=adapter.sha256, weights=adapter.weights)
-
-
-def fill_encoding(message: encoder_pb2.Encoding, encoding: Encoding) -> None:
-    """Writes an encoding into an empty message."""
-    fill_space(message.space, encoding.space)
-    message.modality = write_modality(encoding.modality)
-    if encoding.dense is not None:
-        fill_vector(message.dense, encoding.dense)
-    if encoding.multi_vector is not None:
-        fill_multi_vector(message.multi_vector, encoding.multi_vector)
-    if encoding.labels:
-        message.labels.extend(write_labels(encoding.labels))
-    message.token_count = encoding.token_count
-    if encoding.truncated_tokens:
-        message.truncated_tokens = encoding.truncated_tokens
-    message.source = write_source(encoding.source)
-    if encoding.sparse is not None:
-        fill_sparse(message.sparse, encoding.sparse)
-    if encoding.reduction is not None:
-        message.reduction.CopyFrom(write_reduction(encoding.reduction))
-    if encoding.layer is not None:
-        message.layer = encoding.layer
-    if encoding.adapter is not None:
-        message.adapter.CopyFrom(write_adapter(encoding.adapter))
-
-
-write_encoding = filled(encoder_pb2.Encoding, fill_encoding)
+def write_labels(labels: Iterable[Label]) -> list[content_pb2.Label]:
+    """The messages of classes."""
+    return list(map(_write_label, labels))
 
 
 def read_encode_reply(message: encoder_pb2.EncodeResponse) -> EncodeReply:
@@ -244,7 +177,7 @@ def read_encode_reply(message: encoder_pb2.EncodeResponse) -> EncodeReply:
 
 def fill_encode_reply(message: encoder_pb2.EncodeResponse, reply: EncodeReply) -> None:
     """Writes one result per input into an empty message."""
-    add_results(message, reply.results, lambda result, one: fill_encoding(result.encoding, one))
+    add_results(message, reply.results, lambda result, one: _fill_encoding(result.encoding, one))
     fill_timing(message.timing, reply.timing)
     fill_cost(message.cost, reply.cost)
 

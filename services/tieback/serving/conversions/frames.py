@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypeVar
 
@@ -54,6 +55,13 @@ class Numbers(Generic[N, E]):
     def write(self, member: E) -> N:
         """The number of a member."""
         return self._numbers[member]
+
+
+def finite(number: float, field: FieldPath) -> float:
+    """A number that is one."""
+    if not math.isfinite(number):
+        raise InvalidInput(f"{number} is no finite number", field=field, reason="NOT_FINITE")
+    return number
 
 
 def optional(

@@ -37,10 +37,9 @@ from tieback.core.types.generation import (
 )
 from tieback.serving.conversions.contents import read_modality, write_modality
 from tieback.serving.conversions.decisions import read_decision, write_decision
-from tieback.serving.conversions.frames import Numbers, optional
+from tieback.serving.conversions.frames import Numbers, finite, optional
 from tieback.serving.conversions.recognition import segment_messages, segments_of
 from tieback.serving.conversions.reports import (
-    finite,
     microseconds,
     read_method,
     read_timing,

@@ -5,27 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 
-from google.protobuf import timestamp_pb2
-
 from tieback.core import dates
 from tieback.core.errors import InvalidInput, cut
-from tieback.core.field_path import FieldPath
+from tieback.core.field_path import ROOT, FieldPath
 from tieback.core.types.metadata import Metadata, MetadataValue, Scalar
-from tieback.serving.conversions.reports import finite
+from tieback.serving.conversions.frames import finite
 from tieback.v1 import metadata_pb2
 
 
 def read_metadata(message: Mapping[str, metadata_pb2.MetadataValue], field: FieldPath) -> Metadata:
     """The values by key. InvalidInput names the key of one that is none: ``item.metadata["year"]``."""
-    return {key: _read(value, field.key(key)) for key, value in message.items()}
+    return {key: metadata_value(value, field.key(key)) for key, value in message.items()}
 
 
 def write_metadata(metadata: Metadata) -> dict[str, metadata_pb2.MetadataValue]:
     """The messages of the values by key."""
-    return {key: _write(value) for key, value in metadata.items()}
+    messages: dict[str, metadata_pb2.MetadataValue] = {}
+    for key, value in metadata.items():
+        messages[key] = metadata_pb2.MetadataValue()
+        fill_metadata_value(messages[key], value)
+    return messages
 
 
-def _read(message: metadata_pb2.MetadataValue, field: FieldPath) -> MetadataValue:
+def metadata_value(message: metadata_pb2.MetadataValue, field: FieldPath = ROOT) -> MetadataValue:
+    """A value, or a list of them."""
     if message.WhichOneof("kind") != "list_value":
         return _read_scalar(message, field)
     values = message.list_value.values
@@ -60,19 +63,19 @@ def _read_scalar(message: metadata_pb2.MetadataValue, field: FieldPath) -> Scala
             )
 
 
-def _write(value: MetadataValue) -> metadata_pb2.MetadataValue:
+def fill_metadata_value(message: metadata_pb2.MetadataValue, value: MetadataValue) -> None:
+    """Writes a value into an empty message."""
     if isinstance(value, str):
-        return metadata_pb2.MetadataValue(string_value=value)
-    if isinstance(value, bool):
-        return metadata_pb2.MetadataValue(bool_value=value)
-    if isinstance(value, int | float):
-        return metadata_pb2.MetadataValue(number_value=value)
-    if isinstance(value, datetime):
-        moment = timestamp_pb2.Timestamp()
-        moment.FromDatetime(value)
-        return metadata_pb2.MetadataValue(time_value=moment)
-    if isinstance(value, date):
-        return metadata_pb2.MetadataValue(date_value=value.isoformat())
-    return metadata_pb2.MetadataValue(
-        list_value=metadata_pb2.MetadataList(values=[_write(one) for one in value])
-    )
+        message.string_value = value
+    elif isinstance(value, bool):
+        message.bool_value = value
+    elif isinstance(value, int | float):
+        message.number_value = value
+    elif isinstance(value, datetime):
+        message.time_value.FromDatetime(value)
+    elif isinstance(value, date):
+        message.date_value = value.isoformat()
+    else:
+        message.list_value.SetInParent()
+        for one in value:
+            fill_metadata_value(message.list_value.values.add(), one)

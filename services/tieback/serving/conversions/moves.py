@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from tieback.core.field_path import FieldPath, at
-from tieback.core.types.moving import Mixture, ReadIn, SecondVector
+from tieback.core.field_path import FieldPath
+from tieback.core.types.moving import Mixture, SecondVector
 from tieback.core.types.reindexing import FollowingVectors, ReindexedPiece
-from tieback.serving.conversions.frames import Numbers, each
+from tieback.serving.conversions.codec import reading, writing
+from tieback.serving.conversions.frames import each
 from tieback.serving.conversions.indexed_sections import read_indexed_section, write_indexed_section
 from tieback.serving.conversions.routings import read_ignored, write_ignored
 from tieback.serving.conversions.vectors import read_vector, write_span, write_vector
 from tieback.v1 import answer_pb2, index_pb2
-
-_HOW = Numbers(index_pb2.ReadIn, ReadIn, "read_in")
-
-
-def read_how(number: int) -> ReadIn | None:
-    """By which vectors a section was compared; None where its collection is in one space."""
-    return _HOW.read(number, at("read_in")) if number else None
-
-
-def write_how(how: ReadIn | None) -> index_pb2.ReadIn:
-    """The number of that."""
-    return index_pb2.READ_IN_UNSPECIFIED if how is None else _HOW.write(how)
 
 
 def read_following(message: index_pb2.FollowingVectors, field: FieldPath) -> FollowingVectors:
@@ -64,17 +53,4 @@ def write_second(second: SecondVector) -> index_pb2.SecondVector:
     return index_pb2.SecondVector(vector=write_vector(second.vector), ignored=write_ignored(second.ignored))
 
 
-def read_mixture(message: answer_pb2.Mixture) -> Mixture:
-    """How much of an answer was read in which space."""
-    return Mixture(message.old, message.new, message.translated, message.trust, message.done)
-
-
-def write_mixture(mixture: Mixture) -> answer_pb2.Mixture:
-    """The message of that."""
-    return answer_pb2.Mixture(
-        old=mixture.old,
-        new=mixture.new,
-        translated=mixture.translated,
-        trust=mixture.trust,
-        done=mixture.done,
-    )
+read_mixture, write_mixture = reading(Mixture, answer_pb2.Mixture), writing(Mixture, answer_pb2.Mixture)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from tieback.core.field_path import ROOT, FieldPath
 from tieback.core.types.query_plan import QueryPlan
 from tieback.core.types.search import Granularity
-from tieback.serving.conversions.frames import Numbers, optional
-from tieback.serving.conversions.reports import finite, read_method, write_method
+from tieback.serving.conversions.frames import Numbers, finite, optional
+from tieback.serving.conversions.reports import read_method, write_method
 from tieback.v1 import index_pb2
 
 _GRANULARITIES = Numbers(index_pb2.Granularity, Granularity, "granularity", unspecified=Granularity.SECTION)

@@ -6,7 +6,6 @@ from tieback.core.alone import Alone
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.field_path import FieldPath, at
 from tieback.core.types.rerank import (
-    AlignedPair,
     Alignment,
     RerankCandidate,
     RerankFailure,
@@ -16,15 +15,13 @@ from tieback.core.types.rerank import (
 )
 from tieback.core.types.vectors import MultiVector
 from tieback.serving import failures
+from tieback.serving.conversions.codec import reading, writing
 from tieback.serving.conversions.contents import read_content, write_content
-from tieback.serving.conversions.reports import finite, read_cost, read_timing, write_cost, write_timing
+from tieback.serving.conversions.frames import each, finite
+from tieback.serving.conversions.reports import read_cost, read_timing, write_cost, write_timing
 from tieback.serving.conversions.vectors import (
-    read_locator,
     read_multi_vector,
-    read_tensor,
-    write_locator,
     write_multi_vector,
-    write_tensor,
 )
 from tieback.v1 import reranker_pb2
 
@@ -64,51 +61,18 @@ def write_candidate(candidate: RerankCandidate) -> reranker_pb2.RerankCandidate:
     )
 
 
-def read_alignment(message: reranker_pb2.Alignment) -> Alignment:
-    """Alignment that says which part answers which."""
-    return Alignment(
-        [
-            AlignedPair(
-                read_locator(pair.query, at("alignment", "pairs", place, "query")),
-                read_locator(pair.candidate, at("alignment", "pairs", place, "candidate")),
-                pair.similarity,
-                pair.weight,
-            )
-            for place, pair in enumerate(message.pairs)
-        ],
-        read_tensor(message.plan, at("alignment", "plan"), rank=2) if message.HasField("plan") else None,
-    )
-
-
-def write_alignment(alignment: Alignment) -> reranker_pb2.Alignment:
-    """The message of an alignment."""
-    return reranker_pb2.Alignment(
-        pairs=[
-            reranker_pb2.AlignedPair(
-                query=write_locator(pair.query),
-                candidate=write_locator(pair.candidate),
-                similarity=pair.similarity,
-                weight=pair.weight,
-            )
-            for pair in alignment.pairs
-        ],
-        plan=None if alignment.plan is None else write_tensor(alignment.plan),
-    )
+read_alignment, write_alignment = (
+    reading(Alignment, reranker_pb2.Alignment),
+    writing(Alignment, reranker_pb2.Alignment),
+)
+_read_result = reading(RerankResult, reranker_pb2.RerankResult)
+_write_result = writing(RerankResult, reranker_pb2.RerankResult)
 
 
 def read_rerank_reply(message: reranker_pb2.RerankResponse) -> RerankReply:
     """The candidates, best first, and those that failed."""
     return RerankReply(
-        [
-            RerankResult(
-                result.id,
-                result.score,
-                result.rerank_score,
-                result.first_rank,
-                read_alignment(result.alignment) if result.HasField("alignment") else None,
-            )
-            for result in message.results
-        ],
+        each(message.results, _read_result, at("results")),
         read_timing(message.timing),
         read_cost(message.cost),
         [RerankFailure(one.id, one.first_rank, failures.from_status(one.error)) for one in message.failures],
@@ -127,13 +91,3 @@ def write_rerank_reply(reply: RerankReply) -> reranker_pb2.RerankResponse:
     for one in sorted(failed, key=lambda one: one.first_rank):
         response.failures.add(id=one.id, first_rank=one.first_rank, error=failures.to_status(one.error))
     return response
-
-
-def _write_result(result: RerankResult) -> reranker_pb2.RerankResult:
-    return reranker_pb2.RerankResult(
-        id=result.id,
-        score=result.score,
-        rerank_score=result.rerank_score,
-        first_rank=result.first_rank,
-        alignment=None if result.alignment is None else write_alignment(result.alignment),
-    )

@@ -12,8 +12,8 @@ from tieback.core.types.retrieval import (
     RetrievalPlan,
     RetrievedHit,
     RetrieveReply,
-    SignalShare,
 )
+from tieback.serving.conversions.codec import reading, writing
 from tieback.serving.conversions.contents import (
     read_content,
     read_labels,
@@ -22,21 +22,16 @@ from tieback.serving.conversions.contents import (
     write_labels,
     write_modality,
 )
-from tieback.serving.conversions.frames import each, optional
+from tieback.serving.conversions.frames import each, finite, optional
 from tieback.serving.conversions.moves import read_mixture, write_mixture
 from tieback.serving.conversions.query_plans import read_granularity, write_granularity
 from tieback.serving.conversions.reports import (
     MICROSECONDS,
-    finite,
     microseconds,
     read_method,
     read_timing,
     write_method,
     write_timing,
-)
-from tieback.serving.conversions.reranking import (
-    read_alignment,
-    write_alignment,
 )
 from tieback.serving.conversions.routings import (
     read_explanation,
@@ -46,9 +41,7 @@ from tieback.serving.conversions.routings import (
     write_routing,
 )
 from tieback.serving.conversions.searches import (
-    read_hit,
     read_stage_scores,
-    write_hit,
     write_stage_scores,
 )
 from tieback.v1 import answer_pb2
@@ -182,10 +175,14 @@ def write_plan(plan: RetrievalPlan) -> answer_pb2.RetrievalPlan:
     )
 
 
+_read_hit = reading(RetrievedHit, answer_pb2.RetrievedHit)
+_write_hit = writing(RetrievedHit, answer_pb2.RetrievedHit)
+
+
 def read_retrieve_reply(message: answer_pb2.RetrieveResponse) -> RetrieveReply:
     """What was found."""
     return RetrieveReply(
-        [_read_hit(hit) for hit in message.hits],
+        each(message.hits, _read_hit, at("hits")),
         read_explanation(message.routing),
         read_labels(message.labels),
         read_timing(message.timing),
@@ -207,37 +204,6 @@ def write_retrieve_reply(reply: RetrieveReply) -> answer_pb2.RetrieveResponse:
         truncated=write_truncated(reply.truncated),
         steps=[write_stage_scores(one) for one in reply.steps],
         mixture=None if reply.mixture is None else write_mixture(reply.mixture),
-    )
-
-
-def _read_hit(hit: answer_pb2.RetrievedHit) -> RetrievedHit:
-    return RetrievedHit(
-        read_hit(hit.hit),
-        hit.search_score,
-        hit.search_rank,
-        hit.rerank_score if hit.HasField("rerank_score") else None,
-        read_alignment(hit.alignment) if hit.HasField("alignment") else None,
-        hit.relevance if hit.HasField("relevance") else None,
-        hit.below_floor,
-        [_read_hit(one) for one in hit.sections],
-        [SignalShare(one.name, one.value, one.contribution) for one in hit.signals],
-    )
-
-
-def _write_hit(hit: RetrievedHit) -> answer_pb2.RetrievedHit:
-    return answer_pb2.RetrievedHit(
-        hit=write_hit(hit.hit),
-        search_score=hit.search_score,
-        search_rank=hit.search_rank,
-        rerank_score=hit.rerank_score,
-        alignment=None if hit.alignment is None else write_alignment(hit.alignment),
-        relevance=hit.relevance,
-        below_floor=hit.below_floor,
-        sections=[_write_hit(one) for one in hit.sections],
-        signals=[
-            answer_pb2.SignalShare(name=one.name, value=one.value, contribution=one.contribution)
-            for one in hit.signals
-        ],
     )
 
 

@@ -15,17 +15,13 @@ from tieback.core.types.fusion import (
     RoutingExplanation,
 )
 from tieback.serving import failures
+from tieback.serving.conversions.codec import CODEC, reading, writing
 from tieback.serving.conversions.contents import (
     read_encoding,
-    read_labels,
-    read_modality,
     write_encoding,
-    write_labels,
-    write_modality,
 )
-from tieback.serving.conversions.frames import Numbers, each, optional
+from tieback.serving.conversions.frames import Numbers, each, finite, optional
 from tieback.serving.conversions.reports import (
-    finite,
     parameters_of,
     read_method,
     read_timing,
@@ -34,12 +30,6 @@ from tieback.serving.conversions.reports import (
     write_timing,
 )
 from tieback.serving.conversions.results import add_results
-from tieback.serving.conversions.vectors import (
-    read_multi_vector,
-    read_vector,
-    write_multi_vector,
-    write_vector,
-)
 from tieback.v1 import answer_pb2, router_pb2
 
 _ROLES = Numbers(router_pb2.Role, Role, "role", unspecified=Role.QUERY)
@@ -92,60 +82,24 @@ def write_fuse_input(parts: Sequence[FusePart]) -> router_pb2.FuseInput:
     )
 
 
-def read_explanation(message: router_pb2.RoutingExplanation) -> RoutingExplanation:
-    """Why a joint vector is what it is."""
-    return RoutingExplanation(
-        policy=message.policy,
-        weights={weight.space: weight.weight for weight in message.weights},
-        entropy=message.entropy,
-        missing=list(message.missing),
-        degraded=message.degraded,
-        projections=list(message.projections),
-        reasons=dict(message.missing_reasons),
-        expected_recall_loss=message.expected_recall_loss,
-        binding=message.binding,
-        modality=message.modality,
-        fallback=message.fallback,
-        imputed=dict(message.imputed),
-    )
-
-
-def write_explanation(routing: RoutingExplanation) -> router_pb2.RoutingExplanation:
-    """The message of an explanation."""
-    return router_pb2.RoutingExplanation(
-        policy=routing.policy,
-        weights=[
-            router_pb2.SpaceWeight(space=space, weight=weight) for space, weight in routing.weights.items()
-        ],
-        entropy=routing.entropy,
-        missing=routing.missing,
-        degraded=routing.degraded,
-        projections=routing.projections,
-        missing_reasons=dict(routing.reasons),
-        expected_recall_loss=routing.expected_recall_loss,
-        binding=routing.binding,
-        modality=routing.modality,
-        fallback=routing.fallback,
-        imputed=dict(routing.imputed),
-    )
+read_explanation = reading(RoutingExplanation, router_pb2.RoutingExplanation)
+write_explanation = writing(RoutingExplanation, router_pb2.RoutingExplanation)
+_read_ignored = reading(IgnoredDimensions, router_pb2.IgnoredDimensions)
+_write_ignored = writing(IgnoredDimensions, router_pb2.IgnoredDimensions)
+_read_fused = reading(Fused, router_pb2.Fused)
+_fill_fused = CODEC.filler(Fused, router_pb2.Fused.DESCRIPTOR)
 
 
 def read_ignored(
     messages: Iterable[router_pb2.IgnoredDimensions], field: FieldPath
 ) -> list[IgnoredDimensions]:
     """What does not count of a query's vector for sections of a modality."""
-    return [
-        IgnoredDimensions(read_modality(one.modality, field[place]["modality"]), one.begin, one.end)
-        for place, one in enumerate(messages)
-    ]
+    return each(messages, _read_ignored, field)
 
 
 def write_ignored(ignored: Iterable[IgnoredDimensions]) -> list[router_pb2.IgnoredDimensions]:
     """The messages of what does not count of a query's vector."""
-    return [
-        router_pb2.IgnoredDimensions(modality=write_modality(one.modality), begin=one.begin, end=one.end)
-        for one in ignored
-    ]
+    return list(map(_write_ignored, ignored))
 
 
 def read_fuse_reply(message: router_pb2.FuseResponse) -> FuseReply:
@@ -154,13 +108,7 @@ def read_fuse_reply(message: router_pb2.FuseResponse) -> FuseReply:
         [
             failures.from_status(result.error)
             if result.WhichOneof("outcome") == "error"
-            else Fused(
-                read_vector(result.fused.vector, at("results", index, "fused", "vector")),
-                read_explanation(result.fused.routing),
-                read_labels(result.fused.labels),
-                optional(result.fused, "regions", read_multi_vector, at("results", index, "fused")),
-                read_ignored(result.fused.ignored, at("results", index, "fused", "ignored")),
-            )
+            else _read_fused(result.fused, at("results", index, "fused"))
             for index, result in enumerate(message.results)
         ],
         read_timing(message.timing),
@@ -170,15 +118,5 @@ def read_fuse_reply(message: router_pb2.FuseResponse) -> FuseReply:
 def write_fuse_reply(reply: FuseReply) -> router_pb2.FuseResponse:
     """The message of one result per input."""
     message = router_pb2.FuseResponse(timing=write_timing(reply.timing))
-    add_results(message, reply.results, lambda result, one: result.fused.CopyFrom(_write_fused(one)))
+    add_results(message, reply.results, lambda result, one: _fill_fused(result.fused, one))
     return message
-
-
-def _write_fused(fused: Fused) -> router_pb2.Fused:
-    return router_pb2.Fused(
-        vector=write_vector(fused.vector),
-        routing=write_explanation(fused.routing),
-        labels=write_labels(fused.labels),
-        regions=None if fused.regions is None else write_multi_vector(fused.regions),
-        ignored=write_ignored(fused.ignored),
-    )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from tieback.core.field_path import FieldPath
 from tieback.core.types.generation import Grammar, GrammarKind, SamplingParameters
 from tieback.core.types.method_choice import MethodChoice
-from tieback.serving.conversions.frames import optional
-from tieback.serving.conversions.reports import finite, read_method, write_method
+from tieback.serving.conversions.frames import finite, optional
+from tieback.serving.conversions.reports import read_method, write_method
 from tieback.v1 import generator_pb2
 
 

@@ -20,10 +20,10 @@ from tieback.serving.conversions.collections import (
     write_collection_source,
 )
 from tieback.serving.conversions.contents import read_modality, write_content, write_item
-from tieback.serving.conversions.frames import optional
+from tieback.serving.conversions.frames import finite, optional
 from tieback.serving.conversions.moves import read_second
 from tieback.serving.conversions.query_plans import read_granularity, read_query_plan
-from tieback.serving.conversions.reports import finite, read_method, write_timing
+from tieback.serving.conversions.reports import read_method, write_timing
 from tieback.serving.conversions.routings import read_ignored, read_routing
 from tieback.serving.conversions.searches import (
     read_indexed_item,

@@ -1,16 +1,15 @@
-"""Vectors with their space, as NumPy arrays."""
+"""Vectors of every kind, and the space that each is in."""
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from tieback_contract.arrays import Array
+from tieback_contract.locators import Locators
 
 
 class DType(enum.StrEnum):
@@ -24,6 +23,19 @@ class DType(enum.StrEnum):
     """Signed 8-bit integers; the value is scale times the integer."""
     BINARY = "binary"
     """The signs, packed eight to a byte, most significant bit first."""
+
+
+class VectorKind(enum.StrEnum):
+    """What an encoding can hold."""
+
+    DENSE = "dense"
+    """One pooled vector."""
+    MULTI_VECTOR = "multi_vector"
+    """Several vectors: one per token of a text, region of a picture or window of a sound."""
+    LABELS = "labels"
+    """The classes that the model recognises, most probable first."""
+    SPARSE = "sparse"
+    """A weight for each of the vocabulary's terms that the input is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,65 +78,13 @@ class Vector:
         return decode(self.values, self.dtype, self.scale)
 
 
-class LocatorKind(enum.StrEnum):
-    """What the numbers of a locator mean."""
-
-    BYTE_SPAN = "byte_span"
-    """The first byte of a text's UTF-8, and the first after it."""
-    BOX = "box"
-    """x, y, width and height in 0..1 of a picture's, from its upper left corner."""
-    TIME_RANGE = "time_range"
-    """Begin and end in seconds from a sound's beginning."""
-
-
-@dataclass(frozen=True, slots=True)
-class Locator:
-    """A part of a content."""
-
-    kind: LocatorKind
-    """What the numbers mean."""
-    place: tuple[float, ...]
-    """The numbers; those of a BYTE_SPAN are whole, so that ``text.encode()[slice(*place)]`` is the part."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Locators:
-    """What part of a content each row of a multi-vector is of."""
-
-    kind: LocatorKind
-    """What the numbers of a row mean."""
-    places: Array
-    """The numbers: `[rows, 2]` int64 for BYTE_SPAN, `[rows, 4]` for BOX, `[rows, 2]` for TIME_RANGE."""
-
-    @classmethod
-    def byte_spans(cls, places: Sequence[tuple[int, int]] | Array) -> Locators:
-        """Bytes of a text."""
-        return cls(LocatorKind.BYTE_SPAN, np.asarray(places, np.int64).reshape(-1, 2))
-
-    @classmethod
-    def boxes(cls, places: Sequence[tuple[float, float, float, float]] | Array) -> Locators:
-        """Regions of a picture."""
-        return cls(LocatorKind.BOX, np.asarray(places, np.float32).reshape(-1, 4))
-
-    @classmethod
-    def time_ranges(cls, places: Sequence[tuple[float, float]] | Array) -> Locators:
-        """Windows of a sound."""
-        return cls(LocatorKind.TIME_RANGE, np.asarray(places, np.float32).reshape(-1, 2))
-
-    def __len__(self) -> int:
-        return len(self.places)
-
-    def __getitem__(self, row: int) -> Locator:
-        """The locator of one row."""
-        return Locator(self.kind, tuple(self.places[row].tolist()))
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class MultiVector:
     """Several vectors of one content: of a text's tokens, a picture's regions or a sound's windows."""
 
     values: Array
-    """`[rows, width]`, float32 or float16, of length 1 where a model made them."""
+    """`[rows, width]`, float32 or float16. A row has length 1 where a model made it; the length of a vector
+    of the joint space shows how many blocks it has."""
     space: SpaceRef
     """The space they live in."""
     locators: Locators
@@ -132,6 +92,10 @@ class MultiVector:
 
     def __len__(self) -> int:
         return len(self.values)
+
+    def take(self, rows: slice | Array | Sequence[int]) -> MultiVector:
+        """These rows alone."""
+        return MultiVector(self.values[rows], self.space, self.locators.take(rows))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -153,20 +117,6 @@ class SparseVector:
             raise ValueError(f"a vector of {self.space} does not compare with one of {other.space}")
         _, ours, theirs = np.intersect1d(self.indices, other.indices, assume_unique=True, return_indices=True)
         return float(self.weights[ours] @ other.weights[theirs])
-
-
-@dataclass(frozen=True, slots=True)
-class Box:
-    """A rectangle in a picture, in 0..1 of the picture's width and height."""
-
-    x: float
-    """Its left edge, from the picture's left."""
-    y: float
-    """Its upper edge, from the picture's top."""
-    width: float
-    """How wide it is."""
-    height: float
-    """How high it is."""
 
 
 def decode(values: Array, dtype: DType, scale: float | Array = 0.0) -> Array:

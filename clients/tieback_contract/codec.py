@@ -1,0 +1,302 @@
+"""Reads values from messages and writes them into messages, as their fields and the descriptors say.
+
+For each pair of a type and a message a function is made once, from source that names every field: it does
+what one would write by hand, and nothing for the fields that are unset. What is not one to one, such as a
+tensor, has a converter of its own, by its type or by its message.
+
+A codec that may refuse what it reads says where it was: the error's field is the path from the message that
+was read. No path is made until something is refused.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from dataclasses import MISSING
+from typing import Any, NamedTuple, TypeVar
+
+from tieback_contract.field_path import FieldPath, at
+from tieback_contract.shapes import Shape, members, shapes
+from tieback_contract.wire import ABSENT
+
+T = TypeVar("T")
+Read = Callable[..., Any]
+Fill = Callable[[Any, Any], None]
+Check = Callable[[Any], None]
+Unknown = Callable[[type[enum.Enum], int], Any]
+
+
+class Converter(NamedTuple):
+    """Functions for what is not one to one."""
+
+    read: Read
+    """Makes the value of a message; of a repeated field, of all its messages."""
+    fill: Fill | None
+    """Writes a value into an empty message, or into an empty repeated field."""
+
+
+class Codec:
+    """Functions that read and write values.
+
+    `refused` is the class of errors by which converters refuse a message, with a method `within` that puts a
+    path before theirs. `unknown` refuses a number of an enum that has no member, and zero where the field has
+    no default, or gives what it is read as. Without it such a number is read as the field's default, else as
+    None.
+    """
+
+    def __init__(self, refused: type[Exception] | None = None, unknown: Unknown | None = None) -> None:
+        self._refused, self._unknown = refused, unknown
+        self._converters: dict[Any, Converter] = {}
+        self._lists: dict[str, Converter] = {}
+        self._checks: dict[type, Check] = {}
+        self._names: dict[Any, str] = {}
+        self._keywords: dict[str, dict[str, str]] = {}
+        self._namespace: dict[str, Any] = {"FAULT": refused, "located": located}
+
+    def converter(self, key: type | str, read: Read, fill: Fill | None = None) -> None:
+        """Registers the functions of a type, or of a message or a field by its full name.
+
+        A codec that only reads needs no `fill`.
+        """
+        self._converters[key] = Converter(read, fill)
+
+    def list_converter(self, name: str, read: Read, fill: Fill) -> None:
+        """Registers the functions of all messages of a repeated field together, by the full name of the
+        message.
+        """
+        self._lists[name] = Converter(read, fill)
+
+    def check(self, kind: type, refuse: Check) -> None:
+        """Registers what raises where a value that was read of this type is not good."""
+        self._checks[kind] = refuse
+
+    def reader(self, kind: type[T], descriptor: Any) -> Callable[..., T]:
+        """The function that makes a value of a message; fields that are in no message are keywords of it."""
+        made: Callable[..., T] = self._namespace[self._function("read", kind, descriptor)]
+        return made
+
+    def filler(self, kind: type[T], descriptor: Any) -> Callable[[Any, T], None]:
+        """The function that writes a value into an empty message."""
+        made: Callable[[Any, T], None] = self._namespace[self._function("fill", kind, descriptor)]
+        return made
+
+    def writer(self, kind: type[T], message: type[Any]) -> Callable[[T], Any]:
+        """The function that makes the message of a value."""
+        fill = self.filler(kind, message.DESCRIPTOR)
+
+        def write(value: T) -> Any:
+            made = message()
+            fill(made, value)
+            return made
+
+        return write
+
+    def _function(self, action: str, kind: Any, descriptor: Any) -> str:
+        """The name of a function in the namespace; it is made where it is not there yet."""
+        key = (action, kind, descriptor.full_name)
+        name = self._names.get(key)
+        if name is None:
+            name = self._names[key] = f"{action}_{len(self._names)}"
+            own = self._converters.get(kind) or self._converters.get(descriptor.full_name)
+            if own is not None:
+                self._namespace[name] = getattr(own, action)
+            else:
+                source = getattr(self, f"_{action}_source")(name, kind, shapes(kind, descriptor))
+                exec(compile(source, f"<codec of {descriptor.full_name}>", "exec"), self._namespace)  # noqa: S102 - the source is made of names of fields
+        return name
+
+    def _part(self, action: str, one: Shape) -> str:
+        """The name of the function for one message of a field."""
+        own = self._converters.get(one.descriptor.full_name)
+        if own is not None:
+            return self._constant(getattr(own, action))
+        return self._function(action, one.kind, one.descriptor.message_type)
+
+    def _constant(self, value: Any) -> str:
+        """The name of a value in the namespace."""
+        name = f"constant_{len(self._namespace)}"
+        self._namespace[name] = value
+        return name
+
+    def _whole(self, action: str, one: Shape) -> str | None:
+        """The function for a repeated field as a whole, where one is registered."""
+        if not one.is_message or one.descriptor.message_type.full_name not in self._lists:
+            return None
+        return self._constant(getattr(self._lists[one.descriptor.message_type.full_name], action))
+
+    def _read_source(self, name: str, kind: type, found: list[Shape]) -> str:
+        keywords = {one.name: self._constant(one.default) for one in found if one.place == ABSENT}
+        first_keyword = next((place for place, one in enumerate(found) if one.place == ABSENT), len(found))
+        body: list[str] = []
+        arguments: list[str] = []
+        steps: list[tuple[Shape, str]] = []
+        for one in found:
+            if one.place == ABSENT:
+                arguments.append(f"{one.name}={one.name}")
+                continue
+            expression, element = self._expression(one)
+            keywords |= self._keywords.get(element, {}) if one.form == "one" else {}
+            if self._refused is not None and (one.is_message or one.is_enum):
+                body += [f"step = {len(steps)}", f"v_{one.name} = {expression}"]
+                steps.append((one, element))
+                expression = f"v_{one.name}"
+            arguments.append(f"{one.name}={expression}" if len(arguments) >= first_keyword else expression)
+        body.append(f"made = {self._constant(kind)}({', '.join(arguments)})")
+        if steps:
+            # Elements are looked up by name when something is refused: their functions may not be there yet.
+            table = self._constant([(one.place, one.form, element) for one, element in steps])
+            body = ["try:", *(f"    {line}" for line in body)]
+            body += [
+                "except FAULT as error:",
+                f"    raise located(error, m, {table}[step], globals()) from None",
+            ]
+        if kind in self._checks:
+            body.append(f"{self._constant(self._checks[kind])}(made)")
+        body.append("return made")
+        if any("has(" in line for line in body):
+            body.insert(0, "has = m.HasField")
+        self._keywords[name] = keywords
+        head = "".join(f", {one}={default}" for one, default in keywords.items())
+        return "\n".join([f"def {name}(m{head}):", *(f"    {line}" for line in body)])
+
+    def _expression(self, one: Shape) -> tuple[str, str]:
+        """What reads a field, and the name of the function that reads one of its elements."""
+        place = f"m.{one.place}"
+        if one.microseconds:
+            place += " / 1000000"
+        element = ""
+        if one.is_enum:
+            table = self._constant(self._numbers(one))
+            element = self._constant(self._namespace[table].__getitem__)
+            read = f"{table}[{{value}}]"
+        elif one.is_message:
+            whole = self._whole("read", one)
+            if whole is not None:
+                return f"{whole}({place})", ""
+            element = self._part("read", one)
+            given = self._keywords.get(element, {}) if one.form == "one" else {}
+            read = f"{element}({', '.join(['{value}', *(f'{key}={key}' for key in given)])})"
+        else:
+            read = "{value}"
+        if one.form == "list":
+            if read == "{value}":
+                return f"list({place})", ""
+            return f"[{read.format(value='x')} for x in xs] if (xs := {place}) else []", element
+        if one.form == "map":
+            if read == "{value}":
+                return f"dict({place})", ""
+            return f"{{k: {read.format(value='x')} for k, x in {place}.items()}}", element
+        value = read.format(value=place)
+        if one.has_presence and (one.optional or not one.is_message):
+            return f'{value} if has("{one.place}") else {self._default(one)}', element
+        if one.optional and not one.is_enum:
+            return f"{value} or None", element
+        return value, element
+
+    def _default(self, one: Shape) -> str:
+        return "None" if one.optional or one.default is MISSING else self._constant(one.default)
+
+    def _numbers(self, one: Shape) -> dict[int, Any]:
+        default = None if one.default is MISSING else one.default
+        known: dict[int, Any] = dict(members(one.kind, one.descriptor.enum_type))
+        if self._unknown is None:
+            known[0] = default
+            return _Lenient(default, known)
+        if one.default is not MISSING:
+            known[0] = default
+        return _Strict(one.kind, self._unknown, known)
+
+    def _fill_source(self, name: str, kind: type, found: list[Shape]) -> str:  # noqa: ARG002 - as of the reader
+        body: list[str] = []
+        # A part that is there is written though all of it is zero, so one assignment is made in any case.
+        sure = next((one for one in found if one.place != ABSENT and self._is_plain(one)), None)
+        if sure is None:
+            body.append("m.SetInParent()")
+        for one in found:
+            if one.place != ABSENT:
+                body += self._assignment(one, always=one is sure)
+        return "\n".join([f"def {name}(m, v):", *(f"    {line}" for line in body)])
+
+    @staticmethod
+    def _is_plain(one: Shape) -> bool:
+        is_scalar = one.form == "one" and not (one.is_message or one.is_enum or one.microseconds)
+        return is_scalar and not one.optional
+
+    def _assignment(self, one: Shape, *, always: bool) -> list[str]:
+        value, place = f"v.{one.name}", f"m.{one.place}"
+        if always:
+            return [f"{place} = {value}"]
+        if one.is_message:
+            whole = self._whole("fill", one)
+            if whole is not None:
+                return [f"if (x := {value}): {whole}({place}, x)"]
+            fill = self._part("fill", one)
+            if one.form == "list":
+                return [
+                    f"if len(xs := {value}):",
+                    f"    add = {place}.add",
+                    f"    for x in xs: {fill}(add(), x)",
+                ]
+            if one.form == "map":
+                return [
+                    f"if (xs := {value}):",
+                    f"    to = {place}",
+                    f"    for k, x in xs.items(): {fill}(to[k], x)",
+                ]
+            return [f"if (x := {value}) is not None: {fill}({place}, x)"]
+        if one.is_enum:
+            numbers = self._constant(
+                {member: number for number, member in members(one.kind, one.descriptor.enum_type).items()}
+            )
+            if one.form == "list":
+                return [f"if len(xs := {value}): {place}.extend([{numbers}[x] for x in xs])"]
+            return [f"if (x := {value}): {place} = {numbers}[x]"]
+        if one.form == "list":
+            return [f"if len(xs := {value}): {place}.extend(xs)"]
+        if one.form == "map":
+            return [f"if (xs := {value}):", f"    to = {place}", "    for k, x in xs.items(): to[k] = x"]
+        if one.microseconds and not one.has_presence:
+            return [f"if (x := {value}) > 0: {place} = round(x * 1000000)"]
+        written = "max(0, round(x * 1000000))" if one.microseconds else "x"
+        test = "is not None" if one.has_presence else ""
+        return [f"if (x := {value}) {test}: {place} = {written}"]
+
+
+class _Lenient(dict[int, Any]):
+    """The members of an enum by number; others are the default."""
+
+    def __init__(self, default: Any, known: dict[int, Any]) -> None:
+        super().__init__(known)
+        self._default = default
+
+    def __missing__(self, number: int) -> Any:
+        return self._default
+
+
+class _Strict(dict[int, Any]):
+    """The members of an enum by number; `unknown` decides about others."""
+
+    def __init__(self, kind: type[enum.Enum], unknown: Unknown, known: dict[int, Any]) -> None:
+        super().__init__(known)
+        self._kind, self._unknown = kind, unknown
+
+    def __missing__(self, number: int) -> Any:
+        return self._unknown(self._kind, number)
+
+
+def located(error: Any, message: Any, step: tuple[str, str, str], functions: dict[str, Any]) -> Exception:
+    """The error with the path from the message: of a list or a map the element is read again that was
+    refused.
+    """
+    place, form, element = step
+    path = at(place)
+    if form != "one" and element:
+        values = getattr(message, place)
+        for key, value in values.items() if form == "map" else enumerate(values):
+            try:
+                functions[element](value)
+            except type(error):
+                path = path.key(str(key)) if form == "map" else path[key]
+                break
+    told: Exception = error.within(FieldPath(path.steps))
+    return told

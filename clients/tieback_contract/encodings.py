@@ -1,0 +1,88 @@
+"""What a model computes for an input."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import MultiVector, SpaceRef, SparseVector, Vector
+from tieback_contract.wire import wire
+
+
+class EncodingSource(enum.StrEnum):
+    """How an encoding came about."""
+
+    COMPUTED = "computed"
+    """The model ran on it."""
+    MEMORY = "memory"
+    """It was in the server's memory."""
+    DISK = "disk"
+    """It was on the server's disk."""
+    IN_FLIGHT = "in_flight"
+    """An identical input was being computed, and this one waited for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A class that a classifying encoder saw."""
+
+    name: str
+    """Its name in plain English."""
+    index: int
+    """Its number in the model's own list."""
+    probability: float
+    """0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reduction:
+    """Tokens are merged inside of the model."""
+
+    method: str
+    """The method, of the family "token_reduction"."""
+    ratio: float | None = None
+    """The share of its tokens that each layer keeps; None in a request for the smallest served."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedAdapter:
+    """An expert of a merged model that was applied."""
+
+    name: str
+    """Its name."""
+    sha256: str
+    """The SHA-256 of the file of its adapter."""
+    weights: Mapping[str, float] = field(default_factory=dict)
+    """Where the router chose it: the weight of each expert; they sum to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """What a model computed for one input."""
+
+    space: SpaceRef
+    """The space that encoded the input."""
+    modality: Modality | None
+    """The modality of the input."""
+    vector: Vector | None = field(default=None, metadata=wire("dense"))
+    """One pooled vector, where ``"dense"`` was asked for."""
+    multi_vector: MultiVector | None = None
+    """One vector per token, region or window, where ``"multi_vector"`` was asked for."""
+    labels: Sequence[Label] = ()
+    """The most probable classes, where ``"labels"`` was asked for."""
+    token_count: int = 0
+    """Tokens (patches, frames) that the model read."""
+    truncated_tokens: int = 0
+    """Tokens cut off because the input was too long."""
+    source: EncodingSource = EncodingSource.COMPUTED
+    """How it came about."""
+    sparse: SparseVector | None = None
+    """What the input is about, term by term, where ``"sparse"`` was asked for."""
+    reduction: Reduction | None = None
+    """How tokens were merged, since that was asked for or too much waited; None where all were computed."""
+    layer: int | None = None
+    """The layer whose states were pooled; None where the space offers no layers."""
+    adapter: AppliedAdapter | None = None
+    """The expert of a merged model whose weights made the vectors; None for the merged weights."""

@@ -1,0 +1,104 @@
+"""The shape of each field of a value, by its type and by the field's descriptor in the message."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import types
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
+
+from tieback_contract.wire import ABSENT, place_of
+
+_ENUM, _MESSAGE = 14, 11  # of google.protobuf.descriptor.FieldDescriptor.TYPE_*
+
+
+class Shape(NamedTuple):
+    """A field of a value in its message."""
+
+    name: str
+    """Its name in the value."""
+    place: str
+    """Its name in the message; ABSENT where it is in none."""
+    descriptor: Any
+    """Its descriptor in the message, of a map that of the values."""
+    kind: Any
+    """Its type, of a list or a map that of the elements; without None."""
+    form: Literal["one", "list", "map"]
+    """Whether it holds one, several in order, or several by key."""
+    optional: bool
+    """Whether None is a value: what the message does not have."""
+    default: Any
+    """Its default; `MISSING` where there is none."""
+    microseconds: bool
+    """Whether it is seconds here, and whole microseconds in the message."""
+
+    @property
+    def is_message(self) -> bool:
+        """Whether its values are messages."""
+        return self.place != ABSENT and self.descriptor.type == _MESSAGE
+
+    @property
+    def is_enum(self) -> bool:
+        """Whether its values are numbers of an enum."""
+        return self.place != ABSENT and self.descriptor.type == _ENUM
+
+    @property
+    def has_presence(self) -> bool:
+        """Whether the message knows unset from zero."""
+        return bool(self.descriptor.has_presence)
+
+
+def shapes(kind: type, descriptor: Any) -> list[Shape]:
+    """The shapes of the fields of a dataclass or named tuple. TypeError where the message lacks one."""
+    hints = get_type_hints(kind)
+    return [
+        _shape(kind, descriptor, name, place, hints[name], default) for name, place, default in _fields(kind)
+    ]
+
+
+def _fields(kind: type) -> Iterator[tuple[str, str, Any]]:
+    if dataclasses.is_dataclass(kind):
+        for one in dataclasses.fields(kind):
+            yield one.name, place_of(one.metadata, one.name), one.default
+    else:
+        defaults = kind._field_defaults  # type: ignore[attr-defined]  # of a named tuple
+        for name in kind._fields:  # type: ignore[attr-defined]
+            yield name, name, defaults.get(name, dataclasses.MISSING)
+
+
+def _shape(kind: type, descriptor: Any, name: str, place: str, hint: Any, default: Any) -> Shape:
+    if place == ABSENT:
+        return Shape(name, place, None, hint, "one", False, default, False)
+    inner, optional = _without_none(hint)
+    fields = descriptor.fields_by_name
+    found = fields.get(place)
+    in_microseconds = found is None and inner is float and f"{place}_us" in fields
+    if in_microseconds:
+        place = f"{place}_us"
+        found = fields[place]
+    if found is None:
+        raise TypeError(f"{kind.__name__}.{name} has no field {place} in {descriptor.full_name}")
+    origin = get_origin(inner)
+    if found.message_type is not None and found.message_type.GetOptions().map_entry:
+        values = found.message_type.fields_by_name["value"]
+        return Shape(name, place, values, get_args(inner)[1], "map", optional, default, False)
+    if found.is_repeated:
+        element = get_args(inner)[0] if origin in (Sequence, list) else inner
+        form: Literal["one", "list"] = "list"
+        return Shape(name, place, found, element, form, optional, default, False)
+    return Shape(name, place, found, inner, "one", optional, default, in_microseconds)
+
+
+def _without_none(hint: Any) -> tuple[Any, bool]:
+    """A type without None and literals, and whether None was among it."""
+    if get_origin(hint) not in (Union, types.UnionType):
+        return hint, False
+    kinds = [one for one in get_args(hint) if one is not type(None) and get_origin(one) is not Literal]
+    return (kinds[0] if len(kinds) == 1 else hint), type(None) in get_args(hint)
+
+
+def members(kind: type[enum.Enum], descriptor: Any) -> dict[int, enum.Enum]:
+    """The members of an enum by the numbers of the contract's enum whose names are theirs; zero has none."""
+    prefix = descriptor.values_by_number[0].name.removesuffix("UNSPECIFIED")
+    return {one.number: kind[one.name.removeprefix(prefix)] for one in descriptor.values if one.number}
