@@ -25,7 +25,6 @@ STATE: State = {
     "curve": np.array([[0.1, 0.4, 0.95], [0.5, 0.8, 0.7], [0.9, 0.95, 0.6]], np.float32),
     "heard.weight": np.array([float(name == "gain") for name in HEARD], np.float32),
     "heard.bias": np.zeros(1, np.float32),
-    "heard.curve": np.array([[0.1, 0.4, 0.95], [0.5, 0.8, 0.7], [0.9, 0.95, 0.6]], np.float32),
 }
 NAME = "claim_reading"
 ASKED = MethodChoice(NAME, {"likelihood": True})

@@ -58,11 +58,11 @@ __all__ = ["claim_reading", "reads", "summary", "weighed"]
 
 STATE = {
     "weight": ("features",), "bias": ("one",), "contradicted": ("one",), "curve": ("points", "three"),
-    "heard.weight": ("heard",), "heard.bias": ("one",), "heard.curve": ("shares", "three"),
+    "heard.weight": ("heard",), "heard.bias": ("one",),
 }  # fmt: skip
 """`contradicted` are the log odds of contradiction from which on a claim is contradicted. Each point of the
 `curve` is a likelihood, the share of the claims from it on that are supported, and of those up to it that are
-not. What is `heard` is in its place where a language model is asked; without weights it learned of none."""
+not. `heard` are weights and bias where a language model is asked; without weights it learned of none."""
 
 PRECISION = 0.9
 """Of verdicts."""
@@ -109,8 +109,7 @@ def claim_reading(
     held, reader = _Held(claim.text, parts, passages), cache(claim.read)
     heard = _heard(claim, held.whole, state) if likelihood else None
     prefix = "" if heard is None else "heard."
-    curve = state[f"{prefix}curve"]
-    (least, _), (_, most) = (bounds(curve, one) for one in (precision, precision - LESS))
+    (least, _), (_, most) = (bounds(state["curve"], one) for one in (precision, precision - LESS))
     found = list(nothing)
     score, is_supported = 0.0, False
     for places in held.groups:

@@ -156,7 +156,7 @@ def claim_reading(
         tables[f"The same of some of the claims, and where {model} is asked of them"] = beside(
             kept, are_whole(every), (likely, ticked), left_out(every, kept, weights_of_likelihood)
         )
-    state |= {f"heard.{name}": array for name, array in of_likelihood.items()}
+    state |= {f"heard.{name}": of_likelihood[name] for name in UNHEARD}
     metrics |= {
         "pairs": len(learned_from), "losses": network["losses"].tolist(),
         "features": dict(zip(FEATURES, state["weight"].tolist(), strict=True)),
