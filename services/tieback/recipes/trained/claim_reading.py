@@ -97,7 +97,7 @@ def claim_reading(
     unseen: tuple[str, ...] = UNSEEN,
     weighed_by: tuple[str, ...] = WEIGHED_BY,
     model: str = "smollm2-135m-instruct",
-    asked: Annotated[int, Field(ge=0)] = 20,
+    asked: Annotated[int, Field(ge=0)] = 40,
     seed: int = 0,
 ) -> Learned:
     """The network, over the encoder of `space`, and its weights beside features of words. A step reads pairs
