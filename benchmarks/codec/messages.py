@@ -10,18 +10,31 @@ import dataclasses
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 from tieback.core.types.content import Modality
 from tieback.core.types.encoding import EncodeReply, Encoding
+from tieback.core.types.generation import (
+    Citation,
+    Finish,
+    FinishReason,
+    GenerationEvent,
+    NotCheckedReason,
+    TextDelta,
+    Verdict,
+    VerdictLabel,
+)
 from tieback.core.types.report import Cost, Stage, Timing
 from tieback.core.types.search import FoundPiece, Highlight, Hit, SearchReply
 from tieback.core.types.vectors import SpaceRef, Vector
 from tieback.serving.conversions.contents import read_encode_reply, write_encode_reply
+from tieback.serving.conversions.generations import read_event, write_event
 from tieback.serving.conversions.reports import read_timing, write_timing
 from tieback.serving.conversions.searches import read_search_reply, write_search_reply
-from tieback_client import reading, reading_hits
+from tieback_client import reading, reading_events, reading_hits
+from tieback_client.reports import CallInfo
 
 VECTORS, WIDTH, HITS = 32, 384, 100
 TURNS, CALLS = 15, 40
@@ -35,22 +48,37 @@ def measured() -> dict[str, float]:
     hits = _through_the_wire(write_search_reply(_found()))
     timing = _through_the_wire(write_timing(TIMING))
     encoded, found = _encoded(), _found()
-    return {
-        name: _microseconds(call)
-        for name, call in {
-            f"write an Encode response of {VECTORS} vectors": lambda: write_encode_reply(encoded),
-            f"read it in the server ({VECTORS} vectors)": lambda: read_encode_reply(vectors),
-            f"read it in the SDK ({VECTORS} vectors)": lambda: [
-                reading.encoding(one.encoding) for one in vectors.results
-            ],
-            f"write a reply of {HITS} hits": lambda: write_search_reply(found),
-            f"read it in the server ({HITS} hits)": lambda: read_search_reply(hits),
-            f"read it in the SDK ({HITS} hits)": lambda: [reading_hits.hit(one) for one in hits.hits],
-            "write a timing": lambda: write_timing(TIMING),
-            "read a timing in the server": lambda: read_timing(timing),
-            "read a timing in the SDK": lambda: reading.timing(timing),
-        }.items()
+    events: dict[str, GenerationEvent] = {
+        "text": TextDelta("The moon "),
+        "citation": Citation(1, "2", "tides", "3", (0, 77), 0.75),
+        "verdict": Verdict(1, VerdictLabel.NOT_CHECKED, 0.0, "lexical", NotCheckedReason.LANGUAGE),
+        "end": Finish(FinishReason.END, "own", 700, 60, None, TIMING, 0.25),
     }
+    messages = {name: _through_the_wire(write_event(event)) for name, event in events.items()}
+    told = CallInfo()
+    calls: dict[str, Callable[[], object]] = {
+        **{f"write an event: {name}": partial(write_event, event) for name, event in events.items()},
+        **{
+            f"read an event in the server: {name}": partial(read_event, message)
+            for name, message in messages.items()
+        },
+        **{
+            f"read an event in the SDK: {name}": partial(reading_events.generation_event, message, told)
+            for name, message in messages.items()
+        },
+        f"write an Encode response of {VECTORS} vectors": lambda: write_encode_reply(encoded),
+        f"read it in the server ({VECTORS} vectors)": lambda: read_encode_reply(vectors),
+        f"read it in the SDK ({VECTORS} vectors)": lambda: [
+            reading.encoding(one.encoding) for one in vectors.results
+        ],
+        f"write a reply of {HITS} hits": lambda: write_search_reply(found),
+        f"read it in the server ({HITS} hits)": lambda: read_search_reply(hits),
+        f"read it in the SDK ({HITS} hits)": lambda: [reading_hits.hit(one) for one in hits.hits],
+        "write a timing": lambda: write_timing(TIMING),
+        "read a timing in the server": lambda: read_timing(timing),
+        "read a timing in the SDK": lambda: reading.timing(timing),
+    }
+    return {name: _microseconds(call) for name, call in calls.items()}
 
 
 def _encoded() -> EncodeReply:

@@ -2,33 +2,12 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from tieback_contract.answers import Repair
+
 from tieback_client.methods import MethodLike
-
-
-class AnswerStyle(enum.StrEnum):
-    """How an answer is made of the evidence."""
-
-    AUTO = "auto"
-    """The better one for the served model."""
-    QUOTE = "quote"
-    """The best sentences of the evidence, word for word."""
-    WRITE = "write"
-    """A language model writes."""
-
-
-class Repair(enum.StrEnum):
-    """What is done about a written claim that the passages do not support."""
-
-    NONE = "none"
-    """It is sent as it was written, with its verdict."""
-    DROP = "drop"
-    """It is left out."""
-    REWRITE = "rewrite"
-    """The model writes it again, from the nearest sentences; it is left out where that fails."""
 
 
 @dataclass(frozen=True, slots=True)

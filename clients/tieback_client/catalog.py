@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tieback_contract.answers import AnswerStyle
 from tieback_contract.modality import Modality
 from tieback_contract.recognition import SegmentKind
 from tieback_contract.vectors import SpaceRef, VectorKind
 
-from tieback_client.events import AnswerStyle
 from tieback_client.reports import CallInfo
 from tieback_client.results import RetrievalPlan
 

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tieback_contract.claims import Verdict, VerdictLabel
 from tieback_contract.reports import Timing
 
 from tieback_client.errors import TiebackError
-from tieback_client.events import CheckedText, Evidence, Verdict, VerdictLabel
+from tieback_client.events import CheckedText, Evidence
 from tieback_client.reports import CallInfo
 
 if TYPE_CHECKING:

@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from tieback_contract.answers import (
+    Abstention,
+    Decision,
+    Finish,
+    GenerationEvent,
+    ScoredToken,
+    TextDelta,
+    TokenScores,
+)
+from tieback_contract.answers import AnswerStyle as AnswerStyle
+from tieback_contract.answers import Degraded as Degraded
+from tieback_contract.answers import Repair as Repair
+from tieback_contract.answers import RewrittenQuestion as RewrittenQuestion
 from tieback_contract.arrays import Box
+from tieback_contract.claims import Citation, Claim, Conflict, Repaired, Verdict
+from tieback_contract.claims import NotCheckedReason as NotCheckedReason
+from tieback_contract.claims import QuestionFit as QuestionFit
+from tieback_contract.claims import VerdictLabel as VerdictLabel
 from tieback_contract.modality import Modality
 from tieback_contract.recognition import Segment
-from tieback_contract.reports import Timing
 
-from tieback_client.answer_options import AnswerStyle as AnswerStyle
 from tieback_client.answer_options import Grounding as Grounding
-from tieback_client.answer_options import Repair as Repair
 from tieback_client.answer_options import SamplingParameters as SamplingParameters
-from tieback_client.conflicts import Conflict, ConflictingPlace, Disagreement
 from tieback_client.conversation import ChatMessage as ChatMessage
 from tieback_client.conversation import ChatRole as ChatRole
-from tieback_client.conversation import Degraded as Degraded
-from tieback_client.conversation import RewrittenQuestion as RewrittenQuestion
-from tieback_client.decisions import Decision
 from tieback_client.methods import MethodLike as MethodLike
 from tieback_client.reports import CallInfo
 from tieback_client.results import RetrievalResult
-from tieback_client.token_scores import ScoredToken, TokenScores
-from tieback_client.verdict_labels import NotCheckedReason as NotCheckedReason
-from tieback_client.verdict_labels import QuestionFit as QuestionFit
-from tieback_client.verdict_labels import VerdictLabel as VerdictLabel
 
 if TYPE_CHECKING:
     from tieback_client.shown import ShownAnswer
@@ -60,38 +65,6 @@ class Evidence:
     """Of a picture or a sound: where parts of the text are in it, which citations of these parts have."""
 
 
-class AbstentionReason(enum.StrEnum):
-    """Why no answer is given."""
-
-    NO_EVIDENCE = "no_evidence"
-    """There was nothing to rest on."""
-    WEAK_EVIDENCE = "weak_evidence"
-    """What there was does not bear on the question."""
-    UNSUPPORTED_ANSWER = "unsupported_answer"
-    """An answer was written, and too little of it was supported."""
-    NO_ANSWER = "no_answer"
-    """None of what was written, or would be quoted, can be an answer to the question."""
-    SEARCH_AGAIN = "search_again"
-    """The passages are about the question and do not answer it; another search may."""
-    NOT_NAMED = "not_named"
-    """The question names something that no passage does; the message says what."""
-
-
-class FinishReason(enum.StrEnum):
-    """Why the text ended."""
-
-    END = "end"
-    """The model was done."""
-    LENGTH = "length"
-    """The limit of tokens was reached."""
-    STOP = "stop"
-    """A stop text was reached."""
-    ABSTAINED = "abstained"
-    """The server abstained."""
-    ITEM = "item"
-    """The item itself was asked for: `Answer.decision` names it."""
-
-
 @dataclass(frozen=True, slots=True)
 class RetrievalEvent:
     """What was found. Citations name its hits ``"1"``, ``"2"``, … in order."""
@@ -100,180 +73,6 @@ class RetrievalEvent:
     """The hits, best first."""
 
 
-@dataclass(frozen=True, slots=True)
-class TextDelta:
-    """More text of the answer."""
-
-    text: str
-    """To be appended."""
-    is_quoted: bool = False
-    """True if it quotes a passage; the `Verdict` that follows tells if that is shown as the answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A statement within the text."""
-
-    id: int
-    """Counts from 1 within the answer."""
-    span: tuple[int, int]
-    """Its bytes in the UTF-8 of the text."""
-    text: str
-    """The statement."""
-
-
-@dataclass(frozen=True, slots=True)
-class Citation:
-    """Ties a claim to a passage."""
-
-    claim_id: int
-    """The claim."""
-    evidence_id: str
-    """The passage."""
-    item_id: str
-    """The item it is in."""
-    section_id: str
-    """The section within the item."""
-    span: tuple[int, int] | None
-    """Bytes of the passage's text, where it is text."""
-    support: float
-    """How well the passage supports the claim, 0 to 1."""
-    region: Box | None = None
-    """The region of the picture: where the cited words are, or what was looked for."""
-    time: tuple[float, float] | None = None
-    """When the cited words are said in the sound: begin and end, in seconds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """The outcome of a check."""
-
-    claim_id: int
-    """The claim."""
-    label: VerdictLabel
-    """What was found."""
-    score: float
-    """How likely it is that the passages support the claim, 0 to 1, where the checker is calibrated; else the
-    best passage's support by the checker's own scale."""
-    checker: str
-    """What checked."""
-    reason: NotCheckedReason | None = None
-    """Why the claim was not checked."""
-    answers_question: QuestionFit | None = None
-    """Whether it can be an answer to the question; None where nothing was asked or checked."""
-    nearest: Citation | None = None
-    """Of `UNSUPPORTED` and `LOW_CONFIDENCE`: the sentence that is nearest to the claim. It does not support
-    the claim; None where no passage has one."""
-    disagreement: Disagreement | None = None
-    """In what the claim and the passages disagree; None where it is supported, or nothing was found."""
-    marked: Sequence[tuple[int, int]] = ()
-    """The words of the claim that the passages do not have or say otherwise, as bytes of the UTF-8 of the
-    text that it is a claim of, in order."""
-    compared: ConflictingPlace | None = None
-    """The sentence that says the marked words otherwise or, of `OTHER_SOURCE`, that has them."""
-    checker_revision: str = ""
-    """The revision of what the checker has learned; of one that learns nothing, the server's release."""
-    other_language: bool = False
-    """True if question or claim are not in English, for which `answers_question` is less sure."""
-
-
-@dataclass(frozen=True, slots=True)
-class Repaired:
-    """A claim that is not in the answer because the passages do not support it; before what replaces it."""
-
-    span: tuple[int, int]
-    """What stands in its place, in bytes of the UTF-8 of the text; empty where nothing does."""
-    text: str
-    """As it was written, with the white space before it."""
-    label: VerdictLabel
-    """Its verdict: `UNSUPPORTED` or `CONTRADICTED`."""
-    score: float
-    """The verdict's score."""
-
-    @property
-    def is_dropped(self) -> bool:
-        """Whether nothing stands in its place."""
-        return self.span[0] == self.span[1]
-
-
-@dataclass(frozen=True, slots=True)
-class Abstention:
-    """The decision not to answer."""
-
-    reason: AbstentionReason
-    """Why."""
-    score: float
-    """What was measured, 0 to 1."""
-    threshold: float
-    """What it had to reach."""
-    message: str
-    """The same in words, for people."""
-
-
-@dataclass(frozen=True, slots=True)
-class Twin:
-    """What plain decoding writes for the same request. Its claims are not checked."""
-
-    text: str
-    """All of its text."""
-    reason: FinishReason
-    """Why it ended."""
-    completion_tokens: int
-    """Its tokens."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finish:
-    """The end of an answer."""
-
-    reason: FinishReason
-    """Why it ended."""
-    model: str
-    """The model that wrote it; empty where none did."""
-    prompt_tokens: int
-    """Tokens read, evidence and instructions included."""
-    completion_tokens: int
-    """Tokens written."""
-    changed_tokens: int | None
-    """Tokens that differ from plain decoding; None if the strategy does not read plain decoding."""
-    timing: Timing
-    """Where the time went."""
-    first_token: float
-    """Seconds from the request's arrival to the first text."""
-    style: AnswerStyle
-    """How the answer was made: `QUOTE` or `WRITE`."""
-    drafted_tokens: int = 0
-    """Tokens that were drafted from the prompt and the answer."""
-    accepted_tokens: int = 0
-    """Of these, tokens that were written."""
-    reused_tokens: int = 0
-    """Tokens of the prompts that were read for an earlier answer, and not again."""
-    evidence_transforms: Sequence[str] = ()
-    """What the strategy drew to be done to the evidence of its other prompts: "drop", "shuffle", "mask", or
-    "none" where the evidence is too short for it."""
-    twin: Twin | None = None
-    """What plain decoding writes, where `SamplingParameters.twin` asked for it and the model wrote."""
-    soft_tokens: int = 0
-    """Tokens of the prompt that stand for sentences of the evidence, by `Grounding.context`."""
-    demonstration_tokens: int = 0
-    """Tokens of the prompt that are virtual tokens of `Grounding.demonstrations`."""
-
-
-GenerationEvent: TypeAlias = (
-    TextDelta
-    | TokenScores
-    | Claim
-    | Citation
-    | Verdict
-    | Conflict
-    | Repaired
-    | Decision
-    | Degraded
-    | RewrittenQuestion
-    | Abstention
-    | Finish
-)
-"""What `generate` streams."""
 AnswerEvent: TypeAlias = RetrievalEvent | GenerationEvent
 """What `answer` streams."""
 

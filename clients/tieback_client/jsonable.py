@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tieback_contract.answers import TextDelta
 
 from tieback_client.errors import InvalidArgument, TiebackError
-from tieback_client.events import AnswerEvent, RetrievalEvent, TextDelta
+from tieback_client.events import AnswerEvent, RetrievalEvent
 from tieback_client.reports import CallInfo
 
 _KINDS: Mapping[type, str] = {RetrievalEvent: "retrieval", TextDelta: "text"}

@@ -1,7 +1,37 @@
 """The names of the package, as `tieback_client` shows them: what a user imports."""
 
 from tieback_contract.alignment import AlignedPair, Alignment
+from tieback_contract.answers import (
+    Abstention,
+    AbstentionReason,
+    AnswerAction,
+    AnswerStyle,
+    Decision,
+    Degraded,
+    Finish,
+    FinishReason,
+    Repair,
+    RewrittenQuestion,
+    ScoredToken,
+    TextDelta,
+    TokenScore,
+    TokenScores,
+    Twin,
+)
 from tieback_contract.arrays import Box
+from tieback_contract.claims import (
+    Citation,
+    Claim,
+    Conflict,
+    ConflictingPlace,
+    ConflictKind,
+    Disagreement,
+    NotCheckedReason,
+    QuestionFit,
+    Repaired,
+    Verdict,
+    VerdictLabel,
+)
 from tieback_contract.encodings import AppliedAdapter, Encoding, EncodingSource, Label, Reduction
 from tieback_contract.fusion import Fused, IgnoredDimensions, RoutingExplanation
 from tieback_contract.hits import FoundPiece, Hit, Mixture, RetrievedHit, SameText, SignalShare, StageScore
@@ -16,9 +46,7 @@ from tieback_client.async_streams import AsyncEncodingStream, AsyncEventStream, 
 from tieback_client.catalog import Drift, Health, Limits, Method, Model, ServerInfo, ServiceState, Space
 from tieback_client.checks import Check, Checked, Checks
 from tieback_client.client import Client
-from tieback_client.conflicts import Conflict, ConflictingPlace, ConflictKind, Disagreement
 from tieback_client.content import Audio, Features, Image, Points, Text, TokenIds
-from tieback_client.decisions import AnswerAction, Decision
 from tieback_client.demonstrations import Demonstration, StoredDemonstration
 from tieback_client.documents import INDEXED_FROM, Collection, Item, Section, Source
 from tieback_client.encodings import Encodings
@@ -46,31 +74,14 @@ from tieback_client.errors import (
     Unimplemented,
 )
 from tieback_client.events import (
-    Abstention,
-    AbstentionReason,
     Answer,
-    AnswerStyle,
     ChatMessage,
     ChatRole,
     CheckedText,
-    Citation,
-    Claim,
-    Degraded,
     Evidence,
-    Finish,
-    FinishReason,
     Grounding,
-    NotCheckedReason,
-    QuestionFit,
-    Repair,
-    Repaired,
     RetrievalEvent,
-    RewrittenQuestion,
     SamplingParameters,
-    TextDelta,
-    Twin,
-    Verdict,
-    VerdictLabel,
 )
 from tieback_client.heads import Head, Prediction, Predictions
 from tieback_client.moves import Moving, UpgradeResult
@@ -85,7 +96,6 @@ from tieback_client.results import FusedBatch, RetrievalPlan, RetrievalResult, S
 from tieback_client.snapshots import Snapshot
 from tieback_client.streams import EncodingStream, EventStream, Writes
 from tieback_client.text_pieces import TextPiece
-from tieback_client.token_scores import ScoredToken, TokenScore, TokenScores
 from tieback_client.token_vectors import TokenVectors, TokenVectorsLike
 from tieback_client.upgrades import (
     CompatibilityCell,

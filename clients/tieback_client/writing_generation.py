@@ -9,12 +9,13 @@ import json
 from collections.abc import Sequence
 
 from tieback.v1 import content_pb2, evidence_pb2, generator_pb2, vector_pb2
+from tieback_contract.answers import AnswerStyle, Repair
 from tieback_contract.field_path import FieldPath, at
 from tieback_contract.recognition import Segment, SegmentKind
 
 from tieback_client.conversation import ChatMessage, ChatRole
 from tieback_client.errors import InvalidArgument
-from tieback_client.events import AnswerStyle, Evidence, Grounding, Repair, SamplingParameters
+from tieback_client.events import Evidence, Grounding, SamplingParameters
 from tieback_client.texts import text
 from tieback_client.writing import MODALITIES, box, locator, method
 

@@ -11,7 +11,8 @@ was read. No path is made until something is refused.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Iterable
 from dataclasses import MISSING
 from typing import Any, NamedTuple, TypeVar
 
@@ -91,6 +92,46 @@ class Codec:
 
         return write
 
+    def choice_reader(self, kinds: Iterable[type], descriptor: Any) -> Read:
+        """The function that reads the one that is set of a message's choices, named as their types.
+
+        None for a choice that is none of these types or of a kind that is not known, and where there is none.
+        Further arguments are ignored: the SDK gives what it knows of the call.
+        """
+        (group,) = descriptor.oneofs
+        lines = [f'name = whole.WhichOneof("{group.name}")']
+        for kind, (name, part) in _choices(kinds, descriptor).items():
+            # What reads the choice stands here as a whole: texts come one by one, and a call more is felt.
+            found = shapes(kind, part)
+            _, body = self._read_body(kind, found)
+            if self._unknown is None:
+                body = [*map(self._passed_over, filter(_is_needed, found)), *body]
+            lines += [f'if name == "{name}":', f"    m = whole.{name}", *(f"    {line}" for line in body)]
+        name = f"choice_{len(self._namespace)}"
+        self._compiled(name, "whole, *_", [*lines, "return None"], descriptor)
+        made: Read = self._namespace[name]
+        return made
+
+    def _passed_over(self, one: Shape) -> str:
+        """The line that leaves a choice out whose number of an enum has no member."""
+        known = self._constant(members(one.kind, one.descriptor.enum_type))
+        return f"if {one.source} not in {known}: return None"
+
+    def choice_writer(self, kinds: Iterable[type], message: type[Any]) -> Callable[[Any], Any]:
+        """The function that makes a message of the choice that a value is."""
+        fillers: dict[type, tuple[str, Fill]] = {
+            kind: (name, self.filler(kind, part))
+            for kind, (name, part) in _choices(kinds, message.DESCRIPTOR).items()
+        }
+
+        def write(value: Any) -> Any:
+            made = message()
+            name, fill = fillers[type(value)]
+            fill(getattr(made, name), value)
+            return made
+
+        return write
+
     def _function(self, action: str, kind: Any, descriptor: Any) -> str:
         """The name of a function in the namespace; it is made where it is not there yet."""
         key = (action, kind, descriptor.full_name)
@@ -101,9 +142,20 @@ class Codec:
             if own is not None:
                 self._namespace[name] = getattr(own, action)
             else:
-                source = getattr(self, f"_{action}_source")(name, kind, shapes(kind, descriptor))
-                exec(compile(source, f"<codec of {descriptor.full_name}>", "exec"), self._namespace)  # noqa: S102 - the source is made of names of fields
+                found = shapes(kind, descriptor)
+                if action == "read":
+                    keywords, body = self._read_body(kind, found)
+                    self._keywords[name] = keywords
+                    given = ", ".join(["m", *(f"{one}={default}" for one, default in keywords.items())])
+                    self._compiled(name, given, body, descriptor)
+                else:
+                    self._compiled(name, "m, v", self._fill_body(found), descriptor)
         return name
+
+    def _compiled(self, name: str, given: str, body: list[str], descriptor: Any) -> None:
+        """Puts a function of that name into the namespace."""
+        source = "\n".join([f"def {name}({given}):", *(f"    {line}" for line in body)])
+        exec(compile(source, f"<codec of {descriptor.full_name}>", "exec"), self._namespace)  # noqa: S102 - made of names of fields
 
     def _part(self, action: str, one: Shape) -> str:
         """The name of the function for one message of a field."""
@@ -124,7 +176,8 @@ class Codec:
             return None
         return self._constant(getattr(self._lists[one.descriptor.message_type.full_name], action))
 
-    def _read_source(self, name: str, kind: type, found: list[Shape]) -> str:
+    def _read_body(self, kind: type, found: list[Shape]) -> tuple[dict[str, str], list[str]]:
+        """The keywords of a reader with their defaults, and the lines that read the message `m`."""
         keywords = {one.name: self._constant(one.default) for one in found if one.place == ABSENT}
         first_keyword = next((place for place, one in enumerate(found) if one.place == ABSENT), len(found))
         body: list[str] = []
@@ -152,16 +205,18 @@ class Codec:
             ]
         if kind in self._checks:
             body.append(f"{self._constant(self._checks[kind])}(made)")
-        body.append("return made")
+        if not steps and kind not in self._checks:
+            body[-1] = body[-1].replace("made =", "return", 1)
+        else:
+            body.append("return made")
+        body = [*_parts(found), *body]
         if any("has(" in line for line in body):
             body.insert(0, "has = m.HasField")
-        self._keywords[name] = keywords
-        head = "".join(f", {one}={default}" for one, default in keywords.items())
-        return "\n".join([f"def {name}(m{head}):", *(f"    {line}" for line in body)])
+        return keywords, body
 
     def _expression(self, one: Shape) -> tuple[str, str]:
         """What reads a field, and the name of the function that reads one of its elements."""
-        place = f"m.{one.place}"
+        place = one.source
         if one.microseconds:
             place += " / 1000000"
         element = ""
@@ -188,7 +243,7 @@ class Codec:
             return f"{{k: {read.format(value='x')} for k, x in {place}.items()}}", element
         value = read.format(value=place)
         if one.has_presence and (one.optional or not one.is_message):
-            return f'{value} if has("{one.place}") else {self._default(one)}', element
+            return f"{value} if {one.presence} else {self._default(one)}", element
         if one.optional and not one.is_enum:
             return f"{value} or None", element
         return value, element
@@ -197,33 +252,35 @@ class Codec:
         return "None" if one.optional or one.default is MISSING else self._constant(one.default)
 
     def _numbers(self, one: Shape) -> dict[int, Any]:
-        default = None if one.default is MISSING else one.default
         known: dict[int, Any] = dict(members(one.kind, one.descriptor.enum_type))
-        if self._unknown is None:
-            known[0] = default
-            return _Lenient(default, known)
+        if self._unknown is None or one.default is None:
+            known[0] = one.unknown
+            return _Lenient(one.unknown, known)
         if one.default is not MISSING:
-            known[0] = default
+            known[0] = one.default
         return _Strict(one.kind, self._unknown, known)
 
-    def _fill_source(self, name: str, kind: type, found: list[Shape]) -> str:  # noqa: ARG002 - as of the reader
+    def _fill_body(self, found: list[Shape]) -> list[str]:
+        """The lines that write the value `v` into the empty message `m`."""
         body: list[str] = []
         # A part that is there is written though all of it is zero, so one assignment is made in any case.
         sure = next((one for one in found if one.place != ABSENT and self._is_plain(one)), None)
         if sure is None:
             body.append("m.SetInParent()")
+        for line in _parts(found):
+            body += [line, f"{line.partition(' ')[0]}.SetInParent()"]
         for one in found:
             if one.place != ABSENT:
                 body += self._assignment(one, always=one is sure)
-        return "\n".join([f"def {name}(m, v):", *(f"    {line}" for line in body)])
+        return body
 
     @staticmethod
     def _is_plain(one: Shape) -> bool:
         is_scalar = one.form == "one" and not (one.is_message or one.is_enum or one.microseconds)
-        return is_scalar and not one.optional
+        return is_scalar and not one.optional and not one.part
 
     def _assignment(self, one: Shape, *, always: bool) -> list[str]:
-        value, place = f"v.{one.name}", f"m.{one.place}"
+        value, place = f"v.{one.name}", one.source
         if always:
             return [f"{place} = {value}"]
         if one.is_message:
@@ -262,6 +319,24 @@ class Codec:
         return [f"if (x := {value}) {test}: {place} = {written}"]
 
 
+def _is_needed(one: Shape) -> bool:
+    """Whether it is an enum that nothing stands in for."""
+    return one.is_enum and one.form == "one" and one.default is MISSING and one.unknown is None
+
+
+def _choices(kinds: Iterable[type], descriptor: Any) -> dict[type, tuple[str, Any]]:
+    """The field and the message of each type among a message's choices."""
+    (group,) = descriptor.oneofs
+    named = {one.message_type.name: (one.name, one.message_type) for one in group.fields}
+    return {kind: named[kind.__name__] for kind in kinds}
+
+
+def _parts(found: list[Shape]) -> list[str]:
+    """The lines that name the parts of a message which fields are in."""
+    parts = dict.fromkeys(one.part for one in found if one.part)
+    return [f"m_{part} = m.{part}" for part in parts]
+
+
 class _Lenient(dict[int, Any]):
     """The members of an enum by number; others are the default."""
 
@@ -289,9 +364,9 @@ def located(error: Any, message: Any, step: tuple[str, str, str], functions: dic
     refused.
     """
     place, form, element = step
-    path = at(place)
+    path = at(*place.split("."))
     if form != "one" and element:
-        values = getattr(message, place)
+        values = functools.reduce(getattr, place.split("."), message)
         for key, value in values.items() if form == "map" else enumerate(values):
             try:
                 functions[element](value)

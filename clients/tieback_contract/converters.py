@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from tieback_contract import tensors
+from tieback_contract.answers import AnswerAction
 from tieback_contract.codec import Codec
 from tieback_contract.locators import Locator
 from tieback_contract.vectors import MultiVector, SparseVector, Vector
@@ -19,4 +23,19 @@ def with_converters(codec: Codec) -> Codec:
     codec.converter("tieback.v1.Box", tensors.read_box, tensors.fill_box)
     codec.converter("tieback.v1.TimeRange", tensors.read_time, tensors.fill_time)
     codec.list_converter("tieback.v1.SpaceWeight", tensors.read_weights, tensors.fill_weights)
+    codec.list_converter("tieback.v1.ActionProbability", _read_probabilities, _fill_probabilities)
     return codec
+
+
+# By the number of the contract; one of a newer contract is none of these.
+_ACTIONS = (AnswerAction.ABSTAIN, *AnswerAction)
+_ACTION_NUMBERS = {action: number for number, action in enumerate(_ACTIONS) if number}
+
+
+def _read_probabilities(messages: Any) -> dict[AnswerAction, float]:
+    return {_ACTIONS[one.action]: one.probability for one in messages if one.action < len(_ACTIONS)}
+
+
+def _fill_probabilities(messages: Any, probabilities: Mapping[AnswerAction, float]) -> None:
+    for action, probability in probabilities.items():
+        messages.add(action=_ACTION_NUMBERS[action], probability=probability)

@@ -8,7 +8,7 @@ import types
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
-from tieback_contract.wire import ABSENT, place_of
+from tieback_contract.wire import ABSENT, place_of, unknown_of
 
 _ENUM, _MESSAGE = 14, 11  # of google.protobuf.descriptor.FieldDescriptor.TYPE_*
 
@@ -19,7 +19,7 @@ class Shape(NamedTuple):
     name: str
     """Its name in the value."""
     place: str
-    """Its name in the message; ABSENT where it is in none."""
+    """Its name in the message, behind that of a part and a dot if it is there; ABSENT where it is in none."""
     descriptor: Any
     """Its descriptor in the message, of a map that of the values."""
     kind: Any
@@ -30,8 +30,27 @@ class Shape(NamedTuple):
     """Whether None is a value: what the message does not have."""
     default: Any
     """Its default; `MISSING` where there is none."""
+    unknown: Any
+    """What a number of an enum is read as that has no member, where it is not refused."""
     microseconds: bool
     """Whether it is seconds here, and whole microseconds in the message."""
+
+    @property
+    def part(self) -> str:
+        """The part of the message that it is in; empty for the message itself."""
+        return self.place.rpartition(".")[0]
+
+    @property
+    def source(self) -> str:
+        """What reads it in a function whose message is `m`, and a part of it `m_part`."""
+        part, _, name = self.place.rpartition(".")
+        return f"m_{part}.{name}" if part else f"m.{name}"
+
+    @property
+    def presence(self) -> str:
+        """What tells in such a function that it is set."""
+        owner, _, name = self.source.rpartition(".")
+        return f'{owner}.HasField("{name}")' if self.part else f'has("{name}")'
 
     @property
     def is_message(self) -> bool:
@@ -49,45 +68,55 @@ class Shape(NamedTuple):
         return bool(self.descriptor.has_presence)
 
 
+class _Field(NamedTuple):
+    """A field of a dataclass or a named tuple."""
+
+    name: str
+    place: str
+    default: Any
+    unknown: Any
+
+
 def shapes(kind: type, descriptor: Any) -> list[Shape]:
     """The shapes of the fields of a dataclass or named tuple. TypeError where the message lacks one."""
     hints = get_type_hints(kind)
-    return [
-        _shape(kind, descriptor, name, place, hints[name], default) for name, place, default in _fields(kind)
-    ]
+    return [_shape(kind, descriptor, hints[one.name], one) for one in _fields(kind)]
 
 
-def _fields(kind: type) -> Iterator[tuple[str, str, Any]]:
+def _fields(kind: type) -> Iterator[_Field]:
     if dataclasses.is_dataclass(kind):
         for one in dataclasses.fields(kind):
-            yield one.name, place_of(one.metadata, one.name), one.default
+            default = None if one.default is dataclasses.MISSING else one.default
+            place, unknown = place_of(one.metadata, one.name), unknown_of(one.metadata, default)
+            yield _Field(one.name, place, one.default, unknown)
     else:
         defaults = kind._field_defaults  # type: ignore[attr-defined]  # of a named tuple
         for name in kind._fields:  # type: ignore[attr-defined]
-            yield name, name, defaults.get(name, dataclasses.MISSING)
+            yield _Field(name, name, defaults.get(name, dataclasses.MISSING), defaults.get(name))
 
 
-def _shape(kind: type, descriptor: Any, name: str, place: str, hint: Any, default: Any) -> Shape:
+def _shape(kind: type, descriptor: Any, hint: Any, field: _Field) -> Shape:
+    name, place, default, unknown = field
     if place == ABSENT:
-        return Shape(name, place, None, hint, "one", False, default, False)
+        return Shape(name, place, None, hint, "one", False, default, unknown, False)
     inner, optional = _without_none(hint)
+    part, _, last = place.rpartition(".")
     fields = descriptor.fields_by_name
-    found = fields.get(place)
-    in_microseconds = found is None and inner is float and f"{place}_us" in fields
+    if part:
+        fields = fields[part].message_type.fields_by_name
+    found = fields.get(last)
+    in_microseconds = found is None and inner is float and f"{last}_us" in fields
     if in_microseconds:
         place = f"{place}_us"
-        found = fields[place]
+        found = fields[f"{last}_us"]
     if found is None:
         raise TypeError(f"{kind.__name__}.{name} has no field {place} in {descriptor.full_name}")
-    origin = get_origin(inner)
+    form: Literal["one", "list", "map"] = "one"
     if found.message_type is not None and found.message_type.GetOptions().map_entry:
-        values = found.message_type.fields_by_name["value"]
-        return Shape(name, place, values, get_args(inner)[1], "map", optional, default, False)
-    if found.is_repeated:
-        element = get_args(inner)[0] if origin in (Sequence, list) else inner
-        form: Literal["one", "list"] = "list"
-        return Shape(name, place, found, element, form, optional, default, False)
-    return Shape(name, place, found, inner, "one", optional, default, in_microseconds)
+        found, inner, form = found.message_type.fields_by_name["value"], get_args(inner)[1], "map"
+    elif found.is_repeated:
+        inner, form = get_args(inner)[0] if get_origin(inner) in (Sequence, list) else inner, "list"
+    return Shape(name, place, found, inner, form, optional, default, unknown, in_microseconds)
 
 
 def _without_none(hint: Any) -> tuple[Any, bool]:

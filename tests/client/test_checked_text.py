@@ -26,7 +26,7 @@ from tieback_client import (
 from tieback_client.checked_text import FORM, schema
 from tieback_client.checked_text.conformance import Case, cases, different, malformed, unfitting
 from tieback_client.cli import app
-from tieback_client.conflicts import ConflictingPlace
+from tieback_contract.claims import ConflictingPlace
 
 TEXT = "Das Café öffnet um 9. 🌊 Es ist groß."
 SOURCE = "Das Café öffnet um 10. Das Café öffnet um 9."

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 import pytest
 from tieback.core.errors import InvalidInput
 from tieback.core.field_path import at
-from tieback.v1 import content_pb2, index_pb2, report_pb2, vector_pb2
+from tieback.v1 import content_pb2, evidence_pb2, generator_pb2, index_pb2, report_pb2, vector_pb2
+from tieback_contract.answers import TextDelta
+from tieback_contract.claims import Citation, Conflict
 from tieback_contract.codec import Codec
 from tieback_contract.converters import with_converters
 from tieback_contract.encodings import Label
@@ -83,6 +85,26 @@ def test_a_refusal_names_the_field_the_place_in_a_list_and_the_key_of_a_map() ->
     with pytest.raises(InvalidInput) as caught:
         read(index_pb2.Hit())
     assert caught.value.field == at("modality")
+
+
+def test_a_choice_that_is_not_known_or_of_a_kind_that_is_not_is_passed_over() -> None:
+    read = codec().choice_reader([TextDelta, Conflict], generator_pb2.GenerateResponse.DESCRIPTOR)
+    response = generator_pb2.GenerateResponse
+
+    assert read(response(text=generator_pb2.TextDelta(text="a"))) == TextDelta("a")
+    assert read(response(claim=evidence_pb2.Claim(id=1))) is None
+    assert read(response(conflict=evidence_pb2.Conflict(kind=99))) is None  # type: ignore[arg-type]  # of a newer contract
+    assert read(response()) is None
+
+
+def test_fields_of_a_part_are_read_and_written_in_that_part() -> None:
+    citation = Citation(1, "2", "tides", "3", (4, 9), 0.5, time=(0.5, 1.25))
+
+    message = codec().writer(Citation, evidence_pb2.Citation)(citation)
+
+    assert (message.place.item_id, message.place.time.end_seconds) == ("tides", 1.25)
+    assert not message.place.HasField("region")
+    assert codec().reader(Citation, evidence_pb2.Citation.DESCRIPTOR)(message) == citation
 
 
 def test_a_check_is_made_of_every_value_of_its_type() -> None:

@@ -10,7 +10,8 @@ import pytest
 from support.command_line import Run
 from tieback_client import Answer, AnswerStyle, InvalidArgument
 from tieback_client.evaluation import Expected, Outcome, is_right, judged, levels, measures, read_questions
-from tieback_client.events import Claim, Finish, FinishReason, QuestionFit, Verdict, VerdictLabel
+from tieback_contract.answers import Finish, FinishReason
+from tieback_contract.claims import Claim, QuestionFit, Verdict, VerdictLabel
 from tieback_contract.reports import Timing
 
 ROWS: list[dict[str, Any]] = [

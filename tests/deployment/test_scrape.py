@@ -39,7 +39,8 @@ from tieback.serving.routing_watch import RoutingWatch
 from tieback.serving.scrape import MetricsListener, Scraper
 from tieback.serving.settings import Settings
 from tieback_client import Client, Item, NotFound, Overloaded, Section
-from tieback_client.events import AnswerStyle, Grounding, Repair, SamplingParameters
+from tieback_client.events import Grounding, SamplingParameters
+from tieback_contract.answers import AnswerStyle, Repair
 
 WINDOW = "10s"
 QUEUED_TOKENS = 4000

@@ -8,6 +8,7 @@ from typing import Any
 import click
 from rich.live import Live
 from rich.text import Text
+from tieback_contract.answers import AnswerStyle, Repair
 
 from tieback_client.cli import bars, showing
 from tieback_client.cli.connection import (
@@ -22,7 +23,7 @@ from tieback_client.cli.search import behind, scores, time_spent, warnings, with
 from tieback_client.client import Client
 from tieback_client.conversation import ChatMessage, ChatRole
 from tieback_client.errors import TiebackError
-from tieback_client.events import Answer, AnswerEvent, AnswerStyle, Grounding, Repair
+from tieback_client.events import Answer, AnswerEvent, Grounding
 from tieback_client.jsonable import event_as_json, jsonable
 from tieback_client.shown.answers import passages_of
 from tieback_client.shown.marks import legend

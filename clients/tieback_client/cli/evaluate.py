@@ -12,6 +12,7 @@ from typing import Any
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.text import Text
+from tieback_contract.answers import AnswerStyle
 
 from tieback_client.cli.connection import DEFAULT_COLLECTION, Command, connected
 from tieback_client.cli.output import Output
@@ -28,7 +29,6 @@ from tieback_client.evaluation import (
     read_questions,
 )
 from tieback_client.evaluation.measures import NAMES
-from tieback_client.events import AnswerStyle
 
 SHOWN = 5
 """Wrong answers that a person is shown, to begin with."""

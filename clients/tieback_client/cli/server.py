@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 from rich.text import Text
+from tieback_contract.answers import AnswerStyle
 
 from tieback_client.catalog import Health, MeasuredReduction, Method, Space
 from tieback_client.cli.connection import Command, connected
 from tieback_client.cli.output import Output
 from tieback_client.client import Client
-from tieback_client.events import AnswerStyle
 from tieback_client.results import RetrievalPlan
 
 RERANKING, GROUNDING = "reranking", "grounding"

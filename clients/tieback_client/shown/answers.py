@@ -11,19 +11,12 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tieback_contract.answers import AbstentionReason, AnswerAction, AnswerStyle
+from tieback_contract.claims import Citation, Claim, QuestionFit, Repaired
 from tieback_contract.hits import RetrievedHit
 
 from tieback_client.control_characters import in_a_line, printable
-from tieback_client.decisions import AnswerAction
-from tieback_client.events import (
-    AbstentionReason,
-    Answer,
-    AnswerStyle,
-    Citation,
-    Claim,
-    QuestionFit,
-    Repaired,
-)
+from tieback_client.events import Answer
 from tieback_client.shown.conflicts import ShownConflict, of_conflict
 from tieback_client.shown.disagreements import difference_of, runs_of
 from tieback_client.shown.excerpts import Run

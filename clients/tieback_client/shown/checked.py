@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tieback_contract.claims import Citation, Claim, VerdictLabel
+
 from tieback_client.checks import Checked
-from tieback_client.events import Citation, Claim, VerdictLabel
 from tieback_client.shown.answers import ShownClaim
 from tieback_client.shown.conflicts import ShownConflict, of_conflict
 from tieback_client.shown.disagreements import difference_of, runs_of

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tieback_client.conflicts import Conflict, ConflictingPlace, ConflictKind
+from tieback_contract.claims import Conflict, ConflictingPlace, ConflictKind
+
 from tieback_client.control_characters import in_a_line
 from tieback_client.shown.excerpts import Run
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from tieback_client.conflicts import Disagreement
+from tieback_contract.claims import Claim, Disagreement, Verdict
+
 from tieback_client.control_characters import in_a_line
-from tieback_client.events import Claim, Verdict
 from tieback_client.shown.excerpts import Run
 
 MOST = 5

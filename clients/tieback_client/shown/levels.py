@@ -10,7 +10,7 @@ import enum
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from tieback_client.events import QuestionFit
+from tieback_contract.claims import QuestionFit
 
 
 class Level(enum.StrEnum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from tieback_client.events import NotCheckedReason, QuestionFit, Verdict, VerdictLabel
+from tieback_contract.claims import NotCheckedReason, QuestionFit, Verdict, VerdictLabel
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tieback_contract.answers import RewrittenQuestion as RewrittenQuestion
+
 MOST_TURNS, TURN_BYTES = 64, 1 << 16
 """Earlier messages that a request may have, and bytes of one."""
 
@@ -34,10 +36,3 @@ class Conversation:
 
 
 NO_CONVERSATION = Conversation()
-
-
-@dataclass(frozen=True, slots=True)
-class RewrittenQuestion:
-    """The question as it was searched for and answered, so that it can be understood without the history."""
-
-    text: str

@@ -25,7 +25,7 @@ from tieback_client import (
 )
 from tieback_client.events import AnswerEvent
 from tieback_client.jsonable import jsonable
-from tieback_client.token_scores import ScoredToken, TokenScore, TokenScores
+from tieback_contract.answers import ScoredToken, TokenScore, TokenScores
 
 from tieback.core.field_path import at
 from tieback.doors.caller import CALLER, time_of

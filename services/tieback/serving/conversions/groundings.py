@@ -8,17 +8,10 @@ from tieback.core.field_path import FieldPath
 from tieback.core.types.grounding import CheckedText, CheckReply, GroundingCheck
 from tieback.core.types.method_choice import MethodChoice
 from tieback.serving import failures
+from tieback.serving.conversions.codec import CODEC, reading
 from tieback.serving.conversions.frames import each
 from tieback.serving.conversions.generations import (
-    citation_message,
-    claim_message,
-    conflict_message,
-    read_citation,
-    read_claim,
-    read_conflict,
     read_evidence,
-    read_verdict,
-    verdict_message,
     write_evidence,
 )
 from tieback.serving.conversions.reports import fill_timing, read_timing, write_method
@@ -55,6 +48,10 @@ def write_checks(
     )
 
 
+_read_checked = reading(CheckedText, grounding_pb2.CheckedText)
+_fill_checked = CODEC.filler(CheckedText, grounding_pb2.CheckedText.DESCRIPTOR)
+
+
 def read_check_response(message: grounding_pb2.CheckGroundingResponse) -> CheckReply:
     """What was found of each text."""
     return CheckReply(
@@ -71,26 +68,6 @@ def read_check_response(message: grounding_pb2.CheckGroundingResponse) -> CheckR
 def check_response(reply: CheckReply) -> grounding_pb2.CheckGroundingResponse:
     """One result for each check."""
     message = grounding_pb2.CheckGroundingResponse()
-    add_results(message, reply.results, lambda result, one: result.checked.CopyFrom(_checked(one)))
+    add_results(message, reply.results, lambda result, one: _fill_checked(result.checked, one))
     fill_timing(message.timing, reply.timing)
     return message
-
-
-def _read_checked(message: grounding_pb2.CheckedText) -> CheckedText:
-    return CheckedText(
-        [read_claim(one) for one in message.claims],
-        [read_citation(one) for one in message.citations],
-        [read_verdict(one) for one in message.verdicts],
-        message.supported_share if message.HasField("supported_share") else None,
-        [read_conflict(one) for one in message.conflicts],
-    )
-
-
-def _checked(checked: CheckedText) -> grounding_pb2.CheckedText:
-    return grounding_pb2.CheckedText(
-        claims=map(claim_message, checked.claims),
-        citations=map(citation_message, checked.citations),
-        conflicts=map(conflict_message, checked.conflicts),
-        verdicts=map(verdict_message, checked.verdicts),
-        supported_share=checked.supported_share,
-    )
