@@ -13,7 +13,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from tieback_client import AbstentionReason
 
 from benchmarks.left_out import INTERVAL, LEAST_ROWS, Source, left_out, over_domains, precise
 from benchmarks.quotes.outcomes import Outcome
@@ -21,8 +20,6 @@ from benchmarks.quotes.served import interval
 from benchmarks.report import Report
 
 FIRST, SECOND = "first level", "second level"
-BY_RULES = (AbstentionReason.NOT_NAMED, AbstentionReason.NO_ANSWER)
-"""Reasons that need no score: what is abstained from by them is shown at no bound and has the score 0."""
 
 
 def tell(
@@ -67,7 +64,7 @@ def told_sources(found: Mapping[str, Sequence[Outcome]], domains: Mapping[str, s
     for name, outcomes in found.items():
         own = [one for one in outcomes if one.is_right is not None]
         if any(one.answerable for one in own):
-            scores = np.array([0.0 if one.reason in BY_RULES else one.score for one in own], float)
+            scores = np.array([one.score for one in own], float)
             sources[name] = Source(domains[name], scores, np.array([one.is_right for one in own], bool))
     return sources
 

@@ -171,3 +171,19 @@ def test_nothing_is_judged_without_evidence() -> None:
     needed = abstaining.before(None, Grounding(), is_needed=True)
     assert needed is not None
     assert needed.reason is AbstentionReason.NO_EVIDENCE
+
+
+def test_what_no_passage_names_is_told_and_decides_only_where_the_judge_has_not_weighed_it() -> None:
+    def reason(score: float, *, is_weighed: bool, below: float | None = None) -> AbstentionReason | None:
+        judgement = Judgement(np.array([score]), threshold=0.3, certain=0.9)
+        grounding = Grounding(abstain_below=below)
+        found = abstaining.before(
+            judgement, grounding, is_needed=True, unnamed=["Ghent"], is_weighed=is_weighed
+        )
+        return None if found is None else found.reason
+
+    assert reason(0.2, is_weighed=True) is AbstentionReason.NOT_NAMED
+    assert reason(0.5, is_weighed=True) is None
+    assert reason(0.5, is_weighed=False) is AbstentionReason.NOT_NAMED
+    assert reason(0.95, is_weighed=False) is None
+    assert reason(0.5, is_weighed=False, below=0.0) is None

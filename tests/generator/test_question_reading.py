@@ -15,7 +15,8 @@ from tieback.methods.answerability._candidates import MOST_READ
 from tieback.methods.grounding import Passage, Statement
 
 STATE: State = {
-    "calibration": np.array([1.0, 0.0], np.float32),
+    "weight": np.array([1.0, 2.0, -3.0], np.float32),
+    "bias": np.array([-1.0], np.float32),
     "precisions": np.array([[0.1, 0.5], [0.4, 0.7], [0.8, 0.95]], np.float32),
 }
 QUESTION = Statement("When was the bridge built?", np.array([1.0, 0.0], np.float32))
@@ -50,6 +51,17 @@ def test_each_sentence_is_read_with_what_it_stands_under_and_the_best_ones_judge
     assert max(judged.quotes, key=judged.quotes.__getitem__) == (1, 1)
     assert judged.score == judged.scores[1] > judged.scores[0] == judged.scores[2] > 0.0
     assert (judged.threshold, judged.certain, judged.likely) == pytest.approx((0.1, 0.8, 0.1))
+
+
+def test_a_sentence_with_more_of_the_question_and_one_that_names_what_it_names_answers_more_likely() -> None:
+    judge = Judges({"question_reading": STATE}, lambda *_: 0.0).configured(None, at("judge"))
+    passages = [passage("The bridge was built late.", 0.5), passage("It was late.", 0.5)]
+
+    quotes = judge.judge(QUESTION, passages).quotes
+    unnamed = judge.judge(replace(QUESTION, unnamed=["Ghent"]), passages).quotes
+
+    assert quotes[0, 0] > quotes[1, 0] > unnamed[1, 0]
+    assert quotes[0, 0] > unnamed[0, 0]
 
 
 def test_of_very_many_sentences_those_with_words_of_the_question_are_read() -> None:

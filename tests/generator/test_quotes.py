@@ -135,16 +135,8 @@ async def test_what_no_reader_sees_and_what_only_points_elsewhere_is_not_quoted(
     assert answer.text == "The bridge is open on monday."
 
 
-@pytest.mark.parametrize(
-    ("question", "reason", "named"),
-    [
-        ("is the bridge open on monday in Ghent", AbstentionReason.NOT_NAMED, "Ghent"),
-        ("how many are on the bridge that is open on monday", AbstentionReason.NO_ANSWER, "number"),
-    ],
-)
-async def test_what_the_passages_leave_open_is_not_answered(
-    small_generator: Generator, question: str, reason: AbstentionReason, named: str
-) -> None:
+async def test_a_question_that_names_what_no_passage_does_is_not_answered(small_generator: Generator) -> None:
+    question = "is the bridge open on monday in Ghent"
     evidence = [Evidence("a", "The bridge is open on monday.")]
 
     answer = await collect(small_generator, question, evidence, style=AnswerStyle.QUOTE)
@@ -155,8 +147,8 @@ async def test_what_the_passages_leave_open_is_not_answered(
     )
 
     assert answer.abstention is not None
-    assert answer.abstention.reason is reason
-    assert named in answer.abstention.message
+    assert answer.abstention.reason is AbstentionReason.NOT_NAMED
+    assert answer.abstention.message == "No passage names “Ghent”."
     assert anyway.abstention is None
     assert anyway.text == "The bridge is open on monday."
 

@@ -7,7 +7,7 @@ from support.each import each
 from tieback.core.types.generation import Claim, Evidence, QuestionFit, Verdict, VerdictLabel
 from tieback.core.types.grounding import CheckedText, GroundingCheck
 from tieback.grounding import ClaimChecker
-from tieback.grounding.question_fit import answering, as_stated, fit_of, left_open
+from tieback.grounding.question_fit import answering, as_stated, fit_of
 
 ANSWERS, ECHO, OTHER = QuestionFit.ANSWERS, QuestionFit.ECHO, QuestionFit.OTHER_KIND
 
@@ -94,36 +94,9 @@ def test_a_claim_of_blanks_is_read_in_time() -> None:
     assert fit_of("Who is it?", "Ann Lee is" + " " * 20_000 + "x.x") is ANSWERS
 
 
-@pytest.mark.parametrize("row", ["<tr><td>team</td><td>50,000</td></tr>", "|team|50,000|", "team | 50,000"])
-def test_a_number_in_a_cell_says_how_many(row: str) -> None:
-    assert not left_open("How many requests a day has the team plan?", [row])
-    assert left_open("How many requests a day has the team plan?", ["<td>team</td><td>by contract</td>"])
-
-
 def test_a_number_with_its_unit_is_one() -> None:
     assert fit_of("How much time does a step take?", "A step takes 60ns.") is QuestionFit.ANSWERS
     assert fit_of("How much memory does it take?", "It takes memory, and time.") is QuestionFit.OTHER_KIND
-
-
-@each(
-    "question, quote, missing",
-    [
-        ("When was the bridge built?", "The bridge is a landmark.", "date"),
-        ("When was the bridge built?", "The bridge was built in the 90s.", ""),
-        ("When was kettle 2.4 released?", "kettle 2.4 (05 Mar 2024): The lid is closed.", ""),
-        ("In which year did it close?", "It closed for want of visitors.", "date"),
-        ("when did it close", "It closed two winters later.", ""),
-        ("When does it close?", "It closes once the last visitor has left.", ""),
-        ("When it was built, who paid?", "The town paid.", ""),
-        ("How many doors has it?", "It has doors.", "number"),
-        ("How many doors are open?", "All doors are open.", ""),
-        ("How much paint does it need?", "All doors are painted.", "number"),
-        ("How much paint does it need?", "It needs no paint.", ""),
-        ("How many doors has it?", "New doors by @b in https://k.example/lid/pull/31", "number"),
-    ],
-)
-def test_a_date_that_is_asked_for_has_to_be_there(question: str, quote: str, missing: str) -> None:
-    assert left_open(question, [quote]) == missing
 
 
 @each(

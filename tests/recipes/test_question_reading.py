@@ -10,6 +10,7 @@ import pytest
 from support.small_reading import claims, small_reading, written
 from support.small_training import SmallTraining
 from tieback.core.errors import InvalidInput
+from tieback.methods.answerability._features import FEATURES
 from tieback.models.learned import kind_in
 from tieback.models.learned.question_reading import READER
 from tieback.models.question_reader import GRAPH, load_question_reader
@@ -63,6 +64,8 @@ def test_what_is_learned_is_a_state_of_the_method_and_the_graph_that_is_served(
     assert kind_in(outcome.folder) == READER.kind.name
     rows = {row["set"]: row for row in outcome.artifact.facts["metrics"]["sets"]}
     assert {*rows} == {"north", "south"}  # what was learned from is not reported on
+    assert {*outcome.artifact.facts["metrics"]["features"]} == {*FEATURES}
+    assert state["weight"].shape == (len(FEATURES),)
     assert outcome.artifact.facts["sets"] == ["bridges", "rivers", "towns"]
 
 
@@ -78,7 +81,7 @@ def test_too_few_questions_are_refused(world: SmallTraining) -> None:
 
     with pytest.raises(InvalidInput, match="50 questions to learn from, and it takes 100"):
         world.train("few", data=few)
-    with pytest.raises(InvalidInput, match="no questions of dev, dev_domains to calibrate by"):
+    with pytest.raises(InvalidInput, match="no questions of dev, dev_domains to weigh by"):
         world.train("none", data=none, steps=1)
 
 

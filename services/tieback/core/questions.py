@@ -17,11 +17,6 @@ def asks_how_to(question: str) -> bool:
     return ASKS["how to"].search(question) is not None
 
 
-def asks_for_number(question: str) -> bool:
-    """Tell whether it asks how many, how long or how often."""
-    return ASKS["number"].search(question) is not None
-
-
 def kind_of(question: str) -> str:
     """The first of `KINDS` that the question asks for; "other" where nothing is recognised."""
     if POLAR.match(question):

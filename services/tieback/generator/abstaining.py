@@ -19,10 +19,19 @@ LEAST_SUPPORTED = 0.5
 """The share of an answer's checked claims that must be supported, or the answer is taken back."""
 
 
-def before(judgement: Judgement | None, grounding: Grounding, *, is_needed: bool) -> Abstention | None:
+def before(
+    judgement: Judgement | None,
+    grounding: Grounding,
+    *,
+    is_needed: bool,
+    unnamed: Sequence[str] = (),
+    is_weighed: bool = True,
+) -> Abstention | None:
     """Why nothing is answered by the evidence that was judged; None where it is.
 
     Without evidence there is no judgement; then it is abstained from an answer where evidence `is_needed`.
+    What the question names and no passage does, `unnamed`, leaves it open where the judge has not weighed
+    that and is not certain of a passage.
     """
     given = grounding.abstain_below
     if judgement is None:
@@ -31,30 +40,15 @@ def before(judgement: Judgement | None, grounding: Grounding, *, is_needed: bool
         message = "There is no passage to rest an answer on."
         return Abstention(AbstentionReason.NO_EVIDENCE, 0.0, given or 0.0, message)
     threshold = judgement.threshold if given is None else given
-    if judgement.score >= threshold:
+    is_open = bool(unnamed) and not is_weighed and given != 0 and judgement.score < judgement.certain
+    if judgement.score >= threshold and not is_open:
         return None
+    if unnamed:
+        message = f"No passage names {' or '.join(f'“{name}”' for name in unnamed)}."
+        least = min(judgement.certain, 1.0) if is_open else threshold
+        return Abstention(AbstentionReason.NOT_NAMED, judgement.score, least, message)
     message = "The passages do not bear on the question enough to answer it."
     return Abstention(AbstentionReason.WEAK_EVIDENCE, judgement.score, threshold, message)
-
-
-def of_nothing_named(unnamed: Sequence[str], judgement: Judgement, grounding: Grounding) -> Abstention | None:
-    """Why nothing is answered where the question names what no passage does; None where it does not.
-
-    The judge, where it is certain of a passage, knows better.
-    """
-    if not unnamed or grounding.abstain_below == 0 or judgement.score >= judgement.certain:
-        return None
-    names = " or ".join(f"“{name}”" for name in unnamed)
-    message = f"No passage names {names}."
-    return Abstention(AbstentionReason.NOT_NAMED, judgement.score, min(judgement.certain, 1.0), message)
-
-
-def of_nothing_of_the_kind(kind: str, judgement: Judgement, grounding: Grounding) -> Abstention | None:
-    """Why nothing is quoted where a "number" or a "date" is asked for, and no quote has one."""
-    if grounding.abstain_below == 0:
-        return None
-    message = f"The passages have no {kind} that would answer the question."
-    return Abstention(AbstentionReason.NO_ANSWER, judgement.score, min(judgement.certain, 1.0), message)
 
 
 def decided(decision: Decision) -> Abstention | None:

@@ -11,9 +11,7 @@ from functools import partial
 
 from tieback.core.deadline import Deadline
 from tieback.core.types.generation import (
-    Abstention,
     AnswerAction,
-    Evidence,
     Finish,
     FinishReason,
     GenerationEvent,
@@ -34,8 +32,6 @@ from tieback.generator.showing import Repairs, Rewrites, as_written, no_rewrites
 from tieback.generator.twin import beside
 from tieback.generator.writing_ahead import Written, ahead
 from tieback.grounding import ClaimCheck, PassageReader
-from tieback.grounding.named import unnamed
-from tieback.grounding.question_fit import left_open
 from tieback.methods.grounding import Statement
 
 REWRITTEN_FROM = (1, 2)
@@ -80,12 +76,18 @@ class Answer:
                 self._timing.prepare = self._elapsed()
                 yield self._finish(FinishReason.ITEM)
                 return
-        abstention = abstaining.before(judgement, request.grounding, is_needed=request.needs_evidence)
+        abstention = abstaining.before(
+            judgement,
+            request.grounding,
+            is_needed=request.needs_evidence,
+            unnamed=() if evidence is None else evidence.asked.unnamed,
+            is_weighed=request.judge.reads_quotes,
+        )
         if decision is not None:
             abstention = abstaining.decided(decision) or abstention
         places: list[Place] = []
-        if evidence is not None and abstention is None:
-            places, abstention = await asyncio.to_thread(self._left_open, evidence)
+        if evidence is not None and self._work is None:
+            places = without_unsure(list(evidence.told), evidence.judgement)
         if abstention is not None:
             self._timing.prepare = self._elapsed()
             yield abstention
@@ -103,20 +105,6 @@ class Answer:
         async with aclosing(self._written(self._work, evidence, check)) as events:
             async for event in events:
                 yield event
-
-    def _left_open(self, evidence: ReadEvidence) -> tuple[list[Place], Abstention | None]:
-        """What is quoted, where nothing is written, and why the passages leave the question open, if so."""
-        request, judgement = self._request, evidence.judgement
-        asked, grounding = request.prompt, request.grounding
-        missing = unnamed(asked, [_words(one) for one in request.evidence])
-        abstention = abstaining.of_nothing_named(missing, judgement, grounding)
-        if abstention is not None or self._work is not None:
-            return [], abstention
-        places = without_unsure(list(evidence.told), judgement)
-        missed = left_open(asked, [evidence.told[place] + evidence.text(*place) for place in places])
-        if missed:
-            abstention = abstaining.of_nothing_of_the_kind(missed, judgement, grounding)
-        return places, abstention
 
     async def _written(
         self, work: Work, evidence: ReadEvidence | None, check: ClaimCheck
@@ -187,11 +175,6 @@ class Answer:
 
     def _elapsed(self) -> float:
         return time.monotonic() - self._arrived
-
-
-def _words(source: Evidence) -> str:
-    """What names a passage, and what it says."""
-    return " ".join([source.title, source.item_id, source.uri, source.text])
 
 
 def _rewrites(work: Work, evidence: ReadEvidence) -> Rewrites:

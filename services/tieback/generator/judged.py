@@ -15,6 +15,7 @@ from tieback.generator.evidence import ReadEvidence
 from tieback.generator.judging import Judge
 from tieback.generator.quoting import chosen
 from tieback.grounding import EncodedPassages, PassageReader
+from tieback.grounding.named import unnamed
 from tieback.methods.answerability import Judgement
 from tieback.methods.answerability.question_alignment import alignment
 from tieback.methods.answerability.relevance import window_relevance
@@ -40,16 +41,18 @@ async def read_evidence(
     reads sentences itself. InvalidInput where there is too much to read.
     """
     cut = await reader.cut(evidence, deadline)
+    missing = await asyncio.to_thread(unnamed, question, [_words(one) for one in evidence])
     is_quoted = bool(first) and judge.reads_quotes and not any(one.segments for one in evidence)
     if not is_quoted:
         texts = [question, *cut.texts]
         asked, *sentences = await reader.statements(texts, deadline, tokens=judge.is_learned)
         encoded = EncodedPassages(cut, len(asked.vector))
         encoded.add(dict(enumerate(sentences)))
+        asked = replace(asked, unnamed=missing)
         judgement = await asyncio.to_thread(judge.judge, asked, encoded.passages)
         return await asyncio.to_thread(_read, asked, encoded.passages, judgement, deadline)
     unread = EncodedPassages(cut, 1)
-    statement = Statement(question, np.zeros(1, np.float32))
+    statement = Statement(question, np.zeros(1, np.float32), unnamed=missing)
     judgement = await asyncio.to_thread(judge.judge, statement, unread.passages)
     likely = sorted(judgement.quotes, key=lambda place: (-judgement.quotes[place], place))[:first]
     numbers = {place: number for number, place in enumerate(cut.places)}
@@ -58,6 +61,7 @@ async def read_evidence(
     asked, *sentences = await reader.statements(texts, deadline)
     encoded = EncodedPassages(cut, len(asked.vector))
     encoded.add(dict(zip(wanted, sentences, strict=True)))
+    asked = replace(asked, unnamed=missing)
     return await asyncio.to_thread(_quoted, asked, encoded.passages, judgement)
 
 
@@ -88,3 +92,8 @@ def _told(read: ReadEvidence) -> ReadEvidence:
             for number, window in places
         },
     )
+
+
+def _words(source: Evidence) -> str:
+    """What names a passage, and what it says."""
+    return " ".join([source.title, source.item_id, source.uri, source.text])

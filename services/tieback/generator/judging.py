@@ -12,7 +12,8 @@ from tieback.core.types.method_choice import MethodChoice
 from tieback.generator.recent_readings import Reader, RecentReadings
 from tieback.methods.answerability import Judgement, answerabilities, reads_quotes
 from tieback.methods.answerability._candidates import candidates_of
-from tieback.methods.grounding import Passage, Statement
+from tieback.methods.answerability._features import features_of
+from tieback.methods.grounding import Passage, Statement, words_of
 
 LEARNED, WITHOUT_STATE = ("question_reading", "question_alignment"), "relevance"
 """The default methods, the first that the server has a state of, and the one of a server without any."""
@@ -65,7 +66,11 @@ class Judges:
         def judge(question: Statement, passages: Sequence[Passage]) -> Judgement:
             if reader is not None:
                 texts = candidates_of(question.text, passages)
-                found = {place: reader(question.text, text) for place, text in texts.items()}
+                asked, is_named = words_of(question.text), not question.unnamed
+                found = {
+                    place: features_of(asked, words_of(text), reader(question.text, text), is_named=is_named)
+                    for place, text in texts.items()
+                }
                 question = replace(question, readings=found)
             return method(question, passages, state or {})
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from tieback.core.displayed import as_displayed
 from tieback.core.language import Sentence, sentence_of
-from tieback.core.questions import asks_for_number, asks_how_to, has_expected, kind_of
+from tieback.core.questions import asks_how_to, has_expected, kind_of
 from tieback.core.types.generation import Checked, Claim, QuestionFit, Verdict, VerdictLabel
 from tieback.grounding.languages import is_foreign
 
@@ -20,10 +20,6 @@ TYPED = ("number", "when")
 """Kinds of which every answer has something that can be seen; who or where can be anybody and anywhere."""
 IS = re.compile(r"\s(?:is|was|are|were)\s(?:\s*in\s)?")
 
-WHEN_IT_WAS = re.compile(
-    r"\W*(?:when (?:was|were|did)\b|(?:in |on )?(?:what|which) (?:year|date|day|month|century|decade)\b)",
-    re.IGNORECASE,
-)
 COUNTED = re.compile(r"[€$£]?\d[\d,]{0,8}(?:\.\d+)?[a-z%€°]{0,4}", re.IGNORECASE)
 """A number as a token of its own: no version, time, date, nor what numbers a thing ("20130119")."""
 CODE = re.compile(r"`+([^`]+)`")
@@ -33,38 +29,11 @@ RANGE = re.compile(r"[-–—/]")
 ADDRESS = "://"
 VERSION = re.compile(r"\S*\d[-.:/]\d+[-.:/]\d")
 """Three numbers in a row, as of a version or a date."""
-HOW_MUCH = re.compile(r"\bhow much\b(?!\s+time\b)", re.IGNORECASE)
 
 
 def has_number(question: str, text: str) -> bool:
     """Whether a text has a number that the question does not have itself."""
     return bool(set(_counted(as_displayed(text))) - set(_counted(as_displayed(question))))
-
-
-def left_open(question: str, quotes: Sequence[str]) -> str:
-    """What is asked for and in none of the quotes: "number", "date", or "" where nothing is missing.
-
-    A number where it asks how many, in digits or in words; a date, a time or any number where it asks when
-    something was. What is true of "when does" is often told without a date.
-    """
-    if asks_for_number(question):
-        is_amount = HOW_MUCH.search(question) is not None
-        counted = (has_number(question, one) or _counts_in_words(one, is_amount) for one in quotes)
-        return "" if any(counted) else "number"
-    if WHEN_IT_WAS.match(question):
-        dated = (has_expected("when", sentence_of(question), sentence_of(one)) for one in quotes)
-        return "" if any(dated) else "date"
-    return ""
-
-
-def _counts_in_words(text: str, is_amount: bool) -> bool:
-    """Tell whether it says how much, how many, how long or how often it is, without a number in digits."""
-    read = sentence_of(text)
-    known = read.language
-    words = known.amounts if is_amount else known.amounts | known.frequencies
-    return any(
-        one.word in words or (one.number and not read.text[one.span[0]].isdecimal()) for one in read.tokens
-    )
 
 
 def _counted(text: str) -> Iterator[str]:

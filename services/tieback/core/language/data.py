@@ -38,8 +38,6 @@ class Language:
     before_months: frozenset[str] = NONE
     bounds: frozenset[str] = NONE
     vague_numbers: frozenset[str] = NONE
-    amounts: frozenset[str] = NONE
-    frequencies: frozenset[str] = NONE
     prepositions: frozenset[str] = NONE
     reasons: frozenset[str] = NONE
     be: frozenset[str] = NONE

@@ -60,16 +60,17 @@ class TokenMark(NamedTuple):
 class Statement:
     """A claim; its unit vector `[width]`; where they are read, those of its tokens `[tokens, width]`.
 
-    `readings`, of a question that a network read with windows of passages, are what it gave of each. `read`
-    reads a sentence of the claim with sentences of the evidence: the logits of a verdict `[3]`, supported,
-    contradicted and neither. `likelihoods_behind` asks a language model of the claim behind a text: the mean
-    log-probabilities of its tokens there and alone `[2]`.
+    `readings`, of a question that a network read with windows of passages, are the features of each, and
+    `unnamed` is what it names and no passage does. `read` reads a sentence of the claim with sentences of the
+    evidence: the logits of a verdict `[3]`, supported, contradicted and neither. `likelihoods_behind` asks a
+    language model of the claim behind a text: the mean log-probabilities of its tokens there and alone `[2]`.
     """
 
     text: str
     vector: Array
     rows: Array = field(default_factory=lambda: NO_ROWS)
-    readings: Mapping[Place, float] = field(default_factory=dict)
+    readings: Mapping[Place, Array] = field(default_factory=dict)
+    unnamed: Sequence[str] = ()
     read: Callable[[str, str], Array] | None = None
     likelihoods_behind: Callable[[str], Array] | None = None
 
