@@ -3,8 +3,8 @@
 A cross-encoder (Nogueira and Cho, 2019, arXiv:1901.04085): the layers of a sentence encoder, trained on, also
 with questions without an answer that look answerable, as in SQuAD 2.0 (Rajpurkar et al., 2018,
 arXiv:1806.03822). It reads the sentences of all passages, each with the headings above it and the end of the
-sentence before it, so that it chooses what is quoted and judges it at once. Its logit is weighed with exact features of words
-by a logistic regression. It is learned by `tieback train question_reading`.
+sentence before it, so that it chooses what is quoted and judges it at once. Its logit is weighed with exact
+features of words by a logistic regression. It is learned by `tieback train question_reading`.
 
 What it knows is in its training data: English questions of some kinds of texts. Its features are weighed on
 sources that it has not learned from, and no source has quite the same (docs/answers.md).
