@@ -48,7 +48,7 @@ def question_reading(
     run: Run,
     *,
     space: str = "all-minilm-l6-v2",
-    steps: Annotated[int, Field(ge=1)] = 1600,
+    steps: Annotated[int, Field(ge=1)] = 3600,
     tokens: Annotated[int, Field(ge=32)] = 2560,
     learning_rate: Annotated[float, Field(gt=0)] = 1.5e-4,
     frozen: Annotated[int, Field(ge=0)] = 0,
