@@ -15,6 +15,9 @@ AGAIN = 0.3
 LONGER = 0.02
 """Weight against a sentence of each word that the claim does not have."""
 
+NEAREST, AROUND = 3, 1
+"""Sentences with most of a claim's words, and how many around each are read with it by a network."""
+
 
 def chosen(stated: Words, said: Sequence[Words], lengths: Sequence[int]) -> list[int]:
     """The places of the sentences, in their order, that together have most of the words of a claim.
@@ -42,3 +45,25 @@ def chosen(stated: Words, said: Sequence[Words], lengths: Sequence[int]) -> list
         if room <= 0 or (found and not worth[best]):
             break
     return sorted(found)
+
+
+def windows(stated: Words, said: Sequence[Words], passages: Sequence[int]) -> list[slice]:
+    """The runs of sentences that a network reads: those around the nearest ones, each of one passage.
+
+    `passages` are the numbers of the sentences' passages, which stand together.
+    """
+    terms = {*stated.stems, *stated.numbers}
+
+    def worth(place: int) -> float:
+        one = said[place]
+        return len(terms & {*one.all_stems, *one.numbers}) / (1 + LONGER * len(one.all_stems))
+
+    found: dict[tuple[int, int], None] = {}
+    for place in sorted(range(len(said)), key=worth, reverse=True)[:NEAREST]:
+        begin, end = place, place + 1
+        while begin > max(0, place - AROUND) and passages[begin - 1] == passages[place]:
+            begin -= 1
+        while end < min(len(said), place + AROUND + 1) and passages[end] == passages[place]:
+            end += 1
+        found[begin, end] = None
+    return [slice(*one) for one in found]

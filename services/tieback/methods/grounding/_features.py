@@ -28,28 +28,33 @@ SUPPORTED, CONTRADICTED, UNSUPPORTED = range(len(LABELS))
 
 
 class PartRead(NamedTuple):
-    """A sentence of a claim, the sentences of evidence that it was read with, and the logits of a verdict
-    `[3]`.
+    """A sentence of a claim, the sentences of evidence that have most of its words, and the logits of a
+    verdict by each window of the evidence that it was read with `[windows, 3]`.
     """
 
     words: Words
     said: Sequence[Words]
     logits: Array
 
+    @property
+    def best(self) -> Array:
+        """The logits `[3]` of the window that supports it most."""
+        return np.asarray(max(self.logits, key=lambda one: odds(one, SUPPORTED)))
+
 
 def features_of(parts: Sequence[PartRead], anywhere: float) -> Array:
     """The features `[8]` of a claim, in the order of `FEATURES`.
 
-    The log odds that the evidence supports a part, their mean; the greatest log odds that it contradicts one.
-    Of a part's content words the share that one sentence has, and of pairs of neighbours the share that
-    follow one another there: the least of each. The share of its numbers and of its names that is missing,
-    the greatest. Whether each part is there word for word. `anywhere` is the share of the claim's words that
-    all of the evidence has.
+    The log odds that a window supports a part, those of the best one, their mean over parts; the greatest log
+    odds that such a window contradicts its part. Of a part's content words the share that one sentence has,
+    and of pairs of neighbours the share that follow one another there: the least of each. The share of its
+    numbers and of its names that is missing, the greatest. Whether each part is there word for word.
+    `anywhere` is the share of the claim's words that all of the evidence has.
     """
     return np.array(
         [
-            sum(odds(one.logits, SUPPORTED) for one in parts) / len(parts),
-            max(odds(one.logits, CONTRADICTED) for one in parts),
+            sum(odds(one.best, SUPPORTED) for one in parts) / len(parts),
+            max(odds(one.best, CONTRADICTED) for one in parts),
             min(_coverage(one) for one in parts),
             min(_pairs(one) for one in parts),
             max(_lacks_numbers(one) for one in parts),

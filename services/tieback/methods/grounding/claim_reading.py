@@ -1,10 +1,12 @@
 """Support by a network that reads a claim together with sentences of the evidence, learned.
 
 A cross-encoder (Nogueira and Cho, 2019, arXiv:1901.04085): the layers of a sentence encoder, trained on with
-labelled claims and pairs that are made of them. It reads each sentence of a claim with the sentences of the
-evidence that together have most of its words, of all passages and of each of the best ones. Its log odds are
-weighed with exact features of words by a logistic regression, whose weights and bounds are chosen on sources
-that the network has not learned from. It is learned by `tieback train claim_reading`.
+labelled claims and pairs that are made of them. It reads each sentence of a claim with windows of the
+evidence, the sentences that have most of its words with their neighbours, of all passages and of each of the
+best ones. What the window says that supports most counts (as in SummaC; Laban et al., 2022,
+arXiv:2111.09525). Its log odds are weighed with exact features of words by a logistic regression, whose
+weights and bounds are chosen on sources that the network has not learned from. It is learned by `tieback
+train claim_reading`.
 
 On request the served language model says how likely it finds the claim behind the passages, and behind
 nothing. The network reads chosen sentences, the language model all of them.
@@ -24,6 +26,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Annotated
 
+import numpy as np
 from pydantic import Field
 
 from tieback.core.errors import InvalidInput
@@ -41,13 +44,11 @@ from tieback.methods.grounding import (
     checkers,
     words_of,
 )
-from tieback.methods.grounding._chosen import chosen
+from tieback.methods.grounding._chosen import chosen, windows
 from tieback.methods.grounding._features import (
-    CONTRADICTED,
     FEATURES,
     PartRead,
     features_of,
-    odds,
     says_the_same,
     with_likelihoods,
 )
@@ -121,7 +122,7 @@ def claim_reading(
         likely = max(likely, RULED) if is_same else likely
         supports = likely >= least or (is_same and precision <= RULED)
         is_supported |= supports
-        against = max(odds(one.logits, CONTRADICTED) for one in read)
+        against = float(features[FEATURES.index("contradiction")])
         ruled = {place: held.ruled(place) for place in places}
         otherwise = [place for place, one in ruled.items() if one == OTHERWISE]
         contradicts = not supports and (bool(otherwise) or against >= float(state["contradicted"][0]))
@@ -252,15 +253,15 @@ class _Held:
         return {places[one] for part in self.parts for one in chosen(part, said, lengths)}
 
     def read(self, places: Sequence[Place], reader: Callable[[str, str], Array]) -> list[PartRead]:
-        """Each part, read with those of the sentences that have most of its words."""
+        """Each part, read with windows of the sentences."""
         said = [self.words(place) for place in places]
         texts = [self.passages[number].read_of(window) for number, window in places]
-        lengths = [len(text) for text in texts]
+        lengths, numbers = [len(text) for text in texts], [number for number, _ in places]
         found = []
         for part, text in zip(self.parts, _texts(self.text), strict=True):
-            some = chosen(part, said, lengths)
-            logits = reader(text, " ".join(texts[one] for one in some))
-            found.append(PartRead(part, [said[one] for one in some], logits))
+            logits = [reader(text, " ".join(texts[one])) for one in windows(part, said, numbers)]
+            some = [said[one] for one in chosen(part, said, lengths)]
+            found.append(PartRead(part, some, np.stack(logits)))
         return found
 
 
