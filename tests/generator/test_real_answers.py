@@ -53,7 +53,7 @@ async def test_a_question_that_the_passages_do_not_touch_is_not_answered(real_ge
 
     assert answer.text == ""
     assert answer.abstention is not None
-    assert answer.abstention.reason is AbstentionReason.WEAK_EVIDENCE
+    assert answer.abstention.reason is AbstentionReason.NOT_NAMED
 
 
 async def test_what_the_model_makes_up_is_taken_back(real_generator: Generator) -> None:

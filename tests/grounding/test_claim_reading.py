@@ -15,7 +15,6 @@ from tieback.core.types.generation import NotCheckedReason, VerdictLabel
 from tieback.core.types.method_choice import MethodChoice
 from tieback.grounding import Checkers
 from tieback.methods.grounding import Finding, Passage, Statement, checkers
-from tieback.methods.grounding._chosen import MOST_CHARACTERS
 from tieback.methods.grounding._features import FEATURES, HEARD
 
 STATE: State = {
@@ -78,12 +77,14 @@ def test_sentences_of_several_passages_are_read_together_and_those_of_each_alone
     )  # fmt: skip
 
     assert found.label is VerdictLabel.SUPPORTED
-    assert read[0] == "The bridge is in Linz. The bridge was built in 1884."
-    assert sorted(read[1:]) == ["The bridge is in Linz.", "The bridge was built in 1884."]
+    assert {*read} == {
+        "The bridge is in Linz.", "The bridge was built in 1884.",
+        "The bridge is in Linz. The bridge was built in 1884.",
+    }  # fmt: skip
     assert [one.score > 0.9 for one in found.passages] == [True, True]  # each has a part of it
 
 
-def test_of_long_evidence_the_sentences_that_together_have_most_of_the_claim_are_read() -> None:
+def test_of_long_evidence_the_nearest_sentences_are_read_with_their_neighbours() -> None:
     filler = " ".join(f"The river has {number} boats on it in the summer months." for number in range(60))
     read: list[str] = []
 
@@ -95,10 +96,19 @@ def test_of_long_evidence_the_sentences_that_together_have_most_of_the_claim_are
         "The bridge was built by Anna Lindt.", f"A bridge is here. {filler} Anna Lindt built it.", read=reader
     )
 
-    assert len(read) == 1
-    assert len(read[0]) <= MOST_CHARACTERS
-    assert "A bridge is here." in read[0]
-    assert "Anna Lindt built it." in read[0]
+    assert len(read) == 3
+    assert "The river has 59 boats on it in the summer months. Anna Lindt built it." in read
+    assert "A bridge is here. The river has 0 boats on it in the summer months." in read
+
+
+def test_what_the_window_says_that_supports_most_counts() -> None:
+    evidence = f"Anna Lindt built the bridge. {'Boats pass. ' * 20}Anna Lindt was born here. Ann is old."
+    found = check(
+        "Anna Lindt built the bridge.", evidence,
+        read=lambda _, said: SUPPORTS if said == "Anna Lindt built the bridge. Boats pass." else OPEN,
+    )  # fmt: skip
+
+    assert found.label is VerdictLabel.SUPPORTED
 
 
 def test_the_same_words_with_another_number_contradict_whatever_the_network_finds() -> None:

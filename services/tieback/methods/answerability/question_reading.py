@@ -31,7 +31,7 @@ what is quoted from there on is right."""
 READS_QUOTES = True
 """Tell whether a network beside the state reads the sentences."""
 
-CERTAIN, LIKELY, ANSWERED = 0.8, 0.45, 0.35
+CERTAIN, LIKELY, ANSWERED = 0.8, 0.55, 0.4
 """The shares of right quotes from which on a quote is shown as the answer, as where the answer probably is,
 and at all."""
 

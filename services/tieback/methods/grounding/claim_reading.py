@@ -253,15 +253,20 @@ class _Held:
         return {places[one] for part in self.parts for one in chosen(part, said, lengths)}
 
     def read(self, places: Sequence[Place], reader: Callable[[str, str], Array]) -> list[PartRead]:
-        """Each part, read with windows of the sentences."""
+        """Each part, read with windows of the sentences, and with those of several passages that together
+        have most of its words.
+        """
         said = [self.words(place) for place in places]
         texts = [self.passages[number].read_of(window) for number, window in places]
         lengths, numbers = [len(text) for text in texts], [number for number, _ in places]
         found = []
         for part, text in zip(self.parts, _texts(self.text), strict=True):
-            logits = [reader(text, " ".join(texts[one])) for one in windows(part, said, numbers)]
-            some = [said[one] for one in chosen(part, said, lengths)]
-            found.append(PartRead(part, some, np.stack(logits)))
+            some = chosen(part, said, lengths)
+            read = [texts[one] for one in windows(part, said, numbers)]
+            if len({numbers[one] for one in some}) > 1:
+                read.append([texts[one] for one in some])
+            logits = np.stack([reader(text, " ".join(one)) for one in read])
+            found.append(PartRead(part, [said[one] for one in some], logits))
         return found
 
 
