@@ -50,7 +50,7 @@ def test_each_sentence_is_read_with_what_it_stands_under_and_the_best_ones_judge
     assert (QUESTION.text, "It was built in 1884. ‖ Bridges › Old ‖ Bridge 1.") in asked
     assert max(judged.quotes, key=judged.quotes.__getitem__) == (1, 1)
     assert judged.score == judged.scores[1] > judged.scores[0] == judged.scores[2] > 0.0
-    assert (judged.threshold, judged.certain, judged.likely) == pytest.approx((0.1, 0.8, 0.1))
+    assert (judged.threshold, judged.certain, judged.likely) == pytest.approx((0.1, 0.8, 0.4))
 
 
 def test_a_sentence_with_more_of_the_question_and_one_that_names_what_it_names_answers_more_likely() -> None:
