@@ -5,19 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-
-@dataclass(frozen=True, slots=True)
-class Demonstration:
-    """A question that is answered, with what it is answered from."""
-
-    id: str
-    """Names it: 1 to 63 lower-case letters, digits and hyphens, a letter first."""
-    passage: str
-    """What is answered from: a text, or the words of a picture. It is read once, and stands in no prompt."""
-    question: str
-    """The question."""
-    answer: str
-    """Its answer, as answers are to be."""
+from tieback_contract.demonstrations import Demonstration
 
 
 @dataclass(frozen=True, slots=True)

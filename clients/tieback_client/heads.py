@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from tieback_contract.encodings import Label
+from tieback_contract.predictions import Prediction
 from tieback_contract.reports import Timing
 from tieback_contract.vectors import SpaceRef
 
@@ -46,21 +46,6 @@ class Head:
     """The versions of the head that are kept, in order."""
     stale: str = ""
     """Why it cannot predict; empty where it can."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """Which classes a content is of."""
-
-    labels: Sequence[Label]
-    """The likeliest classes, best first."""
-    memory_share: float | None = None
-    """How much the memory counted beside what was learned, 0 to 1; None for a method without a memory."""
-
-    @property
-    def label(self) -> str:
-        """The name of the likeliest class."""
-        return self.labels[0].name
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from google.protobuf.json_format import MessageToDict
 from tieback.v1 import classifier_pb2, operation_pb2
+from tieback_contract.operations import OperationState
 
 from tieback_client import reading, reading_heads
 from tieback_client.errors import TiebackError
@@ -32,21 +32,6 @@ R = TypeVar("R")
 """What comes of an operation of a kind."""
 
 _PREFIX = "operations/"
-
-
-class OperationState(enum.StrEnum):
-    """What an operation is doing."""
-
-    WAITING = "waiting"
-    """It waits for others to end."""
-    RUNNING = "running"
-    """It runs, or is tried again."""
-    SUCCEEDED = "succeeded"
-    """It ended, and has a result."""
-    FAILED = "failed"
-    """It ended, and has an error."""
-    CANCELLED = "cancelled"
-    """It ended because that was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +70,7 @@ class OperationStatus(Generic[R]):
     @property
     def is_over(self) -> bool:
         """Whether it has ended, well or not."""
-        return self.state not in (OperationState.WAITING, OperationState.RUNNING)
+        return self.state.is_over
 
 
 _STATES: tuple[OperationState | None, ...] = (

@@ -32,11 +32,14 @@ from tieback_contract.claims import (
     Verdict,
     VerdictLabel,
 )
+from tieback_contract.demonstrations import Demonstration
 from tieback_contract.encodings import AppliedAdapter, Encoding, EncodingSource, Label, Reduction
 from tieback_contract.fusion import Fused, IgnoredDimensions, RoutingExplanation
 from tieback_contract.hits import FoundPiece, Hit, Mixture, RetrievedHit, SameText, SignalShare, StageScore
 from tieback_contract.locators import Locator, LocatorKind, Locators
 from tieback_contract.modality import Modality
+from tieback_contract.operations import OperationState
+from tieback_contract.predictions import Prediction
 from tieback_contract.reports import Cost, Dropped, DroppedSection, Stage, Timing
 from tieback_contract.vectors import DType, MultiVector, SpaceRef, SparseVector, Vector, VectorKind
 
@@ -47,7 +50,7 @@ from tieback_client.catalog import Drift, Health, Limits, Method, Model, ServerI
 from tieback_client.checks import Check, Checked, Checks
 from tieback_client.client import Client
 from tieback_client.content import Audio, Features, Image, Points, Text, TokenIds
-from tieback_client.demonstrations import Demonstration, StoredDemonstration
+from tieback_client.demonstrations import StoredDemonstration
 from tieback_client.documents import INDEXED_FROM, Collection, Item, Section, Source
 from tieback_client.encodings import Encodings
 from tieback_client.endpoints import Endpoint, Endpoints
@@ -83,10 +86,10 @@ from tieback_client.events import (
     RetrievalEvent,
     SamplingParameters,
 )
-from tieback_client.heads import Head, Prediction, Predictions
+from tieback_client.heads import Head, Predictions
 from tieback_client.moves import Moving, UpgradeResult
 from tieback_client.operation import Operation
-from tieback_client.operations import OperationState, OperationStatus
+from tieback_client.operations import OperationStatus
 from tieback_client.options import Hedging, Options, Retry, client_version
 from tieback_client.procedures.encoding import Candidate, FusePart
 from tieback_client.query_plan import QueryPlan

@@ -7,10 +7,11 @@ from typing import Any
 
 from google.protobuf.json_format import MessageToDict
 from tieback.v1 import classifier_pb2
+from tieback_contract.predictions import Prediction
 
 from tieback_client import reading
 from tieback_client.codec import CODEC
-from tieback_client.heads import Head, Prediction, Predictions
+from tieback_client.heads import Head, Predictions
 from tieback_client.reports import CallInfo
 
 _prediction = CODEC.reader(Prediction, classifier_pb2.Prediction.DESCRIPTOR)

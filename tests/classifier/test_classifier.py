@@ -27,12 +27,13 @@ from tieback.core.errors import (
 from tieback.core.tenant import Access, Principal
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content, Modality
-from tieback.core.types.heads import NO_METHOD, Example, Head, HeadRequest, Prediction
+from tieback.core.types.heads import NO_METHOD, Example, Head, HeadRequest
 from tieback.core.types.limits import Limits
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.operation import Json
 from tieback.core.types.report import Timing
 from tieback.core.types.vectors import SpaceRef
+from tieback_contract.predictions import Prediction
 
 WORDS = ("owl", "wren", "night", "day")
 EXAMPLES = (("owl", "bird"), ("wren", "bird"), ("owl wren", "bird"),

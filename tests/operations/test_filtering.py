@@ -9,8 +9,9 @@ import pytest
 from support.counting_kind import counting, over
 from support.each import each
 from tieback.core.errors import InvalidInput
-from tieback.core.types.operation import Operation, OperationState
+from tieback.core.types.operation import Operation
 from tieback.operations.filtering import passes, read_filter
+from tieback_contract.operations import OperationState
 
 REINDEX = Operation("reindex-1", "reindex", "", "handbook", {"collection": "handbook"}, 0.0)
 ENDED = Operation("reindex-2", "reindex", "", "album", {"collection": "album"}, 1.0, OperationState.FAILED)

@@ -10,9 +10,10 @@ from support.each import each
 from tieback.core import errors
 from tieback.core.error_record import read_error, write_error
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, Overloaded, TiebackError
-from tieback.core.types.operation import Operation, OperationState
+from tieback.core.types.operation import Operation
 from tieback.operations.records import read_operation, write_operation
 from tieback.serving import failures
+from tieback_contract.operations import OperationState
 
 SAMPLES = {
     InvalidInput: InvalidInput("wrong", field="a.b", reason="TOO_LONG"),

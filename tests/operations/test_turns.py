@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tieback.core.types.operation import Operation, OperationState
+from tieback.core.types.operation import Operation
 from tieback.operations.turns import Turns
+from tieback_contract.operations import OperationState
 
 
 def waiting(owner: str, number: int) -> Operation:

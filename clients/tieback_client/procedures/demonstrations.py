@@ -6,10 +6,12 @@ from datetime import UTC
 from typing import Any
 
 from tieback.v1 import demonstration_pb2
+from tieback_contract.demonstrations import Demonstration
 from tieback_contract.field_path import at
 
 from tieback_client import texts
-from tieback_client.demonstrations import Demonstration, StoredDemonstration
+from tieback_client.codec import CODEC
+from tieback_client.demonstrations import StoredDemonstration
 from tieback_client.rpc import RPCS, Call, Procedure
 
 
@@ -46,10 +48,12 @@ def delete_demonstration(id: str, *, timeout: float | None = None) -> Procedure[
     yield Call(RPCS["DeleteDemonstration"], request, timeout)
 
 
+_demonstration = CODEC.reader(Demonstration, demonstration_pb2.Demonstration.DESCRIPTOR)
+
+
 def _stored(message: Any) -> StoredDemonstration:
-    one = message.demonstration
     return StoredDemonstration(
-        Demonstration(one.id, one.passage, one.question, one.answer),
+        _demonstration(message.demonstration),
         message.tokens,
         message.passage_tokens,
         message.create_time.ToDatetime(UTC) if message.HasField("create_time") else None,

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+from tieback_contract.predictions import Prediction
 
 from tieback.artifacts import Artifact
 from tieback.classifier import learning
@@ -38,7 +39,7 @@ from tieback.core.tenant import PRINCIPAL, Access
 from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import Label
-from tieback.core.types.heads import Example, Head, HeadRequest, Prediction, PredictReply
+from tieback.core.types.heads import Example, Head, HeadRequest, PredictReply
 from tieback.core.types.limits import Limits
 from tieback.core.types.operation import Json, Progress
 from tieback.core.types.report import Stage

@@ -16,11 +16,12 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
+from tieback_contract.demonstrations import Demonstration
 
 from tieback.core.durable_files import storing, sync_path, write_durably
 from tieback.core.errors import Damaged
 from tieback.core.types.arrays import Array
-from tieback.core.types.demonstrations import Demonstration, StoredDemonstration
+from tieback.core.types.demonstrations import StoredDemonstration
 
 SUFFIX, NOBODY = ".safetensors", "_"
 TOKENS, FACTS = "virtual_tokens", "facts"

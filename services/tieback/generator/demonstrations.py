@@ -15,13 +15,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from tieback_contract.demonstrations import Demonstration
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import Damaged, InvalidInput, NotFound, QuotaExceeded
 from tieback.core.field_path import FieldPath, at
 from tieback.core.tenant import NAME, PRINCIPAL, TENANT, Access
 from tieback.core.types.arrays import Array
-from tieback.core.types.demonstrations import Demonstration, PutReply, StoredDemonstration
+from tieback.core.types.demonstrations import PutReply, StoredDemonstration
 from tieback.core.types.limits import Limits
 from tieback.core.types.report import Timing
 from tieback.generator.demonstration_files import DemonstrationFiles, Kept

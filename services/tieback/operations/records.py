@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
+from tieback_contract.operations import OperationState
+
 from tieback.core.error_record import read_error, write_error
-from tieback.core.types.operation import Operation, OperationState
+from tieback.core.types.operation import Operation
 
 _LIVE = {"remaining", "trouble"}  # of this process alone: a start finds them out again
 

@@ -13,9 +13,11 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from tieback_contract.operations import OperationState
+
 from tieback.core.bulk import in_bulk
 from tieback.core.errors import DeadlineExceeded, Overloaded, TiebackError, Unavailable
-from tieback.core.types.operation import Json, Operation, OperationState, Progress
+from tieback.core.types.operation import Json, Operation, Progress
 from tieback.operations import kinds
 from tieback.operations.forecast import Forecast
 from tieback.operations.kinds import Services

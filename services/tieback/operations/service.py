@@ -14,10 +14,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from tieback_contract.operations import OperationState
+
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, Overloaded, TiebackError
 from tieback.core.tenant import PRINCIPAL, Access
-from tieback.core.types.operation import Json, Operation, OperationState
+from tieback.core.types.operation import Json, Operation
 from tieback.index.page_token import PageTokens
 from tieback.operations import kinds
 from tieback.operations.filtering import passes, read_filter

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection
 
-from tieback.core.types.operation import Operation, OperationState
+from tieback_contract.operations import OperationState
+
+from tieback.core.types.operation import Operation
 
 
 class Turns:

@@ -4,17 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from tieback_contract.demonstrations import Demonstration
+
 from tieback.core.types.report import Timing
-
-
-@dataclass(frozen=True, slots=True)
-class Demonstration:
-    """A question that is answered, with what it is answered from."""
-
-    id: str
-    passage: str
-    question: str
-    answer: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tieback_contract.predictions import Prediction
+
 from tieback.core.errors import TiebackError
 from tieback.core.types.content import Content
-from tieback.core.types.encoding import Label
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.report import Timing
 from tieback.core.types.vectors import SpaceRef
@@ -67,17 +68,6 @@ class Head:
     artifact: str
     versions: Sequence[int] = ()
     stale: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """The likeliest classes of a content, best first; `index` of a label is its place among the classes.
-
-    `memory_share` is how much the memory counted, 0 to 1; None for a method without one.
-    """
-
-    labels: Sequence[Label]
-    memory_share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

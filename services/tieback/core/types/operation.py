@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
+
+from tieback_contract.operations import OperationState
 
 from tieback.core.errors import TiebackError
 
 Json: TypeAlias = Mapping[str, Any]
 """An object that JSON can hold."""
 NOTHING: Json = {}
-
-
-class OperationState(enum.StrEnum):
-    """What an operation is doing."""
-
-    WAITING = "waiting"
-    """It has not run yet, since others do."""
-    RUNNING = "running"
-    """It runs, or is tried again."""
-    SUCCEEDED = "succeeded"
-    """It ended, and has a result."""
-    FAILED = "failed"
-    """It ended, and has an error."""
-    CANCELLED = "cancelled"
-    """It ended because that was asked for."""
-
-    @property
-    def is_over(self) -> bool:
-        """Whether it stays so."""
-        return self not in (OperationState.WAITING, OperationState.RUNNING)
 
 
 @dataclass(frozen=True, slots=True)
