@@ -28,7 +28,7 @@ from benchmarks.report import Report
 from benchmarks.served import Served, StartError, started
 
 SPACES = ["all-minilm-l6-v2"]
-QUOTING = {"TIEBACK_GENERATOR_ENABLED": "false"}
+QUOTING = {"TIEBACK_GENERATOR": "none"}
 ALL, IN_ORDER, AGAIN = "all sentences", "in order", "in order, asked again"
 SERVERS = {
     ALL: {"TIEBACK_QUOTE_SENTENCES": "0", "TIEBACK_CACHE_BYTES": "0"},

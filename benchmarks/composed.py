@@ -97,7 +97,7 @@ def _asked(folder: Path, runs: int) -> tuple[dict[str, Array], float]:
             output=folder / "learned", say=log,
         )  # fmt: skip
         learned.append(str(made.folder))
-    settings = {"TIEBACK_GENERATOR_ENABLED": "false", "TIEBACK_ARTIFACTS": ",".join(learned)}
+    settings = {"TIEBACK_GENERATOR": "none", "TIEBACK_ARTIFACTS": ",".join(learned)}
     with served(local=True, settings=settings) as server, server.client() as client:
         items = [Item(path.stem, Image.from_file(path)) for path in sorted(folder.glob("*.png"))]
         client.ingest("joint", items).collect()

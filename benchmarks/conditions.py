@@ -82,7 +82,7 @@ def run(options: argparse.Namespace) -> Report:
                 output=Path(folder) / "learned", say=log,
             )  # fmt: skip
             settings = {
-                "TIEBACK_GENERATOR_ENABLED": "false",
+                "TIEBACK_GENERATOR": "none",
                 "TIEBACK_ARTIFACTS": str(made.folder),
                 "TIEBACK_REGIONS": "each" if regions else "off",
             }

@@ -77,7 +77,7 @@ def run(options: argparse.Namespace) -> Report:
         "TIEBACK_CACHE_BYTES": "0",
         "TIEBACK_BINDING": "none",
         "TIEBACK_PRECISION": "float32",  # the graph that the servers of others serve
-        "TIEBACK_GENERATOR_ENABLED": "false",
+        "TIEBACK_GENERATOR": "none",
         "TIEBACK_RECOGNISERS": "none",
     }
     with contextlib.ExitStack() as running:

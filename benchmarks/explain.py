@@ -27,7 +27,7 @@ from benchmarks.report import Report
 from benchmarks.served import StartError, started
 from benchmarks.statistics import DRAWS, Interval
 
-NO_GENERATOR = UNCACHED | {"TIEBACK_GENERATOR_ENABLED": "false"}
+NO_GENERATOR = UNCACHED | {"TIEBACK_GENERATOR": "none"}
 MOST_COST, LEAST_COVERED = "<= 1.05", ">= 0.95"
 
 PLANS: Mapping[str, Mapping[str, Any]] = {

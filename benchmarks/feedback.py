@@ -26,7 +26,7 @@ from benchmarks.pipeline.measures import BEST, items_of, ndcg
 from benchmarks.report import Report
 from benchmarks.served import StartError, started
 
-NO_GENERATOR = {"TIEBACK_GENERATOR_ENABLED": "false"}
+NO_GENERATOR = {"TIEBACK_GENERATOR": "none"}
 PLAIN, GUARDED, EVERY = "no feedback", "with the guard", "every query"
 PLANS: Mapping[str, Any] = {PLAIN: "none", GUARDED: "rocchio", EVERY: ("rocchio", {"agreement": 0})}
 

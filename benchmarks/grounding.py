@@ -43,7 +43,7 @@ from benchmarks.report import Report
 from benchmarks.served import StartError, started
 
 WITH_LIKELIHOOD = ("claim_reading", {"likelihood": True})
-NO_GENERATOR = {"TIEBACK_GENERATOR_ENABLED": "false"}
+NO_GENERATOR = {"TIEBACK_GENERATOR": "none"}
 AT_ONCE = 16
 ALL = "all"
 FILES = {"dev": ["dev.jsonl"], "unseen": ["dev_unseen_domains.jsonl"]}

@@ -39,7 +39,7 @@ PLANS: Mapping[str, Mapping[str, Any]] = {
     "3": {"hits_per_item": 3},
     "1": {"hits_per_item": 1},
 }
-SETTINGS = {"TIEBACK_GENERATOR_ENABLED": "false"}
+SETTINGS = {"TIEBACK_GENERATOR": "none"}
 LOSS = 0.01
 
 

@@ -35,7 +35,7 @@ from benchmarks.served import StartError, Starting, started
 
 OLD, NEW = "wordllama-256", "all-minilm-l6-v2"
 SETTINGS = {
-    "TIEBACK_GENERATOR_ENABLED": "false",
+    "TIEBACK_GENERATOR": "none",
     "TIEBACK_BINDING": "none",
     # Whatever is encoded together, a text's vector is the same up to rounding.
     "TIEBACK_PRECISION": "float32",

@@ -34,7 +34,7 @@ from benchmarks.progress import Progress
 from benchmarks.report import Report
 from benchmarks.served import Served, StartError, Starting, started
 
-SETTINGS = {"TIEBACK_GENERATOR_ENABLED": "false"}
+SETTINGS = {"TIEBACK_GENERATOR": "none"}
 SPACES = ("wordllama-256",)
 KINDS = {"writing": 0.5, "pausing": 0.2, "starting": 0.22, "training": 0.08}
 MOST_WRITES = 24

@@ -38,7 +38,7 @@ PLANS: Mapping[str, Mapping[str, Any]] = {
     "by similarity alone": {"balance": False},
 }
 LIMIT, SENTENCES, PHOTOS, SMALL, SIDE = 11, 1000, 250, 200, 224
-SETTINGS = {"TIEBACK_GENERATOR_ENABLED": "false"}
+SETTINGS = {"TIEBACK_GENERATOR": "none"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,7 +150,7 @@ def measured(
     """Measures the tasks on servers of `spaces`, by default all; `images` is the encoder of photos."""
     report, rows = Report(), list[Mapping[str, Any]]()
     for stored, regions in SERVERS.items():
-        settings = {"TIEBACK_GENERATOR_ENABLED": "false", "TIEBACK_REGIONS": regions}
+        settings = {"TIEBACK_GENERATOR": "none", "TIEBACK_REGIONS": regions}
         with tempfile.TemporaryDirectory() as store:
             try:
                 with (

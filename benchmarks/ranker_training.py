@@ -42,7 +42,7 @@ QUERIES, FEWEST_WORDS, LONGEST = 150, 4, 300
 RELATED, LEAST_RELATED = 5, 3
 """A word is a query if it has so many relations, and so many of them are no queries themselves."""
 PASSAGES, PIECE_WORDS = {"begin-cmu-dog", "begin-topicalchat", "faithdial-audit", "factcheck-gpt"}, 8
-NO_GENERATOR = {"TIEBACK_GENERATOR_ENABLED": "false"}
+NO_GENERATOR = {"TIEBACK_GENERATOR": "none"}
 Row = Mapping[str, Any]
 Graded = Mapping[str, int]
 

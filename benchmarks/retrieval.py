@@ -37,7 +37,7 @@ from benchmarks.pipeline.measures import BEST, items_of, ndcg
 from benchmarks.report import Report
 from benchmarks.served import StartError, started
 
-SETTINGS = {"TIEBACK_GENERATOR_ENABLED": "false", "TIEBACK_CACHE_BYTES": "0"}
+SETTINGS = {"TIEBACK_GENERATOR": "none", "TIEBACK_CACHE_BYTES": "0"}
 """Without a cache every plan encodes the query, as the first of them does."""
 FIRST, LEARNED = "first stage", "linear"
 CANDIDATES, DEEP = 50, 100

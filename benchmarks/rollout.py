@@ -194,7 +194,7 @@ def run(options: argparse.Namespace) -> Report:
             "TIEBACK_STORE": str(Path(folder) / "store"),
             "TIEBACK_SPACES": ",".join(SPACES),
             "TIEBACK_RERANKERS": "none",
-            "TIEBACK_GENERATOR_ENABLED": "false",
+            "TIEBACK_GENERATOR": "none",
             "TIEBACK_REPLICAS": "2",
             "TIEBACK_GATEWAYS": "2",
             "TIEBACK_REPLICAS_PER_NODE": "1",

@@ -61,9 +61,8 @@ CHOICES = [
 ]
 MOST_SHARE, MOST_LOST, MOST_MS = 0.5, 0.01, 30.0
 SETTINGS = {
-    "TIEBACK_GENERATOR_ENABLED": "false",
+    "TIEBACK_GENERATOR": "none",
     "TIEBACK_CACHE_BYTES": "0",
-    "TIEBACK_SESSION_THREADS": "1",
 }
 KEPT, ENCODED = "vectors of tokens kept", "candidates encoded"
 INTERVAL = "95 %, bootstrap of questions"

@@ -53,7 +53,7 @@ PARTS = ("ways", "photos", "served")
 HOLDS = "digits and judged texts"
 SIDE, KINDS, NEW_WIDTH = 28, 10, 64
 OLD_DIGITS, NEW_DIGITS = "digits-old", "digits-new"
-SETTINGS = {"TIEBACK_GENERATOR_ENABLED": "false", "TIEBACK_BINDING": "none"}
+SETTINGS = {"TIEBACK_GENERATOR": "none", "TIEBACK_BINDING": "none"}
 INTERVAL = "95 %, Wilson"
 
 

@@ -63,7 +63,7 @@ def soaked(minutes: float, texts: Corpus, *, generator: bool = True, spaces: Seq
         settings = {
             "TIEBACK_CACHE_BYTES": str(CACHE_BYTES),
             "TIEBACK_TOKENS": str(write_tokens(Path(folder) / "tokens", TENANTS)),
-            "TIEBACK_GENERATOR_ENABLED": str(generator).lower(),
+            "TIEBACK_GENERATOR": "" if generator else "none",
         }
         try:
             with served(local=True, spaces=spaces, settings=settings) as server:

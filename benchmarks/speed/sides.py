@@ -36,7 +36,7 @@ SECONDARY = (LOCAL_CLIENT, RAY_DIRECT)
 """Other ways to a server that is measured anyhow: they are compared on short texts alone."""
 
 SPACES = (TEXT_SPACE, PHOTO_SPACE)
-FLOAT32 = {"TIEBACK_GENERATOR_ENABLED": "false", "TIEBACK_PRECISION": "float32"}
+FLOAT32 = {"TIEBACK_GENERATOR": "none", "TIEBACK_PRECISION": "float32"}
 DIRECT_SECONDS = 5.0
 
 

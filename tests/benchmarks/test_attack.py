@@ -17,7 +17,7 @@ from benchmarks.attack.http2 import RawCaller
 
 pytestmark = pytest.mark.all
 
-HARMLESS = {"TIEBACK_GENERATOR_ENABLED": "false"}
+HARMLESS = {"TIEBACK_GENERATOR": "none"}
 
 
 async def nothing(_: Scene) -> Sequence[Outcome]:

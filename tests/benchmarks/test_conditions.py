@@ -50,7 +50,7 @@ def test_the_gain_is_that_of_the_condition_over_the_vectors_as_they_are(tmp_path
     learned = learn(world, labels_in(world, CONDITIONS), "out")
     settings = Settings(
         models=world.store.root, store=tmp_path / "store", cards=tmp_path / "cards", port=0,
-        metrics_port=None, spaces=("words", "eyes"), binding="none", generator_enabled=False, drain_seconds=1,
+        metrics_port=None, spaces=("words", "eyes"), binding="none", generator="none", drain_seconds=1,
         artifacts=(str(learned.folder),),
     )  # fmt: skip
     pictures = [

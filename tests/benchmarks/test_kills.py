@@ -34,7 +34,7 @@ def client(tmp_path: Path) -> Iterator[Client]:
     settings = Settings(
         store=tmp_path / "store",
         spaces=("wordllama-256",),
-        generator_enabled=False,
+        generator="none",
         port=0,
         metrics_port=None,
     )

@@ -120,7 +120,7 @@ def test_a_short_run_measures_every_plan_and_the_speed_against_the_bare_stages(t
         0.1,
         quick=True,
         spaces=["wordllama-256"],
-        settings={"TIEBACK_GENERATOR_ENABLED": "false"},
+        settings={"TIEBACK_GENERATOR": "none"},
     )
 
     quality = {row["plan"]: row for row in report.tables["small: quality by plan"]}

@@ -46,7 +46,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         port=0,
         metrics_port=None,
         spaces=("wordllama-256",),
-        generator_enabled=False,
+        generator="none",
         drain_seconds=0,
     )
     with served_locally(settings) as running:

@@ -53,7 +53,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
             "TIEBACK_MODELS": str(Settings().models.expanduser()),
             "TIEBACK_STORE": str(folder / "store"),
             "TIEBACK_SPACES": ",".join(SPACES),
-            "TIEBACK_GENERATOR_ENABLED": "false",
+            "TIEBACK_GENERATOR": "none",
             "TIEBACK_OTLP_ENDPOINT": collector.address,
         }
         with RayNodes(overlay, "platform", folder, **settings) as nodes:

@@ -46,7 +46,7 @@ async def server(collector: TraceCollector, tmp_path: Path) -> AsyncIterator[Loc
         port=0,
         metrics_port=None,
         spaces=(SPACE,),
-        generator_enabled=False,
+        generator="none",
         drain_seconds=0,
         otlp_endpoint=collector.address,
     )
@@ -196,7 +196,7 @@ def conventional(collector: TraceCollector, folder: Path, monkeypatch: pytest.Mo
         port=0,
         metrics_port=None,
         spaces=(SPACE,),
-        generator_enabled=False,
+        generator="none",
         drain_seconds=0,
         otlp_endpoint=collector.address,
     )

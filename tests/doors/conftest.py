@@ -24,7 +24,7 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         metrics_port=0,
         drain_seconds=1,
         spaces=(SPACE,),
-        generator_enabled=False,
+        generator="none",
     )
     with served_locally(settings) as server:
         yield server

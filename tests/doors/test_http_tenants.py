@@ -47,7 +47,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> 
         drain_seconds=1,
         spaces=(SPACE,),
         binding="none",
-        generator_enabled=False,
+        generator="none",
     )
     with served_locally(settings) as running:
         with Client(running.address, token="acme-admin", ca=authority.certificate, timeout=60) as own:

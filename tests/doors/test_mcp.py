@@ -52,8 +52,8 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         tokens=tokens,
         drain_seconds=1,
         spaces=(SPACE,),
-        generator_enabled=False,
-        mcp_writes=True,
+        generator="none",
+        doors=("mcp_writes",),
     )
     with served_locally(settings) as running:
         with Client(running.address, token="acme-admin", timeout=60) as own:

@@ -161,9 +161,7 @@ def test_classes_are_asked_elsewhere(channel: grpc.Channel, method: str) -> None
 async def test_the_client_reranks_where_the_deployment_says_that_it_is_a_reranker(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    with running(
-        tmp_path_factory.mktemp("reranker"), DOORS="tei", SPACES=MINILM, TEI_MODEL="reranker"
-    ) as own:
+    with running(tmp_path_factory.mktemp("reranker"), DOORS="tei:reranker", SPACES=MINILM) as own:
         client = GrpcClient(own.address)
         question = "How long do cats sleep?"
 

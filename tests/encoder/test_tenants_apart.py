@@ -81,14 +81,6 @@ async def test_a_tenant_gets_no_faster_answer_for_what_another_sent(tmp_path: Pa
     await encoder.close()
 
 
-async def test_tenants_share_what_is_cached_where_that_is_wanted(model: BagOfWords) -> None:
-    encoder = Encoder([model], cache=CacheOptions(shared=True))
-    await ask(encoder, "a", "tea")
-
-    assert await ask(encoder, "b", "tea") == [MEMORY]
-    await encoder.close()
-
-
 def entry(tokens: int = 0) -> Computed:
     rows = np.ones((tokens, 8), np.float32) if tokens else None
     spans = Locators.of(LocatorKind.BYTE_SPAN, [(0, 1)] * tokens) if tokens else None

@@ -86,7 +86,7 @@ def test_the_policy_reads_what_ray_serve_has_gathered_of_the_replicas_that_said_
 def test_the_number_is_fixed_unless_the_settings_allow_more() -> None:
     assert autoscaling_config(Settings(replicas=2)) is None
 
-    config = autoscaling_config(Settings(replicas=2, replicas_max=5, target_wait=0.25, scale_up_seconds=3))
+    config = autoscaling_config(Settings(replicas=2, replicas_max=5))
     assert config is not None
-    assert (config.min_replicas, config.max_replicas, config.upscale_delay_s) == (2, 5, 3)
-    assert config.policy.policy_kwargs == {"wait_seconds": 0.25}
+    assert (config.min_replicas, config.max_replicas, config.upscale_delay_s) == (2, 5, 10)
+    assert config.policy.policy_kwargs == {"wait_seconds": 0.5}

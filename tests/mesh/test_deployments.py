@@ -19,7 +19,7 @@ DOOR, STORE = "door", "store"
 def built(**more: Any) -> dict[str, Any]:
     """The deployments, by name, with Ray Serve's options of each."""
     settings = Settings(
-        models=Path("unused"), spaces=("wordllama-256",), binding="none", generator_enabled=False,
+        models=Path("unused"), spaces=("wordllama-256",), binding="none", generator="none",
         replicas=2, gateways=3, replica_cpus=0.05, pin_resource=DOOR, **more,
     )  # fmt: skip
     application = build_app(deployments.build(settings), name=deployments.APPLICATION)
@@ -68,7 +68,7 @@ def test_with_a_limit_for_each_machine_a_rollout_needs_room_for_no_more() -> Non
 
 
 def test_answers_are_quoted_beside_the_reranker_where_no_language_model_is_served() -> None:
-    plan = Plan(Settings(models=Path("unused"), generator_enabled=False))
+    plan = Plan(Settings(models=Path("unused"), generator="none"))
 
     assert targets_of(plan)["tieback.v1.GeneratorService"] == "reranker"
     assert targets_of(Plan(Settings(models=Path("unused"))))["tieback.v1.GeneratorService"] == "generator"

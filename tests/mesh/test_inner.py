@@ -96,6 +96,6 @@ async def test_behind_the_gateway_vectors_may_be_larger_than_what_they_were_made
 
 
 def test_a_call_through_the_gateway_has_one_line_in_the_log_and_not_one_of_each_replica() -> None:
-    assert inner_settings(Settings()).log_calls is False
-    assert inner_settings(Settings(direct=True)).log_calls is True
-    assert inner_settings(Settings(direct=True, log_calls=False)).log_calls is False
+    assert inner_settings(Settings()).log_level == "notice"
+    assert inner_settings(Settings(direct=True)).log_level == "info"
+    assert inner_settings(Settings(direct=True, log_level="notice")).log_level == "notice"

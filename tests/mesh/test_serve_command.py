@@ -112,7 +112,7 @@ def test_the_configuration_for_ray_serve_builds_the_application_again() -> None:
     assert described["args"] == {
         "spaces": ["wordllama-256"],
         "gateways": 2,
-        "generator_enabled": False,
+        "generator": "none",
         "port": 0,
         "metrics_port": 0,
     }

@@ -45,7 +45,7 @@ def settings(folder: Path, server: milvus_lite.OwnProcess) -> Settings:
     pull([space], [space], Store(folder / "models"), Silent())
     return Settings(
         models=folder / "models", store=folder / "store", cards=folder / "cards", port=0, metrics_port=None,
-        spaces=("words",), binding="none", rerankers=("none",), generator_enabled=False, drain_seconds=1,
+        spaces=("words",), binding="none", rerankers=("none",), generator="none", drain_seconds=1,
         milvus=server.address,
     )  # fmt: skip
 

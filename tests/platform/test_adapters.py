@@ -59,7 +59,7 @@ def running(cards: Path, store: Store) -> Iterator[Running]:
         port=0,
         metrics_port=None,
         spaces=(SPACE,),
-        generator_enabled=False,
+        generator="none",
         drain_seconds=1,
         adapter_bytes=0,  # each change of the adapter evicts the one before
     )

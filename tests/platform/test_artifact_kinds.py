@@ -47,7 +47,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     pull([space], [space], Store(folder / "models"), Silent())
     return Settings(
         models=folder / "models", store=folder / "store", cards=folder, port=0, metrics_port=None,
-        spaces=("words",), rerankers=("none",), binding="none", generator_enabled=False, drain_seconds=1,
+        spaces=("words",), rerankers=("none",), binding="none", generator="none", drain_seconds=1,
     )  # fmt: skip
 
 

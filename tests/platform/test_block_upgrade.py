@@ -63,7 +63,7 @@ async def main():
     words = "words" if work == "fill" else "talk"
     settings = Settings(
         cards=Path(cards), models=Path(models), spaces=(words, "speech", "eyes"), binding=binding,
-        generator_enabled=False, store=Path(store), port=0, metrics_port=None, drain_seconds=0.1,
+        generator="none", store=Path(store), port=0, metrics_port=None, drain_seconds=0.1,
         originals_bytes=0,
     )
     async with LocalServer(settings) as server, AsyncClient(f"localhost:{server.port}") as client:
@@ -127,7 +127,7 @@ def test_only_items_of_the_replaced_component_are_encoded_again_and_the_plan_say
     colours = np.random.default_rng(5).random((CLASSES, 3))
     old_settings = Settings(
         cards=replaced.folder, models=replaced.models, spaces="words,speech,eyes", binding=replaced.before,
-        generator_enabled=False, store=tmp_path / "index", port=0, metrics_port=0, drain_seconds=1,
+        generator="none", store=tmp_path / "index", port=0, metrics_port=0, drain_seconds=1,
         originals_bytes=0,
     )  # fmt: skip
     with served_locally(old_settings) as running, Client(running.address, timeout=60) as client:

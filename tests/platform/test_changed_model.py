@@ -230,7 +230,7 @@ def test_a_model_in_another_precision_reads_what_it_wrote_before(tmp_path: Path)
     items = [Item("a", "an owl hunts at night"), Item("b", "rain falls on the street")]
     served = Settings(
         store=tmp_path / "store", models=Store().root, port=0, metrics_port=None, drain_seconds=1,
-        spaces=("all-minilm-l6-v2",), precision=("int8",), generator_enabled=False,
+        spaces=("all-minilm-l6-v2",), precision=("int8",), generator="none",
     )  # fmt: skip
     with served_locally(served) as running, Client(running.address, timeout=60) as client:
         client.ingest("birds", items).collect()

@@ -53,7 +53,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     assert pull(cards, cards, Store(folder / "models"), Silent()) == []
     settings = Settings(
         store=folder / "store", models=folder / "models", cards=folder, port=0, metrics_port=None,
-        spaces=tuple(card.name for card in cards), generator_enabled=False, drain_seconds=1, binding="none",
+        spaces=tuple(card.name for card in cards), generator="none", drain_seconds=1, binding="none",
     )  # fmt: skip
     with served_locally(settings) as running, Client(running.address, timeout=60) as client:
         client.ingest("texts", texts(), space="words-1").collect()

@@ -30,7 +30,7 @@ def settings(world: Shades) -> Settings:
     learned = world.train("out")
     return Settings(
         models=world.store.root, store=world.folder / "store", cards=world.folder / "cards", port=0,
-        metrics_port=None, spaces=("words", "eyes"), binding="none", generator_enabled=False, drain_seconds=1,
+        metrics_port=None, spaces=("words", "eyes"), binding="none", generator="none", drain_seconds=1,
         artifacts=(str(learned.folder),),
     )  # fmt: skip
 

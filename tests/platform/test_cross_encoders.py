@@ -45,7 +45,7 @@ def settings(folder: Path, torch_model: torch.nn.Module) -> Settings:
     pull([space, reranker_card(folder / "cards/own")], [space], Store(folder / "models"), Silent())
     return Settings(
         models=folder / "models", store=folder / "store", cards=folder / "cards", port=0, metrics_port=None,
-        spaces=("words",), binding="none", generator_enabled=False, drain_seconds=1,
+        spaces=("words",), binding="none", generator="none", drain_seconds=1,
     )  # fmt: skip
 
 

@@ -70,7 +70,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     write_spaces(folder)
     settings = Settings(
         store=folder / "store", models=folder / "models", cards=folder, port=0, metrics_port=None,
-        spaces=SPACES, generator_enabled=False, drain_seconds=1, binding="none",
+        spaces=SPACES, generator="none", drain_seconds=1, binding="none",
     )  # fmt: skip
     with served_locally(settings) as running:
         yield running

@@ -52,7 +52,7 @@ def running(folder: Path, store: str) -> Iterator[Running]:
             milvus = stack.enter_context(milvus_lite.in_own_process(folder / "lite")).address
         settings = Settings(
             models=folder / "store", store=folder / f"index-{store}", cards=folder / "cards", port=0,
-            metrics_port=None, spaces=("records",), binding="none", generator_enabled=False, drain_seconds=1,
+            metrics_port=None, spaces=("records",), binding="none", generator="none", drain_seconds=1,
             originals_bytes=10**6, milvus=milvus,
         )  # fmt: skip
         yield stack.enter_context(served_locally(settings))

@@ -40,7 +40,7 @@ TEXT = "The moon pulls the water of the sea. Bake the bread at 180 degrees for h
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     store = tmp_path_factory.mktemp("grounding") / "store"
     settings = Settings(
-        store=store, port=0, metrics_port=None, drain_seconds=1, spaces=(SPACE,), generator_enabled=False
+        store=store, port=0, metrics_port=None, drain_seconds=1, spaces=(SPACE,), generator="none"
     )
     with served_locally(settings) as running:
         with Client(running.address, timeout=60) as client:

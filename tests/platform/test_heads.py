@@ -73,7 +73,7 @@ def platform(folder: Path) -> Iterator[Running]:
     )
     settings = Settings(
         store=folder / "store", port=0, metrics_port=None, tokens=tokens, drain_seconds=1, binding="none",
-        spaces=(SPACE, "wordllama-256", PHOTOS), generator_enabled=False,
+        spaces=(SPACE, "wordllama-256", PHOTOS), generator="none",
     )  # fmt: skip
     with served_locally(settings) as running:
         yield running

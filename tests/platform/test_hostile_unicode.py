@@ -59,7 +59,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         metrics_port=None,
         drain_seconds=1,
         spaces=("all-minilm-l6-v2",),
-        generator_enabled=False,
+        generator="none",
     )
     with served_locally(settings) as running:
         yield running

@@ -38,7 +38,7 @@ killing = Killing(number)
 async def main():
     settings = Settings(
         store=folder / "store", models=folder / "models", cards=folder, port=0, metrics_port=None,
-        spaces=("words", "short"), generator_enabled=False, drain_seconds=0.1, binding="none",
+        spaces=("words", "short"), generator="none", drain_seconds=0.1, binding="none",
     )
     async with LocalServer(settings) as server, AsyncClient(f"localhost:{server.port}") as client:
         if number < 0:

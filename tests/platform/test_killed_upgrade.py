@@ -40,7 +40,7 @@ meanwhile = Item("meanwhile", "day wren owl night " * 5)
 async def main():
     settings = Settings(
         store=folder / "store", models=folder / "models", cards=folder, port=0, metrics_port=None,
-        spaces=("words", "short"), generator_enabled=False, drain_seconds=0.1, binding="none",
+        spaces=("words", "short"), generator="none", drain_seconds=0.1, binding="none",
     )
     async with LocalServer(settings) as server, AsyncClient(f"localhost:{server.port}") as client:
         if work == "fill":

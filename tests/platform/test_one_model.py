@@ -199,7 +199,7 @@ def test_a_collection_of_one_space_beside_the_joint_one(tmp_path: Path) -> None:
     assert pull(cards, cards, Store(tmp_path / "models"), Silent()) == []
     settings = Settings(
         store=tmp_path / "store", models=tmp_path / "models", cards=tmp_path, port=0, metrics_port=None,
-        spaces=("small-a", "small-b"), generator_enabled=False, drain_seconds=1,
+        spaces=("small-a", "small-b"), generator="none", drain_seconds=1,
     )  # fmt: skip
     with served_locally(settings) as running, Client(running.address, timeout=60) as client:
         client.create_collection("single", space="small-a")

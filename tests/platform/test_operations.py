@@ -64,7 +64,7 @@ class Place:
     def served(self, **more: Any) -> Iterator[Running]:
         settings = Settings(
             store=self.folder / "store", models=self.folder / "models", cards=self.folder, port=0,
-            metrics_port=None, spaces=("words", "words-b"), generator_enabled=False, drain_seconds=1,
+            metrics_port=None, spaces=("words", "words-b"), generator="none", drain_seconds=1,
             binding="none", **more,
         )  # fmt: skip
         with served_locally(settings) as running:

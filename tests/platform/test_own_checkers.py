@@ -46,7 +46,7 @@ def settings(folder: Path, torch_model: torch.nn.Module) -> Settings:
     pull([space, checker_card(folder / "cards/own")], [space], Store(folder / "models"), Silent())
     return Settings(
         models=folder / "models", store=folder / "store", cards=folder / "cards", port=0, metrics_port=0,
-        spaces=("words",), binding="none", generator_enabled=False, drain_seconds=1,
+        spaces=("words",), binding="none", generator="none", drain_seconds=1,
         default_checker="own-checker",
     )  # fmt: skip
 

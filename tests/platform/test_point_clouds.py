@@ -70,7 +70,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     binding, store = small_binding(folder)
     settings = Settings(
         store=folder / "index", models=store.root, cards=folder, spaces=("words", "point-nn"),
-        binding=str(binding), generator_enabled=False, port=0, metrics_port=0, drain_seconds=1,
+        binding=str(binding), generator="none", port=0, metrics_port=0, drain_seconds=1,
     )  # fmt: skip
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)

@@ -102,7 +102,7 @@ def test_a_bad_sound_fails_alone_and_a_wrong_fusion_fails_all(client: Client, cl
 def test_a_server_without_a_language_model_refuses_to_fuse_by_name(tmp_path: Path, clip: Path) -> None:
     settings = Settings(
         store=tmp_path, port=0, metrics_port=None, drain_seconds=1, spaces=("all-minilm-l6-v2",),
-        recognisers=(MODEL,), generator_enabled=False,
+        recognisers=(MODEL,), generator="none",
     )  # fmt: skip
     with (
         served_locally(settings) as running,

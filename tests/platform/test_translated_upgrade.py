@@ -36,7 +36,7 @@ def texts(count: int) -> Iterator[Item]:
 def settings_of(folder: Path, *spaces: str, **more: Any) -> Settings:
     return Settings(
         store=folder / "store", models=folder / "models", cards=folder, port=0, metrics_port=None,
-        spaces=spaces, generator_enabled=False, drain_seconds=1, binding="none", **more,
+        spaces=spaces, generator="none", drain_seconds=1, binding="none", **more,
     )  # fmt: skip
 
 

@@ -320,7 +320,7 @@ from tieback_client.jsonable import jsonable
 async def main(folder):
     settings = Settings(
         store=folder / "store", models=folder / "models", cards=folder, port=0, metrics_port=None,
-        spaces=("words-a", "words-b", "colours", "shapes"), generator_enabled=False, drain_seconds=0.1,
+        spaces=("words-a", "words-b", "colours", "shapes"), generator="none", drain_seconds=0.1,
         binding="none",
     )
     policy = ("oca", {"extra": 4, "hidden": 8, "steps": 2500, "batch": 64, "patience": 0})

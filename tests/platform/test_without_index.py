@@ -25,7 +25,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def platform(store: Path) -> Iterator[Running]:
     settings = Settings(
         store=store, port=0, metrics_port=None, http_port=0, drain_seconds=0, spaces=(SPACE,), binding="none",
-        rerankers=("none",), recognisers=("none",), generator_enabled=False, index_enabled=False,
+        rerankers=("none",), recognisers=("none",), generator="none", index_enabled=False,
     )  # fmt: skip
     with served_locally(settings) as server:
         yield server

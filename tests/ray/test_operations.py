@@ -125,7 +125,7 @@ def test_an_upgrade_loads_an_old_model_that_is_not_served_any_more(tmp_path: Pat
     assert pull(cards, cards, Store(models), Silent()) == []
     before = Settings(
         store=tmp_path / "store", models=models, cards=tmp_path, spaces=("old",), binding="none",
-        generator_enabled=False, port=0, metrics_port=None, drain_seconds=1,
+        generator="none", port=0, metrics_port=None, drain_seconds=1,
     )  # fmt: skip
     with served_locally(before) as running, Client(running.address) as client:
         items = (Item(f"{n:03}", " ".join(draw.choice(words, 16))) for n in range(100))

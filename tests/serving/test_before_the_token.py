@@ -159,7 +159,7 @@ async def test_a_call_that_never_sends_its_request_is_ended_and_makes_room() -> 
 
 async def test_one_tenants_open_calls_leave_room_for_another(tmp_path: Path) -> None:
     async with (
-        small_server(tokens=tokens_file(tmp_path), tenant_calls=1) as server,
+        small_server(tokens=tokens_file(tmp_path), open_calls=2) as server,
         channel(server) as made,
     ):
         stub = router_pb2_grpc.RouterServiceStub(made)

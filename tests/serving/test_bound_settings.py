@@ -58,7 +58,7 @@ class Place:
 
     def settings(self, **settings: Any) -> Any:
         common = {"cards": self.cards, "models": self.models, "spaces": "small-a,small-b"}
-        return load_settings(**(common | {"generator_enabled": False} | settings))
+        return load_settings(**(common | {"generator": "none"} | settings))
 
     def bind(self, weight: float | None = 0.75, **spaces: SpaceRef) -> JointSpaceArtifact:
         """A binding of the two spaces, by default with a router of fixed weights, in the store."""
@@ -194,7 +194,7 @@ def test_a_bound_space_that_is_not_served_stops_the_start(place: Place) -> None:
 async def test_the_canary_and_the_shadow_come_from_the_settings(place: Place) -> None:
     served, other = place.bind(), place.bind(0.25)
     settings = place.settings(
-        binding=served.revision, binding_canary=f"{other.revision}:100", binding_shadow=other.revision
+        binding=served.revision, binding_trials=f"{other.revision}:100,{other.revision}"
     )
     telemetry = Telemetry(settings)
     router = assembly.build_router(settings, Plan(settings), telemetry)
@@ -224,13 +224,11 @@ def parts(place: Place) -> list[Any]:
 @each(
     "given, says",
     [
-        ({"binding_canary": "abc"}, "TIEBACK_BINDING_CANARY"),
-        ({"binding_canary": "abc:101"}, "TIEBACK_BINDING_CANARY"),
-        ({"binding_canary": "abc:100.5"}, "0 to 100"),
-        ({"binding": "none", "binding_canary": "abc:5"}, "TIEBACK_BINDING_CANARY: it needs a binding"),
-        ({"binding": "none", "binding_shadow": "abc"}, "TIEBACK_BINDING_SHADOW: it needs a binding"),
-        ({"encode_share": 0}, "TIEBACK_ENCODE_SHARE"),
-        ({"encode_share": 1.5}, "TIEBACK_ENCODE_SHARE"),
+        ({"binding_trials": "abc:101"}, "TIEBACK_BINDING_TRIALS"),
+        ({"binding_trials": "abc:100.5"}, "0 to 100"),
+        ({"binding_trials": "abc:5,def:6"}, "one binding weights queries and one is compared"),
+        ({"binding": "none", "binding_trials": "abc:5"}, "TIEBACK_BINDING_TRIALS: it needs a binding"),
+        ({"binding": "none", "binding_trials": "abc"}, "TIEBACK_BINDING_TRIALS: it needs a binding"),
     ],
 )
 def test_a_wrong_setting_is_named(given: dict[str, Any], says: str) -> None:
@@ -240,7 +238,7 @@ def test_a_wrong_setting_is_named(given: dict[str, Any], says: str) -> None:
 
 def test_a_canary_without_routers_or_with_other_blocks_stops_the_start(place: Place) -> None:
     served, plain = place.bind(), place.bind(None)
-    settings = place.settings(binding=served.revision, binding_canary=f"{plain.revision}:5")
+    settings = place.settings(binding=served.revision, binding_trials=f"{plain.revision}:5")
 
     with pytest.raises(StartupError, match="has no routers"):
         assembly.build_router(settings, Plan(settings))

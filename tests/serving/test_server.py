@@ -70,7 +70,7 @@ async def test_reflection_lists_and_describes_the_services() -> None:
 
 
 async def test_channelz_shows_the_server_where_it_is_asked_for() -> None:
-    async with small_server(channelz=True) as server, channel(server) as made:
+    async with small_server(doors=("channelz",)) as server, channel(server) as made:
         await router_pb2_grpc.RouterServiceStub(made).Fuse(fuse_request())
         answer = await channelz_pb2_grpc.ChannelzStub(made).GetServers(channelz_pb2.GetServersRequest())
 

@@ -10,6 +10,8 @@ from tieback.core.errors import StartupError
 from tieback.core.types.limits import Limits
 from tieback.serving.settings import Settings, load_settings
 
+MOST_SETTINGS = 60
+
 
 def test_the_defaults_are_the_limits_of_the_contract() -> None:
     assert load_settings().limits == Limits()
@@ -30,7 +32,8 @@ def test_spaces_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("PORT", "70000"), ("PORT", "many"), ("PROVIDER", "tpu"), ("BATCH_ITEMS", "0")]
+    ("name", "value"),
+    [("PORT", "70000"), ("PORT", "many"), ("PROVIDER", "tpu"), ("MESSAGE_BYTES", "0"), ("DOORS", "window")],
 )
 def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(f"TIEBACK_{name}", value)
@@ -44,6 +47,15 @@ def test_a_misspelt_variable_stops_the_start_with_the_nearest(monkeypatch: pytes
 
     with pytest.raises(StartupError, match="TIEBACK_PROT is not a setting; did you mean TIEBACK_PORT"):
         load_settings()
+
+
+def test_a_setting_of_before_stops_the_start_with_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, nearest in {"GENERATOR_ENABLED": "GENERATOR", "BINDING_CANARY": "BINDING", "MCP": "."}.items():
+        monkeypatch.setenv(f"TIEBACK_{name}", "false")
+
+        with pytest.raises(StartupError, match=f"TIEBACK_{name} is not a setting; .*{nearest}"):
+            load_settings()
+        monkeypatch.delenv(f"TIEBACK_{name}")
 
 
 def test_a_clients_variables_are_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,13 +84,15 @@ def test_every_setting_says_what_it_is() -> None:
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
 
 
-@pytest.mark.parametrize(
-    ("given", "provider", "budget"), [(0, "cpu", 512), (0, "cuda", 16_384), (64, "cuda", 64)]
-)
-def test_a_batchs_budget_fits_what_computes_it_unless_it_is_said(
-    given: int, provider: str, budget: int
-) -> None:
-    assert load_settings(batch_tokens=given, provider=provider).batch_budget == budget
+def test_what_one_setting_gives_is_no_setting_of_its_own() -> None:
+    budgets = {name: load_settings(provider=name).batch_budget for name in ("cpu", "cuda")}
+    calls = {most: load_settings(open_calls=most).limits.tenant_calls for most in (1, 100)}
+    texts = load_settings(message_bytes=320_000).limits.text_bytes
+
+    assert budgets == {"cpu": 512, "cuda": 16_384}
+    assert calls == {1: 1, 100: 50}, "half of them leave room for another tenant"
+    assert texts == 10_000
+    assert len(Settings.model_fields) <= MOST_SETTINGS
 
 
 @each(
@@ -88,8 +102,8 @@ def test_a_batchs_budget_fits_what_computes_it_unless_it_is_said(
         ({"tls_client_ca": Path("a")}, "TIEBACK_TLS_CLIENT_CA: it needs TIEBACK_TLS_CERTIFICATE"),
         ({"replicas": 3, "replicas_max": 2}, "TIEBACK_REPLICAS_MAX: 2 is below TIEBACK_REPLICAS, 3"),
         ({"regions": "together", "binding": "none"}, "TIEBACK_REGIONS: together needs a binding"),
-        ({"binding_shadow": "abc", "binding": "none"}, "TIEBACK_BINDING_SHADOW: it needs a binding"),
-        ({"binding": "abc", "binding_canary": "abc:100.5"}, "TIEBACK_BINDING_CANARY: the percentage is"),
+        ({"binding_trials": "abc", "binding": "none"}, "TIEBACK_BINDING_TRIALS: it needs a binding"),
+        ({"binding": "abc", "binding_trials": "abc:100.5"}, "TIEBACK_BINDING_TRIALS: the percentage is"),
         ({"port": "70000"}, "TIEBACK_PORT is '70000': "),
     ],
 )

@@ -52,7 +52,7 @@ class Place:
     def served(self, spaces: str = "words", **more: Any) -> Iterator[tuple[Running, Client]]:
         settings = Settings(
             store=self.folder / "store", models=self.folder / "models", cards=self.folder, port=0,
-            metrics_port=None, spaces=tuple(spaces.split(",")), generator_enabled=False, drain_seconds=1,
+            metrics_port=None, spaces=tuple(spaces.split(",")), generator="none", drain_seconds=1,
             tokens=self.tokens, **more,
         )  # fmt: skip
         with served_locally(settings) as running:

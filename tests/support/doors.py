@@ -19,7 +19,7 @@ LITTLE = "a-token-of-the-tenant-beta-0123456789"
 STALL_SECONDS = 1.0
 SMALL = {
     "BINDING": "none",
-    "GENERATOR_ENABLED": "false",
+    "GENERATOR": "none",
     "RECOGNISERS": "none",
     "DRAIN_SECONDS": "1",
 }
@@ -52,9 +52,7 @@ def guarded(folder: Path, doors: str, spaces: str) -> Iterator[Platform]:
         DOORS=doors,
         SPACES=spaces,
         TOKENS=str(tokens),
-        MESSAGE_BYTES=str(1 << 20),
-        TEXT_BYTES="10000",
-        BATCH_ITEMS="16",
+        MESSAGE_BYTES="320000",  # and 10,000 of a text
         STALL_SECONDS=str(STALL_SECONDS),
     ) as platform:
         yield platform

@@ -51,5 +51,5 @@ def write_spaces(folder: Path) -> None:
 def settings_of(folder: Path, **more: Any) -> Settings:
     return Settings(
         store=folder / "store", models=folder / "models", cards=folder, port=0, metrics_port=None,
-        spaces=SPACES, generator_enabled=False, drain_seconds=1, binding="none", **more,
+        spaces=SPACES, generator="none", drain_seconds=1, binding="none", **more,
     )  # fmt: skip

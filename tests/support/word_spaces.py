@@ -39,7 +39,7 @@ class WordSpaces:
         """Of a platform that serves nothing else."""
         return Settings(
             cards=self.cards, models=self.store, spaces=",".join((LAND, SEA, SKY)), precision="float32",
-            binding=self.bound.revision, generator_enabled=False, store=folder, port=0, metrics_port=0,
+            binding=self.bound.revision, generator="none", store=folder, port=0, metrics_port=0,
             drain_seconds=1, **further,
         )  # fmt: skip
 

@@ -33,14 +33,13 @@ MEMORY_BYTES, DISK_BYTES = 64 << 20, 1 << 30
 class CacheOptions:
     """How much each space keeps: `memory_bytes`, and `disk_bytes` in the folder `disk`, if there is one.
 
-    Unless it is `shared`, what one tenant sent answers no other, and nobody can tell by an answer's source or
+    What one tenant sent answers no other, and nobody can tell by an answer's source or
     time what another has sent.
     """
 
     memory_bytes: int = MEMORY_BYTES
     disk: Path | None = None
     disk_bytes: int = DISK_BYTES
-    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)

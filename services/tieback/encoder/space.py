@@ -88,7 +88,6 @@ class Space:
         self._keys = ContentKeys(own, limits)
         self._vocabulary = model.terms if isinstance(model, NamesTerms) else ()
         self._cache = EncodingCache(cache, model.card.name, near=batch_tokens)
-        self._tenants_share = cache.shared
         self._reduction_wait = reduction_wait
         served = [Reduction(name, ratio) for name, ratio in card.served_reductions.items()]
         self._shedding = served[0] if served and reduction_wait else None
@@ -151,7 +150,7 @@ class Space:
             plans = [computing] * len(asked)
             found = [(one, EncodingSource.COMPUTED) for one in await compute(range(len(asked)))]
         else:
-            tenant = "" if self._tenants_share else TENANT.get()
+            tenant = TENANT.get()
             keys = await self._keyed(asked, computing, tenant)
             plans = [computing] * len(asked)
             if computing != plan:

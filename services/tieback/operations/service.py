@@ -173,7 +173,7 @@ class Operations:
             if len(active) >= self._bounds.active:
                 raise Overloaded(
                     f"{len(active)} operations of this tenant wait or run, and at most {self._bounds.active} "
-                    f"may (TIEBACK_OPERATIONS_ACTIVE); try again in {_RETRY:g} s, or cancel some",
+                    f"may; try again in {_RETRY:g} s, or cancel some",
                     retry_after=_RETRY,
                 )
             operation = Operation(

@@ -193,7 +193,7 @@ class Recogniser:
         if self._partner is None:
             raise InvalidInput(
                 f"{fusion.name!r} asks a language model, and this server has none; leave `fusion` out, or "
-                "serve one (TIEBACK_GENERATOR_ENABLED)",
+                "serve one (TIEBACK_GENERATOR)",
                 field=path["name"],
             )
         return Fusing(method, self._partner.reader)

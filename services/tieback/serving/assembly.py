@@ -127,13 +127,7 @@ def load_models(settings: Settings, cards: Sequence[EncoderCard]) -> list[Encode
 
     store = open_store(settings)
     make_merged(cards, store, lambda name, said: log.info("%s: %s", name, said))
-    hardware = Hardware(
-        settings.provider,
-        settings.session_threads,
-        settings.cuda_tf32,
-        settings.cuda_graphs,
-        settings.adapter_bytes,
-    )
+    hardware = Hardware(settings.provider, adapter_bytes=settings.adapter_bytes)
     return [load_encoder(card, store, hardware) for card in cards]
 
 
@@ -143,7 +137,7 @@ def load_rerankers(settings: Settings, cards: Sequence[RerankerCard]) -> list[Cr
     from tieback.models.session import Hardware
 
     store = open_store(settings)
-    hardware = Hardware(settings.provider, settings.session_threads, settings.cuda_tf32)
+    hardware = Hardware(settings.provider)
     return [load_cross_encoder(card, store, hardware) for card in cards]
 
 
@@ -152,7 +146,7 @@ def load_claim_classifier(settings: Settings, card: CheckerCard) -> ClaimClassif
     from tieback.models.claim_classifier import load_claim_classifier
     from tieback.models.session import Hardware
 
-    hardware = Hardware(settings.provider, settings.session_threads, settings.cuda_tf32)
+    hardware = Hardware(settings.provider)
     return load_claim_classifier(card, open_store(settings), hardware)
 
 
@@ -162,7 +156,7 @@ def load_recognisers(settings: Settings, cards: Sequence[RecogniserCard]) -> lis
     from tieback.models.session import Hardware
 
     store = open_store(settings)
-    hardware = Hardware(settings.provider, settings.session_threads, settings.cuda_tf32)
+    hardware = Hardware(settings.provider)
     return [load_recogniser(card, store, hardware) for card in cards]
 
 
@@ -214,9 +208,7 @@ def build_answerer(
         conditions=plan.artifacts.all(ConditionalSpace),
         generator=ports.generator,
         limits=settings.limits,
-        evidence_limit=settings.evidence,
         losses={} if plan.bound is None else plan.bound.losses,
-        encode_share=settings.encode_share,
         keeps_originals=settings.originals_bytes > 0 and not settings.milvus,
         retired=retired,
         token_spaces=plan.token_spaces,

@@ -29,6 +29,10 @@ FULL = 0.8
 """The share of the time that a worker may compute before its replica counts as needed."""
 
 METRICS_SECONDS = 1.0
+TARGET_WAIT, UP_SECONDS, DOWN_SECONDS = 0.5, 10.0, 600.0
+"""The wait for a worker that is aimed at; how long the load must be high before replicas are added, and low
+before they are removed. A machine takes a minute or more to come, so none goes at the first lull.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +106,10 @@ def autoscaling_config(settings: Settings) -> AutoscalingConfig | None:
             min_replicas=settings.replicas,
             max_replicas=settings.replicas_max,
             metrics_interval_s=METRICS_SECONDS,
-            look_back_period_s=max(settings.scale_up_seconds, 2 * METRICS_SECONDS),
-            upscale_delay_s=settings.scale_up_seconds,
-            downscale_delay_s=settings.scale_down_seconds,
+            look_back_period_s=max(UP_SECONDS, 2 * METRICS_SECONDS),
+            upscale_delay_s=UP_SECONDS,
+            downscale_delay_s=DOWN_SECONDS,
             policy=AutoscalingPolicy(  # type: ignore[no-untyped-call]  # Ray's
-                policy_function=WaitPolicy, policy_kwargs={"wait_seconds": settings.target_wait}
+                policy_function=WaitPolicy, policy_kwargs={"wait_seconds": TARGET_WAIT}
             ),
         )

@@ -93,13 +93,11 @@ def rollout_of(settings: Settings) -> Rollout:
     """The canary and the shadow."""
     from tieback.router import Rollout
 
-    canary, shadow, percent = None, None, 0.0
-    if settings.binding_canary:
-        name, _, share = settings.binding_canary.rpartition(":")
-        canary, percent = _load(settings, name, "TIEBACK_BINDING_CANARY"), float(share)
-    if settings.binding_shadow:
-        shadow = _load(settings, settings.binding_shadow, "TIEBACK_BINDING_SHADOW")
-    return Rollout(canary, percent, shadow)
+    trials = settings.trials
+    found = [(_load(settings, name, "TIEBACK_BINDING_TRIALS"), percent) for name, percent in trials]
+    canary = next((one for one, percent in found if percent is not None), None)
+    shadow = next((one for one, percent in found if percent is None), None)
+    return Rollout(canary, next((percent for _, percent in found if percent is not None), 0.0), shadow)
 
 
 def _load(settings: Settings, name: str, setting: str) -> JointSpaceArtifact:

@@ -63,10 +63,12 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # the stubs m
         self._telemetry = telemetry
         self._tokens = tokens
         self._streams = Revocation(tokens) if tokens is not None else None
-        self._open = OpenCalls(settings.open_calls, settings.tenant_calls)
+        self._open = OpenCalls(settings.open_calls, settings.limits.tenant_calls)
         self._stall = settings.stall_seconds
         # One line for each call at the platform's door; what services ask each other is for debugging.
-        self._level = logging.INFO if settings.log_calls and not behind else logging.DEBUG
+        self._level = (
+            logging.INFO if settings.log_level in ("debug", "info") and not behind else logging.DEBUG
+        )
         self._held = HeldBytes(settings.request_bytes)
         self._limits = settings.limits
         self._takes_hops = takes_hops

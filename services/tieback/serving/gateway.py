@@ -80,7 +80,7 @@ class GatewayProcess:
         settings, plan, telemetry = self._settings, self._plan, self._telemetry
         mesh = Mesh(DIRECTORY, make_channel=self._make_channel, registry=telemetry.registry)
         self._mesh, self._host = mesh, host
-        coalescer = Coalescer(mesh, items=settings.batch_items) if settings.coalescing else None
+        coalescer = Coalescer(mesh, items=settings.limits.batch_items)
         spaces = [card.name for card in plan.encoders]
         deployments = targets_of(plan)
         passed = {name: deployments[name] for name in self._passed}

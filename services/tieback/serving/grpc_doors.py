@@ -29,12 +29,13 @@ if TYPE_CHECKING:
 
 def door_services(settings: Settings) -> tuple[str, ...]:
     """The services that the doors are, by their names on the wire."""
-    return tuple(service for name in settings.doors for service in _DOORS[name][1])
+    return tuple(service for name in _DOORS if settings.opens(name) for service in _DOORS[name][1])
 
 
 def door_servicers(settings: Settings, plan: Plan, ports: Ports, states: States) -> list[object]:
     """Their servicers, over the services in this process or over the wire."""
-    return [one for name in settings.doors for one in _DOORS[name][0](settings, plan, ports, states)]
+    open_doors = [make for name, (make, _) in _DOORS.items() if settings.opens(name)]
+    return [one for make in open_doors for one in make(settings, plan, ports, states)]
 
 
 def _kserve(settings: Settings, plan: Plan, ports: Ports, states: States) -> list[object]:
@@ -82,7 +83,7 @@ def _tei(settings: Settings, plan: Plan, ports: Ports, _: States) -> list[object
     default = settings.tei_model or (plan.text_space if plan.reads_text else "")
     if default not in {one.name for one in models}:
         names = ", ".join(sorted(one.name for one in models)) or "there are none"
-        raise StartupError(f"TIEBACK_TEI_MODEL: {default!r} is no model of texts that is served: {names}")
+        raise StartupError(f"TIEBACK_DOORS: tei: {default!r} is no model of texts that is served: {names}")
     served, limits, size = Models(models, default), settings.limits, settings.message_bytes
     tokens = ModelTokens(assembly.open_store(settings), cards)
     servicers: list[object] = [

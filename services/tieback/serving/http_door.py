@@ -12,6 +12,7 @@ from tieback_client.installing import how_to_install
 
 from tieback.core.errors import StartupError
 from tieback.doors.caller import platform
+from tieback.serving.door_settings import CONSOLE, MCP, MCP_WRITES
 from tieback.serving.free_port import way_out
 from tieback.serving.server import GrpcServer
 from tieback.serving.settings import Settings
@@ -76,10 +77,10 @@ def _made(settings: Settings, server: GrpcServer, telemetry: Telemetry) -> HttpD
         ),
         settings.drain_seconds,
         certificate,
-        mcp=settings.mcp,
-        mcp_writes=settings.mcp_writes,
+        mcp=settings.opens(MCP, MCP_WRITES),
+        mcp_writes=settings.opens(MCP_WRITES),
     )
     client = platform("localhost", channel=server.channel())
     shown = ConsoleOptions(telemetry.registry, settings.votes)
-    more = console_routes(client, shown) if settings.console else ()
+    more = console_routes(client, shown) if settings.opens(CONSOLE) else ()
     return HttpDoor(client, options, telemetry.doors, more)

@@ -26,10 +26,10 @@ def inner_settings(settings: Settings) -> Settings:
             "health_port": None,
             "metrics_port": None,
             "connection_seconds": 0.0,
-            # A gateway has one connection to each replica, for all that is open at its door.
-            "connection_calls": settings.open_calls,
             # The gateway has a line for each call; a replica only where clients may ask it themselves.
-            "log_calls": settings.log_calls and settings.direct,
+            "log_level": "notice"
+            if settings.log_level == "info" and not settings.direct
+            else settings.log_level,
         }
     )
 

@@ -62,8 +62,17 @@ def configure(settings: Settings, stream: TextIO | None = None) -> None:
     handler.setFormatter(_Json() if settings.log_format == "json" else _Text())
     logger = logging.getLogger(ROOT)
     logger.handlers[:] = [handler]
-    logger.setLevel(settings.log_level.upper())
+    logger.setLevel(level_of(settings))
     logger.propagate = False
+
+
+def level_of(settings: Settings) -> int:
+    """The lowest level that is logged. Successful calls have lines of their own below notice (`edge.py`)."""
+    return (
+        logging.INFO
+        if settings.log_level == "notice"
+        else logging.getLevelNamesMapping()[settings.log_level.upper()]
+    )
 
 
 def start(settings: Settings) -> None:

@@ -24,22 +24,12 @@ class PlacementSettings(BaseSettings):
     replicas_max: int = Field(
         0, ge=0, description="If above TIEBACK_REPLICAS: the maximum of an encoder's autoscaling."
     )
-    target_wait: float = Field(
-        0.5, gt=0, description="The waiting time for a worker that autoscaling aims at, in seconds."
-    )
-    scale_up_seconds: float = Field(
-        10.0, gt=0, description="How long the load must be high before replicas are added, in seconds."
-    )
-    scale_down_seconds: float = Field(
-        300.0, gt=0, description="How long the load must be low before replicas are removed, in seconds."
-    )
     gateways: int = Field(
         1, gt=0, description="Number of gateway processes on the public port, on Ray Serve."
     )
     direct: bool = Field(
         False, description="Whether clients may call encoders directly, on free ports. Only on Ray Serve."
     )
-    coalescing: bool = Field(True, description="Whether a gateway combines small Encode calls into one.")
     replica_cpus: float = Field(0.0, ge=0, description="CPU cores that Ray reserves for a replica.")
     replica_gpus: float = Field(0.0, ge=0, description="GPUs that Ray reserves for a replica with models.")
     pin_resource: str = Field("", description="The Ray resource of the machines on which gateways may run.")

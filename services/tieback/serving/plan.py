@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tieback.models.joint_space_artifact import JointSpaceArtifact
     from tieback.router import Component, JointSpace
 
-NO_CHECKER = NO_RECOGNISER = "none"
+NO_CHECKER = NO_RECOGNISER = NO_GENERATOR = "none"
 DEFAULT_GENERATOR = "smollm2-135m-instruct"
 """The language model where the settings name none: another card makes no other default."""
 
@@ -58,7 +58,7 @@ class Plan:
         self.recognisers = _chosen_recognisers(catalog, settings.recognisers, self.modalities.values())
         self.generator: GeneratorCard | None = None
         # What a model writes is checked by a text space, so a server without one offers none by default.
-        if settings.generator_enabled and (self.reads_text or settings.generator):
+        if settings.generator != NO_GENERATOR and (self.reads_text or settings.generator):
             name = settings.generator or DEFAULT_GENERATOR
             if name not in generators:
                 raise StartupError(f"TIEBACK_GENERATOR: {NotFound('model', name, generators).message}")

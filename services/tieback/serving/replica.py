@@ -47,7 +47,14 @@ class ServiceProcess:
         # Encoders may have a public door too, and are sent no more than the gateway was.
         behind = target in (targets.ROUTER, targets.INDEX)
         inner = InnerTokens(key)
-        self._server = GrpcServer(self.settings, self.telemetry, behind=behind, inner=inner)
+        self._server = GrpcServer(
+            self.settings,
+            self.telemetry,
+            behind=behind,
+            inner=inner,
+            # A gateway has one connection to each replica, for all that is open at its door.
+            connection_calls=self.settings.open_calls,
+        )
         self._act = acting(self._server.tokens, inner)
         self._listener = MetricsListener(self.telemetry, server_credentials(self.settings))
         self._closing = AsyncExitStack()

@@ -14,8 +14,10 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from tieback.core.errors import StartupError
+from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
 from tieback.serving.credentials import Tokens, server_credentials
+from tieback.serving.door_settings import CHANNELZ
 from tieback.serving.edge import Edge
 from tieback.serving.free_port import way_out
 from tieback.serving.health_edge import REQUEST_BYTES, WATCHES
@@ -28,6 +30,7 @@ from tieback.serving.settings import Settings
 from tieback.serving.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
+CONNECTION_CALLS = Limits().connection_calls
 _PENDING_CALLS = 1_500
 DIALECTS = "tieback.dialects"
 """Where the stubs of others' protocols are, which are loaded where a door is served."""
@@ -49,7 +52,8 @@ class GrpcServer:
     """One listening server. Add servicers, start, set what is ready, drain.
 
     One that is `behind` the gateway takes messages of any size: the vectors of what the gateway let in may be
-    larger than what they were made of. `inner` tokens let in other processes of the platform.
+    larger than what they were made of. `inner` tokens let in other processes of the platform. More than
+    `connection_calls` on one connection wait at the caller's side, where they cost this server nothing.
     """
 
     def __init__(
@@ -60,6 +64,7 @@ class GrpcServer:
         shared_port: bool = False,
         behind: bool = False,
         inner: InnerTokens | None = None,
+        connection_calls: int = CONNECTION_CALLS,
     ) -> None:
         self._settings = settings
         self._telemetry = telemetry
@@ -73,7 +78,11 @@ class GrpcServer:
         self._edge = Edge(telemetry, settings, self.tokens, behind=behind, takes_hops=inner is not None)
         # Before its handlers run, a server's own edge sees every call.
         self.server = grpc.aio.server(
-            interceptors=[self._edge], options=_options(settings, shared_port=shared_port, behind=behind)
+            interceptors=[self._edge],
+            options=[
+                *_options(settings, shared_port=shared_port, behind=behind),
+                ("grpc.max_concurrent_streams", connection_calls),
+            ],
         )
         self._handlers = Handlers(self.server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._handlers)
@@ -133,7 +142,7 @@ class GrpcServer:
     async def start(self, host: str, port: int) -> int:
         """Starts, and listens with the settings' certificate; returns the port. StartupError as in `open`."""
         services = [*self._names, health.SERVICE_NAME, reflection.SERVICE_NAME]
-        if self._settings.channelz:
+        if self._settings.opens(CHANNELZ):
             channelz.add_channelz_servicer(self.server)  # type: ignore[arg-type]  # takes aio too
             services.append(channelz_pb2.DESCRIPTOR.services_by_name["Channelz"].full_name)
         reflection.enable_server_reflection(services, self.server)
@@ -222,8 +231,6 @@ def _options(settings: Settings, *, shared_port: bool, behind: bool) -> list[tup
         ("grpc.keepalive_time_ms", 60_000),
         ("grpc.keepalive_timeout_ms", 20_000),
         ("grpc.max_metadata_size", 16 * 1024),
-        # More wait at the caller's side, where they cost this server nothing.
-        ("grpc.max_concurrent_streams", settings.connection_calls),
         ("grpc.http.overload_protection", 0),
         *LEAVE_COMPRESSED,
         # Of a burst, gRPC drops with CANCELLED what has waited for the event loop at its back. That gives

@@ -68,7 +68,7 @@ class ServiceContext:
         from tieback.models.generators import load_generator
 
         if self.plan.generator is None:
-            raise StartupError("no model that writes is served: unset TIEBACK_GENERATOR_ENABLED")
+            raise StartupError("no model that writes is served: TIEBACK_GENERATOR is none")
         return load_generator(self.plan.generator, assembly.open_store(self.settings))
 
     @property

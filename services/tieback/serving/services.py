@@ -36,9 +36,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_DISK_TIMES = 16
+"""How much larger than in memory a cache is on disk, where memory has one."""
+
 
 async def _encoder(context: ServiceContext) -> None:
     from tieback.encoder import CacheOptions, Encoder
+    from tieback.encoder.encoding_cache import DISK_BYTES
     from tieback.models.learned.conditional_space import ConditionalSpace
     from tieback.serving.servicers.encoder import EncoderServicer
 
@@ -50,7 +54,7 @@ async def _encoder(context: ServiceContext) -> None:
         models,
         limits=settings.limits,
         batch_tokens=settings.batch_budget,
-        cache=CacheOptions(settings.cache_bytes, disk, settings.cache_disk_bytes, settings.cache_shared),
+        cache=CacheOptions(settings.cache_bytes, disk, _DISK_TIMES * settings.cache_bytes or DISK_BYTES),
         reduction_wait=settings.reduction_wait,
         conditions=context.plan.artifacts.all(ConditionalSpace),
         on_batch=context.on_batch,
@@ -201,12 +205,10 @@ async def _generator(context: ServiceContext) -> None:
         checkers=await asyncio.to_thread(context.checkers),
         judges=await asyncio.to_thread(context.judges),
         deciders=await asyncio.to_thread(context.deciders),
-        slots=settings.generator_slots,
         cache_bytes=settings.generator_cache_bytes,
-        prefix_bytes=settings.generator_prefix_bytes,
-        limits=settings.limits,
-        seconds=settings.generator_seconds,
+        prefix_bytes=settings.generator_cache_bytes // 2,
         first_sentences=settings.quote_sentences,
+        limits=settings.limits,
         contexts=context.plan.artifacts.all(SoftContext),
         demonstrations_in=settings.store.expanduser() / "demonstrations",
     )
@@ -253,12 +255,7 @@ async def _operations(context: ServiceContext) -> None:
         Operations.open,
         folder / "operations",
         Services(answerer.reindexing(store), answerer.upgrading(store), classifier, moving),
-        bounds=Bounds(
-            running=settings.operations_running,
-            active=settings.operations_active,
-            kept=settings.operations_kept,
-            kept_seconds=settings.operations_days * 24 * 3600.0,
-        ),
+        bounds=Bounds(running=settings.operations_running),
         act=context.act,
         on_end=counted.ended,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -20,6 +21,7 @@ from tieback.serving.wrong_settings import PREFIX, refuse_unknown_variables, sho
 _LIMITS = Limits()
 # A processor gains nothing by larger batches, and a GPU finds its own measure below this.
 _BATCH_TOKENS = {"cpu": 512, "cuda": 16_384}
+_SHARE = re.compile(r"(.+):([0-9]{1,3}(?:\.[0-9]+)?)")
 Names = Annotated[tuple[str, ...], NoDecode]
 NO_BINDING = "none"
 NO_TLS = "none"  # said, not left empty: a variable that is empty by mistake must not open a server
@@ -67,20 +69,16 @@ class Settings(PlacementSettings, DoorSettings):
         description="The binding of the joint space: a revision in the model store, or a folder. Empty: the "
         "default binding of the store, which `tieback models pull` makes. none: class names.",
     )
-    binding_canary: str = Field(
-        "",
-        pattern=r"^$|^.+:(100|[0-9]{1,2})(\.[0-9]+)?$",
-        description="REVISION:PERCENT: the routers of that binding weight this percentage of the queries.",
+    binding_trials: Names = Field(
+        (),
+        description="Bindings whose routers are tried, separated by commas: REVISION:PERCENT weights this "
+        "percentage of the queries, and REVISION alone only computes weights to compare.",
     )
-    binding_shadow: str = Field("", description="A binding whose routers only compute weights to compare.")
     regions: Regions = Field(
         Regions.OFF,
         description="Whether pictures are stored by their regions too, which is ten times the work for an "
         "encoder that sees them one by one: off; together, in one vector of the joint space, which needs a "
         "binding; each, in a vector of its own, which finds best and takes six times the memory.",
-    )
-    encode_share: float = Field(
-        0.5, gt=0, le=1, description="Fraction of a query's remaining time that it waits for encoders."
     )
     rerankers: Names = Field((), description="The cross-encoders to serve. Empty: all; none: none.")
     checkers: Names = Field(
@@ -104,10 +102,8 @@ class Settings(PlacementSettings, DoorSettings):
     )
     generator: str = Field(
         "",
-        description="The language model. Empty: smollm2-135m-instruct, whichever other cards there are.",
-    )
-    generator_enabled: bool = Field(
-        True, description="Whether to serve a language model. Without one, answers are quoted."
+        description="The language model. Empty: smollm2-135m-instruct, whichever other cards there are. "
+        "none: no model, so that answers are quoted.",
     )
 
     host: str = Field("127.0.0.1", description="The address to listen on. 0.0.0.0: all interfaces.")
@@ -117,10 +113,6 @@ class Settings(PlacementSettings, DoorSettings):
     )
     metrics_port: int | None = Field(
         9464, ge=0, le=65535, description="The port for Prometheus. Empty: none."
-    )
-
-    metric_tenants: int = Field(
-        50, ge=0, description="How many tenants have metrics with their name. The rest share _other."
     )
 
     tls_certificate: Path | None = Field(
@@ -136,91 +128,32 @@ class Settings(PlacementSettings, DoorSettings):
     )
 
     message_bytes: int = Field(
-        _LIMITS.message_bytes, gt=0, description="Maximum size of one message, in bytes."
+        _LIMITS.message_bytes,
+        gt=0,
+        description="Maximum size of one message, in bytes; of one text, a thirty-second of it.",
     )
-    batch_items: int = Field(_LIMITS.batch_items, gt=0, description="Maximum number of items in one batch.")
-    text_bytes: int = Field(_LIMITS.text_bytes, gt=0, description="Maximum size of one text, in bytes.")
     image_pixels: int = Field(
         _LIMITS.image_pixels, gt=0, description="Maximum number of pixels of one picture."
     )
     audio_seconds: float = Field(
         _LIMITS.audio_seconds, gt=0, description="Maximum length of one sound, in seconds."
     )
-    points: int = Field(_LIMITS.points, gt=0, description="Maximum number of points of one cloud.")
     queued_tokens: int = Field(
         _LIMITS.queued_tokens, gt=0, description="Maximum number of tokens that wait in one replica."
-    )
-    query_parts: int = Field(
-        _LIMITS.query_parts, gt=0, description="Maximum number of contents of one query."
-    )
-    rerank_tokens: int = Field(
-        _LIMITS.rerank_tokens,
-        gt=0,
-        description="Maximum number of rows of a multi-vector in reranking. Longer contents are cut.",
-    )
-    rerank_steps: int = Field(
-        _LIMITS.rerank_steps,
-        gt=0,
-        description="Maximum work that waits in the reranker: rows of the query × rows of the candidates × "
-        "passes of the method. One candidate may use a sixteenth of it.",
     )
     decoded_bytes: int = Field(
         _LIMITS.decoded_bytes,
         gt=0,
         description="Maximum memory for decoded pictures, sounds and clouds in one process, in bytes.",
     )
-    stop_texts: int = Field(
-        _LIMITS.stop_texts, gt=0, description="Maximum number of stop texts of one answer."
-    )
-    stop_bytes: int = Field(_LIMITS.stop_bytes, gt=0, description="Maximum size of one stop text, in bytes.")
-    name_bytes: int = Field(
-        _LIMITS.name_bytes, gt=0, description="Maximum size of an id, name, title or URI, in bytes."
-    )
-    sections: int = Field(_LIMITS.sections, gt=0, description="Maximum number of sections of one item.")
-    entries: int = Field(
-        _LIMITS.entries,
-        gt=0,
-        description="Maximum number of entries of a map, of metadata or of method parameters.",
-    )
-    fields: int = Field(
-        _LIMITS.fields, gt=0, description="Maximum number of fields of one message, with nested messages."
-    )
     request_bytes: int = Field(
         _LIMITS.request_bytes, gt=0, description="Maximum size of all requests in one process, in bytes."
     )
     open_calls: int = Field(
-        _LIMITS.open_calls, gt=0, description="Maximum number of open calls in one process. More are refused."
-    )
-    tenant_calls: int = Field(
-        _LIMITS.tenant_calls,
+        _LIMITS.open_calls,
         gt=0,
-        description="Maximum number of open calls of one tenant in one process. More are refused.",
-    )
-    connection_calls: int = Field(
-        _LIMITS.connection_calls,
-        gt=0,
-        description="Maximum number of open calls on one connection. More wait in the client.",
-    )
-    metadata_key_bytes: int = Field(
-        _LIMITS.metadata_key_bytes, gt=0, description="Maximum size of one metadata key, in bytes."
-    )
-    metadata_bytes: int = Field(
-        _LIMITS.metadata_bytes, gt=0, description="Maximum size of an item's metadata as JSON, in bytes."
-    )
-    collection_keys: int = Field(
-        _LIMITS.collection_keys,
-        gt=0,
-        description="Maximum number of metadata keys in one collection. Each key is a column in memory.",
-    )
-    collections: int = Field(
-        _LIMITS.collections,
-        gt=0,
-        description="Maximum number of collections of all tenants together. Each uses files and memory.",
-    )
-    batch_tokens: int = Field(
-        0,
-        ge=0,
-        description="Maximum number of tokens in one batch, with padding. 0: 512 on a CPU, 16,384 on a GPU.",
+        description="Maximum number of open calls in one process, half as many of one tenant. More are "
+        "refused.",
     )
     reduction_wait: float = Field(
         0.0,
@@ -236,18 +169,9 @@ class Settings(PlacementSettings, DoorSettings):
         64 << 20, ge=0, description="Maximum size of each space's cache in memory, in bytes. 0: no cache."
     )
     cache_disk: Path | None = Field(
-        None, description="A folder on a local disk for a cache that survives restarts. Empty: none."
-    )
-    cache_disk_bytes: int = Field(
-        1 << 30, ge=1 << 20, description="Maximum size of each space's cache on disk, in bytes."
-    )
-    cache_shared: bool = Field(
-        False,
-        description="Whether tenants share cached encodings. This saves work, but the source and the time of "
-        "a response then show a tenant whether another tenant has sent the same content.",
-    )
-    evidence: int = Field(
-        5, gt=0, description="Number of passages for an answer, if the request does not set it."
+        None,
+        description="A folder on a local disk for a cache that survives restarts, of sixteen times the size. "
+        "Empty: none.",
     )
     quote_sentences: int = Field(
         6,
@@ -255,23 +179,11 @@ class Settings(PlacementSettings, DoorSettings):
         description="How many sentences of the passages are encoded beside a quote: those that most likely "
         "answer. Passages that disagree are compared by them. 0: all are encoded.",
     )
-    generator_slots: int = Field(8, gt=0, description="How many answers one replica writes at the same time.")
     generator_cache_bytes: int = Field(
         1 << 29,
         ge=1 << 20,
         description="Maximum memory for the keys and values of answers in progress, in bytes. "
         "Answers that do not fit wait.",
-    )
-    generator_prefix_bytes: int = Field(
-        1 << 28,
-        ge=0,
-        description="Maximum memory for the keys and values of prompts that were read, in bytes: "
-        "a prompt that begins alike is not read again. 0: off.",
-    )
-    generator_seconds: float = Field(
-        300.0,
-        gt=0,
-        description="Maximum time of an answer with its wait, in seconds, for any deadline.",
     )
     stall_seconds: float = Field(
         30.0, gt=0, description="A stream ends if its caller reads nothing for this many seconds."
@@ -279,22 +191,12 @@ class Settings(PlacementSettings, DoorSettings):
     operations_running: int = Field(
         2, gt=0, description="Maximum number of running operations (`tieback operations`). More wait."
     )
-    operations_active: int = Field(
-        100, gt=0, description="Maximum number of active operations of one tenant. More are refused."
-    )
-    operations_kept: int = Field(100, ge=0, description="How many ended operations of one tenant are kept.")
-    operations_days: float = Field(30.0, ge=0, description="How long an ended operation is kept, in days.")
     provider: Literal["cpu", "cuda"] = Field("cpu", description="The execution provider of ONNX Runtime.")
     precision: Names = Field(
         (),
         description="The numeric precision of encoders: float32, int8, or SPACE=PRECISION, separated by "
         "commas. Empty: the precision in their cards.",
     )
-    session_threads: int = Field(
-        1, gt=0, description="Threads of one model. On busy cores, several threads wait for each other."
-    )
-    cuda_graphs: bool = Field(False, description="Whether to use CUDA graphs for text encoders.")
-    cuda_tf32: bool = Field(False, description="Whether CUDA may use TF32 in float32 matrix products.")
     connection_seconds: float = Field(
         0.0, ge=0, description="Age at which clients must reconnect, for load balancing. 0: never."
     )
@@ -302,24 +204,26 @@ class Settings(PlacementSettings, DoorSettings):
         10.0, ge=0, description="How long a shutdown waits for running calls, in seconds."
     )
 
-    channelz: bool = Field(
-        False, description="Whether to serve grpc.channelz.v1 (the state of gRPC channels)."
-    )
     otlp_endpoint: str = Field("", description="Where to send OpenTelemetry traces. Empty: nowhere.")
     log_format: Literal["text", "json"] = Field("text", description="The format of the log.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="The lowest level that is logged."
-    )
-    log_calls: bool = Field(
-        True,
-        description="Whether each successful call is logged at level info, else debug: method, tenant, "
-        "request id, code, time and sizes. Failed calls are always logged.",
+    log_level: Literal["debug", "info", "notice", "warning", "error"] = Field(
+        "info",
+        description="The lowest level that is logged. info has a line for each call: method, tenant, request "
+        "id, code, time and sizes; from notice on, only failed calls have one.",
     )
 
     @model_validator(mode="before")
     @classmethod
     def _split(cls, values: dict[str, object]) -> dict[str, object]:
-        for name in ("spaces", "rerankers", "checkers", "recognisers", "artifacts", "precision"):
+        for name in (
+            "spaces",
+            "rerankers",
+            "checkers",
+            "recognisers",
+            "artifacts",
+            "precision",
+            "binding_trials",
+        ):
             names = values.get(name)
             if isinstance(names, str):
                 values[name] = tuple(part.strip() for part in names.split(",") if part.strip())
@@ -345,25 +249,38 @@ class Settings(PlacementSettings, DoorSettings):
             raise wrong("regions", "together needs a binding: only a joint vector is made of several regions")
         if self.milvus and self.regions is Regions.EACH:
             raise wrong("regions", "collections in Milvus keep one vector of a picture; set off or together")
-        for name in ("binding_canary", "binding_shadow"):
-            if getattr(self, name) and self.binding == NO_BINDING:
-                raise wrong(name, "it needs a binding, and TIEBACK_BINDING is none")
-        if self.binding_canary and float(self.binding_canary.rpartition(":")[2]) > 100:
-            raise wrong("binding_canary", "the percentage is 0 to 100")
+        if self.binding_trials and self.binding == NO_BINDING:
+            raise wrong("binding_trials", "it needs a binding, and TIEBACK_BINDING is none")
+        percents = [percent for _, percent in self.trials]
+        if any(percent is not None and percent > 100 for percent in percents):
+            raise wrong("binding_trials", "the percentage is 0 to 100")
+        if len(percents) > len({percent is None for percent in percents}):
+            raise wrong("binding_trials", "one binding weights queries and one is compared, at most")
         if self.tls_client_ca is not None and self.tls_certificate is None:
             raise wrong("tls_client_ca", "it needs TIEBACK_TLS_CERTIFICATE and TIEBACK_TLS_KEY")
         return self
 
     @property
+    def trials(self) -> list[tuple[str, float | None]]:
+        """The bindings on trial, with the percentage of queries of one that weights them."""
+        found = [_SHARE.fullmatch(one) for one in self.binding_trials]
+        pairs = zip(self.binding_trials, found, strict=True)
+        return [(name, None) if match is None else (match[1], float(match[2])) for name, match in pairs]
+
+    @property
     def batch_budget(self) -> int:
         """Tokens of one batch at most, padding included."""
-        return self.batch_tokens or _BATCH_TOKENS[self.provider]
+        return _BATCH_TOKENS[self.provider]
 
     @property
     def limits(self) -> Limits:
         """What the server refuses to take: by the settings, or as it always is."""
         names = [one.name for one in dataclasses.fields(Limits) if one.name in Settings.model_fields]
-        return Limits(**{name: getattr(self, name) for name in names})
+        return Limits(
+            **{name: getattr(self, name) for name in names},
+            text_bytes=self.message_bytes // 32,
+            tenant_calls=max(1, self.open_calls // 2),  # so that there is room for another tenant
+        )
 
 
 def load_settings(**overrides: object) -> Settings:

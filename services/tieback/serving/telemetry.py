@@ -187,7 +187,7 @@ class Telemetry:
         self._ready = Gauge(
             "tieback_ready", "1 if a service is ready, else 0.", ("service",), registry=registry
         )
-        self.tenants = TenantMetrics(registry, settings.metric_tenants)
+        self.tenants = TenantMetrics(registry)
         self.long_texts = LongTextMetrics(registry)
         self.operations = OperationMetrics(registry)
         self.doors = DoorMetrics(registry)

@@ -11,12 +11,14 @@ from prometheus_client import CollectorRegistry, Counter
 from tieback.core.tenant import TENANT
 
 OTHER = "_other"
+NAMED = 50
+"""How many tenants have metrics with their name; the rest share OTHER."""
 
 
 class TenantMetrics:
     """The counters with a tenant as a label, of the tenant that the running task works for."""
 
-    def __init__(self, registry: CollectorRegistry, most: int) -> None:
+    def __init__(self, registry: CollectorRegistry, most: int = NAMED) -> None:
         self._most = most
         self._named: set[str] = set()
 

@@ -27,7 +27,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory, votes: Path) -> Iterator[
     settings = Settings(
         store=folder / "store", port=0, http_port=0, metrics_port=None, votes=votes, drain_seconds=1,
         tokens=write_tokens(folder / "tokens", tenants), spaces=(TEXT, PHOTO), binding="none",
-        generator_enabled=False, originals_bytes=1 << 20,
+        generator="none", originals_bytes=1 << 20,
     )  # fmt: skip
     with served_locally(settings) as running:
         with Client(running.address, token=ADMIN, timeout=60) as client:

@@ -20,6 +20,7 @@ from tieback_client.cli.output import say
 
 from tieback.core.errors import StartupError
 from tieback.serving import logs
+from tieback.serving.door_settings import CONSOLE
 from tieback.serving.free_port import free_port
 from tieback.serving.setting_groups import default_of, setting_groups, value_of
 from tieback.serving.settings import Settings, load_settings
@@ -106,7 +107,7 @@ def serve(local: bool, as_json: bool, print_config: bool, **options: Any) -> Non
             return
         settings = _placed(settings, report)
         if report.as_lines:
-            logging.getLogger(logs.ROOT).setLevel(settings.log_level.upper())
+            logging.getLogger(logs.ROOT).setLevel(logs.level_of(settings))
         else:
             logs.start(settings)
         _check_models(settings)
@@ -149,7 +150,7 @@ class _Report:
         text += "".join(
             f", {name} on {where}" for name, where in (("HTTP", http), ("metrics", metrics)) if where
         )
-        if http and settings.console:
+        if http and settings.opens(CONSOLE):
             text += f"; the console: {http}/console/"
         self.say("ready", text, address=address, http=http, metrics=metrics, seconds=seconds)
 

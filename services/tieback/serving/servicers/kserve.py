@@ -160,7 +160,7 @@ class KserveServicer(kserve_pb2_grpc.GRPCInferenceServiceServicer):
 
     async def LogSettings(self, request: object, context: Context) -> NoReturn:
         """Refused."""
-        raise Unsupported("what is logged is a setting: TIEBACK_LOG_LEVEL and TIEBACK_LOG_CALLS")
+        raise Unsupported("what is logged is a setting: TIEBACK_LOG_LEVEL")
 
     async def _ready(self) -> set[str]:
         return {state.name for state in await self._states() if state.ready}
