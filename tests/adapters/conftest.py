@@ -34,7 +34,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     store = tmp_path_factory.mktemp("server") / "store"
     server = os.environ.get("PYTHON", str(ROOT / ".venv/bin/python"))
     options = ["--local", "--json", "--port", "0", "--metrics-port", "", "--store", str(store)]
-    options += ["--spaces", SPACE, "--binding", "none", "--no-generator-enabled", "--drain-seconds", "0"]
+    options += ["--spaces", SPACE, "--binding", "none", "--generator", "none", "--drain-seconds", "0"]
     command = [server, "-c", "from tieback.serving.commands.serve import serve; serve()", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

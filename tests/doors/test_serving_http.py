@@ -17,7 +17,8 @@ OPTIONS = (
     SPACE,
     "--binding",
     "none",
-    "--no-generator-enabled",
+    "--generator",
+    "none",
     "--drain-seconds",
     "3",
 )

@@ -29,7 +29,7 @@ def run(*arguments: str) -> Result:
 
 
 def test_models_that_are_not_in_the_store_are_named_with_the_way_to_get_them(tmp_path: Path) -> None:
-    result = run("--models", str(tmp_path), "--spaces", "wordllama-256,yamnet", "--no-generator-enabled")
+    result = run("--models", str(tmp_path), "--spaces", "wordllama-256,yamnet", "--generator", "none")
 
     assert result.exit_code == 1
     assert "run: tieback models pull wordllama-256 yamnet" in result.output
@@ -103,7 +103,7 @@ def test_the_help_lists_every_setting_in_its_group_with_its_default() -> None:
 
 
 def test_the_configuration_for_ray_serve_builds_the_application_again() -> None:
-    printed = run("--print-config", "--spaces", "wordllama-256", "--gateways", "2", "--no-generator-enabled")
+    printed = run("--print-config", "--spaces", "wordllama-256", "--gateways", "2", "--generator", "none")
 
     config = yaml.safe_load(printed.stdout)
     described = config["applications"][0]

@@ -21,7 +21,7 @@ def collector() -> Iterator[TraceCollector]:
 def platform(tmp_path_factory: pytest.TempPathFactory, collector: TraceCollector) -> Iterator[Platform]:
     folder = tmp_path_factory.mktemp("platform")
     projection = str(kept_projection(folder / "projection"))
-    running = Platform(folder, "--otlp-endpoint", collector.address, "--soft-contexts", projection)
+    running = Platform(folder, "--otlp-endpoint", collector.address, "--artifacts", projection)
     try:
         yield running.ready()
     finally:

@@ -30,7 +30,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     tokens = write_tokens(
         folder / "tokens", {"acme": {"acme-admin": "admin"}, "globex": {"globex-admin": "admin"}}
     )
-    spaces = ("--spaces", "all-minilm-l6-v2,wordllama-256", "--binding", "none", "--no-generator-enabled")
+    spaces = ("--spaces", "all-minilm-l6-v2,wordllama-256", "--binding", "none", "--generator", "none")
     running = Platform(folder, "--tokens", str(tokens), *spaces)
     try:
         yield running.ready()
@@ -131,7 +131,7 @@ def test_an_upgrade_loads_an_old_model_that_is_not_served_any_more(tmp_path: Pat
         items = (Item(f"{n:03}", " ".join(draw.choice(words, 16))) for n in range(100))
         client.ingest("notes", items, space="old").collect()
     folders = ("--cards", str(tmp_path), "--models", str(models))
-    after = Platform(tmp_path, *folders, "--spaces", "new", "--binding", "none", "--no-generator-enabled")
+    after = Platform(tmp_path, *folders, "--spaces", "new", "--binding", "none", "--generator", "none")
     try:
         with Client(after.ready().address, timeout=60) as client:
             policy = ("oca", {"steps": 20, "hidden": 8, "extra": 0})

@@ -44,7 +44,7 @@ def client(folder: Path, torch_model: torch.nn.Module) -> Iterator[Client]:
         "replicas": "2",
     }
     given = [word for name, value in options.items() for word in (f"--{name}", value)]
-    running = Platform(folder, "--no-generator-enabled", "--no-index-enabled", *given)
+    running = Platform(folder, "--generator", "none", "--no-index-enabled", *given)
     try:
         with Client(running.ready().address, timeout=60) as made:
             yield made

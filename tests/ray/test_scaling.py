@@ -32,7 +32,7 @@ def elastic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     }
     given = [word for name, value in options.items() for word in (f"--{name}", value)]
     running = Platform(
-        tmp_path_factory.mktemp("elastic"), "--direct", "--no-generator-enabled", "--cache-bytes", "0", *given
+        tmp_path_factory.mktemp("elastic"), "--direct", "--generator", "none", "--cache-bytes", "0", *given
     )
     try:
         yield running.ready()

@@ -48,7 +48,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory, tokens: Path) -> Iterator[
     """A platform that asks for tokens, with one space and without a writer."""
     running = Platform(
         tmp_path_factory.mktemp("guarded"),
-        *("--tokens", str(tokens), "--spaces", SPACE, "--no-generator-enabled", "--http-port", "0"),
+        *("--tokens", str(tokens), "--spaces", SPACE, "--generator", "none", "--http-port", "0"),
     )
     try:
         running.ready()

@@ -249,7 +249,7 @@ def _check_models(settings: Settings) -> None:
         raise StartupError(
             f"the language model {missing[0].name} is not in the store at {store.root}; run: "
             f"tieback models pull {missing[0].name}, or serve without one and answers are quoted: "
-            "--no-generator-enabled"
+            "--generator none"
         )
     if len(missing) == 1:
         store.open(missing[0])
