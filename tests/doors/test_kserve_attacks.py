@@ -77,13 +77,13 @@ def test_work_is_counted_for_the_tenant_of_the_token(platform: Platform, stub: A
 @each(
     "request_, said",
     [
-        (asked(*[b"x"] * 17), "at most 16 are taken"),
-        (asked(b"x" * 10_001), "longer than 10000 bytes"),
+        (asked(*[b"x"] * 1_025), "at most 1024 are taken"),
+        (asked(b"x" * 32_769), "longer than 32768 bytes"),
         (asked(b"x", shape=[2, 1]), "the shape needs 2"),
         (asked(b"x", shape=[-1, 1]), "none is below 0"),
         (asked(b"x", shape=[1 << 62, 1 << 62]), "at most"),
         (asked(b"x", shape=[0, 1]), "1 values; the shape needs 0"),
-        (asked(shape=[0, 1]), "0 rows; 1 to 16 are taken"),
+        (asked(shape=[0, 1]), "0 rows; 1 to 1024 are taken"),
         (asked(b"x", shape=[]), "one axis at least"),
         (raw(b"\xff\xff\xff\xffx", [1, 1]), "not 1 values"),
         (raw(b"\x01\0\0", [1, 1]), "not 1 values"),
@@ -114,7 +114,7 @@ def test_what_is_too_large_or_a_bomb_is_refused_before_it_is_read(
     assert large.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert bomb.code() is many.code() is torn.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert "100 times its size" in bomb.details()
-    assert "at most 16 are taken" in many.details()
+    assert "at most 1024 are taken" in many.details()
 
 
 def test_a_deadline_and_a_timeout_end_a_call(stub: Any) -> None:

@@ -52,7 +52,7 @@ def guarded(folder: Path, doors: str, spaces: str) -> Iterator[Platform]:
         DOORS=doors,
         SPACES=spaces,
         TOKENS=str(tokens),
-        MESSAGE_BYTES="320000",  # and 10,000 of a text
+        MESSAGE_BYTES=str(1 << 20),
         STALL_SECONDS=str(STALL_SECONDS),
     ) as platform:
         yield platform
