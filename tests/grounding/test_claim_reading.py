@@ -96,7 +96,7 @@ def test_of_long_evidence_the_nearest_sentences_are_read_with_their_neighbours()
         "The bridge was built by Anna Lindt.", f"A bridge is here. {filler} Anna Lindt built it.", read=reader
     )
 
-    assert len(read) == 3
+    assert len(read) == 2
     assert "The river has 59 boats on it in the summer months. Anna Lindt built it." in read
     assert "A bridge is here. The river has 0 boats on it in the summer months." in read
 

@@ -15,7 +15,7 @@ AGAIN = 0.3
 LONGER = 0.02
 """Weight against a sentence of each word that the claim does not have."""
 
-NEAREST, AROUND = 3, 1
+NEAREST, AROUND = 2, 1
 """Sentences with most of a claim's words, and how many around each are read with it by a network."""
 
 

@@ -81,8 +81,8 @@ NOT_CHANGED = (
 """Sets whose claims nothing is made of: captions of photos, and pairs that were changed already."""
 SHARES = {"sentences": 0.26, "claims": 0.42, "made": 0.32}
 TOKENS_AT_ONCE = 6000
-LOOK_EVERY = 250
-"""Steps: of pairs of claims a few hundred are enough."""
+LOOK_EVERY, PATIENCE = 250, 3
+"""Steps between looks, and looks that find less before training ends: a few hundred steps are enough."""
 
 
 @recipes.method
@@ -90,7 +90,7 @@ def claim_reading(
     run: Run,
     *,
     space: str = "all-minilm-l6-v2",
-    steps: Annotated[int, Field(ge=1)] = 1200,
+    steps: Annotated[int, Field(ge=1)] = 3600,
     tokens: Annotated[int, Field(ge=32)] = 2560,
     learning_rate: Annotated[float, Field(gt=0)] = 1.5e-4,
     frozen: Annotated[int, Field(ge=0)] = 0,
@@ -211,6 +211,7 @@ def learned(
         say=run.say,
         look=_look(beside) if beside else None,
         look_every=LOOK_EVERY,
+        patience=PATIENCE,
     )
     draw = np.random.default_rng(plan.seed).permutation(len(read))
     graph = _reading_network.graph_of(network, [read[place] for place in draw.tolist()])
