@@ -21,11 +21,11 @@ import numpy as np
 from PIL import Image as Picture
 from PIL import ImageDraw
 from tieback.catalog.catalog import Catalog
-from tieback.core.types.arrays import Array
 from tieback.models.store import Store
 from tieback.recipes.train import train
 from tieback.training.splits import split
 from tieback_client import Client, Image, Item
+from tieback_contract.arrays import Array
 
 from benchmarks.binding.measures import paired
 from benchmarks.progress import log

@@ -24,7 +24,6 @@ import numpy as np
 from tieback.artifacts import Artifact
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog, read_card
-from tieback.core.types.arrays import Array
 from tieback.core.types.encoding import EncodePlan
 from tieback.encoder.output import cut
 from tieback.models.loading import load_encoder
@@ -36,6 +35,7 @@ from tieback.recipes.train import train
 from tieback.recipes.trained import describe
 from tieback.recipes.written_card import write_card
 from tieback.serving.commands.train import assigned
+from tieback_contract.arrays import Array
 
 from benchmarks import judged_texts
 from benchmarks.data_folder import add_data, data_of

@@ -26,7 +26,6 @@ from tieback.artifacts import described
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog
 from tieback.catalog.merge import Merge
-from tieback.core.types.arrays import Array
 from tieback.methods.merging import Weights, merge
 from tieback.models.adapters import Adapters
 from tieback.models.manifest import Manifest, model
@@ -39,6 +38,7 @@ from tieback.recipes.encoded_texts import encoded_texts
 from tieback.recipes.expert_router import learn_router
 from tieback.recipes.export_merged import write_with
 from tieback.recipes.graph_edits import load_graph
+from tieback_contract.arrays import Array
 
 from benchmarks.data_folder import add_data, data_of
 from benchmarks.progress import log

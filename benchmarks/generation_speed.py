@@ -22,14 +22,7 @@ from typing import Any
 from tieback.catalog.catalog import Catalog
 from tieback.catalog.options import CausalLanguageModel
 from tieback.core.tenant import TENANT
-from tieback.core.types.generation import (
-    AnswerStyle,
-    Evidence,
-    Finish,
-    Grounding,
-    SamplingParameters,
-    TextDelta,
-)
+from tieback.core.types.generation import Evidence, Grounding, SamplingParameters
 from tieback.core.types.method_choice import MethodChoice
 from tieback.encoder import Encoder
 from tieback.generator import Generator
@@ -38,6 +31,7 @@ from tieback.generator.prompting import messages, plain_request
 from tieback.models.language_model import LanguageModel, load_language_model
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
+from tieback_contract.answers import AnswerStyle, Finish, TextDelta
 
 from benchmarks.peers.llama_cpp import LlamaCpp, loaded
 from benchmarks.report import BOOTSTRAP, Report

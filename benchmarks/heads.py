@@ -32,13 +32,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from tieback.catalog.catalog import Catalog
-from tieback.core.types.content import Content, Modality
+from tieback.core.types.content import Content
 from tieback.methods.heads import Memory, fit, memory_shares, probabilities
 from tieback.methods.projection import unit_rows
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
 from tieback.recipes.encoding import encode
+from tieback_contract.modality import Modality
 
 from benchmarks.data_folder import add_data, data_of
 from benchmarks.progress import log

@@ -32,10 +32,9 @@ from tieback.answer.reranking import RERANKING
 from tieback.artifacts import Artifact
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog, read_card
-from tieback.core.types.content import Content, Modality
+from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.limits import Limits
-from tieback.core.types.vectors import VectorKind
 from tieback.methods.rank_fusion import rank_fusions
 from tieback.methods.reranking import rerankings
 from tieback.models.encoder_model import EncoderModel, RawEncoding
@@ -47,6 +46,8 @@ from tieback.recipes.train import train
 from tieback.recipes.trained import describe
 from tieback.serving.commands.train import assigned
 from tieback.training.ranks import ranks
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import VectorKind
 
 from benchmarks.data_folder import add_data, data_of
 from benchmarks.progress import PullProgress, log

@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tieback.core.types.arrays import Span
 from tieback.grounding.spanned_words import spanned_words
 from tieback_client import Check, Checked, Client
+from tieback_contract.arrays import Span
 
 from benchmarks.checker_left_out import domain_of
 from benchmarks.classification import mean

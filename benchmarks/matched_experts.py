@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog
-from tieback.core.types.arrays import Array
 from tieback.core.types.encoding import Truncation
 from tieback.methods.merging import Activations, Weights, merge
 from tieback.models.session import Session
@@ -29,6 +28,7 @@ from tieback.recipes.export_merged import MOST_TOKENS, measured, write_with
 from tieback.recipes.graph_edits import load_graph
 from tieback.recipes.graph_modules import by_layers, by_tensors, layer_names, weights_of
 from tieback.recipes.layer_activations import activations_of
+from tieback_contract.arrays import Array
 
 from benchmarks.data_folder import add_data, data_of
 from benchmarks.merging import BASE, HOLDS, expert, held_out, pairs_of

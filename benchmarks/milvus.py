@@ -27,14 +27,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tieback.core.types.arrays import Array
 from tieback.core.types.collection import IndexedItem, IndexedSection
-from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.search import SearchReply
-from tieback.core.types.vectors import SpaceRef, Vector
 from tieback.index import Index
 from tieback.milvus import MilvusIndex
 from tieback.milvus.connection import Milvus
+from tieback_contract.arrays import Array
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import SpaceRef, Vector
 
 from benchmarks.data_folder import add_data, data_of
 from benchmarks.ports import free_port

@@ -29,11 +29,12 @@ from typing import Any
 
 import numpy as np
 from tieback.catalog.catalog import Catalog
-from tieback.core.types.content import Content, Modality
-from tieback.core.types.recognition import RecognisedText
+from tieback.core.types.content import Content
 from tieback.models.loading import load_recogniser
 from tieback.models.store import Store
 from tieback.recogniser import Recogniser
+from tieback_contract.modality import Modality
+from tieback_contract.recognition import RecognisedText
 
 from benchmarks.data_folder import add_data, data_of
 from benchmarks.objects.questions import (

@@ -23,13 +23,14 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 from tieback.catalog.catalog import Catalog
-from tieback.core.types.content import Content, Modality
+from tieback.core.types.content import Content
 from tieback.core.types.limits import Limits
-from tieback.core.types.recognition import RecognisedText
 from tieback.models.image_decoding import size_of
 from tieback.models.loading import load_recogniser
 from tieback.models.store import Store
 from tieback.recogniser import Recogniser
+from tieback_contract.modality import Modality
+from tieback_contract.recognition import RecognisedText
 
 from benchmarks.report import Report
 

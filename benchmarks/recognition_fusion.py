@@ -29,7 +29,6 @@ import numpy as np
 import soundfile
 from tieback.catalog.card import GeneratorCard, RecogniserCard
 from tieback.catalog.catalog import Catalog
-from tieback.core.types.arrays import Array
 from tieback.methods.recognition_fusion import NO_FUSION, recognition_fusions
 from tieback.models.character_alternatives import Alternatives, CharacterAlternatives
 from tieback.models.language_model import load_language_model
@@ -40,6 +39,7 @@ from tieback.models.resampling import resample
 from tieback.models.speech_recogniser import PROMPT, SpeechRecogniserModel
 from tieback.models.store import Store
 from tieback.models.transcription import Manner
+from tieback_contract.arrays import Array
 
 from benchmarks.data_folder import add_data, data_of
 from benchmarks.progress import log

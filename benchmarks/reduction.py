@@ -29,12 +29,13 @@ from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog
 from tieback.catalog.options import TransformerText
 from tieback.catalog.reduction import LEAST_SPEED, MOST_LOST, MeasuredRatio, TokenReduction
-from tieback.core.types.encoding import EncodePlan, Reduction
+from tieback.core.types.encoding import EncodePlan
 from tieback.methods.token_reduction import token_reductions
 from tieback.models.encoder_model import Prepared
 from tieback.models.manifest import Manifest, kind_of
 from tieback.models.store import ServedModel, Store
 from tieback.models.transformer_text import TransformerTextModel
+from tieback_contract.encodings import Reduction
 
 from benchmarks.data_folder import add_data, data_of
 from benchmarks.judged_texts import AS_UNDER_LOAD, WHOLE, Corpus, Floats, encode, gained, read, spearman

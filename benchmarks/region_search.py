@@ -17,13 +17,14 @@ from typing import Any
 
 import faiss
 import numpy as np
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Item, Modality, Section
-from tieback.core.types.search import Hit
+from tieback.core.types.content import Item, Section
 from tieback.index.filters import parse
 from tieback.index.memory import Memory
 from tieback.index.records import Put, Record, Regions
 from tieback.index.vectors import one_thread
+from tieback_contract.arrays import Array
+from tieback_contract.hits import Hit
+from tieback_contract.modality import Modality
 
 from benchmarks.report import Report
 

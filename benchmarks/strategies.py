@@ -25,15 +25,7 @@ import numpy as np
 from tieback.catalog.card import GeneratorCard
 from tieback.catalog.catalog import Catalog
 from tieback.core.deadline import NO_DEADLINE
-from tieback.core.field_path import ROOT
-from tieback.core.types.generation import (
-    AnswerStyle,
-    Evidence,
-    Finish,
-    Grounding,
-    SamplingParameters,
-    TextDelta,
-)
+from tieback.core.types.generation import Evidence, Grounding, SamplingParameters
 from tieback.core.types.method_choice import MethodChoice
 from tieback.encoder import Encoder
 from tieback.generator import Generator
@@ -46,6 +38,8 @@ from tieback.models.language_model import LanguageModel, load_language_model
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
 from tieback_client.evaluation import is_right
+from tieback_contract.answers import AnswerStyle, Finish, TextDelta
+from tieback_contract.field_path import ROOT
 
 from benchmarks.binding.measures import interval, paired
 from benchmarks.generation import read

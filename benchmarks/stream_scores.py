@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from tieback.core.field_path import ROOT
-from tieback.core.types.arrays import Array
 from tieback.generator.engine import READ_TOKENS
 from tieback.generator.prompting import messages
 from tieback.generator.strategy_streams import StrategyStreams
 from tieback.methods.decoding import EXCLUDED, PromptRequest, Step, Stream
 from tieback.models.language_model import LanguageModel
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import ROOT
 
 LADDER = tuple(2.0 ** (step / 4) for step in range(-12, 5))
 """Temperatures of plain decoding, from an eighth to 2."""

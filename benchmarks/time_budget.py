@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tieback.core.types.arrays import Array
 from tieback.core.types.method_choice import MethodChoice
-from tieback.core.types.vectors import Vector
 from tieback.index import Index
+from tieback_contract.arrays import Array
+from tieback_contract.vectors import Vector
 
 from benchmarks.data_folder import add_data, data_of
 from benchmarks.progress import log

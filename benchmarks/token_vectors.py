@@ -24,15 +24,12 @@ from typing import Any
 import numpy as np
 from tieback.answer.reranking import ranked
 from tieback.catalog.catalog import Catalog
-from tieback.core.types.arrays import Array
 from tieback.core.types.collection import IndexedItem, IndexedSection
-from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.limits import Limits
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.rerank import RerankCandidate
-from tieback.core.types.search import Hit
 from tieback.core.types.token_vectors import TokenVectors
-from tieback.core.types.vectors import MultiVector, SpaceRef, Vector
 from tieback.index import Index
 from tieback.index.token_rows import TokenCoding, TokenRows
 from tieback.models.encoder_model import EncoderModel, RawEncoding
@@ -42,6 +39,10 @@ from tieback.reranker import Reranker
 from tieback.token_spaces import DEFAULT_CODEC
 from tieback.training.step_cache import StepCache
 from tieback_client import Client, RetrievalResult
+from tieback_contract.arrays import Array
+from tieback_contract.hits import Hit
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import MultiVector, SpaceRef, Vector
 
 from benchmarks.binding.measures import paired
 from benchmarks.pipeline.collections import read

@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 from tieback.catalog.catalog import Catalog
-from tieback.core.types.content import Content, Modality
+from tieback.core.types.content import Content
 from tieback.core.types.upgrading import Anchors
 from tieback.core.word_numbers import words_of
 from tieback.models.encoder_model import EncoderModel
@@ -37,6 +37,7 @@ from tieback.recipes.encoding import encode
 from tieback.recipes.photo_views import photo_files
 from tieback.recipes.trained.dolg import dolg
 from tieback.training.step_cache import StepCache
+from tieback_contract.modality import Modality
 
 from benchmarks.instances import queries_of, trained
 from benchmarks.report import Report

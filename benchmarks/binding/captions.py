@@ -10,8 +10,8 @@ import json
 from pathlib import Path
 
 import numpy as np
-from tieback.core.types.arrays import Array
 from tieback.models.joint_space_artifact import JointSpaceArtifact
+from tieback_contract.arrays import Array
 
 from benchmarks.binding import stored
 from benchmarks.binding.encoders import Encoders

@@ -7,13 +7,14 @@ import time
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Content, Modality
+from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.fusion import FusePart
 from tieback.core.types.limits import Limits
 from tieback.models.encoder_model import EncoderModel, Prepared
 from tieback.models.joint_space_artifact import JointSpaceArtifact
+from tieback_contract.arrays import Array
+from tieback_contract.modality import Modality
 
 from benchmarks.binding.data import Data
 from benchmarks.binding.encoders import Encoders

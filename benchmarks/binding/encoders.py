@@ -11,11 +11,9 @@ import numpy as np
 from PIL import Image, ImageOps
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import StartupError
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Content, Modality
+from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.limits import Limits
-from tieback.core.types.vectors import SpaceRef, VectorKind
 from tieback.methods.bridging import bridges
 from tieback.models.class_name_bridge import ClassNameBridge, load_bridges
 from tieback.models.encoder_model import EncoderModel, RawEncoding
@@ -24,6 +22,9 @@ from tieback.models.loading import load_encoder
 from tieback.models.store import Store
 from tieback.recipes.bind import encode_names
 from tieback.recipes.encoding import encode
+from tieback_contract.arrays import Array
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import SpaceRef, VectorKind
 
 from benchmarks.binding.vector_cache import VectorCache
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tieback.core.types.arrays import Array
 from tieback.core.types.fusion import Role
 from tieback.models.joint_space_artifact import JointSpaceArtifact
+from tieback_contract.arrays import Array
 
 from benchmarks.binding.data import Bools
 from benchmarks.binding.encoders import Encoders

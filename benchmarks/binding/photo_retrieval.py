@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Modality
 from tieback.joint.projecting import read
 from tieback.joint.scoring import score, similarities
 from tieback.joint.space import Joint
 from tieback.methods.projection import unit_rows
 from tieback.models.joint_space_artifact import JointSpaceArtifact
+from tieback_contract.arrays import Array
+from tieback_contract.modality import Modality
 
 from benchmarks.binding import served, stored
 from benchmarks.binding.data import Data

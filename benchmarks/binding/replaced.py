@@ -15,12 +15,12 @@ from pathlib import Path
 
 import numpy as np
 from tieback.catalog.card import EncoderCard
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Modality
 from tieback.models.joint_space_artifact import JointSpaceArtifact
 from tieback.models.store import Store
 from tieback.recipes.binding import Options, Replacement, bind, replace_component
 from tieback.recipes.encoding import encode
+from tieback_contract.arrays import Array
+from tieback_contract.modality import Modality
 
 from benchmarks.binding.artifact import shipped
 from benchmarks.binding.encoders import Encoders

@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from tieback.core.types.arrays import Array
-from tieback.core.types.encoding import Encoding
-from tieback.core.types.fusion import Fused, FusePart, Role, Routing
-from tieback.core.types.vectors import Vector
+from tieback.core.types.fusion import FusePart, Role, Routing
 from tieback.models.joint_space_artifact import JointSpaceArtifact
 from tieback.ports import DEFAULT_ROUTING
 from tieback.router import Router
+from tieback_contract.arrays import Array
+from tieback_contract.encodings import Encoding
+from tieback_contract.fusion import Fused
+from tieback_contract.vectors import Vector
 
 from benchmarks.binding.encoders import Encoders
 

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import numpy as np
-from tieback.core.types.arrays import Array
 from tieback.models.joint_space_artifact import JointSpaceArtifact
+from tieback_contract.arrays import Array
 
 from benchmarks.binding.encoders import Encoders
 from benchmarks.binding.measures import OMNIBIND, Floats, average_precisions, chance_precision, paired

@@ -9,14 +9,15 @@ from pathlib import Path
 
 import numpy as np
 from tieback.answer import Answerer, JointInputs
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Content, Item, Modality, Section
-from tieback.core.types.vectors import Vector, VectorKind
+from tieback.core.types.content import Content, Item, Section
 from tieback.encoder import Encoder
 from tieback.index import Index
 from tieback.models.joint_space_artifact import JointSpaceArtifact
 from tieback.reranker import Reranker
 from tieback.router import Router
+from tieback_contract.arrays import Array
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import Vector, VectorKind
 
 from benchmarks.binding.encoders import PHOTO_KINDS, Encoders
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Modality
 from tieback.joint.projecting import read
 from tieback.joint.space import Joint
 from tieback.models.joint_space_artifact import JointSpaceArtifact
+from tieback_contract.arrays import Array
+from tieback_contract.modality import Modality
 
 from benchmarks.binding.data import Data
 from benchmarks.binding.encoders import Encoders

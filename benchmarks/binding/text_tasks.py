@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from tieback.core.types.arrays import Array
 from tieback.models.joint_space_artifact import JointSpaceArtifact
+from tieback_contract.arrays import Array
 
 from benchmarks.binding.data import Collection, Data
 from benchmarks.binding.encoders import Encoders

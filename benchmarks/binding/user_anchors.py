@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from tieback.core.types.arrays import Array
 from tieback.models.joint_space_artifact import JointSpaceArtifact
+from tieback_contract.arrays import Array
 
 from benchmarks.binding.data import Data
 from benchmarks.binding.encoders import Encoders

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from tieback.core.types.arrays import Array
-from tieback.core.types.vectors import SpaceRef
+from tieback_contract.arrays import Array
+from tieback_contract.vectors import SpaceRef
 
 
 class VectorCache:

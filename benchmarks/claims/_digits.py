@@ -18,9 +18,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from tieback.catalog.catalog import read_card
 from tieback.catalog.source import Source
-from tieback.core.types.arrays import Array
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
+from tieback_contract.arrays import Array
 
 CARD = Path(__file__).with_name("digits.yaml")
 FULL = 16.0  # the darkest pixel of the handwritten ones

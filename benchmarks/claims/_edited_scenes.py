@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from tieback.core.types.arrays import Array
 from tieback.methods.projection import unit_rows
+from tieback_contract.arrays import Array
 
 SHAPES = ("circle", "square", "star")
 COLOURS = ("red", "green", "blue", "black")

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from tieback.core.types.arrays import Array
 from tieback.recipes.trained._soft_reading import Bridge, FrozenReader, Reading
 from tieback.training.loop import Plan, batch, train
+from tieback_contract.arrays import Array
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 from transformers import LlamaConfig, LlamaForCausalLM

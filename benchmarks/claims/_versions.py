@@ -11,10 +11,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from tieback.core.types.arrays import Array
 from tieback.methods.projection import affine, unit_rows
 from tieback.training import compatible_layer as layers
 from tieback.training.loop import Plan
+from tieback_contract.arrays import Array
 from torch import Tensor
 from torch.nn.functional import normalize
 

@@ -17,10 +17,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from tieback.core.types.arrays import Array
 from tieback.methods import compatibility
 from tieback.methods.compatibility import compatibilities, shared
 from tieback.methods.projection import unit_rows
+from tieback_contract.arrays import Array
 from torch import nn
 
 from benchmarks.claims import by_seed, claim

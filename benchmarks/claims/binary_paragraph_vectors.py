@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from tieback.core.types.arrays import Array
+from tieback_contract.arrays import Array
 from torch import Tensor, nn
 
 from benchmarks import corpus

@@ -22,9 +22,9 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from tieback.core.types.arrays import Array
 from tieback.methods.imputation import fit, imputations
 from tieback.methods.projection import unit_rows
+from tieback_contract.arrays import Array
 from torch import Tensor, nn
 from torch.nn import functional
 

@@ -24,7 +24,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from tieback.core.state import State
-from tieback.core.types.arrays import Array
 from tieback.methods.projection import unit_rows
 from tieback.methods.query_composition import sentence_prompt
 from tieback.recipes.trained._composing import (
@@ -36,6 +35,7 @@ from tieback.recipes.trained._composing import (
 )
 from tieback.training.loop import Plan
 from tieback.training.splits import Split
+from tieback_contract.arrays import Array
 
 from benchmarks.claims import by_seed, claim
 from benchmarks.claims._edited_scenes import (

@@ -19,8 +19,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
-from tieback.core.types.arrays import Array
 from tieback.training.loop import Plan, train
+from tieback_contract.arrays import Array
 from torch import Tensor
 
 from benchmarks.claims import by_seed, claim

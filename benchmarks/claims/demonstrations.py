@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from tieback.core.types.arrays import Array
 from tieback.methods.context_compression import aim
 from tieback.recipes.trained import _soft_reading
 from tieback.recipes.trained._soft_reading import Bridge, Choices, FrozenReader, Reading
 from tieback.training.loop import Plan
+from tieback_contract.arrays import Array
 
 from benchmarks.claims import by_seed, claim
 from benchmarks.claims._toy_language_model import BEGIN, WIDTH, language_model, learn_language, right

@@ -23,14 +23,14 @@ import torch
 from tieback.artifacts import Artifact
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog
-from tieback.core.field_path import at
-from tieback.core.types.arrays import Array
 from tieback.models.store import Store
 from tieback.recipes import layer_states
 from tieback.recipes.layer_states import LayerStates
 from tieback.recipes.train import train
 from tieback.recipes.trained import _word_head as heads
 from tieback.training.step_cache import StepCache
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import at
 from torch.nn.functional import normalize
 
 from benchmarks.claims import by_seed, claim

@@ -27,9 +27,9 @@ from typing import Any
 import numpy as np
 import torch
 from tieback.catalog.catalog import Catalog
-from tieback.core.types.arrays import Array
 from tieback.models.store import Store
 from tieback.training.loop import Plan, batch, train
+from tieback_contract.arrays import Array
 from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn.functional import cross_entropy, gelu, normalize

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
-from tieback.core.types.arrays import Array
+from tieback_contract.arrays import Array
 from torch import Tensor, nn
 from torch.nn import functional
 

@@ -21,13 +21,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from tieback.core.types.arrays import Array
 from tieback.core.types.collection import IndexedItem, IndexedSection
-from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.limits import Limits
 from tieback.core.types.search import Granularity, Search
-from tieback.core.types.vectors import Vector, VectorKind
 from tieback.index import Index
 from tieback.methods.reranking import rerankings
 from tieback.models.encoder_model import EncoderModel, RawEncoding
@@ -35,6 +33,9 @@ from tieback.models.loading import load_encoder
 from tieback.serving.assembly import open_store
 from tieback.serving.plan import Plan
 from tieback.serving.settings import Settings
+from tieback_contract.arrays import Array
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import Vector, VectorKind
 
 from benchmarks.claims import by_seed, claim
 from benchmarks.report import Report, Tried

@@ -21,8 +21,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
-from tieback.core.types.arrays import Array
 from tieback.training.loop import Plan, train
+from tieback_contract.arrays import Array
 from torch import Tensor
 from torch.nn.functional import cross_entropy, normalize
 

@@ -22,8 +22,8 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from tieback.core.types.arrays import Array
 from tieback.methods.merging import LEARN, RESTORE, SPLIT, Weights, merge, mergings
+from tieback_contract.arrays import Array
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 

@@ -19,10 +19,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from tieback.core.types.arrays import Array
 from tieback.methods.feature_tables import feature_tables
 from tieback.recipes.trained._click_model import Examples, auc, fitted, predicted
 from tieback.training.loop import Plan
+from tieback_contract.arrays import Array
 
 from benchmarks.claims import by_seed, claim
 from benchmarks.report import Report, Tried

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from tieback.core.types.arrays import Array
 from tieback.methods.projection import fit, projections, unit_rows
 from tieback.methods.routing import routings
 from tieback.methods.routing._network import scores
 from tieback.recipes.train_router import Labelled, Pairs, train_router
+from tieback_contract.arrays import Array
 
 from benchmarks.claims import claim
 from benchmarks.report import Report, Tried

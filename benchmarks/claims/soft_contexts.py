@@ -17,7 +17,6 @@ from functools import partial
 import numpy as np
 import torch
 from tieback.catalog.catalog import Catalog
-from tieback.core.types.arrays import Array
 from tieback.methods.context_compression import xrag
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
@@ -25,6 +24,7 @@ from tieback.recipes.trained import _soft_reading
 from tieback.recipes.trained._claim_pairs import encoded
 from tieback.recipes.trained._soft_reading import Bridge, Choices, FrozenReader, Reading
 from tieback.training.loop import Plan
+from tieback_contract.arrays import Array
 
 from benchmarks.claims import by_seed, claim
 from benchmarks.claims._toy_language_model import BEGIN, WIDTH, language_model, learn_language, right

@@ -18,10 +18,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
-from tieback.core.types.arrays import Array
 from tieback.methods import compatibility
 from tieback.methods.compatibility import compatibilities
 from tieback.methods.projection import unit_rows
+from tieback_contract.arrays import Array
 
 from benchmarks.claims import by_seed, claim
 from benchmarks.claims._digits import Digits

@@ -16,8 +16,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-from tieback.core.types.arrays import Array
 from tieback.methods.token_reduction import token_reductions
+from tieback_contract.arrays import Array
 
 from benchmarks.claims import claim
 from benchmarks.report import Report, Tried

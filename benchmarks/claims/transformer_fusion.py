@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from tieback.core.types.arrays import Array
 from tieback.methods.merging import Activations, Weights, merge
+from tieback_contract.arrays import Array
 from torch import Tensor
 from torch.nn.functional import gelu, layer_norm, softmax
 

@@ -17,9 +17,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
-from tieback.core.types.arrays import Array
 from tieback.methods.reranking import SUMMARY, rerankings
 from tieback.models.normalization import unit_rows
+from tieback_contract.arrays import Array
 
 from benchmarks.claims import claim
 from benchmarks.report import Report, Tried

@@ -14,27 +14,21 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from tieback.core.types.content import Modality
-from tieback.core.types.encoding import EncodeReply, Encoding
-from tieback.core.types.generation import (
-    Citation,
-    Finish,
-    FinishReason,
-    GenerationEvent,
-    NotCheckedReason,
-    TextDelta,
-    Verdict,
-    VerdictLabel,
-)
-from tieback.core.types.report import Cost, Stage, Timing
-from tieback.core.types.search import FoundPiece, Highlight, Hit, SearchReply
-from tieback.core.types.vectors import SpaceRef, Vector
+from tieback.core.types.encoding import EncodeReply
+from tieback.core.types.search import SearchReply
 from tieback.serving.conversions.contents import read_encode_reply, write_encode_reply
 from tieback.serving.conversions.generations import read_event, write_event
 from tieback.serving.conversions.reports import read_timing, write_timing
 from tieback.serving.conversions.searches import read_search_reply, write_search_reply
 from tieback_client import reading, reading_events, reading_hits
 from tieback_client.reports import CallInfo
+from tieback_contract.answers import Finish, FinishReason, GenerationEvent, TextDelta
+from tieback_contract.claims import Citation, NotCheckedReason, Verdict, VerdictLabel
+from tieback_contract.encodings import Encoding
+from tieback_contract.hits import FoundPiece, Highlight, Hit
+from tieback_contract.modality import Modality
+from tieback_contract.reports import Cost, Stage, Timing
+from tieback_contract.vectors import SpaceRef, Vector
 
 VECTORS, WIDTH, HITS = 32, 384, 100
 TURNS, CALLS = 15, 40

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from google.protobuf.descriptor import Descriptor
-from tieback.core.field_path import FieldPath, Key, Step
+from tieback_contract.field_path import FieldPath, Key, Step
 
 # Values of JSON and of metadata: what is in them has names and places, and no fields.
 _LOOSE = frozenset({"google.protobuf.Struct", "google.protobuf.Value", "tieback.v1.MetadataValue"})

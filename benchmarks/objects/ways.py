@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 from tieback.catalog.catalog import Catalog
 from tieback.catalog.options import CausalLanguageModel, LabelRecogniser
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Content, Modality
+from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.limits import Limits
 from tieback.models.chat_template import Message
@@ -22,6 +21,8 @@ from tieback.models.loading import load_encoder, load_recogniser
 from tieback.models.store import Store
 from tieback.recipes.export_causal_language_model import read_weights
 from tieback_client import Image, Item, Section
+from tieback_contract.arrays import Array
+from tieback_contract.modality import Modality
 
 from benchmarks.progress import log
 from benchmarks.served import started

@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tieback.core.types.content import Modality
 from tieback.core.types.fusion import Role
 from tieback_client import Client
+from tieback_contract.modality import Modality
 
 from benchmarks.pipeline import throughput
 from benchmarks.pipeline.answers import answers

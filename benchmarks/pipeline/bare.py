@@ -18,8 +18,7 @@ from typing import Any
 import faiss
 import numpy as np
 from tieback.answer.headings import headed, titles
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Content, Modality
+from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.fusion import Role
 from tieback.core.types.limits import Limits
@@ -30,6 +29,8 @@ from tieback.models.loading import load_encoder
 from tieback.serving.assembly import open_store
 from tieback.serving.plan import Plan
 from tieback.serving.settings import Settings
+from tieback_contract.arrays import Array
+from tieback_contract.modality import Modality
 
 from benchmarks.speed.limit import POLICIES, Policy
 

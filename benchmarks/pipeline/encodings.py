@@ -6,14 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 from tieback.answer.headings import headed, titles
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Content, Modality
+from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.limits import Limits
-from tieback.core.types.locators import LocatorKind, Locators
-from tieback.core.types.vectors import VectorKind
 from tieback.models.encoder_model import EncoderModel, RawEncoding
 from tieback.training.step_cache import StepCache
+from tieback_contract.arrays import Array
+from tieback_contract.locators import LocatorKind, Locators
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import VectorKind
 
 from benchmarks.pipeline.judged import Judged
 

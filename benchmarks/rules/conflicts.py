@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from tieback.core.displayed import as_displayed
 from tieback.core.passage_units import in_bytes
-from tieback.core.types.generation import ConflictKind
 from tieback.grounding.conflicts import LONGEST, MOST, NEAR
 from tieback.grounding.differences import difference
 from tieback.methods.grounding import Statement, words_of
+from tieback_contract.claims import ConflictKind
 
 from benchmarks.report import Report
 from benchmarks.rules.networks import Networks

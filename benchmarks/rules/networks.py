@@ -8,14 +8,15 @@ from functools import cached_property
 import numpy as np
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import InvalidInput
-from tieback.core.types.content import Content, Modality
+from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.limits import Limits
-from tieback.core.types.vectors import VectorKind
 from tieback.methods.grounding import Statement
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import VectorKind
 
 SPACE = "all-minilm-l6-v2"
 PLAN = EncodePlan(kinds=frozenset({VectorKind.DENSE, VectorKind.MULTI_VECTOR}), truncation=Truncation.END)

@@ -13,13 +13,13 @@ from unittest.mock import patch
 import numpy as np
 from tieback.core.displayed import as_displayed
 from tieback.core.passage_units import in_bytes
-from tieback.core.types.arrays import Array
 from tieback.generator import quoting
 from tieback.generator.evidence import ReadEvidence
 from tieback.methods.answerability import Judgement
 from tieback.methods.answerability.question_alignment import alignment
 from tieback.methods.grounding import Passage
 from tieback_client.evaluation import is_right
+from tieback_contract.arrays import Array
 
 from benchmarks.report import Report
 from benchmarks.rules.networks import Networks

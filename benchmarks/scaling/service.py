@@ -15,18 +15,19 @@ from typing import Any
 
 import numpy as np
 from tieback.core.tenant import CollectionKey
-from tieback.core.types.arrays import Array
 from tieback.core.types.collection import IndexedItem, IndexedSection
-from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.limits import Limits
-from tieback.core.types.metadata import Metadata
 from tieback.core.types.method_choice import MethodChoice
-from tieback.core.types.vectors import SpaceRef, Vector
 from tieback.index import Index
 from tieback.index.collection import OpenCollection
 from tieback.index.records import Put, Record, to_rows
 from tieback.index.store import Store
 from tieback.index.validation import check_items
+from tieback_contract.arrays import Array
+from tieback_contract.metadata import Metadata
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import SpaceRef, Vector
 
 from benchmarks.scaling.measure import ROUNDS, resident
 

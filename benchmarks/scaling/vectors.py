@@ -9,11 +9,11 @@ from pathlib import Path
 import faiss as _faiss
 import numpy as np
 from tieback.catalog.catalog import Catalog
-from tieback.core.types.arrays import Array
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
 from tieback.recipes.encoding import encode_texts
 from tieback.training.step_cache import StepCache
+from tieback_contract.arrays import Array
 
 faiss = _faiss
 QUERIES = 200

@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog
 from tieback.catalog.options import ImageClassifier
-from tieback.core.types.content import Content, Modality
+from tieback.core.types.content import Content
 from tieback.core.types.limits import Limits
 from tieback.models.image_decoding import central_square
 from tieback.models.store import Store
+from tieback_contract.modality import Modality
 from tokenizers import Tokenizer
 
 from benchmarks.load.tieback import PHOTO_SPACE, TEXT_SPACE

@@ -7,15 +7,16 @@ from collections.abc import Collection as AnyOf
 from pathlib import Path
 from typing import Any, Protocol
 
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import SpaceRef
+
 from tieback.core.errors import TiebackError
 from tieback.core.types.collection import Collection
-from tieback.core.types.content import Modality
 from tieback.core.types.moving import MoveProgress, Moving
 from tieback.core.types.operation import Progress
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexProgress, ReindexState
 from tieback.core.types.token_vectors import TokenVectors
 from tieback.core.types.upgrading import Anchors, Asked, SpacePair
-from tieback.core.types.vectors import SpaceRef
 
 
 class ReindexPort(Protocol):

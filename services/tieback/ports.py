@@ -12,21 +12,19 @@ from collections.abc import Collection as AnyOf
 from pathlib import Path
 from typing import Protocol, Unpack
 
+from tieback_contract.answers import AnswerStyle, GenerationEvent
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import SpaceRef
+
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import TiebackError
 from tieback.core.tenant import Usage
 from tieback.core.types.collection import Collection, IndexedItem, Source, UpsertReply
-from tieback.core.types.content import Content, Item, Modality
+from tieback.core.types.content import Content, Item
 from tieback.core.types.conversation import NO_CONVERSATION, Conversation
 from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeReply, SplitReply
 from tieback.core.types.fusion import FusePart, FuseReply, Role, Routing
-from tieback.core.types.generation import (
-    AnswerStyle,
-    Evidence,
-    GenerationEvent,
-    Grounding,
-    SamplingParameters,
-)
+from tieback.core.types.generation import Evidence, Grounding, SamplingParameters
 from tieback.core.types.grounding import CheckReply, GroundingCheck
 from tieback.core.types.ingestion import IngestReply, LongTexts
 from tieback.core.types.method_choice import MethodChoice
@@ -37,7 +35,6 @@ from tieback.core.types.rerank import RerankCandidate, RerankReply, RerankSource
 from tieback.core.types.retrieval import Retrieval, RetrieveReply
 from tieback.core.types.search import Search, SearchReply
 from tieback.core.types.token_vectors import TokenVectors
-from tieback.core.types.vectors import SpaceRef
 
 DEFAULT_PLAN = EncodePlan()
 DEFAULT_ROUTING = Routing()

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from tieback_contract.field_path import at
+from tieback_contract.vectors import SpaceRef
+
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, SpaceMismatch
-from tieback.core.field_path import at
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.token_vectors import TokenVectors
-from tieback.core.types.vectors import SpaceRef
 from tieback.methods.codecs import codecs
 from tieback.methods.codecs import with_defaults as with_codec_defaults
 from tieback.methods.token_pooling import token_poolings

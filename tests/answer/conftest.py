@@ -12,20 +12,10 @@ from support.bag_of_words import WIDTH, BagOfWords, card, dense
 from support.troubles import Troubles
 from tieback.answer import Answerer
 from tieback.core.deadline import NO_DEADLINE, Deadline
-from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.conversation import NO_CONVERSATION, Conversation
-from tieback.core.types.generation import (
-    AnswerStyle,
-    Evidence,
-    Finish,
-    FinishReason,
-    GenerationEvent,
-    Grounding,
-    SamplingParameters,
-    TextDelta,
-)
+from tieback.core.types.generation import Evidence, Grounding, SamplingParameters
 from tieback.core.types.limits import Limits
-from tieback.core.types.report import Timing
 from tieback.encoder import Encoder
 from tieback.index import Index
 from tieback.models.class_name_bridge import ClassNameBridge
@@ -33,6 +23,9 @@ from tieback.models.learned.ranker import TrainedRanker, shipped
 from tieback.ports import DEFAULT_GROUNDING, DEFAULT_SAMPLING
 from tieback.reranker import Reranker
 from tieback.router import Component, Router
+from tieback_contract.answers import AnswerStyle, Finish, FinishReason, GenerationEvent, TextDelta
+from tieback_contract.modality import Modality
+from tieback_contract.reports import Timing
 
 SPACES = {Modality.TEXT: ("words-a", "words-b"), Modality.IMAGE: ("colours",)}
 

@@ -8,11 +8,12 @@ from support.queries import photo, words
 from tieback.answer import Answerer
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, Unsupported
-from tieback.core.types.content import Content, Item, Modality, Section
-from tieback.core.types.conversation import Conversation, RewrittenQuestion, Speaker, Turn
-from tieback.core.types.generation import Finish, GenerationEvent, TextDelta
+from tieback.core.types.content import Content, Item, Section
+from tieback.core.types.conversation import Conversation, Speaker, Turn
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.retrieval import Retrieval, RetrieveReply
+from tieback_contract.answers import Finish, GenerationEvent, RewrittenQuestion, TextDelta
+from tieback_contract.modality import Modality
 
 
 def question(text: str = "what is hot") -> Retrieval:

@@ -11,10 +11,11 @@ from support.bound_library import LOSSES, Library
 from support.queries import photo, words
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, NotFound, Overloaded, Unavailable
-from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.fusion import Routing
 from tieback.core.types.method_choice import MethodChoice
 from tieback.index import Index
+from tieback_contract.modality import Modality
 
 
 @pytest.fixture

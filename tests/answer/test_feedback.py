@@ -6,9 +6,10 @@ import pytest
 from answer.conftest import Platform
 from support.queries import words
 from tieback.core.errors import InvalidInput, NotFound
-from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.retrieval import Retrieval, RetrieveReply
+from tieback_contract.modality import Modality
 
 ROCCHIO = MethodChoice("rocchio", {"documents": 2, "agreement": 0})
 

@@ -7,8 +7,10 @@ from support.each import each
 from support.present import present
 from support.queries import words
 from tieback.answer.headings import LONGEST_HEADING, headed, titles_of
-from tieback.core.types.content import Content, Item, Modality, Section
-from tieback.core.types.retrieval import Retrieval, RetrievedHit
+from tieback.core.types.content import Content, Item, Section
+from tieback.core.types.retrieval import Retrieval
+from tieback_contract.hits import RetrievedHit
+from tieback_contract.modality import Modality
 
 
 def section(data: str, name: str = "1", title: str = "") -> Section:

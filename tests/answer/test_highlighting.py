@@ -6,9 +6,11 @@ import pytest
 from answer.conftest import Platform
 from support.queries import photo, words
 from tieback.core.errors import InvalidInput, Unavailable
-from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.method_choice import MethodChoice
-from tieback.core.types.retrieval import Retrieval, RetrievedHit
+from tieback.core.types.retrieval import Retrieval
+from tieback_contract.hits import RetrievedHit
+from tieback_contract.modality import Modality
 
 TEXT = "🐈 cats sleep. the moon shines. the moon is old. grass is green."
 

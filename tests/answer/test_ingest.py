@@ -16,14 +16,15 @@ from tieback.answer.splitting import Splitting
 from tieback.core.deadline import NO_DEADLINE
 from tieback.core.errors import InvalidInput, NotFound, SpaceMismatch, Unavailable
 from tieback.core.types.collection import IndexedItem, UpsertReply
-from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.encoding import Truncated
 from tieback.core.types.fusion import Role
 from tieback.core.types.ingestion import LongTexts
 from tieback.core.types.limits import Limits
-from tieback.core.types.report import Timing
 from tieback.core.types.retrieval import Retrieval
-from tieback.core.types.vectors import SpaceRef, Vector
+from tieback_contract.modality import Modality
+from tieback_contract.reports import Timing
+from tieback_contract.vectors import SpaceRef, Vector
 
 LONG = "one two three four five six seven eight nine ten"
 """More than words-a reads, and not more than words-b does."""

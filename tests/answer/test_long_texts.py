@@ -14,13 +14,14 @@ from tieback.answer.splitting import Splitting
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, Unavailable
 from tieback.core.pieces import pieces
-from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.encoding import SplitReply, TextPiece, Truncated
 from tieback.core.types.ingestion import IngestResult
 from tieback.core.types.limits import Limits
 from tieback.core.types.method_choice import MethodChoice
-from tieback.core.types.report import Timing
 from tieback.core.types.retrieval import Retrieval, RetrieveReply
+from tieback_contract.modality import Modality
+from tieback_contract.reports import Timing
 
 STORY = "The lamp was lit at dusk. Ships saw it far off. Nobody knew who lit it. The keeper was gone."
 

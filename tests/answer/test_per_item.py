@@ -6,10 +6,11 @@ import pytest
 from answer.conftest import Platform
 from support.queries import words
 from tieback.answer.plan import most_per_item
-from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.retrieval import Retrieval, RetrieveReply
 from tieback.core.types.search import Granularity
+from tieback_contract.modality import Modality
 
 ROWS, NOTES = 40, 6
 COPIED = "The sky over the harbour was blue all morning, and the boats lay still. " * 2

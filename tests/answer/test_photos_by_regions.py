@@ -15,11 +15,12 @@ from support.present import present
 from support.queries import photo, words
 from tieback.answer.evidence import evidence_of
 from tieback.core.errors import InvalidInput
-from tieback.core.types.content import Content, Item, Modality, Section
-from tieback.core.types.locators import LocatorKind
+from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.retrieval import QueryPart
-from tieback.core.types.vectors import Vector, VectorKind
+from tieback_contract.locators import LocatorKind
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import Vector, VectorKind
 
 BY_REGIONS = {"colours": frozenset({VectorKind.MULTI_VECTOR})}
 RED, GREEN, BLUE = (250, 10, 10), (10, 250, 10), (10, 10, 250)

@@ -15,10 +15,12 @@ from tieback.answer.evidence import evidence_of
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput
 from tieback.core.recognised import region_of
-from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.recognition import RecogniseReply
-from tieback.core.types.retrieval import Retrieval, RetrievedHit
+from tieback.core.types.retrieval import Retrieval
 from tieback.recogniser import Recogniser
+from tieback_contract.hits import RetrievedHit
+from tieback_contract.modality import Modality
 
 BARS = (20, 30)
 

@@ -8,10 +8,11 @@ from support.queries import photo, words
 from tieback.answer.plan import DEFAULT_PLAN
 from tieback.answer.relevance import relevance_of
 from tieback.core.errors import InvalidInput
-from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.fusion import JOINT_SPACE
 from tieback.core.types.retrieval import QueryPart, Retrieval
-from tieback.core.types.search import Hit
+from tieback_contract.hits import Hit
+from tieback_contract.modality import Modality
 
 HIT = Hit("a", "", "1", "", Modality.TEXT, "", "", {}, 0.5, 0.5)
 

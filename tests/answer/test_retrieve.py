@@ -17,7 +17,7 @@ from tieback.core.errors import (
     TiebackError,
     Unavailable,
 )
-from tieback.core.types.content import Content, Modality
+from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.fusion import Routing
 from tieback.core.types.limits import Limits
@@ -26,6 +26,7 @@ from tieback.core.types.retrieval import QueryPart, Retrieval, RetrieveReply
 from tieback.methods.reranking import rerankings
 from tieback.models.encoder_model import Prepared
 from tieback.ports import DEFAULT_RANK_FUSION
+from tieback_contract.modality import Modality
 
 EVERY_STEP: dict[str, Any] = {
     "hybrid": False,

@@ -16,12 +16,11 @@ from tieback.answer import Answerer, JointInputs
 from tieback.catalog.card import EncoderCard
 from tieback.core.deadline import Deadline
 from tieback.core.errors import Unavailable
-from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.fusion import Routing
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.retrieval import QueryPart, Retrieval
-from tieback.core.types.vectors import VectorKind
 from tieback.encoder import Encoder
 from tieback.index import Index
 from tieback.methods.projection import fit
@@ -29,6 +28,8 @@ from tieback.models.encoder_model import Prepared, RawEncoding
 from tieback.models.joint_space_artifact import Block, BoundProjection, JointSpaceArtifact
 from tieback.reranker import Reranker
 from tieback.router import Router
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import VectorKind
 
 NONE = MethodChoice("none")
 LOSSES = {"text": {"words": 4.0, "pair": 21.0}, "image": {"pair": 80.0}}

@@ -14,15 +14,16 @@ from support.asking import encodings, vector
 from support.bag_of_words import WIDTH, BagOfWords, card
 from tieback.answer import Answerer, SingleSpace
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, StaleCollection, Unsupported
-from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.fusion import Role, Routing
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.retrieval import QueryPart, Retrieval
-from tieback.core.types.vectors import SpaceRef, Vector
 from tieback.encoder import Encoder
 from tieback.index import Index
 from tieback.reranker import Reranker
 from tieback.router import Component, Router
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import SpaceRef, Vector
 
 NONE = MethodChoice("none")
 TEXTS = {Modality.TEXT: ("words-a", "words-b")}

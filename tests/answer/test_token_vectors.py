@@ -16,19 +16,20 @@ from support.queries import words
 from tieback.answer import Answerer, SingleSpace
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound
 from tieback.core.types.collection import IndexedItem, IndexedSection
-from tieback.core.types.content import Content, Item, Modality, Section
-from tieback.core.types.encoding import Encoding
+from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.fusion import Role
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.retrieval import Retrieval, RetrieveReply
 from tieback.core.types.search import Granularity
 from tieback.core.types.token_vectors import TokenVectors
-from tieback.core.types.vectors import MultiVector, SpaceRef
 from tieback.encoder import CacheOptions, Encoder
 from tieback.index import Index
 from tieback.index.served import ServedSpaces
 from tieback.reranker import Reranker
 from tieback.token_spaces import TokenSpace, TokenSpaces
+from tieback_contract.encodings import Encoding
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import MultiVector, SpaceRef
 
 LATE = MethodChoice("late_interaction")
 EVERY_ROW = TokenVectors(pooling=MethodChoice("ward", {"factor": 1}), codec=MethodChoice("float32"))

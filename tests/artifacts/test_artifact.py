@@ -24,7 +24,7 @@ from tieback.core.errors import (
     OtherSchema,
     OtherWeights,
 )
-from tieback.core.types.vectors import SpaceRef
+from tieback_contract.vectors import SpaceRef
 
 HEAD = Kind("width_head", "head", 2, "train it again: tieback train matryoshka")
 WORDS = SpaceRef("words", "r1", "f1")

@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog
-from tieback.core.types.content import Modality
 from tieback.methods.projection import fit
 from tieback.models.joint_space_artifact import Block, BoundProjection, JointSpaceArtifact
 from tieback.models.store import Store
+from tieback_contract.modality import Modality
 
 from benchmarks.__main__ import main
 from benchmarks.binding import (

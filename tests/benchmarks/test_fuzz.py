@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.present import present
-from tieback.core.field_path import ROOT, at
 from tieback.v1 import answer_pb2, content_pb2, encoder_pb2
+from tieback_contract.field_path import ROOT, at
 
 from benchmarks import fuzz
 from benchmarks.fuzz.decoders import silence

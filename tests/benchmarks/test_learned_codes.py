@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tieback.core.types.arrays import Array
+from tieback_contract.arrays import Array
 
 from benchmarks.learned_codes import QUERIES, choices, claim, collections, measured
 from benchmarks.report import Report

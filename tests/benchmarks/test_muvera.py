@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from tieback.core.types.arrays import Array
-from tieback.core.types.locators import LocatorKind, Locators
-from tieback.core.types.vectors import SpaceRef
 from tieback.models.encoder_model import RawEncoding
+from tieback_contract.arrays import Array
+from tieback_contract.locators import LocatorKind, Locators
+from tieback_contract.vectors import SpaceRef
 
 from benchmarks.muvera import DENSE, EXACT, measured
 from benchmarks.pipeline.judged import Document, Judged, Question

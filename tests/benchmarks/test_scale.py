@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tieback.core.types.arrays import Array
+from tieback_contract.arrays import Array
 
 from benchmarks.report import Report
 from benchmarks.scale import claim

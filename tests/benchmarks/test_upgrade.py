@@ -11,7 +11,7 @@ import torch
 from support.own_encoder import Silent
 from support.plans import plan
 from support.present import present
-from tieback.core.types.content import Content, Modality
+from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.limits import Limits
 from tieback.methods.projection import unit_rows
@@ -19,6 +19,7 @@ from tieback.models.loading import load_encoder
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
 from tieback_client import Image, Recall
+from tieback_contract.modality import Modality
 
 from benchmarks import upgrade, upgrade_photos
 from benchmarks.claims import orthogonal_alignment

@@ -25,15 +25,16 @@ from tieback.core.errors import (
     TiebackError,
 )
 from tieback.core.tenant import Access, Principal
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Content, Modality
+from tieback.core.types.content import Content
 from tieback.core.types.heads import NO_METHOD, Example, Head, HeadRequest
 from tieback.core.types.limits import Limits
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.operation import Json
-from tieback.core.types.report import Timing
-from tieback.core.types.vectors import SpaceRef
+from tieback_contract.arrays import Array
+from tieback_contract.modality import Modality
 from tieback_contract.predictions import Prediction
+from tieback_contract.reports import Timing
+from tieback_contract.vectors import SpaceRef
 
 WORDS = ("owl", "wren", "night", "day")
 EXAMPLES = (("owl", "bird"), ("wren", "bird"), ("owl wren", "bird"),

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 
 import pytest
 from tieback.core.errors import InvalidInput
-from tieback.core.field_path import at
 from tieback.v1 import content_pb2, evidence_pb2, generator_pb2, index_pb2, report_pb2, vector_pb2
 from tieback_contract.answers import TextDelta
 from tieback_contract.claims import Citation, Conflict
 from tieback_contract.codec import Codec
 from tieback_contract.converters import with_converters
 from tieback_contract.encodings import Label
+from tieback_contract.field_path import at
 from tieback_contract.hits import Hit, StageScore
 from tieback_contract.modality import Modality
 from tieback_contract.reports import Stage, Timing

@@ -12,9 +12,9 @@ import pytest
 from click.testing import CliRunner, Result
 from support import ports
 from support.sections import SPACE, WIDTH, item
-from tieback.core.types.vectors import SpaceRef
 from tieback.index import Index
 from tieback_client.cli import app
+from tieback_contract.vectors import SpaceRef
 
 Doctor = Callable[..., Result]
 

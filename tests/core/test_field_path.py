@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.each import each
 from tieback.core.errors import InvalidInput, SpaceMismatch
-from tieback.core.field_path import ROOT, FieldPath, Key, at
+from tieback_contract.field_path import ROOT, FieldPath, Key, at
 
 SERVICES = Path(__file__).parents[2] / "services" / "tieback"
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 from tieback.core.order import MOST_EQUAL, ROUNDING, best, best_first, first_of_best, level, with_equal
-from tieback.core.types.arrays import Array
+from tieback_contract.arrays import Array
 
 NOISE = 3e-7
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tieback.core.recognised import joined, moved, region_of, time_of, within
 from tieback.core.sentences import sentences
-from tieback.core.types.locators import Locator, LocatorKind
+from tieback_contract.locators import Locator, LocatorKind
 
 ABOVE, LEFT, RIGHT = (
     Locator(LocatorKind.BOX, box)

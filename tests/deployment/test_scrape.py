@@ -22,10 +22,7 @@ from support.prometheus import Prometheus
 from support.small_binding import binding, imputation, routed, text, text_router
 from support.tenants import write_tokens
 from tieback.catalog.catalog import Catalog
-from tieback.core.types.content import Modality
-from tieback.core.types.encoding import EncodeReply, Encoding, Reduction
-from tieback.core.types.report import Cost, Timing
-from tieback.core.types.vectors import SpaceRef
+from tieback.core.types.encoding import EncodeReply
 from tieback.models.store import Store
 from tieback.router import Rollout, Router
 from tieback.serving import context as call_context
@@ -41,6 +38,10 @@ from tieback.serving.settings import Settings
 from tieback_client import Client, Item, NotFound, Overloaded, Section
 from tieback_client.events import Grounding, SamplingParameters
 from tieback_contract.answers import AnswerStyle, Repair
+from tieback_contract.encodings import Encoding, Reduction
+from tieback_contract.modality import Modality
+from tieback_contract.reports import Cost, Timing
+from tieback_contract.vectors import SpaceRef
 
 WINDOW = "10s"
 QUEUED_TOKENS = 4000

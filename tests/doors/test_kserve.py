@@ -18,10 +18,10 @@ from PIL import Image
 from support.each import each
 from support.running_platform import Platform
 from tieback.catalog.catalog import Catalog
-from tieback.core.types.vectors import DType
 from tieback.models.store import Store
 from tieback.serving.settings import Settings
 from tieback_client import Client
+from tieback_contract.vectors import DType
 from tritonclient.utils import InferenceServerException
 
 MINILM, WORDLLAMA = "all-minilm-l6-v2", "wordllama-256"

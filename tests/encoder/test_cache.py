@@ -16,14 +16,16 @@ from support.asking import encodings, error, texts, vector
 from support.bag_of_words import POISON, WIDTH, BagOfWords, card
 from support.each import each
 from tieback.core.errors import Overloaded
-from tieback.core.types.content import Content, Modality, TokenIds
-from tieback.core.types.encoding import CachePolicy, EncodePlan, Encoding, EncodingSource, Label, Truncation
+from tieback.core.types.content import Content, TokenIds
+from tieback.core.types.encoding import CachePolicy, EncodePlan, Truncation
 from tieback.core.types.limits import Limits
-from tieback.core.types.locators import LocatorKind, Locators
-from tieback.core.types.vectors import DType, VectorKind
 from tieback.encoder import CacheOptions, Encoder
 from tieback.encoder.cache import MemoryCache, bytes_of
 from tieback.encoder.computed import Computed
+from tieback_contract.encodings import Encoding, EncodingSource, Label
+from tieback_contract.locators import LocatorKind, Locators
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import DType, VectorKind
 
 SPACE = "bag-of-words"
 TOKENS = EncodePlan(kinds=frozenset({VectorKind.MULTI_VECTOR}))

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tieback.core.types.content import Content, Modality, TokenIds
+from tieback.core.types.content import Content, TokenIds
 from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.limits import Limits
-from tieback.core.types.vectors import SpaceRef, Vector, VectorKind
 from tieback.encoder.content_key import ContentKeys, size
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import SpaceRef, Vector, VectorKind
 
 SPACE = SpaceRef("words", "r1", "f1")
 WHOLE = EncodePlan()

@@ -23,10 +23,11 @@ from support.asking import encodings, texts, vector
 from support.bag_of_words import BagOfWords, card, dense
 from support.cache_entries import MEBIBYTE, SPACE, bytes_in, entry, key
 from tieback.core.errors import StartupError
-from tieback.core.types.encoding import EncodePlan, Encoding, EncodingSource
-from tieback.core.types.vectors import VectorKind
+from tieback.core.types.encoding import EncodePlan
 from tieback.encoder import CacheOptions, Encoder
 from tieback.encoder.disk_cache import DiskCache
+from tieback_contract.encodings import Encoding, EncodingSource
+from tieback_contract.vectors import VectorKind
 
 COMPUTED, MEMORY, DISK = EncodingSource.COMPUTED, EncodingSource.MEMORY, EncodingSource.DISK
 ALL = EncodePlan(kinds=frozenset(VectorKind))

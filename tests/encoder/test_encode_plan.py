@@ -14,22 +14,17 @@ from support.bag_of_words import WIDTH, BagOfWords, card
 from support.each import each
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.merge import Merge
-from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import (
-    CachePolicy,
-    Concern,
-    EncodePlan,
-    EncodingSource,
-    Reduction,
-    Truncation,
-)
+from tieback.core.types.content import Content
+from tieback.core.types.encoding import CachePolicy, Concern, EncodePlan, Truncation
 from tieback.core.types.limits import Limits
-from tieback.core.types.vectors import DType, SpaceRef, VectorKind
 from tieback.encoder import Encoder
 from tieback.encoder.content_key import ContentKeys
 from tieback.methods.conditional_projection import cross_attention
 from tieback.models.encoder_model import Prepared, RawEncoding
 from tieback.models.learned.conditional_space import ConditionalSpace
+from tieback_contract.encodings import EncodingSource, Reduction
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import DType, SpaceRef, VectorKind
 
 SPACE = "bag-of-words"
 FIELDS = {one.name: one for one in dataclasses.fields(EncodePlan)}

@@ -19,12 +19,14 @@ from tieback.core.errors import (
     StartupError,
     Unavailable,
 )
-from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import EncodePlan, Encoding, Truncation
+from tieback.core.types.content import Content
+from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.fusion import JOINT_SPACE
 from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
 from tieback.models.encoder_model import Prepared
+from tieback_contract.encodings import Encoding
+from tieback_contract.modality import Modality
 
 SPACE = "bag-of-words"
 

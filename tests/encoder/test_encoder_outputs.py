@@ -14,10 +14,11 @@ from tieback.core.errors import (
     SpaceMismatch,
 )
 from tieback.core.types.content import Content
-from tieback.core.types.encoding import EncodePlan, Encoding
-from tieback.core.types.locators import LocatorKind
-from tieback.core.types.vectors import DType, SpaceRef, Vector, VectorKind
+from tieback.core.types.encoding import EncodePlan
 from tieback.encoder import Encoder
+from tieback_contract.encodings import Encoding
+from tieback_contract.locators import LocatorKind
+from tieback_contract.vectors import DType, SpaceRef, Vector, VectorKind
 
 SPACE = "bag-of-words"
 

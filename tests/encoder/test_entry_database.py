@@ -15,12 +15,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.cache_entries import MEBIBYTE, SPACE, bytes_in, entry, key, same, written
-from tieback.core.types.encoding import Label
-from tieback.core.types.locators import LocatorKind, Locators
 from tieback.encoder.computed import Computed
 from tieback.encoder.disk_cache import DiskCache
 from tieback.encoder.entry_database import Busy, EntryDatabase, remove
 from tieback.encoder.entry_format import Damaged, pack, unpack
+from tieback_contract.encodings import Label
+from tieback_contract.locators import LocatorKind, Locators
 
 
 async def test_the_disk_takes_no_more_than_its_bound_and_the_newest_stay(tmp_path: Path) -> None:

@@ -14,11 +14,12 @@ from support.bag_of_words import BagOfWords, card
 from support.each import each
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput
-from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodingSource, Reduction
+from tieback.core.types.encoding import CachePolicy, EncodePlan
 from tieback.core.types.load import Load
 from tieback.encoder import Encoder
 from tieback.encoder.exits import chosen
 from tieback.models.encoder_model import Prepared, RawEncoding
+from tieback_contract.encodings import EncodingSource, Reduction
 
 SPACE = "bag-of-words"
 LAYERS = (1, 2, 10)

@@ -16,13 +16,15 @@ from tieback.batching.preparation import Preparation
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, Overloaded
 from tieback.core.tenant import TENANT
-from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import EncodePlan, EncodeReply, Encoding
+from tieback.core.types.content import Content
+from tieback.core.types.encoding import EncodePlan, EncodeReply
 from tieback.core.types.limits import Limits
-from tieback.core.types.vectors import VectorKind
 from tieback.encoder import Encoder
 from tieback.encoder.portions import SHORT_CHARACTERS, portions_of
 from tieback.models.encoder_model import Prepared, Weight
+from tieback_contract.encodings import Encoding
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import VectorKind
 
 MEGABYTE = 1 << 20
 KEPT = MEGABYTE // 8

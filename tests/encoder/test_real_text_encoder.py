@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import InvalidInput
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import EncodePlan, EncodeReply, Encoding
-from tieback.core.types.vectors import VectorKind
+from tieback.core.types.content import Content
+from tieback.core.types.encoding import EncodePlan, EncodeReply
 from tieback.encoder import Encoder
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
+from tieback_contract.arrays import Array
+from tieback_contract.encodings import Encoding
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import VectorKind
 
 SPACE = "all-minilm-l6-v2"
 TEXTS = [

@@ -12,8 +12,9 @@ from support.asking import encodings, error, texts, vector
 from support.bag_of_words import POISON, BagOfWords, card, dense
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, Overloaded, Unavailable
-from tieback.core.types.encoding import EncodePlan, EncodeReply, Encoding, EncodingSource
+from tieback.core.types.encoding import EncodePlan, EncodeReply
 from tieback.encoder import Encoder
+from tieback_contract.encodings import Encoding, EncodingSource
 
 SPACE = "bag-of-words"
 INVARIANT = EncodePlan(batch_invariant=True)

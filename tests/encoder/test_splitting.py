@@ -23,12 +23,12 @@ from tieback.catalog.card import EncoderCard
 from tieback.core import pieces as core_pieces
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, Overloaded, TiebackError
-from tieback.core.types.arrays import Array
 from tieback.core.types.encoding import TextPiece
 from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
 from tieback.models.tokenization import TextTokenizer
 from tieback.ports import TOO_MANY_PIECES
+from tieback_contract.arrays import Array
 
 WINDOW = 32
 """Tokens, two special ones among them."""

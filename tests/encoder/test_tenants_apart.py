@@ -13,12 +13,13 @@ from support.acting import begun
 from support.asking import encodings, texts
 from support.bag_of_words import BagOfWords, card
 from tieback.core.tenant import Principal
-from tieback.core.types.encoding import EncodePlan, EncodeReply, EncodingSource
-from tieback.core.types.locators import LocatorKind, Locators
+from tieback.core.types.encoding import EncodePlan, EncodeReply
 from tieback.encoder import CacheOptions, Encoder
 from tieback.encoder.cache import MemoryCache, bytes_of
 from tieback.encoder.computed import Computed
 from tieback.models.encoder_model import Prepared, RawEncoding
+from tieback_contract.encodings import EncodingSource
+from tieback_contract.locators import LocatorKind, Locators
 
 SPACE = "bag-of-words"
 COMPUTED, MEMORY, DISK = EncodingSource.COMPUTED, EncodingSource.MEMORY, EncodingSource.DISK

@@ -12,21 +12,14 @@ import pytest
 from support import bag_of_words, small_language_model
 from tieback.catalog.card import GeneratorCard
 from tieback.catalog.catalog import Catalog
-from tieback.core.types.generation import (
-    Abstention,
-    Citation,
-    Claim,
-    Evidence,
-    Finish,
-    GenerationEvent,
-    TextDelta,
-    Verdict,
-)
+from tieback.core.types.generation import Evidence
 from tieback.encoder import Encoder
 from tieback.generator import Generator
 from tieback.models.language_model import LanguageModel, load_language_model
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
+from tieback_contract.answers import Abstention, Finish, GenerationEvent, TextDelta
+from tieback_contract.claims import Citation, Claim, Verdict
 
 SPACE = "all-minilm-l6-v2"
 

@@ -9,9 +9,8 @@ import pytest
 from support.each import each
 from tieback.catalog.catalog import Catalog
 from tieback.core.sentences import sentences
-from tieback.core.types.content import Content, Modality
+from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan
-from tieback.core.types.generation import VerdictLabel
 from tieback.core.types.limits import Limits
 from tieback.methods.answerability.relevance import THRESHOLD, window_relevance
 from tieback.methods.grounding import (
@@ -26,6 +25,8 @@ from tieback.methods.grounding import (
 )
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
+from tieback_contract.claims import VerdictLabel
+from tieback_contract.modality import Modality
 
 RIVER = (
     "The Danube rises in the Black Forest of Germany and flows for some 2,850 kilometres to the Black Sea. "

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.each import each
 from tieback.core.sentences import sentences
-from tieback.core.types.generation import Claim
 from tieback.generator.stopping import StopTexts
 from tieback.grounding.claims import ClaimFinder
+from tieback_contract.claims import Claim
 
 
 @each(

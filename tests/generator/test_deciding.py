@@ -11,17 +11,8 @@ from support import bag_of_words
 from tieback.catalog.catalog import Catalog
 from tieback.core.deadline import NO_DEADLINE
 from tieback.core.errors import InvalidInput, NotFound
-from tieback.core.field_path import at
 from tieback.core.state import State, check_state
-from tieback.core.types.generation import (
-    AbstentionReason,
-    AnswerAction,
-    AnswerStyle,
-    Decision,
-    Evidence,
-    FinishReason,
-    Grounding,
-)
+from tieback.core.types.generation import Evidence, Grounding
 from tieback.core.types.method_choice import MethodChoice
 from tieback.encoder import Encoder
 from tieback.generator import Generator
@@ -35,6 +26,8 @@ from tieback.methods.answerability import Judgement
 from tieback.methods.grounding import Passage, Statement
 from tieback.models.language_model import LanguageModel
 from tieback.models.learned.answer_decision import DECIDER
+from tieback_contract.answers import AbstentionReason, AnswerAction, AnswerStyle, Decision, FinishReason
+from tieback_contract.field_path import at
 
 BRIDGE = [
     Evidence("1", "The library opens at nine.", item_id="library", section_id="a"),

@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 from support.each import each
 from tieback.core.errors import InvalidInput, NotFound
-from tieback.core.field_path import at
-from tieback.core.types.arrays import Array
 from tieback.core.types.generation import SamplingParameters
 from tieback.generator.sampling import Sampler, check
 from tieback.methods.decoding import (
@@ -25,6 +23,8 @@ from tieback.methods.decoding import (
     without_evidence,
 )
 from tieback.methods.decoding.dola import divergences
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import at
 
 RANDOM = np.random.default_rng(0)
 GIVEN, WITHOUT_EVIDENCE, FALSE, INSTRUCTED, LOW, LOW_FALSE, LOW_INSTRUCTED = (

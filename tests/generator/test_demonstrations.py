@@ -16,7 +16,7 @@ from support import bag_of_words
 from support.each import each
 from tieback.core.errors import Damaged, InvalidInput, NotFound, PermissionDenied, QuotaExceeded, Unsupported
 from tieback.core.tenant import Access, Principal, act_for
-from tieback.core.types.generation import AnswerStyle, Evidence, Grounding, SamplingParameters
+from tieback.core.types.generation import Evidence, Grounding, SamplingParameters
 from tieback.core.types.method_choice import MethodChoice
 from tieback.encoder import Encoder
 from tieback.generator import Generator, demonstrations
@@ -31,6 +31,7 @@ from tieback.serving.servicers.demonstration import DemonstrationServicer
 from tieback.serving.servicers.generator import GeneratorServicer
 from tieback.serving.settings import Settings
 from tieback.serving.telemetry import Telemetry
+from tieback_contract.answers import AnswerStyle
 from tieback_contract.demonstrations import Demonstration
 
 EVIDENCE = [Evidence("a", "the bridge is open on monday")]

@@ -10,8 +10,6 @@ import numpy as np
 import pytest
 from generator.conftest import collect
 from support.each import each
-from tieback.core.field_path import ROOT
-from tieback.core.types.arrays import Array
 from tieback.core.types.generation import Evidence, Grounding, SamplingParameters
 from tieback.core.types.method_choice import MethodChoice
 from tieback.generator import Generator
@@ -29,6 +27,8 @@ from tieback.methods.decoding import (
     with_evidence,
     without_evidence,
 )
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import ROOT
 
 SEEDS = range(12)
 EXCERPT = ["The bridge was built in 1884. It is long.", "Maria Weber built it, as Dr. Ames says."]

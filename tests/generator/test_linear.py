@@ -18,14 +18,13 @@ from tieback.answer.evidence import evidence_of
 from tieback.core.ordinals import is_ordinal
 from tieback.core.sentences import LONGEST, ends, sentences
 from tieback.core.sentences import _following as following_word
-from tieback.core.types.content import Modality
-from tieback.core.types.retrieval import RetrievedHit
-from tieback.core.types.search import Hit
 from tieback.generator.stopping import StopTexts
 from tieback.grounding.claims import ClaimFinder
 from tieback.methods.answerability.relevance import window_relevance
 from tieback.methods.grounding import Passage, Statement, checkers, words_of
 from tieback.ports import EVIDENCE_CHARACTERS, EVIDENCE_SENTENCES
+from tieback_contract.hits import Hit, RetrievedHit
+from tieback_contract.modality import Modality
 
 MEGABYTE = 1 << 20
 COUNT, DIGEST = 2530, "c32b2442a97a4a3812917999b4f829767c6b18b59b8fa5d891faee2868ff893e"

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from generator.conftest import collect
 from support.each import each
-from tieback.core.types.generation import AnswerStyle, Evidence, Grounding, SamplingParameters
+from tieback.core.types.generation import Evidence, Grounding, SamplingParameters
 from tieback.generator import Generator
 from tieback.generator.packing import MOST_SENTENCES, packed
 from tieback.generator.prompting import EXCERPT_SENTENCES
+from tieback_contract.answers import AnswerStyle
 
 SENTENCES = ["one", "one two", "one two three", "one two three four"]
 

@@ -8,18 +8,7 @@ import numpy as np
 import pytest
 from generator.conftest import collect
 from tieback.core.errors import InvalidInput, NotFound, Unsupported
-from tieback.core.field_path import at
-from tieback.core.types.generation import (
-    AbstentionReason,
-    AnswerStyle,
-    Evidence,
-    FinishReason,
-    Grounding,
-    QuestionFit,
-    SamplingParameters,
-    Verdict,
-    VerdictLabel,
-)
+from tieback.core.types.generation import Evidence, Grounding, SamplingParameters
 from tieback.core.types.method_choice import MethodChoice
 from tieback.generator import Generator
 from tieback.generator.evidence import ReadEvidence
@@ -28,6 +17,9 @@ from tieback.grounding import Checkers, ClaimCheck
 from tieback.methods.answerability import Judgement
 from tieback.methods.grounding import Passage, Statement
 from tieback.models.language_model import LanguageModel
+from tieback_contract.answers import AbstentionReason, AnswerStyle, FinishReason
+from tieback_contract.claims import QuestionFit, Verdict, VerdictLabel
+from tieback_contract.field_path import at
 
 BRIDGE = "Der Bau begann früh. The bridge is open on monday.\nThe toll is two crowns. Is the bridge long?"
 EVIDENCE = [

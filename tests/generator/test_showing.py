@@ -11,21 +11,13 @@ from generator.conftest import Answer, collect
 from support import bag_of_words
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput
-from tieback.core.field_path import at
 from tieback.core.types.generation import (
     Checked,
-    Claim,
-    Conflict,
     Evidence,
     Grammar,
     GrammarKind,
     Grounding,
-    Repair,
-    Repaired,
     SamplingParameters,
-    TextDelta,
-    Verdict,
-    VerdictLabel,
 )
 from tieback.core.types.method_choice import MethodChoice
 from tieback.encoder import Encoder
@@ -35,6 +27,9 @@ from tieback.generator.showing import Repairs, Rewrites, as_written, no_rewrites
 from tieback.generator.writing_ahead import Written
 from tieback.grounding import Checkers, ClaimCheck, ClaimFinder, PassageReader
 from tieback.methods.grounding import Statement
+from tieback_contract.answers import Repair, TextDelta
+from tieback_contract.claims import Claim, Conflict, Repaired, Verdict, VerdictLabel
+from tieback_contract.field_path import at
 
 SOURCES = [Evidence("a", "The bridge is open on Monday. The toll is two crowns.")]
 TRUE, FALSE, OTHER = (

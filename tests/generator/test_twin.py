@@ -8,9 +8,10 @@ from dataclasses import replace
 import pytest
 from generator.conftest import collect, until
 from tieback.core.errors import InvalidInput
-from tieback.core.types.generation import Evidence, FinishReason, Grammar, GrammarKind, SamplingParameters
+from tieback.core.types.generation import Evidence, Grammar, GrammarKind, SamplingParameters
 from tieback.core.types.method_choice import MethodChoice
 from tieback.generator import Generator
+from tieback_contract.answers import FinishReason
 
 EVIDENCE = [Evidence("a", "the bridge is open on monday"), Evidence("b", "the library is shut")]
 QUESTION = "is the bridge open on monday"

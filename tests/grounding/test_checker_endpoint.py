@@ -18,11 +18,12 @@ from tieback.core.errors import (
     StartupError,
     TiebackError,
 )
-from tieback.core.types.generation import Evidence, Verdict, VerdictLabel
+from tieback.core.types.generation import Evidence
 from tieback.core.types.grounding import CheckedText, GroundingCheck
 from tieback.core.types.limits import Limits
 from tieback.grounding import CardChecker, EndpointReader
 from tieback.models.claim_endpoint import ClaimEndpointModel
+from tieback_contract.claims import Verdict, VerdictLabel
 
 OWL, WREN = "The owl flies at night.", "A wren sleeps in the barn."
 

@@ -11,14 +11,15 @@ from support.each import each
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound
 from tieback.core.recognised import joined
-from tieback.core.types.content import Modality
-from tieback.core.types.generation import Evidence, VerdictLabel
+from tieback.core.types.generation import Evidence
 from tieback.core.types.grounding import CheckedText, GroundingCheck
 from tieback.core.types.limits import Limits
-from tieback.core.types.locators import Locator, LocatorKind
 from tieback.core.types.method_choice import MethodChoice
 from tieback.encoder import Encoder
 from tieback.grounding import ClaimChecker
+from tieback_contract.claims import VerdictLabel
+from tieback_contract.locators import Locator, LocatorKind
+from tieback_contract.modality import Modality
 
 TEXT = "The tide rises twice a day. Is it high? The moon causes 3 tides."
 HARBOUR = Evidence("harbour", "In the harbour the tide rises twice a day. Boats wait for it.", item_id="h")

@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 from support.each import each
 from tieback.core.passage_units import in_bytes
-from tieback.core.types.generation import Citation, ConflictKind, Evidence
+from tieback.core.types.generation import Evidence
 from tieback.grounding.conflicts import Conflicts
 from tieback.grounding.differences import difference
 from tieback.methods.grounding import Passage
+from tieback_contract.claims import Citation, ConflictKind
 
 ROWS = {
     "Markdown": "| hall | rooms | seats in all | day |\n|--|--|--|--|\n| {} | big stage and bar | {} | {} |",

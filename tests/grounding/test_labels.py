@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from support.each import each
 from tieback.core.recognised import joined, labelled, together
-from tieback.core.types.content import Modality
-from tieback.core.types.generation import Citation, Evidence, NotCheckedReason, Verdict, VerdictLabel
+from tieback.core.types.generation import Evidence
 from tieback.core.types.grounding import CheckedText, GroundingCheck
-from tieback.core.types.locators import Locator, LocatorKind
 from tieback.grounding import ClaimChecker
 from tieback.methods.grounding import Passage, PassageLabel
 from tieback.methods.grounding.labels import Presence, presence_of, windows_that_answer
+from tieback_contract.claims import Citation, NotCheckedReason, Verdict, VerdictLabel
+from tieback_contract.locators import Locator, LocatorKind
+from tieback_contract.modality import Modality
 
 LEFT = Locator(LocatorKind.BOX, (0.0, 0.0, 0.5, 0.5))
 LATE = Locator(LocatorKind.TIME_RANGE, (2.0, 3.5))

@@ -22,7 +22,7 @@ from tieback.batching import BatchReport
 from tieback.catalog.checker_card import CheckerCard
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, Overloaded
-from tieback.core.types.generation import Evidence, NotCheckedReason, VerdictLabel
+from tieback.core.types.generation import Evidence
 from tieback.core.types.grounding import CheckedText, GroundingCheck
 from tieback.core.types.limits import Limits
 from tieback.core.types.method_choice import MethodChoice
@@ -32,6 +32,7 @@ from tieback.grounding.card_checker import CardChecker
 from tieback.grounding.claim_reading import BatchedReader
 from tieback.models.claim_classifier import ClaimClassifierModel
 from tieback.models.store import Store
+from tieback_contract.claims import NotCheckedReason, VerdictLabel
 
 OWN = MethodChoice("own-checker")
 SENTENCES = ("The owl flies at night.", "The wren sleeps in the barn.", "The old owl does sleep by day.")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 from support.each import each
-from tieback.core.types.generation import Claim, Evidence, QuestionFit, Verdict, VerdictLabel
+from tieback.core.types.generation import Evidence
 from tieback.core.types.grounding import CheckedText, GroundingCheck
 from tieback.grounding import ClaimChecker
 from tieback.grounding.question_fit import answering, as_stated, fit_of
+from tieback_contract.claims import Claim, QuestionFit, Verdict, VerdictLabel
 
 ANSWERS, ECHO, OTHER = QuestionFit.ANSWERS, QuestionFit.ECHO, QuestionFit.OTHER_KIND
 

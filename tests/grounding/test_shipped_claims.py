@@ -7,9 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import InvalidInput
-from tieback.core.field_path import at
 from tieback.core.state import check_state
-from tieback.core.types.generation import Evidence, VerdictLabel
+from tieback.core.types.generation import Evidence
 from tieback.core.types.grounding import CheckedText, GroundingCheck
 from tieback.core.types.method_choice import MethodChoice
 from tieback.encoder import Encoder
@@ -20,6 +19,8 @@ from tieback.models.learned.claim_reading import CLAIMS
 from tieback.models.loading import load_encoder
 from tieback.models.question_reader import GRAPH, load_question_reader
 from tieback.models.store import Store
+from tieback_contract.claims import VerdictLabel
+from tieback_contract.field_path import at
 
 SPACE, NAME = "all-minilm-l6-v2", "claim_reading"
 RIVER = Evidence(

@@ -13,18 +13,18 @@ from support.learning import until_learned
 from support.reindexing import NEW, WIDER, encode_again
 from support.sections import SPACE, axis, item, section, vector
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, StorageFull
-from tieback.core.types.arrays import Array
 from tieback.core.types.collection import IndexedItem
-from tieback.core.types.content import Modality
-from tieback.core.types.fusion import IgnoredDimensions
 from tieback.core.types.method_choice import MethodChoice
-from tieback.core.types.search import Hit
-from tieback.core.types.vectors import SpaceRef
 from tieback.index import Index
 from tieback.index.codec_choice import vectors_of
 from tieback.index.memory import Memory
 from tieback.index.records import Put, Record
 from tieback.index.served import ServedSpaces
+from tieback_contract.arrays import Array
+from tieback_contract.fusion import IgnoredDimensions
+from tieback_contract.hits import Hit
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import SpaceRef
 
 WIDTH, COUNT, LIMIT = 96, 300, 10
 FUNNELS = {

@@ -10,11 +10,10 @@ from hypothesis import strategies as st
 from support.sections import WIDTH, axis, item, section, vector
 from tieback.core.errors import InvalidInput
 from tieback.core.types.collection import IndexedItem, IndexedSection
-from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.reindexing import ReindexedItem, ReindexedPiece
-from tieback.core.types.search import FoundPiece, Hit, SearchReply
-from tieback.core.types.vectors import SpaceRef, Vector
+from tieback.core.types.search import SearchReply
 from tieback.index import Index
 from tieback.index.collapsing import MOST_PIECES
 from tieback.index.filters import parse
@@ -23,6 +22,9 @@ from tieback.index.query import Query
 from tieback.index.records import Put, Record
 from tieback.index.search import search
 from tieback.methods.rank_fusion import rank_fusions
+from tieback_contract.hits import FoundPiece, Hit
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import SpaceRef, Vector
 
 ALONG = vector(1, 0, 0, 0)
 

@@ -6,9 +6,9 @@ from support.each import each
 from support.sections import SPACE, WIDTH, axis, item, section, vector
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound
 from tieback.core.types.fusion import Routing
-from tieback.core.types.vectors import SpaceRef
 from tieback.index import Index
 from tieback.index.served import ServedSpaces
+from tieback_contract.vectors import SpaceRef
 
 JOINT = SpaceRef("joint", "r1", "f1")
 

@@ -13,9 +13,9 @@ from support.originals import files, photo
 from support.sections import SPACE, WIDTH, axis, item, section
 from tieback.core.errors import DamagedSnapshot, NotFound, TiebackError, Unsupported
 from tieback.core.types.collection import Source
-from tieback.core.types.vectors import SpaceRef
 from tieback.index import Index
 from tieback.index.served import ServedSpaces
+from tieback_contract.vectors import SpaceRef
 
 
 @pytest.fixture

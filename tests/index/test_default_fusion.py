@@ -7,8 +7,8 @@ import pytest
 from support.sections import item, section, vector
 from tieback.answer.plan import DEFAULT_PLAN
 from tieback.core.types.collection import IndexedItem
-from tieback.core.types.content import Modality
 from tieback.index import Index
+from tieback_contract.modality import Modality
 
 SEED = np.random.default_rng(7)
 

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from support.each import each
 from support.sections import WIDTH, item, section, vector
 from tieback.core.errors import InvalidInput
-from tieback.core.types.content import Content, Item, Modality, Section
-from tieback.core.types.fusion import IgnoredDimensions
+from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.search import SearchReply
 from tieback.index import Index
 from tieback.index.diversity import diversified
@@ -19,6 +18,8 @@ from tieback.index.query import Query
 from tieback.index.records import Put, Record
 from tieback.index.search import search
 from tieback.methods.rank_fusion import rank_fusions
+from tieback_contract.fusion import IgnoredDimensions
+from tieback_contract.modality import Modality
 
 NORTH = vector(1, 0, 0, 0)
 ASKED: list[dict[str, Any]] = [

@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.sections import SPACE, WIDTH, axis, item, section, vector
 from tieback.core.errors import InvalidInput
-from tieback.core.types.content import Content, Item, Modality, Section
-from tieback.core.types.fusion import IgnoredDimensions
+from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.search import Granularity, SearchReply
 from tieback.index import Index
@@ -20,6 +19,8 @@ from tieback.index.query import Query
 from tieback.index.records import Put, Record, Remove
 from tieback.index.search import search
 from tieback.methods.rank_fusion import rank_fusions
+from tieback_contract.fusion import IgnoredDimensions
+from tieback_contract.modality import Modality
 
 NORTH = vector(1, 0, 0, 0)
 DOCUMENTS: dict[str, Any] = {"granularity": Granularity.DOCUMENT}

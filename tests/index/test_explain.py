@@ -12,11 +12,9 @@ from hypothesis import strategies as st
 from support.explained import stages_of
 from support.sections import SPACE, WIDTH, item, section, vector
 from tieback.core.tenant import CollectionKey
-from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.method_choice import MethodChoice
-from tieback.core.types.report import Dropped, Stage
 from tieback.core.types.search import Granularity, SearchReply
-from tieback.core.types.vectors import Vector
 from tieback.index import Index
 from tieback.index.codec_choice import vectors_of
 from tieback.index.grouping import takes_several_rows
@@ -26,6 +24,9 @@ from tieback.index.recorder import Recorder
 from tieback.index.records import Put, Record
 from tieback.index.search import search
 from tieback.index.store import Description
+from tieback_contract.modality import Modality
+from tieback_contract.reports import Dropped, Stage
+from tieback_contract.vectors import Vector
 
 NORTH = vector(1, 0, 0, 0)
 

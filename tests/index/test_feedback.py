@@ -7,13 +7,14 @@ import pytest
 from support.present import present
 from support.sections import item, section, vector
 from tieback.core.errors import InvalidInput, NotFound
-from tieback.core.types.content import Modality
-from tieback.core.types.fusion import IgnoredDimensions
 from tieback.core.types.method_choice import MethodChoice
-from tieback.core.types.search import Hit, SearchReply
-from tieback.core.types.vectors import Vector
+from tieback.core.types.search import SearchReply
 from tieback.index import Index
 from tieback.methods.query_expansion import query_expansions
+from tieback_contract.fusion import IgnoredDimensions
+from tieback_contract.hits import Hit
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import Vector
 
 NORTH = vector(1, 0, 0, 0)
 

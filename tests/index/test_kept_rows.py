@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from support.each import each
-from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.content import Content, Item, Section
 from tieback.index import kept_rows
 from tieback.index.memory import Memory
 from tieback.index.records import (
@@ -23,6 +23,7 @@ from tieback.index.records import (
     schema,
     to_rows,
 )
+from tieback_contract.modality import Modality
 
 WIDTH = 4
 SCHEMA = schema(WIDTH, {})

@@ -20,10 +20,11 @@ from support.sections import SPACE, WIDTH, axis, vector
 from tieback.core.errors import NotFound, QuotaExceeded, StorageFull
 from tieback.core.tenant import Access, CollectionKey, Principal, Quota, Share
 from tieback.core.types.collection import IndexedItem, IndexedSection
-from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.reindexing import PendingItem
-from tieback.core.types.vectors import SpaceRef
 from tieback.index import Index
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import SpaceRef
 
 NEW = SpaceRef("pico", "r2", "f2")
 

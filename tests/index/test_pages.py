@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from support.sections import SPACE, WIDTH, axis, item, section
 from tieback.core.errors import InvalidInput
-from tieback.core.types.content import Modality
 from tieback.index import Index
+from tieback_contract.modality import Modality
 
 
 @pytest.fixture

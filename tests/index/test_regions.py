@@ -14,19 +14,20 @@ from support.each import each
 from support.held_training import held_training
 from support.sections import SPACE, axis, item, regions_of, section, vector
 from tieback.core.errors import InvalidInput, SpaceMismatch
-from tieback.core.types.arrays import Array
 from tieback.core.types.collection import IndexedItem, IndexedSection
-from tieback.core.types.content import Item, Modality, Section
+from tieback.core.types.content import Item, Section
 from tieback.core.types.limits import Limits
-from tieback.core.types.locators import LocatorKind, Locators
 from tieback.core.types.search import SearchReply
-from tieback.core.types.vectors import SpaceRef, Vector
 from tieback.index import Index
 from tieback.index.growing import FLAT_UP_TO
 from tieback.index.memory import Memory
 from tieback.index.records import Put, Record, Regions, Remove
 from tieback.index.validation import MOST_REGIONS, check_items
 from tieback.index.vectors import FlatVectors, faiss
+from tieback_contract.arrays import Array
+from tieback_contract.locators import LocatorKind, Locators
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import SpaceRef, Vector
 
 WIDTH = 16
 Row = Sequence[float] | Array

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from support.sections import axis, item, section, vector
 from tieback.core.errors import InvalidInput
-from tieback.core.types.content import Modality
 from tieback.index import Index
+from tieback_contract.modality import Modality
 
 ALONG = vector(1, 0, 0, 0)
 FROM = 0.4

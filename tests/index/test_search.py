@@ -9,12 +9,12 @@ from support.sections import axis, item, section, vector
 from tieback.answer.plan import DEFAULT_PLAN
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, Overloaded, SpaceMismatch
-from tieback.core.types.content import Modality
-from tieback.core.types.fusion import IgnoredDimensions
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.search import SearchReply
-from tieback.core.types.vectors import SpaceRef
 from tieback.index import Index
+from tieback_contract.fusion import IgnoredDimensions
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import SpaceRef
 
 
 @pytest.fixture

@@ -11,11 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.sections import SPACE, WIDTH, item, section, vector
 from tieback.core.tenant import CollectionKey
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.method_choice import MethodChoice
-from tieback.core.types.search import Granularity, Hit
-from tieback.core.types.vectors import SpaceRef, Vector
+from tieback.core.types.search import Granularity
 from tieback.index import Index
 from tieback.index.codec_choice import vectors_of
 from tieback.index.memory import Memory
@@ -23,6 +21,10 @@ from tieback.index.query import Query, checked
 from tieback.index.records import Change, Put, Record, Remove
 from tieback.index.search import search
 from tieback.index.store import Description
+from tieback_contract.arrays import Array
+from tieback_contract.hits import Hit
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import SpaceRef, Vector
 
 WIDE = Description(CollectionKey("", "wide"), SpaceRef("wide", "r1", "f1"), 32, 0.0)
 TEXTS = st.lists(st.sampled_from(["storm", "sea", "calm", "night"]), min_size=1, max_size=4).map(" ".join)

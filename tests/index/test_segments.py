@@ -10,10 +10,11 @@ import pytest
 from support.sections import SPACE, WIDTH, axis, section, vector
 from tieback.core.errors import InvalidInput
 from tieback.core.types.collection import IndexedItem
-from tieback.core.types.content import Item, Modality
-from tieback.core.types.locators import Locator, LocatorKind
-from tieback.core.types.recognition import Segment, SegmentKind
+from tieback.core.types.content import Item
 from tieback.index import Index
+from tieback_contract.locators import Locator, LocatorKind
+from tieback_contract.modality import Modality
+from tieback_contract.recognition import Segment, SegmentKind
 
 SIGN = Segment((6, 10), Locator(LocatorKind.BOX, (0.25, 0.5, 0.5, 0.125)), 0.75, SegmentKind.LABEL)
 SAID = Segment((0, 5), Locator(LocatorKind.TIME_RANGE, (0.5, 2.25)), 1.0)

@@ -27,9 +27,9 @@ from tieback.core.errors import (
 )
 from tieback.core.tenant import Access, Principal, Quota
 from tieback.core.types.collection import Source
-from tieback.core.types.search import Hit
 from tieback.core.types.snapshot import Snapshot
 from tieback.index import Index
+from tieback_contract.hits import Hit
 
 PART = 1000
 

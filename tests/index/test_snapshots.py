@@ -16,8 +16,8 @@ from support.reindexing import NEW, WIDER, encode_again
 from support.sections import SPACE, WIDTH, axis, item, section, vector
 from tieback.core.errors import AlreadyExists, Damaged, InvalidInput, NotFound, StorageFull
 from tieback.core.types.collection import Source
-from tieback.core.types.search import Hit
 from tieback.index import Index
+from tieback_contract.hits import Hit
 
 
 @pytest.fixture

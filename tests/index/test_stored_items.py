@@ -12,8 +12,9 @@ from support.sections import SPACE, WIDTH, axis, item, section, vector
 from tieback.core.errors import NotFound, PermissionDenied
 from tieback.core.tenant import Access, Principal
 from tieback.core.types.collection import IndexedItem, IndexedSection
-from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.content import Content, Item, Section
 from tieback.index import Index
+from tieback_contract.modality import Modality
 
 
 @pytest.fixture

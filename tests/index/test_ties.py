@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pytest
 from support.sections import SPACE, WIDTH, item, section, vector
-from tieback.core.types.arrays import Array
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.search import Granularity
 from tieback.index import Index
@@ -15,6 +14,7 @@ from tieback.index.comparison import Comparison
 from tieback.index.memory import Memory
 from tieback.index.readwrite import ReadWriteLock
 from tieback.methods.rank_fusion import rank_fusions
+from tieback_contract.arrays import Array
 
 COPIES, LIMIT = 40, 7
 NOISE = 2e-7

@@ -10,18 +10,19 @@ import pytest
 from support.reindexing import NEW, WIDER
 from support.sections import SPACE, WIDTH, item, section, vector
 from tieback.artifacts import Artifact
-from tieback.core.types.arrays import Array
 from tieback.core.types.collection import IndexedItem, IndexedSection
-from tieback.core.types.content import Modality
-from tieback.core.types.moving import Moving, ReadIn
+from tieback.core.types.moving import Moving
 from tieback.core.types.reindexing import ReindexedItem
-from tieback.core.types.search import Granularity, Hit
+from tieback.core.types.search import Granularity
 from tieback.index import Index
 from tieback.index.memory import Memory
 from tieback.index.translated_vectors import TranslatedVectors
 from tieback.methods import compatibility
 from tieback.methods.projection import unit_rows
 from tieback.models.compatible_transform import COMPATIBILITY, CompatibleTransform
+from tieback_contract.arrays import Array
+from tieback_contract.hits import Hit, ReadIn
+from tieback_contract.modality import Modality
 
 COUNT = 400
 rng = np.random.default_rng(5)

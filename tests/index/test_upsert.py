@@ -10,12 +10,13 @@ from index.conftest import refusal
 from support.each import each
 from support.sections import SPACE, axis, item, section, vector
 from tieback.core.errors import InvalidInput, NotFound, SpaceMismatch
-from tieback.core.types.arrays import Array
 from tieback.core.types.collection import IndexedItem
-from tieback.core.types.content import Content, Modality, Section
+from tieback.core.types.content import Content, Section
 from tieback.core.types.limits import Limits
-from tieback.core.types.vectors import DType, SpaceRef, Vector
 from tieback.index import Index
+from tieback_contract.arrays import Array
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import DType, SpaceRef, Vector
 
 
 async def found(index: Index, values: Sequence[float] | Array, **about: Any) -> list[str]:

@@ -5,13 +5,13 @@ import pytest
 from support.filtering import waiting
 from support.held_training import held_training
 from support.sections import item
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Modality
 from tieback.index.balance import standard_scores
 from tieback.index.filters import parse
 from tieback.index.memory import Memory
 from tieback.index.records import Put, Record, Remove
 from tieback.index.vectors import FlatVectors, InvertedVectors
+from tieback_contract.arrays import Array
+from tieback_contract.modality import Modality
 
 WIDTH = 16
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from support.sections import axis, item, section
 from tieback.core.types.collection import IndexedItem
-from tieback.core.types.content import Item, Modality
+from tieback.core.types.content import Item
 from tieback.index import Index
 from tieback.index.words import QueryTerm, Words, analysed, analysed_sections
+from tieback_contract.modality import Modality
 
 
 async def found(index: Index, text: str, **how: Any) -> list[str]:

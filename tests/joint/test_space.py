@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from support.measured_binding import NAMES, TEXTS, WIDTH, bound
-from tieback.core.types.content import Modality
 from tieback.joint.scoring import score, similarities
 from tieback.joint.space import Joint
+from tieback_contract.modality import Modality
 
 
 def test_a_block_that_several_paths_lead_into_has_the_mean_of_what_they_say() -> None:

@@ -18,15 +18,15 @@ from support.sections import item, section, vector
 from support.small_server import SmallServer, fuse_request, small_server
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound
-from tieback.core.types.content import Modality
-from tieback.core.types.fusion import IgnoredDimensions
-from tieback.core.types.vectors import SpaceRef
 from tieback.serving.contract import METHODS, SERVICES
 from tieback.serving.directory import Directory
 from tieback.serving.mesh import Mesh
 from tieback.serving.remote import RemoteEncoder, RemoteGenerator, RemoteRouter
 from tieback.serving.remote_index import RemoteIndex
 from tieback.v1 import generator_pb2, router_pb2
+from tieback_contract.fusion import IgnoredDimensions
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import SpaceRef
 
 FUSE = METHODS["/tieback.v1.RouterService/Fuse"]
 GENERATE = METHODS["/tieback.v1.GeneratorService/Generate"]

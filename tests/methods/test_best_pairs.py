@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tieback.core.types.arrays import Array
 from tieback.methods.reranking import SUMMARY, rerankings
+from tieback_contract.arrays import Array
 
 AXES = np.eye(8)
 BETWEEN = (AXES[0] + AXES[1]) / np.sqrt(2)

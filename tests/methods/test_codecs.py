@@ -11,8 +11,8 @@ import pytest
 from support.each import each
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.state import State
-from tieback.core.types.arrays import Array
 from tieback.methods.codecs import Codec, LearnedCodec, codecs
+from tieback_contract.arrays import Array
 
 WIDTH = 200  # no multiple of a word's bits
 PARAMETERS: dict[str, dict[str, Any]] = {"prefix": {"dimensions": 70}, "straight_through": {"steps": 50}}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tieback.core.types.arrays import Array
 from tieback.methods.reranking import SUMMARY, rerankings
 from tieback.methods.reranking.dense_matching import mutual_choices
+from tieback_contract.arrays import Array
 
 from benchmarks.claims import textures
 

@@ -9,8 +9,8 @@ import pytest
 from support.each import each
 from tieback.core.errors import InvalidInput
 from tieback.core.state import check_state
-from tieback.core.types.arrays import Array
 from tieback.methods.codecs import Codec, LearnedCodec, codecs, itq, product, straight_through
+from tieback_contract.arrays import Array
 
 WIDTH = 64
 LEARNED = [name for name in codecs.names() if isinstance(codecs.configure(name)(1024), LearnedCodec)]

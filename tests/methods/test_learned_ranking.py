@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from tieback.core.types.arrays import Array
 from tieback.methods.learned_ranking import FIT, learned_rankings, standardised
+from tieback_contract.arrays import Array
 
 QUERIES, CANDIDATES = 30, 20
 PRIOR = np.array([1.0, 0.0, 0.0, 0.0])

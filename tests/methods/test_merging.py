@@ -10,7 +10,6 @@ import pytest
 import torch
 from support.each import each
 from tieback.core.errors import InvalidInput
-from tieback.core.types.arrays import Array
 from tieback.methods.merging import (
     LEARN,
     RESTORE,
@@ -24,6 +23,7 @@ from tieback.methods.merging import (
 from tieback.methods.merging.anisotropic import learned_scales
 from tieback.methods.merging.optimal_transport import aligned
 from tieback.methods.merging.tall_masks import masks
+from tieback_contract.arrays import Array
 
 DRAW = np.random.default_rng(7)
 SHAPES = {"0.weight": (24, 12), "0.bias": (24,), "2.weight": (6, 24), "2.bias": (6,)}

@@ -17,13 +17,9 @@ from support.present import present
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.family import Family
 from tieback.core.state import State
-from tieback.core.types.content import Modality
-from tieback.core.types.generation import VerdictLabel
 from tieback.core.types.limits import Limits
-from tieback.core.types.locators import LocatorKind, Locators
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.rerank import RerankCandidate
-from tieback.core.types.vectors import MultiVector, SpaceRef
 from tieback.joint.graphs import agreement
 from tieback.methods import (
     compatibility,
@@ -53,6 +49,10 @@ from tieback.reranker import Reranker
 from tieback.serving.assembly import request_families
 from tieback.serving.servicers.catalog import CatalogServicer
 from tieback.v1 import catalog_pb2
+from tieback_contract.claims import VerdictLabel
+from tieback_contract.locators import LocatorKind, Locators
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import MultiVector, SpaceRef
 
 NAME = "newcomer"
 DOCS = Path(__file__).parents[2] / "docs"

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from support.each import each
 from tieback.core.errors import DeadlineExceeded
-from tieback.core.types.arrays import Array
 from tieback.methods.reranking import PASSES, SUMMARY, rerankings
 from tieback.methods.reranking.partial_transport import relaxed_transport
+from tieback_contract.arrays import Array
 
 from benchmarks.claims import transport
 

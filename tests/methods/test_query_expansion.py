@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 from tieback.core.errors import InvalidInput
-from tieback.core.types.arrays import Array
 from tieback.methods.query_expansion import Expansion, configured, query_expansions
+from tieback_contract.arrays import Array
 
 NAN = np.nan
 

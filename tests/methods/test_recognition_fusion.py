@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from support.each import each
 from tieback.core.errors import InvalidInput
-from tieback.core.types.arrays import Array
 from tieback.methods.recognition_fusion import (
     ByteVocabulary,
     Cut,
@@ -19,6 +18,7 @@ from tieback.methods.recognition_fusion import (
     recognition_fusions,
 )
 from tieback.methods.recognition_fusion.gfd import log_probability
+from tieback_contract.arrays import Array
 
 TEXTS = [b"a", b"b", b"ab", b"abb", b"ba", b"bab"]
 VOCABULARY = ByteVocabulary.of(dict(enumerate(TEXTS)))

@@ -6,9 +6,9 @@ import numpy as np
 import ot as pot
 import pytest
 from support.each import each
-from tieback.core.types.arrays import Array
 from tieback.methods.reranking import SUMMARY, Alignments, rerankings
 from tieback.methods.reranking.optimal_transport import transport
+from tieback_contract.arrays import Array
 
 WIDTH = 64
 

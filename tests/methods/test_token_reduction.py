@@ -7,8 +7,8 @@ import pytest
 import torch
 from support.each import each
 from tieback.core.errors import InvalidInput
-from tieback.core.types.arrays import Array
 from tieback.methods.token_reduction import GRAPH, merge, merge_batch, token_reductions
+from tieback_contract.arrays import Array
 
 from benchmarks.claims.token_merging import (
     CLOUDS,

@@ -5,7 +5,6 @@ import pytest
 from support.each import each
 from support.sections import SPACE, WIDTH, item, regions_of, section, vector
 from tieback.core.errors import InvalidInput, Unsupported
-from tieback.core.types.content import Modality
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.query_plan import QueryPlan
 from tieback.core.types.search import Granularity
@@ -13,6 +12,7 @@ from tieback.core.types.signals import NAMES
 from tieback.core.types.token_vectors import TokenVectors
 from tieback.milvus import MilvusIndex
 from tieback.milvus.refusals import FIELDS, REASON
+from tieback_contract.modality import Modality
 
 NORTH = vector(1, 0, 0, 0)
 ASKED: dict[str, list[dict[str, Any]]] = {

@@ -10,12 +10,12 @@ import pytest
 from support.each import each
 from support.sections import SPACE, WIDTH, item, section, vector
 from tieback.core.types.collection import IndexedItem
-from tieback.core.types.content import Modality
-from tieback.core.types.fusion import IgnoredDimensions
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.search import SearchReply
 from tieback.index import Index
 from tieback.milvus import MilvusIndex
+from tieback_contract.fusion import IgnoredDimensions
+from tieback_contract.modality import Modality
 
 WORDS = [
     "harbour",

@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tieback.catalog.catalog import Catalog
-from tieback.core.types.content import Content, Modality
+from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.limits import Limits
 from tieback.models.encoder_model import EncoderModel, RawEncoding
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
+from tieback_contract.modality import Modality
 
 Encode = Callable[..., RawEncoding]
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tieback.catalog.catalog import Catalog
-from tieback.core.types.content import Content, Modality
+from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.limits import Limits
 from tieback.models.chat_template import Message
@@ -17,6 +17,7 @@ from tieback.models.encoder_model import EncoderModel
 from tieback.models.language_model import load_language_model
 from tieback.models.store import Store
 from tieback.models.tokenization import TextTokenizer, TokenizedText
+from tieback_contract.modality import Modality
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 TEXTS = [card.name for card in Catalog.load().encoders() if card.modality is Modality.TEXT]

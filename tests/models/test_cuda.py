@@ -11,7 +11,6 @@ import pytest
 from support.each import each
 from support.own_encoder import Silent, card_for, write_folder
 from tieback.catalog.card import EncoderCard
-from tieback.core.types.arrays import Array
 from tieback.core.types.encoding import EncodePlan
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.loading import load_encoder
@@ -19,6 +18,7 @@ from tieback.models.session import Hardware
 from tieback.models.store import Store
 from tieback.models.transformer_text import in_steps, padded
 from tieback.recipes.pull import pull
+from tieback_contract.arrays import Array
 
 BATCHES = ([5], [9, 2, 16], [5], [3] * 5, [9, 2, 16])  # tokens of the texts of each
 

@@ -18,13 +18,14 @@ from support.own_folders import IMAGE_SIDE, preprocessor, save_dual_encoder, tow
 from support.present import present
 from support.sections import item, section
 from tieback.core.errors import StartupError
-from tieback.core.types.content import Content, Modality
+from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.limits import Limits
-from tieback.core.types.vectors import Vector
 from tieback.encoder.precomputed import accept
 from tieback.index import Index
 from tieback.models.picture_fitting import PictureFitting
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import Vector
 from tokenizers import Tokenizer
 from transformers import CLIPImageProcessorPil, SiglipImageProcessorPil
 

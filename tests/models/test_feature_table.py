@@ -12,8 +12,7 @@ from safetensors.numpy import save_file
 from support.own_encoder import Silent
 from support.small_spaces import write_card
 from tieback.core.errors import InvalidInput, StartupError
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Content, Features, Modality
+from tieback.core.types.content import Content, Features
 from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.limits import Limits
 from tieback.methods.feature_tables import feature_tables
@@ -21,6 +20,8 @@ from tieback.models.encoder_model import EncoderModel
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
+from tieback_contract.arrays import Array
+from tieback_contract.modality import Modality
 
 TABLE = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
 LOOKUPS = {"colour": 2, "size": 1}

@@ -11,8 +11,6 @@ import pytest
 from tieback.artifacts import HEADER, STATE
 from tieback.artifacts.packed_arrays import LARGE, rounded
 from tieback.core.errors import AlteredArtifact, OtherSchema, OtherWeights, StartupError
-from tieback.core.types.content import Modality
-from tieback.core.types.vectors import SpaceRef
 from tieback.models.joint_space_artifact import (
     BINDING,
     Block,
@@ -21,6 +19,8 @@ from tieback.models.joint_space_artifact import (
     BoundRouter,
     JointSpaceArtifact,
 )
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import SpaceRef
 
 TEXT, IMAGE = SpaceRef("words", "r1", "f1"), SpaceRef("eyes", "r2", "f2")
 

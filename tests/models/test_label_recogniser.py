@@ -14,10 +14,8 @@ from tieback.catalog.card import RecogniserCard
 from tieback.catalog.catalog import Catalog
 from tieback.catalog.options import LabelRecogniser
 from tieback.core.recognised import labelled, region_of, together, words_of
-from tieback.core.types.content import Content, Modality
+from tieback.core.types.content import Content
 from tieback.core.types.limits import Limits
-from tieback.core.types.locators import Locator, LocatorKind
-from tieback.core.types.recognition import RecognisedText, Segment, SegmentKind
 from tieback.models.label_recogniser import (
     LabelTable,
     chosen,
@@ -29,6 +27,9 @@ from tieback.models.label_recogniser import (
 )
 from tieback.models.loading import load_recogniser
 from tieback.models.store import Store
+from tieback_contract.locators import Locator, LocatorKind
+from tieback_contract.modality import Modality
+from tieback_contract.recognition import RecognisedText, Segment, SegmentKind
 
 
 def card_of(name: str) -> RecogniserCard:

@@ -15,15 +15,17 @@ from support.own_encoder import TEXTS, card_for, served
 from support.own_folders import save_sentence_model, save_text_model
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput, StartupError
-from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import EncodePlan, EncodingSource
+from tieback.core.types.content import Content
+from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.limits import Limits
-from tieback.core.types.vectors import VectorKind
 from tieback.encoder import Encoder
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.staged_session import StagedSession
 from tieback.models.transformer_text import TransformerTextModel, padded
 from tieback.recipes.architectures import BACKBONES
+from tieback_contract.encodings import EncodingSource
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import VectorKind
 
 BOTH = frozenset({VectorKind.DENSE, VectorKind.MULTI_VECTOR})
 LAYERS = [1, 2]

@@ -11,19 +11,21 @@ import pytest
 import soundfile
 from PIL import Image
 from tieback.core.errors import SpaceMismatch
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import EncodePlan, Encoding
+from tieback.core.types.content import Content
+from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.limits import Limits
-from tieback.core.types.locators import Locator, LocatorKind
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.rerank import RerankCandidate, RerankSource
-from tieback.core.types.vectors import MultiVector, VectorKind
 from tieback.encoder import Encoder
 from tieback.methods.reranking import rerankings
 from tieback.models.audio_decoding import samples_of
 from tieback.models.encoder_model import EncoderModel
 from tieback.reranker import Reranker
+from tieback_contract.arrays import Array
+from tieback_contract.encodings import Encoding
+from tieback_contract.locators import Locator, LocatorKind
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import MultiVector, VectorKind
 
 PHOTOS, SOUNDS, SPEECH, TEXTS = "efficientnet-lite0", "yamnet", "whisper-tiny-en", "wordllama-256"
 RATE = 16_000

@@ -11,14 +11,16 @@ import yaml
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import HERE, read_card
 from tieback.core.errors import InvalidInput, StartupError
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import EncodePlan, Encoding
+from tieback.core.types.content import Content
+from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
 from tieback.models.loading import load_encoder
 from tieback.models.point_cloud import PointCloudModel
 from tieback.models.store import Store
+from tieback_contract.arrays import Array
+from tieback_contract.encodings import Encoding
+from tieback_contract.modality import Modality
 
 Model = PointCloudModel
 CARD = HERE / "cards" / "point-nn.yaml"

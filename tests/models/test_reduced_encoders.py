@@ -16,10 +16,9 @@ from support.own_encoder import TEXTS, card_for, served
 from support.own_folders import save_text_model
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput, StartupError
-from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodingSource, Reduction
+from tieback.core.types.content import Content
+from tieback.core.types.encoding import CachePolicy, EncodePlan
 from tieback.core.types.limits import Limits
-from tieback.core.types.vectors import VectorKind
 from tieback.encoder import Encoder
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.transformer_text import TransformerTextModel
@@ -27,6 +26,9 @@ from tieback.recipes.architectures import REDUCIBLE
 from tieback.serving.observed import ObservedEncoder
 from tieback.serving.settings import Settings
 from tieback.serving.telemetry import Telemetry
+from tieback_contract.encodings import EncodingSource, Reduction
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import VectorKind
 
 GOOD = {"ratio": 0.7, "speed": {128: 1.5, 256: 1.6}, "lost": {"STS": 0.004, "nDCG@10": 0.008}}
 SLOW = GOOD | {"speed": {128: 1.2, 256: 1.6}}

@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 from PIL import Image
 from tieback.core.errors import InvalidInput
-from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import EncodePlan, Encoding
+from tieback.core.types.content import Content
+from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.limits import Limits
-from tieback.core.types.vectors import VectorKind
 from tieback.encoder import Encoder
 from tieback.models.encoder_model import EncoderModel, RawEncoding
 from tieback.models.image_classifier import REGIONS, ImageClassifierModel
+from tieback_contract.encodings import Encoding
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import VectorKind
 
 Loaded = Callable[[str], EncoderModel]
 WITH_REGIONS = frozenset({VectorKind.DENSE, VectorKind.MULTI_VECTOR})

@@ -11,11 +11,12 @@ import pytest
 import soundfile
 from support.each import each
 from tieback.core.errors import InvalidInput
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Content, Modality
+from tieback.core.types.content import Content
 from tieback.core.types.limits import Limits
 from tieback.models.audio_decoding import samples_of
 from tieback.models.resampling import resample
+from tieback_contract.arrays import Array
+from tieback_contract.modality import Modality
 
 RATE = 16_000
 

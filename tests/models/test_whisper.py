@@ -15,9 +15,8 @@ import soundfile
 from tieback.catalog.catalog import Catalog
 from tieback.catalog.options import AudioEncoder
 from tieback.core.errors import StartupError
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import EncodePlan, Encoding
+from tieback.core.types.content import Content
+from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
 from tieback.models.audio_encoder import AudioEncoderModel
@@ -26,6 +25,9 @@ from tieback.models.log_mel_frames import LogMelFrames
 from tieback.models.resampling import resample
 from tieback.models.store import Store
 from tieback.recipes.ctranslate2_file import CTranslate2File
+from tieback_contract.arrays import Array
+from tieback_contract.encodings import Encoding
+from tieback_contract.modality import Modality
 
 NAME = "whisper-tiny-en"
 OPTIONS = AudioEncoder(network="whisper", weights="model.bin")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from tieback.core.types.arrays import Array
 from tieback.core.word_numbers import MOST_WORDS, words_of
 from tieback.operations.alike_texts import ALIKE, alike
+from tieback_contract.arrays import Array
 
 
 def numbered(*texts: str) -> Array:

@@ -16,11 +16,11 @@ from support.small_spaces import write_words
 from support.word_spaces import SEA, word_spaces
 from support.word_spaces import WORDS as VOCABULARY
 from tieback.catalog.own_directory import directory_hashes
-from tieback.core.types.content import Modality
 from tieback.models.joint_space_artifact import Block, BoundProjection
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
 from tieback_client import Client, Item
+from tieback_contract.modality import Modality
 
 ITEMS, WIDTH = 300, 10
 """The width of the new component, which is narrower than the old one."""

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from support.own_encoder import Silent
 from support.small_spaces import write_words
 from tieback.catalog.catalog import Catalog
-from tieback.core.types.content import Content, Modality
+from tieback.core.types.content import Content
 from tieback.methods.projection import fit, unit_rows
 from tieback.models.joint_space_artifact import Block, BoundProjection, JointSpaceArtifact
 from tieback.models.loading import load_encoder
@@ -27,6 +27,7 @@ from tieback.serving.settings import Settings
 from tieback.training.solids import SOLIDS, cloud
 from tieback_client import Client, Image, InvalidArgument, Item, Points
 from tieback_client.cli.app import tieback
+from tieback_contract.modality import Modality
 
 NAMES = ("sphere", "table", "ladder", "spring", "star")
 WIDTH = 16

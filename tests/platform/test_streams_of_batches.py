@@ -14,11 +14,8 @@ import pytest
 from support.statuses import Failure
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, Overloaded, Unavailable
-from tieback.core.field_path import at
-from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeReply, Encoding
-from tieback.core.types.report import Cost, Timing
-from tieback.core.types.vectors import SpaceRef, Vector
+from tieback.core.types.content import Content
+from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeReply
 from tieback.ports import DEFAULT_PLAN
 from tieback.serving.server import GrpcServer
 from tieback.serving.servicers.encoder import EncoderServicer
@@ -26,6 +23,11 @@ from tieback.serving.settings import Settings
 from tieback.serving.telemetry import Telemetry
 from tieback.v1 import content_pb2, encoder_pb2, encoder_pb2_grpc, vector_pb2
 from tieback_client import AsyncClient
+from tieback_contract.encodings import Encoding
+from tieback_contract.field_path import at
+from tieback_contract.modality import Modality
+from tieback_contract.reports import Cost, Timing
+from tieback_contract.vectors import SpaceRef, Vector
 
 SPACE = SpaceRef("lengths", "r1", "f1")
 Response = encoder_pb2.EncodeStreamResponse

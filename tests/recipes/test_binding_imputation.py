@@ -10,11 +10,7 @@ import numpy as np
 import pytest
 from support.each import each
 from support.small_binding import NAMES_OF_BLOCKS, OF, SPACES, WIDTHS, binding, imputation, routed
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Modality
-from tieback.core.types.encoding import Encoding
-from tieback.core.types.fusion import Fused, FusePart
-from tieback.core.types.vectors import Vector
+from tieback.core.types.fusion import FusePart
 from tieback.joint.retrieval import Task
 from tieback.joint.retrieval import losses as losses_of
 from tieback.joint.space import Joint
@@ -22,6 +18,11 @@ from tieback.methods.imputation import imputations
 from tieback.methods.projection import unit_rows
 from tieback.models.joint_space_artifact import BoundImputation, JointSpaceArtifact
 from tieback.router import Router
+from tieback_contract.arrays import Array
+from tieback_contract.encodings import Encoding
+from tieback_contract.fusion import Fused
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import Vector
 
 COUNT = 12
 TEXTS = ("words", "names")

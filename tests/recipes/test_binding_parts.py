@@ -9,9 +9,6 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from tieback.core.errors import StartupError
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Modality
-from tieback.core.types.vectors import SpaceRef
 from tieback.joint.projecting import project_inputs
 from tieback.joint.ranking import chance, interval, places
 from tieback.methods.projection import fit, projections, unit_rows
@@ -24,6 +21,9 @@ from tieback.training.class_texts import captions
 from tieback.training.corpus import read_corpus
 from tieback.training.pseudo_pairs import pseudo_pairs
 from tieback.training.splits import split
+from tieback_contract.arrays import Array
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import SpaceRef
 
 ROWS = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
 

@@ -24,8 +24,6 @@ from support.shades import (
 from tieback.artifacts import STATE, stored
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import NotFound, StartupError
-from tieback.core.types.content import Modality
-from tieback.core.types.vectors import SpaceRef
 from tieback.joint.projecting import project_inputs
 from tieback.joint.ranking import places
 from tieback.methods.imputation import imputations
@@ -40,6 +38,8 @@ from tieback.recipes.pull import pull
 from tieback.serving.commands.bind import bind as command
 from tieback.training.corpus import read_corpus
 from tieback.training.step_cache import StepCache
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import SpaceRef
 
 
 @pytest.fixture(scope="module")

@@ -17,8 +17,6 @@ from support.measured_binding import NAMES, TEXTS, bound
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import InvalidInput
-from tieback.core.types.content import Modality
-from tieback.core.types.vectors import SpaceRef
 from tieback.methods.projection import fit
 from tieback.models.joint_space_artifact import Block, BoundProjection, BoundRouter, JointSpaceArtifact
 from tieback.models.store import Store
@@ -28,6 +26,8 @@ from tieback.recipes.binding_report.neighbours import Found, Question, search_ph
 from tieback.recipes.binding_report.page import page
 from tieback.reports.claims import read_claims
 from tieback.serving.commands.bind_report import report
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import SpaceRef
 
 
 def photo(colour: str, side: int = 600) -> bytes:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tieback.core.types.arrays import Array
 from tieback.methods.projection import unit_rows
 from tieback.methods.routing.soft import softmax
 from tieback.recipes.fitting.block_priors import block_priors, scores_for
+from tieback_contract.arrays import Array
 
 PAIRS, WIDTH = 300, 16
 

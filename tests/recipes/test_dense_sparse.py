@@ -19,13 +19,13 @@ from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import read_card
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound
 from tieback.core.types.encoding import EncodePlan
-from tieback.core.types.vectors import VectorKind
 from tieback.encoder import Encoder
 from tieback.models.loading import load_encoder
 from tieback.recipes.dense_sparse_graph import DENSE_SPARSE
 from tieback.recipes.pull import pull
 from tieback.recipes.train import REPORT, Outcome
 from tieback.recipes.trained._word_head import joined, sketched, sparse_view
+from tieback_contract.vectors import VectorKind
 
 pytestmark = pytest.mark.all
 

@@ -24,12 +24,9 @@ from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog, read_card
 from tieback.catalog.options import ImageClassifier, ImageRegions
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, OtherWeights, StartupError
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Content, Modality
+from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.limits import Limits
-from tieback.core.types.locators import LocatorKind
-from tieback.core.types.vectors import VectorKind
 from tieback.methods.map_pooling import dolg, gem, map_poolings, part
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.image_classifier import REGIONS
@@ -41,6 +38,10 @@ from tieback.recipes.map_pooling_head import MAP_POOLING, adapt, weights_of
 from tieback.recipes.photo_views import read_photo
 from tieback.recipes.pull import pull
 from tieback.recipes.train import REPORT, Outcome
+from tieback_contract.arrays import Array
+from tieback_contract.locators import LocatorKind
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import VectorKind
 
 pytestmark = pytest.mark.all
 
@@ -217,7 +218,8 @@ import sys
 sys.modules["torch"] = None
 from pathlib import Path
 from tieback.catalog.catalog import read_card
-from tieback.core.types.content import Content, Modality
+from tieback.core.types.content import Content
+from tieback_contract.modality import Modality
 from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.limits import Limits
 from tieback.models.loading import load_encoder

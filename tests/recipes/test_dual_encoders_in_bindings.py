@@ -21,10 +21,7 @@ from support.shades import (
 )
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput, StartupError
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Modality
 from tieback.core.types.fusion import FusePart, Role, Routing
-from tieback.core.types.vectors import SpaceRef
 from tieback.methods.projection import unit_rows
 from tieback.models.joint_space_artifact import JointSpaceArtifact
 from tieback.recipes.binding.anchoring import seen_by_both
@@ -34,6 +31,9 @@ from tieback.recipes.fitting.projections import Anchors, ProjectionFitter
 from tieback.recipes.pull import pull
 from tieback.serving.commands.bind import bind as command
 from tieback.training.step_cache import StepCache
+from tieback_contract.arrays import Array
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import SpaceRef
 
 
 @pytest.fixture(scope="module")

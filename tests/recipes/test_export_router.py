@@ -11,11 +11,7 @@ import onnx
 import pytest
 import torch
 from tieback.core.errors import StartupError
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Modality
-from tieback.core.types.encoding import Encoding
-from tieback.core.types.fusion import Fused, FusePart, Role
-from tieback.core.types.vectors import SpaceRef, Vector
+from tieback.core.types.fusion import FusePart, Role
 from tieback.joint.graphs import agreement
 from tieback.methods.projection import FIT, GRAPH, affine, fit, projections, unit_rows
 from tieback.models.bound_graph import ProjectionGraph, RouterGraph
@@ -23,6 +19,11 @@ from tieback.models.joint_space_artifact import Block, BoundProjection, BoundRou
 from tieback.recipes import export_router, integer_products
 from tieback.recipes.export_router import export_graphs
 from tieback.router import Router
+from tieback_contract.arrays import Array
+from tieback_contract.encodings import Encoding
+from tieback_contract.fusion import Fused
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import SpaceRef, Vector
 
 LONG, SHORT, EYES, EARS = (SpaceRef(name, "r", "f") for name in ("long", "short", "eyes", "ears"))
 WIDTHS = {LONG: 12, SHORT: 8, EYES: 10, EARS: 6}

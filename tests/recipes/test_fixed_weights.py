@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Modality
-from tieback.core.types.vectors import SpaceRef
 from tieback.joint.retrieval import Task
 from tieback.joint.space import Joint
 from tieback.models.joint_space_artifact import Block, BoundProjection, BoundRouter
 from tieback.recipes.fitting.fixed_weights import Compared, compared, fixed
+from tieback_contract.arrays import Array
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import SpaceRef
 
 GOOD, BAD = SpaceRef("good", "r1", "f1"), SpaceRef("bad", "r1", "f1")
 WIDTH = 16

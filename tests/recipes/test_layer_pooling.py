@@ -19,9 +19,7 @@ from tieback.artifacts import Artifact
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import read_card
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, OtherWeights
-from tieback.core.field_path import at
 from tieback.core.types.encoding import EncodePlan
-from tieback.core.types.vectors import VectorKind
 from tieback.encoder import Encoder
 from tieback.methods.layer_pooling import layer_poolings
 from tieback.models.loading import load_encoder
@@ -29,6 +27,8 @@ from tieback.recipes.layer_pooling_head import LAYER_POOLING, adapt
 from tieback.recipes.layer_states import backbone_of, token_numbers
 from tieback.recipes.pull import pull
 from tieback.recipes.train import REPORT, Outcome, train
+from tieback_contract.field_path import at
+from tieback_contract.vectors import VectorKind
 
 pytestmark = pytest.mark.all
 

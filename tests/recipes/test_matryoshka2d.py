@@ -18,7 +18,6 @@ from tieback.artifacts import Artifact
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import read_card
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, OtherWeights
-from tieback.core.field_path import at
 from tieback.core.types.encoding import EncodePlan
 from tieback.encoder import Encoder
 from tieback.models.loading import load_encoder
@@ -28,6 +27,7 @@ from tieback.recipes.pull import pull
 from tieback.recipes.torch_backbone import load_tensors
 from tieback.recipes.train import REPORT, Outcome
 from tieback.training.losses import output_distillation
+from tieback_contract.field_path import at
 
 pytestmark = pytest.mark.all
 

@@ -17,7 +17,7 @@ from support.own_encoder import Silent
 from support.small_spaces import write_colours, write_shapes, write_words
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput, StartupError
-from tieback.core.types.content import Content, Modality
+from tieback.core.types.content import Content
 from tieback.joint.projecting import project_inputs
 from tieback.joint.ranking import places
 from tieback.methods.projection import unit_rows
@@ -30,6 +30,7 @@ from tieback.recipes.encoding import encode
 from tieback.recipes.pull import pull
 from tieback.serving.commands.bind import bind as command
 from tieback.training.solids import SOLIDS, cloud
+from tieback_contract.modality import Modality
 
 WIDTH = 24
 SHADES = [f"shade{number}" for number in range(40)]

@@ -18,11 +18,11 @@ from support.shades import (
     write_words,
 )
 from support.small_spaces import write_colours, write_shapes
-from tieback.core.types.content import Modality
 from tieback.models.joint_space_artifact import JointSpaceArtifact
 from tieback.models.store import Store
 from tieback.recipes.binding.bind import Outcome
 from tieback.recipes.pull import pull
+from tieback_contract.modality import Modality
 
 PHOTOS, PAIRS = 48, 40
 SPACES = ("words", "speech", "eyes", "clip-text", "clip-image", "shapes", "own")

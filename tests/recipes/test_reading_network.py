@@ -15,8 +15,10 @@ PLAN = Plan(steps=9, tokens=40, learning_rate=0.01, frozen=0, seed=0, shares={"c
 
 def small_network() -> ReadingNetwork:
     torch.manual_seed(0)
-    sizes = {"hidden_size": 8, "num_attention_heads": 2, "intermediate_size": 8, "vocab_size": 30}
-    return ReadingNetwork(BertModel(BertConfig(num_hidden_layers=1, **sizes)), 0)
+    config = BertConfig(
+        vocab_size=30, hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8
+    )
+    return ReadingNetwork(BertModel(config), 0)
 
 
 def pairs() -> list[Read]:

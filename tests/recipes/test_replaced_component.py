@@ -16,10 +16,7 @@ from support.shade_worlds import plain_world
 from support.shades import CLASSES, FEATURES, WIDTH, World, write_dual, write_eyes, write_words
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput, NotFound, StartupError
-from tieback.core.types.content import Modality
-from tieback.core.types.encoding import Encoding
-from tieback.core.types.fusion import Fused, FusePart, Role
-from tieback.core.types.vectors import Vector
+from tieback.core.types.fusion import FusePart, Role
 from tieback.models.joint_space_artifact import JointSpaceArtifact
 from tieback.recipes.binding import Options, Replacement, replace_component
 from tieback.recipes.binding.bind import Outcome
@@ -27,6 +24,10 @@ from tieback.recipes.pull import pull
 from tieback.router import Router
 from tieback.router.bound import joint_space_of
 from tieback.serving.commands.bind import bind as command
+from tieback_contract.encodings import Encoding
+from tieback_contract.fusion import Fused
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import Vector
 
 PHOTOS = 60
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from support.each import each
 from tieback.core.errors import InvalidInput
-from tieback.core.types.arrays import Array
 from tieback.methods.projection import unit_rows
 from tieback.methods.routing import routings
 from tieback.methods.routing._network import scores
 from tieback.recipes.train_router import Labelled, Pairs, train_router
+from tieback_contract.arrays import Array
 
 SPACES = ("bird", "law", "song")
 WIDTH, TRAINING, HELD_OUT = 24, 600, 240

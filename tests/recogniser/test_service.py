@@ -10,12 +10,13 @@ import pytest
 from support.bar_reader import FAULTY, BarReader, bars, card
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, Overloaded, TiebackError
-from tieback.core.types.content import Content, Modality
+from tieback.core.types.content import Content
 from tieback.core.types.limits import Limits
 from tieback.core.types.method_choice import MethodChoice
-from tieback.core.types.recognition import RecognisedText
 from tieback.models.language_model import LanguageModel
 from tieback.recogniser import Recogniser
+from tieback_contract.modality import Modality
+from tieback_contract.recognition import RecognisedText
 
 
 def picture(*widths: int, height: int = 20) -> Content:

@@ -10,10 +10,10 @@ from support.each import each
 from tieback.core.types.collection import Collection
 from tieback.core.types.moving import Moving
 from tieback.core.types.operation import Operation
-from tieback.core.types.vectors import SpaceRef
 from tieback.reports import charts
 from tieback.reports.upgrade.page import page
 from tieback_contract.operations import OperationState
+from tieback_contract.vectors import SpaceRef
 
 SHARES = [step / 10 for step in range(11)]
 HOSTILE = "<script>alert(1)</script>"

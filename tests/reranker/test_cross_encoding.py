@@ -24,16 +24,17 @@ from tieback.core.errors import (
     TiebackError,
 )
 from tieback.core.tenant import PRINCIPAL, Principal, Quota
-from tieback.core.types.content import Content, Modality
+from tieback.core.types.content import Content
 from tieback.core.types.limits import Limits
-from tieback.core.types.locators import LocatorKind, Locators
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.rerank import RerankCandidate, RerankSource
-from tieback.core.types.vectors import MultiVector, SpaceRef
 from tieback.methods.reranking import rerankings
 from tieback.models.cross_encoder import CrossEncoderModel, PreparedPair
 from tieback.models.store import Store
 from tieback.reranker import Reranker
+from tieback_contract.locators import LocatorKind, Locators
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import MultiVector, SpaceRef
 
 JUDGE = MethodChoice("own-judge")
 LONG = " ".join(["owl flies at night"] * 4)

@@ -11,17 +11,18 @@ from support.each import each
 from support.present import present
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, SpaceMismatch, TiebackError
-from tieback.core.field_path import at
-from tieback.core.types.arrays import Array, Span
-from tieback.core.types.content import Content, Modality
+from tieback.core.types.content import Content
 from tieback.core.types.limits import Limits
-from tieback.core.types.locators import LocatorKind, Locators
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.rerank import RerankCandidate, RerankReply, RerankSource
-from tieback.core.types.vectors import MultiVector, SpaceRef, VectorKind
 from tieback.encoder import Encoder
 from tieback.methods.reranking import rerankings
 from tieback.reranker import Reranker
+from tieback_contract.arrays import Array, Span
+from tieback_contract.field_path import at
+from tieback_contract.locators import LocatorKind, Locators
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import MultiVector, SpaceRef, VectorKind
 
 OT = MethodChoice("optimal_transport")
 SPACE = SpaceRef("here", "r", "f")

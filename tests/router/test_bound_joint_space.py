@@ -23,13 +23,14 @@ from support.small_binding import (
     text,
 )
 from tieback.core.errors import InvalidInput, SpaceMismatch, StartupError
-from tieback.core.types.content import Modality
-from tieback.core.types.encoding import Encoding, Label
-from tieback.core.types.fusion import Fused, FusePart, IgnoredDimensions, Role, Routing
-from tieback.core.types.vectors import SpaceRef, Vector
+from tieback.core.types.fusion import FusePart, Role, Routing
 from tieback.joint.projecting import read
 from tieback.models.joint_space_artifact import BoundProjection
 from tieback.router import Router
+from tieback_contract.encodings import Encoding, Label
+from tieback_contract.fusion import Fused, IgnoredDimensions
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import SpaceRef, Vector
 
 CAT, CUP, CAR = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
 

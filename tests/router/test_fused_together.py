@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from support.small_binding import routed, text
 from tieback.core.errors import InvalidInput
-from tieback.core.types.fusion import Fused, FusePart, Role, Routing
+from tieback.core.types.fusion import FusePart, Role, Routing
 from tieback.router import Router
 from tieback.router.fuse_batcher import FuseBatcher
 from tieback.router.router import INLINE_INPUTS
+from tieback_contract.fusion import Fused
 
 QUERIES = [text(*np.eye(3)[number % 3] + 0.1 * number) for number in range(3 * INLINE_INPUTS + 1)]
 

@@ -20,10 +20,11 @@ from support.small_binding import (
     text_router,
 )
 from tieback.core.errors import InvalidInput, StartupError
-from tieback.core.types.content import Modality
-from tieback.core.types.fusion import Fused, FusePart, Role, Routing
+from tieback.core.types.fusion import FusePart, Role, Routing
 from tieback.models.joint_space_artifact import Block, BoundRouter, JointSpaceArtifact
 from tieback.router import Component, Rollout, Routed, Router
+from tieback_contract.fusion import Fused
+from tieback_contract.modality import Modality
 
 CAT, CUP, CAR = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
 

@@ -10,13 +10,15 @@ import pytest
 from support.small_binding import EYES, WORDS, photo, routed, said, text
 from tieback.answer.encoding import JointInputs
 from tieback.core.errors import InvalidInput, StartupError
-from tieback.core.types.content import Modality
-from tieback.core.types.encoding import Encoding, Truncation
-from tieback.core.types.fusion import Fused, FusePart, Role
-from tieback.core.types.locators import LocatorKind, Locators
-from tieback.core.types.vectors import MultiVector, VectorKind
+from tieback.core.types.encoding import Truncation
+from tieback.core.types.fusion import FusePart, Role
 from tieback.router import Component, Router
 from tieback.serving.settings import load_settings
+from tieback_contract.encodings import Encoding
+from tieback_contract.fusion import Fused
+from tieback_contract.locators import LocatorKind, Locators
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import MultiVector, VectorKind
 
 CAT, CUP = (1.0, 0.0, 0.0, 0.0, 0.0), (0.0, 1.0, 0.0, 0.0, 0.0)
 WHOLE, LEFT, RIGHT = (0, 0, 1, 1), (0, 0, 0.5, 1), (0.5, 0, 0.5, 1)

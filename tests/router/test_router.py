@@ -16,14 +16,15 @@ from tieback.core.errors import (
     StartupError,
     TiebackError,
 )
-from tieback.core.types.content import Modality
-from tieback.core.types.encoding import Encoding, Label
-from tieback.core.types.fusion import Fused, FusePart, Role, Routing
+from tieback.core.types.fusion import FusePart, Role, Routing
 from tieback.core.types.limits import Limits
-from tieback.core.types.vectors import DType, SpaceRef, Vector
 from tieback.methods.routing import routings
 from tieback.models.class_name_bridge import ClassNameBridge
 from tieback.router import Component, Router
+from tieback_contract.encodings import Encoding, Label
+from tieback_contract.fusion import Fused
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import DType, SpaceRef, Vector
 
 WIDE, NARROW = SpaceRef("wide", "r1", "f1"), SpaceRef("narrow", "r2", "f2")
 EYES = SpaceRef("eyes", "r3", "f3")

@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 from support.small_binding import EYES, SPACES, WIDTHS, WORDS, projection, said
 from tieback.core.errors import InvalidInput, StartupError
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Modality
-from tieback.core.types.encoding import Encoding
-from tieback.core.types.fusion import Fused, FusePart, Role, Routing
-from tieback.core.types.vectors import SpaceRef, Vector
+from tieback.core.types.fusion import FusePart, Role, Routing
 from tieback.models.joint_space_artifact import Block, BoundProjection, JointSpaceArtifact
 from tieback.recipes.export_router import export_graphs
 from tieback.router import Rollout, Router
+from tieback_contract.arrays import Array
+from tieback_contract.encodings import Encoding
+from tieback_contract.fusion import Fused
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import SpaceRef, Vector
 
 BOTH = SpaceRef("both", "r6", "f6")
 ONLY = Routing("explicit", {"both": 1.0})

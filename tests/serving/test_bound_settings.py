@@ -13,9 +13,6 @@ import yaml
 from support.bag_of_words import WIDTH
 from support.each import each
 from tieback.core.errors import StartupError
-from tieback.core.types.content import Modality
-from tieback.core.types.fusion import Fused
-from tieback.core.types.vectors import SpaceRef, VectorKind
 from tieback.models.default_binding import DefaultBinding
 from tieback.models.joint_space_artifact import Block, BoundProjection, BoundRouter, JointSpaceArtifact
 from tieback.serving import assembly, context
@@ -23,6 +20,9 @@ from tieback.serving.plan import Plan
 from tieback.serving.servicers.catalog import JointSpace
 from tieback.serving.settings import load_settings
 from tieback.serving.telemetry import Telemetry
+from tieback_contract.fusion import Fused
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import SpaceRef, VectorKind
 
 CARD = """\
 name: {name}
@@ -213,9 +213,9 @@ async def test_the_canary_and_the_shadow_come_from_the_settings(place: Place) ->
 
 def parts(place: Place) -> list[Any]:
     import numpy as np
-    from tieback.core.types.encoding import Encoding
     from tieback.core.types.fusion import FusePart
-    from tieback.core.types.vectors import Vector
+    from tieback_contract.encodings import Encoding
+    from tieback_contract.vectors import Vector
 
     row = np.eye(1, WIDTH, dtype=np.float32)[0]
     return [FusePart(Encoding(ref, Modality.TEXT, vector=Vector(row, ref))) for ref in place.spaces.values()]

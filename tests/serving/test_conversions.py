@@ -12,17 +12,12 @@ from support.contract_samples import FUNCTIONS, SAMPLES
 from support.contract_values import COST, TIMING
 from support.each import each
 from tieback.core import errors
-from tieback.core.field_path import at
-from tieback.core.types.content import Modality
-from tieback.core.types.encoding import (
-    EncodeReply,
-    Encoding,
-    EncodingSource,
-)
-from tieback.core.types.vectors import (
-    Vector,
-)
+from tieback.core.types.encoding import EncodeReply
 from tieback.v1 import vector_pb2
+from tieback_contract.encodings import Encoding, EncodingSource
+from tieback_contract.field_path import at
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import Vector
 
 # Half pairs: only requests or only parts of others have these.
 ALONE = {"dtype", "tensor", "span", "kinds", "weight", "check_response", "checks"}

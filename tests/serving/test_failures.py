@@ -9,8 +9,8 @@ import grpc
 from support.each import each
 from support.statuses import Failure
 from tieback.core import errors
-from tieback.core.field_path import at
 from tieback.serving import failures
+from tieback_contract.field_path import at
 
 
 def all_errors() -> list[type[errors.TiebackError]]:

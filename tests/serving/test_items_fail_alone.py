@@ -22,18 +22,14 @@ from tieback.classifier import Classifier
 from tieback.core.alone import FAILED, Alone, each_alone
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, Overloaded, TiebackError
-from tieback.core.field_path import FieldPath, at
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Content, Item, Modality, Section
-from tieback.core.types.encoding import EncodePlan, Encoding
+from tieback.core.types.content import Content, Item, Section
+from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.fusion import FusePart
 from tieback.core.types.generation import Evidence
 from tieback.core.types.grounding import GroundingCheck
 from tieback.core.types.heads import Example, HeadRequest
 from tieback.core.types.limits import Limits
-from tieback.core.types.report import Timing
 from tieback.core.types.rerank import RerankCandidate
-from tieback.core.types.vectors import SpaceRef, Vector
 from tieback.encoder import Encoder
 from tieback.grounding import ClaimChecker
 from tieback.index import Index
@@ -47,6 +43,12 @@ from tieback.serving.contract import METHODS
 from tieback.serving.conversions.results import add_results
 from tieback.serving.servicers.batch import Batch
 from tieback.v1 import encoder_pb2
+from tieback_contract.arrays import Array
+from tieback_contract.encodings import Encoding
+from tieback_contract.field_path import FieldPath, at
+from tieback_contract.modality import Modality
+from tieback_contract.reports import Timing
+from tieback_contract.vectors import SpaceRef, Vector
 
 GOOD, OTHER = "owls at night", "wrens by day"
 SECRET = "/etc/secret/path 10.0.0.7"

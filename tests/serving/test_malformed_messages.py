@@ -12,15 +12,15 @@ from support.contract_samples import FUNCTIONS
 from support.contract_values import ITEM, REGIONS
 from support.each import each
 from tieback.core import errors
-from tieback.core.field_path import at
 from tieback.core.types.collection import IndexedItem, IndexedSection
-from tieback.core.types.content import Modality
 from tieback.core.types.encoding import (
     CachePolicy,
 )
-from tieback.core.types.locators import LocatorKind, Locators
-from tieback.core.types.vectors import MultiVector, SpaceRef, Vector
 from tieback.v1 import answer_pb2, content_pb2, reranker_pb2, vector_pb2
+from tieback_contract.field_path import at
+from tieback_contract.locators import LocatorKind, Locators
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import MultiVector, SpaceRef, Vector
 
 
 @each(

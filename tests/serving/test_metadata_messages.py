@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from support.each import each
 from tieback.core.errors import InvalidInput
-from tieback.core.field_path import at
 from tieback.serving.conversions.contents import read_item
 from tieback.v1 import content_pb2
+from tieback_contract.field_path import at
 
 
 def nested(value: Any) -> None:

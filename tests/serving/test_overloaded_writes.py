@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from support.bag_of_words import BagOfWords, card
 from tieback.answer import Answerer, SingleSpace
-from tieback.core.types.content import Modality
 from tieback.core.types.fusion import Role
 from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
@@ -21,6 +20,7 @@ from tieback.serving.settings import Settings
 from tieback.serving.telemetry import Telemetry
 from tieback_client import AsyncClient, DeadlineExceeded, Item, Overloaded
 from tieback_client.writes import WriteReport
+from tieback_contract.modality import Modality
 
 SPACE = "bag-of-words"
 ROOM = 400

@@ -12,13 +12,14 @@ from support.own_encoder import Silent
 from support.small_spaces import write_words
 from tieback.answer import SingleSpace
 from tieback.core.errors import NotFound
-from tieback.core.types.content import Content, Modality
+from tieback.core.types.content import Content
 from tieback.core.types.fusion import Role
 from tieback.encoder import Encoder
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
 from tieback.serving.retired import RetiredCards, RetiredSpaces
 from tieback.serving.settings import Settings
+from tieback_contract.modality import Modality
 
 OWL = Content(Modality.TEXT, "owl")
 

@@ -6,11 +6,11 @@ import logging
 from typing import Any
 
 import pytest
-from tieback.core.types.fusion import RoutingExplanation
 from tieback.router import Routed
 from tieback.serving.routing_watch import WINDOW, RoutingWatch, log
 from tieback.serving.settings import Settings
 from tieback.serving.telemetry import Telemetry
+from tieback_contract.fusion import RoutingExplanation
 
 WEIGHT_RANGES = {"text": {"words": (0.6, 0.8), "eyes": (0.2, 0.4)}}
 

@@ -18,7 +18,7 @@ from support.statuses import trailing
 from tieback.core.deadline import NO_DEADLINE
 from tieback.core.errors import Overloaded
 from tieback.core.tenant import TENANT
-from tieback.core.types.content import Content, Modality
+from tieback.core.types.content import Content
 from tieback.core.types.encoding import CachePolicy
 from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
@@ -31,6 +31,7 @@ from tieback.serving.settings import Settings
 from tieback.serving.telemetry import Telemetry
 from tieback.v1 import content_pb2, encoder_pb2
 from tieback_client import AsyncClient, TiebackError
+from tieback_contract.modality import Modality
 
 SPACE = "bag-of-words"
 NAMED = ((SPACE_KEY, SPACE), ("x-request-id", "mine"))

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from tieback.core.types.generation import (
-    Conflict,
-    ConflictingPlace,
-    ConflictKind,
-    GenerationEvent,
-    Repaired,
-    VerdictLabel,
-)
 from tieback.serving.settings import Settings
 from tieback.serving.telemetry import Telemetry
+from tieback_contract.answers import GenerationEvent
+from tieback_contract.claims import Conflict, ConflictingPlace, ConflictKind, Repaired, VerdictLabel
 
 PLACE = ConflictingPlace("1", "bridge", "1", (0, 14), (9, 13), "Built in 2019.")
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from tieback.core.errors import TiebackError
-from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import EncodeReply, Encoding
-from tieback.core.types.vectors import Vector
+from tieback.core.types.content import Content
+from tieback.core.types.encoding import EncodeReply
+from tieback_contract.encodings import Encoding
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import Vector
 
 
 def texts(*given: str) -> list[Content]:

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 from tieback.answer import Answerer, JointInputs
 from tieback.core.deadline import Deadline
-from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.retrieval import QueryPart, Retrieval
-from tieback.core.types.vectors import VectorKind
 from tieback.encoder import Encoder
 from tieback.index import Index
 from tieback.methods.imputation import fit as fit_imputation
@@ -28,6 +27,8 @@ from tieback.models.learned.conditional_space import ConditionalSpace
 from tieback.reranker import Reranker
 from tieback.router import Router
 from tieback.router.joint_space import JointSpace
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import VectorKind
 
 from support import colours
 from support.bag_of_words import WIDTH, BagOfWords, card, dense

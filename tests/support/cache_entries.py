@@ -6,10 +6,10 @@ import asyncio
 from pathlib import Path
 
 import numpy as np
-from tieback.core.types.locators import LocatorKind, Locators
 from tieback.encoder.computed import Computed, arrays_of
 from tieback.encoder.disk_cache import DiskCache
 from tieback.encoder.entry_format import ARRAYS
+from tieback_contract.locators import LocatorKind, Locators
 
 SPACE = "bag-of-words"
 MEBIBYTE = 1 << 20

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 from tieback.core.types.collection import Collection, IndexedSection, Source
-from tieback.core.types.content import Modality
-from tieback.core.types.fusion import IgnoredDimensions, Routing
+from tieback.core.types.fusion import Routing
 from tieback.core.types.method_choice import MethodChoice
-from tieback.core.types.moving import Mixture, Moving, SecondVector
+from tieback.core.types.moving import Moving, SecondVector
 from tieback.core.types.reindexing import FollowingVectors, ReindexedPiece
 from tieback.core.types.token_vectors import TokenVectors
-from tieback.core.types.vectors import SpaceRef, Vector
+from tieback_contract.fusion import IgnoredDimensions
+from tieback_contract.hits import Mixture
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import SpaceRef, Vector
 
 SPACE = SpaceRef("minilm", "abc123", "def456")
 VECTOR = Vector(np.array([0.25, -0.5, 1.0], np.float32), SPACE, normalized=False)

@@ -11,12 +11,14 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput
-from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import EncodePlan, Label
+from tieback.core.types.content import Content
+from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.limits import Limits
-from tieback.core.types.locators import LocatorKind, Locators
-from tieback.core.types.vectors import VectorKind
 from tieback.models.encoder_model import Prepared, RawEncoding
+from tieback_contract.encodings import Label
+from tieback_contract.locators import LocatorKind, Locators
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import VectorKind
 
 from support.bag_of_words import card as text_card
 

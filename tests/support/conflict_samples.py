@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tieback.core.types.generation import (
+from tieback_contract.claims import (
     Claim,
     Conflict,
     ConflictingPlace,

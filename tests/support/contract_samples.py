@@ -11,79 +11,52 @@ from typing import Any
 
 import numpy as np
 from tieback.core import errors
-from tieback.core.field_path import at
 from tieback.core.tenant import Access, CollectionKey, Principal, Quota, Share, Usage
-from tieback.core.types.arrays import Box
 from tieback.core.types.collection import IndexedItem, IndexedSection
-from tieback.core.types.content import Content, Features, Modality, TokenIds
+from tieback.core.types.content import Content, Features, TokenIds
 from tieback.core.types.encoding import (
-    AppliedAdapter,
     CachePolicy,
     EncodePlan,
     EncodeReply,
-    Encoding,
-    EncodingSource,
-    Reduction,
     SplitReply,
     TextPiece,
     Truncated,
     Truncation,
 )
-from tieback.core.types.fusion import (
-    Fused,
-    FusePart,
-    FuseReply,
-    IgnoredDimensions,
-    Role,
-    Routing,
-)
-from tieback.core.types.generation import (
-    Abstention,
-    AbstentionReason,
-    AnswerStyle,
-    Citation,
-    Evidence,
-    Finish,
-    FinishReason,
-    Grammar,
-    GrammarKind,
-    Grounding,
-    NotCheckedReason,
-    SamplingParameters,
-    ScoredToken,
-    TextDelta,
-    TokenScore,
-    TokenScores,
-    Twin,
-    Verdict,
-    VerdictLabel,
-)
+from tieback.core.types.fusion import FusePart, FuseReply, Role, Routing
+from tieback.core.types.generation import Evidence, Grammar, GrammarKind, Grounding, SamplingParameters
 from tieback.core.types.ingestion import LongTexts
 from tieback.core.types.method_choice import MethodChoice
-from tieback.core.types.moving import ReadIn
-from tieback.core.types.rerank import (
-    Alignment,
-    RerankCandidate,
-    RerankFailure,
-    RerankReply,
-    RerankResult,
-)
-from tieback.core.types.retrieval import (
-    QueryPart,
-    Retrieval,
-    RetrievalPlan,
-    RetrievedHit,
-    RetrieveReply,
-    SignalShare,
-)
+from tieback.core.types.rerank import RerankCandidate, RerankFailure, RerankReply, RerankResult
+from tieback.core.types.retrieval import QueryPart, Retrieval, RetrievalPlan, RetrieveReply
 from tieback.core.types.search import (
     Granularity,
     Reached,
     SearchReply,
 )
 from tieback.core.types.snapshot import Snapshot
-from tieback.core.types.vectors import DType, SpaceRef, SparseVector, Vector, VectorKind
 from tieback.serving import conversions
+from tieback_contract.alignment import Alignment
+from tieback_contract.answers import (
+    Abstention,
+    AbstentionReason,
+    AnswerStyle,
+    Finish,
+    FinishReason,
+    ScoredToken,
+    TextDelta,
+    TokenScore,
+    TokenScores,
+    Twin,
+)
+from tieback_contract.arrays import Box
+from tieback_contract.claims import Citation, NotCheckedReason, Verdict, VerdictLabel
+from tieback_contract.encodings import AppliedAdapter, Encoding, EncodingSource, Reduction
+from tieback_contract.field_path import at
+from tieback_contract.fusion import Fused, IgnoredDimensions
+from tieback_contract.hits import ReadIn, RetrievedHit, SignalShare
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import DType, SpaceRef, SparseVector, Vector, VectorKind
 
 from support.collection_samples import (
     COLLECTIONS,

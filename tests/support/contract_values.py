@@ -5,35 +5,19 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-from tieback.core.types.arrays import Box
-from tieback.core.types.content import Content, Item, Modality, Section
-from tieback.core.types.encoding import (
-    Encoding,
-    EncodingSource,
-    Label,
-)
-from tieback.core.types.fusion import (
-    RoutingExplanation,
-)
-from tieback.core.types.generation import (
-    AnswerAction,
-    Decision,
-)
-from tieback.core.types.locators import Locator, LocatorKind, Locators
+from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.method_choice import MethodChoice
-from tieback.core.types.report import Cost, Dropped, DroppedSection, Stage, Timing
-from tieback.core.types.rerank import (
-    AlignedPair,
-    Alignment,
-)
-from tieback.core.types.search import (
-    FoundPiece,
-    Highlight,
-    Hit,
-    SameText,
-    StageScores,
-)
-from tieback.core.types.vectors import MultiVector, SparseVector
+from tieback.core.types.search import StageScores
+from tieback_contract.alignment import AlignedPair, Alignment
+from tieback_contract.answers import AnswerAction, Decision
+from tieback_contract.arrays import Box
+from tieback_contract.encodings import Encoding, EncodingSource, Label
+from tieback_contract.fusion import RoutingExplanation
+from tieback_contract.hits import FoundPiece, Highlight, Hit, SameText
+from tieback_contract.locators import Locator, LocatorKind, Locators
+from tieback_contract.modality import Modality
+from tieback_contract.reports import Cost, Dropped, DroppedSection, Stage, Timing
+from tieback_contract.vectors import MultiVector, SparseVector
 
 from support.collection_samples import (
     SPACE,

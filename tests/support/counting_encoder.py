@@ -10,25 +10,19 @@ from pathlib import Path
 import numpy as np
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.field_path import at
-from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import (
-    CachePolicy,
-    EncodePlan,
-    EncodeReply,
-    Encoding,
-    EncodingSource,
-    SplitReply,
-    TextPiece,
-)
+from tieback.core.types.content import Content
+from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeReply, SplitReply, TextPiece
 from tieback.core.types.load import Load
-from tieback.core.types.report import Cost, Timing
-from tieback.core.types.vectors import SpaceRef, Vector
 from tieback.ports import DEFAULT_PLAN
 from tieback.serving.server import GrpcServer
 from tieback.serving.servicers.encoder import EncoderServicer
 from tieback.serving.settings import Settings
 from tieback.serving.telemetry import Telemetry
+from tieback_contract.encodings import Encoding, EncodingSource
+from tieback_contract.field_path import at
+from tieback_contract.modality import Modality
+from tieback_contract.reports import Cost, Timing
+from tieback_contract.vectors import SpaceRef, Vector
 
 SPACE = SpaceRef("tiny", "r1", "f1")
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 from hypothesis import strategies as st
-from tieback.core.types.content import Item, Modality, Section
-from tieback.core.types.metadata import Metadata
+from tieback.core.types.content import Item, Section
 from tieback.index.filters import And, Comparison, Filter, Not, Or
 from tieback.index.memory import Memory
 from tieback.index.records import Put, Record
+from tieback_contract.metadata import Metadata
+from tieback_contract.modality import Modality
 
 
 def put(

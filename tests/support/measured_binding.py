@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from tieback.core.types.content import Modality
-from tieback.core.types.vectors import SpaceRef
 from tieback.methods.projection import fit
 from tieback.models.joint_space_artifact import Block, BoundProjection, BoundRouter, JointSpaceArtifact
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import SpaceRef
 
 TEXTS = ("all-minilm-l6-v2", "paraphrase-minilm-l3-v2", "wordllama-256")
 NAMES = (*TEXTS, "efficientnet-lite0", "yamnet")

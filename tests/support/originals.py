@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from tieback.core.types.collection import IndexedItem, IndexedSection
-from tieback.core.types.content import Content, Item, Modality, Section
-from tieback.core.types.vectors import SpaceRef
+from tieback.core.types.content import Content, Item, Section
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import SpaceRef
 
 from support.sections import SPACE, axis, vector
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from tieback.core.types.content import Content, Modality
+from tieback.core.types.content import Content
 from tieback.core.types.retrieval import QueryPart
+from tieback_contract.modality import Modality
 
 from support.colours import png
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from tieback.core.errors import InvalidInput
-from tieback.core.field_path import at
 from tieback.core.recognised import joined, labelled, together
-from tieback.core.types.arrays import Box
-from tieback.core.types.content import Modality
-from tieback.core.types.generation import Citation, Evidence
-from tieback.core.types.locators import Locator, LocatorKind
-from tieback.core.types.recognition import RecognisedText, RecogniseReply
-from tieback.core.types.report import Timing
+from tieback.core.types.generation import Evidence
+from tieback.core.types.recognition import RecogniseReply
+from tieback_contract.arrays import Box
+from tieback_contract.claims import Citation
+from tieback_contract.field_path import at
+from tieback_contract.locators import Locator, LocatorKind
+from tieback_contract.modality import Modality
+from tieback_contract.recognition import RecognisedText
+from tieback_contract.reports import Timing
 
 RECOGNISED = joined([[("Café", Locator(LocatorKind.BOX, (0.25, 0.5, 0.5, 0.125)), 0.75)]], "reader")
 LABELLED = labelled([("dog, hound", Locator(LocatorKind.TIME_RANGE, (0.5, 2.25)), 0.5)], "namer")

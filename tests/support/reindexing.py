@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from tieback.core.types.collection import IndexedSection
-from tieback.core.types.content import Modality
 from tieback.core.types.reindexing import PendingItem, ReindexedItem
-from tieback.core.types.vectors import SpaceRef
 from tieback.index import Index
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import SpaceRef
 
 from support.sections import vector
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from tieback.core.types.arrays import Array
 from tieback.methods.merging import Weights
+from tieback_contract.arrays import Array
 
 TABLE = "embeddings.word_embeddings.weight"
 

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from tieback.core.types.arrays import Array
 from tieback.core.types.collection import IndexedItem, IndexedSection
-from tieback.core.types.content import Content, Item, Modality, Section
-from tieback.core.types.locators import LocatorKind, Locators
-from tieback.core.types.vectors import MultiVector, SpaceRef, Vector
+from tieback.core.types.content import Content, Item, Section
+from tieback_contract.arrays import Array
+from tieback_contract.locators import LocatorKind, Locators
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import MultiVector, SpaceRef, Vector
 
 SPACE = SpaceRef("pico", "r1", "f1")
 WIDTH = 4

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from tieback.core.types.arrays import Array
-from tieback.core.types.encoding import Encoding
-from tieback.core.types.fusion import Fused, FusePart, Role, Routing
-from tieback.core.types.vectors import SparseVector, Vector
+from tieback.core.types.fusion import FusePart, Role, Routing
 from tieback.models.joint_space_artifact import JointSpaceArtifact
 from tieback.models.loading import load_encoder
 from tieback.router import Router
+from tieback_contract.arrays import Array
+from tieback_contract.encodings import Encoding
+from tieback_contract.fusion import Fused
+from tieback_contract.vectors import SparseVector, Vector
 
 from support.own_encoder import encodings
 from support.shade_worlds import CLIP, PHOTOS

@@ -7,28 +7,30 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 
-from tieback.core.types.conversation import RewrittenQuestion
-from tieback.core.types.generation import (
+from tieback_contract.answers import (
     Abstention,
     AbstentionReason,
     AnswerStyle,
+    Degraded,
+    Finish,
+    FinishReason,
+    GenerationEvent,
+    RewrittenQuestion,
+    TextDelta,
+)
+from tieback_contract.claims import (
     Citation,
     Claim,
     Conflict,
     ConflictingPlace,
     ConflictKind,
-    Degraded,
     Disagreement,
-    Finish,
-    FinishReason,
-    GenerationEvent,
     NotCheckedReason,
     QuestionFit,
-    TextDelta,
     Verdict,
     VerdictLabel,
 )
-from tieback.core.types.report import Timing
+from tieback_contract.reports import Timing
 
 SENTENCE = "The moon pulls the sea towards it"
 """Of the first passage that the canned server finds."""

@@ -9,11 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Modality
-from tieback.core.types.encoding import Encoding, Label
 from tieback.core.types.fusion import FusePart
-from tieback.core.types.vectors import SpaceRef, Vector
 from tieback.methods.imputation import fit
 from tieback.methods.projection import unit_rows
 from tieback.models.joint_space_artifact import (
@@ -24,6 +20,10 @@ from tieback.models.joint_space_artifact import (
     BoundRouter,
     JointSpaceArtifact,
 )
+from tieback_contract.arrays import Array
+from tieback_contract.encodings import Encoding, Label
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import SpaceRef, Vector
 
 WORDS, NAMES = SpaceRef("words", "r1", "f1"), SpaceRef("names", "r2", "f2")
 EYES, EARS = SpaceRef("eyes", "r3", "f3"), SpaceRef("ears", "r4", "f4")

@@ -11,7 +11,6 @@ from typing import Any
 import grpc
 import numpy as np
 from tieback.core.errors import Overloaded
-from tieback.core.types.vectors import SpaceRef, Vector
 from tieback.router import Component, Router
 from tieback.serving.conversions.vectors import write_space, write_vector
 from tieback.serving.observed import ObservedRouter
@@ -20,6 +19,7 @@ from tieback.serving.servicers.router import RouterServicer
 from tieback.serving.settings import Settings
 from tieback.serving.telemetry import Telemetry
 from tieback.v1 import content_pb2, encoder_pb2, generator_pb2, generator_pb2_grpc, router_pb2
+from tieback_contract.vectors import SpaceRef, Vector
 
 SPACE = SpaceRef("tiny", "r1", "f1")
 BUSY = "busy"

@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 from safetensors.numpy import save_file
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import read_card
-from tieback.core.types.arrays import Array
+from tieback_contract.arrays import Array
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 FEATURES = 12

@@ -34,7 +34,8 @@ WITHOUT_PYTORCH = """
 import sys
 sys.modules["torch"] = None
 from tieback.catalog.catalog import read_card
-from tieback.core.types.content import Content, Modality
+from tieback.core.types.content import Content
+from tieback_contract.modality import Modality
 from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.limits import Limits
 from tieback.models.loading import load_encoder

@@ -6,7 +6,7 @@ from typing import Any
 
 import grpc
 from google.rpc import error_details_pb2, status_pb2
-from tieback.core.field_path import FieldPath
+from tieback_contract.field_path import FieldPath
 
 KINDS = (
     error_details_pb2.ErrorInfo,

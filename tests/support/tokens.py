@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 from tieback.core.types.collection import IndexedItem
-from tieback.core.types.locators import LocatorKind, Locators
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.token_vectors import TokenVectors
-from tieback.core.types.vectors import MultiVector, SpaceRef
 from tieback.index.served import ServedSpaces
 from tieback.token_spaces import TokenSpace, TokenSpaces
+from tieback_contract.locators import LocatorKind, Locators
+from tieback_contract.vectors import MultiVector, SpaceRef
 
 from support.sections import axis, item, section
 

@@ -11,13 +11,13 @@ import yaml
 from safetensors.numpy import save_file
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import read_card
-from tieback.core.types.content import Modality
 from tieback.methods.imputation import fit
 from tieback.methods.projection import unit_rows
 from tieback.models.joint_space_artifact import Block, BoundImputation, BoundProjection, JointSpaceArtifact
 from tieback.models.store import Store
 from tieback.recipes.pull import pull
 from tieback.serving.settings import Settings
+from tieback_contract.modality import Modality
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from support.own_encoder import Silent

@@ -6,6 +6,12 @@ import asyncio
 import dataclasses
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 
+from tieback_contract.answers import AnswerStyle, Finish, GenerationEvent, RewrittenQuestion
+from tieback_contract.field_path import at
+from tieback_contract.modality import Modality
+from tieback_contract.reports import Timing
+from tieback_contract.vectors import SpaceRef
+
 from tieback.answer.collection_spaces import (
     CollectionSpace,
     CollectionSpaces,
@@ -34,24 +40,15 @@ from tieback.answer.stopwatch import Stopwatch, hop, share
 from tieback.answer.upgrading import Upgrading
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, Unsupported
-from tieback.core.field_path import at
 from tieback.core.follow_up import standalone
-from tieback.core.types.content import Item, Modality
-from tieback.core.types.conversation import NO_CONVERSATION, Conversation, RewrittenQuestion
-from tieback.core.types.generation import (
-    AnswerStyle,
-    Finish,
-    GenerationEvent,
-    Grounding,
-    SamplingParameters,
-)
+from tieback.core.types.content import Item
+from tieback.core.types.conversation import NO_CONVERSATION, Conversation
+from tieback.core.types.generation import Grounding, SamplingParameters
 from tieback.core.types.ingestion import IngestReply, LongTexts
 from tieback.core.types.limits import Limits
 from tieback.core.types.method_choice import MethodChoice
-from tieback.core.types.report import Timing
 from tieback.core.types.retrieval import Retrieval, RetrieveReply
 from tieback.core.types.token_vectors import TokenVectors
-from tieback.core.types.vectors import SpaceRef
 from tieback.models.learned.conditional_space import ConditionalSpace
 from tieback.models.learned.query_composition import LearnedComposition
 from tieback.operation_ports import MovesPort

@@ -11,6 +11,9 @@ from collections.abc import Collection as Names
 from dataclasses import dataclass
 from typing import Protocol
 
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import SpaceRef
+
 from tieback.answer.degradation import Losses
 from tieback.answer.encoding import JointInputs, SpaceEncoders
 from tieback.answer.single_space import SingleSpace
@@ -26,14 +29,13 @@ from tieback.core.errors import (
 )
 from tieback.core.tenant import TENANT
 from tieback.core.types.collection import Collection
-from tieback.core.types.content import Modality
 from tieback.core.types.fusion import JOINT_SPACE, Role, Routing
 from tieback.core.types.limits import Limits
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.moving import Moving
 from tieback.core.types.query_plan import QueryPlan
 from tieback.core.types.token_vectors import TokenVectors
-from tieback.core.types.vectors import WITH, SpaceRef
+from tieback.core.types.vectors import WITH
 from tieback.methods.codecs import codecs, with_defaults
 from tieback.ports import DEFAULT_ROUTING, EncoderPort, IndexPort, RouterPort
 from tieback.token_spaces import TokenSpace, TokenSpaces

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from tieback_contract.arrays import Array
+from tieback_contract.encodings import Encoding
+from tieback_contract.field_path import at
+from tieback_contract.fusion import Fused, RoutingExplanation
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import SpaceRef, Vector, VectorKind
+
 from tieback.answer.cut_off import cut_off
 from tieback.answer.stopwatch import Stopwatch, hop
 from tieback.core.all_or_none import all_or_none
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, NotFound, TiebackError
-from tieback.core.field_path import at
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import EncodePlan, Encoding, Truncated, Truncation
-from tieback.core.types.fusion import Fused, RoutingExplanation
+from tieback.core.types.content import Content
+from tieback.core.types.encoding import EncodePlan, Truncated, Truncation
 from tieback.core.types.retrieval import QueryPart
-from tieback.core.types.vectors import SpaceRef, Vector, VectorKind
 from tieback.models.learned.query_composition import LearnedComposition, rows_of
 from tieback.ports import EncoderPort
 

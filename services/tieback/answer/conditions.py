@@ -7,6 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import at
+from tieback_contract.fusion import Fused
+from tieback_contract.hits import Hit, RetrievedHit
+from tieback_contract.vectors import SpaceRef
 
 from tieback.answer.collection_spaces import CollectionSpace
 from tieback.answer.picture_query import whole_and_regions
@@ -14,13 +19,10 @@ from tieback.answer.plan import NO_RERANKING, WORDS_ALONE
 from tieback.answer.stopwatch import Stopwatch
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, NotFound, Unavailable
-from tieback.core.field_path import at
 from tieback.core.order import best_first
-from tieback.core.types.arrays import Array
-from tieback.core.types.fusion import Fused, Role
-from tieback.core.types.retrieval import Retrieval, RetrievalPlan, RetrievedHit
-from tieback.core.types.search import Granularity, Hit
-from tieback.core.types.vectors import SpaceRef
+from tieback.core.types.fusion import Role
+from tieback.core.types.retrieval import Retrieval, RetrievalPlan
+from tieback.core.types.search import Granularity
 from tieback.models.learned.conditional_space import ConditionalSpace
 
 CONDITION = "condition"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tieback.core.types.encoding import Encoding, Truncated
+from tieback_contract.encodings import Encoding
+
+from tieback.core.types.encoding import Truncated
 
 
 def cut_off(encodings: Iterable[Encoding]) -> list[Truncated]:

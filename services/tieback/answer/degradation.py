@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
+from tieback_contract.field_path import at
+from tieback_contract.fusion import RoutingExplanation
+from tieback_contract.modality import Modality
+
 from tieback.answer.encoding import SpaceEncodings
 from tieback.core.errors import DeadlineExceeded, Overloaded, TiebackError, Unavailable
-from tieback.core.field_path import at
-from tieback.core.types.content import Modality
-from tieback.core.types.fusion import RoutingExplanation
 from tieback.core.types.retrieval import QueryPart
 
 DOWN, LATE, SHED, REFUSED = "down", "late", "shed", "refused"

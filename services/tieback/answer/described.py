@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tieback_contract.encodings import Label
+
 from tieback.answer.drafts import Draft
 from tieback.answer.features import words_of_features
 from tieback.core.types.content import Features
-from tieback.core.types.encoding import Label
 
 LEAST_PROBABILITY = 0.05
 """A class of at least this probability is among the words that a picture or a sound is found by."""

@@ -10,10 +10,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
+from tieback_contract.hits import Hit, RetrievedHit
+
 from tieback.answer.reranking import ranked
 from tieback.core.types.rerank import RerankResult
-from tieback.core.types.retrieval import RetrievedHit
-from tieback.core.types.search import Hit
 
 
 def sections_of(hits: Sequence[Hit]) -> list[Hit]:

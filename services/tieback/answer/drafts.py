@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from tieback_contract.encodings import Label
+from tieback_contract.field_path import at
+from tieback_contract.recognition import RecognisedText
+from tieback_contract.vectors import MultiVector, Vector
+
 from tieback.answer.cut_off import cut_off
 from tieback.answer.headings import with_heading
 from tieback.answer.splitting import Split
 from tieback.core.alone import Alone
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.field_path import at
 from tieback.core.types.content import Content, Section
-from tieback.core.types.encoding import Label, Truncated
+from tieback.core.types.encoding import Truncated
 from tieback.core.types.fusion import FusePart
-from tieback.core.types.recognition import RecognisedText
-from tieback.core.types.vectors import MultiVector, Vector
 
 TOGETHER = 1024
 """Sections that are encoded and written at once, where items have fewer: a bound on messages and memory."""

@@ -6,19 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import ROOT, at
+from tieback_contract.fusion import Fused
+from tieback_contract.modality import Modality
+from tieback_contract.reports import Timing
+from tieback_contract.vectors import DType, SpaceRef, Vector
 
 from tieback.answer.collection_spaces import CollectionSpace, default_of
 from tieback.answer.stopwatch import Stopwatch, hop
 from tieback.core.alone import Alone
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import WRONG_MODALITY, InvalidInput, NotFound, SpaceMismatch, TiebackError
-from tieback.core.field_path import ROOT, at
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Content, Modality
+from tieback.core.types.content import Content
 from tieback.core.types.encoding import Truncation
-from tieback.core.types.fusion import Fused, FusePart, Role
-from tieback.core.types.report import Timing
-from tieback.core.types.vectors import DType, SpaceRef, Vector
+from tieback.core.types.fusion import FusePart, Role
 
 TOGETHER = 256
 """Contents that are encoded at once, so that others have their turn between them."""

@@ -7,16 +7,19 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from tieback_contract.encodings import Encoding
+from tieback_contract.field_path import ROOT, at
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import Vector, VectorKind
+
 from tieback.answer.stopwatch import Stopwatch, seconds_of
 from tieback.core.bulk import once_there_is_room
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, TiebackError
-from tieback.core.field_path import ROOT, at
-from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import EncodePlan, Encoding, Truncation
+from tieback.core.types.content import Content
+from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.fusion import Role
 from tieback.core.types.limits import Limits
-from tieback.core.types.vectors import Vector, VectorKind
 from tieback.ports import EncoderPort
 
 DENSE, LABELS = frozenset({VectorKind.DENSE}), frozenset({VectorKind.LABELS})

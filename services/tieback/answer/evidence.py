@@ -6,14 +6,14 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
+from tieback_contract.hits import Hit, RetrievedHit
+from tieback_contract.modality import Modality
+
 from tieback.answer.headings import titles
 from tieback.core.heading_path import BETWEEN
 from tieback.core.passage_units import units
 from tieback.core.recognised import within
-from tieback.core.types.content import Modality
 from tieback.core.types.generation import Evidence
-from tieback.core.types.retrieval import RetrievedHit
-from tieback.core.types.search import Hit
 from tieback.grounding.named import identifiers, says
 from tieback.ports import EVIDENCE_CHARACTERS, EVIDENCE_SENTENCES
 

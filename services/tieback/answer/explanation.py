@@ -6,11 +6,11 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from tieback_contract.hits import RetrievedHit
+from tieback_contract.reports import Dropped, DroppedSection, Stage
 
 from tieback.answer.reranking import RERANK
-from tieback.core.types.report import Dropped, DroppedSection, Stage
 from tieback.core.types.rerank import RerankResult
-from tieback.core.types.retrieval import RetrievedHit
 from tieback.core.types.search import SearchReply, StageScores
 
 FINAL = "final"

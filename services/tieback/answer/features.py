@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
+from tieback_contract.field_path import at
+from tieback_contract.metadata import MetadataValue
+
 from tieback.core.alone import Alone
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.field_path import at
 from tieback.core.types.content import Features, Item
-from tieback.core.types.metadata import MetadataValue
 
 
 def filtered_by_features(items: Sequence[Item]) -> tuple[list[Item], dict[int, TiebackError]]:

@@ -12,6 +12,10 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
+from tieback_contract.arrays import Array, Span
+from tieback_contract.encodings import Encoding
+from tieback_contract.hits import Highlight, Hit, RetrievedHit
+from tieback_contract.modality import Modality
 
 from tieback.answer.stopwatch import Stopwatch, hop
 from tieback.core.deadline import Deadline
@@ -19,12 +23,9 @@ from tieback.core.errors import TiebackError
 from tieback.core.order import best_first
 from tieback.core.sentences import sentences
 from tieback.core.spans import ByteOffsets
-from tieback.core.types.arrays import Array, Span
-from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import EncodePlan, Encoding, Truncation
+from tieback.core.types.content import Content
+from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.limits import Limits
-from tieback.core.types.retrieval import RetrievedHit
-from tieback.core.types.search import Highlight, Hit
 from tieback.ports import EVIDENCE_SENTENCES, HIGHLIGHTED_CHARACTERS, EncoderPort
 
 HIGHLIGHTS = "highlights"

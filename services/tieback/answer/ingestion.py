@@ -6,6 +6,12 @@ import dataclasses
 import functools
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
+from tieback_contract.encodings import Encoding
+from tieback_contract.field_path import ROOT, FieldPath, at
+from tieback_contract.fusion import Fused
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import Vector
+
 from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces
 from tieback.answer.cut_off import cut_off
 from tieback.answer.described import words_of_no_text
@@ -22,19 +28,17 @@ from tieback.core.alone import Alone
 from tieback.core.bulk import once_there_is_room
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, NotFound, TiebackError
-from tieback.core.field_path import ROOT, FieldPath, at
 from tieback.core.recognised import words_of
 from tieback.core.tenant import PRINCIPAL, Access
 from tieback.core.types.collection import IndexedItem, IndexedSection, UpsertReply
-from tieback.core.types.content import Content, Item, Modality, Section
-from tieback.core.types.encoding import Encoding, Truncation
-from tieback.core.types.fusion import JOINT_SPACE, Fused, FusePart, Role
+from tieback.core.types.content import Content, Item, Section
+from tieback.core.types.encoding import Truncation
+from tieback.core.types.fusion import JOINT_SPACE, FusePart, Role
 from tieback.core.types.ingestion import IngestReply, IngestResult, LongTexts
 from tieback.core.types.limits import Limits
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexedPiece
 from tieback.core.types.token_vectors import TokenVectors
-from tieback.core.types.vectors import Vector
 from tieback.ports import EncoderPort, IndexPort
 from tieback.token_spaces import TokenSpace
 

@@ -7,10 +7,9 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
+from tieback_contract.hits import Hit, RetrievedHit, SignalShare
 
 from tieback.core.order import best_first
-from tieback.core.types.retrieval import RetrievedHit, SignalShare
-from tieback.core.types.search import Hit
 from tieback.core.types.signals import Signals
 
 

@@ -8,6 +8,10 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tieback_contract.field_path import at
+from tieback_contract.fusion import Fused, RoutingExplanation
+from tieback_contract.vectors import Vector
+
 from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces
 from tieback.answer.composing import Composing
 from tieback.answer.cut_off import cut_off
@@ -15,12 +19,10 @@ from tieback.answer.degradation import losses_of, with_unencoded_contents, witho
 from tieback.answer.stopwatch import Stopwatch, hop, seconds_of, share
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.field_path import at
 from tieback.core.types.encoding import Truncated, Truncation
-from tieback.core.types.fusion import Fused, FusePart, Role, Routing, RoutingExplanation
+from tieback.core.types.fusion import FusePart, Role, Routing
 from tieback.core.types.moving import SecondVector
 from tieback.core.types.retrieval import Retrieval
-from tieback.core.types.vectors import Vector
 
 STALE = "stale"
 

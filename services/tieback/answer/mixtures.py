@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from tieback.core.types.moving import Mixture, Moving, ReadIn
-from tieback.core.types.retrieval import RetrievedHit
+from tieback_contract.hits import Mixture, ReadIn, RetrievedHit
+
+from tieback.core.types.moving import Moving
 
 
 def mixed(hits: Sequence[RetrievedHit], moving: Moving | None) -> Mixture | None:

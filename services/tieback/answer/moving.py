@@ -11,6 +11,8 @@ from collections.abc import AsyncGenerator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from tieback_contract.vectors import SpaceRef
+
 from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces
 from tieback.answer.ingestion import Ingestion
 from tieback.answer.reindexing import encode_page
@@ -19,7 +21,6 @@ from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, StaleColl
 from tieback.core.tenant import PRINCIPAL, Access
 from tieback.core.types.collection import Collection
 from tieback.core.types.moving import MoveProgress, Moving
-from tieback.core.types.vectors import SpaceRef
 from tieback.operation_ports import MovesPort
 from tieback.ports import StorePort
 

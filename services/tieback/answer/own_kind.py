@@ -10,8 +10,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
+from tieback_contract.modality import Modality
+
 from tieback.answer.relevance import similarity_of
-from tieback.core.types.content import Modality
 from tieback.core.types.fusion import JOINT_SPACE
 from tieback.core.types.retrieval import QueryPart, Retrieval, RetrievalPlan
 from tieback.core.types.search import Granularity

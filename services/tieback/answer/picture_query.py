@@ -6,6 +6,11 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
+from tieback_contract.field_path import at
+from tieback_contract.fusion import Fused
+from tieback_contract.locators import LocatorKind, Locators
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import MultiVector
 
 from tieback.answer.collection_spaces import CollectionSpace
 from tieback.answer.plan import NO_RERANKING, PICTURE_RERANKING, reranked_candidates
@@ -14,15 +19,11 @@ from tieback.answer.stopwatch import Stopwatch, hop
 from tieback.core.boxes import WHOLE
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput
-from tieback.core.field_path import at
-from tieback.core.types.content import Modality
 from tieback.core.types.encoding import Truncation
-from tieback.core.types.fusion import Fused, FusePart, Role
+from tieback.core.types.fusion import FusePart, Role
 from tieback.core.types.limits import Limits
-from tieback.core.types.locators import LocatorKind, Locators
 from tieback.core.types.retrieval import QueryPart, Retrieval, RetrievalPlan
 from tieback.core.types.search import Granularity
-from tieback.core.types.vectors import MultiVector
 from tieback.models.image_decoding import size_of
 
 SMALLEST_SIDE = 8

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Collection
 
+from tieback_contract.field_path import at
+
 from tieback.answer.learned_order import Ranker
 from tieback.answer.plan import (
     DEFAULT_LIMIT,
@@ -17,7 +19,6 @@ from tieback.answer.plan import (
 )
 from tieback.answer.query_words import words_of
 from tieback.core.errors import InvalidInput, NotFound, Unsupported
-from tieback.core.field_path import at
 from tieback.core.types.fusion import Routing
 from tieback.core.types.limits import Limits
 from tieback.core.types.query_plan import QueryPlan

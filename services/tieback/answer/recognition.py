@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+from tieback_contract.modality import Modality
+from tieback_contract.recognition import Segment, SegmentKind
+
 from tieback.answer.drafts import Draft
 from tieback.answer.stopwatch import Stopwatch
 from tieback.core.bulk import once_there_is_room
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.recognised import moved, within
-from tieback.core.types.content import Modality
 from tieback.core.types.limits import Limits
-from tieback.core.types.recognition import Segment, SegmentKind
 from tieback.ports import RecogniserPort
 
 MOST_SEGMENTS, MOST_BYTES = 4096, 64 * 1024

@@ -15,9 +15,9 @@ import dataclasses
 import math
 from collections.abc import Sequence
 
+from tieback_contract.hits import FoundPiece, Hit, RetrievedHit
+
 from tieback.core.types.fusion import JOINT_SPACE
-from tieback.core.types.retrieval import RetrievedHit
-from tieback.core.types.search import FoundPiece, Hit
 
 CONSTANT, OF_SIMILARITY, OF_WORDS = -4.9, 7.4, 3.3
 

@@ -8,6 +8,9 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from tieback_contract.hits import Hit, RetrievedHit
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import MultiVector
 
 from tieback.answer.collection_spaces import CollectionSpace
 from tieback.answer.degradation import LATE, reason_of
@@ -18,12 +21,10 @@ from tieback.answer.stopwatch import Stopwatch, hop, seconds_of
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, Overloaded, Unavailable
 from tieback.core.order import best_first
-from tieback.core.types.content import Content, Modality
+from tieback.core.types.content import Content
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.rerank import RerankCandidate, RerankResult, RerankSource
-from tieback.core.types.retrieval import QueryPart, RetrievedHit
-from tieback.core.types.search import Hit
-from tieback.core.types.vectors import MultiVector
+from tieback.core.types.retrieval import QueryPart
 from tieback.methods.rank_fusion import rank_fusions
 from tieback.ports import RerankerPort
 from tieback.token_spaces import TokenSpace

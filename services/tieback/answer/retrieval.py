@@ -5,6 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 
+from tieback_contract.fusion import Fused, RoutingExplanation
+from tieback_contract.hits import Hit, RetrievedHit
+from tieback_contract.reports import Stage
+
 from tieback.answer.collection_spaces import CollectionSpaces
 from tieback.answer.composing import Composing
 from tieback.answer.conditions import Conditions
@@ -40,14 +44,12 @@ from tieback.core.errors import (
     Unsupported,
 )
 from tieback.core.types.encoding import Truncated
-from tieback.core.types.fusion import Fused, RoutingExplanation
 from tieback.core.types.limits import Limits
 from tieback.core.types.moving import SecondVector
 from tieback.core.types.query_plan import NO_PLAN
-from tieback.core.types.report import Stage
 from tieback.core.types.rerank import RerankResult
-from tieback.core.types.retrieval import Retrieval, RetrievalPlan, RetrievedHit, RetrieveReply
-from tieback.core.types.search import Granularity, Hit, SearchReply, StageScores
+from tieback.core.types.retrieval import Retrieval, RetrievalPlan, RetrieveReply
+from tieback.core.types.search import Granularity, SearchReply, StageScores
 from tieback.core.types.signals import NAMES
 from tieback.ports import NO_EXPANSION, IndexPort, RerankerPort
 

@@ -6,17 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import at
+from tieback_contract.fusion import Fused, RoutingExplanation
+from tieback_contract.locators import LocatorKind
+from tieback_contract.reports import Timing
+from tieback_contract.vectors import DType, MultiVector, SpaceRef, Vector
 
 from tieback.answer.encoding import DENSE, LABELS, REGIONS, JointInputs, Spaces
 from tieback.core.boxes import WHOLE
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, SpaceMismatch, TiebackError
-from tieback.core.field_path import at
-from tieback.core.types.arrays import Array
-from tieback.core.types.fusion import Fused, FusePart, FuseReply, Role, Routing, RoutingExplanation
-from tieback.core.types.locators import LocatorKind
-from tieback.core.types.report import Timing
-from tieback.core.types.vectors import DType, MultiVector, SpaceRef, Vector
+from tieback.core.types.fusion import FusePart, FuseReply, Role, Routing
 from tieback.ports import DEFAULT_ROUTING
 
 POLICY = "single_space"

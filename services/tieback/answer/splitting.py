@@ -16,14 +16,16 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from tieback_contract.field_path import at
+from tieback_contract.modality import Modality
+
 from tieback.answer.headings import headed, heading_of, titles_of
 from tieback.core.alone import Alone
 from tieback.core.bulk import once_there_is_room
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.field_path import at
 from tieback.core.spans import check_span
-from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.encoding import SplitReply, TextPiece
 from tieback.core.types.limits import Limits
 from tieback.ports import TOO_MANY_PIECES, EncoderPort

@@ -7,8 +7,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tieback_contract.reports import Stage, Timing
+
 from tieback.core.deadline import Deadline
-from tieback.core.types.report import Stage, Timing
 
 MARGIN, SLACK = 0.01, 0.005
 """Seconds kept back at each hop, to answer one's own caller in time, and the part of the remaining time

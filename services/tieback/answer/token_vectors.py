@@ -6,16 +6,18 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
+from tieback_contract.encodings import Encoding
+from tieback_contract.locators import Locators
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import MultiVector
 
 from tieback.answer.encoding import REGIONS as MULTI_VECTOR
 from tieback.answer.encoding import JointInputs, SpaceEncoders
 from tieback.answer.stopwatch import Stopwatch
 from tieback.core.deadline import Deadline
-from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import Encoding, Truncation
+from tieback.core.types.content import Content
+from tieback.core.types.encoding import Truncation
 from tieback.core.types.limits import Limits
-from tieback.core.types.locators import Locators
-from tieback.core.types.vectors import MultiVector
 from tieback.ports import EncoderPort
 from tieback.token_spaces import TokenSpace
 

@@ -8,18 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import at
+from tieback_contract.fusion import Fused
+from tieback_contract.modality import Modality
 
 from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces
 from tieback.answer.stopwatch import Stopwatch
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput
-from tieback.core.field_path import at
 from tieback.core.tenant import PRINCIPAL, Access
-from tieback.core.types.arrays import Array
 from tieback.core.types.collection import Collection
-from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.encoding import Truncation
-from tieback.core.types.fusion import Fused, FusePart, Role
+from tieback.core.types.fusion import FusePart, Role
 from tieback.core.types.limits import Limits
 from tieback.core.types.upgrading import WITH_HALVES, Anchors, Asked, SpacePair
 from tieback.core.word_numbers import MOST_WORDS, words_of

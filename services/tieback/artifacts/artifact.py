@@ -24,13 +24,13 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
+from tieback_contract.arrays import Array
+from tieback_contract.vectors import SpaceRef
 
 from tieback.artifacts.kind import HEADER, Kind, sha256, signed, unsigned
 from tieback.artifacts.packed_arrays import Packed, pack
 from tieback.core.durable_files import sync_path, write_through
 from tieback.core.errors import ArtifactError, OtherWeights
-from tieback.core.types.arrays import Array
-from tieback.core.types.vectors import SpaceRef
 
 STATE, PROVENANCE, MADE = "state.safetensors", "provenance.json", "provenance"
 OWN = frozenset({HEADER, STATE, PROVENANCE})

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-
-from tieback.core.types.arrays import Array
+from tieback_contract.arrays import Array
 
 LARGE = 1 << 16
 """An array of so many entries is worth rounding."""

@@ -15,8 +15,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 
 import numpy as np
-
-from tieback.core.types.arrays import Array
+from tieback_contract.arrays import Array
 
 BATCHES_KEPT = 16
 """Served batches that are gathered before the grid learns of them, so that rows are seldom made anew."""

@@ -20,6 +20,8 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr, field_validator, model_validator
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import SpaceRef, VectorKind
 
 from tieback.catalog.base_card import NAME, Card, MediaCard, Method
 from tieback.catalog.merge import Merge, check_merged
@@ -36,9 +38,8 @@ from tieback.catalog.precision import Drift, LowerPrecision, Precision
 from tieback.catalog.reduction import TokenReduction
 from tieback.catalog.source import Source, Strict, short_hash
 from tieback.core.errors import StartupError
-from tieback.core.types.content import Modality
 from tieback.core.types.fusion import JOINT_SPACE
-from tieback.core.types.vectors import WITH, SpaceRef, VectorKind
+from tieback.core.types.vectors import WITH
 from tieback.methods.reranking import NO_RERANKING, rerankings
 from tieback.methods.token_reduction import token_reductions
 

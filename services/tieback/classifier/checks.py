@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from tieback_contract.field_path import FieldPath, at
+from tieback_contract.vectors import Vector
+
 from tieback.core.errors import InvalidInput, cut
-from tieback.core.field_path import FieldPath, at
 from tieback.core.tenant import NAME
 from tieback.core.types.heads import (
     FEWEST_CLASSES,
@@ -17,7 +19,6 @@ from tieback.core.types.heads import (
     Example,
     HeadRequest,
 )
-from tieback.core.types.vectors import Vector
 from tieback.methods.heads import FIT, heads, keeps_memory
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from tieback_contract.arrays import Array
+from tieback_contract.reports import Timing
+from tieback_contract.vectors import SpaceRef
+
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import TiebackError
-from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content
-from tieback.core.types.report import Timing
-from tieback.core.types.vectors import SpaceRef
 
 
 class EmbeddingPort(Protocol):

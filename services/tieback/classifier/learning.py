@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.vectors import SpaceRef
 
 from tieback.artifacts import Artifact
 from tieback.classifier.store import HEAD, Draft
-from tieback.core.types.arrays import Array
 from tieback.core.types.heads import Head
 from tieback.core.types.method_choice import MethodChoice
-from tieback.core.types.vectors import SpaceRef
 from tieback.methods.heads import FIT, Memory, dealt, fit, heads, predicted_without
 from tieback.training.digests import digest
 from tieback.training.provenance import made_by

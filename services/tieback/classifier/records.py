@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from tieback_contract.vectors import SpaceRef
+
 from tieback.core.types.heads import Head
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.operation import Json
-from tieback.core.types.vectors import SpaceRef
 
 
 def record_of(head: Head) -> dict[str, Any]:

@@ -14,7 +14,12 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.encodings import Label
+from tieback_contract.field_path import at
 from tieback_contract.predictions import Prediction
+from tieback_contract.reports import Stage
+from tieback_contract.vectors import SpaceRef
 
 from tieback.artifacts import Artifact
 from tieback.classifier import learning
@@ -33,17 +38,12 @@ from tieback.core.errors import (
     SpaceMismatch,
     TiebackError,
 )
-from tieback.core.field_path import at
 from tieback.core.order import best_first
 from tieback.core.tenant import PRINCIPAL, Access
-from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content
-from tieback.core.types.encoding import Label
 from tieback.core.types.heads import Example, Head, HeadRequest, PredictReply
 from tieback.core.types.limits import Limits
 from tieback.core.types.operation import Json, Progress
-from tieback.core.types.report import Stage
-from tieback.core.types.vectors import SpaceRef
 from tieback.methods.heads import FOLDS, memory_shares, probabilities
 
 T = TypeVar("T")

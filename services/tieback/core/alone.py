@@ -17,8 +17,9 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Self, TypeVar
 
+from tieback_contract.field_path import ROOT, FieldPath
+
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, TiebackError, Unsupported
-from tieback.core.field_path import ROOT, FieldPath
 
 OF_AN_ITEM = (InvalidInput, NotFound, AlreadyExists, Unsupported)
 """Errors that an item can have by itself, beside an internal one."""

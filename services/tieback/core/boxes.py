@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-
-from tieback.core.types.arrays import Array, Box
+from tieback_contract.arrays import Array, Box
 
 WHOLE = Box(0.0, 0.0, 1.0, 1.0)
 """The whole picture."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tieback_contract.field_path import FieldPath
+
 from tieback.core import errors
 from tieback.core.errors import TiebackError
-from tieback.core.field_path import FieldPath
 
 
 def write_error(error: TiebackError) -> dict[str, Any]:

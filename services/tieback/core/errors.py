@@ -38,7 +38,7 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Self
 
-from tieback.core.field_path import ROOT, FieldPath, at
+from tieback_contract.field_path import ROOT, FieldPath, at
 
 WRONG_MODALITY = "WRONG_MODALITY"
 """The reason of the error where a space does not read contents of a modality."""

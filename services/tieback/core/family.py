@@ -25,9 +25,9 @@ from types import ModuleType
 from typing import Any, Generic, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from tieback_contract.field_path import ROOT, FieldPath, at
 
 from tieback.core.errors import InvalidInput, NotFound
-from tieback.core.field_path import ROOT, FieldPath, at
 from tieback.core.state import Schema
 
 P = TypeVar("P", bound=Callable[..., Any])

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import FieldPath
+from tieback_contract.locators import LocatorKind, Locators
+from tieback_contract.vectors import MultiVector
 
 from tieback.core.boxes import OUTSIDE, inside
 from tieback.core.errors import InvalidInput
-from tieback.core.field_path import FieldPath
-from tieback.core.types.arrays import Array
-from tieback.core.types.locators import LocatorKind, Locators
-from tieback.core.types.vectors import MultiVector
 
 LISTS: Mapping[LocatorKind, str] = {
     LocatorKind.BYTE_SPAN: "byte_spans",

@@ -11,8 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-
-from tieback.core.types.arrays import Array
+from tieback_contract.arrays import Array
 
 ROUNDING = 1e-5
 """Distance up to which scores are equal, as a share of the largest one. Copies of one text that were encoded

@@ -21,9 +21,9 @@ from collections.abc import Iterator
 
 import numpy as np
 import regex
+from tieback_contract.arrays import Array
 
 from tieback.core import sentences
-from tieback.core.types.arrays import Array
 
 LONGEST_TOKEN = 64
 """Characters of a token; a longer one counts as several. A word that a model does not know can be one token

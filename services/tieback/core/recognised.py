@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Sequence
 
-from tieback.core.types.arrays import Box, Span, TimeRange
-from tieback.core.types.locators import Locator, LocatorKind
-from tieback.core.types.recognition import RecognisedText, Segment, SegmentKind
+from tieback_contract.arrays import Box, Span, TimeRange
+from tieback_contract.locators import Locator, LocatorKind
+from tieback_contract.recognition import RecognisedText, Segment, SegmentKind
 
 Part = tuple[str, Locator, float]
 """A piece of writing or speech, or a label, its place and its score."""

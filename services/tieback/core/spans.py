@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from tieback_contract.arrays import Array, Span
+from tieback_contract.field_path import FieldPath
 
 from tieback.core.errors import InvalidInput
-from tieback.core.field_path import FieldPath
-from tieback.core.types.arrays import Array, Span
 from tieback.core.types.content import Section
 
 ONE_BYTE, TWO_BYTES, THREE_BYTES = 0x80, 0x800, 0x10000

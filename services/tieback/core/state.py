@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tieback_contract.arrays import Array
+
 from tieback.core.errors import InvalidInput
-from tieback.core.types.arrays import Array
 
 State = Mapping[str, Array]
 """Arrays by name, kept as safetensors."""

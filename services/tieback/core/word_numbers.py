@@ -6,8 +6,7 @@ import re
 import zlib
 
 import numpy as np
-
-from tieback.core.types.arrays import Array
+from tieback_contract.arrays import Array
 
 MOST_WORDS = 256
 """Different words of a text that count."""

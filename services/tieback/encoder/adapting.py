@@ -13,15 +13,16 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.encodings import Encoding
+from tieback_contract.field_path import FieldPath, at
+from tieback_contract.reports import Cost, Timing
 
 from tieback.catalog.card import EncoderCard
 from tieback.core.all_or_none import all_or_none
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.field_path import FieldPath, at
-from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content
-from tieback.core.types.encoding import EncodePlan, EncodeReply, Encoding
-from tieback.core.types.report import Cost, Timing
+from tieback.core.types.encoding import EncodePlan, EncodeReply
 from tieback.models.adapters import Adapters
 
 Encode = Callable[[Sequence[Content], EncodePlan], Coroutine[Any, Any, EncodeReply]]

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.encodings import Label
+from tieback_contract.locators import Locators
 
-from tieback.core.types.arrays import Array
-from tieback.core.types.encoding import Label
-from tieback.core.types.locators import Locators
 from tieback.models.encoder_model import Prepared, RawEncoding
 
 

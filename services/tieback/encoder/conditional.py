@@ -10,12 +10,13 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.encodings import Encoding
+from tieback_contract.field_path import at
+from tieback_contract.vectors import DType, VectorKind
 
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.field_path import at
-from tieback.core.types.arrays import Array
-from tieback.core.types.encoding import EncodePlan, EncodeReply, Encoding
-from tieback.core.types.vectors import DType, VectorKind
+from tieback.core.types.encoding import EncodePlan, EncodeReply
 from tieback.encoder.shaping import vectors
 from tieback.models.learned.conditional_space import ConditionalSpace
 

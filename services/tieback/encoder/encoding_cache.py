@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tieback_contract.encodings import EncodingSource
+
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, TiebackError
-from tieback.core.types.encoding import EncodingSource
 from tieback.encoder.cache import MemoryCache
 from tieback.encoder.computed import Computed
 from tieback.encoder.disk_cache import DiskCache, DiskState

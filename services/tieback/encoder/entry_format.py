@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
+from tieback_contract.arrays import Array
+from tieback_contract.encodings import Label
+from tieback_contract.locators import LocatorKind, Locators
 
-from tieback.core.types.arrays import Array
-from tieback.core.types.encoding import Label
-from tieback.core.types.locators import LocatorKind, Locators
 from tieback.encoder.computed import Computed
 
 CHECKSUM_BYTES, LENGTH_BYTES, ALIGNMENT = 16, 4, 16

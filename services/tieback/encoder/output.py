@@ -8,9 +8,8 @@ bounds the error of each element by half of it. BINARY keeps the signs.
 from __future__ import annotations
 
 import numpy as np
-
-from tieback.core.types.arrays import Array
-from tieback.core.types.vectors import DType
+from tieback_contract.arrays import Array
+from tieback_contract.vectors import DType
 
 LARGEST_INT8 = 127
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import at
+from tieback_contract.vectors import SpaceRef, Vector
 
 from tieback.core.errors import InvalidInput, SpaceMismatch
-from tieback.core.field_path import at
-from tieback.core.types.arrays import Array
-from tieback.core.types.vectors import SpaceRef, Vector
 from tieback.encoder.output import restore
 
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
+from tieback_contract.encodings import Reduction
+from tieback_contract.field_path import at
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import DType, VectorKind
+
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.options import TransformerText
 from tieback.catalog.reduction import LEAST_SPEED, MOST_LOST
 from tieback.core.errors import WRONG_MODALITY, InvalidInput
-from tieback.core.field_path import at
-from tieback.core.types.content import Content, Modality, TokenIds
-from tieback.core.types.encoding import EncodePlan, Reduction
+from tieback.core.types.content import Content, TokenIds
+from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.limits import Limits
-from tieback.core.types.vectors import DType, VectorKind
 from tieback.models.content import read_features, read_points
 
 UNTRAINED = (

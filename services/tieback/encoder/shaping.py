@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import cast
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.encodings import Encoding, EncodingSource
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import DType, MultiVector, SpaceRef, SparseVector, Vector, VectorKind
 
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Modality
-from tieback.core.types.encoding import EncodePlan, Encoding, EncodingSource
-from tieback.core.types.vectors import DType, MultiVector, SpaceRef, SparseVector, Vector, VectorKind
+from tieback.core.types.encoding import EncodePlan
 from tieback.encoder.computed import Computed
 from tieback.encoder.output import cut, quantise
 

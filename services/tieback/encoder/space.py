@@ -8,29 +8,22 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
+from tieback_contract.encodings import AppliedAdapter, Encoding, EncodingSource, Reduction
+from tieback_contract.field_path import at
+from tieback_contract.reports import Cost, Timing
+from tieback_contract.vectors import SpaceRef, Vector, VectorKind
+
 from tieback.allowance import Allowance
 from tieback.batching import BatchReport
 from tieback.batching.preparation import Preparation
 from tieback.core.alone import Alone
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, Overloaded, TiebackError, Unavailable
-from tieback.core.field_path import at
 from tieback.core.tenant import TENANT
 from tieback.core.types.content import Content
-from tieback.core.types.encoding import (
-    AppliedAdapter,
-    CachePolicy,
-    EncodePlan,
-    EncodeReply,
-    Encoding,
-    EncodingSource,
-    Reduction,
-    SplitReply,
-)
+from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeReply, SplitReply
 from tieback.core.types.limits import Limits
 from tieback.core.types.load import OFTEN, Load
-from tieback.core.types.report import Cost, Timing
-from tieback.core.types.vectors import SpaceRef, Vector, VectorKind
 from tieback.encoder.computed import Computed
 from tieback.encoder.content_key import ContentKeys, size
 from tieback.encoder.encoding_cache import CacheOptions, CacheState, EncodingCache, Outcome

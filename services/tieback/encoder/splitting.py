@@ -14,19 +14,21 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any
 
+from tieback_contract.field_path import at
+from tieback_contract.modality import Modality
+from tieback_contract.reports import Timing
+
 from tieback.admission import Admission, Ticket
 from tieback.batching.preparation import THREADS, Preparation
 from tieback.core.all_or_none import all_or_none
 from tieback.core.alone import Alone
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, TiebackError
-from tieback.core.field_path import at
 from tieback.core.pieces import longest_stretch, pieces, stretches
 from tieback.core.spans import ByteOffsets
-from tieback.core.types.content import Content, Modality
+from tieback.core.types.content import Content
 from tieback.core.types.encoding import SplitReply, TextPiece
 from tieback.core.types.limits import Limits
-from tieback.core.types.report import Timing
 from tieback.encoder.portions import BYTES_PER_CHARACTER, SHORT_CHARACTERS
 from tieback.models.content import read_text
 from tieback.models.encoder_model import EncoderModel, ReadsText

@@ -14,6 +14,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import cast
 
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import VectorKind
+
 from tieback.admission import Admission, Ticket
 from tieback.allowance import Allowance
 from tieback.batching import Batched, Batcher, BatchReport
@@ -22,10 +25,9 @@ from tieback.core.all_or_none import all_or_none
 from tieback.core.alone import UNPREPARED, Alone
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, TiebackError
-from tieback.core.types.content import Content, Modality, TokenIds
+from tieback.core.types.content import Content, TokenIds
 from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.limits import Limits
-from tieback.core.types.vectors import VectorKind
 from tieback.encoder.computed import Computed
 from tieback.encoder.exits import layers_share
 from tieback.encoder.portions import BYTES_PER_TOKEN, Portion, is_quick, portions_of

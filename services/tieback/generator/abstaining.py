@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tieback.core.types.generation import (
-    Abstention,
-    AbstentionReason,
-    AnswerAction,
-    Decision,
-    Grounding,
-    QuestionFit,
-    Verdict,
-)
+from tieback_contract.answers import Abstention, AbstentionReason, AnswerAction, Decision
+from tieback_contract.claims import QuestionFit, Verdict
+
+from tieback.core.types.generation import Grounding
 from tieback.methods.answerability import Judgement
 
 LEAST_SUPPORTED = 0.5

@@ -9,8 +9,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
 
-from tieback.core.deadline import Deadline
-from tieback.core.types.generation import (
+from tieback_contract.answers import (
     AnswerAction,
     Finish,
     FinishReason,
@@ -18,9 +17,11 @@ from tieback.core.types.generation import (
     Repair,
     TextDelta,
     Twin,
-    Verdict,
 )
-from tieback.core.types.report import Timing
+from tieback_contract.claims import Verdict
+from tieback_contract.reports import Timing
+
+from tieback.core.deadline import Deadline
 from tieback.generator import abstaining
 from tieback.generator.checking_ahead import CheckingAhead
 from tieback.generator.deciding import decided

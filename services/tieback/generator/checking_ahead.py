@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from tieback_contract.claims import Claim
+
 from tieback.core.deadline import Deadline
-from tieback.core.types.generation import Checked, Claim
+from tieback.core.types.generation import Checked
 from tieback.grounding import ClaimCheck, PassageReader, answering, as_stated
 from tieback.methods.grounding import Finding, Statement
 

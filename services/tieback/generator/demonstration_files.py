@@ -16,11 +16,11 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
+from tieback_contract.arrays import Array
 from tieback_contract.demonstrations import Demonstration
 
 from tieback.core.durable_files import storing, sync_path, write_durably
 from tieback.core.errors import Damaged
-from tieback.core.types.arrays import Array
 from tieback.core.types.demonstrations import StoredDemonstration
 
 SUFFIX, NOBODY = ".safetensors", "_"

@@ -9,18 +9,13 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
+from tieback_contract.answers import FinishReason, ScoredToken, TokenScore, Twin
+from tieback_contract.field_path import at
+
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, Unavailable
-from tieback.core.field_path import at
 from tieback.core.types.conversation import NO_CONVERSATION, Conversation
-from tieback.core.types.generation import (
-    FinishReason,
-    GrammarKind,
-    SamplingParameters,
-    ScoredToken,
-    TokenScore,
-    Twin,
-)
+from tieback.core.types.generation import GrammarKind, SamplingParameters
 from tieback.generator.packing import packed
 from tieback.generator.prompting import asked_of, messages, shortened
 from tieback.generator.request import Counts, Excerpt, Vectors

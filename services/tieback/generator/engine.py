@@ -20,10 +20,10 @@ from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import suppress
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import at
 
 from tieback.core.errors import InvalidInput, TiebackError, Unavailable
-from tieback.core.field_path import at
-from tieback.core.types.arrays import Array
 from tieback.generator.jobs import Job
 from tieback.generator.writing_ahead import Written
 from tieback.methods.decoding import PromptForm

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from tieback_contract.arrays import Array
 
 from tieback.core.deadline import Deadline
 from tieback.core.tenant import TENANT
-from tieback.core.types.arrays import Array
 from tieback.generator.prompt_lookup import PromptLookup
 from tieback.generator.writing import AnswerWriter, Piece
 from tieback.generator.writing_ahead import Written

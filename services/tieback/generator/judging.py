@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from tieback_contract.field_path import FieldPath
+
 from tieback.core.errors import InvalidInput
-from tieback.core.field_path import FieldPath
 from tieback.core.state import State
 from tieback.core.types.method_choice import MethodChoice
 from tieback.generator.recent_readings import Reader, RecentReadings

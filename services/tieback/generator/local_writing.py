@@ -7,12 +7,14 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mappi
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
+from tieback_contract.answers import Twin
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import at
+
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput
-from tieback.core.field_path import at
-from tieback.core.types.arrays import Array
 from tieback.core.types.conversation import NO_CONVERSATION, Conversation, Turn
-from tieback.core.types.generation import SamplingParameters, Twin
+from tieback.core.types.generation import SamplingParameters
 from tieback.generator.engine import Engine
 from tieback.generator.jobs import Job, new_job
 from tieback.generator.packing import MOST_SENTENCES, packed

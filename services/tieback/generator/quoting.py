@@ -6,19 +6,12 @@ import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
 
+from tieback_contract.answers import AnswerStyle, GenerationEvent, TextDelta
+from tieback_contract.claims import Claim, QuestionFit, Verdict
+from tieback_contract.field_path import at
+
 from tieback.core.errors import InvalidInput
-from tieback.core.field_path import at
-from tieback.core.types.generation import (
-    AnswerStyle,
-    Claim,
-    Evidence,
-    GenerationEvent,
-    Grounding,
-    QuestionFit,
-    SamplingParameters,
-    TextDelta,
-    Verdict,
-)
+from tieback.core.types.generation import Evidence, Grounding, SamplingParameters
 from tieback.generator.evidence import Place, ReadEvidence
 from tieback.grounding import ClaimCheck, answering
 from tieback.grounding.conflicts import LISTED

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
+from tieback_contract.answers import AnswerStyle, Decision, Degraded, GenerationEvent
+
 from tieback.core.errors import EndpointMisconfigured, EndpointUnavailable
-from tieback.core.types.generation import AnswerStyle, Decision, Degraded, GenerationEvent, SamplingParameters
+from tieback.core.types.generation import SamplingParameters
 
 Events = AsyncGenerator[GenerationEvent, None]
 

@@ -6,9 +6,11 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from tieback_contract.answers import AnswerStyle, Twin
+from tieback_contract.arrays import Array
+
 from tieback.core.deadline import Deadline
-from tieback.core.types.arrays import Array
-from tieback.core.types.generation import AnswerStyle, Evidence, Grounding, Twin
+from tieback.core.types.generation import Evidence, Grounding
 from tieback.generator.deciding import Decide
 from tieback.generator.judging import Judge
 from tieback.generator.writing_ahead import Written

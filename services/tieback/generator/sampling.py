@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import at
 
 from tieback.core.errors import InvalidInput
-from tieback.core.field_path import at
-from tieback.core.types.arrays import Array
 from tieback.core.types.generation import SamplingParameters
 from tieback.core.types.limits import Limits
 

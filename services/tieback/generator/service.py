@@ -9,21 +9,16 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from tieback_contract.answers import AnswerStyle, GenerationEvent, Repair, RewrittenQuestion
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import at
+
 from tieback.catalog.card import GeneratorCard
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, NotFound, StartupError, Unsupported
-from tieback.core.field_path import at
 from tieback.core.follow_up import standalone
-from tieback.core.types.arrays import Array
-from tieback.core.types.conversation import NO_CONVERSATION, Conversation, RewrittenQuestion
-from tieback.core.types.generation import (
-    AnswerStyle,
-    Evidence,
-    GenerationEvent,
-    Grounding,
-    Repair,
-    SamplingParameters,
-)
+from tieback.core.types.conversation import NO_CONVERSATION, Conversation
+from tieback.core.types.generation import Evidence, Grounding, SamplingParameters
 from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
 from tieback.core.types.method_choice import MethodChoice

@@ -10,14 +10,9 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 
-from tieback.core.types.generation import (
-    Claim,
-    GenerationEvent,
-    Repaired,
-    TextDelta,
-    TokenScores,
-    VerdictLabel,
-)
+from tieback_contract.answers import GenerationEvent, TextDelta, TokenScores
+from tieback_contract.claims import Claim, Repaired, VerdictLabel
+
 from tieback.generator.checking_ahead import CheckingAhead, Found
 from tieback.generator.writing_ahead import Written
 from tieback.methods.grounding import Statement

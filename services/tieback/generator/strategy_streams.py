@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import FieldPath
+
 from tieback.core.errors import InvalidInput, NotFound
-from tieback.core.field_path import FieldPath
-from tieback.core.types.arrays import Array
 from tieback.methods.decoding import MAIN_MODEL, PromptForm, Stream
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from tieback_contract.answers import ScoredToken, TokenScore
+from tieback_contract.arrays import Array
 
-from tieback.core.types.arrays import Array
-from tieback.core.types.generation import ScoredToken, TokenScore
 from tieback.methods.decoding import log_probabilities
 
 LEAST = -1000.0

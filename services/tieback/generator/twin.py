@@ -7,9 +7,11 @@ from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 
+from tieback_contract.answers import FinishReason, Twin
+from tieback_contract.field_path import ROOT
+
 from tieback.core.deadline import Deadline
-from tieback.core.field_path import ROOT
-from tieback.core.types.generation import FinishReason, SamplingParameters, Twin
+from tieback.core.types.generation import SamplingParameters
 from tieback.core.types.method_choice import MethodChoice
 from tieback.generator.engine import Engine
 from tieback.generator.jobs import new_job

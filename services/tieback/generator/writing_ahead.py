@@ -11,7 +11,8 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from tieback.core.types.generation import Claim, FinishReason, ScoredToken
+from tieback_contract.answers import FinishReason, ScoredToken
+from tieback_contract.claims import Claim
 
 
 @dataclass(frozen=True, slots=True)

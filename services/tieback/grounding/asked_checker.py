@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tieback_contract.arrays import Span
+from tieback_contract.claims import Citation, Verdict, VerdictLabel
+from tieback_contract.field_path import FieldPath
+
 from tieback.core.deadline import Deadline
 from tieback.core.errors import EndpointMisconfigured, EndpointUnavailable, TiebackError, Unavailable
-from tieback.core.field_path import FieldPath
-from tieback.core.types.arrays import Span
-from tieback.core.types.generation import Citation, Evidence, Verdict, VerdictLabel
+from tieback.core.types.generation import Evidence
 from tieback.core.types.grounding import GroundingCheck
 from tieback.core.types.method_choice import MethodChoice
 from tieback.grounding.card_checker import threshold_of

@@ -9,19 +9,19 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from tieback_contract.arrays import Array, Span
+from tieback_contract.claims import Citation, Claim, NotCheckedReason, Verdict, VerdictLabel
+from tieback_contract.field_path import FieldPath, at
+from tieback_contract.reports import Timing
 
 from tieback.catalog.checker_card import OUTCOMES, Aggregation, CheckerCard
 from tieback.core.alone import Alone
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.field_path import FieldPath, at
 from tieback.core.passage_units import in_bytes
-from tieback.core.types.arrays import Array, Span
-from tieback.core.types.generation import Citation, Claim, NotCheckedReason, Verdict, VerdictLabel
 from tieback.core.types.grounding import CheckedText, CheckReply, GroundingCheck
 from tieback.core.types.load import Load
 from tieback.core.types.method_choice import MethodChoice
-from tieback.core.types.report import Timing
 from tieback.grounding.claim_reading import ClaimReader, RecentOutcomes
 from tieback.grounding.evidence_windows import CutPassage, Window, windows
 from tieback.methods.grounding import words_of

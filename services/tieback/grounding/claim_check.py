@@ -7,18 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from tieback_contract.claims import Citation, Claim, Conflict, NotCheckedReason, Verdict, VerdictLabel
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
-from tieback.core.types.generation import (
-    Checked,
-    Citation,
-    Claim,
-    Conflict,
-    Evidence,
-    NotCheckedReason,
-    Verdict,
-    VerdictLabel,
-)
+from tieback.core.types.generation import Checked, Evidence
 from tieback.grounding.configured_checker import LABELS, ConfiguredChecker, labels_checker
 from tieback.grounding.conflicts import Conflicts
 from tieback.grounding.explaining import Explanations, citation_of

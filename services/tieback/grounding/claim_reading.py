@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.reports import Timing
 
 from tieback.admission import Admission
 from tieback.allowance import Allowance
@@ -18,10 +20,8 @@ from tieback.catalog.checker_card import CheckerCard, ClaimEndpoint
 from tieback.core.deadline import Deadline
 from tieback.core.errors import TiebackError
 from tieback.core.tenant import TENANT
-from tieback.core.types.arrays import Array
 from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
-from tieback.core.types.report import Timing
 from tieback.models.claim_classifier import ClaimClassifierModel, PreparedClaim, ReadClaim
 from tieback.models.claim_endpoint import ClaimEndpointModel
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 
+from tieback_contract.claims import Claim
+
 from tieback.core.sentences import decided_until, ends, may_end, sentences, trimmed
-from tieback.core.types.generation import Claim
 
 
 class ClaimFinder:

@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import cast
 
+from tieback_contract.arrays import Array
+from tieback_contract.claims import VerdictLabel
+from tieback_contract.field_path import FieldPath, at
+
 import tieback
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, NotFound
-from tieback.core.field_path import FieldPath, at
 from tieback.core.state import State
-from tieback.core.types.arrays import Array
-from tieback.core.types.generation import VerdictLabel
 from tieback.core.types.method_choice import MethodChoice
 from tieback.grounding.asked_checker import AskedChecker
 from tieback.grounding.asked_checker import summary as cited_passages

@@ -6,10 +6,12 @@ import heapq
 import re
 from collections.abc import Iterator, Sequence
 
+from tieback_contract.arrays import Span
+from tieback_contract.claims import Citation, Conflict, ConflictingPlace
+
 from tieback.core.displayed import as_displayed
 from tieback.core.language import sentence_of
-from tieback.core.types.arrays import Span
-from tieback.core.types.generation import Citation, Conflict, ConflictingPlace, Evidence
+from tieback.core.types.generation import Evidence
 from tieback.grounding.differences import difference
 from tieback.grounding.row_keys import row_key
 from tieback.methods.grounding import Passage

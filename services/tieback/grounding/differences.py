@@ -11,11 +11,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from tieback_contract.arrays import Span
+from tieback_contract.claims import ConflictKind
+
 from tieback.core.language import Sentence, sentence_of
 from tieback.core.language.quantities import Quantity, measured, same
 from tieback.core.plain_numbers import has_number
-from tieback.core.types.arrays import Span
-from tieback.core.types.generation import ConflictKind
 from tieback.grounding.spanned_words import Kind, Word, spanned_words
 
 LEAST_SHARED, SHARED_SHARE = 3, 0.6

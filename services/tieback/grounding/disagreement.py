@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from tieback_contract.arrays import Span
+from tieback_contract.claims import Disagreement
+
 from tieback.core.displayed import as_displayed
 from tieback.core.language import Sentence
 from tieback.core.plain_numbers import has_number
-from tieback.core.types.arrays import Span
-from tieback.core.types.generation import Disagreement
 from tieback.grounding.spanned_words import Kind, Word, spanned_words
 from tieback.methods.grounding import Passage, Place, TokenMark, words_of
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from tieback_contract.arrays import Array, Span
 
 from tieback.core.displayed import as_displayed
 from tieback.core.spans import ByteOffsets
-from tieback.core.types.arrays import Array, Span
 
 BETWEEN = "\n\n"
 """Text between passages that are read together."""

@@ -16,11 +16,12 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from functools import lru_cache
 
+from tieback_contract.arrays import Span
+
 from tieback.core.displayed import as_displayed
 from tieback.core.language import language, sentence_of
 from tieback.core.sentences import sentences
 from tieback.core.terms import DEFAULT_LANGUAGE, function_words
-from tieback.core.types.arrays import Span
 from tieback.grounding.languages import is_foreign
 
 STEM = 5

@@ -7,20 +7,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from tieback_contract.arrays import Span
+from tieback_contract.encodings import Encoding
+from tieback_contract.field_path import FieldPath, at
+from tieback_contract.locators import LocatorKind
+from tieback_contract.modality import Modality
+from tieback_contract.recognition import SegmentKind
+from tieback_contract.vectors import VectorKind
 
 from tieback.core.deadline import Deadline
 from tieback.core.displayed import as_displayed
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.field_path import FieldPath, at
 from tieback.core.passage_units import in_bytes
-from tieback.core.types.arrays import Span
-from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import EncodePlan, Encoding, Truncation
+from tieback.core.types.content import Content
+from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.generation import Evidence
 from tieback.core.types.limits import Limits
-from tieback.core.types.locators import LocatorKind
-from tieback.core.types.recognition import SegmentKind
-from tieback.core.types.vectors import VectorKind
 from tieback.methods.grounding import Passage, PassageLabel, Place, Statement
 from tieback.ports import EVIDENCE_CHARACTERS, EVIDENCE_SENTENCES, EncoderPort
 

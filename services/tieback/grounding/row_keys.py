@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
+from tieback_contract.arrays import Span
+
 from tieback.core.passage_units import in_bytes
 from tieback.core.table_rows import cells
-from tieback.core.types.arrays import Span
 from tieback.methods.grounding import Passage
 
 NAMED = re.compile(r"[-*+•]\s[^:;|\n]{1,80}:\s[^;\n]{1,300}(?:;\s[^:;|\n]{1,80}:\s[^;\n]{1,300})+\n?")

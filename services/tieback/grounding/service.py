@@ -6,16 +6,17 @@ import asyncio
 import time
 from collections.abc import Sequence
 
+from tieback_contract.arrays import Span
+from tieback_contract.claims import Citation, Claim, Conflict, Verdict
+from tieback_contract.field_path import at
+from tieback_contract.reports import Timing
+
 from tieback.core.alone import Alone
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.field_path import at
-from tieback.core.types.arrays import Span
-from tieback.core.types.generation import Citation, Claim, Conflict, Verdict
 from tieback.core.types.grounding import CheckedText, CheckReply, GroundingCheck
 from tieback.core.types.limits import Limits
 from tieback.core.types.method_choice import MethodChoice
-from tieback.core.types.report import Timing
 from tieback.grounding.claim_check import ClaimCheck
 from tieback.grounding.claims import ClaimFinder
 from tieback.grounding.configured_checker import Checkers, ConfiguredChecker

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from tieback_contract.arrays import Span
+
 from tieback.core.language import Sentence, Token, sentence_of
-from tieback.core.types.arrays import Span
 
 BEGINS = re.compile(r"(?:^|[.!?:;]['\"”’)]?\s)\W*\Z")
 """Before a word that has a capital because a sentence begins."""

@@ -8,8 +8,7 @@ against the modality's own rows removes that offset.
 from __future__ import annotations
 
 import numpy as np
-
-from tieback.core.types.arrays import Array
+from tieback_contract.arrays import Array
 
 SAMPLE = 512
 """Vectors of a modality that its background is drawn from at most; a section with regions has several. They

@@ -14,8 +14,7 @@ from typing import Any
 
 import faiss as _faiss
 import numpy as np
-
-from tieback.core.types.arrays import Array
+from tieback_contract.arrays import Array
 
 faiss: Any = _faiss  # its stubs leave out what its Python wrapper adds
 

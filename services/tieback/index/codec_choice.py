@@ -10,9 +10,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from tieback_contract.field_path import at
 
 from tieback.core.errors import InvalidInput
-from tieback.core.field_path import at
 from tieback.core.types.method_choice import MethodChoice
 from tieback.index.graphed_vectors import GRAPH_FROM, GraphedVectors
 from tieback.index.growing import FLAT_UP_TO

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from tieback_contract.arrays import Array
 
-from tieback.core.types.arrays import Array
 from tieback.index.readwrite import ReadWriteLock
 from tieback.index.row_file import RowFile
 from tieback.index.vectors import Structure, Vectors

@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-
-from tieback.core.types.arrays import Array
+from tieback_contract.arrays import Array
 
 MOST_PIECES = 8
 """Of a short text: about 1,000 tokens, two pages. All but a few abstracts are shorter."""

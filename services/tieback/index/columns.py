@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.metadata import MetadataValue, Scalar
 
-from tieback.core.types.arrays import Array
-from tieback.core.types.metadata import MetadataValue, Scalar
 from tieback.index.lists import Lists
 from tieback.index.room import grown
 

@@ -16,12 +16,12 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.fusion import IgnoredDimensions
+from tieback_contract.hits import ReadIn
+from tieback_contract.modality import Modality
 
 from tieback.core.order import with_equal
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Modality
-from tieback.core.types.fusion import IgnoredDimensions
-from tieback.core.types.moving import ReadIn
 from tieback.index.memory import Memory
 from tieback.index.next_vectors import NextVectors
 from tieback.index.query import SecondQuery

@@ -12,9 +12,9 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.modality import Modality
 
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Modality
 from tieback.index.item_rows import ItemRows
 from tieback.index.room import grown
 

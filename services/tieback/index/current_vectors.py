@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tieback.core.types.arrays import Array
+from tieback_contract.arrays import Array
+
 from tieback.index.vectors import Structure, Vectors
 
 

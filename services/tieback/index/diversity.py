@@ -9,9 +9,9 @@ vectors do not mean the same content: photos of one kind, for instance, are all 
 from __future__ import annotations
 
 import numpy as np
+from tieback_contract.arrays import Array
 
 from tieback.core.order import first_of_best
-from tieback.core.types.arrays import Array
 
 _CANDIDATES_PER_HIT = 4
 _FEWEST_CANDIDATES, _MOST_CANDIDATES = 100, 1000

@@ -20,9 +20,9 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from tieback_contract.arrays import Array
 
 from tieback.core.order import best_first
-from tieback.core.types.arrays import Array
 from tieback.index.memory import Memory
 from tieback.index.ranking import Pool, Ranker, Ranking
 from tieback.index.recorder import DOCUMENTS, enter

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from tieback_contract.vectors import SpaceRef
+
 from tieback.core.errors import AlreadyExists, TiebackError
 from tieback.core.tenant import Access
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexState
 from tieback.core.types.token_vectors import TokenVectors
-from tieback.core.types.vectors import SpaceRef
 from tieback.index.collection import OpenCollection
 from tieback.index.generations import Generations
 from tieback.index.lifecycle import Lifecycle

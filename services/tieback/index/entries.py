@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Item, Modality
+from tieback_contract.arrays import Array
+from tieback_contract.modality import Modality
+
+from tieback.core.types.content import Item
 from tieback.index.records import Original
 
 

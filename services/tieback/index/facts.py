@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.metadata import Metadata, MetadataValue
+from tieback_contract.modality import Modality
 
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Item, Modality
-from tieback.core.types.metadata import Metadata, MetadataValue
+from tieback.core.types.content import Item
 from tieback.index.columns import Column
 from tieback.index.filters.fields import Kinds, kinds
 from tieback.index.filters.syntax import BUILT_IN, Field

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-
-from tieback.core.types.arrays import Array
+from tieback_contract.arrays import Array
 
 _GOLDEN = 0x9E3779B97F4A7C15  # multiples of it are spread evenly
 

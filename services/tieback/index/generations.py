@@ -18,15 +18,15 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 import numpy as np
+from tieback_contract.field_path import at
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import SpaceRef
 
 from tieback.core.errors import InvalidInput, NotFound, TiebackError, Unavailable
-from tieback.core.field_path import at
 from tieback.core.tenant import CollectionKey
-from tieback.core.types.content import Modality
 from tieback.core.types.limits import Limits
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexState
 from tieback.core.types.token_vectors import TokenVectors
-from tieback.core.types.vectors import SpaceRef
 from tieback.index.codec_choice import codec_of
 from tieback.index.collection import OpenCollection
 from tieback.index.entries import Entry

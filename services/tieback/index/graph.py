@@ -17,9 +17,9 @@ from typing import Any
 
 import faiss as _faiss
 import numpy as np
+from tieback_contract.arrays import Array
 
 from tieback.core.errors import InvalidInput
-from tieback.core.types.arrays import Array
 from tieback.index.exact_neighbours import MANY, Neighbours
 
 faiss: Any = _faiss  # its stubs leave out what its Python wrapper adds

@@ -12,8 +12,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from tieback_contract.arrays import Array
 
-from tieback.core.types.arrays import Array
 from tieback.index.graph import Efforts, Graph
 from tieback.index.room import grown
 from tieback.index.vectors import Structure

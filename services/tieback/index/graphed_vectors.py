@@ -15,11 +15,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
+from tieback_contract.arrays import Array
 
 from tieback.artifacts import Kind
 from tieback.core.errors import InvalidInput, StorageFull
 from tieback.core.state import Schema
-from tieback.core.types.arrays import Array
 from tieback.index.current_vectors import CurrentVectors
 from tieback.index.fingerprints import Fingerprints, fingerprints
 from tieback.index.graph import QUERIES, Efforts, Graph

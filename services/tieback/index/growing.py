@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from tieback_contract.arrays import Array
 
-from tieback.core.types.arrays import Array
 from tieback.index.current_vectors import CurrentVectors
 from tieback.index.readwrite import ReadWriteLock
 from tieback.index.vectors import FlatVectors, InvertedVectors, Vectors

@@ -9,11 +9,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 
+from tieback_contract.hits import Highlight, Hit
+from tieback_contract.modality import Modality
+
 from tieback.core.sentences import sentences
 from tieback.core.spans import ByteOffsets
 from tieback.core.terms import terms_of, words_of
-from tieback.core.types.content import Modality
-from tieback.core.types.search import Highlight, Hit
 from tieback.index.filters import Check
 from tieback.index.memory import Memory
 from tieback.index.query import Query

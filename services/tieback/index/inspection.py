@@ -6,8 +6,9 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from tieback_contract.vectors import SpaceRef
+
 from tieback.core.tenant import CollectionKey
-from tieback.core.types.vectors import SpaceRef
 from tieback.index import versions
 from tieback.index.lock import StoreLock
 from tieback.index.reading import TableReader

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from tieback_contract.field_path import at
+from tieback_contract.reports import Timing
+
 from tieback.core.errors import TiebackError
-from tieback.core.field_path import at
 from tieback.core.tenant import PRINCIPAL
 from tieback.core.types.collection import IndexedItem, UpsertReply
 from tieback.core.types.limits import Limits
-from tieback.core.types.report import Timing
 from tieback.index.collection import OpenCollection
 from tieback.index.key_budget import Checked
 from tieback.index.ownership import OwnedCollections

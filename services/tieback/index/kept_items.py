@@ -11,9 +11,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.modality import Modality
 
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Item, Modality
+from tieback.core.types.content import Item
 from tieback.index.collapsing import short_texts
 from tieback.index.entries import Entry
 from tieback.index.item_rows import ItemRows

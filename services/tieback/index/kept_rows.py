@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-
-from tieback.core.types.arrays import Array
+from tieback_contract.arrays import Array
 
 COLUMNS = (
     *("section_id", "modality", "text", "is_text", "content", "section_title", "uri", "item_title"),

@@ -11,8 +11,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Protocol
 
+from tieback_contract.field_path import at
+
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.field_path import at
 from tieback.index.records import Record
 
 Checked = list[Record | TiebackError]

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from tieback_contract.arrays import Array
 
 from tieback.core.state import State
-from tieback.core.types.arrays import Array
 from tieback.core.types.method_choice import MethodChoice
 from tieback.index.growing import FLAT_UP_TO, GrowingVectors
 from tieback.index.learned_state import LearnedState

@@ -14,11 +14,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from tieback_contract.arrays import Array
 
 from tieback.artifacts import Artifact, Kind
 from tieback.core.errors import StorageFull
 from tieback.core.state import Schema
-from tieback.core.types.arrays import Array
 from tieback.index.coded_vectors import CodedVectors
 from tieback.index.fingerprints import fingerprints
 from tieback.index.growing import FLAT_UP_TO

@@ -20,9 +20,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.hits import ReadIn
 
-from tieback.core.types.arrays import Array
-from tieback.core.types.moving import ReadIn
 from tieback.core.types.search import Reached
 from tieback.index.expected_times import ExpectedTimes
 from tieback.index.filters import Check

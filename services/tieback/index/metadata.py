@@ -12,11 +12,12 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 
+from tieback_contract.field_path import FieldPath, at
+from tieback_contract.metadata import Metadata, MetadataValue, Scalar
+
 from tieback.core.dates import in_utc
 from tieback.core.errors import InvalidInput
-from tieback.core.field_path import FieldPath, at
 from tieback.core.types.limits import Limits
-from tieback.core.types.metadata import Metadata, MetadataValue, Scalar
 from tieback.index.texts import check_text
 
 _FIELD = at("item", "metadata")

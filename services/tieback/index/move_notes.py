@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tieback_contract.vectors import SpaceRef
+
 from tieback.core.durable_files import sync_path, write_durably
 from tieback.core.tenant import CollectionKey
-from tieback.core.types.vectors import SpaceRef
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ was found: by that, the likely ones are chosen, and scored exactly.
 from __future__ import annotations
 
 import numpy as np
+from tieback_contract.arrays import Array
 
-from tieback.core.types.arrays import Array
 from tieback.index.region_vectors import RegionVectors
 from tieback.index.vectors import Vectors
 

@@ -16,9 +16,9 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.vectors import SpaceRef
 
-from tieback.core.types.arrays import Array
-from tieback.core.types.vectors import SpaceRef
 from tieback.index.room import grown
 from tieback.index.translated_vectors import TranslatedVectors
 from tieback.models.compatible_transform import CompatibleTransform

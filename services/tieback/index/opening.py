@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from concurrent.futures import Executor
 
+from tieback_contract.vectors import SpaceRef
+
 from tieback.core.errors import StorageFull
 from tieback.core.tenant import CollectionKey
-from tieback.core.types.vectors import SpaceRef
 from tieback.index.collection import DamagedCollection, OpenCollection, ReadCollection
 from tieback.index.store import Description, Store
 

@@ -23,11 +23,12 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.modality import Modality
 
 from tieback.core.durable_files import link_or_copy, sync_path, write_through
 from tieback.core.errors import StorageFull, Unavailable
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Content, Features, Modality
+from tieback.core.types.content import Content, Features
 from tieback.index.records import Original
 
 _NOBODY = "_"

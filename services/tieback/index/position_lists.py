@@ -16,8 +16,8 @@ from typing import Any
 
 import faiss as _faiss
 import numpy as np
+from tieback_contract.arrays import Array
 
-from tieback.core.types.arrays import Array
 from tieback.index.exact_neighbours import MANY, Neighbours
 from tieback.index.room import grown
 

@@ -6,18 +6,18 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import at
+from tieback_contract.fusion import IgnoredDimensions
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import SpaceRef, Vector
 
 from tieback.core.errors import InvalidInput
-from tieback.core.field_path import at
 from tieback.core.terms import words_of
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Modality
-from tieback.core.types.fusion import IgnoredDimensions
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.moving import SecondVector
 from tieback.core.types.search import Granularity
 from tieback.core.types.signals import METADATA, NAMES, is_signal
-from tieback.core.types.vectors import SpaceRef, Vector
 from tieback.index.filters import Filter, parse
 from tieback.index.store import Description
 from tieback.index.texts import check_text

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from tieback_contract.field_path import at
+
 from tieback.core.errors import InvalidInput
-from tieback.core.field_path import at
 from tieback.core.query_choices import FIELD_OF, clashes, said
 from tieback.core.types.query_plan import QueryPlan
 from tieback.index.query import MOST_HITS

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.hits import ReadIn
 
 from tieback.core.order import best, by_score, level
-from tieback.core.types.arrays import Array
-from tieback.core.types.moving import ReadIn
 from tieback.index.balance import SAMPLE, as_of_reference
 from tieback.index.comparison import Comparison
 from tieback.index.filters import Check

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.reports import Dropped, DroppedSection, Stage, Timing
 
-from tieback.core.types.arrays import Array
-from tieback.core.types.report import Dropped, DroppedSection, Stage, Timing
 from tieback.core.types.search import StageScores
 from tieback.index.memory import Memory
 

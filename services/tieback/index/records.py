@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from tieback_contract.arrays import Array, Span
+from tieback_contract.modality import Modality
 
-from tieback.core.types.arrays import Array, Span
-from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.content import Content, Item, Section
 from tieback.index.metadata import scalars, to_json
 from tieback.index.segment_bytes import SEGMENT_BYTES, packed, unpacked
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from tieback_contract.arrays import Array, Box
 
 from tieback.core.boxes import WHOLE
-from tieback.core.types.arrays import Array, Box
 from tieback.index.growing import GrowingVectors
 from tieback.index.readwrite import ReadWriteLock
 from tieback.index.records import Regions

@@ -9,8 +9,7 @@ unrelated (`answer/relevance.py`).
 from __future__ import annotations
 
 import numpy as np
-
-from tieback.core.types.arrays import Array
+from tieback_contract.arrays import Array
 
 APART = 1.0
 """Amount that is added to a score, or taken from it: similarities are cosines, or of shorter vectors."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tieback.core.types.arrays import Array
-from tieback.core.types.search import SameText
+from tieback_contract.arrays import Array
+from tieback_contract.hits import SameText
+
 from tieback.index.memory import Memory
 
 MOST = 100

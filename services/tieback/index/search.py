@@ -12,14 +12,14 @@ from collections.abc import Sequence
 from itertools import islice
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.hits import Hit, ReadIn
+from tieback_contract.locators import LocatorKind, Locators
+from tieback_contract.reports import Timing
+from tieback_contract.vectors import MultiVector, Vector
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
-from tieback.core.types.arrays import Array
-from tieback.core.types.locators import LocatorKind, Locators
-from tieback.core.types.moving import ReadIn
-from tieback.core.types.report import Timing
-from tieback.core.types.search import Granularity, Hit, Reached, SearchReply, StageScores
-from tieback.core.types.vectors import MultiVector, Vector
+from tieback.core.types.search import Granularity, Reached, SearchReply, StageScores
 from tieback.index.comparison import Comparison, vectors_of
 from tieback.index.diversity import candidates_for, diversified
 from tieback.index.documents import documents

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from tieback.core.types.moving import ReadIn
+from tieback_contract.hits import ReadIn
+
 from tieback.index.measured_recall import Searched
 from tieback.index.memory import Memory
 

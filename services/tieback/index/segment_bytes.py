@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-
-from tieback.core.types.locators import Locator, LocatorKind
-from tieback.core.types.recognition import Segment, SegmentKind
+from tieback_contract.locators import Locator, LocatorKind
+from tieback_contract.recognition import Segment, SegmentKind
 
 _SAID = tuple(SegmentKind)
 _PLACES = {LocatorKind.BOX: 4, LocatorKind.TIME_RANGE: 2}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
+from tieback_contract.vectors import SpaceRef
+
 from tieback.core.errors import InvalidInput, NotFound
-from tieback.core.types.vectors import SpaceRef
 from tieback.index.store import Description
 from tieback.token_spaces import TokenSpaces
 

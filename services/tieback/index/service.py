@@ -10,9 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar, Unpack
 
+from tieback_contract.field_path import at
+from tieback_contract.vectors import SpaceRef
+
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import NotFound, Unavailable
-from tieback.core.field_path import at
 from tieback.core.tenant import PRINCIPAL, Usage
 from tieback.core.types.collection import Collection, IndexedItem, Source, UpsertReply
 from tieback.core.types.content import Item
@@ -23,7 +25,6 @@ from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.query_plan import QueryPlan
 from tieback.core.types.search import Search, SearchReply
 from tieback.core.types.token_vectors import TokenVectors
-from tieback.core.types.vectors import SpaceRef
 from tieback.index import query
 from tieback.index.collection import DamagedCollection, OpenCollection, ReadCollection
 from tieback.index.encoded_again import EncodedAgain

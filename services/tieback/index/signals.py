@@ -11,10 +11,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.metadata import Metadata
 
 from tieback.core.types import signals as known
-from tieback.core.types.arrays import Array
-from tieback.core.types.metadata import Metadata
 from tieback.core.types.signals import Signals
 from tieback.index.comparison import vectors_of
 from tieback.index.feedback import expanded_ranker

@@ -10,11 +10,12 @@ import logging
 from collections import Counter
 from collections.abc import Mapping
 
+from tieback_contract.field_path import at
+from tieback_contract.vectors import SpaceRef
+
 from tieback.core.errors import DamagedSnapshot, InvalidInput, NotFound, StorageFull, Unsupported
-from tieback.core.field_path import at
 from tieback.core.tenant import PRINCIPAL, CollectionKey
 from tieback.core.types.snapshot import Snapshot
-from tieback.core.types.vectors import SpaceRef
 from tieback.index.snapshot_files import SnapshotFolders
 from tieback.index.snapshot_manifest import Manifest
 from tieback.index.store import Description

@@ -14,9 +14,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from tieback_contract.field_path import FieldPath, at
+
 from tieback.core.durable_files import write_durably
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, StorageFull, Unavailable
-from tieback.core.field_path import FieldPath, at
 from tieback.core.types.collection import Source
 from tieback.core.types.query_plan import NO_PLAN, QueryPlan
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from tieback_contract.arrays import Array
 
-from tieback.core.types.arrays import Array
 from tieback.index.recorder import DIVERSITY, DOCUMENTS, FILTER, GROUP, MERGE, RANGE, VECTORS, WORDS, Recorder
 
 if TYPE_CHECKING:

@@ -10,9 +10,10 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from tieback_contract.modality import Modality
+from tieback_contract.recognition import SegmentKind
 
-from tieback.core.types.content import Modality, Section
-from tieback.core.types.recognition import SegmentKind
+from tieback.core.types.content import Section
 from tieback.index.entries import Entry
 from tieback.index.memory import Memory
 from tieback.index.records import Record, regions_of

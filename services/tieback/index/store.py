@@ -33,6 +33,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tieback_contract.vectors import SpaceRef
+
 from tieback.core.durable_files import sync_path, write_durably
 from tieback.core.errors import StartupError
 from tieback.core.tenant import NAME, CollectionKey
@@ -40,7 +42,6 @@ from tieback.core.types.collection import DEFAULT_CODEC
 from tieback.core.types.fusion import Routing
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.token_vectors import TokenVectors
-from tieback.core.types.vectors import SpaceRef
 from tieback.index import versions
 from tieback.index.lock import StoreLock
 from tieback.index.originals import folder_of

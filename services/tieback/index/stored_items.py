@@ -8,10 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from tieback_contract.modality import Modality
 
 from tieback.core.errors import NotFound
 from tieback.core.tenant import Access
-from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.content import Content, Item, Section
 from tieback.index.collection import OpenCollection
 from tieback.index.entries import Entry
 from tieback.index.originals import Originals, content_of

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from tieback_contract.field_path import FieldPath
+
 from tieback.core.errors import InvalidInput
-from tieback.core.field_path import FieldPath
 
 ID_BYTES = 512
 

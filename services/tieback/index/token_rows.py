@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import at
+from tieback_contract.locators import LocatorKind, Locators
+from tieback_contract.vectors import MultiVector
 
 from tieback.core.errors import InvalidInput
-from tieback.core.field_path import at
-from tieback.core.types.arrays import Array
-from tieback.core.types.locators import LocatorKind, Locators
 from tieback.core.types.token_vectors import TokenVectors
-from tieback.core.types.vectors import MultiVector
 from tieback.index.room import grown
 from tieback.index.row_file import RowFile
 from tieback.methods.codecs import Codec, LearnedCodec, codecs

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.hits import ReadIn
 
-from tieback.core.types.arrays import Array
-from tieback.core.types.moving import ReadIn
 from tieback.index.growing import FLAT_UP_TO, GrowingVectors
 from tieback.index.measured_recall import Searched
 from tieback.index.room import grown

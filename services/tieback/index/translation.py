@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.vectors import DType, Vector
 
-from tieback.core.types.arrays import Array
 from tieback.core.types.collection import IndexedItem, IndexedSection
 from tieback.core.types.moving import SecondVector
 from tieback.core.types.reindexing import FollowingVectors
 from tieback.core.types.search import Search
-from tieback.core.types.vectors import DType, Vector
 from tieback.index.next_vectors import NextVectors
 from tieback.index.store import Description
 

@@ -7,21 +7,22 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import FieldPath, at
+from tieback_contract.fusion import IgnoredDimensions
+from tieback_contract.locators import LocatorKind
+from tieback_contract.modality import Modality
+from tieback_contract.recognition import Segment
+from tieback_contract.vectors import DType, MultiVector, SpaceRef, Vector
 
 from tieback.core.alone import Alone
 from tieback.core.errors import InvalidInput, SpaceMismatch, TiebackError, cut
-from tieback.core.field_path import FieldPath, at
 from tieback.core.multi_vectors import check_rows
 from tieback.core.spans import check_span
 from tieback.core.tenant import NAME
-from tieback.core.types.arrays import Array
 from tieback.core.types.collection import IndexedItem, IndexedSection
-from tieback.core.types.content import Content, Item, Modality, Section
-from tieback.core.types.fusion import IgnoredDimensions
+from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.limits import Limits
-from tieback.core.types.locators import LocatorKind
-from tieback.core.types.recognition import Segment
-from tieback.core.types.vectors import DType, MultiVector, SpaceRef, Vector
 from tieback.index.metadata import check_metadata
 from tieback.index.originals import original_of
 from tieback.index.records import Record, Regions

@@ -16,8 +16,8 @@ from typing import Any, Literal, Protocol
 
 import faiss as _faiss
 import numpy as np
+from tieback_contract.arrays import Array
 
-from tieback.core.types.arrays import Array
 from tieback.index.byte_scan import ByteScan
 from tieback.index.readwrite import ReadWriteLock
 

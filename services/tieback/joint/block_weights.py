@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from tieback_contract.arrays import Array
 
-from tieback.core.types.arrays import Array
 from tieback.joint.projecting import Dense
 from tieback.methods.projection import unit_rows
 from tieback.methods.routing import RoutingPolicy, _network, routings

@@ -9,9 +9,9 @@ import logging
 from collections.abc import Sequence
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.modality import Modality
 
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Modality
 from tieback.joint.projecting import project_inputs
 from tieback.methods.projection import unit_rows
 from tieback.methods.routing._network import scores

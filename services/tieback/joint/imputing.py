@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
+from tieback_contract.arrays import Array
 
-from tieback.core.types.arrays import Array
 from tieback.joint.projecting import Dense
 from tieback.methods.imputation import imputations
 from tieback.models.joint_space_artifact import Block, BoundImputation, BoundProjection

@@ -10,9 +10,9 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.modality import Modality
 
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Modality
 from tieback.methods.projection import projections as methods
 from tieback.methods.projection import unit_rows
 from tieback.models.joint_space_artifact import NATIVE, BoundProjection, JointSpaceArtifact

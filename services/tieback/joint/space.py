@@ -10,9 +10,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.modality import Modality
 
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Modality
 from tieback.joint.block_weights import block_weights
 from tieback.joint.graphs import by_block, projection_graphs, router_graphs
 from tieback.joint.imputing import impute

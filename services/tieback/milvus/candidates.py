@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.fusion import IgnoredDimensions
+from tieback_contract.modality import Modality
 
 from tieback.core.deadline import Deadline
 from tieback.core.order import best, level, with_equal
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Modality
-from tieback.core.types.fusion import IgnoredDimensions
 from tieback.index.balance import SAMPLE, as_of_reference
 from tieback.index.query import Query
 from tieback.index.ranking import merging_scales

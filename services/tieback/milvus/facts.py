@@ -14,8 +14,10 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
-from tieback.core.types.content import Item, Modality
-from tieback.core.types.metadata import MetadataValue, Scalar
+from tieback_contract.metadata import MetadataValue, Scalar
+from tieback_contract.modality import Modality
+
+from tieback.core.types.content import Item
 from tieback.index.filters.syntax import BUILT_IN, Field
 from tieback.index.metadata import scalars
 from tieback.milvus import sortable

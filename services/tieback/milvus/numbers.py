@@ -13,8 +13,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tieback_contract.modality import Modality
+
 from tieback.core.deadline import NO_DEADLINE, Deadline
-from tieback.core.types.content import Item, Modality
+from tieback.core.types.content import Item
 from tieback.index.filters import BUILT_IN, Field
 from tieback.index.filters.fields import BOOLEANS, DATES, NUMBERS, STRINGS, Kinds, kinds
 from tieback.index.item_rows import source_of

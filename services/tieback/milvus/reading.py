@@ -8,11 +8,12 @@ import time
 from collections.abc import Iterable
 from concurrent.futures import Executor
 
+from tieback_contract.arrays import Array
+from tieback_contract.hits import Hit
+from tieback_contract.modality import Modality
+
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.terms import terms_of_query
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Modality
-from tieback.core.types.search import Hit
 from tieback.index.filters import Filter
 from tieback.index.filters.evaluation import comparisons
 from tieback.index.filters.fields import first_fault, refusal

@@ -12,9 +12,11 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from tieback_contract.field_path import at
+from tieback_contract.modality import Modality
+
 from tieback.core.errors import InvalidInput
-from tieback.core.field_path import at
-from tieback.core.types.content import Content, Item, Modality, Section
+from tieback.core.types.content import Content, Item, Section
 from tieback.index.collapsing import short_texts
 from tieback.index.metadata import from_json, to_json
 from tieback.index.records import Record

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.hits import FoundPiece, Hit
+from tieback_contract.modality import Modality
 
 from tieback.core.deadline import Deadline
 from tieback.core.order import best, by_score
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Modality
-from tieback.core.types.search import FoundPiece, Hit
 from tieback.index.diversity import candidates_for, diversified
 from tieback.index.grouping import grouped
 from tieback.index.highlights import best_sentences

@@ -11,9 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TypeVar, Unpack
 
+from tieback_contract.field_path import at
+from tieback_contract.hits import Hit
+from tieback_contract.reports import Timing
+from tieback_contract.vectors import SpaceRef
+
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import NotFound, TiebackError, Unavailable
-from tieback.core.field_path import at
 from tieback.core.tenant import PRINCIPAL, Access, CollectionKey, Usage
 from tieback.core.types.collection import Collection, IndexedItem, Source, UpsertReply
 from tieback.core.types.content import Item
@@ -23,10 +27,8 @@ from tieback.core.types.load import Load
 from tieback.core.types.metadata import INDEXED_FROM
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.query_plan import NO_PLAN, QueryPlan
-from tieback.core.types.report import Timing
-from tieback.core.types.search import Hit, Search, SearchReply
+from tieback.core.types.search import Search, SearchReply
 from tieback.core.types.token_vectors import TokenVectors
-from tieback.core.types.vectors import SpaceRef
 from tieback.index import query
 from tieback.index.filters import Check, Comparison, Field, parse
 from tieback.index.lifecycle import check_equal, check_equal_plan, check_new, check_number

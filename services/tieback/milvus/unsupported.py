@@ -8,14 +8,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import SpaceRef
+
 from tieback.core.errors import TiebackError
 from tieback.core.types.collection import Collection
-from tieback.core.types.content import Content, Item, Modality
+from tieback.core.types.content import Content, Item
 from tieback.core.types.moving import Moving
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexState
 from tieback.core.types.snapshot import Snapshot, SnapshotPart
 from tieback.core.types.token_vectors import TokenVectors
-from tieback.core.types.vectors import SpaceRef
 from tieback.milvus.refusals import unsupported
 
 

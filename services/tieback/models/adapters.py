@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load, load_file
+from tieback_contract.arrays import Array
 
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import Unavailable
-from tieback.core.types.arrays import Array
 from tieback.methods.heads import probabilities
 from tieback.methods.merging import FACTORS, RESTORE, Weights, mergings
 from tieback.models.session import Hardware, Session

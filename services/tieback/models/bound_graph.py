@@ -10,9 +10,9 @@ import functools
 from collections.abc import Mapping
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.modality import Modality
 
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Modality
 from tieback.models.session import Session
 
 PROJECTIONS, ROUTER = "projections", "router"

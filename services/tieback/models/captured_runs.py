@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import onnxruntime
-
-from tieback.core.types.arrays import Array
+from tieback_contract.arrays import Array
 
 ENABLED = {"enable_cuda_graph": "1"}
 MOST = 128  # shapes that keep buffers; further ones run without

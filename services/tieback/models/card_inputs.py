@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from tieback_contract.arrays import Array
 from tokenizers import Encoding
 
 from tieback.catalog.checker_card import CLAIM, PLACE, Inputs
 from tieback.core.errors import StartupError
-from tieback.core.types.arrays import Array
 from tieback.models.plain_text import ORDINARY
 from tieback.models.tokenization import TextTokenizer
 

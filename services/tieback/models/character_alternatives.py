@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-
-from tieback.core.types.arrays import Array
+from tieback_contract.arrays import Array
 
 Alternatives = Sequence[tuple[str, float]]
 """What a place of the line may be, with probabilities: characters, or nothing."""

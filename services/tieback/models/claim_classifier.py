@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from tieback_contract.arrays import Array
 
 from tieback.catalog.checker_card import CLAIM, EVIDENCE, OUTCOMES, QUESTION, CheckerCard, ClaimClassifier
 from tieback.core.errors import StartupError
-from tieback.core.types.arrays import Array
 from tieback.models.card_inputs import CardInputs
 from tieback.models.cross_encoder import TYPES
 from tieback.models.reference import IDS, MASK

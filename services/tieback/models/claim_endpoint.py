@@ -14,11 +14,11 @@ from typing import Any
 
 import aiohttp
 import numpy as np
+from tieback_contract.arrays import Array
 
 from tieback.catalog.checker_card import CLAIM, EVIDENCE, OUTCOMES, QUESTION, CheckerCard, ClaimEndpoint
 from tieback.core.deadline import Deadline
 from tieback.core.errors import EndpointMisconfigured, Overloaded, StartupError, TiebackError
-from tieback.core.types.arrays import Array
 from tieback.models.card_inputs import filled
 from tieback.models.chat_endpoint import FIRST_WAIT, GARBAGE, seconds_of
 from tieback.models.claim_classifier import ReadClaim

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.vectors import SpaceRef
 
 from tieback.artifacts import Artifact, Kind, stored
-from tieback.core.types.arrays import Array
-from tieback.core.types.vectors import SpaceRef
 
 CLASS_NAMES = Kind("class_names", "class-name binding", 1, "run: tieback models pull")
 VECTORS, NAMES = "vectors", "names"

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.vectors import SpaceRef
 
 from tieback.artifacts import Artifact, Kind, stored
 from tieback.core.errors import ArtifactError
-from tieback.core.types.arrays import Array
-from tieback.core.types.vectors import SpaceRef
 from tieback.methods.compatibility import TRANSLATE, compatibilities, shared
 
 COMPATIBILITY = Kind(

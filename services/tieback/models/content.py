@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import at
+from tieback_contract.modality import Modality
 
 from tieback.core.errors import WRONG_MODALITY, InvalidInput
-from tieback.core.field_path import at
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Content, Features, Modality
+from tieback.core.types.content import Content, Features
 from tieback.core.types.limits import Limits
 
 # What the first bytes of a file give away, for messages that help: (offset, signature, name).

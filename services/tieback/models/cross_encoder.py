@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from tieback_contract.arrays import Array
 
 from tieback.catalog.card import RerankerCard
 from tieback.core.errors import StartupError
-from tieback.core.types.arrays import Array
 from tieback.models.reference import IDS, MASK
 from tieback.models.session import PROCESSOR, Hardware, Session
 from tieback.models.store import ServedModel, Store

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 import numpy as np
+from tieback_contract.arrays import Array
 
 from tieback.core.errors import StartupError
-from tieback.core.types.arrays import Array
 from tieback.models.row_caches import RowCaches
 from tieback.models.session import Session
 

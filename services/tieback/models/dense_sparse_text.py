@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 
+from tieback_contract.vectors import VectorKind
+
 from tieback.core.types.encoding import EncodePlan
-from tieback.core.types.vectors import VectorKind
 from tieback.models.encoder_model import Prepared, RawEncoding
 from tieback.models.reference import DENSE
 from tieback.models.sparse_text import WEIGHTS, SparseTextModel, parts_of, positive

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from tieback_contract.modality import Modality
 
 from tieback.catalog.card import EncoderCard
-from tieback.core.types.content import Content, Modality
+from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.limits import Limits
 from tieback.models.encoder_model import EncoderModel, Prepared, RawEncoding, Weight

@@ -11,6 +11,8 @@ import re
 import unicodedata
 from collections.abc import Collection
 
+from tieback_contract.field_path import at
+
 from tieback.catalog.card import GeneratorCard
 from tieback.core.errors import (
     EndpointMisconfigured,
@@ -19,7 +21,6 @@ from tieback.core.errors import (
     Overloaded,
     TiebackError,
 )
-from tieback.core.field_path import at
 
 LONGEST = 300
 """Characters of an endpoint's message that are passed on."""

@@ -11,16 +11,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from tieback_contract.arrays import Array, Box
+from tieback_contract.locators import LocatorKind, Locators
+from tieback_contract.vectors import VectorKind
 
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.options import ImageClassifier
 from tieback.core.boxes import WHOLE
-from tieback.core.types.arrays import Array, Box
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.limits import Limits
-from tieback.core.types.locators import LocatorKind, Locators
-from tieback.core.types.vectors import VectorKind
 from tieback.models.encoder_model import Prepared, RawEncoding, Weight
 from tieback.models.image_decoding import central_squares, decoded_bytes, finest_of
 from tieback.models.labels import likeliest, read_class_names

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import SpaceRef
 
 from tieback.artifacts import Artifact, Kind, check_weights
 from tieback.core.errors import OtherWeights
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Modality
-from tieback.core.types.vectors import SpaceRef
 
 REMEDY = "bind again: tieback bind"
 BINDING = Kind("joint_space", "binding", 2, REMEDY)

@@ -7,10 +7,10 @@ import json
 from pathlib import Path
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.encodings import Label
 
 from tieback.core.errors import StartupError
-from tieback.core.types.arrays import Array
-from tieback.core.types.encoding import Label
 
 
 def read_class_names(path: Path) -> tuple[str, ...]:

@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
+from tieback_contract.arrays import Array
 from tokenizers import Tokenizer
 
 from tieback.catalog.card import GeneratorCard
 from tieback.catalog.options import CausalLanguageModel
 from tieback.core.errors import StartupError
-from tieback.core.types.arrays import Array
 from tieback.models.chat_template import ChatTemplate, Message
 from tieback.models.decoder import Decoder, N, Streams
 from tieback.models.detokenization import Detokenizer

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+from tieback_contract.arrays import Array
 
-from tieback.core.types.arrays import Array
 from tieback.models.decoder import Streams
 from tieback.models.language_model import LanguageModel
 

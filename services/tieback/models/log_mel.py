@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
+from tieback_contract.arrays import Array
 
 from tieback.catalog.options import AudioClassifier
-from tieback.core.types.arrays import Array
 
 HTK_BREAK, HTK_SCALE = 700.0, 1127.0
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
+from tieback_contract.arrays import Array
 
 from tieback.catalog.options import AudioEncoder, SpeechRecogniser
-from tieback.core.types.arrays import Array
 
 SMALLEST = 1e-10
 FLOOR = 8.0  # powers of ten

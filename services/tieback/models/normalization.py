@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-
-from tieback.core.types.arrays import Array
+from tieback_contract.arrays import Array
 
 SMALLEST = 1e-12
 

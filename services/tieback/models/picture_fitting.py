@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+from tieback_contract.arrays import Array
 
 from tieback.core.errors import StartupError
-from tieback.core.types.arrays import Array
 
 MOST_PIXELS = 2048  # a side
 CHANNELS = 3

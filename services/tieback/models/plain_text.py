@@ -8,9 +8,8 @@ vocabulary all the same, where a text can reach them; what is found of that gets
 from __future__ import annotations
 
 import numpy as np
+from tieback_contract.arrays import Array
 from tokenizers import Tokenizer
-
-from tieback.core.types.arrays import Array
 
 UNKNOWN = ("[UNK]", "<unk>")
 ORDINARY = "?"

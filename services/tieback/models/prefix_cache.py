@@ -12,8 +12,8 @@ from collections import OrderedDict
 from collections.abc import Iterator
 
 import numpy as np
+from tieback_contract.arrays import Array
 
-from tieback.core.types.arrays import Array
 from tieback.models.row_caches import RowCaches
 
 BLOCK = 32

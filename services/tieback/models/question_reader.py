@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
+from tieback_contract.arrays import Array
 
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.options import TransformerText
 from tieback.core.errors import InvalidInput, StartupError
-from tieback.core.types.arrays import Array
 from tieback.models.session import Session
 from tieback.models.store import Store
 from tieback.models.tokenization import TextTokenizer, TokenizedPair

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from tieback_contract.arrays import Array
 
-from tieback.core.types.arrays import Array
 from tieback.methods.recognition_fusion import Hypothesis, Reading, RecognitionFusion
 
 NEVER = -np.inf

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
+from tieback_contract.arrays import Array
 
 from tieback.core.errors import StartupError
-from tieback.core.types.arrays import Array
 from tieback.models.session import Session
 from tieback.models.staged_session import StagedSession
 

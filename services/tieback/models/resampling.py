@@ -12,8 +12,7 @@ import math
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-
-from tieback.core.types.arrays import Array
+from tieback_contract.arrays import Array
 
 ZERO_CROSSINGS = 16
 KAISER_BETA = 8.0

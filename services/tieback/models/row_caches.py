@@ -10,8 +10,7 @@ import mmap
 from collections.abc import Sequence
 
 import numpy as np
-
-from tieback.core.types.arrays import Array
+from tieback_contract.arrays import Array
 
 SPARE = 1
 """Places behind the last token: the graph writes one more where it runs a single row

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import onnxruntime
+from tieback_contract.arrays import Array
 
 from tieback.core.errors import StartupError
-from tieback.core.types.arrays import Array
 from tieback.models.captured_runs import ENABLED, CapturedRuns
 
 Provider = Literal["cpu", "cuda"]

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.vectors import VectorKind
 
-from tieback.core.types.arrays import Array
 from tieback.core.types.encoding import EncodePlan
-from tieback.core.types.vectors import VectorKind
 from tieback.models.encoder_model import Prepared, RawEncoding
 from tieback.models.reference import IDS, MASK
 from tieback.models.tokenization import TokenizedText

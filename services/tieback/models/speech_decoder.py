@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from tieback_contract.arrays import Array
 from tokenizers import Tokenizer
 
 from tieback.core.errors import StartupError
-from tieback.core.types.arrays import Array
 from tieback.methods.recognition_fusion import byte_vocabulary
 from tieback.models.session import PROCESSOR, Hardware, Session
 from tieback.models.store import ServedModel

@@ -5,15 +5,15 @@ from __future__ import annotations
 import functools
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.locators import Locator, LocatorKind
+from tieback_contract.recognition import RecognisedText
 
 from tieback.catalog.card import RecogniserCard
 from tieback.catalog.options import SpeechRecogniser
 from tieback.core.recognised import joined
-from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content
 from tieback.core.types.limits import Limits
-from tieback.core.types.locators import Locator, LocatorKind
-from tieback.core.types.recognition import RecognisedText
 from tieback.methods.recognition_fusion import recognition_fusions
 from tieback.models.audio_decoding import samples_of, weight_of
 from tieback.models.encoder_model import Prepared, Weight

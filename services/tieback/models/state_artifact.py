@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from tieback_contract.vectors import SpaceRef
+
 from tieback.artifacts import Artifact, Kind
 from tieback.core.errors import InvalidInput, OtherWeights
 from tieback.core.family import Family
 from tieback.core.state import State, check_state
-from tieback.core.types.vectors import SpaceRef
 from tieback.models.learned import ServedKind, ServedModels, shipped_folder
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tieback_contract.field_path import at
 from tokenizers import Tokenizer
 
 from tieback.core.errors import InvalidInput
-from tieback.core.field_path import at
 
 
 @dataclass(frozen=True, slots=True)

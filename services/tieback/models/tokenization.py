@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.modality import Modality
 from tokenizers import Encoding, Tokenizer
 
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.spans import ByteOffsets
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Content, Modality, TokenIds
+from tieback.core.types.content import Content, TokenIds
 from tieback.core.types.encoding import Truncation
 from tieback.core.types.limits import Limits
 from tieback.models.content import read_text, wrong_modality

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from tieback_contract.arrays import Array
 
-from tieback.core.types.arrays import Array
 from tieback.methods.recognition_fusion import RecognitionFusion
 from tieback.models.recognition_search import Found, Reader, search
 from tieback.models.speech_decoder import SECONDS_PER_MARK, Heard, SpeechDecoder

@@ -7,17 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.locators import LocatorKind, Locators
+from tieback_contract.vectors import VectorKind
 
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.options import TransformerText
 from tieback.catalog.precision import Precision
 from tieback.core.errors import StartupError
-from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content, TokenIds
 from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.limits import Limits
-from tieback.core.types.locators import LocatorKind, Locators
-from tieback.core.types.vectors import VectorKind
 from tieback.models.adapters import Adapters
 from tieback.models.content import read_text
 from tieback.models.encoder_model import Prepared, RawEncoding

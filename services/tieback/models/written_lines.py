@@ -10,8 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-
-from tieback.core.types.arrays import Array, Box
+from tieback_contract.arrays import Array, Box
 
 WRITTEN, LEAST_MEAN = 0.3, 0.5
 """The least probability of a pixel of a core, and the least mean of one; as of PP-OCR's."""

@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-
-from tieback.core.types.arrays import Array
+from tieback_contract.arrays import Array
 
 ALIKE = 10
 """Texts that answer a question, at most."""

@@ -29,12 +29,12 @@ from typing import IO, Any, cast
 
 from safetensors import safe_open
 from safetensors.numpy import load, save
+from tieback_contract.arrays import Array
 
 from tieback.core.durable_files import write_durably
 from tieback.core.error_record import read_error, write_error
 from tieback.core.errors import TiebackError, Unsupported
 from tieback.core.state import State
-from tieback.core.types.arrays import Array
 from tieback.methods import compatibility
 
 NICE = 10

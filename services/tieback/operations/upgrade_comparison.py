@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from tieback_contract.arrays import Array
 
 from tieback.core.state import State
-from tieback.core.types.arrays import Array
 from tieback.methods.compatibility import TRANSLATE, compatibilities, shared, translates
 from tieback.operations.upgrade_advice import advised
 from tieback.operations.upgrade_worth import SHARES, Measured, Trial, Worth

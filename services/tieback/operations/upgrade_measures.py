@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from math import hypot, log2, sqrt
 
 import numpy as np
+from tieback_contract.arrays import Array
 
 from tieback.core.state import State
-from tieback.core.types.arrays import Array
 from tieback.core.types.upgrading import WITH_HALVES, Anchors, Asked
 from tieback.methods.compatibility import Compatibility, shared
 from tieback.operations.alike_texts import alike

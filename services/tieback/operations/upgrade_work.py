@@ -20,10 +20,10 @@ from pathlib import Path
 import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import load, save
+from tieback_contract.arrays import Array
 
 from tieback.artifacts import Artifact, stored
 from tieback.core.durable_files import write_durably
-from tieback.core.types.arrays import Array
 from tieback.core.types.upgrading import Anchors, Asked
 
 KEPT = 10

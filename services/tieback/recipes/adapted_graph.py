@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 from safetensors.numpy import save_file
+from tieback_contract.arrays import Array
 
-from tieback.core.types.arrays import Array
 from tieback.methods.merging import FACTORS, RESTORE, SPLIT, Weights, mergings
 from tieback.models.adapters import ADAPTED, OF_BASE, OF_SHARED, SHARED, adapter_file, factor_inputs
 from tieback.recipes.external_data import save_graph

@@ -7,13 +7,14 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.modality import Modality
 
 from tieback.artifacts import stored
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.options import AudioClassifier, ImageClassifier
 from tieback.core.errors import ArtifactError
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Content, Modality
+from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.limits import Limits
 from tieback.models.class_name_bridge import ClassNameBridge

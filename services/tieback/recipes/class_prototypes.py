@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tieback_contract.arrays import Array
 
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import StartupError
-from tieback.core.types.arrays import Array
 from tieback.models import audio_classifier, image_classifier
 from tieback.models.store import Store
 

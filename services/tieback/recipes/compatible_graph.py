@@ -12,12 +12,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from tieback_contract.field_path import FieldPath
+from tieback_contract.vectors import VectorKind
+
 from tieback.artifacts import Artifact, Kind, file_digest
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.options import ImageClassifier, TransformerText
 from tieback.core.errors import InvalidInput
-from tieback.core.field_path import FieldPath
-from tieback.core.types.vectors import VectorKind
 from tieback.models import image_classifier, transformer_text
 from tieback.models.reference import DENSE
 from tieback.models.store import Store

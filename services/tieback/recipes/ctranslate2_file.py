@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tieback_contract.arrays import Array
 
 from tieback.core.errors import StartupError
-from tieback.core.types.arrays import Array
 
 VERSION = 6
 MOST_BYTES = 2 << 30

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tieback_contract.field_path import at
+from tieback_contract.vectors import VectorKind
 
 from tieback.artifacts import Artifact, Kind, file_digest
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.options import DenseSparseText
-from tieback.core.field_path import at
-from tieback.core.types.vectors import VectorKind
 from tieback.models.reference import DENSE, IDS, MASK
 from tieback.models.sparse_text import WEIGHTS
 from tieback.models.store import Store

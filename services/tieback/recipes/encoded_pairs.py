@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.modality import Modality
 
 from tieback.catalog.card import EncoderCard
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Modality
 from tieback.recipes.encoders import Encoders
 from tieback.training.user_pairs import Pair, split_pairs
 

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tieback_contract.arrays import Array
+
 from tieback.artifacts import file_digest
 from tieback.catalog.card import EncoderCard
-from tieback.core.types.arrays import Array
 from tieback.core.types.content import Content
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.loading import RUNTIMES, load_encoder

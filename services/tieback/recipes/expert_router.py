@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 from safetensors.numpy import save_file
+from tieback_contract.arrays import Array
 
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput, StartupError
-from tieback.core.types.arrays import Array
 from tieback.core.types.encoding import Truncation
 from tieback.methods.heads import dealt, fit, predicted_without
 from tieback.models.adapters import ROUTER, ROUTER_HEAD

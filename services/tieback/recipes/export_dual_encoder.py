@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from tieback_contract.modality import Modality
 from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn.functional import normalize
@@ -15,7 +16,6 @@ from tieback.catalog.card import EncoderCard
 from tieback.catalog.options import DualEncoder
 from tieback.catalog.own_directory import LARGEST_JSON, LARGEST_TOKENIZER, own_file
 from tieback.core.errors import StartupError
-from tieback.core.types.content import Modality
 from tieback.models.dual_encoder import GRAPH, PIXELS, PREPROCESSOR
 from tieback.models.manifest import link_or_copy
 from tieback.models.picture_fitting import PictureFitting

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 from onnx import ModelProto, numpy_helper
+from tieback_contract.arrays import Array
 
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.merge import Merge, Probe
 from tieback.core.errors import InvalidInput, StartupError
-from tieback.core.types.arrays import Array
 from tieback.core.types.encoding import Truncation
 from tieback.methods.merging import CHECK, Activations, Weights, mergings
 from tieback.methods.merging import merge as merged_weights

@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
+from tieback_contract.modality import Modality
 from torch import Tensor
 
 from tieback.core.errors import StartupError
 from tieback.core.state import State
-from tieback.core.types.content import Modality
 from tieback.joint.graphs import LARGEST_DIFFERENCE, SMALLEST_COSINE, agreement, router_difference
 from tieback.methods.projection import GRAPH, Tensors, projections
 from tieback.methods.routing import _network

@@ -13,6 +13,8 @@ import numpy as np
 import onnx
 import torch
 from onnx import helper
+from tieback_contract.arrays import Array
+from tieback_contract.vectors import VectorKind
 from torch import Tensor
 from torch.nn.functional import normalize
 
@@ -20,8 +22,6 @@ from tieback.catalog.card import EncoderCard
 from tieback.catalog.options import TransformerText
 from tieback.catalog.own_directory import own_file
 from tieback.core.errors import StartupError
-from tieback.core.types.arrays import Array
-from tieback.core.types.vectors import VectorKind
 from tieback.methods.pooling import Pooling, poolings
 from tieback.models.reference import DENSE, IDS, MASK
 from tieback.models.session import Session

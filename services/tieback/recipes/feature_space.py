@@ -11,6 +11,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from safetensors.numpy import save
+from tieback_contract.field_path import at
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import VectorKind
 
 from tieback.artifacts import Artifact, Kind, file_digest
 from tieback.catalog.base_card import NAME
@@ -19,9 +22,6 @@ from tieback.catalog.catalog import read_card
 from tieback.catalog.options import FeatureTable
 from tieback.core.durable_files import write_durably
 from tieback.core.errors import AlreadyExists, InvalidInput
-from tieback.core.field_path import at
-from tieback.core.types.content import Modality
-from tieback.core.types.vectors import VectorKind
 from tieback.models.feature_table import PROJECTION, TABLE, WEIGHTS
 from tieback.models.store import Store
 from tieback.recipes.written_card import write_card

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import onnx
+from tieback_contract.arrays import Array
 
 from tieback.core.errors import StartupError
-from tieback.core.types.arrays import Array
 from tieback.models.session import Session
 from tieback.recipes.external_data import load_with_weights, save_graph
 

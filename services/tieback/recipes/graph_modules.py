@@ -11,8 +11,8 @@ from collections import Counter
 
 import numpy as np
 from onnx import ModelProto, TensorProto, numpy_helper
+from tieback_contract.arrays import Array
 
-from tieback.core.types.arrays import Array
 from tieback.methods.merging import Weights
 
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from onnxruntime.transformers.float16 import convert_float_to_float16
+from tieback_contract.arrays import Array
 
-from tieback.core.types.arrays import Array
 from tieback.recipes.external_data import LARGEST_FILE, save_graph
 from tieback.recipes.graph_edits import load_graph
 

@@ -21,8 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from onnx import ModelProto, NodeProto, TensorProto, checker, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
-
-from tieback.core.types.arrays import Array
+from tieback_contract.arrays import Array
 
 MICROSOFT = "com.microsoft"
 LARGE = 1 << 16

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tieback_contract.arrays import Array
 
 from tieback.core.errors import InvalidInput
-from tieback.core.types.arrays import Array
 from tieback.core.types.signals import NAMES, SEARCH, SIGNALS
 from tieback.methods.learned_ranking import FIT, learned_rankings
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from onnx import ModelProto, TensorProto, helper
+from tieback_contract.arrays import Array
 
-from tieback.core.types.arrays import Array
 from tieback.methods.merging import Activations
 from tieback.models.reference import IDS, MASK
 from tieback.models.session import Session

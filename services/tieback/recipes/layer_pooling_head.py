@@ -13,11 +13,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from tieback_contract.field_path import at
+from tieback_contract.vectors import VectorKind
+
 from tieback.artifacts import Artifact, Kind, file_digest
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.options import TransformerText
-from tieback.core.field_path import at
-from tieback.core.types.vectors import VectorKind
 from tieback.models.reference import IDS, MASK
 from tieback.models.store import Store
 from tieback.models.transformer_text import GRAPH, TOKENIZER

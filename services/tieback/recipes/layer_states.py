@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import FieldPath
+from tieback_contract.vectors import VectorKind
 from tokenizers import Tokenizer
 from torch import Tensor
 
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.options import TransformerText
 from tieback.core.errors import InvalidInput, StartupError
-from tieback.core.field_path import FieldPath
-from tieback.core.types.arrays import Array
 from tieback.core.types.encoding import Truncation
-from tieback.core.types.vectors import VectorKind
 from tieback.methods.layer_pooling import Reads
 from tieback.models.store import Store
 from tieback.models.tokenization import TextTokenizer

@@ -13,11 +13,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from tieback_contract.field_path import FieldPath, at
+
 from tieback.artifacts import Artifact, Kind, file_digest
 from tieback.catalog.card import EncoderCard, Method
 from tieback.catalog.options import TransformerText
 from tieback.core.errors import InvalidInput
-from tieback.core.field_path import FieldPath, at
 from tieback.models.store import Store
 from tieback.recipes.written_card import base_of, places, write_card
 

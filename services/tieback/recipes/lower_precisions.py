@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tieback_contract.arrays import Array
 
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.precision import Precision
-from tieback.core.types.arrays import Array
 from tieback.core.types.encoding import Truncation
 from tieback.models.reference import IDS, MASK, Reference
 from tieback.models.session import Session

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from tieback_contract.arrays import Array
 from torch import Tensor
 
-from tieback.core.types.arrays import Array
 from tieback.methods.map_pooling import GRAPH, map_poolings, part
 from tieback.models.image_classifier import PIXELS, REGIONS
 from tieback.models.image_regions import PARTS, VECTOR

@@ -11,13 +11,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from tieback_contract.field_path import FieldPath, at
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import VectorKind
+
 from tieback.artifacts import Artifact, Kind, file_digest
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.options import ImageClassifier
 from tieback.core.errors import InvalidInput, StartupError
-from tieback.core.field_path import FieldPath, at
-from tieback.core.types.content import Modality
-from tieback.core.types.vectors import VectorKind
 from tieback.models.image_regions import GRAPH
 from tieback.models.store import Store
 from tieback.recipes.written_card import base_of, places, write_card

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from tieback_contract.arrays import Array
 
 from tieback.core.errors import StartupError
-from tieback.core.types.arrays import Array
 
 LARGEST_DIFFERENCE = 1e-3  # of values whose size is around 1; rounding in another order gives some 1e-6
 

@@ -23,9 +23,9 @@ from pathlib import Path
 
 import numpy as np
 from onnx import NodeProto, TensorProto, helper, numpy_helper
+from tieback_contract.arrays import Array
 
 from tieback.core.errors import StartupError
-from tieback.core.types.arrays import Array
 from tieback.recipes.external_data import save_graph
 from tieback.recipes.graph_edits import load_graph, run_to
 

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from tieback_contract.field_path import at
 from torch import Tensor
 
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import StartupError
-from tieback.core.field_path import at
 from tieback.methods.token_reduction import GRAPH, Graph, merge_batch, token_reductions
 from tieback.models.reference import DENSE, IDS, MASK
 from tieback.models.transformer_text import RATIO, graph_file

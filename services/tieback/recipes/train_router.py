@@ -18,12 +18,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import FieldPath, at
 from torch import Tensor, nn
 from torch.nn import functional
 
 from tieback.core.errors import InvalidInput
-from tieback.core.field_path import FieldPath, at
-from tieback.core.types.arrays import Array
 from tieback.methods.routing._network import LAYERS
 from tieback.training.loop import Plan, Progress, batch, train
 

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from typing import cast
 
 import torch
+from tieback_contract.arrays import Array
 from torch import Tensor, nn
 
-from tieback.core.types.arrays import Array
 from tieback.recipes.whisper_encoder import (
     Attention,
     FeedForward,

@@ -11,11 +11,11 @@ from typing import cast
 
 import numpy as np
 import torch
+from tieback_contract.arrays import Array
 from torch import Tensor, nn
 from torch.nn import functional
 
 from tieback.core.errors import StartupError
-from tieback.core.types.arrays import Array
 
 SPECIFICATION = "WhisperSpec"
 

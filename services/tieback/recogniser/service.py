@@ -12,6 +12,11 @@ import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
+from tieback_contract.field_path import at
+from tieback_contract.modality import Modality
+from tieback_contract.recognition import RecognisedText
+from tieback_contract.reports import Timing
+
 from tieback.admission import Admission, Ticket
 from tieback.allowance import Allowance
 from tieback.batching import Batcher, BatchReport
@@ -20,14 +25,12 @@ from tieback.core.all_or_none import all_or_none
 from tieback.core.alone import UNPREPARED, Alone
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import WRONG_MODALITY, InvalidInput, NotFound, StartupError, TiebackError
-from tieback.core.field_path import at
 from tieback.core.recognised import together
-from tieback.core.types.content import Content, Modality
+from tieback.core.types.content import Content
 from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
 from tieback.core.types.method_choice import MethodChoice
-from tieback.core.types.recognition import RecognisedText, RecogniseReply
-from tieback.core.types.report import Timing
+from tieback.core.types.recognition import RecogniseReply
 from tieback.methods.recognition_fusion import NO_FUSION, recognition_fusions
 from tieback.models.encoder_model import Prepared, Weight
 from tieback.models.language_model import LanguageModel

@@ -10,13 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from tieback_contract.alignment import AlignedPair, Alignment
+from tieback_contract.field_path import FieldPath
+from tieback_contract.vectors import MultiVector
 
 from tieback.core.alone import each_alone
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.field_path import FieldPath
 from tieback.core.types.limits import Limits
-from tieback.core.types.rerank import AlignedPair, Alignment
-from tieback.core.types.vectors import MultiVector
 from tieback.methods.reranking import Alignments, Checkpoint, Reranking, Summary
 
 CHUNK_STEPS, CHUNK_PAIRS = 1 << 25, 1 << 18

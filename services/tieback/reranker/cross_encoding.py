@@ -11,16 +11,17 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from tieback_contract.field_path import FieldPath, at
+from tieback_contract.reports import Cost
+from tieback_contract.vectors import MultiVector
+
 from tieback.admission import Admission
 from tieback.allowance import Allowance
 from tieback.batching import Batcher, BatchReport
 from tieback.core.alone import made_alone, result_of
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.field_path import FieldPath, at
 from tieback.core.types.limits import Limits
-from tieback.core.types.report import Cost
-from tieback.core.types.vectors import MultiVector
 from tieback.models.content import read_text
 from tieback.models.cross_encoder import CrossEncoderModel, PreparedPair
 from tieback.reranker.sources import BYTES_PER_TOKEN, Source

@@ -7,21 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from tieback_contract.alignment import Alignment
+from tieback_contract.field_path import at
+from tieback_contract.reports import Cost, Timing
 
 from tieback.core.alone import made_alone
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.field_path import at
 from tieback.core.order import best_first
 from tieback.core.types.limits import Limits
-from tieback.core.types.report import Cost, Timing
-from tieback.core.types.rerank import (
-    Alignment,
-    RerankCandidate,
-    RerankFailure,
-    RerankReply,
-    RerankResult,
-    RerankSource,
-)
+from tieback.core.types.rerank import RerankCandidate, RerankFailure, RerankReply, RerankResult, RerankSource
 from tieback.methods.rank_fusion import RankFusion
 from tieback.reranker.sources import Source
 

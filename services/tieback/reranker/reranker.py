@@ -12,19 +12,21 @@ import time
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
+from tieback_contract.alignment import Alignment
+from tieback_contract.field_path import at
+from tieback_contract.reports import Stage, Timing
+from tieback_contract.vectors import MultiVector
+
 from tieback.admission import Admission, Ticket
 from tieback.allowance import Allowance
 from tieback.batching import Batched, Batcher, BatchReport
 from tieback.core.alone import made_alone, result_of
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, TiebackError
-from tieback.core.field_path import at
 from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
 from tieback.core.types.method_choice import MethodChoice
-from tieback.core.types.report import Stage, Timing
-from tieback.core.types.rerank import Alignment, RerankCandidate, RerankReply, RerankSource
-from tieback.core.types.vectors import MultiVector
+from tieback.core.types.rerank import RerankCandidate, RerankReply, RerankSource
 from tieback.methods.rank_fusion import rank_fusions
 from tieback.methods.reranking import PASSES, SUMMARY, rerankings
 from tieback.models.cross_encoder import CrossEncoderModel

@@ -7,18 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from tieback_contract.field_path import FieldPath, at
+from tieback_contract.modality import Modality
+from tieback_contract.reports import Cost, Timing
+from tieback_contract.vectors import MultiVector, SpaceRef, VectorKind
 
 from tieback.core.alone import made_alone, result_of
 from tieback.core.deadline import Deadline
 from tieback.core.errors import WRONG_MODALITY, InvalidInput, NotFound, SpaceMismatch, TiebackError
-from tieback.core.field_path import FieldPath, at
 from tieback.core.multi_vectors import check_rows
-from tieback.core.types.content import Content, Modality
+from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.limits import Limits
-from tieback.core.types.report import Cost, Timing
 from tieback.core.types.rerank import RerankSource
-from tieback.core.types.vectors import MultiVector, SpaceRef, VectorKind
 from tieback.ports import EncoderPort
 
 INLINE_VALUES = 1 << 16

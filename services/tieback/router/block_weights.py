@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import at
+from tieback_contract.modality import Modality
 
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.field_path import at
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Modality
 from tieback.core.types.fusion import Routing
 from tieback.methods.routing import RoutingPolicy, routings
 from tieback.router.contents import Contents

@@ -19,11 +19,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.encodings import Label
+from tieback_contract.modality import Modality
 
 from tieback.core.errors import InvalidInput
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Modality
-from tieback.core.types.encoding import Label
 from tieback.router.contents import Contents, ContentVectors, ReadEncoding
 from tieback.router.input_adapters import SpaceProjection
 from tieback.router.joint_space import JointSpace

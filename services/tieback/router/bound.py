@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import SpaceRef
 
 from tieback.catalog.source import short_hash
 from tieback.core.errors import InvalidInput, NotFound, StartupError
 from tieback.core.state import check_state
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Modality
-from tieback.core.types.vectors import SpaceRef
 from tieback.methods.projection import projections
 from tieback.models.bound_graph import ProjectionGraph
 from tieback.models.joint_space_artifact import NATIVE, REMEDY, BoundProjection, JointSpaceArtifact

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+from tieback_contract.arrays import Array
 
 from tieback.catalog.source import short_hash
 from tieback.core.errors import OtherWeights, StartupError
-from tieback.core.types.arrays import Array
 from tieback.methods.bridging import bridges
 from tieback.models.class_name_bridge import ClassNameBridge
 from tieback.router.input_adapters import DenseReading, InputAdapter, LabelReading, SpaceProjection, unchanged

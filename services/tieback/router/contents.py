@@ -13,11 +13,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tieback_contract.arrays import Array
+from tieback_contract.encodings import Label
+from tieback_contract.field_path import at
+from tieback_contract.modality import Modality
+
 from tieback.core.errors import InvalidInput, SpaceMismatch
-from tieback.core.field_path import at
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Modality
-from tieback.core.types.encoding import Label
 from tieback.core.types.fusion import FusePart, Role
 from tieback.router.input_adapters import InputAdapter
 from tieback.router.joint_space import JointSpace

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from tieback_contract.field_path import at
 
 from tieback.core.errors import InvalidInput, NotFound, StartupError
-from tieback.core.field_path import at
 from tieback.core.state import State
 from tieback.core.types.fusion import Role
 from tieback.core.types.method_choice import MethodChoice

@@ -14,12 +14,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.fusion import IgnoredDimensions
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import SpaceRef
 
 from tieback.core.errors import StartupError
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Modality
-from tieback.core.types.fusion import JOINT_SPACE, IgnoredDimensions
-from tieback.core.types.vectors import SpaceRef
+from tieback.core.types.fusion import JOINT_SPACE
 from tieback.models.bound_graph import ProjectionGraph
 from tieback.router.input_adapters import InputAdapter
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.modality import Modality
 
 from tieback.core.errors import InvalidInput, NotFound, StartupError
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Modality
 from tieback.joint.block_weights import mean_policy
 from tieback.joint.graphs import router_graphs
 from tieback.methods.routing import RoutingPolicy, routings

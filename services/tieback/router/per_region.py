@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.locators import LocatorKind, Locators
+from tieback_contract.vectors import MultiVector
 
 from tieback.core.boxes import WHOLE
 from tieback.core.errors import InvalidInput
-from tieback.core.types.arrays import Array
 from tieback.core.types.fusion import FusePart
-from tieback.core.types.locators import LocatorKind, Locators
-from tieback.core.types.vectors import MultiVector
 from tieback.router.contents import Contents, ContentVectors
 from tieback.router.input_adapters import regions_of
 from tieback.router.joint_space import JointSpace

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from tieback_contract.arrays import Array
 
 from tieback.core.errors import StartupError
-from tieback.core.types.arrays import Array
 from tieback.models.joint_space_artifact import JointSpaceArtifact
 from tieback.router.joint_space import JointSpace
 from tieback.router.learned import Routers

@@ -9,17 +9,18 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import at
+from tieback_contract.fusion import Fused, RoutingExplanation
+from tieback_contract.modality import Modality
+from tieback_contract.reports import Timing
+from tieback_contract.vectors import MultiVector, Vector
 
 from tieback.core.alone import Alone, each_alone
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.field_path import at
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Modality
-from tieback.core.types.fusion import Fused, FusePart, FuseReply, Role, Routing, RoutingExplanation
+from tieback.core.types.fusion import FusePart, FuseReply, Role, Routing
 from tieback.core.types.limits import Limits
-from tieback.core.types.report import Timing
-from tieback.core.types.vectors import MultiVector, Vector
 from tieback.joint.graphs import projection_graphs
 from tieback.models.class_name_bridge import ClassNameBridge
 from tieback.models.joint_space_artifact import JointSpaceArtifact

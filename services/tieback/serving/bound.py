@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import SpaceRef
+
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import ArtifactError, OtherWeights, StartupError
-from tieback.core.types.content import Modality
-from tieback.core.types.vectors import SpaceRef
 from tieback.models.default_binding import DefaultBinding
 from tieback.serving.settings import NO_BINDING, Settings
 

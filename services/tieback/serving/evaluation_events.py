@@ -10,10 +10,10 @@ import os
 from typing import TYPE_CHECKING
 
 from opentelemetry import trace
+from tieback_contract.claims import Verdict, VerdictLabel
 
 import tieback
 from tieback.core.errors import TiebackError
-from tieback.core.types.generation import Verdict, VerdictLabel
 from tieback.serving.semantic_conventions import Value
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 import grpc
 from google.protobuf import any_pb2, duration_pb2
 from google.rpc import error_details_pb2, status_pb2
+from tieback_contract.field_path import FieldPath
 
 from tieback.core import errors
 from tieback.core.alone import FAILED
-from tieback.core.field_path import FieldPath
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message

@@ -11,9 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from tieback_contract.field_path import at
 
 from tieback.core.errors import InvalidInput
-from tieback.core.field_path import at
 from tieback.core.types.conversation import MOST_TURNS, TURN_BYTES
 from tieback.core.types.heads import MOST_EXAMPLES
 from tieback.core.types.limits import Limits

@@ -9,12 +9,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import VectorKind
+
 from tieback.catalog.base_card import Card
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.options import TransformerText
 from tieback.core.errors import StartupError
-from tieback.core.types.content import Modality
-from tieback.core.types.vectors import VectorKind
 from tieback.serving import assembly, targets
 from tieback.serving.assembly import Ports
 from tieback.serving.plan import Plan

@@ -11,22 +11,17 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Unpack
 
+from tieback_contract.answers import AnswerStyle, Finish, GenerationEvent
+from tieback_contract.claims import Claim, Verdict
+from tieback_contract.fusion import Fused
+
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.types.collection import IndexedItem, UpsertReply
 from tieback.core.types.content import Content
 from tieback.core.types.conversation import NO_CONVERSATION, Conversation
 from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeReply, SplitReply
-from tieback.core.types.fusion import Fused, FusePart, FuseReply, Role, Routing
-from tieback.core.types.generation import (
-    AnswerStyle,
-    Claim,
-    Evidence,
-    Finish,
-    GenerationEvent,
-    Grounding,
-    SamplingParameters,
-    Verdict,
-)
+from tieback.core.types.fusion import FusePart, FuseReply, Role, Routing
+from tieback.core.types.generation import Evidence, Grounding, SamplingParameters
 from tieback.core.types.grounding import CheckedText, CheckReply, GroundingCheck
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.recognition import RecogniseReply

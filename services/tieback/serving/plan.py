@@ -7,15 +7,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from tieback_contract.answers import AnswerStyle
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import SpaceRef, VectorKind
+
 from tieback.catalog.card import Card, EncoderCard, GeneratorCard, RecogniserCard, RerankerCard
 from tieback.catalog.catalog import Catalog
 from tieback.catalog.checker_card import CheckerCard
 from tieback.catalog.weightless import HttpEndpoint
 from tieback.core.errors import NotFound, StartupError
-from tieback.core.types.content import Modality
 from tieback.core.types.fusion import JOINT_SPACE, Role
-from tieback.core.types.generation import AnswerStyle
-from tieback.core.types.vectors import SpaceRef, VectorKind
 from tieback.methods.grounding import checkers
 from tieback.methods.reranking import NO_RERANKING
 from tieback.models.learned import ServedModels

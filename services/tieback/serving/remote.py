@@ -9,18 +9,14 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from collections.abc import Collection as Names
 from contextlib import aclosing
 
+from tieback_contract.answers import AnswerStyle, GenerationEvent
+
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.types.content import Content
 from tieback.core.types.conversation import NO_CONVERSATION, Conversation
 from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeReply, SplitReply
 from tieback.core.types.fusion import FusePart, FuseReply, Role, Routing
-from tieback.core.types.generation import (
-    AnswerStyle,
-    Evidence,
-    GenerationEvent,
-    Grounding,
-    SamplingParameters,
-)
+from tieback.core.types.generation import Evidence, Grounding, SamplingParameters
 from tieback.core.types.grounding import CheckReply, GroundingCheck
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.recognition import RecogniseReply

@@ -6,20 +6,20 @@ from collections.abc import Iterator, Sequence
 from typing import TypeVar, Unpack
 
 from google.protobuf.message import Message
+from tieback_contract.field_path import at
+from tieback_contract.reports import Timing
+from tieback_contract.vectors import SpaceRef
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import TiebackError
-from tieback.core.field_path import at
 from tieback.core.tenant import Usage
 from tieback.core.types.collection import Collection, IndexedItem, Source, UpsertReply
 from tieback.core.types.content import Item
 from tieback.core.types.fusion import Routing
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.query_plan import QueryPlan
-from tieback.core.types.report import Timing
 from tieback.core.types.search import Granularity, Search, SearchReply
 from tieback.core.types.token_vectors import TokenVectors
-from tieback.core.types.vectors import SpaceRef
 from tieback.ports import DEFAULT_ROUTING
 from tieback.serving import failures, targets
 from tieback.serving.conversions.collections import (

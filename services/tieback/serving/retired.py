@@ -16,13 +16,14 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from tieback_contract.vectors import SpaceRef
+
 from tieback.answer import JointPipeline, SingleSpace
 from tieback.artifacts import stored
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import Catalog
 from tieback.core.errors import StartupError
 from tieback.core.types.fusion import JOINT_SPACE
-from tieback.core.types.vectors import SpaceRef
 from tieback.encoder import Encoder
 from tieback.serving import assembly
 from tieback.serving.plan import bound_joint_inputs, single_space

@@ -14,8 +14,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from tieback_contract.vectors import VectorKind
+
 from tieback.catalog.card import Card
-from tieback.core.types.vectors import VectorKind
 from tieback.serving import assembly, checker_service, targets
 from tieback.serving.observed import (
     ObservedEncoder,

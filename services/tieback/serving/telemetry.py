@@ -22,23 +22,17 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
+from tieback_contract.answers import Abstention, Decision, Finish, GenerationEvent
+from tieback_contract.claims import Conflict, Repaired, Verdict
+from tieback_contract.encodings import Encoding
+from tieback_contract.fusion import RoutingExplanation
+from tieback_contract.hits import Mixture
+from tieback_contract.reports import Timing
 
 import tieback
 from tieback.batching import BatchReport
-from tieback.core.types.encoding import EncodeReply, Encoding
-from tieback.core.types.fusion import RoutingExplanation
-from tieback.core.types.generation import (
-    Abstention,
-    Conflict,
-    Decision,
-    Finish,
-    GenerationEvent,
-    Repaired,
-    Verdict,
-)
+from tieback.core.types.encoding import EncodeReply
 from tieback.core.types.load import Load
-from tieback.core.types.moving import Mixture
-from tieback.core.types.report import Timing
 from tieback.doors.metrics import DoorMetrics
 from tieback.serving.certificate_expiry import CertificateFile
 from tieback.serving.long_text_metrics import LongTextMetrics

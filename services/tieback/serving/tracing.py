@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import grpc
 from opentelemetry import propagate, trace
+from tieback_contract.claims import Verdict
 
 import tieback
 from tieback.core.errors import TiebackError
-from tieback.core.types.generation import Verdict
 from tieback.serving import context as call_context
 from tieback.serving.evaluation_events import EvaluationEvents
 from tieback.serving.semantic_conventions import Operation, Value, asks_for_gen_ai

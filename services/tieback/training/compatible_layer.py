@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from tieback_contract.arrays import Array
 from torch import Tensor
 from torch.nn.functional import cross_entropy, normalize
 
 from tieback.core.state import State
-from tieback.core.types.arrays import Array
 from tieback.training import loop
 
 VALIDATION = 0.1

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import torch
+from tieback_contract.arrays import Array
 from torch import Tensor
-
-from tieback.core.types.arrays import Array
 
 
 class Rotation(torch.nn.Module):

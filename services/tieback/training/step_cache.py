@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
+from tieback_contract.arrays import Array
 
 from tieback.core.durable_files import write_durably
-from tieback.core.types.arrays import Array
 from tieback.training.digests import digest
 from tieback.training.source_digest import source_digest
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tieback_contract.modality import Modality
+
 from tieback.core.errors import InvalidInput
-from tieback.core.types.content import Modality
 from tieback.training.splits import Split, split_off
 
 HELD_OUT, FEWEST_TO_HOLD_OUT = 0.2, 20

@@ -17,23 +17,21 @@ from tieback.core.errors import (
     StartupError,
     Unavailable,
 )
-from tieback.core.types.conversation import Conversation, RewrittenQuestion, Speaker, Turn
-from tieback.core.types.generation import (
-    AnswerStyle,
-    FinishReason,
-    Grammar,
-    GrammarKind,
-    Grounding,
-    Repair,
-    SamplingParameters,
-    TextDelta,
-    TokenScores,
-    VerdictLabel,
-)
+from tieback.core.types.conversation import Conversation, Speaker, Turn
+from tieback.core.types.generation import Grammar, GrammarKind, Grounding, SamplingParameters
 from tieback.core.types.method_choice import MethodChoice
 from tieback.encoder import Encoder
 from tieback.generator import Generator
 from tieback.models.chat_endpoint import EndpointModel
+from tieback_contract.answers import (
+    AnswerStyle,
+    FinishReason,
+    Repair,
+    RewrittenQuestion,
+    TextDelta,
+    TokenScores,
+)
+from tieback_contract.claims import VerdictLabel
 
 SCHEMA = Grammar(GrammarKind.JSON_SCHEMA, '{"type": "object"}')
 

@@ -21,17 +21,11 @@ from tieback.core.errors import (
     TiebackError,
     Unavailable,
 )
-from tieback.core.types.generation import (
-    AnswerStyle,
-    Degraded,
-    Grammar,
-    GrammarKind,
-    SamplingParameters,
-    TextDelta,
-)
+from tieback.core.types.generation import Grammar, GrammarKind, SamplingParameters
 from tieback.encoder import Encoder
 from tieback.generator import Generator
 from tieback.models.chat_endpoint import EndpointModel
+from tieback_contract.answers import AnswerStyle, Degraded, TextDelta
 
 SCHEMA = Grammar(GrammarKind.JSON_SCHEMA, '{"type": "object"}')
 

@@ -11,7 +11,7 @@ from support.chat_server import ChatServer
 from support.endpoint_asking import EVIDENCE, QUESTION, card
 from support.predict_server import PredictServer, checker_of, predict_server
 from tieback.core.errors import Unavailable
-from tieback.core.types.generation import Grounding, Repair, VerdictLabel
+from tieback.core.types.generation import Grounding
 from tieback.core.types.limits import Limits
 from tieback.core.types.method_choice import MethodChoice
 from tieback.encoder import Encoder
@@ -19,6 +19,8 @@ from tieback.generator import Generator
 from tieback.grounding import CardChecker, Checkers, EndpointReader, OwnChecker
 from tieback.models.chat_endpoint import EndpointModel
 from tieback.models.claim_endpoint import ClaimEndpointModel
+from tieback_contract.answers import Repair
+from tieback_contract.claims import VerdictLabel
 
 OWN = Grounding(checker=MethodChoice("far"), abstain_below=0.0)
 

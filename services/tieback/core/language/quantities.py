@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from tieback_contract.arrays import Span
+
 from tieback.core.language.data import Language
 from tieback.core.language.tokens import FORM, Token
-from tieback.core.types.arrays import Span
 
 TOLERANCE = 0.07
 """A month has 28 to 31 days, a MiB 1.05 MB: nearer than this two quantities are the same."""

@@ -8,10 +8,11 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import NamedTuple
 
+from tieback_contract.arrays import Span
+
 from tieback.core.language.data import Language, language
 from tieback.core.plain_numbers import LONGEST, in_digits, plain_number
 from tieback.core.terms import function_words, terms_of
-from tieback.core.types.arrays import Span
 
 FORM = 6
 """Letters by which words are the same in another form."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tieback_contract.modality import Modality as Modality
-
-from tieback.core.types.arrays import Array, Span
-from tieback.core.types.metadata import Metadata
-from tieback.core.types.recognition import Segment
-from tieback.core.types.vectors import Vector
+from tieback_contract.arrays import Array, Span
+from tieback_contract.metadata import Metadata
+from tieback_contract.modality import Modality
+from tieback_contract.recognition import Segment
+from tieback_contract.vectors import Vector
 
 
 @dataclass(frozen=True, slots=True)

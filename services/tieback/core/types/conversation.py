@@ -6,8 +6,6 @@ import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tieback_contract.answers import RewrittenQuestion as RewrittenQuestion
-
 MOST_TURNS, TURN_BYTES = 64, 1 << 16
 """Earlier messages that a request may have, and bytes of one."""
 

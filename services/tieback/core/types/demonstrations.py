@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tieback_contract.demonstrations import Demonstration
-
-from tieback.core.types.report import Timing
+from tieback_contract.reports import Timing
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,16 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from tieback_contract.encodings import AppliedAdapter as AppliedAdapter
-from tieback_contract.encodings import Encoding as Encoding
-from tieback_contract.encodings import EncodingSource as EncodingSource
-from tieback_contract.encodings import Label as Label
-from tieback_contract.encodings import Reduction as Reduction
+from tieback_contract.arrays import Span
+from tieback_contract.encodings import Encoding, Reduction
+from tieback_contract.reports import Cost, Timing
+from tieback_contract.vectors import DType, VectorKind
 
 from tieback.core.errors import TiebackError
-from tieback.core.types.arrays import Span
-from tieback.core.types.report import Cost, Timing
-from tieback.core.types.vectors import DType, VectorKind
 
 
 class Truncation(enum.StrEnum):

@@ -7,14 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tieback_contract.fusion import Fused as Fused
-from tieback_contract.fusion import IgnoredDimensions as IgnoredDimensions
-from tieback_contract.fusion import RoutingExplanation as RoutingExplanation
+from tieback_contract.encodings import Encoding
+from tieback_contract.fusion import Fused
+from tieback_contract.reports import Timing
 
 from tieback.core.errors import TiebackError
-from tieback.core.types.encoding import Encoding
 from tieback.core.types.method_choice import MethodChoice
-from tieback.core.types.report import Timing
 
 JOINT_SPACE = "joint"
 """The name of the space that the router binds all others into."""

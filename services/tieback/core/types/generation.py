@@ -6,37 +6,19 @@ import enum
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tieback_contract.answers import Abstention as Abstention
-from tieback_contract.answers import AbstentionReason as AbstentionReason
-from tieback_contract.answers import AnswerAction as AnswerAction
-from tieback_contract.answers import AnswerStyle as AnswerStyle
-from tieback_contract.answers import Decision as Decision
-from tieback_contract.answers import Degraded as Degraded
-from tieback_contract.answers import Finish as Finish
-from tieback_contract.answers import FinishReason as FinishReason
-from tieback_contract.answers import GenerationEvent as GenerationEvent
-from tieback_contract.answers import Repair as Repair
-from tieback_contract.answers import ScoredToken as ScoredToken
-from tieback_contract.answers import TextDelta as TextDelta
-from tieback_contract.answers import TokenScore as TokenScore
-from tieback_contract.answers import TokenScores as TokenScores
-from tieback_contract.answers import Twin as Twin
-from tieback_contract.claims import Citation as Citation
-from tieback_contract.claims import Claim as Claim
-from tieback_contract.claims import Conflict as Conflict
-from tieback_contract.claims import ConflictingPlace as ConflictingPlace
-from tieback_contract.claims import ConflictKind as ConflictKind
-from tieback_contract.claims import Disagreement as Disagreement
-from tieback_contract.claims import NotCheckedReason as NotCheckedReason
-from tieback_contract.claims import QuestionFit as QuestionFit
-from tieback_contract.claims import Repaired as Repaired
-from tieback_contract.claims import Verdict as Verdict
-from tieback_contract.claims import VerdictLabel as VerdictLabel
+from tieback_contract.answers import (
+    Repair,
+)
+from tieback_contract.arrays import Box
+from tieback_contract.claims import (
+    Citation,
+    Conflict,
+    Verdict,
+)
+from tieback_contract.modality import Modality
+from tieback_contract.recognition import Segment
 
-from tieback.core.types.arrays import Box
-from tieback.core.types.content import Modality
 from tieback.core.types.method_choice import MethodChoice
-from tieback.core.types.recognition import Segment
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tieback_contract.arrays import Span
+from tieback_contract.claims import Citation, Claim, Conflict, Verdict
+from tieback_contract.reports import Timing
+
 from tieback.core.errors import TiebackError
-from tieback.core.types.arrays import Span
-from tieback.core.types.generation import Citation, Claim, Conflict, Evidence, Verdict
-from tieback.core.types.report import Timing
+from tieback.core.types.generation import Evidence
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,10 @@ import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tieback_contract.reports import Timing
+
 from tieback.core.errors import TiebackError
 from tieback.core.types.encoding import Truncated
-from tieback.core.types.report import Timing
 
 
 class LongTexts(enum.StrEnum):

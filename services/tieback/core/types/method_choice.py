@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tieback_contract.field_path import FieldPath
+
 from tieback.core.errors import InvalidInput
-from tieback.core.field_path import FieldPath
 
 
 @dataclass(frozen=True, slots=True)

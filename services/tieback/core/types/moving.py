@@ -6,12 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tieback_contract.hits import Mixture as Mixture
-from tieback_contract.hits import ReadIn as ReadIn
+from tieback_contract.fusion import IgnoredDimensions
+from tieback_contract.vectors import SpaceRef, Vector
 
 from tieback.core.errors import TiebackError
-from tieback.core.types.fusion import IgnoredDimensions
-from tieback.core.types.vectors import SpaceRef, Vector
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tieback_contract.recognition import RecognisedText as RecognisedText
-from tieback_contract.recognition import Segment as Segment
-from tieback_contract.recognition import SegmentKind as SegmentKind
+from tieback_contract.recognition import RecognisedText
+from tieback_contract.reports import Timing
 
 from tieback.core.errors import TiebackError
-from tieback.core.types.report import Timing
 
 
 @dataclass(frozen=True, slots=True)

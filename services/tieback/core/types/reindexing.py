@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tieback_contract.arrays import Span
+from tieback_contract.vectors import SpaceRef
+
 from tieback.core.errors import TiebackError
-from tieback.core.types.arrays import Span
 from tieback.core.types.collection import IndexedSection
 from tieback.core.types.content import Item
-from tieback.core.types.vectors import SpaceRef
 
 
 @dataclass(frozen=True, slots=True)

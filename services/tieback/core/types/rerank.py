@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from tieback_contract.alignment import AlignedPair as AlignedPair
-from tieback_contract.alignment import Alignment as Alignment
+from tieback_contract.alignment import Alignment
+from tieback_contract.reports import Cost, Timing
+from tieback_contract.vectors import MultiVector
 
 from tieback.core.errors import TiebackError
 from tieback.core.types.content import Content
-from tieback.core.types.report import Cost, Timing
-from tieback.core.types.vectors import MultiVector
 
 RerankSource = Content | MultiVector
 """A content that the reranker encodes, or vectors that were computed before."""

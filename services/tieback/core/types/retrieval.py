@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tieback_contract.hits import RetrievedHit as RetrievedHit
-from tieback_contract.hits import SignalShare as SignalShare
+from tieback_contract.encodings import Label
+from tieback_contract.fusion import RoutingExplanation
+from tieback_contract.hits import Mixture, RetrievedHit
+from tieback_contract.modality import Modality
+from tieback_contract.reports import Timing
 
-from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import Label, Truncated
-from tieback.core.types.fusion import Routing, RoutingExplanation
+from tieback.core.types.content import Content
+from tieback.core.types.encoding import Truncated
+from tieback.core.types.fusion import Routing
 from tieback.core.types.method_choice import MethodChoice
-from tieback.core.types.moving import Mixture
-from tieback.core.types.report import Timing
 from tieback.core.types.search import Granularity, StageScores
 
 NEAREST = MethodChoice("nearest")

@@ -8,17 +8,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
-from tieback_contract.hits import FoundPiece as FoundPiece
-from tieback_contract.hits import Highlight as Highlight
-from tieback_contract.hits import Hit as Hit
-from tieback_contract.hits import SameText as SameText
+from tieback_contract.fusion import IgnoredDimensions
+from tieback_contract.hits import Hit
+from tieback_contract.modality import Modality
+from tieback_contract.reports import Timing
+from tieback_contract.vectors import Vector
 
-from tieback.core.types.content import Modality
-from tieback.core.types.fusion import IgnoredDimensions
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.moving import SecondVector
-from tieback.core.types.report import Timing
-from tieback.core.types.vectors import Vector
 
 
 class Granularity(enum.StrEnum):

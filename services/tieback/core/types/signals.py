@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
+from tieback_contract.metadata import Metadata, MetadataValue
+
 from tieback.core.dates import instant
-from tieback.core.types.metadata import Metadata, MetadataValue
 
 Signals = Mapping[str, float]
 """By name; absent signals are left out."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tieback.core.types.vectors import SpaceRef
+from tieback_contract.vectors import SpaceRef
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tieback_contract.vectors import SpaceRef
+
 from tieback.core.types.method_choice import MethodChoice
-from tieback.core.types.vectors import SpaceRef
 
 NO_SPACE, NO_METHOD = SpaceRef("", "", ""), MethodChoice("")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tieback.core.types.arrays import Array
-from tieback.core.types.vectors import SpaceRef
+from tieback_contract.arrays import Array
+from tieback_contract.vectors import SpaceRef
 
 WITH_HALVES = 3
 """Contents of a text without a label: its halves and itself. One too short to be cut is there three times."""

@@ -26,8 +26,8 @@ from tieback_client import (
 from tieback_client.events import AnswerEvent
 from tieback_client.jsonable import jsonable
 from tieback_contract.answers import ScoredToken, TokenScore, TokenScores
+from tieback_contract.field_path import at
 
-from tieback.core.field_path import at
 from tieback.doors.caller import CALLER, time_of
 from tieback.doors.http import answer_json
 from tieback.doors.http.chat_messages import Conversation

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tieback_client import ChatMessage, ChatRole, Image, InvalidArgument
-
-from tieback.core.field_path import FieldPath, at
+from tieback_contract.field_path import FieldPath, at
 
 SYSTEM = ("system", "developer")
 FIELDS = {"role", "content", "name", "refusal"}

@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 from tieback_client import AnswerStyle, Grounding, InvalidArgument, Repair, SamplingParameters
+from tieback_contract.field_path import at
 
-from tieback.core.field_path import at
 from tieback.doors.http.chat_messages import Conversation, read_messages
 from tieback.doors.http.models import COLLECTION
 from tieback.doors.http.reading import Missing, Payload

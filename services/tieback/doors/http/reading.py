@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import from_json
 from starlette.requests import Request
 from tieback_client import InvalidArgument
+from tieback_contract.field_path import FieldPath
 
-from tieback.core.field_path import FieldPath
 from tieback.doors.http.errors import Refused
 
 P = TypeVar("P", bound="Payload")

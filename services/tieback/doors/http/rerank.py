@@ -8,8 +8,8 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from tieback_client import AsyncClient, InvalidArgument
+from tieback_contract.field_path import at
 
-from tieback.core.field_path import at
 from tieback.doors.caller import CALLER, time_of
 from tieback.doors.http.operation import Operation
 from tieback.doors.http.reading import Missing, Payload, read

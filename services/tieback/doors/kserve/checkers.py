@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+from tieback_contract.field_path import at
 
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.field_path import at
 from tieback.core.types.generation import Evidence
 from tieback.core.types.grounding import CheckedText, GroundingCheck
 from tieback.core.types.method_choice import MethodChoice

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
+from tieback_contract.field_path import at
+
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, NotFound
-from tieback.core.field_path import at
 from tieback.core.types.limits import Limits
 from tieback.dialects import kserve_pb2
 from tieback.doors.kserve.model import Model, TensorSpec

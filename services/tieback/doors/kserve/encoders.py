@@ -7,14 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.encodings import Encoding
+from tieback_contract.field_path import FieldPath, at
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import DType, VectorKind
 
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.field_path import FieldPath, at
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Content, Features, Modality, TokenIds
-from tieback.core.types.encoding import CachePolicy, EncodePlan, Encoding, Truncation
-from tieback.core.types.vectors import DType, VectorKind
+from tieback.core.types.content import Content, Features, TokenIds
+from tieback.core.types.encoding import CachePolicy, EncodePlan, Truncation
 from tieback.doors.kserve.model import (
     Outcome,
     TensorSpec,

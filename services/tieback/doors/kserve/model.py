@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from tieback_contract.reports import Timing
 
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput
-from tieback.core.types.report import Timing
 from tieback.doors.kserve.parameters import Parameters
 from tieback.doors.kserve.tensors import BYTES, Tensor
 

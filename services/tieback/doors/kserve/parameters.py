@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from tieback_contract.field_path import FieldPath, at
+
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, Unsupported
-from tieback.core.field_path import FieldPath, at
 
 T = TypeVar("T", str, int, bool)
 

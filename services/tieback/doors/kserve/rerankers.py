@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
+from tieback_contract.field_path import at
+from tieback_contract.modality import Modality
+from tieback_contract.reports import Timing
+
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.field_path import at
-from tieback.core.types.content import Content, Modality
+from tieback.core.types.content import Content
 from tieback.core.types.method_choice import MethodChoice
-from tieback.core.types.report import Timing
 from tieback.core.types.rerank import RerankCandidate, RerankReply
 from tieback.doors.kserve.model import Outcome, TensorSpec, numbers, texts
 from tieback.doors.kserve.parameters import TIMEOUT, TIMEOUT_SAYS, Parameters

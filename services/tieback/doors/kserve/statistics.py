@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from tieback.core.types.report import Timing
+from tieback_contract.reports import Timing
+
 from tieback.dialects import kserve_pb2
 
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import ROOT, FieldPath, at
 
 from tieback.core.errors import InvalidInput
-from tieback.core.field_path import ROOT, FieldPath, at
-from tieback.core.types.arrays import Array
 from tieback.dialects import kserve_pb2
 
 BYTES = "BYTES"

@@ -18,8 +18,8 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from tieback_client import AsyncClient, TiebackError
 from tieback_client.options import client_version
+from tieback_contract.field_path import FieldPath
 
-from tieback.core.field_path import FieldPath
 from tieback.doors.caller import time_of
 from tieback.doors.http.errors import body, told
 from tieback.doors.http.operation import Operation

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from tieback_contract.reports import Timing
+
 from tieback.core.errors import InvalidInput, NotFound, Unsupported
 from tieback.core.types.encoding import Truncation
-from tieback.core.types.report import Timing
 from tieback.dialects import tei_pb2
 
 MODEL = "x-tieback-model"

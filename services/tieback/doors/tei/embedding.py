@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from tieback_contract.encodings import Encoding
+from tieback_contract.field_path import at
+from tieback_contract.modality import Modality
+from tieback_contract.reports import Timing
+from tieback_contract.vectors import VectorKind
+
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError, Unsupported
-from tieback.core.field_path import at
-from tieback.core.types.content import Content, Modality
-from tieback.core.types.encoding import EncodePlan, Encoding
-from tieback.core.types.report import Timing
-from tieback.core.types.vectors import VectorKind
+from tieback.core.types.content import Content
+from tieback.core.types.encoding import EncodePlan
 from tieback.dialects import tei_pb2
 from tieback.doors.tei.door import Models, Served, check_prompt, here, metadata, truncation_of
 from tieback.ports import EncoderPort

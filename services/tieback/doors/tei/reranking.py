@@ -6,10 +6,12 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from tieback_contract.field_path import at
+from tieback_contract.modality import Modality
+
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.field_path import at
-from tieback.core.types.content import Content, Modality
+from tieback.core.types.content import Content
 from tieback.core.types.encoding import Truncation
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.rerank import RerankCandidate

@@ -14,8 +14,9 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
+from tieback_contract.metadata import Scalar
+
 from tieback.core.dates import day, instant, read_date
-from tieback.core.types.metadata import Scalar
 from tieback.index.filters.syntax import Comparison, Literal
 
 Predicate = Callable[[Scalar], bool]

@@ -14,9 +14,9 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 import numpy as np
+from tieback_contract.arrays import Array
 
 from tieback.core.dates import read_date
-from tieback.core.types.arrays import Array
 from tieback.index.filters.comparing import Predicate, element_predicate, predicate
 from tieback.index.filters.syntax import And, Comparison, Filter, Not
 

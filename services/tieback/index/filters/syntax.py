@@ -6,8 +6,9 @@ import math
 import re
 from dataclasses import dataclass
 
+from tieback_contract.modality import Modality
+
 from tieback.core.errors import InvalidInput
-from tieback.core.types.content import Modality
 
 LONGEST = 4096  # characters
 DEEPEST = 32  # parentheses and negations within each other

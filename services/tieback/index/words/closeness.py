@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from tieback_contract.arrays import Array
 
 from tieback.core.terms import terms_of, words_of
-from tieback.core.types.arrays import Array
 from tieback.index.words.words import K1, B, Words
 
 WINDOW, BEGINNING = 12, 15

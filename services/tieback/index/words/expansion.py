@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from tieback_contract.arrays import Array
 
 from tieback.core.terms import function_terms
-from tieback.core.types.arrays import Array
 from tieback.index.words.words import Analysed, QueryTerm, Words
 
 _FEWEST = 2  # sections that have a word

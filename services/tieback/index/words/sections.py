@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+from tieback_contract.arrays import Array
 
 from tieback.core.terms import (
     DEFAULT_LANGUAGE,
@@ -21,7 +22,6 @@ from tieback.core.terms import (
     terms_of,
     words_of,
 )
-from tieback.core.types.arrays import Array
 
 TITLE, TEXT = 1.0, 1.0
 """The weights of an item's title, of a section's title, and of the text itself."""

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from tieback_contract.arrays import Array
 
 from tieback.core.terms import language_of, terms_of, terms_of_query, words_of
-from tieback.core.types.arrays import Array
 from tieback.index.filters import Check
 from tieback.index.room import grown
 from tieback.index.words.postings import Postings, Segment

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+from tieback_contract.answers import AnswerAction
+from tieback_contract.arrays import Array
+
 from tieback.core.family import Family
 from tieback.core.state import State
-from tieback.core.types.arrays import Array
-from tieback.core.types.generation import AnswerAction
 from tieback.methods.answerability import Judgement
 from tieback.methods.grounding import Passage, Statement
 

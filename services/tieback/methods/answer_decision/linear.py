@@ -14,11 +14,11 @@ of phrases. It sees whether a passage's matter is the question's, and not whethe
 from __future__ import annotations
 
 import numpy as np
+from tieback_contract.arrays import Array
 
 from tieback.core.language import Sentence, sentence_of
 from tieback.core.questions import KINDS, kind_of
 from tieback.core.state import State
-from tieback.core.types.arrays import Array
 from tieback.methods.answer_decision import Found, decisions
 
 NEAREST = 4

@@ -12,10 +12,10 @@ from typing import Annotated
 
 import numpy as np
 from pydantic import Field
+from tieback_contract.answers import AnswerAction
+from tieback_contract.arrays import Array
 
 from tieback.core.state import State
-from tieback.core.types.arrays import Array
-from tieback.core.types.generation import AnswerAction
 from tieback.methods.answer_decision import ACTIONS, Found, decisions
 
 ASKS_FOR_IT = re.compile(

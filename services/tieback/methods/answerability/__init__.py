@@ -12,9 +12,10 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
+from tieback_contract.arrays import Array
+
 from tieback.core.family import Family
 from tieback.core.state import State
-from tieback.core.types.arrays import Array
 from tieback.methods.grounding import Passage, Place, Statement
 
 __all__ = ["Answerability", "Judgement", "answerabilities", "reads_quotes"]

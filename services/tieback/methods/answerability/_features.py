@@ -6,9 +6,9 @@ The report of the recipe `question_reading` has what each is worth on domains th
 from __future__ import annotations
 
 import numpy as np
+from tieback_contract.arrays import Array
 
 from tieback.core.language import Sentence as Words
-from tieback.core.types.arrays import Array
 
 FEATURES = ("reading", "coverage", "not named")
 

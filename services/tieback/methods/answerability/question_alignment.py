@@ -17,12 +17,12 @@ from typing import Annotated, NamedTuple
 
 import numpy as np
 from pydantic import Field
+from tieback_contract.arrays import Array
 
 from tieback.core.displayed import as_displayed
 from tieback.core.language import Sentence, sentence_of
 from tieback.core.questions import KINDS, has_expected, kind_of
 from tieback.core.state import State
-from tieback.core.types.arrays import Array
 from tieback.methods.answerability import Judgement, answerabilities
 from tieback.methods.grounding import Passage, Statement
 

@@ -17,9 +17,9 @@ from typing import Annotated
 
 import numpy as np
 from pydantic import Field
+from tieback_contract.arrays import Array
 
 from tieback.core.state import State
-from tieback.core.types.arrays import Array
 from tieback.methods.answerability import Judgement, answerabilities
 from tieback.methods.answerability.question_alignment import threshold_of
 from tieback.methods.grounding import Passage, Statement

@@ -10,9 +10,9 @@ from typing import Annotated
 
 import numpy as np
 from pydantic import Field
+from tieback_contract.arrays import Array
 
 from tieback.core.state import State
-from tieback.core.types.arrays import Array
 from tieback.methods.answerability import Judgement, answerabilities
 from tieback.methods.grounding import Passage, Statement, Words, words_of
 

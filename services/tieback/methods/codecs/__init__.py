@@ -16,12 +16,12 @@ from typing import Annotated, Any, Protocol
 
 import numpy as np
 from pydantic import Field
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import at
 
 from tieback.core.errors import InvalidInput
 from tieback.core.family import Family
-from tieback.core.field_path import at
 from tieback.core.state import Schema, State
-from tieback.core.types.arrays import Array
 from tieback.core.types.method_choice import MethodChoice
 
 LARGEST_HALF = float(np.finfo(np.float16).max)

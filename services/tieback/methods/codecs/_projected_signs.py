@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import at
 
 from tieback.core.errors import InvalidInput
-from tieback.core.field_path import at
 from tieback.core.state import Schema, State
-from tieback.core.types.arrays import Array
 from tieback.methods.codecs import Codec, LearnedCodec, Shortlist, plain
 
 STATE: Schema = {"centre": ("width",), "projection": ("width", "bits"), "thresholds": ("bits",)}

@@ -14,8 +14,8 @@ that were learned without them.
 from __future__ import annotations
 
 import numpy as np
+from tieback_contract.arrays import Array
 
-from tieback.core.types.arrays import Array
 from tieback.methods.codecs import Codec, Oversampling, Shortlist, codecs
 
 _WORD = 64  # bits that are counted at a time

@@ -8,8 +8,8 @@ few steps. A scale for each dimension would need the vectors beforehand, and new
 from __future__ import annotations
 
 import numpy as np
+from tieback_contract.arrays import Array
 
-from tieback.core.types.arrays import Array
 from tieback.methods.codecs import Codec, Oversampling, Shortlist, codecs
 
 STEPS = 127

@@ -16,11 +16,11 @@ from typing import Annotated
 
 import numpy as np
 from pydantic import Field
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import at
 
 from tieback.core.errors import InvalidInput
-from tieback.core.field_path import at
 from tieback.core.state import Schema, State
-from tieback.core.types.arrays import Array
 from tieback.methods.codecs import Codec, LearnedCodec, LearnedFrom, Oversampling, Shortlist, codecs, itq
 
 STATE: Schema = {"rotation": ("width", "width"), "centres": ("places", "steps", "dimensions")}

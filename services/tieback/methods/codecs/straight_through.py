@@ -15,9 +15,9 @@ from typing import Annotated
 
 import numpy as np
 from pydantic import Field
+from tieback_contract.arrays import Array
 
 from tieback.core.state import State
-from tieback.core.types.arrays import Array
 from tieback.methods.codecs import LearnedCodec, LearnedFrom, Oversampling, Shortlist, codecs, itq
 from tieback.methods.codecs import _projected_signs as signs
 

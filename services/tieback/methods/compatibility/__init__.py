@@ -22,12 +22,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import ROOT, FieldPath
 
 from tieback.core.errors import InvalidInput
 from tieback.core.family import Family, Form
-from tieback.core.field_path import ROOT, FieldPath
 from tieback.core.state import State, check_state
-from tieback.core.types.arrays import Array
 from tieback.methods.projection import Progress, Tensors, check_anchors, unit_rows
 
 if TYPE_CHECKING:  # serving trains nothing and exports nothing

@@ -6,8 +6,9 @@ one encoder says nothing of, and it maps between any two widths.
 
 from __future__ import annotations
 
+from tieback_contract.arrays import Array
+
 from tieback.core.state import State
-from tieback.core.types.arrays import Array
 from tieback.methods.compatibility import compatibilities
 from tieback.methods.compatibility._two_ways import INTO_NEW, INTO_OLD, joined, one_way, two_ways
 from tieback.methods.projection import NotNegative

@@ -8,10 +8,10 @@ vectors enter the new space with zeros behind them: for one query both give one 
 from __future__ import annotations
 
 import numpy as np
+from tieback_contract.arrays import Array
 
 from tieback.core.errors import InvalidInput
 from tieback.core.state import State
-from tieback.core.types.arrays import Array
 from tieback.methods.compatibility import compatibilities, padded
 from tieback.methods.projection import unit_rows
 

@@ -26,9 +26,9 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import numpy as np
 from pydantic import Field
+from tieback_contract.arrays import Array
 
 from tieback.core.state import State
-from tieback.core.types.arrays import Array
 from tieback.methods.compatibility import compatibilities
 from tieback.methods.projection import (
     Count,

@@ -8,9 +8,9 @@ directions. With rank 0 it is `orthogonal`, with full rank nearly `affine`.
 from __future__ import annotations
 
 import numpy as np
+from tieback_contract.arrays import Array
 
 from tieback.core.state import State
-from tieback.core.types.arrays import Array
 from tieback.methods.compatibility import compatibilities
 from tieback.methods.compatibility._two_ways import INTO_NEW, INTO_OLD, joined, one_way, two_ways
 from tieback.methods.projection import Count, Positive, affine, procrustes, unit_rows

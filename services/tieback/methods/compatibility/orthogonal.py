@@ -7,8 +7,9 @@ all-MiniLM-L6-v2 to paraphrase-MiniLM-L3-v2 it keeps more than `affine` from a f
 
 from __future__ import annotations
 
+from tieback_contract.arrays import Array
+
 from tieback.core.state import State
-from tieback.core.types.arrays import Array
 from tieback.methods.compatibility import compatibilities
 from tieback.methods.compatibility._two_ways import INTO_NEW, INTO_OLD, joined, one_way, two_ways
 from tieback.methods.projection import procrustes

@@ -24,11 +24,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from pydantic import Field
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import at
 
 from tieback.core.errors import InvalidInput
-from tieback.core.field_path import at
 from tieback.core.state import State
-from tieback.core.types.arrays import Array
 from tieback.methods.compatibility import compatibilities
 from tieback.methods.projection import Count, Positive, Progress, Tensors, affine
 from tieback.methods.projection._trained import Steps, project, project_tensor

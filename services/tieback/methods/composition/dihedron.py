@@ -6,7 +6,8 @@ reflect, scale and project, so that a one-to-many relation need not be a rotatio
 
 from __future__ import annotations
 
-from tieback.core.types.arrays import Array
+from tieback_contract.arrays import Array
+
 from tieback.methods.composition import compositions, product
 
 SIGNS = ((1, 1, 1, 1), (1, -1, 1, -1), (1, -1, 1, -1), (1, 1, 1, 1))

@@ -6,7 +6,8 @@ As a score for link prediction it is QuatE (Zhang et al., 2019, arXiv:1904.10281
 
 from __future__ import annotations
 
-from tieback.core.types.arrays import Array
+from tieback_contract.arrays import Array
+
 from tieback.methods.composition import compositions, product
 
 SIGNS = ((1, 1, 1, 1), (1, -1, 1, -1), (1, -1, -1, 1), (1, 1, -1, -1))

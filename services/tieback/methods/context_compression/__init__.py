@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from tieback_contract.arrays import Array
+
 from tieback.core.family import Family
 from tieback.core.state import State
-from tieback.core.types.arrays import Array
 
 
 class ContextCompression(Protocol):

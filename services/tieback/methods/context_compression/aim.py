@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from tieback_contract.arrays import Array
 
 from tieback.core.state import State
-from tieback.core.types.arrays import Array
 from tieback.methods.context_compression import context_compressions
 from tieback.methods.projection import affine
 

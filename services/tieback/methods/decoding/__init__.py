@@ -14,9 +14,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from tieback_contract.arrays import Array
+
 from tieback.core.errors import InvalidInput
 from tieback.core.family import Family, Form
-from tieback.core.types.arrays import Array
 from tieback.methods.decoding._contrast import (
     EXCLUDED,
     among_plausible,

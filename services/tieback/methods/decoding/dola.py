@@ -16,8 +16,8 @@ from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
+from tieback_contract.arrays import Array
 
-from tieback.core.types.arrays import Array
 from tieback.methods.decoding import (
     PLAIN,
     Step,

@@ -13,8 +13,8 @@ import math
 from typing import Annotated
 
 from pydantic import Field
+from tieback_contract.arrays import Array
 
-from tieback.core.types.arrays import Array
 from tieback.methods.decoding import (
     PLAIN,
     Step,

@@ -17,8 +17,8 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from pydantic import Field
+from tieback_contract.arrays import Array
 
-from tieback.core.types.arrays import Array
 from tieback.methods.decoding import PLAIN, EvidenceTransform, Step, Stream, among_plausible, decodings
 
 

@@ -11,10 +11,10 @@ from typing import Annotated
 
 import numpy as np
 from pydantic import Field
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import at
 
 from tieback.core.errors import InvalidInput
-from tieback.core.field_path import at
-from tieback.core.types.arrays import Array
 from tieback.methods.feature_tables import Columns, checked, feature_tables, hashed
 
 

@@ -18,8 +18,8 @@ from typing import Annotated, NamedTuple
 
 import numpy as np
 from pydantic import Field
+from tieback_contract.arrays import Array
 
-from tieback.core.types.arrays import Array
 from tieback.methods.fixed_dimension import fixed_dimensions
 
 Bits = Annotated[int, Field(ge=0, le=8)]

@@ -14,13 +14,13 @@ from functools import cached_property
 from typing import NamedTuple, Protocol
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.claims import NotCheckedReason, VerdictLabel
 
 from tieback.core.family import Family, Form
 from tieback.core.language import Sentence as Words
 from tieback.core.language import sentence_of as words_of
 from tieback.core.state import State
-from tieback.core.types.arrays import Array
-from tieback.core.types.generation import NotCheckedReason, VerdictLabel
 
 __all__ = [
     "READS",

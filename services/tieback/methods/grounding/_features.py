@@ -10,10 +10,10 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.claims import VerdictLabel
 
 from tieback.core.language import Sentence as Words
-from tieback.core.types.arrays import Array
-from tieback.core.types.generation import VerdictLabel
 from tieback.methods.grounding._rules import SAME, by_rule
 from tieback.methods.grounding._words import lacking
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.claims import VerdictLabel
 
-from tieback.core.types.arrays import Array
-from tieback.core.types.generation import VerdictLabel
 from tieback.methods.grounding import Finding
 
 CITED_SHARE = 0.8

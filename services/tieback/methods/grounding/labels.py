@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import Field
+from tieback_contract.claims import NotCheckedReason, VerdictLabel
 
 from tieback.core.state import State
-from tieback.core.types.generation import NotCheckedReason, VerdictLabel
 from tieback.methods.grounding import Finding, Passage, PassageLabel, Statement, Support, checkers
 
 LEAST = 0.7

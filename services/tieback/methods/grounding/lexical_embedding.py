@@ -20,10 +20,10 @@ from typing import Annotated
 
 import numpy as np
 from pydantic import Field
+from tieback_contract.arrays import Array
+from tieback_contract.claims import NotCheckedReason, VerdictLabel
 
 from tieback.core.state import State
-from tieback.core.types.arrays import Array
-from tieback.core.types.generation import NotCheckedReason, VerdictLabel
 from tieback.methods.grounding import Finding, Passage, Statement, Support, Words, checkers, words_of
 from tieback.methods.grounding._words import conflicts
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from tieback_contract.claims import VerdictLabel
+
 from tieback.core.state import State
-from tieback.core.types.generation import VerdictLabel
 from tieback.methods.grounding import Finding, Passage, Statement, Support, checkers
 
 READS_WORDS = False

@@ -7,9 +7,9 @@ from typing import Annotated, NamedTuple
 
 import numpy as np
 from pydantic import Field
+from tieback_contract.arrays import Array
 
 from tieback.core.state import State
-from tieback.core.types.arrays import Array
 from tieback.methods.heads import dealt
 from tieback.methods.heads._minimum import minimum
 

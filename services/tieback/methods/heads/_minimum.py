@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-
-from tieback.core.types.arrays import Array
+from tieback_contract.arrays import Array
 
 Objective = Callable[[Array], tuple[float, Array]]
 """Of a point `[n]` in float64, the value and the slope `[n]`."""

@@ -7,9 +7,9 @@ sharp as cross-validation allows: on vectors of length 1 those of the regression
 from __future__ import annotations
 
 import numpy as np
+from tieback_contract.arrays import Array
 
 from tieback.core.state import State
-from tieback.core.types.arrays import Array
 from tieback.methods.heads import heads
 from tieback.methods.heads._linear import STATE as STATE
 from tieback.methods.heads._linear import Cost, linear, scores, softmax

@@ -12,12 +12,12 @@ from itertools import permutations
 from typing import Any, Protocol
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import at
 
 from tieback.core.errors import InvalidInput
 from tieback.core.family import Family, Form
-from tieback.core.field_path import at
 from tieback.core.state import State, check_state
-from tieback.core.types.arrays import Array
 
 
 class Imputation(Protocol):

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from tieback_contract.arrays import Array
 
 from tieback.core.state import State
-from tieback.core.types.arrays import Array
 from tieback.methods.imputation import check_fitted, imputations, present_rows
 from tieback.methods.projection import NotNegative, affine, unit_rows
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from tieback_contract.arrays import Array
 
 from tieback.core.state import Schema, State
-from tieback.core.types.arrays import Array
 from tieback.methods.imputation import imputations, present_rows
 
 STATE: Schema = {}

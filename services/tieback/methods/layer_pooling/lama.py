@@ -18,10 +18,10 @@ from typing import Annotated
 import numpy as np
 import torch
 from pydantic import Field
+from tieback_contract.arrays import Array
 from torch import Tensor
 
 from tieback.core.state import State
-from tieback.core.types.arrays import Array
 from tieback.methods.layer_pooling import Tensors, layer_poolings
 from tieback.methods.projection import unit_tensor
 

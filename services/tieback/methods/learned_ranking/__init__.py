@@ -11,10 +11,10 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
+from tieback_contract.arrays import Array
 
 from tieback.core.family import Family, Form
 from tieback.core.state import State
-from tieback.core.types.arrays import Array
 
 
 class LearnedRanking(Protocol):

@@ -13,9 +13,9 @@ from typing import Annotated
 
 import numpy as np
 from pydantic import Field
+from tieback_contract.arrays import Array
 
 from tieback.core.state import Schema, State
-from tieback.core.types.arrays import Array
 from tieback.methods.learned_ranking import learned_rankings, standardised
 
 STATE: Schema = {"weights": ("signals",)}

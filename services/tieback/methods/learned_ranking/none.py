@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from tieback_contract.arrays import Array
 
 from tieback.core.state import Schema, State
-from tieback.core.types.arrays import Array
 from tieback.methods.learned_ranking import learned_rankings
 
 STATE: Schema = {}

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from pydantic import Field
+from tieback_contract.arrays import Array
 
 from tieback.core.state import State
-from tieback.core.types.arrays import Array
 from tieback.methods.map_pooling import Tensors, by_parts, cells, map_poolings, whitening
 from tieback.methods.projection import unit_rows, unit_tensor
 

@@ -12,11 +12,11 @@ from typing import Annotated, Any, Protocol
 
 import numpy as np
 from pydantic import Field
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import ROOT, FieldPath, at
 
 from tieback.core.errors import InvalidInput
 from tieback.core.family import Family, Form
-from tieback.core.field_path import ROOT, FieldPath, at
-from tieback.core.types.arrays import Array
 
 Weights = Mapping[str, Array]
 """The parameters of a model by name: float32, of any shape."""

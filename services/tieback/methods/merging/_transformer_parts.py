@@ -10,8 +10,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tieback_contract.arrays import Array
+
 from tieback.core.errors import InvalidInput
-from tieback.core.types.arrays import Array
 
 WEIGHT, BIAS = ".weight", ".bias"
 QUERY, KEY, VALUE = (f"attention.self.{name}" for name in ("query", "key", "value"))

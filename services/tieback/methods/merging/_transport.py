@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import at
 
 from tieback.core.errors import InvalidInput
-from tieback.core.field_path import at
-from tieback.core.types.arrays import Array
 
 MOST_COPIES = 8192
 """Neurons that an exact transport between layers of two widths may be solved over."""

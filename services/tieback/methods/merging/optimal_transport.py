@@ -21,10 +21,10 @@ from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import at
 
 from tieback.core.errors import InvalidInput
-from tieback.core.field_path import at
-from tieback.core.types.arrays import Array
 from tieback.methods.merging import Activations, Weights, check_base, check_expert, check_two, mergings
 from tieback.methods.merging._transformer_parts import (
     BIAS,

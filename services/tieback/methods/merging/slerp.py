@@ -12,8 +12,8 @@ from typing import Annotated
 
 import numpy as np
 from pydantic import Field
+from tieback_contract.arrays import Array
 
-from tieback.core.types.arrays import Array
 from tieback.methods.merging import Weights, check_two, mergings
 
 PARALLEL = 0.9995

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from tieback_contract.arrays import Array
 
-from tieback.core.types.arrays import Array
 from tieback.methods.merging import Scale, Share, Weights, added, mergings, task_vectors
 
 

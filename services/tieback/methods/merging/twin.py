@@ -14,8 +14,8 @@ from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
+from tieback_contract.arrays import Array
 
-from tieback.core.types.arrays import Array
 from tieback.methods.merging import Scale, Share, Weights, mergings, task_vectors, with_task_vectors
 from tieback.methods.merging.ties import trimmed
 

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import numpy as np
 from pydantic import Field
+from tieback_contract.arrays import Array
 
 from tieback.core.errors import InvalidInput
 from tieback.core.family import Family, Form
 from tieback.core.state import State, check_state
-from tieback.core.types.arrays import Array
 
 if TYPE_CHECKING:  # serving fits nothing and exports nothing
     from torch import Tensor

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from pydantic import Field
+from tieback_contract.arrays import Array
 
 from tieback.core.state import State
-from tieback.core.types.arrays import Array
 from tieback.methods.projection import Progress, Tensors, affine, unit_rows, unit_tensor
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from tieback_contract.arrays import Array
 
 from tieback.core.state import State
-from tieback.core.types.arrays import Array
 from tieback.methods.projection import EPSILON, Positive, Tensors, projections, unit_rows, unit_tensor
 
 if TYPE_CHECKING:

@@ -19,10 +19,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from tieback_contract.arrays import Array
 
 from tieback.core.errors import InvalidInput
 from tieback.core.state import State
-from tieback.core.types.arrays import Array
 from tieback.methods.projection import (
     Count,
     NotNegative,

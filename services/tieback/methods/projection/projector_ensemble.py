@@ -13,9 +13,9 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
+from tieback_contract.arrays import Array
 
 from tieback.core.state import State
-from tieback.core.types.arrays import Array
 from tieback.methods.projection import (
     Count,
     NotNegative,

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tieback_contract.arrays import Array
+
 from tieback.core.state import State
-from tieback.core.types.arrays import Array
 from tieback.methods.projection import Count, NotNegative, Positive, Progress, Tensors, projections
 from tieback.methods.projection._trained import (
     STATE,

@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import FieldPath
+
 from tieback.core.family import Family, Form
-from tieback.core.field_path import FieldPath
-from tieback.core.types.arrays import Array
 
 MOST_DOCUMENTS = 20
 """Documents that a method may take as relevant."""

@@ -18,9 +18,9 @@ from typing import Annotated
 
 import numpy as np
 from pydantic import Field
+from tieback_contract.arrays import Array
 
 from tieback.core.order import best
-from tieback.core.types.arrays import Array
 from tieback.methods.query_expansion import MOST_DOCUMENTS, query_expansions
 
 COMPARED = 10

@@ -6,11 +6,11 @@ from typing import Annotated, Protocol
 
 import numpy as np
 from pydantic import Field
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import at
 
 from tieback.core.errors import InvalidInput
 from tieback.core.family import Family
-from tieback.core.field_path import at
-from tieback.core.types.arrays import Array
 
 
 class RankFusion(Protocol):

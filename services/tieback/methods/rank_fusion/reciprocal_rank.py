@@ -10,8 +10,8 @@ from typing import Annotated
 
 import numpy as np
 from pydantic import Field
+from tieback_contract.arrays import Array
 
-from tieback.core.types.arrays import Array
 from tieback.methods.rank_fusion import Weight, rank_fusions, weights_of
 
 

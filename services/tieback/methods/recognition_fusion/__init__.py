@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from tieback_contract.arrays import Array
+
 from tieback.core.family import Family
-from tieback.core.types.arrays import Array
 from tieback.methods.recognition_fusion._byte_vocabulary import ByteVocabulary, byte_vocabulary
 from tieback.methods.recognition_fusion._reading import Cut, Distribution, Reading
 

@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import NamedTuple, Protocol
 
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import FieldPath
+
 from tieback.core.errors import NotFound
 from tieback.core.family import Family, Form
-from tieback.core.field_path import FieldPath
-from tieback.core.types.arrays import Array
 from tieback.core.types.method_choice import MethodChoice
 
 Checkpoint = Callable[[], None]

@@ -9,8 +9,8 @@ higher.
 from __future__ import annotations
 
 import numpy as np
+from tieback_contract.arrays import Array
 
-from tieback.core.types.arrays import Array
 from tieback.methods.reranking import Alignments, Checkpoint, cosines, passes_of_cosines, rerankings
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from tieback_contract.arrays import Array
+
 from tieback.core.family import Family
-from tieback.core.types.arrays import Array
 
 
 class RoutingPolicy(Protocol):

@@ -7,8 +7,8 @@ sample, where there are no quantiles: there it goes on by the line of `standard_
 from __future__ import annotations
 
 import numpy as np
+from tieback_contract.arrays import Array
 
-from tieback.core.types.arrays import Array
 from tieback.methods.score_calibration import check_sample, moved, score_calibrations
 
 

@@ -8,7 +8,8 @@ there, and a regression of the one score on the other, which shrinks whatever it
 
 from __future__ import annotations
 
-from tieback.core.types.arrays import Array
+from tieback_contract.arrays import Array
+
 from tieback.methods.score_calibration import check_sample, moved, score_calibrations
 
 

@@ -10,8 +10,8 @@ from typing import Annotated
 
 import numpy as np
 from pydantic import Field
+from tieback_contract.arrays import Array
 
-from tieback.core.types.arrays import Array
 from tieback.methods.score_calibration import FEWEST, check_sample, moved, score_calibrations
 
 

@@ -7,8 +7,8 @@ sequential pooling of Clavié et al. (2024, arXiv:2409.14683) with boundaries wh
 from __future__ import annotations
 
 import numpy as np
+from tieback_contract.arrays import Array
 
-from tieback.core.types.arrays import Array
 from tieback.methods.token_pooling import Factor, group_count, token_poolings
 
 

@@ -8,8 +8,8 @@ time in proportion to the cube of the rows: 2 ms for 128.
 from __future__ import annotations
 
 import numpy as np
+from tieback_contract.arrays import Array
 
-from tieback.core.types.arrays import Array
 from tieback.methods.token_pooling import Factor, group_count, numbered, token_poolings
 
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from pydantic import Field
+from tieback_contract.arrays import Array
 
-from tieback.core.types.arrays import Array
 from tieback.methods.token_reduction import Assignment, rows, token_reductions
 
 if TYPE_CHECKING:

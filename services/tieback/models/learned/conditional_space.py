@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import SpaceRef, VectorKind
 
 from tieback.artifacts import Artifact, Kind
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.source import short_hash
 from tieback.core.state import State, check_state
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Modality
-from tieback.core.types.vectors import SpaceRef, VectorKind
 from tieback.methods.conditional_projection import conditional_projections
 from tieback.models.learned import ServedKind
 

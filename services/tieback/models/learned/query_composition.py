@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.vectors import SpaceRef, VectorKind
 
 from tieback.artifacts import Artifact, Kind
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import StartupError
 from tieback.core.state import State, check_state
-from tieback.core.types.arrays import Array
-from tieback.core.types.vectors import SpaceRef, VectorKind
 from tieback.methods.query_composition import query_compositions
 from tieback.models.learned import ServedKind
 

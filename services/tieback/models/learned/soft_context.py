@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from tieback_contract.arrays import Array
 
 from tieback.artifacts import Artifact, Kind
 from tieback.catalog.card import EncoderCard, GeneratorCard
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.state import State, check_state
-from tieback.core.types.arrays import Array
 from tieback.methods.context_compression import context_compressions
 from tieback.models.learned import ServedKind
 

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from tieback_contract.field_path import at
 
 from tieback.core.errors import InvalidInput, NotFound
-from tieback.core.field_path import at
 from tieback.core.types.operation import Json, Progress
 from tieback.operation_ports import HeadsPort, MovingPort, ReindexPort, UpgradePort
 

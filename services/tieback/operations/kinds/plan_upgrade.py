@@ -19,13 +19,13 @@ from typing import Annotated, Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
+from tieback_contract.arrays import Array
+from tieback_contract.vectors import SpaceRef
 
 from tieback.artifacts import Artifact
 from tieback.core.errors import InvalidInput, NotFound, StorageFull, TiebackError
-from tieback.core.types.arrays import Array
 from tieback.core.types.operation import Json, Progress
 from tieback.core.types.upgrading import WITH_HALVES, Anchors, Asked, SpacePair
-from tieback.core.types.vectors import SpaceRef
 from tieback.methods.compatibility import (
     AS_TRAINED,
     FIT,

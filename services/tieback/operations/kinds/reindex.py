@@ -6,10 +6,11 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any, ClassVar
 
+from tieback_contract.vectors import SpaceRef
+
 from tieback.core.error_record import read_error, write_error
 from tieback.core.types.operation import Json, Progress
 from tieback.core.types.reindexing import ReindexProgress
-from tieback.core.types.vectors import SpaceRef
 from tieback.operations.kinds import Kind, Services
 
 FAILURES = 1000

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+from tieback_contract.arrays import Array
 
 from tieback.catalog.card import EncoderCard
-from tieback.core.types.arrays import Array
 from tieback.joint.projecting import project, project_inputs
 from tieback.methods.projection import unit_rows
 from tieback.models.joint_space_artifact import BoundProjection

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.modality import Modality
 
 from tieback.artifacts.packed_arrays import rounded
 from tieback.catalog.card import EncoderCard
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Modality
 from tieback.joint.projecting import project, rows_of
 from tieback.methods.projection import unit_rows
 from tieback.methods.projection.subspace import principal

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.modality import Modality
 
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Modality
 from tieback.joint.projecting import Dense, rows_of
 from tieback.recipes.binding.participants import Member
 from tieback.recipes.binding.training_set import TrainingSet

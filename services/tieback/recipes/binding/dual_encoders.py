@@ -17,10 +17,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.modality import Modality
 
 from tieback.catalog.card import EncoderCard
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Modality
 from tieback.joint.projecting import Dense, rows_of
 from tieback.joint.retrieval import Task, both_ways
 from tieback.methods.projection import unit_rows

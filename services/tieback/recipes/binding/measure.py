@@ -7,9 +7,9 @@ from itertools import product
 from typing import Any
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.modality import Modality
 
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Modality
 from tieback.joint.projecting import Dense
 from tieback.joint.retrieval import DIGITS
 from tieback.joint.scoring import score, similarities

@@ -11,12 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.modality import Modality
 
 from tieback.artifacts import file_digest
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput, StartupError
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Content, Modality
+from tieback.core.types.content import Content
 from tieback.methods.projection import LEAST_ANCHORS, projections
 from tieback.recipes.binding.options import Options
 from tieback.recipes.binding.participants import Member, Participants

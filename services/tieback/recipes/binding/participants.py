@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.modality import Modality
 
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.options import AudioClassifier, ImageClassifier
 from tieback.core.errors import NotFound, StartupError
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Modality
 from tieback.models.labels import read_class_names
 from tieback.models.store import Store
 from tieback.recipes.class_prototypes import class_prototypes

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.modality import Modality
 
 from tieback.artifacts.packed_arrays import rounded
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import StartupError
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Modality
 from tieback.joint.projecting import Dense, project_inputs
 from tieback.methods.projection import unit_rows
 from tieback.models.joint_space_artifact import BoundProjection, BoundRouter, JointSpaceArtifact

@@ -15,11 +15,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from tieback_contract.field_path import at
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import SpaceRef
+
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput, NotFound, StartupError
-from tieback.core.field_path import at
-from tieback.core.types.content import Modality
-from tieback.core.types.vectors import SpaceRef
 from tieback.joint.retrieval import Task, losses, retrieval
 from tieback.joint.space import Joint
 from tieback.models.bound_graph import PROJECTIONS, ROUTER, graph_name

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Modality
+from tieback_contract.arrays import Array
+from tieback_contract.modality import Modality
+
 from tieback.joint.projecting import rows_of
 from tieback.joint.retrieval import Task, both_ways
 from tieback.recipes.binding.blocks import BlockSpec

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.modality import Modality
 
 from tieback.catalog.card import EncoderCard
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Modality
 from tieback.methods.projection import unit_rows
 from tieback.recipes.binding.participants import Participants
 from tieback.recipes.encoded_pairs import UserPairs, encode_pairs

@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import VectorKind
 
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput, StartupError
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Content, Modality
+from tieback.core.types.content import Content
 from tieback.core.types.limits import Limits
-from tieback.core.types.vectors import VectorKind
 from tieback.joint.projecting import read
 from tieback.joint.scoring import score, similarities
 from tieback.joint.space import Joint

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from tieback.core.types.content import Modality
+from tieback_contract.modality import Modality
+
 from tieback.models.joint_space_artifact import NATIVE, BoundProjection, JointSpaceArtifact
 from tieback.reports.parts import line, maps, section, table
 from tieback.reports.pictures import bar, curve, figure, known, span

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from tieback_contract.modality import Modality
 
-from tieback.core.types.content import Modality
 from tieback.joint.block_weights import block_weights
 from tieback.joint.ranking import places, reciprocal
 from tieback.joint.retrieval import Task

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from tieback_contract.modality import Modality
 
 from tieback.core.errors import InvalidInput
-from tieback.core.types.content import Modality
 from tieback.joint.projecting import Dense, project_inputs
 from tieback.joint.retrieval import Task, losses
 from tieback.joint.space import Joint

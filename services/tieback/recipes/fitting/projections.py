@@ -15,12 +15,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.vectors import SpaceRef
 
 from tieback.artifacts.packed_arrays import rounded
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput
-from tieback.core.types.arrays import Array
-from tieback.core.types.vectors import SpaceRef
 from tieback.joint.projecting import project_inputs
 from tieback.joint.ranking import places, reciprocal
 from tieback.methods.projection import LEAST_ANCHORS, fit, projections

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.modality import Modality
 
 from tieback.artifacts.packed_arrays import rounded
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Modality
 from tieback.joint.block_weights import router_input
 from tieback.joint.projecting import Dense
 from tieback.joint.retrieval import DIGITS, Task

@@ -15,11 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from tieback_contract.arrays import Array
+from tieback_contract.vectors import SpaceRef
+
 from tieback.artifacts import Artifact, Kind
 from tieback.catalog.card import EncoderCard, GeneratorCard
 from tieback.core.family import Family
-from tieback.core.types.arrays import Array
-from tieback.core.types.vectors import SpaceRef
 from tieback.models.store import Store
 from tieback.training.step_cache import StepCache
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from tieback_contract.arrays import Array
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, relu
 
-from tieback.core.types.arrays import Array
 from tieback.methods.answerability.question_alignment import SIGNALS, Inputs
 from tieback.recipes.trained._asked_questions import Example
 from tieback.training.loop import History, Plan, Progress, train

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import at
+from tieback_contract.vectors import VectorKind
 
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput, NotFound, StartupError
-from tieback.core.field_path import at
 from tieback.core.sentences import sentences
-from tieback.core.types.arrays import Array
-from tieback.core.types.vectors import VectorKind
 from tieback.methods.answerability.question_alignment import Inputs, inputs_of
 from tieback.methods.grounding import Statement
 from tieback.models.encoder_model import EncoderModel

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from scipy.optimize import minimize
-
-from tieback.core.types.arrays import Array
+from tieback_contract.arrays import Array
 
 EXPECTED_SUPPORTED = 1 / 3
 """The share of claims that is taken to be supported: a likelihood depends on it."""

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from tieback_contract.arrays import Array
 
-from tieback.core.types.arrays import Array
 from tieback.methods.grounding._features import FEATURES
 from tieback.methods.grounding._verdicts import bounds
 from tieback.methods.grounding.claim_reading import PRECISION

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from tieback_contract.arrays import Array
 from torch import Tensor, nn
 
-from tieback.core.types.arrays import Array
 from tieback.training.digests import digest
 from tieback.training.loop import History, Plan, Progress, train
 

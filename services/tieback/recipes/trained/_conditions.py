@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from tieback_contract.arrays import Array
 from torch import Tensor
 
 from tieback.core.state import State
-from tieback.core.types.arrays import Array
 from tieback.methods.conditional_projection import cross_attention
 from tieback.training.loop import History, Plan, Progress, batch, train
 from tieback.training.splits import Split

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from tieback_contract.answers import AnswerAction
+from tieback_contract.arrays import Array
 
-from tieback.core.types.arrays import Array
-from tieback.core.types.generation import AnswerAction
 from tieback.recipes.trained._made_questions import LOWERED, NAME, Asked
 
 PASSAGES = 4

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from tieback_contract.arrays import Array
 
 from tieback.core.sentences import sentences
-from tieback.core.types.arrays import Array
 from tieback.generator.prompting import (
     demonstrated_beginning,
     demonstrated_messages,

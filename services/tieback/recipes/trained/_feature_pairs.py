@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from tieback_contract.arrays import Array
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
-from tieback.core.types.arrays import Array
 from tieback.methods.feature_tables._many_values import Lookups, looked_up
 from tieback.training.digests import digest
 from tieback.training.feature_lines import Thing

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from tieback_contract.arrays import Array
 from torch import Tensor
 from torch.nn.functional import cross_entropy, mse_loss, normalize
 
-from tieback.core.types.arrays import Array
 from tieback.methods.heads import fit, probabilities
 from tieback.recipes.trained._layers_and_widths import LayeredEncoder, _encoded
 from tieback.training.loop import Plan, Progress, train

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from tieback_contract.arrays import Array
 
-from tieback.core.types.arrays import Array
 from tieback.models.language_model import load_language_model
 from tieback.models.likelihood import claim_likelihoods
 from tieback.recipes.trained import Run

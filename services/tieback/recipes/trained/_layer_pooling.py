@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from tieback_contract.arrays import Array
 from torch import Tensor
 from torch.nn.functional import normalize
 
 from tieback.core.state import State
-from tieback.core.types.arrays import Array
 from tieback.methods.layer_pooling import LayerPooling
 from tieback.recipes.layer_states import LayerStates
 from tieback.training.loop import History, Plan, Progress, batch, train

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from tieback_contract.arrays import Array
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from tieback.core.types.arrays import Array
 from tieback.methods.pooling import Pooling
 from tieback.models.transformer_text import padded
 from tieback.recipes.layered_backbone import LayeredBackbone

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tieback.core.types.arrays import Array
+from tieback_contract.arrays import Array
 
 
 def auc(scores: Array, own: Array) -> float:

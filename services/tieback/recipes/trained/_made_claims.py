@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from tieback_contract.claims import VerdictLabel
 
 from tieback.core.plain_numbers import YEARS
 from tieback.core.sentences import sentences
 from tieback.core.terms import DEFAULT_LANGUAGE, function_words
-from tieback.core.types.generation import VerdictLabel
 from tieback.methods.grounding._features import LABELS
 from tieback.recipes.trained._claim_pairs import Pair
 

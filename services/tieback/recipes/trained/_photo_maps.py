@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from tieback_contract.arrays import Array
 from torch import Tensor
 
 from tieback.core.state import State
-from tieback.core.types.arrays import Array
 from tieback.methods.map_pooling import AT_ONCE, Graph
 from tieback.methods.projection import unit_rows
 from tieback.models.image_regions import View

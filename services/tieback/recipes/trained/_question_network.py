@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from tieback_contract.arrays import Array
 
 from tieback.catalog.card import EncoderCard
-from tieback.core.types.arrays import Array
 from tieback.recipes.trained import Run
 from tieback.recipes.trained._claim_pairs import Pair
 from tieback.recipes.trained._left_out import auc

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from tieback_contract.arrays import Array
 
 from tieback.catalog.card import EncoderCard
-from tieback.core.types.arrays import Array
 from tieback.grounding.named import unnamed
 from tieback.methods.answerability._features import FEATURES, features_of
 from tieback.methods.answerability.question_alignment import threshold_of

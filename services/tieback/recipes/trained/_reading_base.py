@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tieback_contract.field_path import at
+
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.options import TransformerText
 from tieback.core.errors import InvalidInput
-from tieback.core.field_path import at
 from tieback.core.terms import DEFAULT_LANGUAGE, function_words
 from tieback.models.question_reader import MOST_TOKENS, TABLES
 from tieback.recipes.trained import Run

@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from tieback_contract.arrays import Array
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, softplus
 
-from tieback.core.types.arrays import Array
 from tieback.models.question_reader import ANSWERED, EMBEDDED, OWN, VERDICT
 from tieback.recipes.quantise import quantise
 from tieback.recipes.torch_export import export_module

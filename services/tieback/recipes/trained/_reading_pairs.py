@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from tieback_contract.arrays import Array
 from tokenizers import Tokenizer
 
 from tieback.core.errors import InvalidInput
 from tieback.core.sentences import sentences
-from tieback.core.types.arrays import Array
 from tieback.methods.grounding import words_of
 from tieback.methods.grounding._chosen import chosen
 from tieback.models.question_reader import MOST_TOKENS

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from tieback_contract.arrays import Array
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from tieback.core.types.arrays import Array
 from tieback.training.loop import History, Plan, Progress, batch, train
 from tieback.training.losses import neighbour_distillation, neighbours
 from tieback.training.rotation import Rotation

@@ -11,10 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from tieback_contract.arrays import Array
 
 from tieback.core.errors import StartupError
 from tieback.core.sentences import sentences
-from tieback.core.types.arrays import Array
 from tieback.generator.prompting import compressed_request, messages, plain_request
 from tieback.models.decoder import SoftTokens
 from tieback.models.encoder_model import EncoderModel

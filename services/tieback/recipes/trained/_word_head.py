@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from tieback_contract.arrays import Array
 from torch import Tensor, nn
 from torch.nn.functional import gelu, normalize
 
-from tieback.core.types.arrays import Array
 from tieback.recipes.layer_states import LayerStates
 from tieback.training.loop import History, Plan, Progress, batch, train
 from tieback.training.ranks import ranks

@@ -25,12 +25,12 @@ from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import at
 
 from tieback.catalog.base_card import NAME
 from tieback.catalog.options import CausalLanguageModel
 from tieback.core.errors import InvalidInput, NotFound
-from tieback.core.field_path import at
-from tieback.core.types.arrays import Array
 from tieback.generator.prompting import demonstrated_beginning
 from tieback.methods.context_compression import aim as aim_method
 from tieback.models.learned.soft_context import SOFT_CONTEXT

@@ -18,10 +18,10 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 from pydantic import Field
 from scipy.optimize import minimize, minimize_scalar
+from tieback_contract.arrays import Array
 
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.sentences import sentences
-from tieback.core.types.arrays import Array
 from tieback.generator.deciding import state_of
 from tieback.generator.evidence import ReadEvidence
 from tieback.methods.answer_decision import ACTIONS, Found

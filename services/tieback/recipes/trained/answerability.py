@@ -22,9 +22,9 @@ from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
+from tieback_contract.arrays import Array
 
 from tieback.core.errors import InvalidInput
-from tieback.core.types.arrays import Array
 from tieback.methods.answerability import answerabilities
 from tieback.methods.answerability.question_alignment import NEARNESS
 from tieback.models.learned.answerability import JUDGE

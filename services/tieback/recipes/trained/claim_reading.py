@@ -26,11 +26,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from pydantic import Field
+from tieback_contract.arrays import Array
 
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.passage_units import in_bytes
-from tieback.core.types.arrays import Array
 from tieback.methods.grounding import Passage, Statement
 from tieback.methods.grounding._features import FEATURES, HEARD, with_likelihoods
 from tieback.methods.grounding.claim_reading import weighed

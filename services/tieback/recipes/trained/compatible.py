@@ -18,14 +18,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import at
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import VectorKind
 
 from tieback.catalog.base_card import NAME
 from tieback.catalog.card import EarlierSpace, EncoderCard
 from tieback.core.errors import InvalidInput, NotFound
-from tieback.core.field_path import at
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Modality
-from tieback.core.types.vectors import VectorKind
 from tieback.methods import compatibility
 from tieback.methods.compatibility import GRAPH, compatibilities, needs_classes
 from tieback.methods.projection import unit_rows

@@ -18,15 +18,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from pydantic import Field
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import at
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import VectorKind
 
 from tieback.artifacts import file_digest
 from tieback.catalog.base_card import NAME
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput, NotFound
-from tieback.core.field_path import at
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Content, Modality
-from tieback.core.types.vectors import VectorKind
+from tieback.core.types.content import Content
 from tieback.methods.query_composition import sentence_prompt
 from tieback.models.learned.query_composition import QUERY_COMPOSITION, image_kinds, rows_of, text_kinds
 from tieback.recipes.trained import Learned, Run, recipes

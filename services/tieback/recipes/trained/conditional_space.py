@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from pydantic import Field
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import at
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import VectorKind
 
 from tieback.catalog.base_card import NAME
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput, NotFound
-from tieback.core.field_path import at
-from tieback.core.types.arrays import Array
-from tieback.core.types.content import Modality
-from tieback.core.types.vectors import VectorKind
 from tieback.methods.conditional_projection import cross_attention
 from tieback.models.learned.conditional_space import CONDITIONAL_SPACE, row_kinds
 from tieback.recipes.trained import Learned, Run, recipes

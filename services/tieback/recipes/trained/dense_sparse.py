@@ -23,10 +23,10 @@ from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import at
 
 from tieback.core.errors import InvalidInput, NotFound
-from tieback.core.field_path import at
-from tieback.core.types.arrays import Array
 from tieback.recipes.dense_sparse_graph import DENSE_SPARSE, adapt
 from tieback.recipes.trained import Learned, Run, recipes
 from tieback.training.digests import digest

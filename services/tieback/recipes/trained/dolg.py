@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from pydantic import Field
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import at
 
 from tieback.artifacts import file_digest
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput, NotFound
-from tieback.core.field_path import at
 from tieback.core.state import State
-from tieback.core.types.arrays import Array
 from tieback.methods import map_pooling
 from tieback.methods.map_pooling import GRAPH, map_poolings
 from tieback.models.image_regions import View

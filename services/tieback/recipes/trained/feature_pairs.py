@@ -21,10 +21,10 @@ from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import at
 
 from tieback.core.errors import InvalidInput
-from tieback.core.field_path import at
-from tieback.core.types.arrays import Array
 from tieback.recipes.feature_space import FEATURE_TABLE, adapt, check_name
 from tieback.recipes.trained import Learned, Run, recipes
 from tieback.training.digests import digest

@@ -22,9 +22,9 @@ from typing import Annotated, Any, NamedTuple, cast
 
 import numpy as np
 from pydantic import Field
+from tieback_contract.arrays import Array
 
 from tieback.core.errors import InvalidInput, StartupError
-from tieback.core.types.arrays import Array
 from tieback.methods.feature_tables import feature_tables
 from tieback.recipes.feature_space import FEATURE_TABLE, adapt, check_name
 from tieback.recipes.trained import Learned, Run, recipes

@@ -20,10 +20,10 @@ from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import at
 
 from tieback.core.errors import InvalidInput, NotFound
-from tieback.core.field_path import at
-from tieback.core.types.arrays import Array
 from tieback.methods.merging import merge
 from tieback.recipes.layered_encoder import FINETUNED, adapt, check_trainable
 from tieback.recipes.trained import Learned, Run, recipes

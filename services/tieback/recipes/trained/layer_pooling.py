@@ -19,11 +19,11 @@ from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import at
 
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput, NotFound
-from tieback.core.field_path import at
-from tieback.core.types.arrays import Array
 from tieback.methods import layer_pooling as poolings
 from tieback.methods.layer_pooling import READS, layer_poolings
 from tieback.recipes.layer_pooling_head import LAYER_POOLING, adapt

@@ -17,11 +17,11 @@ from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import at
 
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput, NotFound
-from tieback.core.field_path import at
-from tieback.core.types.arrays import Array
 from tieback.recipes.encoder_head import HEAD, MATRIX, adapt, check_adaptable
 from tieback.recipes.trained import Learned, Run, recipes
 from tieback.training.digests import digest

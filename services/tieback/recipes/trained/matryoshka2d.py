@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from pydantic import Field
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import at
 
 from tieback.catalog.card import EncoderCard
 from tieback.core.errors import InvalidInput, NotFound
-from tieback.core.field_path import at
-from tieback.core.types.arrays import Array
 from tieback.recipes.layered_encoder import LAYERED, adapt, check_trainable
 from tieback.recipes.trained import Learned, Run, recipes
 from tieback.training.digests import digest

@@ -22,9 +22,9 @@ from typing import Annotated
 
 import numpy as np
 from pydantic import Field
+from tieback_contract.field_path import at
 
 from tieback.core.errors import InvalidInput
-from tieback.core.field_path import at
 from tieback.core.types.signals import BEGINNING, LENGTH, METADATA, NAMES, PLACE
 from tieback.models.learned.ranker import RANKER
 from tieback.recipes.judged_candidates import (

@@ -26,12 +26,12 @@ from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
+from tieback_contract.arrays import Array
+from tieback_contract.field_path import at
 
 from tieback.catalog.base_card import NAME
 from tieback.catalog.options import CausalLanguageModel
 from tieback.core.errors import InvalidInput, NotFound
-from tieback.core.field_path import at
-from tieback.core.types.arrays import Array
 from tieback.generator.prompting import compressed_request
 from tieback.methods.context_compression import xrag as xrag_method
 from tieback.models.learned.soft_context import SOFT_CONTEXT

@@ -21,8 +21,9 @@ from tieback_client.errors import Unauthenticated, Unavailable
 from tieback_client.installing import how_to_install
 
 if TYPE_CHECKING:
+    from tieback_contract.vectors import SpaceRef
+
     from tieback.catalog.card import Card
-    from tieback.core.types.vectors import SpaceRef
 
 GIGABYTE = 1024**3
 # Resident memory with the whole default catalog loaded in one process, with room to work.

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from tieback_client import Client, NotFound
+from tieback_contract.field_path import at
 
 from tieback.core.errors import InvalidInput
-from tieback.core.field_path import at
 from tieback.core.types.signals import signals_of_metadata
 from tieback.recipes.judged_candidates import dcg
 

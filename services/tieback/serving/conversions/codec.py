@@ -13,20 +13,20 @@ from typing import Any, TypeVar
 
 import numpy as np
 from tieback_contract import tensors
+from tieback_contract.arrays import Array, Box
 from tieback_contract.codec import Codec
 from tieback_contract.converters import with_converters
+from tieback_contract.encodings import Encoding, EncodingSource, Reduction
+from tieback_contract.field_path import ROOT, FieldPath, at
+from tieback_contract.hits import Hit
+from tieback_contract.locators import Locator, LocatorKind
+from tieback_contract.modality import Modality
+from tieback_contract.recognition import RecognisedText, Segment
+from tieback_contract.vectors import DType, MultiVector, SparseVector, Vector
 
 from tieback.core.boxes import OUTSIDE, inside
 from tieback.core.errors import InvalidInput
-from tieback.core.field_path import ROOT, FieldPath, at
 from tieback.core.multi_vectors import check_rows
-from tieback.core.types.arrays import Array, Box
-from tieback.core.types.content import Modality
-from tieback.core.types.encoding import Encoding, EncodingSource, Reduction
-from tieback.core.types.locators import Locator, LocatorKind
-from tieback.core.types.recognition import RecognisedText, Segment
-from tieback.core.types.search import Hit
-from tieback.core.types.vectors import DType, MultiVector, SparseVector, Vector
 from tieback.serving.conversions.metadata import fill_metadata_value, metadata_value
 
 T = TypeVar("T")

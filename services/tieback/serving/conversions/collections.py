@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tieback.core.field_path import at
+from tieback_contract.field_path import at
+
 from tieback.core.types.collection import Collection, Source
 from tieback.core.types.fusion import Routing
 from tieback.core.types.moving import Moving

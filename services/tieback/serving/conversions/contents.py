@@ -6,22 +6,15 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from tieback_contract.encodings import Encoding, EncodingSource, Label
+from tieback_contract.field_path import FieldPath, at
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import DType, Vector
 
 from tieback.core.errors import InvalidInput
-from tieback.core.field_path import FieldPath, at
-from tieback.core.types.content import Content, Features, Item, Modality, Section, TokenIds
-from tieback.core.types.encoding import (
-    CachePolicy,
-    EncodeReply,
-    Encoding,
-    EncodingSource,
-    Label,
-    SplitReply,
-    TextPiece,
-    Truncation,
-)
+from tieback.core.types.content import Content, Features, Item, Section, TokenIds
+from tieback.core.types.encoding import CachePolicy, EncodeReply, SplitReply, TextPiece, Truncation
 from tieback.core.types.ingestion import LongTexts
-from tieback.core.types.vectors import DType, Vector
 from tieback.serving import failures
 from tieback.serving.conversions.codec import CODEC, NO_MODALITY, reading, writing
 from tieback.serving.conversions.frames import Numbers, filled

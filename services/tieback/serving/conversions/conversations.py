@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tieback.core.field_path import FieldPath, at
+from tieback_contract.field_path import FieldPath, at
+
 from tieback.core.types.conversation import Conversation, Speaker, Turn
 from tieback.serving.conversions.frames import Numbers, each
 from tieback.v1 import answer_pb2, generator_pb2

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypeVar
 
 from google.protobuf.message import Message
+from tieback_contract.field_path import ROOT, FieldPath
 
 from tieback.core.errors import InvalidInput
-from tieback.core.field_path import ROOT, FieldPath
 
 V = TypeVar("V")
 N = TypeVar("N", bound=int)

@@ -5,17 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import get_args
 
+from tieback_contract.answers import AnswerStyle, Decision, GenerationEvent, Repair
+from tieback_contract.field_path import FieldPath
+from tieback_contract.modality import Modality
+
 from tieback.core.errors import InvalidInput
-from tieback.core.field_path import FieldPath
-from tieback.core.types.content import Modality
-from tieback.core.types.generation import (
-    AnswerStyle,
-    Decision,
-    Evidence,
-    GenerationEvent,
-    Grounding,
-    Repair,
-)
+from tieback.core.types.generation import Evidence, Grounding
 from tieback.serving.conversions.codec import CODEC, reading, writing
 from tieback.serving.conversions.contents import read_modality, write_modality
 from tieback.serving.conversions.frames import Numbers, finite, optional

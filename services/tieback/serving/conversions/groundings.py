@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tieback.core.field_path import FieldPath
+from tieback_contract.field_path import FieldPath
+
 from tieback.core.types.grounding import CheckedText, CheckReply, GroundingCheck
 from tieback.core.types.method_choice import MethodChoice
 from tieback.serving import failures

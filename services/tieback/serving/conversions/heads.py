@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from tieback_contract.field_path import FieldPath, at
 from tieback_contract.predictions import Prediction
 
-from tieback.core.field_path import FieldPath, at
 from tieback.core.types.heads import Example, Head, HeadRequest, PredictReply
 from tieback.serving.conversions.codec import CODEC
 from tieback.serving.conversions.contents import read_content

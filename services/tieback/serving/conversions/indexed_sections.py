@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tieback.core.field_path import FieldPath
+from tieback_contract.field_path import FieldPath
+
 from tieback.core.types.collection import IndexedSection
 from tieback.serving.conversions.contents import read_modality, write_modality
 from tieback.serving.conversions.frames import optional

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 
+from tieback_contract.field_path import ROOT, FieldPath
+from tieback_contract.metadata import Metadata, MetadataValue, Scalar
+
 from tieback.core import dates
 from tieback.core.errors import InvalidInput, cut
-from tieback.core.field_path import ROOT, FieldPath
-from tieback.core.types.metadata import Metadata, MetadataValue, Scalar
 from tieback.serving.conversions.frames import finite
 from tieback.v1 import metadata_pb2
 

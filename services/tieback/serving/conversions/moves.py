@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from tieback.core.field_path import FieldPath
-from tieback.core.types.moving import Mixture, SecondVector
+from tieback_contract.field_path import FieldPath
+from tieback_contract.hits import Mixture
+
+from tieback.core.types.moving import SecondVector
 from tieback.core.types.reindexing import FollowingVectors, ReindexedPiece
 from tieback.serving.conversions.codec import reading, writing
 from tieback.serving.conversions.frames import each

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tieback.core.field_path import ROOT, FieldPath
+from tieback_contract.field_path import ROOT, FieldPath
+
 from tieback.core.types.query_plan import QueryPlan
 from tieback.core.types.search import Granularity
 from tieback.serving.conversions.frames import Numbers, finite, optional

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tieback.core.field_path import FieldPath
-from tieback.core.types.recognition import RecognisedText, RecogniseReply, Segment
+from tieback_contract.field_path import FieldPath
+from tieback_contract.recognition import RecognisedText, Segment
+
+from tieback.core.types.recognition import RecogniseReply
 from tieback.serving import failures
 from tieback.serving.conversions.codec import check_order, reading, writing
 from tieback.serving.conversions.frames import each

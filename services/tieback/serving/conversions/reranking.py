@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
+from tieback_contract.alignment import Alignment
+from tieback_contract.field_path import FieldPath, at
+from tieback_contract.vectors import MultiVector
+
 from tieback.core.alone import Alone
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.field_path import FieldPath, at
-from tieback.core.types.rerank import (
-    Alignment,
-    RerankCandidate,
-    RerankFailure,
-    RerankReply,
-    RerankResult,
-    RerankSource,
-)
-from tieback.core.types.vectors import MultiVector
+from tieback.core.types.rerank import RerankCandidate, RerankFailure, RerankReply, RerankResult, RerankSource
 from tieback.serving import failures
 from tieback.serving.conversions.codec import reading, writing
 from tieback.serving.conversions.contents import read_content, write_content

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from tieback.core.field_path import ROOT, FieldPath, at
+from tieback_contract.field_path import ROOT, FieldPath, at
+from tieback_contract.hits import RetrievedHit
+
 from tieback.core.types.encoding import Truncated
-from tieback.core.types.retrieval import (
-    QueryPart,
-    Retrieval,
-    RetrievalPlan,
-    RetrievedHit,
-    RetrieveReply,
-)
+from tieback.core.types.retrieval import QueryPart, Retrieval, RetrievalPlan, RetrieveReply
 from tieback.serving.conversions.codec import reading, writing
 from tieback.serving.conversions.contents import (
     read_content,

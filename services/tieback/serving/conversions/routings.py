@@ -4,16 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from tieback.core.field_path import FieldPath, at
-from tieback.core.types.fusion import (
-    Fused,
-    FusePart,
-    FuseReply,
-    IgnoredDimensions,
-    Role,
-    Routing,
-    RoutingExplanation,
-)
+from tieback_contract.field_path import FieldPath, at
+from tieback_contract.fusion import Fused, IgnoredDimensions, RoutingExplanation
+
+from tieback.core.types.fusion import FusePart, FuseReply, Role, Routing
 from tieback.serving import failures
 from tieback.serving.conversions.codec import CODEC, reading, writing
 from tieback.serving.conversions.contents import (

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tieback.core.field_path import FieldPath
+from tieback_contract.field_path import FieldPath
+
 from tieback.core.types.generation import Grammar, GrammarKind, SamplingParameters
 from tieback.core.types.method_choice import MethodChoice
 from tieback.serving.conversions.frames import finite, optional

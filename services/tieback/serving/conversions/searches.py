@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 
-from tieback.core.field_path import FieldPath
+from tieback_contract.field_path import FieldPath
+from tieback_contract.hits import Hit
+
 from tieback.core.types.collection import IndexedItem
-from tieback.core.types.search import Hit, Reached, SearchReply, StageScores
+from tieback.core.types.search import Reached, SearchReply, StageScores
 from tieback.serving.conversions.codec import reading, writing
 from tieback.serving.conversions.contents import (
     read_item,

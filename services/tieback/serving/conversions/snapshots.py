@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tieback.core.field_path import at
+from tieback_contract.field_path import at
+
 from tieback.core.types.snapshot import Snapshot
 from tieback.serving.conversions.times import seconds, timestamp
 from tieback.serving.conversions.vectors import read_space, write_space

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from google.protobuf import timestamp_pb2
+from tieback_contract.field_path import FieldPath
 
 from tieback.core.errors import InvalidInput
-from tieback.core.field_path import FieldPath
 
 
 def seconds(message: timestamp_pb2.Timestamp, field: FieldPath) -> float:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tieback.core.field_path import FieldPath, at
+from tieback_contract.field_path import FieldPath, at
+
 from tieback.core.types.token_vectors import TokenVectors
 from tieback.serving.conversions.reports import read_method, write_method
 from tieback.serving.conversions.vectors import read_space, write_space

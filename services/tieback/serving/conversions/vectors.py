@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from tieback_contract.arrays import Array, Box, Span, TimeRange
+from tieback_contract.encodings import Reduction
+from tieback_contract.field_path import FieldPath
+from tieback_contract.locators import Locator
 from tieback_contract.tensors import fill_array
+from tieback_contract.vectors import DType, MultiVector, SpaceRef, SparseVector, Vector, VectorKind
 
 from tieback.core.errors import InvalidInput
-from tieback.core.field_path import FieldPath
-from tieback.core.types.arrays import Array, Box, Span, TimeRange
-from tieback.core.types.encoding import EncodePlan, Reduction
-from tieback.core.types.locators import Locator
-from tieback.core.types.vectors import DType, MultiVector, SpaceRef, SparseVector, Vector, VectorKind
+from tieback.core.types.encoding import EncodePlan
 from tieback.serving.conversions.codec import array_of, reading, writing
 from tieback.serving.conversions.frames import Numbers, each, optional
 from tieback.v1 import vector_pb2

@@ -9,11 +9,11 @@ from typing import Any
 
 import grpc
 from google.rpc import status_pb2
+from tieback_contract.field_path import at
 
 from tieback.core.bulk import in_bulk
 from tieback.core.deadline import Deadline
 from tieback.core.errors import TiebackError
-from tieback.core.field_path import at
 from tieback.core.overlapping import Before, overlapped
 from tieback.core.types.fusion import Role
 from tieback.core.types.ingestion import IngestResult

@@ -6,9 +6,10 @@ import dataclasses
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Generic, TypeVar, cast
 
+from tieback_contract.field_path import FieldPath
+
 from tieback.core.alone import Alone
 from tieback.core.errors import TiebackError
-from tieback.core.field_path import FieldPath
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -13,10 +13,11 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import NamedTuple
 
+from tieback_contract.field_path import at
+
 from tieback.core.bulk import in_bulk
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, Overloaded, TiebackError, Unavailable
-from tieback.core.field_path import at
 from tieback.serving import failures
 from tieback.v1 import encoder_pb2
 

@@ -8,6 +8,9 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import grpc
+from tieback_contract.answers import AnswerStyle
+from tieback_contract.modality import Modality
+from tieback_contract.vectors import SpaceRef, VectorKind
 
 import tieback
 from tieback.catalog.card import Card, EncoderCard, GeneratorCard, RecogniserCard, RerankerCard
@@ -15,11 +18,8 @@ from tieback.catalog.checker_card import CheckerCard
 from tieback.catalog.options import LabelRecogniser
 from tieback.core.errors import NotFound
 from tieback.core.family import Family
-from tieback.core.types.content import Modality
-from tieback.core.types.generation import AnswerStyle
 from tieback.core.types.limits import Limits
 from tieback.core.types.retrieval import RetrievalPlan
-from tieback.core.types.vectors import SpaceRef, VectorKind
 from tieback.serving.conversions.contents import write_modality
 from tieback.serving.conversions.generations import write_style
 from tieback.serving.conversions.retrievals import write_plan

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 from google.longrunning import operations_proto_pb2
+from tieback_contract.field_path import at
 
-from tieback.core.field_path import at
 from tieback.serving.conversions.contents import read_content
 from tieback.serving.conversions.heads import head_message, head_request, predict_response
 from tieback.serving.conversions.operations import operation_message

@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
 import grpc
+from tieback_contract.field_path import at
 
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput
-from tieback.core.field_path import at
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, EncodeReply
 from tieback.encoder.adapting import OUTPUT, encode_each

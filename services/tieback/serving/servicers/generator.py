@@ -7,8 +7,8 @@ from contextlib import aclosing
 from typing import Any
 
 import grpc
+from tieback_contract.field_path import at
 
-from tieback.core.field_path import at
 from tieback.ports import GeneratorPort
 from tieback.serving.conversions.conversations import conversation_of
 from tieback.serving.conversions.frames import each

@@ -6,8 +6,8 @@ import functools
 from typing import Any
 
 import grpc
+from tieback_contract.field_path import at
 
-from tieback.core.field_path import at
 from tieback.ports import GroundingPort
 from tieback.serving.conversions.frames import optional
 from tieback.serving.conversions.groundings import check_of, check_response

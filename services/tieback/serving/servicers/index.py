@@ -7,11 +7,11 @@ from typing import Any
 
 import grpc
 from google.rpc import status_pb2
+from tieback_contract.field_path import at
 
 from tieback.core.bulk import waited
 from tieback.core.deadline import Deadline
 from tieback.core.errors import TiebackError
-from tieback.core.field_path import at
 from tieback.ports import IndexPort, StoredItemsPort
 from tieback.serving import failures
 from tieback.serving.conversions.collections import (

@@ -6,8 +6,8 @@ import functools
 from typing import Any
 
 import grpc
+from tieback_contract.field_path import at
 
-from tieback.core.field_path import at
 from tieback.ports import RecogniserPort
 from tieback.serving.conversions.contents import read_content
 from tieback.serving.conversions.recognition import write_recognise_reply

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import grpc
+from tieback_contract.field_path import at
 
 from tieback.core.errors import TiebackError
-from tieback.core.field_path import at
 from tieback.core.types.rerank import RerankCandidate
 from tieback.ports import DEFAULT_RERANKING, RerankerPort
 from tieback.serving.conversions.frames import optional

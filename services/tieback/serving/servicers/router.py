@@ -6,8 +6,8 @@ import functools
 from typing import Any
 
 import grpc
+from tieback_contract.field_path import at
 
-from tieback.core.field_path import at
 from tieback.ports import RouterPort
 from tieback.serving.conversions.routings import read_fuse_input, read_role, read_routing, write_fuse_reply
 from tieback.serving.reading import converted

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 
-from tieback.core.types.content import Modality
+from tieback_contract.modality import Modality
 
 CAPTION = 1
 """The template that stands for a query: a caption, as people write one."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from tieback_contract.arrays import Array
 
-from tieback.core.types.arrays import Array
 from tieback.training.solids import household, outdoors  # noqa: F401 - they register what they make
 from tieback.training.solids.solid import SOLIDS
 from tieback.training.splits import Split

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from tieback_contract.arrays import Array
 
-from tieback.core.types.arrays import Array
 from tieback.training.solids.meshes import drawn
 
 FEWEST_POINTS, MOST_POINTS = 400, 1000

@@ -9,8 +9,7 @@ from __future__ import annotations
 import io
 
 import numpy as np
-
-from tieback.core.types.arrays import Array
+from tieback_contract.arrays import Array
 
 VIEWS = 4
 SIDE = 128  # pixels
