@@ -90,7 +90,7 @@ def claim_reading(
     run: Run,
     *,
     space: str = "all-minilm-l6-v2",
-    steps: Annotated[int, Field(ge=1)] = 3600,
+    steps: Annotated[int, Field(ge=1)] = 1200,
     tokens: Annotated[int, Field(ge=32)] = 2560,
     learning_rate: Annotated[float, Field(gt=0)] = 1.5e-4,
     frozen: Annotated[int, Field(ge=0)] = 0,
