@@ -130,8 +130,6 @@ class Item:
 
 KEPT_WORDS = "kept_words"
 """The metadata field of an item from a file: the share of the words that the file shows, that was read."""
-INDEXED_FROM = "indexed_from"
-"""The metadata field of an item that names its source."""
 
 
 @dataclass(frozen=True, slots=True)

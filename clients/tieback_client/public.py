@@ -37,6 +37,7 @@ from tieback_contract.encodings import AppliedAdapter, Encoding, EncodingSource,
 from tieback_contract.fusion import Fused, IgnoredDimensions, RoutingExplanation
 from tieback_contract.hits import FoundPiece, Hit, Mixture, RetrievedHit, SameText, SignalShare, StageScore
 from tieback_contract.locators import Locator, LocatorKind, Locators
+from tieback_contract.metadata import INDEXED_FROM
 from tieback_contract.modality import Modality
 from tieback_contract.operations import OperationState
 from tieback_contract.predictions import Prediction
@@ -51,7 +52,7 @@ from tieback_client.checks import Check, Checked, Checks
 from tieback_client.client import Client
 from tieback_client.content import Audio, Features, Image, Points, Text, TokenIds
 from tieback_client.demonstrations import StoredDemonstration
-from tieback_client.documents import INDEXED_FROM, Collection, Item, Section, Source
+from tieback_client.documents import Collection, Item, Section, Source
 from tieback_client.encodings import Encodings
 from tieback_client.endpoints import Endpoint, Endpoints
 from tieback_client.errors import (

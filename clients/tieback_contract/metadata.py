@@ -10,3 +10,6 @@ Scalar = str | float | bool | date
 MetadataValue = Scalar | Sequence[Scalar]
 Metadata = Mapping[str, MetadataValue]
 """By key."""
+
+INDEXED_FROM = "indexed_from"
+"""The key of an item's metadata that names the source it was indexed from."""

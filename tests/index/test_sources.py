@@ -10,8 +10,8 @@ from support.each import each
 from support.sections import SPACE, WIDTH, item
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound
 from tieback.core.types.collection import IndexedItem, Source
-from tieback.core.types.metadata import INDEXED_FROM
 from tieback.index import Index
+from tieback_contract.metadata import INDEXED_FROM
 
 LIBRARY = Source("library", "desk", "/home/ada/library")
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tieback_contract.metadata import MetadataValue
+from tieback_contract.metadata import INDEXED_FROM, MetadataValue
 from tieback_contract.modality import Modality
 
 from tieback_client.content import modality_of_path
-from tieback_client.documents import INDEXED_FROM, KEPT_WORDS, Item
+from tieback_client.documents import KEPT_WORDS, Item
 from tieback_client.errors import InvalidArgument
 from tieback_client.files import MOST_BYTES
 from tieback_client.files.contents import content_of_file

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from tieback_contract.metadata import INDEXED_FROM
+
 from tieback_client.cli.file_items import PART, PARTS
 from tieback_client.client import Client
-from tieback_client.documents import INDEXED_FROM, Item
+from tieback_client.documents import Item
 from tieback_client.errors import NotFound
 from tieback_client.files.shares import share_id
 

@@ -16,9 +16,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from tieback_contract.arrays import Array
-from tieback_contract.metadata import Metadata
+from tieback_contract.metadata import INDEXED_FROM, Metadata
 
-from tieback.core.types.metadata import INDEXED_FROM
 from tieback.index.facts import ItemFacts, Repeated, SectionFacts
 from tieback.index.kept_rows import lengths_of
 from tieback.index.metadata import from_json, scalars

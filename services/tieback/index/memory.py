@@ -16,11 +16,10 @@ from typing import Any
 import numpy as np
 from tieback_contract.arrays import Array, Box
 from tieback_contract.hits import FoundPiece, Hit
-from tieback_contract.metadata import Metadata
+from tieback_contract.metadata import INDEXED_FROM, Metadata
 from tieback_contract.modality import Modality
 
 from tieback.core.types.content import Item
-from tieback.core.types.metadata import INDEXED_FROM
 from tieback.index.copies import Copies, numbers_of
 from tieback.index.entries import Entry
 from tieback.index.facts import MODALITY, Facts

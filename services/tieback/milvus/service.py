@@ -13,6 +13,7 @@ from typing import TypeVar, Unpack
 
 from tieback_contract.field_path import at
 from tieback_contract.hits import Hit
+from tieback_contract.metadata import INDEXED_FROM
 from tieback_contract.reports import Timing
 from tieback_contract.vectors import SpaceRef
 
@@ -24,20 +25,17 @@ from tieback.core.types.content import Item
 from tieback.core.types.fusion import Routing
 from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
-from tieback.core.types.metadata import INDEXED_FROM
 from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.query_plan import NO_PLAN, QueryPlan
 from tieback.core.types.search import Search, SearchReply
 from tieback.core.types.token_vectors import TokenVectors
-from tieback.index import query
+from tieback.index import query, quotas
 from tieback.index.filters import Check, Comparison, Field, parse
 from tieback.index.lifecycle import check_equal, check_equal_plan, check_new, check_number
 from tieback.index.ownership import unknown
 from tieback.index.page import Page, size_of_page
 from tieback.index.page_token import PageTokens
 from tieback.index.query_plans import check_plan
-from tieback.index.quotas import Stored
-from tieback.index.quotas import check as check_quota
 from tieback.index.readers import Readers
 from tieback.index.served import ServedSpaces
 from tieback.index.size import IndexSize
@@ -147,7 +145,7 @@ class MilvusIndex(NoReindexing):
             if known is None:
                 check_number(len(every), self._limits.collections)
                 number = sum(one.owner == key.owner for one in every)
-                check_quota(principal, key.owner, "collections", number, 1, principal.quota.collections)
+                quotas.check(principal, key.owner, "collections", number, 1, principal.quota.collections)
                 description = Description(key, space, width, time.time(), routing)
                 known = self._catalog.add(description, plan or NO_PLAN)
             check_equal(known.description, space, width, routing)
@@ -374,10 +372,10 @@ class MilvusIndex(NoReindexing):
             plan=known.plan,
         )
 
-    def _stored(self, owner: str) -> Stored:
+    def _stored(self, owner: str) -> quotas.Stored:
         own = [known for key, known in self._catalog.all(anew=True).items() if key.owner == owner]
         heads = [self._reader.head(known) for known in own]
-        return Stored(len(own), sum(one.items for one in heads), sum(one.bytes for one in heads))
+        return quotas.Stored(len(own), sum(one.items for one in heads), sum(one.bytes for one in heads))
 
     def _page_tokens(self) -> PageTokens:
         if self._tokens is None:

@@ -24,7 +24,6 @@ from tieback.index.page_token import PageTokens
 from tieback.operations import kinds
 from tieback.operations.filtering import passes, read_filter
 from tieback.operations.journal import Journal
-from tieback.operations.kinds import Services
 from tieback.operations.records import read_operation, write_operation
 from tieback.operations.run import Run
 from tieback.operations.turns import Turns
@@ -68,7 +67,7 @@ class Operations:
     def __init__(
         self,
         journal: Journal,
-        services: Services,
+        services: kinds.Services,
         *,
         bounds: Bounds = DEFAULT_BOUNDS,
         act: Callable[[Operation], None] = _nothing,
@@ -86,7 +85,7 @@ class Operations:
         self._is_running = self._is_draining = self._is_closed = False
 
     @classmethod
-    def open(cls, folder: Path, services: Services, **more: Any) -> Operations:
+    def open(cls, folder: Path, services: kinds.Services, **more: Any) -> Operations:
         """Reads the journal in that folder. StartupError where another server has it; see `Journal`."""
         journal = Journal(folder)
         operations = cls(journal, services, **more)

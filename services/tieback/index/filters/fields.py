@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
 
+from tieback_contract.metadata import INDEXED_FROM
+
 from tieback.core.dates import read_date
 from tieback.core.errors import InvalidInput, cut
-from tieback.core.types.metadata import INDEXED_FROM
 from tieback.index.filters.syntax import BUILT_IN, Comparison, Field, Literal
 
 STRINGS, NUMBERS, BOOLEANS, DATES = "strings", "numbers", "booleans", "dates"
