@@ -17,6 +17,18 @@ from tieback_client import Client, TiebackError
 pytestmark = pytest.mark.ray
 SPACE = "paraphrase-minilm-l3-v2"  # the lightest one that a queue forms in front of
 SERVICE = f"encoder:{SPACE}"
+QUICK = """
+from tieback.serving.cluster import Cluster
+deploy = Cluster.deploy
+
+def quickly(*arguments):
+    from tieback.serving import autoscaling
+    autoscaling.TARGET_WAIT, autoscaling.UP_SECONDS, autoscaling.DOWN_SECONDS = 0.2, 1.0, 2.0
+    deploy(*arguments)
+
+Cluster.deploy = quickly
+"""
+"""Scales within seconds. Ray is imported only once its token is set, so not here."""
 WORDS = "the gravity of the moon pulls the sea and makes the tides " * 4
 
 
@@ -26,14 +38,10 @@ def elastic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         "spaces": f"{SPACE},wordllama-256",
         "gateways": "2",
         "replicas-max": "2",
-        "target-wait": "0.2",
-        "scale-up-seconds": "1",
-        "scale-down-seconds": "2",
     }
     given = [word for name, value in options.items() for word in (f"--{name}", value)]
-    running = Platform(
-        tmp_path_factory.mktemp("elastic"), "--direct", "--generator", "none", "--cache-bytes", "0", *given
-    )
+    given += ["--direct", "--generator", "none", "--cache-bytes", "0"]
+    running = Platform(tmp_path_factory.mktemp("elastic"), *given, before=QUICK)
     try:
         yield running.ready()
     finally:

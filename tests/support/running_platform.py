@@ -30,15 +30,19 @@ late: list[Path] = []
 
 
 class Platform:
-    """A running platform. `address` is its public port, `log` what it wrote to standard error."""
+    """A running platform. `address` is its public port, `log` what it wrote to standard error.
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    `before` are statements that its process runs first, for times that nobody wants to wait for.
+    """
+
+    def __init__(self, folder: Path, *options: str, before: str = "") -> None:
         self.log = folder / "serve.log"
         environment = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [
-                    *COMMAND,
+                    *COMMAND[:-1],
+                    f"{before}\n{COMMAND[-1]}",
                     "--json",
                     "--port",
                     "0",
