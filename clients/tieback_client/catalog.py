@@ -57,7 +57,7 @@ class Space:
     widths: Sequence[int]
     """Smaller widths that it was trained for."""
     kinds: Sequence[VectorKind]
-    """What an encoding can hold."""
+    """Kinds of vectors that an encoding can hold."""
     max_tokens: int
     """Tokens that the model reads at most; 0 for no limit."""
     description: str

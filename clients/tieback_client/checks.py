@@ -69,7 +69,7 @@ class Checks:
     outcomes: Sequence[Checked | TiebackError]
     """What was found, or why the text was not checked."""
     timing: Timing
-    """Where the time went."""
+    """Time by stage."""
     call: CallInfo
     """How the call went."""
 

@@ -54,7 +54,7 @@ class Evidence:
     section_id: str = ""
     """The section within the item."""
     uri: str = ""
-    """Where the original can be found."""
+    """Address of the original."""
     modality: Modality = Modality.TEXT
     """Its modality."""
     score: float = 0.0
@@ -67,7 +67,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class RetrievalEvent:
-    """What was found. Citations name its hits ``"1"``, ``"2"``, … in order."""
+    """Hits that were found. Citations name its hits ``"1"``, ``"2"``, … in order."""
 
     result: RetrievalResult
     """The hits, best first."""

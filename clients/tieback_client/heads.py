@@ -57,7 +57,7 @@ class Predictions:
     version: int
     """The version that predicted."""
     timing: Timing
-    """Where the time went."""
+    """Time by stage."""
     call: CallInfo
     """How the call went."""
 

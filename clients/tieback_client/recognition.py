@@ -1,4 +1,4 @@
-"""What was read in pictures and heard in sounds."""
+"""Words that were read in pictures and heard in sounds."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class RecognisedBatch:
     outcomes: Sequence[RecognisedText | TiebackError]
     """What was recognised, or why nothing was."""
     timing: Timing
-    """Where the time went."""
+    """Time by stage."""
     call: CallInfo
     """How the call went."""
 

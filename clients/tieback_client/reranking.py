@@ -47,7 +47,7 @@ class RerankResult:
     results: Sequence[Reranked]
     """The candidates that were compared."""
     timing: Timing
-    """Where the time went."""
+    """Time by stage."""
     cost: Cost
     """What the call cost."""
     call: CallInfo

@@ -22,7 +22,7 @@ class FusedBatch:
     outcomes: Sequence[Fused | TiebackError]
     """A joint vector, or why there is none."""
     timing: Timing
-    """Where the time went."""
+    """Time by stage."""
     call: CallInfo
     """How the call went."""
 
@@ -44,7 +44,7 @@ class SearchResult:
     hits: Sequence[Hit]
     """The hits."""
     timing: Timing
-    """Where the time went."""
+    """Time by stage."""
     call: CallInfo
     """How the call went."""
     expanded: bool = False
@@ -114,7 +114,7 @@ class RetrievalResult:
     hits: Sequence[RetrievedHit]
     """The hits."""
     routing: RoutingExplanation
-    """Which spaces were used, and with which weights."""
+    """Spaces that were used, and their weights."""
     labels: Sequence[Label]
     """What the pictures and sounds of the query were taken for."""
     timing: Timing

@@ -61,7 +61,7 @@ class Acknowledgement:
     results: Sequence[WriteResult]
     """One per item, in order."""
     timing: Timing
-    """Where the time went."""
+    """Time by stage."""
 
     @property
     def errors(self) -> Mapping[str, TiebackError]:

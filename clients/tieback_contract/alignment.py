@@ -20,7 +20,7 @@ class AlignedPair:
     similarity: float
     """Their cosine similarity."""
     weight: float
-    """How much the pair counts in the score."""
+    """Weight of the pair in the score."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

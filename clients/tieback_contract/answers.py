@@ -13,7 +13,7 @@ from tieback_contract.wire import read_as
 
 
 class AnswerStyle(enum.StrEnum):
-    """How an answer is made of the evidence."""
+    """Way in which an answer is made of the evidence."""
 
     AUTO = "auto"
     """The better one for the served model."""
@@ -24,7 +24,7 @@ class AnswerStyle(enum.StrEnum):
 
 
 class Repair(enum.StrEnum):
-    """What is done about a written claim that the passages do not support."""
+    """Treatment of a written claim that the passages do not support."""
 
     NONE = "none"
     """It is sent as it was written, with its verdict."""
@@ -40,7 +40,7 @@ class AbstentionReason(enum.StrEnum):
     NO_EVIDENCE = "no_evidence"
     """There was nothing to rest on."""
     WEAK_EVIDENCE = "weak_evidence"
-    """What there was does not bear on the question."""
+    """Evidence that does not bear on the question."""
     UNSUPPORTED_ANSWER = "unsupported_answer"
     """An answer was written, and too little of it was supported."""
     NO_ANSWER = "no_answer"
@@ -52,7 +52,7 @@ class AbstentionReason(enum.StrEnum):
 
 
 class AnswerAction(enum.StrEnum):
-    """What is done about a question, by what was found for it."""
+    """Action for a question, by what was found for it."""
 
     ANSWER = "answer"
     """It is answered from the passages."""
@@ -106,7 +106,7 @@ class ScoredToken:
     """A token that was written."""
 
     chosen: TokenScore
-    """What was chosen."""
+    """Choice that was made."""
     alternatives: Sequence[TokenScore] = ()
     """The most probable tokens in its place, best first; the chosen one may be among them."""
 
@@ -144,7 +144,7 @@ class Decision:
     """The likeliest action, and how likely each is."""
 
     action: AnswerAction = field(metadata=read_as(AnswerAction.ABSTAIN))
-    """What is done."""
+    """Action that is taken."""
     probabilities: Mapping[AnswerAction, float]
     """Of each action; they add up to 1."""
     method: str
@@ -164,16 +164,16 @@ class Abstention:
     reason: AbstentionReason = field(metadata=read_as(AbstentionReason.NO_EVIDENCE))
     """Why."""
     score: float
-    """What was measured, 0 to 1."""
+    """Measured value, 0 to 1."""
     threshold: float
-    """What it had to reach."""
+    """Value that it had to reach."""
     message: str
     """The same in words, for people."""
 
 
 @dataclass(frozen=True, slots=True)
 class Twin:
-    """What plain decoding writes for the same request. Its claims are not checked."""
+    """Text of plain decoding for the same request. Its claims are not checked."""
 
     text: str
     """All of its text."""
@@ -198,11 +198,11 @@ class Finish:
     changed_tokens: int | None
     """Tokens that differ from plain decoding; None if the strategy does not read plain decoding."""
     timing: Timing
-    """Where the time went."""
+    """Time by stage."""
     first_token: float
     """Seconds from the request's arrival to the first text."""
     style: AnswerStyle = AnswerStyle.WRITE
-    """How the answer was made: `QUOTE` or `WRITE`."""
+    """Style of the answer: `QUOTE` or `WRITE`."""
     drafted_tokens: int = 0
     """Tokens that were drafted from the prompt and the answer."""
     accepted_tokens: int = 0
@@ -210,10 +210,10 @@ class Finish:
     reused_tokens: int = 0
     """Tokens of the prompts that were read for an earlier answer, and not again."""
     evidence_transforms: Sequence[str] = ()
-    """What the strategy drew to be done to the evidence of its other prompts: "drop", "shuffle", "mask", or
+    """Changes that the strategy drew for the evidence of its other prompts: "drop", "shuffle", "mask", or
     "none" where the evidence is too short for it."""
     twin: Twin | None = None
-    """What plain decoding writes, where `SamplingParameters.twin` asked for it and the model wrote."""
+    """Text of plain decoding, where `SamplingParameters.twin` asked for it and the model wrote."""
     soft_tokens: int = 0
     """Tokens of the prompt that stand for sentences of the evidence, by `Grounding.context`."""
     demonstration_tokens: int = 0
@@ -234,4 +234,4 @@ GenerationEvent: TypeAlias = (
     | Abstention
     | Finish
 )
-"""What `generate` streams."""
+"""Events that `generate` streams."""

@@ -21,6 +21,6 @@ class Box(NamedTuple):
     y: float
     """Its upper edge, from the picture's top."""
     width: float
-    """How wide it is."""
+    """Width."""
     height: float
-    """How high it is."""
+    """Height."""

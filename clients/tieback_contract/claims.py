@@ -59,7 +59,7 @@ class QuestionFit(enum.StrEnum):
 
 
 class ConflictKind(enum.StrEnum):
-    """What two sentences say differently."""
+    """Kind of difference between two sentences."""
 
     NUMBER = "number"
     """Another number."""
@@ -119,11 +119,11 @@ class Citation:
     span: Span | None = field(metadata=wire("place.text_span"))
     """Bytes of the passage's text, where it is text."""
     support: float
-    """How well the passage supports the claim, 0 to 1."""
+    """Support of the claim by the passage, 0 to 1."""
     region: Box | None = field(default=None, metadata=wire("place.region"))
     """The region of the picture: where the cited words are, or what was looked for."""
     time: TimeRange | None = field(default=None, metadata=wire("place.time"))
-    """When the cited words are said in the sound: begin and end, in seconds."""
+    """Time of the cited words in the sound: begin and end, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,11 +160,11 @@ class Conflict:
     claim_id: int
     """The claim."""
     kind: ConflictKind
-    """What differs."""
+    """Kind of difference."""
     cited: ConflictingPlace
-    """What the claim rests on."""
+    """Places that the claim rests on."""
     other: ConflictingPlace
-    """What another passage says."""
+    """Place in another passage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,16 +174,16 @@ class Verdict:
     claim_id: int
     """The claim."""
     label: VerdictLabel = field(metadata=read_as(VerdictLabel.NOT_CHECKED))
-    """What was found."""
+    """Verdict."""
     score: float
-    """How likely it is that the passages support the claim, 0 to 1, where the checker is calibrated; else the
+    """Likelihood that the passages support the claim, 0 to 1, where the checker is calibrated; else the
     best passage's support by the checker's own scale."""
     checker: str
-    """What checked."""
+    """Name of the checker."""
     reason: NotCheckedReason | None = None
     """Why the claim was not checked."""
     answers_question: QuestionFit | None = None
-    """Whether it can be an answer to the question; None where nothing was asked or checked."""
+    """Fit as an answer to the question; None where nothing was asked or checked."""
     nearest: Citation | None = None
     """Of `UNSUPPORTED` and `LOW_CONFIDENCE`: the sentence that is nearest to the claim. It does not support
     the claim; None where no passage has one."""
@@ -205,7 +205,7 @@ class Repaired:
     """A claim that is not in the answer because the passages do not support it; before what replaces it."""
 
     span: Span
-    """What stands in its place, in bytes of the UTF-8 of the text; empty where nothing does."""
+    """Range of what stands in its place, in bytes of the UTF-8 of the text; empty where nothing does."""
     text: str
     """As it was written, with the white space before it."""
     label: VerdictLabel = field(metadata=read_as(VerdictLabel.UNSUPPORTED))
@@ -215,5 +215,5 @@ class Repaired:
 
     @property
     def is_dropped(self) -> bool:
-        """Whether nothing stands in its place."""
+        """Tell whether nothing stands in its place."""
         return self.span[0] == self.span[1]

@@ -215,7 +215,7 @@ class Codec:
         return keywords, body
 
     def _expression(self, one: Shape) -> tuple[str, str]:
-        """What reads a field, and the name of the function that reads one of its elements."""
+        """Expression that reads a field, and the name of the function that reads one of its elements."""
         place = one.source
         if one.microseconds:
             place += " / 1000000"
@@ -320,7 +320,7 @@ class Codec:
 
 
 def _is_needed(one: Shape) -> bool:
-    """Whether it is an enum that nothing stands in for."""
+    """True of an enum that nothing stands in for."""
     return one.is_enum and one.form == "one" and one.default is MISSING and one.unknown is None
 
 

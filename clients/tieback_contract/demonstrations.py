@@ -12,7 +12,7 @@ class Demonstration:
     id: str
     """Names it: 1 to 63 lower-case letters, digits and hyphens, a letter first."""
     passage: str
-    """What is answered from: a text, or the words of a picture. It is read once, and stands in no prompt."""
+    """Source of the answer: a text, or the words of a picture. It is read once, and stands in no prompt."""
     question: str
     """The question."""
     answer: str

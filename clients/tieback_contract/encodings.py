@@ -1,4 +1,4 @@
-"""What a model computes for an input."""
+"""Results of a model for an input."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tieback_contract.wire import wire
 
 
 class EncodingSource(enum.StrEnum):
-    """How an encoding came about."""
+    """Origin of an encoding."""
 
     COMPUTED = "computed"
     """The model ran on it."""
@@ -55,12 +55,12 @@ class AppliedAdapter:
     sha256: str
     """The SHA-256 of the file of its adapter."""
     weights: Mapping[str, float] = field(default_factory=dict)
-    """Where the router chose it: the weight of each expert; they sum to 1."""
+    """Weights of the experts, which sum to 1, where the router chose it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """What a model computed for one input."""
+    """Result of a model for one input."""
 
     space: SpaceRef
     """The space that encoded the input."""
@@ -77,11 +77,11 @@ class Encoding:
     truncated_tokens: int = 0
     """Tokens cut off because the input was too long."""
     source: EncodingSource = EncodingSource.COMPUTED
-    """How it came about."""
+    """Origin of it."""
     sparse: SparseVector | None = None
-    """What the input is about, term by term, where ``"sparse"`` was asked for."""
+    """Terms of the input with their weights, where ``"sparse"`` was asked for."""
     reduction: Reduction | None = None
-    """How tokens were merged, since that was asked for or too much waited; None where all were computed."""
+    """Reduction of tokens, since that was asked for or too much waited; None where all were computed."""
     layer: int | None = None
     """The layer whose states were pooled; None where the space offers no layers."""
     adapter: AppliedAdapter | None = None

@@ -24,7 +24,7 @@ class RoutingExplanation:
     missing: Sequence[str] = ()
     """Spaces that should have encoded the input and did not."""
     degraded: bool = False
-    """Whether the vector is worse than it could be: something was missing."""
+    """True where the vector is worse than it could be: something was missing."""
     projections: Sequence[str] = ()
     """The bound paths that were taken."""
     reasons: Mapping[str, str] = field(default_factory=dict, metadata=wire("missing_reasons"))
@@ -34,7 +34,7 @@ class RoutingExplanation:
     binding: str = ""
     """The revision of the binding that weighted; empty for a joint space made from class names."""
     modality: str = ""
-    """What the input is made of, for instance ``"image+text"``."""
+    """Modalities of the input, for instance ``"image+text"``."""
     fallback: str = ""
     """Why a learned router did not weight, where the binding has some."""
     imputed: Mapping[str, str] = field(default_factory=dict)
@@ -60,10 +60,10 @@ class Fused:
     vector: Vector
     """The vector, in the joint space."""
     routing: RoutingExplanation
-    """Which spaces were used, and with which weights."""
+    """Spaces that were used, and their weights."""
     labels: Sequence[Label] = ()
     """The classes through which pictures and sounds entered."""
     regions: MultiVector | None = None
     """The joint vectors of a picture's regions, where ``per_region=True`` asked for them."""
     ignored: Sequence[IgnoredDimensions] = ()
-    """What does not count of a query's vector for sections of a modality; `search` takes the whole result."""
+    """Dimensions that do not count for sections of a modality; `search` takes the whole result."""

@@ -1,4 +1,4 @@
-"""What a search finds."""
+"""Results of a search."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class FoundPiece:
     score: float
     """Its score in the search."""
     span: Span | None = None
-    """Which bytes of the original, as UTF-8, the text is; None where it is not known."""
+    """Bytes of the original, as UTF-8, that the text is; None where they are not known."""
     vector_score: float | None = None
     """Similarity to the query's vector, where one was given."""
     words_matched: float | None = None
@@ -46,11 +46,11 @@ class FoundPiece:
     relevance: float | None = None
     """The estimated probability that it is relevant, 0 to 1, as `retrieve` knows it."""
     below_floor: bool = False
-    """Whether the relevance is below the server's floor: it probably does not bear on the query."""
+    """True where the relevance is below the server's floor: it probably does not bear on the query."""
 
 
 class StageScore(NamedTuple):
-    """What a step of a search made of a hit."""
+    """Score of a hit after a step of a search."""
 
     stage: str
     """The step, as it is named in the stages of the timing."""
@@ -112,11 +112,11 @@ class Hit:
     text: str
     """Its text, or the words a picture or sound was indexed under."""
     uri: str
-    """Where the original can be found."""
+    """Address of the original."""
     metadata: Metadata
     """The item's metadata."""
     score: float
-    """What the hits are ordered by, higher is better."""
+    """Score that the hits are ordered by, higher is better."""
     vector_score: float | None = None
     """Similarity to the query's vector, where one was given."""
     text_score: float | None = None
@@ -124,9 +124,9 @@ class Hit:
     words_matched: float | None = None
     """The share of the query's content words that the section or its titles have, by rarity."""
     region: Box | None = None
-    """Where in the picture the region is that is most similar to the query, where there are some."""
+    """Region of the picture that is most similar to the query, where there are some."""
     span: Span | None = None
-    """Which bytes of the original, as UTF-8, the text is; None where it is not known."""
+    """Bytes of the original, as UTF-8, that the text is; None where they are not known."""
     pieces: Sequence[FoundPiece] = ()
     """Further pieces of the same short text, or sections of the item, that were found before the last hit."""
     multi_vector: MultiVector | None = None
@@ -136,7 +136,7 @@ class Hit:
     stages: Sequence[StageScore] = field(default=(), metadata=wire(ABSENT))
     """With ``explain``, what the steps that it passed made of it, in order."""
     signals: Mapping[str, float] = field(default_factory=dict)
-    """What a learned ranking can go by, by name, where ``search(signals=…)`` asked for it."""
+    """Signals for a learned ranking, by name, where ``search(signals=…)`` asked for it."""
     segments: Sequence[Segment] = ()
     """Of a picture or sound: where parts of `text` are in it, which were read or heard."""
     highlights: Sequence[Highlight] = ()
@@ -162,7 +162,7 @@ class SignalShare:
     value: float
     """Its value."""
     contribution: float
-    """What it adds to the hit's score, or takes away."""
+    """Part that it adds to the hit's score, or takes away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,16 +182,16 @@ class RetrievedHit:
     relevance: float | None = None
     """The estimated probability that it is relevant, 0 to 1; None where nothing was calibrated."""
     below_floor: bool = False
-    """Whether the relevance is below the server's floor: it probably does not bear on the query."""
+    """True where the relevance is below the server's floor: it probably does not bear on the query."""
     sections: Sequence[RetrievedHit] = ()
     """Of a search by documents: the item's next best sections, best first."""
     signals: Sequence[SignalShare] = ()
-    """Where a learned ranking ordered the hits, with `explain`: what each signal adds to the score."""
+    """Shares of signals in the score, with `explain`, where a learned ranking ordered the hits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mixture:
-    """How much of an answer was read in which space."""
+    """Share of an answer that was read in each space."""
 
     old: int
     """Hits that were compared by vectors of the old space."""

@@ -13,7 +13,7 @@ from tieback_contract.arrays import Array
 
 
 class LocatorKind(enum.StrEnum):
-    """What the numbers of a locator mean."""
+    """Meaning of the numbers of a locator."""
 
     BYTE_SPAN = "byte_span"
     """The first byte of a text's UTF-8, and the first after it."""
@@ -35,17 +35,17 @@ class Locator:
     """A part of a content."""
 
     kind: LocatorKind
-    """What the numbers mean."""
+    """Meaning of the numbers."""
     place: tuple[float, ...]
     """The numbers; those of a BYTE_SPAN are whole, so that ``text.encode()[slice(*place)]`` is the part."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Locators:
-    """What part of a content each row of a multi-vector is of."""
+    """Parts of a content that the rows of a multi-vector are of."""
 
     kind: LocatorKind
-    """What the numbers of a row mean."""
+    """Meaning of the numbers of a row."""
     places: Array
     """The numbers: `[rows, 2]` int64 for BYTE_SPAN, `[rows, 4]` float32 for BOX, `[rows, 2]` float32 for
     TIME_RANGE."""

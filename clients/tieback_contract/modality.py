@@ -6,7 +6,7 @@ import enum
 
 
 class Modality(enum.StrEnum):
-    """What kind of thing a content is."""
+    """Kind of a content."""
 
     TEXT = "text"
     IMAGE = "image"

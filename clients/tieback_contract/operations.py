@@ -6,7 +6,7 @@ import enum
 
 
 class OperationState(enum.StrEnum):
-    """What an operation is doing."""
+    """State of an operation."""
 
     WAITING = "waiting"
     """It has not run yet, since others do."""
@@ -21,5 +21,5 @@ class OperationState(enum.StrEnum):
 
     @property
     def is_over(self) -> bool:
-        """Whether it stays so."""
+        """True where it stays so."""
         return self not in (OperationState.WAITING, OperationState.RUNNING)

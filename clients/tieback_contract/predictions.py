@@ -1,4 +1,4 @@
-"""What a head says of a content."""
+"""Predictions of a head for a content."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from tieback_contract.encodings import Label
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """Which classes a content is of."""
+    """Classes of a content."""
 
     labels: Sequence[Label]
     """The likeliest classes, best first."""
     memory_share: float | None = None
-    """How much the memory counted beside what was learned, 0 to 1; None for a method without a memory."""
+    """Weight of the memory beside what was learned, 0 to 1; None for a method without a memory."""
 
     @property
     def label(self) -> str:

@@ -1,4 +1,4 @@
-"""What was read in pictures and heard in sounds."""
+"""Words that were read in pictures and heard in sounds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tieback_contract.locators import Locator
 
 
 class SegmentKind(enum.StrEnum):
-    """What a segment's text is."""
+    """Kind of a segment's text."""
 
     WORDS = "words"
     """Words that are written or said there."""
@@ -26,16 +26,16 @@ class Segment:
     span: Span
     """Its bytes in the UTF-8 of the text."""
     place: Locator
-    """Where it is: a box of the picture, or a time of the sound."""
+    """Place: a box of the picture, or a time of the sound."""
     score: float = 1.0
-    """How sure the recogniser is, 0 to 1; of a label, how likely it is that this is there."""
+    """Certainty of the recogniser, 0 to 1; of a label, the likelihood that this is there."""
     kind: SegmentKind = SegmentKind.WORDS
-    """What its text is. Claims are held against labels by rules of their own."""
+    """Kind of its text. Claims are held against labels by rules of their own."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecognisedText:
-    """What is written in a picture or said in a sound, and the names of what is seen or heard in it."""
+    """Words that are written in a picture or said in a sound, and names of what is seen or heard in it."""
 
     text: str
     """The text, in reading order, labels behind words; empty where nothing is recognised."""

@@ -28,7 +28,7 @@ class Dropped:
     """Why: "filter", "no_words", "depth", "same_text", "same_item", "item_limit", "similar", "limit" or
     "min_relevance"."""
     count: int
-    """How many."""
+    """Number of them."""
     best: Sequence[DroppedSection] = ()
     """The best of them, 3 at most; none where a search did not compare them."""
 
@@ -45,7 +45,7 @@ class Stage:
     begin: float
     """Seconds from the request's arrival to its beginning."""
     seconds: float = field(metadata=wire("duration"))
-    """How long it took, waiting included."""
+    """Time that it took in seconds, waiting included."""
     within: str = ""
     """The step that it is a part of; empty for those that make up the whole call."""
     queue: float = 0.0
@@ -65,7 +65,7 @@ class Stage:
 
 @dataclass(slots=True)
 class Timing:
-    """Where the time of a call went, in seconds, as the server measured it."""
+    """Time of a call by stage, in seconds, as the server measured it."""
 
     queue: float = 0.0
     """Waiting for a worker."""
@@ -81,7 +81,7 @@ class Timing:
 
 @dataclass(slots=True)
 class Cost:
-    """What a call cost."""
+    """Cost of a call."""
 
     batch_size: int = 0
     """Items in the largest batch that served it, other callers' items included."""

@@ -25,15 +25,15 @@ class Shape(NamedTuple):
     kind: Any
     """Its type, of a list or a map that of the elements; without None."""
     form: Literal["one", "list", "map"]
-    """Whether it holds one, several in order, or several by key."""
+    """Number of values that it holds: one, several in order, or several by key."""
     optional: bool
-    """Whether None is a value: what the message does not have."""
+    """True where None is a value: what the message does not have."""
     default: Any
     """Its default; `MISSING` where there is none."""
     unknown: Any
-    """What a number of an enum is read as that has no member, where it is not refused."""
+    """Value for a number of an enum that has no member, where it is not refused."""
     microseconds: bool
-    """Whether it is seconds here, and whole microseconds in the message."""
+    """True where it is seconds here, and whole microseconds in the message."""
 
     @property
     def part(self) -> str:
@@ -42,29 +42,29 @@ class Shape(NamedTuple):
 
     @property
     def source(self) -> str:
-        """What reads it in a function whose message is `m`, and a part of it `m_part`."""
+        """Expression that reads it in a function whose message is `m`, and a part of it `m_part`."""
         part, _, name = self.place.rpartition(".")
         return f"m_{part}.{name}" if part else f"m.{name}"
 
     @property
     def presence(self) -> str:
-        """What tells in such a function that it is set."""
+        """Expression in such a function that tells whether it is set."""
         owner, _, name = self.source.rpartition(".")
         return f'{owner}.HasField("{name}")' if self.part else f'has("{name}")'
 
     @property
     def is_message(self) -> bool:
-        """Whether its values are messages."""
+        """Tell whether its values are messages."""
         return self.place != ABSENT and self.descriptor.type == _MESSAGE
 
     @property
     def is_enum(self) -> bool:
-        """Whether its values are numbers of an enum."""
+        """Tell whether its values are numbers of an enum."""
         return self.place != ABSENT and self.descriptor.type == _ENUM
 
     @property
     def has_presence(self) -> bool:
-        """Whether the message knows unset from zero."""
+        """Tell whether the message knows unset from zero."""
         return bool(self.descriptor.has_presence)
 
 

@@ -26,7 +26,7 @@ class DType(enum.StrEnum):
 
 
 class VectorKind(enum.StrEnum):
-    """What an encoding can hold."""
+    """Kinds of vectors that an encoding can hold."""
 
     DENSE = "dense"
     """One pooled vector."""

@@ -30,5 +30,5 @@ def place_of(metadata: Mapping[Any, Any], name: str) -> str:
 
 
 def unknown_of(metadata: Mapping[Any, Any], default: Any) -> Any:
-    """What a number that has no member is read as, of a field with this metadata and default."""
+    """Value for a number that has no member, of a field with this metadata and default."""
     return metadata.get(_UNKNOWN, default)

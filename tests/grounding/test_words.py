@@ -1,4 +1,4 @@
-"""What checkers read of words: numbers in any form, and what is the same or otherwise by a rule."""
+"""Words as checkers read them: numbers in any form, and what is the same or otherwise by a rule."""
 
 from __future__ import annotations
 

@@ -92,11 +92,13 @@ def test_a_folder_of_no_kind_that_is_served_is_refused_at_the_start_with_the_cho
     head = Artifact(Kind("encoder_head", "encoder head", 1, "train it again"), {}).save(tmp_path)
     (tmp_path / "odd").mkdir()
     (tmp_path / "odd/artifact.json").write_text("[]")
+    (tmp_path / "empty").mkdir()
 
     for folder, refusal in {
+        tmp_path / "empty": "there is no artifact at .*/empty: it has no artifact.json; name the folder",
         head: f"the kind 'encoder_head', and a server serves {', '.join(learned.kind_names())}",
         tmp_path / "odd": "names no kind; name the folder that `tieback train` wrote",
-        tmp_path / "none": "there is no artifact at .*/none: No such file",
+        tmp_path / "none": "there is no artifact at .*/none: no such folder",
     }.items():
         with pytest.raises(StartupError, match=refusal):
             Plan(settings.model_copy(update={"artifacts": (str(folder),)}))

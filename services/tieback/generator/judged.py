@@ -95,5 +95,5 @@ def _told(read: ReadEvidence) -> ReadEvidence:
 
 
 def _words(source: Evidence) -> str:
-    """What names a passage, and what it says."""
+    """Text of a passage behind its names."""
     return " ".join([source.title, source.item_id, source.uri, source.text])

@@ -190,7 +190,7 @@ class _Search:
         """What the steps made of the hits, where that is asked for."""
 
     def hits(self) -> list[Hit]:
-        """What was found."""
+        """Hits that were found."""
         limit = self._query.limit
         wanted = candidates_for(limit) if self._query.diversity else limit
         several = takes_several_rows(self._memory, self._query)

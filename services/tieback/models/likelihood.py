@@ -9,7 +9,7 @@ from tieback.models.decoder import Streams
 from tieback.models.language_model import LanguageModel
 
 EVIDENCE_TOKENS, CLAIM_TOKENS = 1500, 128
-"""What is read; of both the beginning."""
+"""Tokens that are read; of both the beginning."""
 
 
 def claim_likelihoods(model: LanguageModel, evidence: str, claim: str) -> Array:

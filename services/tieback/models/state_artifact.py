@@ -31,15 +31,15 @@ class LearnedState:
 
 
 class LearnedChecker(LearnedState):
-    """What a checker of claims learned."""
+    """Learned state of a checker of claims."""
 
 
 class LearnedJudge(LearnedState):
-    """What a judge of answerability learned."""
+    """Learned state of a judge of answerability."""
 
 
 class LearnedDecision(LearnedState):
-    """What a decision about questions learned."""
+    """Learned state of a decision about questions."""
 
 
 S = TypeVar("S", bound=LearnedState)
@@ -53,7 +53,7 @@ class StateArtifact:
     family: Family[Any]
     method: str
     folder: str
-    """Where the shipped one is, in `models/`."""
+    """Folder of the shipped one, in `models/`."""
     reads: bool = False
 
     def shipped(self) -> Path:
@@ -75,7 +75,7 @@ class StateArtifact:
         return self._file(Artifact.load(folder, self.kind), folder, name)
 
     def served_as(self, serves: type[S]) -> ServedKind[S]:
-        """How a server serves it; one at a time."""
+        """Way in which a server serves it; one at a time."""
 
         def load(folder: Path, models: ServedModels) -> S:
             try:

@@ -63,7 +63,7 @@ class Contents:
 
     @property
     def modality(self) -> str:
-        """What the input is made of, for instance "image+text"."""
+        """Modalities of the input, for instance "image+text"."""
         return "+".join(sorted(set(self.modalities.values())))
 
     def add(self, encoding: ReadEncoding) -> None:

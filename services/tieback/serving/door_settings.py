@@ -51,7 +51,7 @@ class DoorSettings(BaseSettings):
         return doors
 
     def opens(self, *doors: str) -> bool:
-        """Whether one of these doors is open."""
+        """Tell whether one of these doors is open."""
         return any(door.partition(":")[0] in doors for door in self.doors)
 
     @property

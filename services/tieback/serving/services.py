@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _DISK_TIMES = 16
-"""How much larger than in memory a cache is on disk, where memory has one."""
+"""Ratio of a cache on disk to the one in memory."""
 
 
 async def _encoder(context: ServiceContext) -> None:

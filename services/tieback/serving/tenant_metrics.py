@@ -12,7 +12,7 @@ from tieback.core.tenant import TENANT
 
 OTHER = "_other"
 NAMED = 50
-"""How many tenants have metrics with their name; the rest share OTHER."""
+"""Number of tenants that have metrics with their name; the rest share OTHER."""
 
 
 class TenantMetrics:

@@ -71,7 +71,7 @@ class Card(Protocol):
 
     @property
     def kinds(self) -> frozenset[VectorKind]:
-        """What an encoding can hold."""
+        """Kinds of vectors that an encoding can hold."""
         ...
 
     @property

@@ -56,6 +56,6 @@ def question_reading(
 
 
 def likelihood(features: Array, state: State) -> float:
-    """How likely a sentence with these features `[features]` answers the question."""
+    """Likelihood that a sentence with these features `[features]` answers the question."""
     odds = float(features @ state["weight"] + state["bias"][0])
     return float(1 / (1 + np.exp(-np.clip(odds, -30, 30))))

@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class ServedModels:
-    """What artifacts are held against: all `encoders`, that of the `text_space`, the language model."""
+    """Models that artifacts are for: all `encoders`, that of the `text_space`, the language model."""
 
     encoders: Sequence[EncoderCard]
     text_space: Sequence[EncoderCard]
@@ -63,6 +63,8 @@ def kind_in(folder: Path) -> str:
     """The name of the kind that a folder says it is of. OSError or ValueError where it does not say."""
     try:
         return str(json.loads((folder / HEADER).read_bytes())["kind"])
+    except FileNotFoundError as error:
+        raise ValueError(f"it has no {HEADER}" if folder.is_dir() else "no such folder") from error
     except (TypeError, KeyError) as error:
         raise ValueError(f"{HEADER} names no kind") from error
 

@@ -90,7 +90,7 @@ def likelihoods(found: Array, slopes: Array, constant: float) -> Array:
 
 
 def left_out(found: Array, pairs: Sequence[Pair], learn: Learn = weights_and_bounds) -> tuple[Array, Array]:
-    """How likely each claim is, and whether it is ticked, by weights and bounds of the other domains
+    """Likelihood of each claim, and whether it is ticked, by weights and bounds of the other domains
     `[n]` each.
     """
     domains = np.array([one.domain for one in pairs])

@@ -1,4 +1,4 @@
-"""What a language model finds of labelled claims, and what that is worth beside a network that reads them."""
+"""Likelihoods of labelled claims by a language model, and their worth beside a network that reads claims."""
 
 from __future__ import annotations
 

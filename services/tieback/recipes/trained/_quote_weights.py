@@ -153,7 +153,7 @@ def ablation(found: Parts, asked: Sequence[Question]) -> list[dict[str, Any]]:
 
 
 def _likely(found: Parts, state: Mapping[str, Array]) -> tuple[Array, Array]:
-    """How likely the best part of each question answers it `[questions]`, and whether it does."""
+    """Likelihood that the best part of each question answers it `[questions]`, and whether it does."""
     features, answers = found.best(state["weight"])
     return np.array([likelihood(one, state) for one in features]), answers
 

@@ -176,7 +176,7 @@ _write_hit = writing(RetrievedHit, answer_pb2.RetrievedHit)
 
 
 def read_retrieve_reply(message: answer_pb2.RetrieveResponse) -> RetrieveReply:
-    """What was found."""
+    """Value that was found."""
     return RetrieveReply(
         each(message.hits, _read_hit, at("hits")),
         read_explanation(message.routing),
