@@ -21,7 +21,6 @@ from typing import Any
 
 import numpy as np
 from tieback.catalog.catalog import Catalog
-from tieback.core.types.method_choice import MethodChoice
 from tieback.index.codec_choice import codec_of, vectors_of
 from tieback.index.readwrite import ReadWriteLock
 from tieback.index.vectors import StoredVectors, one_thread
@@ -31,6 +30,7 @@ from tieback.models.store import Store
 from tieback.recipes.encoding import encode_texts
 from tieback.training.step_cache import StepCache
 from tieback_contract.arrays import Array
+from tieback_contract.method_choice import MethodChoice
 
 from benchmarks import corpus
 from benchmarks.progress import log

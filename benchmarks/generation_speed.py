@@ -23,7 +23,6 @@ from tieback.catalog.catalog import Catalog
 from tieback.catalog.options import CausalLanguageModel
 from tieback.core.tenant import TENANT
 from tieback.core.types.generation import Evidence, Grounding, SamplingParameters
-from tieback.core.types.method_choice import MethodChoice
 from tieback.encoder import Encoder
 from tieback.generator import Generator
 from tieback.generator.engine import READ_TOKENS
@@ -32,6 +31,7 @@ from tieback.models.language_model import LanguageModel, load_language_model
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
 from tieback_contract.answers import AnswerStyle, Finish, TextDelta
+from tieback_contract.method_choice import MethodChoice
 
 from benchmarks.peers.llama_cpp import LlamaCpp, loaded
 from benchmarks.report import BOOTSTRAP, Report

@@ -21,7 +21,6 @@ from typing import Any
 
 import numpy as np
 from tieback.catalog.catalog import Catalog
-from tieback.core.types.method_choice import MethodChoice
 from tieback.methods.codecs import Codec, LearnedCodec, codecs
 from tieback.methods.projection import unit_rows
 from tieback.models.encoder_model import EncoderModel
@@ -30,6 +29,7 @@ from tieback.models.store import Store
 from tieback.recipes.encoding import encode_texts
 from tieback.training.step_cache import StepCache
 from tieback_contract.arrays import Array
+from tieback_contract.method_choice import MethodChoice
 
 from benchmarks.data_folder import add_data, data_of
 from benchmarks.progress import log

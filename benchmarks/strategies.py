@@ -26,7 +26,6 @@ from tieback.catalog.card import GeneratorCard
 from tieback.catalog.catalog import Catalog
 from tieback.core.deadline import NO_DEADLINE
 from tieback.core.types.generation import Evidence, Grounding, SamplingParameters
-from tieback.core.types.method_choice import MethodChoice
 from tieback.encoder import Encoder
 from tieback.generator import Generator
 from tieback.generator.judged import read_evidence
@@ -40,6 +39,7 @@ from tieback.models.store import Store
 from tieback_client.evaluation import is_right
 from tieback_contract.answers import AnswerStyle, Finish, TextDelta
 from tieback_contract.field_path import ROOT
+from tieback_contract.method_choice import MethodChoice
 
 from benchmarks.binding.measures import interval, paired
 from benchmarks.generation import read

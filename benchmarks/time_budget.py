@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tieback.core.types.method_choice import MethodChoice
 from tieback.index import Index
 from tieback_contract.arrays import Array
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.vectors import Vector
 
 from benchmarks.data_folder import add_data, data_of

@@ -25,7 +25,7 @@ from tieback.core.types.collection import IndexedItem, IndexedSection
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.encoding import EncodePlan, Truncation
 from tieback.core.types.limits import Limits
-from tieback.core.types.search import Granularity, Search
+from tieback.core.types.search import Search
 from tieback.index import Index
 from tieback.methods.reranking import rerankings
 from tieback.models.encoder_model import EncoderModel, RawEncoding
@@ -35,6 +35,7 @@ from tieback.serving.plan import Plan
 from tieback.serving.settings import Settings
 from tieback_contract.arrays import Array
 from tieback_contract.modality import Modality
+from tieback_contract.query import Granularity
 from tieback_contract.vectors import Vector, VectorKind
 
 from benchmarks.claims import by_seed, claim

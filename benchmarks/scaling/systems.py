@@ -14,11 +14,11 @@ from typing import Any
 
 import faiss as _faiss
 import numpy as np
-from tieback.core.types.method_choice import MethodChoice
 from tieback.index.codec_choice import vectors_of
 from tieback.index.readwrite import ReadWriteLock
 from tieback.index.vectors import one_thread
 from tieback_contract.arrays import Array
+from tieback_contract.method_choice import MethodChoice
 
 faiss: Any = _faiss
 AT_ONCE = 8192

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tieback_contract.answers import Repair
-
-from tieback_client.methods import MethodLike
+from tieback_contract.method_choice import MethodLike
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from tieback_contract.claims import Citation, Claim, Conflict, Repaired, Verdict
 from tieback_contract.claims import NotCheckedReason as NotCheckedReason
 from tieback_contract.claims import QuestionFit as QuestionFit
 from tieback_contract.claims import VerdictLabel as VerdictLabel
+from tieback_contract.method_choice import MethodLike as MethodLike
 from tieback_contract.modality import Modality
 from tieback_contract.recognition import Segment
 
@@ -31,7 +32,6 @@ from tieback_client.answer_options import Grounding as Grounding
 from tieback_client.answer_options import SamplingParameters as SamplingParameters
 from tieback_client.conversation import ChatMessage as ChatMessage
 from tieback_client.conversation import ChatRole as ChatRole
-from tieback_client.methods import MethodLike as MethodLike
 from tieback_client.reports import CallInfo
 from tieback_client.results import RetrievalResult
 

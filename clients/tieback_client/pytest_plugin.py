@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from tieback_contract.method_choice import MethodLike
+
     from tieback_client import Checked, Client, Evidence
-    from tieback_client.methods import MethodLike
 
 MARKER = "grounded"
 SKIP, FAIL = "skip", "fail"

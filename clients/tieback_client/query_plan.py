@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from tieback_client.methods import MethodLike
+from tieback_contract.method_choice import MethodLike
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from tieback_contract.encodings import Encoding, Label
 from tieback_contract.field_path import FieldPath, at
 from tieback_contract.fusion import IgnoredDimensions
 from tieback_contract.locators import Locator, Locators
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.tensors import DTYPE_NUMBERS, ELEMENTS, LISTS, fill_array
 from tieback_contract.vectors import DType, MultiVector, SpaceRef, SparseVector, Vector
@@ -270,7 +271,8 @@ def reduction(value: MethodLike | None, field: FieldPath) -> vector_pb2.Reductio
     """How tokens are merged: a method by name, or by name and its ratio."""
     if value is None:
         return None
-    name, parameters = (value, {}) if isinstance(value, str) else value
+    choice = MethodChoice.of(value)
+    name, parameters = choice.name, choice.parameters
     ratio = parameters.get("ratio", 0.0)
     unknown = [key for key in parameters if key != "ratio"]
     if unknown or not isinstance(ratio, int | float):
@@ -283,8 +285,8 @@ def method(value: MethodLike | None, field: FieldPath) -> report_pb2.Method | No
     """A method by name, or by name and parameters."""
     if value is None:
         return None
-    name, parameters = (value, {}) if isinstance(value, str) else value
-    return report_pb2.Method(name=name, parameters=struct(parameters, field["parameters"]))
+    choice = MethodChoice.of(value)
+    return report_pb2.Method(name=choice.name, parameters=struct(choice.parameters, field["parameters"]))
 
 
 def struct(values: Mapping[str, Any], field: FieldPath) -> Struct | None:

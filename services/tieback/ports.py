@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol, Unpack
 
 from tieback_contract.answers import AnswerStyle, GenerationEvent
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import SpaceRef
 
@@ -27,7 +28,6 @@ from tieback.core.types.fusion import FusePart, FuseReply, Role, Routing
 from tieback.core.types.generation import Evidence, Grounding, SamplingParameters
 from tieback.core.types.grounding import CheckReply, GroundingCheck
 from tieback.core.types.ingestion import IngestReply, LongTexts
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.query_plan import QueryPlan
 from tieback.core.types.recognition import RecogniseReply
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexState

@@ -10,9 +10,9 @@ from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, Unsupported
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.conversation import Conversation, Speaker, Turn
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.retrieval import Retrieval, RetrieveReply
 from tieback_contract.answers import Finish, GenerationEvent, RewrittenQuestion, TextDelta
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 
 

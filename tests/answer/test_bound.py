@@ -13,8 +13,8 @@ from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, NotFound, Overloaded, Unavailable
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.fusion import Routing
-from tieback.core.types.method_choice import MethodChoice
 from tieback.index import Index
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 
 

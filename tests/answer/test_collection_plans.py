@@ -13,11 +13,11 @@ from tieback.answer.plan import DEFAULT_PLAN, filled
 from tieback.answer.plan_checks import check_known, checked_plan
 from tieback.core.errors import InvalidInput, NotFound, Unsupported
 from tieback.core.types.limits import Limits
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.query_plan import QueryPlan
 from tieback.core.types.retrieval import QueryPart, Retrieval, RetrieveReply
-from tieback.core.types.search import Granularity
 from tieback.index.query_plans import check_plan
+from tieback_contract.method_choice import MethodChoice
+from tieback_contract.query import Granularity
 
 LATE = MethodChoice("late_interaction")
 ROCCHIO = MethodChoice("rocchio", {"agreement": 0})

@@ -13,12 +13,12 @@ from support.present import present
 from support.queries import photo, words
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Content, Item, Section
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.query_plan import QueryPlan
 from tieback.core.types.retrieval import QueryPart
 from tieback.methods.conditional_projection import cross_attention
 from tieback.models.learned.conditional_space import ConditionalSpace
 from tieback.router.joint_space import JointSpace
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import Vector, VectorKind
 

@@ -10,12 +10,12 @@ from tieback.answer.documents import ranked_documents, sections_of
 from tieback.answer.evidence import evidence_of
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Content, Item, Section
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.rerank import RerankResult
 from tieback.core.types.retrieval import Retrieval, RetrieveReply
-from tieback.core.types.search import Granularity
 from tieback_contract.hits import Hit
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
+from tieback_contract.query import Granularity
 
 LATE = MethodChoice("late_interaction")
 

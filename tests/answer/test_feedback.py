@@ -7,8 +7,8 @@ from answer.conftest import Platform
 from support.queries import words
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.types.content import Content, Item, Section
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.retrieval import Retrieval, RetrieveReply
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 
 ROCCHIO = MethodChoice("rocchio", {"documents": 2, "agreement": 0})

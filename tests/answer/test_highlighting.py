@@ -7,9 +7,9 @@ from answer.conftest import Platform
 from support.queries import photo, words
 from tieback.core.errors import InvalidInput, Unavailable
 from tieback.core.types.content import Content, Item, Section
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.retrieval import Retrieval
 from tieback_contract.hits import RetrievedHit
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 
 TEXT = "🐈 cats sleep. the moon shines. the moon is old. grass is green."

@@ -9,13 +9,13 @@ from support.queries import photo, words
 from tieback.answer.learned_order import learned_order
 from tieback.core.errors import InvalidInput, NotFound, Unsupported
 from tieback.core.types.content import Content, Item, Section
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.retrieval import Retrieval
-from tieback.core.types.search import Granularity
 from tieback.core.types.signals import NAMES
 from tieback.models.learned.ranker import TrainedRanker
 from tieback_contract.hits import Hit
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
+from tieback_contract.query import Granularity
 
 LINEAR = MethodChoice("linear")
 

@@ -18,8 +18,8 @@ from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.encoding import SplitReply, TextPiece, Truncated
 from tieback.core.types.ingestion import IngestResult
 from tieback.core.types.limits import Limits
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.retrieval import Retrieval, RetrieveReply
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.reports import Timing
 

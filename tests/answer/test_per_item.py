@@ -7,10 +7,10 @@ from answer.conftest import Platform
 from support.queries import words
 from tieback.answer.plan import most_per_item
 from tieback.core.types.content import Content, Item, Section
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.retrieval import Retrieval, RetrieveReply
-from tieback.core.types.search import Granularity
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
+from tieback_contract.query import Granularity
 
 ROWS, NOTES = 40, 6
 COPIED = "The sky over the harbour was blue all morning, and the boats lay still. " * 2

@@ -16,9 +16,9 @@ from support.queries import photo, words
 from tieback.answer.evidence import evidence_of
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Content, Item, Section
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.retrieval import QueryPart
 from tieback_contract.locators import LocatorKind
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import Vector, VectorKind
 

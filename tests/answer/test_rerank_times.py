@@ -5,8 +5,8 @@ from support.queries import words
 from tieback.answer.rerank_times import RerankTimes
 from tieback.core.deadline import Deadline
 from tieback.core.errors import Unavailable
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.retrieval import Retrieval, RetrieveReply
+from tieback_contract.method_choice import MethodChoice
 
 LATE, NONE = MethodChoice("late_interaction"), MethodChoice("none")
 KIND = ("late_interaction", False)

@@ -19,7 +19,6 @@ from tieback.core.errors import Unavailable
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.fusion import Routing
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.retrieval import QueryPart, Retrieval
 from tieback.encoder import Encoder
 from tieback.index import Index
@@ -28,6 +27,7 @@ from tieback.models.encoder_model import Prepared, RawEncoding
 from tieback.models.joint_space_artifact import Block, BoundProjection, JointSpaceArtifact
 from tieback.reranker import Reranker
 from tieback.router import Router
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import VectorKind
 

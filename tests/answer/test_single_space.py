@@ -16,12 +16,12 @@ from tieback.answer import Answerer, SingleSpace
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, StaleCollection, Unsupported
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.fusion import Role, Routing
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.retrieval import QueryPart, Retrieval
 from tieback.encoder import Encoder
 from tieback.index import Index
 from tieback.reranker import Reranker
 from tieback.router import Component, Router
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import SpaceRef, Vector
 

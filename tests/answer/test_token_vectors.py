@@ -18,9 +18,7 @@ from tieback.core.errors import AlreadyExists, InvalidInput, NotFound
 from tieback.core.types.collection import IndexedItem, IndexedSection
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.fusion import Role
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.retrieval import Retrieval, RetrieveReply
-from tieback.core.types.search import Granularity
 from tieback.core.types.token_vectors import TokenVectors
 from tieback.encoder import CacheOptions, Encoder
 from tieback.index import Index
@@ -28,7 +26,9 @@ from tieback.index.served import ServedSpaces
 from tieback.reranker import Reranker
 from tieback.token_spaces import TokenSpace, TokenSpaces
 from tieback_contract.encodings import Encoding
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
+from tieback_contract.query import Granularity
 from tieback_contract.vectors import MultiVector, SpaceRef
 
 LATE = MethodChoice("late_interaction")

@@ -9,9 +9,9 @@ from support.present import present
 from support.queries import photo, words
 from tieback.core.errors import InvalidInput
 from tieback.core.types.fusion import Routing
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.retrieval import Retrieval
 from tieback.ports import DEFAULT_RANK_FUSION
+from tieback_contract.method_choice import MethodChoice
 
 
 async def test_words_alone_are_searched_for_without_encoding_anything(library: Platform) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tieback.core.types.method_choice import MethodChoice
 from tieback.methods.codecs import codecs
 from tieback_contract.arrays import Array
+from tieback_contract.method_choice import MethodChoice
 
 from benchmarks.formats import FUNNEL, choices, claim, measured, more_of
 from benchmarks.report import Report

@@ -28,9 +28,9 @@ from tieback.core.tenant import Access, Principal
 from tieback.core.types.content import Content
 from tieback.core.types.heads import NO_METHOD, Example, Head, HeadRequest
 from tieback.core.types.limits import Limits
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.operation import Json
 from tieback_contract.arrays import Array
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.predictions import Prediction
 from tieback_contract.reports import Timing

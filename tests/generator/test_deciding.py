@@ -13,7 +13,6 @@ from tieback.core.deadline import NO_DEADLINE
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.state import State, check_state
 from tieback.core.types.generation import Evidence, Grounding
-from tieback.core.types.method_choice import MethodChoice
 from tieback.encoder import Encoder
 from tieback.generator import Generator
 from tieback.generator.deciding import LEARNED, Deciders, state_of
@@ -28,6 +27,7 @@ from tieback.models.language_model import LanguageModel
 from tieback.models.learned.answer_decision import DECIDER
 from tieback_contract.answers import AbstentionReason, AnswerAction, AnswerStyle, Decision, FinishReason
 from tieback_contract.field_path import at
+from tieback_contract.method_choice import MethodChoice
 
 BRIDGE = [
     Evidence("1", "The library opens at nine.", item_id="library", section_id="a"),

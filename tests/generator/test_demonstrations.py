@@ -17,7 +17,6 @@ from support.each import each
 from tieback.core.errors import Damaged, InvalidInput, NotFound, PermissionDenied, QuotaExceeded, Unsupported
 from tieback.core.tenant import Access, Principal, act_for
 from tieback.core.types.generation import Evidence, Grounding, SamplingParameters
-from tieback.core.types.method_choice import MethodChoice
 from tieback.encoder import Encoder
 from tieback.generator import Generator, demonstrations
 from tieback.generator.prompting import demonstrated_beginning, demonstrated_messages, demonstration_texts
@@ -33,6 +32,7 @@ from tieback.serving.settings import Settings
 from tieback.serving.telemetry import Telemetry
 from tieback_contract.answers import AnswerStyle
 from tieback_contract.demonstrations import Demonstration
+from tieback_contract.method_choice import MethodChoice
 
 EVIDENCE = [Evidence("a", "the bridge is open on monday")]
 QUESTION = "is the bridge open"

@@ -20,7 +20,6 @@ from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, StartupError, TiebackError
 from tieback.core.tenant import Principal
 from tieback.core.types.generation import Grammar, GrammarKind, Grounding, SamplingParameters
-from tieback.core.types.method_choice import MethodChoice
 from tieback.encoder import Encoder
 from tieback.generator import Generator
 from tieback.generator.engine import Engine
@@ -32,6 +31,7 @@ from tieback.models.decoder import Decoder
 from tieback.models.language_model import LanguageModel, load_language_model
 from tieback.models.prefix_cache import BLOCK, PrefixCache
 from tieback.models.store import Store
+from tieback_contract.method_choice import MethodChoice
 
 FREE = Grounding(disabled=True)
 LONG = "the bridge is open on monday and the library is shut on sunday " * 3

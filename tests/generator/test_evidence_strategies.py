@@ -11,7 +11,6 @@ import pytest
 from generator.conftest import collect
 from support.each import each
 from tieback.core.types.generation import Evidence, Grounding, SamplingParameters
-from tieback.core.types.method_choice import MethodChoice
 from tieback.generator import Generator
 from tieback.generator.prompting import plain_request
 from tieback.generator.sampling import Sampler
@@ -29,6 +28,7 @@ from tieback.methods.decoding import (
 )
 from tieback_contract.arrays import Array
 from tieback_contract.field_path import ROOT
+from tieback_contract.method_choice import MethodChoice
 
 SEEDS = range(12)
 EXCERPT = ["The bridge was built in 1884. It is long.", "Maria Weber built it, as Dr. Ames says."]

@@ -15,11 +15,11 @@ from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, Overlo
 from tieback.core.tenant import Principal, Quota
 from tieback.core.types.generation import Evidence, Grammar, GrammarKind, Grounding, SamplingParameters
 from tieback.core.types.limits import Limits
-from tieback.core.types.method_choice import MethodChoice
 from tieback.generator import Generator
 from tieback.models.language_model import LanguageModel
 from tieback_contract.answers import AbstentionReason, FinishReason, TextDelta
 from tieback_contract.claims import Claim, Verdict, VerdictLabel
+from tieback_contract.method_choice import MethodChoice
 
 EVIDENCE = [Evidence("a", "the bridge is open on monday"), Evidence("b", "the library is shut")]
 QUESTION = "is the bridge open on monday"

@@ -11,10 +11,10 @@ from generator.conftest import collect
 from support.each import each
 from tieback.core.errors import InvalidInput
 from tieback.core.types.generation import Grammar, GrammarKind, Grounding, SamplingParameters
-from tieback.core.types.method_choice import MethodChoice
 from tieback.generator import Generator
 from tieback.generator.grammar import MOST_BYTES, MOST_LINES
 from tieback_contract.answers import FinishReason
+from tieback_contract.method_choice import MethodChoice
 
 PERSON = json.dumps(
     {

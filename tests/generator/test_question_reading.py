@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from tieback.core.errors import InvalidInput
 from tieback.core.state import State
-from tieback.core.types.method_choice import MethodChoice
 from tieback.generator.judging import Judges
 from tieback.methods.answerability._candidates import MOST_READ
 from tieback.methods.grounding import Passage, Statement
 from tieback_contract.field_path import at
+from tieback_contract.method_choice import MethodChoice
 
 STATE: State = {
     "weight": np.array([1.0, 2.0, -3.0], np.float32),

@@ -9,7 +9,6 @@ import pytest
 from generator.conftest import collect
 from tieback.core.errors import InvalidInput, NotFound, Unsupported
 from tieback.core.types.generation import Evidence, Grounding, SamplingParameters
-from tieback.core.types.method_choice import MethodChoice
 from tieback.generator import Generator
 from tieback.generator.evidence import ReadEvidence
 from tieback.generator.quoting import quoted, without_unsure
@@ -20,6 +19,7 @@ from tieback.models.language_model import LanguageModel
 from tieback_contract.answers import AbstentionReason, AnswerStyle, FinishReason
 from tieback_contract.claims import QuestionFit, Verdict, VerdictLabel
 from tieback_contract.field_path import at
+from tieback_contract.method_choice import MethodChoice
 
 BRIDGE = "Der Bau begann früh. The bridge is open on monday.\nThe toll is two crowns. Is the bridge long?"
 EVIDENCE = [

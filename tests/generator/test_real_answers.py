@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from generator.conftest import collect
 from tieback.core.types.generation import Evidence, SamplingParameters
-from tieback.core.types.method_choice import MethodChoice
 from tieback.generator import Generator
 from tieback_contract.answers import AbstentionReason, AnswerStyle, FinishReason, TextDelta
 from tieback_contract.arrays import Box
 from tieback_contract.claims import VerdictLabel
+from tieback_contract.method_choice import MethodChoice
 
 COFFEE = (
     "Coffee was first cultivated in Yemen in the 15th century. By 1650 it had reached England, where the "

@@ -19,7 +19,6 @@ from tieback.core.types.generation import (
     Grounding,
     SamplingParameters,
 )
-from tieback.core.types.method_choice import MethodChoice
 from tieback.encoder import Encoder
 from tieback.generator import Generator
 from tieback.generator.checking_ahead import CheckingAhead
@@ -30,6 +29,7 @@ from tieback.methods.grounding import Statement
 from tieback_contract.answers import Repair, TextDelta
 from tieback_contract.claims import Claim, Conflict, Repaired, Verdict, VerdictLabel
 from tieback_contract.field_path import at
+from tieback_contract.method_choice import MethodChoice
 
 SOURCES = [Evidence("a", "The bridge is open on Monday. The toll is two crowns.")]
 TRUE, FALSE, OTHER = (

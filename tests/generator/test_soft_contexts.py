@@ -12,13 +12,13 @@ from generator.conftest import collect
 from support import bag_of_words
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.types.generation import Evidence, Grounding, SamplingParameters
-from tieback.core.types.method_choice import MethodChoice
 from tieback.encoder import Encoder
 from tieback.generator import Generator
 from tieback.methods.context_compression.xrag import start
 from tieback.models.language_model import LanguageModel
 from tieback.models.learned.soft_context import SoftContext
 from tieback_contract.answers import AnswerStyle, Repair
+from tieback_contract.method_choice import MethodChoice
 
 EVIDENCE = [Evidence("a", "the bridge is open on monday"), Evidence("b", "the library is shut on sunday")]
 OTHER = [Evidence("a", "owls fly at night in winter"), Evidence("b", "wrens sing")]

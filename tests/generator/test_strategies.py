@@ -11,11 +11,11 @@ from generator.conftest import collect
 from support.each import each
 from tieback.core.errors import NotFound
 from tieback.core.types.generation import Evidence, SamplingParameters
-from tieback.core.types.method_choice import MethodChoice
 from tieback.generator import Generator
 from tieback.methods import decoding as family
 from tieback.methods.decoding import decodings
 from tieback.models.language_model import LanguageModel
+from tieback_contract.method_choice import MethodChoice
 
 EVIDENCE = [Evidence("a", "the bridge is open on monday"), Evidence("b", "the library is shut")]
 QUESTION = "is the bridge open on monday"

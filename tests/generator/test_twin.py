@@ -9,9 +9,9 @@ import pytest
 from generator.conftest import collect, until
 from tieback.core.errors import InvalidInput
 from tieback.core.types.generation import Evidence, Grammar, GrammarKind, SamplingParameters
-from tieback.core.types.method_choice import MethodChoice
 from tieback.generator import Generator
 from tieback_contract.answers import FinishReason
+from tieback_contract.method_choice import MethodChoice
 
 EVIDENCE = [Evidence("a", "the bridge is open on monday"), Evidence("b", "the library is shut")]
 QUESTION = "is the bridge open on monday"

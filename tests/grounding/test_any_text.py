@@ -21,13 +21,13 @@ from tieback.core.plain_numbers import has_number
 from tieback.core.terms import DEFAULT_LANGUAGE, languages, terms_of, terms_of_query, words_of
 from tieback.core.types.generation import Evidence
 from tieback.core.types.grounding import CheckedText, GroundingCheck
-from tieback.core.types.method_choice import MethodChoice
 from tieback.grounding import ClaimChecker
 from tieback.index import words as index_words
 from tieback.methods import grounding as checking
 from tieback.methods.grounding import checkers, is_learned
 from tieback.methods.grounding import words_of as content_words
 from tieback.methods.grounding._rules import by_rule
+from tieback_contract.method_choice import MethodChoice
 
 OF_LANGUAGE = {
     "claim", "identifier", "one", "other", "question", "quotes", "row", "sentence", "table", "term", "text",

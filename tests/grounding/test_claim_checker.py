@@ -14,11 +14,11 @@ from tieback.core.recognised import joined
 from tieback.core.types.generation import Evidence
 from tieback.core.types.grounding import CheckedText, GroundingCheck
 from tieback.core.types.limits import Limits
-from tieback.core.types.method_choice import MethodChoice
 from tieback.encoder import Encoder
 from tieback.grounding import ClaimChecker
 from tieback_contract.claims import VerdictLabel
 from tieback_contract.locators import Locator, LocatorKind
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 
 TEXT = "The tide rises twice a day. Is it high? The moon causes 3 tides."

@@ -9,13 +9,13 @@ import pytest
 from tieback.core.errors import InvalidInput
 from tieback.core.passage_units import in_bytes
 from tieback.core.state import State
-from tieback.core.types.method_choice import MethodChoice
 from tieback.grounding import Checkers
 from tieback.methods.grounding import Finding, Passage, Statement, checkers
 from tieback.methods.grounding._features import FEATURES, HEARD
 from tieback_contract.arrays import Array
 from tieback_contract.claims import NotCheckedReason, VerdictLabel
 from tieback_contract.field_path import at
+from tieback_contract.method_choice import MethodChoice
 
 STATE: State = {
     "weight": np.eye(len(FEATURES), dtype=np.float32)[0],  # the reading alone

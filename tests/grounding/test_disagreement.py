@@ -6,11 +6,11 @@ import numpy as np
 from support.each import each
 from tieback.core.types.generation import Evidence
 from tieback.core.types.grounding import CheckedText, GroundingCheck
-from tieback.core.types.method_choice import MethodChoice
 from tieback.grounding import ClaimChecker
 from tieback.grounding.disagreement import Disagreements
 from tieback.methods.grounding import Passage, TokenMark
 from tieback_contract.claims import Disagreement, Verdict, VerdictLabel
+from tieback_contract.method_choice import MethodChoice
 
 BRIDGE = Evidence(
     "bridge", "The toll of the bridge is two crowns. It was raised by Anna Berg in May 2019.", item_id="b"

@@ -25,7 +25,6 @@ from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, Overlo
 from tieback.core.types.generation import Evidence
 from tieback.core.types.grounding import CheckedText, GroundingCheck
 from tieback.core.types.limits import Limits
-from tieback.core.types.method_choice import MethodChoice
 from tieback.encoder import Encoder
 from tieback.grounding import Checkers, ClaimChecker, OwnChecker
 from tieback.grounding.card_checker import CardChecker
@@ -33,6 +32,7 @@ from tieback.grounding.claim_reading import BatchedReader
 from tieback.models.claim_classifier import ClaimClassifierModel
 from tieback.models.store import Store
 from tieback_contract.claims import NotCheckedReason, VerdictLabel
+from tieback_contract.method_choice import MethodChoice
 
 OWN = MethodChoice("own-checker")
 SENTENCES = ("The owl flies at night.", "The wren sleeps in the barn.", "The old owl does sleep by day.")

@@ -10,7 +10,6 @@ from tieback.core.errors import InvalidInput
 from tieback.core.state import check_state
 from tieback.core.types.generation import Evidence
 from tieback.core.types.grounding import CheckedText, GroundingCheck
-from tieback.core.types.method_choice import MethodChoice
 from tieback.encoder import Encoder
 from tieback.grounding import Checkers, ClaimChecker
 from tieback.methods.grounding._features import FEATURES
@@ -21,6 +20,7 @@ from tieback.models.question_reader import GRAPH, load_question_reader
 from tieback.models.store import Store
 from tieback_contract.claims import VerdictLabel
 from tieback_contract.field_path import at
+from tieback_contract.method_choice import MethodChoice
 
 SPACE, NAME = "all-minilm-l6-v2", "claim_reading"
 RIVER = Evidence(

@@ -8,11 +8,11 @@ import sys
 from support.each import each
 from tieback.core.types.generation import Evidence
 from tieback.core.types.grounding import CheckedText, GroundingCheck
-from tieback.core.types.method_choice import MethodChoice
 from tieback.grounding import ClaimChecker
 from tieback.grounding.claim_check import LONGEST_CLAIM
 from tieback.grounding.languages import is_foreign
 from tieback_contract.claims import NotCheckedReason, VerdictLabel
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 
 HARBOUR = Evidence("harbour", "In the harbour the tide rises twice a day. Boats wait for it.")

@@ -14,7 +14,6 @@ from support.reindexing import NEW, WIDER, encode_again
 from support.sections import SPACE, axis, item, section, vector
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, StorageFull
 from tieback.core.types.collection import IndexedItem
-from tieback.core.types.method_choice import MethodChoice
 from tieback.index import Index
 from tieback.index.codec_choice import vectors_of
 from tieback.index.memory import Memory
@@ -23,6 +22,7 @@ from tieback.index.served import ServedSpaces
 from tieback_contract.arrays import Array
 from tieback_contract.fusion import IgnoredDimensions
 from tieback_contract.hits import Hit
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import SpaceRef
 

@@ -11,7 +11,6 @@ from support.sections import WIDTH, axis, item, section, vector
 from tieback.core.errors import InvalidInput
 from tieback.core.types.collection import IndexedItem, IndexedSection
 from tieback.core.types.content import Content, Item, Section
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.reindexing import ReindexedItem, ReindexedPiece
 from tieback.core.types.search import SearchReply
 from tieback.index import Index
@@ -23,6 +22,7 @@ from tieback.index.records import Put, Record
 from tieback.index.search import search
 from tieback.methods.rank_fusion import rank_fusions
 from tieback_contract.hits import FoundPiece, Hit
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import SpaceRef, Vector
 

@@ -3,10 +3,10 @@
 from typing import Any
 
 from support.sections import axis, item, section, vector
-from tieback.core.types.search import Granularity
 from tieback.index import Index
 from tieback_contract.hits import Hit, SameText
 from tieback_contract.modality import Modality
+from tieback_contract.query import Granularity
 
 LONG = "The key of the vault is kept by two people, and each of them is asked once a year. " * 3
 ALONG = vector(1, 0.2, 0, 0)

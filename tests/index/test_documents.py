@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from support.sections import SPACE, WIDTH, axis, item, section, vector
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Content, Item, Section
-from tieback.core.types.method_choice import MethodChoice
-from tieback.core.types.search import Granularity, SearchReply
+from tieback.core.types.search import SearchReply
 from tieback.index import Index
 from tieback.index.documents import SECTIONS
 from tieback.index.memory import Memory
@@ -20,7 +19,9 @@ from tieback.index.records import Put, Record, Remove
 from tieback.index.search import search
 from tieback.methods.rank_fusion import rank_fusions
 from tieback_contract.fusion import IgnoredDimensions
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
+from tieback_contract.query import Granularity
 
 NORTH = vector(1, 0, 0, 0)
 DOCUMENTS: dict[str, Any] = {"granularity": Granularity.DOCUMENT}

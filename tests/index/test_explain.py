@@ -13,8 +13,7 @@ from support.explained import stages_of
 from support.sections import SPACE, WIDTH, item, section, vector
 from tieback.core.tenant import CollectionKey
 from tieback.core.types.content import Content, Item, Section
-from tieback.core.types.method_choice import MethodChoice
-from tieback.core.types.search import Granularity, SearchReply
+from tieback.core.types.search import SearchReply
 from tieback.index import Index
 from tieback.index.codec_choice import vectors_of
 from tieback.index.grouping import takes_several_rows
@@ -24,7 +23,9 @@ from tieback.index.recorder import Recorder
 from tieback.index.records import Put, Record
 from tieback.index.search import search
 from tieback.index.store import Description
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
+from tieback_contract.query import Granularity
 from tieback_contract.reports import Dropped, Stage
 from tieback_contract.vectors import Vector
 

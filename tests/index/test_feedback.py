@@ -7,12 +7,12 @@ import pytest
 from support.present import present
 from support.sections import item, section, vector
 from tieback.core.errors import InvalidInput, NotFound
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.search import SearchReply
 from tieback.index import Index
 from tieback.methods.query_expansion import query_expansions
 from tieback_contract.fusion import IgnoredDimensions
 from tieback_contract.hits import Hit
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import Vector
 

@@ -11,7 +11,6 @@ import pytest
 from safetensors.numpy import load_file
 from support.damaged_files import damage_file
 from tieback.core.errors import InvalidInput
-from tieback.core.types.method_choice import MethodChoice
 from tieback.index.codec_choice import vectors_of
 from tieback.index.graph import Efforts, Graph
 from tieback.index.graph_vectors import GraphVectors
@@ -21,6 +20,7 @@ from tieback.index.learned_state import LISTS
 from tieback.index.readwrite import ReadWriteLock
 from tieback.methods.vector_search import EVERY
 from tieback_contract.arrays import Array
+from tieback_contract.method_choice import MethodChoice
 
 WIDTH, COUNT, FLAT = 32, 3000, 1000
 

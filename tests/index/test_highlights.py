@@ -3,9 +3,9 @@
 import pytest
 from support.sections import item, section, vector
 from tieback.core.errors import InvalidInput
-from tieback.core.types.search import Granularity
 from tieback.index import Index
 from tieback_contract.hits import Hit
+from tieback_contract.query import Granularity
 
 NORTH = vector(1, 0, 0, 0)
 

@@ -11,12 +11,12 @@ from support.present import present
 from support.sections import SPACE, WIDTH, item, section, vector
 from tieback.core.types.collection import IndexedSection
 from tieback.core.types.content import Section
-from tieback.core.types.method_choice import MethodChoice
 from tieback.index import Index
 from tieback.index.balance import as_of_reference
 from tieback.index.ranking import _of_the_best
 from tieback_contract.arrays import Array
 from tieback_contract.fusion import IgnoredDimensions
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 
 Known = tuple[Modality, list[int], list[list[int]], str, bool]

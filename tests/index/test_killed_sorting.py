@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from support.sections import SPACE, WIDTH, item, section
 from support.sweep import sweep
-from tieback.core.types.method_choice import MethodChoice
 from tieback.index import Index
 from tieback.index.graphed_vectors import GraphedVectors
 from tieback.index.learned_state import LISTS
 from tieback.index.listed_vectors import ListedVectors
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.vectors import Vector
 
 FLAT, COUNT = 300, 400

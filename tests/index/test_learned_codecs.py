@@ -17,7 +17,6 @@ from support.sections import SPACE, item, section, vector
 from tieback.core.errors import InvalidInput, StorageFull
 from tieback.core.state import State
 from tieback.core.types.collection import IndexedItem
-from tieback.core.types.method_choice import MethodChoice
 from tieback.index import Index
 from tieback.index.codec_choice import codec_of, vectors_of
 from tieback.index.durability import DiskLedger
@@ -28,6 +27,7 @@ from tieback.index.records import Put, Record, Remove
 from tieback.methods.codecs import LearnedCodec
 from tieback_contract.arrays import Array
 from tieback_contract.hits import Hit
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 
 WIDTH, ENOUGH, LIMIT = 32, 256, 10

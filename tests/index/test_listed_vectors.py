@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.damaged_files import damage_file
-from tieback.core.types.method_choice import MethodChoice
 from tieback.index import listed_vectors, position_lists
 from tieback.index.codec_choice import vectors_of
 from tieback.index.learned_state import LISTS
 from tieback.index.listed_vectors import ListedVectors
 from tieback.index.readwrite import ReadWriteLock
 from tieback_contract.arrays import Array
+from tieback_contract.method_choice import MethodChoice
 
 WIDTH, COUNT, FLAT = 32, 3000, 1000
 

@@ -12,12 +12,12 @@ from support.reindexing import NEW, WIDER
 from support.sections import SPACE, WIDTH, item, section, vector
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound
 from tieback.core.types.collection import IndexedItem, IndexedSection
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.moving import Moving, SecondVector
 from tieback.core.types.reindexing import FollowingVectors, ReindexedItem, ReindexedPiece
 from tieback.index import Index
 from tieback_contract.arrays import Array
 from tieback_contract.hits import Hit, ReadIn
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import SpaceRef, Vector
 

@@ -8,10 +8,10 @@ from support.each import each
 from support.sections import SPACE, WIDTH, item, section
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound
 from tieback.core.types.collection import Source
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.query_plan import NO_PLAN, QueryPlan
-from tieback.core.types.search import Granularity
 from tieback.index import Index
+from tieback_contract.method_choice import MethodChoice
+from tieback_contract.query import Granularity
 
 PLAN = QueryPlan(
     rank_fusion=MethodChoice("reciprocal_rank", {"k": 5}),

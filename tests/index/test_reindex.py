@@ -16,11 +16,11 @@ from tieback.core.errors import InvalidInput, NotFound, PermissionDenied
 from tieback.core.tenant import Access, Principal
 from tieback.core.types.collection import IndexedSection, Source
 from tieback.core.types.fusion import Routing
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexedPiece
 from tieback.core.types.search import SearchReply
 from tieback.index import Index
 from tieback_contract.hits import Hit
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import SpaceRef
 

@@ -9,10 +9,10 @@ from support.sections import axis, item, section, vector
 from tieback.answer.plan import DEFAULT_PLAN
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, Overloaded, SpaceMismatch
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.search import SearchReply
 from tieback.index import Index
 from tieback_contract.fusion import IgnoredDimensions
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import SpaceRef
 

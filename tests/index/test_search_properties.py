@@ -12,8 +12,6 @@ from hypothesis import strategies as st
 from support.sections import SPACE, WIDTH, item, section, vector
 from tieback.core.tenant import CollectionKey
 from tieback.core.types.content import Content, Item, Section
-from tieback.core.types.method_choice import MethodChoice
-from tieback.core.types.search import Granularity
 from tieback.index import Index
 from tieback.index.codec_choice import vectors_of
 from tieback.index.memory import Memory
@@ -23,7 +21,9 @@ from tieback.index.search import search
 from tieback.index.store import Description
 from tieback_contract.arrays import Array
 from tieback_contract.hits import Hit
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
+from tieback_contract.query import Granularity
 from tieback_contract.vectors import SpaceRef, Vector
 
 WIDE = Description(CollectionKey("", "wide"), SpaceRef("wide", "r1", "f1"), 32, 0.0)

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from support.sections import item, section, vector
 from tieback.core.errors import InvalidInput
-from tieback.core.types.method_choice import MethodChoice
-from tieback.core.types.search import Granularity
 from tieback.core.types.signals import NAMES, Signals
 from tieback.index import Index
 from tieback.index.signals import neighbours
 from tieback.index.words import likeness, read
+from tieback_contract.method_choice import MethodChoice
+from tieback_contract.query import Granularity
 
 NORTH = vector(1, 0, 0, 0)
 

@@ -6,8 +6,6 @@ from typing import Any
 import numpy as np
 import pytest
 from support.sections import SPACE, WIDTH, item, section, vector
-from tieback.core.types.method_choice import MethodChoice
-from tieback.core.types.search import Granularity
 from tieback.index import Index
 from tieback.index.codec_choice import vectors_of
 from tieback.index.comparison import Comparison
@@ -15,6 +13,8 @@ from tieback.index.memory import Memory
 from tieback.index.readwrite import ReadWriteLock
 from tieback.methods.rank_fusion import rank_fusions
 from tieback_contract.arrays import Array
+from tieback_contract.method_choice import MethodChoice
+from tieback_contract.query import Granularity
 
 COPIES, LIMIT = 40, 7
 NOISE = 2e-7

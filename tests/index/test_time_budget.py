@@ -8,7 +8,6 @@ from support.present import present
 from support.sections import item, section, vector
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.search import Reached
 from tieback.index import Index
 from tieback.index.expected_times import ExpectedTimes
@@ -17,6 +16,7 @@ from tieback.index.memory import Memory
 from tieback.index.searched import searched
 from tieback.methods.vector_search import EVERY
 from tieback_contract.hits import ReadIn
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.vectors import SpaceRef, Vector
 
 NORTH, WIDE = vector(1, 0, 0, 0), SpaceRef("wide", "r1", "f1")

@@ -22,7 +22,6 @@ from tieback.core.errors import (
 )
 from tieback.core.tenant import PRINCIPAL, Access, Principal, Quota
 from tieback.core.types.collection import IndexedSection
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.reindexing import PendingItem, ReindexedItem
 from tieback.core.types.token_vectors import TokenVectors
 from tieback.index import Index
@@ -31,6 +30,7 @@ from tieback.index.records import Put, Record, schema, to_rows
 from tieback.index.token_rows import TokenCoding, TokenRows
 from tieback_contract.hits import Hit
 from tieback_contract.locators import LocatorKind
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import MultiVector, SpaceRef
 

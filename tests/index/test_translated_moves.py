@@ -13,7 +13,6 @@ from tieback.artifacts import Artifact
 from tieback.core.types.collection import IndexedItem, IndexedSection
 from tieback.core.types.moving import Moving
 from tieback.core.types.reindexing import ReindexedItem
-from tieback.core.types.search import Granularity
 from tieback.index import Index
 from tieback.index.memory import Memory
 from tieback.index.translated_vectors import TranslatedVectors
@@ -23,6 +22,7 @@ from tieback.models.compatible_transform import COMPATIBILITY, CompatibleTransfo
 from tieback_contract.arrays import Array
 from tieback_contract.hits import Hit, ReadIn
 from tieback_contract.modality import Modality
+from tieback_contract.query import Granularity
 
 COUNT = 400
 rng = np.random.default_rng(5)

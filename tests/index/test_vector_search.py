@@ -8,12 +8,13 @@ import pytest
 from support.each import each
 from support.sections import item, section, vector
 from tieback.core.errors import InvalidInput, NotFound
-from tieback.core.types.method_choice import MethodChoice
-from tieback.core.types.search import Granularity, Reached, SearchReply
+from tieback.core.types.search import Reached, SearchReply
 from tieback.index import Index
 from tieback.index.vectors import InvertedVectors
 from tieback.methods.vector_search import EVERY
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
+from tieback_contract.query import Granularity
 from tieback_contract.vectors import SpaceRef, Vector
 
 NORTH = vector(1, 0, 0, 0)

@@ -18,7 +18,6 @@ from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.family import Family
 from tieback.core.state import State
 from tieback.core.types.limits import Limits
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.rerank import RerankCandidate
 from tieback.joint.graphs import agreement
 from tieback.methods import (
@@ -51,6 +50,7 @@ from tieback.serving.servicers.catalog import CatalogServicer
 from tieback.v1 import catalog_pb2
 from tieback_contract.claims import VerdictLabel
 from tieback_contract.locators import LocatorKind, Locators
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import MultiVector, SpaceRef
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from scipy.cluster.hierarchy import fcluster, linkage
 from support.each import each
 from tieback.core.errors import InvalidInput
-from tieback.core.types.method_choice import MethodChoice
 from tieback.methods.token_pooling import means_of, merged_spans, numbered, token_poolings, with_defaults
 from tieback_contract.arrays import Array
+from tieback_contract.method_choice import MethodChoice
 
 EVERY = pytest.mark.parametrize("name", token_poolings.names())
 

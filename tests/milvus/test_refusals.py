@@ -5,14 +5,14 @@ import pytest
 from support.each import each
 from support.sections import SPACE, WIDTH, item, regions_of, section, vector
 from tieback.core.errors import InvalidInput, Unsupported
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.query_plan import QueryPlan
-from tieback.core.types.search import Granularity
 from tieback.core.types.signals import NAMES
 from tieback.core.types.token_vectors import TokenVectors
 from tieback.milvus import MilvusIndex
 from tieback.milvus.refusals import FIELDS, REASON
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
+from tieback_contract.query import Granularity
 
 NORTH = vector(1, 0, 0, 0)
 ASKED: dict[str, list[dict[str, Any]]] = {

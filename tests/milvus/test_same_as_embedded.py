@@ -10,11 +10,11 @@ import pytest
 from support.each import each
 from support.sections import SPACE, WIDTH, item, section, vector
 from tieback.core.types.collection import IndexedItem
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.search import SearchReply
 from tieback.index import Index
 from tieback.milvus import MilvusIndex
 from tieback_contract.fusion import IgnoredDimensions
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 
 WORDS = [

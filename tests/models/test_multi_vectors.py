@@ -14,7 +14,6 @@ from tieback.core.errors import SpaceMismatch
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan
 from tieback.core.types.limits import Limits
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.rerank import RerankCandidate, RerankSource
 from tieback.encoder import Encoder
 from tieback.methods.reranking import rerankings
@@ -24,6 +23,7 @@ from tieback.reranker import Reranker
 from tieback_contract.arrays import Array
 from tieback_contract.encodings import Encoding
 from tieback_contract.locators import Locator, LocatorKind
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import MultiVector, VectorKind
 

@@ -13,7 +13,6 @@ from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, SpaceMismatch, TiebackError
 from tieback.core.types.content import Content
 from tieback.core.types.limits import Limits
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.rerank import RerankCandidate, RerankReply, RerankSource
 from tieback.encoder import Encoder
 from tieback.methods.reranking import rerankings
@@ -21,6 +20,7 @@ from tieback.reranker import Reranker
 from tieback_contract.arrays import Array, Span
 from tieback_contract.field_path import at
 from tieback_contract.locators import LocatorKind, Locators
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import MultiVector, SpaceRef, VectorKind
 

@@ -10,7 +10,6 @@ import numpy as np
 from tieback.answer import Answerer, JointInputs
 from tieback.core.deadline import Deadline
 from tieback.core.types.content import Content, Item, Section
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.retrieval import QueryPart, Retrieval
 from tieback.encoder import Encoder
 from tieback.index import Index
@@ -27,6 +26,7 @@ from tieback.models.learned.conditional_space import ConditionalSpace
 from tieback.reranker import Reranker
 from tieback.router import Router
 from tieback.router.joint_space import JointSpace
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import VectorKind
 

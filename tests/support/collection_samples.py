@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from tieback.core.types.collection import Collection, IndexedSection, Source
 from tieback.core.types.fusion import Routing
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.moving import Moving, SecondVector
 from tieback.core.types.reindexing import FollowingVectors, ReindexedPiece
 from tieback.core.types.token_vectors import TokenVectors
 from tieback_contract.fusion import IgnoredDimensions
 from tieback_contract.hits import Mixture
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import SpaceRef, Vector
 

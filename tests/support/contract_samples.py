@@ -26,14 +26,9 @@ from tieback.core.types.encoding import (
 from tieback.core.types.fusion import FusePart, FuseReply, Role, Routing
 from tieback.core.types.generation import Evidence, Grammar, GrammarKind, Grounding, SamplingParameters
 from tieback.core.types.ingestion import LongTexts
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.rerank import RerankCandidate, RerankFailure, RerankReply, RerankResult
 from tieback.core.types.retrieval import QueryPart, Retrieval, RetrievalPlan, RetrieveReply
-from tieback.core.types.search import (
-    Granularity,
-    Reached,
-    SearchReply,
-)
+from tieback.core.types.search import Reached, SearchReply
 from tieback.core.types.snapshot import Snapshot
 from tieback.serving import conversions
 from tieback_contract.alignment import Alignment
@@ -55,7 +50,9 @@ from tieback_contract.encodings import AppliedAdapter, Encoding, EncodingSource,
 from tieback_contract.field_path import at
 from tieback_contract.fusion import Fused, IgnoredDimensions
 from tieback_contract.hits import ReadIn, RetrievedHit, SignalShare
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
+from tieback_contract.query import Granularity
 from tieback_contract.vectors import DType, SpaceRef, SparseVector, Vector, VectorKind
 
 from support.collection_samples import (

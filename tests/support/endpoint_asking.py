@@ -10,10 +10,10 @@ from tieback.core.types.generation import (
     Evidence,
     Grounding,
 )
-from tieback.core.types.method_choice import MethodChoice
 from tieback.encoder import Encoder
 from tieback.generator import Generator
 from tieback.models.chat_endpoint import EndpointModel
+from tieback_contract.method_choice import MethodChoice
 
 EVIDENCE = [Evidence("a", "The bridge is open on Monday."), Evidence("b", "The library is shut.")]
 QUESTION = "Is the bridge open on Monday?"

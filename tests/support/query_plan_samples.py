@@ -1,9 +1,9 @@
 """Plans of queries: as a collection has them, and as one was answered."""
 
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.query_plan import QueryPlan
 from tieback.core.types.retrieval import RetrievalPlan
-from tieback.core.types.search import Granularity
+from tieback_contract.method_choice import MethodChoice
+from tieback_contract.query import Granularity
 
 QUERY_PLANS = [
     QueryPlan(),

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from tieback.v1 import recognition_pb2
 from tieback_contract.field_path import at
+from tieback_contract.method_choice import MethodLike
 from tieback_contract.recognition import RecognisedText
 
 from tieback_client import reading, writing
 from tieback_client.content import ContentLike
 from tieback_client.errors import TiebackError
-from tieback_client.methods import MethodLike
 from tieback_client.recognition import RecognisedBatch
 from tieback_client.rpc import RPCS, Call, Procedure
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 
 from tieback_contract.answers import AnswerStyle, Finish, GenerationEvent, RewrittenQuestion
 from tieback_contract.field_path import at
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.reports import Timing
 from tieback_contract.vectors import SpaceRef
@@ -46,7 +47,6 @@ from tieback.core.types.conversation import NO_CONVERSATION, Conversation
 from tieback.core.types.generation import Grounding, SamplingParameters
 from tieback.core.types.ingestion import IngestReply, LongTexts
 from tieback.core.types.limits import Limits
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.retrieval import Retrieval, RetrieveReply
 from tieback.core.types.token_vectors import TokenVectors
 from tieback.models.learned.conditional_space import ConditionalSpace

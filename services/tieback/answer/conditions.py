@@ -11,6 +11,7 @@ from tieback_contract.arrays import Array
 from tieback_contract.field_path import at
 from tieback_contract.fusion import Fused
 from tieback_contract.hits import Hit, RetrievedHit
+from tieback_contract.query import Granularity
 from tieback_contract.vectors import SpaceRef
 
 from tieback.answer.collection_spaces import CollectionSpace
@@ -22,7 +23,6 @@ from tieback.core.errors import InvalidInput, NotFound, Unavailable
 from tieback.core.order import best_first
 from tieback.core.types.fusion import Role
 from tieback.core.types.retrieval import Retrieval, RetrievalPlan
-from tieback.core.types.search import Granularity
 from tieback.models.learned.conditional_space import ConditionalSpace
 
 CONDITION = "condition"

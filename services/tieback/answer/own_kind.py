@@ -11,11 +11,11 @@ import dataclasses
 from collections.abc import Sequence
 
 from tieback_contract.modality import Modality
+from tieback_contract.query import Granularity
 
 from tieback.answer.relevance import similarity_of
 from tieback.core.types.fusion import JOINT_SPACE
 from tieback.core.types.retrieval import QueryPart, Retrieval, RetrievalPlan
-from tieback.core.types.search import Granularity
 
 
 def with_own_kind_first(retrieval: Retrieval, plan: RetrievalPlan, space: str) -> RetrievalPlan:

@@ -10,6 +10,7 @@ from tieback_contract.field_path import at
 from tieback_contract.fusion import Fused
 from tieback_contract.locators import LocatorKind, Locators
 from tieback_contract.modality import Modality
+from tieback_contract.query import Granularity
 from tieback_contract.vectors import MultiVector
 
 from tieback.answer.collection_spaces import CollectionSpace
@@ -23,7 +24,6 @@ from tieback.core.types.encoding import Truncation
 from tieback.core.types.fusion import FusePart, Role
 from tieback.core.types.limits import Limits
 from tieback.core.types.retrieval import QueryPart, Retrieval, RetrievalPlan
-from tieback.core.types.search import Granularity
 from tieback.models.image_decoding import size_of
 
 SMALLEST_SIDE = 8

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import dataclasses
 
+from tieback_contract.method_choice import MethodChoice
+from tieback_contract.query import Granularity
+
 from tieback.answer.query_words import words_of
 from tieback.answer.relevance import RELEVANCE_FLOOR
 from tieback.core.query_choices import COMPOSITION, CONDITION, FIELD_OF, NO_WORDS, ROUTING, clashes, said
 from tieback.core.types.fusion import Routing
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.query_plan import QueryPlan
 from tieback.core.types.retrieval import NEAREST, Retrieval, RetrievalPlan
-from tieback.core.types.search import Granularity
 from tieback.methods import reranking
 from tieback.ports import DEFAULT_RANK_FUSION, NO_EXPANSION
 

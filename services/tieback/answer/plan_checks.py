@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection
 
 from tieback_contract.field_path import at
+from tieback_contract.query import Granularity
 
 from tieback.answer.learned_order import Ranker
 from tieback.answer.plan import (
@@ -23,7 +24,6 @@ from tieback.core.types.fusion import Routing
 from tieback.core.types.limits import Limits
 from tieback.core.types.query_plan import QueryPlan
 from tieback.core.types.retrieval import Retrieval, RetrievalPlan
-from tieback.core.types.search import Granularity
 from tieback.methods.learned_ranking import learned_rankings
 from tieback.methods.query_expansion import query_expansions
 from tieback.methods.rank_fusion import rank_fusions

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from tieback_contract.hits import Hit, RetrievedHit
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import MultiVector
 
@@ -22,7 +23,6 @@ from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, Overloaded, Unavailable
 from tieback.core.order import best_first
 from tieback.core.types.content import Content
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.rerank import RerankCandidate, RerankResult, RerankSource
 from tieback.core.types.retrieval import QueryPart
 from tieback.methods.rank_fusion import rank_fusions

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from tieback_contract.fusion import Fused, RoutingExplanation
 from tieback_contract.hits import Hit, RetrievedHit
+from tieback_contract.query import Granularity
 from tieback_contract.reports import Stage
 
 from tieback.answer.collection_spaces import CollectionSpaces
@@ -49,7 +50,7 @@ from tieback.core.types.moving import SecondVector
 from tieback.core.types.query_plan import NO_PLAN
 from tieback.core.types.rerank import RerankResult
 from tieback.core.types.retrieval import Retrieval, RetrievalPlan, RetrieveReply
-from tieback.core.types.search import Granularity, SearchReply, StageScores
+from tieback.core.types.search import SearchReply, StageScores
 from tieback.core.types.signals import NAMES
 from tieback.ports import NO_EXPANSION, IndexPort, RerankerPort
 

@@ -6,12 +6,12 @@ import time
 
 import numpy as np
 from tieback_contract.arrays import Array
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.vectors import SpaceRef
 
 from tieback.artifacts import Artifact
 from tieback.classifier.store import HEAD, Draft
 from tieback.core.types.heads import Head
-from tieback.core.types.method_choice import MethodChoice
 from tieback.methods.heads import FIT, Memory, dealt, fit, heads, predicted_without
 from tieback.training.digests import digest
 from tieback.training.provenance import made_by

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.vectors import SpaceRef
 
 from tieback.core.types.heads import Head
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.operation import Json
 
 

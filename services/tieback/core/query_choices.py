@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tieback.core.types.method_choice import MethodChoice
+from tieback_contract.method_choice import MethodChoice
+from tieback_contract.query import Granularity
+
 from tieback.core.types.query_plan import QueryPlan
 from tieback.core.types.retrieval import Retrieval
-from tieback.core.types.search import Granularity
 
 NONE = "none"
 """In families of steps that may be left out, the method that does."""

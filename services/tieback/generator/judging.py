@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tieback_contract.field_path import FieldPath
+from tieback_contract.method_choice import MethodChoice
 
 from tieback.core.errors import InvalidInput
 from tieback.core.state import State
-from tieback.core.types.method_choice import MethodChoice
 from tieback.generator.recent_readings import Reader, RecentReadings
 from tieback.methods.answerability import Judgement, answerabilities, reads_quotes
 from tieback.methods.answerability._candidates import candidates_of

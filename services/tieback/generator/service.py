@@ -12,6 +12,7 @@ from pathlib import Path
 from tieback_contract.answers import AnswerStyle, GenerationEvent, Repair, RewrittenQuestion
 from tieback_contract.arrays import Array
 from tieback_contract.field_path import at
+from tieback_contract.method_choice import MethodChoice
 
 from tieback.catalog.card import GeneratorCard
 from tieback.core.deadline import NO_DEADLINE, Deadline
@@ -21,7 +22,6 @@ from tieback.core.types.conversation import NO_CONVERSATION, Conversation
 from tieback.core.types.generation import Evidence, Grounding, SamplingParameters
 from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
-from tieback.core.types.method_choice import MethodChoice
 from tieback.generator.answering import Answer
 from tieback.generator.deciding import Deciders
 from tieback.generator.demonstrations import Demonstrations

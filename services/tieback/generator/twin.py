@@ -9,10 +9,10 @@ from dataclasses import replace
 
 from tieback_contract.answers import FinishReason, Twin
 from tieback_contract.field_path import ROOT
+from tieback_contract.method_choice import MethodChoice
 
 from tieback.core.deadline import Deadline
 from tieback.core.types.generation import SamplingParameters
-from tieback.core.types.method_choice import MethodChoice
 from tieback.generator.engine import Engine
 from tieback.generator.jobs import new_job
 from tieback.generator.slots import Slots

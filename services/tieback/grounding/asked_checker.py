@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from tieback_contract.arrays import Span
 from tieback_contract.claims import Citation, Verdict, VerdictLabel
 from tieback_contract.field_path import FieldPath
+from tieback_contract.method_choice import MethodChoice
 
 from tieback.core.deadline import Deadline
 from tieback.core.errors import EndpointMisconfigured, EndpointUnavailable, TiebackError, Unavailable
 from tieback.core.types.generation import Evidence
 from tieback.core.types.grounding import GroundingCheck
-from tieback.core.types.method_choice import MethodChoice
 from tieback.grounding.card_checker import threshold_of
 from tieback.methods.grounding import Finding, Passage, Statement, Support
 from tieback.ports import GroundingPort

@@ -12,6 +12,7 @@ import numpy as np
 from tieback_contract.arrays import Array, Span
 from tieback_contract.claims import Citation, Claim, NotCheckedReason, Verdict, VerdictLabel
 from tieback_contract.field_path import FieldPath, at
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.reports import Timing
 
 from tieback.catalog.checker_card import OUTCOMES, Aggregation, CheckerCard
@@ -21,7 +22,6 @@ from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.passage_units import in_bytes
 from tieback.core.types.grounding import CheckedText, CheckReply, GroundingCheck
 from tieback.core.types.load import Load
-from tieback.core.types.method_choice import MethodChoice
 from tieback.grounding.claim_reading import ClaimReader, RecentOutcomes
 from tieback.grounding.evidence_windows import CutPassage, Window, windows
 from tieback.methods.grounding import words_of

@@ -10,12 +10,12 @@ from typing import cast
 from tieback_contract.arrays import Array
 from tieback_contract.claims import VerdictLabel
 from tieback_contract.field_path import FieldPath, at
+from tieback_contract.method_choice import MethodChoice
 
 import tieback
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.state import State
-from tieback.core.types.method_choice import MethodChoice
 from tieback.grounding.asked_checker import AskedChecker
 from tieback.grounding.asked_checker import summary as cited_passages
 from tieback.methods.grounding import (

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 from tieback_contract.field_path import at
+from tieback_contract.method_choice import MethodChoice
 
 from tieback.core.errors import InvalidInput
-from tieback.core.types.method_choice import MethodChoice
 from tieback.index.graphed_vectors import GRAPH_FROM, GraphedVectors
 from tieback.index.growing import FLAT_UP_TO
 from tieback.index.learned_vectors import LearnedVectors

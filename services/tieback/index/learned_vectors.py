@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 from tieback_contract.arrays import Array
+from tieback_contract.method_choice import MethodChoice
 
 from tieback.core.state import State
-from tieback.core.types.method_choice import MethodChoice
 from tieback.index.growing import FLAT_UP_TO, GrowingVectors
 from tieback.index.learned_state import LearnedState
 from tieback.index.listed_vectors import ListedVectors

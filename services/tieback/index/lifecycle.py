@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from tieback_contract.field_path import at
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.vectors import SpaceRef
 
 from tieback.core.errors import AlreadyExists, InvalidInput, StorageFull, Unavailable
 from tieback.core.tenant import PRINCIPAL, Access, CollectionKey
 from tieback.core.types.collection import DEFAULT_CODEC, Collection
 from tieback.core.types.fusion import JOINT_SPACE, Routing
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.query_plan import NO_PLAN, QueryPlan
 from tieback.core.types.token_vectors import TokenVectors
 from tieback.index.codec_choice import codec_of

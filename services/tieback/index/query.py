@@ -9,14 +9,14 @@ import numpy as np
 from tieback_contract.arrays import Array
 from tieback_contract.field_path import at
 from tieback_contract.fusion import IgnoredDimensions
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
+from tieback_contract.query import Granularity
 from tieback_contract.vectors import SpaceRef, Vector
 
 from tieback.core.errors import InvalidInput
 from tieback.core.terms import words_of
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.moving import SecondVector
-from tieback.core.types.search import Granularity
 from tieback.core.types.signals import METADATA, NAMES, is_signal
 from tieback.index.filters import Filter, parse
 from tieback.index.store import Description

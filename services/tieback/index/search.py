@@ -15,11 +15,12 @@ import numpy as np
 from tieback_contract.arrays import Array
 from tieback_contract.hits import Hit, ReadIn
 from tieback_contract.locators import LocatorKind, Locators
+from tieback_contract.query import Granularity
 from tieback_contract.reports import Timing
 from tieback_contract.vectors import MultiVector, Vector
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
-from tieback.core.types.search import Granularity, Reached, SearchReply, StageScores
+from tieback.core.types.search import Reached, SearchReply, StageScores
 from tieback.index.comparison import Comparison, vectors_of
 from tieback.index.diversity import candidates_for, diversified
 from tieback.index.documents import documents

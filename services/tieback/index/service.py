@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar, Unpack
 
 from tieback_contract.field_path import at
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.vectors import SpaceRef
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
@@ -21,7 +22,6 @@ from tieback.core.types.content import Item
 from tieback.core.types.fusion import Routing
 from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.query_plan import QueryPlan
 from tieback.core.types.search import Search, SearchReply
 from tieback.core.types.token_vectors import TokenVectors

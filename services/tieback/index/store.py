@@ -33,6 +33,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.vectors import SpaceRef
 
 from tieback.core.durable_files import sync_path, write_durably
@@ -40,7 +41,6 @@ from tieback.core.errors import StartupError
 from tieback.core.tenant import NAME, CollectionKey
 from tieback.core.types.collection import DEFAULT_CODEC
 from tieback.core.types.fusion import Routing
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.token_vectors import TokenVectors
 from tieback.index import versions
 from tieback.index.lock import StoreLock

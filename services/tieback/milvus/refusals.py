@@ -5,10 +5,11 @@ docs/scale.md shows it as a table.
 
 from __future__ import annotations
 
+from tieback_contract.method_choice import MethodChoice
+from tieback_contract.query import Granularity
+
 from tieback.core.errors import InvalidInput, Unsupported
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.query_plan import QueryPlan
-from tieback.core.types.search import Granularity
 from tieback.core.types.token_vectors import TokenVectors
 from tieback.index.query import Query
 from tieback.index.query_plans import PLAN

@@ -14,6 +14,7 @@ from typing import TypeVar, Unpack
 from tieback_contract.field_path import at
 from tieback_contract.hits import Hit
 from tieback_contract.metadata import INDEXED_FROM
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.reports import Timing
 from tieback_contract.vectors import SpaceRef
 
@@ -25,7 +26,6 @@ from tieback.core.types.content import Item
 from tieback.core.types.fusion import Routing
 from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.query_plan import NO_PLAN, QueryPlan
 from tieback.core.types.search import Search, SearchReply
 from tieback.core.types.token_vectors import TokenVectors

@@ -14,6 +14,7 @@ from typing import Any
 
 from tieback_contract.alignment import Alignment
 from tieback_contract.field_path import at
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.reports import Stage, Timing
 from tieback_contract.vectors import MultiVector
 
@@ -25,10 +26,9 @@ from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, TiebackError
 from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.rerank import RerankCandidate, RerankReply, RerankSource
 from tieback.methods.rank_fusion import rank_fusions
-from tieback.methods.reranking import PASSES, SUMMARY, rerankings
+from tieback.methods.reranking import PASSES, SUMMARY, refuse_parameters, rerankings
 from tieback.models.cross_encoder import CrossEncoderModel
 from tieback.ports import DEFAULT_RERANKING, EncoderPort
 from tieback.reranker.comparison import Chunk, Compared, Comparison, compared, steps_of, within_steps
@@ -267,7 +267,7 @@ class Reranker:
 
 def _check_model_alone(method: MethodChoice, space: str, explain: bool) -> None:
     """InvalidInput for what a model makes no use of."""
-    method.refuse_parameters(at("method"))
+    refuse_parameters(method, at("method"))
     if space:
         raise InvalidInput(f"{method.name} compares no vectors, so leave the space out", field="space")
     if explain:

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from tieback_contract.field_path import at
+from tieback_contract.method_choice import MethodChoice
 
 from tieback.core.errors import InvalidInput, NotFound, StartupError
 from tieback.core.state import State
 from tieback.core.types.fusion import Role
-from tieback.core.types.method_choice import MethodChoice
 from tieback.methods.imputation import Imputation, check, imputations
 from tieback.models.joint_space_artifact import REMEDY, BoundImputation, JointSpaceArtifact
 from tieback.router.contents import Contents

@@ -14,6 +14,7 @@ from typing import Unpack
 from tieback_contract.answers import AnswerStyle, Finish, GenerationEvent
 from tieback_contract.claims import Claim, Verdict
 from tieback_contract.fusion import Fused
+from tieback_contract.method_choice import MethodChoice
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.types.collection import IndexedItem, UpsertReply
@@ -23,7 +24,6 @@ from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeReply, Sp
 from tieback.core.types.fusion import FusePart, FuseReply, Role, Routing
 from tieback.core.types.generation import Evidence, Grounding, SamplingParameters
 from tieback.core.types.grounding import CheckedText, CheckReply, GroundingCheck
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.recognition import RecogniseReply
 from tieback.core.types.rerank import RerankCandidate, RerankReply, RerankSource
 from tieback.core.types.search import Search, SearchReply

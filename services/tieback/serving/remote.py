@@ -10,6 +10,7 @@ from collections.abc import Collection as Names
 from contextlib import aclosing
 
 from tieback_contract.answers import AnswerStyle, GenerationEvent
+from tieback_contract.method_choice import MethodChoice
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.types.content import Content
@@ -18,7 +19,6 @@ from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeReply, Sp
 from tieback.core.types.fusion import FusePart, FuseReply, Role, Routing
 from tieback.core.types.generation import Evidence, Grounding, SamplingParameters
 from tieback.core.types.grounding import CheckReply, GroundingCheck
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.recognition import RecogniseReply
 from tieback.core.types.rerank import RerankCandidate, RerankReply, RerankSource
 from tieback.core.unknown_space import unknown_space

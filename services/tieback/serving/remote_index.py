@@ -7,6 +7,8 @@ from typing import TypeVar, Unpack
 
 from google.protobuf.message import Message
 from tieback_contract.field_path import at
+from tieback_contract.method_choice import MethodChoice
+from tieback_contract.query import Granularity
 from tieback_contract.reports import Timing
 from tieback_contract.vectors import SpaceRef
 
@@ -16,9 +18,8 @@ from tieback.core.tenant import Usage
 from tieback.core.types.collection import Collection, IndexedItem, Source, UpsertReply
 from tieback.core.types.content import Item
 from tieback.core.types.fusion import Routing
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.query_plan import QueryPlan
-from tieback.core.types.search import Granularity, Search, SearchReply
+from tieback.core.types.search import Search, SearchReply
 from tieback.core.types.token_vectors import TokenVectors
 from tieback.ports import DEFAULT_ROUTING
 from tieback.serving import failures, targets

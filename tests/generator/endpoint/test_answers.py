@@ -19,7 +19,6 @@ from tieback.core.errors import (
 )
 from tieback.core.types.conversation import Conversation, Speaker, Turn
 from tieback.core.types.generation import Grammar, GrammarKind, Grounding, SamplingParameters
-from tieback.core.types.method_choice import MethodChoice
 from tieback.encoder import Encoder
 from tieback.generator import Generator
 from tieback.models.chat_endpoint import EndpointModel
@@ -32,6 +31,7 @@ from tieback_contract.answers import (
     TokenScores,
 )
 from tieback_contract.claims import VerdictLabel
+from tieback_contract.method_choice import MethodChoice
 
 SCHEMA = Grammar(GrammarKind.JSON_SCHEMA, '{"type": "object"}')
 

@@ -13,7 +13,6 @@ from support.predict_server import PredictServer, checker_of, predict_server
 from tieback.core.errors import Unavailable
 from tieback.core.types.generation import Grounding
 from tieback.core.types.limits import Limits
-from tieback.core.types.method_choice import MethodChoice
 from tieback.encoder import Encoder
 from tieback.generator import Generator
 from tieback.grounding import CardChecker, Checkers, EndpointReader, OwnChecker
@@ -21,6 +20,7 @@ from tieback.models.chat_endpoint import EndpointModel
 from tieback.models.claim_endpoint import ClaimEndpointModel
 from tieback_contract.answers import Repair
 from tieback_contract.claims import VerdictLabel
+from tieback_contract.method_choice import MethodChoice
 
 OWN = Grounding(checker=MethodChoice("far"), abstain_below=0.0)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.reports import Timing
 from tieback_contract.vectors import MultiVector, SpaceRef, Vector
@@ -13,7 +14,6 @@ from tieback_contract.vectors import MultiVector, SpaceRef, Vector
 from tieback.core.errors import TiebackError
 from tieback.core.types.content import Item
 from tieback.core.types.fusion import Routing
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.moving import Moving
 from tieback.core.types.query_plan import NO_PLAN, QueryPlan
 from tieback.core.types.token_vectors import TokenVectors

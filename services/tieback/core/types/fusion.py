@@ -9,10 +9,10 @@ from typing import Any
 
 from tieback_contract.encodings import Encoding
 from tieback_contract.fusion import Fused
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.reports import Timing
 
 from tieback.core.errors import TiebackError
-from tieback.core.types.method_choice import MethodChoice
 
 JOINT_SPACE = "joint"
 """The name of the space that the router binds all others into."""

@@ -15,10 +15,9 @@ from tieback_contract.claims import (
     Conflict,
     Verdict,
 )
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.recognition import Segment
-
-from tieback.core.types.method_choice import MethodChoice
 
 
 @dataclass(frozen=True, slots=True)

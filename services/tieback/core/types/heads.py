@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.predictions import Prediction
 from tieback_contract.reports import Timing
 from tieback_contract.vectors import SpaceRef
 
 from tieback.core.errors import TiebackError
 from tieback.core.types.content import Content
-from tieback.core.types.method_choice import MethodChoice
 
 FEWEST_CLASSES, MOST_CLASSES = 2, 1000
 """Classes of a head."""

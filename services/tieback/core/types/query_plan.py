@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tieback.core.types.method_choice import MethodChoice
-from tieback.core.types.search import Granularity
+from tieback_contract.method_choice import MethodChoice
+from tieback_contract.query import Granularity
 
 
 @dataclass(frozen=True, slots=True)

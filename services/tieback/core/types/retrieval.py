@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 from tieback_contract.encodings import Label
 from tieback_contract.fusion import RoutingExplanation
 from tieback_contract.hits import Mixture, RetrievedHit
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
+from tieback_contract.query import Granularity
 from tieback_contract.reports import Timing
 
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import Truncated
 from tieback.core.types.fusion import Routing
-from tieback.core.types.method_choice import MethodChoice
-from tieback.core.types.search import Granularity, StageScores
+from tieback.core.types.search import StageScores
 
 NEAREST = MethodChoice("nearest")
 """Searches by the vector as the collection does by itself."""

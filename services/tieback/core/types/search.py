@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -10,19 +9,13 @@ from typing import TypedDict
 
 from tieback_contract.fusion import IgnoredDimensions
 from tieback_contract.hits import Hit
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
+from tieback_contract.query import Granularity
 from tieback_contract.reports import Timing
 from tieback_contract.vectors import Vector
 
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.moving import SecondVector
-
-
-class Granularity(enum.StrEnum):
-    """What a search ranks: sections, or items as whole documents."""
-
-    SECTION = "section"
-    DOCUMENT = "document"
 
 
 class Search(TypedDict, total=False):

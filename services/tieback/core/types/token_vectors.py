@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.vectors import SpaceRef
-
-from tieback.core.types.method_choice import MethodChoice
 
 NO_SPACE, NO_METHOD = SpaceRef("", "", ""), MethodChoice("")
 

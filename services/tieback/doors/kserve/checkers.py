@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from tieback_contract.field_path import at
+from tieback_contract.method_choice import MethodChoice
 
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.types.generation import Evidence
 from tieback.core.types.grounding import CheckedText, GroundingCheck
-from tieback.core.types.method_choice import MethodChoice
 from tieback.doors.kserve.model import Outcome, TensorSpec, decoded, numbers, padded, padded_texts, texts
 from tieback.doors.kserve.parameters import TIMEOUT, TIMEOUT_SAYS, Parameters
 from tieback.doors.kserve.tensors import BYTES, Tensor

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from tieback_contract.field_path import at
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import Truncation
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.rerank import RerankCandidate
 from tieback.dialects import tei_pb2
 from tieback.doors.tei.door import RERANKER, Models, Served, TokensPort, metadata, truncation_of

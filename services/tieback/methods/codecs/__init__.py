@@ -18,11 +18,11 @@ import numpy as np
 from pydantic import Field
 from tieback_contract.arrays import Array
 from tieback_contract.field_path import at
+from tieback_contract.method_choice import MethodChoice
 
 from tieback.core.errors import InvalidInput
 from tieback.core.family import Family
 from tieback.core.state import Schema, State
-from tieback.core.types.method_choice import MethodChoice
 
 LARGEST_HALF = float(np.finfo(np.float16).max)
 

@@ -13,10 +13,10 @@ from typing import NamedTuple, Protocol
 
 from tieback_contract.arrays import Array
 from tieback_contract.field_path import FieldPath
+from tieback_contract.method_choice import MethodChoice
 
-from tieback.core.errors import NotFound
+from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.family import Family, Form
-from tieback.core.types.method_choice import MethodChoice
 
 Checkpoint = Callable[[], None]
 """Raises where nobody waits for the result any more."""
@@ -80,13 +80,22 @@ def check_reranker(chosen: MethodChoice, models: Collection[str], field: FieldPa
     if chosen.name == NO_RERANKING:
         return
     if chosen.name in models:
-        chosen.refuse_parameters(field)
+        refuse_parameters(chosen, field)
         return
     try:
         rerankings.configure(chosen.name, chosen.parameters, field=field)
     except NotFound as unknown:
         choices = [*unknown.choices, NO_RERANKING, *models]
         raise NotFound(unknown.kind, unknown.name, choices) from None
+
+
+def refuse_parameters(model: MethodChoice, field: FieldPath) -> None:
+    """InvalidInput where there are some, for what has none: a model in place of a method."""
+    for key in model.parameters:
+        raise InvalidInput(
+            f"{model.name!r} is a model, which has no parameter {key!r}; leave its parameters out",
+            field=field["parameters"][key],
+        )
 
 
 WIDTH_OF_A_PASS = 64

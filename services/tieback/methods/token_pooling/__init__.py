@@ -12,9 +12,9 @@ from typing import Annotated, Protocol
 import numpy as np
 from pydantic import Field
 from tieback_contract.arrays import Array
+from tieback_contract.method_choice import MethodChoice
 
 from tieback.core.family import Family
-from tieback.core.types.method_choice import MethodChoice
 
 _SMALLEST = 1e-12
 

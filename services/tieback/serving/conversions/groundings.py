@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tieback_contract.field_path import FieldPath
+from tieback_contract.method_choice import MethodChoice
 
 from tieback.core.types.grounding import CheckedText, CheckReply, GroundingCheck
-from tieback.core.types.method_choice import MethodChoice
 from tieback.serving import failures
 from tieback.serving.conversions.codec import CODEC, reading
 from tieback.serving.conversions.frames import each

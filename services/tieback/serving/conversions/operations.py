@@ -11,13 +11,13 @@ from google.protobuf import any_pb2, duration_pb2
 from google.protobuf.message import Message
 from google.rpc import status_pb2
 from tieback_contract.field_path import at
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.operations import OperationState
 from tieback_contract.vectors import SpaceRef
 
 from tieback.classifier.records import head_of
 from tieback.core import error_record
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.types.method_choice import MethodChoice
 from tieback.core.types.operation import Json, Operation
 from tieback.operations.kinds import reindex
 from tieback.operations.upgrade_advice import Advice

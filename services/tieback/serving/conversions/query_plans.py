@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from tieback_contract.field_path import ROOT, FieldPath
+from tieback_contract.query import Granularity
 
 from tieback.core.types.query_plan import QueryPlan
-from tieback.core.types.search import Granularity
 from tieback.serving.conversions.frames import Numbers, finite, optional
 from tieback.serving.conversions.reports import read_method, write_method
 from tieback.v1 import index_pb2

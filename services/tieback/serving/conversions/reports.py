@@ -7,9 +7,9 @@ from typing import Any
 
 from google.protobuf import struct_pb2
 from tieback_contract.field_path import ROOT, FieldPath
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.reports import Cost, Timing
 
-from tieback.core.types.method_choice import MethodChoice
 from tieback.serving.conversions.codec import CODEC, reading, writing
 from tieback.serving.conversions.frames import each, finite
 from tieback.v1 import report_pb2

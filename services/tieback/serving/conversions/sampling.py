@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from tieback_contract.field_path import FieldPath
+from tieback_contract.method_choice import MethodChoice
 
 from tieback.core.types.generation import Grammar, GrammarKind, SamplingParameters
-from tieback.core.types.method_choice import MethodChoice
 from tieback.serving.conversions.frames import finite, optional
 from tieback.serving.conversions.reports import read_method, write_method
 from tieback.v1 import generator_pb2
