@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 from tieback_client import AnswerAction, AnswerStyle, Client, Decision, Grounding, InvalidArgument, Item
-from tieback_client.methods import MethodLike
+from tieback_contract.method_choice import MethodLike
 
 from benchmarks.classification import auc
 from benchmarks.generation import evenly

@@ -34,7 +34,7 @@ from typing import Any
 import numpy as np
 from tieback.operations.upgrade_measures import Recall
 from tieback_client import Check, Checked, Client, VerdictLabel
-from tieback_client.methods import MethodLike
+from tieback_contract.method_choice import MethodLike
 
 from benchmarks import checker_left_out
 from benchmarks.classification import auc, balanced, balanced_accuracy, mean, share

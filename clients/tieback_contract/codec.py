@@ -14,17 +14,19 @@ import enum
 import functools
 from collections.abc import Callable, Iterable
 from dataclasses import MISSING
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, get_args, get_origin
 
 from tieback_contract.field_path import FieldPath, at
 from tieback_contract.shapes import Shape, members, shapes
 from tieback_contract.wire import ABSENT
 
 T = TypeVar("T")
+M = TypeVar("M")
 Read = Callable[..., Any]
 Fill = Callable[[Any, Any], None]
 Check = Callable[[Any], None]
 Unknown = Callable[[type[enum.Enum], int], Any]
+_STRING = 9  # of google.protobuf.descriptor.FieldDescriptor.TYPE_*
 
 
 class Converter(NamedTuple):
@@ -36,6 +38,24 @@ class Converter(NamedTuple):
     """Writes a value into an empty message, or into an empty repeated field."""
 
 
+class Writing(NamedTuple):
+    """Checks of what a codec writes, which says where in the value something was refused."""
+
+    refused: type[Exception]
+    """Errors by which texts and converters refuse, with a method `within` that puts a path before theirs."""
+    text: Callable[[str], str]
+    """Gives back a text that may be sent."""
+
+
+class Outcomes(NamedTuple):
+    """Results of a batch: a message with a choice of a result, and of the status of an error."""
+
+    error: type[Exception]
+    """Errors that stand in place of a result; the converter of google.rpc.Status reads and writes them."""
+    alone: Callable[[], Any]
+    """Context in which a result is written; its `error` is what went wrong, else None."""
+
+
 class Codec:
     """Functions that read and write values.
 
@@ -45,14 +65,26 @@ class Codec:
     None.
     """
 
-    def __init__(self, refused: type[Exception] | None = None, unknown: Unknown | None = None) -> None:
+    def __init__(
+        self,
+        refused: type[Exception] | None = None,
+        unknown: Unknown | None = None,
+        *,
+        outcomes: Outcomes | None = None,
+        writing: Writing | None = None,
+    ) -> None:
         self._refused, self._unknown = refused, unknown
+        self._outcomes, self._writing = outcomes, writing
         self._converters: dict[Any, Converter] = {}
         self._lists: dict[str, Converter] = {}
         self._checks: dict[type, Check] = {}
         self._names: dict[Any, str] = {}
         self._keywords: dict[str, dict[str, str]] = {}
-        self._namespace: dict[str, Any] = {"FAULT": refused, "located": located}
+        self._namespace: dict[str, Any] = {"FAULT": refused, "located": located, "misplaced": misplaced}
+        if outcomes is not None:
+            self._namespace |= {"ERROR": outcomes.error, "ALONE": outcomes.alone}
+        if writing is not None:
+            self._namespace |= {"REFUSED": writing.refused, "text": writing.text}
 
     def converter(self, key: type | str, read: Read, fill: Fill | None = None) -> None:
         """Registers the functions of a type, or of a message or a field by its full name.
@@ -81,11 +113,11 @@ class Codec:
         made: Callable[[Any, T], None] = self._namespace[self._function("fill", kind, descriptor)]
         return made
 
-    def writer(self, kind: type[T], message: type[Any]) -> Callable[[T], Any]:
+    def writer(self, kind: type[T], message: type[M]) -> Callable[[T], M]:
         """The function that makes the message of a value."""
-        fill = self.filler(kind, message.DESCRIPTOR)
+        fill = self.filler(kind, message.DESCRIPTOR)  # type: ignore[attr-defined]  # a message of protobuf
 
-        def write(value: T) -> Any:
+        def write(value: T) -> M:
             made = message()
             fill(made, value)
             return made
@@ -141,6 +173,8 @@ class Codec:
             own = self._converters.get(kind) or self._converters.get(descriptor.full_name)
             if own is not None:
                 self._namespace[name] = getattr(own, action)
+            elif self._outcomes is not None and self._outcomes.error in get_args(kind):
+                self._compiled(name, "m, v=None", self._outcome_body(action, kind, descriptor), descriptor)
             else:
                 found = shapes(kind, descriptor)
                 if action == "read":
@@ -151,6 +185,27 @@ class Codec:
                 else:
                     self._compiled(name, "m, v", self._fill_body(found), descriptor)
         return name
+
+    def _outcome_body(self, action: str, kind: Any, descriptor: Any) -> list[str]:
+        """The lines that read or write a result or the error in its place."""
+        status = self._function(action, Exception, descriptor.fields_by_name["error"].message_type)
+        (result,) = [one for one in get_args(kind) if not issubclass(get_origin(one) or one, Exception)]
+        (group,) = descriptor.oneofs
+        (field,) = [one for one in group.fields if one.name != "error"]
+        function = self._function(action, result, field.message_type)
+        if action == "read":
+            path = self._constant(at(field.name))
+            return [
+                f'if m.WhichOneof("{group.name}") == "error": return {status}(m.error)',
+                *("try:", f"    return {function}(m.{field.name})"),
+                *("except FAULT as error:", f"    raise error.within({path}) from None"),
+            ]
+        return [
+            "if not isinstance(v, ERROR):",
+            *("    with ALONE() as item:", f"        {function}(m.{field.name}, v)"),
+            *("    if item.error is None: return", "    m.Clear()", "    v = item.error"),
+            f"{status}(m.error, v)",
+        ]
 
     def _compiled(self, name: str, given: str, body: list[str], descriptor: Any) -> None:
         """Puts a function of that name into the namespace."""
@@ -265,13 +320,27 @@ class Codec:
         body: list[str] = []
         # A part that is there is written though all of it is zero, so one assignment is made in any case.
         sure = next((one for one in found if one.place != ABSENT and self._is_plain(one)), None)
+        if self._writing is not None and sure is not None and _is_text(sure):
+            sure = None
         if sure is None:
             body.append("m.SetInParent()")
         for line in _parts(found):
-            body += [line, f"{line.partition(' ')[0]}.SetInParent()"]
+            part = line.partition(" ")[0]
+            # A part whose fields know unset from zero is there where one of them is.
+            if not all(one.has_presence for one in found if one.part and f"m_{one.part}" == part):
+                line += f"; {part}.SetInParent()"
+            body.append(line)
+        steps: list[tuple[str, str, bool]] = []
         for one in found:
             if one.place != ABSENT:
+                if self._writing is not None and (one.is_message or _is_text(one)):
+                    body.append(f"step = {len(steps)}")
+                    steps.append((one.place, one.form, one.is_message))
                 body += self._assignment(one, always=one is sure)
+        if steps:
+            body = ["k = None", "try:", *(f"    {line}" for line in body)]
+            table = self._constant(steps)
+            body += ["except REFUSED as error:", f"    raise misplaced(error, m, {table}[step], k) from None"]
         return body
 
     @staticmethod
@@ -281,6 +350,10 @@ class Codec:
 
     def _assignment(self, one: Shape, *, always: bool) -> list[str]:
         value, place = f"v.{one.name}", one.source
+        if self._writing is not None and _is_text(one) and one.form != "map":
+            if one.form == "list":
+                return [f"for k, x in enumerate({value}): {place}.append(text(x))"]
+            return [f"if (x := {value}) {'is not None' if one.optional else ''}: {place} = text(x)"]
         if always:
             return [f"{place} = {value}"]
         if one.is_message:
@@ -317,6 +390,10 @@ class Codec:
         written = "max(0, round(x * 1000000))" if one.microseconds else "x"
         test = "is not None" if one.has_presence else ""
         return [f"if (x := {value}) {test}: {place} = {written}"]
+
+
+def _is_text(one: Shape) -> bool:
+    return not one.is_message and one.descriptor.type == _STRING
 
 
 def _is_needed(one: Shape) -> bool:
@@ -373,5 +450,18 @@ def located(error: Any, message: Any, step: tuple[str, str, str], functions: dic
             except type(error):
                 path = path.key(str(key)) if form == "map" else path[key]
                 break
+    told: Exception = error.within(FieldPath(path.steps))
+    return told
+
+
+def misplaced(error: Any, message: Any, step: tuple[str, str, bool], key: Any) -> Exception:
+    """The error with the path from the value whose writing it refused: a list has what was written before."""
+    place, form, is_message = step
+    path = at(*place.split("."))
+    if form == "map":
+        path = path.key(str(key))
+    elif form == "list":
+        written = functools.reduce(getattr, place.split("."), message)
+        path = path[len(written) - 1 if is_message else key]
     told: Exception = error.within(FieldPath(path.steps))
     return told

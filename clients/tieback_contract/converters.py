@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
-from tieback_contract import tensors
+from tieback_contract import parameters, tensors
 from tieback_contract.answers import AnswerAction
 from tieback_contract.codec import Codec
 from tieback_contract.locators import Locator
@@ -22,6 +23,9 @@ def with_converters(codec: Codec) -> Codec:
     codec.converter("tieback.v1.TextSpan", tensors.read_span, tensors.fill_span)
     codec.converter("tieback.v1.Box", tensors.read_box, tensors.fill_box)
     codec.converter("tieback.v1.TimeRange", tensors.read_time, tensors.fill_time)
+    codec.converter("tieback.v1.Method", parameters.read_method, parameters.fill_method)
+    codec.converter("google.protobuf.Struct", parameters.read_parameters, parameters.fill_parameters)
+    codec.converter("google.protobuf.Timestamp", read_moment, fill_moment)
     codec.list_converter("tieback.v1.SpaceWeight", tensors.read_weights, tensors.fill_weights)
     codec.list_converter("tieback.v1.ActionProbability", _read_probabilities, _fill_probabilities)
     return codec
@@ -39,3 +43,14 @@ def _read_probabilities(messages: Any) -> dict[AnswerAction, float]:
 def _fill_probabilities(messages: Any, probabilities: Mapping[AnswerAction, float]) -> None:
     for action, probability in probabilities.items():
         messages.add(action=_ACTION_NUMBERS[action], probability=probability)
+
+
+def read_moment(message: Any) -> datetime:
+    """A moment, in UTC. ValueError or OverflowError where it is none."""
+    moment: datetime = message.ToDatetime(UTC)
+    return moment
+
+
+def fill_moment(message: Any, moment: datetime) -> None:
+    """Writes a moment; one without a time zone is taken as UTC."""
+    message.FromDatetime(moment)

@@ -15,7 +15,7 @@ from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, Unavailable
 from tieback.core.pieces import pieces
 from tieback.core.types.content import Content, Item, Section
-from tieback.core.types.encoding import SplitReply, TextPiece, Truncated
+from tieback.core.types.encoding import SplitPiece, SplitReply, Truncated
 from tieback.core.types.ingestion import IngestResult
 from tieback.core.types.limits import Limits
 from tieback.core.types.retrieval import Retrieval, RetrieveReply
@@ -68,7 +68,7 @@ class WordSpaces:
         for text in texts:
             starts = np.array([word.start() for word in re.finditer(r"\S+", text)])
             spans = pieces(text, starts, room, 0.0)
-            results.append([TextPiece(span, len(text[slice(*span)].split())) for span in spans])
+            results.append([SplitPiece(span, len(text[slice(*span)].split())) for span in spans])
         return SplitReply(results, WINDOWS[space], Timing())
 
 

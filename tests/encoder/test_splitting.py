@@ -23,7 +23,7 @@ from tieback.catalog.card import EncoderCard
 from tieback.core import pieces as core_pieces
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, Overloaded, TiebackError
-from tieback.core.types.encoding import TextPiece
+from tieback.core.types.encoding import SplitPiece
 from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
 from tieback.models.tokenization import TextTokenizer
@@ -98,14 +98,14 @@ async def encoder_of(family: str, tmp_path: Path, window: int) -> AsyncIterator[
     await encoder.close()
 
 
-async def pieces_of(encoder: Encoder, text: str, **about: Any) -> Sequence[TextPiece]:
+async def pieces_of(encoder: Encoder, text: str, **about: Any) -> Sequence[SplitPiece]:
     (found,) = (await encoder.split("text", [text], **about)).results
     if isinstance(found, Exception):
         raise found
     return found
 
 
-def check(text: str, pieces: Sequence[TextPiece], model: Reader, room: int) -> None:
+def check(text: str, pieces: Sequence[SplitPiece], model: Reader, room: int) -> None:
     """What holds of any text: nothing is lost, and all is read."""
     data = text.encode()
     end = 0

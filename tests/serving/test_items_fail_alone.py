@@ -23,7 +23,7 @@ from tieback.core.alone import FAILED, Alone, each_alone
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, Overloaded, TiebackError
 from tieback.core.types.content import Content, Item, Section
-from tieback.core.types.encoding import EncodePlan
+from tieback.core.types.encoding import EncodePlan, EncodeReply
 from tieback.core.types.fusion import FusePart
 from tieback.core.types.generation import Evidence
 from tieback.core.types.grounding import GroundingCheck
@@ -40,19 +40,18 @@ from tieback.router import Component, Router
 from tieback.router.input_adapters import DenseReading
 from tieback.serving import failures
 from tieback.serving.contract import METHODS
-from tieback.serving.conversions.results import add_results
+from tieback.serving.conversions.contents import write_encode_reply
 from tieback.serving.servicers.batch import Batch
-from tieback.v1 import encoder_pb2
 from tieback_contract.arrays import Array
 from tieback_contract.encodings import Encoding
 from tieback_contract.field_path import FieldPath, at
 from tieback_contract.modality import Modality
-from tieback_contract.reports import Timing
+from tieback_contract.reports import Cost, Timing
 from tieback_contract.vectors import SpaceRef, Vector
 
 GOOD, OTHER = "owls at night", "wrens by day"
 SECRET = "/etc/secret/path 10.0.0.7"
-ENCODINGS = {0.5: encoder_pb2.Encoding(token_count=2)}
+MODALITIES = {2: Modality.TEXT, 4: cast(Modality, "smell")}
 Outcomes = Iterable[object]
 
 
@@ -267,20 +266,19 @@ async def test_what_was_not_foreseen_in_one_item_is_an_error_of_that_item(
 def test_a_message_that_cannot_be_read_and_a_result_that_cannot_be_written_fail_alone(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    def read(message: int, field: FieldPath) -> float:
+    def read(message: int, field: FieldPath) -> Encoding:
         if message == 1:
             raise InvalidInput("one is refused", field=field)
-        return 1 / message
+        return Encoding(SPACE, MODALITIES[message], token_count=4 // message)
 
     batch = Batch([2, 0, 1, 4], read, at("numbers"))
     merged = batch.merged(batch.good)
-    response = encoder_pb2.EncodeResponse()
-    add_results(response, merged, lambda result, one: result.encoding.MergeFrom(ENCODINGS[one]))
+    response = write_encode_reply(EncodeReply(merged, Timing(), Cost()))
 
-    assert batch.good == [0.5, 0.25]
+    assert [one.token_count for one in batch.good] == [2, 1]
     assert [one.WhichOneof("outcome") for one in response.results] == ["encoding", "error", "error", "error"]
     assert [one.error.message for one in response.results] == ["", FAILED, "one is refused", FAILED]
-    assert [one.exc_info[0] for one in caplog.records if one.exc_info] == [ZeroDivisionError, KeyError]
+    assert [one.exc_info[0] for one in caplog.records if one.exc_info] == [KeyError, KeyError]
 
 
 def test_what_is_no_fault_of_an_item_ends_the_call() -> None:

@@ -18,8 +18,8 @@ from tieback.core.types.encoding import (
     CachePolicy,
     EncodePlan,
     EncodeReply,
+    SplitPiece,
     SplitReply,
-    TextPiece,
     Truncated,
     Truncation,
 )
@@ -289,7 +289,7 @@ SAMPLES: dict[str, list[Any]] = {
     "space": [SPACE],
     "timing": [TIMING, EXPLAINED],
     "split_reply": [
-        SplitReply([[TextPiece((0, 9), 3), TextPiece((5, 12), 4)], errors.InvalidInput("bad")], 126, TIMING)
+        SplitReply([[SplitPiece((0, 9), 3), SplitPiece((5, 12), 4)], errors.InvalidInput("bad")], 126, TIMING)
     ],
     "token_vectors": [TOKEN_VECTORS],
     "truncated": [[Truncated("minilm", 2, 300, 128)]],

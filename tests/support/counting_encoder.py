@@ -11,7 +11,7 @@ import numpy as np
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.types.content import Content
-from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeReply, SplitReply, TextPiece
+from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeReply, SplitPiece, SplitReply
 from tieback.core.types.load import Load
 from tieback.ports import DEFAULT_PLAN
 from tieback.serving.server import GrpcServer
@@ -78,7 +78,7 @@ class CountingEncoder:
         deadline: Deadline = NO_DEADLINE,
     ) -> SplitReply:
         """Into letters."""
-        pieces = [[TextPiece((n, n + 1), 1) for n in range(len(text))] for text in texts]
+        pieces = [[SplitPiece((n, n + 1), 1) for n in range(len(text))] for text in texts]
         return SplitReply(pieces, 1, Timing())
 
     def _result(self, place: int, text: str) -> Encoding | TiebackError:

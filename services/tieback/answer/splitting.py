@@ -26,7 +26,7 @@ from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.spans import check_span
 from tieback.core.types.content import Content, Item, Section
-from tieback.core.types.encoding import SplitReply, TextPiece
+from tieback.core.types.encoding import SplitPiece, SplitReply
 from tieback.core.types.limits import Limits
 from tieback.ports import TOO_MANY_PIECES, EncoderPort
 
@@ -76,7 +76,7 @@ class Piece:
 Texts = dict[tuple[int, int], list[Piece]]
 """The pieces by the item and the section that they are of."""
 
-Result = Sequence[TextPiece] | TiebackError
+Result = Sequence[SplitPiece] | TiebackError
 """The result of a space for a piece: the parts that fit its window."""
 
 T = TypeVar("T")

@@ -27,7 +27,7 @@ from tieback.core.errors import DeadlineExceeded, InvalidInput, TiebackError
 from tieback.core.pieces import longest_stretch, pieces, stretches
 from tieback.core.spans import ByteOffsets
 from tieback.core.types.content import Content
-from tieback.core.types.encoding import SplitReply, TextPiece
+from tieback.core.types.encoding import SplitPiece, SplitReply
 from tieback.core.types.limits import Limits
 from tieback.encoder.portions import BYTES_PER_CHARACTER, SHORT_CHARACTERS
 from tieback.models.content import read_text
@@ -44,7 +44,7 @@ QUEUED_MESSAGES = 2
 TYPICAL_RATE = 1_000_000
 """Characters a second and thread, before any were measured."""
 
-Result = list[TextPiece] | TiebackError
+Result = list[SplitPiece] | TiebackError
 
 
 class Splitting:
@@ -132,7 +132,7 @@ class Splitting:
                 offsets = ByteOffsets(text)
                 results.append(
                     [
-                        TextPiece(offsets.span(begin, end), tokens)
+                        SplitPiece(offsets.span(begin, end), tokens)
                         for begin, end, tokens in _joined(_cut(model, text, room, overlap, progress))
                     ]
                 )

@@ -13,6 +13,7 @@ from tieback_contract.arrays import Span
 from tieback_contract.encodings import Encoding, Reduction
 from tieback_contract.reports import Cost, Timing
 from tieback_contract.vectors import DType, VectorKind
+from tieback_contract.wire import wire
 
 from tieback.core.errors import TiebackError
 
@@ -127,11 +128,11 @@ class EncodeReply:
 
 
 @dataclass(frozen=True, slots=True)
-class TextPiece:
+class SplitPiece:
     """A piece of a text: its bytes, and how many tokens it has, special ones not counted."""
 
     span: Span
-    tokens: int
+    tokens: int = field(metadata=wire("token_count"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,7 @@ class SplitReply:
     `window` is how many tokens of a text the space reads, special ones not counted; 0 where it has no limit.
     """
 
-    results: Sequence[Sequence[TextPiece] | TiebackError]
+    results: Sequence[Sequence[SplitPiece] | TiebackError]
     window: int
     timing: Timing
 

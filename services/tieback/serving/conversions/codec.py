@@ -8,28 +8,33 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 
 import numpy as np
-from tieback_contract import tensors
+from tieback_contract import converters, parameters, tensors
 from tieback_contract.arrays import Array, Box
-from tieback_contract.codec import Codec
-from tieback_contract.converters import with_converters
+from tieback_contract.codec import Codec, Outcomes
 from tieback_contract.encodings import Encoding, EncodingSource, Reduction
 from tieback_contract.field_path import ROOT, FieldPath, at
 from tieback_contract.hits import Hit
 from tieback_contract.locators import Locator, LocatorKind
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.recognition import RecognisedText, Segment
 from tieback_contract.vectors import DType, MultiVector, SparseVector, Vector
 
+from tieback.core.alone import Alone
 from tieback.core.boxes import OUTSIDE, inside
-from tieback.core.errors import InvalidInput
+from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.multi_vectors import check_rows
+from tieback.serving import failures
+from tieback.serving.conversions.frames import finite
 from tieback.serving.conversions.metadata import fill_metadata_value, metadata_value
 
 T = TypeVar("T")
+M = TypeVar("M")
 LARGEST_INDEX = 2**31 - 1
 LAST_BYTE = 2**32 - 1
 NO_MODALITY = f"say the modality: one of {', '.join(Modality.__members__)}"
@@ -42,7 +47,7 @@ def _unknown(kind: type[enum.Enum], number: int) -> object:
     raise InvalidInput(refusal)
 
 
-CODEC = with_converters(Codec(InvalidInput, _unknown))
+CODEC = converters.with_converters(Codec(InvalidInput, _unknown, outcomes=Outcomes(TiebackError, Alone)))
 
 
 def reading(kind: type[T], message: Any) -> Callable[..., T]:
@@ -58,7 +63,7 @@ def reading(kind: type[T], message: Any) -> Callable[..., T]:
     return read_at
 
 
-def writing(kind: type[T], message: type[Any]) -> Callable[[T], Any]:
+def writing(kind: type[T], message: type[M]) -> Callable[[T], M]:
     """The function that makes the message of a value."""
     return CODEC.writer(kind, message)
 
@@ -188,6 +193,56 @@ def _read_locator(message: Any) -> Locator:
     return tensors.read_locator(message)
 
 
+def _read_method(message: Any) -> MethodChoice:
+    method = parameters.read_method(message)
+    _check_parameters(method.parameters, at("parameters"))
+    return method
+
+
+def _read_parameters(message: Any) -> Mapping[str, Any]:
+    found = parameters.read_parameters(message)
+    _check_parameters(found, ROOT)
+    return found
+
+
+def _check_parameters(found: Mapping[str, Any], field: FieldPath) -> None:
+    for name, value in found.items():
+        _check_parameter(value, field[name])
+
+
+def _check_parameter(value: Any, field: FieldPath) -> None:
+    if isinstance(value, float):
+        finite(value, field)
+    elif isinstance(value, dict):
+        for name, one in value.items():
+            _check_parameter(one, field.key(name))
+    elif isinstance(value, list):
+        for place, one in enumerate(value):
+            _check_parameter(one, field[place])
+
+
+def _read_moment(message: Any) -> datetime:
+    try:
+        return converters.read_moment(message)
+    except (ValueError, OverflowError) as error:
+        raise InvalidInput(f"this is no time: {error}") from None
+
+
+def _fill_status(message: Any, error: TiebackError) -> None:
+    message.CopyFrom(failures.to_status(error))
+
+
+def finite_fields(*names: str) -> Callable[[Any], None]:
+    """The check that numbers of a value, which may be None, are numbers."""
+
+    def check(value: Any) -> None:
+        for name in names:
+            if (number := getattr(value, name)) is not None:
+                finite(number, at(name))
+
+    return check
+
+
 def _check_reduction(reduction: Reduction) -> None:
     if not reduction.method:
         refusal = "name the method; Space.reductions has those that were measured"
@@ -243,6 +298,10 @@ CODEC.converter("tieback.v1.Hit.multi_vector", _read_multi_vector, _fill_halved)
 CODEC.converter("tieback.v1.Box", _read_box, tensors.fill_box)
 CODEC.converter("tieback.v1.Tensor", lambda tensor: array_of(tensor, rank=2), tensors.fill_array)
 CODEC.converter("tieback.v1.MetadataValue", metadata_value, fill_metadata_value)
+CODEC.converter("tieback.v1.Method", _read_method, parameters.fill_method)
+CODEC.converter("google.protobuf.Struct", _read_parameters, parameters.fill_parameters)
+CODEC.converter("google.protobuf.Timestamp", _read_moment, converters.fill_moment)
+CODEC.converter("google.rpc.Status", failures.from_status, _fill_status)
 CODEC.check(Reduction, _check_reduction)
 CODEC.check(Encoding, _check_encoding)
 CODEC.check(Segment, _check_segment)

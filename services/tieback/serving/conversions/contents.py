@@ -7,21 +7,18 @@ from typing import Any
 
 import numpy as np
 from tieback_contract.encodings import Encoding, EncodingSource, Label
-from tieback_contract.field_path import FieldPath, at
+from tieback_contract.field_path import FieldPath
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import DType, Vector
 
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Content, Features, Item, Section, TokenIds
-from tieback.core.types.encoding import CachePolicy, EncodeReply, SplitReply, TextPiece, Truncation
+from tieback.core.types.encoding import CachePolicy, EncodeReply, SplitPiece, SplitReply, Truncation
 from tieback.core.types.ingestion import LongTexts
-from tieback.serving import failures
 from tieback.serving.conversions.codec import CODEC, NO_MODALITY, reading, writing
-from tieback.serving.conversions.frames import Numbers, filled
+from tieback.serving.conversions.frames import Numbers
 from tieback.serving.conversions.metadata import read_metadata, write_metadata
 from tieback.serving.conversions.recognition import segment_messages, segments_of
-from tieback.serving.conversions.reports import fill_cost, fill_timing, read_cost, read_timing
-from tieback.serving.conversions.results import add_results
 from tieback.serving.conversions.vectors import (
     read_tensor,
     read_vector,
@@ -154,61 +151,24 @@ def write_labels(labels: Iterable[Label]) -> list[content_pb2.Label]:
     return list(map(_write_label, labels))
 
 
-def read_encode_reply(message: encoder_pb2.EncodeResponse) -> EncodeReply:
-    """One result per input."""
-    return EncodeReply(
-        [
-            failures.from_status(result.error)
-            if result.WhichOneof("outcome") == "error"
-            else read_encoding(result.encoding, at("results", index, "encoding"))
-            for index, result in enumerate(message.results)
-        ],
-        read_timing(message.timing),
-        read_cost(message.cost),
-    )
+def _read_pieces(message: Any) -> list[SplitPiece]:
+    return [_read_piece(piece) for piece in message.pieces]
 
 
-def fill_encode_reply(message: encoder_pb2.EncodeResponse, reply: EncodeReply) -> None:
-    """Writes one result per input into an empty message."""
-    add_results(message, reply.results, lambda result, one: _fill_encoding(result.encoding, one))
-    fill_timing(message.timing, reply.timing)
-    fill_cost(message.cost, reply.cost)
-
-
-write_encode_reply = filled(encoder_pb2.EncodeResponse, fill_encode_reply)
-
-
-def read_split_reply(message: encoder_pb2.SplitTextsResponse) -> SplitReply:
-    """The pieces of each text."""
-    return SplitReply(
-        [
-            failures.from_status(result.error)
-            if result.WhichOneof("outcome") == "error"
-            else [
-                TextPiece((piece.span.begin_byte, piece.span.end_byte), piece.token_count)
-                for piece in result.pieces.pieces
-            ]
-            for result in message.results
-        ],
-        message.window,
-        read_timing(message.timing),
-    )
-
-
-def write_split_reply(reply: SplitReply) -> encoder_pb2.SplitTextsResponse:
-    """The message of the pieces of each text."""
-    message = encoder_pb2.SplitTextsResponse(window=reply.window)
-    add_results(message, reply.results, _fill_pieces)
-    fill_timing(message.timing, reply.timing)
-    return message
-
-
-def _fill_pieces(result: encoder_pb2.SplitTextResult, pieces: Sequence[TextPiece]) -> None:
-    result.pieces.SetInParent()
+def _fill_pieces(message: Any, pieces: Sequence[SplitPiece]) -> None:
+    message.SetInParent()
     for piece in pieces:
-        made = result.pieces.pieces.add(token_count=piece.tokens)
-        made.span.begin_byte, made.span.end_byte = piece.span
+        _fill_piece(message.pieces.add(), piece)
 
+
+_read_piece = reading(SplitPiece, encoder_pb2.TextPiece)
+_fill_piece = CODEC.filler(SplitPiece, encoder_pb2.TextPiece.DESCRIPTOR)
+CODEC.converter("tieback.v1.TextPieces", _read_pieces, _fill_pieces)
+read_encode_reply = reading(EncodeReply, encoder_pb2.EncodeResponse)
+write_encode_reply = writing(EncodeReply, encoder_pb2.EncodeResponse)
+fill_encode_reply = CODEC.filler(EncodeReply, encoder_pb2.EncodeResponse.DESCRIPTOR)
+read_split_reply = reading(SplitReply, encoder_pb2.SplitTextsResponse)
+write_split_reply = writing(SplitReply, encoder_pb2.SplitTextsResponse)
 
 _LONG_TEXTS = Numbers(answer_pb2.LongTexts, LongTexts, "way with long texts", unspecified=LongTexts.SPLIT)
 read_long_texts, write_long_texts = _LONG_TEXTS.read, _LONG_TEXTS.write

@@ -7,16 +7,14 @@ from collections.abc import Sequence
 from tieback_contract.field_path import FieldPath
 from tieback_contract.method_choice import MethodChoice
 
-from tieback.core.types.grounding import CheckedText, CheckReply, GroundingCheck
-from tieback.serving import failures
-from tieback.serving.conversions.codec import CODEC, reading
+from tieback.core.types.grounding import CheckReply, GroundingCheck
+from tieback.serving.conversions.codec import reading, writing
 from tieback.serving.conversions.frames import each
 from tieback.serving.conversions.generations import (
     read_evidence,
     write_evidence,
 )
-from tieback.serving.conversions.reports import fill_timing, read_timing, write_method
-from tieback.serving.conversions.results import add_results
+from tieback.serving.conversions.reports import write_method
 from tieback.serving.conversions.vectors import write_span
 from tieback.v1 import grounding_pb2
 
@@ -49,26 +47,5 @@ def write_checks(
     )
 
 
-_read_checked = reading(CheckedText, grounding_pb2.CheckedText)
-_fill_checked = CODEC.filler(CheckedText, grounding_pb2.CheckedText.DESCRIPTOR)
-
-
-def read_check_response(message: grounding_pb2.CheckGroundingResponse) -> CheckReply:
-    """What was found of each text."""
-    return CheckReply(
-        [
-            failures.from_status(result.error)
-            if result.WhichOneof("outcome") == "error"
-            else _read_checked(result.checked)
-            for result in message.results
-        ],
-        read_timing(message.timing),
-    )
-
-
-def check_response(reply: CheckReply) -> grounding_pb2.CheckGroundingResponse:
-    """One result for each check."""
-    message = grounding_pb2.CheckGroundingResponse()
-    add_results(message, reply.results, lambda result, one: _fill_checked(result.checked, one))
-    fill_timing(message.timing, reply.timing)
-    return message
+read_check_response = reading(CheckReply, grounding_pb2.CheckGroundingResponse)
+check_response = writing(CheckReply, grounding_pb2.CheckGroundingResponse)

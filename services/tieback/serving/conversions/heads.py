@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from tieback_contract.field_path import FieldPath, at
-from tieback_contract.predictions import Prediction
 
 from tieback.core.types.heads import Example, Head, HeadRequest, PredictReply
-from tieback.serving.conversions.codec import CODEC
+from tieback.serving.conversions.codec import writing
 from tieback.serving.conversions.contents import read_content
 from tieback.serving.conversions.frames import each
-from tieback.serving.conversions.reports import fill_timing, read_method, write_method
-from tieback.serving.conversions.results import add_results
+from tieback.serving.conversions.reports import read_method, write_method
 from tieback.serving.conversions.times import timestamp
 from tieback.serving.conversions.vectors import write_space
 from tieback.v1 import classifier_pb2
-
-_fill_prediction = CODEC.filler(Prediction, classifier_pb2.Prediction.DESCRIPTOR)
 
 
 def head_request(message: classifier_pb2.FitHeadRequest) -> HeadRequest:
@@ -49,12 +45,7 @@ def head_message(head: Head, *, classes: bool = True) -> classifier_pb2.Head:
     )
 
 
-def predict_response(reply: PredictReply) -> classifier_pb2.PredictResponse:
-    """One result per content."""
-    message = classifier_pb2.PredictResponse(version=reply.version)
-    add_results(message, reply.results, lambda result, one: _fill_prediction(result.prediction, one))
-    fill_timing(message.timing, reply.timing)
-    return message
+predict_response = writing(PredictReply, classifier_pb2.PredictResponse)
 
 
 def _example(message: classifier_pb2.HeadExample, field: FieldPath) -> Example:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tieback_contract.alignment import Alignment
-from tieback_contract.field_path import FieldPath, at
+from tieback_contract.field_path import FieldPath
 from tieback_contract.vectors import MultiVector
 
 from tieback.core.alone import Alone
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.types.rerank import RerankCandidate, RerankFailure, RerankReply, RerankResult, RerankSource
-from tieback.serving import failures
-from tieback.serving.conversions.codec import reading, writing
+from tieback.serving.conversions.codec import CODEC, reading, writing
 from tieback.serving.conversions.contents import read_content, write_content
-from tieback.serving.conversions.frames import each, finite
-from tieback.serving.conversions.reports import read_cost, read_timing, write_cost, write_timing
+from tieback.serving.conversions.frames import finite
 from tieback.serving.conversions.vectors import (
     read_multi_vector,
     write_multi_vector,
@@ -64,19 +64,14 @@ _read_result = reading(RerankResult, reranker_pb2.RerankResult)
 _write_result = writing(RerankResult, reranker_pb2.RerankResult)
 
 
-def read_rerank_reply(message: reranker_pb2.RerankResponse) -> RerankReply:
-    """The candidates, best first, and those that failed."""
-    return RerankReply(
-        each(message.results, _read_result, at("results")),
-        read_timing(message.timing),
-        read_cost(message.cost),
-        [RerankFailure(one.id, one.first_rank, failures.from_status(one.error)) for one in message.failures],
-    )
+read_rerank_reply = reading(RerankReply, reranker_pb2.RerankResponse)
+_fill_failure = CODEC.filler(RerankFailure, reranker_pb2.RerankFailure.DESCRIPTOR)
+_write_reply = writing(RerankReply, reranker_pb2.RerankResponse)
 
 
 def write_rerank_reply(reply: RerankReply) -> reranker_pb2.RerankResponse:
     """The message of the candidates; one whose result cannot be written fails too."""
-    response = reranker_pb2.RerankResponse(timing=write_timing(reply.timing), cost=write_cost(reply.cost))
+    response = _write_reply(replace(reply, results=(), failures=()))
     failed = list(reply.failures)
     for result in reply.results:
         with Alone() as item:
@@ -84,5 +79,5 @@ def write_rerank_reply(reply: RerankReply) -> reranker_pb2.RerankResponse:
         if item.error is not None:
             failed.append(RerankFailure(result.id, result.first_rank, item.error))
     for one in sorted(failed, key=lambda one: one.first_rank):
-        response.failures.add(id=one.id, first_rank=one.first_rank, error=failures.to_status(one.error))
+        _fill_failure(response.failures.add(), one)
     return response
