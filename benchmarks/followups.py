@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 from tieback.core.follow_up import names, standalone
 from tieback.core.terms import function_words, terms_of, words_of
-from tieback.core.types.conversation import Speaker, Turn
 from tieback_client import Client, Item
+from tieback_contract.conversation import ChatMessage, ChatRole
 
 from benchmarks.binding.measures import paired
 from benchmarks.pipeline.judged import rows
@@ -36,7 +36,7 @@ from benchmarks.served import started
 UNKNOWN = "I don't know."
 LIMIT = 10
 COLLECTIONS = ("travelfaq", "bioasq")
-Rewriting = Callable[[str, Sequence[Turn]], str]
+Rewriting = Callable[[str, Sequence[ChatMessage]], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +45,12 @@ class Asked:
 
     collection: str
     question: str
-    history: Sequence[Turn]
+    history: Sequence[ChatMessage]
     answers: frozenset[str]
 
 
-def _questions(history: Sequence[Turn]) -> list[str]:
-    return [turn.text for turn in history if turn.speaker is Speaker.USER]
+def _questions(history: Sequence[ChatMessage]) -> list[str]:
+    return [turn.text for turn in history if turn.role is ChatRole.USER]
 
 
 WAYS: Mapping[str, Rewriting] = {
@@ -161,13 +161,13 @@ def _id(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _turns(row: Mapping[str, Any], until: int) -> list[Turn]:
+def _turns(row: Mapping[str, Any], until: int) -> list[ChatMessage]:
     said = [(f"Tell me about {row['title']}.", "-")]
     said += [(turn["question"], turn["answer"]) for turn in row["history"][:until]]
     return [
-        Turn(speaker, text)
+        ChatMessage(speaker, text)
         for turn in said
-        for speaker, text in zip((Speaker.USER, Speaker.ASSISTANT), turn, strict=True)
+        for speaker, text in zip((ChatRole.USER, ChatRole.ASSISTANT), turn, strict=True)
     ]
 
 
@@ -179,7 +179,7 @@ def _follow_ups(
         for place, turn in enumerate(row["history"]):
             if not _is_known(turn):
                 continue
-            before: list[Turn] = []
+            before: list[ChatMessage] = []
             if changing:
                 others = [one for one in conversations if one["title"] != row["title"]]
                 before = _turns(others[draw.integers(len(others))], 2)
@@ -194,9 +194,9 @@ def _standing_alone(collection: str, questions: Sequence[Mapping[str, Any]]) -> 
         others = [one for one in draw.permutation(len(known))[:3].tolist() if one != place][:2]
         said = [(known[one]["question"], known[one]["answers"][-1]) for one in others]
         history = [
-            Turn(speaker, text)
+            ChatMessage(speaker, text)
             for turn in said
-            for speaker, text in zip((Speaker.USER, Speaker.ASSISTANT), turn, strict=True)
+            for speaker, text in zip((ChatRole.USER, ChatRole.ASSISTANT), turn, strict=True)
         ]
         yield Asked(collection, row["question"], history, frozenset(row["documents"]))
 

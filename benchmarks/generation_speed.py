@@ -22,7 +22,6 @@ from typing import Any
 from tieback.catalog.catalog import Catalog
 from tieback.catalog.options import CausalLanguageModel
 from tieback.core.tenant import TENANT
-from tieback.core.types.generation import Evidence, Grounding, SamplingParameters
 from tieback.encoder import Encoder
 from tieback.generator import Generator
 from tieback.generator.engine import READ_TOKENS
@@ -31,6 +30,7 @@ from tieback.models.language_model import LanguageModel, load_language_model
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
 from tieback_contract.answers import AnswerStyle, Finish, TextDelta
+from tieback_contract.generation import Evidence, Grounding, SamplingParameters
 from tieback_contract.method_choice import MethodChoice
 
 from benchmarks.peers.llama_cpp import LlamaCpp, loaded
@@ -172,7 +172,7 @@ async def _strategies(generator: Generator, rows: Sequence[Row], times: dict[str
     for name, sampling in every.items():
         seconds, tokens = 0.0, 0
         for row in rows[:ANSWERED]:
-            one = await written(generator, row.question, sampling, [Evidence("1", row.passage)])
+            one = await written(generator, row.question, sampling, [Evidence(row.passage, "1")])
             seconds += one.whole - one.first
             tokens += one.finish.completion_tokens - 1
         times[f"a token after the first, {name}"].append(seconds / max(tokens, 1))
@@ -211,7 +211,7 @@ async def _repeated(
     cold, warm, read_first, other = 0.0, 0.0, 0.0, 0.0
     for row in rows[:4]:
         TENANT.set(f"round-{number}-{row.question}")
-        evidence = [Evidence("1", row.passage)]
+        evidence = [Evidence(row.passage, "1")]
         cold += (await written(generator, row.question, brief, evidence)).first
         warm += (await written(generator, row.question, brief, evidence)).first
         text = f"{row.passage}\n\nQuestion: "

@@ -25,7 +25,6 @@ import numpy as np
 from tieback.catalog.card import GeneratorCard
 from tieback.catalog.catalog import Catalog
 from tieback.core.deadline import NO_DEADLINE
-from tieback.core.types.generation import Evidence, Grounding, SamplingParameters
 from tieback.encoder import Encoder
 from tieback.generator import Generator
 from tieback.generator.judged import read_evidence
@@ -39,6 +38,7 @@ from tieback.models.store import Store
 from tieback_client.evaluation import is_right
 from tieback_contract.answers import AnswerStyle, Finish, TextDelta
 from tieback_contract.field_path import ROOT
+from tieback_contract.generation import Evidence, Grounding, SamplingParameters
 from tieback_contract.method_choice import MethodChoice
 
 from benchmarks.binding.measures import interval, paired
@@ -134,7 +134,7 @@ async def answer(generator: Generator, one: Asked, sampling: SamplingParameters)
     """An answer's text and end."""
     text = ""
     events: Any = generator.generate(
-        *(one.question, [Evidence("1", one.passage)]),
+        *(one.question, [Evidence(one.passage, "1")]),
         sampling=sampling,
         grounding=UNGROUNDED,
         style=AnswerStyle.WRITE,
@@ -181,7 +181,7 @@ async def entropies(
         if not tokens:
             continue
         evidence = await read_evidence(
-            *(reader, one.question, [Evidence("1", one.passage)]), judge, NO_DEADLINE
+            *(reader, one.question, [Evidence(one.passage, "1")]), judge, NO_DEADLINE
         )
         asked = plain_request(one.question, evidence.excerpt(EXCERPT_SENTENCES), seed=SEED)
         states: dict[str, dict[str, Any]] = defaultdict(dict)

@@ -28,7 +28,6 @@ from pathlib import Path
 import numpy as np
 from tieback.catalog.card import GeneratorCard
 from tieback.catalog.catalog import Catalog
-from tieback.core.types.generation import SamplingParameters
 from tieback.generator.engine import READ_TOKENS
 from tieback.generator.prompting import messages, plain_request
 from tieback.generator.strategy_streams import StrategyStreams
@@ -46,6 +45,7 @@ from tieback.models.language_model import LanguageModel, load_language_model
 from tieback.models.store import Store
 from tieback_contract.arrays import Array
 from tieback_contract.field_path import ROOT
+from tieback_contract.generation import SamplingParameters
 
 from benchmarks.binding.measures import interval, paired
 from benchmarks.data_folder import add_data, data_of

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tieback_contract.claims import Verdict, VerdictLabel
+from tieback_contract.generation import Evidence
 from tieback_contract.reports import Timing
 
 from tieback_client.errors import TiebackError
-from tieback_client.events import CheckedText, Evidence
+from tieback_client.events import CheckedText
 from tieback_client.reports import CallInfo
 
 if TYPE_CHECKING:

@@ -147,6 +147,11 @@ class InvalidArgument(TiebackError):  # noqa: N818 - named for what it is, as th
         """The path of the first wrong field; empty where none was named."""
         return self.violations[0].field if self.violations else ""
 
+    def within(self, prefix: FieldPath) -> Self:
+        """The same error, seen from the request that has what is at `prefix` of it."""
+        found = [replace(one, field=_within(one.field, prefix)) for one in self.violations]
+        return type(self)(self.message, replace(self.details, violations=found))
+
     def moved(self, old: FieldPath, new: FieldPath) -> Self:
         """The same error, for whoever calls `new` what the server called `old`."""
         found = [replace(one, field=_moved(one.field, old, new)) for one in self.violations]
@@ -270,6 +275,10 @@ class InternalError(TiebackError):
     """A fault of the server."""
 
     code = "INTERNAL"
+
+
+def _within(path: str, prefix: FieldPath) -> str:
+    return f"{prefix}{path}" if path.startswith("[") or not (path and prefix) else f"{prefix}.{path}"
 
 
 def _moved(path: str, old: FieldPath, new: FieldPath) -> str:

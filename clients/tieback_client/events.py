@@ -19,50 +19,17 @@ from tieback_contract.answers import AnswerStyle as AnswerStyle
 from tieback_contract.answers import Degraded as Degraded
 from tieback_contract.answers import Repair as Repair
 from tieback_contract.answers import RewrittenQuestion as RewrittenQuestion
-from tieback_contract.arrays import Box
 from tieback_contract.claims import Citation, Claim, Conflict, Repaired, Verdict
 from tieback_contract.claims import NotCheckedReason as NotCheckedReason
 from tieback_contract.claims import QuestionFit as QuestionFit
 from tieback_contract.claims import VerdictLabel as VerdictLabel
 from tieback_contract.method_choice import MethodLike as MethodLike
-from tieback_contract.modality import Modality
-from tieback_contract.recognition import Segment
 
-from tieback_client.answer_options import Grounding as Grounding
-from tieback_client.answer_options import SamplingParameters as SamplingParameters
-from tieback_client.conversation import ChatMessage as ChatMessage
-from tieback_client.conversation import ChatRole as ChatRole
 from tieback_client.reports import CallInfo
 from tieback_client.results import RetrievalResult
 
 if TYPE_CHECKING:
     from tieback_client.shown import ShownAnswer
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """A passage that an answer may rest on. A plain `str` does as well."""
-
-    text: str
-    """The passage."""
-    id: str = ""
-    """Names it in citations; empty for its ordinal."""
-    title: str = ""
-    """A heading for people."""
-    item_id: str = ""
-    """The item it comes from."""
-    section_id: str = ""
-    """The section within the item."""
-    uri: str = ""
-    """Address of the original."""
-    modality: Modality = Modality.TEXT
-    """Its modality."""
-    score: float = 0.0
-    """Its retrieval score."""
-    region: Box | None = None
-    """Where in the picture what was looked for is, of a picture that is known by its regions."""
-    segments: Sequence[Segment] = ()
-    """Of a picture or a sound: where parts of the text are in it, which citations of these parts have."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,9 +32,11 @@ from tieback_contract.claims import (
     Verdict,
     VerdictLabel,
 )
+from tieback_contract.conversation import ChatMessage, ChatRole
 from tieback_contract.demonstrations import Demonstration
 from tieback_contract.encodings import AppliedAdapter, Encoding, EncodingSource, Label, Reduction
 from tieback_contract.fusion import Fused, IgnoredDimensions, RoutingExplanation
+from tieback_contract.generation import Evidence, Grounding, SamplingParameters
 from tieback_contract.hits import FoundPiece, Hit, Mixture, RetrievedHit, SameText, SignalShare, StageScore
 from tieback_contract.locators import Locator, LocatorKind, Locators
 from tieback_contract.metadata import INDEXED_FROM
@@ -77,16 +79,7 @@ from tieback_client.errors import (
     Unavailable,
     Unimplemented,
 )
-from tieback_client.events import (
-    Answer,
-    ChatMessage,
-    ChatRole,
-    CheckedText,
-    Evidence,
-    Grounding,
-    RetrievalEvent,
-    SamplingParameters,
-)
+from tieback_client.events import Answer, CheckedText, RetrievalEvent
 from tieback_client.heads import Head, Predictions
 from tieback_client.moves import Moving, UpgradeResult
 from tieback_client.operation import Operation

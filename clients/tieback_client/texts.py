@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from tieback_contract.field_path import FieldPath
+from tieback_contract.field_path import ROOT, FieldPath
 
 from tieback_client.errors import InvalidArgument
 
 
-def text(value: str, field: FieldPath | str) -> str:
+def text(value: str, field: FieldPath | str = ROOT) -> str:
     """The text, if it can travel as UTF-8."""
     try:
         value.encode()

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
-from google.protobuf.json_format import ParseDict, ParseError
-from google.protobuf.struct_pb2 import Struct
 from tieback.v1 import (
     answer_pb2,
     content_pb2,
@@ -17,17 +15,15 @@ from tieback.v1 import (
     router_pb2,
     vector_pb2,
 )
-from tieback_contract.arrays import Array, Box
-from tieback_contract.encodings import Encoding, Label
+from tieback_contract.encodings import Encoding
 from tieback_contract.field_path import FieldPath, at
 from tieback_contract.fusion import IgnoredDimensions
-from tieback_contract.locators import Locator, Locators
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
-from tieback_contract.tensors import DTYPE_NUMBERS, ELEMENTS, LISTS, fill_array
+from tieback_contract.tensors import DTYPE_NUMBERS, fill_array
 from tieback_contract.vectors import DType, MultiVector, SpaceRef, SparseVector, Vector
 
-from tieback_client.codec import CODEC
+from tieback_client.codec import CODEC, checked_array, writing
 from tieback_client.content import (
     Audio,
     Content,
@@ -43,13 +39,7 @@ from tieback_client.errors import InvalidArgument
 from tieback_client.events import MethodLike, Weights
 from tieback_client.texts import text as text
 
-MODALITIES = {
-    Modality.TEXT: content_pb2.MODALITY_TEXT,
-    Modality.IMAGE: content_pb2.MODALITY_IMAGE,
-    Modality.AUDIO: content_pb2.MODALITY_AUDIO,
-    Modality.POINTS: content_pb2.MODALITY_POINTS,
-    Modality.FEATURES: content_pb2.MODALITY_FEATURES,
-}
+MODALITIES = CODEC.numbers(Modality, content_pb2.Modality.DESCRIPTOR)
 CachePolicy: TypeAlias = Literal["use", "bypass"]
 CACHE_POLICIES = {"use": encoder_pb2.CACHE_POLICY_USE, "bypass": encoder_pb2.CACHE_POLICY_BYPASS}
 LongTexts: TypeAlias = Literal["split", "truncate", "refuse"]
@@ -73,53 +63,13 @@ KINDS = {
 OUTPUT = at("output")
 
 
-space_ref = CODEC.writer(SpaceRef, vector_pb2.SpaceRef)
-box = CODEC.writer(Box, vector_pb2.Box)
-_label = CODEC.writer(Label, content_pb2.Label)
-_ignored = CODEC.writer(IgnoredDimensions, router_pb2.IgnoredDimensions)
-_vector = CODEC.writer(Vector, vector_pb2.Vector)
-_multi_vector = CODEC.writer(MultiVector, vector_pb2.MultiVector)
-_sparse = CODEC.writer(SparseVector, vector_pb2.SparseVector)
-_locator = CODEC.writer(Locator, vector_pb2.Locator)
-
-
-def _checked(values: Array, dtype: DType, field: FieldPath) -> Array:
-    """An array of that element type, of finite numbers."""
-    wanted = ELEMENTS[dtype]
-    if values.dtype != wanted and not (dtype is DType.FLOAT32 and np.issubdtype(values.dtype, np.number)):
-        raise InvalidArgument.at(field, f"{dtype} values come as an array of {wanted}, not {values.dtype}")
-    values = np.ascontiguousarray(values, dtype=wanted)
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        raise InvalidArgument.at(field, "it holds a value that is not finite (NaN or infinite)")
-    return values
-
-
-def vector(value: Vector, field: FieldPath) -> vector_pb2.Vector:
-    """A vector with its space."""
-    if not isinstance(value, Vector):
-        raise InvalidArgument.at(
-            field, "a vector carries its space: pass Vector(array, space=client.space(name).ref)"
-        )
-    if value.values.ndim != 1:
-        raise InvalidArgument.at(field, f"a vector has one axis, and this array has {value.values.ndim}")
-    dtype = DType(value.dtype)
-    values = _checked(value.values, dtype, field["values"])
-    made: vector_pb2.Vector = _vector(Vector(values, value.space, dtype, value.scale, value.normalized))
-    return made
-
-
-def multi_vector(value: MultiVector, field: FieldPath) -> vector_pb2.MultiVector:
-    """A multi-vector with its locators."""
-    dtype = DType.FLOAT16 if value.values.dtype == np.float16 else DType.FLOAT32
-    values = _checked(value.values, dtype, field["values"])
-    kind, places = value.locators.kind, np.asarray(value.locators.places)
-    columns = Locators.columns(kind)
-    if places.ndim != 2 or places.shape[1] != columns or not (places >= 0).all():
-        raise InvalidArgument.at(
-            field[LISTS[kind]], f"a {kind} is {columns} numbers of 0 or more for each row"
-        )
-    made: vector_pb2.MultiVector = _multi_vector(MultiVector(values, value.space, Locators(kind, places)))
-    return made
+space_ref = writing(SpaceRef, vector_pb2.SpaceRef)
+vector = writing(Vector, vector_pb2.Vector)
+multi_vector = writing(MultiVector, vector_pb2.MultiVector)
+encoding = writing(Encoding, encoder_pb2.Encoding)
+_ignored = writing(IgnoredDimensions, router_pb2.IgnoredDimensions)
+sparse = writing(SparseVector, vector_pb2.SparseVector)
+_method = writing(MethodChoice, report_pb2.Method)
 
 
 def content(value: ContentLike, field: FieldPath) -> content_pb2.Content:
@@ -143,7 +93,7 @@ def _content(value: Content, field: FieldPath) -> content_pb2.Content:
                 raise InvalidArgument.at(field["points"], wrong)
             message = content_pb2.Content()
             place = field["points"]["coordinates"]
-            fill_array(message.points.coordinates, _checked(value.coordinates, DType.FLOAT32, place))
+            fill_array(message.points.coordinates, checked_array(value.coordinates, DType.FLOAT32, place))
             return message
         case Features():
             return content_pb2.Content(features=_features(value, field["features"]["values"]))
@@ -153,41 +103,9 @@ def _content(value: Content, field: FieldPath) -> content_pb2.Content:
             return content_pb2.Content(vector=vector(value, field["vector"]))
 
 
-def encoding(value: Encoding, field: FieldPath) -> encoder_pb2.Encoding:
-    """An encoding to be fused."""
-    return encoder_pb2.Encoding(
-        space=space_ref(value.space),
-        modality=MODALITIES[value.modality] if value.modality else content_pb2.MODALITY_UNSPECIFIED,
-        dense=vector(value.vector, field["dense"]) if value.vector is not None else None,
-        multi_vector=multi_vector(value.multi_vector, field["multi_vector"])
-        if value.multi_vector is not None
-        else None,
-        labels=[_label(one) for one in value.labels],
-        token_count=value.token_count,
-        truncated_tokens=value.truncated_tokens,
-        sparse=sparse(value.sparse, field["sparse"]) if value.sparse is not None else None,
-    )
-
-
 def ignored(values: Iterable[IgnoredDimensions]) -> list[router_pb2.IgnoredDimensions]:
     """What does not count of a query's vector."""
     return [_ignored(one) for one in values]
-
-
-def sparse(value: SparseVector, field: FieldPath) -> vector_pb2.SparseVector:
-    """A sparse vector with its space."""
-    weights = _checked(value.weights, DType.FLOAT32, field["weights"])
-    made: vector_pb2.SparseVector = _sparse(SparseVector(value.indices, weights, value.space, value.terms))
-    return made
-
-
-def locator(value: Locator, field: FieldPath) -> vector_pb2.Locator:
-    """A part of a content. `InvalidArgument` where it has not as many numbers as its kind."""
-    columns = Locators.columns(value.kind)
-    if columns != len(value.place):
-        raise InvalidArgument.at(field, f"a {value.kind} has {columns} numbers, not {len(value.place)}")
-    made: vector_pb2.Locator = _locator(value)
-    return made
 
 
 def cache(policy: CachePolicy) -> encoder_pb2.CachePolicy:
@@ -285,22 +203,7 @@ def method(value: MethodLike | None, field: FieldPath) -> report_pb2.Method | No
     """A method by name, or by name and parameters."""
     if value is None:
         return None
-    choice = MethodChoice.of(value)
-    return report_pb2.Method(name=choice.name, parameters=struct(choice.parameters, field["parameters"]))
-
-
-def struct(values: Mapping[str, Any], field: FieldPath) -> Struct | None:
-    """A mapping as a JSON object; None for an empty one."""
-    if not values:
-        return None
-    for key, value in values.items():
-        if isinstance(value, str):
-            text(value, field[key])
-    try:
-        return ParseDict(dict(values), Struct())
-    except (ParseError, TypeError, ValueError):
-        message = "values are strings, numbers, booleans, and lists or mappings of those"
-        raise InvalidArgument.at(field, message) from None
+    return _method(MethodChoice.of(value), field)
 
 
 def routing(weights: Weights | None, imputation: MethodLike | None = None) -> router_pb2.Routing | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from tieback_contract.arrays import Box, Span, TimeRange
 from tieback_contract.wire import read_as, wire
@@ -217,3 +218,7 @@ class Repaired:
     def is_dropped(self) -> bool:
         """Tell whether nothing stands in its place."""
         return self.span[0] == self.span[1]
+
+
+CheckEvent: TypeAlias = Citation | Verdict | Conflict
+"""Results of the check of a claim, in the order in which they are told."""

@@ -124,6 +124,10 @@ class Codec:
 
         return write
 
+    def numbers(self, kind: type[enum.Enum], descriptor: Any) -> dict[Any, Any]:
+        """The numbers of an enum's members in the contract's enum."""
+        return {member: number for number, member in members(kind, descriptor).items()}
+
     def choice_reader(self, kinds: Iterable[type], descriptor: Any) -> Read:
         """The function that reads the one that is set of a message's choices, named as their types.
 
@@ -375,9 +379,7 @@ class Codec:
                 ]
             return [f"if (x := {value}) is not None: {fill}({place}, x)"]
         if one.is_enum:
-            numbers = self._constant(
-                {member: number for number, member in members(one.kind, one.descriptor.enum_type).items()}
-            )
+            numbers = self._constant(self.numbers(one.kind, one.descriptor.enum_type))
             if one.form == "list":
                 return [f"if len(xs := {value}): {place}.extend([{numbers}[x] for x in xs])"]
             return [f"if (x := {value}): {place} = {numbers}[x]"]

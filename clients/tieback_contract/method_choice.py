@@ -36,6 +36,11 @@ MethodLike: TypeAlias = str | tuple[str, Mapping[str, Any]] | MethodChoice
 """A method by name, or by name and parameters: ``("context_aware", {"alpha": 0.5})``."""
 
 
+def choice_of(like: MethodLike | None) -> MethodChoice | None:
+    """The choice that a caller named; None where none is."""
+    return None if like is None else MethodChoice.of(like)
+
+
 def is_chosen(choice: MethodChoice | None) -> bool:
     """Tell whether a step that may be left out takes place."""
     return choice is not None and not choice.is_none

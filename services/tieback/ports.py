@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol, Unpack
 
 from tieback_contract.answers import AnswerStyle, GenerationEvent
+from tieback_contract.generation import Evidence, Grounding, SamplingParameters
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import SpaceRef
@@ -25,7 +26,6 @@ from tieback.core.types.content import Content, Item
 from tieback.core.types.conversation import NO_CONVERSATION, Conversation
 from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeReply, SplitReply
 from tieback.core.types.fusion import FusePart, FuseReply, Role, Routing
-from tieback.core.types.generation import Evidence, Grounding, SamplingParameters
 from tieback.core.types.grounding import CheckReply, GroundingCheck
 from tieback.core.types.ingestion import IngestReply, LongTexts
 from tieback.core.types.query_plan import QueryPlan

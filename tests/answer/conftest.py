@@ -14,7 +14,6 @@ from tieback.answer import Answerer
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.conversation import NO_CONVERSATION, Conversation
-from tieback.core.types.generation import Evidence, Grounding, SamplingParameters
 from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
 from tieback.index import Index
@@ -24,6 +23,7 @@ from tieback.ports import DEFAULT_GROUNDING, DEFAULT_SAMPLING
 from tieback.reranker import Reranker
 from tieback.router import Component, Router
 from tieback_contract.answers import AnswerStyle, Finish, FinishReason, GenerationEvent, TextDelta
+from tieback_contract.generation import Evidence, Grounding, SamplingParameters
 from tieback_contract.modality import Modality
 from tieback_contract.reports import Timing
 

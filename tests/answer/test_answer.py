@@ -9,9 +9,10 @@ from tieback.answer import Answerer
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, Unsupported
 from tieback.core.types.content import Content, Item, Section
-from tieback.core.types.conversation import Conversation, Speaker, Turn
+from tieback.core.types.conversation import Conversation
 from tieback.core.types.retrieval import Retrieval, RetrieveReply
 from tieback_contract.answers import Finish, GenerationEvent, RewrittenQuestion, TextDelta
+from tieback_contract.conversation import ChatMessage, ChatRole
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 
@@ -57,7 +58,9 @@ async def test_an_answer_begins_with_what_was_found_and_ends_with_a_finish(libra
 
 
 async def test_a_follow_up_question_is_searched_for_and_answered_as_rewritten(library: Platform) -> None:
-    talk = Conversation([Turn(Speaker.USER, "is Coffee dark"), Turn(Speaker.ASSISTANT, "yes")], "Be brief.")
+    talk = Conversation(
+        [ChatMessage(ChatRole.USER, "is Coffee dark"), ChatMessage(ChatRole.ASSISTANT, "yes")], "Be brief."
+    )
     asked = dataclasses.replace(question("is it hot"), query=[words("is it hot"), photo(250, 0, 0)])
 
     rewritten, reply, *_ = await events_of(library.answerer.answer(asked, conversation=talk))

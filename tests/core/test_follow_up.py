@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 
 from tieback.core.follow_up import names, standalone
-from tieback.core.types.conversation import Speaker, Turn
+from tieback_contract.conversation import ChatMessage, ChatRole
 
 
-def talk(*texts: str) -> list[Turn]:
+def talk(*texts: str) -> list[ChatMessage]:
     """Questions and answers in turn."""
-    return [Turn(Speaker.ASSISTANT if n % 2 else Speaker.USER, text) for n, text in enumerate(texts)]
+    return [ChatMessage(ChatRole.ASSISTANT if n % 2 else ChatRole.USER, text) for n, text in enumerate(texts)]
 
 
 def test_a_question_gets_what_it_lacks_of_the_questions_before() -> None:

@@ -36,9 +36,9 @@ from tieback.serving.routing_watch import RoutingWatch
 from tieback.serving.scrape import MetricsListener, Scraper
 from tieback.serving.settings import Settings
 from tieback_client import Client, Item, NotFound, Overloaded, Section
-from tieback_client.events import Grounding, SamplingParameters
 from tieback_contract.answers import AnswerStyle, Repair
 from tieback_contract.encodings import Encoding, Reduction
+from tieback_contract.generation import Grounding, SamplingParameters
 from tieback_contract.modality import Modality
 from tieback_contract.reports import Cost, Timing
 from tieback_contract.vectors import SpaceRef

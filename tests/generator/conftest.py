@@ -12,7 +12,6 @@ import pytest
 from support import bag_of_words, small_language_model
 from tieback.catalog.card import GeneratorCard
 from tieback.catalog.catalog import Catalog
-from tieback.core.types.generation import Evidence
 from tieback.encoder import Encoder
 from tieback.generator import Generator
 from tieback.models.language_model import LanguageModel, load_language_model
@@ -20,6 +19,7 @@ from tieback.models.loading import load_encoder
 from tieback.models.store import Store
 from tieback_contract.answers import Abstention, Finish, GenerationEvent, TextDelta
 from tieback_contract.claims import Citation, Claim, Verdict
+from tieback_contract.generation import Evidence
 
 SPACE = "all-minilm-l6-v2"
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from generator.conftest import collect
 from support.small_language_model import CONTEXT
-from tieback.core.types.conversation import Conversation, Speaker, Turn
-from tieback.core.types.generation import SamplingParameters
+from tieback.core.types.conversation import Conversation
 from tieback.generator import Generator
+from tieback_contract.conversation import ChatMessage, ChatRole
+from tieback_contract.generation import SamplingParameters
 
 
 async def test_a_local_model_reads_as_much_of_the_conversation_as_fits(small_generator: Generator) -> None:
-    history = [Turn(Speaker.USER, "x" * CONTEXT), Turn(Speaker.ASSISTANT, "y"), Turn(Speaker.USER, "Who?")]
+    history = [
+        ChatMessage(ChatRole.USER, "x" * CONTEXT),
+        ChatMessage(ChatRole.ASSISTANT, "y"),
+        ChatMessage(ChatRole.USER, "Who?"),
+    ]
     short = SamplingParameters(max_tokens=4)
 
     alone = await collect(small_generator, "hello", sampling=short)

@@ -12,7 +12,6 @@ from tieback.catalog.catalog import Catalog
 from tieback.core.deadline import NO_DEADLINE
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.state import State, check_state
-from tieback.core.types.generation import Evidence, Grounding
 from tieback.encoder import Encoder
 from tieback.generator import Generator
 from tieback.generator.deciding import LEARNED, Deciders, state_of
@@ -27,11 +26,12 @@ from tieback.models.language_model import LanguageModel
 from tieback.models.learned.answer_decision import DECIDER
 from tieback_contract.answers import AbstentionReason, AnswerAction, AnswerStyle, Decision, FinishReason
 from tieback_contract.field_path import at
+from tieback_contract.generation import Evidence, Grounding
 from tieback_contract.method_choice import MethodChoice
 
 BRIDGE = [
-    Evidence("1", "The library opens at nine.", item_id="library", section_id="a"),
-    Evidence("2", "The bridge is open on monday. Boats wait below it.", item_id="bridge", section_id="b"),
+    Evidence("The library opens at nine.", "1", item_id="library", section_id="a"),
+    Evidence("The bridge is open on monday. Boats wait below it.", "2", item_id="bridge", section_id="b"),
 ]
 BY_RULES = Grounding(decision=MethodChoice("thresholds"))
 WIDTH = 8

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from support.each import each
 from tieback.core.errors import InvalidInput, NotFound
-from tieback.core.types.generation import SamplingParameters
 from tieback.generator.sampling import Sampler, check
 from tieback.methods.decoding import (
     PLAIN,
@@ -25,6 +24,7 @@ from tieback.methods.decoding import (
 from tieback.methods.decoding.dola import divergences
 from tieback_contract.arrays import Array
 from tieback_contract.field_path import at
+from tieback_contract.generation import SamplingParameters
 
 RANDOM = np.random.default_rng(0)
 GIVEN, WITHOUT_EVIDENCE, FALSE, INSTRUCTED, LOW, LOW_FALSE, LOW_INSTRUCTED = (

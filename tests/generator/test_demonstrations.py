@@ -16,7 +16,6 @@ from support import bag_of_words
 from support.each import each
 from tieback.core.errors import Damaged, InvalidInput, NotFound, PermissionDenied, QuotaExceeded, Unsupported
 from tieback.core.tenant import Access, Principal, act_for
-from tieback.core.types.generation import Evidence, Grounding, SamplingParameters
 from tieback.encoder import Encoder
 from tieback.generator import Generator, demonstrations
 from tieback.generator.prompting import demonstrated_beginning, demonstrated_messages, demonstration_texts
@@ -32,9 +31,10 @@ from tieback.serving.settings import Settings
 from tieback.serving.telemetry import Telemetry
 from tieback_contract.answers import AnswerStyle
 from tieback_contract.demonstrations import Demonstration
+from tieback_contract.generation import Evidence, Grounding, SamplingParameters
 from tieback_contract.method_choice import MethodChoice
 
-EVIDENCE = [Evidence("a", "the bridge is open on monday")]
+EVIDENCE = [Evidence("the bridge is open on monday", "a")]
 QUESTION = "is the bridge open"
 SHORT = SamplingParameters(max_tokens=16)
 LIBRARY = Demonstration(

@@ -19,7 +19,6 @@ from tieback.catalog.card import GeneratorCard
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, StartupError, TiebackError
 from tieback.core.tenant import Principal
-from tieback.core.types.generation import Grammar, GrammarKind, Grounding, SamplingParameters
 from tieback.encoder import Encoder
 from tieback.generator import Generator
 from tieback.generator.engine import Engine
@@ -31,11 +30,12 @@ from tieback.models.decoder import Decoder
 from tieback.models.language_model import LanguageModel, load_language_model
 from tieback.models.prefix_cache import BLOCK, PrefixCache
 from tieback.models.store import Store
+from tieback_contract.generation import Grounding, SamplingParameters
 from tieback_contract.method_choice import MethodChoice
 
 FREE = Grounding(disabled=True)
 LONG = "the bridge is open on monday and the library is shut on sunday " * 3
-ENDLESS = SamplingParameters(max_tokens=1900, grammar=Grammar(GrammarKind.REGEX, "[a-z]{3000}"))
+ENDLESS = SamplingParameters(max_tokens=1900, regex="[a-z]{3000}")
 REQUESTS = [
     ("hello", SamplingParameters(max_tokens=40)),
     (LONG, SamplingParameters(max_tokens=25)),

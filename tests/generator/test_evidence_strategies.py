@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from generator.conftest import collect
 from support.each import each
-from tieback.core.types.generation import Evidence, Grounding, SamplingParameters
 from tieback.generator import Generator
 from tieback.generator.prompting import plain_request
 from tieback.generator.sampling import Sampler
@@ -28,6 +27,7 @@ from tieback.methods.decoding import (
 )
 from tieback_contract.arrays import Array
 from tieback_contract.field_path import ROOT
+from tieback_contract.generation import Evidence, Grounding, SamplingParameters
 from tieback_contract.method_choice import MethodChoice
 
 SEEDS = range(12)
@@ -265,8 +265,8 @@ async def test_without_evidence_contrasts_with_it_cost_no_second_prompt_and_chan
 
 async def test_what_was_drawn_for_the_evidence_is_reported(small_generator: Generator) -> None:
     evidence = [
-        Evidence("a", "The bridge is open on monday. It is shut on sunday."),
-        Evidence("b", "The sea is wide."),
+        Evidence("The bridge is open on monday. It is shut on sunday.", "a"),
+        Evidence("The sea is wide.", "b"),
     ]
     found: set[str] = set()
     for seed in range(8):

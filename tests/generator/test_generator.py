@@ -13,15 +13,15 @@ from support.each import each
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, Overloaded, RateExceeded
 from tieback.core.tenant import Principal, Quota
-from tieback.core.types.generation import Evidence, Grammar, GrammarKind, Grounding, SamplingParameters
 from tieback.core.types.limits import Limits
 from tieback.generator import Generator
 from tieback.models.language_model import LanguageModel
 from tieback_contract.answers import AbstentionReason, FinishReason, TextDelta
 from tieback_contract.claims import Claim, Verdict, VerdictLabel
+from tieback_contract.generation import Evidence, Grounding, SamplingParameters
 from tieback_contract.method_choice import MethodChoice
 
-EVIDENCE = [Evidence("a", "the bridge is open on monday"), Evidence("b", "the library is shut")]
+EVIDENCE = [Evidence("the bridge is open on monday", "a"), Evidence("the library is shut", "b")]
 QUESTION = "is the bridge open on monday"
 WARM = SamplingParameters(max_tokens=40, temperature=1.0, seed=3)
 
@@ -221,8 +221,7 @@ async def test_what_waits_is_bounded_in_tokens(
         slots=1,
         limits=Limits(queued_tokens=2000),
     )
-    endless = Grammar(GrammarKind.REGEX, "[a-z]{3000}")
-    long = SamplingParameters(max_tokens=1900, grammar=endless)
+    long = SamplingParameters(max_tokens=1900, regex="[a-z]{3000}")
     holder = generator.generate("hello", sampling=long)
     await anext(holder)
     waiting = [asyncio.create_task(collect(generator, "hi", sampling=SamplingParameters(max_tokens=9)))]
@@ -296,7 +295,7 @@ async def test_disabled_grounding_checks_nothing(small_generator: Generator) -> 
 
 
 async def test_passages_without_a_word_bear_on_nothing(small_generator: Generator) -> None:
-    answer = await collect(small_generator, QUESTION, [Evidence("a", ""), Evidence("b", " \n ")])
+    answer = await collect(small_generator, QUESTION, [Evidence("", "a"), Evidence(" \n ", "b")])
 
     assert answer.abstention is not None
     assert answer.abstention.reason is AbstentionReason.WEAK_EVIDENCE
@@ -308,14 +307,14 @@ async def test_passages_without_a_word_bear_on_nothing(small_generator: Generato
         ({"prompt": "  "}, "prompt"),
         ({"prompt": "a\ud800"}, "prompt"),
         ({"prompt": "x " * 1100}, "prompt"),
-        ({"evidence": [Evidence("a", "x"), Evidence("a", "y")]}, "evidence[1].id"),
-        ({"evidence": [Evidence("a", "x\udfff")]}, "evidence[0].text"),
-        ({"evidence": [Evidence("a", "Owls hoot. Wrens fly! " * 400)]}, "evidence"),
+        ({"evidence": [Evidence("x", "a"), Evidence("y", "a")]}, "evidence[1].id"),
+        ({"evidence": [Evidence("x\udfff", "a")]}, "evidence[0].text"),
+        ({"evidence": [Evidence("Owls hoot. Wrens fly! " * 400, "a")]}, "evidence"),
         ({"prompt": "x" * 40_000}, "prompt"),
         ({"sampling": SamplingParameters(stop=["x"] * 17)}, "sampling.stop"),
         ({"sampling": SamplingParameters(stop=["x", "é" * 129])}, "sampling.stop[1]"),
         ({"sampling": SamplingParameters(stop=["x" * 1_000_000])}, "sampling.stop[0]"),
-        ({"evidence": [Evidence("a", "x" * 300_000)]}, "evidence"),
+        ({"evidence": [Evidence("x" * 300_000, "a")]}, "evidence"),
         ({"sampling": SamplingParameters(temperature=9)}, "sampling.temperature"),
         ({"sampling": SamplingParameters(max_tokens=100_000)}, "sampling.max_tokens"),
         (

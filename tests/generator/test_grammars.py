@@ -10,10 +10,10 @@ import pytest
 from generator.conftest import collect
 from support.each import each
 from tieback.core.errors import InvalidInput
-from tieback.core.types.generation import Grammar, GrammarKind, Grounding, SamplingParameters
 from tieback.generator import Generator
 from tieback.generator.grammar import MOST_BYTES, MOST_LINES
 from tieback_contract.answers import FinishReason
+from tieback_contract.generation import GrammarKind, Grounding, SamplingParameters
 from tieback_contract.method_choice import MethodChoice
 
 PERSON = json.dumps(
@@ -33,7 +33,7 @@ CHAIN = "start: a0\n" + "\n".join(f'a{n}: a{n + 1} "y"' for n in range(3000)) + 
 
 
 def held_to(kind: GrammarKind, text: str, **how: object) -> SamplingParameters:
-    return replace(WARM, grammar=Grammar(kind, text), **how)  # type: ignore[arg-type]  # of its own fields
+    return replace(WARM, **{kind: text}, **how)  # type: ignore[arg-type]  # of its own fields
 
 
 @pytest.mark.parametrize("strategy", ["plain", "dola", "lol", "context_aware"])

@@ -8,7 +8,6 @@ from generator.conftest import collect
 from support.each import each
 from tieback.core.errors import InvalidInput
 from tieback.core.state import State
-from tieback.core.types.generation import Evidence, Grounding
 from tieback.generator import Generator, abstaining
 from tieback.methods.answerability import Judgement
 from tieback.methods.answerability.question_alignment import (
@@ -22,9 +21,10 @@ from tieback.methods.grounding import Passage, Statement
 from tieback.recipes.trained._answerability_network import AnswerabilityNetwork, Choices, padded
 from tieback_contract.answers import AbstentionReason, AnswerStyle
 from tieback_contract.claims import QuestionFit, Verdict, VerdictLabel
+from tieback_contract.generation import Evidence, Grounding
 from tieback_contract.method_choice import MethodChoice
 
-BRIDGE = [Evidence("b", "The bridge is open on monday.")]
+BRIDGE = [Evidence("The bridge is open on monday.", "b")]
 WIDTH = 12
 
 

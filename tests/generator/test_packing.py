@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from generator.conftest import collect
 from support.each import each
-from tieback.core.types.generation import Evidence, Grounding, SamplingParameters
 from tieback.generator import Generator
 from tieback.generator.packing import MOST_SENTENCES, packed
 from tieback.generator.prompting import EXCERPT_SENTENCES
 from tieback_contract.answers import AnswerStyle
+from tieback_contract.generation import Evidence, Grounding, SamplingParameters
 
 SENTENCES = ["one", "one two", "one two three", "one two three four"]
 
@@ -39,7 +39,7 @@ def test_without_a_budget_there_are_as_many_as_by_default() -> None:
 async def test_a_budget_bounds_what_the_prompt_holds_of_many_passages_and_all_are_cited(
     small_generator: Generator,
 ) -> None:
-    evidence = [Evidence(str(n), f"the bridge number {n} is open on monday. it is old.") for n in range(12)]
+    evidence = [Evidence(f"the bridge number {n} is open on monday. it is old.", str(n)) for n in range(12)]
 
     async def tokens(budget: int) -> int:
         answer = await collect(

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from generator.conftest import collect
 from tieback.core.errors import InvalidInput, NotFound, Unsupported
-from tieback.core.types.generation import Evidence, Grounding, SamplingParameters
 from tieback.generator import Generator
 from tieback.generator.evidence import ReadEvidence
 from tieback.generator.quoting import quoted, without_unsure
@@ -19,12 +18,13 @@ from tieback.models.language_model import LanguageModel
 from tieback_contract.answers import AbstentionReason, AnswerStyle, FinishReason
 from tieback_contract.claims import QuestionFit, Verdict, VerdictLabel
 from tieback_contract.field_path import at
+from tieback_contract.generation import Evidence, Grounding, SamplingParameters
 from tieback_contract.method_choice import MethodChoice
 
 BRIDGE = "Der Bau begann früh. The bridge is open on monday.\nThe toll is two crowns. Is the bridge long?"
 EVIDENCE = [
-    Evidence("a", "The library is shut.", item_id="library", section_id="1"),
-    Evidence("b", BRIDGE, item_id="bridge", section_id="2"),
+    Evidence("The library is shut.", "a", item_id="library", section_id="1"),
+    Evidence(BRIDGE, "b", item_id="bridge", section_id="2"),
 ]
 QUESTION = "is the bridge open on monday"
 
@@ -59,7 +59,7 @@ async def test_a_quote_is_taken_for_the_answer_where_the_judge_is_certain_of_its
     judgement = Judgement(np.array([0.9]), 0.5, certain, likely)
     question = "How high is the toll?"
     evidence = ReadEvidence(Statement(question, vector[0]), [passage], [np.ones(1)], judgement, [])
-    sources = [Evidence("a", text)]
+    sources = [Evidence(text, "a")]
     checker = Checkers().configured(MethodChoice("verbatim"), at("checker"))
     check = ClaimCheck(sources, [passage], checker, question)
 
@@ -92,13 +92,13 @@ async def test_a_question_of_the_evidence_is_not_quoted_as_an_answer(small_gener
 async def test_code_is_quoted_with_the_sentence_that_leads_to_it(small_generator: Generator) -> None:
     code = "Is the bridge open on monday, see:\n\n```\nopen = monday\n```"
     text = f"It is shut.\n\n{code}\n\nThe toll is two crowns."
-    answer = await collect(small_generator, QUESTION, [Evidence("a", text)], style=AnswerStyle.QUOTE)
+    answer = await collect(small_generator, QUESTION, [Evidence(text, "a")], style=AnswerStyle.QUOTE)
 
     assert answer.text == code
 
 
 async def test_a_sentence_that_stands_in_two_passages_is_quoted_once(small_generator: Generator) -> None:
-    again = [EVIDENCE[1], Evidence("c", f"A copy. {BRIDGE}".replace("open on", "open\n on"))]
+    again = [EVIDENCE[1], Evidence(f"A copy. {BRIDGE}".replace("open on", "open\n on"), "c")]
     answer = await collect(small_generator, QUESTION, again, style=AnswerStyle.QUOTE)
 
     assert answer.text == "The bridge is open on monday."
@@ -106,7 +106,7 @@ async def test_a_sentence_that_stands_in_two_passages_is_quoted_once(small_gener
 
 async def test_a_heading_is_not_quoted(small_generator: Generator) -> None:
     evidence = [
-        Evidence("a", "When the bridge is open\n=======================\n\nThe bridge is open on monday.")
+        Evidence("When the bridge is open\n=======================\n\nThe bridge is open on monday.", "a")
     ]
 
     answer = await collect(small_generator, QUESTION, evidence, style=AnswerStyle.QUOTE)
@@ -120,7 +120,7 @@ async def test_a_heading_is_not_quoted(small_generator: Generator) -> None:
 async def test_what_no_reader_sees_and_what_only_points_elsewhere_is_not_quoted(
     small_generator: Generator, nothing: str
 ) -> None:
-    evidence = [Evidence("a", f"{nothing}\n\nThe bridge is open on monday.")]
+    evidence = [Evidence(f"{nothing}\n\nThe bridge is open on monday.", "a")]
 
     answer = await collect(small_generator, QUESTION, evidence, style=AnswerStyle.QUOTE)
 
@@ -129,7 +129,7 @@ async def test_what_no_reader_sees_and_what_only_points_elsewhere_is_not_quoted(
 
 async def test_a_question_that_names_what_no_passage_does_is_not_answered(small_generator: Generator) -> None:
     question = "is the bridge open on monday in Ghent"
-    evidence = [Evidence("a", "The bridge is open on monday.")]
+    evidence = [Evidence("The bridge is open on monday.", "a")]
 
     answer = await collect(small_generator, question, evidence, style=AnswerStyle.QUOTE)
     anyway = await collect(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 from generator.conftest import collect
-from tieback.core.types.generation import Evidence, SamplingParameters
 from tieback.generator import Generator
 from tieback_contract.answers import AbstentionReason, AnswerStyle, FinishReason, TextDelta
 from tieback_contract.arrays import Box
 from tieback_contract.claims import VerdictLabel
+from tieback_contract.generation import Evidence, SamplingParameters
 from tieback_contract.method_choice import MethodChoice
 
 COFFEE = (
@@ -21,8 +21,8 @@ KENYA = (
 )
 WRITE = AnswerStyle.WRITE
 EVIDENCE = [
-    Evidence("coffee", COFFEE, item_id="drinks", section_id="1"),
-    Evidence("kenya", KENYA, item_id="mountains", section_id="7", region=Box(0.5, 0.0, 0.5, 0.5)),
+    Evidence(COFFEE, "coffee", item_id="drinks", section_id="1"),
+    Evidence(KENYA, "kenya", item_id="mountains", section_id="7", region=Box(0.5, 0.0, 0.5, 0.5)),
 ]
 
 
@@ -71,7 +71,7 @@ async def test_a_passage_that_asks_does_not_change_what_is_answered(
     real_generator: Generator, asking: str
 ) -> None:
     answer = await collect(
-        real_generator, "When was the bridge opened?", [Evidence("bridge", asking)], style=WRITE
+        real_generator, "When was the bridge opened?", [Evidence(asking, "bridge")], style=WRITE
     )
 
     assert answer.text == "The bridge was opened in 1932."

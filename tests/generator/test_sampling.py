@@ -10,11 +10,11 @@ import pytest
 from generator.conftest import collect
 from support.each import each
 from tieback.core.errors import InvalidInput
-from tieback.core.types.generation import Grounding, SamplingParameters
 from tieback.generator import Generator
 from tieback.generator.repetition import RepetitionPenalty
 from tieback.generator.sampling import Sampler
 from tieback_contract.answers import TextDelta, TokenScores
+from tieback_contract.generation import Grounding, SamplingParameters
 
 LOGITS = np.log(np.array([0.5, 0.3, 0.15, 0.05], np.float32))
 GREEDY = SamplingParameters(max_tokens=24)

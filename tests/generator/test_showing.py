@@ -11,14 +11,6 @@ from generator.conftest import Answer, collect
 from support import bag_of_words
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput
-from tieback.core.types.generation import (
-    Checked,
-    Evidence,
-    Grammar,
-    GrammarKind,
-    Grounding,
-    SamplingParameters,
-)
 from tieback.encoder import Encoder
 from tieback.generator import Generator
 from tieback.generator.checking_ahead import CheckingAhead
@@ -27,11 +19,12 @@ from tieback.generator.writing_ahead import Written
 from tieback.grounding import Checkers, ClaimCheck, ClaimFinder, PassageReader
 from tieback.methods.grounding import Statement
 from tieback_contract.answers import Repair, TextDelta
-from tieback_contract.claims import Claim, Conflict, Repaired, Verdict, VerdictLabel
+from tieback_contract.claims import CheckEvent, Claim, Conflict, Repaired, Verdict, VerdictLabel
 from tieback_contract.field_path import at
+from tieback_contract.generation import Evidence, Grounding, SamplingParameters
 from tieback_contract.method_choice import MethodChoice
 
-SOURCES = [Evidence("a", "The bridge is open on Monday. The toll is two crowns.")]
+SOURCES = [Evidence("The bridge is open on Monday. The toll is two crowns.", "a")]
 TRUE, FALSE, OTHER = (
     "The toll is two crowns.",
     "The mayor paints blue horses.",
@@ -178,7 +171,7 @@ async def test_what_was_repaired_put_back_is_the_answer_without_repair(
     [
         (SamplingParameters(), True, "nothing is checked"),
         (SamplingParameters(log_probabilities=2), False, "log_probabilities"),
-        (SamplingParameters(grammar=Grammar(GrammarKind.REGEX, "a+")), False, "grammar"),
+        (SamplingParameters(regex="a+"), False, "grammar"),
     ],
 )
 async def test_repair_is_refused_with_what_it_does_not_go_with(
@@ -240,12 +233,12 @@ async def test_a_verdict_does_not_wait_for_what_other_passages_say_instead(encod
     compared = asyncio.Event()
 
     class Waiting(ClaimCheck):
-        async def conflicts(self, claim: Claim, concluded: Sequence[Checked]) -> list[Conflict]:
+        async def conflicts(self, claim: Claim, concluded: Sequence[CheckEvent]) -> list[Conflict]:
             await compared.wait()
             return await super().conflicts(claim, concluded)
 
     said, other = (f"The toll of the old bridge is {count} crowns." for count in ("two", "three"))
-    sources = [Evidence("a", said), Evidence("b", other)]
+    sources = [Evidence(said, "a"), Evidence(other, "b")]
     reader = PassageReader(encoder, "bag-of-words")
     passages, _ = await reader.read(sources, [], NO_DEADLINE)
     check = Waiting(sources, passages, Checkers().configured(CHECKER, at("checker")))

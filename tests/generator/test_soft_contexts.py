@@ -11,17 +11,17 @@ import pytest
 from generator.conftest import collect
 from support import bag_of_words
 from tieback.core.errors import InvalidInput, NotFound
-from tieback.core.types.generation import Evidence, Grounding, SamplingParameters
 from tieback.encoder import Encoder
 from tieback.generator import Generator
 from tieback.methods.context_compression.xrag import start
 from tieback.models.language_model import LanguageModel
 from tieback.models.learned.soft_context import SoftContext
 from tieback_contract.answers import AnswerStyle, Repair
+from tieback_contract.generation import Evidence, Grounding, SamplingParameters
 from tieback_contract.method_choice import MethodChoice
 
-EVIDENCE = [Evidence("a", "the bridge is open on monday"), Evidence("b", "the library is shut on sunday")]
-OTHER = [Evidence("a", "owls fly at night in winter"), Evidence("b", "wrens sing")]
+EVIDENCE = [Evidence("the bridge is open on monday", "a"), Evidence("the library is shut on sunday", "b")]
+OTHER = [Evidence("owls fly at night in winter", "a"), Evidence("wrens sing", "b")]
 QUESTION = "is the bridge open"
 SHORT = SamplingParameters(max_tokens=24)
 SOFT = Grounding(context="bridge", abstain_below=0.0)

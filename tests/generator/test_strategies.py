@@ -10,14 +10,14 @@ import pytest
 from generator.conftest import collect
 from support.each import each
 from tieback.core.errors import NotFound
-from tieback.core.types.generation import Evidence, SamplingParameters
 from tieback.generator import Generator
 from tieback.methods import decoding as family
 from tieback.methods.decoding import decodings
 from tieback.models.language_model import LanguageModel
+from tieback_contract.generation import Evidence, SamplingParameters
 from tieback_contract.method_choice import MethodChoice
 
-EVIDENCE = [Evidence("a", "the bridge is open on monday"), Evidence("b", "the library is shut")]
+EVIDENCE = [Evidence("the bridge is open on monday", "a"), Evidence("the library is shut", "b")]
 QUESTION = "is the bridge open on monday"
 WARM = SamplingParameters(max_tokens=40, temperature=1.0, seed=3)
 

@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 from generator.conftest import collect, until
 from tieback.core.errors import InvalidInput
-from tieback.core.types.generation import Evidence, Grammar, GrammarKind, SamplingParameters
 from tieback.generator import Generator
 from tieback_contract.answers import FinishReason
+from tieback_contract.generation import Evidence, SamplingParameters
 from tieback_contract.method_choice import MethodChoice
 
-EVIDENCE = [Evidence("a", "the bridge is open on monday"), Evidence("b", "the library is shut")]
+EVIDENCE = [Evidence("the bridge is open on monday", "a"), Evidence("the library is shut", "b")]
 QUESTION = "is the bridge open on monday"
 WARM = SamplingParameters(max_tokens=30, temperature=1.0, seed=3)
 
@@ -49,7 +49,7 @@ async def test_the_twin_has_the_same_form_and_ends_where_the_answer_must(small_g
     sampling = SamplingParameters(
         max_tokens=9,
         strategy=MethodChoice("lol"),
-        grammar=Grammar(GrammarKind.REGEX, "[a-c]{20}"),
+        regex="[a-c]{20}",
         log_probabilities=1,
         twin=True,
     )
@@ -73,7 +73,7 @@ async def test_leaving_an_answer_ends_its_twin(small_generator: Generator) -> No
     endless = SamplingParameters(
         max_tokens=1900,
         strategy=MethodChoice("context_aware"),
-        grammar=Grammar(GrammarKind.REGEX, "[a-z]{3000}"),
+        regex="[a-z]{3000}",
         twin=True,
     )
     leaving = small_generator.generate("hello", sampling=endless)

@@ -19,7 +19,6 @@ from tieback import answer, core, generator, grounding
 from tieback.core.language import Sentence
 from tieback.core.plain_numbers import has_number
 from tieback.core.terms import DEFAULT_LANGUAGE, languages, terms_of, terms_of_query, words_of
-from tieback.core.types.generation import Evidence
 from tieback.core.types.grounding import CheckedText, GroundingCheck
 from tieback.grounding import ClaimChecker
 from tieback.index import words as index_words
@@ -27,6 +26,7 @@ from tieback.methods import grounding as checking
 from tieback.methods.grounding import checkers, is_learned
 from tieback.methods.grounding import words_of as content_words
 from tieback.methods.grounding._rules import by_rule
+from tieback_contract.generation import Evidence
 from tieback_contract.method_choice import MethodChoice
 
 OF_LANGUAGE = {
@@ -182,7 +182,7 @@ def test_what_words_say_of_each_other_is_found_whatever_numbers_they_have() -> N
 
 
 async def test_a_claim_beside_any_passage_is_checked_by_every_method(checker: ClaimChecker) -> None:
-    passages = [Evidence(str(place), HALL.format(text)) for place, text in enumerate(TEXTS)]
+    passages = [Evidence(HALL.format(text), str(place)) for place, text in enumerate(TEXTS)]
     claim = "The hall of the town has 150000 people in it, and 2,500 on July 3rd, 1940."
     check = GroundingCheck(claim, passages, question="How many people does the hall have?")
 

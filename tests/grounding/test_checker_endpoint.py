@@ -18,12 +18,12 @@ from tieback.core.errors import (
     StartupError,
     TiebackError,
 )
-from tieback.core.types.generation import Evidence
 from tieback.core.types.grounding import CheckedText, GroundingCheck
 from tieback.core.types.limits import Limits
 from tieback.grounding import CardChecker, EndpointReader
 from tieback.models.claim_endpoint import ClaimEndpointModel
 from tieback_contract.claims import Verdict, VerdictLabel
+from tieback_contract.generation import Evidence
 
 OWL, WREN = "The owl flies at night.", "A wren sleeps in the barn."
 
@@ -38,7 +38,7 @@ async def checked(
     found: CheckerCard, text: str = OWL, *passages: str, deadline: Deadline | None = None
 ) -> list[Verdict]:
     checker = CardChecker(EndpointReader(ClaimEndpointModel(found), limits=Limits()))
-    evidence = [Evidence(str(place), one) for place, one in enumerate(passages or (OWL,))]
+    evidence = [Evidence(one, str(place)) for place, one in enumerate(passages or (OWL,))]
     asked = GroundingCheck(text, evidence, [(0, len(text.encode()))])
     try:
         reply = await checker.check([asked], deadline=deadline or Deadline.after(20))

@@ -11,18 +11,18 @@ from support.each import each
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound
 from tieback.core.recognised import joined
-from tieback.core.types.generation import Evidence
 from tieback.core.types.grounding import CheckedText, GroundingCheck
 from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
 from tieback.grounding import ClaimChecker
 from tieback_contract.claims import VerdictLabel
+from tieback_contract.generation import Evidence
 from tieback_contract.locators import Locator, LocatorKind
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 
 TEXT = "The tide rises twice a day. Is it high? The moon causes 3 tides."
-HARBOUR = Evidence("harbour", "In the harbour the tide rises twice a day. Boats wait for it.", item_id="h")
+HARBOUR = Evidence("In the harbour the tide rises twice a day. Boats wait for it.", "harbour", item_id="h")
 
 
 @pytest.fixture
@@ -73,8 +73,8 @@ async def test_what_rests_on_recognised_words_is_cited_by_their_place_in_the_pho
     photo = joined([[("Harbour office", heading, 1.0)], [("The tide rises twice a day.", sign, 0.9)]])
     said = joined([[("The tide rises twice a day.", Locator(LocatorKind.TIME_RANGE, (2.0, 4.5)), 1.0)]])
     passages = [
-        Evidence("photo", photo.text, modality=Modality.IMAGE, segments=photo.segments),
-        Evidence("sound", said.text, modality=Modality.AUDIO, segments=said.segments),
+        Evidence(photo.text, "photo", modality=Modality.IMAGE, segments=photo.segments),
+        Evidence(said.text, "sound", modality=Modality.AUDIO, segments=said.segments),
     ]
 
     found = await checked(checker, GroundingCheck("The tide rises twice a day.", passages))
@@ -117,11 +117,11 @@ async def test_without_passages_the_claims_are_found_and_not_checked(checker: Cl
         (GroundingCheck(TEXT, [HARBOUR], [(0, 3)] * 513), "checks[0].claims", "513 claims"),
         (GroundingCheck(TEXT, [HARBOUR, HARBOUR]), "checks[0].evidence[1].id", "'harbour'"),
         (
-            GroundingCheck(TEXT, [Evidence(str(n), "One. Two. Three.") for n in range(171)]),
+            GroundingCheck(TEXT, [Evidence("One. Two. Three.", str(n)) for n in range(171)]),
             "checks[0].evidence",
             "513 sentences",
         ),
-        (GroundingCheck(TEXT, [Evidence("a", "x" * 20_001)]), "checks[0].evidence[0].text", "20001 bytes"),
+        (GroundingCheck(TEXT, [Evidence("x" * 20_001, "a")]), "checks[0].evidence[0].text", "20001 bytes"),
     ],
 )
 async def test_a_bad_check_fails_alone_with_the_place_of_its_fault(

@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 from support.each import each
 from tieback.core.passage_units import in_bytes
-from tieback.core.types.generation import Evidence
 from tieback.grounding.conflicts import Conflicts
 from tieback.grounding.differences import difference
 from tieback.methods.grounding import Passage
 from tieback_contract.claims import Citation, ConflictKind
+from tieback_contract.generation import Evidence
 
 ROWS = {
     "Markdown": "| hall | rooms | seats in all | day |\n|--|--|--|--|\n| {} | big stage and bar | {} | {} |",
@@ -115,7 +115,7 @@ def conflicts(one: Evidence, other: Evidence, question: str = "") -> list[tuple[
 
 
 def test_a_conflict_names_both_places_by_their_bytes_and_is_told_once() -> None:
-    policy, draft = (Evidence(name, f"Für interns there are {days} days of paid leave.")
+    policy, draft = (Evidence(f"Für interns there are {days} days of paid leave.", name)
                      for name, days in (("policy", 20), ("draft", 25)))  # fmt: skip
 
     assert conflicts(policy, draft) == [("20", "draft")]
@@ -123,7 +123,7 @@ def test_a_conflict_names_both_places_by_their_bytes_and_is_told_once() -> None:
 
 def test_what_is_said_of_another_name_than_the_question_has_is_no_conflict() -> None:
     kenya, peru = (
-        Evidence(name, f"The median age is {age} years in all.", title=f"{name} (facts)")
+        Evidence(f"The median age is {age} years in all.", name, title=f"{name} (facts)")
         for name, age in (("Kenya", 21), ("Peru", 30))
     )
 
@@ -133,7 +133,7 @@ def test_what_is_said_of_another_name_than_the_question_has_is_no_conflict() -> 
 
 def test_rows_of_two_tables_of_one_item_are_no_conflict() -> None:
     rows = [
-        Evidence(name, f"| hits of one search at once | {most} |", item_id=item)
+        Evidence(f"| hits of one search at once | {most} |", name, item_id=item)
         for name, most, item in (("a", 10, "one"), ("b", 20, "one"), ("c", 20, "other"))
     ]
 
@@ -143,9 +143,9 @@ def test_rows_of_two_tables_of_one_item_are_no_conflict() -> None:
 
 def test_rows_of_one_table_do_not_disagree_whatever_form_they_have() -> None:
     for form, table in ROWS.items():
-        monday = Evidence("a", table.format("Alder", 40, "Monday"), item_id="timetable")
+        monday = Evidence(table.format("Alder", 40, "Monday"), "a", item_id="timetable")
         friday = replace(monday, id="b", text=table.format("Alder", 40, "Friday"))
-        another = Evidence("c", table.format("Birk", 40, "Monday"), item_id="flyer")
+        another = Evidence(table.format("Birk", 40, "Monday"), "c", item_id="flyer")
         more = replace(another, text=table.format("Alder", 60, "Monday"))
 
         assert conflicts(monday, friday) == [], f"{form}: two rows of one table"
@@ -155,7 +155,7 @@ def test_rows_of_one_table_do_not_disagree_whatever_form_they_have() -> None:
 
 def test_an_item_of_a_table_of_contents_says_nothing() -> None:
     item, other = (
-        Evidence(name, f"* [The lid opens {count} times a day](#lid)")
+        Evidence(f"* [The lid opens {count} times a day](#lid)", name)
         for name, count in (("a", "two"), ("b", "three"))
     )
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 from support.each import each
-from tieback.core.types.generation import Evidence
 from tieback.core.types.grounding import CheckedText, GroundingCheck
 from tieback.grounding import ClaimChecker
 from tieback.grounding.disagreement import Disagreements
 from tieback.methods.grounding import Passage, TokenMark
 from tieback_contract.claims import Disagreement, Verdict, VerdictLabel
+from tieback_contract.generation import Evidence
 from tieback_contract.method_choice import MethodChoice
 
 BRIDGE = Evidence(
-    "bridge", "The toll of the bridge is two crowns. It was raised by Anna Berg in May 2019.", item_id="b"
+    "The toll of the bridge is two crowns. It was raised by Anna Berg in May 2019.", "bridge", item_id="b"
 )
-FERRY = Evidence("ferry", "Interns of the ferry are not paid for night duty. Dogs travel free.")
+FERRY = Evidence("Interns of the ferry are not paid for night duty. Dogs travel free.", "ferry")
 
 
 async def verdict(
@@ -101,7 +101,7 @@ async def test_what_is_said_in_other_words_and_figures_is_not_marked(checker: Cl
 async def test_where_a_passage_was_left_out_nothing_is_said_of_what_the_passages_have(
     checker: ClaimChecker,
 ) -> None:
-    german = Evidence("kahn", "Die Maut der Brücke ist drei Kronen, und die Hunde reisen frei.")
+    german = Evidence("Die Maut der Brücke ist drei Kronen, und die Hunde reisen frei.", "kahn")
     text = "The toll of the bridge is three crowns."
 
     [found] = (await checker.check([GroundingCheck(text, [BRIDGE, german])])).results

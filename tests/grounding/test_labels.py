@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from support.each import each
 from tieback.core.recognised import joined, labelled, together
-from tieback.core.types.generation import Evidence
 from tieback.core.types.grounding import CheckedText, GroundingCheck
 from tieback.grounding import ClaimChecker
 from tieback.methods.grounding import Passage, PassageLabel
 from tieback.methods.grounding.labels import Presence, presence_of, windows_that_answer
 from tieback_contract.claims import Citation, NotCheckedReason, Verdict, VerdictLabel
+from tieback_contract.generation import Evidence
 from tieback_contract.locators import Locator, LocatorKind
 from tieback_contract.modality import Modality
 
@@ -23,13 +23,13 @@ LATE = Locator(LocatorKind.TIME_RANGE, (2.0, 3.5))
 
 def photo(*labels: tuple[str, float], name: str = "photo") -> Evidence:
     found = labelled([(text, LEFT, score) for text, score in labels])
-    return Evidence(name, found.text, modality=Modality.IMAGE, segments=found.segments)
+    return Evidence(found.text, name, modality=Modality.IMAGE, segments=found.segments)
 
 
 DOG = photo(("dog, domestic dog", 0.9), ("sofa, couch", 0.5))
 BARKING = Evidence(
-    "clip",
     (heard := labelled([("dog", LATE, 0.95)])).text,
+    "clip",
     modality=Modality.AUDIO,
     segments=heard.segments,
 )
@@ -125,13 +125,13 @@ async def test_labels_alone_do_not_check_what_else_is_claimed(checker: ClaimChec
 async def test_what_is_written_beside_labels_is_checked_as_before(checker: ClaimChecker) -> None:
     written = joined([[("The shop opens at nine on Sunday.", LATE, 1.0)]])
     both = together([written, labelled([("dog", LEFT, 0.9)])])
-    sign = Evidence("sign", both.text, modality=Modality.IMAGE, segments=both.segments)
+    sign = Evidence(both.text, "sign", modality=Modality.IMAGE, segments=both.segments)
 
     by_words, _ = await verdict_of(checker, "The shop opens at nine on Sunday.", [DOG, sign])
     by_label, _ = await verdict_of(checker, "There is a dog in the photo.", [DOG, sign])
     claim = "The dog opens the shop on Monday."
     of_both, _ = await verdict_of(checker, claim, [sign])
-    of_words, _ = await verdict_of(checker, claim, [Evidence("sign", written.text)])
+    of_words, _ = await verdict_of(checker, claim, [Evidence(written.text, "sign")])
 
     assert (by_words.label, by_words.checker) == (VerdictLabel.SUPPORTED, "lexical_embedding")
     assert (by_label.label, by_label.checker) == (VerdictLabel.SUPPORTED, "labels")

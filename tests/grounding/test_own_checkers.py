@@ -22,7 +22,6 @@ from tieback.batching import BatchReport
 from tieback.catalog.checker_card import CheckerCard
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, Overloaded
-from tieback.core.types.generation import Evidence
 from tieback.core.types.grounding import CheckedText, GroundingCheck
 from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
@@ -32,6 +31,7 @@ from tieback.grounding.claim_reading import BatchedReader
 from tieback.models.claim_classifier import ClaimClassifierModel
 from tieback.models.store import Store
 from tieback_contract.claims import NotCheckedReason, VerdictLabel
+from tieback_contract.generation import Evidence
 from tieback_contract.method_choice import MethodChoice
 
 OWN = MethodChoice("own-checker")
@@ -74,7 +74,7 @@ class Checked:
     async def check(
         self, text: str, *passages: str, checker: MethodChoice | None = OWN, question: str = "", **more: Any
     ) -> CheckedText:
-        evidence = [Evidence(str(place), passage) for place, passage in enumerate(passages)]
+        evidence = [Evidence(passage, str(place)) for place, passage in enumerate(passages)]
         asked = GroundingCheck(text, evidence, question=question)
         [result] = (await self.service.check([asked], checker=checker, **more)).results
         if isinstance(result, Exception):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 from support.each import each
-from tieback.core.types.generation import Evidence
 from tieback.core.types.grounding import CheckedText, GroundingCheck
 from tieback.grounding import ClaimChecker
 from tieback.grounding.question_fit import answering, as_stated, fit_of
 from tieback_contract.claims import Claim, QuestionFit, Verdict, VerdictLabel
+from tieback_contract.generation import Evidence
 
 ANSWERS, ECHO, OTHER = QuestionFit.ANSWERS, QuestionFit.ECHO, QuestionFit.OTHER_KIND
 
@@ -62,7 +62,7 @@ async def test_a_no_before_a_negation_is_no_second_one(checker: ClaimChecker) ->
         [
             GroundingCheck(
                 "No, interns are not paid for on-call.",
-                [Evidence("a", "Interns are not paid for on-call.")],
+                [Evidence("Interns are not paid for on-call.", "a")],
                 question="Are interns paid for on-call?",
             )
         ]
@@ -75,7 +75,7 @@ async def test_a_no_before_a_negation_is_no_second_one(checker: ClaimChecker) ->
 
 
 async def test_a_claim_that_is_not_checked_or_not_asked_for_has_no_fit(checker: ClaimChecker) -> None:
-    evidence = [Evidence("a", "The bridge is open.")]
+    evidence = [Evidence("The bridge is open.", "a")]
     reply = await checker.check(
         [
             GroundingCheck("The bridge is open.", evidence),

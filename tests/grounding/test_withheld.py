@@ -6,18 +6,18 @@ import subprocess
 import sys
 
 from support.each import each
-from tieback.core.types.generation import Evidence
 from tieback.core.types.grounding import CheckedText, GroundingCheck
 from tieback.grounding import ClaimChecker
 from tieback.grounding.claim_check import LONGEST_CLAIM
 from tieback.grounding.languages import is_foreign
 from tieback_contract.claims import NotCheckedReason, VerdictLabel
+from tieback_contract.generation import Evidence
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 
-HARBOUR = Evidence("harbour", "In the harbour the tide rises twice a day. Boats wait for it.")
-HAFEN = Evidence("hafen", "Im Hafen steigt das Wasser zweimal am Tag. Die Boote warten darauf.")
-PHOTO = Evidence("photo", "", modality=Modality.IMAGE)
+HARBOUR = Evidence("In the harbour the tide rises twice a day. Boats wait for it.", "harbour")
+HAFEN = Evidence("Im Hafen steigt das Wasser zweimal am Tag. Die Boote warten darauf.", "hafen")
+PHOTO = Evidence("", "photo", modality=Modality.IMAGE)
 CLAIM = "The tide rises twice a day."
 
 

@@ -25,7 +25,6 @@ from tieback.core.errors import DeadlineExceeded, InvalidInput, Overloaded, Tieb
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.encoding import EncodePlan, EncodeReply
 from tieback.core.types.fusion import FusePart
-from tieback.core.types.generation import Evidence
 from tieback.core.types.grounding import GroundingCheck
 from tieback.core.types.heads import Example, HeadRequest
 from tieback.core.types.limits import Limits
@@ -45,6 +44,7 @@ from tieback.serving.servicers.batch import Batch
 from tieback_contract.arrays import Array
 from tieback_contract.encodings import Encoding
 from tieback_contract.field_path import FieldPath, at
+from tieback_contract.generation import Evidence
 from tieback_contract.modality import Modality
 from tieback_contract.reports import Cost, Timing
 from tieback_contract.vectors import SpaceRef, Vector
@@ -138,7 +138,7 @@ async def split(encoder: Encoder, folder: Path) -> Outcomes:
 
 async def check(encoder: Encoder, folder: Path) -> Outcomes:
     checker = ClaimChecker(encoder, space="bag-of-words")
-    checks = [GroundingCheck(one, [Evidence("1", GOOD)]) for one in TEXTS]
+    checks = [GroundingCheck(one, [Evidence(GOOD, "1")]) for one in TEXTS]
     return (await checker.check(checks)).results
 
 

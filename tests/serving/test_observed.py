@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from support.local_platform import Running
 from tieback_client import Client, Item, Section
-from tieback_client.events import SamplingParameters
+from tieback_contract.generation import SamplingParameters
 
 TEXT_SPACES = ("all-minilm-l6-v2", "paraphrase-minilm-l3-v2", "wordllama-256")
 

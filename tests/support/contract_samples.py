@@ -24,7 +24,6 @@ from tieback.core.types.encoding import (
     Truncation,
 )
 from tieback.core.types.fusion import FusePart, FuseReply, Role, Routing
-from tieback.core.types.generation import Evidence, Grammar, GrammarKind, Grounding, SamplingParameters
 from tieback.core.types.ingestion import LongTexts
 from tieback.core.types.rerank import RerankCandidate, RerankFailure, RerankReply, RerankResult
 from tieback.core.types.retrieval import QueryPart, Retrieval, RetrievalPlan, RetrieveReply
@@ -49,6 +48,7 @@ from tieback_contract.claims import Citation, NotCheckedReason, Verdict, Verdict
 from tieback_contract.encodings import AppliedAdapter, Encoding, EncodingSource, Reduction
 from tieback_contract.field_path import at
 from tieback_contract.fusion import Fused, IgnoredDimensions
+from tieback_contract.generation import Evidence, Grounding, SamplingParameters
 from tieback_contract.hits import ReadIn, RetrievedHit, SignalShare
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
@@ -112,7 +112,7 @@ SAMPLES: dict[str, list[Any]] = {
         SamplingParameters(),
         SamplingParameters(9, 0.5, 0.25, 40, 0, ["E"], MethodChoice("dola", {"layers": [20, 25.5]}), 0.25, 2),
         SamplingParameters(min_p=0.25, log_probabilities=0, prompt_lookup=False, twin=True),
-        *[SamplingParameters(grammar=Grammar(kind, "x")) for kind in GrammarKind],
+        *[SamplingParameters(json_schema="x"), SamplingParameters(regex="x"), SamplingParameters(lark="x")],
     ],
     "encode_reply": [
         EncodeReply([ENCODING, errors.InvalidInput("bad", field=at("contents", 1))], TIMING, COST)
@@ -152,8 +152,8 @@ SAMPLES: dict[str, list[Any]] = {
         ],
     ],
     "evidence": [
-        *[PASSAGE, Evidence("1", "text", "Title", "one", "s", "file:a", Modality.AUDIO, 0.5)],
-        Evidence("1", "text", "Title", "one", "s", "file:a", Modality.IMAGE, 0.5, Box(0.25, 0.5, 0.75, 0.5)),
+        *[PASSAGE, Evidence("text", "1", "Title", "one", "s", "file:a", Modality.AUDIO, 0.5)],
+        Evidence("text", "1", "Title", "one", "s", "file:a", Modality.IMAGE, 0.5, Box(0.25, 0.5, 0.75, 0.5)),
     ],
     **RECOGNITION,
     "explanation": [ROUTING],

@@ -6,16 +6,13 @@ from typing import Any
 
 from generator.conftest import Answer, collect
 from tieback.catalog.card import GeneratorCard
-from tieback.core.types.generation import (
-    Evidence,
-    Grounding,
-)
 from tieback.encoder import Encoder
 from tieback.generator import Generator
 from tieback.models.chat_endpoint import EndpointModel
+from tieback_contract.generation import Evidence, Grounding
 from tieback_contract.method_choice import MethodChoice
 
-EVIDENCE = [Evidence("a", "The bridge is open on Monday."), Evidence("b", "The library is shut.")]
+EVIDENCE = [Evidence("The bridge is open on Monday.", "a"), Evidence("The library is shut.", "b")]
 QUESTION = "Is the bridge open on Monday?"
 ALWAYS = Grounding(checker=MethodChoice("verbatim"), abstain_below=0.0)
 

@@ -15,9 +15,10 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from tieback_contract.generation import Evidence
+
 from tieback_client.checked_text import schema
 from tieback_client.checks import Check
-from tieback_client.events import Evidence
 
 ANY = "any"
 _DECIDED = ("supported", "contradicted", "unsupported")

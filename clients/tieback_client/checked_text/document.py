@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 from tieback_contract.claims import Citation, Claim, Conflict, ConflictingPlace, Verdict, VerdictLabel
+from tieback_contract.generation import Evidence
 from tieback_contract.hits import RetrievedHit
 
 from tieback_client.checked_text import FORM
 from tieback_client.checks import Checked, supported_share
-from tieback_client.events import Answer, CheckedText, Evidence
+from tieback_client.events import Answer, CheckedText
 from tieback_client.jsonable import jsonable
 from tieback_client.shown.answers import is_quoted, passages_of
 

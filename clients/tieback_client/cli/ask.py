@@ -9,6 +9,8 @@ import click
 from rich.live import Live
 from rich.text import Text
 from tieback_contract.answers import AnswerStyle, Repair
+from tieback_contract.conversation import ChatMessage, ChatRole
+from tieback_contract.generation import Grounding
 
 from tieback_client.cli import bars, showing
 from tieback_client.cli.connection import (
@@ -21,9 +23,8 @@ from tieback_client.cli.query_options import Query, query_options
 from tieback_client.cli.sampling_options import sampling_of, sampling_options
 from tieback_client.cli.search import behind, scores, time_spent, warnings, without_relevance
 from tieback_client.client import Client
-from tieback_client.conversation import ChatMessage, ChatRole
 from tieback_client.errors import TiebackError
-from tieback_client.events import Answer, AnswerEvent, Grounding
+from tieback_client.events import Answer, AnswerEvent
 from tieback_client.jsonable import event_as_json, jsonable
 from tieback_client.shown.answers import passages_of
 from tieback_client.shown.marks import legend

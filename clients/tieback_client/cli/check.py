@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 from rich.text import Text
 from tieback_contract.claims import VerdictLabel
+from tieback_contract.generation import Evidence
 from tieback_contract.modality import Modality
 from tieback_contract.recognition import Segment
 
@@ -22,7 +23,6 @@ from tieback_client.client import Client
 from tieback_client.content import content_of, modality_of
 from tieback_client.control_characters import in_a_line
 from tieback_client.errors import InvalidArgument, Unimplemented
-from tieback_client.events import Evidence
 from tieback_client.files import read_document
 from tieback_client.jsonable import jsonable
 from tieback_client.shown import ShownChecked

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from tieback_contract.generation import SamplingParameters
 
 from tieback_client.cli.connection import parse_method
-from tieback_client.events import SamplingParameters
 
 F = TypeVar("F", bound=Callable[..., Any])
 

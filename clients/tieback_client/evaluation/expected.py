@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tieback_client.conversation import ChatMessage, ChatRole
+from tieback_contract.conversation import ChatMessage, ChatRole
+
 from tieback_client.errors import InvalidArgument
 
 LARGEST_FILE = 64 << 20  # bytes

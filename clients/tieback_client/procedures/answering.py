@@ -7,13 +7,14 @@ from typing import TypeAlias
 
 from tieback.v1 import answer_pb2, generator_pb2
 from tieback_contract.answers import AnswerStyle, GenerationEvent
+from tieback_contract.conversation import ChatMessage
 from tieback_contract.field_path import FieldPath, at
+from tieback_contract.generation import Evidence, Grounding, SamplingParameters
 
 from tieback_client import reading, reading_events, reading_hits, writing, writing_generation, writing_items
 from tieback_client.content import ContentLike
-from tieback_client.conversation import ChatMessage
 from tieback_client.documents import Item
-from tieback_client.events import AnswerEvent, Evidence, Grounding, MethodLike, SamplingParameters, Weights
+from tieback_client.events import AnswerEvent, MethodLike, Weights
 from tieback_client.exchange import Exchange, write_result
 from tieback_client.reports import CallInfo
 from tieback_client.results import RetrievalResult

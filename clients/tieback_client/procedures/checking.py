@@ -7,13 +7,14 @@ from dataclasses import replace
 
 from tieback.v1 import grounding_pb2, vector_pb2
 from tieback_contract.field_path import FieldPath, at
+from tieback_contract.generation import Evidence
 from tieback_contract.hits import RetrievedHit
 from tieback_contract.modality import Modality
 
 from tieback_client import reading, reading_events, writing, writing_generation
 from tieback_client.checks import Check, Checked, Checks, supported_share
 from tieback_client.errors import InvalidArgument, TiebackError
-from tieback_client.events import Evidence, MethodLike
+from tieback_client.events import MethodLike
 from tieback_client.procedures.answering import retrieve
 from tieback_client.reports import CallInfo
 from tieback_client.rpc import RPCS, Call, Procedure

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tieback_contract.claims import Citation
+from tieback_contract.generation import Evidence
 from tieback_contract.hits import Hit
 
 from tieback_client.control_characters import in_a_line
-from tieback_client.events import Evidence
 from tieback_client.places import MODALITIES, cited_uri, mark_of, media_place, section_of
 from tieback_client.shown.excerpts import Run, marked
 

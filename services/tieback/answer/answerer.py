@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 
 from tieback_contract.answers import AnswerStyle, Finish, GenerationEvent, RewrittenQuestion
 from tieback_contract.field_path import at
+from tieback_contract.generation import Grounding, SamplingParameters
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.reports import Timing
@@ -44,7 +45,6 @@ from tieback.core.errors import InvalidInput, Unsupported
 from tieback.core.follow_up import standalone
 from tieback.core.types.content import Item
 from tieback.core.types.conversation import NO_CONVERSATION, Conversation
-from tieback.core.types.generation import Grounding, SamplingParameters
 from tieback.core.types.ingestion import IngestReply, LongTexts
 from tieback.core.types.limits import Limits
 from tieback.core.types.retrieval import Retrieval, RetrieveReply

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
+from tieback_contract.generation import Evidence
 from tieback_contract.hits import Hit, RetrievedHit
 from tieback_contract.modality import Modality
 
@@ -13,7 +14,6 @@ from tieback.answer.headings import titles
 from tieback.core.heading_path import BETWEEN
 from tieback.core.passage_units import units
 from tieback.core.recognised import within
-from tieback.core.types.generation import Evidence
 from tieback.grounding.named import identifiers, says
 from tieback.ports import EVIDENCE_CHARACTERS, EVIDENCE_SENTENCES
 

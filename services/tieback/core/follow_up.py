@@ -12,8 +12,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from tieback_contract.conversation import ChatMessage, ChatRole
+
 from tieback.core.terms import function_words, language_of, terms_of, words_of
-from tieback.core.types.conversation import Speaker, Turn
 
 POINTS_BACK = re.compile(
     r"\b(?:he|him|his|she|hers?|its?|they|them|theirs?|this|that|these|those|here|ones?|then|same|such"
@@ -36,9 +37,9 @@ READ = 1000
 """Characters of each message that are read, and of what is added."""
 
 
-def standalone(question: str, history: Sequence[Turn]) -> str:
+def standalone(question: str, history: Sequence[ChatMessage]) -> str:
     """The question as it can be searched for alone; the same where it needs nothing of the history."""
-    asked = [turn.text[:READ] for turn in history if turn.speaker is Speaker.USER]
+    asked = [turn.text[:READ] for turn in history if turn.role is ChatRole.USER]
     if not asked or not question.strip() or not _needs_more(question):
         return question
     topic = asked[_begin(history) :]
@@ -99,13 +100,13 @@ def _needs_more(question: str) -> bool:
     return bool(POINTS_BACK.search(read) or BEGINS_WITH.match(read)) or len(_content(read)) <= FEW
 
 
-def _begin(history: Sequence[Turn]) -> int:
+def _begin(history: Sequence[ChatMessage]) -> int:
     """The question, by its number, that the topic begins with: it needs nothing, and all it names is new."""
     said: set[str] = set()
     begin = number = 0
     for turn in history:
         text = turn.text[:READ]
-        if turn.speaker is Speaker.USER:
+        if turn.role is ChatRole.USER:
             own = _content(" ".join(names(text)))
             if number and own and not own & said and not _needs_more(text):
                 begin = number

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from tieback_contract.answers import Abstention, AbstentionReason, AnswerAction, Decision
 from tieback_contract.claims import QuestionFit, Verdict
+from tieback_contract.generation import Grounding
 
-from tieback.core.types.generation import Grounding
 from tieback.methods.answerability import Judgement
 
 LEAST_SUPPORTED = 0.5

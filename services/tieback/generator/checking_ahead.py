@@ -6,10 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from tieback_contract.claims import Claim
+from tieback_contract.claims import CheckEvent, Claim
 
 from tieback.core.deadline import Deadline
-from tieback.core.types.generation import Checked
 from tieback.grounding import ClaimCheck, PassageReader, answering, as_stated
 from tieback.methods.grounding import Finding, Statement
 
@@ -46,7 +45,7 @@ class CheckingAhead:
         task, self._task = self._task, None
         return await (task or self._find(text))
 
-    async def concluded(self, claim: Claim, found: Found) -> AsyncIterator[Checked]:
+    async def concluded(self, claim: Claim, found: Found) -> AsyncIterator[CheckEvent]:
         """The claim's citations, best first, its verdict, which counts from now on, and then conflicts."""
         concluded = self._check.conclude(claim, found.finding)
         for one in answering(self._question, claim, concluded):

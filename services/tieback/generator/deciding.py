@@ -11,11 +11,11 @@ import numpy as np
 from tieback_contract.answers import Decision
 from tieback_contract.arrays import Array
 from tieback_contract.field_path import FieldPath
+from tieback_contract.generation import Evidence
 from tieback_contract.method_choice import MethodChoice
 
 from tieback.core.errors import InvalidInput
 from tieback.core.state import State
-from tieback.core.types.generation import Evidence
 from tieback.generator.evidence import ReadEvidence
 from tieback.generator.prompting import EXCERPT_SENTENCES, GROUNDED, messages
 from tieback.methods.answer_decision import ACTIONS, Found, decisions

@@ -11,11 +11,11 @@ from typing import Any
 
 from tieback_contract.answers import FinishReason, ScoredToken, TokenScore, Twin
 from tieback_contract.field_path import at
+from tieback_contract.generation import PLAIN_DECODING, GrammarKind, SamplingParameters
 
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, Unavailable
 from tieback.core.types.conversation import NO_CONVERSATION, Conversation
-from tieback.core.types.generation import GrammarKind, SamplingParameters
 from tieback.generator.packing import packed
 from tieback.generator.prompting import asked_of, messages, shortened
 from tieback.generator.request import Counts, Excerpt, Vectors
@@ -50,8 +50,8 @@ class EndpointWriting:
 
     def __post_init__(self) -> None:
         sampling, options, name = self.sampling, self.model.options, self.model.name
-        strategy = sampling.strategy.name
-        if strategy != "plain":
+        strategy = sampling.decoding.name
+        if strategy != PLAIN_DECODING.name:
             raise InvalidInput(
                 f"{strategy} needs the model's logits, and {name} is an endpoint, which has none; take plain",
                 field=at("sampling", "strategy"),

@@ -15,9 +15,9 @@ from llguidance.numpy import allocate_token_bitmask, fill_next_token_bitmask
 from numpy.typing import NDArray
 from tieback_contract.arrays import Array
 from tieback_contract.field_path import at
+from tieback_contract.generation import Grammar, GrammarKind
 
 from tieback.core.errors import InvalidInput
-from tieback.core.types.generation import Grammar, GrammarKind
 from tieback.models.language_model import LanguageModel
 
 MOST_BYTES = 64 * 1024

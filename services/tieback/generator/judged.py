@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from tieback_contract.generation import Evidence
 
 from tieback.core.deadline import Deadline
-from tieback.core.types.generation import Evidence
 from tieback.generator.above import above
 from tieback.generator.evidence import ReadEvidence
 from tieback.generator.judging import Judge

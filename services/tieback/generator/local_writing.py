@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 
 from tieback_contract.answers import Twin
 from tieback_contract.arrays import Array
+from tieback_contract.conversation import ChatMessage
 from tieback_contract.field_path import at
+from tieback_contract.generation import SamplingParameters
 
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput
-from tieback.core.types.conversation import NO_CONVERSATION, Conversation, Turn
-from tieback.core.types.generation import SamplingParameters
+from tieback.core.types.conversation import NO_CONVERSATION, Conversation
 from tieback.generator.engine import Engine
 from tieback.generator.jobs import Job, new_job
 from tieback.generator.packing import MOST_SENTENCES, packed
@@ -236,7 +237,7 @@ class LocalWork:
                 return prompts
         raise self._too_long(longest, wanted)
 
-    def _shorter_and_shorter(self, excerpt: Excerpt) -> Iterator[tuple[Sequence[str], Sequence[Turn]]]:
+    def _shorter_and_shorter(self, excerpt: Excerpt) -> Iterator[tuple[Sequence[str], Sequence[ChatMessage]]]:
         """Yield what may stand beside the question: of the evidence less and less, or else of the history."""
         for number in range(self._most(excerpt), 0, -1):
             if sentences := excerpt(number):

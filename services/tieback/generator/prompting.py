@@ -14,8 +14,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from tieback_contract.conversation import ChatMessage, ChatRole
+
 from tieback.catalog.card import GeneratorCard
-from tieback.core.types.conversation import Conversation, Speaker, Turn
+from tieback.core.types.conversation import Conversation
 from tieback.methods.decoding import Example, PromptRequest
 from tieback.models.chat_template import Message
 from tieback.models.language_model import LanguageModel
@@ -101,12 +103,12 @@ def demonstrated_beginning(model: LanguageModel) -> list[int]:
     return tokens[: int(places[0])]
 
 
-def messages(asked: PromptRequest, history: Sequence[Turn] = ()) -> list[Message]:
+def messages(asked: PromptRequest, history: Sequence[ChatMessage] = ()) -> list[Message]:
     """The conversation that asks it, after earlier messages. A question that follows no example stands for
     itself.
     """
     if not asked.examples and not asked.excerpt:
-        earlier = [Message(turn.speaker.value, turn.text) for turn in history]
+        earlier = [Message(turn.role.value, turn.text) for turn in history]
         return [Message("system", asked.instruction), *earlier, Message("user", asked.question)]
     shown = [Message("system", asked.instruction)]
     for example in asked.examples:
@@ -115,10 +117,10 @@ def messages(asked: PromptRequest, history: Sequence[Turn] = ()) -> list[Message
     return [*shown, Message("user", _asking(asked.question, "\n".join(map(quoted, asked.excerpt))))]
 
 
-def shortened(history: Sequence[Turn]) -> Iterator[Sequence[Turn]]:
+def shortened(history: Sequence[ChatMessage]) -> Iterator[Sequence[ChatMessage]]:
     """The history, then without its oldest messages, beginning with a question each time; at last none."""
     yield history
-    yield from (history[place:] for place in range(1, len(history)) if history[place].speaker is Speaker.USER)
+    yield from (history[place:] for place in range(1, len(history)) if history[place].role is ChatRole.USER)
     yield ()
 
 

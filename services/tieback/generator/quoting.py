@@ -9,9 +9,9 @@ from dataclasses import replace
 from tieback_contract.answers import AnswerStyle, GenerationEvent, TextDelta
 from tieback_contract.claims import Claim, QuestionFit, Verdict
 from tieback_contract.field_path import at
+from tieback_contract.generation import PLAIN_DECODING, Evidence, Grounding, SamplingParameters
 
 from tieback.core.errors import InvalidInput
-from tieback.core.types.generation import Evidence, Grounding, SamplingParameters
 from tieback.generator.evidence import Place, ReadEvidence
 from tieback.grounding import ClaimCheck, answering
 from tieback.grounding.conflicts import LISTED
@@ -40,7 +40,8 @@ def style_of(
     `quotes` is None where there is no model: AUTO quotes then without evidence too, which is abstained from.
     InvalidInput for a quote of which is said how its tokens are chosen.
     """
-    is_sampled = replace(sampling, stop=tuple(sampling.stop)) != DEFAULT_SAMPLING
+    plain = replace(DEFAULT_SAMPLING, strategy=PLAIN_DECODING)
+    is_sampled = replace(sampling, stop=tuple(sampling.stop), strategy=sampling.decoding) != plain
     read = {"context": bool(grounding.context), "demonstrations": bool(grounding.demonstrations)}
     for name in (name for name, is_asked in read.items() if is_asked and asked is AnswerStyle.QUOTE):
         raise InvalidInput(

@@ -6,9 +6,9 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 from tieback_contract.answers import AnswerStyle, Decision, Degraded, GenerationEvent
+from tieback_contract.generation import SamplingParameters
 
 from tieback.core.errors import EndpointMisconfigured, EndpointUnavailable
-from tieback.core.types.generation import SamplingParameters
 
 Events = AsyncGenerator[GenerationEvent, None]
 

@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 from tieback_contract.answers import AnswerStyle, Twin
 from tieback_contract.arrays import Array
+from tieback_contract.generation import Evidence, Grounding
 
 from tieback.core.deadline import Deadline
-from tieback.core.types.generation import Evidence, Grounding
 from tieback.generator.deciding import Decide
 from tieback.generator.judging import Judge
 from tieback.generator.writing_ahead import Written

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from tieback_contract.arrays import Array
 from tieback_contract.field_path import at
+from tieback_contract.generation import SamplingParameters
 
 from tieback.core.errors import InvalidInput
-from tieback.core.types.generation import SamplingParameters
 from tieback.core.types.limits import Limits
 
 DEFAULT_LIMITS = Limits()

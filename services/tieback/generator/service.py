@@ -12,14 +12,14 @@ from pathlib import Path
 from tieback_contract.answers import AnswerStyle, GenerationEvent, Repair, RewrittenQuestion
 from tieback_contract.arrays import Array
 from tieback_contract.field_path import at
-from tieback_contract.method_choice import MethodChoice
+from tieback_contract.generation import PLAIN_DECODING, Evidence, Grounding, SamplingParameters
+from tieback_contract.method_choice import MethodChoice, choice_of
 
 from tieback.catalog.card import GeneratorCard
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, NotFound, StartupError, Unsupported
 from tieback.core.follow_up import standalone
 from tieback.core.types.conversation import NO_CONVERSATION, Conversation
-from tieback.core.types.generation import Evidence, Grounding, SamplingParameters
 from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
 from tieback.generator.answering import Answer
@@ -37,7 +37,6 @@ from tieback.generator.request import Request, Writing
 from tieback.generator.sampling import check as check_sampling
 from tieback.generator.slots import Slots
 from tieback.generator.strategy_streams import StrategyStreams
-from tieback.generator.twin import PLAIN_DECODING
 from tieback.grounding import (
     Checkers,
     PassageReader,
@@ -224,7 +223,7 @@ class Generator:
             writing = self._writing(served, sampling, grounding, conversation)
         elif style is AnswerStyle.WRITE:
             raise Unsupported(NO_MODEL)
-        checked_by = grounding.checker or (VERBATIM if style is AnswerStyle.QUOTE else None)
+        checked_by = choice_of(grounding.checker) or (VERBATIM if style is AnswerStyle.QUOTE else None)
         checker = self._checkers.configured(checked_by, at("grounding", "checker"))
         threshold = grounding.abstain_below
         if threshold is not None and not 0 <= threshold <= 1:
@@ -236,11 +235,13 @@ class Generator:
             _check_repair(sampling, grounding)
         is_read_whole = checker.name != VERBATIM.name or grounding.decision is not None
         is_read_whole |= style is AnswerStyle.WRITE
-        judge = grounding.answerability or (self._judges.of_decisions if grounding.decision else None)
+        judge = choice_of(grounding.answerability)
+        if judge is None and grounding.decision:
+            judge = self._judges.of_decisions
         return Request(
             *(prompt, evidence, writing if style is AnswerStyle.WRITE else None, grounding, checker, style),
             self._judges.configured(judge, at("grounding", "answerability")),
-            self._deciders.configured(grounding.decision, at("grounding", "decision")),
+            self._deciders.configured(choice_of(grounding.decision), at("grounding", "decision")),
             0 if is_read_whole else self._first_sentences,
         )
 
@@ -253,7 +254,7 @@ class Generator:
     ) -> Writing:
         if sampling.grammar is not None:
             check_size(sampling.grammar)
-        name, parameters = sampling.strategy.name, sampling.strategy.parameters
+        name, parameters = sampling.decoding.name, sampling.decoding.parameters
         field = at("sampling", "strategy")
         if sampling.twin and name == PLAIN_DECODING.name:
             raise InvalidInput(
@@ -309,7 +310,7 @@ class Generator:
 
 def _check_plain(sampling: SamplingParameters, what: str, name: str) -> None:
     """InvalidInput for another strategy: it would compare prompts by their text."""
-    if sampling.strategy.name != PLAIN_DECODING.name:
+    if sampling.decoding.name != PLAIN_DECODING.name:
         raise InvalidInput(
             f"{what} goes with plain decoding alone; leave out the strategy, or the {name}",
             field=at("grounding", name),

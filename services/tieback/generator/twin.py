@@ -9,10 +9,9 @@ from dataclasses import replace
 
 from tieback_contract.answers import FinishReason, Twin
 from tieback_contract.field_path import ROOT
-from tieback_contract.method_choice import MethodChoice
+from tieback_contract.generation import PLAIN_DECODING, SamplingParameters
 
 from tieback.core.deadline import Deadline
-from tieback.core.types.generation import SamplingParameters
 from tieback.generator.engine import Engine
 from tieback.generator.jobs import new_job
 from tieback.generator.slots import Slots
@@ -20,8 +19,6 @@ from tieback.generator.strategy_streams import StrategyStreams
 from tieback.generator.writing import AnswerWriter
 from tieback.methods.decoding import PLAIN, PromptForm, decodings, with_evidence
 from tieback.models.language_model import LanguageModel
-
-PLAIN_DECODING = MethodChoice("plain")
 
 
 async def plain_twin(

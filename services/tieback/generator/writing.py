@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from tieback_contract.answers import FinishReason, ScoredToken
 from tieback_contract.arrays import Array
+from tieback_contract.generation import SamplingParameters
 
 from tieback.core.errors import TiebackError
-from tieback.core.types.generation import SamplingParameters
 from tieback.generator.grammar import GrammarMatcher, within
 from tieback.generator.repetition import RepetitionPenalty
 from tieback.generator.sampling import Sampler

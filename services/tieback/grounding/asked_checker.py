@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from tieback_contract.arrays import Span
 from tieback_contract.claims import Citation, Verdict, VerdictLabel
 from tieback_contract.field_path import FieldPath
+from tieback_contract.generation import Evidence
 from tieback_contract.method_choice import MethodChoice
 
 from tieback.core.deadline import Deadline
 from tieback.core.errors import EndpointMisconfigured, EndpointUnavailable, TiebackError, Unavailable
-from tieback.core.types.generation import Evidence
 from tieback.core.types.grounding import GroundingCheck
 from tieback.grounding.card_checker import threshold_of
 from tieback.methods.grounding import Finding, Passage, Statement, Support
@@ -38,7 +38,7 @@ class AskedChecker:
             end = begin + len(claim.text.encode())
             spans.append((begin, end))
             begin = end + 1
-        evidence = [Evidence(str(place), one.text, one.title) for place, one in enumerate(passages)]
+        evidence = [Evidence(one.text, str(place), one.title) for place, one in enumerate(passages)]
         asked = GroundingCheck("\n".join(one.text for one in claims), evidence, spans, question)
         try:
             [checked] = (await self._port.check([asked], checker=self._choice, deadline=deadline)).results

@@ -7,10 +7,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from tieback_contract.claims import Citation, Claim, Conflict, NotCheckedReason, Verdict, VerdictLabel
+from tieback_contract.claims import (
+    CheckEvent,
+    Citation,
+    Claim,
+    Conflict,
+    NotCheckedReason,
+    Verdict,
+    VerdictLabel,
+)
+from tieback_contract.generation import Evidence
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
-from tieback.core.types.generation import Checked, Evidence
 from tieback.grounding.configured_checker import LABELS, ConfiguredChecker, labels_checker
 from tieback.grounding.conflicts import Conflicts
 from tieback.grounding.explaining import Explanations, citation_of
@@ -137,7 +145,7 @@ class ClaimCheck:
 
     async def check(
         self, claim: Claim, statement: Statement | None, found: Finding | None = None
-    ) -> list[Checked]:
+    ) -> list[CheckEvent]:
         """The claim's citations, best first, then its verdict, then what other passages say instead.
 
         `statement` has the claim's vectors; it is needed for a claim that it `takes` and that is not `found`.
@@ -183,7 +191,7 @@ class ClaimCheck:
         compares = self._reads_all and finding.checker != LABELS
         return [*cited, self._explanations.explained(verdict, claim, finding, cited, compares=compares)]
 
-    async def conflicts(self, claim: Claim, concluded: Sequence[Checked]) -> list[Conflict]:
+    async def conflicts(self, claim: Claim, concluded: Sequence[CheckEvent]) -> list[Conflict]:
         """What other passages say instead of what a claim rests on. It may take longer than the verdict, so
         that does not wait for it.
         """

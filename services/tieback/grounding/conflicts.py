@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 
 from tieback_contract.arrays import Span
 from tieback_contract.claims import Citation, Conflict, ConflictingPlace
+from tieback_contract.generation import Evidence
 
 from tieback.core.displayed import as_displayed
 from tieback.core.language import sentence_of
-from tieback.core.types.generation import Evidence
 from tieback.grounding.differences import difference
 from tieback.grounding.row_keys import row_key
 from tieback.methods.grounding import Passage

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from tieback_contract.arrays import Span
 from tieback_contract.claims import Citation, Claim, Verdict, VerdictLabel
+from tieback_contract.generation import Evidence
 
 from tieback.core.recognised import region_of, time_of
-from tieback.core.types.generation import Evidence
 from tieback.grounding.conflicts import place_of
 from tieback.grounding.disagreement import Disagreements
 from tieback.methods.grounding import Finding, Passage, Place, Support, Words, words_of

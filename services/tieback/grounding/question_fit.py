@@ -6,12 +6,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from tieback_contract.claims import Claim, QuestionFit, Verdict, VerdictLabel
+from tieback_contract.claims import CheckEvent, Claim, QuestionFit, Verdict, VerdictLabel
 
 from tieback.core.displayed import as_displayed
 from tieback.core.language import Sentence, sentence_of
 from tieback.core.questions import asks_how_to, has_expected, kind_of
-from tieback.core.types.generation import Checked
 from tieback.grounding.languages import is_foreign
 
 YES_OR_NO = re.compile(r"\s*(yes|no)\s*[,.:;!–—-]+\s*", re.IGNORECASE)
@@ -45,7 +44,7 @@ def _counted(text: str) -> Iterator[str]:
         yield from (part for part in parts if COUNTED.fullmatch(part))
 
 
-def answering(question: str, claim: Claim, found: Sequence[Checked], above: str = "") -> list[Checked]:
+def answering(question: str, claim: Claim, found: Sequence[CheckEvent], above: str = "") -> list[CheckEvent]:
     """What a check of a claim found, its verdict with whether it can be an answer to the question, read after
     what it stands under, and whether one of both is not in English.
     """

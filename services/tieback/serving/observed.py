@@ -14,6 +14,7 @@ from typing import Unpack
 from tieback_contract.answers import AnswerStyle, Finish, GenerationEvent
 from tieback_contract.claims import Claim, Verdict
 from tieback_contract.fusion import Fused
+from tieback_contract.generation import Evidence, Grounding, SamplingParameters
 from tieback_contract.method_choice import MethodChoice
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
@@ -22,7 +23,6 @@ from tieback.core.types.content import Content
 from tieback.core.types.conversation import NO_CONVERSATION, Conversation
 from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeReply, SplitReply
 from tieback.core.types.fusion import FusePart, FuseReply, Role, Routing
-from tieback.core.types.generation import Evidence, Grounding, SamplingParameters
 from tieback.core.types.grounding import CheckedText, CheckReply, GroundingCheck
 from tieback.core.types.recognition import RecogniseReply
 from tieback.core.types.rerank import RerankCandidate, RerankReply, RerankSource
@@ -223,7 +223,7 @@ class ObservedGenerator:
         with tracing.step("generate", current=False, operation=operation) as span:
             async with aclosing(events) as stream:  # type: ignore[type-var]  # the ports' iterators are generators
                 async for event in stream:
-                    self._telemetry.observe_generation(event, sampling.strategy.name)
+                    self._telemetry.observe_generation(event, sampling.decoding.name)
                     if isinstance(event, Claim):
                         claims[event.id] = event.text
                     elif isinstance(event, Verdict):

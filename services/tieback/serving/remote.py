@@ -10,6 +10,7 @@ from collections.abc import Collection as Names
 from contextlib import aclosing
 
 from tieback_contract.answers import AnswerStyle, GenerationEvent
+from tieback_contract.generation import Evidence, Grounding, SamplingParameters
 from tieback_contract.method_choice import MethodChoice
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
@@ -17,7 +18,6 @@ from tieback.core.types.content import Content
 from tieback.core.types.conversation import NO_CONVERSATION, Conversation
 from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeReply, SplitReply
 from tieback.core.types.fusion import FusePart, FuseReply, Role, Routing
-from tieback.core.types.generation import Evidence, Grounding, SamplingParameters
 from tieback.core.types.grounding import CheckReply, GroundingCheck
 from tieback.core.types.recognition import RecogniseReply
 from tieback.core.types.rerank import RerankCandidate, RerankReply, RerankSource
@@ -44,6 +44,7 @@ from tieback.serving.conversions.generations import (
     read_event,
     write_evidence,
     write_grounding,
+    write_sampling,
     write_style,
 )
 from tieback.serving.conversions.groundings import read_check_response, write_checks
@@ -60,7 +61,6 @@ from tieback.serving.conversions.routings import (
     write_role,
     write_routing,
 )
-from tieback.serving.conversions.sampling import write_sampling
 from tieback.serving.conversions.vectors import write_output
 from tieback.serving.mesh import Mesh
 from tieback.serving.plan import Plan

@@ -17,8 +17,7 @@ from tieback.core.errors import (
     StartupError,
     Unavailable,
 )
-from tieback.core.types.conversation import Conversation, Speaker, Turn
-from tieback.core.types.generation import Grammar, GrammarKind, Grounding, SamplingParameters
+from tieback.core.types.conversation import Conversation
 from tieback.encoder import Encoder
 from tieback.generator import Generator
 from tieback.models.chat_endpoint import EndpointModel
@@ -31,9 +30,11 @@ from tieback_contract.answers import (
     TokenScores,
 )
 from tieback_contract.claims import VerdictLabel
+from tieback_contract.conversation import ChatMessage, ChatRole
+from tieback_contract.generation import Grounding, SamplingParameters
 from tieback_contract.method_choice import MethodChoice
 
-SCHEMA = Grammar(GrammarKind.JSON_SCHEMA, '{"type": "object"}')
+SCHEMA = '{"type": "object"}'
 
 
 async def test_an_answer_of_an_endpoint_is_streamed_cited_and_checked(
@@ -66,7 +67,7 @@ async def test_what_is_asked_of_sampling_is_passed_on(server: ChatServer, ask: A
         min_p=0.1,
         repetition_penalty=1.1,
         seed=4,
-        grammar=SCHEMA,
+        json_schema=SCHEMA,
     )
 
     await ask(server.base_url, sampling=sampling)
@@ -113,7 +114,7 @@ async def test_claims_of_an_endpoint_are_repaired(server: ChatServer, ask: Askin
     ("sampling", "options", "field", "message"),
     [
         ({"strategy": MethodChoice("dola")}, {}, "sampling.strategy", "dola needs the model's logits"),
-        ({"grammar": Grammar(GrammarKind.REGEX, "a+")}, {}, "sampling.grammar.regex", "JSON Schema"),
+        ({"regex": "a+"}, {}, "sampling.grammar.regex", "JSON Schema"),
         ({"log_probabilities": 9}, {"log_probabilities": 5}, "sampling.log_probabilities", "5 at most"),
         ({"top_k": 9}, {"dialect": "openai"}, "sampling.top_k", "without top_k"),
     ],
@@ -138,8 +139,8 @@ async def test_a_conversation_is_read_by_the_model_where_there_is_no_evidence(
 ) -> None:
     model = EndpointModel(card(server.base_url, system_prompt="Be brief."))
     generator = Generator([model], encoder, space="bag-of-words")
-    history = [Turn(Speaker.USER, "Who are you?"), Turn(Speaker.ASSISTANT, "A bridge.")]
-    long = [Turn(Speaker.USER, "x" * 5000), Turn(Speaker.ASSISTANT, "y" * 5000), *history]
+    history = [ChatMessage(ChatRole.USER, "Who are you?"), ChatMessage(ChatRole.ASSISTANT, "A bridge.")]
+    long = [ChatMessage(ChatRole.USER, "x" * 5000), ChatMessage(ChatRole.ASSISTANT, "y" * 5000), *history]
 
     await collect(generator, "How old?", conversation=Conversation(history))
     await collect(generator, "How old?", conversation=Conversation(long, "Rhyme."))
@@ -155,7 +156,10 @@ async def test_a_question_with_evidence_is_rewritten_by_the_conversation(
     server: ChatServer, encoder: Encoder
 ) -> None:
     generator = Generator([EndpointModel(card(server.base_url))], encoder, space="bag-of-words")
-    history = [Turn(Speaker.USER, "Tell me about the Severn Bridge."), Turn(Speaker.ASSISTANT, "It is long.")]
+    history = [
+        ChatMessage(ChatRole.USER, "Tell me about the Severn Bridge."),
+        ChatMessage(ChatRole.ASSISTANT, "It is long."),
+    ]
 
     answer = await collect(
         generator, "Is it open?", EVIDENCE, grounding=ALWAYS, conversation=Conversation(history, "Rhyme.")

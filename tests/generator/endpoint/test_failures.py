@@ -21,13 +21,13 @@ from tieback.core.errors import (
     TiebackError,
     Unavailable,
 )
-from tieback.core.types.generation import Grammar, GrammarKind, SamplingParameters
 from tieback.encoder import Encoder
 from tieback.generator import Generator
 from tieback.models.chat_endpoint import EndpointModel
 from tieback_contract.answers import AnswerStyle, Degraded, TextDelta
+from tieback_contract.generation import SamplingParameters
 
-SCHEMA = Grammar(GrammarKind.JSON_SCHEMA, '{"type": "object"}')
+SCHEMA = '{"type": "object"}'
 
 
 async def test_where_an_endpoint_is_away_the_answer_is_quoted_and_says_so(
@@ -53,7 +53,7 @@ async def test_who_needs_the_model_of_an_endpoint_that_is_away_is_told_the_way_o
     for how in (
         {"model": "far"},
         {"style": AnswerStyle.WRITE},
-        {"sampling": SamplingParameters(grammar=SCHEMA)},
+        {"sampling": SamplingParameters(json_schema=SCHEMA)},
         {"sampling": SamplingParameters(log_probabilities=1)},
     ):
         with pytest.raises(EndpointUnavailable) as away:

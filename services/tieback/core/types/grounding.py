@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from tieback_contract.arrays import Span
 from tieback_contract.claims import Citation, Claim, Conflict, Verdict
+from tieback_contract.generation import Evidence
 from tieback_contract.reports import Timing
 
 from tieback.core.errors import TiebackError
-from tieback.core.types.generation import Evidence
 
 
 @dataclass(frozen=True, slots=True)

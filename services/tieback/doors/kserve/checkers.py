@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from tieback_contract.field_path import at
+from tieback_contract.generation import Evidence
 from tieback_contract.method_choice import MethodChoice
 
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.types.generation import Evidence
 from tieback.core.types.grounding import CheckedText, GroundingCheck
 from tieback.doors.kserve.model import Outcome, TensorSpec, decoded, numbers, padded, padded_texts, texts
 from tieback.doors.kserve.parameters import TIMEOUT, TIMEOUT_SAYS, Parameters
@@ -85,7 +85,7 @@ def _passages(evidence: Tensor, rows: int) -> list[list[Evidence]]:
     each = evidence.shape[1]
     values = decoded((value for value in evidence.values), evidence)
     return [
-        [Evidence(str(place), one) for place, one in enumerate(values[row * each : (row + 1) * each]) if one]
+        [Evidence(one, str(place)) for place, one in enumerate(values[row * each : (row + 1) * each]) if one]
         for row in range(rows)
     ]
 

@@ -24,6 +24,7 @@ from tieback.serving.conversions.contents import read_item, read_long_texts
 from tieback.serving.conversions.conversations import conversation_of
 from tieback.serving.conversions.generations import (
     read_grounding,
+    read_sampling,
     read_style,
     write_event,
 )
@@ -33,7 +34,6 @@ from tieback.serving.conversions.retrievals import (
     write_retrieve_reply,
     write_truncated,
 )
-from tieback.serving.conversions.sampling import read_sampling
 from tieback.serving.conversions.token_vectors import read_token_vectors
 from tieback.serving.reading import converted
 from tieback.serving.servicers.batch import Batch

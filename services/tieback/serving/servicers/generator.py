@@ -15,10 +15,10 @@ from tieback.serving.conversions.frames import each
 from tieback.serving.conversions.generations import (
     read_evidence,
     read_grounding,
+    read_sampling,
     read_style,
     write_event,
 )
-from tieback.serving.conversions.sampling import read_sampling
 from tieback.serving.reading import converted
 from tieback.serving.servicers.time_left import deadline_of
 from tieback.v1 import generator_pb2, generator_pb2_grpc

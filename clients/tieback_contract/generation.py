@@ -1,12 +1,62 @@
-"""How an answer is made: its style, how tokens are chosen, how it is held to the evidence."""
+"""Requests for an answer: its passages, how tokens are chosen, and how it is held to the passages."""
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from tieback_contract.answers import Repair
-from tieback_contract.method_choice import MethodLike
+from tieback_contract.arrays import Box
+from tieback_contract.method_choice import MethodChoice, MethodLike
+from tieback_contract.modality import Modality
+from tieback_contract.recognition import Segment
+from tieback_contract.wire import wire
+
+PLAIN_DECODING = MethodChoice("plain")
+"""The strategy where none is named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A passage that an answer may rest on. A plain `str` does as well."""
+
+    text: str
+    """The passage."""
+    id: str = ""
+    """Names it in citations; empty for its ordinal."""
+    title: str = ""
+    """A heading for people."""
+    item_id: str = ""
+    """The item it comes from."""
+    section_id: str = ""
+    """The section within the item."""
+    uri: str = ""
+    """Address of the original."""
+    modality: Modality = Modality.TEXT
+    """Its modality."""
+    score: float = 0.0
+    """Its retrieval score."""
+    region: Box | None = None
+    """Where in the picture what was looked for is, of a picture that is known by its regions."""
+    segments: Sequence[Segment] = ()
+    """Of a picture or a sound: where parts of the text are in it, which citations of these parts have."""
+
+
+class GrammarKind(enum.StrEnum):
+    """The form that a grammar is written in; also the name of its field."""
+
+    JSON_SCHEMA = "json_schema"
+    REGEX = "regex"
+    LARK = "lark"
+
+
+class Grammar(NamedTuple):
+    """A language that holds the answers that may be written."""
+
+    kind: GrammarKind
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +87,25 @@ class SamplingParameters:
     """Draft tokens from the prompt and the answer, which changes no answer. None for the default: on."""
     twin: bool = False
     """Also write what plain decoding writes, with the same seed and limits: `Finish.twin`."""
-    json_schema: str | Mapping[str, object] | None = None
+    json_schema: str | Mapping[str, object] | None = field(default=None, metadata=wire("grammar.json_schema"))
     """Write JSON that is valid under this JSON Schema."""
-    regex: str = ""
+    regex: str | None = field(default=None, metadata=wire("grammar.regex"))
     """Write text that matches this regular expression as a whole."""
-    lark: str = ""
+    lark: str | None = field(default=None, metadata=wire("grammar.lark"))
     """Write text of this context-free grammar, in the form of Lark."""
+
+    @property
+    def decoding(self) -> MethodChoice:
+        """The strategy, plain decoding where none is named."""
+        return PLAIN_DECODING if self.strategy is None else MethodChoice.of(self.strategy)
+
+    @property
+    def grammar(self) -> Grammar | None:
+        """The grammar as it is sent; None where any text may be written."""
+        for kind in GrammarKind:
+            if (text := getattr(self, kind)) is not None:
+                return Grammar(kind, text)
+        return None
 
 
 @dataclass(frozen=True, slots=True)
