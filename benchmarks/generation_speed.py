@@ -21,7 +21,9 @@ from typing import Any
 
 from tieback.catalog.catalog import Catalog
 from tieback.catalog.options import CausalLanguageModel
+from tieback.core.call import NO_CALL
 from tieback.core.tenant import TENANT
+from tieback.core.types.generation import GenerateRequest
 from tieback.encoder import Encoder
 from tieback.generator import Generator
 from tieback.generator.engine import READ_TOKENS
@@ -270,7 +272,8 @@ async def written(
     """One answer of the product's generator, without checks."""
     began, first, text = time.process_time(), 0.0, ""
     events: Any = generator.generate(
-        prompt, evidence, sampling=sampling, grounding=UNGROUNDED, style=AnswerStyle.WRITE
+        GenerateRequest(prompt, evidence, sampling=sampling, grounding=UNGROUNDED, style=AnswerStyle.WRITE),
+        NO_CALL,
     )
     async for event in events:
         if isinstance(event, TextDelta):

@@ -29,7 +29,9 @@ from typing import Any
 
 import numpy as np
 from tieback.catalog.catalog import Catalog
+from tieback.core.call import NO_CALL
 from tieback.core.types.content import Content
+from tieback.core.types.recognition import RecogniseRequest
 from tieback.models.loading import load_recogniser
 from tieback.models.store import Store
 from tieback.recogniser import Recogniser
@@ -156,7 +158,7 @@ async def sounds_by_score(folder: Path) -> list[dict[str, Any]]:
     found: list[tuple[float, bool]] = []
     for name, animal in sorted(animals.items()):
         sound = Content(Modality.AUDIO, await asyncio.to_thread((folder / name).read_bytes))
-        (result,) = (await recogniser.recognise([sound])).results
+        (result,) = (await recogniser.recognise(RecogniseRequest([sound]), NO_CALL)).results
         if not isinstance(result, RecognisedText):
             raise result
         encoded = result.text.encode()

@@ -23,8 +23,10 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 from tieback.catalog.catalog import Catalog
+from tieback.core.call import NO_CALL
 from tieback.core.types.content import Content
 from tieback.core.types.limits import Limits
+from tieback.core.types.recognition import RecogniseRequest
 from tieback.models.image_decoding import size_of
 from tieback.models.loading import load_recogniser
 from tieback.models.store import Store
@@ -89,7 +91,7 @@ async def _read(recogniser: Recogniser, path: Path, labelled: Sequence[Line]) ->
     content = Content(Modality.IMAGE, await asyncio.to_thread(path.read_bytes))
     width, height = size_of(content, Limits())
     begin = time.process_time()
-    (found,) = (await recogniser.recognise([content])).results
+    (found,) = (await recogniser.recognise(RecogniseRequest([content]), NO_CALL)).results
     seconds = time.process_time() - begin
     if not isinstance(found, RecognisedText):
         raise found

@@ -24,7 +24,9 @@ from typing import Any
 import numpy as np
 from tieback.catalog.card import GeneratorCard
 from tieback.catalog.catalog import Catalog
+from tieback.core.call import NO_CALL
 from tieback.core.deadline import NO_DEADLINE
+from tieback.core.types.generation import GenerateRequest
 from tieback.encoder import Encoder
 from tieback.generator import Generator
 from tieback.generator.judged import read_evidence
@@ -134,10 +136,13 @@ async def answer(generator: Generator, one: Asked, sampling: SamplingParameters)
     """An answer's text and end."""
     text = ""
     events: Any = generator.generate(
-        *(one.question, [Evidence(one.passage, "1")]),
-        sampling=sampling,
-        grounding=UNGROUNDED,
-        style=AnswerStyle.WRITE,
+        GenerateRequest(
+            *(one.question, [Evidence(one.passage, "1")]),
+            sampling=sampling,
+            grounding=UNGROUNDED,
+            style=AnswerStyle.WRITE,
+        ),
+        NO_CALL,
     )
     async for event in events:
         text += event.text if isinstance(event, TextDelta) else ""

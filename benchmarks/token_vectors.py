@@ -24,10 +24,11 @@ from typing import Any
 import numpy as np
 from tieback.answer.reranking import ranked
 from tieback.catalog.catalog import Catalog
+from tieback.core.call import NO_CALL
 from tieback.core.types.collection import IndexedItem, IndexedSection
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.limits import Limits
-from tieback.core.types.rerank import RerankCandidate
+from tieback.core.types.rerank import RerankCandidate, RerankRequest
 from tieback.core.types.token_vectors import TokenVectors
 from tieback.index import Index
 from tieback.index.token_rows import TokenCoding, TokenRows
@@ -248,7 +249,7 @@ async def _reranked(reranker: Reranker, asked: Sequence[Asked], tokens: Mapping[
             if hit.item_id in tokens
         ]
         began = time.process_time()
-        reply = await reranker.rerank(one.tokens, candidates)
+        reply = await reranker.rerank(RerankRequest(one.tokens, candidates), NO_CALL)
         seconds.append(time.process_time() - began)
         names = [one.hits[int(result.id)].item_id for result in reply.results]
         alone.append(ndcg(names, one.grades))

@@ -7,9 +7,10 @@ import time
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from tieback.core.call import NO_CALL
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import EncodePlan, Truncation
-from tieback.core.types.fusion import FusePart
+from tieback.core.types.fusion import FusePart, FuseRequest
 from tieback.core.types.limits import Limits
 from tieback.models.encoder_model import EncoderModel, Prepared
 from tieback.models.joint_space_artifact import JointSpaceArtifact
@@ -105,7 +106,7 @@ class _Kind:
             begin = call % max(1, len(self._parts) - batch + 1)
             inputs = self._parts[begin : begin + batch]
             started, used = time.perf_counter(), time.process_time()
-            await self._joint.router.fuse(inputs)
+            await self._joint.router.fuse(FuseRequest(inputs), NO_CALL)
             calls.append(1e3 * (time.perf_counter() - started))
             processor.append(1e3 * (time.process_time() - used))
         return float(np.median(calls)), float(np.median(processor))

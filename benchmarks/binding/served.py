@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from tieback.core.types.fusion import FusePart, Role, Routing
+from tieback.core.call import NO_CALL
+from tieback.core.types.fusion import FusePart, FuseRequest, Role, Routing
 from tieback.models.joint_space_artifact import JointSpaceArtifact
 from tieback.ports import DEFAULT_ROUTING
 from tieback.router import Router
@@ -48,7 +49,9 @@ class Joint:
         found = []
         for begin in range(0, len(inputs), BATCH):
             batch = inputs[begin : begin + BATCH]
-            for one in asyncio.run(self.router.fuse(batch, role=role, routing=routing)).results:
+            for one in asyncio.run(
+                self.router.fuse(FuseRequest(batch, role=role, routing=routing), NO_CALL)
+            ).results:
                 if not isinstance(one, Fused):
                     raise one
                 found.append(one)

@@ -15,12 +15,14 @@ from typing import Any, NoReturn
 
 import grpc
 from tieback.admission import Admission
+from tieback.core.call import Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import Overloaded
+from tieback.core.types.encoding import EncodeRequest, SplitTextsRequest
 from tieback.serving import failures
 from tieback.serving.screening import METHOD, SPACE_KEY
 from tieback.serving.server import GrpcServer
-from tieback.serving.servicers.encoder import EncoderServicer
+from tieback.serving.servicers.encoder import encoder_servicer
 from tieback.serving.settings import Settings
 from tieback.serving.telemetry import Telemetry
 from tieback.v1 import content_pb2, encoder_pb2
@@ -61,8 +63,11 @@ class _Full:
     def refusal(self, _: str, deadline: Deadline) -> Overloaded | None:
         return self._admission.refusal(deadline)
 
-    async def encode(self, *_: Any, deadline: Deadline, **__: Any) -> NoReturn:
-        self._admission.admit(1, deadline=deadline)
+    async def split_texts(self, request: SplitTextsRequest, call: Call) -> NoReturn:
+        raise NotImplementedError
+
+    async def encode(self, _: EncodeRequest, call: Call) -> NoReturn:
+        self._admission.admit(1, deadline=call.deadline)
         raise AssertionError("a full space has admitted a call")
 
 
@@ -132,7 +137,7 @@ async def _serving(connection: Connection, kind: str) -> None:
         unused = Path("unused")
         settings = Settings(models=unused, store=unused, drain_seconds=0)
         full, ours = _Full(), GrpcServer(settings, Telemetry(settings))
-        ours.add(EncoderServicer(full))  # type: ignore[arg-type]  # it never answers
+        ours.add(encoder_servicer(full))
         if kind == SCREENED:
             ours.screen(full)
         port = await ours.start("127.0.0.1", 0)

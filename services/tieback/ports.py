@@ -13,25 +13,27 @@ from pathlib import Path
 from typing import Protocol, Unpack
 
 from tieback_contract.answers import AnswerStyle, GenerationEvent
-from tieback_contract.generation import Evidence, Grounding, SamplingParameters
+from tieback_contract.generation import Grounding, SamplingParameters
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import SpaceRef
 
+from tieback.core.call import Call
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import TiebackError
 from tieback.core.tenant import Usage
 from tieback.core.types.collection import Collection, IndexedItem, Source, UpsertReply
 from tieback.core.types.content import Content, Item
 from tieback.core.types.conversation import NO_CONVERSATION, Conversation
-from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeReply, SplitReply
-from tieback.core.types.fusion import FusePart, FuseReply, Role, Routing
-from tieback.core.types.grounding import CheckReply, GroundingCheck
+from tieback.core.types.encoding import EncodePlan, EncodeReply, EncodeRequest, SplitReply, SplitTextsRequest
+from tieback.core.types.fusion import FuseReply, FuseRequest, Routing
+from tieback.core.types.generation import GenerateRequest
+from tieback.core.types.grounding import CheckGroundingRequest, CheckReply
 from tieback.core.types.ingestion import IngestReply, LongTexts
 from tieback.core.types.query_plan import QueryPlan
-from tieback.core.types.recognition import RecogniseReply
+from tieback.core.types.recognition import RecogniseReply, RecogniseRequest
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexState
-from tieback.core.types.rerank import RerankCandidate, RerankReply, RerankSource
+from tieback.core.types.rerank import RerankReply, RerankRequest
 from tieback.core.types.retrieval import Retrieval, RetrieveReply
 from tieback.core.types.search import Search, SearchReply
 from tieback.core.types.token_vectors import TokenVectors
@@ -40,7 +42,6 @@ DEFAULT_PLAN = EncodePlan()
 DEFAULT_ROUTING = Routing()
 DEFAULT_SAMPLING = SamplingParameters()
 DEFAULT_GROUNDING = Grounding()
-DEFAULT_RERANKING = MethodChoice("late_interaction")
 
 NO_EXPANSION = MethodChoice("none")
 """Searches for a query as it is, and not again with what it found."""
@@ -72,31 +73,13 @@ EVIDENCE_SENTENCES = 512
 class EncoderPort(Protocol):
     """Turns contents into vectors of a named space."""
 
-    async def encode(
-        self,
-        space: str,
-        contents: Sequence[Content],
-        plan: EncodePlan = DEFAULT_PLAN,
-        *,
-        cache: CachePolicy = CachePolicy.USE,
-        deadline: Deadline = NO_DEADLINE,
-    ) -> EncodeReply:
+    async def encode(self, request: EncodeRequest, call: Call) -> EncodeReply:
         """One result per content, in order; a bad content gets an error and the others succeed."""
         ...
 
-    async def split(
-        self,
-        space: str,
-        texts: Sequence[str],
-        *,
-        max_tokens: int = 0,
-        overlap: float | None = None,
-        deadline: Deadline = NO_DEADLINE,
-    ) -> SplitReply:
+    async def split_texts(self, request: SplitTextsRequest, call: Call) -> SplitReply:
         """Where to cut texts so that the space reads every piece to its end; a bad text gets an error.
 
-        Pieces have at most `max_tokens`, 0 for as many as the space reads. The last sentence of one is
-        repeated in the next where it takes at most the share `overlap` of that, None for `OVERLAP`.
         InvalidInput with the reason `TOO_MANY_PIECES` where all texts become more of them than a request may.
         """
         ...
@@ -105,16 +88,8 @@ class EncoderPort(Protocol):
 class RouterPort(Protocol):
     """Fuses encodings into joint vectors."""
 
-    async def fuse(
-        self,
-        inputs: Sequence[Sequence[FusePart]],
-        *,
-        role: Role = Role.QUERY,
-        routing: Routing = DEFAULT_ROUTING,
-        per_region: bool = False,
-        deadline: Deadline = NO_DEADLINE,
-    ) -> FuseReply:
-        """One result per input, in order; with `per_region`, regions of pictures get vectors too."""
+    async def fuse(self, request: FuseRequest, call: Call) -> FuseReply:
+        """One result per input, in order."""
         ...
 
 
@@ -285,18 +260,7 @@ class StorePort(IndexPort, Protocol):
 class RerankerPort(Protocol):
     """Orders candidates by a closer look."""
 
-    async def rerank(
-        self,
-        query: RerankSource,
-        candidates: Sequence[RerankCandidate],
-        *,
-        method: MethodChoice = DEFAULT_RERANKING,
-        rank_fusion: MethodChoice | None = None,
-        space: str = "",
-        limit: int = 0,
-        explain: bool = False,
-        deadline: Deadline = NO_DEADLINE,
-    ) -> RerankReply:
+    async def rerank(self, request: RerankRequest, call: Call) -> RerankReply:
         """The candidates, best first."""
         ...
 
@@ -304,18 +268,7 @@ class RerankerPort(Protocol):
 class GeneratorPort(Protocol):
     """Writes answers that rest on evidence."""
 
-    def generate(
-        self,
-        prompt: str,
-        evidence: Sequence[Evidence] = (),
-        *,
-        model: str = "",
-        sampling: SamplingParameters = DEFAULT_SAMPLING,
-        grounding: Grounding = DEFAULT_GROUNDING,
-        style: AnswerStyle = AnswerStyle.AUTO,
-        conversation: Conversation = NO_CONVERSATION,
-        deadline: Deadline = NO_DEADLINE,
-    ) -> AsyncIterator[GenerationEvent]:
+    def generate(self, request: GenerateRequest, call: Call) -> AsyncIterator[GenerationEvent]:
         """Text as it is written, each claim with citations and verdict after its text, then a finish."""
         ...
 
@@ -323,36 +276,16 @@ class GeneratorPort(Protocol):
 class GroundingPort(Protocol):
     """Checks texts that somebody else wrote against passages."""
 
-    async def check(
-        self,
-        checks: Sequence[GroundingCheck],
-        *,
-        checker: MethodChoice | None = None,
-        deadline: Deadline = NO_DEADLINE,
-    ) -> CheckReply:
-        """The claims of each text with citations and verdicts, in order; a bad check gets an error.
-
-        `checker` is a method of the family "grounding"; None for the server's default.
-        """
+    async def check_grounding(self, request: CheckGroundingRequest, call: Call) -> CheckReply:
+        """The claims of each text with citations and verdicts, in order; a bad check gets an error."""
         ...
 
 
 class RecogniserPort(Protocol):
     """Reads what is written in pictures, and writes down what is said in sounds."""
 
-    async def recognise(
-        self,
-        contents: Sequence[Content],
-        *,
-        model: str = "",
-        fusion: MethodChoice | None = None,
-        deadline: Deadline = NO_DEADLINE,
-    ) -> RecogniseReply:
-        """A result for each content, in order; a bad one gets an error and the others succeed.
-
-        `model` is the recogniser; empty for the server's of each content's modality. `fusion` is how a
-        language model takes part.
-        """
+    async def recognise(self, request: RecogniseRequest, call: Call) -> RecogniseReply:
+        """A result for each content, in order; a bad one gets an error and the others succeed."""
         ...
 
 

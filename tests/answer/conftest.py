@@ -11,19 +11,19 @@ from support import colours
 from support.bag_of_words import WIDTH, BagOfWords, card, dense
 from support.troubles import Troubles
 from tieback.answer import Answerer
-from tieback.core.deadline import NO_DEADLINE, Deadline
+from tieback.core.call import Call
+from tieback.core.deadline import NO_DEADLINE
 from tieback.core.types.content import Content, Item, Section
-from tieback.core.types.conversation import NO_CONVERSATION, Conversation
+from tieback.core.types.generation import GenerateRequest
 from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
 from tieback.index import Index
 from tieback.models.class_name_bridge import ClassNameBridge
 from tieback.models.learned.ranker import TrainedRanker, shipped
-from tieback.ports import DEFAULT_GROUNDING, DEFAULT_SAMPLING
 from tieback.reranker import Reranker
 from tieback.router import Component, Router
-from tieback_contract.answers import AnswerStyle, Finish, FinishReason, GenerationEvent, TextDelta
-from tieback_contract.generation import Evidence, Grounding, SamplingParameters
+from tieback_contract.answers import Finish, FinishReason, GenerationEvent, TextDelta
+from tieback_contract.generation import Evidence
 from tieback_contract.modality import Modality
 from tieback_contract.reports import Timing
 
@@ -39,25 +39,15 @@ class Quoting:
         self.deadline = NO_DEADLINE
         self.left = False
 
-    async def generate(
-        self,
-        prompt: str,
-        evidence: Sequence[Evidence] = (),
-        *,
-        model: str = "",
-        sampling: SamplingParameters = DEFAULT_SAMPLING,
-        grounding: Grounding = DEFAULT_GROUNDING,
-        style: AnswerStyle = AnswerStyle.AUTO,
-        conversation: Conversation = NO_CONVERSATION,
-        deadline: Deadline = NO_DEADLINE,
-    ) -> AsyncIterator[GenerationEvent]:
-        self.prompts.append(prompt)
-        self.evidence, self.deadline = evidence, deadline
+    async def generate(self, request: GenerateRequest, call: Call) -> AsyncIterator[GenerationEvent]:
+        evidence = request.evidence
+        self.prompts.append(request.prompt)
+        self.evidence, self.deadline = evidence, call.deadline
         try:
             for passage in evidence[:1]:
                 for word in passage.text.split():
                     yield TextDelta(f"{word} ")
-            yield Finish(FinishReason.END, model or "quoting", 1, 1, 0, Timing(compute=0.5), 0.25)
+            yield Finish(FinishReason.END, request.model or "quoting", 1, 1, 0, Timing(compute=0.5), 0.25)
         finally:
             self.left = True
 

@@ -11,11 +11,12 @@ from support.present import present
 from support.queries import words
 from tieback.answer import drafts
 from tieback.answer.splitting import Splitting
+from tieback.core.call import Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, Unavailable
 from tieback.core.pieces import pieces
 from tieback.core.types.content import Content, Item, Section
-from tieback.core.types.encoding import SplitPiece, SplitReply, Truncated
+from tieback.core.types.encoding import SplitPiece, SplitReply, SplitTextsRequest, Truncated
 from tieback.core.types.ingestion import IngestResult
 from tieback.core.types.limits import Limits
 from tieback.core.types.retrieval import Retrieval, RetrieveReply
@@ -60,10 +61,9 @@ WINDOWS = {"wide": 12, "narrow": 5}
 class WordSpaces:
     """Spaces that count words and differ in how many they read."""
 
-    async def split(
-        self, space: str, texts: Sequence[str], *, max_tokens: int, deadline: Deadline
-    ) -> SplitReply:
-        room = max_tokens or WINDOWS[space]
+    async def split_texts(self, request: SplitTextsRequest, _: Call) -> SplitReply:
+        space, texts = request.space, request.texts
+        room = request.max_tokens or WINDOWS[space]
         results = []
         for text in texts:
             starts = np.array([word.start() for word in re.finditer(r"\S+", text)])
@@ -207,11 +207,11 @@ async def test_the_deadline_holds_for_splitting(platform: Platform) -> None:
 
 async def test_a_text_is_asked_about_only_where_it_may_be_too_long(platform: Platform) -> None:
     await stored(platform, section(STORY), name="first")  # from now on the windows are known
-    platform.encoder.split_texts.clear()
+    platform.encoder.cut.clear()
 
     await stored(platform, section("a b"), section("a b c d e f", "2"), name="second")
 
-    assert platform.encoder.split_texts == [("words-a", ["a b c d e f"])]
+    assert platform.encoder.cut == [("words-a", ["a b c d e f"])]
 
 
 async def test_a_long_query_is_read_as_far_as_each_space_reads_and_what_is_left_out_is_told(

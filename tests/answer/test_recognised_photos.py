@@ -12,11 +12,11 @@ from support.bar_reader import BarReader, bars, card
 from support.present import present
 from support.queries import words
 from tieback.answer.evidence import evidence_of
-from tieback.core.deadline import NO_DEADLINE, Deadline
+from tieback.core.call import Call
 from tieback.core.errors import InvalidInput
 from tieback.core.recognised import region_of
 from tieback.core.types.content import Content, Item, Section
-from tieback.core.types.recognition import RecogniseReply
+from tieback.core.types.recognition import RecogniseReply, RecogniseRequest
 from tieback.core.types.retrieval import Retrieval
 from tieback.recogniser import Recogniser
 from tieback_contract.hits import RetrievedHit
@@ -82,9 +82,7 @@ async def test_a_photo_that_cannot_be_read_is_refused_once_and_the_others_are_wr
 class Away:
     """A recogniser that is asked and should not be."""
 
-    async def recognise(
-        self, contents: Sequence[Content], *, model: str = "", deadline: Deadline = NO_DEADLINE
-    ) -> RecogniseReply:
+    async def recognise(self, request: RecogniseRequest, call: Call) -> RecogniseReply:
         raise AssertionError("texts are not recognised")
 
 

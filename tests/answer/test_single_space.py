@@ -13,8 +13,10 @@ from support import colours
 from support.asking import encodings, vector
 from support.bag_of_words import WIDTH, BagOfWords, card
 from tieback.answer import Answerer, SingleSpace
+from tieback.core.call import NO_CALL
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, StaleCollection, Unsupported
 from tieback.core.types.content import Content, Item, Section
+from tieback.core.types.encoding import EncodeRequest
 from tieback.core.types.fusion import Role, Routing
 from tieback.core.types.retrieval import QueryPart, Retrieval
 from tieback.encoder import Encoder
@@ -97,7 +99,7 @@ async def test_a_collection_made_in_a_space_is_written_and_found_in_it(served: S
 
 async def test_vectors_are_those_of_the_encoder_itself(served: Served) -> None:
     await served.answerer.ingest("library", [TEA], space="words-a")
-    (one,) = encodings(await served.encoder.encode("words-a", [text("hot tea")]))
+    (one,) = encodings(await served.encoder.encode(EncodeRequest("words-a", [text("hot tea")]), NO_CALL))
 
     hits = (await served.index.search("library", vector=one.vector)).hits
 
@@ -165,7 +167,7 @@ async def test_a_vector_of_the_space_is_searched_as_it_is_and_one_of_another_is_
     served: Served,
 ) -> None:
     await served.answerer.ingest("library", [TEA, MOON], space="words-a")
-    (one,) = encodings(await served.encoder.encode("words-a", [text("moon")]))
+    (one,) = encodings(await served.encoder.encode(EncodeRequest("words-a", [text("moon")]), NO_CALL))
     other = Vector(np.ones(WIDTH, np.float32), SpaceRef("elsewhere", "r", "f"))
 
     assert (await served.found(Content(None, vector(one))))[0] == "moon"

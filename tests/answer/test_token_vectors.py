@@ -14,9 +14,11 @@ from support.bag_of_words import WIDTH, BagOfWords, card, direction
 from support.present import present
 from support.queries import words
 from tieback.answer import Answerer, SingleSpace
+from tieback.core.call import NO_CALL
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound
 from tieback.core.types.collection import IndexedItem, IndexedSection
 from tieback.core.types.content import Content, Item, Section
+from tieback.core.types.encoding import EncodeRequest
 from tieback.core.types.fusion import Role
 from tieback.core.types.retrieval import Retrieval, RetrieveReply
 from tieback.core.types.token_vectors import TokenVectors
@@ -202,7 +204,9 @@ async def test_pictures_are_compared_by_their_words_beside_texts_by_their_rows(t
     own = (await library.index.search("texts", text="boats")).hits[0]
     # A section that was written without rows, as by another client.
     known = dataclasses.replace(bare, id="bare")
-    vector = (await library.encoder.encode("words-b", [Content(Modality.TEXT, own.text)])).results[0]
+    vector = (
+        await library.encoder.encode(EncodeRequest("words-b", [Content(Modality.TEXT, own.text)]), NO_CALL)
+    ).results[0]
     assert isinstance(vector, Encoding)
     section = IndexedSection(present(vector.vector), "", Modality.TEXT)
     await library.index.upsert("texts", [IndexedItem(known, [section])])

@@ -22,7 +22,9 @@ from support.prometheus import Prometheus
 from support.small_binding import binding, imputation, routed, text, text_router
 from support.tenants import write_tokens
 from tieback.catalog.catalog import Catalog
+from tieback.core.call import NO_CALL
 from tieback.core.types.encoding import EncodeReply
+from tieback.core.types.fusion import FuseRequest
 from tieback.models.store import Store
 from tieback.router import Rollout, Router
 from tieback.serving import context as call_context
@@ -98,9 +100,9 @@ class Platform:
         weight_ranges = {str(router.modality): router.weight_ranges for router in routed().routers}
         watch = RoutingWatch(self._server.telemetry, routed().revision, weight_ranges)
         router = Router.bound(routed(), rollout=Rollout(shadow=shadow), on_routed=watch)
-        self._run(router.fuse([text(1.0, 0.5)] * DRIFT_WINDOW))
+        self._run(router.fuse(FuseRequest([text(1.0, 0.5)] * DRIFT_WINDOW), NO_CALL))
         imputing = Router.bound(binding(imputations=(imputation("ridge"),)))
-        (lost,) = self._run(imputing.fuse([text(1.0, 0.5)[:1]])).results
+        (lost,) = self._run(imputing.fuse(FuseRequest([text(1.0, 0.5)[:1]]), NO_CALL)).results
         told = dataclasses.replace(lost.routing, weights={})  # those are not the platform's own spaces
         self._server.telemetry.observe_routing(told)
 

@@ -11,9 +11,10 @@ from support.acting import begun
 from support.asking import encodings, texts
 from support.bag_of_words import BagOfWords, card
 from tieback.allowance import BURST_SECONDS, Allowance
+from tieback.core.call import NO_CALL
 from tieback.core.errors import RateExceeded
 from tieback.core.tenant import Principal, Quota, act_for
-from tieback.core.types.encoding import CachePolicy
+from tieback.core.types.encoding import CachePolicy, EncodeRequest
 from tieback.encoder import Encoder
 
 SPACE = "bag-of-words"
@@ -95,11 +96,11 @@ async def test_an_encoder_refuses_a_tenant_that_has_used_its_tokens_and_serves_t
     encoder: Encoder,
 ) -> None:
     many = texts("tea " * 2 * FULL)
-    await begun(LIMITED, encoder.encode(SPACE, many))
+    await begun(LIMITED, encoder.encode(EncodeRequest(SPACE, many), NO_CALL))
 
     with pytest.raises(RateExceeded, match=r"'limited' may have 10 tokens a second.*try again in") as caught:
-        await begun(LIMITED, encoder.encode(SPACE, texts("milk")))
-    found = await begun(OTHER, encoder.encode(SPACE, texts("milk")))
+        await begun(LIMITED, encoder.encode(EncodeRequest(SPACE, texts("milk")), NO_CALL))
+    found = await begun(OTHER, encoder.encode(EncodeRequest(SPACE, texts("milk")), NO_CALL))
 
     assert caught.value.retry_after > 0
     assert caught.value.reason == "TENANT_QUOTA"
@@ -109,8 +110,8 @@ async def test_an_encoder_refuses_a_tenant_that_has_used_its_tokens_and_serves_t
 
 async def test_what_is_cached_costs_a_tenant_no_tokens(encoder: Encoder) -> None:
     many = texts("tea " * 2 * FULL)
-    await begun(LIMITED, encoder.encode(SPACE, many))
+    await begun(LIMITED, encoder.encode(EncodeRequest(SPACE, many), NO_CALL))
 
-    await begun(LIMITED, encoder.encode(SPACE, many))
+    await begun(LIMITED, encoder.encode(EncodeRequest(SPACE, many), NO_CALL))
     with pytest.raises(RateExceeded):
-        await begun(LIMITED, encoder.encode(SPACE, many, cache=CachePolicy.BYPASS))
+        await begun(LIMITED, encoder.encode(EncodeRequest(SPACE, many, cache=CachePolicy.BYPASS), NO_CALL))

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from support.asking import encodings, error, texts, vector
 from support.bag_of_words import POISON, WIDTH, BagOfWords, card
 from support.each import each
+from tieback.core.call import NO_CALL
 from tieback.core.errors import Overloaded
 from tieback.core.types.content import Content, TokenIds
-from tieback.core.types.encoding import CachePolicy, EncodePlan, Truncation
+from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeRequest, Truncation
 from tieback.core.types.limits import Limits
 from tieback.encoder import CacheOptions, Encoder
 from tieback.encoder.cache import MemoryCache, bytes_of
@@ -65,10 +66,10 @@ def pictured(regions: int) -> Computed:
 
 
 async def test_what_was_computed_answers_again(encoder: Encoder, model: BagOfWords) -> None:
-    first = await encoder.encode(SPACE, texts("tea", "milk"))
+    first = await encoder.encode(EncodeRequest(SPACE, texts("tea", "milk")), NO_CALL)
     computed = len(model.batches)
 
-    again = await encoder.encode(SPACE, texts("milk", "bread", "tea"))
+    again = await encoder.encode(EncodeRequest(SPACE, texts("milk", "bread", "tea")), NO_CALL)
 
     assert sources(encodings(first)) == [COMPUTED, COMPUTED]
     assert sources(encodings(again)) == [MEMORY, COMPUTED, MEMORY]
@@ -82,17 +83,20 @@ async def test_what_was_computed_answers_again(encoder: Encoder, model: BagOfWor
 async def test_a_request_that_is_known_is_answered_though_the_queue_is_full(
     encoder: Encoder, model: BagOfWords
 ) -> None:
-    await encoder.encode(SPACE, texts("tea", "milk"))
+    await encoder.encode(EncodeRequest(SPACE, texts("tea", "milk")), NO_CALL)
     with model.paused():
-        running = asyncio.create_task(encoder.encode(SPACE, texts("running")))
+        running = asyncio.create_task(encoder.encode(EncodeRequest(SPACE, texts("running")), NO_CALL))
         await asyncio.to_thread(model.running.wait)
-        full = [asyncio.create_task(encoder.encode(SPACE, texts(f"{n} " * 250))) for n in range(4)]
+        full = [
+            asyncio.create_task(encoder.encode(EncodeRequest(SPACE, texts(f"{n} " * 250)), NO_CALL))
+            for n in range(4)
+        ]
         while encoder.load(SPACE).queued_tokens < 1000:  # noqa: ASYNC110 - a load is a number, no event
             await asyncio.sleep(0.001)
 
-        known = await encoder.encode(SPACE, texts("milk", "tea", "milk"))
+        known = await encoder.encode(EncodeRequest(SPACE, texts("milk", "tea", "milk")), NO_CALL)
         with pytest.raises(Overloaded):
-            await encoder.encode(SPACE, texts("new"))
+            await encoder.encode(EncodeRequest(SPACE, texts("new")), NO_CALL)
     await asyncio.gather(running, *full)
 
     assert sources(encodings(known)) == [MEMORY] * 3
@@ -107,11 +111,13 @@ async def test_every_width_and_type_of_one_entry_is_bit_for_bit_what_is_computed
 ) -> None:
     plan = EncodePlan(width, dtype)
     given = texts("tea and milk", "bread", "a long text about boats")
-    direct = encodings(await encoder.encode(SPACE, given, plan, cache=CachePolicy.BYPASS))
-    await encoder.encode(SPACE, given)
+    direct = encodings(
+        await encoder.encode(EncodeRequest(SPACE, given, plan, cache=CachePolicy.BYPASS), NO_CALL)
+    )
+    await encoder.encode(EncodeRequest(SPACE, given), NO_CALL)
     computed = len(model.batches)
 
-    cached = encodings(await encoder.encode(SPACE, given, plan))
+    cached = encodings(await encoder.encode(EncodeRequest(SPACE, given, plan), NO_CALL))
 
     assert sources(cached) == [MEMORY] * 3
     assert len(model.batches) == computed
@@ -124,8 +130,8 @@ async def test_every_width_and_type_of_one_entry_is_bit_for_bit_what_is_computed
 async def test_all_kinds_come_back_as_they_were(encoder: Encoder) -> None:
     plan = EncodePlan(width=16, kinds=frozenset(VectorKind))
 
-    (first,) = encodings(await encoder.encode(SPACE, texts("tea and milk"), plan))
-    (again,) = encodings(await encoder.encode(SPACE, texts("tea and milk"), plan))
+    (first,) = encodings(await encoder.encode(EncodeRequest(SPACE, texts("tea and milk"), plan), NO_CALL))
+    (again,) = encodings(await encoder.encode(EncodeRequest(SPACE, texts("tea and milk"), plan), NO_CALL))
 
     assert again.source is MEMORY
     assert first.multi_vector is not None
@@ -145,10 +151,10 @@ async def test_all_kinds_come_back_as_they_were(encoder: Encoder) -> None:
 
 
 async def test_other_kinds_and_another_truncation_are_computed_anew(encoder: Encoder) -> None:
-    await encoder.encode(SPACE, texts("tea"))
+    await encoder.encode(EncodeRequest(SPACE, texts("tea")), NO_CALL)
 
-    tokens = encodings(await encoder.encode(SPACE, texts("tea"), TOKENS))
-    cut = encodings(await encoder.encode(SPACE, texts("tea"), CUT))
+    tokens = encodings(await encoder.encode(EncodeRequest(SPACE, texts("tea"), TOKENS), NO_CALL))
+    cut = encodings(await encoder.encode(EncodeRequest(SPACE, texts("tea"), CUT), NO_CALL))
 
     assert sources(tokens + cut) == [COMPUTED, COMPUTED]
 
@@ -156,8 +162,8 @@ async def test_other_kinds_and_another_truncation_are_computed_anew(encoder: Enc
 async def test_a_text_that_was_cut_does_not_answer_one_that_may_not_be(encoder: Encoder) -> None:
     long = "word " * 300
     for _ in range(2):
-        (cut,) = encodings(await encoder.encode(SPACE, texts(long), CUT))
-        refused = await encoder.encode(SPACE, texts(long))
+        (cut,) = encodings(await encoder.encode(EncodeRequest(SPACE, texts(long), CUT), NO_CALL))
+        refused = await encoder.encode(EncodeRequest(SPACE, texts(long)), NO_CALL)
 
         assert (cut.token_count, cut.truncated_tokens) == (256, 44)
         assert "300 tokens" in error(refused, 0).message
@@ -166,12 +172,14 @@ async def test_a_text_that_was_cut_does_not_answer_one_that_may_not_be(encoder: 
 async def test_a_vector_computed_alone_answers_everybody_and_one_of_a_batch_only_requests_that_allow_it(
     encoder: Encoder, model: BagOfWords
 ) -> None:
-    await encoder.encode(SPACE, texts("tea", "milk"))
+    await encoder.encode(EncodeRequest(SPACE, texts("tea", "milk")), NO_CALL)
     computed = len(model.batches)
 
-    alone = encodings(await encoder.encode(SPACE, texts("tea", "milk"), INVARIANT))
-    alone_again = encodings(await encoder.encode(SPACE, texts("tea", "milk"), INVARIANT))
-    ordinary = encodings(await encoder.encode(SPACE, texts("milk")))
+    alone = encodings(await encoder.encode(EncodeRequest(SPACE, texts("tea", "milk"), INVARIANT), NO_CALL))
+    alone_again = encodings(
+        await encoder.encode(EncodeRequest(SPACE, texts("tea", "milk"), INVARIANT), NO_CALL)
+    )
+    ordinary = encodings(await encoder.encode(EncodeRequest(SPACE, texts("milk")), NO_CALL))
 
     assert sources(alone) == [COMPUTED, COMPUTED]
     assert sorted(model.batches[computed:]) == [["milk"], ["tea"]]
@@ -180,7 +188,7 @@ async def test_a_vector_computed_alone_answers_everybody_and_one_of_a_batch_only
 
 async def test_errors_are_not_kept(encoder: Encoder, model: BagOfWords) -> None:
     for _ in range(2):
-        reply = await encoder.encode(SPACE, texts(POISON, "\0"))
+        reply = await encoder.encode(EncodeRequest(SPACE, texts(POISON, "\0")), NO_CALL)
 
         assert str(error(reply, 1).field) == "contents[1].text"
         assert "kernel" not in error(reply, 0).message
@@ -190,10 +198,12 @@ async def test_errors_are_not_kept(encoder: Encoder, model: BagOfWords) -> None:
 
 
 async def test_bypassing_computes_everything_and_keeps_nothing(encoder: Encoder, model: BagOfWords) -> None:
-    await encoder.encode(SPACE, texts("tea"))
+    await encoder.encode(EncodeRequest(SPACE, texts("tea")), NO_CALL)
 
-    past = await encoder.encode(SPACE, texts("tea", "milk", "milk"), cache=CachePolicy.BYPASS)
-    after = await encoder.encode(SPACE, texts("milk"))
+    past = await encoder.encode(
+        EncodeRequest(SPACE, texts("tea", "milk", "milk"), cache=CachePolicy.BYPASS), NO_CALL
+    )
+    after = await encoder.encode(EncodeRequest(SPACE, texts("milk")), NO_CALL)
 
     assert sources(encodings(past)) == [COMPUTED] * 3
     assert (past.cost.cached_items, past.cost.shared_items, past.cost.tokens) == (0, 0, 3)
@@ -204,7 +214,9 @@ async def test_nothing_is_kept_where_no_bytes_are_given(tmp_path: Path) -> None:
     encoder = Encoder([BagOfWords(card(tmp_path))], cache=CacheOptions(memory_bytes=0))
 
     for _ in range(2):
-        assert sources(encodings(await encoder.encode(SPACE, texts("tea")))) == [COMPUTED]
+        assert sources(encodings(await encoder.encode(EncodeRequest(SPACE, texts("tea")), NO_CALL))) == [
+            COMPUTED
+        ]
 
     assert encoder.cache_state(SPACE).bytes == 0
     await encoder.close()
@@ -213,7 +225,7 @@ async def test_nothing_is_kept_where_no_bytes_are_given(tmp_path: Path) -> None:
 async def test_a_caller_cannot_change_what_others_get(encoder: Encoder) -> None:
     plan = EncodePlan(kinds=frozenset(VectorKind))
     for _ in range(2):  # computed, then cached
-        (found,) = encodings(await encoder.encode(SPACE, texts("tea and milk"), plan))
+        (found,) = encodings(await encoder.encode(EncodeRequest(SPACE, texts("tea and milk"), plan), NO_CALL))
         assert found.multi_vector is not None
         assert found.sparse is not None
         for array in (
@@ -228,10 +240,10 @@ async def test_a_caller_cannot_change_what_others_get(encoder: Encoder) -> None:
 
 
 async def test_a_precomputed_vector_is_never_cached(encoder: Encoder) -> None:
-    (given,) = encodings(await encoder.encode(SPACE, texts("tea")))
+    (given,) = encodings(await encoder.encode(EncodeRequest(SPACE, texts("tea")), NO_CALL))
     before = encoder.cache_state(SPACE)
 
-    reply = await encoder.encode(SPACE, [Content(None, vector(given))])
+    reply = await encoder.encode(EncodeRequest(SPACE, [Content(None, vector(given))]), NO_CALL)
 
     assert (reply.cost.cached_items, encodings(reply)[0].source) == (0, COMPUTED)
     assert encoder.cache_state(SPACE) == before
@@ -241,11 +253,11 @@ async def test_token_numbers_are_encoded_and_kept_beside_the_text(encoder: Encod
     content = Content(Modality.TEXT, TokenIds(np.array([5, 7], np.int64)))
 
     kinds = [
-        encodings(await encoder.encode(SPACE, [content]))[0].source,
-        encodings(await encoder.encode(SPACE, texts("5 7")))[0].source,
-        encodings(await encoder.encode(SPACE, [content]))[0].source,
+        encodings(await encoder.encode(EncodeRequest(SPACE, [content]), NO_CALL))[0].source,
+        encodings(await encoder.encode(EncodeRequest(SPACE, texts("5 7")), NO_CALL))[0].source,
+        encodings(await encoder.encode(EncodeRequest(SPACE, [content]), NO_CALL))[0].source,
     ]
-    refused = await encoder.encode(SPACE, [*texts("tea"), content], TOKENS)
+    refused = await encoder.encode(EncodeRequest(SPACE, [*texts("tea"), content], TOKENS), NO_CALL)
 
     assert kinds == [COMPUTED, COMPUTED, MEMORY]
     assert str(error(refused, 1).field) == "contents[1].token_ids"
@@ -256,8 +268,8 @@ async def test_large_contents_are_hashed_off_the_event_loop_and_found_again(tmp_
     encoder = Encoder([BagOfWords(card(tmp_path, max_tokens=None))], limits=Limits())
     large = "word " * 100_000
 
-    first = await encoder.encode(SPACE, texts(large))
-    again = await encoder.encode(SPACE, texts(large))
+    first = await encoder.encode(EncodeRequest(SPACE, texts(large)), NO_CALL)
+    again = await encoder.encode(EncodeRequest(SPACE, texts(large)), NO_CALL)
 
     assert sources(encodings(first) + encodings(again)) == [COMPUTED, MEMORY]
     await encoder.close()

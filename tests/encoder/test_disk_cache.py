@@ -22,8 +22,9 @@ from hypothesis import strategies as st
 from support.asking import encodings, texts, vector
 from support.bag_of_words import BagOfWords, card, dense
 from support.cache_entries import MEBIBYTE, SPACE, bytes_in, entry, key
+from tieback.core.call import NO_CALL
 from tieback.core.errors import StartupError
-from tieback.core.types.encoding import EncodePlan
+from tieback.core.types.encoding import EncodePlan, EncodeRequest
 from tieback.encoder import CacheOptions, Encoder
 from tieback.encoder.disk_cache import DiskCache
 from tieback_contract.encodings import Encoding, EncodingSource
@@ -43,7 +44,9 @@ async def asked_once(
     """What a replica says that starts, is asked once and stops."""
     made = encoder(weights, disk, **changes)
     try:
-        return encodings(await made.encode(SPACE, texts(*given), plan or EncodePlan()))
+        return encodings(
+            await made.encode(EncodeRequest(SPACE, texts(*given), plan or EncodePlan()), NO_CALL)
+        )
     finally:
         await made.close()
 
@@ -57,8 +60,8 @@ async def test_a_replica_that_starts_again_starts_warm(tmp_path: Path) -> None:
     first = await asked_once(tmp_path / "w", disk, "tea and milk", plan=ALL)
 
     made = encoder(tmp_path / "w", disk)
-    again = await made.encode(SPACE, texts("tea and milk", "bread"), ALL)
-    then = await made.encode(SPACE, texts("tea and milk"), ALL)
+    again = await made.encode(EncodeRequest(SPACE, texts("tea and milk", "bread"), ALL), NO_CALL)
+    then = await made.encode(EncodeRequest(SPACE, texts("tea and milk"), ALL), NO_CALL)
     state = made.cache_state(SPACE)
     await made.close()
 
@@ -111,7 +114,7 @@ def test_what_memory_and_disk_hold_is_bit_for_bit_what_is_computed(
         found = await asked_once(folder, folder / "disk", given, plan=plan)
         made = encoder(folder, folder / "disk")
         for _ in range(2):
-            found += encodings(await made.encode(SPACE, texts(given), plan))
+            found += encodings(await made.encode(EncodeRequest(SPACE, texts(given), plan), NO_CALL))
         await made.close()
         return found
 
@@ -197,13 +200,13 @@ async def test_a_full_disk_turns_the_cache_off_and_fails_no_request(
 ) -> None:
     made = encoder(tmp_path, small_file_system, disk_bytes=1 << 30, max_tokens=1000)
     for number in range(60):
-        reply = await made.encode(SPACE, texts(f"{number} tea " * 400), ALL)
+        reply = await made.encode(EncodeRequest(SPACE, texts(f"{number} tea " * 400), ALL), NO_CALL)
 
         assert sources(encodings(reply)) == [COMPUTED]
         await asyncio.sleep(0.002)
     while (state := made.cache_state(SPACE).disk) is not None and state.is_on:  # noqa: ASYNC110 - a state
         await asyncio.sleep(0.01)
-    after = await made.encode(SPACE, texts("after"))
+    after = await made.encode(EncodeRequest(SPACE, texts("after")), NO_CALL)
     await made.close()
 
     assert sources(encodings(after)) == [COMPUTED]

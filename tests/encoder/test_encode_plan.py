@@ -14,8 +14,9 @@ from support.bag_of_words import WIDTH, BagOfWords, card
 from support.each import each
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.merge import Merge
+from tieback.core.call import NO_CALL
 from tieback.core.types.content import Content
-from tieback.core.types.encoding import CachePolicy, Concern, EncodePlan, Truncation
+from tieback.core.types.encoding import CachePolicy, Concern, EncodePlan, EncodeRequest, Truncation
 from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
 from tieback.encoder.content_key import ContentKeys
@@ -119,8 +120,8 @@ def test_a_field_that_a_result_is_shaped_by_shares_its_key(name: str) -> None:
 async def test_a_field_about_the_computation_reaches_the_model_in_a_batch_of_its_own(
     encoder: Encoder, model: Listening, name: str
 ) -> None:
-    await encoder.encode(SPACE, texts("tea"), cache=CachePolicy.BYPASS)
-    await encoder.encode(SPACE, texts("tea"), CHANGED[name], cache=CachePolicy.BYPASS)
+    await encoder.encode(EncodeRequest(SPACE, texts("tea"), cache=CachePolicy.BYPASS), NO_CALL)
+    await encoder.encode(EncodeRequest(SPACE, texts("tea"), CHANGED[name], cache=CachePolicy.BYPASS), NO_CALL)
 
     assert model.plans == [EncodePlan(), CHANGED[name]]
     assert CHANGED[name].batch != EncodePlan().batch
@@ -130,9 +131,9 @@ async def test_a_field_about_the_computation_reaches_the_model_in_a_batch_of_its
 async def test_a_plan_is_answered_from_the_cache_where_one_result_can_answer_both(
     encoder: Encoder, name: str
 ) -> None:
-    await encoder.encode(SPACE, texts("tea"), EncodePlan(batch_invariant=True))
+    await encoder.encode(EncodeRequest(SPACE, texts("tea"), EncodePlan(batch_invariant=True)), NO_CALL)
 
-    (found,) = encodings(await encoder.encode(SPACE, texts("tea"), CHANGED[name]))
+    (found,) = encodings(await encoder.encode(EncodeRequest(SPACE, texts("tea"), CHANGED[name]), NO_CALL))
 
     shared = concern(name) in (Concern.SHAPE, Concern.EXACTNESS, Concern.DEADLINE)
     assert (found.source is EncodingSource.MEMORY) is shared

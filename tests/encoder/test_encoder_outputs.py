@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from support.asking import encodings, error, texts, vector
 from support.bag_of_words import WIDTH, BagOfWords, card, dense
+from tieback.core.call import NO_CALL
 from tieback.core.errors import (
     InvalidInput,
     SpaceMismatch,
 )
 from tieback.core.types.content import Content
-from tieback.core.types.encoding import EncodePlan
+from tieback.core.types.encoding import EncodePlan, EncodeRequest
 from tieback.encoder import Encoder
 from tieback_contract.encodings import Encoding
 from tieback_contract.locators import LocatorKind
@@ -24,7 +25,7 @@ SPACE = "bag-of-words"
 
 
 async def test_a_matryoshka_width_is_cut_and_normalised_again(encoder: Encoder) -> None:
-    reply = await encoder.encode(SPACE, texts("tea and milk"), EncodePlan(width=8))
+    reply = await encoder.encode(EncodeRequest(SPACE, texts("tea and milk"), EncodePlan(width=8)), NO_CALL)
 
     full = dense("tea and milk")[:8]
     np.testing.assert_allclose(
@@ -34,7 +35,7 @@ async def test_a_matryoshka_width_is_cut_and_normalised_again(encoder: Encoder) 
 
 async def test_a_width_that_is_not_offered_is_refused_and_those_that_are_are_named(encoder: Encoder) -> None:
     with pytest.raises(InvalidInput, match="8, 16, 32") as refused:
-        await encoder.encode(SPACE, texts("a"), EncodePlan(width=10))
+        await encoder.encode(EncodeRequest(SPACE, texts("a"), EncodePlan(width=10)), NO_CALL)
 
     assert str(refused.value.field) == "output.width"
 
@@ -43,7 +44,9 @@ async def test_a_kind_that_is_not_offered_is_refused_and_those_that_are_are_name
     encoder = Encoder([BagOfWords(card(tmp_path, kinds={VectorKind.DENSE}))])
 
     with pytest.raises(InvalidInput, match="no multi_vector to give; it offers: dense") as refused:
-        await encoder.encode(SPACE, texts("a"), EncodePlan(kinds=frozenset({VectorKind.MULTI_VECTOR})))
+        await encoder.encode(
+            EncodeRequest(SPACE, texts("a"), EncodePlan(kinds=frozenset({VectorKind.MULTI_VECTOR}))), NO_CALL
+        )
 
     assert str(refused.value.field) == "output.kinds"
     await encoder.close()
@@ -51,7 +54,8 @@ async def test_a_kind_that_is_not_offered_is_refused_and_those_that_are_are_name
 
 async def test_all_kinds_come_from_one_pass(encoder: Encoder, model: BagOfWords) -> None:
     reply = await encoder.encode(
-        SPACE, texts("tea and milk"), EncodePlan(width=16, kinds=frozenset(VectorKind))
+        EncodeRequest(SPACE, texts("tea and milk"), EncodePlan(width=16, kinds=frozenset(VectorKind))),
+        NO_CALL,
     )
 
     (found,) = encodings(reply)
@@ -70,7 +74,10 @@ async def test_sparse_vectors_come_in_the_form_that_is_asked_for(encoder: Encode
 
     numbered, named = [
         encodings(
-            await encoder.encode(SPACE, texts("tea and more tea"), EncodePlan(16, kinds=kinds, terms=terms))
+            await encoder.encode(
+                EncodeRequest(SPACE, texts("tea and more tea"), EncodePlan(16, kinds=kinds, terms=terms)),
+                NO_CALL,
+            )
         )[0]
         for terms in (False, True)
     ]
@@ -92,9 +99,12 @@ async def test_a_space_without_dense_vectors_says_what_it_offers_and_can_be_meas
     await encoder.warm_up()
 
     with pytest.raises(InvalidInput, match="no dense to give; it offers: sparse") as refused:
-        await encoder.encode(SPACE, texts("a"))
+        await encoder.encode(EncodeRequest(SPACE, texts("a")), NO_CALL)
     reply = await encoder.encode(
-        SPACE, texts("a"), EncodePlan(kinds=frozenset({VectorKind.SPARSE}), dtype=DType.BINARY)
+        EncodeRequest(
+            SPACE, texts("a"), EncodePlan(kinds=frozenset({VectorKind.SPARSE}), dtype=DType.BINARY)
+        ),
+        NO_CALL,
     )
 
     assert str(refused.value.field) == "output.kinds"
@@ -103,7 +113,9 @@ async def test_a_space_without_dense_vectors_says_what_it_offers_and_can_be_meas
 
 
 async def test_tokens_without_a_dense_vector_can_be_asked_for(encoder: Encoder) -> None:
-    reply = await encoder.encode(SPACE, texts("tea"), EncodePlan(kinds=frozenset({VectorKind.MULTI_VECTOR})))
+    reply = await encoder.encode(
+        EncodeRequest(SPACE, texts("tea"), EncodePlan(kinds=frozenset({VectorKind.MULTI_VECTOR}))), NO_CALL
+    )
 
     assert encodings(reply)[0].vector is None
     assert encodings(reply)[0].multi_vector is not None
@@ -113,7 +125,9 @@ async def test_tokens_without_a_dense_vector_can_be_asked_for(encoder: Encoder) 
 @pytest.mark.parametrize("width", [None, 16])
 async def test_smaller_element_types_stay_near_the_vector(encoder: Encoder, width: int | None) -> None:
     async def ask(dtype: DType) -> Vector:
-        reply = await encoder.encode(SPACE, texts("tea and milk"), EncodePlan(width=width, dtype=dtype))
+        reply = await encoder.encode(
+            EncodeRequest(SPACE, texts("tea and milk"), EncodePlan(width=width, dtype=dtype)), NO_CALL
+        )
         return vector(encodings(reply)[0])
 
     exact, half, small, signs = [await ask(dtype) for dtype in DType]
@@ -131,11 +145,13 @@ async def test_smaller_element_types_stay_near_the_vector(encoder: Encoder, widt
 
 @pytest.mark.parametrize("dtype", list(DType))
 async def test_a_precomputed_vector_passes_through(encoder: Encoder, model: BagOfWords, dtype: DType) -> None:
-    (given,) = encodings(await encoder.encode(SPACE, texts("tea"), EncodePlan(dtype=dtype)))
+    (given,) = encodings(
+        await encoder.encode(EncodeRequest(SPACE, texts("tea"), EncodePlan(dtype=dtype)), NO_CALL)
+    )
     computed = len(model.batches)
 
     reply = await encoder.encode(
-        SPACE, [Content(None, vector(given)), *texts("milk")], EncodePlan(dtype=dtype)
+        EncodeRequest(SPACE, [Content(None, vector(given)), *texts("milk")], EncodePlan(dtype=dtype)), NO_CALL
     )
 
     passed = vector(encodings(reply)[0])
@@ -157,19 +173,22 @@ async def test_a_precomputed_vector_is_checked(encoder: Encoder, model: BagOfWor
         return Content(None, Vector(values, space))
 
     reply = await encoder.encode(
-        SPACE,
-        [
-            content(good, dataclasses.replace(own, name="other")),
-            content(good, dataclasses.replace(own, revision="older")),
-            content(good, dataclasses.replace(own, fingerprint="else")),
-            content(np.where(np.arange(WIDTH) == 3, np.nan, good).astype(np.float32)),
-            content(np.where(np.arange(WIDTH) == 3, np.inf, good).astype(np.float32)),
-            content(np.zeros(WIDTH, np.float32)),
-            content(good[:10]),
-            content(good[:16]),
-            content(good[None]),
-            content(good * 5),
-        ],
+        EncodeRequest(
+            SPACE,
+            [
+                content(good, dataclasses.replace(own, name="other")),
+                content(good, dataclasses.replace(own, revision="older")),
+                content(good, dataclasses.replace(own, fingerprint="else")),
+                content(np.where(np.arange(WIDTH) == 3, np.nan, good).astype(np.float32)),
+                content(np.where(np.arange(WIDTH) == 3, np.inf, good).astype(np.float32)),
+                content(np.zeros(WIDTH, np.float32)),
+                content(good[:10]),
+                content(good[:16]),
+                content(good[None]),
+                content(good * 5),
+            ],
+        ),
+        NO_CALL,
     )
 
     assert [type(error(reply, place)) for place in range(9)] == [SpaceMismatch] * 3 + [InvalidInput] * 6
@@ -197,7 +216,7 @@ async def test_a_narrow_vector_passes_where_its_width_is_asked_for(
     narrow /= np.linalg.norm(narrow)
 
     reply = await encoder.encode(
-        SPACE, [Content(None, Vector(narrow, model.card.space))], EncodePlan(width=16)
+        EncodeRequest(SPACE, [Content(None, Vector(narrow, model.card.space))], EncodePlan(width=16)), NO_CALL
     )
 
     np.testing.assert_allclose(vector(encodings(reply)[0]).values, narrow, atol=1e-6)
@@ -205,9 +224,12 @@ async def test_a_narrow_vector_passes_where_its_width_is_asked_for(
 
 async def test_a_vector_cannot_give_tokens(encoder: Encoder, model: BagOfWords) -> None:
     reply = await encoder.encode(
-        SPACE,
-        [Content(None, Vector(dense("tea"), model.card.space))],
-        EncodePlan(kinds=frozenset({VectorKind.DENSE, VectorKind.MULTI_VECTOR})),
+        EncodeRequest(
+            SPACE,
+            [Content(None, Vector(dense("tea"), model.card.space))],
+            EncodePlan(kinds=frozenset({VectorKind.DENSE, VectorKind.MULTI_VECTOR})),
+        ),
+        NO_CALL,
     )
 
     assert "DENSE and nothing else" in error(reply, 0).message
@@ -217,7 +239,9 @@ async def test_binary_needs_a_width_of_whole_bytes(tmp_path: Path) -> None:
     encoder = Encoder([BagOfWords(card(tmp_path, widths=(12, WIDTH)))])
 
     with pytest.raises(InvalidInput, match="width is 12") as refused:
-        await encoder.encode(SPACE, texts("a"), EncodePlan(width=12, dtype=DType.BINARY))
+        await encoder.encode(
+            EncodeRequest(SPACE, texts("a"), EncodePlan(width=12, dtype=DType.BINARY)), NO_CALL
+        )
 
     assert str(refused.value.field) == "output.dtype"
     await encoder.close()
@@ -227,6 +251,8 @@ async def test_binary_needs_a_width_of_whole_bytes(tmp_path: Path) -> None:
 async def test_a_batch_of_bad_inputs_alone_is_an_error_for_each_in_every_element_type(
     encoder: Encoder, dtype: DType
 ) -> None:
-    reply = await encoder.encode(SPACE, texts("x" * 50_001, "y" * 50_001), EncodePlan(dtype=dtype))
+    reply = await encoder.encode(
+        EncodeRequest(SPACE, texts("x" * 50_001, "y" * 50_001), EncodePlan(dtype=dtype)), NO_CALL
+    )
 
     assert [type(result) for result in reply.results] == [InvalidInput, InvalidInput]

@@ -12,9 +12,10 @@ import pytest
 from support.asking import encodings, texts
 from support.bag_of_words import BagOfWords, card
 from support.each import each
+from tieback.core.call import NO_CALL, Call
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput
-from tieback.core.types.encoding import CachePolicy, EncodePlan
+from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeRequest
 from tieback.core.types.load import Load
 from tieback.encoder import Encoder
 from tieback.encoder.exits import chosen
@@ -53,7 +54,7 @@ def model(tmp_path: Path) -> Layered:
 async def encoder(model: Layered) -> AsyncIterator[Encoder]:
     """One that has run once, so that it knows what a token takes."""
     made = Encoder([model])
-    await made.encode(SPACE, texts("warm " * 10), cache=CachePolicy.BYPASS)
+    await made.encode(EncodeRequest(SPACE, texts("warm " * 10), cache=CachePolicy.BYPASS), NO_CALL)
     while not made.load(SPACE).tokens_per_second:  # noqa: ASYNC110 - it is measured after the answer
         await asyncio.sleep(0.01)
     model.ran.clear()
@@ -64,7 +65,7 @@ async def encoder(model: Layered) -> AsyncIterator[Encoder]:
 async def test_with_little_time_a_run_ends_early_and_the_encoding_says_where(
     encoder: Encoder, model: Layered
 ) -> None:
-    reply = await encoder.encode(SPACE, texts(WORDS), EARLY, deadline=Deadline.after(NEAR))
+    reply = await encoder.encode(EncodeRequest(SPACE, texts(WORDS), EARLY), Call(Deadline.after(NEAR)))
 
     (found,) = encodings(reply)
     assert model.ran == [1]
@@ -78,7 +79,9 @@ async def test_with_time_enough_or_no_deadline_it_ends_at_the_last_layer(
     encoder: Encoder, model: Layered
 ) -> None:
     for deadline in (NO_DEADLINE, Deadline.after(60)):
-        reply = await encoder.encode(SPACE, texts(WORDS), EARLY, cache=CachePolicy.BYPASS, deadline=deadline)
+        reply = await encoder.encode(
+            EncodeRequest(SPACE, texts(WORDS), EARLY, cache=CachePolicy.BYPASS), Call(deadline)
+        )
 
         (found,) = encodings(reply)
         assert (found.layer, found.space) == (10, model.card.space)
@@ -86,7 +89,7 @@ async def test_with_time_enough_or_no_deadline_it_ends_at_the_last_layer(
 
 
 async def test_a_plan_that_does_not_allow_it_never_ends_early(encoder: Encoder, model: Layered) -> None:
-    reply = await encoder.encode(SPACE, texts("one"), deadline=Deadline.after(NEAR))
+    reply = await encoder.encode(EncodeRequest(SPACE, texts("one")), Call(Deadline.after(NEAR)))
 
     (found,) = encodings(reply)
     assert found.layer == 10
@@ -96,10 +99,12 @@ async def test_a_plan_that_does_not_allow_it_never_ends_early(encoder: Encoder, 
 async def test_what_is_cached_is_kept_by_the_layer_that_was_computed(
     encoder: Encoder, model: Layered
 ) -> None:
-    await encoder.encode(SPACE, texts(WORDS), EARLY, deadline=Deadline.after(NEAR))
+    await encoder.encode(EncodeRequest(SPACE, texts(WORDS), EARLY), Call(Deadline.after(NEAR)))
 
-    (by_number,) = encodings(await encoder.encode(SPACE, texts(WORDS), EncodePlan(layer=1)))
-    (whole,) = encodings(await encoder.encode(SPACE, texts(WORDS), EARLY))
+    (by_number,) = encodings(
+        await encoder.encode(EncodeRequest(SPACE, texts(WORDS), EncodePlan(layer=1)), NO_CALL)
+    )
+    (whole,) = encodings(await encoder.encode(EncodeRequest(SPACE, texts(WORDS), EARLY), NO_CALL))
 
     assert (by_number.source, by_number.layer) == (EncodingSource.MEMORY, 1)
     assert (whole.source, whole.layer) == (EncodingSource.COMPUTED, 10)
@@ -109,12 +114,10 @@ async def test_what_is_cached_is_kept_by_the_layer_that_was_computed(
 async def test_a_cached_vector_of_the_last_layer_answers_whatever_time_is_left(
     encoder: Encoder, model: Layered
 ) -> None:
-    await encoder.encode(SPACE, texts(WORDS))
+    await encoder.encode(EncodeRequest(SPACE, texts(WORDS)), NO_CALL)
 
-    reply = await encoder.encode(
-        SPACE, texts(WORDS, "another text of ten words that is not there yet"), EARLY,
-        deadline=Deadline.after(NEAR),
-    )  # fmt: skip
+    request = EncodeRequest(SPACE, texts(WORDS, "another text of ten words that is not there yet"), EARLY)
+    reply = await encoder.encode(request, Call(Deadline.after(NEAR)))
 
     known, new = encodings(reply)
     assert (known.source, known.layer, known.space) == (EncodingSource.MEMORY, 10, model.card.space)
@@ -168,7 +171,7 @@ async def test_what_makes_no_sense_is_refused_with_the_reason(
     encoder = Encoder([Layered(tmp_path, **changes)])
 
     with pytest.raises(InvalidInput, match=message) as refused:
-        await encoder.encode(SPACE, texts("owl"), plan)
+        await encoder.encode(EncodeRequest(SPACE, texts("owl"), plan), NO_CALL)
     await encoder.close()
 
     assert str(refused.value.field) == "output.earliest_layer"

@@ -13,11 +13,12 @@ import pytest
 from support.bag_of_words import BagOfWords, card
 from support.each import each
 from tieback.batching.preparation import Preparation
+from tieback.core.call import NO_CALL, Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, Overloaded
 from tieback.core.tenant import TENANT
 from tieback.core.types.content import Content
-from tieback.core.types.encoding import EncodePlan, EncodeReply
+from tieback.core.types.encoding import EncodePlan, EncodeReply, EncodeRequest
 from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
 from tieback.encoder.portions import SHORT_CHARACTERS, portions_of
@@ -81,7 +82,7 @@ async def ask(
     encoder: Encoder, contents: list[Content], tenant: str = "", seconds: float | None = None
 ) -> EncodeReply:
     TENANT.set(tenant)
-    return await encoder.encode("pictures", contents, deadline=Deadline.after(seconds))
+    return await encoder.encode(EncodeRequest("pictures", contents), Call(Deadline.after(seconds)))
 
 
 async def test_a_text_does_not_wait_behind_pictures(encoder: Encoder) -> None:
@@ -89,7 +90,7 @@ async def test_a_text_does_not_wait_behind_pictures(encoder: Encoder) -> None:
     await asyncio.sleep(SECONDS)
     begun = time.monotonic()
 
-    await encoder.encode("bag-of-words", [Content(Modality.TEXT, "word " * 200)])
+    await encoder.encode(EncodeRequest("bag-of-words", [Content(Modality.TEXT, "word " * 200)]), NO_CALL)
 
     assert time.monotonic() - begun < 5 * SECONDS
     assert not busy.done()
@@ -224,7 +225,7 @@ async def test_a_model_that_cannot_weigh_is_served_all_the_same(tmp_path: Path) 
     own = card(tmp_path, "sounds", modality=Modality.AUDIO, kinds={VectorKind.DENSE})
     encoder = Encoder([Sounds(own)])
 
-    reply = await encoder.encode("sounds", [Content(Modality.AUDIO, b"bytes")])
+    reply = await encoder.encode(EncodeRequest("sounds", [Content(Modality.AUDIO, b"bytes")]), NO_CALL)
 
     assert isinstance(reply.results[0], Encoding)
     await encoder.close()
@@ -245,7 +246,9 @@ async def test_a_text_beyond_the_limit_waits_for_nothing(encoder: Encoder) -> No
     await asyncio.sleep(SECONDS)
     begun = time.monotonic()
 
-    reply = await encoder.encode("bag-of-words", [Content(Modality.TEXT, "x" * 2_000_000)])
+    reply = await encoder.encode(
+        EncodeRequest("bag-of-words", [Content(Modality.TEXT, "x" * 2_000_000)]), NO_CALL
+    )
 
     assert isinstance(reply.results[0], InvalidInput)
     assert str(reply.results[0].field) == "contents[0].text"

@@ -8,9 +8,10 @@ from collections.abc import AsyncIterator
 import numpy as np
 import pytest
 from tieback.catalog.catalog import Catalog
+from tieback.core.call import NO_CALL
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Content
-from tieback.core.types.encoding import EncodePlan, EncodeReply
+from tieback.core.types.encoding import EncodePlan, EncodeReply, EncodeRequest
 from tieback.encoder import Encoder
 from tieback.models.loading import load_encoder
 from tieback.models.store import Store
@@ -50,9 +51,10 @@ def texts(*given: str) -> list[Content]:
 
 
 async def test_a_text_has_the_same_vector_alone_and_in_company(encoder: Encoder) -> None:
-    alone = [vectors(await encoder.encode(SPACE, texts(text)))[0] for text in TEXTS]
+    alone = [vectors(await encoder.encode(EncodeRequest(SPACE, texts(text)), NO_CALL))[0] for text in TEXTS]
     together, *others = await asyncio.gather(
-        encoder.encode(SPACE, texts(*TEXTS)), *(encoder.encode(SPACE, texts(text)) for text in TEXTS)
+        encoder.encode(EncodeRequest(SPACE, texts(*TEXTS)), NO_CALL),
+        *(encoder.encode(EncodeRequest(SPACE, texts(text)), NO_CALL) for text in TEXTS),
     )
 
     np.testing.assert_allclose(vectors(together), alone, atol=1e-5)
@@ -61,7 +63,7 @@ async def test_a_text_has_the_same_vector_alone_and_in_company(encoder: Encoder)
 
 
 async def test_what_means_the_same_is_near(encoder: Encoder) -> None:
-    found = vectors(await encoder.encode(SPACE, texts(*TEXTS)))
+    found = vectors(await encoder.encode(EncodeRequest(SPACE, texts(*TEXTS)), NO_CALL))
 
     assert found[0] @ found[1] > 0.5 > found[0] @ found[2]
 
@@ -69,7 +71,9 @@ async def test_what_means_the_same_is_near(encoder: Encoder) -> None:
 async def test_tokens_come_with_the_bytes_they_stand_for(encoder: Encoder) -> None:
     text = "Drei Bäume"
 
-    reply = await encoder.encode(SPACE, texts(text), EncodePlan(kinds=frozenset({VectorKind.MULTI_VECTOR})))
+    reply = await encoder.encode(
+        EncodeRequest(SPACE, texts(text), EncodePlan(kinds=frozenset({VectorKind.MULTI_VECTOR}))), NO_CALL
+    )
 
     (found,) = reply.results
     assert isinstance(found, Encoding)
@@ -80,7 +84,7 @@ async def test_tokens_come_with_the_bytes_they_stand_for(encoder: Encoder) -> No
 
 
 async def test_a_text_past_the_limit_says_how_long_it_may_be(encoder: Encoder) -> None:
-    reply = await encoder.encode(SPACE, texts("word " * 2000, "fine"))
+    reply = await encoder.encode(EncodeRequest(SPACE, texts("word " * 2000, "fine")), NO_CALL)
 
     refused, fine = reply.results
     assert isinstance(refused, InvalidInput)

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.asking import encodings, error, texts, vector
 from support.bag_of_words import POISON, BagOfWords, card, dense
+from tieback.core.call import NO_CALL, Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, Overloaded, Unavailable
-from tieback.core.types.encoding import EncodePlan, EncodeReply
+from tieback.core.types.encoding import EncodePlan, EncodeReply, EncodeRequest
 from tieback.encoder import Encoder
 from tieback_contract.encodings import Encoding, EncodingSource
 
@@ -26,7 +27,9 @@ def ask(
 ) -> asyncio.Task[EncodeReply]:
     """A request of its own, which has begun when this returns control."""
     return asyncio.create_task(
-        encoder.encode(SPACE, texts(*given), plan or EncodePlan(), deadline=Deadline.after(seconds))
+        encoder.encode(
+            EncodeRequest(SPACE, texts(*given), plan or EncodePlan()), Call(Deadline.after(seconds))
+        )
     )
 
 
@@ -51,7 +54,7 @@ def sources(reply: EncodeReply) -> list[EncodingSource]:
 
 
 async def test_the_same_text_in_one_batch_is_computed_once(encoder: Encoder, model: BagOfWords) -> None:
-    reply = await encoder.encode(SPACE, texts("tea", "milk", "tea", "tea"))
+    reply = await encoder.encode(EncodeRequest(SPACE, texts("tea", "milk", "tea", "tea")), NO_CALL)
 
     assert sources(reply) == [COMPUTED, COMPUTED, IN_FLIGHT, IN_FLIGHT]
     assert sorted(ran(model)) == ["milk", "tea"]
@@ -114,7 +117,9 @@ async def test_cancelling_the_first_while_it_is_computed_fails_no_other(
         await settled()
 
     assert sources(await other) == [COMPUTED]
-    assert sources(await encoder.encode(SPACE, texts("tea"))) == [EncodingSource.MEMORY]
+    assert sources(await encoder.encode(EncodeRequest(SPACE, texts("tea")), NO_CALL)) == [
+        EncodingSource.MEMORY
+    ]
 
 
 async def test_the_deadline_of_the_first_is_its_own(encoder: Encoder, model: BagOfWords) -> None:
@@ -160,7 +165,7 @@ async def test_an_error_goes_to_all_who_wait_each_with_its_own_place(
     large = "bad \0" + "word " * 100  # prepared in a thread, so that others come meanwhile
     first = ask(encoder, large)
     await asyncio.sleep(0)
-    reply = await encoder.encode(SPACE, texts("tea", large, large))
+    reply = await encoder.encode(EncodeRequest(SPACE, texts("tea", large, large)), NO_CALL)
 
     assert str(error(await first, 0).field) == "contents[0].text"
     assert [str(error(reply, place).field) for place in (1, 2)] == [

@@ -21,9 +21,10 @@ from support.small_tokenizers import FAMILIES, LINES, text_tokenizer
 from support.sweep import sweep
 from tieback.catalog.card import EncoderCard
 from tieback.core import pieces as core_pieces
+from tieback.core.call import NO_CALL, Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, Overloaded, TiebackError
-from tieback.core.types.encoding import SplitPiece
+from tieback.core.types.encoding import SplitPiece, SplitTextsRequest
 from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
 from tieback.models.tokenization import TextTokenizer
@@ -99,7 +100,7 @@ async def encoder_of(family: str, tmp_path: Path, window: int) -> AsyncIterator[
 
 
 async def pieces_of(encoder: Encoder, text: str, **about: Any) -> Sequence[SplitPiece]:
-    (found,) = (await encoder.split("text", [text], **about)).results
+    (found,) = (await encoder.split_texts(SplitTextsRequest("text", [text], **about), NO_CALL)).results
     if isinstance(found, Exception):
         raise found
     return found
@@ -265,7 +266,7 @@ async def test_texts_of_more_pieces_than_an_answer_holds_are_refused_with_the_li
     text = "lamp " * 49
 
     with pytest.raises(InvalidInput) as refused:
-        await encoder.split("text", [text, text], max_tokens=1, overlap=0)
+        await encoder.split_texts(SplitTextsRequest("text", [text, text], max_tokens=1, overlap=0), NO_CALL)
     accepted = await pieces_of(encoder, text, max_tokens=1, overlap=0)
     await encoder.close()
 
@@ -278,7 +279,7 @@ async def test_nothing_is_split_any_more_for_a_caller_that_left(tmp_path: Path) 
     (tmp_path / "seed").write_text("0")
     model = Reader(card(tmp_path, "text"), text_tokenizer("word pieces", tmp_path, WINDOW))
     encoder = Encoder([model], limits=Limits())
-    asked = asyncio.create_task(encoder.split("text", [PROSE * 100] * 8))
+    asked = asyncio.create_task(encoder.split_texts(SplitTextsRequest("text", [PROSE * 100] * 8), NO_CALL))
     await asyncio.to_thread(model.began.wait)
 
     asked.cancel()
@@ -302,7 +303,7 @@ def _models(name: str, folder: Path) -> TextTokenizer:
 async def test_a_text_of_nothing_is_refused_and_the_others_are_split(reading: Reading, text: str) -> None:
     encoder, _ = reading
 
-    bad, good = (await encoder.split("text", [text, PROSE])).results
+    bad, good = (await encoder.split_texts(SplitTextsRequest("text", [text, PROSE]), NO_CALL)).results
 
     assert isinstance(bad, InvalidInput)
     assert str(bad.field) == "texts[0].text"
@@ -313,7 +314,7 @@ async def test_a_text_of_nothing_is_refused_and_the_others_are_split(reading: Re
 async def test_the_window_is_that_of_the_space_without_its_special_tokens(reading: Reading) -> None:
     encoder, _ = reading
 
-    reply = await encoder.split("text", ["lamp"], max_tokens=9)
+    reply = await encoder.split_texts(SplitTextsRequest("text", ["lamp"], max_tokens=9), NO_CALL)
 
     assert reply.window == WINDOW - 2
     (pieces,) = reply.results
@@ -335,10 +336,10 @@ async def test_bad_requests_are_refused_by_their_field(reading: Reading) -> None
     for about, field in cases:
         asked = {"space": "text", "texts": ["a"]} | about
         with pytest.raises(InvalidInput) as refused:
-            await encoder.split(**asked)
+            await encoder.split_texts(SplitTextsRequest(**asked), NO_CALL)
         assert str(refused.value.field) == field
     with pytest.raises(NotFound):
-        await encoder.split("nowhere", ["a"])
+        await encoder.split_texts(SplitTextsRequest("nowhere", ["a"]), NO_CALL)
 
 
 async def test_the_deadline_ends_a_long_split(reading: Reading) -> None:
@@ -346,7 +347,7 @@ async def test_the_deadline_ends_a_long_split(reading: Reading) -> None:
     text = PROSE * 200
 
     with pytest.raises(DeadlineExceeded):
-        await encoder.split("text", [text[:1_000_000]], deadline=Deadline.after(0.05))
+        await encoder.split_texts(SplitTextsRequest("text", [text[:1_000_000]]), Call(Deadline.after(0.05)))
 
 
 async def test_what_would_wait_too_long_is_refused_with_a_time_to_come_back(tmp_path: Path) -> None:
@@ -357,7 +358,7 @@ async def test_what_would_wait_too_long_is_refused_with_a_time_to_come_back(tmp_
     await asyncio.sleep(0)
 
     with pytest.raises(Overloaded) as refused:
-        await encoder.split("text", [PROSE])
+        await encoder.split_texts(SplitTextsRequest("text", [PROSE]), NO_CALL)
 
     assert refused.value.retry_after > 0
     assert len(await begun) > 1
@@ -372,6 +373,6 @@ async def test_the_time_to_split_is_linear_in_the_text(family: str, tmp_path: Pa
 
         async def split(size: int, encoder: Encoder = encoder) -> None:
             text = (HOSTILE[kind] * (size // len(HOSTILE[kind]) + 1))[:size]
-            await encoder.split("text", [text])
+            await encoder.split_texts(SplitTextsRequest("text", [text]), NO_CALL)
 
         assert await growth(split, 40_000, runs=2) < 3

@@ -12,8 +12,9 @@ import pytest
 from support.acting import begun
 from support.asking import encodings, texts
 from support.bag_of_words import BagOfWords, card
+from tieback.core.call import NO_CALL
 from tieback.core.tenant import Principal
-from tieback.core.types.encoding import EncodePlan, EncodeReply
+from tieback.core.types.encoding import EncodePlan, EncodeReply, EncodeRequest
 from tieback.encoder import CacheOptions, Encoder
 from tieback.encoder.cache import MemoryCache, bytes_of
 from tieback.encoder.computed import Computed
@@ -26,7 +27,9 @@ COMPUTED, MEMORY, DISK = EncodingSource.COMPUTED, EncodingSource.MEMORY, Encodin
 
 
 async def ask(encoder: Encoder, tenant: str, *given: str) -> list[EncodingSource]:
-    reply: EncodeReply = await begun(Principal(tenant), encoder.encode(SPACE, texts(*given)))
+    reply: EncodeReply = await begun(
+        Principal(tenant), encoder.encode(EncodeRequest(SPACE, texts(*given)), NO_CALL)
+    )
     return [encoding.source for encoding in encodings(reply)]
 
 
@@ -54,9 +57,12 @@ async def test_what_one_tenant_sent_is_not_on_disk_for_another(tmp_path: Path, m
 
 async def test_a_tenant_does_not_join_what_another_has_in_flight(encoder: Encoder, model: BagOfWords) -> None:
     with model.paused():
-        first = begun(Principal("a"), encoder.encode(SPACE, texts("tea")))
+        first = begun(Principal("a"), encoder.encode(EncodeRequest(SPACE, texts("tea")), NO_CALL))
         await asyncio.to_thread(model.running.wait)
-        others = [begun(Principal(tenant), encoder.encode(SPACE, texts("tea"))) for tenant in ("a", "b")]
+        others = [
+            begun(Principal(tenant), encoder.encode(EncodeRequest(SPACE, texts("tea")), NO_CALL))
+            for tenant in ("a", "b")
+        ]
         await asyncio.sleep(0.05)
     sources = [encodings(await one)[0].source for one in (first, *others)]
 

@@ -12,6 +12,9 @@ import pytest
 from support import bag_of_words, small_language_model
 from tieback.catalog.card import GeneratorCard
 from tieback.catalog.catalog import Catalog
+from tieback.core.call import Call
+from tieback.core.deadline import NO_DEADLINE, Deadline
+from tieback.core.types.generation import GenerateRequest
 from tieback.encoder import Encoder
 from tieback.generator import Generator
 from tieback.models.language_model import LanguageModel, load_language_model
@@ -57,8 +60,16 @@ class Answer:
         return last
 
 
-async def collect(generator: Generator, prompt: str, evidence: Sequence[Evidence] = (), **how: Any) -> Answer:
-    return Answer([event async for event in generator.generate(prompt, evidence, **how)])
+async def collect(
+    generator: Generator,
+    prompt: str,
+    evidence: Sequence[Evidence] = (),
+    *,
+    deadline: Deadline = NO_DEADLINE,
+    **how: Any,
+) -> Answer:
+    request = GenerateRequest(prompt, evidence, **how)
+    return Answer([event async for event in generator.generate(request, Call(deadline))])
 
 
 @pytest.fixture(scope="session")

@@ -23,10 +23,11 @@ from tieback.methods.context_compression.aim import start
 from tieback.models.decoder import SoftTokens
 from tieback.models.language_model import LanguageModel
 from tieback.models.learned.soft_context import SoftContext
-from tieback.serving.observed import ObservedGenerator
+from tieback.serving import rpcs
+from tieback.serving.observed import observed
 from tieback.serving.server import GrpcServer
 from tieback.serving.servicers.demonstration import DemonstrationServicer
-from tieback.serving.servicers.generator import GeneratorServicer
+from tieback.serving.servicers.of_port import servicer
 from tieback.serving.settings import Settings
 from tieback.serving.telemetry import Telemetry
 from tieback_contract.answers import AnswerStyle
@@ -275,7 +276,7 @@ async def test_clients_put_ask_by_and_delete_them(generator: Generator, tmp_path
     settings = Settings(models=tmp_path, store=tmp_path, drain_seconds=1)
     telemetry = Telemetry(settings)
     server = GrpcServer(settings, telemetry)
-    server.add(GeneratorServicer(ObservedGenerator(generator, telemetry)))
+    server.add(servicer(observed(generator, telemetry), rpcs.GENERATOR))
     server.add(DemonstrationServicer(generator))
     port = await server.start("127.0.0.1", 0)
     await server.set_all_ready(True)

@@ -16,9 +16,11 @@ from generator.conftest import Answer, collect, until
 from support import bag_of_words, small_language_model
 from support.acting import begun
 from tieback.catalog.card import GeneratorCard
+from tieback.core.call import NO_CALL
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, StartupError, TiebackError
 from tieback.core.tenant import Principal
+from tieback.core.types.generation import GenerateRequest
 from tieback.encoder import Encoder
 from tieback.generator import Generator
 from tieback.generator.engine import Engine
@@ -112,7 +114,7 @@ async def test_an_answer_that_is_left_frees_its_caches_and_does_not_touch_the_ot
     batched: Generator,
 ) -> None:
     alone = await written(batched, *REQUESTS[2])
-    leaving = batched.generate("leave", sampling=ENDLESS, grounding=FREE)
+    leaving = batched.generate(GenerateRequest("leave", sampling=ENDLESS, grounding=FREE), NO_CALL)
     await anext(leaving)
     reserved = engine_of(batched).reserved_tokens
     staying = asyncio.create_task(written(batched, *REQUESTS[2]))

@@ -10,9 +10,11 @@ import pytest
 from generator.conftest import collect, until
 from support.acting import begun
 from support.each import each
+from tieback.core.call import NO_CALL
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, Overloaded, RateExceeded
 from tieback.core.tenant import Principal, Quota
+from tieback.core.types.generation import GenerateRequest
 from tieback.core.types.limits import Limits
 from tieback.generator import Generator
 from tieback.models.language_model import LanguageModel
@@ -97,7 +99,9 @@ async def test_the_limit_of_tokens_ends_the_answer(small_generator: Generator) -
 
 
 async def test_leaving_in_mid_stream_frees_the_slot(small_generator: Generator) -> None:
-    events = small_generator.generate("hello", sampling=SamplingParameters(max_tokens=400))
+    events = small_generator.generate(
+        GenerateRequest("hello", sampling=SamplingParameters(max_tokens=400)), NO_CALL
+    )
     await anext(events)
     assert small_generator.load.active_items == 1
 
@@ -123,7 +127,9 @@ async def test_cancelling_the_task_frees_the_slot(small_generator: Generator) ->
 async def test_a_request_that_is_cancelled_while_it_waits_leaves_the_queue(
     small_generator: Generator,
 ) -> None:
-    holder = small_generator.generate("hello", sampling=SamplingParameters(max_tokens=400))
+    holder = small_generator.generate(
+        GenerateRequest("hello", sampling=SamplingParameters(max_tokens=400)), NO_CALL
+    )
     await anext(holder)
     waiting = asyncio.create_task(collect(small_generator, "hello"))
     await until(lambda: small_generator.load.queued_items)
@@ -166,7 +172,9 @@ async def test_an_answer_without_a_deadline_ends_after_the_servers_seconds(
 async def test_a_reader_that_stops_reading_does_not_keep_others_from_being_answered(
     small_generator: Generator,
 ) -> None:
-    slow = small_generator.generate("hello", sampling=SamplingParameters(max_tokens=200))
+    slow = small_generator.generate(
+        GenerateRequest("hello", sampling=SamplingParameters(max_tokens=200)), NO_CALL
+    )
     await anext(slow)
 
     async with asyncio.timeout(20):
@@ -201,7 +209,9 @@ async def test_a_passed_deadline_begins_nothing(small_generator: Generator) -> N
 
 
 async def test_a_request_whose_deadline_passes_in_the_queue_is_dropped(small_generator: Generator) -> None:
-    holder = small_generator.generate("hello", sampling=SamplingParameters(max_tokens=400))
+    holder = small_generator.generate(
+        GenerateRequest("hello", sampling=SamplingParameters(max_tokens=400)), NO_CALL
+    )
     await anext(holder)
 
     with pytest.raises(DeadlineExceeded, match="waited for a slot"):
@@ -222,7 +232,7 @@ async def test_what_waits_is_bounded_in_tokens(
         limits=Limits(queued_tokens=2000),
     )
     long = SamplingParameters(max_tokens=1900, regex="[a-z]{3000}")
-    holder = generator.generate("hello", sampling=long)
+    holder = generator.generate(GenerateRequest("hello", sampling=long), NO_CALL)
     await anext(holder)
     waiting = [asyncio.create_task(collect(generator, "hi", sampling=SamplingParameters(max_tokens=9)))]
     await until(lambda: generator.load.queued_items)

@@ -7,7 +7,9 @@ from dataclasses import replace
 
 import pytest
 from generator.conftest import collect, until
+from tieback.core.call import NO_CALL
 from tieback.core.errors import InvalidInput
+from tieback.core.types.generation import GenerateRequest
 from tieback.generator import Generator
 from tieback_contract.answers import FinishReason
 from tieback_contract.generation import Evidence, SamplingParameters
@@ -76,7 +78,7 @@ async def test_leaving_an_answer_ends_its_twin(small_generator: Generator) -> No
         regex="[a-z]{3000}",
         twin=True,
     )
-    leaving = small_generator.generate("hello", sampling=endless)
+    leaving = small_generator.generate(GenerateRequest("hello", sampling=endless), NO_CALL)
     await anext(leaving)
 
     await asyncio.wait_for(leaving.aclose(), 10)

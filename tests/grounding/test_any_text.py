@@ -16,10 +16,11 @@ from importlib import import_module
 import pytest
 from support.adversarial import seconds
 from tieback import answer, core, generator, grounding
+from tieback.core.call import NO_CALL
 from tieback.core.language import Sentence
 from tieback.core.plain_numbers import has_number
 from tieback.core.terms import DEFAULT_LANGUAGE, languages, terms_of, terms_of_query, words_of
-from tieback.core.types.grounding import CheckedText, GroundingCheck
+from tieback.core.types.grounding import CheckedText, CheckGroundingRequest, GroundingCheck
 from tieback.grounding import ClaimChecker
 from tieback.index import words as index_words
 from tieback.methods import grounding as checking
@@ -187,7 +188,9 @@ async def test_a_claim_beside_any_passage_is_checked_by_every_method(checker: Cl
     check = GroundingCheck(claim, passages, question="How many people does the hall have?")
 
     for name in (one for one in checkers.names() if not is_learned(one)):
-        [found] = (await checker.check([check], checker=MethodChoice(name))).results
+        [found] = (
+            await checker.check_grounding(CheckGroundingRequest([check], checker=MethodChoice(name)), NO_CALL)
+        ).results
 
         assert isinstance(found, CheckedText), name
         assert len(found.verdicts) == 1

@@ -10,6 +10,7 @@ import pytest
 from support.predict_server import PredictServer, predict_server
 from support.predict_server import checker_of as card
 from tieback.catalog.checker_card import CheckerCard
+from tieback.core.call import Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import (
     EndpointMisconfigured,
@@ -18,7 +19,7 @@ from tieback.core.errors import (
     StartupError,
     TiebackError,
 )
-from tieback.core.types.grounding import CheckedText, GroundingCheck
+from tieback.core.types.grounding import CheckedText, CheckGroundingRequest, GroundingCheck
 from tieback.core.types.limits import Limits
 from tieback.grounding import CardChecker, EndpointReader
 from tieback.models.claim_endpoint import ClaimEndpointModel
@@ -41,7 +42,9 @@ async def checked(
     evidence = [Evidence(one, str(place)) for place, one in enumerate(passages or (OWL,))]
     asked = GroundingCheck(text, evidence, [(0, len(text.encode()))])
     try:
-        reply = await checker.check([asked], deadline=deadline or Deadline.after(20))
+        reply = await checker.check_grounding(
+            CheckGroundingRequest([asked]), Call(deadline or Deadline.after(20))
+        )
     finally:
         await checker.close()
     [result] = reply.results

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from support import bag_of_words
 from support.each import each
+from tieback.core.call import NO_CALL, Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound
 from tieback.core.recognised import joined
-from tieback.core.types.grounding import CheckedText, GroundingCheck
+from tieback.core.types.grounding import CheckedText, CheckGroundingRequest, GroundingCheck
 from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
 from tieback.grounding import ClaimChecker
@@ -33,14 +34,14 @@ async def checker(tmp_path: Path) -> AsyncIterator[ClaimChecker]:
 
 
 async def checked(checker: ClaimChecker, one: GroundingCheck) -> CheckedText:
-    result = (await checker.check([one])).results[0]
+    result = (await checker.check_grounding(CheckGroundingRequest([one]), NO_CALL)).results[0]
     assert isinstance(result, CheckedText)
     return result
 
 
 async def refused(checker: ClaimChecker, one: GroundingCheck) -> InvalidInput:
     good = GroundingCheck(TEXT, [HARBOUR])
-    result, other = (await checker.check([one, good])).results
+    result, other = (await checker.check_grounding(CheckGroundingRequest([one, good]), NO_CALL)).results
     assert isinstance(other, CheckedText), "the good one is checked all the same"
     assert isinstance(result, InvalidInput)
     return result
@@ -135,27 +136,39 @@ async def test_a_bad_check_fails_alone_with_the_place_of_its_fault(
 
 async def test_a_call_without_checks_or_with_too_many_is_refused(checker: ClaimChecker) -> None:
     with pytest.raises(InvalidInput, match="nothing to check"):
-        await checker.check([])
+        await checker.check_grounding(CheckGroundingRequest([]), NO_CALL)
     with pytest.raises(InvalidInput, match="5 checks and at most 4"):
-        await checker.check([GroundingCheck(TEXT, [HARBOUR])] * 5)
+        await checker.check_grounding(CheckGroundingRequest([GroundingCheck(TEXT, [HARBOUR])] * 5), NO_CALL)
 
 
 async def test_a_checker_is_chosen_by_name_with_its_parameters(checker: ClaimChecker) -> None:
     strict = MethodChoice("lexical_embedding", {"supported": 1.0})
 
-    [result] = (await checker.check([GroundingCheck(TEXT, [HARBOUR])], checker=strict)).results
+    [result] = (
+        await checker.check_grounding(
+            CheckGroundingRequest([GroundingCheck(TEXT, [HARBOUR])], checker=strict), NO_CALL
+        )
+    ).results
 
     assert isinstance(result, CheckedText)
     assert result.verdicts[0].label is VerdictLabel.UNSUPPORTED
     with pytest.raises(NotFound, match="lexical_embedding"):
-        await checker.check([GroundingCheck(TEXT, [HARBOUR])], checker=MethodChoice("none_such"))
+        await checker.check_grounding(
+            CheckGroundingRequest([GroundingCheck(TEXT, [HARBOUR])], checker=MethodChoice("none_such")),
+            NO_CALL,
+        )
     with pytest.raises(InvalidInput) as refusal:
-        await checker.check(
-            [GroundingCheck(TEXT, [HARBOUR])], checker=MethodChoice("lexical_embedding", {"supported": 2})
+        await checker.check_grounding(
+            CheckGroundingRequest(
+                [GroundingCheck(TEXT, [HARBOUR])], checker=MethodChoice("lexical_embedding", {"supported": 2})
+            ),
+            NO_CALL,
         )
     assert str(refusal.value.field).startswith("checker.parameters")
 
 
 async def test_a_call_that_is_too_late_fails_as_a_whole(checker: ClaimChecker) -> None:
     with pytest.raises(DeadlineExceeded):
-        await checker.check([GroundingCheck(TEXT, [HARBOUR])], deadline=Deadline.after(0))
+        await checker.check_grounding(
+            CheckGroundingRequest([GroundingCheck(TEXT, [HARBOUR])]), Call(Deadline.after(0))
+        )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from support.each import each
-from tieback.core.types.grounding import CheckedText, GroundingCheck
+from tieback.core.call import NO_CALL
+from tieback.core.types.grounding import CheckedText, CheckGroundingRequest, GroundingCheck
 from tieback.grounding import ClaimChecker
 from tieback.grounding.disagreement import Disagreements
 from tieback.methods.grounding import Passage, TokenMark
@@ -24,7 +25,7 @@ async def verdict(
     begin = len(text[: text.index(claim or text)].encode())
     spans = [(begin, begin + len((claim or text).encode()))]
     asked = GroundingCheck(text, [BRIDGE, FERRY], spans)
-    [found] = (await checker.check([asked], checker=method)).results
+    [found] = (await checker.check_grounding(CheckGroundingRequest([asked], checker=method), NO_CALL)).results
     assert isinstance(found, CheckedText)
     return found.verdicts[0]
 
@@ -104,7 +105,11 @@ async def test_where_a_passage_was_left_out_nothing_is_said_of_what_the_passages
     german = Evidence("Die Maut der Brücke ist drei Kronen, und die Hunde reisen frei.", "kahn")
     text = "The toll of the bridge is three crowns."
 
-    [found] = (await checker.check([GroundingCheck(text, [BRIDGE, german])])).results
+    [found] = (
+        await checker.check_grounding(
+            CheckGroundingRequest([GroundingCheck(text, [BRIDGE, german])]), NO_CALL
+        )
+    ).results
 
     assert isinstance(found, CheckedText)
     assert [(one.disagreement, one.marked) for one in found.verdicts] == [(None, ())]

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 from support.each import each
+from tieback.core.call import NO_CALL
 from tieback.core.recognised import joined, labelled, together
-from tieback.core.types.grounding import CheckedText, GroundingCheck
+from tieback.core.types.grounding import CheckedText, CheckGroundingRequest, GroundingCheck
 from tieback.grounding import ClaimChecker
 from tieback.methods.grounding import Passage, PassageLabel
 from tieback.methods.grounding.labels import Presence, presence_of, windows_that_answer
@@ -38,7 +39,9 @@ BARKING = Evidence(
 async def verdict_of(
     checker: ClaimChecker, claim: str, evidence: Sequence[Evidence]
 ) -> tuple[Verdict, Sequence[Citation]]:
-    (result,) = (await checker.check([GroundingCheck(claim, evidence)])).results
+    (result,) = (
+        await checker.check_grounding(CheckGroundingRequest([GroundingCheck(claim, evidence)]), NO_CALL)
+    ).results
     assert isinstance(result, CheckedText)
     (verdict,) = result.verdicts
     return verdict, result.citations

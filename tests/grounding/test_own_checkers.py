@@ -20,9 +20,10 @@ from support.own_checker import (
 )
 from tieback.batching import BatchReport
 from tieback.catalog.checker_card import CheckerCard
+from tieback.core.call import NO_CALL, Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, Overloaded
-from tieback.core.types.grounding import CheckedText, GroundingCheck
+from tieback.core.types.grounding import CheckedText, CheckGroundingRequest, GroundingCheck
 from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
 from tieback.grounding import Checkers, ClaimChecker, OwnChecker
@@ -72,11 +73,18 @@ class Checked:
         self.service = ClaimChecker(encoder, space="bag-of-words", checkers=checkers)
 
     async def check(
-        self, text: str, *passages: str, checker: MethodChoice | None = OWN, question: str = "", **more: Any
+        self,
+        text: str,
+        *passages: str,
+        checker: MethodChoice | None = OWN,
+        question: str = "",
+        call: Call = NO_CALL,
     ) -> CheckedText:
         evidence = [Evidence(passage, str(place)) for place, passage in enumerate(passages)]
         asked = GroundingCheck(text, evidence, question=question)
-        [result] = (await self.service.check([asked], checker=checker, **more)).results
+        [result] = (
+            await self.service.check_grounding(CheckGroundingRequest([asked], checker=checker), call)
+        ).results
         if isinstance(result, Exception):
             raise result
         return result
@@ -265,7 +273,7 @@ async def test_too_much_or_too_late_is_refused_as_everywhere(
     with pytest.raises((InvalidInput, Overloaded)):
         await made.check(CLAIM, *(f"{one} {LONG}" for one in SENTENCES))
     with pytest.raises(DeadlineExceeded):
-        await made.check(CLAIM, EVIDENCE, deadline=Deadline.after(0.0))
+        await made.check(CLAIM, EVIDENCE, call=Call(Deadline.after(0.0)))
     await made.own.close()
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 from support.each import each
-from tieback.core.types.grounding import CheckedText, GroundingCheck
+from tieback.core.call import NO_CALL
+from tieback.core.types.grounding import CheckedText, CheckGroundingRequest, GroundingCheck
 from tieback.grounding import ClaimChecker
 from tieback.grounding.question_fit import answering, as_stated, fit_of
 from tieback_contract.claims import Claim, QuestionFit, Verdict, VerdictLabel
@@ -58,14 +59,17 @@ def test_a_yes_or_no_is_not_part_of_what_is_stated(claim: str, stated: str) -> N
 
 
 async def test_a_no_before_a_negation_is_no_second_one(checker: ClaimChecker) -> None:
-    reply = await checker.check(
-        [
-            GroundingCheck(
-                "No, interns are not paid for on-call.",
-                [Evidence("Interns are not paid for on-call.", "a")],
-                question="Are interns paid for on-call?",
-            )
-        ]
+    reply = await checker.check_grounding(
+        CheckGroundingRequest(
+            [
+                GroundingCheck(
+                    "No, interns are not paid for on-call.",
+                    [Evidence("Interns are not paid for on-call.", "a")],
+                    question="Are interns paid for on-call?",
+                )
+            ]
+        ),
+        NO_CALL,
     )
 
     [checked] = reply.results
@@ -76,11 +80,14 @@ async def test_a_no_before_a_negation_is_no_second_one(checker: ClaimChecker) ->
 
 async def test_a_claim_that_is_not_checked_or_not_asked_for_has_no_fit(checker: ClaimChecker) -> None:
     evidence = [Evidence("The bridge is open.", "a")]
-    reply = await checker.check(
-        [
-            GroundingCheck("The bridge is open.", evidence),
-            GroundingCheck("The bridge.", [], question="Which?"),
-        ]
+    reply = await checker.check_grounding(
+        CheckGroundingRequest(
+            [
+                GroundingCheck("The bridge is open.", evidence),
+                GroundingCheck("The bridge.", [], question="Which?"),
+            ]
+        ),
+        NO_CALL,
     )
 
     assert [one.verdicts[0].answers_question for one in reply.results if isinstance(one, CheckedText)] == [

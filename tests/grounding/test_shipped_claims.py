@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 from tieback.catalog.catalog import Catalog
+from tieback.core.call import NO_CALL
 from tieback.core.errors import InvalidInput
 from tieback.core.state import check_state
-from tieback.core.types.grounding import CheckedText, GroundingCheck
+from tieback.core.types.grounding import CheckedText, CheckGroundingRequest, GroundingCheck
 from tieback.encoder import Encoder
 from tieback.grounding import Checkers, ClaimChecker
 from tieback.methods.grounding._features import FEATURES
@@ -68,7 +69,9 @@ async def test_verdicts_of_the_shipped_checker(checker: ClaimChecker) -> None:
         "Bread is baked at 220 degrees. Where does it end?"
     )
 
-    [found] = (await checker.check([GroundingCheck(text, [RIVER])])).results
+    [found] = (
+        await checker.check_grounding(CheckGroundingRequest([GroundingCheck(text, [RIVER])]), NO_CALL)
+    ).results
 
     assert isinstance(found, CheckedText)
     labels = [one.label for one in found.verdicts]
@@ -88,7 +91,11 @@ async def test_an_instruction_beside_the_evidence_changes_no_verdict(checker: Cl
     )
     injected = [GroundingCheck(text, [Evidence(one, "injected"), RIVER]) for one in INSTRUCTIONS]
 
-    alone, *others = (await checker.check([GroundingCheck(text, [RIVER]), *injected])).results
+    alone, *others = (
+        await checker.check_grounding(
+            CheckGroundingRequest([GroundingCheck(text, [RIVER]), *injected]), NO_CALL
+        )
+    ).results
 
     assert isinstance(alone, CheckedText)
     for instruction, beside in zip(INSTRUCTIONS, others, strict=True):

@@ -6,7 +6,8 @@ import subprocess
 import sys
 
 from support.each import each
-from tieback.core.types.grounding import CheckedText, GroundingCheck
+from tieback.core.call import NO_CALL
+from tieback.core.types.grounding import CheckedText, CheckGroundingRequest, GroundingCheck
 from tieback.grounding import ClaimChecker
 from tieback.grounding.claim_check import LONGEST_CLAIM
 from tieback.grounding.languages import is_foreign
@@ -22,7 +23,11 @@ CLAIM = "The tide rises twice a day."
 
 
 async def verdict(checker: ClaimChecker, text: str, *evidence: Evidence) -> tuple[VerdictLabel, object]:
-    [found] = (await checker.check([GroundingCheck(text, evidence, [(0, len(text.encode()))])])).results
+    [found] = (
+        await checker.check_grounding(
+            CheckGroundingRequest([GroundingCheck(text, evidence, [(0, len(text.encode()))])]), NO_CALL
+        )
+    ).results
     assert isinstance(found, CheckedText)
     [one] = found.verdicts
     return one.label, one.reason
@@ -49,7 +54,11 @@ async def test_a_claim_that_cannot_be_checked_says_why(
 async def test_passages_in_other_languages_are_left_out_and_citations_name_those_that_were_read(
     checker: ClaimChecker,
 ) -> None:
-    [found] = (await checker.check([GroundingCheck(CLAIM, [HAFEN, PHOTO, HARBOUR])])).results
+    [found] = (
+        await checker.check_grounding(
+            CheckGroundingRequest([GroundingCheck(CLAIM, [HAFEN, PHOTO, HARBOUR])]), NO_CALL
+        )
+    ).results
 
     assert isinstance(found, CheckedText)
     assert [one.label for one in found.verdicts] == [VerdictLabel.SUPPORTED]
@@ -71,7 +80,11 @@ async def test_nothing_is_unsupported_where_a_passage_was_left_out_that_may_supp
 async def test_a_checker_of_characters_knows_every_language(checker: ClaimChecker) -> None:
     asked = GroundingCheck("Die Boote warten darauf.", [HAFEN])
 
-    [found] = (await checker.check([asked], checker=MethodChoice("verbatim"))).results
+    [found] = (
+        await checker.check_grounding(
+            CheckGroundingRequest([asked], checker=MethodChoice("verbatim")), NO_CALL
+        )
+    ).results
 
     assert isinstance(found, CheckedText)
     assert [one.label for one in found.verdicts] == [VerdictLabel.SUPPORTED]

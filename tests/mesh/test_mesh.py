@@ -16,12 +16,17 @@ from prometheus_client import CollectorRegistry
 from support.local_platform import Running
 from support.sections import item, section, vector
 from support.small_server import SmallServer, fuse_request, small_server
+from tieback.core.call import NO_CALL
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound
+from tieback.core.types.encoding import EncodeRequest
+from tieback.core.types.fusion import FuseRequest
+from tieback.core.types.generation import GenerateRequest
+from tieback.serving import rpcs, targets
 from tieback.serving.contract import METHODS, SERVICES
 from tieback.serving.directory import Directory
 from tieback.serving.mesh import Mesh
-from tieback.serving.remote import RemoteEncoder, RemoteGenerator, RemoteRouter
+from tieback.serving.remote import RemoteEncoder, remote
 from tieback.serving.remote_index import RemoteIndex
 from tieback.v1 import generator_pb2, router_pb2
 from tieback_contract.fusion import IgnoredDimensions
@@ -118,7 +123,8 @@ async def test_an_error_of_the_service_is_not_tried_again_elsewhere() -> None:
         mesh(router=[one.address, two.address]) as (made, _),
     ):
         with pytest.raises(InvalidInput) as caught:
-            await RemoteRouter(made).fuse([])
+            router = remote(made, rpcs.ROUTER, targets.ROUTER)
+            await router.fuse(FuseRequest([]), NO_CALL)
 
         assert str(caught.value.field) == "inputs"
         method = {"service": "RouterService", "method": "Fuse", "code": "INVALID_ARGUMENT"}
@@ -147,14 +153,16 @@ async def test_a_stream_that_has_begun_is_not_begun_again() -> None:
 async def test_a_stream_that_has_not_begun_goes_to_another_replica() -> None:
     async with small_server() as one, mesh(generator=[NOBODY, one.address]) as (made, _):
         for _ in range(5):
-            events: Any = RemoteGenerator(made).generate("a")
+            generator = remote(made, rpcs.GENERATOR, targets.GENERATOR)
+            events: Any = generator.generate(GenerateRequest("a"), NO_CALL)
             assert (await anext(events)).text == "a"
             await events.aclose()
 
 
 async def test_leaving_a_stream_cancels_it_at_the_replica() -> None:
     async with small_server() as one, mesh(generator=[one.address]) as (made, _):
-        events: Any = RemoteGenerator(made).generate("a" * 100_000)
+        generator = remote(made, rpcs.GENERATOR, targets.GENERATOR)
+        events: Any = generator.generate(GenerateRequest("a" * 100_000), NO_CALL)
         await anext(events)
         await events.aclose()
 
@@ -168,7 +176,7 @@ async def test_leaving_a_stream_cancels_it_at_the_replica() -> None:
 async def test_an_unknown_space_is_refused_with_the_choices_before_anybody_is_asked() -> None:
     async with mesh() as (made, _):
         with pytest.raises(NotFound, match="the choices are: tiny"):
-            await RemoteEncoder(made, ["tiny"]).encode("small", [])
+            await RemoteEncoder(made, ["tiny"]).encode(EncodeRequest("small", []), NO_CALL)
 
 
 async def test_the_retries_are_counted() -> None:

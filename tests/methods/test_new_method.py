@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 import torch
 from support.present import present
+from tieback.core.call import NO_CALL
 from tieback.core.errors import InvalidInput, NotFound
 from tieback.core.family import Family
 from tieback.core.state import State
 from tieback.core.types.limits import Limits
-from tieback.core.types.rerank import RerankCandidate
+from tieback.core.types.rerank import RerankCandidate, RerankRequest
 from tieback.joint.graphs import agreement
 from tieback.methods import (
     compatibility,
@@ -261,7 +262,8 @@ async def explain_reranking() -> None:
     reranker = Reranker(None)  # type: ignore[arg-type]  # nothing here is encoded
 
     reply = await reranker.rerank(
-        query, [RerankCandidate("one", offered)], method=MethodChoice(NAME), explain=True
+        RerankRequest(query, [RerankCandidate("one", offered)], method=MethodChoice(NAME), explain=True),
+        NO_CALL,
     )
     await reranker.close()
 

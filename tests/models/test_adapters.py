@@ -15,9 +15,10 @@ from support.merged_cards import merged, pulled, write_cards
 from support.own_encoder import TEXTS
 from support.present import present
 from tieback.catalog.card import EncoderCard
+from tieback.core.call import NO_CALL
 from tieback.core.errors import StartupError, Unavailable
 from tieback.core.types.content import Content
-from tieback.core.types.encoding import CachePolicy, EncodePlan
+from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeRequest
 from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
 from tieback.methods.merging import RESTORE, SPLIT, Weights, mergings
@@ -218,10 +219,13 @@ async def test_an_adapter_that_is_evicted_while_requests_wait_for_it_is_read_aga
     replies = await asyncio.gather(
         *(
             encoder.encode(
-                card.name,
-                texts(TEXTS[0]),
-                EncodePlan(adapter=name, batch_invariant=True),
-                cache=CachePolicy.BYPASS,
+                EncodeRequest(
+                    card.name,
+                    texts(TEXTS[0]),
+                    EncodePlan(adapter=name, batch_invariant=True),
+                    cache=CachePolicy.BYPASS,
+                ),
+                NO_CALL,
             )
             for name in asked
         )

@@ -14,9 +14,10 @@ from support.asking import encodings, texts, vector
 from support.own_encoder import TEXTS, card_for, served
 from support.own_folders import save_sentence_model, save_text_model
 from tieback.catalog.card import EncoderCard
+from tieback.core.call import NO_CALL
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types.content import Content
-from tieback.core.types.encoding import EncodePlan
+from tieback.core.types.encoding import EncodePlan, EncodeRequest
 from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
 from tieback.models.encoder_model import EncoderModel
@@ -152,8 +153,10 @@ async def encoder(card: EncoderCard, tmp_path: Path) -> AsyncIterator[Encoder]:
 async def test_a_vector_of_an_earlier_layer_is_in_a_space_of_its_own(
     encoder: Encoder, card: EncoderCard
 ) -> None:
-    (early,) = encodings(await encoder.encode("own", texts(TEXTS[0]), EncodePlan(layer=1)))
-    (last,) = encodings(await encoder.encode("own", texts(TEXTS[0])))
+    (early,) = encodings(
+        await encoder.encode(EncodeRequest("own", texts(TEXTS[0]), EncodePlan(layer=1)), NO_CALL)
+    )
+    (last,) = encodings(await encoder.encode(EncodeRequest("own", texts(TEXTS[0])), NO_CALL))
 
     assert vector(early).space == early.space == card.space_at(1)
     assert last.space == card.space
@@ -163,16 +166,18 @@ async def test_a_vector_of_an_earlier_layer_is_in_a_space_of_its_own(
 async def test_the_last_layer_by_its_number_is_what_is_given_by_default(
     encoder: Encoder, card: EncoderCard
 ) -> None:
-    await encoder.encode("own", texts(TEXTS[0]))
+    await encoder.encode(EncodeRequest("own", texts(TEXTS[0])), NO_CALL)
 
-    (found,) = encodings(await encoder.encode("own", texts(TEXTS[0]), EncodePlan(layer=2)))
+    (found,) = encodings(
+        await encoder.encode(EncodeRequest("own", texts(TEXTS[0]), EncodePlan(layer=2)), NO_CALL)
+    )
 
     assert (found.source, found.space) == (EncodingSource.MEMORY, card.space)
 
 
 async def test_a_layer_that_is_not_offered_is_refused_with_those_that_are(encoder: Encoder) -> None:
     with pytest.raises(InvalidInput, match="not offered at layer 3; it is at: 1, 2") as refused:
-        await encoder.encode("own", texts("owl"), EncodePlan(layer=3))
+        await encoder.encode(EncodeRequest("own", texts("owl"), EncodePlan(layer=3)), NO_CALL)
 
     assert str(refused.value.field) == "output.layer"
 
@@ -182,7 +187,7 @@ async def test_a_space_without_layers_says_that_it_has_its_last_alone(tmp_path: 
     encoder = Encoder([served(card_for(tmp_path / "own"), tmp_path)])
 
     with pytest.raises(InvalidInput, match="it is at: its last"):
-        await encoder.encode("own", texts("owl"), EncodePlan(layer=2))
+        await encoder.encode(EncodeRequest("own", texts("owl"), EncodePlan(layer=2)), NO_CALL)
     await encoder.close()
 
 

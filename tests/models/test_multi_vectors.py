@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 import soundfile
 from PIL import Image
+from tieback.core.call import NO_CALL
 from tieback.core.errors import SpaceMismatch
 from tieback.core.types.content import Content
-from tieback.core.types.encoding import EncodePlan
+from tieback.core.types.encoding import EncodePlan, EncodeRequest
 from tieback.core.types.limits import Limits
-from tieback.core.types.rerank import RerankCandidate, RerankSource
+from tieback.core.types.rerank import RerankCandidate, RerankRequest, RerankSource
 from tieback.encoder import Encoder
 from tieback.methods.reranking import rerankings
 from tieback.models.audio_decoding import samples_of
@@ -47,7 +48,9 @@ async def reranker(served: Encoder) -> AsyncIterator[Reranker]:
 
 
 async def rows_of(served: Encoder, space: str, content: Content) -> MultiVector:
-    reply = await served.encode(space, [content], EncodePlan(kinds=frozenset({VectorKind.MULTI_VECTOR})))
+    reply = await served.encode(
+        EncodeRequest(space, [content], EncodePlan(kinds=frozenset({VectorKind.MULTI_VECTOR}))), NO_CALL
+    )
     (found,) = reply.results
     assert isinstance(found, Encoding), found
     assert found.multi_vector is not None
@@ -97,7 +100,8 @@ async def test_a_photo_finds_the_photo_that_shows_it_in_a_corner_and_is_told_whi
     query = picture(cat)
 
     reply = await reranker.rerank(
-        query, candidates(*album), method=MethodChoice(method), space=PHOTOS, explain=True
+        RerankRequest(query, candidates(*album), method=MethodChoice(method), space=PHOTOS, explain=True),
+        NO_CALL,
     )
 
     assert reply.results[0].id == "3"
@@ -114,9 +118,13 @@ async def test_regions_that_were_made_before_are_compared_as_the_photos_are(
     query = picture(cat)
     made = [await rows_of(served, PHOTOS, one) for one in album]
 
-    of_photos = await reranker.rerank(query, candidates(*album), space=PHOTOS)
-    of_regions = await reranker.rerank(await rows_of(served, PHOTOS, query), candidates(*made))
-    mixed = await reranker.rerank(query, candidates(*made))  # in the space of the vectors
+    of_photos = await reranker.rerank(RerankRequest(query, candidates(*album), space=PHOTOS), NO_CALL)
+    of_regions = await reranker.rerank(
+        RerankRequest(await rows_of(served, PHOTOS, query), candidates(*made)), NO_CALL
+    )
+    mixed = await reranker.rerank(
+        RerankRequest(query, candidates(*made)), NO_CALL
+    )  # in the space of the vectors
 
     for reply in (of_regions, mixed):
         assert [one.id for one in reply.results] == [one.id for one in of_photos.results]
@@ -131,10 +139,10 @@ async def test_words_are_not_compared_with_regions(
     words = Content(Modality.TEXT, "a cat")
     regions = candidates(await rows_of(served, PHOTOS, album[0]))
 
-    named = await reranker.rerank(words, regions, space=TEXTS)
-    given = await reranker.rerank(await rows_of(served, TEXTS, words), regions)
+    named = await reranker.rerank(RerankRequest(words, regions, space=TEXTS), NO_CALL)
+    given = await reranker.rerank(RerankRequest(await rows_of(served, TEXTS, words), regions), NO_CALL)
     with pytest.raises(SpaceMismatch, match="in which no text is encoded") as refused:
-        await reranker.rerank(words, regions)
+        await reranker.rerank(RerankRequest(words, regions), NO_CALL)
 
     for reply in (named, given):
         assert not reply.results
@@ -171,7 +179,8 @@ async def test_a_sound_finds_the_recording_that_holds_it_and_is_told_when(
     recording, other = np.concatenate((silence, words)), np.concatenate((silence, tone(1.92)))
 
     reply = await reranker.rerank(
-        sound(words), candidates(sound(other), sound(recording)), space=SOUNDS, explain=True
+        RerankRequest(sound(words), candidates(sound(other), sound(recording)), space=SOUNDS, explain=True),
+        NO_CALL,
     )
 
     assert reply.results[0].id == "1"

@@ -10,9 +10,10 @@ import pytest
 import yaml
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import HERE, read_card
+from tieback.core.call import NO_CALL
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types.content import Content
-from tieback.core.types.encoding import EncodePlan
+from tieback.core.types.encoding import EncodePlan, EncodeRequest
 from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
 from tieback.models.loading import load_encoder
@@ -149,7 +150,9 @@ async def test_a_coordinate_that_is_no_number_is_refused_with_its_field(model: M
     good = np.eye(3, dtype=np.float32)
     encoder = Encoder([model])
 
-    reply = await encoder.encode("point-nn", [Content(Modality.POINTS, points) for points in (good, bad)])
+    reply = await encoder.encode(
+        EncodeRequest("point-nn", [Content(Modality.POINTS, points) for points in (good, bad)]), NO_CALL
+    )
     await encoder.close()
 
     first, second = reply.results
@@ -186,7 +189,7 @@ async def test_the_nearest_cloud_is_mostly_one_of_the_same_shape(model: Model) -
     clouds = [Content(Modality.POINTS, seen(SHAPES[kind], random)) for kind in kinds]
     encoder = Encoder([model])
 
-    reply = await encoder.encode("point-nn", clouds)
+    reply = await encoder.encode(EncodeRequest("point-nn", clouds), NO_CALL)
     await encoder.close()
 
     vectors = np.stack(

@@ -15,15 +15,16 @@ from support.bag_of_words import card as words_card
 from support.own_encoder import TEXTS, card_for, served
 from support.own_folders import save_text_model
 from tieback.catalog.card import EncoderCard
+from tieback.core.call import NO_CALL
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types.content import Content
-from tieback.core.types.encoding import CachePolicy, EncodePlan
+from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeRequest
 from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.transformer_text import TransformerTextModel
 from tieback.recipes.architectures import REDUCIBLE
-from tieback.serving.observed import ObservedEncoder
+from tieback.serving.observed import observed
 from tieback.serving.settings import Settings
 from tieback.serving.telemetry import Telemetry
 from tieback_contract.encodings import EncodingSource, Reduction
@@ -160,7 +161,7 @@ async def test_a_reduction_that_is_not_served_is_refused_with_what_is(
     encoder: Encoder, plan: EncodePlan, field: str, message: str
 ) -> None:
     with pytest.raises(InvalidInput, match=message) as refused:
-        await encoder.encode(SPACE, texts("tea"), plan)
+        await encoder.encode(EncodeRequest(SPACE, texts("tea"), plan), NO_CALL)
 
     assert str(refused.value.field) == field
 
@@ -171,16 +172,22 @@ async def test_a_method_that_gains_too_little_is_refused_with_its_numbers(tmp_pa
     with pytest.raises(
         InvalidInput, match=r"1\.20 times as fast for 0\.8 points, and 1\.3 times for at most 1"
     ):
-        await encoder.encode(SPACE, texts("tea"), REDUCED)
+        await encoder.encode(EncodeRequest(SPACE, texts("tea"), REDUCED), NO_CALL)
     await encoder.close()
 
 
 async def test_the_reply_says_the_reduction_and_the_smallest_served_ratio_is_the_default(
     encoder: Encoder,
 ) -> None:
-    (found,) = encodings(await encoder.encode(SPACE, texts("tea"), EncodePlan(reduction=Reduction("pitome"))))
+    (found,) = encodings(
+        await encoder.encode(
+            EncodeRequest(SPACE, texts("tea"), EncodePlan(reduction=Reduction("pitome"))), NO_CALL
+        )
+    )
     (whole,) = encodings(
-        await encoder.encode(SPACE, texts("tea"), EncodePlan(reduction=Reduction("pitome", 1)))
+        await encoder.encode(
+            EncodeRequest(SPACE, texts("tea"), EncodePlan(reduction=Reduction("pitome", 1))), NO_CALL
+        )
     )
 
     assert found.reduction == Reduction("pitome", 0.7)
@@ -191,20 +198,25 @@ async def test_the_reply_says_the_reduction_and_the_smallest_served_ratio_is_the
 async def test_a_long_queue_is_worked_on_by_fewer_tokens_and_the_reply_says_so(
     encoder: Encoder, model: BagOfWords
 ) -> None:
-    await encoder.encode(SPACE, texts("known"))
+    await encoder.encode(EncodeRequest(SPACE, texts("known")), NO_CALL)
     with model.paused():
-        running = asyncio.create_task(encoder.encode(SPACE, texts("running")))
+        running = asyncio.create_task(encoder.encode(EncodeRequest(SPACE, texts("running")), NO_CALL))
         await asyncio.to_thread(model.running.wait)
-        waiting = [asyncio.create_task(encoder.encode(SPACE, texts(f"{n} " * 200))) for n in range(3)]
+        waiting = [
+            asyncio.create_task(encoder.encode(EncodeRequest(SPACE, texts(f"{n} " * 200)), NO_CALL))
+            for n in range(3)
+        ]
         while encoder.load(SPACE).queued_tokens < 600:  # noqa: ASYNC110 - a load is a number, no event
             await asyncio.sleep(0.001)
-        shed = asyncio.create_task(encoder.encode(SPACE, texts("known", "new")))
-        exact = asyncio.create_task(encoder.encode(SPACE, texts("new"), EncodePlan(batch_invariant=True)))
+        shed = asyncio.create_task(encoder.encode(EncodeRequest(SPACE, texts("known", "new")), NO_CALL))
+        exact = asyncio.create_task(
+            encoder.encode(EncodeRequest(SPACE, texts("new"), EncodePlan(batch_invariant=True)), NO_CALL)
+        )
         await asyncio.sleep(0.01)
     known, new = encodings(await shed)
     (invariant,) = encodings(await exact)
     await asyncio.gather(running, *waiting)
-    (after,) = encodings(await encoder.encode(SPACE, texts("new")))
+    (after,) = encodings(await encoder.encode(EncodeRequest(SPACE, texts("new")), NO_CALL))
 
     assert (known.reduction, known.source) == (None, EncodingSource.MEMORY)
     assert (new.reduction, new.source) == (Reduction("pitome", 0.7), EncodingSource.COMPUTED)
@@ -214,10 +226,12 @@ async def test_a_long_queue_is_worked_on_by_fewer_tokens_and_the_reply_says_so(
 
 async def test_what_is_encoded_on_fewer_tokens_is_counted_by_its_method(encoder: Encoder) -> None:
     telemetry = Telemetry(Settings())
-    observed = ObservedEncoder(encoder, telemetry)
+    counted = observed(encoder, telemetry)
 
-    await observed.encode(SPACE, texts("tea", "milk"), EncodePlan(reduction=Reduction("pitome")))
-    await observed.encode(SPACE, texts("bread"))
+    await counted.encode(
+        EncodeRequest(SPACE, texts("tea", "milk"), EncodePlan(reduction=Reduction("pitome"))), NO_CALL
+    )
+    await counted.encode(EncodeRequest(SPACE, texts("bread")), NO_CALL)
 
     page = telemetry.page().decode()
     assert f'tieback_reduced_items_total{{method="pitome",space="{SPACE}"}} 2.0' in page
@@ -228,7 +242,10 @@ async def test_nothing_is_reduced_unasked_where_the_setting_is_off(tmp_path: Pat
     encoder = Encoder([model], batch_tokens=100)
 
     replies = await asyncio.gather(
-        *(encoder.encode(SPACE, texts(f"{n} " * 100), cache=CachePolicy.BYPASS) for n in range(5))
+        *(
+            encoder.encode(EncodeRequest(SPACE, texts(f"{n} " * 100), cache=CachePolicy.BYPASS), NO_CALL)
+            for n in range(5)
+        )
     )
 
     assert all(one.reduction is None for reply in replies for one in encodings(reply))

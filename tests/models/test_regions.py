@@ -8,9 +8,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from PIL import Image
+from tieback.core.call import NO_CALL
 from tieback.core.errors import InvalidInput
 from tieback.core.types.content import Content
-from tieback.core.types.encoding import EncodePlan
+from tieback.core.types.encoding import EncodePlan, EncodeRequest
 from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
 from tieback.models.encoder_model import EncoderModel, RawEncoding
@@ -66,7 +67,9 @@ async def test_a_picture_is_answered_with_its_regions_and_where_they_are(
 ) -> None:
     encoder = Encoder([model])
 
-    reply = await encoder.encode(NAME, [Content(Modality.IMAGE, photo("coffee.png"))], PARTS)
+    reply = await encoder.encode(
+        EncodeRequest(NAME, [Content(Modality.IMAGE, photo("coffee.png"))], PARTS), NO_CALL
+    )
     await encoder.close()
 
     (encoding,) = reply.results
@@ -85,8 +88,8 @@ async def test_regions_cost_ten_times_as_much_and_nothing_where_they_are_not_ask
     encoder = Encoder([model])
     contents = [Content(Modality.IMAGE, photo("rocket.jpg"))]
 
-    plain = await encoder.encode(NAME, contents)
-    with_regions = await encoder.encode(NAME, contents, PARTS)
+    plain = await encoder.encode(EncodeRequest(NAME, contents), NO_CALL)
+    with_regions = await encoder.encode(EncodeRequest(NAME, contents, PARTS), NO_CALL)
     await encoder.close()
 
     assert plain.cost.tokens == 49

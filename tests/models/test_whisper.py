@@ -14,9 +14,10 @@ import pytest
 import soundfile
 from tieback.catalog.catalog import Catalog
 from tieback.catalog.options import AudioEncoder
+from tieback.core.call import NO_CALL
 from tieback.core.errors import StartupError
 from tieback.core.types.content import Content
-from tieback.core.types.encoding import EncodePlan
+from tieback.core.types.encoding import EncodePlan, EncodeRequest
 from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
 from tieback.models.audio_encoder import AudioEncoderModel
@@ -298,7 +299,9 @@ async def test_sounds_of_all_lengths_are_encoded_together_as_alone(
     sounds = [speech(clip, seconds) for seconds in (0.5, 2.5, 0.9)]
     encoder = Encoder([model])
 
-    reply = await encoder.encode(NAME, [Content(Modality.AUDIO, written(sound)) for sound in sounds])
+    reply = await encoder.encode(
+        EncodeRequest(NAME, [Content(Modality.AUDIO, written(sound)) for sound in sounds]), NO_CALL
+    )
     await encoder.close()
 
     assert reply.cost.tokens == 200 + 300 + 200

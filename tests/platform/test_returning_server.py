@@ -12,7 +12,7 @@ import pytest
 from support.bag_of_words import BagOfWords, card
 from tieback.encoder import Encoder
 from tieback.serving.server import GrpcServer
-from tieback.serving.servicers.encoder import EncoderServicer
+from tieback.serving.servicers.encoder import encoder_servicer
 from tieback.serving.settings import Settings
 from tieback.serving.telemetry import Telemetry
 from tieback_client import AsyncClient, Client, Retry, Unavailable
@@ -39,7 +39,7 @@ class Server:
         self._encoders.append(Encoder([self.model]))
         self._holding.enter_context(self.model.paused())
         self._grpc = GrpcServer(settings, Telemetry(settings))
-        self._grpc.add(EncoderServicer(self._encoders[-1]))
+        self._grpc.add(encoder_servicer(self._encoders[-1]))
         await self._grpc.start("127.0.0.1", self.port)
 
     async def kill(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,12 @@ import grpc
 import numpy as np
 import pytest
 from support.statuses import Failure
-from tieback.core.deadline import NO_DEADLINE, Deadline
+from tieback.core.call import Call
+from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, Overloaded, Unavailable
-from tieback.core.types.content import Content
-from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeReply
-from tieback.ports import DEFAULT_PLAN
+from tieback.core.types.encoding import CachePolicy, EncodeReply, EncodeRequest, SplitReply, SplitTextsRequest
 from tieback.serving.server import GrpcServer
-from tieback.serving.servicers.encoder import EncoderServicer
+from tieback.serving.servicers.encoder import encoder_servicer
 from tieback.serving.settings import Settings
 from tieback.serving.telemetry import Telemetry
 from tieback.v1 import content_pb2, encoder_pb2, encoder_pb2_grpc, vector_pb2
@@ -48,19 +47,15 @@ class Lengths:
         self.caches: list[CachePolicy] = []
         self.deadlines: list[Deadline] = []
 
-    async def encode(
-        self,
-        space: str,
-        contents: Sequence[Content],
-        plan: EncodePlan = DEFAULT_PLAN,
-        *,
-        cache: CachePolicy = CachePolicy.USE,
-        deadline: Deadline = NO_DEADLINE,
-    ) -> EncodeReply:
+    async def split_texts(self, request: SplitTextsRequest, call: Call) -> SplitReply:
+        raise NotImplementedError  # texts are not split here
+
+    async def encode(self, request: EncodeRequest, call: Call) -> EncodeReply:
+        contents, plan = request.contents, request.plan
         texts = [str(content.data) for content in contents]
         self.begun.append(texts[0])
-        self.caches.append(cache)
-        self.deadlines.append(deadline)
+        self.caches.append(request.cache)
+        self.deadlines.append(call.deadline)
         try:
             if "wait" in texts:
                 await self.go.wait()
@@ -92,7 +87,7 @@ class Lengths:
 class Served:
     """The encoder behind a real server."""
 
-    def __init__(self, encoder: Lengths, servicer: EncoderServicer, server: GrpcServer, port: int) -> None:
+    def __init__(self, encoder: Lengths, servicer: Any, server: GrpcServer, port: int) -> None:
         self.encoder, self.servicer, self.server = encoder, servicer, server
         self.address = f"localhost:{port}"
 
@@ -102,8 +97,7 @@ async def served(*, stream_items: int = 8) -> AsyncIterator[Served]:
     settings = Settings(models=Path("unused"), store=Path("unused"), drain_seconds=1)
     server = GrpcServer(settings, Telemetry(settings))
     encoder = Lengths()
-    port: Any = encoder  # texts are not split here
-    servicer = EncoderServicer(port, stream_items=stream_items)
+    servicer = encoder_servicer(encoder, stream_items=stream_items)
     server.add(servicer)
     port = await server.start("127.0.0.1", 0)
     try:
@@ -325,23 +319,25 @@ async def test_the_cache_policy_reaches_the_encoder() -> None:
 async def test_the_client_goes_on_at_the_server_that_takes_over() -> None:
     async with served(stream_items=64) as one:
         port = int(one.address.rpartition(":")[2])
+        drained = asyncio.Event()
 
         async def texts() -> AsyncIterator[str]:
             for number in range(400):
                 if number == 200:
                     one.servicer.drain()
+                    drained.set()
                     await one.server.drain(0.5)
                 yield "x" * (1 + number % 7)
 
         async def take_over() -> None:
-            await until(lambda: one.servicer._draining)
+            await until(lambda: drained.is_set())
             await asyncio.sleep(1)
             await again.start("127.0.0.1", port)
 
         settings = Settings(models=Path("unused"), store=Path("unused"))
         again = GrpcServer(settings, Telemetry(settings))
         lengths: Any = Lengths()
-        again.add(EncoderServicer(lengths))
+        again.add(encoder_servicer(lengths))
         starting = asyncio.create_task(take_over())
         async with AsyncClient(f"127.0.0.1:{port}") as client:
             whole = await client.encode_stream(texts(), space=SPACE.name, batch=1).collect()

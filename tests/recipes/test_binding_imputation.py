@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from support.each import each
 from support.small_binding import NAMES_OF_BLOCKS, OF, SPACES, WIDTHS, binding, imputation, routed
-from tieback.core.types.fusion import FusePart
+from tieback.core.call import NO_CALL
+from tieback.core.types.fusion import FusePart, FuseRequest
 from tieback.joint.retrieval import Task
 from tieback.joint.retrieval import losses as losses_of
 from tieback.joint.space import Joint
@@ -53,7 +54,7 @@ def served(bound: JointSpaceArtifact, dense: dict[str, Array], lost: str) -> lis
         ]
         for row in range(COUNT)
     ]
-    reply = asyncio.run(Router.bound(bound).fuse([parts for parts in inputs if parts]))
+    reply = asyncio.run(Router.bound(bound).fuse(FuseRequest([parts for parts in inputs if parts]), NO_CALL))
     fused = [one for one in reply.results if isinstance(one, Fused)]
     assert len(fused) == len(reply.results)
     return fused

@@ -17,8 +17,9 @@ from support.small_training import SmallTraining
 from tieback.artifacts import Artifact
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import read_card
+from tieback.core.call import NO_CALL
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound
-from tieback.core.types.encoding import EncodePlan
+from tieback.core.types.encoding import EncodePlan, EncodeRequest
 from tieback.encoder import Encoder
 from tieback.models.loading import load_encoder
 from tieback.recipes.dense_sparse_graph import DENSE_SPARSE
@@ -89,9 +90,11 @@ async def test_one_run_gives_both_views_and_the_backbones_own_vector(
 ) -> None:
     own, both = (Encoder([load_encoder(one, world.store)]) for one in (world.card, card))
 
-    first = answers(await own.encode("own", texts(*TEXTS), EncodePlan()))
-    whole = answers(await both.encode(card.name, texts(*TEXTS), BOTH))
-    cut = answers(await both.encode(card.name, texts(*TEXTS), EncodePlan(width=WIDTH)))
+    first = answers(await own.encode(EncodeRequest("own", texts(*TEXTS), EncodePlan()), NO_CALL))
+    whole = answers(await both.encode(EncodeRequest(card.name, texts(*TEXTS), BOTH), NO_CALL))
+    cut = answers(
+        await both.encode(EncodeRequest(card.name, texts(*TEXTS), EncodePlan(width=WIDTH)), NO_CALL)
+    )
 
     for one, views, front in zip(first, whole, cut, strict=True):
         np.testing.assert_allclose(present(front.vector).values, present(one.vector).values, atol=1e-5)
@@ -109,8 +112,12 @@ async def test_a_text_is_encoded_alike_alone_and_beside_a_longer_one(
 ) -> None:
     encoder = Encoder([load_encoder(card, world.store)])
 
-    (alone,) = answers(await encoder.encode(card.name, texts("wren"), BOTH))
-    beside = answers(await encoder.encode(card.name, texts("wren", "owl flies at night night"), BOTH))[0]
+    (alone,) = answers(await encoder.encode(EncodeRequest(card.name, texts("wren"), BOTH), NO_CALL))
+    beside = answers(
+        await encoder.encode(
+            EncodeRequest(card.name, texts("wren", "owl flies at night night"), BOTH), NO_CALL
+        )
+    )[0]
 
     np.testing.assert_allclose(present(alone.vector).values, present(beside.vector).values, atol=1e-5)
     np.testing.assert_array_equal(present(alone.sparse).indices, present(beside.sparse).indices)

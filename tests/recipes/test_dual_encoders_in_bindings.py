@@ -20,8 +20,9 @@ from support.shades import (
     write_dual,
 )
 from tieback.catalog.card import EncoderCard
+from tieback.core.call import NO_CALL
 from tieback.core.errors import InvalidInput, StartupError
-from tieback.core.types.fusion import FusePart, Role, Routing
+from tieback.core.types.fusion import FusePart, FuseRequest, Role, Routing
 from tieback.methods.projection import unit_rows
 from tieback.models.joint_space_artifact import JointSpaceArtifact
 from tieback.recipes.binding.anchoring import seen_by_both
@@ -262,7 +263,7 @@ async def test_an_encoding_of_a_tower_that_was_not_bound_is_refused(world: World
     library = Library(world, world.bind(spaces=("words", "eyes", "clip-text")).bound)
 
     reply = await library.router.fuse(
-        [[FusePart(one)] for one in library.say("clip-image", library.photos[:1])]
+        FuseRequest([[FusePart(one)] for one in library.say("clip-image", library.photos[:1])]), NO_CALL
     )
 
     (refusal,) = reply.results

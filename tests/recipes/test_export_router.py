@@ -10,8 +10,9 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from tieback.core.call import NO_CALL
 from tieback.core.errors import StartupError
-from tieback.core.types.fusion import FusePart, Role
+from tieback.core.types.fusion import FusePart, FuseRequest, Role
 from tieback.joint.graphs import agreement
 from tieback.methods.projection import FIT, GRAPH, affine, fit, projections, unit_rows
 from tieback.models.bound_graph import ProjectionGraph, RouterGraph
@@ -179,7 +180,7 @@ async def fused(bound: JointSpaceArtifact, role: Role) -> Fused:
         FusePart(Encoding(space, Modality.TEXT, vector=Vector(row.astype(np.float32), space)))
         for space, row in spoken.items()
     ]
-    (result,) = (await Router.bound(bound).fuse([parts], role=role)).results
+    (result,) = (await Router.bound(bound).fuse(FuseRequest([parts], role=role), NO_CALL)).results
     assert isinstance(result, Fused)
     return result
 

@@ -18,8 +18,9 @@ from support.small_training import SmallTraining
 from tieback.artifacts import Artifact
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import read_card
+from tieback.core.call import NO_CALL
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, OtherWeights
-from tieback.core.types.encoding import EncodePlan
+from tieback.core.types.encoding import EncodePlan, EncodeRequest
 from tieback.encoder import Encoder
 from tieback.methods.layer_pooling import layer_poolings
 from tieback.models.loading import load_encoder
@@ -117,10 +118,11 @@ def test_the_served_vectors_are_those_of_the_method_over_the_backbones_states(
 async def test_encode_serves_the_space(world: World, pooled: EncoderCard) -> None:
     encoder = Encoder([load_encoder(pooled, world.store)])
 
-    (found,) = answers(await encoder.encode(pooled.name, texts("owl")))
+    (found,) = answers(await encoder.encode(EncodeRequest(pooled.name, texts("owl")), NO_CALL))
     with pytest.raises(InvalidInput, match="has no multi_vector to give"):
         await encoder.encode(
-            pooled.name, texts("owl"), EncodePlan(kinds=frozenset({VectorKind.MULTI_VECTOR}))
+            EncodeRequest(pooled.name, texts("owl"), EncodePlan(kinds=frozenset({VectorKind.MULTI_VECTOR}))),
+            NO_CALL,
         )
     await encoder.close()
 

@@ -17,8 +17,9 @@ from support.small_training import SmallTraining, write_reordered_pairs
 from tieback.artifacts import Artifact
 from tieback.catalog.card import EncoderCard
 from tieback.catalog.catalog import read_card
+from tieback.core.call import NO_CALL
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, OtherWeights
-from tieback.core.types.encoding import EncodePlan
+from tieback.core.types.encoding import EncodePlan, EncodeRequest
 from tieback.encoder import Encoder
 from tieback.models.loading import load_encoder
 from tieback.recipes.layer_states import backbone_of
@@ -103,14 +104,16 @@ async def test_encode_serves_every_cell_and_the_base_refuses_with_the_reason(
     for layer in (1, 2):
         for width in (4, 8, WIDTH):
             plan = EncodePlan(width, layer=layer)
-            (found,) = answers(await encoder.encode("own-2d", texts("owl flies"), plan))
+            (found,) = answers(
+                await encoder.encode(EncodeRequest("own-2d", texts("owl flies"), plan), NO_CALL)
+            )
             assert found.layer == layer
             assert found.vector is not None
             assert found.vector.values.shape == (width,)
             assert found.space == layered.space_at(layer)
     for plan in (EncodePlan(layer=1), EncodePlan(earliest_layer=1)):
         with pytest.raises(InvalidInput, match=r"not trained to be used.*tieback train matryoshka2d"):
-            await encoder.encode("own", texts("owl"), plan)
+            await encoder.encode(EncodeRequest("own", texts("owl"), plan), NO_CALL)
     await encoder.close()
 
 

@@ -15,8 +15,9 @@ from support.own_encoder import Silent
 from support.shade_worlds import plain_world
 from support.shades import CLASSES, FEATURES, WIDTH, World, write_dual, write_eyes, write_words
 from tieback.catalog.card import EncoderCard
+from tieback.core.call import NO_CALL
 from tieback.core.errors import InvalidInput, NotFound, StartupError
-from tieback.core.types.fusion import FusePart, Role
+from tieback.core.types.fusion import FusePart, FuseRequest, Role
 from tieback.models.joint_space_artifact import JointSpaceArtifact
 from tieback.recipes.binding import Options, Replacement, replace_component
 from tieback.recipes.binding.bind import Outcome
@@ -76,7 +77,7 @@ async def stored(world: World, bound: JointSpaceArtifact, modality: Modality) ->
     ]
     router = Router.bound(bound, modalities={card.name: card.modality for card in world.cards})
     inputs = [[encoded(card, number) for card in cards] for number in range(20)]
-    reply = await router.fuse(inputs, role=Role.DOCUMENT)
+    reply = await router.fuse(FuseRequest(inputs, role=Role.DOCUMENT), NO_CALL)
     found = [one.vector.values for one in reply.results if isinstance(one, Fused)]
     assert len(found) == len(inputs)
     return np.stack(found)

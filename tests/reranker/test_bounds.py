@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from support.each import each
 from support.present import present
+from tieback.core.call import NO_CALL, Call
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, Overloaded, TiebackError
 from tieback.core.tenant import TENANT
 from tieback.core.types.limits import Limits
-from tieback.core.types.rerank import RerankCandidate
+from tieback.core.types.rerank import RerankCandidate, RerankRequest
 from tieback.methods.reranking import PASSES, Checkpoint, rerankings
 from tieback.reranker import Reranker
 from tieback.reranker.comparison import CHUNK_PAIRS, PADDING, Comparison, compared
@@ -61,7 +62,9 @@ async def test_a_long_candidate_among_many_short_ones_takes_little_memory(make: 
     reranker = make()
     tracemalloc.start()
 
-    await reranker.rerank(tokens(1000), candidates(*[1] * 511, 1000), method=transport(2))
+    await reranker.rerank(
+        RerankRequest(tokens(1000), candidates(*[1] * 511, 1000), method=transport(2)), NO_CALL
+    )
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
@@ -87,7 +90,7 @@ def test_chunks_hold_every_candidate_once_and_little_padding(seed: int) -> None:
 
 async def test_a_query_of_more_rows_than_the_limit_is_refused(make: Make) -> None:
     with pytest.raises(InvalidInput, match="compares 1024 at most") as refused:
-        await make().rerank(tokens(30_000), candidates(1, 1))
+        await make().rerank(RerankRequest(tokens(30_000), candidates(1, 1)), NO_CALL)
 
     assert str(refused.value.field) == "query.multi_vector.values"
 
@@ -102,7 +105,9 @@ async def test_a_query_of_more_rows_than_the_limit_is_refused(make: Make) -> Non
 async def test_one_candidate_above_its_part_of_a_limit_fails_alone(
     make: Make, counts: tuple[int, int, int], said: str, field: str
 ) -> None:
-    reply = await make().rerank(tokens(counts[0]), candidates(*counts[1:]), method=transport(2000))
+    reply = await make().rerank(
+        RerankRequest(tokens(counts[0]), candidates(*counts[1:]), method=transport(2000)), NO_CALL
+    )
 
     (failure,) = reply.failures
     assert (failure.id, failure.first_rank, str(failure.error.field)) == ("c0", 0, field)
@@ -133,14 +138,19 @@ async def test_a_candidate_that_a_method_fails_on_fails_alone_and_is_logged(
 
 async def test_a_request_above_the_whole_limit_is_told_to_shrink_and_not_to_wait(make: Make) -> None:
     with pytest.raises(InvalidInput, match="this server takes 20000000 at most") as refused:
-        await make(rerank_steps=20_000_000).rerank(tokens(50), candidates(*[50] * 100), method=transport(100))
+        await make(rerank_steps=20_000_000).rerank(
+            RerankRequest(tokens(50), candidates(*[50] * 100), method=transport(100)), NO_CALL
+        )
 
     assert str(refused.value.field) == "candidates"
 
 
 async def test_work_beyond_the_limit_is_refused_with_a_time_to_come_back(make: Make) -> None:
     reranker = make(rerank_steps=30_000_000)
-    ask = [reranker.rerank(tokens(30), candidates(*[60] * 40), method=transport(100)) for _ in range(12)]
+    ask = [
+        reranker.rerank(RerankRequest(tokens(30), candidates(*[60] * 40), method=transport(100)), NO_CALL)
+        for _ in range(12)
+    ]
 
     replies = await asyncio.gather(*ask, return_exceptions=True)
 
@@ -158,23 +168,25 @@ async def test_a_deadline_is_looked_at_inside_a_long_comparison(make: Make) -> N
 
     with pytest.raises(DeadlineExceeded):
         await reranker.rerank(
-            tokens(700), candidates(700), method=transport(2000), deadline=Deadline.after(0.2)
+            RerankRequest(tokens(700), candidates(700), method=transport(2000)), Call(Deadline.after(0.2))
         )
-    await reranker.rerank(tokens(2), candidates(2))  # the thread is free again
+    await reranker.rerank(RerankRequest(tokens(2), candidates(2)), NO_CALL)  # the thread is free again
 
     assert time.process_time() - begun < 1.5  # the whole would take more than two seconds
 
 
 async def test_a_cancelled_comparison_ends_in_the_middle(make: Make) -> None:
     reranker = make(rerank_steps=10**11)
-    task = asyncio.create_task(reranker.rerank(tokens(700), candidates(700), method=transport(2000)))
+    task = asyncio.create_task(
+        reranker.rerank(RerankRequest(tokens(700), candidates(700), method=transport(2000)), NO_CALL)
+    )
     while not reranker.load.active_items:  # noqa: ASYNC110 - a count has no event
         await asyncio.sleep(0.01)
     begun = time.process_time()
 
     task.cancel()
     await asyncio.wait([task])
-    await reranker.rerank(tokens(2), candidates(2))
+    await reranker.rerank(RerankRequest(tokens(2), candidates(2)), NO_CALL)
 
     assert time.process_time() - begun < 1.0
     assert reranker.load.active_items == 0
@@ -194,7 +206,7 @@ async def test_a_tenant_that_fills_the_queue_does_not_delay_another(make: Make) 
     async def ask(tenant: str, number: int, deadline: Deadline = NO_DEADLINE) -> None:
         TENANT.set(tenant)
         await reranker.rerank(
-            tokens(100), candidates(*[100] * number), method=transport(50), deadline=deadline
+            RerankRequest(tokens(100), candidates(*[100] * number), method=transport(50)), Call(deadline)
         )
         done.append(tenant)
 
@@ -219,9 +231,12 @@ async def test_plans_that_would_not_fit_into_a_message_are_refused(make: Make) -
     reranker = make(message_bytes=100_000)
 
     with pytest.raises(InvalidInput, match="100000 bytes of a message") as refused:
-        await reranker.rerank(tokens(100), candidates(*[100] * 3), method=transport(2), explain=True)
+        await reranker.rerank(
+            RerankRequest(tokens(100), candidates(*[100] * 3), method=transport(2), explain=True), NO_CALL
+        )
     few = await reranker.rerank(
-        tokens(100), candidates(*[100] * 3), method=transport(2), explain=True, limit=2
+        RerankRequest(tokens(100), candidates(*[100] * 3), method=transport(2), explain=True, limit=2),
+        NO_CALL,
     )
 
     assert str(refused.value.field) == "explain"

@@ -14,6 +14,7 @@ import pytest
 import torch
 from support.own_reranker import PASSAGES, QUERY, own_scores, reranker_card, save_cross_encoder, served
 from tieback.batching import BatchReport
+from tieback.core.call import NO_CALL, Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import (
     DeadlineExceeded,
@@ -26,7 +27,7 @@ from tieback.core.errors import (
 from tieback.core.tenant import PRINCIPAL, Principal, Quota
 from tieback.core.types.content import Content
 from tieback.core.types.limits import Limits
-from tieback.core.types.rerank import RerankCandidate, RerankSource
+from tieback.core.types.rerank import RerankCandidate, RerankRequest, RerankSource
 from tieback.methods.reranking import rerankings
 from tieback.models.cross_encoder import CrossEncoderModel, PreparedPair
 from tieback.models.store import Store
@@ -68,9 +69,17 @@ class Judged:
             **options,
         )
 
-    async def rerank(self, query: str = QUERY, passages: tuple[str, ...] = PASSAGES, **options: Any) -> Any:
+    async def rerank(
+        self,
+        query: str = QUERY,
+        passages: tuple[str, ...] = PASSAGES,
+        call: Call = NO_CALL,
+        **options: Any,
+    ) -> Any:
         asked = Content(Modality.TEXT, query)
-        return await self.reranker.rerank(asked, candidates(*passages), method=JUDGE, **options)
+        return await self.reranker.rerank(
+            RerankRequest(asked, candidates(*passages), method=JUDGE, **options), call
+        )
 
 
 @pytest.fixture
@@ -189,7 +198,7 @@ async def test_a_request_that_nobody_waits_for_is_not_computed(judged: Judged, g
 
 async def test_nothing_is_computed_after_the_deadline(judged: Judged) -> None:
     with pytest.raises(DeadlineExceeded):
-        await judged.rerank(deadline=Deadline.after(-1))
+        await judged.rerank(call=Call(Deadline.after(-1)))
 
     assert judged.batches == []
 
@@ -234,7 +243,9 @@ async def test_what_a_model_makes_no_use_of_is_refused_with_its_place(
     asked = Content(Modality.TEXT, "owl")
 
     with pytest.raises(InvalidInput, match=said) as raised:
-        await judged.reranker.rerank(asked, candidates("wren"), **({"method": JUDGE} | changes))
+        await judged.reranker.rerank(
+            RerankRequest(asked, candidates("wren"), **{"method": JUDGE} | changes), NO_CALL
+        )
 
     assert str(raised.value.field) == field
 
@@ -252,7 +263,7 @@ async def test_a_source_that_is_no_text_is_named(judged: Judged) -> None:
     sources: dict[str, RerankSource] = {"photo": photo, "rows": rows, "unread": unread}
     for name, source in sources.items():
         reply = await judged.reranker.rerank(
-            asked, [RerankCandidate("x", source), *candidates("wren")], method=JUDGE
+            RerankRequest(asked, [RerankCandidate("x", source), *candidates("wren")], method=JUDGE), NO_CALL
         )
         (failed,) = reply.failures
         places[name] = str(failed.error.field)
@@ -265,7 +276,7 @@ async def test_a_source_that_is_no_text_is_named(judged: Judged) -> None:
         "unread": "candidates[0].source.content.text",
     }
     with pytest.raises(InvalidInput) as raised:
-        await judged.reranker.rerank(photo, candidates("wren"), method=JUDGE)
+        await judged.reranker.rerank(RerankRequest(photo, candidates("wren"), method=JUDGE), NO_CALL)
     assert str(raised.value.field) == "query.content.image"
 
 
@@ -314,7 +325,8 @@ async def test_a_query_that_the_model_cannot_read_fails_the_call(
 async def test_an_unknown_name_is_not_found_with_methods_and_models(judged: Judged) -> None:
     with pytest.raises(NotFound) as raised:
         await judged.reranker.rerank(
-            Content(Modality.TEXT, "owl"), candidates("wren"), method=MethodChoice("judge")
+            RerankRequest(Content(Modality.TEXT, "owl"), candidates("wren"), method=MethodChoice("judge")),
+            NO_CALL,
         )
 
     assert raised.value.choices == sorted(["own-judge", *rerankings.names()])

@@ -1,6 +1,7 @@
 import math
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,12 @@ import pytest
 from support.bag_of_words import BagOfWords, card, dense
 from support.each import each
 from support.present import present
+from tieback.core.call import NO_CALL, Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, SpaceMismatch, TiebackError
 from tieback.core.types.content import Content
 from tieback.core.types.limits import Limits
-from tieback.core.types.rerank import RerankCandidate, RerankReply, RerankSource
+from tieback.core.types.rerank import RerankCandidate, RerankReply, RerankRequest, RerankSource
 from tieback.encoder import Encoder
 from tieback.methods.reranking import rerankings
 from tieback.reranker import Reranker
@@ -83,7 +85,9 @@ def failure(reply: RerankReply) -> TiebackError:
 async def test_the_candidate_that_answers_the_query_comes_first(reranker: Reranker, method: str) -> None:
     texts = candidates("rockets fly to the moon", "a cup of hot coffee", "coffee beans")
 
-    reply = await reranker.rerank(text("cup of coffee"), texts, method=MethodChoice(method))
+    reply = await reranker.rerank(
+        RerankRequest(text("cup of coffee"), texts, method=MethodChoice(method)), NO_CALL
+    )
 
     assert reply.results[0].id == "c1"
     assert reply.results[0].first_rank == 1
@@ -94,7 +98,9 @@ async def test_the_candidate_that_answers_the_query_comes_first(reranker: Rerank
 
 
 async def test_equal_candidates_keep_the_order_of_the_first_ranking(reranker: Reranker) -> None:
-    reply = await reranker.rerank(text("coffee"), candidates("tea", "coffee", "coffee", "coffee"))
+    reply = await reranker.rerank(
+        RerankRequest(text("coffee"), candidates("tea", "coffee", "coffee", "coffee")), NO_CALL
+    )
 
     assert [result.id for result in reply.results] == ["c1", "c2", "c3", "c0"]
 
@@ -102,7 +108,7 @@ async def test_equal_candidates_keep_the_order_of_the_first_ranking(reranker: Re
 async def test_the_alignment_points_at_the_bytes_of_the_matching_words(reranker: Reranker) -> None:
     query, given = "hot coffee", "a cup of coffee"
 
-    reply = await reranker.rerank(text(query), candidates(given), explain=True)
+    reply = await reranker.rerank(RerankRequest(text(query), candidates(given), explain=True), NO_CALL)
 
     alignment = present(reply.results[0].alignment)
     pair = alignment.pairs[0]
@@ -116,7 +122,8 @@ async def test_the_alignment_points_at_the_bytes_of_the_matching_words(reranker:
 
 async def test_optimal_transport_shows_its_whole_plan(reranker: Reranker) -> None:
     reply = await reranker.rerank(
-        text("hot coffee"), candidates("a cup of coffee", "tea"), method=OT, explain=True
+        RerankRequest(text("hot coffee"), candidates("a cup of coffee", "tea"), method=OT, explain=True),
+        NO_CALL,
     )
 
     for result, length in zip(sorted(reply.results, key=lambda r: r.id), (4, 1), strict=True):
@@ -126,7 +133,7 @@ async def test_optimal_transport_shows_its_whole_plan(reranker: Reranker) -> Non
 
 
 async def test_no_alignment_is_made_where_none_was_asked_for(reranker: Reranker) -> None:
-    reply = await reranker.rerank(text("coffee"), candidates("coffee"))
+    reply = await reranker.rerank(RerankRequest(text("coffee"), candidates("coffee")), NO_CALL)
 
     assert reply.results[0].alignment is None
 
@@ -134,9 +141,12 @@ async def test_no_alignment_is_made_where_none_was_asked_for(reranker: Reranker)
 async def test_a_fusion_merges_the_first_ranking_with_the_new_one(reranker: Reranker) -> None:
     texts = candidates("coffee and much else besides", "coffee", "tea", scores=[9.0, 1.0, 0.0])
 
-    alone = await reranker.rerank(text("coffee"), texts, method=OT)
+    alone = await reranker.rerank(RerankRequest(text("coffee"), texts, method=OT), NO_CALL)
     merged = await reranker.rerank(
-        text("coffee"), texts, method=OT, rank_fusion=MethodChoice("standard_scores", {"weights": [3, 1]})
+        RerankRequest(
+            text("coffee"), texts, method=OT, rank_fusion=MethodChoice("standard_scores", {"weights": [3, 1]})
+        ),
+        NO_CALL,
     )
 
     assert alone.results[0].id == "c1"
@@ -145,7 +155,9 @@ async def test_a_fusion_merges_the_first_ranking_with_the_new_one(reranker: Rera
 
 
 async def test_a_limit_cuts_the_end_off(reranker: Reranker) -> None:
-    reply = await reranker.rerank(text("coffee"), candidates("tea", "coffee", "cup"), limit=1)
+    reply = await reranker.rerank(
+        RerankRequest(text("coffee"), candidates("tea", "coffee", "cup"), limit=1), NO_CALL
+    )
 
     assert [result.id for result in reply.results] == ["c1"]
 
@@ -155,16 +167,18 @@ async def test_many_candidates_of_all_lengths_score_as_they_do_alone(reranker: R
 
     together = {
         result.id: result.score
-        for result in (await reranker.rerank(text("coffee"), texts, method=OT)).results
+        for result in (
+            await reranker.rerank(RerankRequest(text("coffee"), texts, method=OT), NO_CALL)
+        ).results
     }
 
     for one in texts[::9]:
-        alone = await reranker.rerank(text("coffee"), [one], method=OT)
+        alone = await reranker.rerank(RerankRequest(text("coffee"), [one], method=OT), NO_CALL)
         assert together[one.id] == pytest.approx(alone.results[0].score, abs=1e-6)
 
 
 async def test_a_text_too_long_for_the_space_is_cut_since_this_is_only_a_look(reranker: Reranker) -> None:
-    reply = await reranker.rerank(text("coffee"), candidates("coffee " * 1000))
+    reply = await reranker.rerank(RerankRequest(text("coffee"), candidates("coffee " * 1000)), NO_CALL)
 
     assert reply.results[0].score == pytest.approx(1, abs=1e-5)
 
@@ -173,7 +187,11 @@ async def test_token_vectors_that_were_computed_before_need_no_encoder(encoder: 
     reranker = Reranker(encoder, space="no-tokens")
 
     reply = await reranker.rerank(
-        tokens("coffee"), [RerankCandidate("a", tokens("tea")), RerankCandidate("b", tokens("coffee", "tea"))]
+        RerankRequest(
+            tokens("coffee"),
+            [RerankCandidate("a", tokens("tea")), RerankCandidate("b", tokens("coffee", "tea"))],
+        ),
+        NO_CALL,
     )
 
     assert [result.id for result in reply.results] == ["b", "a"]
@@ -186,9 +204,9 @@ async def test_text_meets_token_vectors_in_their_space(encoder: Encoder, swapped
     of_vectors = [RerankCandidate("c0", tokens("tea", space=vectors.space)), RerankCandidate("c1", vectors)]
 
     if swapped:
-        reply = await reranker.rerank(text("coffee"), of_vectors)
+        reply = await reranker.rerank(RerankRequest(text("coffee"), of_vectors), NO_CALL)
     else:
-        reply = await reranker.rerank(vectors, candidates("tea", "coffee"))
+        reply = await reranker.rerank(RerankRequest(vectors, candidates("tea", "coffee")), NO_CALL)
 
     assert reply.results[0].id == "c1"
 
@@ -197,8 +215,11 @@ async def test_token_vectors_of_another_space_are_a_mismatch_that_names_both(rer
     other = SpaceRef("there", "r", "f")
 
     reply = await reranker.rerank(
-        tokens("coffee"),
-        [RerankCandidate("a", tokens("tea", space=other)), RerankCandidate("b", tokens("tea"))],
+        RerankRequest(
+            tokens("coffee"),
+            [RerankCandidate("a", tokens("tea", space=other)), RerankCandidate("b", tokens("tea"))],
+        ),
+        NO_CALL,
     )
 
     failed = failure(reply)
@@ -221,12 +242,12 @@ async def test_a_text_beside_regions_of_a_space_that_reads_none_is_a_mismatch_th
 
     if swapped:
         of_both = [RerankCandidate("a", text("coffee")), RerankCandidate("b", regions)]
-        reply = await reranker.rerank(regions, of_both)
+        reply = await reranker.rerank(RerankRequest(regions, of_both), NO_CALL)
         mismatch: TiebackError = failure(reply)
         assert [one.id for one in reply.results] == ["b"]
     else:
         with pytest.raises(SpaceMismatch) as refusal:
-            await reranker.rerank(text("coffee"), [RerankCandidate("a", regions)])
+            await reranker.rerank(RerankRequest(text("coffee"), [RerankCandidate("a", regions)]), NO_CALL)
         mismatch = refusal.value
     await encoder.close()
 
@@ -256,7 +277,8 @@ async def test_a_bad_candidate_fails_alone_by_its_place(
     first, last = candidates("tea", "coffee")
 
     reply = await reranker.rerank(
-        text("coffee"), [first, RerankCandidate("bad", bad), last], limit=2, explain=True
+        RerankRequest(text("coffee"), [first, RerankCandidate("bad", bad), last], limit=2, explain=True),
+        NO_CALL,
     )
 
     (failed,) = reply.failures
@@ -271,8 +293,8 @@ async def test_a_failed_candidate_changes_nothing_for_the_others(reranker: Reran
     three = candidates("tea", "coffee", "a cup of coffee", scores=[3.0, 2.0, 1.0])
     bad = RerankCandidate("bad", text(""), 9.0)
 
-    alone = await reranker.rerank(text("coffee"), three, rank_fusion=fusion)
-    beside = await reranker.rerank(text("coffee"), [bad, *three], rank_fusion=fusion)
+    alone = await reranker.rerank(RerankRequest(text("coffee"), three, rank_fusion=fusion), NO_CALL)
+    beside = await reranker.rerank(RerankRequest(text("coffee"), [bad, *three], rank_fusion=fusion), NO_CALL)
 
     assert [one.id for one in beside.results] == [one.id for one in alone.results]
     np.testing.assert_allclose([one.score for one in beside.results], [one.score for one in alone.results])
@@ -285,15 +307,17 @@ async def test_where_all_candidates_fail_each_says_why_and_the_query_is_still_lo
     unread = InvalidInput("set content or multi_vector", field=at("candidates", 1, "source"))
     bad = [RerankCandidate("a", text(" ")), RerankCandidate("b", unread)]
 
-    for how in ({}, {"explain": True, "rank_fusion": MethodChoice("standard_scores")}):
-        reply = await reranker.rerank(text("coffee"), bad, **how)  # type: ignore[arg-type]  # of any option
+    request = RerankRequest(text("coffee"), bad)
+    fused = replace(request, explain=True, rank_fusion=MethodChoice("standard_scores"))
+    for one in (request, fused):
+        reply = await reranker.rerank(one, NO_CALL)
         assert reply.results == []
-        assert [(one.id, str(one.error.field)) for one in reply.failures] == [
+        assert [(failed.id, str(failed.error.field)) for failed in reply.failures] == [
             ("a", "candidates[0].source.content.text"),
             ("b", "candidates[1].source"),
         ]
     with pytest.raises(InvalidInput) as refusal:
-        await reranker.rerank(text("nul \0"), bad)
+        await reranker.rerank(RerankRequest(text("nul \0"), bad), NO_CALL)
 
     assert str(refusal.value.field) == "query.content.text"
 
@@ -301,7 +325,7 @@ async def test_where_all_candidates_fail_each_says_why_and_the_query_is_still_lo
 async def test_token_vectors_of_another_width_fail_by_their_place(reranker: Reranker) -> None:
     narrow = rows(np.ones((1, 3)), (0, 1))
 
-    reply = await reranker.rerank(tokens("coffee"), [RerankCandidate("a", narrow)])
+    reply = await reranker.rerank(RerankRequest(tokens("coffee"), [RerankCandidate("a", narrow)]), NO_CALL)
 
     assert "width 3" in failure(reply).message
     assert str(failure(reply).field) == "candidates[0].source.multi_vector.values"
@@ -309,13 +333,15 @@ async def test_token_vectors_of_another_width_fail_by_their_place(reranker: Rera
 
 async def test_an_empty_query_is_refused(reranker: Reranker) -> None:
     with pytest.raises(InvalidInput) as refusal:
-        await reranker.rerank(text(" "), candidates("tea"))
+        await reranker.rerank(RerankRequest(text(" "), candidates("tea")), NO_CALL)
 
     assert str(refusal.value.field) == "query.content.text"
 
 
 async def test_a_score_that_is_no_number_is_its_candidates_failure(reranker: Reranker) -> None:
-    reply = await reranker.rerank(text("tea"), candidates("a", "b", scores=[0, math.nan]))
+    reply = await reranker.rerank(
+        RerankRequest(text("tea"), candidates("a", "b", scores=[0, math.nan])), NO_CALL
+    )
 
     assert str(failure(reply).field) == "candidates[1].score"
     assert [one.id for one in reply.results] == ["c0"]
@@ -329,14 +355,14 @@ async def test_no_candidates_and_too_many_are_refused(encoder: Encoder) -> None:
         (candidates("a", "b", "c"), "candidates"),
     ]:
         with pytest.raises(InvalidInput) as refusal:
-            await reranker.rerank(text("tea"), bad)
+            await reranker.rerank(RerankRequest(text("tea"), bad), NO_CALL)
         assert str(refusal.value.field) == field
 
 
 async def test_as_many_candidates_as_the_limit_allows_are_encoded_in_parts(encoder: Encoder) -> None:
     reranker = Reranker(encoder, space="bag-of-words", limits=Limits(batch_items=2))
 
-    reply = await reranker.rerank(text("tea"), candidates("coffee", "tea"))
+    reply = await reranker.rerank(RerankRequest(text("tea"), candidates("coffee", "tea")), NO_CALL)
 
     assert reply.results[0].id == "c1"
 
@@ -353,7 +379,7 @@ async def test_a_bad_parameter_or_a_space_without_token_vectors_is_refused(
     reranker: Reranker, how: dict[str, Any], field: str
 ) -> None:
     with pytest.raises(InvalidInput) as refusal:
-        await reranker.rerank(text("tea"), candidates("tea"), **how)
+        await reranker.rerank(RerankRequest(text("tea"), candidates("tea"), **how), NO_CALL)
 
     assert str(refusal.value.field) == field
 
@@ -363,16 +389,16 @@ async def test_a_bad_parameter_or_a_space_without_token_vectors_is_refused(
 )
 async def test_an_unknown_method_or_space_is_not_found(reranker: Reranker, how: dict[str, Any]) -> None:
     with pytest.raises(NotFound):
-        await reranker.rerank(text("tea"), candidates("tea"), **how)
+        await reranker.rerank(RerankRequest(text("tea"), candidates("tea"), **how), NO_CALL)
 
 
 async def test_nothing_is_compared_after_the_deadline(reranker: Reranker) -> None:
     with pytest.raises(DeadlineExceeded):
-        await reranker.rerank(text("tea"), candidates("tea"), deadline=Deadline.after(-1))
+        await reranker.rerank(RerankRequest(text("tea"), candidates("tea")), Call(Deadline.after(-1)))
 
 
 async def test_the_reply_says_where_the_time_went_and_what_it_cost(reranker: Reranker) -> None:
-    reply = await reranker.rerank(text("tea"), candidates("coffee", "hot tea"))
+    reply = await reranker.rerank(RerankRequest(text("tea"), candidates("coffee", "hot tea")), NO_CALL)
 
     assert [stage.name for stage in reply.timing.stages] == ["encode:bag-of-words", "compare"]
     assert reply.timing.total >= sum(stage.seconds for stage in reply.timing.stages) * 0.99

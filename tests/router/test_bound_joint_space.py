@@ -22,8 +22,9 @@ from support.small_binding import (
     sound,
     text,
 )
+from tieback.core.call import NO_CALL
 from tieback.core.errors import InvalidInput, SpaceMismatch, StartupError
-from tieback.core.types.fusion import FusePart, Role, Routing
+from tieback.core.types.fusion import FusePart, FuseRequest, Role, Routing
 from tieback.joint.projecting import read
 from tieback.models.joint_space_artifact import BoundProjection
 from tieback.router import Router
@@ -41,7 +42,7 @@ def router() -> Router:
 
 
 async def fuse(router: Router, parts: list[FusePart], **how: Any) -> Any:
-    return (await router.fuse([parts], **how)).results[0]
+    return (await router.fuse(FuseRequest([parts], **how), NO_CALL)).results[0]
 
 
 async def fused(router: Router, parts: list[FusePart], **how: Any) -> Fused:
@@ -241,7 +242,7 @@ async def test_one_bad_input_leaves_the_others_and_a_large_batch_gives_what_one_
     inputs = [text(*rng.normal(size=3)) for _ in range(20)] + [photo(*rng.normal(size=3)) for _ in range(20)]
     inputs[7] = [FusePart(said("words"))]
 
-    together = (await router.fuse(inputs)).results
+    together = (await router.fuse(FuseRequest(inputs), NO_CALL)).results
 
     assert isinstance(together[7], InvalidInput)
     assert str(together[7].field) == "inputs[7].parts[0].encoding.dense.values"

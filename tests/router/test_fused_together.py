@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 from support.small_binding import routed, text
+from tieback.core.call import NO_CALL
 from tieback.core.errors import InvalidInput
-from tieback.core.types.fusion import FusePart, Role, Routing
+from tieback.core.types.fusion import FusePart, FuseRequest, Role, Routing
 from tieback.router import Router
 from tieback.router.fuse_batcher import FuseBatcher
 from tieback.router.router import INLINE_INPUTS
@@ -18,11 +19,11 @@ QUERIES = [text(*np.eye(3)[number % 3] + 0.1 * number) for number in range(3 * I
 
 
 async def each_alone(router: Router) -> list[Any]:
-    return [(await router.fuse([parts])).results[0] for parts in QUERIES]
+    return [(await router.fuse(FuseRequest([parts]), NO_CALL)).results[0] for parts in QUERIES]
 
 
 async def all_together(router: Router, *others: Any) -> list[Any]:
-    asked = [router.fuse([parts]) for parts in QUERIES]
+    asked = [router.fuse(FuseRequest([parts]), NO_CALL) for parts in QUERIES]
     replies = await asyncio.gather(*asked, *others)
     return [reply.results[0] for reply in replies]
 
@@ -39,7 +40,9 @@ async def test_a_query_gets_the_same_vector_and_explanation_alone_and_among_othe
 async def test_a_query_that_asks_for_another_policy_gets_it_among_others() -> None:
     router = Router.bound(routed())
 
-    *_, uniform = await all_together(router, router.fuse([QUERIES[0]], routing=Routing("uniform")))
+    *_, uniform = await all_together(
+        router, router.fuse(FuseRequest([QUERIES[0]], routing=Routing("uniform")), NO_CALL)
+    )
 
     assert uniform.routing.policy == "uniform"
 
@@ -48,7 +51,11 @@ async def test_the_error_of_a_query_among_others_names_the_place_in_its_own_requ
     router = Router.bound(routed())
     twice: list[FusePart] = [*QUERIES[0], QUERIES[0][0]]
 
-    *rest, wrong = await all_together(router, router.fuse([QUERIES[1], twice]), router.fuse([twice]))
+    *rest, wrong = await all_together(
+        router,
+        router.fuse(FuseRequest([QUERIES[1], twice]), NO_CALL),
+        router.fuse(FuseRequest([twice]), NO_CALL),
+    )
 
     assert isinstance(wrong, InvalidInput)
     assert str(wrong.field).startswith("inputs[0].parts[")

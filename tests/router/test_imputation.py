@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from support.each import each
 from support.small_binding import LOSSES, NAMES_OF_BLOCKS, binding, imputation, photo, routed, said, text
+from tieback.core.call import NO_CALL
 from tieback.core.errors import InvalidInput, NotFound, StartupError
-from tieback.core.types.fusion import FusePart, Role, Routing
+from tieback.core.types.fusion import FusePart, FuseRequest, Role, Routing
 from tieback.methods.imputation import imputations
 from tieback.models.joint_space_artifact import BoundImputation, JointSpaceArtifact
 from tieback.router import Component, Routed, Router
@@ -37,7 +38,7 @@ def router() -> Router:
 
 async def fuse(router: Router, parts: list[FusePart], missing: MethodChoice | None = None, **how: Any) -> Any:
     how.setdefault("routing", Routing(imputation=missing))
-    return (await router.fuse([parts], **how)).results[0]
+    return (await router.fuse(FuseRequest([parts], **how), NO_CALL)).results[0]
 
 
 async def fused(router: Router, parts: list[FusePart], missing: Any = None, **how: Any) -> Fused:
@@ -193,7 +194,9 @@ async def test_a_batch_gives_what_each_input_gives_alone(router: Router) -> None
     inputs = [text(*draw.normal(size=3)) for _ in range(20)]
     inputs = [parts[number % 3 : number % 3 + 1] or parts for number, parts in enumerate(inputs)]
 
-    together = [one for one in (await router.fuse(inputs)).results if isinstance(one, Fused)]
+    together = [
+        one for one in (await router.fuse(FuseRequest(inputs), NO_CALL)).results if isinstance(one, Fused)
+    ]
 
     assert {one.routing.imputed.get("names", "") for one in together} == {"ridge", ""}
     for parts, result in zip(inputs, together, strict=True):

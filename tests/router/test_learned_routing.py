@@ -19,8 +19,9 @@ from support.small_binding import (
     text,
     text_router,
 )
+from tieback.core.call import NO_CALL
 from tieback.core.errors import InvalidInput, StartupError
-from tieback.core.types.fusion import FusePart, Role, Routing
+from tieback.core.types.fusion import FusePart, FuseRequest, Role, Routing
 from tieback.models.joint_space_artifact import Block, BoundRouter, JointSpaceArtifact
 from tieback.router import Component, Rollout, Routed, Router
 from tieback_contract.fusion import Fused
@@ -36,7 +37,9 @@ def router() -> Router:
 
 async def fuse(router: Router, parts: list[FusePart], policy: str = "", **how: Any) -> Any:
     role = how.pop("role", Role.QUERY)
-    return (await router.fuse([parts], role=role, routing=Routing(policy, **how))).results[0]
+    return (
+        await router.fuse(FuseRequest([parts], role=role, routing=Routing(policy, **how)), NO_CALL)
+    ).results[0]
 
 
 async def fused(router: Router, parts: list[FusePart], policy: str = "", **how: Any) -> Fused:
@@ -91,7 +94,7 @@ async def test_a_modality_without_a_router_has_equal_weights_and_says_so(router:
 
 
 async def test_a_router_asked_by_name_for_a_modality_it_never_saw_refuses_that_input(router: Router) -> None:
-    reply = await router.fuse([photo(*CAT), text(*CAT)], routing=Routing("soft"))
+    reply = await router.fuse(FuseRequest([photo(*CAT), text(*CAT)], routing=Routing("soft")), NO_CALL)
 
     refused, answered = reply.results
     assert isinstance(refused, InvalidInput)
@@ -165,7 +168,7 @@ async def test_bad_parameters_are_refused_by_their_place(
     router: Router, routing: Routing, field: str
 ) -> None:
     with pytest.raises(InvalidInput) as refusal:
-        await router.fuse([text(*CAT)], routing=routing)
+        await router.fuse(FuseRequest([text(*CAT)], routing=routing), NO_CALL)
 
     assert str(refusal.value.field) == field
 

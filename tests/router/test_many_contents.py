@@ -8,7 +8,9 @@ import pytest
 from support.growth import growth
 from support.small_binding import binding, imputation, routed, text
 from support.sweep import sweep
+from tieback.core.call import NO_CALL
 from tieback.core.errors import InvalidInput
+from tieback.core.types.fusion import FuseRequest
 from tieback.core.types.limits import Limits
 from tieback.models.joint_space_artifact import JointSpaceArtifact
 from tieback.router import Router
@@ -27,7 +29,7 @@ async def test_the_work_grows_with_the_number_of_contents(served: Any) -> None:
 
     async def fuse(count: int) -> None:
         parts = [part for content in range(count) for part in text(1, content % 7, 3, content=content)]
-        await router.fuse([parts])
+        await router.fuse(FuseRequest([parts]), NO_CALL)
 
     assert await growth(fuse, 1000) < LINEAR
 
@@ -36,7 +38,8 @@ async def test_more_contents_than_the_limit_are_refused() -> None:
     router = Router.bound(binding(), limits=Limits(query_parts=3))
 
     reply = await router.fuse(
-        [[part for n in range(count) for part in text(1, n, content=n)] for count in (3, 4)]
+        FuseRequest([[part for n in range(count) for part in text(1, n, content=n)] for count in (3, 4)]),
+        NO_CALL,
     )
 
     kept, refused = reply.results

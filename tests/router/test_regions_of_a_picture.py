@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from support.small_binding import EYES, WORDS, photo, routed, said, text
 from tieback.answer.encoding import JointInputs
+from tieback.core.call import NO_CALL
 from tieback.core.errors import InvalidInput, StartupError
 from tieback.core.types.encoding import Truncation
-from tieback.core.types.fusion import FusePart, Role
+from tieback.core.types.fusion import FusePart, FuseRequest, Role
 from tieback.router import Component, Router
 from tieback.serving.settings import load_settings
 from tieback_contract.encodings import Encoding
@@ -37,7 +38,7 @@ def with_regions(*rows: tuple[tuple[float, ...], tuple[float, ...]], space: Any 
 
 
 async def result(router: Router, parts: list[FusePart], role: Role = Role.DOCUMENT) -> Any:
-    return (await router.fuse([parts], role=role)).results[0]
+    return (await router.fuse(FuseRequest([parts], role=role), NO_CALL)).results[0]
 
 
 async def block(router: Router, encoding: Encoding, name: str) -> np.ndarray:
@@ -68,7 +69,7 @@ async def test_a_batch_with_and_without_regions_gives_what_each_picture_gives_al
     encodings = [said("eyes", *CUP), with_regions((CAT, WHOLE), (CUP, LEFT)), said("eyes", *CAT)]
     inputs = [[FusePart(encoding)] for encoding in encodings]
 
-    together = await router.fuse(inputs, role=Role.DOCUMENT)
+    together = await router.fuse(FuseRequest(inputs, role=Role.DOCUMENT), NO_CALL)
 
     for parts, found in zip(inputs, together.results, strict=True):
         assert isinstance(found, Fused)
@@ -111,7 +112,7 @@ def test_regions_are_asked_of_what_is_stored_and_not_of_queries() -> None:
 
 
 async def per_region(router: Router, parts: list[FusePart], role: Role = Role.DOCUMENT) -> Any:
-    return (await router.fuse([parts], role=role, per_region=True)).results[0]
+    return (await router.fuse(FuseRequest([parts], role=role, per_region=True), NO_CALL)).results[0]
 
 
 async def test_regions_are_what_each_would_be_alone_and_the_whole_is_as_without_them(
@@ -137,7 +138,7 @@ async def test_a_batch_per_region_gives_what_each_gives_alone(router: Router) ->
         [FusePart(with_regions((CUP, LEFT), (CAT, RIGHT)))],
     ]
 
-    together = (await router.fuse(inputs, role=Role.DOCUMENT, per_region=True)).results
+    together = (await router.fuse(FuseRequest(inputs, role=Role.DOCUMENT, per_region=True), NO_CALL)).results
 
     for parts, found in zip(inputs, together, strict=True):
         alone = await per_region(router, parts)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.each import each
+from tieback.core.call import NO_CALL, Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import (
     DeadlineExceeded,
@@ -16,7 +17,7 @@ from tieback.core.errors import (
     StartupError,
     TiebackError,
 )
-from tieback.core.types.fusion import FusePart, Role, Routing
+from tieback.core.types.fusion import FusePart, FuseRequest, Role, Routing
 from tieback.core.types.limits import Limits
 from tieback.methods.routing import routings
 from tieback.models.class_name_bridge import ClassNameBridge
@@ -63,7 +64,7 @@ def both(content: int = 0, weight: float = 1.0) -> list[FusePart]:
 async def fuse(
     router: Router, *parts: FusePart, role: Role = Role.QUERY, routing: Routing | None = None
 ) -> Fused | TiebackError:
-    reply = await router.fuse([parts], role=role, routing=routing or Routing())
+    reply = await router.fuse(FuseRequest([parts], role=role, routing=routing or Routing()), NO_CALL)
     return reply.results[0]
 
 
@@ -172,7 +173,9 @@ async def test_a_vector_in_a_smaller_type_means_the_same(router: Router, dtype: 
 
 
 async def test_one_bad_input_gets_an_error_and_the_others_succeed(router: Router) -> None:
-    reply = await router.fuse([both(), [FusePart(text(WIDE, 1, 0, 0, math.nan))], both()])
+    reply = await router.fuse(
+        FuseRequest([both(), [FusePart(text(WIDE, 1, 0, 0, math.nan))], both()]), NO_CALL
+    )
 
     good, bad, also_good = reply.results
     assert isinstance(good, Fused)
@@ -185,7 +188,7 @@ async def test_a_large_batch_gives_what_one_by_one_gives(router: Router) -> None
     rng = np.random.default_rng(0)
     inputs = [[FusePart(text(WIDE, *rng.normal(size=4)))] for _ in range(50)]
 
-    together = await router.fuse(inputs)
+    together = await router.fuse(FuseRequest(inputs), NO_CALL)
 
     for parts, result in zip(inputs, together.results, strict=True):
         assert isinstance(result, Fused)
@@ -272,14 +275,14 @@ async def test_an_input_that_reaches_no_space_of_any_weight_is_refused(router: R
 )
 async def test_bad_weights_are_refused_by_their_place(router: Router, routing: Any, field: str) -> None:
     with pytest.raises(InvalidInput) as refusal:
-        await router.fuse([both()], routing=routing)
+        await router.fuse(FuseRequest([both()], routing=routing), NO_CALL)
 
     assert str(refusal.value.field) == field
 
 
 async def test_an_unknown_policy_is_not_found_and_the_choices_are_named(router: Router) -> None:
     with pytest.raises(NotFound) as refusal:
-        await router.fuse([both()], routing=Routing("learned"))
+        await router.fuse(FuseRequest([both()], routing=Routing("learned")), NO_CALL)
 
     assert refusal.value.choices == routings.names()
 
@@ -290,13 +293,13 @@ async def test_an_empty_or_too_large_batch_is_refused() -> None:
     batches: tuple[list[list[FusePart]], ...] = ([], [[], [], []])
     for inputs in batches:
         with pytest.raises(InvalidInput) as refusal:
-            await router.fuse(inputs)
+            await router.fuse(FuseRequest(inputs), NO_CALL)
         assert str(refusal.value.field) == "inputs"
 
 
 async def test_nothing_is_fused_after_the_deadline(router: Router) -> None:
     with pytest.raises(DeadlineExceeded):
-        await router.fuse([both()], deadline=Deadline.after(-1))
+        await router.fuse(FuseRequest([both()]), Call(Deadline.after(-1)))
 
 
 def test_the_joint_space_is_renamed_by_anything_that_would_move_a_vector() -> None:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 from support.small_binding import EYES, SPACES, WIDTHS, WORDS, projection, said
+from tieback.core.call import NO_CALL
 from tieback.core.errors import InvalidInput, StartupError
-from tieback.core.types.fusion import FusePart, Role, Routing
+from tieback.core.types.fusion import FusePart, FuseRequest, Role, Routing
 from tieback.models.joint_space_artifact import Block, BoundProjection, JointSpaceArtifact
 from tieback.recipes.export_router import export_graphs
 from tieback.router import Rollout, Router
@@ -24,7 +25,7 @@ ONLY = Routing("explicit", {"both": 1.0})
 
 
 async def fused(router: Router, *parts: FusePart, role: Role = Role.QUERY, routing: Any = None) -> Any:
-    reply = await router.fuse([list(parts)], role=role, routing=routing or Routing())
+    reply = await router.fuse(FuseRequest([list(parts)], role=role, routing=routing or Routing()), NO_CALL)
     return reply.results[0]
 
 
@@ -128,8 +129,10 @@ async def test_in_one_batch_each_input_has_what_it_needs() -> None:
     dog = FusePart(said("words", 0, 1))
     inputs = [[tower(Modality.TEXT, *CAT_TEXT), dog], [dog], [tower(Modality.TEXT, *CAT_TEXT)]]
 
-    together = (await router.fuse(inputs, role=Role.DOCUMENT)).results
-    apart = [(await router.fuse([one], role=Role.DOCUMENT)).results[0] for one in inputs]
+    together = (await router.fuse(FuseRequest(inputs, role=Role.DOCUMENT), NO_CALL)).results
+    apart = [
+        (await router.fuse(FuseRequest([one], role=Role.DOCUMENT), NO_CALL)).results[0] for one in inputs
+    ]
 
     for one, other in zip(together, apart, strict=True):
         assert isinstance(one, Fused)
@@ -211,7 +214,8 @@ async def test_the_graph_of_projections_leaves_imputing_ones_to_their_methods() 
 
     inputs = [[of(both), of(words)], [of(words)], [of(both)], [of(both, Modality.IMAGE)]]
     by_methods, by_graphs = [
-        (await Router.bound(one).fuse(inputs, role=Role.DOCUMENT)).results for one in (plain, exported)
+        (await Router.bound(one).fuse(FuseRequest(inputs, role=Role.DOCUMENT), NO_CALL)).results
+        for one in (plain, exported)
     ]
 
     for one, other in zip(by_methods, by_graphs, strict=True):

@@ -12,7 +12,9 @@ import pytest
 import yaml
 from support.bag_of_words import WIDTH
 from support.each import each
+from tieback.core.call import NO_CALL
 from tieback.core.errors import StartupError
+from tieback.core.types.fusion import FuseRequest
 from tieback.models.default_binding import DefaultBinding
 from tieback.models.joint_space_artifact import Block, BoundProjection, BoundRouter, JointSpaceArtifact
 from tieback.serving import assembly, context
@@ -200,7 +202,7 @@ async def test_the_canary_and_the_shadow_come_from_the_settings(place: Place) ->
     router = assembly.build_router(settings, Plan(settings), telemetry)
 
     context.enter([("x-request-id", "call-1")])
-    ours = (await router.fuse([parts(place)])).results[0]
+    ours = (await router.fuse(FuseRequest([parts(place)]), NO_CALL)).results[0]
 
     assert isinstance(ours, Fused)
     assert ours.routing.binding == other.revision

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from support.asking import texts
 from support.bag_of_words import BagOfWords, card
-from tieback.core.types.encoding import CachePolicy
+from tieback.core.call import NO_CALL
+from tieback.core.types.encoding import CachePolicy, EncodeRequest
 from tieback.encoder import CacheOptions, Encoder
 from tieback.serving.settings import Settings, load_settings
 from tieback.serving.telemetry import Telemetry
@@ -25,9 +26,9 @@ async def test_hits_misses_and_sizes_are_metrics_by_space(tmp_path: Path, has_di
     def value(name: str, **labels: str) -> float | None:
         return telemetry.registry.get_sample_value(f"tieback_cache_{name}", {"space": SPACE, **labels})
 
-    await encoder.encode(SPACE, texts("tea", "milk", "tea"))
-    await encoder.encode(SPACE, texts("tea", "milk", "bread"))
-    await encoder.encode(SPACE, texts("tea"), cache=CachePolicy.BYPASS)
+    await encoder.encode(EncodeRequest(SPACE, texts("tea", "milk", "tea")), NO_CALL)
+    await encoder.encode(EncodeRequest(SPACE, texts("tea", "milk", "bread")), NO_CALL)
+    await encoder.encode(EncodeRequest(SPACE, texts("tea"), cache=CachePolicy.BYPASS), NO_CALL)
 
     assert value("hits_total", tier="memory") == 2
     assert value("misses_total") == 3

@@ -20,7 +20,7 @@ from tieback_contract.modality import Modality
 from tieback_contract.vectors import Vector
 
 # Half pairs: only requests or only parts of others have these.
-ALONE = {"dtype", "tensor", "span", "kinds", "weight", "check_response", "checks"}
+ALONE = {"dtype", "tensor", "span", "kinds", "weight", "check_response"}
 
 
 NAMES = {name.partition("_")[2] for name in FUNCTIONS} - ALONE

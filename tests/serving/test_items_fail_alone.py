@@ -20,15 +20,17 @@ from support.sections import SPACE, axis, item, section
 from tieback.answer import Answerer
 from tieback.classifier import Classifier
 from tieback.core.alone import FAILED, Alone, each_alone
+from tieback.core.call import NO_CALL
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, Overloaded, TiebackError
 from tieback.core.types.content import Content, Item, Section
-from tieback.core.types.encoding import EncodePlan, EncodeReply
-from tieback.core.types.fusion import FusePart
-from tieback.core.types.grounding import GroundingCheck
+from tieback.core.types.encoding import EncodePlan, EncodeReply, EncodeRequest, SplitTextsRequest
+from tieback.core.types.fusion import FusePart, FuseRequest
+from tieback.core.types.grounding import CheckGroundingRequest, GroundingCheck
 from tieback.core.types.heads import Example, HeadRequest
 from tieback.core.types.limits import Limits
-from tieback.core.types.rerank import RerankCandidate
+from tieback.core.types.recognition import RecogniseRequest
+from tieback.core.types.rerank import RerankCandidate, RerankRequest
 from tieback.encoder import Encoder
 from tieback.grounding import ClaimChecker
 from tieback.index import Index
@@ -129,23 +131,29 @@ TEXTS = [GOOD, f"{POISON} of owls", OTHER]
 
 
 async def encode(encoder: Encoder, folder: Path) -> Outcomes:
-    return (await encoder.encode("bag-of-words", [text(one) for one in TEXTS])).results
+    return (
+        await encoder.encode(EncodeRequest("bag-of-words", [text(one) for one in TEXTS]), NO_CALL)
+    ).results
 
 
 async def split(encoder: Encoder, folder: Path) -> Outcomes:
-    return (await encoder.split("bag-of-words", [f"{one} " * 400 for one in TEXTS])).results
+    return (
+        await encoder.split_texts(
+            SplitTextsRequest("bag-of-words", [f"{one} " * 400 for one in TEXTS]), NO_CALL
+        )
+    ).results
 
 
 async def check(encoder: Encoder, folder: Path) -> Outcomes:
     checker = ClaimChecker(encoder, space="bag-of-words")
     checks = [GroundingCheck(one, [Evidence(GOOD, "1")]) for one in TEXTS]
-    return (await checker.check(checks)).results
+    return (await checker.check_grounding(CheckGroundingRequest(checks), NO_CALL)).results
 
 
 async def rerank(encoder: Encoder, folder: Path) -> Outcomes:
     reranker = Reranker(encoder, space="bag-of-words")
     candidates = [RerankCandidate(str(place), text(one)) for place, one in enumerate(TEXTS)]
-    reply = await reranker.rerank(text(GOOD), candidates)
+    reply = await reranker.rerank(RerankRequest(text(GOOD), candidates), NO_CALL)
     await reranker.close()
     failed = {one.first_rank: one.error for one in reply.failures}
     return [({one.first_rank: one for one in reply.results} | failed)[place] for place in range(3)]
@@ -154,7 +162,9 @@ async def rerank(encoder: Encoder, folder: Path) -> Outcomes:
 async def recognise(encoder: Encoder, folder: Path) -> Outcomes:
     recogniser = Recogniser([BrittleReader(bar_reader.card(folder))])
     pictures = [bar_reader.bars(20), bar_reader.bars(20) + POISON.encode(), bar_reader.bars(30)]
-    reply = await recogniser.recognise([Content(Modality.IMAGE, one) for one in pictures])
+    reply = await recogniser.recognise(
+        RecogniseRequest([Content(Modality.IMAGE, one) for one in pictures]), NO_CALL
+    )
     await recogniser.close()
     return reply.results
 
@@ -166,7 +176,11 @@ async def fuse(encoder: Encoder, folder: Path) -> Outcomes:
     brittle = dataclasses.replace(adapter, read=BrittleReading(SPACE, 4))
     router.space.adapters[SPACE.name] = brittle  # type: ignore[index]  # to be read in this way
     vectors = [Vector(values, SPACE) for values in (axis(0), np.zeros(4, np.float32), axis(1))]
-    return (await router.fuse([[FusePart(Encoding(SPACE, Modality.TEXT, one))] for one in vectors])).results
+    return (
+        await router.fuse(
+            FuseRequest([[FusePart(Encoding(SPACE, Modality.TEXT, one))] for one in vectors]), NO_CALL
+        )
+    ).results
 
 
 async def predict(encoder: Encoder, folder: Path) -> Outcomes:

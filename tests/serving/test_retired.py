@@ -11,8 +11,10 @@ from support.asking import encodings, vector
 from support.own_encoder import Silent
 from support.small_spaces import write_words
 from tieback.answer import SingleSpace
+from tieback.core.call import NO_CALL
 from tieback.core.errors import NotFound
 from tieback.core.types.content import Content
+from tieback.core.types.encoding import EncodeRequest
 from tieback.core.types.fusion import Role
 from tieback.encoder import Encoder
 from tieback.models.store import Store
@@ -34,12 +36,12 @@ async def test_a_retired_model_that_nobody_asks_for_is_unloaded_and_loaded_again
     space = await retired.find(card.space)
     assert isinstance(space, SingleSpace)
     (name,) = space.joint_inputs(Role.QUERY).spaces[Modality.TEXT]
-    reply = await encoder.encode(name, [OWL])
+    reply = await encoder.encode(EncodeRequest(name, [OWL]), NO_CALL)
     await asyncio.sleep(2.5)
     with pytest.raises(NotFound) as unknown:
-        await encoder.encode(name, [OWL])
+        await encoder.encode(EncodeRequest(name, [OWL]), NO_CALL)
     again = await retired.find(card.space)
-    reply_again = await encoder.encode(name, [OWL])
+    reply_again = await encoder.encode(EncodeRequest(name, [OWL]), NO_CALL)
     await retired.close()
     await encoder.close()
 

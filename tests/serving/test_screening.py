@@ -15,18 +15,19 @@ import pytest
 from google.rpc import error_details_pb2, status_pb2
 from support.bag_of_words import BagOfWords, card, dense
 from support.statuses import trailing
+from tieback.core.call import NO_CALL
 from tieback.core.deadline import NO_DEADLINE
 from tieback.core.errors import Overloaded
 from tieback.core.tenant import TENANT
 from tieback.core.types.content import Content
-from tieback.core.types.encoding import CachePolicy
+from tieback.core.types.encoding import CachePolicy, EncodeRequest
 from tieback.core.types.limits import Limits
 from tieback.encoder import Encoder
 from tieback.serving.failures import DETAILS_KEY
 from tieback.serving.refusals import COUNTED_SECONDS
 from tieback.serving.screening import METHOD, SPACE_KEY, at_begin
 from tieback.serving.server import GrpcServer
-from tieback.serving.servicers.encoder import EncoderServicer
+from tieback.serving.servicers.encoder import encoder_servicer
 from tieback.serving.settings import Settings
 from tieback.serving.telemetry import Telemetry
 from tieback.v1 import content_pb2, encoder_pb2
@@ -60,7 +61,9 @@ class Full:
 
     def ask(self, text: str) -> None:
         task = asyncio.create_task(
-            self.encoder.encode(SPACE, [Content(Modality.TEXT, text)], cache=CachePolicy.BYPASS)
+            self.encoder.encode(
+                EncodeRequest(SPACE, [Content(Modality.TEXT, text)], cache=CachePolicy.BYPASS), NO_CALL
+            )
         )
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
         self.waiting.append(task)
@@ -89,7 +92,7 @@ async def full(tmp_path: Path) -> AsyncIterator[Full]:
     model = BagOfWords(card(tmp_path))
     encoder = Encoder([model], limits=Limits(queued_tokens=ROOM))
     server = GrpcServer(settings, telemetry)
-    server.add(EncoderServicer(encoder))
+    server.add(encoder_servicer(encoder))
     server.screen(encoder)
     port = await server.start("127.0.0.1", 0)
     try:
@@ -210,7 +213,7 @@ async def test_where_much_is_cached_a_call_is_looked_at_for_its_answer_may_cost_
         server.model._free.set()
         await asyncio.gather(*server.waiting)
         for _ in range(10):
-            await server.encoder.encode(SPACE, known)
+            await server.encoder.encode(EncodeRequest(SPACE, known), NO_CALL)
 
         assert server.encoder.load(SPACE).known_share > 0.04
         assert not server.encoder.is_pressed(SPACE)

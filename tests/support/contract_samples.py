@@ -90,6 +90,7 @@ from support.contract_values import (
 )
 from support.query_plan_samples import PLAN, QUERY_PLANS
 from support.recognition_samples import CITED, PASSAGE, RECOGNITION
+from support.request_samples import REQUESTS
 
 SAMPLES: dict[str, list[Any]] = {
     "indexed_section": [IndexedSection(VECTOR, "words", Modality.IMAGE, REGIONS)],
@@ -156,6 +157,7 @@ SAMPLES: dict[str, list[Any]] = {
         Evidence("text", "1", "Title", "one", "s", "file:a", Modality.IMAGE, 0.5, Box(0.25, 0.5, 0.75, 0.5)),
     ],
     **RECOGNITION,
+    **REQUESTS,
     "explanation": [ROUTING],
     "fuse_input": [[FusePart(ENCODING, 0.5, 2)]],
     "fuse_reply": [

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import numpy as np
-from tieback.core.deadline import NO_DEADLINE, Deadline
+from tieback.core.call import Call
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.types.content import Content
-from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeReply, SplitPiece, SplitReply
+from tieback.core.types.encoding import (
+    EncodeReply,
+    EncodeRequest,
+    SplitPiece,
+    SplitReply,
+    SplitTextsRequest,
+)
 from tieback.core.types.load import Load
-from tieback.ports import DEFAULT_PLAN
 from tieback.serving.server import GrpcServer
-from tieback.serving.servicers.encoder import EncoderServicer
+from tieback.serving.servicers.encoder import encoder_servicer
 from tieback.serving.settings import Settings
 from tieback.serving.telemetry import Telemetry
 from tieback_contract.encodings import Encoding, EncodingSource
@@ -43,18 +47,10 @@ class CountingEncoder:
         self.failure: TiebackError | None = None
         self.load = Load()
 
-    async def encode(
-        self,
-        space: str,
-        contents: Sequence[Content],
-        plan: EncodePlan = DEFAULT_PLAN,
-        *,
-        cache: CachePolicy = CachePolicy.USE,
-        deadline: Deadline = NO_DEADLINE,
-    ) -> EncodeReply:
-        texts = [str(content.data) for content in contents]
+    async def encode(self, request: EncodeRequest, call: Call) -> EncodeReply:
+        texts = [str(content.data) for content in request.contents]
         self.calls.append(texts)
-        self.deadlines.append(deadline.remaining())
+        self.deadlines.append(call.deadline.remaining())
         failure = self.failure
         try:
             await self.open.wait()
@@ -68,17 +64,9 @@ class CountingEncoder:
         cost = Cost(len(texts), tokens, 2 * tokens, texts.count("known"))
         return EncodeReply(results, Timing(compute=0.001), cost)
 
-    async def split(
-        self,
-        space: str,
-        texts: Sequence[str],
-        *,
-        max_tokens: int = 0,
-        overlap: float | None = None,
-        deadline: Deadline = NO_DEADLINE,
-    ) -> SplitReply:
+    async def split_texts(self, request: SplitTextsRequest, call: Call) -> SplitReply:
         """Into letters."""
-        pieces = [[SplitPiece((n, n + 1), 1) for n in range(len(text))] for text in texts]
+        pieces = [[SplitPiece((n, n + 1), 1) for n in range(len(text))] for text in request.texts]
         return SplitReply(pieces, 1, Timing())
 
     def _result(self, place: int, text: str) -> Encoding | TiebackError:
@@ -95,7 +83,7 @@ class CountingServer:
     def __init__(self, settings: Settings) -> None:
         self.encoder = CountingEncoder()
         self.grpc = GrpcServer(settings, Telemetry(settings))
-        self.grpc.add(EncoderServicer(self.encoder))
+        self.grpc.add(encoder_servicer(self.encoder))
         self.grpc.report(lambda: self.encoder.load)
         self.port = 0
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from tieback.core.types.fusion import FusePart, Role, Routing
+from tieback.core.call import NO_CALL
+from tieback.core.types.fusion import FusePart, FuseRequest, Role, Routing
 from tieback.models.joint_space_artifact import JointSpaceArtifact
 from tieback.models.loading import load_encoder
 from tieback.router import Router
@@ -48,7 +49,7 @@ class Library:
     ) -> list[Fused]:
         said = [self.say(encoder, contents) for encoder in encoders]
         inputs = [[FusePart(one) for one in together] for together in zip(*said, strict=True)]
-        reply = await self.router.fuse(inputs, role=role, routing=routing)
+        reply = await self.router.fuse(FuseRequest(inputs, role=role, routing=routing), NO_CALL)
         assert all(isinstance(one, Fused) for one in reply.results), reply.results
         return [one for one in reply.results if isinstance(one, Fused)]
 

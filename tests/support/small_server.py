@@ -12,10 +12,11 @@ import grpc
 import numpy as np
 from tieback.core.errors import Overloaded
 from tieback.router import Component, Router
+from tieback.serving import rpcs
 from tieback.serving.conversions.vectors import write_space, write_vector
-from tieback.serving.observed import ObservedRouter
+from tieback.serving.observed import observed
 from tieback.serving.server import GrpcServer
-from tieback.serving.servicers.router import RouterServicer
+from tieback.serving.servicers.of_port import servicer
 from tieback.serving.settings import Settings
 from tieback.serving.telemetry import Telemetry
 from tieback.v1 import content_pb2, encoder_pb2, generator_pb2, generator_pb2_grpc, router_pb2
@@ -58,8 +59,8 @@ class SmallServer:
         self.settings = settings
         self.telemetry = Telemetry(settings)
         self.grpc = GrpcServer(settings, self.telemetry, shared_port=shared_port, behind=behind)
-        router = ObservedRouter(Router([Component(SPACE, 3)]), self.telemetry)
-        self.grpc.add(RouterServicer(router))
+        router = observed(Router([Component(SPACE, 3)]), self.telemetry)
+        self.grpc.add(servicer(router, rpcs.ROUTER))
         self.grpc.add(BrokenGenerator())
         self.port = 0
 

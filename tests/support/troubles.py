@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 
-from tieback.core.deadline import NO_DEADLINE, Deadline
+from tieback.core.call import Call
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.types.content import Content
-from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeReply, SplitReply
-from tieback.ports import DEFAULT_PLAN, TOO_MANY_PIECES, EncoderPort
+from tieback.core.types.encoding import (
+    EncodeReply,
+    EncodeRequest,
+    SplitReply,
+    SplitTextsRequest,
+)
+from tieback.ports import TOO_MANY_PIECES, EncoderPort
 
 
 class Troubles:
@@ -21,43 +24,26 @@ class Troubles:
         self.slow: dict[str, float] = {}
         self.asked: list[tuple[str, int]] = []
         self.cancelled: list[str] = []
-        self.split_texts: list[tuple[str, list[str]]] = []
+        self.cut: list[tuple[str, list[str]]] = []
         self.most_pieces = 0
 
-    async def encode(
-        self,
-        space: str,
-        contents: Sequence[Content],
-        plan: EncodePlan = DEFAULT_PLAN,
-        *,
-        cache: CachePolicy = CachePolicy.USE,
-        deadline: Deadline = NO_DEADLINE,
-    ) -> EncodeReply:
-        self.asked.append((space, len(contents)))
+    async def encode(self, request: EncodeRequest, call: Call) -> EncodeReply:
+        space = request.space
+        self.asked.append((space, len(request.contents)))
         if space in self.down:
             raise self.down[space]
         try:
             await asyncio.sleep(self.slow.get(space, 0))
-            return await self._encoder.encode(space, contents, plan, cache=cache, deadline=deadline)
+            return await self._encoder.encode(request, call)
         except asyncio.CancelledError:
             self.cancelled.append(space)
             raise
 
-    async def split(
-        self,
-        space: str,
-        texts: Sequence[str],
-        *,
-        max_tokens: int = 0,
-        overlap: float | None = None,
-        deadline: Deadline = NO_DEADLINE,
-    ) -> SplitReply:
-        self.split_texts.append((space, list(texts)))
-        if space in self.down:
-            raise self.down[space]
-        reply = await self._encoder.split(
-            space, texts, max_tokens=max_tokens, overlap=overlap, deadline=deadline
-        )
+    async def split_texts(self, request: SplitTextsRequest, call: Call) -> SplitReply:
+        self.cut.append((request.space, list(request.texts)))
+        if request.space in self.down:
+            raise self.down[request.space]
+        reply = await self._encoder.split_texts(request, call)
         if (
             self.most_pieces
             and sum(len(one) for one in reply.results if not isinstance(one, TiebackError)) > self.most_pieces

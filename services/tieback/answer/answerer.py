@@ -40,11 +40,13 @@ from tieback.answer.single_space import SingleSpace
 from tieback.answer.splitting import Splitting
 from tieback.answer.stopwatch import Stopwatch, hop, share
 from tieback.answer.upgrading import Upgrading
+from tieback.core.call import Call
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput, Unsupported
 from tieback.core.follow_up import standalone
 from tieback.core.types.content import Item
 from tieback.core.types.conversation import NO_CONVERSATION, Conversation
+from tieback.core.types.generation import GenerateRequest
 from tieback.core.types.ingestion import IngestReply, LongTexts
 from tieback.core.types.limits import Limits
 from tieback.core.types.retrieval import Retrieval, RetrieveReply
@@ -250,14 +252,16 @@ class Answerer:
             # A pipeline that finds nothing does not let the model answer from memory, unless it is told to.
             grounding = dataclasses.replace(grounding, abstain_below=EVIDENCE_NEEDED)
         events = self._generator.generate(
-            question,
-            evidence,
-            model=model,
-            sampling=sampling,
-            grounding=grounding,
-            style=style,
-            conversation=Conversation((), conversation.system),
-            deadline=hop(deadline),
+            GenerateRequest(
+                question,
+                evidence,
+                model=model,
+                sampling=sampling,
+                grounding=grounding,
+                style=style,
+                conversation=Conversation((), conversation.system),
+            ),
+            Call(hop(deadline)),
         )
         with watch.stage("generate"):
             try:

@@ -14,10 +14,11 @@ from tieback_contract.vectors import SpaceRef, Vector, VectorKind
 from tieback.answer.cut_off import cut_off
 from tieback.answer.stopwatch import Stopwatch, hop
 from tieback.core.all_or_none import all_or_none
+from tieback.core.call import Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, NotFound, TiebackError
 from tieback.core.types.content import Content
-from tieback.core.types.encoding import EncodePlan, Truncated, Truncation
+from tieback.core.types.encoding import EncodePlan, EncodeRequest, Truncated, Truncation
 from tieback.core.types.retrieval import QueryPart
 from tieback.models.learned.query_composition import LearnedComposition, rows_of
 from tieback.ports import EncoderPort
@@ -85,7 +86,7 @@ class Composing:
         content: Content = query[place].content
         plan = EncodePlan(kinds=kinds, truncation=Truncation.END)
         with watch.stage(f"encode:{encoder}"):
-            reply = await self._encoder.encode(encoder, [content], plan, deadline=hop(deadline))
+            reply = await self._encoder.encode(EncodeRequest(encoder, [content], plan), Call(hop(deadline)))
         result = reply.results[0]
         if isinstance(result, TiebackError):
             raise result.moved(at("contents", 0), at("query", place, "content"))

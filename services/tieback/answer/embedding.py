@@ -16,11 +16,12 @@ from tieback_contract.vectors import DType, SpaceRef, Vector
 from tieback.answer.collection_spaces import CollectionSpace, default_of
 from tieback.answer.stopwatch import Stopwatch, hop
 from tieback.core.alone import Alone
+from tieback.core.call import Call
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import WRONG_MODALITY, InvalidInput, NotFound, SpaceMismatch, TiebackError
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import Truncation
-from tieback.core.types.fusion import FusePart, Role
+from tieback.core.types.fusion import FusePart, FuseRequest, Role
 
 TOGETHER = 256
 """Contents that are encoded at once, so that others have their turn between them."""
@@ -96,7 +97,9 @@ async def _embedded(
             whole[place] = [FusePart(one) for one in encodings]
     if whole:
         with watch.stage("fuse"):
-            reply = await space.router.fuse(list(whole.values()), role=Role.DOCUMENT, deadline=hop(deadline))
+            reply = await space.router.fuse(
+                FuseRequest(list(whole.values()), role=Role.DOCUMENT), Call(hop(deadline))
+            )
         for place, fused in zip(whole, reply.results, strict=True):
             # An error of the router names encodings, which the caller does not know.
             found[place] = (

@@ -14,10 +14,11 @@ from tieback_contract.vectors import Vector, VectorKind
 
 from tieback.answer.stopwatch import Stopwatch, seconds_of
 from tieback.core.bulk import once_there_is_room
+from tieback.core.call import Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, TiebackError
 from tieback.core.types.content import Content
-from tieback.core.types.encoding import EncodePlan, Truncation
+from tieback.core.types.encoding import EncodePlan, EncodeRequest, Truncation
 from tieback.core.types.fusion import Role
 from tieback.core.types.limits import Limits
 from tieback.ports import EncoderPort
@@ -139,7 +140,7 @@ class SpaceEncoders:
         answers: list[Encoding | TiebackError] = []
         with watch.stage(f"encode:{space}") as stage:
             for batch in batches:
-                encode = partial(self._encoder.encode, space, batch, plan, deadline=deadline)
+                encode = partial(self._encoder.encode, EncodeRequest(space, batch, plan), Call(deadline))
                 reply = await once_there_is_room(encode, deadline)
                 stage.queue += reply.timing.queue
                 stage.compute += reply.timing.compute

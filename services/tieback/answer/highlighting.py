@@ -18,13 +18,14 @@ from tieback_contract.hits import Highlight, Hit, RetrievedHit
 from tieback_contract.modality import Modality
 
 from tieback.answer.stopwatch import Stopwatch, hop
+from tieback.core.call import Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import TiebackError
 from tieback.core.order import best_first
 from tieback.core.sentences import sentences
 from tieback.core.spans import ByteOffsets
 from tieback.core.types.content import Content
-from tieback.core.types.encoding import EncodePlan, Truncation
+from tieback.core.types.encoding import EncodePlan, EncodeRequest, Truncation
 from tieback.core.types.limits import Limits
 from tieback.ports import EVIDENCE_SENTENCES, HIGHLIGHTED_CHARACTERS, EncoderPort
 
@@ -73,7 +74,9 @@ class Highlighting:
         vectors: list[Array | None] = []
         for begin in range(0, len(texts), self._most):
             contents = [Content(Modality.TEXT, text) for text in texts[begin : begin + self._most]]
-            reply = await self._encoder.encode(self._space, contents, _CUT, deadline=hop(deadline))
+            reply = await self._encoder.encode(
+                EncodeRequest(self._space, contents, _CUT), Call(hop(deadline))
+            )
             vectors += [_unit(one) if isinstance(one, Encoding) else None for one in reply.results]
         return vectors
 

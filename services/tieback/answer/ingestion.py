@@ -27,6 +27,7 @@ from tieback.answer.token_vectors import below_heading, taken_out
 from tieback.answer.token_vectors import token_vectors as vectors_of_tokens
 from tieback.core.alone import Alone
 from tieback.core.bulk import once_there_is_room
+from tieback.core.call import Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, NotFound, TiebackError
 from tieback.core.recognised import words_of
@@ -34,7 +35,7 @@ from tieback.core.tenant import PRINCIPAL, Access
 from tieback.core.types.collection import IndexedItem, IndexedSection, UpsertReply
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.encoding import Truncation
-from tieback.core.types.fusion import JOINT_SPACE, FusePart, Role
+from tieback.core.types.fusion import JOINT_SPACE, FusePart, FuseRequest, Role
 from tieback.core.types.ingestion import IngestReply, IngestResult, LongTexts
 from tieback.core.types.limits import Limits
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexedPiece
@@ -294,13 +295,12 @@ class Ingestion:
         with watch.stage("fuse"):
             for begin in range(0, len(asked), max(most, 1)):
                 batch = asked[begin : begin + most]
-                fuse = functools.partial(
-                    into.router.fuse,
+                request = FuseRequest(
                     [draft.encodings for draft in batch],
-                    role=Role.DOCUMENT,
+                    Role.DOCUMENT,
                     per_region=into.encoders[Role.DOCUMENT].joint_inputs.per_region,
-                    deadline=hop(deadline),
                 )
+                fuse = functools.partial(into.router.fuse, request, Call(hop(deadline)))
                 reply = await once_there_is_room(fuse, deadline)
                 for draft, result in zip(batch, reply.results, strict=True):
                     if isinstance(result, Fused):

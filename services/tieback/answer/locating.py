@@ -17,10 +17,11 @@ from tieback.answer.composing import Composing
 from tieback.answer.cut_off import cut_off
 from tieback.answer.degradation import losses_of, with_unencoded_contents, without
 from tieback.answer.stopwatch import Stopwatch, hop, seconds_of, share
+from tieback.core.call import Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.types.encoding import Truncated, Truncation
-from tieback.core.types.fusion import FusePart, Role, Routing
+from tieback.core.types.fusion import FusePart, FuseRequest, Role, Routing
 from tieback.core.types.moving import SecondVector
 from tieback.core.types.retrieval import Retrieval
 
@@ -114,7 +115,7 @@ class Locating:
         with watch.stage("fuse") as stage:
             try:
                 reply = await space.router.fuse(
-                    [parts], role=Role.QUERY, routing=routing, deadline=hop(deadline)
+                    FuseRequest([parts], role=Role.QUERY, routing=routing), Call(hop(deadline))
                 )
             except InvalidInput as error:
                 imputing = error.field.below(at("routing", "imputation")) is not None

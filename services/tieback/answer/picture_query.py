@@ -18,10 +18,11 @@ from tieback.answer.plan import NO_RERANKING, PICTURE_RERANKING, reranked_candid
 from tieback.answer.single_space import SingleSpace
 from tieback.answer.stopwatch import Stopwatch, hop
 from tieback.core.boxes import WHOLE
+from tieback.core.call import Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput
 from tieback.core.types.encoding import Truncation
-from tieback.core.types.fusion import FusePart, Role
+from tieback.core.types.fusion import FusePart, FuseRequest, Role
 from tieback.core.types.limits import Limits
 from tieback.core.types.retrieval import QueryPart, Retrieval, RetrievalPlan
 from tieback.models.image_decoding import size_of
@@ -87,7 +88,9 @@ async def whole_and_regions(
     parts = [FusePart(encoding) for encoding in encoded.encodings[0]]
     if not parts:
         return None
-    reply = await space.router.fuse([parts], role=Role.DOCUMENT, per_region=True, deadline=hop(deadline))
+    reply = await space.router.fuse(
+        FuseRequest([parts], role=Role.DOCUMENT, per_region=True), Call(hop(deadline))
+    )
     fused = reply.results[0]
     if not isinstance(fused, Fused) or fused.regions is None:
         return None

@@ -11,10 +11,12 @@ from tieback_contract.recognition import Segment, SegmentKind
 from tieback.answer.drafts import Draft
 from tieback.answer.stopwatch import Stopwatch
 from tieback.core.bulk import once_there_is_room
+from tieback.core.call import Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.recognised import moved, within
 from tieback.core.types.limits import Limits
+from tieback.core.types.recognition import RecogniseRequest
 from tieback.ports import RecogniserPort
 
 MOST_SEGMENTS, MOST_BYTES = 4096, 64 * 1024
@@ -52,7 +54,7 @@ class Recognition:
             for begin in range(0, len(asked), step):
                 part = asked[begin : begin + step]
                 contents = [one.content for one in part]
-                recognise = partial(self._recogniser.recognise, contents, deadline=deadline)
+                recognise = partial(self._recogniser.recognise, RecogniseRequest(contents), Call(deadline))
                 reply = await once_there_is_room(recognise, deadline)
                 for draft, result in zip(part, reply.results, strict=True):
                     if not isinstance(result, TiebackError):

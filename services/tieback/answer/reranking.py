@@ -19,11 +19,12 @@ from tieback.answer.picture_query import whole_and_regions
 from tieback.answer.plan import NO_RERANKING
 from tieback.answer.rerank_times import RerankTimes
 from tieback.answer.stopwatch import Stopwatch, hop, seconds_of
+from tieback.core.call import Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, Overloaded, Unavailable
 from tieback.core.order import best_first
 from tieback.core.types.content import Content
-from tieback.core.types.rerank import RerankCandidate, RerankResult, RerankSource
+from tieback.core.types.rerank import RerankCandidate, RerankRequest, RerankResult, RerankSource
 from tieback.core.types.retrieval import QueryPart
 from tieback.methods.rank_fusion import rank_fusions
 from tieback.ports import RerankerPort
@@ -83,12 +84,8 @@ async def rerank(
                 return {}, LATE
             with watch.stage(RERANK) as stage:
                 reply = await reranker.rerank(
-                    query,
-                    candidates,
-                    method=method,
-                    space=space,
-                    explain=explain,
-                    deadline=hop(hop(deadline)),
+                    RerankRequest(query, candidates, method=method, space=space, explain=explain),
+                    Call(hop(hop(deadline))),
                 )
                 stage.queue, stage.compute = reply.timing.queue, reply.timing.compute
                 stage.candidates_in = stage.candidates_out = len(hits)

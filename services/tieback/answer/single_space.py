@@ -15,10 +15,9 @@ from tieback_contract.vectors import DType, MultiVector, SpaceRef, Vector
 
 from tieback.answer.encoding import DENSE, LABELS, REGIONS, JointInputs, Spaces
 from tieback.core.boxes import WHOLE
-from tieback.core.deadline import NO_DEADLINE, Deadline
+from tieback.core.call import Call
 from tieback.core.errors import InvalidInput, SpaceMismatch, TiebackError
-from tieback.core.types.fusion import FusePart, FuseReply, Role, Routing
-from tieback.ports import DEFAULT_ROUTING
+from tieback.core.types.fusion import FusePart, FuseReply, FuseRequest, Role
 
 POLICY = "single_space"
 
@@ -56,17 +55,13 @@ class SingleSpace:
             adapter=self.adapter,
         )
 
-    async def fuse(
-        self,
-        inputs: Sequence[Sequence[FusePart]],
-        *,
-        role: Role = Role.QUERY,  # noqa: ARG002 - the port's; one space is the same for both
-        routing: Routing = DEFAULT_ROUTING,  # noqa: ARG002 - the port's; there is nothing to weight
-        per_region: bool = False,
-        deadline: Deadline = NO_DEADLINE,  # noqa: ARG002 - the port's; this takes microseconds
-    ) -> FuseReply:
-        """One result per input, in order; a bad input gets an error and the others succeed."""
-        return FuseReply([self._fused(parts, per_region=per_region) for parts in inputs], Timing())
+    async def fuse(self, request: FuseRequest, call: Call) -> FuseReply:  # noqa: ARG002 - the port's
+        """One result per input, in order; a bad input gets an error and the others succeed.
+
+        One space is the same for both roles, and there is nothing to weight.
+        """
+        results = [self._fused(parts, per_region=request.per_region) for parts in request.inputs]
+        return FuseReply(results, Timing())
 
     def _fused(self, parts: Sequence[FusePart], *, per_region: bool) -> Fused | TiebackError:
         labels = [label for part in parts for label in part.encoding.labels]

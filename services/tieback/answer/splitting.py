@@ -22,11 +22,12 @@ from tieback_contract.modality import Modality
 from tieback.answer.headings import headed, heading_of, titles_of
 from tieback.core.alone import Alone
 from tieback.core.bulk import once_there_is_room
+from tieback.core.call import Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.spans import check_span
 from tieback.core.types.content import Content, Item, Section
-from tieback.core.types.encoding import SplitPiece, SplitReply
+from tieback.core.types.encoding import SplitPiece, SplitReply, SplitTextsRequest
 from tieback.core.types.limits import Limits
 from tieback.ports import TOO_MANY_PIECES, EncoderPort
 
@@ -202,9 +203,8 @@ class Splitting:
             batch = left.pop()
             try:
                 texts = list(map(text_of, batch))
-                split = functools.partial(
-                    self._encoder.split, space, texts, max_tokens=max_tokens, deadline=deadline
-                )
+                asked = SplitTextsRequest(space, texts, max_tokens)
+                split = functools.partial(self._encoder.split_texts, asked, Call(deadline))
                 reply = await once_there_is_room(split, deadline)
             except InvalidInput as error:
                 if error.reason != TOO_MANY_PIECES:

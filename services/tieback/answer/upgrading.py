@@ -15,13 +15,14 @@ from tieback_contract.modality import Modality
 
 from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces
 from tieback.answer.stopwatch import Stopwatch
+from tieback.core.call import NO_CALL
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import InvalidInput
 from tieback.core.tenant import PRINCIPAL, Access
 from tieback.core.types.collection import Collection
 from tieback.core.types.content import Content, Item, Section
 from tieback.core.types.encoding import Truncation
-from tieback.core.types.fusion import FusePart, Role
+from tieback.core.types.fusion import FusePart, FuseRequest, Role
 from tieback.core.types.limits import Limits
 from tieback.core.types.upgrading import WITH_HALVES, Anchors, Asked, SpacePair
 from tieback.core.word_numbers import MOST_WORDS, words_of
@@ -284,7 +285,7 @@ async def _encode(
     if not whole:
         return
     parts = [[FusePart(encoding) for encoding in encoded.encodings[number]] for number in whole]
-    reply = await space.router.fuse(parts, role=role)
+    reply = await space.router.fuse(FuseRequest(parts, role=role), NO_CALL)
     for number, fused in zip(whole, reply.results, strict=True):
         if isinstance(fused, Fused):
             rows[places[number]] = fused.vector.values

@@ -11,25 +11,34 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from tieback_contract.field_path import at
+
 from tieback.allowance import Allowance
 from tieback.batching import BatchReport
 from tieback.batching.preparation import Preparation
 from tieback.catalog.card import EncoderCard
-from tieback.core.deadline import NO_DEADLINE, Deadline
+from tieback.core.call import Call
+from tieback.core.deadline import Deadline
 from tieback.core.errors import Overloaded, StartupError
 from tieback.core.types.content import Content
-from tieback.core.types.encoding import ROUTED, CachePolicy, EncodePlan, EncodeReply, SplitReply
+from tieback.core.types.encoding import (
+    ROUTED,
+    EncodePlan,
+    EncodeReply,
+    EncodeRequest,
+    SplitReply,
+    SplitTextsRequest,
+)
 from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
 from tieback.core.unknown_space import unknown_space
-from tieback.encoder.adapting import encode_routed, routing_adapters
+from tieback.encoder.adapting import encode_each, encode_routed, routing_adapters
 from tieback.encoder.conditional import ConditionalSpaces, computed_plan, projected
 from tieback.encoder.encoding_cache import CacheOptions, CacheState
 from tieback.encoder.space import Space
 from tieback.models.adapters import AdapterState
 from tieback.models.encoder_model import EncoderModel
 from tieback.models.learned.conditional_space import ConditionalSpace
-from tieback.ports import DEFAULT_PLAN
 
 BATCH_TOKENS = 512
 """Tokens of a batch on a processor: some thirty short texts, or one or two long ones."""
@@ -88,22 +97,29 @@ class Encoder:
         """The cards of the spaces that are served, by name."""
         return [self._spaces[name].card for name in sorted(self._spaces)]
 
-    async def encode(
-        self,
-        space: str,
-        contents: Sequence[Content],
-        plan: EncodePlan = DEFAULT_PLAN,
-        *,
-        cache: CachePolicy = CachePolicy.USE,
-        deadline: Deadline = NO_DEADLINE,
-    ) -> EncodeReply:
+    async def encode(self, request: EncodeRequest, call: Call) -> EncodeReply:
         """One result per content, in order; a bad content gets an error and the others succeed.
 
         NotFound, with the choices, for an unknown space. InvalidInput for an empty or too large batch, a
         width, kind, condition or adapter that is not offered. Overloaded where too much waits.
         DeadlineExceeded.
         """
-        found = self._space(space)
+
+        async def encode(some: Sequence[Content], plan: EncodePlan) -> EncodeReply:
+            return await self._encoded(dataclasses.replace(request, contents=some, plan=plan), call)
+
+        if not request.adapters:
+            return await self._encoded(request, call)
+        places = range(len(request.contents))
+        numbers = places if len(request.adapters) > 1 else [0] * len(places)
+        fields = [at("adapters", number) for number in numbers]
+        adapters = [request.adapters[number] for number in numbers]
+        return await encode_each(encode, request.contents, request.plan, adapters, fields)
+
+    async def _encoded(self, request: EncodeRequest, call: Call) -> EncodeReply:
+        """The contents by the adapter of the plan, if it names one."""
+        found, plan, contents = self._space(request.space), request.plan, request.contents
+        cache, deadline = request.cache, call.deadline
         if plan.adapter == ROUTED:
 
             async def encode(some: Sequence[Content], one: EncodePlan) -> EncodeReply:
@@ -112,25 +128,18 @@ class Encoder:
             return await encode_routed(encode, routing_adapters(found.card, found.adapters), contents, plan)
         if not plan.condition:
             return await found.encode(contents, plan, cache, deadline)
-        learned = self._conditions.find(space, plan)
+        learned = self._conditions.find(request.space, plan)
         reply = await found.encode(contents, computed_plan(learned, plan), cache, deadline)
         return projected(learned, plan, reply)
 
-    async def split(
-        self,
-        space: str,
-        texts: Sequence[str],
-        *,
-        max_tokens: int = 0,
-        overlap: float | None = None,
-        deadline: Deadline = NO_DEADLINE,
-    ) -> SplitReply:
+    async def split_texts(self, request: SplitTextsRequest, call: Call) -> SplitReply:
         """Where to cut texts so that the space reads every piece to its end; a bad text gets an error.
 
         NotFound as in `encode`. InvalidInput for a space that takes no text, no or too many texts, more
         tokens than the space reads. Overloaded where too much waits. DeadlineExceeded.
         """
-        return await self._space(space).split(texts, max_tokens, overlap, deadline)
+        space = self._space(request.space)
+        return await space.split(request.texts, request.max_tokens, request.overlap, call.deadline)
 
     def load(self, space: str) -> Load:
         """How busy a space is; NotFound as in `encode`."""

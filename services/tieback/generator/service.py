@@ -12,14 +12,15 @@ from pathlib import Path
 from tieback_contract.answers import AnswerStyle, GenerationEvent, Repair, RewrittenQuestion
 from tieback_contract.arrays import Array
 from tieback_contract.field_path import at
-from tieback_contract.generation import PLAIN_DECODING, Evidence, Grounding, SamplingParameters
+from tieback_contract.generation import PLAIN_DECODING, Grounding, SamplingParameters
 from tieback_contract.method_choice import MethodChoice, choice_of
 
 from tieback.catalog.card import GeneratorCard
-from tieback.core.deadline import NO_DEADLINE, Deadline
+from tieback.core.call import Call
 from tieback.core.errors import InvalidInput, NotFound, StartupError, Unsupported
 from tieback.core.follow_up import standalone
-from tieback.core.types.conversation import NO_CONVERSATION, Conversation
+from tieback.core.types.conversation import Conversation
+from tieback.core.types.generation import GenerateRequest
 from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
 from tieback.generator.answering import Answer
@@ -47,7 +48,7 @@ from tieback.methods.decoding import decodings, streams_of
 from tieback.models.chat_endpoint import EndpointModel
 from tieback.models.language_model import LanguageModel
 from tieback.models.learned.soft_context import SoftContext
-from tieback.ports import DEFAULT_GROUNDING, DEFAULT_SAMPLING, EncoderPort
+from tieback.ports import EncoderPort
 
 ANSWER_SECONDS = 300.0
 ANSWERS = 8
@@ -143,18 +144,7 @@ class Generator:
         """How busy the slots are."""
         return self._slots.admission.load
 
-    async def generate(
-        self,
-        prompt: str,
-        evidence: Sequence[Evidence] = (),
-        *,
-        model: str = "",
-        sampling: SamplingParameters = DEFAULT_SAMPLING,
-        grounding: Grounding = DEFAULT_GROUNDING,
-        style: AnswerStyle = AnswerStyle.AUTO,
-        conversation: Conversation = NO_CONVERSATION,
-        deadline: Deadline = NO_DEADLINE,
-    ) -> AsyncGenerator[GenerationEvent, None]:
+    async def generate(self, request: GenerateRequest, call: Call) -> AsyncGenerator[GenerationEvent, None]:
         """Streams an answer: text, claims with citations and verdicts, an abstention if need be, a finish.
 
         Nothing is written where the evidence does not bear on the question, or where
@@ -166,22 +156,28 @@ class Generator:
         DeadlineExceeded.
         """
         arrived = time.monotonic()
-        question = standalone(prompt, conversation.history) if evidence else prompt
-        told = Conversation((), conversation.system) if evidence else conversation
-        request = self._read(question, evidence, model, sampling, grounding, style, told)
-        deadline = deadline.within(self._seconds)
+        asked = request
+        if request.evidence:
+            question = standalone(request.prompt, request.conversation.history)
+            told = Conversation((), request.conversation.system)
+            asked = replace(request, prompt=question, conversation=told)
+        planned = self._read(asked)
+        deadline = call.deadline.within(self._seconds)
         deadline.check("the answer was begun")
 
         def quoted(is_decided: bool) -> AsyncGenerator[GenerationEvent, None]:
-            kept = replace(grounding, repair=Repair.NONE, decision=None if is_decided else grounding.decision)
-            quote = self._read(question, evidence, "", DEFAULT_SAMPLING, kept, AnswerStyle.QUOTE, told)
-            return Answer(quote, arrived, deadline, self._reader).events()
+            decision = None if is_decided else asked.grounding.decision
+            kept = replace(asked.grounding, repair=Repair.NONE, decision=decision)
+            plain = SamplingParameters()
+            quote = replace(asked, model="", sampling=plain, grounding=kept, style=AnswerStyle.QUOTE)
+            return Answer(self._read(quote), arrived, deadline, self._reader).events()
 
-        events = Answer(request, arrived, deadline, self._reader).events()
-        if request.writing is not None and evidence and may_quote(style, model, sampling):
-            events = or_quotes(events, quoted, request.writing.name)
-        if question != prompt:
-            yield RewrittenQuestion(question)
+        events = Answer(planned, arrived, deadline, self._reader).events()
+        may = asked.evidence and may_quote(asked.style, asked.model, asked.sampling)
+        if planned.writing is not None and may:
+            events = or_quotes(events, quoted, planned.writing.name)
+        if asked.prompt != request.prompt:
+            yield RewrittenQuestion(asked.prompt)
         async with aclosing(events):
             async for event in events:
                 yield event
@@ -194,17 +190,14 @@ class Generator:
             if isinstance(model, EndpointModel):
                 await model.close()
 
-    def _read(
-        self,
-        prompt: str,
-        evidence: Sequence[Evidence],
-        model: str,
-        sampling: SamplingParameters,
-        grounding: Grounding,
-        asked: AnswerStyle,
-        conversation: Conversation,
-    ) -> Request:
-        name = model or self._default
+    def _read(self, request: GenerateRequest) -> Request:
+        prompt, evidence, sampling, grounding = (
+            request.prompt,
+            request.evidence,
+            request.sampling,
+            request.grounding,
+        )
+        name = request.model or self._default
         served = self._models.get(name)
         if served is None and (name or self._models):
             raise NotFound("model", name, self._models, hint="" if self._models else NO_MODEL)
@@ -216,11 +209,11 @@ class Generator:
         check_evidence(evidence, self._limits)
         check_sampling(sampling, self._limits)
         style = style_of(
-            *(asked, sampling, evidence, grounding), quotes=served.card.quotes if served else None
+            *(request.style, sampling, evidence, grounding), quotes=served.card.quotes if served else None
         )
         writing = None
         if served is not None:
-            writing = self._writing(served, sampling, grounding, conversation)
+            writing = self._writing(served, sampling, grounding, request.conversation)
         elif style is AnswerStyle.WRITE:
             raise Unsupported(NO_MODEL)
         checked_by = choice_of(grounding.checker) or (VERBATIM if style is AnswerStyle.QUOTE else None)

@@ -10,9 +10,10 @@ from tieback_contract.field_path import FieldPath
 from tieback_contract.generation import Evidence
 from tieback_contract.method_choice import MethodChoice
 
+from tieback.core.call import Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import EndpointMisconfigured, EndpointUnavailable, TiebackError, Unavailable
-from tieback.core.types.grounding import GroundingCheck
+from tieback.core.types.grounding import CheckGroundingRequest, GroundingCheck
 from tieback.grounding.card_checker import threshold_of
 from tieback.methods.grounding import Finding, Passage, Statement, Support
 from tieback.ports import GroundingPort
@@ -41,7 +42,8 @@ class AskedChecker:
         evidence = [Evidence(one.text, str(place), one.title) for place, one in enumerate(passages)]
         asked = GroundingCheck("\n".join(one.text for one in claims), evidence, spans, question)
         try:
-            [checked] = (await self._port.check([asked], checker=self._choice, deadline=deadline)).results
+            request = CheckGroundingRequest([asked], self._choice)
+            [checked] = (await self._port.check_grounding(request, Call(deadline))).results
         except (EndpointUnavailable, EndpointMisconfigured) as error:
             # Of an endpoint that writes these errors mean that quotes may take the place of its answer.
             raise Unavailable(f"{error.message}; claims cannot be checked by it now") from None

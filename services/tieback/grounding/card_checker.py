@@ -17,10 +17,11 @@ from tieback_contract.reports import Timing
 
 from tieback.catalog.checker_card import OUTCOMES, Aggregation, CheckerCard
 from tieback.core.alone import Alone
-from tieback.core.deadline import NO_DEADLINE, Deadline
+from tieback.core.call import Call
+from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.passage_units import in_bytes
-from tieback.core.types.grounding import CheckedText, CheckReply, GroundingCheck
+from tieback.core.types.grounding import CheckedText, CheckGroundingRequest, CheckReply, GroundingCheck
 from tieback.core.types.load import Load
 from tieback.grounding.claim_reading import ClaimReader, RecentOutcomes
 from tieback.grounding.evidence_windows import CutPassage, Window, windows
@@ -83,20 +84,14 @@ class CardChecker:
         """Load of its model."""
         return self._reader.load
 
-    async def check(
-        self,
-        checks: Sequence[GroundingCheck],
-        *,
-        checker: MethodChoice | None = None,
-        deadline: Deadline = NO_DEADLINE,
-    ) -> CheckReply:
+    async def check_grounding(self, request: CheckGroundingRequest, call: Call) -> CheckReply:
         """The claims of each text with citations and verdicts, in order; a bad check gets an error."""
         begin, timing = time.monotonic(), Timing()
-        threshold = threshold_of(checker, at("checker"))
+        threshold = threshold_of(request.checker, at("checker"))
         results: list[CheckedText | TiebackError] = []
-        for number, one in enumerate(checks):
+        for number, one in enumerate(request.checks):
             with Alone(at("checks", number)) as item:
-                results.append(await self._checked(one, threshold, deadline, timing))
+                results.append(await self._checked(one, threshold, call.deadline, timing))
             if item.error is not None:
                 results.append(item.error)
         timing.total = time.monotonic() - begin

@@ -16,12 +16,13 @@ from tieback_contract.modality import Modality
 from tieback_contract.recognition import SegmentKind
 from tieback_contract.vectors import VectorKind
 
+from tieback.core.call import Call
 from tieback.core.deadline import Deadline
 from tieback.core.displayed import as_displayed
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.passage_units import in_bytes
 from tieback.core.types.content import Content
-from tieback.core.types.encoding import EncodePlan, Truncation
+from tieback.core.types.encoding import EncodePlan, EncodeRequest, Truncation
 from tieback.core.types.limits import Limits
 from tieback.methods.grounding import Passage, PassageLabel, Place, Statement
 from tieback.ports import EVIDENCE_CHARACTERS, EVIDENCE_SENTENCES, EncoderPort
@@ -110,7 +111,7 @@ class PassageReader:
         texts = await asyncio.to_thread(lambda: [as_displayed(text) for text in texts])
         contents = [Content(Modality.TEXT, text) for text in texts]
         plan = WITH_TOKENS if tokens else CUT
-        reply = await self._encoder.encode(self._space, contents, plan, deadline=deadline)
+        reply = await self._encoder.encode(EncodeRequest(self._space, contents, plan), Call(deadline))
         found: list[Statement | None] = []
         for text, result in zip(texts, reply.results, strict=True):
             if isinstance(result, InvalidInput):

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from tieback_contract.arrays import Span
 from tieback_contract.claims import Citation, Claim, Conflict, Verdict
 from tieback_contract.field_path import at
-from tieback_contract.method_choice import MethodChoice
 from tieback_contract.reports import Timing
 
 from tieback.core.alone import Alone
-from tieback.core.deadline import NO_DEADLINE, Deadline
+from tieback.core.call import Call
+from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.types.grounding import CheckedText, CheckReply, GroundingCheck
+from tieback.core.types.grounding import CheckedText, CheckGroundingRequest, CheckReply, GroundingCheck
 from tieback.core.types.limits import Limits
 from tieback.grounding.claim_check import ClaimCheck
 from tieback.grounding.claims import ClaimFinder
@@ -44,18 +44,13 @@ class ClaimChecker:
         self._checkers = checkers or Checkers()
         self._limits = limits or Limits()
 
-    async def check(
-        self,
-        checks: Sequence[GroundingCheck],
-        *,
-        checker: MethodChoice | None = None,
-        deadline: Deadline = NO_DEADLINE,
-    ) -> CheckReply:
+    async def check_grounding(self, request: CheckGroundingRequest, call: Call) -> CheckReply:
         """The claims of each text with citations and verdicts, in order; a bad check gets an error.
 
         NotFound or InvalidInput for the checker. Overloaded and DeadlineExceeded are of the whole call.
         """
         begin = time.monotonic()
+        checks, deadline = request.checks, call.deadline
         if not checks:
             raise InvalidInput("there is nothing to check; send at least one text", field="checks")
         if self._limits.batch_items and len(checks) > self._limits.batch_items:
@@ -63,7 +58,7 @@ class ClaimChecker:
                 f"there are {len(checks)} checks and at most {self._limits.batch_items} are taken in a call",
                 field="checks",
             )
-        configured = self._checkers.configured(checker, at("checker"))
+        configured = self._checkers.configured(request.checker, at("checker"))
         timing = Timing()
         results: list[CheckedText | TiebackError] = []
         for number, one in enumerate(checks):

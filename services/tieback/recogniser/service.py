@@ -24,13 +24,14 @@ from tieback.batching import Batcher, BatchReport
 from tieback.batching.preparation import Preparation
 from tieback.core.all_or_none import all_or_none
 from tieback.core.alone import UNPREPARED, Alone
-from tieback.core.deadline import NO_DEADLINE, Deadline
+from tieback.core.call import Call
+from tieback.core.deadline import Deadline
 from tieback.core.errors import WRONG_MODALITY, InvalidInput, NotFound, StartupError, TiebackError
 from tieback.core.recognised import together
 from tieback.core.types.content import Content
 from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
-from tieback.core.types.recognition import RecogniseReply
+from tieback.core.types.recognition import RecogniseReply, RecogniseRequest
 from tieback.methods.recognition_fusion import NO_FUSION, recognition_fusions
 from tieback.models.encoder_model import Prepared, Weight
 from tieback.models.language_model import LanguageModel
@@ -118,14 +119,7 @@ class Recogniser:
         loads = [queue.admission.load for queue in self._queues.values()]
         return max(loads, key=lambda load: load.queued_tokens, default=Load())
 
-    async def recognise(
-        self,
-        contents: Sequence[Content],
-        *,
-        model: str = "",
-        fusion: MethodChoice | None = None,
-        deadline: Deadline = NO_DEADLINE,
-    ) -> RecogniseReply:
+    async def recognise(self, request: RecogniseRequest, call: Call) -> RecogniseReply:
         """A result for each content, in order; a bad one gets an error and the others succeed.
 
         Where no `model` is named, all of a content's modality read it, and their texts follow each other.
@@ -134,11 +128,12 @@ class Recogniser:
         Overloaded, RateExceeded, DeadlineExceeded, Unavailable.
         """
         begun = time.monotonic()
+        contents, model, deadline = request.contents, request.model, call.deadline
         self._check(contents)
         if model and model not in self._queues:
             raise NotFound("recogniser", model, self._queues)
         deadline.check("recognising began")
-        fusing = await asyncio.to_thread(self._fusing, fusion)
+        fusing = await asyncio.to_thread(self._fusing, request.fusion)
         jobs, refused = await asyncio.to_thread(self._jobs, contents, model, fusing is not None)
         done: list[list[_Recognised]] = [[] for _ in contents]
         for place, error in refused.items():

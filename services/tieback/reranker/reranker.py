@@ -22,15 +22,16 @@ from tieback.admission import Admission, Ticket
 from tieback.allowance import Allowance
 from tieback.batching import Batched, Batcher, BatchReport
 from tieback.core.alone import made_alone, result_of
-from tieback.core.deadline import NO_DEADLINE, Deadline
+from tieback.core.call import Call
+from tieback.core.deadline import Deadline
 from tieback.core.errors import DeadlineExceeded, InvalidInput, NotFound, TiebackError
 from tieback.core.types.limits import Limits
 from tieback.core.types.load import Load
-from tieback.core.types.rerank import RerankCandidate, RerankReply, RerankSource
+from tieback.core.types.rerank import RerankReply, RerankRequest
 from tieback.methods.rank_fusion import rank_fusions
 from tieback.methods.reranking import PASSES, SUMMARY, refuse_parameters, rerankings
 from tieback.models.cross_encoder import CrossEncoderModel
-from tieback.ports import DEFAULT_RERANKING, EncoderPort
+from tieback.ports import EncoderPort
 from tieback.reranker.comparison import Chunk, Compared, Comparison, compared, steps_of, within_steps
 from tieback.reranker.cross_encoding import CrossEncoding
 from tieback.reranker.ranking import Ranking
@@ -106,18 +107,7 @@ class Reranker:
         for one in self._models.values():
             await one.warm_up()
 
-    async def rerank(
-        self,
-        query: RerankSource,
-        candidates: Sequence[RerankCandidate],
-        *,
-        method: MethodChoice = DEFAULT_RERANKING,
-        rank_fusion: MethodChoice | None = None,
-        space: str = "",
-        limit: int = 0,
-        explain: bool = False,
-        deadline: Deadline = NO_DEADLINE,
-    ) -> RerankReply:
+    async def rerank(self, request: RerankRequest, call: Call) -> RerankReply:
         """The candidates, best first; equal ones in the order of the first ranking.
 
         Query and candidates may be of any modality, of one space: `space`, or that of the first vectors that
@@ -129,14 +119,15 @@ class Reranker:
         A `method` that is the name of a model has no parameters, no space and nothing to explain.
         """
         arrival = time.perf_counter()
+        method, deadline, rank_fusion = request.method, call.deadline, request.rank_fusion
         merge = (
             rank_fusions.configure(rank_fusion.name, rank_fusion.parameters, field="rank_fusion")
             if rank_fusion
             else None
         )
         if method.name in self._models:
-            _check_model_alone(method, space, explain)
-            ranking = Ranking.of(query, candidates, merge, limit, self._limits)
+            _check_model_alone(method, request.space, request.explain)
+            ranking = Ranking.of(request.query, request.candidates, merge, request.limit, self._limits)
             deadline.check("reranking")
             return await self._by_model(method.name, ranking, arrival, deadline)
         try:
@@ -145,7 +136,7 @@ class Reranker:
             raise NotFound(unknown.kind, unknown.name, [*unknown.choices, *self._models]) from None
         summarise = rerankings.form(SUMMARY, method.name, method.parameters)
         passes = rerankings.form(PASSES, method.name, method.parameters)
-        ranking = Ranking.of(query, candidates, merge, limit, self._limits)
+        ranking = Ranking.of(request.query, request.candidates, merge, request.limit, self._limits)
         errors = ranking.errors
         deadline.check("reranking")
         estimate = self._estimate(ranking, passes(TYPICAL_WIDTH))
@@ -155,7 +146,7 @@ class Reranker:
                 ranking.query,
                 ranking.sources,
                 errors,
-                space=space,
+                space=request.space,
                 default=self._space,
                 limits=self._limits,
                 deadline=deadline,
@@ -185,7 +176,7 @@ class Reranker:
                 batched = await self._run(chunks, ticket, deadline)
                 scores: dict[int, float] = made_alone(result_of, _found(chunks, batched), errors)
                 alignments: dict[int, Alignment] = {}
-                if explain:
+                if request.explain:
                     shown = [place for place, _ in ranking.ordered(scores)]
                     alignments = await self._explained(comparison, shown, errors, deadline)
             except BaseException:

@@ -13,11 +13,12 @@ from tieback_contract.reports import Cost, Timing
 from tieback_contract.vectors import MultiVector, SpaceRef, VectorKind
 
 from tieback.core.alone import made_alone, result_of
+from tieback.core.call import Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import WRONG_MODALITY, InvalidInput, NotFound, SpaceMismatch, TiebackError
 from tieback.core.multi_vectors import check_rows
 from tieback.core.types.content import Content
-from tieback.core.types.encoding import EncodePlan, Truncation
+from tieback.core.types.encoding import EncodePlan, EncodeRequest, Truncation
 from tieback.core.types.limits import Limits
 from tieback.core.types.rerank import RerankSource
 from tieback.ports import EncoderPort
@@ -155,7 +156,9 @@ async def _encoded(
     step = most or len(contents) or 1
     for batch in (contents[begin : begin + step] for begin in range(0, len(contents), step)):
         try:
-            reply = await encoder.encode(name, [one for _, one in batch], MULTI_VECTOR, deadline=deadline)
+            reply = await encoder.encode(
+                EncodeRequest(name, [one for _, one in batch], MULTI_VECTOR), Call(deadline)
+            )
         except NotFound:
             if followed is None:
                 raise

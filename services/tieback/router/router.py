@@ -17,9 +17,9 @@ from tieback_contract.reports import Timing
 from tieback_contract.vectors import MultiVector, Vector
 
 from tieback.core.alone import Alone, each_alone
-from tieback.core.deadline import NO_DEADLINE, Deadline
+from tieback.core.call import Call
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.types.fusion import FusePart, FuseReply, Role, Routing
+from tieback.core.types.fusion import FusePart, FuseReply, FuseRequest, Role, Routing
 from tieback.core.types.limits import Limits
 from tieback.joint.graphs import projection_graphs
 from tieback.models.class_name_bridge import ClassNameBridge
@@ -109,15 +109,7 @@ class Router:
         """By modality and block, the range of the mean weights of a hundred queries at binding."""
         return {one.modality: one.weight_ranges for one in self._routers.all} if self._routers else {}
 
-    async def fuse(
-        self,
-        inputs: Sequence[Sequence[FusePart]],
-        *,
-        role: Role = Role.QUERY,
-        routing: Routing = DEFAULT_ROUTING,
-        per_region: bool = False,
-        deadline: Deadline = NO_DEADLINE,
-    ) -> FuseReply:
+    async def fuse(self, request: FuseRequest, call: Call) -> FuseReply:
         """One result per input, in order; a bad input gets an error and the others succeed.
 
         A document is stored at full length and uses nothing of `routing` but an imputation that it names;
@@ -126,7 +118,8 @@ class Router:
         is to be given per region.
         """
         begin = time.perf_counter()
-        deadline.check("fusing")
+        call.deadline.check("fusing")
+        inputs, role, per_region = request.inputs, request.role, request.per_region
         if not inputs:
             raise InvalidInput("a batch needs at least one input", field="inputs")
         if self._limits.batch_items and len(inputs) > self._limits.batch_items:
@@ -138,8 +131,8 @@ class Router:
             raise InvalidInput(
                 "a query is one vector: ask for the regions of documents, by their role", field="per_region"
             )
-        choice = self._choice(role, routing)
-        imputation = self._imputer.choose(routing.imputation, role)
+        choice = self._choice(role, request.routing)
+        imputation = self._imputer.choose(request.routing.imputation, role)
         if len(inputs) <= INLINE_INPUTS and not per_region:
             results = await self._batcher.fuse(inputs, role, choice, imputation)
         else:

@@ -18,7 +18,8 @@ async def build(context: ServiceContext) -> None:
     """Loads the checkers that this process has; in a replica, which has one, others call it."""
     from tieback.grounding import BatchedReader, CardChecker, EndpointReader
     from tieback.models.claim_endpoint import ClaimEndpointModel
-    from tieback.serving.servicers.grounding import GroundingServicer
+    from tieback.serving import rpcs
+    from tieback.serving.servicers.of_port import servicer
 
     settings, telemetry = context.settings, context.telemetry
     found = {}
@@ -40,6 +41,6 @@ async def build(context: ServiceContext) -> None:
         telemetry.loads.watch("checker", card.name, load)
         if not context.in_one_process:
             context.load = load
-            context.server.add(GroundingServicer(checker))
+            context.server.add(servicer(checker, rpcs.GROUNDING))
     if context.in_one_process:
         context.ports.checkers = found

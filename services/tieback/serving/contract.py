@@ -30,6 +30,7 @@ class Method:
     response_streaming: bool
     idempotent: bool
     request: Descriptor
+    response: Descriptor
 
 
 def _files() -> list[FileDescriptor]:
@@ -55,6 +56,7 @@ def _methods() -> dict[str, Method]:
                     idempotent=level != MethodOptions.IDEMPOTENCY_UNKNOWN
                     or service.full_name == LONG_RUNNING,
                     request=method.input_type,
+                    response=method.output_type,
                 )
     return found
 

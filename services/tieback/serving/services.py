@@ -17,19 +17,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from tieback_contract.vectors import VectorKind
 
 from tieback.catalog.card import Card
-from tieback.serving import assembly, checker_service, targets
-from tieback.serving.observed import (
-    ObservedEncoder,
-    ObservedGenerator,
-    ObservedGrounding,
-    ObservedIndex,
-    ObservedRecogniser,
-    ObservedReranker,
-    ObservedRouter,
-)
+from tieback.serving import assembly, checker_service, rpcs, targets
+from tieback.serving.observed import ObservedIndex, observed
 from tieback.serving.plan import Plan
 from tieback.serving.remote import RemoteEncoder
 from tieback.serving.service_context import ServiceContext
+from tieback.serving.servicers.of_port import servicer
 
 if TYPE_CHECKING:
     from tieback.index import Index
@@ -45,7 +38,7 @@ async def _encoder(context: ServiceContext) -> None:
     from tieback.encoder import CacheOptions, Encoder
     from tieback.encoder.encoding_cache import DISK_BYTES
     from tieback.models.learned.conditional_space import ConditionalSpace
-    from tieback.serving.servicers.encoder import EncoderServicer
+    from tieback.serving.servicers.encoder import encoder_servicer
 
     settings, telemetry = context.settings, context.telemetry
     disk = settings.cache_disk.expanduser() if settings.cache_disk is not None else None
@@ -70,17 +63,16 @@ async def _encoder(context: ServiceContext) -> None:
         telemetry.caches.watch(card.name, encoder.cache_state)
         telemetry.adapters.watch(card.name, encoder.adapter_state)
     telemetry.watch_preparation(lambda: encoder.preparing, lambda: encoder.decoded_bytes)
-    context.ports.encoder = observed = ObservedEncoder(encoder, telemetry)
-    context.server.add(EncoderServicer(observed))
+    context.ports.encoder = observed(encoder, telemetry)
+    context.server.add(encoder_servicer(context.ports.encoder))
     context.server.screen(encoder)
 
 
 async def _router(context: ServiceContext) -> None:
-    from tieback.serving.servicers.router import RouterServicer
 
     router = await asyncio.to_thread(assembly.build_router, context.settings, context.plan, context.telemetry)
-    context.ports.router = observed = ObservedRouter(router, context.telemetry)
-    context.server.add(RouterServicer(observed))
+    context.ports.router = observed(router, context.telemetry)
+    context.server.add(servicer(context.ports.router, rpcs.ROUTER))
 
 
 async def _index(context: ServiceContext) -> None:
@@ -128,13 +120,12 @@ async def _index(context: ServiceContext) -> None:
     telemetry.index.watch(lambda: index.size)
     telemetry.loads.watch("index", "", lambda: index.load)
     context.store, context.moves = index, index.moves
-    context.ports.index = observed = ObservedIndex(index, telemetry)
-    context.server.add(IndexServicer(observed, index.snapshots, index.stored))
+    context.ports.index = ObservedIndex(index, telemetry)
+    context.server.add(IndexServicer(context.ports.index, index.snapshots, index.stored))
 
 
 async def _reranker(context: ServiceContext) -> None:
     from tieback.reranker import Reranker
-    from tieback.serving.servicers.reranker import RerankerServicer
 
     settings, plan = context.settings, context.plan
     reranker = Reranker(
@@ -151,13 +142,12 @@ async def _reranker(context: ServiceContext) -> None:
     context.telemetry.loads.watch("reranker", "", context.load)
     for name, load in reranker.model_loads.items():
         context.telemetry.loads.watch("reranker", name, load)
-    context.ports.reranker = observed = ObservedReranker(reranker, context.telemetry)
-    context.server.add(RerankerServicer(observed))
+    context.ports.reranker = observed(reranker, context.telemetry)
+    context.server.add(servicer(context.ports.reranker, rpcs.RERANKER))
 
 
 async def _recogniser(context: ServiceContext) -> None:
     from tieback.recogniser import Recogniser
-    from tieback.serving.servicers.recognition import RecognitionServicer
 
     settings, telemetry, card = context.settings, context.telemetry, context.plan.generator
     has_scores = card is not None and card.computation is None  # those of an endpoint cannot be read
@@ -173,13 +163,12 @@ async def _recogniser(context: ServiceContext) -> None:
     context.load = lambda: recogniser.load
     for name, load in recogniser.loads.items():
         telemetry.loads.watch("recogniser", name, load)
-    context.ports.recogniser = observed = ObservedRecogniser(recogniser, telemetry)
-    context.server.add(RecognitionServicer(observed))
+    context.ports.recogniser = observed(recogniser, telemetry)
+    context.server.add(servicer(context.ports.recogniser, rpcs.RECOGNISER))
 
 
 async def _grounding(context: ServiceContext) -> None:
     from tieback.grounding import ClaimChecker
-    from tieback.serving.servicers.grounding import GroundingServicer
 
     checker = ClaimChecker(
         context.ports.encoder,
@@ -187,15 +176,14 @@ async def _grounding(context: ServiceContext) -> None:
         checkers=await asyncio.to_thread(context.checkers),
         limits=context.settings.limits,
     )
-    context.ports.grounding = observed = ObservedGrounding(checker, context.telemetry)
-    context.server.add(GroundingServicer(observed))
+    context.ports.grounding = observed(checker, context.telemetry)
+    context.server.add(servicer(context.ports.grounding, rpcs.GROUNDING))
 
 
 async def _generator(context: ServiceContext) -> None:
     from tieback.generator import Generator
     from tieback.models.learned.soft_context import SoftContext
     from tieback.serving.servicers.demonstration import DemonstrationServicer
-    from tieback.serving.servicers.generator import GeneratorServicer
 
     settings, card = context.settings, context.plan.generator
     models = [] if card is None else [await asyncio.to_thread(lambda: context.writer)]
@@ -217,8 +205,8 @@ async def _generator(context: ServiceContext) -> None:
     if card is not None:  # a quote waits for no slot
         context.load = lambda: generator.load
         context.telemetry.loads.watch("generator", card.name, context.load)
-    context.ports.generator = observed = ObservedGenerator(generator, context.telemetry)
-    context.server.add(GeneratorServicer(observed))
+    context.ports.generator = observed(generator, context.telemetry)
+    context.server.add(servicer(context.ports.generator, rpcs.GENERATOR))
     context.server.add(DemonstrationServicer(generator))
 
 

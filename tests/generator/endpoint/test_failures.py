@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from support.chat_server import WORDS, ChatServer
 from support.each import each
 from support.endpoint_asking import ALWAYS, EVIDENCE, QUESTION, Asking, card
+from tieback.core.call import NO_CALL
 from tieback.core.deadline import Deadline
 from tieback.core.errors import (
     DeadlineExceeded,
@@ -21,6 +22,7 @@ from tieback.core.errors import (
     TiebackError,
     Unavailable,
 )
+from tieback.core.types.generation import GenerateRequest
 from tieback.encoder import Encoder
 from tieback.generator import Generator
 from tieback.models.chat_endpoint import EndpointModel
@@ -88,7 +90,7 @@ async def test_an_endpoint_that_dies_in_the_middle_is_not_asked_again(
     text = ""
 
     with pytest.raises(Unavailable, match="not complete"):
-        async for event in generator.generate(QUESTION, EVIDENCE, grounding=ALWAYS):
+        async for event in generator.generate(GenerateRequest(QUESTION, EVIDENCE, grounding=ALWAYS), NO_CALL):
             text += event.text if isinstance(event, TextDelta) else ""
 
     assert text == "The bridge is "
@@ -148,7 +150,7 @@ async def test_leaving_closes_the_connection_at_once(server: ChatServer, encoder
     server.seconds = 0.02
     server.words = ("a ",) * 1000
     generator = Generator([EndpointModel(card(server.base_url))], encoder, space="bag-of-words")
-    events = generator.generate(QUESTION, EVIDENCE, grounding=ALWAYS)
+    events = generator.generate(GenerateRequest(QUESTION, EVIDENCE, grounding=ALWAYS), NO_CALL)
     await anext(events)
 
     await events.aclose()

@@ -16,6 +16,7 @@ from tieback_contract.vectors import DType, VectorKind
 from tieback_contract.wire import wire
 
 from tieback.core.errors import TiebackError
+from tieback.core.types.content import Content
 
 
 class Truncation(enum.StrEnum):
@@ -119,6 +120,20 @@ def _described(value: object) -> object:
 
 
 @dataclass(frozen=True, slots=True)
+class EncodeRequest:
+    """Contents to encode in a space.
+
+    `adapters` names the expert of each content, or one of all: "" for the merged weights.
+    """
+
+    space: str
+    contents: Sequence[Content]
+    plan: EncodePlan = EncodePlan()
+    cache: CachePolicy = CachePolicy.USE
+    adapters: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class EncodeReply:
     """One result per input, in order; a bad input gets an error and the rest succeed."""
 
@@ -133,6 +148,20 @@ class SplitPiece:
 
     span: Span
     tokens: int = field(metadata=wire("token_count"))
+
+
+@dataclass(frozen=True, slots=True)
+class SplitTextsRequest:
+    """Texts to cut so that a space reads every piece to its end.
+
+    Pieces have at most `max_tokens`, 0 for as many as the space reads. The last sentence of one is repeated
+    in the next where it takes at most the share `overlap` of that, None for `OVERLAP`.
+    """
+
+    space: str
+    texts: Sequence[str]
+    max_tokens: int = 0
+    overlap: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,16 @@ class Routing:
 
 
 @dataclass(frozen=True, slots=True)
+class FuseRequest:
+    """Encodings to fuse, of each input; with `per_region`, regions of pictures get vectors too."""
+
+    inputs: Sequence[Sequence[FusePart]]
+    role: Role = Role.QUERY
+    routing: Routing = Routing()
+    per_region: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class FuseReply:
     """One result per input, in order."""
 

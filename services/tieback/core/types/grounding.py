@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from tieback_contract.arrays import Span
 from tieback_contract.claims import Citation, Claim, Conflict, Verdict
 from tieback_contract.generation import Evidence
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.reports import Timing
 
 from tieback.core.errors import TiebackError
@@ -24,6 +25,14 @@ class GroundingCheck:
     evidence: Sequence[Evidence]
     claims: Sequence[Span] = ()
     question: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckGroundingRequest:
+    """Texts to check; `checker` is a method of the family "grounding", None for the server's default."""
+
+    checks: Sequence[GroundingCheck]
+    checker: MethodChoice | None = None
 
 
 @dataclass(frozen=True, slots=True)

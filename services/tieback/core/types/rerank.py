@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from tieback_contract.alignment import Alignment
+from tieback_contract.method_choice import MethodChoice
 from tieback_contract.reports import Cost, Timing
 from tieback_contract.vectors import MultiVector
 
@@ -27,6 +28,26 @@ class RerankCandidate:
     id: str
     source: RerankSource | TiebackError
     score: float = 0.0
+
+
+DEFAULT_RERANKING = MethodChoice("late_interaction")
+
+
+@dataclass(frozen=True, slots=True)
+class RerankRequest:
+    """Candidates to compare with a query, and how.
+
+    `rank_fusion` merges the new order with the first one; None for the new one alone. `space` is that of the
+    vectors to compare by, empty for the default. 0 is any `limit`.
+    """
+
+    query: RerankSource
+    candidates: Sequence[RerankCandidate]
+    method: MethodChoice = DEFAULT_RERANKING
+    rank_fusion: MethodChoice | None = None
+    space: str = ""
+    limit: int = 0
+    explain: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,10 @@ from tieback_contract.field_path import at
 from tieback_contract.generation import Evidence
 from tieback_contract.method_choice import MethodChoice
 
+from tieback.core.call import Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError
-from tieback.core.types.grounding import CheckedText, GroundingCheck
+from tieback.core.types.grounding import CheckedText, CheckGroundingRequest, GroundingCheck
 from tieback.doors.kserve.model import Outcome, TensorSpec, decoded, numbers, padded, padded_texts, texts
 from tieback.doors.kserve.parameters import TIMEOUT, TIMEOUT_SAYS, Parameters
 from tieback.doors.kserve.tensors import BYTES, Tensor
@@ -60,13 +61,15 @@ class CheckModel:
                 f"{len(questions)} questions for {rows} texts", field=inputs["question"].field["shape"]
             )
         name = asked.take("checker", str, "")
-        reply = await self._grounding.check(
-            [
-                GroundingCheck(one, own, question=question)
-                for one, own, question in zip(checked, passages, questions, strict=True)
-            ],
-            checker=MethodChoice(name) if name else None,
-            deadline=deadline,
+        reply = await self._grounding.check_grounding(
+            CheckGroundingRequest(
+                [
+                    GroundingCheck(one, own, question=question)
+                    for one, own, question in zip(checked, passages, questions, strict=True)
+                ],
+                checker=MethodChoice(name) if name else None,
+            ),
+            Call(deadline),
         )
         found: list[CheckedText] = []
         for row, result in enumerate(reply.results):

@@ -13,10 +13,11 @@ from tieback_contract.field_path import FieldPath, at
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import DType, VectorKind
 
+from tieback.core.call import Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.types.content import Content, Features, TokenIds
-from tieback.core.types.encoding import CachePolicy, EncodePlan, Truncation
+from tieback.core.types.encoding import CachePolicy, EncodePlan, EncodeRequest, Truncation
 from tieback.doors.kserve.model import (
     Outcome,
     TensorSpec,
@@ -155,7 +156,9 @@ class EncoderModel:
         )
         bypass = asked.take("bypass_cache", bool, False)
         cache = CachePolicy.BYPASS if bypass else CachePolicy.USE
-        reply = await self._encoder.encode(self.name, contents, plan, cache=cache, deadline=deadline)
+        reply = await self._encoder.encode(
+            EncodeRequest(self.name, contents, plan, cache=cache), Call(deadline)
+        )
         found = good(reply.results, at("contents"), place)
         outputs = {name: _WRITTEN[name](found, datatype) for name in wanted}
         return Outcome(len(found), outputs, reply.timing)

@@ -10,14 +10,15 @@ from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.reports import Timing
 
+from tieback.core.call import Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.types.content import Content
-from tieback.core.types.rerank import RerankCandidate, RerankReply
+from tieback.core.types.rerank import DEFAULT_RERANKING, RerankCandidate, RerankReply, RerankRequest
 from tieback.doors.kserve.model import Outcome, TensorSpec, numbers, texts
 from tieback.doors.kserve.parameters import TIMEOUT, TIMEOUT_SAYS, Parameters
 from tieback.doors.kserve.tensors import BYTES, Tensor
-from tieback.ports import DEFAULT_RERANKING, RerankerPort
+from tieback.ports import RerankerPort
 
 RERANKER = "reranker"
 
@@ -67,11 +68,13 @@ class RerankModel:
         async def compare(text: str, rows: Sequence[int]) -> RerankReply:
             try:
                 reply = await self._reranker.rerank(
-                    Content(Modality.TEXT, text),
-                    [RerankCandidate(str(row), Content(Modality.TEXT, documents[row])) for row in rows],
-                    method=method,
-                    space=space,
-                    deadline=deadline,
+                    RerankRequest(
+                        Content(Modality.TEXT, text),
+                        [RerankCandidate(str(row), Content(Modality.TEXT, documents[row])) for row in rows],
+                        method=method,
+                        space=space,
+                    ),
+                    Call(deadline),
                 )
                 return reply.raise_for_errors()
             except TiebackError as error:

@@ -10,10 +10,11 @@ from tieback_contract.modality import Modality
 from tieback_contract.reports import Timing
 from tieback_contract.vectors import VectorKind
 
+from tieback.core.call import Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError, Unsupported
 from tieback.core.types.content import Content
-from tieback.core.types.encoding import EncodePlan
+from tieback.core.types.encoding import EncodePlan, EncodeRequest
 from tieback.dialects import tei_pb2
 from tieback.doors.tei.door import Models, Served, check_prompt, here, metadata, truncation_of
 from tieback.ports import EncoderPort
@@ -72,7 +73,7 @@ class Embedding:
         plan = EncodePlan(kinds=frozenset({kind}), truncation=truncation_of(request))
         content = Content(Modality.TEXT, request.inputs)
         try:
-            reply = await self._encoder.encode(model.name, [content], plan, deadline=deadline)
+            reply = await self._encoder.encode(EncodeRequest(model.name, [content], plan), Call(deadline))
         except InvalidInput as error:
             raise here(error) from None
         (result,) = reply.results

@@ -10,14 +10,15 @@ from tieback_contract.field_path import at
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 
+from tieback.core.call import Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, TiebackError
 from tieback.core.types.content import Content
 from tieback.core.types.encoding import Truncation
-from tieback.core.types.rerank import RerankCandidate
+from tieback.core.types.rerank import DEFAULT_RERANKING, RerankCandidate, RerankRequest
 from tieback.dialects import tei_pb2
 from tieback.doors.tei.door import RERANKER, Models, Served, TokensPort, metadata, truncation_of
-from tieback.ports import DEFAULT_RERANKING, RerankerPort
+from tieback.ports import RerankerPort
 
 
 class Reranking:
@@ -39,13 +40,15 @@ class Reranking:
         method = DEFAULT_RERANKING if served.name == RERANKER else MethodChoice(served.name)
         try:
             reply = await self._reranker.rerank(
-                Content(Modality.TEXT, request.query),
-                [
-                    RerankCandidate(str(place), Content(Modality.TEXT, text))
-                    for place, text in enumerate(texts)
-                ],
-                method=method,
-                deadline=deadline,
+                RerankRequest(
+                    Content(Modality.TEXT, request.query),
+                    [
+                        RerankCandidate(str(place), Content(Modality.TEXT, text))
+                        for place, text in enumerate(texts)
+                    ],
+                    method=method,
+                ),
+                Call(deadline),
             )
             reply.raise_for_errors()
         except TiebackError as error:

@@ -16,13 +16,16 @@ from typing import NamedTuple
 from tieback_contract.field_path import at
 
 from tieback.core.bulk import in_bulk
+from tieback.core.call import Call
 from tieback.core.deadline import Deadline
 from tieback.core.errors import InvalidInput, Overloaded, TiebackError, Unavailable
+from tieback.core.types.encoding import EncodeReply
 from tieback.serving import failures
+from tieback.serving.conversions.contents import fill_encode_reply
 from tieback.v1 import encoder_pb2
 
 log = logging.getLogger(__name__)
-Encode = Callable[[encoder_pb2.EncodeRequest, encoder_pb2.EncodeResponse, Deadline], Awaitable[None]]
+Encode = Callable[[encoder_pb2.EncodeRequest, Call], Awaitable[EncodeReply]]
 
 
 class _Done(NamedTuple):
@@ -36,7 +39,7 @@ class _Done(NamedTuple):
 class BatchStream:
     """The batches of one call, at most about `items` inputs of them at a time.
 
-    `encode` writes the response of one batch. A batch that fails gets the error as its answer. Only
+    `encode` gives the reply to one batch. A batch that fails gets the error as its answer. Only
     Unavailable ends the stream, since a client repairs it by asking elsewhere: what else was read is answered
     first, and the rest is the client's to send again.
     """
@@ -130,7 +133,8 @@ class BatchStream:
                 try:
                     answered = encoder_pb2.EncodeStreamResponse(id=batch.id)
                     with in_bulk():
-                        await self._encode(batch.request, answered.response, self._deadline)
+                        reply = await self._encode(batch.request, Call(self._deadline))
+                        fill_encode_reply(answered.response, reply)
                     answer = answered
                     break
                 except Overloaded as error:
