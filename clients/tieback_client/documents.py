@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from os import PathLike
 
+from tieback_contract.collections import Moving, Source
 from tieback_contract.metadata import Metadata
 from tieback_contract.modality import Modality
 from tieback_contract.recognition import Segment
 from tieback_contract.vectors import MultiVector, SpaceRef, Vector
+from tieback_contract.wire import wire
 
 from tieback_client.content import ContentLike
-from tieback_client.moves import Moving
 from tieback_client.query_plan import NO_PLAN, QueryPlan
 from tieback_client.token_vectors import TokenVectors
 
@@ -133,22 +134,6 @@ KEPT_WORDS = "kept_words"
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """A folder that items of a collection come from: those whose metadata names it as `INDEXED_FROM`."""
-
-    name: str
-    """Its name, unique in the collection; the ids of its items begin with it and "/"."""
-    host: str
-    """The machine that the folder is on."""
-    location: str
-    """The folder's absolute path there."""
-    item_count: int = 0
-    """Items of the collection that come from it."""
-    indexed: datetime | None = None
-    """When it was last indexed, in UTC."""
-
-
-@dataclass(frozen=True, slots=True)
 class Collection:
     """A set of items whose vectors share one space."""
 
@@ -162,13 +147,13 @@ class Collection:
     """Items that it holds."""
     section_count: int
     """Sections that it holds, the unit of search."""
-    created: datetime | None
+    created: datetime | None = field(metadata=wire("create_time"))
     """When it was made, in UTC."""
-    policy: str = ""
+    policy: str = field(default="", metadata=wire("routing.policy"))
     """The default routing of queries: a method of the family "routing"; empty for the server's."""
-    weights: Mapping[str, float] = field(default_factory=dict)
+    weights: Mapping[str, float] = field(default_factory=dict, metadata=wire("routing.weights"))
     """The weights per space of that, where there are some."""
-    imputation: str = ""
+    imputation: str = field(default="", metadata=wire("routing.imputation.name"))
     """What their queries do about lost spaces: a method of the family "imputation"; empty for the default."""
     vector_count: int = 0
     """Vectors that it holds: one for each section, and one for each region of a section."""
@@ -178,7 +163,7 @@ class Collection:
     """What is wrong with its files on the server and what to do about it; empty where they are sound."""
     stale: str = ""
     """Why it cannot be found by contents and what to do about it: another revision of its space is served."""
-    codec: str = ""
+    codec: str = field(default="", metadata=wire("codec.name"))
     """How its vectors are kept in the memory of the server: a method of the family "codecs"."""
     resident_bytes: int = 0
     """Bytes of its vectors there, with those of regions."""

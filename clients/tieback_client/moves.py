@@ -11,33 +11,6 @@ from tieback_client.errors import TiebackError
 
 
 @dataclass(frozen=True, slots=True)
-class Moving:
-    """Where a collection is being moved by an upgrade, and how far it is."""
-
-    space: SpaceRef
-    """The new space."""
-    width: int
-    """The width of its vectors."""
-    done: int
-    """Sections that have vectors of it."""
-    total: int
-    """Sections of the collection."""
-    paused: bool = False
-    """Whether it is paused: no other section gets its new vector."""
-    translation: str = ""
-    """The transform by which old vectors are read, where the old encoder is gone; else empty."""
-    trust: float = 1.0
-    """How much of what a reindex would find is found by old vectors."""
-    translates_stored: bool = False
-    """Whether that brings stored vectors into the new space; else it leads queries into the old one."""
-
-    @property
-    def share(self) -> float:
-        """The share of sections that have new vectors, 0 to 1."""
-        return self.done / self.total if self.total else 1.0
-
-
-@dataclass(frozen=True, slots=True)
 class UpgradeResult:
     """How an operation of an upgrade ended. The collection is between the spaces, unless it is `over`."""
 

@@ -8,11 +8,11 @@ from typing import Any, Generic, TypeVar
 
 from google.protobuf.json_format import MessageToDict
 from tieback.v1 import classifier_pb2, operation_pb2
+from tieback_contract.heads import Head
 from tieback_contract.operations import OperationState
 
 from tieback_client import reading, reading_heads
 from tieback_client.errors import TiebackError
-from tieback_client.heads import Head
 from tieback_client.moves import UpgradeResult
 from tieback_client.status import from_status
 from tieback_client.upgrades import (

@@ -32,11 +32,13 @@ from tieback_contract.claims import (
     Verdict,
     VerdictLabel,
 )
+from tieback_contract.collections import Moving, Snapshot, Source
 from tieback_contract.conversation import ChatMessage, ChatRole
-from tieback_contract.demonstrations import Demonstration
+from tieback_contract.demonstrations import Demonstration, StoredDemonstration
 from tieback_contract.encodings import AppliedAdapter, Encoding, EncodingSource, Label, Reduction
 from tieback_contract.fusion import Fused, IgnoredDimensions, RoutingExplanation
 from tieback_contract.generation import Evidence, Grounding, SamplingParameters
+from tieback_contract.heads import Head
 from tieback_contract.hits import FoundPiece, Hit, Mixture, RetrievedHit, SameText, SignalShare, StageScore
 from tieback_contract.locators import Locator, LocatorKind, Locators
 from tieback_contract.metadata import INDEXED_FROM
@@ -53,8 +55,7 @@ from tieback_client.catalog import Drift, Health, Limits, Method, Model, ServerI
 from tieback_client.checks import Check, Checked, Checks
 from tieback_client.client import Client
 from tieback_client.content import Audio, Features, Image, Points, Text, TokenIds
-from tieback_client.demonstrations import StoredDemonstration
-from tieback_client.documents import Collection, Item, Section, Source
+from tieback_client.documents import Collection, Item, Section
 from tieback_client.encodings import Encodings
 from tieback_client.endpoints import Endpoint, Endpoints
 from tieback_client.errors import (
@@ -80,8 +81,8 @@ from tieback_client.errors import (
     Unimplemented,
 )
 from tieback_client.events import Answer, CheckedText, RetrievalEvent
-from tieback_client.heads import Head, Predictions
-from tieback_client.moves import Moving, UpgradeResult
+from tieback_client.heads import Predictions
+from tieback_client.moves import UpgradeResult
 from tieback_client.operation import Operation
 from tieback_client.operations import OperationStatus
 from tieback_client.options import Hedging, Options, Retry, client_version
@@ -90,7 +91,6 @@ from tieback_client.query_plan import QueryPlan
 from tieback_client.reports import CallInfo, Truncated
 from tieback_client.reranking import Reranked, RerankFailure, RerankResult
 from tieback_client.results import FusedBatch, RetrievalPlan, RetrievalResult, SearchResult
-from tieback_client.snapshots import Snapshot
 from tieback_client.streams import EncodingStream, EventStream, Writes
 from tieback_client.text_pieces import TextPiece
 from tieback_client.token_vectors import TokenVectors, TokenVectorsLike

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC
 from typing import Any, TypeVar
 
-from tieback.v1 import content_pb2, encoder_pb2, report_pb2, router_pb2, vector_pb2
+from tieback.v1 import content_pb2, encoder_pb2, index_pb2, report_pb2, router_pb2, vector_pb2
+from tieback_contract.collections import Snapshot, Source
 from tieback_contract.encodings import Encoding
 from tieback_contract.fusion import Fused
 from tieback_contract.modality import Modality
@@ -14,10 +14,9 @@ from tieback_contract.reports import Cost, Timing
 from tieback_contract.vectors import SpaceRef
 
 from tieback_client.codec import CODEC
-from tieback_client.documents import Collection, Item, Section, Source
+from tieback_client.documents import Collection, Item, Section
 from tieback_client.errors import TiebackError
 from tieback_client.facts import facts
-from tieback_client.moves import Moving
 from tieback_client.reading_query_plan import query_plan
 from tieback_client.reading_token_vectors import token_vectors
 from tieback_client.reports import CallInfo, Truncated
@@ -25,12 +24,18 @@ from tieback_client.status import from_status
 
 MICROSECONDS = 1_000_000
 
+CODEC.converter("tieback.v1.QueryPlan", query_plan)
+CODEC.converter("tieback.v1.TokenVectors", token_vectors)
+
 space_ref = CODEC.reader(SpaceRef, vector_pb2.SpaceRef.DESCRIPTOR)
 timing = CODEC.reader(Timing, report_pb2.Timing.DESCRIPTOR)
 cost = CODEC.reader(Cost, report_pb2.Cost.DESCRIPTOR)
 encoding = CODEC.reader(Encoding, encoder_pb2.Encoding.DESCRIPTOR)
 fused = CODEC.reader(Fused, router_pb2.Fused.DESCRIPTOR)
 recognised = CODEC.reader(RecognisedText, content_pb2.RecognisedText.DESCRIPTOR)
+collection = CODEC.reader(Collection, index_pb2.Collection.DESCRIPTOR)
+source = CODEC.reader(Source, index_pb2.Source.DESCRIPTOR)
+snapshot = CODEC.reader(Snapshot, index_pb2.Snapshot.DESCRIPTOR)
 segment = CODEC.reader(Segment, content_pb2.Segment.DESCRIPTOR)
 # In the order of the contract, whose zero is "not given".
 _MODALITIES: tuple[Modality | None, ...] = (None, *Modality)
@@ -50,51 +55,6 @@ def error(status: Any, info: CallInfo) -> TiebackError:
 def truncated(messages: Any) -> dict[str, Truncated]:
     """What was not read, by space."""
     return {one.space: Truncated(one.sections, one.tokens, one.window) for one in messages}
-
-
-def collection(message: Any) -> Collection:
-    """A collection as it stands."""
-    made = message.create_time.ToDatetime(UTC) if message.HasField("create_time") else None
-    return Collection(
-        name=message.name,
-        space=space_ref(message.space),
-        width=message.width,
-        item_count=message.item_count,
-        section_count=message.section_count,
-        created=made,
-        policy=message.routing.policy,
-        weights=dict(message.routing.weights),
-        imputation=message.routing.imputation.name,
-        vector_count=message.vector_count,
-        sources=[source(one) for one in message.sources],
-        damage=message.damage,
-        stale=message.stale,
-        codec=message.codec.name,
-        resident_bytes=message.resident_bytes,
-        codec_trained_on=message.codec_trained_on,
-        token_vectors=token_vectors(message.token_vectors) if message.HasField("token_vectors") else None,
-        plan=query_plan(message.plan),
-        moving=_moving(message.moving) if message.HasField("moving") else None,
-    )
-
-
-def _moving(message: Any) -> Moving:
-    return Moving(
-        space=space_ref(message.space),
-        width=message.width,
-        done=message.done,
-        total=message.total,
-        paused=message.paused,
-        translation=message.translation,
-        trust=message.trust,
-        translates_stored=message.translates_stored,
-    )
-
-
-def source(message: Any) -> Source:
-    """A source as it stands."""
-    indexed = message.index_time.ToDatetime(UTC) if message.HasField("index_time") else None
-    return Source(message.name, message.host, message.location, message.item_count, indexed)
 
 
 def item(message: Any) -> Item:

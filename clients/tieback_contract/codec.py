@@ -17,7 +17,7 @@ from dataclasses import MISSING
 from typing import Any, NamedTuple, TypeVar, get_args, get_origin
 
 from tieback_contract.field_path import FieldPath, at
-from tieback_contract.shapes import Shape, members, shapes
+from tieback_contract.shapes import Shape, members, part_name, shapes
 from tieback_contract.wire import ABSENT
 
 T = TypeVar("T")
@@ -331,7 +331,7 @@ class Codec:
         for line in _parts(found):
             part = line.partition(" ")[0]
             # A part whose fields know unset from zero is there where one of them is.
-            if not all(one.has_presence for one in found if one.part and f"m_{one.part}" == part):
+            if not all(one.has_presence for one in found if one.part and part_name(one.part) == part):
                 line += f"; {part}.SetInParent()"
             body.append(line)
         steps: list[tuple[str, str, bool]] = []
@@ -413,7 +413,7 @@ def _choices(kinds: Iterable[type], descriptor: Any) -> dict[type, tuple[str, An
 def _parts(found: list[Shape]) -> list[str]:
     """The lines that name the parts of a message which fields are in."""
     parts = dict.fromkeys(one.part for one in found if one.part)
-    return [f"m_{part} = m.{part}" for part in parts]
+    return [f"{part_name(part)} = m.{part}" for part in parts]
 
 
 class _Lenient(dict[int, Any]):

@@ -27,6 +27,7 @@ def with_converters(codec: Codec) -> Codec:
     codec.converter("google.protobuf.Struct", parameters.read_parameters, parameters.fill_parameters)
     codec.converter("google.protobuf.Timestamp", read_moment, fill_moment)
     codec.list_converter("tieback.v1.SpaceWeight", tensors.read_weights, tensors.fill_weights)
+    codec.list_converter("tieback.v1.HeadClass", _read_classes, _fill_classes)
     codec.list_converter("tieback.v1.ActionProbability", _read_probabilities, _fill_probabilities)
     return codec
 
@@ -54,3 +55,12 @@ def read_moment(message: Any) -> datetime:
 def fill_moment(message: Any, moment: datetime) -> None:
     """Writes a moment; one without a time zone is taken as UTC."""
     message.FromDatetime(moment)
+
+
+def _read_classes(messages: Any) -> dict[str, int]:
+    return {one.label: one.example_count for one in messages}
+
+
+def _fill_classes(messages: Any, classes: Mapping[str, int]) -> None:
+    for label, count in classes.items():
+        messages.add(label=label, example_count=count)

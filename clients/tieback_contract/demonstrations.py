@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from tieback_contract.wire import wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,3 +20,17 @@ class Demonstration:
     """The question."""
     answer: str
     """Its answer, as answers are to be."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDemonstration:
+    """A demonstration that is kept."""
+
+    demonstration: Demonstration
+    """What was put."""
+    tokens: int
+    """Its virtual tokens: as many as its question and answer have."""
+    passage_tokens: int
+    """The tokens of its passage, which no prompt has."""
+    created: datetime | None = field(default=None, metadata=wire("create_time"))
+    """When it was put."""

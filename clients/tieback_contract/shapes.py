@@ -19,7 +19,7 @@ class Shape(NamedTuple):
     name: str
     """Its name in the value."""
     place: str
-    """Its name in the message, behind that of a part and a dot if it is there; ABSENT where it is in none."""
+    """Its name in the message, behind those of parts and dots if it is there; ABSENT where it is in none."""
     descriptor: Any
     """Its descriptor in the message, of a map that of the values."""
     kind: Any
@@ -44,7 +44,7 @@ class Shape(NamedTuple):
     def source(self) -> str:
         """Expression that reads it in a function whose message is `m`, and a part of it `m_part`."""
         part, _, name = self.place.rpartition(".")
-        return f"m_{part}.{name}" if part else f"m.{name}"
+        return f"{part_name(part)}.{name}" if part else f"m.{name}"
 
     @property
     def presence(self) -> str:
@@ -77,6 +77,11 @@ class _Field(NamedTuple):
     unknown: Any
 
 
+def part_name(part: str) -> str:
+    """The variable of a part of a message in a function that reads or writes it."""
+    return f"m_{part.replace('.', '_')}"
+
+
 def shapes(kind: type, descriptor: Any) -> list[Shape]:
     """The shapes of the fields of a dataclass or named tuple. TypeError where the message lacks one."""
     hints = get_type_hints(kind)
@@ -102,8 +107,8 @@ def _shape(kind: type, descriptor: Any, hint: Any, field: _Field) -> Shape:
     inner, optional = _without_none(hint)
     part, _, last = place.rpartition(".")
     fields = descriptor.fields_by_name
-    if part:
-        fields = fields[part].message_type.fields_by_name
+    for step in part.split(".") if part else ():
+        fields = fields[step].message_type.fields_by_name
     found = fields.get(last)
     in_microseconds = found is None and inner is float and f"{last}_us" in fields
     if in_microseconds:

@@ -7,12 +7,13 @@ from collections.abc import Collection as AnyOf
 from pathlib import Path
 from typing import Any, Protocol
 
+from tieback_contract.collections import Moving
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import SpaceRef
 
 from tieback.core.errors import TiebackError
 from tieback.core.types.collection import Collection
-from tieback.core.types.moving import MoveProgress, Moving
+from tieback.core.types.moving import MoveProgress, StartedMove
 from tieback.core.types.operation import Progress
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexProgress, ReindexState
 from tieback.core.types.token_vectors import TokenVectors
@@ -57,7 +58,9 @@ class MovesPort(Protocol):
         """Raises what `begin` would for vectors of that width."""
         ...
 
-    async def begin(self, collection: str, moving: Moving, token_vectors: TokenVectors | None) -> Moving:
+    async def begin(
+        self, collection: str, moving: StartedMove, token_vectors: TokenVectors | None
+    ) -> StartedMove:
         """Begins to read it in both spaces, durably, or goes on. AlreadyExists where it goes elsewhere."""
         ...
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol, Unpack
 
 from tieback_contract.answers import AnswerStyle, GenerationEvent
+from tieback_contract.collections import Source
 from tieback_contract.generation import Grounding, SamplingParameters
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
@@ -22,7 +23,7 @@ from tieback.core.call import Call
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import TiebackError
 from tieback.core.tenant import Usage
-from tieback.core.types.collection import Collection, IndexedItem, Source, UpsertReply
+from tieback.core.types.collection import Collection, IndexedItem, UpsertReply
 from tieback.core.types.content import Content, Item
 from tieback.core.types.conversation import NO_CONVERSATION, Conversation
 from tieback.core.types.encoding import EncodePlan, EncodeReply, EncodeRequest, SplitReply, SplitTextsRequest

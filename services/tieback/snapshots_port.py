@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from tieback_contract.collections import Snapshot
+
 from tieback.core.types.collection import Collection
-from tieback.core.types.snapshot import Snapshot, SnapshotPart
+from tieback.core.types.snapshot import SnapshotPart
 
 
 class SnapshotsPort(Protocol):

@@ -12,9 +12,9 @@ import pytest
 from support.originals import files, photo
 from support.sections import SPACE, WIDTH, axis, item, section
 from tieback.core.errors import DamagedSnapshot, NotFound, TiebackError, Unsupported
-from tieback.core.types.collection import Source
 from tieback.index import Index
 from tieback.index.served import ServedSpaces
+from tieback_contract.collections import Source
 from tieback_contract.vectors import SpaceRef
 
 
@@ -121,7 +121,7 @@ async def test_a_snapshot_whose_manifest_is_damaged_is_listed_and_can_be_deleted
     (listed,) = (await index.snapshots.list_snapshots())[0]
     assert (listed.name, listed.collection, listed.item_count) == ("first", "", 0)
     assert "manifest of the snapshot 'first' is damaged: delete it" in listed.damage
-    assert listed.bytes > 100
+    assert listed.byte_count > 100
     assert isinstance(await refusal(index), DamagedSnapshot)
     await index.snapshots.delete_snapshot("first")
     assert not folder.exists()

@@ -14,8 +14,8 @@ import pytest
 from support.originals import files, photo
 from support.sections import SPACE, WIDTH, axis, item, section
 from support.sweep import sweep
-from tieback.core.types.collection import Source
 from tieback.index import Index
+from tieback_contract.collections import Source
 
 # Does one step, and kills itself with SIGKILL before the given call that changes the disk.
 KILLED = textwrap.dedent("""

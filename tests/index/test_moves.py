@@ -12,7 +12,7 @@ from support.reindexing import NEW, WIDER
 from support.sections import SPACE, WIDTH, item, section, vector
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound
 from tieback.core.types.collection import IndexedItem, IndexedSection
-from tieback.core.types.moving import Moving, SecondVector
+from tieback.core.types.moving import SecondVector, StartedMove
 from tieback.core.types.reindexing import FollowingVectors, ReindexedItem, ReindexedPiece
 from tieback.index import Index
 from tieback_contract.arrays import Array
@@ -63,8 +63,8 @@ async def moved(index: Index, numbers: Iterable[int]) -> None:
     assert not any(errors)
 
 
-async def begun(index: Index) -> Moving:
-    return await index.moves.begin("docs", Moving(NEW, WIDER, request={"collection": "docs"}), None)
+async def begun(index: Index) -> StartedMove:
+    return await index.moves.begin("docs", StartedMove(NEW, WIDER, request={"collection": "docs"}), None)
 
 
 def asked(number: int) -> tuple[Array, Array]:
@@ -252,7 +252,9 @@ async def coded(index: Index, codec: MethodChoice, moved: int) -> tuple[Array, A
     await index.create_collection("coded", WIDE, DIMENSIONS, codec=codec)
     items = [item(name(n), section(Vector(row, WIDE))) for n, row in enumerate(old)]
     await index.upsert("coded", items)
-    await index.moves.begin("coded", Moving(WIDE_NEXT, DIMENSIONS, request={"collection": "coded"}), None)
+    await index.moves.begin(
+        "coded", StartedMove(WIDE_NEXT, DIMENSIONS, request={"collection": "coded"}), None
+    )
     for begin in range(0, moved, 60):
         pending = await index.moves.read("coded", [name(n) for n in range(begin, begin + 60)])
         made = [

@@ -7,9 +7,9 @@ import pytest
 from support.each import each
 from support.sections import SPACE, WIDTH, item, section
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound
-from tieback.core.types.collection import Source
 from tieback.core.types.query_plan import NO_PLAN, QueryPlan
 from tieback.index import Index
+from tieback_contract.collections import Source
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.query import Granularity
 

@@ -14,11 +14,12 @@ from support.reindexing import NEW, WIDER, along, encode_again
 from support.sections import SPACE, WIDTH, axis, item, section, vector
 from tieback.core.errors import InvalidInput, NotFound, PermissionDenied
 from tieback.core.tenant import Access, Principal
-from tieback.core.types.collection import IndexedSection, Source
+from tieback.core.types.collection import IndexedSection
 from tieback.core.types.fusion import Routing
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexedPiece
 from tieback.core.types.search import SearchReply
 from tieback.index import Index
+from tieback_contract.collections import Source
 from tieback_contract.hits import Hit
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality

@@ -26,9 +26,8 @@ from tieback.core.errors import (
     Unsupported,
 )
 from tieback.core.tenant import Access, Principal, Quota
-from tieback.core.types.collection import Source
-from tieback.core.types.snapshot import Snapshot
 from tieback.index import Index
+from tieback_contract.collections import Snapshot, Source
 from tieback_contract.hits import Hit
 
 PART = 1000
@@ -107,7 +106,7 @@ async def test_an_exported_snapshot_is_imported_and_restored_by_another_server(
 
     first = (await index.snapshots.list_snapshots())[0][0]
     assert (made.name, made.collection, made.item_count) == ("moved", "docs", 10)
-    assert (made.bytes, made.created, made.version) == (first.bytes, first.created, first.version)
+    assert (made.byte_count, made.created, made.version) == (first.byte_count, first.created, first.version)
     assert restored.item_count == 10
     assert await found(other) == await found(index)
     assert await other.list_items("docs") == await index.list_items("docs")

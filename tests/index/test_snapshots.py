@@ -15,8 +15,8 @@ from support.originals import files, photo
 from support.reindexing import NEW, WIDER, encode_again
 from support.sections import SPACE, WIDTH, axis, item, section, vector
 from tieback.core.errors import AlreadyExists, Damaged, InvalidInput, NotFound, StorageFull
-from tieback.core.types.collection import Source
 from tieback.index import Index
+from tieback_contract.collections import Source
 from tieback_contract.hits import Hit
 
 
@@ -60,7 +60,7 @@ async def test_a_restored_collection_is_what_it_was(index: Index, store: Path) -
     known = await index.get_collection("docs")
     assert (made.name, made.collection, made.space, made.width) == ("first", "docs", SPACE, WIDTH)
     assert (made.item_count, made.section_count) == (known.item_count, known.section_count) == (13, 14)
-    assert made.bytes == sum(
+    assert made.byte_count == sum(
         path.stat().st_size
         for path in (store / "snapshots" / "_" / "first").rglob("*")
         if path.is_file() and path.name != "manifest.json"
@@ -248,7 +248,7 @@ async def test_a_snapshot_that_is_copied_into_the_store_of_a_running_server_is_r
     before = (await there.usage()).bytes
     shutil.rmtree(moved)
     assert (await there.snapshots.list_snapshots())[0] == []
-    assert (await there.usage()).bytes == before - whole.bytes
+    assert (await there.usage()).bytes == before - whole.byte_count
     await there.close()
 
 

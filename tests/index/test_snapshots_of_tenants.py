@@ -103,10 +103,10 @@ async def test_the_bytes_of_snapshots_count_in_the_quota_until_they_are_deleted(
 ) -> None:
     (first,) = (await begun(GLOBEX, index.snapshots.list_snapshots()))[0]
     await begun(GLOBEX, index.delete_collection("handbook"))
-    assert (await begun(GLOBEX, index.usage())).bytes == first.bytes > 0
+    assert (await begun(GLOBEX, index.usage())).bytes == first.byte_count > 0
     await begun(GLOBEX, index.snapshots.restore_snapshot("first", "handbook"))
     stored = (await begun(GLOBEX, index.usage())).bytes
-    tight = Principal("globex", quota=Quota(bytes=stored + first.bytes - 1))
+    tight = Principal("globex", quota=Quota(bytes=stored + first.byte_count - 1))
 
     error = await error_of(tight, index.snapshots.create_snapshot("handbook", "second"))
     assert isinstance(error, QuotaExceeded)
@@ -118,7 +118,7 @@ async def test_the_bytes_of_snapshots_count_in_the_quota_until_they_are_deleted(
     again = Index.open(store)
     assert (await begun(GLOBEX, again.usage())).bytes == stored
     await begun(GLOBEX, again.snapshots.delete_snapshot("first"))
-    assert (await begun(GLOBEX, again.usage())).bytes == stored - first.bytes
+    assert (await begun(GLOBEX, again.usage())).bytes == stored - first.byte_count
     await begun(tight, again.snapshots.create_snapshot("handbook", "second"))
     await again.close()
 

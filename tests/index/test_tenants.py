@@ -11,8 +11,8 @@ from support.each import each
 from support.sections import SPACE, WIDTH, axis, item, section, vector
 from tieback.core.errors import InvalidInput, NotFound, PermissionDenied, QuotaExceeded, TiebackError
 from tieback.core.tenant import Access, CollectionKey, Principal, Quota, Share
-from tieback.core.types.collection import Source
 from tieback.index import Index
+from tieback_contract.collections import Source
 from tieback_contract.vectors import SpaceRef
 
 HANDBOOK = CollectionKey("globex", "handbook")

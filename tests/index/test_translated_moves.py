@@ -11,7 +11,7 @@ from support.reindexing import NEW, WIDER
 from support.sections import SPACE, WIDTH, item, section, vector
 from tieback.artifacts import Artifact
 from tieback.core.types.collection import IndexedItem, IndexedSection
-from tieback.core.types.moving import Moving
+from tieback.core.types.moving import StartedMove
 from tieback.core.types.reindexing import ReindexedItem
 from tieback.index import Index
 from tieback.index.memory import Memory
@@ -63,7 +63,7 @@ async def begun(store: Path, count: int, learned: Artifact) -> Index:
     transform = CompatibleTransform(learned)
     assert await index.moves.transform("docs", NEW) == (transform.revision, transform.trust)
     moving = await index.moves.begin(
-        "docs", Moving(NEW, WIDER, translation=transform.revision, trust=transform.trust), None
+        "docs", StartedMove(NEW, WIDER, translation=transform.revision, trust=transform.trust), None
     )
     assert moving.translates_stored is transform.translates_stored
     return index
@@ -212,7 +212,7 @@ async def test_a_collection_with_a_graph_is_moved_to_another_with_a_graph(
 async def test_many_translated_vectors_are_sorted_into_lists(index: Index) -> None:
     await index.upsert("docs", [written(number) for number in range(COUNT)])
     memory: Memory = index._owned.to_write("docs").memory
-    await index.moves.begin("docs", Moving(NEW, WIDER), None)
+    await index.moves.begin("docs", StartedMove(NEW, WIDER), None)
     following = memory.next
     assert following is not None
     following.translated = many = TranslatedVectors(memory, TRANSFORM.translate, WIDER, flat_up_to=100)

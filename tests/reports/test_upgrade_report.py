@@ -8,7 +8,7 @@ from typing import Any
 
 from support.each import each
 from tieback.core.types.collection import Collection
-from tieback.core.types.moving import Moving
+from tieback.core.types.moving import StartedMove
 from tieback.core.types.operation import Operation
 from tieback.reports import charts
 from tieback.reports.upgrade.page import page
@@ -110,7 +110,9 @@ def test_the_page_loads_nothing_runs_nothing_and_escapes_what_it_is_told() -> No
 
 
 def test_the_page_says_how_far_an_upgrade_is_and_by_what_old_vectors_are_read() -> None:
-    moving = Moving(SpaceRef("new", "2" * 40, "f"), 12, done=120, total=480, translation="abc", trust=0.91)
+    moving = StartedMove(
+        SpaceRef("new", "2" * 40, "f"), 12, done=120, total=480, translation="abc", trust=0.91
+    )
 
     said = words(page(replace(COLLECTION, moving=moving), []))
 

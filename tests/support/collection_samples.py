@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import numpy as np
-from tieback.core.types.collection import Collection, IndexedSection, Source
+from tieback.core.types.collection import Collection, IndexedSection
 from tieback.core.types.fusion import Routing
-from tieback.core.types.moving import Moving, SecondVector
+from tieback.core.types.moving import SecondVector, StartedMove
 from tieback.core.types.reindexing import FollowingVectors, ReindexedPiece
 from tieback.core.types.token_vectors import TokenVectors
+from tieback_contract.collections import Source
 from tieback_contract.fusion import IgnoredDimensions
 from tieback_contract.hits import Mixture
 from tieback_contract.method_choice import MethodChoice
@@ -19,14 +22,14 @@ VECTOR = Vector(np.array([0.25, -0.5, 1.0], np.float32), SPACE, normalized=False
 TOKEN_VECTORS = TokenVectors(
     SPACE, 384, MethodChoice("ward", {"factor": 3}), MethodChoice("prefix", {"dimensions": 128})
 )
-SOURCE = Source("docs", "laptop", "/home/me/docs", 1_700_000_000.5, 3)
+SOURCE = Source("docs", "laptop", "/home/me/docs", 3, datetime(2023, 11, 14, 22, 13, 20, 500_000, UTC))
 FOLLOWING = FollowingVectors(
     [IndexedSection(VECTOR, "", Modality.TEXT)] * 2,
     [ReindexedPiece(0, "s", (0, 3)), ReindexedPiece(1, "t")],
 )
 SECOND = SecondVector(VECTOR, [IgnoredDimensions(Modality.IMAGE, 0, 2)])
 MIXTURE = Mixture(3, 4, 1, 0.75, 0.5)
-MOVING = Moving(SPACE, 768, 3, 20, paused=True, translation="a1b2", trust=0.75, translates_stored=True)
+MOVING = StartedMove(SPACE, 768, 3, 20, paused=True, translation="a1b2", trust=0.75, translates_stored=True)
 COLLECTIONS = [
     Collection("books", SPACE, 384, 10, 20, 1_700_000_000.0),
     Collection("books", SPACE, 384, 10, 20, 1_700_000_000.0, Routing("top_k", {}, {"k": 3.0}), 200),

@@ -28,7 +28,6 @@ from tieback.core.types.ingestion import LongTexts
 from tieback.core.types.rerank import RerankCandidate, RerankFailure, RerankReply, RerankResult
 from tieback.core.types.retrieval import QueryPart, Retrieval, RetrievalPlan, RetrieveReply
 from tieback.core.types.search import Reached, SearchReply
-from tieback.core.types.snapshot import Snapshot
 from tieback.serving import conversions
 from tieback_contract.alignment import Alignment
 from tieback_contract.answers import (
@@ -45,6 +44,7 @@ from tieback_contract.answers import (
 )
 from tieback_contract.arrays import Box
 from tieback_contract.claims import Citation, NotCheckedReason, Verdict, VerdictLabel
+from tieback_contract.collections import Snapshot
 from tieback_contract.encodings import AppliedAdapter, Encoding, EncodingSource, Reduction
 from tieback_contract.field_path import at
 from tieback_contract.fusion import Fused, IgnoredDimensions
@@ -92,6 +92,7 @@ from support.query_plan_samples import PLAN, QUERY_PLANS
 from support.recognition_samples import CITED, PASSAGE, RECOGNITION
 from support.request_samples import REQUESTS
 
+MADE = datetime(2023, 11, 14, 22, 13, 20, 500_000, UTC)
 SAMPLES: dict[str, list[Any]] = {
     "indexed_section": [IndexedSection(VECTOR, "words", Modality.IMAGE, REGIONS)],
     "alignment": [ALIGNMENT, Alignment([])],
@@ -282,8 +283,8 @@ SAMPLES: dict[str, list[Any]] = {
     ],
     "stage_scores": [STEP],
     "snapshot": [
-        Snapshot("before", "books", SPACE, 384, 10, 20, 30, 4096, 1_700_000_000.5, "0.2.0"),
-        Snapshot("half", "", SpaceRef("", "", ""), 0, 0, 0, 0, 12, 0.0, "", "its manifest is damaged"),
+        Snapshot("before", "books", SPACE, 384, 10, 20, 30, 4096, MADE, "0.2.0"),
+        Snapshot("half", "", SpaceRef("", "", ""), 0, 0, 0, 0, 12, None, "", "its manifest is damaged"),
     ],
     "second": [SECOND],
     "source": list(EncodingSource),

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 from rich.text import Text
+from tieback_contract.heads import Head
 
 from tieback_client.cli.connection import Command, connected, parse_method
 from tieback_client.cli.following import follow, tell_started
@@ -19,7 +20,7 @@ from tieback_client.client import Client
 from tieback_client.content import content_of, modality_of_path
 from tieback_client.control_characters import in_a_line
 from tieback_client.errors import TiebackError
-from tieback_client.heads import Head, Predictions
+from tieback_client.heads import Predictions
 
 _EXAMPLES = click.Path(exists=True, path_type=Path)
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)

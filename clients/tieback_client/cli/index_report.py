@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from rich.text import Text
+from tieback_contract.collections import Source
 
 from tieback_client.cli.index_run import Run
 from tieback_client.cli.output import Output
 from tieback_client.cli.roots import Root
 from tieback_client.control_characters import in_a_line
-from tieback_client.documents import Source
 
 NAMED = 5
 NOTES = 20

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 from rich.text import Text
+from tieback_contract.heads import Head
 from tieback_contract.operations import OperationState
 
 from tieback_client.cli import heads
@@ -16,7 +17,6 @@ from tieback_client.cli.list_by_default import ListByDefault
 from tieback_client.cli.output import Output
 from tieback_client.cli.upgrade_plan import facts_of
 from tieback_client.client import Client
-from tieback_client.heads import Head
 from tieback_client.operations import OperationStatus
 from tieback_client.upgrades import UpgradePlan
 from tieback_client.writes import ReindexResult

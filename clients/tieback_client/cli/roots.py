@@ -15,7 +15,8 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tieback_client.documents import Source
+from tieback_contract.collections import Source
+
 from tieback_client.errors import InvalidArgument
 
 NAME_BYTES = 120

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 from rich.text import Text
+from tieback_contract.collections import Snapshot
 
 from tieback_client.cli.connection import Command, connected
 from tieback_client.cli.list_by_default import ListByDefault
 from tieback_client.cli.output import Output
 from tieback_client.client import Client
-from tieback_client.snapshots import Snapshot
 
 
 @click.group(

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC
-from typing import Any
-
 from tieback.v1 import demonstration_pb2
-from tieback_contract.demonstrations import Demonstration
+from tieback_contract.demonstrations import Demonstration, StoredDemonstration
 from tieback_contract.field_path import at
 
 from tieback_client import texts
-from tieback_client.codec import CODEC
-from tieback_client.demonstrations import StoredDemonstration
+from tieback_client.codec import CODEC, writing
 from tieback_client.rpc import RPCS, Call, Procedure
 
 
@@ -22,15 +18,8 @@ def put_demonstration(
 
     `Unimplemented` where the server has no compression of demonstrations.
     """
-    field = at("demonstration")
-    request = demonstration_pb2.PutDemonstrationRequest(
-        demonstration=demonstration_pb2.Demonstration(
-            id=texts.text(demonstration.id, field["id"]),
-            passage=texts.text(demonstration.passage, field["passage"]),
-            question=texts.text(demonstration.question, field["question"]),
-            answer=texts.text(demonstration.answer, field["answer"]),
-        )
-    )
+    message = _demonstration(demonstration, at("demonstration"))
+    request = demonstration_pb2.PutDemonstrationRequest(demonstration=message)
     reply = yield Call(RPCS["PutDemonstration"], request, timeout)
     return _stored(reply.message.stored)
 
@@ -48,13 +37,5 @@ def delete_demonstration(id: str, *, timeout: float | None = None) -> Procedure[
     yield Call(RPCS["DeleteDemonstration"], request, timeout)
 
 
-_demonstration = CODEC.reader(Demonstration, demonstration_pb2.Demonstration.DESCRIPTOR)
-
-
-def _stored(message: Any) -> StoredDemonstration:
-    return StoredDemonstration(
-        _demonstration(message.demonstration),
-        message.tokens,
-        message.passage_tokens,
-        message.create_time.ToDatetime(UTC) if message.HasField("create_time") else None,
-    )
+_demonstration = writing(Demonstration, demonstration_pb2.Demonstration)
+_stored = CODEC.reader(StoredDemonstration, demonstration_pb2.StoredDemonstration.DESCRIPTOR)

@@ -8,12 +8,13 @@ from typing import TypeAlias
 
 from tieback.v1 import classifier_pb2
 from tieback_contract.field_path import at
+from tieback_contract.heads import Head
 
 from tieback_client import reading_heads, writing
 from tieback_client.content import ContentLike
 from tieback_client.errors import InvalidArgument
 from tieback_client.events import MethodLike
-from tieback_client.heads import Head, Predictions
+from tieback_client.heads import Predictions
 from tieback_client.operations import OperationStatus, read_status
 from tieback_client.rpc import RPCS, Call, Procedure
 

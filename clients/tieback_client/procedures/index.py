@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, Iterable, Sequence
 
 from tieback.v1 import index_pb2
+from tieback_contract.collections import Source
 from tieback_contract.field_path import at
 from tieback_contract.fusion import Fused
 from tieback_contract.modality import Modality
@@ -13,7 +14,7 @@ from tieback_contract.vectors import SpaceRef, Vector, VectorKind
 from tieback_client import reading, reading_content, reading_hits, reading_server, writing, writing_items
 from tieback_client.catalog import Space
 from tieback_client.content import Content
-from tieback_client.documents import Collection, Item, Source
+from tieback_client.documents import Collection, Item
 from tieback_client.errors import InvalidArgument
 from tieback_client.events import MethodLike, Weights
 from tieback_client.exchange import Exchange, write_result

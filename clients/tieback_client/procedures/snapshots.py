@@ -6,13 +6,13 @@ from os import PathLike
 from pathlib import Path
 
 from tieback.v1 import index_pb2
+from tieback_contract.collections import Snapshot
 
 from tieback_client import reading, writing
 from tieback_client.documents import Collection
 from tieback_client.errors import InternalError
 from tieback_client.paging import Page, Pages
 from tieback_client.rpc import RPCS, Call, Procedure
-from tieback_client.snapshots import Snapshot, read_snapshot
 
 _PART_BYTES = 2 * 1024 * 1024
 
@@ -28,7 +28,7 @@ def snapshot(collection: str, name: str, *, timeout: float | None = None) -> Pro
         collection=writing.text(collection, "collection"), name=writing.text(name, "name")
     )
     reply = yield Call(RPCS["CreateSnapshot"], request, timeout)
-    return read_snapshot(reply.message.snapshot)
+    return reading.snapshot(reply.message.snapshot)
 
 
 def snapshots(*, page_size: int = 0, timeout: float | None = None) -> Pages[Snapshot]:
@@ -37,7 +37,7 @@ def snapshots(*, page_size: int = 0, timeout: float | None = None) -> Pages[Snap
     def fetch(token: str) -> Procedure[Page[Snapshot]]:
         request = index_pb2.ListSnapshotsRequest(page_size=page_size, page_token=token)
         reply = yield Call(RPCS["ListSnapshots"], request, timeout)
-        found = [read_snapshot(one) for one in reply.message.snapshots]
+        found = [reading.snapshot(one) for one in reply.message.snapshots]
         return Page(found, reply.message.next_page_token)
 
     return Pages(fetch)
@@ -112,5 +112,5 @@ def import_snapshot(
             )
             reply = yield Call(RPCS["ImportSnapshot"], request, timeout)
             if not following:
-                return read_snapshot(reply.message.snapshot)
+                return reading.snapshot(reply.message.snapshot)
             offset, data = offset + len(data), following

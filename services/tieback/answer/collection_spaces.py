@@ -11,6 +11,7 @@ from collections.abc import Collection as Names
 from dataclasses import dataclass
 from typing import Protocol
 
+from tieback_contract.collections import Moving
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import SpaceRef
@@ -32,7 +33,6 @@ from tieback.core.tenant import TENANT
 from tieback.core.types.collection import Collection
 from tieback.core.types.fusion import JOINT_SPACE, Role, Routing
 from tieback.core.types.limits import Limits
-from tieback.core.types.moving import Moving
 from tieback.core.types.query_plan import QueryPlan
 from tieback.core.types.token_vectors import TokenVectors
 from tieback.core.types.vectors import WITH

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from tieback_contract.collections import Moving
 from tieback_contract.hits import Mixture, ReadIn, RetrievedHit
-
-from tieback.core.types.moving import Moving
 
 
 def mixed(hits: Sequence[RetrievedHit], moving: Moving | None) -> Mixture | None:

@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from tieback_contract.collections import Moving
 from tieback_contract.vectors import SpaceRef
 
 from tieback.answer.collection_spaces import CollectionSpace, CollectionSpaces
@@ -20,7 +21,7 @@ from tieback.core.deadline import Deadline
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, StaleCollection, TiebackError
 from tieback.core.tenant import PRINCIPAL, Access
 from tieback.core.types.collection import Collection
-from tieback.core.types.moving import MoveProgress, Moving
+from tieback.core.types.moving import MoveProgress, StartedMove
 from tieback.operation_ports import MovesPort
 from tieback.ports import StorePort
 
@@ -65,13 +66,13 @@ class MovingCollections:
             return
         moving = await self._as_moved(found, into, least_trust)
         keeping = self._spaces.token_spaces.again(found.token_vectors)
-        moving = Moving(
+        started = StartedMove(
             *(into.ref, into.width),
             translation=moving.translation,
             trust=moving.trust,
             request=dict(request),
         )
-        moving = await self._moves.begin(collection, moving, keeping)
+        moving = await self._moves.begin(collection, started, keeping)
         self._spaces.forget(collection)
         tokens = self._spaces.token_spaces.serving(keeping)
         write = functools.partial(self._moves.write, collection)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 
 import numpy as np
 from tieback_contract.arrays import Array
-from tieback_contract.method_choice import MethodChoice
+from tieback_contract.heads import Head
 from tieback_contract.vectors import SpaceRef
 
 from tieback.artifacts import Artifact
 from tieback.classifier.store import HEAD, Draft
-from tieback.core.types.heads import Head
 from tieback.methods.heads import FIT, Memory, dealt, fit, heads, predicted_without
 from tieback.training.digests import digest
 from tieback.training.provenance import made_by
@@ -52,11 +52,14 @@ def described(name: str, draft: Draft, accuracy: float, artifact: Artifact) -> H
     return Head(
         name=name,
         version=0,
-        created=time.time(),
+        created=datetime.now(UTC),
         space=SpaceRef(*facts["space"]),
-        method=MethodChoice(facts["method"], _parameters(draft)),
+        method=facts["method"],
+        parameters=_parameters(draft),
         classes=facts["classes"],
-        memory=len(draft.arrays.get("memory", ())),
+        class_count=len(facts["classes"]),
+        example_count=sum(facts["classes"].values()),
+        memory_count=len(draft.arrays.get("memory", ())),
         accuracy=accuracy,
         artifact=artifact.revision,
     )

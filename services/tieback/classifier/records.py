@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
-from tieback_contract.method_choice import MethodChoice
+from tieback_contract.heads import Head
 from tieback_contract.vectors import SpaceRef
 
-from tieback.core.types.heads import Head
 from tieback.core.types.operation import Json
 
 
 def record_of(head: Head) -> dict[str, Any]:
     """A version, without what depends on the others and on what is served."""
-    space, method = head.space, head.method
+    space = head.space
     return {
         "name": head.name,
         "version": head.version,
-        "created": head.created,
+        "created": head.created.timestamp() if head.created else None,
         "space": [space.name, space.revision, space.fingerprint],
-        "method": method.name,
-        "parameters": dict(method.parameters),
+        "method": head.method,
+        "parameters": dict(head.parameters),
         "classes": dict(head.classes),
-        "memory": head.memory,
+        "memory": head.memory_count,
         "accuracy": head.accuracy,
         "artifact": head.artifact,
     }
@@ -36,11 +36,14 @@ def head_of(record: Json) -> Head:
     return Head(
         name=record["name"],
         version=record["version"],
-        created=record["created"],
+        created=datetime.fromtimestamp(record["created"], UTC),
         space=SpaceRef(*record["space"]),
-        method=MethodChoice(record["method"], record["parameters"]),
+        method=record["method"],
+        parameters=record["parameters"],
         classes=record["classes"],
-        memory=record["memory"],
+        class_count=len(record["classes"]),
+        example_count=sum(record["classes"].values()),
+        memory_count=record["memory"],
         accuracy=record["accuracy"],
         artifact=record["artifact"],
         versions=record.get("versions", ()),

@@ -17,6 +17,7 @@ import numpy as np
 from tieback_contract.arrays import Array
 from tieback_contract.encodings import Label
 from tieback_contract.field_path import at
+from tieback_contract.heads import Head
 from tieback_contract.predictions import Prediction
 from tieback_contract.reports import Stage
 from tieback_contract.vectors import SpaceRef
@@ -41,7 +42,7 @@ from tieback.core.errors import (
 from tieback.core.order import best_first
 from tieback.core.tenant import PRINCIPAL, Access
 from tieback.core.types.content import Content
-from tieback.core.types.heads import Example, Head, HeadRequest, PredictReply
+from tieback.core.types.heads import Example, HeadRequest, PredictReply
 from tieback.core.types.limits import Limits
 from tieback.core.types.operation import Json, Progress
 from tieback.methods.heads import FOLDS, memory_shares, probabilities
@@ -190,10 +191,10 @@ class Classifier:
         return self._described(self._version(HeadKey(PRINCIPAL.get().tenant, name), version))
 
     async def list_heads(self) -> list[Head]:
-        """The last version of each head, by name."""
+        """The last version of each head, by name, without their classes."""
         owner = PRINCIPAL.get().tenant
         known = [self._store.versions(HeadKey(owner, name)) for name in self._store.names(owner)]
-        return [self._described(versions[-1]) for versions in known if versions]
+        return [dataclasses.replace(self._described(one[-1]), classes={}) for one in known if one]
 
     async def delete_head(self, name: str) -> None:
         """Removes a head with all its versions. NotFound where there is none."""
@@ -309,7 +310,7 @@ def _damaged(head: Head) -> Damaged:
 def _predictions(head: Head, artifact: Artifact, rows: Sequence[Array], *, top: int) -> list[Prediction]:
     if not rows:
         return []
-    method, vectors = head.method.name, np.stack(rows)
+    method, vectors = head.method, np.stack(rows)
     names = list(head.classes)
     likely = probabilities(method, vectors, artifact.arrays)
     best = [best_first(row, lambda place: place, min(top or TOP, len(names))) for row in likely]

@@ -22,12 +22,12 @@ from typing import Any, NamedTuple
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 from tieback_contract.arrays import Array
+from tieback_contract.heads import Head
 
 from tieback.artifacts import Artifact, Kind
 from tieback.classifier.records import head_of, record_of
 from tieback.core.durable_files import storing, sync_path, write_durably
 from tieback.core.errors import InvalidInput
-from tieback.core.types.heads import Head
 from tieback.training.digests import digest
 
 HEAD = Kind("head", "head", 1, "fit the head again: tieback heads fit")

@@ -12,16 +12,16 @@ import hashlib
 import json
 import logging
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 from tieback_contract.arrays import Array
-from tieback_contract.demonstrations import Demonstration
+from tieback_contract.demonstrations import Demonstration, StoredDemonstration
 
 from tieback.core.durable_files import storing, sync_path, write_durably
 from tieback.core.errors import Damaged
-from tieback.core.types.demonstrations import StoredDemonstration
 
 SUFFIX, NOBODY = ".safetensors", "_"
 TOKENS, FACTS = "virtual_tokens", "facts"
@@ -67,7 +67,7 @@ class DemonstrationFiles:
     def write(self, owner: str, kept: Kept) -> None:
         """Keeps one durably, in place of one of the same id."""
         path = self._path(owner, kept.stored.demonstration.id)
-        facts: dict[str, object] = {"stored": asdict(kept.stored), "made_with": kept.made_with}
+        facts: dict[str, object] = {"stored": _stored(kept.stored), "made_with": kept.made_with}
         header = {FACTS: json.dumps({**facts, "digest": _digest(facts, kept.virtual)})}
         with storing():
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -86,6 +86,10 @@ class DemonstrationFiles:
         return self._folder(owner) / f"{id}{SUFFIX}"
 
 
+def _stored(one: StoredDemonstration) -> dict[str, object]:
+    return asdict(one) | {"created": one.created.timestamp() if one.created else 0.0}
+
+
 def _kept(facts: dict[str, object], virtual: Array) -> Kept:
     """ValueError where they are not what was written."""
     digest = facts.pop("digest")
@@ -93,6 +97,7 @@ def _kept(facts: dict[str, object], virtual: Array) -> Kept:
         raise ValueError("its content is not what its digest says")
     stored: dict[str, object] = dict(facts["stored"])  # type: ignore[call-overload]  # as the digest says
     said = Demonstration(**stored.pop("demonstration"))  # type: ignore[arg-type]  # as the digest says
+    stored["created"] = datetime.fromtimestamp(float(str(stored["created"])), UTC)
     return Kept(StoredDemonstration(said, **stored), virtual, str(facts["made_with"]))  # type: ignore[arg-type]  # as the digest says
 
 

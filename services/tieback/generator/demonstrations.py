@@ -12,18 +12,19 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 from tieback_contract.arrays import Array
-from tieback_contract.demonstrations import Demonstration
+from tieback_contract.demonstrations import Demonstration, StoredDemonstration
 from tieback_contract.field_path import FieldPath, at
 from tieback_contract.reports import Timing
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import Damaged, InvalidInput, NotFound, QuotaExceeded
 from tieback.core.tenant import NAME, PRINCIPAL, TENANT, Access
-from tieback.core.types.demonstrations import PutReply, StoredDemonstration
+from tieback.core.types.demonstrations import PutReply
 from tieback.core.types.limits import Limits
 from tieback.generator.demonstration_files import DemonstrationFiles, Kept
 from tieback.generator.prompting import demonstrated_beginning, demonstration_texts
@@ -74,7 +75,7 @@ class Demonstrations:
             virtual = await asyncio.to_thread(self._made, passage, text)
             slot.busy = timing.compute = time.monotonic() - begin
         timing.queue = slot.waited
-        stored = StoredDemonstration(one, len(text), len(passage), time.time())
+        stored = StoredDemonstration(one, len(text), len(passage), datetime.now(UTC))
         async with self._putting:
             await asyncio.to_thread(self._keep, owner, Kept(stored, virtual, self._made_with))
         timing.total = time.monotonic() - arrived

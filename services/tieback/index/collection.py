@@ -5,8 +5,10 @@ from __future__ import annotations
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
+from tieback_contract.collections import Source
+
 from tieback.core.errors import Damaged
-from tieback.core.types.collection import Collection, Source
+from tieback.core.types.collection import Collection
 from tieback.index.codec_choice import vectors_of
 from tieback.index.key_budget import KeyBudget
 from tieback.index.memory import Memory

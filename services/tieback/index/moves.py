@@ -18,7 +18,7 @@ from tieback_contract.vectors import SpaceRef
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, TiebackError, Unavailable
 from tieback.core.tenant import CollectionKey
 from tieback.core.types.collection import IndexedItem
-from tieback.core.types.moving import Moving
+from tieback.core.types.moving import StartedMove
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexState
 from tieback.core.types.token_vectors import TokenVectors
 from tieback.index.codec_choice import codec_of
@@ -84,12 +84,12 @@ class Moves:
             self._trainer.train(made.memory)
             self._translate(old)
 
-    def of(self, opened: OpenCollection) -> Moving | None:
+    def of(self, opened: OpenCollection) -> StartedMove | None:
         """Where a collection is being moved; None where it is not."""
         move, following = self._move_of(opened), opened.memory.next
         if move is None or following is None:
             return None
-        return Moving(
+        return StartedMove(
             move.space,
             move.width,
             following.count,
@@ -97,15 +97,17 @@ class Moves:
             move.paused,
             move.translation,
             move.trust,
-            move.request,
             following.translated is not None,
+            move.request,
         )
 
     async def check(self, collection: str, width: int) -> None:
         """See `MovesPort`."""
         codec_of(width, self._to_move(collection).description.codec)
 
-    async def begin(self, collection: str, moving: Moving, token_vectors: TokenVectors | None) -> Moving:
+    async def begin(
+        self, collection: str, moving: StartedMove, token_vectors: TokenVectors | None
+    ) -> StartedMove:
         """See `MovesPort`. Once begun it is finished."""
 
         async def begin() -> OpenCollection:
@@ -126,7 +128,7 @@ class Moves:
                     False,
                     moving.translation,
                     moving.trust,
-                    moving.request,
+                    moving.request or {},
                 )
                 await self._generations.begin(opened, moving.space, moving.width, token_vectors)
                 await asyncio.to_thread(self._notes.write, key, move)
@@ -173,7 +175,7 @@ class Moves:
             following.translated.fill()
             self._trainer.train(following.translated)
 
-    async def pause(self, collection: str, *, paused: bool) -> Moving:
+    async def pause(self, collection: str, *, paused: bool) -> StartedMove:
         """See `MovesPort`."""
         async with self._lifecycle.changing:
             opened, move = self._moving(collection)
@@ -278,7 +280,7 @@ class Moves:
         """None too of a collection that was made anew under its name."""
         return None if opened.memory.next is None else self._known.get(opened.description.key)
 
-    def _of(self, opened: OpenCollection) -> Moving:
+    def _of(self, opened: OpenCollection) -> StartedMove:
         found = self.of(opened)
         if found is None:
             raise Unavailable("the upgrade has just ended; look at the collection")

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar, Unpack
 
+from tieback_contract.collections import Source
 from tieback_contract.field_path import at
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.vectors import SpaceRef
@@ -17,7 +18,7 @@ from tieback_contract.vectors import SpaceRef
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import NotFound, Unavailable
 from tieback.core.tenant import PRINCIPAL, Usage
-from tieback.core.types.collection import Collection, IndexedItem, Source, UpsertReply
+from tieback.core.types.collection import Collection, IndexedItem, UpsertReply
 from tieback.core.types.content import Item
 from tieback.core.types.fusion import Routing
 from tieback.core.types.limits import Limits

@@ -9,13 +9,14 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
+from tieback_contract.collections import Snapshot
 from tieback_contract.field_path import at
 from tieback_contract.vectors import SpaceRef
 
 from tieback.core.errors import DamagedSnapshot, InvalidInput, NotFound, StorageFull, Unsupported
 from tieback.core.tenant import PRINCIPAL, CollectionKey
-from tieback.core.types.snapshot import Snapshot
 from tieback.index.snapshot_files import SnapshotFolders
 from tieback.index.snapshot_manifest import Manifest
 from tieback.index.store import Description
@@ -61,13 +62,13 @@ class SnapshotCatalog:
         """Takes one in."""
         self.remove(key)
         self._known[key] = snapshot
-        self._stored[key.owner] += snapshot.bytes
+        self._stored[key.owner] += snapshot.byte_count
 
     def remove(self, key: CollectionKey) -> None:
         """Forgets one, if it is known."""
         known = self._known.pop(key, None)
         if known is not None:
-            self._stored[key.owner] -= known.bytes
+            self._stored[key.owner] -= known.byte_count
 
     def find(self, name: str) -> CollectionKey:
         """A snapshot of the tenant. NotFound, with the choices, where there is none of that name."""
@@ -100,7 +101,7 @@ class SnapshotCatalog:
             if key not in self._known:
                 _log.error("the snapshot %s cannot be restored: %s", key, error)
             size, nothing = self._folders.size(key), SpaceRef("", "", "")
-            return Snapshot(key.name, "", nothing, 0, 0, 0, 0, size, 0.0, "", error.message)
+            return Snapshot(key.name, "", nothing, 0, 0, 0, 0, size, None, "", error.message)
 
 
 def description_of(key: CollectionKey, manifest: Manifest) -> Description:
@@ -125,8 +126,8 @@ def snapshot_of(key: CollectionKey, manifest: Manifest) -> Snapshot:
         item_count=manifest.item_count,
         section_count=manifest.section_count,
         vector_count=manifest.vector_count,
-        bytes=manifest.byte_count,
-        created=manifest.created,
+        byte_count=manifest.byte_count,
+        created=datetime.fromtimestamp(manifest.created, UTC),
         version=manifest.tieback,
     )
 

@@ -14,9 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from tieback_contract.collections import Snapshot
+
 from tieback.core.errors import AlreadyExists, DamagedSnapshot, InvalidInput
 from tieback.core.tenant import PRINCIPAL, Access, CollectionKey
-from tieback.core.types.snapshot import Snapshot, SnapshotPart
+from tieback.core.types.snapshot import SnapshotPart
 from tieback.index.ownership import OwnedCollections
 from tieback.index.quotas import check
 from tieback.index.snapshot_archive import Archives
@@ -147,7 +149,7 @@ class Transfers:
                 return there
             self._catalog.check_room()
             stored = self._owned.stored(key.owner).bytes
-            check(principal, key.owner, "bytes", stored, snapshot.bytes, principal.quota.bytes)
+            check(principal, key.owner, "bytes", stored, snapshot.byte_count, principal.quota.bytes)
             await self._run(lambda: self._folders.put(key, made))
             self._catalog.add(key, snapshot)
             return snapshot

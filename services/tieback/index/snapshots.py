@@ -15,6 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar, cast
 
+from tieback_contract.collections import Snapshot
+
 from tieback import __version__
 from tieback.core.errors import (
     AlreadyExists,
@@ -26,7 +28,6 @@ from tieback.core.errors import (
 )
 from tieback.core.tenant import PRINCIPAL, Access, CollectionKey
 from tieback.core.types.collection import Collection
-from tieback.core.types.snapshot import Snapshot
 from tieback.index import versions
 from tieback.index.collection import DamagedCollection, OpenCollection, ReadCollection
 from tieback.index.key_budget import KeyBudget

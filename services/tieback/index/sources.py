@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import errno
 import json
-import time
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+from tieback_contract.collections import Source
 from tieback_contract.field_path import FieldPath, at
 
 from tieback.core.durable_files import write_durably
 from tieback.core.errors import AlreadyExists, InvalidInput, NotFound, StorageFull, Unavailable
-from tieback.core.types.collection import Source
 from tieback.core.types.query_plan import NO_PLAN, QueryPlan
 
 MOST_SOURCES = 1000
@@ -38,7 +39,7 @@ class Sources:
         """How queries of the collection are answered where they do not say."""
         if path.exists():
             kept = json.loads(path.read_text())
-            self._known = {one["name"]: Source(**one) for one in kept["sources"]}
+            self._known = {one["name"]: source_from_json(one) for one in kept["sources"]}
             self.plan = QueryPlan.from_json(kept["plan"])
 
     def all(self) -> list[Source]:
@@ -109,11 +110,24 @@ def as_noted(known: Mapping[str, Source], source: Source, *, moved: bool) -> Sou
             f"the source {source.name!r} is {there.location} on {there.host}; say that it moved, or take "
             "another name",
         )
-    return replace(source, indexed=time.time(), item_count=0)
+    return replace(source, indexed=datetime.now(UTC), item_count=0)
+
+
+def source_to_json(source: Source) -> dict[str, Any]:
+    """The source as it is kept: its moment in seconds since the epoch."""
+    return asdict(source) | {"indexed": source.indexed.timestamp() if source.indexed else 0.0}
+
+
+def source_from_json(known: Mapping[str, Any]) -> Source:
+    """The source as `source_to_json` wrote it."""
+    indexed = known.get("indexed")
+    return Source(**{**known, "indexed": datetime.fromtimestamp(indexed, UTC) if indexed else None})
 
 
 def _to_json(sources: Iterable[Source], plan: QueryPlan) -> bytes:
-    return json.dumps({"sources": [asdict(source) for source in sources], "plan": plan.to_json()}).encode()
+    return json.dumps(
+        {"sources": [source_to_json(source) for source in sources], "plan": plan.to_json()}
+    ).encode()
 
 
 def check_source(source: Source) -> None:

@@ -10,15 +10,17 @@ import secrets
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
+
+from tieback_contract.collections import Source
 
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import Unavailable
 from tieback.core.tenant import PRINCIPAL, Access, CollectionKey
-from tieback.core.types.collection import Source
 from tieback.core.types.query_plan import NO_PLAN, QueryPlan
 from tieback.index.ownership import unknown, visible
+from tieback.index.sources import source_from_json, source_to_json
 from tieback.index.store import Description
 from tieback.milvus import schema
 from tieback.milvus.connection import Milvus
@@ -129,12 +131,12 @@ class Catalog:
 
     def sources(self, key: CollectionKey) -> dict[str, Source]:
         """A collection's sources by name, in order, without the numbers of their items."""
-        found = [Source(**row["body"]) for row in self._source_rows(key)]
+        found = [source_from_json(row["body"]) for row in self._source_rows(key)]
         return {one.name: one for one in sorted(found, key=lambda one: one.name)}
 
     def note_source(self, key: CollectionKey, source: Source) -> None:
         """Writes a source, or writes it again."""
-        self._write(_source_key(key, source.name), _SOURCE, asdict(source))
+        self._write(_source_key(key, source.name), _SOURCE, source_to_json(source))
 
     def remove_source(self, key: CollectionKey, name: str) -> None:
         """Forgets a source."""

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TypeVar, Unpack
 
+from tieback_contract.collections import Source
 from tieback_contract.field_path import at
 from tieback_contract.hits import Hit
 from tieback_contract.metadata import INDEXED_FROM
@@ -21,7 +22,7 @@ from tieback_contract.vectors import SpaceRef
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import NotFound, TiebackError, Unavailable
 from tieback.core.tenant import PRINCIPAL, Access, CollectionKey, Usage
-from tieback.core.types.collection import Collection, IndexedItem, Source, UpsertReply
+from tieback.core.types.collection import Collection, IndexedItem, UpsertReply
 from tieback.core.types.content import Item
 from tieback.core.types.fusion import Routing
 from tieback.core.types.limits import Limits

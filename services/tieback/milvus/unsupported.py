@@ -8,15 +8,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from tieback_contract.collections import Moving, Snapshot
 from tieback_contract.modality import Modality
 from tieback_contract.vectors import SpaceRef
 
 from tieback.core.errors import TiebackError
 from tieback.core.types.collection import Collection
 from tieback.core.types.content import Content, Item
-from tieback.core.types.moving import Moving
+from tieback.core.types.moving import StartedMove
 from tieback.core.types.reindexing import PendingItem, ReindexedItem, ReindexState
-from tieback.core.types.snapshot import Snapshot, SnapshotPart
+from tieback.core.types.snapshot import SnapshotPart
 from tieback.core.types.token_vectors import TokenVectors
 from tieback.milvus.refusals import unsupported
 
@@ -115,7 +116,9 @@ class NoMoves:
         """See `MovesPort`."""
         raise unsupported("upgrade")
 
-    async def begin(self, collection: str, moving: Moving, token_vectors: TokenVectors | None) -> Moving:
+    async def begin(
+        self, collection: str, moving: StartedMove, token_vectors: TokenVectors | None
+    ) -> StartedMove:
         """See `MovesPort`."""
         raise unsupported("upgrade")
 

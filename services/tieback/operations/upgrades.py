@@ -38,7 +38,7 @@ class Upgrades:
         found = await self._moving.pause(collection, paused=False)
         if found.moving is None:
             raise NotFound("upgrade", collection, hint="it has just ended")
-        return await self._operations.start(KIND, found.moving.request)
+        return await self._operations.start(KIND, found.moving.request or {})
 
     async def roll_back(self, collection: str) -> Collection:
         """Cancels the operation under way, which drops what was made; without one, that is done here."""

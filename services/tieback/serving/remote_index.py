@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TypeVar, Unpack
 
 from google.protobuf.message import Message
+from tieback_contract.collections import Source
 from tieback_contract.field_path import at
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.query import Granularity
@@ -15,7 +16,7 @@ from tieback_contract.vectors import SpaceRef
 from tieback.core.deadline import NO_DEADLINE, Deadline
 from tieback.core.errors import TiebackError
 from tieback.core.tenant import Usage
-from tieback.core.types.collection import Collection, IndexedItem, Source, UpsertReply
+from tieback.core.types.collection import Collection, IndexedItem, UpsertReply
 from tieback.core.types.content import Item
 from tieback.core.types.fusion import Routing
 from tieback.core.types.query_plan import QueryPlan

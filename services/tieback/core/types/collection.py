@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tieback_contract.collections import Source
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.modality import Modality
 from tieback_contract.reports import Timing
@@ -14,7 +15,7 @@ from tieback_contract.vectors import MultiVector, SpaceRef, Vector
 from tieback.core.errors import TiebackError
 from tieback.core.types.content import Item
 from tieback.core.types.fusion import Routing
-from tieback.core.types.moving import Moving
+from tieback.core.types.moving import StartedMove
 from tieback.core.types.query_plan import NO_PLAN, QueryPlan
 from tieback.core.types.token_vectors import TokenVectors
 
@@ -57,22 +58,7 @@ class Collection:
     token_vectors: TokenVectors | None = None
     token_bytes: int = 0
     plan: QueryPlan = NO_PLAN
-    moving: Moving | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A folder that items of a collection come from: those whose metadata names it under `INDEXED_FROM`.
-
-    `location` is its path on the machine `host`; `indexed` is when it was last indexed, in seconds since the
-    epoch.
-    """
-
-    name: str
-    host: str
-    location: str
-    indexed: float = 0.0
-    item_count: int = 0
+    moving: StartedMove | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,21 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tieback_contract.demonstrations import Demonstration
+from tieback_contract.demonstrations import StoredDemonstration
 from tieback_contract.reports import Timing
-
-
-@dataclass(frozen=True, slots=True)
-class StoredDemonstration:
-    """A demonstration that is kept since `created`, in seconds since the epoch.
-
-    It has `tokens` virtual tokens; the `passage_tokens` stand in no prompt.
-    """
-
-    demonstration: Demonstration
-    tokens: int
-    passage_tokens: int
-    created: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tieback_contract.method_choice import MethodChoice
 from tieback_contract.predictions import Prediction
 from tieback_contract.reports import Timing
-from tieback_contract.vectors import SpaceRef
 
 from tieback.core.errors import TiebackError
 from tieback.core.types.content import Content
@@ -45,29 +44,6 @@ class HeadRequest:
     space: str = ""
     method: MethodChoice = NO_METHOD
     memory: Sequence[Example] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """A version of a head.
-
-    `classes` are the examples of each class, in the order of the method's output; `memory` is how many
-    vectors it was given to keep. `accuracy` is that of the cross-validation, 0 to 1. `artifact` is the
-    revision of what was learned. `created` is in seconds of the epoch. `versions` are those that are kept, in
-    order. `stale` says why it does not predict any more, empty where it does.
-    """
-
-    name: str
-    version: int
-    created: float
-    space: SpaceRef
-    method: MethodChoice
-    classes: Mapping[str, int]
-    memory: int
-    accuracy: float
-    artifact: str
-    versions: Sequence[int] = ()
-    stale: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,37 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tieback_contract.collections import Moving
 from tieback_contract.fusion import IgnoredDimensions
 from tieback_contract.vectors import SpaceRef, Vector
+from tieback_contract.wire import ABSENT, wire
 
 from tieback.core.errors import TiebackError
 
 
 @dataclass(frozen=True, slots=True)
-class Moving:
-    """The space that a collection is being moved to, of vectors `width` wide.
+class StartedMove(Moving):
+    """An upgrade of a collection with the `request` that it was started with."""
 
-    Of `total` sections `done` have their vectors there. `paused` says that nothing encodes the others now.
-    `translation` is the revision of the transform by which the old vectors are read where the old encoder is
-    gone, with the `trust` in it, 0 to 1; empty where both encoders are asked. It brings the stored vectors
-    into the new space where `translates_stored`, else queries into the old one. `request` is what the upgrade
-    was started with.
-    """
-
-    space: SpaceRef
-    width: int
-    done: int = 0
-    total: int = 0
-    paused: bool = False
-    translation: str = ""
-    trust: float = 1.0
-    request: Mapping[str, Any] = field(default_factory=dict)
-    translates_stored: bool = False
-
-    @property
-    def share(self) -> float:
-        """The share of sections that have new vectors; 1 of a collection without any."""
-        return self.done / self.total if self.total else 1.0
+    request: Mapping[str, Any] | None = field(default=None, metadata=wire(ABSENT))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from tieback_contract.collections import Source
 from tieback_contract.field_path import at
 
-from tieback.core.types.collection import Collection, Source
+from tieback.core.types.collection import Collection
 from tieback.core.types.fusion import Routing
-from tieback.core.types.moving import Moving
+from tieback.core.types.moving import StartedMove
 from tieback.core.types.query_plan import NO_PLAN
-from tieback.serving.conversions.frames import optional
+from tieback.serving.conversions.codec import reading, writing
+from tieback.serving.conversions.frames import each, optional
 from tieback.serving.conversions.query_plans import read_query_plan, write_query_plan
 from tieback.serving.conversions.reports import read_method, write_method
 from tieback.serving.conversions.routings import read_routing, write_routing
@@ -29,7 +31,7 @@ def read_collection(message: index_pb2.Collection) -> Collection:
         seconds(message.create_time, at("create_time")),
         read_routing(message.routing, at("routing")),
         message.vector_count,
-        [read_collection_source(source) for source in message.sources],
+        each(message.sources, read_collection_source, at("sources")),
         message.damage,
         message.stale,
         read_method(message.codec, at("codec")),
@@ -38,48 +40,15 @@ def read_collection(message: index_pb2.Collection) -> Collection:
         optional(message, "token_vectors", read_token_vectors),
         message.token_vectors.stored_bytes,
         read_query_plan(message.plan, at("plan")),
-        _moving(message.moving) if message.HasField("moving") else None,
+        optional(message, "moving", _read_moving),
     )
 
 
-def _moving(message: index_pb2.Moving) -> Moving:
-    return Moving(
-        *(read_space(message.space), message.width, message.done, message.total, message.paused),
-        *(message.translation, message.trust),
-        translates_stored=message.translates_stored,
-    )
-
-
-def _moving_message(moving: Moving | None) -> index_pb2.Moving | None:
-    if moving is None:
-        return None
-    return index_pb2.Moving(
-        space=write_space(moving.space),
-        width=moving.width,
-        done=moving.done,
-        total=moving.total,
-        paused=moving.paused,
-        translation=moving.translation,
-        trust=moving.trust,
-        translates_stored=moving.translates_stored,
-    )
-
-
-def read_collection_source(message: index_pb2.Source) -> Source:
-    """A source as it stands."""
-    indexed = seconds(message.index_time, at("source", "index_time"))
-    return Source(message.name, message.host, message.location, indexed, message.item_count)
-
-
-def write_collection_source(source: Source) -> index_pb2.Source:
-    """The message of a source."""
-    return index_pb2.Source(
-        name=source.name,
-        host=source.host,
-        location=source.location,
-        item_count=source.item_count,
-        index_time=timestamp(source.indexed),
-    )
+_read_moving, _write_moving = reading(StartedMove, index_pb2.Moving), writing(StartedMove, index_pb2.Moving)
+read_collection_source, write_collection_source = (
+    reading(Source, index_pb2.Source),
+    writing(Source, index_pb2.Source),
+)
 
 
 def write_collection(collection: Collection) -> index_pb2.Collection:
@@ -101,5 +70,5 @@ def write_collection(collection: Collection) -> index_pb2.Collection:
         codec_trained_on=collection.codec_trained_on,
         token_vectors=write_token_vectors(collection.token_vectors, collection.token_bytes),
         plan=None if collection.plan == NO_PLAN else write_query_plan(collection.plan),
-        moving=_moving_message(collection.moving),
+        moving=None if collection.moving is None else _write_moving(collection.moving),
     )

@@ -58,7 +58,7 @@ class ClassifierServicer(classifier_pb2_grpc.ClassifierServiceServicer):
     ) -> classifier_pb2.ListHeadsResponse:
         """Lists the heads."""
         found = await self._classifier.list_heads()
-        return classifier_pb2.ListHeadsResponse(heads=[head_message(one, classes=False) for one in found])
+        return classifier_pb2.ListHeadsResponse(heads=map(head_message, found))
 
     async def GetHead(
         self, request: classifier_pb2.GetHeadRequest, context: Context

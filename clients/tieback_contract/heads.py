@@ -1,0 +1,45 @@
+"""Heads: small classifiers over the vectors of a space."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from tieback_contract.vectors import SpaceRef
+from tieback_contract.wire import wire
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A version of a head."""
+
+    name: str
+    """The head."""
+    version: int
+    """The version, from 1."""
+    space: SpaceRef
+    """The space whose vectors it classifies."""
+    method: str = field(metadata=wire("method.name"))
+    """How it was fitted."""
+    parameters: Mapping[str, Any] = field(metadata=wire("method.parameters"))
+    """All parameters of that."""
+    class_count: int
+    """How many classes there are."""
+    example_count: int
+    """Examples that it was fitted on."""
+    memory_count: int
+    """Vectors that it was given as a memory; 0 where its memory are the examples, or it has none."""
+    accuracy: float
+    """The share of the examples that heads classified rightly that were fitted without them, 0 to 1."""
+    artifact: str
+    """The revision of what was learned, a hash over its content."""
+    created: datetime | None = field(default=None, metadata=wire("create_time"))
+    """When it was fitted."""
+    classes: Mapping[str, int] = field(default_factory=dict)
+    """The examples of each class, by its name, in the order of the method's output; empty in lists."""
+    versions: Sequence[int] = ()
+    """The versions of the head that are kept, in order."""
+    stale: str = ""
+    """Why it cannot predict; empty where it can."""
